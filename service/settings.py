@@ -1,0 +1,122 @@
+"""Every knob, read once at the edge (CLI or app factory) and passed in.
+
+Environment names are INKGATE_<GROUP>__<NAME>, for example INKGATE_DATABASE__URL. Secrets may also come from a file:
+set the name with `_FILE` where a field says so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import ConfigurationError
+
+MIB = 1024 * 1024
+
+
+class Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Server(Group):
+    """The gateway's socket and the shape of its answers."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    always_200: bool = Field(False, description="Answer every error with HTTP 200 (CONTRACT D5).")
+    superset: bool = Field(True, description="Add `code` and `result` aliases to answers (CONTRACT D7).")
+    trusted_proxies: tuple[str, ...] = Field((), description="CIDRs whose X-Forwarded-For is believed.")
+    clock_window: int = Field(900, ge=0, description="Seconds an eop-date may be off; 0 switches the check off.")
+
+
+class Limits(Group):
+    """Bounds of a request and of what is in work."""
+
+    body_bytes: int = Field(100 * MIB, gt=0, description="Largest request body; above it the 413 page is sent.")
+    inflight_bytes: int = Field(512 * MIB, gt=0, description="Body bytes in work per gateway; above it 503.")
+    inflight_tasks: int = Field(1000, gt=0, description="Images in work per gateway; above it 503.")
+    deadline: float = Field(60.0, gt=0, description="Seconds a call may take from its last body byte.")
+    body_timeout: float = Field(60.0, gt=0, description="Seconds a client may take to send its body.")
+    qps: float = Field(10.0, gt=0, description="Requests per second per app and capability by default.")
+
+
+class Database(Group):
+    """Where accounts, packs and records live."""
+
+    url: str = Field(
+        "sqlite+aiosqlite:///inkgate.db",
+        description="SQLAlchemy URL: sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/DB.",
+    )
+    pool_size: int = Field(4, ge=1, description="Connections kept per gateway process (Postgres).")
+
+
+class Redis(Group):
+    """The queue between gateways and workers. Empty URL: the embedded broker of one process tree."""
+
+    url: str = Field("", description="redis://[USER:PASSWORD@]HOST:PORT/DB or rediss://…; empty: embedded broker.")
+    namespace: str = Field("inkgate", description="Prefix of every key.")
+
+
+class Worker(Group):
+    """Worker processes."""
+
+    processes: int = Field(0, ge=0, description="Worker processes; 0 means one per core this process may use.")
+    max_images: int = Field(20_000, ge=0, description="A worker leaves after this many images; 0 never.")
+    max_rss_mib: int = Field(1024, ge=0, description="A worker leaves when its memory passes this; 0 never.")
+
+
+class Engine(Group):
+    """How pictures are read."""
+
+    runtime: Literal["onnx", "paddle", "stub"] = Field("onnx", description="Inference runtime.")
+    profile: Literal["fast", "balanced", "accurate"] = Field("balanced", description="Speed against accuracy.")
+    model_dir: Path | None = Field(None, description="Directory of operator-supplied models.")
+    threads: int = Field(1, ge=1, description="Intra-op threads of one worker.")
+    max_pixels: int = Field(25_100_000, gt=0, description="Largest picture that is decoded, in pixels.")
+
+
+class Security(Group):
+    """Secrets."""
+
+    master_key: SecretStr | None = Field(None, description="Base64 of 32 bytes; seals stored secrets.")
+    master_key_file: Path | None = Field(None, description="File holding the master key (mode 0600).")
+
+
+class Telemetry(Group):
+    """Logs and metrics."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    log_format: Literal["json", "text"] = Field("json", description="One JSON object a line, or plain text.")
+
+
+class Settings(BaseSettings):
+    """All settings; frozen once read."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="INKGATE_", env_nested_delimiter="__", frozen=True, extra="ignore", nested_model_default_partial_update=True
+    )
+
+    server: Server = Server()
+    limits: Limits = Limits()
+    database: Database = Database()
+    redis: Redis = Redis()
+    worker: Worker = Worker()
+    engine: Engine = Engine()
+    security: Security = Security()
+    telemetry: Telemetry = Telemetry()
+
+
+def load(**overrides: object) -> Settings:
+    """Read settings from the environment; `overrides` are groups given on the command line.
+
+    Raises ConfigurationError naming the first wrong setting.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "INKGATE_" + "__".join(str(part).upper() for part in first["loc"])
+        raise ConfigurationError(name, first["msg"], "See docs/reference/settings.md for what it takes.") from None
