@@ -96,7 +96,11 @@ class Settings(BaseSettings):
     """All settings; frozen once read."""
 
     model_config = SettingsConfigDict(
-        env_prefix="INKGATE_", env_nested_delimiter="__", frozen=True, extra="ignore", nested_model_default_partial_update=True
+        env_prefix="INKGATE_",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+        frozen=True,
+        extra="ignore",
     )
 
     server: Server = Server()
