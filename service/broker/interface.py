@@ -23,7 +23,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One image of one call. `deadline` is Unix time in seconds; `image` holds the decoded (not base64) file bytes."""
+    """One image of one call. `deadline` is Unix time in seconds; `image` holds the decoded (not base64) file bytes.
+
+    `trace` is the W3C traceparent of the call, so that the worker's spans and logs join the gateway's.
+    """
 
     call_id: str
     number: int
@@ -32,6 +35,7 @@ class Task:
     image: bytes
     extras: bool = False
     delivery: int = 1
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

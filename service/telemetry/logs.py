@@ -1,0 +1,121 @@
+"""Logs: one JSON object a line on stderr, or plain text. Standard `logging` underneath, so libraries join in.
+
+    log = logging.getLogger(__name__)
+    with logs.bound(request_id=rid, trace_id=tid):
+        log.info("settled", extra={"capability": "general", "units": 3, "seconds": 0.004})
+
+Bound fields follow the task or thread through contextvars. What must not be logged does not get through even by
+mistake: bytes are replaced by their length, long strings are cut, fields with secret-looking names and passwords
+inside URLs are masked, and recognised text is personal data, so fields that name it are masked too.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import IO, Any, Literal
+
+_CONTEXT: ContextVar[Mapping[str, Any]] = ContextVar("inkgate_log_fields")
+_EMPTY: Mapping[str, Any] = {}
+
+_MASK = "***"
+_LONGEST = 2048  # characters of one string value
+_SECRET_NAME = re.compile(
+    r"(secret|passw|token|authori[sz]ation|signature|cookie|private|master_?key|app_?key|hash_?key|(^|_)sk$|dsn"
+    r"|^(text|texts|words|body|image|picture|element|returnobj|detail)$)",
+    re.IGNORECASE,
+)
+_URL_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@", re.IGNORECASE)
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["json", "text"]
+
+
+@contextmanager
+def bound(**fields: Any) -> Iterator[None]:
+    """Add fields to every log line of this task or thread until the block ends."""
+    token = _CONTEXT.set({**_CONTEXT.get(_EMPTY), **fields})
+    try:
+        yield
+    finally:
+        _CONTEXT.reset(token)
+
+
+def context() -> Mapping[str, Any]:
+    """The fields bound now."""
+    return _CONTEXT.get(_EMPTY)
+
+
+def clean(name: str, value: Any) -> Any:
+    """`value` as it may be logged under `name`: masked, cut, or turned into plain JSON types."""
+    if _SECRET_NAME.search(name):
+        return _MASK
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, Mapping):
+        return {str(key): clean(str(key), item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [clean(name, item) for item in value]
+    return _cut(str(value))
+
+
+def _cut(text: str) -> str:
+    text = _URL_PASSWORD.sub(rf"\g<scheme>:{_MASK}@", text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """What was bound, then what the call added; the call wins."""
+    extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    return {key: clean(key, value) for key, value in {**context(), **extra}.items()}
+
+
+class JsonFormatter(logging.Formatter):
+    """time (UTC, RFC 3339 with milliseconds), level, logger, message, then the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, Any] = {
+            "time": f"{stamp}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _cut(record.getMessage()),
+        }
+        for key, value in _fields(record).items():
+            line.setdefault(key, value)
+        if record.exc_info:
+            line["exception"] = _cut(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
+
+
+class TextFormatter(logging.Formatter):
+    """The same for a person at a terminal: time, level, logger, message, key=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
+        fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
+        line = f"{stamp} {record.levelname.lower():7} {record.name}: {_cut(record.getMessage())}{fields}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def configure(level: Level = "info", format: Format = "json", stream: IO[str] | None = None) -> None:
+    """Send all logging of this process to `stream` (stderr). Called once, by the command that starts the process."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # uvicorn brings handlers of its own; its access log repeats what the gateway logs with more to say.
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = name != "uvicorn.access"

@@ -1,0 +1,113 @@
+"""Metrics of child processes folded into the page of their parent.
+
+A parent that supervises worker or gateway processes answers /metrics for all of them. Each child sends its
+`Metrics.snapshot()` (plain lists; any pipe will do) every few seconds and once before it leaves. Counters and
+histograms add up, and what a child that has gone had counted stays counted, so that nothing ever falls; gauges of a
+child that has gone go with it. No files, no shared memory: a folder of mmap files, the usual way, must be cleared by
+hand and grows with every recycled process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from threading import Lock
+from typing import Literal
+
+from prometheus_client.metrics_core import Metric
+from prometheus_client.samples import Sample
+
+GaugeFold = Literal["sum", "max", "min"]
+Key = tuple[str, tuple[tuple[str, str], ...]]
+
+Samples = list[tuple[str, dict[str, str], float]]
+Snapshot = list[tuple[str, str, Samples]]
+"""Families as (name, type, samples), samples as (name, labels, value)."""
+
+_ADDS_UP = ("counter", "histogram", "summary")
+
+
+def without_created(families: Iterable[Metric]) -> Iterator[Metric]:
+    """The same families without their `_created` samples."""
+    for family in families:
+        family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+        yield family
+
+
+def families_of(families: Iterable[Metric]) -> Snapshot:
+    """Plain lists that JSON or pickle carry unchanged; our own families only, not a child's process_*."""
+    return [
+        (f.name, f.type, [(s.name, dict(s.labels), s.value) for s in f.samples])
+        for f in families
+        if f.name.startswith("inkgate_")
+    ]
+
+
+class MetricsFold:
+    """The last snapshot of every live child and the sums left by those that have gone. Thread-safe."""
+
+    def __init__(self, gauge_folds: dict[str, GaugeFold]) -> None:
+        self._gauge_folds = gauge_folds
+        self._live: dict[str, Snapshot] = {}
+        self._gone: dict[str, dict[Key, float]] = {}  # family: sums
+        self._lock = Lock()
+
+    def update(self, child: str, snapshot: Snapshot) -> None:
+        """Keep the newest snapshot of `child` (a name that no two processes of this parent ever share: its pid)."""
+        with self._lock:
+            self._live[child] = snapshot
+
+    def forget(self, child: str) -> None:
+        """Call when a child has left: its counts stay, its gauges go."""
+        with self._lock:
+            for name, kind, samples in self._live.pop(child, []):
+                if kind in _ADDS_UP:
+                    _add(self._gone.setdefault(name, {}), samples)
+
+    def folded(self, own: Iterable[Metric]) -> Iterator[Metric]:
+        """`own` families with all children's values folded in."""
+        with self._lock:
+            live, gone = list(self._live.values()), {name: dict(sums) for name, sums in self._gone.items()}
+        if not live and not gone:
+            yield from own
+            return
+        by_name: dict[str, list[Samples]] = {}
+        for snapshot in live:
+            for name, _kind, samples in snapshot:
+                by_name.setdefault(name, []).append(samples)
+        for family in own:
+            values, parts = gone.get(family.name, {}), by_name.get(family.name, [])
+            if values or parts:
+                self._fold(family, values, parts)
+            yield family
+
+    def _fold(self, family: Metric, values: dict[Key, float], parts: list[Samples]) -> None:
+        own = [(s.name, dict(s.labels), s.value) for s in family.samples]
+        if family.type in _ADDS_UP:
+            for samples in (own, *parts):
+                _add(values, samples)
+        else:
+            fold = self._gauge_folds.get(family.name, "max")
+            for samples in (own, *parts):
+                _combine(values, samples, fold)
+        family.samples = [Sample(name, dict(labels), value) for (name, labels), value in values.items()]
+
+
+def _key(name: str, labels: dict[str, str]) -> Key:
+    return name, tuple(labels.items())
+
+
+def _add(values: dict[Key, float], samples: Samples) -> None:
+    for name, labels, value in samples:
+        key = _key(name, labels)
+        values[key] = values.get(key, 0.0) + value
+
+
+def _combine(values: dict[Key, float], samples: Samples, fold: GaugeFold) -> None:
+    for name, labels, value in samples:
+        key = _key(name, labels)
+        if key not in values:
+            values[key] = value
+        elif fold == "sum":
+            values[key] += value
+        else:
+            values[key] = max(values[key], value) if fold == "max" else min(values[key], value)

@@ -1,0 +1,328 @@
+"""Every metric of InkGate, made in one place and fed through small typed methods.
+
+One `Metrics` object a process, with a registry of its own: two of them never clash, and tests make as many as they
+like. Base units (seconds, bytes), `_total` on counters, and no label whose values a client can choose: capability and
+outcome come from fixed sets, codes and reasons from our own tables and through a cap besides. Never a call id, and an
+account only for the gauges that an operator asks for account by account.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from service.telemetry.merge import GaugeFold, MetricsFold, Snapshot, families_of, without_created
+
+CAPABILITIES = ("general", "idcard", "plate", "licence")
+UNKNOWN = "none"  # the capability of a request that named none, and the account of a series past its cap
+OTHER = "other"
+
+RequestOutcome = Literal[
+    "success", "partial", "client_error", "refused", "limited", "overloaded", "failed", "cancelled"
+]
+"""How a request ended: all images read, some, a fault of the request, a gateway refusal, the rate limit, no room,
+a fault of ours, the client gone."""
+
+Stage = Literal["auth", "unseal", "parse", "queue", "infer", "settle", "seal", "total"]
+Part = Literal["serve", "gateway", "worker", "console"]
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_BYTES = tuple(float(1024 * 4**step) for step in range(1, 10))  # 4 KiB to 256 MiB
+_LINES = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
+_BATCH = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+
+
+class QueueReading(Protocol):
+    """What `Metrics.queue` needs of the broker's state (service.broker.interface.QueueState has it)."""
+
+    @property
+    def depth(self) -> int: ...
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def oldest_age(self) -> float: ...
+    @property
+    def workers(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDoc:
+    """One line of the metrics reference."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+class _Cap:
+    """Lets the first `limit` values of a label through and calls the rest "other"."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._seen = limit, set[str]()
+
+    def __call__(self, value: object) -> str:
+        text = str(value)
+        if text in self._seen:
+            return text
+        if len(self._seen) >= self._limit:
+            return OTHER
+        self._seen.add(text)
+        return text
+
+
+def _capability(name: str | None) -> str:
+    return name if name in CAPABILITIES else UNKNOWN
+
+
+class Metrics:
+    """The metrics of one process. Methods are cheap, thread-safe and never raise on a strange label value."""
+
+    def __init__(self, part: Part, version: str, *, inflight_limit_bytes: int = 0) -> None:
+        self.registry = CollectorRegistry()
+        self.catalogue: list[MetricDoc] = []
+        self.gauge_folds: dict[str, GaugeFold] = {}
+        self._code, self._reason, self._account = _Cap(128), _Cap(32), _Cap(1000)
+        self._make_requests()
+        self._make_queue()
+        self._make_engine()
+        self._make_ledger()
+        self._make_dependencies()
+        build = self._gauge("build_info", "What is running; always 1.", ("part", "version", "python"))
+        build.labels(part, version, platform.python_version()).set(1)
+        self._inflight_limit.set(inflight_limit_bytes)
+        self.children = MetricsFold(self.gauge_folds)
+        GCCollector(self.registry)
+        ProcessCollector(registry=self.registry)
+
+    # --- requests (gateway) -------------------------------------------------------------------------------------
+
+    def _make_requests(self) -> None:
+        self._requests = self._counter(
+            "requests_total", "Requests answered, by capability, outcome and statusCode.",
+            ("capability", "outcome", "code"),
+        )
+        self._duration = self._histogram(
+            "request_duration_seconds", "Seconds a request spent in each stage; `total` is the whole way.",
+            ("capability", "stage"), _SECONDS,
+        )
+        self._body = self._histogram("request_body_bytes", "Size of request bodies.", ("capability",), _BYTES)
+        self._images = self._counter("images_total", "Images, by how their reading ended.", ("capability", "outcome"))
+        self._rejected = self._counter("rejected_total", "Requests turned away before any work.", ("reason",))
+        self._replayed = self._counter("replayed_answers_total", "Paid answers sent again, free.", ("capability",))
+        self._inflight = self._gauge("inflight_bytes", "Body bytes in work.", fold="sum")
+        self._inflight_limit = self._gauge("inflight_limit_bytes", "Body bytes that may be in work.", fold="sum")
+
+    def request(self, capability: str | None, outcome: RequestOutcome, code: int | str, seconds: float) -> None:
+        """Count one finished request. `code` is the statusCode sent; `seconds` from first byte read to last sent."""
+        name = _capability(capability)
+        self._requests.labels(name, outcome, self._code(code)).inc()
+        self._duration.labels(name, "total").observe(seconds)
+
+    def stage(self, capability: str | None, stage: Stage, seconds: float) -> None:
+        """Record the seconds a request spent in one stage of its way."""
+        self._duration.labels(_capability(capability), stage).observe(seconds)
+
+    def body(self, capability: str | None, size: int) -> None:
+        """Record the size of a request body in bytes."""
+        self._body.labels(_capability(capability)).observe(size)
+
+    def image(self, capability: str, outcome: str) -> None:
+        """Count one image: "read", "rejected" (its checks), "decode", "failed", "expired" (broker outcomes)."""
+        self._images.labels(_capability(capability), self._reason(outcome)).inc()
+
+    def rejected(self, reason: str) -> None:
+        """Count a request turned away: "signature", "rate", "bytes", "tasks", "deadline", "too_large", "pack" …"""
+        self._rejected.labels(self._reason(reason)).inc()
+
+    def replayed(self, capability: str) -> None:
+        """Count an undelivered paid answer that was given again."""
+        self._replayed.labels(_capability(capability)).inc()
+
+    def inflight(self, size: int) -> None:
+        """Set the body bytes now in work in this process."""
+        self._inflight.set(size)
+
+    # --- queue (gateway reads it, workers count what they reclaim) ----------------------------------------------
+
+    def _make_queue(self) -> None:
+        self._depth = self._gauge("queue_depth", "Images waiting for a worker.")
+        self._oldest = self._gauge("queue_oldest_age_seconds", "Age of the image that waits longest.")
+        self._in_flight = self._gauge("tasks_in_flight", "Images that workers hold.")
+        self._workers = self._gauge("workers_live", "Worker processes with a fresh lease.")
+        self._reclaimed = self._counter("tasks_reclaimed_total", "Images taken over from a worker that died.")
+        self._poison = self._counter("poison_images_total", "Images set aside because they killed a worker.")
+
+    def queue(self, state: QueueReading) -> None:
+        """Set the queue's gauges. They describe the whole queue: aggregate over gateways with max, not sum."""
+        self._depth.set(state.depth)
+        self._in_flight.set(state.in_flight)
+        self._oldest.set(state.oldest_age)
+        self._workers.set(state.workers)
+
+    def reclaimed(self, count: int = 1) -> None:
+        """Count tasks taken over from a dead worker."""
+        self._reclaimed.inc(count)
+
+    def poison(self, count: int = 1) -> None:
+        """Count images that were set aside."""
+        self._poison.inc(count)
+
+    # --- engine (worker) ----------------------------------------------------------------------------------------
+
+    def _make_engine(self) -> None:
+        self._inference = self._histogram(
+            "inference_duration_seconds", "Seconds in the engine for one image.",
+            ("engine", "model", "device"), _SECONDS,
+        )
+        self._lines = self._histogram("image_lines", "Text lines found in one image.", ("capability",), _LINES)
+        self._batch = self._histogram("batch_size", "Images that were read together.", (), _BATCH)
+        self._recycles = self._counter("worker_recycles_total", "Worker processes that left, by reason.", ("reason",))
+        self._rss = self._gauge("worker_resident_bytes", "Memory of each worker process.", ("process",))
+        self._ready = self._gauge("worker_ready", "Worker processes that are warm and hold a lease.", fold="sum")
+        self._model = self._gauge(
+            "model_info", "The models in use; always 1.", ("engine", "model", "device", "profile")
+        )
+
+    def inference(self, engine: str, model: str, device: str, seconds: float) -> None:
+        """Record the engine's time for one image. Labels as in engines.types.EngineInfo."""
+        self._inference.labels(engine, model, device).observe(seconds)
+
+    def lines(self, capability: str, count: int) -> None:
+        """Record the number of text lines in one image."""
+        self._lines.labels(_capability(capability)).observe(count)
+
+    def batch(self, size: int) -> None:
+        """Record how many images were read together."""
+        self._batch.observe(size)
+
+    def recycled(self, reason: str) -> None:
+        """Count a worker that left: "images", "memory", "crash", "poison", "hung", "drain"."""
+        self._recycles.labels(self._reason(reason)).inc()
+
+    def worker_memory(self, process: int, resident: int) -> None:
+        """Set the resident bytes of worker process number `process` (its slot, 0 …, not its pid)."""
+        self._rss.labels(str(process)).set(resident)
+
+    def worker_ready(self, count: int) -> None:
+        """Set how many worker processes of this parent are warm and hold a lease."""
+        self._ready.set(count)
+
+    def model(self, engine: str, model: str, device: str, profile: str) -> None:
+        """Say which model is loaded. Labels as in engines.types.EngineInfo."""
+        self._model.labels(engine, model, device, profile).set(1)
+
+    # --- ledger (gateway) ---------------------------------------------------------------------------------------
+
+    def _make_ledger(self) -> None:
+        self._units = self._counter("units_settled_total", "Units deducted.", ("capability",))
+        self._settle_batch = self._histogram("settle_batch_size", "Calls settled in one transaction.", (), _BATCH)
+        self._settle_time = self._histogram(
+            "settle_duration_seconds", "Seconds one settling transaction took.", (), _SECONDS
+        )
+        self._settle_faults = self._counter("settle_failures_total", "Settling transactions that failed.", ("reason",))
+        self._drift = self._gauge("metering_drift_units", "Units by which packs and records disagree; 0 is right.")
+        self._checked = self._gauge("metering_checked_timestamp_seconds", "When packs and records were last compared.")
+        pack = ("account", "capability")
+        self._remaining = self._gauge("pack_remaining_units", "Units left in valid packs, for watched accounts.", pack)
+        self._bought = self._gauge("pack_total_units", "Size of the valid packs, for watched accounts.", pack)
+        self._expiry = self._gauge("pack_expiry_timestamp_seconds", "End of the last valid pack, if watched.", pack)
+
+    def settled(self, capability: str, units: int) -> None:
+        """Count units that one call cost, once its settlement is committed."""
+        self._units.labels(_capability(capability)).inc(units)
+
+    def settle_batch(self, calls: int, seconds: float) -> None:
+        """Record one committed settling transaction: how many calls it held and how long it took."""
+        self._settle_batch.observe(calls)
+        self._settle_time.observe(seconds)
+
+    def settle_failed(self, reason: str) -> None:
+        """Count a settling transaction that did not commit: "timeout", "connection", "conflict", "pack"."""
+        self._settle_faults.labels(self._reason(reason)).inc()
+
+    def drift(self, units: int, checked_at: float) -> None:
+        """Set what reconciliation found: the sum of |pack.used - recorded|, and when (Unix seconds)."""
+        self._drift.set(units)
+        self._checked.set(checked_at)
+
+    def pack(self, account: str, capability: str, remaining: int, total: int, expires_at: float) -> None:
+        """Set the balance of a watched account; `expires_at` (Unix seconds) is the end of its last valid pack."""
+        labels = (self._account(account), _capability(capability))
+        self._remaining.labels(*labels).set(remaining)
+        self._bought.labels(*labels).set(total)
+        self._expiry.labels(*labels).set(expires_at)
+
+    # --- what we depend on --------------------------------------------------------------------------------------
+
+    def _make_dependencies(self) -> None:
+        self._up = self._gauge("dependency_up", "1 when its last check was answered.", ("dependency",), fold="min")
+        self._pool = self._gauge(
+            "dependency_connections", "Connections of a pool, by state.", ("dependency", "state"), fold="sum"
+        )
+        self._skew = self._gauge("clock_skew_seconds", "Its clock minus ours.", ("dependency",))
+        self._cert = self._gauge("certificate_expiry_timestamp_seconds", "When a watched certificate ends.", ("file",))
+
+    def dependency(self, name: str, up: bool) -> None:
+        """Say whether "database" or "redis" answered."""
+        self._up.labels(name).set(1 if up else 0)
+
+    def pool(self, name: str, in_use: int, idle: int, waiting: int = 0) -> None:
+        """Set the connections of a pool."""
+        for state, count in (("in_use", in_use), ("idle", idle), ("waiting", waiting)):
+            self._pool.labels(name, state).set(count)
+
+    def clock_skew(self, dependency: str, seconds: float) -> None:
+        """Set how far another clock (the database's) is ahead of ours, in seconds."""
+        self._skew.labels(dependency).set(seconds)
+
+    def certificate(self, file: str, expires_at: float) -> None:
+        """Set when a certificate ends (Unix seconds). `file` is a name from the settings."""
+        self._cert.labels(file).set(expires_at)
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """The page for /metrics and its Content-Type, in the format that the Accept header prefers."""
+        encoder, content_type = choose_encoder(accept)
+        return encoder(_View(self)), content_type
+
+    def snapshot(self) -> Snapshot:
+        """This process's own values as plain lists, for a parent to fold in (see merge.MetricsFold)."""
+        return families_of(without_created(self.registry.collect()))
+
+    # --- making -------------------------------------------------------------------------------------------------
+
+    def _counter(self, name: str, help_: str, labels: Sequence[str] = ()) -> Counter:
+        self._note(name, "counter", labels, help_)
+        return Counter(f"inkgate_{name}", help_, labels, registry=self.registry)
+
+    def _gauge(self, name: str, help_: str, labels: Sequence[str] = (), fold: GaugeFold = "max") -> Gauge:
+        self._note(name, "gauge", labels, help_)
+        self.gauge_folds[f"inkgate_{name}"] = fold
+        return Gauge(f"inkgate_{name}", help_, labels, registry=self.registry)
+
+    def _histogram(self, name: str, help_: str, labels: Sequence[str], buckets: Iterable[float]) -> Histogram:
+        self._note(name, "histogram", labels, help_)
+        return Histogram(f"inkgate_{name}", help_, labels, buckets=tuple(buckets), registry=self.registry)
+
+    def _note(self, name: str, kind: str, labels: Sequence[str], help_: str) -> None:
+        self.catalogue.append(MetricDoc(f"inkgate_{name}", kind, tuple(labels), help_))
+
+
+class _View(Collector):
+    """The registry as it is shown: children folded in, creation times left out (they double the series)."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self):  # type: ignore[no-untyped-def]  # the base class is untyped
+        yield from self._metrics.children.folded(without_created(self._metrics.registry.collect()))

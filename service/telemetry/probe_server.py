@@ -1,0 +1,68 @@
+"""/livez /readyz /startupz /healthz /metrics on a port of their own, from a thread, for processes without a web app.
+
+A thread, so that a worker whose engine is deep in C code still answers; stdlib, so that it costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import ClassVar
+
+from service.telemetry.health import Health, Report
+from service.telemetry.metrics import Metrics
+
+
+class ProbeServer:
+    """Serve `health` and `metrics` on host:port (0 takes a free one) until `close`."""
+
+    def __init__(self, health: Health, metrics: Metrics, host: str, port: int) -> None:
+        handler = type("Handler", (_Handler,), {"health": health, "metrics": metrics})
+        self._server = ThreadingHTTPServer((host, port), handler)
+        self._server.daemon_threads = True
+        self.port: int = self._server.server_address[1]
+        self._thread = Thread(target=self._server.serve_forever, name="probes", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    health: ClassVar[Health]
+    metrics: ClassVar[Metrics]
+    timeout = 5  # seconds a client may take to say what it wants
+    server_version, sys_version = "inkgate", ""
+
+    def do_GET(self) -> None:
+        match self.path.partition("?")[0]:
+            case "/livez":
+                self._report(self.health.live())
+            case "/startupz":
+                self._report(self.health.startup())
+            case "/readyz" | "/healthz":
+                self._report(asyncio.run(self.health.ready()))
+            case "/metrics":
+                body, kind = self.metrics.render(self.headers.get("Accept", ""))
+                self._send(200, body, kind)
+            case _:
+                self._send(404, b"not found\n", "text/plain; charset=utf-8")
+
+    def _report(self, report: Report) -> None:
+        self._send(report.http_status, json.dumps(report.body()).encode(), "application/json")
+
+    def _send(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Probes come every few seconds; they are not news."""

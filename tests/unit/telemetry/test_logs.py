@@ -1,0 +1,85 @@
+"""Logs: one JSON object a line, with what was bound, without what must not be there."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from service.telemetry import logs
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    out = io.StringIO()
+    logs.configure("info", "json", out)
+    yield out
+    root.handlers[:], root.level = before, level
+
+
+def lines(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_is_one_object_with_the_bound_fields(stream: io.StringIO) -> None:
+    with logs.bound(request_id="r1"), logs.bound(call_id="c1"):
+        logging.getLogger("service.gateway").info("done\nwith %s", "it", extra={"units": 3})
+    (line,) = lines(stream)
+    assert line["message"] == "done\nwith it"
+    assert (line["level"], line["logger"], line["units"]) == ("info", "service.gateway", 3)
+    assert (line["request_id"], line["call_id"]) == ("r1", "c1")
+    assert str(line["time"]).endswith("Z")
+    assert logs.context() == {}
+
+
+async def test_fields_stay_in_their_task(stream: io.StringIO) -> None:
+    async def call(rid: str) -> None:
+        with logs.bound(request_id=rid):
+            await asyncio.sleep(0)
+            logging.getLogger("x").info(rid)
+
+    await asyncio.gather(*(call(f"r{number}") for number in range(20)))
+    assert all(line["request_id"] == line["message"] for line in lines(stream))
+
+
+def test_secrets_pictures_and_recognised_text_do_not_pass(stream: io.StringIO) -> None:
+    logging.getLogger("x").info(
+        "connecting to postgresql://ink:hunter2@db/ink",
+        extra={
+            "sk": "hunter2", "appkey": "hunter2", "eop_authorization": "hunter2", "master_key": "hunter2",
+            "url": "redis://:hunter2@host:6379/0", "nested": {"password": "hunter2", "ok": 1},
+            "payload": b"\xff\xd8hunter2", "text": "张三 hunter2", "long": "x" * 5000,
+        },
+    )
+    (line,) = lines(stream)
+    assert "hunter2" not in stream.getvalue()
+    assert line["payload"] == "<9 bytes>"
+    assert line["nested"] == {"password": "***", "ok": 1}
+    assert len(str(line["long"])) < 2100
+
+
+def test_a_field_cannot_overwrite_the_message(stream: io.StringIO) -> None:
+    with logs.bound(level="fake", message="fake"):
+        logging.getLogger("x").warning("true")
+    assert lines(stream)[0]["message"] == "true"
+    assert lines(stream)[0]["level"] == "warning"
+
+
+def test_an_exception_stays_on_its_line(stream: io.StringIO) -> None:
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+    (line,) = lines(stream)
+    assert "ValueError: broken" in str(line["exception"])
+
+
+def test_text_mode_is_for_people() -> None:
+    record = logging.makeLogRecord({"msg": "ready", "name": "service", "levelname": "INFO", "port": 8080})
+    assert logs.TextFormatter().format(record).endswith("info    service: ready port=8080")
