@@ -1,17 +1,17 @@
 """Every error InkGate raises on purpose. Raised low, turned into wire form in one place (`service.contract.answers`).
 
-    InkGateError
-    ├── ConfigurationError      a setting is wrong: one line with its name and the remedy, exit status 2
-    ├── Misuse                  a command or an admin call asks for what cannot be: one line, exit status 2 / HTTP 4xx
-    ├── Refused                 a gateway code (manual 6.1.3): 10002 … 51003, CTAPI_0009; never charged
-    │   ├── RateLimited         42900, HTTP 429 (CONTRACT D6); never charged
-    │   └── Overloaded          50300, HTTP 503: the queue is full or the deadline cannot be met; never charged
-    ├── BodyTooLarge            the body passes the limit: HTTP 413 with the page of manual 4.4
-    ├── SealFault               a sealed body is wrong: 40017 … 40020 (manual 6.2.4)
-    ├── RequestFault            a request-level business error, in the capability's own numbers
-    ├── BrokerDown              the queue is out of reach: 50000, nothing counted
-    ├── LedgerDown              the ledger is out of reach: 50000, nothing counted
-    └── DeadlineMissed          replies are missing at the deadline: 50000, nothing counted
+InkGateError
+├── ConfigurationError      a setting is wrong: one line with its name and the remedy, exit status 2
+├── Misuse                  a command or an admin call asks for what cannot be: one line, exit status 2 / HTTP 4xx
+├── Refused                 a gateway code (manual 6.1.3): 10002 … 51003, CTAPI_0009; never charged
+│   ├── RateLimited         42900, HTTP 429 (CONTRACT D6); never charged
+│   └── Overloaded          50300, HTTP 503: the queue is full or the deadline cannot be met; never charged
+├── BodyTooLarge            the body passes the limit: HTTP 413 with the page of manual 4.4
+├── SealFault               a sealed body is wrong: 40017 … 40020 (manual 6.2.4)
+├── RequestFault            a request-level business error, in the capability's own numbers
+├── BrokerDown              the queue is out of reach: 50000, nothing counted
+├── LedgerDown              the ledger is out of reach: 50000, nothing counted
+└── DeadlineMissed          replies are missing at the deadline: 50000, nothing counted
 """
 
 from __future__ import annotations

@@ -83,6 +83,9 @@ class Security(Group):
 
     master_key: SecretStr | None = Field(None, description="Base64 of 32 bytes; seals stored secrets.")
     master_key_file: Path | None = Field(None, description="File holding the master key (mode 0600).")
+    sm2: Literal["auto", "libcrypto", "gmssl-pyx", "gmssl"] = Field(
+        "auto", description="Library that opens sealed bodies; auto takes libcrypto, else gmssl-pyx."
+    )
 
 
 class Telemetry(Group):

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 class Outcome(StrEnum):
     """How the reading of one image ended."""
 
-    READ = "read"            # element holds the answer
-    UNDECODABLE = "decode"   # the picture is corrupt: the image-level decode error
-    FAILED = "failed"        # the engine failed or the image was set aside as poison: the internal error
-    EXPIRED = "expired"      # the deadline passed before a worker took it
+    READ = "read"  # element holds the answer
+    UNDECODABLE = "decode"  # the picture is corrupt: the image-level decode error
+    FAILED = "failed"  # the engine failed or the image was set aside as poison: the internal error
+    EXPIRED = "expired"  # the deadline passed before a worker took it
 
 
 @dataclass(frozen=True, slots=True)

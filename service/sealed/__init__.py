@@ -1,0 +1,14 @@
+"""Interface encryption of the manual's 6.2.4: SM2 for keys, SM4 for bodies, HMAC-SM3 against tampering. No I/O.
+
+    open_request(body, private_key) -> SealedRequest      raises SealFault
+    seal_answer(plain, request) -> bytes
+    keys.generate() -> (private key, public key as the console shows it)
+    sm2.choose(name)                                      called at start: picks and self-tests the SM2 library
+
+Everything here is synchronous and thread-safe; big bodies belong off the event loop.
+"""
+
+from service.sealed import keys, sm2
+from service.sealed.envelope import SealedRequest, open_request, seal_answer
+
+__all__ = ["SealedRequest", "keys", "open_request", "seal_answer", "sm2"]

@@ -1,0 +1,71 @@
+"""Taking an SM2 ciphertext apart, whichever way it was put together.
+
+A ciphertext is C1 (a point), C2 (the masked text) and C3 (a hash of point and text). The manual's text says C1C3C2,
+its sample code produces C1C2C3, and both come with or without the 04 that marks an uncompressed point. Nothing tells
+them apart but C3, which authenticates: a wrong reading does not verify.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from typing import Protocol
+
+from service.sealed import sm3
+from service.sealed.curve import POINT, on_curve, valid_private
+
+HASH = 32
+LONGEST = 255  # bytes of plain text; the longest that GmSSL takes, far above any key
+
+
+class Opener(Protocol):
+    """The part of a provider that this module needs."""
+
+    def open(self, private: bytes, c1: bytes, rest: bytes) -> bytes | None: ...
+
+
+def decrypt(provider: Opener, private: bytes, ciphertext: bytes) -> bytes | None:
+    """The plain text of 1 to 255 bytes, or None when no reading of the ciphertext authenticates.
+
+    Raises ValueError when `private` is no private key, which is the caller's fault and not the ciphertext's.
+    """
+    if not valid_private(private):
+        raise ValueError("the SM2 private key is unusable")
+    for bare in _without_marker(ciphertext):
+        c1, rest = bare[:POINT], bare[POINT:]
+        if not HASH < len(rest) <= HASH + LONGEST or not on_curve(c1):
+            continue
+        plain = provider.open(private, c1, rest)
+        if plain is not None:
+            return plain
+    return None
+
+
+def readings(rest: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(C2, C3) of what follows C1, in the order of the manual's code and in the order of its text."""
+    yield rest[:-HASH], rest[-HASH:]
+    yield rest[HASH:], rest[:HASH]
+
+
+def unmask(shared: bytes, rest: bytes) -> bytes | None:
+    """The plain text under the shared point d·C1 (64 bytes), or None when C3 fits neither order."""
+    x, y = shared[:32], shared[32:]
+    mask = _kdf(shared, len(rest) - HASH)
+    if not any(mask):  # GB/T 32918.4, B4: such a text would travel in the clear
+        return None
+    for c2, c3 in readings(rest):
+        plain = bytes(a ^ b for a, b in zip(c2, mask, strict=True))
+        if hmac.compare_digest(sm3.digest(x + plain + y), c3):
+            return plain
+    return None
+
+
+def _without_marker(ciphertext: bytes) -> Iterator[bytes]:
+    if ciphertext[:1] == b"\x04":
+        yield ciphertext[1:]
+    yield ciphertext  # also after a 04: a bare x may begin with that byte
+
+
+def _kdf(secret: bytes, length: int) -> bytes:
+    blocks = -(-length // HASH)
+    return b"".join(sm3.digest(secret + n.to_bytes(4, "big")) for n in range(1, blocks + 1))[:length]

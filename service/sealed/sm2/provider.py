@@ -1,0 +1,80 @@
+"""Choosing the library that decrypts, and trying it on known answers before trusting it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Protocol
+
+from service.errors import ConfigurationError
+from service.sealed.sm2.ciphertext import decrypt
+from service.sealed.sm2.gmssl_c import GmsslC
+from service.sealed.sm2.gmssl_python import GmsslPython
+from service.sealed.sm2.libcrypto import Libcrypto
+
+
+class Provider(Protocol):
+    """Something that can decrypt. Thread-safe."""
+
+    name: str
+
+    def open(self, private: bytes, c1: bytes, rest: bytes) -> bytes | None:
+        """The plain text, or None when C3 does not authenticate it in either order.
+
+        `private` is a valid private key (32 bytes), `c1` a point on the curve (64 bytes), `rest` C2 and C3 in either
+        order, 33 to 287 bytes. The caller has checked all three.
+        """
+
+
+_FACTORIES: dict[str, Callable[[], Provider]] = {
+    Libcrypto.name: Libcrypto,
+    GmsslC.name: GmsslC,
+    GmsslPython.name: GmsslPython,
+}
+AUTOMATIC = (Libcrypto.name, GmsslC.name)
+NAMES = ("auto", *_FACTORIES)
+
+# The encryption example of GB/T 32918.5; its x begins with 04, which catches code that strips markers by sight.
+_PRIVATE = bytes.fromhex("3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8")
+_C1 = bytes.fromhex(
+    "04ebfc718e8d1798620432268e77feb6415e2ede0e073c0f4f640ecd2e149a73"
+    "e858f9d81e5430a57b36daab8f950a3c64e6ee6a63094d99283aff767e124df0"
+)
+_C2 = bytes.fromhex("21886ca989ca9c7d58087307ca93092d651efa")
+_C3 = bytes.fromhex("59983c18f809e262923c53aec295d30383b54e39d609d160afcb1908d0bd8766")
+_PLAIN = b"encryption standard"
+
+
+@functools.cache
+def choose(name: str = "auto") -> Provider:
+    """The provider called `name`, or the first of the automatic ones that works; self-tested, kept for the process.
+
+    Raises ConfigurationError when the one asked for, or every automatic one, is missing or fails its self-test.
+    """
+    candidates = AUTOMATIC if name == "auto" else (name,)
+    reasons = []
+    for candidate in candidates:
+        try:
+            provider = _FACTORIES[candidate]()
+            self_test(provider)
+        except (ImportError, OSError, AttributeError, ArithmeticError, KeyError) as error:
+            reasons.append(f"{candidate} ({error})")
+        else:
+            return provider
+    raise ConfigurationError(
+        "INKGATE_SECURITY__SM2",
+        f"no SM2 library is usable: {', '.join(reasons)}",
+        f"Choose one of {', '.join(NAMES)}; gmssl-pyx comes with a full installation.",
+    )
+
+
+def self_test(provider: Provider) -> None:
+    """Raise ArithmeticError unless `provider` reads both orders, with and without 04, and refuses altered texts."""
+    for body in (_C2 + _C3, _C3 + _C2):
+        for marker in (b"\x04", b""):
+            if decrypt(provider, _PRIVATE, marker + _C1 + body) != _PLAIN:
+                raise ArithmeticError("does not decrypt the standard's example")
+        altered = bytearray(body)
+        altered[7] ^= 1
+        if decrypt(provider, _PRIVATE, _C1 + bytes(altered)) is not None:
+            raise ArithmeticError("accepts an altered ciphertext")

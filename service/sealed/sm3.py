@@ -1,0 +1,32 @@
+"""SM3 and HMAC-SM3 (GB/T 32905): through Python's own OpenSSL where that has SM3, else through `cryptography`'s.
+
+Some Linux distributions build OpenSSL without the Chinese algorithms; `cryptography` carries its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac as _hmac
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hmac as _crypto_hmac
+
+IN_PYTHON = "sm3" in hashlib.algorithms_available
+
+
+def digest(data: bytes) -> bytes:
+    """The SM3 hash of `data`, 32 bytes."""
+    if IN_PYTHON:
+        return hashlib.new("sm3", data).digest()
+    state = hashes.Hash(hashes.SM3())
+    state.update(data)
+    return state.finalize()
+
+
+def hmac(key: bytes, data: bytes) -> bytes:
+    """HMAC-SM3 of `data` under a key of any length, 32 bytes."""
+    if IN_PYTHON:
+        return _hmac.digest(key, data, "sm3")
+    state = _crypto_hmac.HMAC(key, hashes.SM3())
+    state.update(data)
+    return state.finalize()
