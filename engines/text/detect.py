@@ -1,0 +1,115 @@
+"""Where text is: a segmentation network with differentiable binarisation (Liao et al. 2020, arXiv 1911.08947).
+
+The network gives, for each pixel, the probability of lying in the shrunken core of a text line. Cores are cut out at a
+threshold, boxed, and grown back by the area-to-perimeter rule of the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types import Image, Quad
+
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+# ImageNet statistics in the network's BGR order of channels, folded into one multiply and one add on 0..255.
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_STD = np.array([0.229, 0.224, 0.225], np.float32)
+_SCALE = (1 / (255 * _STD)).astype(np.float32)
+_SHIFT = (-_MEAN / _STD).astype(np.float32)
+_STRIDE = 32  # the network halves the picture five times
+
+
+@dataclass(frozen=True, slots=True)
+class DetectOptions:
+    """Sizes in pixels, thresholds as probabilities; defaults are the model's published ones."""
+
+    short_side: int = 736
+    long_side: int = 2000
+    pixel_threshold: float = 0.2
+    box_threshold: float = 0.45
+    unclip_ratio: float = 1.4
+    max_candidates: int = 3000
+    min_side: float = 3.0
+
+
+class Detector:
+    """Finds text lines. Holds no state but its network."""
+
+    def __init__(self, network: Network, options: DetectOptions | None = None) -> None:
+        self._network = network
+        self.options = options or DetectOptions()
+
+    def __call__(self, image: Image, limit_side: int | None = None) -> list[Quad]:
+        """Quadrilaterals of lines in pixels of `image`, unordered. `limit_side` caps the longer side."""
+        height, width = image.shape[:2]
+        seen = self._seen_size(width, height, limit_side)
+        probability = self._network(_tensor(np.asarray(cv2.resize(image, seen), np.uint8)))[0, 0]
+        scale = np.array([width / seen[0], height / seen[1]], np.float32)
+        limit = np.array([width - 1, height - 1], np.float32)
+        return [_as_quad(np.clip(box * scale, 0, limit)) for box in self._boxes(probability)]
+
+    def _seen_size(self, width: int, height: int, limit_side: int | None) -> tuple[int, int]:
+        """Width and height of the picture the network sees: the short side brought up, the long side held down."""
+        option = self.options
+        ratio = max(option.short_side / min(width, height), 1.0)
+        ratio = min(ratio, (limit_side or option.long_side) / max(width, height))
+        return _to_stride(width * ratio), _to_stride(height * ratio)
+
+    def _boxes(self, probability: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Grown boxes of shape (4, 2) in pixels of the probability map."""
+        option = self.options
+        core = (probability > option.pixel_threshold).astype(np.uint8)
+        contours, _ = cv2.findContours(core, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+        boxes = []
+        for contour in contours[: option.max_candidates]:
+            centre, size, angle = cv2.minAreaRect(contour)
+            if min(size) < option.min_side:
+                continue
+            box = np.asarray(cv2.boxPoints((centre, size, angle)), np.float32)
+            if _mean_inside(probability, box) < option.box_threshold:
+                continue
+            grow = 2 * size[0] * size[1] * option.unclip_ratio / (2 * (size[0] + size[1]))
+            grown = (size[0] + grow, size[1] + grow)
+            if min(grown) < option.min_side + 2:
+                continue
+            boxes.append(_clockwise(np.asarray(cv2.boxPoints((centre, grown, angle)), np.float32)))
+        return boxes
+
+
+def _to_stride(side: float) -> int:
+    return max(round(side / _STRIDE) * _STRIDE, _STRIDE)
+
+
+def _tensor(image: Image) -> NDArray[np.float32]:
+    normal = image.astype(np.float32)
+    normal *= _SCALE
+    normal += _SHIFT
+    return np.ascontiguousarray(normal.transpose(2, 0, 1)[None])
+
+
+def _mean_inside(probability: NDArray[np.float32], box: NDArray[np.float32]) -> float:
+    """The mean probability inside a box."""
+    height, width = probability.shape
+    left, top = np.clip(np.floor(box.min(axis=0)), 0, [width - 1, height - 1]).astype(int)
+    right, bottom = np.clip(np.ceil(box.max(axis=0)), 0, [width - 1, height - 1]).astype(int)
+    mask = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
+    cv2.fillPoly(mask, [np.round(box - [left, top]).astype(np.int32)], 1)
+    return float(cv2.mean(probability[top : bottom + 1, left : right + 1], mask)[0])
+
+
+def _clockwise(box: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Corners as top-left, top-right, bottom-right, bottom-left."""
+    left, right = np.split(box[np.argsort(box[:, 0], kind="stable")], 2)
+    left, right = left[np.argsort(left[:, 1])], right[np.argsort(right[:, 1])]
+    return np.array([left[0], right[0], right[1], left[1]], np.float32)
+
+
+def _as_quad(box: NDArray[np.float32]) -> Quad:
+    a, b, c, d = ((float(x), float(y)) for x, y in box)
+    return a, b, c, d

@@ -1,0 +1,66 @@
+"""Which way up a page is: a classifier over the four quarter turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types import Image, Quad
+
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+_SIDE = 224
+_RESIZED = 256  # the short side before the centre is cut out
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_STD = np.array([0.229, 0.224, 0.225], np.float32)
+_TURNS = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
+
+
+class Orienter:
+    """Tells by how much a page must be turned."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def scores(self, image: Image) -> NDArray[np.float32]:
+        """Probabilities that the page must be turned clockwise by 0, 90, 180, 270 degrees, shape (4,)."""
+        height, width = image.shape[:2]
+        ratio = _RESIZED / min(height, width)
+        small = cv2.resize(image, (max(round(width * ratio), _SIDE), max(round(height * ratio), _SIDE)))
+        top, left = (small.shape[0] - _SIDE) // 2, (small.shape[1] - _SIDE) // 2
+        middle = small[top : top + _SIDE, left : left + _SIDE, ::-1].astype(np.float32)
+        normal = (middle / 255 - _MEAN) / _STD
+        # The classes name the turn that the page has had, clockwise; the remedy is the opposite one.
+        had = self._network(np.ascontiguousarray(normal.transpose(2, 0, 1)[None]))
+        return had[0, [0, 3, 2, 1]]
+
+    def __call__(self, image: Image) -> int:
+        """Clockwise degrees (0, 90, 180, 270) by which the picture must be turned to stand upright."""
+        return 90 * int(self.scores(image).argmax())
+
+
+def turn(image: Image, angle: int) -> Image:
+    """The picture turned clockwise by 0, 90, 180 or 270 degrees."""
+    code = _TURNS[angle // 90]
+    return image if code is None else np.asarray(cv2.rotate(image, code), np.uint8)
+
+
+def turn_back(quad: Quad, angle: int, width: int, height: int) -> Quad:
+    """A quadrilateral of the turned picture in pixels of the source of `width` x `height`; corners keep their order."""
+
+    def back(x: float, y: float) -> tuple[float, float]:
+        match angle:
+            case 90:
+                return y, height - 1 - x
+            case 180:
+                return width - 1 - x, height - 1 - y
+            case 270:
+                return width - 1 - y, x
+            case _:
+                return x, y
+
+    a, b, c, d = (back(*point) for point in quad)
+    return a, b, c, d
