@@ -1,9 +1,9 @@
 """What can go wrong inside an engine.
 
-    EngineError
-    ├── DecodeError        the bytes are no readable picture, whatever their first bytes said
-    ├── PictureTooLarge    decoding would pass the limit on pixels
-    └── ModelError         a model file is missing, or is not the one the manifest names
+EngineError
+├── DecodeError        the bytes are no readable picture, whatever their first bytes said
+├── PictureTooLarge    decoding would pass the limit on pixels
+└── ModelError         a model file is missing, or is not the one the manifest names
 """
 
 

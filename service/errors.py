@@ -3,7 +3,7 @@
 InkGateError
 ├── ConfigurationError      a setting is wrong: one line with its name and the remedy, exit status 2
 ├── Misuse                  a command or an admin call asks for what cannot be: one line, exit status 2 / HTTP 4xx
-├── Refused                 a gateway code (manual 6.1.3): 10002 … 51003, CTAPI_0009; never charged
+├── Refused                 a gateway code (manual 6.1.3): 10002 … 51003; never charged
 │   ├── RateLimited         42900, HTTP 429 (CONTRACT D6); never charged
 │   └── Overloaded          50300, HTTP 503: the queue is full or the deadline cannot be met; never charged
 ├── BodyTooLarge            the body passes the limit: HTTP 413 with the page of manual 4.4
@@ -36,7 +36,7 @@ class Misuse(InkGateError):
 class Refused(InkGateError):
     """The gateway refuses a call. `code` is a key of the refusal table (`service.contract.refusals`)."""
 
-    def __init__(self, code: int | str, detail: str = "", retry_after: int | None = None) -> None:
+    def __init__(self, code: int, detail: str = "", retry_after: int | None = None) -> None:
         super().__init__(f"{code} {detail}".strip())
         self.code = code
         self.detail = detail  # for logs only, never sent
@@ -61,6 +61,10 @@ class BodyTooLarge(InkGateError):
     """The request body is larger than the limit."""
 
 
+class ClientGone(InkGateError):
+    """The client hung up, or took too long to send its body; nobody is there to answer."""
+
+
 class SealFault(InkGateError):
     """A sealed request cannot be opened. `code` is 40017 … 40020, `message` and `details` are the manual's texts."""
 
@@ -72,9 +76,9 @@ class SealFault(InkGateError):
 class RequestFault(InkGateError):
     """A request-level business error. `fault` is a key of the capability's code table."""
 
-    def __init__(self, fault: str) -> None:
-        super().__init__(fault)
-        self.fault = fault
+    def __init__(self, capability: str, fault: str) -> None:
+        super().__init__(f"{capability}: {fault}")
+        self.capability, self.fault = capability, fault
 
 
 class BrokerDown(InkGateError):

@@ -78,6 +78,16 @@ class Engine(Group):
     max_pixels: int = Field(25_100_000, gt=0, description="Largest picture that is decoded, in pixels.")
 
 
+class Billing(Group):
+    """Units per event; the default is the manual's rule (7.1) as docs/adr/0003-billing.md reads it."""
+
+    image_read: int = Field(1, ge=0, le=1, description="An image that was read.")
+    image_fault: int = Field(1, ge=0, le=1, description="An image refused for its own fault (base64, format, size …).")
+    request_fault: int = Field(1, ge=0, le=1, description="A request-level business error.")
+    internal_fault: int = Field(0, ge=0, le=1, description="Our own error on an image (5000, 500001).")
+    seal_fault: int = Field(0, ge=0, le=1, description="A sealed body that cannot be opened (40017 to 40020).")
+
+
 class Security(Group):
     """Secrets."""
 
@@ -116,6 +126,7 @@ class Settings(BaseSettings):
     redis: Redis = Redis()
     worker: Worker = Worker()
     engine: Engine = Engine()
+    billing: Billing = Billing()
     security: Security = Security()
     telemetry: Telemetry = Telemetry()
 

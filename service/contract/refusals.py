@@ -1,0 +1,63 @@
+"""Gateway codes: text and HTTP status of every refusal (manual 6.1.3, CONTRACT section 3 and D6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One row: the text sent, the HTTP status, and whether the EOP layer (string statusCode) answers."""
+
+    text: str
+    http: int
+    eop: bool = False
+
+
+REFUSALS: Mapping[int, Refusal] = MappingProxyType(
+    {
+        10002: Refusal("ctyun-EOP: 生成签名时官网ak信息错误", 401, eop=True),
+        10020: Refusal("ctyun-EOP: 签名错误", 401, eop=True),
+        40002: Refusal("缺少appkey头", 401),
+        40006: Refusal("无效的appkey", 401),
+        40008: Refusal("不支持的请求类型", 405),
+        40009: Refusal("IP未被APP授权", 403),
+        40010: Refusal("IP未被API授权", 403),
+        42900: Refusal("请求过于频繁，请稍后重试", 429),
+        50000: Refusal("服务内部错误", 500),
+        50001: Refusal("服务未注册", 404),
+        50002: Refusal("应用未开通", 403),
+        50003: Refusal("API中无效的URL请求", 404),
+        50300: Refusal("服务繁忙，请稍后重试", 503),
+        51001: Refusal("购买服务已过期", 403),
+        51002: Refusal("收费API未购买", 403),
+        51003: Refusal("API可用次数已不足", 403),
+    }
+)
+
+
+def refusal_body(code: int, request_id: str) -> dict[str, Any]:
+    """The JSON body of a refusal. The EOP layer's codes carry a string statusCode and eopErrCode, as the public
+    endpoint sends them; the platform's are integers."""
+    row = REFUSALS[code]
+    body: dict[str, Any] = {
+        "statusCode": f"CTAPI_{code}" if row.eop else code,
+        "code": str(code),
+        "error": str(code),
+        "message": row.text,
+        "details": row.text,
+        "requestId": request_id,
+        "returnObj": {},
+    }
+    if row.eop:
+        body["eopErrCode"] = str(code)
+    return body
+
+
+PAYLOAD_TOO_LARGE_PAGE = (
+    b"<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n<body>\r\n"
+    b"<center><h1>413 Request Entity Too Large</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+)

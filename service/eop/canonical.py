@@ -1,0 +1,35 @@
+"""The string that is signed (manual 6.2.3): header lines, sorted query, hash of the raw body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, quote_plus, unquote_plus
+
+
+def canonical(signed: Sequence[str], headers: Mapping[str, str], query: str, body_hash: str) -> str:
+    """Each signed header as `name:value\\n` in name order, a newline, the query, a newline, the body's sha256 hex.
+
+    `signed` is sorted and every name in it is a key of `headers` (both lower case).
+    """
+    lines = "".join(f"{name}:{headers[name]}\n" for name in signed)
+    return f"{lines}\n{query}\n{body_hash}"
+
+
+def query_forms(raw: str) -> tuple[str, ...]:
+    """Every order and encoding of a query that clients of the public endpoint sign, most usual first (CONTRACT R6).
+
+    Raw pairs sorted as whole strings (the manual's sample); raw pairs sorted by key (its text); decoded and encoded
+    again by RFC 3986 or as Go's url.Values does, sorted by key.
+    """
+    if not raw:
+        return ("",)
+    pairs = raw.split("&")
+    by_key = sorted(pairs, key=lambda pair: pair.partition("=")[0])
+    decoded = sorted(
+        ((unquote_plus(key), unquote_plus(value)) for key, _, value in (p.partition("=") for p in pairs if p)),
+        key=lambda item: item[0],
+    )
+    rfc3986 = "&".join(f"{key}={quote(value, safe='~')}" for key, value in decoded)
+    rfc3986_keys = "&".join(f"{quote(key, safe='~')}={quote(value, safe='~')}" for key, value in decoded)
+    go = "&".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in decoded)
+    return tuple(dict.fromkeys(("&".join(sorted(pairs)), "&".join(by_key), rfc3986_keys, rfc3986, go)))

@@ -1,0 +1,73 @@
+"""Who may call what: signature, app, route, addresses, opened capability (CONTRACT section 3, order of checks)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from service.accounts.directory import AccessKey, App, Directory
+from service.contract.capabilities import Capability
+from service.contract.routes import resolve
+from service.eop.header import parse
+from service.eop.signature import in_window, verify
+from service.errors import Refused
+from service.gateway.client_ip import within
+from service.gateway.exchange import Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A call that may enter: the app that makes it and the capability it asks for."""
+
+    app: App
+    capability: Capability
+
+    @property
+    def qps(self) -> float:
+        return self.app.opened[self.capability.name].qps
+
+
+class Admission:
+    """The checks between the last byte of the body and the packs."""
+
+    def __init__(self, directory: Directory, clock_window: int) -> None:
+        self._directory, self._window = directory, clock_window
+
+    async def admit(self, exchange: Exchange) -> Caller:
+        """Raises Refused, or RequestFault for a wrong path or method that the capability's own table names."""
+        key = await self._authenticate(exchange)
+        app = await self._identify(exchange, key)
+        capability = resolve(exchange.path, exchange.method)
+        self._permit(exchange.client_ip, app, capability)
+        return Caller(app, capability)
+
+    async def _authenticate(self, exchange: Exchange) -> AccessKey:
+        authorization = parse(exchange.headers.get("eop-authorization", ""))
+        if authorization is None:
+            raise Refused(10020, "no Eop-Authorization of the documented form")
+        key = await self._directory.access_key(authorization.ak)
+        if key is None:
+            raise Refused(10002, "unknown or disabled access key")
+        if not verify(authorization, key.secret, exchange.headers, exchange.query, exchange.body_hash):
+            raise Refused(10020, "signature does not fit")
+        if not in_window(exchange.headers["eop-date"], datetime.now(UTC), self._window):
+            raise Refused(10020, "eop-date malformed or too far off")
+        return key
+
+    async def _identify(self, exchange: Exchange, key: AccessKey) -> App:
+        appkey = exchange.headers.get("appkey", "")
+        if not appkey:
+            raise Refused(40002)
+        app = await self._directory.app(appkey)
+        if app is None or app.account_id != key.account_id:
+            raise Refused(40006)
+        return app
+
+    def _permit(self, ip: str, app: App, capability: Capability) -> None:
+        if app.allowed and not within(ip, app.allowed):
+            raise Refused(40009, ip)
+        opened = app.opened.get(capability.name)
+        if opened is None:
+            raise Refused(50002)
+        if opened.allowed and not within(ip, opened.allowed):
+            raise Refused(40010, ip)

@@ -1,0 +1,134 @@
+"""One HTTP request and its answer over raw ASGI: headers as sent, body under a budget, delivery observed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from service.errors import BodyTooLarge, ClientGone
+from service.gateway.budget import Budget
+
+_DRAIN_SECONDS = 20  # a refused upload is read and dropped this long, so that the client gets to see the answer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: status, body and content type; `headers` are further ones."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Exchange:
+    """Reads the request of one ASGI scope and sends one answer."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, client_ip: str) -> None:
+        self._receive, self._send = receive, send
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: str = scope["query_string"].decode("latin-1")
+        self.client_ip = client_ip
+        # The first value wins where a name comes twice: the verifier and everybody after it see the same one.
+        self.headers: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            self.headers.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        self.body = bytearray()
+        self.body_hash = hashlib.sha256(b"").hexdigest()
+        self._held = 0
+        self._budget: Budget | None = None
+
+    async def read_body(self, limit: int, seconds: float, budget: Budget) -> None:
+        """Fill `body` and `body_hash` (sha256 hex of the bytes as received).
+
+        Raises BodyTooLarge above `limit` bytes, Overloaded when `budget` is used up, ClientGone when the client hangs
+        up or is slower than `seconds`. What is taken from the budget stays taken until `release`.
+        """
+        self._budget = budget
+        announced = self._content_length()
+        if announced > limit:
+            await self._drain(2 * limit)
+            raise BodyTooLarge
+        try:
+            async with asyncio.timeout(seconds):
+                await self._collect(limit, announced)
+        except TimeoutError:
+            raise ClientGone("the body took too long") from None
+
+    async def _collect(self, limit: int, announced: int) -> None:
+        digest = hashlib.sha256()
+        self._take(announced)
+        async for chunk in self._chunks():
+            if len(self.body) + len(chunk) > limit:
+                await self._drain(limit)
+                raise BodyTooLarge
+            digest.update(chunk)
+            self.body += chunk
+            if len(self.body) > self._held:  # chunked bodies announce no length
+                self._take(len(self.body) - self._held)
+        self.body_hash = digest.hexdigest()
+
+    def _content_length(self) -> int:
+        value = self.headers.get("content-length", "")
+        return int(value) if value.isdecimal() else 0
+
+    def _take(self, amount: int) -> None:
+        assert self._budget is not None
+        self._budget.take(amount)
+        self._held += amount
+
+    def release(self) -> None:
+        """Give the body's bytes back to the budget."""
+        self.body = bytearray()
+        if self._budget is not None:
+            self._budget.give(self._held)
+            self._held = 0
+
+    async def _chunks(self) -> Any:
+        more = True
+        while more:
+            message: Message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone("hung up while sending")
+            more = message.get("more_body", False)
+            yield message.get("body", b"")
+
+    async def _drain(self, most: int) -> None:
+        """Read and drop what is still coming; a client that waits for 100 Continue sends nothing."""
+        if "expect" in self.headers:
+            return
+        dropped = 0
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                async for chunk in self._chunks():
+                    dropped += len(chunk)
+                    if dropped > most:
+                        return
+        except TimeoutError:
+            return
+
+    async def disconnected(self) -> None:
+        """Return when the client hangs up (only after the body has been read)."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def send(self, answer: Answer) -> bool:
+        """Send the answer; whether the client was still there when the last byte was handed to the socket."""
+        headers = {"content-type": answer.content_type, "content-length": str(len(answer.body)), **answer.headers}
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        gone = asyncio.ensure_future(self.disconnected())
+        try:
+            await self._send({"type": "http.response.start", "status": answer.status, "headers": raw})
+            await self._send({"type": "http.response.body", "body": answer.body, "more_body": True})
+            await asyncio.sleep(0)  # lets a pending hang-up reach the watcher before the exchange ends
+            delivered = not gone.done()
+            await self._send({"type": "http.response.body", "body": b""})
+            return delivered
+        finally:
+            gone.cancel()

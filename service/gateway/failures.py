@@ -1,0 +1,33 @@
+"""The one place where errors take their wire form."""
+
+from __future__ import annotations
+
+import logging
+
+import orjson
+
+from service.contract.answers import fault_answer
+from service.contract.capabilities import CAPABILITIES
+from service.contract.refusals import PAYLOAD_TOO_LARGE_PAGE, REFUSALS, refusal_body
+from service.errors import BodyTooLarge, InkGateError, Refused, RequestFault
+from service.gateway.exchange import Answer
+
+log = logging.getLogger("inkgate.gateway")
+
+
+def failure(error: Exception, request_id: str, *, always_200: bool) -> tuple[int, Answer]:
+    """The code and the answer for an error that ended a call before it could be settled."""
+    if isinstance(error, BodyTooLarge):
+        return 413, Answer(413, PAYLOAD_TOO_LARGE_PAGE, "text/html")
+    if isinstance(error, RequestFault):  # a wrong path or method under a known service
+        body = fault_answer(CAPABILITIES[error.capability], error.fault)
+        return body["statusCode"], Answer(200, orjson.dumps(body))
+    code, headers = 50000, {}
+    if isinstance(error, Refused):
+        code = error.code
+        if error.retry_after is not None:
+            headers["retry-after"] = str(error.retry_after)
+    elif not isinstance(error, InkGateError):
+        log.exception("a call failed unexpectedly")
+    status = 200 if always_200 else REFUSALS[code].http
+    return code, Answer(status, orjson.dumps(refusal_body(code, request_id)), headers=headers)

@@ -1,0 +1,258 @@
+"""The way of one call, top to bottom: body → admission → replay → packs and rate → unseal → images → broker → settle
+→ answer. Errors rise from every step and become answers in `failures.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from service.accounts.directory import Directory
+from service.broker.interface import Broker, Outcome, Reply, Task
+from service.contract.answers import batch_answer, fault_answer, seal_fault_answer, single_answer
+from service.contract.requests import ParsedRequest, check, parse
+from service.errors import ClientGone, DeadlineMissed, RateLimited, Refused, RequestFault, SealFault
+from service.gateway.admission import Admission, Caller
+from service.gateway.budget import Budget
+from service.gateway.exchange import Answer, Exchange
+from service.gateway.replay import KeptAnswer, ReplayStore, replay_key
+from service.gateway.timing import Stopwatch
+from service.metering.interface import Ledger, Settlement
+from service.metering.policy import Event, Policy
+from service.sealed import SealedRequest, open_request, seal_answer
+from service.settings import Settings
+
+_SMALL = 32 * 1024  # bytes; smaller bodies are parsed on the spot, cheaper than a thread
+
+
+class RateLimiter(Protocol):
+    async def take(self, app_id: str, capability: str, qps: float) -> float | None:
+        """None when the call may pass, else the seconds to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the pipeline is put together from."""
+
+    directory: Directory
+    ledger: Ledger
+    broker: Broker
+    limiter: RateLimiter
+    replays: ReplayStore
+    pool: ThreadPoolExecutor
+
+
+@dataclass(slots=True)
+class Call:
+    """One call on its way; what is learnt is filled in step by step."""
+
+    exchange: Exchange
+    request_id: str
+    watch: Stopwatch
+    call_id: str = ""
+    caller: Caller | None = None
+    seal: SealedRequest | None = None
+    images: int = 0
+    events: list[Event] = field(default_factory=list)
+    code: int = 0
+    units: int = 0
+
+
+class Pipeline:
+    """Answers calls. One per gateway process."""
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        self._settings, self._parts = settings, parts
+        self._admission = Admission(parts.directory, settings.server.clock_window)
+        self._policy = Policy(settings.billing.model_dump())
+        self.bytes_in_flight = Budget(settings.limits.inflight_bytes, "body bytes")
+        self.tasks_in_flight = Budget(settings.limits.inflight_tasks, "images")
+
+    async def run(self, call: Call) -> Answer:
+        """The answer to a call, settled and kept for replay. Raises errors of `service.errors`."""
+        exchange, limits = call.exchange, self._settings.limits
+        await exchange.read_body(limits.body_bytes, limits.body_timeout, self.bytes_in_flight)
+        with call.watch.stage("auth"):
+            call.caller = await self._admission.admit(exchange)
+        kept = await self._parts.replays.find(self._replay_key(call))
+        if kept is not None:
+            await self._parts.ledger.settle(kept.settlement)
+            return Answer(kept.status, kept.body)
+        deadline = time.time() + limits.deadline
+        try:
+            async with asyncio.timeout(limits.deadline):
+                await self._enter(call)
+                return await self._settled(call, await self._work(call, deadline))
+        except TimeoutError:
+            raise DeadlineMissed("the call outlived its deadline") from None
+
+    async def delivered(self, call: Call) -> None:
+        """The client has the whole answer: it is not to be replayed."""
+        if call.caller is not None:
+            await self._parts.replays.drop(self._replay_key(call))
+
+    async def _enter(self, call: Call) -> None:
+        """Packs that have something left, then the rate (CONTRACT section 3, order of checks)."""
+        assert call.caller is not None
+        app, capability = call.caller.app, call.caller.capability
+        await self._parts.ledger.admit(app.account_id, app.app_id, capability.name, 0)
+        wait = await self._parts.limiter.take(app.app_id, capability.name, call.caller.qps)
+        if wait is not None:
+            raise RateLimited(max(1, round(wait)))
+        call.call_id = new_call_id()
+
+    async def _work(self, call: Call, deadline: float) -> dict[str, Any]:
+        """The body of the answer. A fault of the whole request is an answer too, and one that may be charged."""
+        assert call.caller is not None
+        capability = call.caller.capability
+        try:
+            parsed = await self._images(call)
+        except RequestFault as fault:
+            call.events = [Event.REQUEST_FAULT]
+            call.code = capability.faults[fault.fault].code
+            return fault_answer(capability, fault.fault)
+        except SealFault as fault:
+            call.events = [Event.SEAL_FAULT]
+            call.code = fault.code
+            return seal_fault_answer(fault)
+        replies = await self._read(call, parsed, deadline)
+        return self._answer(call, parsed, replies)
+
+    async def _images(self, call: Call) -> ParsedRequest:
+        """Unseal, parse, and check every image; big bodies in a thread, so that the loop stays free."""
+        assert call.caller is not None
+        exchange, capability = call.exchange, call.caller.capability
+        body: bytes | bytearray = exchange.body
+        if exchange.headers.get("decrypted", "").strip().lower() == "true":
+            with call.watch.stage("unseal"):
+                private_key = call.caller.app.sm2_private_key
+                call.seal = await self._off_loop(open_request, bytes(body), private_key, size=len(body))
+                body = call.seal.plain
+        with call.watch.stage("parse"):
+            texts = await self._off_loop(parse, capability, body, size=len(body))
+            call.images = len(texts)
+            app = call.caller.app
+            await self._parts.ledger.admit(app.account_id, app.app_id, capability.name, len(texts))
+            return await self._off_loop(check, capability, texts, size=len(body))
+
+    async def _off_loop(self, function: Any, *arguments: Any, size: int) -> Any:
+        if size < _SMALL:
+            return function(*arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._parts.pool, function, *arguments)
+
+    async def _read(self, call: Call, parsed: ParsedRequest, deadline: float) -> list[Reply]:
+        """Send the good images to the workers; give up when the client hangs up."""
+        assert call.caller is not None
+        name = call.caller.capability.name
+        extras = call.caller.app.extras or call.exchange.headers.get("x-inkgate-extras", "") == "1"
+        tasks = [
+            Task(call.call_id, number, name, deadline, image, extras)
+            for number, image in enumerate(parsed.images)
+            if isinstance(image, bytes)
+        ]
+        if not tasks:
+            return []
+        with self.tasks_in_flight.hold(len(tasks)):
+            replies = await self._until_gone(call, tasks)
+        call.watch.add_all(stages for reply in replies if (stages := reply.stages))
+        if any(reply.outcome is Outcome.EXPIRED for reply in replies):
+            raise DeadlineMissed("an image was not read in time")
+        return replies
+
+    async def _until_gone(self, call: Call, tasks: list[Task]) -> list[Reply]:
+        work = asyncio.ensure_future(self._parts.broker.submit(tasks))
+        gone = asyncio.ensure_future(call.exchange.disconnected())
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+            raise ClientGone("hung up while waiting")
+        finally:
+            gone.cancel()
+            if not work.done():
+                work.cancel()
+
+    def _answer(self, call: Call, parsed: ParsedRequest, replies: list[Reply]) -> dict[str, Any]:
+        assert call.caller is not None
+        capability = call.caller.capability
+        by_number = {reply.number: reply for reply in replies}
+        elements = [
+            image if isinstance(image, str) else _element(by_number[number])
+            for number, image in enumerate(parsed.images)
+        ]
+        call.events = [_event(element) for element in elements]
+        superset = self._settings.server.superset
+        if not capability.single:
+            return batch_answer(capability, elements, superset=superset)
+        (element,) = elements
+        if isinstance(element, str):
+            call.code = capability.faults[element].code
+            return fault_answer(capability, element)
+        return single_answer(capability, element, superset=superset)
+
+    async def _settled(self, call: Call, body: dict[str, Any]) -> Answer:
+        """Make the bytes, keep them for replay, settle. What was not settled is not answered."""
+        raw = orjson.dumps(body)
+        if call.seal is not None and call.code == 0:
+            with call.watch.stage("seal"):
+                raw = await self._off_loop(seal_answer, raw, call.seal, size=len(raw))
+        call.units = self._policy.units(call.events)
+        settlement = self._settlement(call)
+        key = self._replay_key(call)
+        await self._parts.replays.keep(key, KeptAnswer(settlement, 200, raw))
+        try:
+            with call.watch.stage("settle"):
+                await self._parts.ledger.settle(settlement)
+        except Refused:
+            await self._parts.replays.drop(key)
+            raise
+        return Answer(200, raw)
+
+    def _settlement(self, call: Call) -> Settlement:
+        assert call.caller is not None
+        return Settlement(
+            call_id=call.call_id,
+            account_id=call.caller.app.account_id,
+            app_id=call.caller.app.app_id,
+            capability=call.caller.capability.name,
+            units=call.units,
+            images=len(call.events),
+            failed_images=sum(event is not Event.IMAGE_READ for event in call.events),
+            code=call.code,
+            body_bytes=len(call.exchange.body),
+            duration_ms=call.watch.elapsed_ms(),
+            client_ip=call.exchange.client_ip,
+            request_id=call.request_id,
+        )
+
+    def _replay_key(self, call: Call) -> str:
+        assert call.caller is not None
+        exchange = call.exchange
+        return replay_key(call.caller.app.app_id, call.request_id, exchange.body_hash, call.caller.capability.name)
+
+
+def _element(reply: Reply) -> Any:
+    """The element of an image that was read, or the name of its fault."""
+    if reply.outcome is Outcome.READ:
+        return reply.element
+    return "decode" if reply.outcome is Outcome.UNDECODABLE else "internal"
+
+
+def _event(element: object) -> Event:
+    if not isinstance(element, str):
+        return Event.IMAGE_READ
+    return Event.INTERNAL_FAULT if element == "internal" else Event.IMAGE_FAULT
+
+
+def new_call_id() -> str:
+    """A UUIDv7 (RFC 9562, 5.7): time-ordered, so that ledger rows of one time lie together."""
+    stamp = time.time_ns() // 1_000_000
+    value = (stamp << 80) | (uuid.uuid4().int & ((1 << 80) - 1))
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    return str(uuid.UUID(int=(value & ~(0x3 << 62)) | (0x2 << 62)))
