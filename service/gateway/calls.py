@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import uuid
 
@@ -13,40 +12,45 @@ from service.errors import ClientGone
 from service.gateway.client_ip import client_ip
 from service.gateway.exchange import Answer, Exchange
 from service.gateway.failures import failure
+from service.gateway.observe import report
 from service.gateway.pipeline import Call, Pipeline
 from service.gateway.timing import Stopwatch
 from service.settings import Settings
+from service.telemetry import logs
+from service.telemetry.metrics import Metrics
 
-log = logging.getLogger("inkgate.call")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class CallEndpoint:
     """Serves every path below /v1/aiop/api/, right or wrong."""
 
-    def __init__(self, settings: Settings, pipeline: Pipeline, trusted: tuple[Network, ...]) -> None:
-        self._settings, self._pipeline, self._trusted = settings, pipeline, trusted
+    def __init__(self, settings: Settings, pipeline: Pipeline, metrics: Metrics, trusted: tuple[Network, ...]) -> None:
+        self._always_200 = settings.server.always_200
+        self._pipeline, self._metrics, self._trusted = pipeline, metrics, trusted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send)
         peer = scope["client"][0] if scope.get("client") else ""
-        exchange = Exchange(scope, receive, send, "")
         exchange.client_ip = client_ip(peer, exchange.headers.get("x-forwarded-for", ""), self._trusted)
         call = Call(exchange, _request_id(exchange), Stopwatch())
-        try:
-            await self._serve(call)
-        finally:
-            exchange.release()
+        with logs.bound(request_id=call.request_id):
+            try:
+                await self._serve(call)
+            finally:
+                exchange.release()
+                self._metrics.inflight(self._pipeline.bytes_in_flight.used)
 
     async def _serve(self, call: Call) -> None:
         try:
             answer = await self._pipeline.run(call)
         except ClientGone as error:
-            self._report(call, 499, str(error))
+            report(self._metrics, call, 499, error)
             return
         except Exception as error:
-            call.code, answer = failure(error, call.request_id, always_200=self._settings.server.always_200)
+            call.code, answer = failure(error, call.request_id, always_200=self._always_200)
             await call.exchange.send(answer)
-            self._report(call, answer.status, str(error))
+            report(self._metrics, call, answer.status, error)
             return
         await self._deliver(call, answer)
 
@@ -54,25 +58,8 @@ class CallEndpoint:
         delivered = await call.exchange.send(answer)
         if delivered:
             await self._pipeline.delivered(call)
-        self._report(call, answer.status, "" if delivered else "paid, not delivered whole; kept for replay")
-
-    def _report(self, call: Call, status: int, detail: str) -> None:
-        caller = call.caller
-        log.info(
-            "call",
-            extra={
-                "request_id": call.request_id,
-                "call_id": call.call_id,
-                "app": caller.app.app_id if caller else "",
-                "capability": caller.capability.name if caller else "",
-                "status": status,
-                "code": call.code,
-                "images": call.images,
-                "units": call.units,
-                "ms": call.watch.elapsed_ms(),
-                "detail": detail,
-            },
-        )
+        reason = "" if delivered else "paid for, not delivered whole; kept for replay"
+        report(self._metrics, call, answer.status, reason=reason)
 
 
 def _request_id(exchange: Exchange) -> str:

@@ -62,6 +62,8 @@ class Call:
     events: list[Event] = field(default_factory=list)
     code: int = 0
     units: int = 0
+    body_bytes: int = 0
+    replayed: bool = False
 
 
 class Pipeline:
@@ -78,10 +80,12 @@ class Pipeline:
         """The answer to a call, settled and kept for replay. Raises errors of `service.errors`."""
         exchange, limits = call.exchange, self._settings.limits
         await exchange.read_body(limits.body_bytes, limits.body_timeout, self.bytes_in_flight)
+        call.body_bytes = len(exchange.body)
         with call.watch.stage("auth"):
             call.caller = await self._admission.admit(exchange)
         kept = await self._parts.replays.find(self._replay_key(call))
         if kept is not None:
+            call.replayed, call.call_id = True, kept.settlement.call_id
             await self._parts.ledger.settle(kept.settlement)
             return Answer(kept.status, kept.body)
         deadline = time.time() + limits.deadline
@@ -139,7 +143,8 @@ class Pipeline:
             call.images = len(texts)
             app = call.caller.app
             await self._parts.ledger.admit(app.account_id, app.app_id, capability.name, len(texts))
-            return await self._off_loop(check, capability, texts, size=len(body))
+            parsed: ParsedRequest = await self._off_loop(check, capability, texts, size=len(body))
+            return parsed
 
     async def _off_loop(self, function: Any, *arguments: Any, size: int) -> Any:
         if size < _SMALL:
@@ -225,7 +230,7 @@ class Pipeline:
             images=len(call.events),
             failed_images=sum(event is not Event.IMAGE_READ for event in call.events),
             code=call.code,
-            body_bytes=len(call.exchange.body),
+            body_bytes=call.body_bytes,
             duration_ms=call.watch.elapsed_ms(),
             client_ip=call.exchange.client_ip,
             request_id=call.request_id,

@@ -107,12 +107,15 @@ class Metrics:
 
     def _make_requests(self) -> None:
         self._requests = self._counter(
-            "requests_total", "Requests answered, by capability, outcome and statusCode.",
+            "requests_total",
+            "Requests answered, by capability, outcome and statusCode.",
             ("capability", "outcome", "code"),
         )
         self._duration = self._histogram(
-            "request_duration_seconds", "Seconds a request spent in each stage; `total` is the whole way.",
-            ("capability", "stage"), _SECONDS,
+            "request_duration_seconds",
+            "Seconds a request spent in each stage; `total` is the whole way.",
+            ("capability", "stage"),
+            _SECONDS,
         )
         self._body = self._histogram("request_body_bytes", "Size of request bodies.", ("capability",), _BYTES)
         self._images = self._counter("images_total", "Images, by how their reading ended.", ("capability", "outcome"))
@@ -180,8 +183,10 @@ class Metrics:
 
     def _make_engine(self) -> None:
         self._inference = self._histogram(
-            "inference_duration_seconds", "Seconds in the engine for one image.",
-            ("engine", "model", "device"), _SECONDS,
+            "inference_duration_seconds",
+            "Seconds in the engine for one image.",
+            ("engine", "model", "device"),
+            _SECONDS,
         )
         self._lines = self._histogram("image_lines", "Text lines found in one image.", ("capability",), _LINES)
         self._batch = self._histogram("batch_size", "Images that were read together.", (), _BATCH)

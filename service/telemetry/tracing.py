@@ -53,7 +53,8 @@ class Tracing:
             from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
         except ImportError:
             raise ConfigurationError(
-                "INKGATE_TELEMETRY__TRACES_ENDPOINT", "OpenTelemetry is not installed",
+                "INKGATE_TELEMETRY__TRACES_ENDPOINT",
+                "OpenTelemetry is not installed",
                 "Install the extra with pip install 'inkgate[otel]', or leave the setting empty.",
             ) from None
         resource = Resource.create({"service.name": f"inkgate-{part}", "service.version": version})

@@ -44,7 +44,10 @@ async def test_a_failing_or_hanging_check_is_named_without_its_text() -> None:
     health.started()
     report = await health.ready()
     assert report.parts == {
-        "started": "ok", "draining": "ok", "database": "ConnectionRefusedError", "redis": "no answer in 0.05 s",
+        "started": "ok",
+        "draining": "ok",
+        "database": "ConnectionRefusedError",
+        "redis": "no answer in 0.05 s",
     }
     assert health.live().ok
 

@@ -52,9 +52,15 @@ def test_secrets_pictures_and_recognised_text_do_not_pass(stream: io.StringIO) -
     logging.getLogger("x").info(
         "connecting to postgresql://ink:hunter2@db/ink",
         extra={
-            "sk": "hunter2", "appkey": "hunter2", "eop_authorization": "hunter2", "master_key": "hunter2",
-            "url": "redis://:hunter2@host:6379/0", "nested": {"password": "hunter2", "ok": 1},
-            "payload": b"\xff\xd8hunter2", "text": "张三 hunter2", "long": "x" * 5000,
+            "sk": "hunter2",
+            "appkey": "hunter2",
+            "eop_authorization": "hunter2",
+            "master_key": "hunter2",
+            "url": "redis://:hunter2@host:6379/0",
+            "nested": {"password": "hunter2", "ok": 1},
+            "payload": b"\xff\xd8hunter2",
+            "text": "张三 hunter2",
+            "long": "x" * 5000,
         },
     )
     (line,) = lines(stream)

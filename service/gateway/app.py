@@ -1,0 +1,81 @@
+"""The gateway's ASGI application: the four calls, health, metrics and the interactive reference."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from service import __version__
+from service.contract.openapi import document
+from service.contract.refusals import REFUSALS, refusal_body
+from service.gateway.calls import CallEndpoint
+from service.gateway.client_ip import parse_networks
+from service.gateway.pipeline import Parts, Pipeline
+from service.gateway.reference import load_examples, reference_page
+from service.settings import Settings
+from service.telemetry.health import Health, Report
+from service.telemetry.metrics import Metrics
+
+CALLS = "/v1/aiop/api"
+
+
+def create_app(settings: Settings, parts: Parts, metrics: Metrics, health: Health) -> FastAPI:
+    """Put the application together. The parts are started and closed by whoever made them."""
+    app = FastAPI(title="InkGate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    pipeline = Pipeline(settings, parts)
+    trusted = parse_networks(settings.server.trusted_proxies)
+    # A mount leaves scope["path"] whole, and the endpoint wants it so: wrong paths have codes of their own.
+    app.mount(CALLS, CallEndpoint(settings, pipeline, metrics, trusted))
+    _add_probes(app, health)
+    _add_metrics(app, metrics, parts)
+    _add_reference(app)
+    app.add_exception_handler(HTTPException, _not_found)
+    return app
+
+
+def _add_probes(app: FastAPI, health: Health) -> None:
+    def answer(report: Report) -> Response:
+        return JSONResponse(report.body(), report.http_status)
+
+    @app.get("/livez", include_in_schema=False)
+    async def livez() -> Response:
+        return answer(health.live())
+
+    @app.get("/startupz", include_in_schema=False)
+    async def startupz() -> Response:
+        return answer(health.startup())
+
+    @app.get("/readyz", include_in_schema=False)
+    @app.get("/healthz", include_in_schema=False)
+    async def readyz() -> Response:
+        return answer(await health.ready())
+
+
+def _add_metrics(app: FastAPI, metrics: Metrics, parts: Parts) -> None:
+    @app.get("/metrics", include_in_schema=False)
+    async def scrape(request: Request) -> Response:
+        metrics.queue(await parts.broker.state())
+        body, content_type = metrics.render(request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": content_type})
+
+
+def _add_reference(app: FastAPI) -> None:
+    openapi = document(load_examples())
+    page = reference_page(openapi)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi_json() -> Response:
+        return JSONResponse(openapi)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return Response(page, media_type="text/html; charset=utf-8")
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    """Everything outside our routes: the platform's "service not registered", or a wrong method on our own pages."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    code = 40008 if status == 405 else 50001
+    request_id = request.headers.get("ctyun-eop-request-id", "")[:128]
+    return JSONResponse(refusal_body(code, request_id), REFUSALS[code].http)
