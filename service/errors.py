@@ -1,4 +1,4 @@
-"""Every error InkGate raises on purpose. Raised low, turned into wire form in one place (`service.contract.answers`).
+"""Every error InkGate raises on purpose. Raised low, turned into wire form in one place (`service.gateway.failures`).
 
 InkGateError
 ├── ConfigurationError      a setting is wrong: one line with its name and the remedy, exit status 2
@@ -7,6 +7,7 @@ InkGateError
 │   ├── RateLimited         42900, HTTP 429 (CONTRACT D6); never charged
 │   └── Overloaded          50300, HTTP 503: the queue is full or the deadline cannot be met; never charged
 ├── BodyTooLarge            the body passes the limit: HTTP 413 with the page of manual 4.4
+├── ClientGone              the client hung up or never finished its body: no answer, nothing counted
 ├── SealFault               a sealed body is wrong: 40017 … 40020 (manual 6.2.4)
 ├── RequestFault            a request-level business error, in the capability's own numbers
 ├── BrokerDown              the queue is out of reach: 50000, nothing counted
