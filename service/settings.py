@@ -66,6 +66,12 @@ class Worker(Group):
     processes: int = Field(0, ge=0, description="Worker processes; 0 means one per core this process may use.")
     max_images: int = Field(20_000, ge=0, description="A worker leaves after this many images; 0 never.")
     max_rss_mib: int = Field(1024, ge=0, description="A worker leaves when its memory passes this; 0 never.")
+    overrun: float = Field(5.0, gt=0, description="Seconds an image may run past its deadline before its worker ends.")
+    grace: float = Field(30.0, gt=0, description="Seconds a stopping worker has for the image in hand.")
+    plate_types: dict[str, str] = Field(
+        {"blue": "蓝牌", "yellow": "黄牌", "green": "新能源绿牌"},
+        description="What `plate_type` says for each kind of plate (JSON object).",
+    )
 
 
 class Engine(Group):
@@ -76,6 +82,7 @@ class Engine(Group):
     model_dir: Path | None = Field(None, description="Directory of operator-supplied models.")
     threads: int = Field(1, ge=1, description="Intra-op threads of one worker.")
     max_pixels: int = Field(25_100_000, gt=0, description="Largest picture that is decoded, in pixels.")
+    stub_ms: float = Field(0.0, ge=0, description="Load tests only: milliseconds the stub runtime takes per image.")
 
 
 class Billing(Group):

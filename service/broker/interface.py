@@ -26,6 +26,7 @@ class Task:
     """One image of one call. `deadline` is Unix time in seconds; `image` holds the decoded (not base64) file bytes.
 
     `trace` is the W3C traceparent of the call, so that the worker's spans and logs join the gateway's.
+    The broker fills in `delivery` (1 for the first worker that gets it) and `queued` (seconds it waited) on the way.
     """
 
     call_id: str
@@ -36,6 +37,7 @@ class Task:
     extras: bool = False
     delivery: int = 1
     trace: str = ""
+    queued: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,82 @@
+"""Calls that wait for replies: each reply is matched to its task once, whatever arrives twice or too late."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from service.broker.interface import Outcome, Reply, Task
+from service.errors import DeadlineMissed
+
+
+class Call:
+    """The tasks of one call and the replies so far."""
+
+    __slots__ = ("_done", "_replies", "call_id", "tasks")
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.call_id = tasks[0].call_id
+        self.tasks = {task.number: task for task in tasks}
+        self._replies: dict[int, Reply] = {}
+        self._done = asyncio.get_running_loop().create_future()
+
+    @property
+    def unanswered(self) -> list[Task]:
+        return [task for number, task in self.tasks.items() if number not in self._replies]
+
+    def awaits(self, number: int) -> bool:
+        return not self._done.done() and number in self.tasks and number not in self._replies
+
+    def take(self, reply: Reply) -> bool:
+        """Keep the first reply to each task; False for one that is not awaited (any more)."""
+        if not self.awaits(reply.number):
+            return False
+        if reply.outcome is Outcome.EXPIRED:
+            self._done.set_exception(DeadlineMissed(f"call {reply.call_id} expired in the queue"))
+            return True
+        self._replies[reply.number] = reply
+        if len(self._replies) == len(self.tasks):
+            self._done.set_result(None)
+        return True
+
+    async def replies(self, deadline: float, now: float) -> list[Reply]:
+        """All replies in the order of the tasks. Raises DeadlineMissed when some are missing at the deadline."""
+        try:
+            await asyncio.wait_for(self._done, max(0.0, deadline - now))
+        except TimeoutError:
+            missing = len(self.tasks) - len(self._replies)
+            raise DeadlineMissed(f"{missing} of {len(self.tasks)} images unanswered at the deadline") from None
+        return [self._replies[number] for number in self.tasks]
+
+
+class Calls:
+    """All calls of one gateway that wait for replies."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Call] = {}
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(list(self._calls.values()))
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def open(self, tasks: Sequence[Task]) -> Call:
+        call = Call(tasks)
+        if call.call_id in self._calls:
+            raise ValueError(f"call {call.call_id} is already waiting")
+        self._calls[call.call_id] = call
+        return call
+
+    def close(self, call: Call) -> None:
+        self._calls.pop(call.call_id, None)
+
+    def awaits(self, call_id: str, number: int) -> bool:
+        """Whether the reply to this task is still missing and wanted."""
+        call = self._calls.get(call_id)
+        return call is not None and call.awaits(number)
+
+    def take(self, reply: Reply) -> bool:
+        """Hand a reply to its call; False when nobody waits for it."""
+        call = self._calls.get(reply.call_id)
+        return call is not None and call.take(reply)

@@ -1,0 +1,46 @@
+"""What a worker process is told when it starts: a flat part of the settings, without any secret it does not need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """Sent as the first frame on the control socket, so that neither argv nor the environment shows it."""
+
+    runtime: str
+    profile: str
+    threads: int
+    model_dir: str | None
+    max_pixels: int
+    stub_ms: float
+    max_images: int
+    max_rss_mib: int
+    overrun: float
+    log_level: str
+    plate_types: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings) -> WorkerConfig:
+        engine, worker = settings.engine, settings.worker
+        return cls(
+            runtime=engine.runtime,
+            profile=engine.profile,
+            threads=engine.threads,
+            model_dir=None if engine.model_dir is None else str(engine.model_dir),
+            max_pixels=engine.max_pixels,
+            stub_ms=engine.stub_ms,
+            max_images=worker.max_images,
+            max_rss_mib=worker.max_rss_mib,
+            overrun=worker.overrun,
+            log_level=settings.telemetry.log_level,
+            plate_types=worker.plate_types,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

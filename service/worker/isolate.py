@@ -1,0 +1,60 @@
+"""Reading a picture that may have killed a worker: alone, in a process that may die.
+
+`read_alone` starts `python -m service.worker.isolate`, hands it the picture over a socket pair, and takes whatever
+happens to it as the answer: its reply, or the internal error.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import time
+
+from service.broker import frames
+from service.broker.interface import Outcome, Reply, Task
+from service.worker.config import WorkerConfig
+from service.worker.process import bind_to_parent, spawn
+from service.worker.reading import open_reader, read
+
+log = logging.getLogger(__name__)
+
+
+def read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
+    """Read `task` in a child process that lives no longer than the task's deadline."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            child = spawn("service.worker.isolate", [theirs])
+        try:
+            ours.settimeout(max(0.1, task.deadline - time.time()))
+            frames.send(ours, config.as_dict())
+            frames.send(ours, frames.head_of(task), task.image)
+            head, _ = frames.recv(ours)
+            reply = Reply(
+                task.call_id, task.number, Outcome(head["outcome"]), head["element"], worker, head["stages"]
+            )
+        except frames.PeerGone as error:
+            log.warning("a picture of capability %s was set aside: %s", task.capability, error)
+            reply = Reply(task.call_id, task.number, Outcome.FAILED, worker=worker, stages={"queue": task.queued})
+        finally:
+            child.kill()
+            child.wait()
+    return reply
+
+
+def main(argv: list[str]) -> None:
+    """The child: one picture, one frame, end."""
+    parent, fd = int(argv[0]), int(argv[1])
+    bind_to_parent(parent)
+    sock = socket.socket(fileno=fd)
+    head, _ = frames.recv(sock)
+    config = WorkerConfig(**head)
+    head, image = frames.recv(sock)
+    reader = open_reader(config)
+    reply = read(reader, Task(image=image, **head), config, "")
+    frames.send(sock, {"outcome": reply.outcome, "element": reply.element, "stages": dict(reply.stages)})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,67 @@
+"""Child processes that never outlive their parent: fresh interpreters, bound to it, with their sockets passed on."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import service
+
+_PR_SET_PDEATHSIG = 1
+
+
+def spawn(
+    module: str,
+    sockets: Sequence[socket.socket],
+    arguments: Sequence[str] = (),
+    extra_env: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start `python -m module PARENT_PID FD… ARGUMENT…` in a process group of its own.
+
+    A fresh interpreter and no fork: the caller may run an event loop and threads. The child finds this very package
+    whatever the working directory holds (-P), and Ctrl-C in a terminal reaches the parent alone.
+    """
+    fds = [sock.fileno() for sock in sockets]
+    root = str(Path(service.__file__).resolve().parents[1])
+    path = os.environ.get("PYTHONPATH")
+    env = {
+        **os.environ,
+        "PYTHONPATH": root if not path else root + os.pathsep + path,
+        "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
+        **(extra_env or {}),
+    }
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-P", "-m", module, str(os.getpid()), *map(str, fds), *arguments],
+        pass_fds=fds,
+        stdin=subprocess.DEVNULL,
+        env=env,
+        process_group=0,
+    )
+
+
+def bind_to_parent(parent: int) -> None:
+    """Die with the parent, however it dies. Without Linux's prctl, the end of the sockets has to do."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)  # it died before we were bound to it
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def rss_mib() -> float:
+    """This process's resident memory in MiB; 0.0 where /proc does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

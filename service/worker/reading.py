@@ -1,0 +1,43 @@
+"""One task to one reply: the reader's answer, or the outcome that its failure stands for."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+from engines.errors import DecodeError, PictureTooLarge
+from engines.interfaces import Reader
+from service.broker.interface import Outcome, Reply, Task
+from service.worker import render
+from service.worker.config import WorkerConfig
+
+log = logging.getLogger(__name__)
+
+
+def open_reader(config: WorkerConfig) -> Reader:
+    """The reader that the settings name, networks loaded, not warmed up. Raises engines.errors.ModelError."""
+    if config.runtime == "stub":
+        from service.worker.stub import StubReader
+
+        return StubReader(config.stub_ms / 1000)
+    from engines import registry
+
+    model_dir = None if config.model_dir is None else Path(config.model_dir)
+    return registry.open_reader(config.runtime, config.profile, config.threads, model_dir, config.max_pixels)
+
+
+def read(reader: Reader, task: Task, config: WorkerConfig, worker: str) -> Reply:
+    """Read one picture. Never raises for what a picture can cause: that becomes the reply's outcome."""
+    begun = time.perf_counter()
+    element = None
+    try:
+        element = render.element(reader, task.capability, task.image, task.extras, config.plate_types)
+        outcome = Outcome.READ
+    except (DecodeError, PictureTooLarge):
+        outcome = Outcome.UNDECODABLE
+    except Exception:
+        log.exception("reading failed: capability %s, %d bytes", task.capability, len(task.image))
+        outcome = Outcome.FAILED
+    stages = {"queue": task.queued, "infer": time.perf_counter() - begun}
+    return Reply(task.call_id, task.number, outcome, element, worker, stages)

@@ -1,0 +1,157 @@
+"""The embedded fleet with real worker processes: they are killed, crash, hang and wear out; the caller gets answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from service.broker.interface import Outcome, Task
+from service.errors import Misuse
+from service.settings import Engine, Settings, Worker
+from service.worker.fleet import embedded_fleet
+from service.worker.stub import stub_text
+
+
+def stub(stub_ms: float = 0.0, **worker: object) -> Settings:
+    return Settings(
+        engine=Engine(runtime="stub", stub_ms=stub_ms), worker=Worker(**{"processes": 2, **worker})  # type: ignore[arg-type]
+    )
+
+
+def call(name: str, images: list[bytes], seconds: float = 20.0) -> list[Task]:
+    return [Task(name, number, "general", time.time() + seconds, image) for number, image in enumerate(images)]
+
+
+def texts(replies: list) -> list[str | None]:
+    return [reply.element["detail"][0]["text"] if reply.element else None for reply in replies]
+
+
+async def gone(pid: int, within: float) -> bool:
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+async def test_answers_and_leaves_no_process_behind() -> None:
+    async with embedded_fleet(stub()) as broker:
+        await broker.wait_ready(2)
+        pids = broker.supervisor.pids
+        images = [f"picture {n}".encode() for n in range(50)]
+        assert texts(await broker.submit(call("a", images))) == [stub_text(image) for image in images]
+        assert (await broker.state()).workers == 2
+    for pid in pids:
+        assert await gone(pid, 1.0)
+
+
+async def test_killed_workers_cost_no_answer() -> None:
+    async with embedded_fleet(stub(stub_ms=100)) as broker:
+        await broker.wait_ready(2)
+        images = [f"picture {n}".encode() for n in range(12)]
+        waiting = asyncio.create_task(broker.submit(call("k", images)))
+        await asyncio.sleep(0.15)
+        for pid in broker.supervisor.pids:
+            os.kill(pid, signal.SIGKILL)
+        assert texts(await waiting) == [stub_text(image) for image in images]
+        await broker.wait_ready(2)
+        assert broker.supervisor.restarts == 2
+
+
+async def test_a_crashing_picture_costs_the_other_49_nothing() -> None:
+    async with embedded_fleet(stub()) as broker:
+        await broker.wait_ready(2)
+        images = [f"picture {n}".encode() for n in range(50)]
+        images[17] = b"inkgate-stub:crash"
+        replies = await broker.submit(call("poison", images))
+        assert replies[17].outcome is Outcome.FAILED
+        assert [reply.outcome for reply in replies].count(Outcome.READ) == 49
+        assert texts(replies)[16] == stub_text(images[16])
+        await broker.wait_ready(2)
+        assert texts(await broker.submit(call("next", [b"x"]))) == [stub_text(b"x")]
+        assert broker.supervisor.restarts == 1, "the second try runs in a child that may die alone"
+
+
+async def test_a_raising_picture_is_answered_and_costs_no_worker() -> None:
+    async with embedded_fleet(stub()) as broker:
+        await broker.wait_ready(2)
+        replies = await broker.submit(call("r", [b"inkgate-stub:raise", b"fine"]))
+        assert [reply.outcome for reply in replies] == [Outcome.FAILED, Outcome.READ]
+        assert broker.supervisor.restarts == 0
+
+
+async def test_a_hanging_picture_loses_its_worker_not_the_fleet() -> None:
+    async with embedded_fleet(stub(overrun=0.5)) as broker:
+        await broker.wait_ready(2)
+        hung = asyncio.create_task(broker.submit(call("h", [b"inkgate-stub:hang"], seconds=0.5)))
+        assert texts(await broker.submit(call("ok", [b"fine"]))) == [stub_text(b"fine")]
+        with pytest.raises(Exception, match="unanswered at the deadline"):
+            await hung
+        async with asyncio.timeout(10):
+            while not broker.supervisor.restarts:
+                await asyncio.sleep(0.05)
+            await broker.wait_ready(2)
+
+
+async def test_workers_are_recycled_between_images() -> None:
+    async with embedded_fleet(stub(max_images=10)) as broker:
+        images = [f"picture {n}".encode() for n in range(60)]
+        assert texts(await broker.submit(call("w", images))) == [stub_text(image) for image in images]
+        assert broker.supervisor.restarts >= 4
+
+
+async def test_stopping_finishes_the_image_in_hand() -> None:
+    async with embedded_fleet(stub(stub_ms=400)) as broker:
+        await broker.wait_ready(2)
+        waiting = asyncio.create_task(broker.submit(call("last", [b"one", b"two"])))
+        await asyncio.sleep(0.1)
+        await broker.supervisor.stop(grace=5)
+        assert texts(await waiting) == [stub_text(b"one"), stub_text(b"two")]
+
+
+async def test_an_engine_that_cannot_start_says_why() -> None:
+    settings = Settings(engine=Engine(runtime="onnx", model_dir=Path("/nonexistent/models")), worker=Worker(processes=1))
+    async with embedded_fleet(settings) as broker:
+        with pytest.raises(Misuse, match=r"/nonexistent/models"):
+            async with asyncio.timeout(20):
+                await broker.wait_ready()
+
+
+_PARENT = """
+import asyncio, sys
+from service.settings import Engine, Settings, Worker
+from service.worker.fleet import embedded_fleet
+
+async def main():
+    settings = Settings(engine=Engine(runtime="stub"), worker=Worker(processes=2))
+    async with embedded_fleet(settings) as broker:
+        await broker.wait_ready(2)
+        print(*broker.supervisor.pids, flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_workers_die_with_their_parent() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    with parent.stdout:
+        pids = [int(pid) for pid in (await asyncio.to_thread(parent.stdout.readline)).split()]
+        assert len(pids) == 2
+        parent.kill()
+        parent.wait()
+        for pid in pids:
+            assert await gone(pid, 2.0)

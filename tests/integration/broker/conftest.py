@@ -1,0 +1,85 @@
+"""One table for both brokers: a gateway's broker and as many worker ports as a test asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from service.broker.interface import Broker, Outcome, Reply, Task, WorkerPort
+from service.broker.local import LocalBroker
+from service.broker.local_port import LocalPort
+
+
+class LocalTable:
+    """The embedded broker; ports sit on socket pairs."""
+
+    def __init__(self) -> None:
+        self.brokers: list[LocalBroker] = []
+        self.ports: list[LocalPort] = []
+        self._socks: dict[int, socket.socket] = {}
+
+    async def broker(self, *, max_tasks: int = 1000, max_bytes: int = 1 << 30) -> Broker:
+        broker = LocalBroker(max_tasks=max_tasks, max_bytes=max_bytes)
+        await broker.start()
+        self.brokers.append(broker)
+        return broker
+
+    async def port(self) -> WorkerPort:
+        ours, theirs = socket.socketpair()
+        self.brokers[-1].attach(ours)
+        port = LocalPort(theirs)
+        self._socks[id(port)] = theirs
+        self.ports.append(port)
+        return port
+
+    async def kill(self, port: WorkerPort) -> None:
+        """What the broker sees when the worker process of this port is killed."""
+        self._socks[id(port)].close()
+
+    async def close(self) -> None:
+        for broker in self.brokers:
+            await broker.close()
+        for sock in self._socks.values():
+            sock.close()
+
+
+@pytest.fixture(params=["local"])
+async def table(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+    made = LocalTable()
+    yield made
+    await made.close()
+
+
+def tasks(call: str, *images: bytes, seconds: float = 20.0, capability: str = "general") -> list[Task]:
+    deadline = time.time() + seconds
+    return [Task(call, number, capability, deadline, image) for number, image in enumerate(images)]
+
+
+async def pull(port: WorkerPort, timeout: float = 5.0) -> Task | None:
+    """`port.pull` as a worker process calls it, kept off the event loop; returns at the first task."""
+    until = time.monotonic() + timeout
+    while time.monotonic() < until:
+        task = await asyncio.to_thread(port.pull, 0.1)
+        if task is not None:
+            return task
+    return None
+
+
+def answer(task: Task, text: str = "", outcome: Outcome = Outcome.READ) -> Reply:
+    return Reply(task.call_id, task.number, outcome, {"text": text or task.image.decode()}, "w", {"infer": 0.01})
+
+
+async def serve(port: WorkerPort, count: int) -> list[Task]:
+    """Answer `count` tasks with their own bytes."""
+    done = []
+    for _ in range(count):
+        task = await pull(port)
+        assert task is not None, "no task came"
+        await asyncio.to_thread(port.reply, task, answer(task))
+        done.append(task)
+    return done

@@ -1,0 +1,73 @@
+"""The queue's door: bounds, forecast, and the way out of a spoilt forecast."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.broker.admission import Admission
+from service.broker.interface import Task
+from service.errors import Overloaded
+
+
+def call(images: int, *, left: float = 10.0, size: int = 1) -> list[Task]:
+    return [Task("c", number, "general", left, b"x" * size) for number in range(images)]
+
+
+def test_counts_in_and_out() -> None:
+    door = Admission(max_tasks=4, max_bytes=100)
+    first = call(3, size=20)
+    door.enter(first, {}, 1, now=0)
+    assert (door.tasks, door.bytes) == (3, 60)
+    with pytest.raises(Overloaded, match="images"):
+        door.enter(call(2), {}, 1, now=0)
+    with pytest.raises(Overloaded, match="bytes"):
+        door.enter(call(1, size=41), {}, 1, now=0)
+    assert (door.tasks, door.bytes) == (3, 60), "a refusal counts nothing"
+    door.leave(first)
+    assert (door.tasks, door.bytes) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "workers", "images", "admitted"),
+    [
+        (0, 1, 8, True),    # 8 s of work, 10 s left, 15 % margin
+        (0, 1, 9, False),
+        (7, 1, 1, True),
+        (8, 1, 1, False),
+        (16, 2, 1, False),
+        (15, 2, 1, True),
+        (900, 200, 50, True),
+    ],
+)
+def test_forecast(waiting: int, workers: int, images: int, admitted: bool) -> None:
+    door = Admission(max_tasks=10_000, max_bytes=10_000)
+    door.observe("general", 1.0)
+    door.enter(call(1), {}, 1, now=0)  # somebody is in work
+    if admitted:
+        door.enter(call(images), {"general": waiting}, workers, now=0)
+    else:
+        with pytest.raises(Overloaded) as refused:
+            door.enter(call(images), {"general": waiting}, workers, now=0)
+        assert refused.value.retry_after is not None and refused.value.retry_after >= 1
+
+
+def test_nothing_known_lets_in() -> None:
+    door = Admission(max_tasks=1000, max_bytes=1000)
+    door.enter(call(1), {}, 1, now=0)
+    door.enter(call(50), {"general": 900}, 1, now=0)
+
+
+def test_an_idle_gateway_tries_whatever_the_forecast_says() -> None:
+    door = Admission(max_tasks=1000, max_bytes=1000)
+    door.observe("general", 500.0)
+    door.enter(call(1), {}, 1, now=0)
+    with pytest.raises(Overloaded):
+        door.enter(call(1), {}, 1, now=0)
+
+
+def test_mean_follows_slowly() -> None:
+    door = Admission(max_tasks=1, max_bytes=1)
+    door.observe("general", 1.0)
+    door.observe("general", 2.0)
+    assert door.mean_service("general") == pytest.approx(1.1)
+    assert door.mean_service("plate") == 0.0
