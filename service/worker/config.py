@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from service.settings import Settings
+if TYPE_CHECKING:  # a worker process receives its part and never loads the settings' machinery
+    from service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
