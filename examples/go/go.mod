@@ -1,0 +1,3 @@
+module inkgate-example
+
+go 1.19
