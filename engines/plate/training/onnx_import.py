@@ -1,0 +1,146 @@
+"""A trained ONNX graph as a torch module whose weights train on.
+
+Only the operators of PP-OCRv6's convolutional networks are known; any other raises NotImplementedError.
+The five-node form of GELU is folded back into one operator.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import onnx
+import torch
+import torch.nn.functional as F
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+Node = tuple[str, list[str], str, dict[str, object]]
+
+
+def _attributes(node: onnx.NodeProto) -> dict[str, object]:
+    return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+
+
+def _safe(name: str) -> str:
+    return "w_" + re.sub(r"\W", "_", name)
+
+
+def _fold_gelu(nodes: list[Node]) -> list[Node]:
+    """Div -> Erf -> Add -> Mul -> Mul becomes Gelu."""
+    users: dict[str, list[Node]] = {}
+    made = {out: node for node in nodes for out in (node[2],)}
+    for node in nodes:
+        for name in node[1]:
+            users.setdefault(name, []).append(node)
+    dropped, folded = set(), {}
+    for node in nodes:
+        if node[0] != "Erf":
+            continue
+        div = made[node[1][0]]
+        add = users[node[2]][0]
+        times = users[add[2]][0]
+        half = users[times[2]][0]
+        dropped |= {div[2], node[2], add[2], times[2]}
+        folded[half[2]] = ("Gelu", [div[1][0]], half[2], {})
+    return [folded.get(n[2], n) for n in nodes if n[2] not in dropped]
+
+
+class OnnxModule(nn.Module):
+    """The part of an ONNX graph between its input and `outputs`, run by torch.
+
+    `patch` may change a node's attributes before the graph is built (node name of the output, attributes).
+    Batch normalisation runs with its stored statistics and trains only scale and shift.
+    """
+
+    def __init__(
+        self, path: str, outputs: Sequence[str], patch: Callable[[str, str, dict[str, object]], None] | None = None
+    ) -> None:
+        super().__init__()
+        graph = onnx.load(path).graph
+        weights = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+        nodes: list[Node] = [(n.op_type, list(n.input), n.output[0], _attributes(n)) for n in graph.node]
+        for kind, _, out, attributes in nodes:
+            if patch:
+                patch(kind, out, attributes)
+        nodes = _fold_gelu(nodes)
+        wanted, kept = set(outputs), []
+        for node in reversed(nodes):
+            if node[2] in wanted:
+                kept.append(node)
+                wanted |= set(node[1])
+        self.nodes, self.outputs, self.input = kept[::-1], list(outputs), graph.input[0].name
+        self.constants: dict[str, np.ndarray] = {}
+        statistics = {name for n in self.nodes if n[0] == "BatchNormalization" for name in n[1][3:5]}
+        for name in sorted({i for n in self.nodes for i in n[1] if i in weights}):
+            value = weights[name]
+            if value.dtype == np.float32 and value.size and name not in statistics:
+                self.register_parameter(_safe(name), nn.Parameter(torch.from_numpy(value.copy())))
+            elif value.dtype == np.float32:
+                self.register_buffer(_safe(name), torch.from_numpy(value.copy()))
+            else:
+                self.constants[name] = value
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        values: dict[str, Tensor] = {self.input: x}
+        for kind, inputs, out, attributes in self.nodes:
+            args = [self._value(name, values) for name in inputs]
+            values[out] = self._run(kind, args, attributes)
+        return [values[name] for name in self.outputs]
+
+    def _value(self, name: str, values: dict[str, Tensor]) -> Tensor | np.ndarray | None:
+        if name in values:
+            return values[name]
+        if name in self.constants:
+            return self.constants[name]
+        return getattr(self, _safe(name)) if name else None
+
+    def _run(self, kind: str, a: list, at: dict) -> Tensor:
+        if kind == "Conv":
+            return self._conv(a, at)
+        if kind == "ConvTranspose":
+            return F.conv_transpose2d(a[0], a[1], a[2] if len(a) > 2 else None, stride=list(at["strides"]))
+        if kind == "BatchNormalization":
+            return F.batch_norm(a[0], a[3], a[4], a[1], a[2], False, 0.0, at.get("epsilon", 1e-5))
+        if kind == "MaxPool":
+            pads = list(at.get("pads", [0, 0, 0, 0]))
+            if at.get("auto_pad") == b"SAME_UPPER":
+                pads = [0, 0, at["kernel_shape"][0] - 1, at["kernel_shape"][1] - 1]
+            padded = F.pad(a[0], (pads[1], pads[3], pads[0], pads[2]), value=0.0)
+            return F.max_pool2d(padded, list(at["kernel_shape"]), list(at["strides"]), ceil_mode=bool(at.get("ceil_mode", 0)))
+        if kind == "AveragePool":
+            return F.avg_pool2d(a[0], list(at["kernel_shape"]), list(at["strides"]))
+        if kind in ("ReduceMean", "GlobalAveragePool"):
+            return a[0].mean((2, 3), keepdim=True)
+        if kind == "Resize":
+            return F.interpolate(a[0], scale_factor=2.0 if len(a) < 3 or a[2] is None else [float(v) for v in a[2][2:]], mode="nearest")
+        if kind in ("Squeeze", "Unsqueeze"):
+            axis = int((a[1] if len(a) > 1 else np.array(at["axes"])).reshape(-1)[0])
+            return a[0].squeeze(axis) if kind == "Squeeze" else a[0].unsqueeze(axis)
+        simple: dict[str, Callable[[], Tensor]] = {
+            "Relu": lambda: F.relu(a[0]),
+            "Gelu": lambda: F.gelu(a[0]),
+            "Sigmoid": lambda: torch.sigmoid(a[0]),
+            "Add": lambda: a[0] + a[1],
+            "Mul": lambda: a[0] * a[1],
+            "Identity": lambda: a[0],
+            "Concat": lambda: torch.cat(a, int(at["axis"])),
+            "MatMul": lambda: a[0] @ a[1],
+            "Transpose": lambda: a[0].permute(*at["perm"]),
+            "HardSigmoid": lambda: torch.clamp(a[0] * at.get("alpha", 0.2) + at.get("beta", 0.5), 0, 1),
+        }
+        if kind not in simple:
+            raise NotImplementedError(kind)
+        return simple[kind]()
+
+    @staticmethod
+    def _conv(a: list, at: dict) -> Tensor:
+        x, weight = a[0], a[1]
+        stride, group = list(at.get("strides", [1, 1])), int(at.get("group", 1))
+        top, left, bottom, right = at.get("pads", [0, 0, 0, 0])
+        if at.get("auto_pad") == b"SAME_UPPER":  # only for stride 1: what is missing goes to the end
+            bottom, right = weight.shape[2] - 1, weight.shape[3] - 1
+        if top == bottom and left == right:
+            return F.conv2d(x, weight, a[2] if len(a) > 2 else None, stride, (top, left), list(at.get("dilations", [1, 1])), group)
+        return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, a[2] if len(a) > 2 else None, stride, 0, 1, group)

@@ -1,0 +1,153 @@
+"""Samples for the reader: a plate seen by a poor camera, cut out by a quadrilateral that is a little off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.plate.alphabet import CHARACTERS
+from engines.plate.training import degrade
+from engines.plate.training.backgrounds import Backdrops, sign
+from engines.plate.training.glyphs import GlyphBox
+from engines.plate.training.plates import COLOURS, Drawn, draw_plate
+from engines.plate.warp import HEIGHT, WIDTH, stack_rows, target
+
+Picture = NDArray[np.uint8]
+Rng = np.random.Generator
+KINDS = ("blue", "yellow", "green", "green_yellow", "black", "white", "yellow_double")
+SHARES = (0.44, 0.17, 0.23, 0.03, 0.05, 0.03, 0.05)
+FRAMES = WIDTH // 4
+"""Time steps of the reader: one for every 4 pixels of its input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """`picture` BGR uint8 (HEIGHT, WIDTH, 3); `classes` of the text, empty for no plate; `frames` the class of every
+    time step (blank between characters); `colour` an index into COLOURS; `rows` 1, 2, or 0 where unknown."""
+
+    picture: Picture
+    classes: tuple[int, ...]
+    frames: NDArray[np.int64]
+    colour: int
+    rows: int
+
+
+def turn(width: float, height: float, rng: Rng, *, hard: float) -> NDArray[np.float64]:
+    """Four corners of a plate of this size seen from somewhere, around the origin. `hard` 0..1 widens the angles."""
+    flat = np.array([(-width, -height), (width, -height), (width, height), (-width, height)]) / 2
+    yaw, pitch, roll = rng.normal(0, (0.12 + 0.5 * hard, 0.08 + 0.3 * hard, 0.03 + 0.16 * hard))
+    yaw, pitch = float(np.clip(yaw, -1.05, 1.05)), float(np.clip(pitch, -0.8, 0.8))
+    distance = width * rng.uniform(2.0, 8.0)
+    x, y = flat[:, 0] * np.cos(yaw), flat[:, 1] * np.cos(pitch)
+    depth = distance + flat[:, 0] * np.sin(yaw) + flat[:, 1] * np.sin(pitch)
+    y = y + flat[:, 0] * np.sin(yaw) * np.sin(pitch) * 0.5
+    seen = np.stack([x, y], 1) * (distance / depth)[:, None]
+    c, s = np.cos(roll), np.sin(roll)
+    return np.asarray(seen @ np.array([(c, s), (-s, c)]))
+
+
+def lay(plate: Picture, corners: NDArray[np.float64], ground: Picture) -> None:
+    """Draw the flat plate into `ground` at the corners, without aliasing."""
+    height, width = plate.shape[:2]
+    span = max(np.hypot(*(corners[1] - corners[0])), np.hypot(*(corners[2] - corners[3])), 4.0)
+    scale = min(1.0, 1.3 * span / width)
+    small = plate if scale == 1.0 else cv2.resize(plate, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    sh, sw = small.shape[:2]
+    x0, y0 = np.floor(corners.min(0)).astype(int) - 2
+    x1, y1 = np.ceil(corners.max(0)).astype(int) + 3
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, ground.shape[1]), min(y1, ground.shape[0])
+    if x1 <= x0 or y1 <= y0:
+        return
+    move = cv2.getPerspectiveTransform(
+        np.float32([(0, 0), (sw, 0), (sw, sh), (0, sh)]) - np.float32(0.5), (corners - (x0, y0)).astype(np.float32)
+    )
+    size = (int(x1 - x0), int(y1 - y0))
+    seen = cv2.warpPerspective(small, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cover = np.zeros((size[1], size[0]), np.uint8)
+    cv2.fillConvexPoly(cover, np.round((corners - (x0, y0)) * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
+    alpha = cover[..., None].astype(np.float32) / 255
+    part = ground[y0:y1, x0:x1]
+    part[:] = np.clip(part + (seen.astype(np.float32) - part) * alpha, 0, 255).astype(np.uint8)
+
+
+class ReaderSamples:
+    """An endless, seeded stream of samples."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._box = GlyphBox(self._rng)
+        self._backs = Backdrops(self._rng, size=48)
+
+    def draw(self) -> Sample:
+        """One sample; about one in nine is no plate."""
+        return self._negative() if self._rng.random() < 0.11 else self._plate()
+
+    def _negative(self) -> Sample:
+        rng = self._rng
+        picture = self._backs.crop(HEIGHT, WIDTH)
+        if rng.random() < 0.5:
+            lettering = sign(rng)
+            picture = np.asarray(cv2.resize(lettering, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+        picture = degrade.camera(degrade.light(picture, rng), rng)
+        return Sample(picture, (), np.zeros(FRAMES, np.int64), 0, 0)
+
+    def _plate(self) -> Sample:
+        rng = self._rng
+        plate = draw_plate(str(rng.choice(KINDS, p=SHARES)), self._box, rng)
+        wide = float(np.exp(rng.uniform(np.log(34), np.log(250))))
+        tall = wide * plate.picture.shape[0] / plate.picture.shape[1]
+        hard = rng.random() ** 2
+        corners = turn(wide, tall, rng, hard=float(hard))
+        margin = 0.14 * wide
+        corners = corners - corners.min(0) + margin
+        size = np.ceil(corners.max(0) + margin).astype(int)
+        scene = self._backs.crop(int(size[1]), int(size[0]))
+        self._frame(scene, corners)
+        lay(plate.picture, corners, scene)
+        scene = degrade.light(scene, rng)
+        if rng.random() < 0.1:
+            scene = degrade.night(scene, rng)
+        scene = degrade.camera(scene, rng, strength=float(np.clip((wide - 30) / 110, 0.25, 1.0)))
+        return self._cut(scene, corners, plate)
+
+    def _frame(self, scene: Picture, corners: NDArray[np.float64]) -> None:
+        if self._rng.random() < 0.5:
+            centre = corners.mean(0)
+            grown = centre + (corners - centre) * self._rng.uniform(1.03, 1.25)
+            shade = tuple(int(v) for v in self._rng.integers(0, 256, 3)) if self._rng.random() < 0.3 else (int(self._rng.integers(0, 256)),) * 3
+            cv2.fillConvexPoly(scene, np.round(grown * 16).astype(np.int32), shade, cv2.LINE_AA, 4)
+
+    def _cut(self, scene: Picture, corners: NDArray[np.float64], plate: Drawn) -> Sample:
+        rng = self._rng
+        wide = np.hypot(*(corners[1] - corners[0]))
+        off = rng.normal(0, rng.choice([0.008, 0.02, 0.035]), (4, 2)) * wide
+        off += rng.normal(0, 0.01, 2) * wide
+        off[:, 1] *= 0.7
+        quad = corners + off
+        flat = target(plate.rows)
+        move = cv2.getPerspectiveTransform(quad.astype(np.float32), flat)
+        height = HEIGHT if plate.rows == 1 else 2 * HEIGHT
+        picture = np.asarray(cv2.warpPerspective(scene, move, (WIDTH, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+        true = cv2.perspectiveTransform(corners.astype(np.float32)[None], move)[0]
+        if plate.rows == 2:
+            picture = stack_rows(picture)
+        classes = tuple(CHARACTERS.index(c) + 1 for c in plate.text)
+        frames = self._frames(true, plate, classes)
+        return Sample(picture, classes, frames, COLOURS.index(plate.colour), plate.rows)
+
+    @staticmethod
+    def _frames(true: NDArray[np.float32], plate: Drawn, classes: tuple[int, ...]) -> NDArray[np.int64]:
+        """The class of each time step: a character owns the middle of its span, blanks lie between; -1 is unjudged."""
+        frames = np.zeros(FRAMES, np.int64)
+        if plate.rows == 2:
+            return np.full(FRAMES, -1, np.int64)
+        left, right = float(true[[0, 3], 0].mean()), float(true[[1, 2], 0].mean())
+        for (a, b, _), cls in zip(plate.spans, classes, strict=True):
+            middle, half = (a + b) / 2, (b - a) / 2
+            x0 = (left + (right - left) * (middle - 0.62 * half)) / 4
+            x1 = (left + (right - left) * (middle + 0.62 * half)) / 4
+            frames[max(0, round(x0)) : max(0, min(FRAMES, max(round(x1), round(x0) + 1)))] = cls
+        return frames

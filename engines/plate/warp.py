@@ -1,0 +1,42 @@
+"""From a quadrilateral in the picture to the upright strip that the reader sees."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types import Image, Quad
+
+WIDTH, HEIGHT = 160, 48
+MARGIN_X, MARGIN_Y = 0.03, 0.08
+"""Share of the strip left around the plate on each side, so that a quadrilateral a little off loses no character."""
+
+UPPER_SHARE = 0.42
+"""Where the upper row of a two-row plate ends, as a share of its height (GA 36: 15 + 60 + 15/2 of 220 mm, with margin)."""
+
+
+def target(rows: int = 1) -> NDArray[np.float32]:
+    """Where the plate's corners TL TR BR BL go in a strip of WIDTH x HEIGHT (twice the height for two rows)."""
+    height = HEIGHT * rows
+    left, top = WIDTH * MARGIN_X, height * MARGIN_Y / rows
+    return np.array([(left, top), (WIDTH - left, top), (WIDTH - left, height - top), (left, height - top)], np.float32)
+
+
+def stack_rows(strip: Image) -> Image:
+    """A two-row strip (2 * HEIGHT, WIDTH, 3) as one line: the upper row squeezed beside the lower one."""
+    height = strip.shape[0]
+    cut = round(height * UPPER_SHARE)
+    first = round(WIDTH * 0.3)
+    upper = cv2.resize(strip[:cut, WIDTH // 8 : -WIDTH // 8], (first, HEIGHT), interpolation=cv2.INTER_AREA)
+    lower = cv2.resize(strip[cut - height // 40 :], (WIDTH - first, HEIGHT), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.hstack([upper, lower]), np.uint8)
+
+
+def cut(picture: Image, quad: Quad, rows: int = 1) -> Image:
+    """The plate under `quad` as a BGR uint8 strip of (HEIGHT, WIDTH, 3)."""
+    move = cv2.getPerspectiveTransform(np.array(quad, np.float32), target(rows))
+    strip = cv2.warpPerspective(
+        picture, move, (WIDTH, HEIGHT * rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return stack_rows(np.asarray(strip, np.uint8)) if rows == 2 else np.asarray(strip, np.uint8)
