@@ -43,6 +43,7 @@ class PictureReader:
         return read_licence(self._text, self._picture(data), extras=extras)
 
     def close(self) -> None:
+        self._plates.close()
         self._text.close()
 
     def _picture(self, data: bytes) -> np.ndarray:

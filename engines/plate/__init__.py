@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from engines.interfaces import TextEngine
+from engines.plate.lines import LinePlateReader
 from engines.types import Image, Plate
+
+__all__ = ["PlateReader", "open_plate_reader"]
 
 
 class PlateReader(Protocol):
@@ -18,18 +22,9 @@ class PlateReader(Protocol):
     def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
         """Plates of a BGR uint8 picture, left to right, top to bottom; others than the manual's with `extras`."""
 
-
-class _NoPlates:
-    """Finds nothing: the networks are not there yet."""
-
-    models: dict[str, str] = {}  # noqa: RUF012
-
-    def warmup(self) -> None: ...
-
-    def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
-        return []
+    def close(self) -> None: ...
 
 
-def open_plate_reader(threads: int = 1) -> PlateReader:
-    """Load the plate networks for one worker of `threads` threads."""
-    return _NoPlates()
+def open_plate_reader(text: TextEngine, threads: int = 1) -> PlateReader:
+    """The plate reader of one worker; `text` is the engine that reads general lines."""
+    return LinePlateReader(text)

@@ -13,7 +13,7 @@ MARGIN_X, MARGIN_Y = 0.03, 0.08
 """Share of the strip left around the plate on each side, so that a quadrilateral a little off loses no character."""
 
 UPPER_SHARE = 0.42
-"""Where the upper row of a two-row plate ends, as a share of its height (GA 36: 15 + 60 + 15/2 of 220 mm, with margin)."""
+"""Where the upper row of a two-row plate ends, as a share of its height (15 + 60 + 15/2 of 220 mm, and some)."""
 
 
 def target(rows: int = 1) -> NDArray[np.float32]:

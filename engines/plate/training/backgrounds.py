@@ -22,14 +22,32 @@ Picture = NDArray[np.uint8]
 Rng = np.random.Generator
 
 _SAMPLES = {
-    "skimage": ("data", ("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "grass.png", "gravel.png",
-                         "motorcycle_left.png", "clock_motion.png", "rocket.jpg", "page.png", "text.png", "coins.png")),
+    "skimage": (
+        "data",
+        (
+            "astronaut.png",
+            "brick.png",
+            "camera.png",
+            "chelsea.png",
+            "coffee.png",
+            "grass.png",
+            "gravel.png",
+            "motorcycle_left.png",
+            "clock_motion.png",
+            "rocket.jpg",
+            "page.png",
+            "text.png",
+            "coins.png",
+        ),
+    ),
     "sklearn": ("datasets/images", ("china.jpg", "flower.jpg")),
 }
 _SIGN_TEXT = (
     "欢迎光临停车场入口公司有限大酒店便民超市维修电话招租安全驾驶文明行车出租公交专线旅游客运中国移动银行医院学校路街"
     "号口北京上海广州深圳道站保持车距货运物流配送限高米前方施工减速慢行请勿禁止通停靠城市管理执法消防救援急"
 )
+
+_PLATE_GROUNDS = (((120, 40, 0), (235, 125, 70)), ((0, 130, 190), (70, 205, 255)), ((90, 160, 40), (180, 235, 130)))
 
 
 @lru_cache(maxsize=1)
@@ -53,7 +71,7 @@ def _face(font: str, size: int) -> ImageFont.FreeTypeFont:
 
 
 def sign(rng: Rng, height: int = 48) -> Picture:
-    """A strip of lettering: shop names, telephone numbers, dates, numbers painted on lorries. Never a plate's syntax."""
+    """A strip of lettering: shop names, telephone numbers, dates, painted numbers. Never a plate's syntax."""
     kind = rng.random()
     if kind < 0.4:
         start = int(rng.integers(0, len(_SIGN_TEXT) - 9))
@@ -61,13 +79,14 @@ def sign(rng: Rng, height: int = 48) -> Picture:
     elif kind < 0.6:
         text = "".join(str(d) for d in rng.integers(0, 10, int(rng.integers(5, 12))))
     elif kind < 0.75:
-        text = f"20{rng.integers(10, 30):02d}-{rng.integers(1, 13):02d}-{rng.integers(1, 29):02d} {rng.integers(0, 24):02d}:{rng.integers(0, 60):02d}"
+        year, month, day, hour, minute = rng.integers((2010, 1, 1, 0, 0), (2030, 13, 29, 24, 60))
+        text = f"{year}-{month:02d}-{day:02d} {hour:02d}:{minute:02d}"
     else:
         text = "".join(chr(int(c)) for c in rng.integers(65, 91, int(rng.integers(3, 10))))
     fonts = [f for f in (HAN_FONTS if kind < 0.4 else LATIN_FONTS) if Path(f).exists()]
     strip = rng.uniform((0, 0, 0), (255, 255, 255))
     if rng.random() < 0.5:
-        strip = rng.uniform(*[((120, 40, 0), (235, 125, 70)), ((0, 130, 190), (70, 205, 255)), ((90, 160, 40), (180, 235, 130))][int(rng.integers(3))])
+        strip = rng.uniform(*_PLATE_GROUNDS[int(rng.integers(3))])
     ink = (255, 255, 255) if strip.mean() < 128 else (0, 0, 0)
     if rng.random() < 0.3:
         ink = tuple(int(v) for v in rng.integers(0, 256, 3))
@@ -82,7 +101,8 @@ def sign(rng: Rng, height: int = 48) -> Picture:
 def _shapes(picture: Picture, rng: Rng) -> None:
     height, width = picture.shape[:2]
     for _ in range(int(rng.integers(3, 22))):
-        colour = tuple(int(v) for v in rng.integers(0, 256, 3)) if rng.random() < 0.6 else (int(rng.integers(0, 256)),) * 3
+        grey = (int(rng.integers(0, 256)),) * 3
+        colour = tuple(int(v) for v in rng.integers(0, 256, 3)) if rng.random() < 0.6 else grey
         x, y = int(rng.integers(-20, width)), int(rng.integers(-20, height))
         w, h = int(rng.integers(6, width // 2)), int(rng.integers(6, height // 2))
         fill = -1 if rng.random() < 0.6 else int(rng.integers(1, 6))
@@ -90,9 +110,18 @@ def _shapes(picture: Picture, rng: Rng) -> None:
         if kind < 0.4:
             cv2.rectangle(picture, (x, y), (x + w, y + h), colour, fill)
         elif kind < 0.6:
-            cv2.ellipse(picture, (x, y), (w // 2, h // 2), float(rng.uniform(0, 180)), 0, 360, colour, fill, cv2.LINE_AA)
+            cv2.ellipse(
+                picture, (x, y), (w // 2, h // 2), float(rng.uniform(0, 180)), 0, 360, colour, fill, cv2.LINE_AA
+            )
         elif kind < 0.75:
-            cv2.line(picture, (x, y), (int(rng.integers(0, width)), int(rng.integers(0, height))), colour, int(rng.integers(1, 9)), cv2.LINE_AA)
+            cv2.line(
+                picture,
+                (x, y),
+                (int(rng.integers(0, width)), int(rng.integers(0, height))),
+                colour,
+                int(rng.integers(1, 9)),
+                cv2.LINE_AA,
+            )
         elif kind < 0.9:
             points = (rng.uniform(0, 1, (5, 2)) * (w, h) + (x, y)).astype(np.int32)
             cv2.fillConvexPoly(picture, cv2.convexHull(points), colour, cv2.LINE_AA)
@@ -182,4 +211,6 @@ class Backdrops:
         w = max(8, round(h * width / height)) if round(w * height / width) > 480 else w
         w = min(w, 640)
         x, y = int(rng.integers(0, 640 - w + 1)), int(rng.integers(0, 480 - h + 1))
-        return np.asarray(cv2.resize(source[y : y + h, x : x + w], (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        return np.asarray(
+            cv2.resize(source[y : y + h, x : x + w], (width, height), interpolation=cv2.INTER_LINEAR), np.uint8
+        )

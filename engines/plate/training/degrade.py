@@ -68,14 +68,15 @@ def motion(picture: Picture, length: float, rng: Rng) -> Picture:
 
 
 def camera(picture: Picture, rng: Rng, *, strength: float = 1.0) -> Picture:
-    """Blur, resampling, noise, sharpening and JPEG. `strength` 0 leaves the picture nearly alone, 1 is a poor camera."""
+    """Blur, resampling, noise, sharpening and JPEG. `strength` runs from 0, nearly nothing, to 1, a poor camera."""
     if rng.random() < 0.5 * strength:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.4 + 1.2 * strength))
     if rng.random() < 0.25 * strength:
         picture = motion(picture, rng.uniform(2, 3 + 5 * strength), rng)
     if rng.random() < 0.55:
         sigma = rng.uniform(1, 3 + 14 * strength)
-        noise = rng.standard_normal(picture.shape[:2] + ((3,) if rng.random() < 0.5 else (1,)), dtype=np.float32) * sigma
+        channels = 3 if rng.random() < 0.5 else 1
+        noise = rng.standard_normal((*picture.shape[:2], channels), dtype=np.float32) * sigma
         if rng.random() < 0.3:
             noise = cv2.GaussianBlur(noise, (0, 0), 0.8).reshape(noise.shape) * 1.8
         picture = np.clip(picture + noise, 0, 255).astype(np.uint8)

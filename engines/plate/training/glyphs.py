@@ -32,8 +32,8 @@ _FINE = 4  # drawing scale over the mask that is returned
 def _rounded(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Two rounds of corner cutting (Chaikin); end points stay."""
     for _ in range(2):
-        cut = np.stack([0.75 * points[:-1] + 0.25 * points[1:], 0.25 * points[:-1] + 0.75 * points[1:]], 1).reshape(-1, 2)
-        points = np.concatenate([points[:1], cut, points[-1:]])
+        near, far = 0.75 * points[:-1] + 0.25 * points[1:], 0.25 * points[:-1] + 0.75 * points[1:]
+        points = np.concatenate([points[:1], np.stack([near, far], 1).reshape(-1, 2), points[-1:]])
     return points
 
 
@@ -84,7 +84,9 @@ class GlyphBox:
     `drawn_share` is the share of glyphs that come from our strokes rather than from a font.
     """
 
-    def __init__(self, rng: np.random.Generator, *, variants: int = 6, uses: int = 60, drawn_share: float = 0.65) -> None:
+    def __init__(
+        self, rng: np.random.Generator, *, variants: int = 6, uses: int = 60, drawn_share: float = 0.65
+    ) -> None:
         self._rng = rng
         self._variants = variants
         self._uses = uses

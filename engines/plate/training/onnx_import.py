@@ -108,13 +108,14 @@ class OnnxModule(nn.Module):
             if at.get("auto_pad") == b"SAME_UPPER":
                 pads = [0, 0, at["kernel_shape"][0] - 1, at["kernel_shape"][1] - 1]
             padded = F.pad(a[0], (pads[1], pads[3], pads[0], pads[2]), value=0.0)
-            return F.max_pool2d(padded, list(at["kernel_shape"]), list(at["strides"]), ceil_mode=bool(at.get("ceil_mode", 0)))
+            return F.max_pool2d(padded, list(at["kernel_shape"]), list(at["strides"]))
         if kind == "AveragePool":
             return F.avg_pool2d(a[0], list(at["kernel_shape"]), list(at["strides"]))
         if kind in ("ReduceMean", "GlobalAveragePool"):
             return a[0].mean((2, 3), keepdim=True)
         if kind == "Resize":
-            return F.interpolate(a[0], scale_factor=2.0 if len(a) < 3 or a[2] is None else [float(v) for v in a[2][2:]], mode="nearest")
+            scales = [float(v) for v in a[2][2:]]
+            return F.interpolate(a[0], scale_factor=scales, mode="nearest")
         if kind in ("Squeeze", "Unsqueeze"):
             axis = int((a[1] if len(a) > 1 else np.array(at["axes"])).reshape(-1)[0])
             return a[0].squeeze(axis) if kind == "Squeeze" else a[0].unsqueeze(axis)
@@ -136,11 +137,11 @@ class OnnxModule(nn.Module):
 
     @staticmethod
     def _conv(a: list, at: dict) -> Tensor:
-        x, weight = a[0], a[1]
+        x, weight, bias = a[0], a[1], a[2] if len(a) > 2 else None
         stride, group = list(at.get("strides", [1, 1])), int(at.get("group", 1))
         top, left, bottom, right = at.get("pads", [0, 0, 0, 0])
         if at.get("auto_pad") == b"SAME_UPPER":  # only for stride 1: what is missing goes to the end
             bottom, right = weight.shape[2] - 1, weight.shape[3] - 1
         if top == bottom and left == right:
-            return F.conv2d(x, weight, a[2] if len(a) > 2 else None, stride, (top, left), list(at.get("dilations", [1, 1])), group)
-        return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, a[2] if len(a) > 2 else None, stride, 0, 1, group)
+            return F.conv2d(x, weight, bias, stride, (top, left), list(at.get("dilations", [1, 1])), group)
+        return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, bias, stride, 0, 1, group)

@@ -44,13 +44,15 @@ def text_for(kind: str, rng: Rng) -> str:
     """A text that a plate of this kind may carry. Provinces are uniform, so that none is read by habit."""
     head = _pick(rng, PROVINCES) + ("O" if rng.random() < 0.03 else _pick(rng, LETTERS))
     if kind == "green":
-        return head + (_pick(rng, "DF") if rng.random() < 0.6 else _pick(rng, "ABCEGHJK")) + serial(rng, 1, 0.4) + serial(rng, 4, 0)
+        third = _pick(rng, "DF" if rng.random() < 0.6 else "ABCEGHJK")
+        return head + third + serial(rng, 1, 0.4) + serial(rng, 4, 0)
     if kind == "green_yellow":
         return head + serial(rng, 5, 0) + _pick(rng, "DF")
     if kind == "white":
         return head + serial(rng, 4, 0.2) + "警"
     if kind == "black":
-        return head[0] + ("Z" if rng.random() < 0.5 else head[1]) + serial(rng, 4, 0.3) + _pick(rng, "港澳领使" if rng.random() < 0.7 else DIGITS)
+        last = _pick(rng, "港澳领使" if rng.random() < 0.7 else DIGITS)
+        return head[0] + ("Z" if rng.random() < 0.5 else head[1]) + serial(rng, 4, 0.3) + last
     if kind == "yellow":
         chance = rng.random()
         if chance < 0.18:
@@ -120,7 +122,8 @@ def _furniture(ground: Picture, kind: str, ink: NDArray[np.float32], rng: Rng) -
         for y in (8, height - 8):
             if rng.random() < 0.45:
                 shade = float(rng.uniform(30, 230))
-                cv2.circle(ground, (x + int(rng.integers(-5, 6)), y), int(rng.integers(2, 6)), (shade, shade, shade), -1, cv2.LINE_AA)
+                centre, radius = (x + int(rng.integers(-5, 6)), y), int(rng.integers(2, 6))
+                cv2.circle(ground, centre, radius, (shade, shade, shade), -1, cv2.LINE_AA)
 
 
 def _wear(ground: Picture, ink: NDArray[np.float32], rng: Rng) -> None:
@@ -128,13 +131,16 @@ def _wear(ground: Picture, ink: NDArray[np.float32], rng: Rng) -> None:
     height, width = ground.shape[:2]
     if rng.random() < 0.25:
         small = rng.random((max(2, height // 12), max(2, width // 12)), dtype=np.float32)
-        cloud = np.clip(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC) * 2 - rng.uniform(0.7, 1.4), 0, 1)
+        cloud = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC) * 2 - rng.uniform(0.7, 1.4)
+        cloud = np.clip(cloud, 0, 1)
         dirt = rng.uniform((40, 50, 60), (150, 165, 180)).astype(np.float32)
         ground += (dirt - ground) * (cloud * rng.uniform(0.2, 0.8))[..., None]
     for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.25 else 0):
         a, b = rng.integers((0, 0), (width, height)), rng.integers((0, 0), (width, height))
         shade = tuple(float(v) for v in rng.uniform(20, 230, 3))
-        cv2.line(ground, tuple(int(v) for v in a), tuple(int(v) for v in b), shade, int(rng.integers(1, 3)), cv2.LINE_AA)
+        cv2.line(
+            ground, tuple(int(v) for v in a), tuple(int(v) for v in b), shade, int(rng.integers(1, 3)), cv2.LINE_AA
+        )
     if rng.random() < 0.1:
         ground += (ground.mean((0, 1)) - ground) * float(rng.uniform(0.1, 0.45))
 

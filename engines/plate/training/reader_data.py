@@ -51,7 +51,7 @@ def turn(width: float, height: float, rng: Rng, *, hard: float) -> NDArray[np.fl
 
 def lay(plate: Picture, corners: NDArray[np.float64], ground: Picture) -> None:
     """Draw the flat plate into `ground` at the corners, without aliasing."""
-    height, width = plate.shape[:2]
+    width = plate.shape[1]
     span = max(np.hypot(*(corners[1] - corners[0])), np.hypot(*(corners[2] - corners[3])), 4.0)
     scale = min(1.0, 1.3 * span / width)
     small = plate if scale == 1.0 else cv2.resize(plate, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -117,7 +117,9 @@ class ReaderSamples:
         if self._rng.random() < 0.5:
             centre = corners.mean(0)
             grown = centre + (corners - centre) * self._rng.uniform(1.03, 1.25)
-            shade = tuple(int(v) for v in self._rng.integers(0, 256, 3)) if self._rng.random() < 0.3 else (int(self._rng.integers(0, 256)),) * 3
+            shade = (int(self._rng.integers(0, 256)),) * 3
+            if self._rng.random() < 0.3:
+                shade = tuple(int(v) for v in self._rng.integers(0, 256, 3))
             cv2.fillConvexPoly(scene, np.round(grown * 16).astype(np.int32), shade, cv2.LINE_AA, 4)
 
     def _cut(self, scene: Picture, corners: NDArray[np.float64], plate: Drawn) -> Sample:
@@ -130,7 +132,7 @@ class ReaderSamples:
         flat = target(plate.rows)
         move = cv2.getPerspectiveTransform(quad.astype(np.float32), flat)
         height = HEIGHT if plate.rows == 1 else 2 * HEIGHT
-        picture = np.asarray(cv2.warpPerspective(scene, move, (WIDTH, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+        picture = cv2.warpPerspective(scene, move, (WIDTH, height), borderMode=cv2.BORDER_REPLICATE)
         true = cv2.perspectiveTransform(corners.astype(np.float32)[None], move)[0]
         if plate.rows == 2:
             picture = stack_rows(picture)

@@ -48,7 +48,6 @@ class Stream(IterableDataset[Batch]):
         self.seed, self.start, self.batch = seed, start, batch
 
     def __iter__(self) -> Iterator[Batch]:
-        cv2.setNumThreads(1)
         worker = get_worker_info()
         source = ReaderSamples(hash((self.seed, self.start, worker.id if worker else 0)) % (1 << 31))
         while True:
@@ -103,6 +102,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
+    cv2.setNumThreads(1)  # before the workers are forked: a pool of threads does not survive a fork
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     options.work.mkdir(parents=True, exist_ok=True)
@@ -118,7 +118,8 @@ def main() -> None:
         step = saved["step"]
     judge = ReaderSamples(987_654)
     checks = [collate([judge.draw() for _ in range(64)]) for _ in range(8)]
-    loader = DataLoader(Stream(options.seed, step, options.batch), batch_size=None, num_workers=options.workers, prefetch_factor=4)
+    stream = Stream(options.seed, step, options.batch)
+    loader = DataLoader(stream, batch_size=None, num_workers=options.workers, prefetch_factor=4)
     began = time.time()
     for batch in loader:
         if step >= options.steps:
@@ -133,13 +134,25 @@ def main() -> None:
         step += 1
         if step % 200 == 0 or step == options.steps:
             net.eval()
-            line = {"step": step, "seconds": round(time.time() - began), "loss": round(loss.item(), 4),
-                    **{k: round(v, 4) for k, v in (parts | measure(average.module, checks)).items()}}
+            line = {
+                "step": step,
+                "seconds": round(time.time() - began),
+                "loss": round(loss.item(), 4),
+                **{k: round(v, 4) for k, v in (parts | measure(average.module, checks)).items()},
+            }
             net.train()
             with (options.work / "curve.jsonl").open("a") as curve:
                 curve.write(json.dumps(line) + "\n")
-            torch.save({"net": net.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(),
-                        "average": average.state_dict(), "step": step}, state.with_suffix(".new"))
+            torch.save(
+                {
+                    "net": net.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "schedule": schedule.state_dict(),
+                    "average": average.state_dict(),
+                    "step": step,
+                },
+                state.with_suffix(".new"),
+            )
             state.with_suffix(".new").replace(state)
 
 

@@ -1,0 +1,37 @@
+"""Plates among the lines of general reading: the fall-back where no plate network is at hand."""
+
+from __future__ import annotations
+
+from engines.interfaces import TextEngine
+from engines.plate.colour import ground_colour
+from engines.plate.order import left_to_right
+from engines.plate.syntax import IN_SCOPE, clean, kind_of, pattern_of
+from engines.plate.warp import cut
+from engines.types import Image, Plate
+
+
+class LinePlateReader:
+    """Reads the whole picture as text and keeps the lines that follow a plate's syntax."""
+
+    def __init__(self, text: TextEngine) -> None:
+        self._text = text
+
+    @property
+    def models(self) -> dict[str, str]:
+        return {}
+
+    def warmup(self) -> None:
+        """The text engine warms itself."""
+
+    def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
+        plates = []
+        for line in self._text.read(image).lines:
+            text = clean(line.text)
+            if pattern_of(text) is None:
+                continue
+            kind = kind_of(text, ground_colour(cut(image, line.quad)), 1)
+            plates.append(Plate(line.quad, kind, text, line.score, in_scope=kind in IN_SCOPE))
+        return left_to_right([plate for plate in plates if extras or plate.in_scope])
+
+    def close(self) -> None:
+        """The text engine is its owner's to close."""
