@@ -1,0 +1,78 @@
+"""One place that opens databases: SQLite for the embedded default, Postgres for production."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from service.errors import ConfigurationError
+from service.settings import Database
+
+SETTING = "INKGATE_DATABASE__URL"
+DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
+REMEDY = f"Use {DRIVERS[0]}:///FILE or {DRIVERS[1]}://USER:PASSWORD@HOST/DB"
+BUSY_SECONDS = 30  # how long a SQLite writer waits for another one
+CONNECT_SECONDS = 5
+COMMAND_SECONDS = 30
+
+
+def create(database: Database) -> AsyncEngine:
+    """An engine for `database.url`; nothing is connected yet. Raises ConfigurationError for a URL we cannot serve."""
+    try:
+        url = make_url(database.url)
+    except ArgumentError:
+        raise ConfigurationError(SETTING, "not a database URL", REMEDY) from None
+    if url.drivername not in DRIVERS:
+        raise ConfigurationError(SETTING, f"no driver for {url.drivername}", REMEDY)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(database)
+    return create_async_engine(
+        url,
+        pool_size=database.pool_size,
+        max_overflow=database.pool_size,
+        pool_timeout=CONNECT_SECONDS,
+        pool_pre_ping=False,  # the ledger repeats a batch on a lost connection; a ping on every settle would cost more
+        connect_args={"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS},
+    )
+
+
+def _sqlite(database: Database) -> AsyncEngine:
+    engine = create_async_engine(database.url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, see below
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # WAL with NORMAL may forget a committed settle when power fails
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that reads, then writes, fails with "database is locked" without waiting.
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@asynccontextmanager
+async def unit(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """A unit of work: a session that commits when the block ends, and rolls back when it raises."""
+    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """A session that only reads; on SQLite it does not keep writers out."""
+    bound = engine.execution_options(read_only=True)
+    async with AsyncSession(bound, expire_on_commit=False) as session:
+        yield session

@@ -1,0 +1,83 @@
+"""Bring a database to the schema of this release, and refuse to run on an older one.
+
+Migrations expand first and contract a release later, so gateways of the release before go on working on the new schema.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.db import engine as engines
+from service.errors import ConfigurationError
+from service.settings import Database
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+LOCK = 0x1A7E_6A7E  # any number, the same for everyone who migrates
+
+
+def upgrade(url: str) -> None:
+    """Migrate the database at `url` to the newest schema. For callers without an event loop."""
+    asyncio.run(upgrade_async(url))
+
+
+async def upgrade_async(url: str) -> None:
+    """Migrate the database at `url` to the newest schema, in one transaction, one migrator at a time."""
+    engine = engines.create(Database(url=url))
+    try:
+        async with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+            await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    if current(connection) not in _known():
+        return  # a newer release has been here; its schema serves us too
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+async def check(engine: AsyncEngine) -> None:
+    """Raise ConfigurationError when the database has no schema, or an older one than this release needs."""
+    async with engine.connect() as connection:
+        found = await connection.run_sync(current)
+    if found in _known() and found != head():
+        state = f"holds schema {found}" if found else "holds no InkGate schema"
+        raise ConfigurationError(engines.SETTING, f"the database {state}, this release needs {head()}",
+                                 "Run `inkgate migrate`")
+
+
+def current(connection: Connection) -> str | None:
+    """The revision that the database is at, None when it was never migrated."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
+
+
+def head() -> str:
+    """The newest revision that this release knows."""
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    assert newest is not None
+    return newest
+
+
+def _known() -> set[str | None]:
+    return {None, *(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())}
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

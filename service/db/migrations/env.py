@@ -1,0 +1,15 @@
+"""Alembic's entry. `service.db.migrate` opens the connection, takes the lock, and hands it in."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from service.db.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,  # SQLite cannot alter a table in place
+    transactional_ddl=False,  # the caller's transaction spans all steps, on SQLite too
+)
+context.run_migrations()

@@ -1,0 +1,71 @@
+"""Packs and meters as tables. Who changes them holds the meter's row."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.db.base import Base, UtcDateTime, identifier
+
+ACTIVE = "active"
+REFUNDED = "refunded"
+
+
+class MeterRow(Base):
+    """One (main account, capability). Locking its row orders all settling and refunding of that pair.
+
+    `seq` is the number of ledger lines written, without gaps; `settled_at` never goes back, whatever the clock does.
+    `archived_lines` counts lines whose detail retention has dropped.
+    """
+
+    __tablename__ = "meter"
+    __table_args__ = {"postgresql_with": {"fillfactor": 50}}
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    capability: Mapped[str] = mapped_column(String(16), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    settled_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    archived_lines: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class PackRow(Base):
+    """A resource pack 资源包: `total` units of one capability, for a main account or for one app of it.
+
+    `exhausted_at` is set once, by the deduction that takes the last unit: the index of usable packs hangs on it and
+    not on `used`, so that a deduction touches no index.
+    """
+
+    __tablename__ = "pack"
+    __table_args__ = (
+        CheckConstraint("total > 0", name="total"),
+        CheckConstraint("0 <= used AND used <= total", name="used"),
+        CheckConstraint("starts_at < ends_at", name="validity"),
+        CheckConstraint("(used = total) = (exhausted_at IS NOT NULL)", name="exhausted"),
+        CheckConstraint("state = 'active' OR used = 0", name="refunded_unused"),
+        Index("ix_pack_account", "account_id", "capability", "ordered_at", "id"),
+        Index(
+            "ix_pack_usable",
+            "account_id",
+            "capability",
+            "ordered_at",
+            "id",
+            sqlite_where=text("exhausted_at IS NULL AND state = 'active'"),
+            postgresql_where=text("exhausted_at IS NULL AND state = 'active'"),
+        ),
+        {"postgresql_with": {"fillfactor": 50}},
+    )
+
+    id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    app_id: Mapped[str | None] = mapped_column(ForeignKey("app.id"))
+    capability: Mapped[str] = mapped_column(String(16))
+    total: Mapped[int] = mapped_column(BigInteger)
+    used: Mapped[int] = mapped_column(BigInteger, default=0)
+    archived: Mapped[int] = mapped_column(BigInteger, default=0)  # units whose records retention has dropped
+    state: Mapped[str] = mapped_column(String(16), default=ACTIVE)
+    ordered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    exhausted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

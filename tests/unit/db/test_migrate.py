@@ -1,0 +1,65 @@
+"""Migrations make exactly the models' schema; old schemas are refused, newer ones served."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.db import engine as engines
+from service.db import migrate, tables
+from service.errors import ConfigurationError
+from service.settings import Database
+
+
+def partitions_aside(_object: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
+    return not (kind == "table" and name is not None and name.startswith("usage_record_"))
+
+
+async def test_migrations_make_the_schema_of_the_models(engine: AsyncEngine) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"include_object": partitions_aside})
+        return list(compare_metadata(context, tables.metadata))
+
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_a_current_schema_is_accepted(engine: AsyncEngine) -> None:
+    await migrate.check(engine)
+
+
+async def test_a_database_without_schema_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    engine = engines.create(Database(url=f"sqlite+aiosqlite:///{tmp_path}/new.db"))
+    with pytest.raises(ConfigurationError, match=r"INKGATE_DATABASE__URL: .*no InkGate schema.*inkgate migrate"):
+        await migrate.check(engine)
+    await engine.dispose()
+
+
+async def test_a_newer_schema_is_served_and_left_alone(engine: AsyncEngine, database_url: str) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await migrate.upgrade_async(database_url)
+    await migrate.check(engine)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(migrate.current) == "9999"
+
+
+def test_migrating_at_the_same_time_from_several_places_works(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/shared.db"
+
+    async def together() -> None:
+        await asyncio.gather(*(migrate.upgrade_async(url) for _ in range(4)))
+
+    asyncio.run(together())
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "nonsense", "sqlite:///file.db"])
+def test_a_url_that_we_cannot_serve_is_one_plain_line(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="INKGATE_DATABASE__URL"):
+        engines.create(Database(url=url))
