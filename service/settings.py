@@ -98,8 +98,12 @@ class Billing(Group):
 class Security(Group):
     """Secrets."""
 
-    master_key: SecretStr | None = Field(None, description="Base64 of 32 bytes; seals stored secrets.")
-    master_key_file: Path | None = Field(None, description="File holding the master key (mode 0600).")
+    master_key: SecretStr | None = Field(
+        None, description="Base64 of 32 bytes; seals stored secrets. Older keys may follow after commas."
+    )
+    master_key_file: Path | None = Field(
+        None, description="File with master keys (mode 0600), one a line, the current one first."
+    )
     sm2: Literal["auto", "libcrypto", "gmssl-pyx", "gmssl"] = Field(
         "auto", description="Library that opens sealed bodies; auto takes libcrypto, else gmssl-pyx."
     )

@@ -31,7 +31,7 @@ class Postgres:
 
     def url(self, database: str) -> str:
         """SQLAlchemy's URL for a database of this server."""
-        scheme, rest = self.dsn.split("://", 1)
+        _, rest = self.dsn.split("://", 1)
         host, _, query = rest.partition("?")
         address = host.partition("/")[0]
         return f"postgresql+asyncpg://{address}/{database}" + (f"?{query}" if query else "")

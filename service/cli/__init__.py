@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from service import __version__
+from service.cli import account, apps, migrate, pack
 from service.errors import ConfigurationError, InkGateError, Misuse
 
 app = typer.Typer(
@@ -33,6 +34,12 @@ def root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
     """Options that stand before the command."""
+
+
+app.add_typer(account.app, name="account")
+app.add_typer(apps.app, name="app")
+app.add_typer(pack.app, name="pack")
+app.command("migrate")(migrate.migrate)
 
 
 def main() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from service.errors import ConfigurationError
 from service.settings import Database
@@ -61,18 +59,3 @@ def _sqlite(database: Database) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
-
-
-@asynccontextmanager
-async def unit(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-    """A unit of work: a session that commits when the block ends, and rolls back when it raises."""
-    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-        yield session
-
-
-@asynccontextmanager
-async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-    """A session that only reads; on SQLite it does not keep writers out."""
-    bound = engine.execution_options(read_only=True)
-    async with AsyncSession(bound, expire_on_commit=False) as session:
-        yield session

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import MetaData
 
 import service.accounts.models
+import service.audit.models
 import service.metering.models
 import service.usage.models  # noqa: F401
 from service.db.base import Base

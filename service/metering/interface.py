@@ -42,8 +42,11 @@ class Ledger(Protocol):
         Writes nothing. Free capabilities always pass.
         """
 
-    async def settle(self, settlement: Settlement) -> None:
+    async def settle(self, settlement: Settlement) -> bool:
         """Record the call and deduct its units, durably, before returning. Idempotent by call_id.
+
+        True when the call was recorded now, False when it had been recorded before. After errors.LedgerDown the
+        outcome may be unknown (a commit whose confirmation was lost): settling the same call_id again finds out.
 
         Raises errors.Refused as `admit` when the packs do not cover the units, errors.LedgerDown when the database is
         out of reach.

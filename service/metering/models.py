@@ -21,7 +21,7 @@ class MeterRow(Base):
     """
 
     __tablename__ = "meter"
-    __table_args__ = {"postgresql_with": {"fillfactor": 50}}
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
 
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
     capability: Mapped[str] = mapped_column(String(16), primary_key=True)

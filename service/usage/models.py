@@ -40,7 +40,7 @@ class RecordRow(Base):
     body_bytes: Mapped[int] = mapped_column(BigInteger)
     duration_ms: Mapped[int]
     client_ip: Mapped[str] = mapped_column(String(45))
-    request_id: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str] = mapped_column(String(128))
 
 
 class HourRow(Base):

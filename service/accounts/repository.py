@@ -1,0 +1,95 @@
+"""Queries over accounts, access keys and apps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
+
+
+async def account(session: AsyncSession, account_id: str) -> Account | None:
+    return await session.get(Account, account_id)
+
+
+async def account_named(session: AsyncSession, name: str) -> Account | None:
+    found: Account | None = await session.scalar(select(Account).where(Account.name == name))
+    return found
+
+
+async def accounts(session: AsyncSession, *, search: str = "", limit: int = 100, offset: int = 0) -> list[Account]:
+    query = select(Account).order_by(Account.created_at, Account.id).limit(limit).offset(offset)
+    if search:
+        query = query.where(Account.name.contains(search, autoescape=True))
+    return list(await session.scalars(query))
+
+
+async def family(session: AsyncSession, main_id: str) -> list[Account]:
+    """A main account and its sub-accounts."""
+    return list(await session.scalars(select(Account).where(or_(Account.id == main_id, Account.parent_id == main_id))))
+
+
+async def access_key(session: AsyncSession, ak: str) -> AccessKeyRow | None:
+    return await session.get(AccessKeyRow, ak)
+
+
+async def access_keys(session: AsyncSession, account_id: str) -> list[AccessKeyRow]:
+    query = select(AccessKeyRow).where(AccessKeyRow.account_id == account_id).order_by(AccessKeyRow.created_at)
+    return list(await session.scalars(query))
+
+
+async def app(session: AsyncSession, app_id: str) -> AppRow | None:
+    return await session.get(AppRow, app_id)
+
+
+async def app_by_key(session: AsyncSession, appkey: str) -> AppRow | None:
+    found: AppRow | None = await session.scalar(select(AppRow).where(AppRow.appkey == appkey))
+    return found
+
+
+async def live_app_named(session: AsyncSession, name: str) -> AppRow | None:
+    query = select(AppRow).where(AppRow.name == name, AppRow.deleted_at.is_(None))
+    found: AppRow | None = await session.scalar(query)
+    return found
+
+
+async def apps(
+    session: AsyncSession, account_ids: Sequence[str], *, search: str = "", limit: int = 100, offset: int = 0
+) -> list[AppRow]:
+    """Live apps of these accounts, newest first."""
+    query = select(AppRow).where(AppRow.account_id.in_(account_ids), AppRow.deleted_at.is_(None))
+    if search:
+        query = query.where(AppRow.name.contains(search, autoescape=True))
+    query = query.order_by(AppRow.created_at.desc(), AppRow.id).limit(limit).offset(offset)
+    return list(await session.scalars(query))
+
+
+async def count_apps(session: AsyncSession, account_ids: Sequence[str], *, search: str = "") -> int:
+    query = select(func.count()).select_from(AppRow)
+    query = query.where(AppRow.account_id.in_(account_ids), AppRow.deleted_at.is_(None))
+    if search:
+        query = query.where(AppRow.name.contains(search, autoescape=True))
+    return await session.scalar(query) or 0
+
+
+async def opened(session: AsyncSession, app_id: str) -> list[OpenedRow]:
+    query = select(OpenedRow).where(OpenedRow.app_id == app_id).order_by(OpenedRow.opened_at, OpenedRow.capability)
+    return list(await session.scalars(query))
+
+
+async def allowed(session: AsyncSession, app_id: str) -> list[AllowedRow]:
+    query = select(AllowedRow).where(AllowedRow.app_id == app_id).order_by(AllowedRow.capability, AllowedRow.network)
+    return list(await session.scalars(query))
+
+
+async def payer(session: AsyncSession, app_id: str) -> tuple[str, str] | None:
+    """(account of the app, main account that pays for it)."""
+    query = (
+        select(Account.id, func.coalesce(Account.parent_id, Account.id))
+        .join(AppRow, AppRow.account_id == Account.id)
+        .where(AppRow.id == app_id)
+    )
+    row = (await session.execute(query)).one_or_none()
+    return (str(row[0]), str(row[1])) if row is not None else None

@@ -1,0 +1,64 @@
+"""What names, networks and rates may look like (manual 4.2). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import ip_network
+
+from service.contract.capabilities import CAPABILITIES
+from service.errors import Misuse
+
+HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+APP_NAME = re.compile(rf"[A-Za-z{HAN}][A-Za-z0-9_{HAN}]{{3,14}}")
+ACCOUNT_NAME_LENGTH = 64
+NETWORKS_PER_LIST = 100
+MAX_QPS = 100_000.0
+
+
+def app_name(name: str) -> str:
+    """The name, when it keeps the manual's rule. Raises Misuse otherwise.
+
+    The rule: 4-15 characters, 汉字, Latin letters, digits and underscores, beginning with a letter or 汉字.
+    """
+    if APP_NAME.fullmatch(name) is None:
+        raise Misuse(
+            f"the app name {name!r} does not fit: 4 to 15 characters, Chinese characters, Latin letters, digits and "
+            "underscores, beginning with a letter or a Chinese character"
+        )
+    return name
+
+
+def account_name(name: str) -> str:
+    """The name without blanks around it. Raises Misuse when it is empty, too long or has control characters."""
+    name = name.strip()
+    if not name or len(name) > ACCOUNT_NAME_LENGTH or not name.isprintable():
+        raise Misuse(f"an account name has 1 to {ACCOUNT_NAME_LENGTH} printable characters")
+    return name
+
+
+def capability(name: str) -> str:
+    """The name, when we have such a capability. Raises Misuse otherwise."""
+    if name not in CAPABILITIES:
+        raise Misuse(f"no capability {name!r}; choose from {', '.join(CAPABILITIES)}")
+    return name
+
+
+def networks(texts: Iterable[str]) -> list[str]:
+    """Addresses and CIDRs in canonical form, without repeats. Raises Misuse for what is neither or too many."""
+    found: dict[str, None] = {}
+    for text in texts:
+        try:
+            found[str(ip_network(text.strip(), strict=False))] = None
+        except ValueError:
+            raise Misuse(f"{text!r} is neither an address nor a network, such as 192.0.2.0/24") from None
+    if len(found) > NETWORKS_PER_LIST:
+        raise Misuse(f"an allow-list holds at most {NETWORKS_PER_LIST} networks")
+    return list(found)
+
+
+def qps(rate: float | None) -> float | None:
+    """The rate, None for the default of the installation. Raises Misuse when it is not a sensible number."""
+    if rate is not None and not 0 < rate <= MAX_QPS:
+        raise Misuse(f"requests per second must be above 0 and at most {MAX_QPS:g}")
+    return rate

@@ -1,0 +1,241 @@
+"""What can be done with accounts, access keys and apps. Every change lands in the audit trail."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy import delete
+
+from service.accounts import repository, rules
+from service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
+from service.accounts.vault import Vault
+from service.audit import trail
+from service.db import ids
+from service.db.work import Work
+from service.errors import Misuse
+from service.sealed import keys
+
+KEYS_PER_ACCOUNT = 10
+APPS_PER_ACCOUNT = 1000
+OVERLAP = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A new access key: the only moment at which its secret is shown."""
+
+    ak: str
+    sk: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewApp:
+    """A new app with its secret. `enckey` is the SM2 public key, base64 of the X.509 SPKI (CONTRACT section 6)."""
+
+    app_id: str
+    name: str
+    appkey: str
+    enckey: str
+    secret: str = field(repr=False)
+
+
+async def create_account(work: Work, name: str, *, parent_id: str | None = None) -> Account:
+    """A new account; with `parent_id` a sub-account, whose usage is paid by that main account.
+
+    Raises Misuse when the name is taken or the parent is missing or itself a sub-account.
+    """
+    name = rules.account_name(name)
+    if await repository.account_named(work.session, name):
+        raise Misuse(f"there is an account {name!r} already")
+    if parent_id is not None:
+        parent = await repository.account(work.session, parent_id)
+        if parent is None or parent.parent_id is not None:
+            raise Misuse("a sub-account belongs to an existing main account")
+    account = Account(id=ids.new(), name=name, parent_id=parent_id, created_at=await work.now())
+    work.session.add(account)
+    await work.session.flush()
+    await trail.record(work, "account.create", f"account {name}", account.id, parent_id=parent_id)
+    return account
+
+
+async def suspend_account(work: Work, account_id: str, *, suspended: bool = True) -> Account:
+    """Stop (or allow again) every call of an account and, for a main account, of its sub-accounts."""
+    account = await get_account(work, account_id)
+    account.suspended_at = await work.now() if suspended else None
+    action = "account.suspend" if suspended else "account.resume"
+    await trail.record(work, action, f"account {account.name}", account.id)
+    return account
+
+
+async def create_access_key(work: Work, vault: Vault, account_id: str) -> KeyPair:
+    """A new access key pair: two strings of 32 hex digits. Raises Misuse when the account has too many."""
+    account = await get_account(work, account_id)
+    now = await work.now()
+    live = [
+        key
+        for key in await repository.access_keys(work.session, account_id)
+        if key.disabled_at is None and (key.ends_at is None or key.ends_at > now)
+    ]
+    if len(live) >= KEYS_PER_ACCOUNT:
+        raise Misuse(f"an account holds at most {KEYS_PER_ACCOUNT} live access keys; disable one first")
+    pair = KeyPair(ak=secrets.token_hex(16), sk=secrets.token_hex(16))
+    work.session.add(
+        AccessKeyRow(
+            ak=pair.ak,
+            sealed_secret=vault.seal(pair.sk.encode(), key_context(pair.ak)),
+            account_id=account_id,
+            created_at=now,
+        )
+    )
+    await work.session.flush()
+    await trail.record(work, "key.create", f"access key {pair.ak}", account.id)
+    return pair
+
+
+async def rotate_access_key(work: Work, vault: Vault, ak: str, *, overlap: timedelta = OVERLAP) -> KeyPair:
+    """A successor for a key; the old pair goes on working for `overlap`."""
+    old = await _access_key(work, ak)
+    pair = await create_access_key(work, vault, old.account_id)
+    end = await work.now() + overlap
+    old.ends_at = end if old.ends_at is None else min(old.ends_at, end)
+    await trail.record(work, "key.rotate", f"access key {ak}", old.account_id, successor=pair.ak, until=end.isoformat())
+    return pair
+
+
+async def disable_access_key(work: Work, ak: str, *, disabled: bool = True) -> None:
+    """Stop a key (or let it work again). Gateways notice within the directory's few seconds."""
+    key = await _access_key(work, ak)
+    key.disabled_at = await work.now() if disabled else None
+    await trail.record(work, "key.disable" if disabled else "key.enable", f"access key {ak}", key.account_id)
+
+
+async def create_app(work: Work, vault: Vault, account_id: str, name: str, *, description: str = "") -> NewApp:
+    """A new app with AppKey, AppSecret (32 hex digits each) and SM2 key pair.
+
+    Raises Misuse when the name breaks the manual's rule (4.2) or a live app has it.
+    """
+    account = await get_account(work, account_id)
+    rules.app_name(name)
+    if len(description) > 500:
+        raise Misuse("an app description has at most 500 characters")
+    if await repository.live_app_named(work.session, name):
+        raise Misuse(f"there is an app {name!r} already; names are unique")
+    if await repository.count_apps(work.session, [account_id]) >= APPS_PER_ACCOUNT:
+        raise Misuse(f"an account holds at most {APPS_PER_ACCOUNT} apps; delete one first")
+    private, enckey = keys.generate()
+    new = NewApp(ids.new(), name, secrets.token_hex(16), enckey, secrets.token_hex(16))
+    row = AppRow(
+        id=new.app_id,
+        account_id=account_id,
+        name=name,
+        description=description,
+        appkey=new.appkey,
+        sealed_secret=vault.seal(new.secret.encode(), secret_context(new.app_id)),
+        sm2_public_key=enckey,
+        sealed_sm2_key=vault.seal(private, sm2_context(new.app_id)),
+        created_at=await work.now(),
+    )
+    work.session.add(row)
+    await work.session.flush()
+    await trail.record(work, "app.create", f"app {name}", account.id, app_id=row.id, appkey=row.appkey)
+    return new
+
+
+async def delete_app(work: Work, app_id: str) -> None:
+    """Delete an app: its key stops working, its records and the packs bound to it remain."""
+    app = await get_app(work, app_id)
+    app.deleted_at = await work.now()
+    await trail.record(work, "app.delete", f"app {app.name}", app.account_id, app_id=app.id, appkey=app.appkey)
+
+
+async def app_secret(work: Work, vault: Vault, app_id: str) -> str:
+    """The AppSecret in clear. Revealing it is written to the audit trail."""
+    app = await get_app(work, app_id)
+    await trail.record(work, "app.reveal", f"app {app.name}", app.account_id, app_id=app.id)
+    return vault.open(app.sealed_secret, secret_context(app.id)).decode()
+
+
+async def open_capability(work: Work, app_id: str, capability: str, *, qps: float | None = None) -> None:
+    """Open a capability for an app; opening it again changes nothing. It cannot be closed (manual 7.1)."""
+    app = await get_app(work, app_id)
+    rules.capability(capability)
+    rules.qps(qps)
+    if await work.session.get(OpenedRow, (app_id, capability)):
+        return
+    work.session.add(OpenedRow(app_id=app_id, capability=capability, qps=qps, opened_at=await work.now()))
+    await work.session.flush()
+    await trail.record(work, "app.open", f"app {app.name}", app.account_id, app_id=app_id, capability=capability)
+
+
+async def set_qps(work: Work, app_id: str, capability: str, qps: float | None) -> None:
+    """Change the request rate of an opened capability; None goes back to the default of the installation."""
+    app = await get_app(work, app_id)
+    opened = await work.session.get(OpenedRow, (app_id, rules.capability(capability)))
+    if opened is None:
+        raise Misuse(f"the app {app.name!r} has not opened {capability}")
+    opened.qps = rules.qps(qps)
+    await trail.record(work, "app.qps", f"app {app.name}", app.account_id, capability=capability, qps=qps)
+
+
+async def set_allowed(work: Work, app_id: str, networks: Iterable[str], *, capability: str | None = None) -> list[str]:
+    """Replace the allow-list of an app (40009), or of one capability of it (40010). Empty: every address may call."""
+    app = await get_app(work, app_id)
+    wanted = rules.networks(networks)
+    scope = rules.capability(capability) if capability else ""
+    await work.session.execute(
+        delete(AllowedRow).where(AllowedRow.app_id == app_id, AllowedRow.capability == scope)
+    )
+    work.session.add_all(AllowedRow(app_id=app_id, capability=scope, network=network) for network in wanted)
+    await work.session.flush()
+    await trail.record(
+        work, "app.allow", f"app {app.name}", app.account_id, capability=scope, networks=" ".join(wanted)
+    )
+    return wanted
+
+
+async def set_extras(work: Work, app_id: str, extras: bool) -> None:
+    """Whether answers to this app carry what goes beyond the contract."""
+    app = await get_app(work, app_id)
+    app.extras = extras
+    await trail.record(work, "app.extras", f"app {app.name}", app.account_id, extras=extras)
+
+
+async def get_account(work: Work, account_id: str) -> Account:
+    """The account with this id. Raises Misuse when there is none."""
+    account = await repository.account(work.session, account_id)
+    if account is None:
+        raise Misuse(f"no account {account_id}")
+    return account
+
+
+async def get_app(work: Work, app_id: str) -> AppRow:
+    """The live app with this id. Raises Misuse when there is none."""
+    app = await repository.app(work.session, app_id)
+    if app is None or app.deleted_at is not None:
+        raise Misuse(f"no app {app_id}")
+    return app
+
+
+async def _access_key(work: Work, ak: str) -> AccessKeyRow:
+    key = await repository.access_key(work.session, ak)
+    if key is None:
+        raise Misuse(f"no access key {ak}")
+    return key
+
+
+def key_context(ak: str) -> str:
+    """What an access key's secret is sealed for."""
+    return f"access_key.secret:{ak}"
+
+
+def secret_context(app_id: str) -> str:
+    """What an AppSecret is sealed for."""
+    return f"app.secret:{app_id}"
+
+
+def sm2_context(app_id: str) -> str:
+    """What an app's SM2 private key is sealed for."""
+    return f"app.sm2:{app_id}"

@@ -1,0 +1,138 @@
+"""The directory over the database: what gateways ask on every call, from memory for a few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime
+from ipaddress import ip_network
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.orm import aliased
+
+from service.accounts import repository
+from service.accounts.directory import AccessKey, App, Network, OpenedCapability
+from service.accounts.models import AccessKeyRow, Account
+from service.accounts.service import key_context, sm2_context
+from service.accounts.vault import Vault
+from service.db import clock as clocks
+from service.db import work
+from service.db.cache import Cache
+from service.db.clock import Clock, database_clock
+from service.errors import LedgerDown
+
+TTL = 3.0
+CAPACITY = 10_000
+TOUCH_SECONDS = 60.0
+TOUCHES_KEPT = 1000
+
+
+class SqlDirectory:
+    """`service.accounts.directory.Directory` over the database.
+
+    A change (a key disabled, a capability opened) is seen within `ttl` seconds. Unknown keys are remembered as long,
+    so that a guesser costs no query each; the memory holds at most `capacity` entries of either kind. Raises
+    errors.LedgerDown when the database is out of reach.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, vault: Vault, *, default_qps: float = 10.0, ttl: float = TTL,
+        capacity: int = CAPACITY, clock: Clock = database_clock,
+    ) -> None:
+        self._engine, self._vault, self._default_qps, self._clock = engine, vault, default_qps, clock
+        self._keys: Cache[str, AccessKey | None] = Cache(self._load_key, ttl, capacity)
+        self._apps: Cache[str, App | None] = Cache(self._load_app, ttl, capacity)
+        self._touched: dict[str, float] = {}
+        self._touching: set[asyncio.Task[None]] = set()
+
+    async def access_key(self, ak: str) -> AccessKey | None:
+        """The key with this id, None when it is unknown, disabled, past its end, or its account is suspended."""
+        if len(ak) != 32:
+            return None
+        key = await self._keys.get(ak)
+        if key is not None:
+            self._note_use(ak)
+        return key
+
+    async def app(self, appkey: str) -> App | None:
+        """The live app with this AppKey, None when there is none."""
+        if len(appkey) != 32:
+            return None
+        return await self._apps.get(appkey)
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        if self._touching:
+            await asyncio.wait(self._touching, timeout=5)
+
+    async def _load_key(self, ak: str) -> AccessKey | None:
+        main = aliased(Account)
+        query = (
+            select(AccessKeyRow)
+            .join(Account, Account.id == AccessKeyRow.account_id)
+            .outerjoin(main, main.id == Account.parent_id)
+            .where(
+                AccessKeyRow.ak == ak,
+                AccessKeyRow.disabled_at.is_(None),
+                Account.suspended_at.is_(None),
+                or_(Account.parent_id.is_(None), main.suspended_at.is_(None)),
+            )
+        )
+        try:
+            async with work.reading(self._engine) as session:
+                row = await session.scalar(query)
+                if row is None or (row.ends_at is not None and row.ends_at <= await clocks.now(session, self._clock)):
+                    return None
+        except (SQLAlchemyError, OSError) as error:
+            raise LedgerDown(f"the directory cannot be read: {type(error).__name__}") from error
+        return AccessKey(ak, self._vault.open(row.sealed_secret, key_context(ak)), row.account_id)
+
+    async def _load_app(self, appkey: str) -> App | None:
+        try:
+            async with work.reading(self._engine) as session:
+                row = await repository.app_by_key(session, appkey)
+                if row is None or row.deleted_at is not None:
+                    return None
+                opened = await repository.opened(session, row.id)
+                allowed: dict[str, list[Network]] = {}
+                for rule in await repository.allowed(session, row.id):
+                    allowed.setdefault(rule.capability, []).append(ip_network(rule.network))
+        except (SQLAlchemyError, OSError) as error:
+            raise LedgerDown(f"the directory cannot be read: {type(error).__name__}") from error
+        return App(
+            app_id=row.id,
+            account_id=row.account_id,
+            appkey=appkey,
+            name=row.name,
+            opened={
+                each.capability: OpenedCapability(
+                    self._default_qps if each.qps is None else each.qps, tuple(allowed.get(each.capability, ()))
+                )
+                for each in opened
+            },
+            allowed=tuple(allowed.get("", ())),
+            extras=row.extras,
+            sm2_private_key=self._vault.open(row.sealed_sm2_key, sm2_context(row.id)),
+        )
+
+    def _note_use(self, ak: str) -> None:
+        """Write `last_used_at` once a minute, aside from the call; losing it harms nobody."""
+        moment = time.monotonic()
+        if moment - self._touched.get(ak, -TOUCH_SECONDS) < TOUCH_SECONDS:
+            return
+        if len(self._touched) >= TOUCHES_KEPT:
+            self._touched.clear()
+        self._touched[ak] = moment
+        task = asyncio.ensure_future(self._touch(ak))
+        self._touching.add(task)
+        task.add_done_callback(self._touching.discard)
+
+    async def _touch(self, ak: str) -> None:
+        try:
+            async with self._engine.begin() as connection:
+                now: datetime = await clocks.now(connection, self._clock)
+                await connection.execute(update(AccessKeyRow).where(AccessKeyRow.ak == ak).values(last_used_at=now))
+        except (SQLAlchemyError, OSError):
+            self._touched.pop(ak, None)

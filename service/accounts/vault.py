@@ -1,0 +1,162 @@
+"""Secrets at rest: AES-256-GCM under a master key that never enters the database.
+
+A sealed secret is `version (1) | key id (8) | nonce (12) | ciphertext and tag`. The context (which row, which column)
+is authenticated with it, so a sealed value cannot be moved to another row. The first master key seals; the ones after
+it only open, until `inkgate keys rotate` has sealed everything anew.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.engine import make_url
+
+from service.errors import ConfigurationError
+from service.settings import Database, Security
+
+VERSION = b"\x01"
+KEY_BYTES = 32
+ID_BYTES = 8
+NONCE_BYTES = 12
+VALUE_SETTING = "INKGATE_SECURITY__MASTER_KEY"
+FILE_SETTING = "INKGATE_SECURITY__MASTER_KEY_FILE"
+
+
+class Vault:
+    """Seals and opens secrets. `keys` are 32 bytes each; the first one seals."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        if not keys or any(len(key) != KEY_BYTES for key in keys):
+            raise ValueError("a vault needs keys of 32 bytes")
+        self._ciphers = {key_id(key): AESGCM(key) for key in keys}
+        self.current = key_id(keys[0])
+
+    def seal(self, secret: bytes, context: str) -> bytes:
+        """Seal `secret` for `context`, for example "access_key.secret:<ak>"."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        sealed = self._ciphers[self.current].encrypt(nonce, secret, context.encode())
+        return VERSION + self.current + nonce + sealed
+
+    def open(self, sealed: bytes, context: str) -> bytes:
+        """The secret again. Raises ConfigurationError when no key at hand opens it."""
+        held = sealed_under(sealed)
+        cipher = self._ciphers.get(held)
+        if sealed[:1] != VERSION or cipher is None:
+            raise ConfigurationError(
+                FILE_SETTING,
+                f"a stored secret is sealed under master key {held.hex()}, which is not among the keys given",
+                "Give that key (in the file, one key a line, the current one first)",
+            )
+        start = len(VERSION) + ID_BYTES
+        try:
+            return cipher.decrypt(sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :], context.encode())
+        except InvalidTag:
+            raise ConfigurationError(
+                FILE_SETTING, f"a stored secret ({context}) was altered or moved", "Restore the database from a backup"
+            ) from None
+
+
+def key_id(key: bytes) -> bytes:
+    """The name of a master key: the first 8 bytes of its SHA-256."""
+    return hashlib.sha256(key).digest()[:ID_BYTES]
+
+
+def sealed_under(sealed: bytes) -> bytes:
+    """The id of the master key that sealed a secret."""
+    return sealed[len(VERSION) : len(VERSION) + ID_BYTES]
+
+
+def load(security: Security, database: Database) -> Vault:
+    """The vault that the settings describe.
+
+    With neither key nor file set, the embedded default keeps its key beside the SQLite file and makes it on first use.
+    Raises ConfigurationError when a key is malformed, a key file is open to others, or Postgres runs without a key.
+    """
+    if security.master_key is not None:
+        return Vault(parse(security.master_key.get_secret_value().replace(",", "\n"), VALUE_SETTING))
+    path = key_file(security, database)
+    if path is None:
+        raise ConfigurationError(VALUE_SETTING, "not set", f"Set it or {FILE_SETTING}: base64 of 32 random bytes")
+    if security.master_key_file is None and not path.exists():
+        _make(path)
+    return Vault(read(path))
+
+
+def key_file(security: Security, database: Database) -> Path | None:
+    """Where the master keys are kept, None when they come as a value or there is no natural place."""
+    if security.master_key is not None:
+        return None
+    if security.master_key_file is not None:
+        return security.master_key_file
+    url = make_url(database.url)
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        return Path(url.database + ".key")
+    return None
+
+
+def read(path: Path) -> list[bytes]:
+    """The keys of a file that only its owner may read."""
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"cannot read {path} ({error})"
+        raise ConfigurationError(FILE_SETTING, problem, "Check the path and its owner") from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise ConfigurationError(FILE_SETTING, f"{path} is open to other users", f"Run: chmod 600 {path}")
+    return parse(text, FILE_SETTING)
+
+
+def write(path: Path, keys: Sequence[bytes]) -> None:
+    """Replace a key file in one step, mode 0600."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)
+    _create(temporary, keys)
+    temporary.replace(path)
+
+
+def parse(text: str, setting: str) -> list[bytes]:
+    """Base64 keys, one a line, as bytes."""
+    try:
+        keys = [base64.b64decode(line, validate=True) for line in text.split()]
+    except (binascii.Error, ValueError):
+        keys = []
+    if not keys or any(len(key) != KEY_BYTES for key in keys):
+        raise ConfigurationError(setting, "not base64 of 32 bytes", "Make one with: openssl rand -base64 32")
+    return keys
+
+
+def new_key() -> bytes:
+    """A fresh master key."""
+    return secrets.token_bytes(KEY_BYTES)
+
+
+def _make(path: Path) -> None:
+    try:
+        _create(path, [new_key()])
+    except FileExistsError:
+        return  # another process of the tree was quicker
+
+
+def _create(path: Path, keys: Sequence[bytes]) -> None:
+    content = b"".join(base64.b64encode(key) + b"\n" for key in keys)
+    # Under a private name first: nobody may find the final name with half a key in it.
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)  # fails when the name is taken
+    finally:
+        draft.unlink()

@@ -1,0 +1,128 @@
+"""What the commands that speak to the database share: opening it, running a coroutine, printing rows."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service import settings as configuration
+from service.accounts import repository
+from service.accounts.models import Account, AppRow
+from service.accounts.vault import Vault, load
+from service.db import engine as engines
+from service.db import migrate, work
+from service.db.work import Work
+from service.errors import InkGateError, LedgerDown, Misuse
+from service.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """An open database with a schema of this release."""
+
+    engine: AsyncEngine
+    settings: Settings
+
+    def vault(self) -> Vault:
+        """The vault that the settings describe."""
+        return load(self.settings.security, self.settings.database)
+
+    def begin(self) -> AbstractAsyncContextManager[Work]:
+        """A unit of work in the name of the user at the shell."""
+        return work.begin(self.engine, f"cli:{getpass.getuser()}")
+
+
+@asynccontextmanager
+async def _base() -> AsyncIterator[Base]:
+    settings = configuration.load()
+    engine = engines.create(settings.database)
+    try:
+        await migrate.check(engine)
+        yield Base(engine, settings)
+    finally:
+        await engine.dispose()
+
+
+def run(action: Callable[[Base], Awaitable[T]]) -> T:
+    """Open the database, run `action`, close it. A database out of reach becomes one plain line."""
+
+    async def inner() -> T:
+        async with _base() as base:
+            return await action(base)
+
+    try:
+        return asyncio.run(inner())
+    except InkGateError:
+        raise
+    except (SQLAlchemyError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise LedgerDown(f"the database cannot be used: {reason}. Check INKGATE_DATABASE__URL") from None
+
+
+async def find_account(unit: Work, name: str) -> Account:
+    """An account by its name or id. Raises Misuse."""
+    found = await repository.account_named(unit.session, name)
+    if found is None and len(name) in (32, 36):
+        found = await repository.account(unit.session, name)
+    if found is None:
+        raise Misuse(f"no account {name!r}; see: inkgate account list")
+    return found
+
+
+async def find_app(unit: Work, name: str) -> AppRow:
+    """A live app by its name, AppKey or id. Raises Misuse."""
+    found = await repository.live_app_named(unit.session, name) or await repository.app_by_key(unit.session, name)
+    if found is None and len(name) == 36:
+        found = await repository.app(unit.session, name)
+    if found is None or found.deleted_at is not None:
+        raise Misuse(f"no app {name!r}; see: inkgate app list")
+    return found
+
+
+def show(value: object) -> str:
+    """A value as people read it: local time to the second, thousands separated."""
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+def facts(rows: Mapping[str, object], *, as_json: bool) -> None:
+    """Print names and values, one a line, or one JSON object."""
+    if as_json:
+        print(json.dumps(dict(rows), ensure_ascii=False, default=_plain))
+        return
+    for name, value in rows.items():
+        print(f"{name}={value}")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, as_json: bool) -> None:
+    """Print a table, or a JSON list of objects."""
+    if as_json:
+        listed = [dict(zip(columns, row, strict=True)) for row in rows]
+        print(json.dumps(listed, ensure_ascii=False, default=_plain))
+        return
+    drawn = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        drawn.add_row(*(show(value) for value in row))
+    Console(soft_wrap=True).print(drawn)
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

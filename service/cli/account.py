@@ -1,0 +1,110 @@
+"""`inkgate account …`: accounts, sub-accounts and their access keys."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import typer
+
+from service.accounts import repository
+from service.accounts import service as accounts
+from service.cli._common import Base, facts, find_account, run, table
+from service.db import work
+
+app = typer.Typer(help="Accounts 账号, sub-accounts and access keys.", no_args_is_help=True)
+JSON = typer.Option(False, "--json", help="Print JSON.")
+
+
+@app.command()
+def create(
+    name: str,
+    parent: str = typer.Option("", help="Main account; makes this a sub-account, whose usage the main one pays."),
+    as_json: bool = JSON,
+) -> None:
+    """Create an account with a first access key. Its secret is shown this once."""
+
+    async def act(base: Base) -> dict[str, object]:
+        async with base.begin() as unit:
+            parent_id = (await find_account(unit, parent)).id if parent else None
+            account = await accounts.create_account(unit, name, parent_id=parent_id)
+            pair = await accounts.create_access_key(unit, base.vault(), account.id)
+            return {"ACCOUNT": account.id, "AK": pair.ak, "SK": pair.sk}
+
+    facts(run(act), as_json=as_json)
+
+
+@app.command("list")
+def list_(search: str = "", limit: int = 100, as_json: bool = JSON) -> None:
+    """List accounts."""
+
+    async def act(base: Base) -> list[tuple[object, ...]]:
+        async with work.reading(base.engine) as session:
+            found = await repository.accounts(session, search=search, limit=limit)
+        return [(each.name, each.id, each.parent_id, each.created_at, each.suspended_at) for each in found]
+
+    table(("name", "id", "main account", "created", "suspended"), run(act), as_json=as_json)
+
+
+@app.command()
+def suspend(name: str, resume: bool = typer.Option(False, "--resume", help="Let it call again.")) -> None:
+    """Stop every call of an account and of its sub-accounts."""
+
+    async def act(base: Base) -> None:
+        async with base.begin() as unit:
+            account = await find_account(unit, name)
+            await accounts.suspend_account(unit, account.id, suspended=not resume)
+
+    run(act)
+
+
+@app.command("key-create")
+def key_create(name: str, as_json: bool = JSON) -> None:
+    """Create another access key. Its secret is shown this once."""
+
+    async def act(base: Base) -> dict[str, object]:
+        async with base.begin() as unit:
+            account = await find_account(unit, name)
+            pair = await accounts.create_access_key(unit, base.vault(), account.id)
+            return {"AK": pair.ak, "SK": pair.sk}
+
+    facts(run(act), as_json=as_json)
+
+
+@app.command("key-list")
+def key_list(name: str, as_json: bool = JSON) -> None:
+    """List the access keys of an account."""
+
+    async def act(base: Base) -> list[tuple[object, ...]]:
+        async with base.begin() as unit:
+            account = await find_account(unit, name)
+            keys = await repository.access_keys(unit.session, account.id)
+        return [(key.ak, key.created_at, key.last_used_at, key.ends_at, key.disabled_at) for key in keys]
+
+    table(("ak", "created", "last used", "ends", "disabled"), run(act), as_json=as_json)
+
+
+@app.command("key-rotate")
+def key_rotate(
+    ak: str, overlap_hours: float = typer.Option(24.0, min=0, help="Hours that the old key goes on."),
+    as_json: bool = JSON,
+) -> None:
+    """Create a successor for a key; the old one goes on for a while."""
+
+    async def act(base: Base) -> dict[str, object]:
+        async with base.begin() as unit:
+            overlap = timedelta(hours=overlap_hours)
+            pair = await accounts.rotate_access_key(unit, base.vault(), ak, overlap=overlap)
+            return {"AK": pair.ak, "SK": pair.sk}
+
+    facts(run(act), as_json=as_json)
+
+
+@app.command("key-disable")
+def key_disable(ak: str, enable: bool = typer.Option(False, "--enable", help="Let it work again.")) -> None:
+    """Stop an access key."""
+
+    async def act(base: Base) -> None:
+        async with base.begin() as unit:
+            await accounts.disable_access_key(unit, ak, disabled=not enable)
+
+    run(act)

@@ -1,0 +1,142 @@
+"""`inkgate app …`: apps, their opened capabilities, allow-lists and rates."""
+
+from __future__ import annotations
+
+import typer
+
+from service.accounts import repository
+from service.accounts import service as accounts
+from service.cli._common import Base, facts, find_account, find_app, run, table
+from service.contract.capabilities import CAPABILITIES
+from service.errors import Misuse
+
+app = typer.Typer(help="Apps 应用: keys, opened capabilities, allow-lists, rates.", no_args_is_help=True)
+JSON = typer.Option(False, "--json", help="Print JSON.")
+
+
+@app.command()
+def create(account: str, name: str, description: str = "", as_json: bool = JSON) -> None:
+    """Create an app for an account. AppSecret is shown this once."""
+
+    async def act(base: Base) -> dict[str, object]:
+        async with base.begin() as unit:
+            owner = await find_account(unit, account)
+            new = await accounts.create_app(unit, base.vault(), owner.id, name, description=description)
+            return {"APP": new.app_id, "APPKEY": new.appkey, "APPSECRET": new.secret, "ENCKEY": new.enckey}
+
+    facts(run(act), as_json=as_json)
+
+
+@app.command("open")
+def open_(
+    name: str,
+    capabilities: list[str] = typer.Argument(None, help="general, idcard, plate, licence; none: all four."),
+    qps: float = typer.Option(None, help="Requests per second; without it the installation's default."),
+) -> None:
+    """Open capabilities for an app (name, AppKey or id). They cannot be closed again."""
+
+    async def act(base: Base) -> None:
+        async with base.begin() as unit:
+            found = await find_app(unit, name)
+            for capability in capabilities or CAPABILITIES:
+                await accounts.open_capability(unit, found.id, capability, qps=qps)
+
+    run(act)
+
+
+@app.command("list")
+def list_(account: str, search: str = "", limit: int = 100, as_json: bool = JSON) -> None:
+    """List the live apps of an account and of its sub-accounts."""
+
+    async def act(base: Base) -> list[tuple[object, ...]]:
+        async with base.begin() as unit:
+            owner = await find_account(unit, account)
+            members = [each.id for each in await repository.family(unit.session, owner.id)]
+            rows: list[tuple[object, ...]] = []
+            for each in await repository.apps(unit.session, members, search=search, limit=limit):
+                opened = ",".join(row.capability for row in await repository.opened(unit.session, each.id))
+                rows.append((each.name, each.appkey, opened, each.created_at, each.id))
+            return rows
+
+    table(("name", "appkey", "opened", "created", "id"), run(act), as_json=as_json)
+
+
+@app.command()
+def show(name: str, as_json: bool = JSON) -> None:
+    """Show an app without its secrets."""
+
+    async def act(base: Base) -> dict[str, object]:
+        async with base.begin() as unit:
+            found = await find_app(unit, name)
+            rows: dict[str, object] = {"APP": found.id, "NAME": found.name, "APPKEY": found.appkey}
+            rows["ENCKEY"] = found.sm2_public_key
+            for each in await repository.opened(unit.session, found.id):
+                rows[f"OPENED_{each.capability.upper()}"] = "default qps" if each.qps is None else f"{each.qps:g} qps"
+            lists: dict[str, list[str]] = {}
+            for rule in await repository.allowed(unit.session, found.id):
+                lists.setdefault(f"ALLOWED_{rule.capability.upper()}".rstrip("_"), []).append(rule.network)
+            return rows | {key: " ".join(networks) for key, networks in lists.items()}
+
+    facts(run(act), as_json=as_json)
+
+
+@app.command()
+def reveal(name: str) -> None:
+    """Print an app's AppSecret; the audit trail notes it."""
+
+    async def act(base: Base) -> str:
+        async with base.begin() as unit:
+            found = await find_app(unit, name)
+            return await accounts.app_secret(unit, base.vault(), found.id)
+
+    typer.echo(run(act))
+
+
+@app.command()
+def allow(
+    name: str,
+    networks: list[str] = typer.Argument(None, help="Addresses and networks; none: every address."),
+    capability: str = typer.Option("", help="Only for this capability (40010); else for the app (40009)."),
+) -> None:
+    """Replace the allow-list of an app, or of one capability of it."""
+
+    async def act(base: Base) -> None:
+        async with base.begin() as unit:
+            found = await find_app(unit, name)
+            await accounts.set_allowed(unit, found.id, networks or [], capability=capability or None)
+
+    run(act)
+
+
+@app.command()
+def qps(
+    name: str,
+    capability: str,
+    rate: str = typer.Argument(..., help="Requests per second, or `default`."),
+) -> None:
+    """Change the request rate of an opened capability."""
+    try:
+        value = None if rate == "default" else float(rate)
+    except ValueError:
+        raise Misuse(f"{rate!r} is neither a number nor `default`") from None
+
+    async def act(base: Base) -> None:
+        async with base.begin() as unit:
+            found = await find_app(unit, name)
+            await accounts.set_qps(unit, found.id, capability, value)
+
+    run(act)
+
+
+@app.command()
+def delete(name: str, yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None:
+    """Delete an app: its key stops working, packs bound to it are lost to it; records remain."""
+    if not yes:
+        typer.confirm(f"Delete the app {name}?", abort=True)
+
+    async def act(base: Base) -> None:
+        async with base.begin() as unit:
+            found = await find_app(unit, name)
+            await accounts.delete_app(unit, found.id)
+
+    run(act)

@@ -1,0 +1,20 @@
+"""`inkgate migrate`: bring the database to this release's schema."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from service import settings as configuration
+from service.db import migrate as migrations
+from service.errors import LedgerDown
+
+
+def migrate() -> None:
+    """Bring the database to the schema of this release. Several at once are safe: one works, the others wait."""
+    settings = configuration.load()
+    try:
+        migrations.upgrade(settings.database.url)
+    except (SQLAlchemyError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise LedgerDown(f"cannot migrate: {reason}. Check INKGATE_DATABASE__URL") from None
+    print(f"schema {migrations.head()}")

@@ -1,0 +1,56 @@
+"""A small cache for things that cost a query: bounded, with an age limit, and one load at a time for each key."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Cache(Generic[K, V]):
+    """At most `capacity` values, each at most `ttl` seconds old; the oldest go first. For one event loop."""
+
+    def __init__(self, load: Callable[[K], Awaitable[V]], ttl: float, capacity: int) -> None:
+        self._load, self._ttl, self._capacity = load, ttl, capacity
+        self._held: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._loading: dict[K, asyncio.Task[V]] = {}
+
+    async def get(self, key: K) -> V:
+        """The value, loaded when it is missing or too old. Errors of the load are raised and not kept."""
+        held = self._held.get(key)
+        if held is not None and time.monotonic() - held[0] < self._ttl:
+            return held[1]
+        task = self._loading.get(key)
+        if task is None:
+            task = asyncio.ensure_future(self._fetch(key))
+            self._loading[key] = task
+            task.add_done_callback(lambda done: self._forget_load(key, done))
+        return await asyncio.shield(task)  # one caller's cancellation is not the others'
+
+    def put(self, key: K, value: V) -> None:
+        """Keep a value that is known to be fresh."""
+        self._held[key] = (time.monotonic(), value)
+        self._held.move_to_end(key)
+        while len(self._held) > self._capacity:
+            self._held.popitem(last=False)
+
+    def refresh(self, key: K, change: Callable[[V], None]) -> None:
+        """Change a held value in place; nothing happens when it is not held."""
+        held = self._held.get(key)
+        if held is not None:
+            change(held[1])
+
+    async def _fetch(self, key: K) -> V:
+        value = await self._load(key)
+        self.put(key, value)
+        return value
+
+    def _forget_load(self, key: K, task: asyncio.Task[V]) -> None:
+        self._loading.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # marks it as seen when every caller has gone

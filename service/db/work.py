@@ -1,0 +1,40 @@
+"""A unit of work: one transaction, and who acts in it. Services take it; only the boundary opens and commits it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from service.db import clock as clocks
+from service.db.clock import Clock, database_clock
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """`actor` is what the audit trail writes down: "cli:root", "admin:<token>", "console:<login>", "sandbox"."""
+
+    session: AsyncSession
+    actor: str
+    clock: Clock = database_clock
+
+    async def now(self) -> datetime:
+        """The time by the database (through the clock that a test may bend)."""
+        return await clocks.now(self.session, self.clock)
+
+
+@asynccontextmanager
+async def begin(engine: AsyncEngine, actor: str, clock: Clock = database_clock) -> AsyncIterator[Work]:
+    """Open a unit of work; it commits when the block ends and rolls back when the block raises."""
+    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+        yield Work(session, actor, clock)
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """A session that only reads; on SQLite it keeps no writer waiting."""
+    async with AsyncSession(engine.execution_options(read_only=True), expire_on_commit=False) as session:
+        yield session

@@ -1,0 +1,216 @@
+"""The ledger over the database: a batcher for each (main account, capability) that settles without a timer.
+
+While one transaction of a meter is in flight, the next batch fills; so a lone call waits for nobody, and a crowd
+shares its commits. A lost connection is repeated with the same call ids, which the ledger drops when they are in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.accounts import repository
+from service.db import clock as clocks
+from service.db import work
+from service.db.cache import Cache
+from service.db.clock import Clock, database_clock
+from service.errors import LedgerDown, Refused
+from service.metering.interface import Settlement
+from service.metering.packs import FREE_CAPABILITIES, Pack, refusal
+from service.metering.settle import Meter, Verdict, normal, read_packs, settle_batch
+
+BATCH = 256
+PENDING = 20_000
+PARALLEL = 4
+PATIENCE = 10.0  # seconds that a settlement may take, repeats included
+BACKOFF = (0.02, 0.05, 0.1, 0.2, 0.5)
+METERS_KEPT = 10_000
+APPS_KEPT = 10_000
+APP_TTL = 300.0  # an app never changes its account, nor an account its parent
+
+Key = tuple[str, str]  # main account, capability
+Waiting = tuple[Settlement, "asyncio.Future[bool]"]
+
+
+@dataclass(slots=True)
+class Balance:
+    """The packs of a meter as read at the database's `read_at`, which was `monotonic` here."""
+
+    packs: list[Pack]
+    read_at: datetime
+    monotonic: float
+
+    def now(self) -> datetime:
+        """The database's time now, as far as our own clock's pace can say."""
+        return self.read_at + timedelta(seconds=time.monotonic() - self.monotonic)
+
+
+@dataclass(slots=True)
+class Lane:
+    """What waits for the next transaction of one meter, and the task that runs its transactions."""
+
+    waiting: deque[Waiting] = field(default_factory=deque)
+    task: asyncio.Task[None] | None = None
+
+
+class SqlLedger:
+    """`service.metering.interface.Ledger` on SQLite and Postgres. For one event loop.
+
+    `balance_ttl` is how old the balance may be that admission looks at; settling never looks at it.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, *, balance_ttl: float = 1.0, patience: float = PATIENCE, batch: int = BATCH,
+        clock: Clock = database_clock,
+    ) -> None:
+        self._engine, self._patience, self._batch, self._clock = engine, patience, batch, clock
+        self._balances: Cache[Key, Balance] = Cache(self._read_balance, balance_ttl, METERS_KEPT)
+        self._payers: Cache[str, str] = Cache(self._read_payer, APP_TTL, APPS_KEPT)
+        self._lanes: dict[Key, Lane] = {}
+        self._pending = 0
+        self._turns = asyncio.Semaphore(PARALLEL)
+        self._closed = False
+
+    async def start(self) -> None:
+        """Open a first connection, so that a wrong address shows now. Raises LedgerDown."""
+        try:
+            async with self._engine.connect() as connection:
+                await clocks.now(connection)
+        except (SQLAlchemyError, OSError) as error:
+            raise LedgerDown(f"the database cannot be reached: {error}") from error
+
+    async def close(self) -> None:
+        """Let the transactions in flight end; take no more settlements."""
+        self._closed = True
+        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._patience)
+
+    async def admit(self, account_id: str, app_id: str, capability: str, units: int) -> None:
+        """See the interface. The balance may be `balance_ttl` old; settling decides in the end."""
+        if capability in FREE_CAPABILITIES:
+            return
+        try:
+            payer = await self._payers.get(app_id)
+            balance = await self._balances.get((payer, capability))
+        except (SQLAlchemyError, OSError) as error:
+            raise LedgerDown(f"the balance cannot be read: {type(error).__name__}") from error
+        code = refusal(balance.packs, app_id, units, balance.now())
+        if code is not None:
+            raise Refused(code)
+
+    async def settle(self, settlement: Settlement) -> bool:
+        """See the interface. True when the call was recorded now, False when it had been recorded before.
+
+        When LedgerDown is raised after a commit of unknown outcome, settling the same call id again finds out.
+        """
+        if self._closed or self._pending >= PENDING:
+            raise LedgerDown("closed" if self._closed else "too many settlements wait")
+        self._pending += 1
+        try:
+            async with asyncio.timeout(self._patience):
+                payer = await self._payers.get(settlement.app_id)
+                return await self._enqueue((payer, settlement.capability), normal(settlement))
+        except TimeoutError:
+            raise LedgerDown(f"no commit within {self._patience:g} s") from None
+        except (SQLAlchemyError, OSError) as error:
+            raise LedgerDown(f"the ledger cannot be written: {type(error).__name__}") from error
+        finally:
+            self._pending -= 1
+
+    def _enqueue(self, key: Key, settlement: Settlement) -> asyncio.Future[bool]:
+        lane = self._lanes.setdefault(key, Lane())
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        lane.waiting.append((settlement, future))
+        if lane.task is None:
+            lane.task = asyncio.ensure_future(self._drain(key, lane))
+        return future
+
+    async def _drain(self, key: Key, lane: Lane) -> None:
+        try:
+            while lane.waiting:
+                async with self._turns:
+                    batch = self._take(lane)
+                    if batch:
+                        await self._settle(key, batch)
+        finally:
+            self._lanes.pop(key, None)
+
+    def _take(self, lane: Lane) -> list[Waiting]:
+        batch: list[Waiting] = []
+        while lane.waiting and len(batch) < self._batch:
+            each = lane.waiting.popleft()
+            if not each[1].done():  # a caller that has gone is neither charged nor answered
+                batch.append(each)
+        return batch
+
+    async def _settle(self, key: Key, batch: list[Waiting]) -> None:
+        try:
+            verdicts = await self._persist(key, [settlement for settlement, _ in batch])
+        except Exception as error:  # every waiter hears of it, and the lane goes on
+            if len(batch) > 1 and not _transient(error):
+                for each in batch:  # one bad settlement must not fail its neighbours
+                    await self._settle(key, [each])
+                return
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(LedgerDown(f"the ledger cannot be written: {type(error).__name__}: {error}"))
+            return
+        for (_, future), verdict in zip(batch, verdicts, strict=True):
+            if future.done():
+                continue
+            if isinstance(verdict, Verdict):
+                future.set_result(verdict is Verdict.RECORDED)
+            else:
+                future.set_exception(Refused(verdict))
+
+    async def _persist(self, key: Key, settlements: Sequence[Settlement]) -> list[Verdict | int]:
+        """One transaction, repeated while the connection is lost and time is left."""
+        end = time.monotonic() + self._patience
+        attempt = 0
+        while True:
+            try:
+                async with self._engine.begin() as connection:
+                    settled = await settle_batch(connection, *key, settlements, self._clock)
+                self._balances.refresh(key, partial(_advance, settled.used))
+                return settled.verdicts
+            except Exception as error:
+                pause = BACKOFF[min(attempt, len(BACKOFF) - 1)]
+                attempt += 1
+                if not _transient(error) or time.monotonic() + pause >= end:
+                    raise
+                await asyncio.sleep(pause)
+
+    async def _read_balance(self, key: Key) -> Balance:
+        async with self._engine.connect() as connection:
+            connection = await connection.execution_options(read_only=True)
+            moment = time.monotonic()
+            now = await clocks.now(connection, self._clock)
+            return Balance(await read_packs(connection, Meter(*key, 0, now), usable=False), now, moment)
+
+    async def _read_payer(self, app_id: str) -> str:
+        async with work.reading(self._engine) as session:
+            row = await repository.payer(session, app_id)
+        if row is None:
+            raise LedgerDown(f"no app {app_id}")
+        return row[1]
+
+
+def _advance(used: dict[str, int], balance: Balance) -> None:
+    for pack in balance.packs:
+        pack.used = max(pack.used, used.get(pack.id, 0))
+
+
+def _transient(error: Exception) -> bool:
+    """Whether the same transaction may go through a moment later."""
+    if isinstance(error, DBAPIError):
+        return not isinstance(error, DataError | IntegrityError | ProgrammingError)
+    return isinstance(error, OSError | TimeoutError | SQLAlchemyError)

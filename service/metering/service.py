@@ -1,0 +1,93 @@
+"""Packs as operators and orders make them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from service.accounts import repository as accounts
+from service.accounts.rules import capability as known_capability
+from service.audit import trail
+from service.db import ids
+from service.db.clock import a_year_after
+from service.db.work import Work
+from service.errors import Misuse
+from service.metering.models import ACTIVE, REFUNDED, PackRow
+from service.metering.packs import FREE_CAPABILITIES
+
+MAX_UNITS = 10**12
+
+
+async def grant_pack(
+    work: Work,
+    account_id: str,
+    capability: str,
+    units: int,
+    *,
+    app_id: str | None = None,
+    ordered_at: datetime | None = None,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+) -> PackRow:
+    """A pack of `units` for the main account of `account_id`, or for one app of it alone (`app_id`).
+
+    It stands in the queue by `ordered_at` (default: now), is valid from `starts_at` (default: now) for a year.
+    Raises Misuse for an unknown account or app, a free capability, or units out of range.
+    """
+    known_capability(capability)
+    if capability in FREE_CAPABILITIES:
+        raise Misuse(f"{capability} is free: opening it is enough, it takes no pack")
+    if not 0 < units <= MAX_UNITS:
+        raise Misuse(f"a pack holds 1 to {MAX_UNITS} units")
+    account = await accounts.account(work.session, account_id)
+    if account is None:
+        raise Misuse(f"no account {account_id}")
+    payer = account.parent_id or account.id
+    if app_id is not None:
+        owner = await accounts.payer(work.session, app_id)
+        if owner is None or owner[1] != payer:
+            raise Misuse(f"no app {app_id} in account {account.name!r}")
+    now = await work.now()
+    start = starts_at or now
+    pack = PackRow(
+        id=ids.new(),
+        account_id=payer,
+        app_id=app_id,
+        capability=capability,
+        total=units,
+        used=0,
+        archived=0,
+        state=ACTIVE,
+        ordered_at=ordered_at or now,
+        starts_at=start,
+        ends_at=ends_at or a_year_after(start),
+    )
+    if pack.starts_at >= pack.ends_at:
+        raise Misuse("a pack ends after it starts")
+    work.session.add(pack)
+    await work.session.flush()
+    await trail.record(
+        work, "pack.grant", f"pack {pack.id}", payer, capability=capability, units=units, app_id=app_id
+    )
+    return pack
+
+
+async def packs_of(session: AsyncSession, account_id: str, capability: str | None = None) -> list[PackRow]:
+    """The packs of a main account in order of purchase, refunded ones too."""
+    query = select(PackRow).where(PackRow.account_id == account_id).order_by(PackRow.ordered_at, PackRow.id)
+    if capability is not None:
+        query = query.where(PackRow.capability == capability)
+    return list(await session.scalars(query))
+
+
+def pack_state(pack: PackRow, now: datetime) -> str:
+    """How a pack stands (manual 7.1): "refunded", "exhausted" 已用完, "expired" 已过期, "pending", "valid" 有效."""
+    if pack.state == REFUNDED:
+        return REFUNDED
+    if pack.used >= pack.total:
+        return "exhausted"
+    if now >= pack.ends_at:
+        return "expired"
+    return "valid" if now >= pack.starts_at else "pending"

@@ -1,0 +1,219 @@
+"""The settling transaction: lock the meter, drop what is recorded already, draw on packs, write lines, commit.
+
+Whoever changes packs or lines of a (main account, capability) holds its meter's row first, so all of this happens in
+one order, on any number of gateways. SQLite has one writer at a time and needs no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Uuid, any_, bindparam, case, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.db import clock as clocks
+from service.db.clock import Clock
+from service.metering.interface import Settlement
+from service.metering.models import ACTIVE, MeterRow, PackRow
+from service.metering.packs import FREE_CAPABILITIES, TOO_LITTLE, Draw, Pack, draw, refusal
+from service.usage.models import HourRow, RecordRow
+
+REQUEST_ID_LENGTH = 128
+SUMS = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
+
+
+class Verdict(Enum):
+    """What became of a settlement that was not refused."""
+
+    RECORDED = "recorded"
+    ALREADY = "already recorded"
+
+
+@dataclass(slots=True)
+class Meter:
+    """A locked meter: the lines written so far, and the instant at which this transaction settles."""
+
+    account_id: str
+    capability: str
+    seq: int
+    now: datetime
+
+
+@dataclass(slots=True)
+class Settled:
+    """What a batch came to: a verdict or a refusing code per settlement, in order, and how far packs are used now."""
+
+    verdicts: list[Verdict | int] = field(default_factory=list)
+    used: dict[str, int] = field(default_factory=dict)
+
+
+async def lock_meter(connection: AsyncConnection, account_id: str, capability: str, clock: Clock) -> Meter:
+    """Lock the meter's row, making it on first use. `now` never lies before what was settled last."""
+    query = (
+        select(MeterRow.seq, MeterRow.settled_at, clocks.now_column(connection.dialect))
+        .where(MeterRow.account_id == account_id, MeterRow.capability == capability)
+        .with_for_update()
+    )
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        first = {"account_id": account_id, "capability": capability, "seq": 0, "archived_lines": 0}
+        first["settled_at"] = await clocks.now(connection, clock)
+        await connection.execute(_upsert(connection, MeterRow).values(first).on_conflict_do_nothing())
+        row = (await connection.execute(query)).one()
+    return Meter(account_id, capability, row[0], max(row[1], clock(clocks.parse(row[2]))))
+
+
+async def settle_batch(
+    connection: AsyncConnection, account_id: str, capability: str, batch: Sequence[Settlement], clock: Clock
+) -> Settled:
+    """Settle calls of one (main account, capability) inside the caller's transaction, each whole or not at all."""
+    meter = await lock_meter(connection, account_id, capability, clock)
+    seen = await _recorded(connection, [each.call_id for each in batch])
+    charged = capability not in FREE_CAPABILITIES and any(each.units for each in batch)
+    packs = await read_packs(connection, meter, usable=True) if charged else []
+    before = {pack.id: pack.used for pack in packs}
+    everything: list[Pack] | None = None
+    done, lines = Settled(), list[dict[str, Any]]()
+    for settlement in batch:
+        call_id = str(UUID(settlement.call_id))
+        if call_id in seen:
+            done.verdicts.append(Verdict.ALREADY)
+            continue
+        draws: list[Draw] | None = []
+        if charged and settlement.units:
+            draws = draw(packs, settlement.app_id, settlement.units, meter.now)
+        if draws is None:
+            if everything is None:
+                everything = await read_packs(connection, meter, usable=False)
+            done.verdicts.append(_code(everything, packs, settlement, meter.now))
+            continue
+        seen.add(call_id)
+        lines += _lines(meter, settlement, call_id, draws, len(lines))
+        done.verdicts.append(Verdict.RECORDED)
+    done.used = {pack.id: pack.used for pack in packs}
+    if lines:
+        await _write(connection, meter, lines, [pack for pack in packs if pack.used != before[pack.id]], before)
+    return done
+
+
+async def read_packs(connection: AsyncConnection, meter: Meter, *, usable: bool) -> list[Pack]:
+    """The packs of a meter in order of purchase: those that can still be drawn on, or all that were not refunded."""
+    query = (
+        select(PackRow.id, PackRow.app_id, PackRow.total, PackRow.used, PackRow.starts_at, PackRow.ends_at)
+        .where(PackRow.account_id == meter.account_id, PackRow.capability == meter.capability, PackRow.state == ACTIVE)
+        .order_by(PackRow.ordered_at, PackRow.id)
+    )
+    if usable:
+        query = query.where(PackRow.exhausted_at.is_(None), PackRow.ends_at > meter.now)
+    return [Pack(*row) for row in await connection.execute(query)]
+
+
+async def _recorded(connection: AsyncConnection, call_ids: Sequence[str]) -> set[str]:
+    # The bounds let Postgres pass over the partitions of other days.
+    query = select(RecordRow.call_id).where(
+        RecordRow.line == 0, RecordRow.call_id >= min(call_ids), RecordRow.call_id <= max(call_ids)
+    )
+    if connection.dialect.name == "postgresql":  # one statement text, however many ids: it stays prepared
+        ids = bindparam("ids", list(call_ids), postgresql.ARRAY(Uuid(as_uuid=False)))
+        query = query.where(RecordRow.call_id == any_(ids))
+    else:
+        query = query.where(RecordRow.call_id.in_(call_ids))
+    return set(await connection.scalars(query))
+
+
+def _code(everything: Iterable[Pack], packs: Iterable[Pack], settlement: Settlement, now: datetime) -> int:
+    current = {pack.id: pack for pack in packs}  # what this batch has drawn is not in the database yet
+    merged = [current.get(pack.id, pack) for pack in everything]
+    return refusal(merged, settlement.app_id, settlement.units, now) or TOO_LITTLE
+
+
+def _lines(meter: Meter, settlement: Settlement, call_id: str, draws: list[Draw], written: int) -> list[dict[str, Any]]:
+    first: dict[str, Any] = {
+        "call_id": call_id,
+        "line": 0,
+        "seq": meter.seq + written + 1,
+        "settled_at": meter.now,
+        "account_id": meter.account_id,
+        "app_id": settlement.app_id,
+        "capability": meter.capability,
+        "pack_id": draws[0].pack_id if draws else None,
+        "first_unit": draws[0].first_unit if draws else None,
+        "units": draws[0].units if draws else settlement.units,
+        "images": settlement.images,
+        "failed_images": settlement.failed_images,
+        "code": settlement.code,
+        "body_bytes": settlement.body_bytes,
+        "duration_ms": settlement.duration_ms,
+        "client_ip": settlement.client_ip[:45],
+        "request_id": settlement.request_id.replace("\0", "")[:REQUEST_ID_LENGTH],
+    }
+    further = {"images": 0, "failed_images": 0, "body_bytes": 0, "duration_ms": 0}
+    return [first] + [
+        first
+        | further
+        | {
+            "line": number,
+            "seq": first["seq"] + number,
+            "pack_id": each.pack_id,
+            "first_unit": each.first_unit,
+            "units": each.units,
+        }
+        for number, each in enumerate(draws[1:], 1)
+    ]
+
+
+async def _write(
+    connection: AsyncConnection, meter: Meter, lines: list[dict[str, Any]], drawn: list[Pack], before: dict[str, int]
+) -> None:
+    await connection.execute(insert(RecordRow), lines)
+    for pack in drawn:
+        spent = case((PackRow.total == pack.used, meter.now), else_=None)
+        result = await connection.execute(
+            update(PackRow)
+            .where(PackRow.id == pack.id, PackRow.used == before[pack.id], PackRow.state == ACTIVE)
+            .values(used=pack.used, exhausted_at=spent)
+        )
+        if result.rowcount != 1:  # somebody changed a pack without its meter: nothing of this batch may stand
+            raise RuntimeError(f"pack {pack.id} was changed without its meter")
+    await connection.execute(
+        update(MeterRow)
+        .where(MeterRow.account_id == meter.account_id, MeterRow.capability == meter.capability)
+        .values(seq=meter.seq + len(lines), settled_at=meter.now)
+    )
+    await _add_hours(connection, lines)
+
+
+async def _add_hours(connection: AsyncConnection, lines: list[dict[str, Any]]) -> None:
+    sums: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for line in lines:
+        hour = line["settled_at"].replace(minute=0, second=0, microsecond=0)
+        key = (hour, line["app_id"], line["capability"], line["code"])
+        names = ("hour", "app_id", "capability", "code")
+        row = sums.setdefault(key, dict(zip(names, key, strict=True)) | {"account_id": line["account_id"]})
+        row["calls"] = row.get("calls", 0) + (line["line"] == 0)
+        for name in SUMS[1:]:
+            row[name] = row.get(name, 0) + line[name]
+    statement = _upsert(connection, HourRow)
+    columns = HourRow.__table__.c
+    statement = statement.on_conflict_do_update(
+        index_elements=["hour", "app_id", "capability", "code"],
+        set_={name: columns[name] + statement.excluded[name] for name in SUMS},
+    )
+    await connection.execute(statement, list(sums.values()))
+
+
+def _upsert(connection: AsyncConnection, model: type[Any]) -> postgresql.Insert | sqlite.Insert:
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(model)
+    return postgresql.insert(model)
+
+
+def normal(settlement: Settlement) -> Settlement:
+    """The settlement with its ids in the form that the database gives back."""
+    return replace(settlement, call_id=str(UUID(settlement.call_id)))
