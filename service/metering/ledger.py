@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.accounts import repository
@@ -31,6 +32,8 @@ BATCH = 256
 PENDING = 20_000
 PARALLEL = 4
 PATIENCE = 10.0  # seconds that a settlement may take, repeats included
+# Connection lost, rolled back by a conflict, out of resources, locked, shutting down, system error (Postgres, app. A).
+TRANSIENT_STATES = ("08", "40", "53", "55", "57", "58")
 BACKOFF = (0.02, 0.05, 0.1, 0.2, 0.5)
 METERS_KEPT = 10_000
 APPS_KEPT = 10_000
@@ -212,5 +215,7 @@ def _advance(used: dict[str, int], balance: Balance) -> None:
 def _transient(error: Exception) -> bool:
     """Whether the same transaction may go through a moment later."""
     if isinstance(error, DBAPIError):
-        return not isinstance(error, DataError | IntegrityError | ProgrammingError)
-    return isinstance(error, OSError | TimeoutError | SQLAlchemyError)
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+        return lost or state.startswith(TRANSIENT_STATES)
+    return isinstance(error, OSError | PoolTimeout)

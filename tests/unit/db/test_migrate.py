@@ -15,10 +15,20 @@ from service.db import engine as engines
 from service.db import migrate, tables
 from service.errors import ConfigurationError
 from service.settings import Database
+from tests.postgres import Postgres
 
 
 def partitions_aside(_object: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
     return not (kind == "table" and name is not None and name.startswith("usage_record_"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without any table, on each kind."""
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        return server.empty()
+    return f"sqlite+aiosqlite:///{tmp_path}/fresh.db"
 
 
 async def test_migrations_make_the_schema_of_the_models(engine: AsyncEngine) -> None:
@@ -34,29 +44,36 @@ async def test_a_current_schema_is_accepted(engine: AsyncEngine) -> None:
     await migrate.check(engine)
 
 
-async def test_a_database_without_schema_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    engine = engines.create(Database(url=f"sqlite+aiosqlite:///{tmp_path}/new.db"))
+async def test_a_database_without_schema_is_refused_with_the_remedy(fresh_url: str) -> None:
+    engine = engines.create(Database(url=fresh_url))
     with pytest.raises(ConfigurationError, match=r"INKGATE_DATABASE__URL: .*no InkGate schema.*inkgate migrate"):
         await migrate.check(engine)
     await engine.dispose()
 
 
-async def test_a_newer_schema_is_served_and_left_alone(engine: AsyncEngine, database_url: str) -> None:
+async def test_a_newer_schema_is_served_and_left_alone(fresh_url: str) -> None:
+    await migrate.upgrade_async(fresh_url)
+    engine = engines.create(Database(url=fresh_url))
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    await migrate.upgrade_async(database_url)
+    await migrate.upgrade_async(fresh_url)
     await migrate.check(engine)
     async with engine.connect() as connection:
         assert await connection.run_sync(migrate.current) == "9999"
+    await engine.dispose()
 
 
-def test_migrating_at_the_same_time_from_several_places_works(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path}/shared.db"
-
-    async def together() -> None:
-        await asyncio.gather(*(migrate.upgrade_async(url) for _ in range(4)))
-
-    asyncio.run(together())
+async def test_a_second_migrator_waits_for_the_first(fresh_url: str) -> None:
+    engine = engines.create(Database(url=fresh_url))
+    async with engine.begin() as first:  # on SQLite the write transaction itself is the lock
+        if first.dialect.name == "postgresql":
+            await first.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": migrate.LOCK})
+        second = asyncio.ensure_future(migrate.upgrade_async(fresh_url))
+        done, _ = await asyncio.wait({second}, timeout=0.3)
+        assert not done
+    await second
+    await migrate.check(engine)
+    await engine.dispose()
 
 
 @pytest.mark.parametrize("url", ["mysql://host/db", "nonsense", "sqlite:///file.db"])

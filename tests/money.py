@@ -1,0 +1,108 @@
+"""Tools of the money tests: a house with accounts, apps and packs, a bendable clock, and settlements to order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.accounts import service as accounts
+from service.accounts.service import KeyPair, NewApp
+from service.accounts.vault import Vault, new_key
+from service.db import ids, work
+from service.metering import SqlLedger
+from service.metering import service as metering
+from service.metering.interface import Settlement
+from service.metering.models import PackRow
+from service.usage.models import RecordRow
+
+START = datetime(2026, 3, 1, 8, 0, 0, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class BentClock:
+    """A clock that stands still until a test moves it."""
+
+    time: datetime = START
+
+    def __call__(self, _database: datetime) -> datetime:
+        return self.time
+
+    def pass_(self, **span: float) -> None:
+        self.time += timedelta(**span)
+
+
+@dataclass(slots=True)
+class House:
+    """One account with one app, on a fresh database."""
+
+    engine: AsyncEngine
+    vault: Vault
+    clock: BentClock
+    account_id: str
+    keys: KeyPair
+    app: NewApp
+    names: int = field(default=0)
+
+    @classmethod
+    async def build(cls, engine: AsyncEngine) -> House:
+        vault, clock = Vault([new_key()]), BentClock()
+        async with work.begin(engine, "test", clock) as unit:
+            account = await accounts.create_account(unit, "house")
+            keys = await accounts.create_access_key(unit, vault, account.id)
+            app = await accounts.create_app(unit, vault, account.id, "house_app")
+            for capability in ("general", "idcard", "plate", "licence"):
+                await accounts.open_capability(unit, app.app_id, capability)
+        return cls(engine, vault, clock, account.id, keys, app)
+
+    def ledger(self, **options: float) -> SqlLedger:
+        """A ledger under the bent clock, whose admission looks at the database each time."""
+        return SqlLedger(self.engine, clock=self.clock, balance_ttl=options.pop("balance_ttl", 0.0), **options)
+
+    async def another_app(self) -> NewApp:
+        self.names += 1
+        async with work.begin(self.engine, "test", self.clock) as unit:
+            return await accounts.create_app(unit, self.vault, self.account_id, f"house_app_{self.names}")
+
+    async def grant(
+        self, units: int, capability: str = "general", app_id: str | None = None, **more: datetime
+    ) -> str:
+        """A pack; the clock moves a second, so that packs stand in the order in which a test grants them."""
+        async with work.begin(self.engine, "test", self.clock) as unit:
+            pack = await metering.grant_pack(unit, self.account_id, capability, units, app_id=app_id, **more)
+        self.clock.pass_(seconds=1)
+        return pack.id
+
+    def call(
+        self, units: int = 1, capability: str = "general", app_id: str | None = None, call_id: str | None = None,
+        code: int = 0,
+    ) -> Settlement:
+        return Settlement(
+            call_id=call_id or ids.new(),
+            account_id=self.account_id,
+            app_id=app_id or self.app.app_id,
+            capability=capability,
+            units=units,
+            images=max(units, 1),
+            failed_images=0,
+            code=code,
+            body_bytes=1000,
+            duration_ms=20,
+            client_ip="192.0.2.7",
+            request_id="their-own-id",
+        )
+
+    async def used(self, pack_id: str) -> int:
+        async with work.reading(self.engine) as session:
+            pack = await session.get_one(PackRow, pack_id)
+            return pack.used
+
+    async def lines(self) -> list[RecordRow]:
+        async with work.reading(self.engine) as session:
+            return list(await session.scalars(select(RecordRow).order_by(RecordRow.capability, RecordRow.seq)))
+
+    async def count(self) -> int:
+        async with work.reading(self.engine) as session:
+            return await session.scalar(select(func.count()).select_from(RecordRow)) or 0
