@@ -1,0 +1,55 @@
+"""Token buckets in this process's memory."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+BUCKETS = 20_000
+
+
+@dataclass(slots=True)
+class Bucket:
+    """`tokens` at `moment` (seconds of a steady clock); it fills by the rate up to `burst(rate)`."""
+
+    tokens: float
+    moment: float
+
+
+def burst(qps: float) -> float:
+    """How many requests may come at once: one second's worth, and at least one."""
+    return max(1.0, math.ceil(qps))
+
+
+class LocalLimiter:
+    """At most `capacity` buckets; the one used longest ago goes first, and starts full when it comes back."""
+
+    def __init__(self, *, capacity: int = BUCKETS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._buckets: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
+        self._capacity, self._clock = capacity, clock
+
+    async def take(self, app_id: str, capability: str, qps: float) -> float | None:
+        """Take a token. None when the request may pass, else the seconds until one would."""
+        return self.take_now(app_id, capability, qps)
+
+    def take_now(self, app_id: str, capability: str, qps: float) -> float | None:
+        """`take`, without a coroutine."""
+        now, key = self._clock(), (app_id, capability)
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = Bucket(burst(qps), now)
+            if len(self._buckets) > self._capacity:
+                self._buckets.popitem(last=False)
+        self._buckets.move_to_end(key)
+        bucket.tokens = min(burst(qps), bucket.tokens + (now - bucket.moment) * qps)
+        bucket.moment = now
+        if bucket.tokens >= 1:
+            bucket.tokens -= 1
+            return None
+        return (1 - bucket.tokens) / qps
+
+    async def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,49 @@
+"""Token buckets in Redis, shared by all gateways: one Lua call a request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from service.ratelimit.local import LocalLimiter, burst
+
+SCRIPT = Path(__file__).with_name("take.lua").read_text(encoding="utf-8")
+TIMEOUT = 0.1  # seconds; a slower answer is no answer
+REST = 1.0  # seconds for which a failing Redis is not asked
+
+log = logging.getLogger(__name__)
+
+
+class RedisLimiter:
+    """The bucket of each (app, capability) under `namespace`:rate:…
+
+    While Redis does not answer, requests are counted here alone, each gateway for itself.
+    """
+
+    def __init__(self, redis: Redis, namespace: str, *, timeout: float = TIMEOUT) -> None:
+        self._namespace, self._timeout = namespace, timeout
+        self._take: Any = redis.register_script(SCRIPT)
+        self._local = LocalLimiter()
+        self._resting_until = 0.0
+
+    async def take(self, app_id: str, capability: str, qps: float) -> float | None:
+        """Take a token. None when the request may pass, else the seconds until one would."""
+        if time.monotonic() >= self._resting_until:
+            try:
+                key = f"{self._namespace}:rate:{app_id}:{capability}"
+                async with asyncio.timeout(self._timeout):
+                    wait = int(await self._take(keys=[key], args=[qps, burst(qps)]))
+                return None if wait < 0 else wait / 1000
+            except (RedisError, OSError, TimeoutError) as error:
+                self._resting_until = time.monotonic() + REST
+                log.warning("the rate limiter cannot reach Redis and counts locally: %s", type(error).__name__)
+        return self._local.take_now(app_id, capability, qps)
+
+    async def close(self) -> None:
+        """Nothing to let go of: the connection belongs to whoever made it."""
