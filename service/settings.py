@@ -68,6 +68,8 @@ class Worker(Group):
     max_rss_mib: int = Field(1024, ge=0, description="A worker leaves when its memory passes this; 0 never.")
     overrun: float = Field(5.0, gt=0, description="Seconds an image may run past its deadline before its worker ends.")
     grace: float = Field(30.0, gt=0, description="Seconds a stopping worker has for the image in hand.")
+    health_host: str = Field("127.0.0.1", description="Address for `inkgate worker`'s health and metrics.")
+    health_port: int = Field(9091, ge=0, le=65535, description="Port for them; 0 takes a free one.")
     plate_types: dict[str, str] = Field(
         {"blue": "蓝牌", "yellow": "黄牌", "green": "新能源绿牌"},
         description="What `plate_type` says for each kind of plate (JSON object).",

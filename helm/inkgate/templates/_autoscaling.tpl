@@ -1,0 +1,81 @@
+{{/*
+A pool follows two figures: how long the oldest picture has waited, and how much work there is per pod. Work is what
+waits plus what is held: by what waits alone, pods that are busy would look idle and be taken away. Every gateway
+reports the whole queue, hence max. Up at once, down after five quiet minutes, never to zero: a pod needs seconds to
+load its models.
+*/}}
+{{- define "inkgate.workerAutoscaling" -}}
+{{- $scaling := .values.autoscaling -}}
+{{- $select := printf "{namespace=\"%s\"}" .root.Release.Namespace -}}
+{{- if eq $scaling.mode "hpa" }}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: {{ .name }}
+  labels: {{- include "inkgate.labels" .dict | nindent 4 }}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: {{ .name }}}
+  minReplicas: {{ $scaling.minReplicas }}
+  maxReplicas: {{ $scaling.maxReplicas }}
+  metrics:
+    - type: External
+      external:
+        metric: {name: inkgate_queue_oldest_age_seconds}
+        target: {type: Value, value: {{ $scaling.oldestAgeSeconds | quote }}}
+    - type: External
+      external:
+        metric: {name: inkgate_queue_tasks}
+        target: {type: AverageValue, averageValue: {{ $scaling.tasksPerReplica | quote }}}
+  behavior: {{- include "inkgate.scalingBehaviour" . | nindent 4 }}
+{{- else if eq $scaling.mode "keda" }}
+{{- $address := required "monitoring.prometheusAddress: KEDA needs the address of Prometheus" .root.Values.monitoring.prometheusAddress }}
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata:
+  name: {{ .name }}
+  labels: {{- include "inkgate.labels" .dict | nindent 4 }}
+spec:
+  scaleTargetRef: {name: {{ .name }}}
+  minReplicaCount: {{ $scaling.minReplicas }}
+  maxReplicaCount: {{ $scaling.maxReplicas }}
+  pollingInterval: 10
+  cooldownPeriod: 300
+  {{- /* With Prometheus gone, keep what is likely to be enough rather than shrink blind. */}}
+  fallback:
+    failureThreshold: 3
+    replicas: {{ max $scaling.minReplicas (div (add $scaling.minReplicas $scaling.maxReplicas) 2) }}
+  advanced:
+    horizontalPodAutoscalerConfig:
+      behavior: {{- include "inkgate.scalingBehaviour" . | nindent 8 }}
+  triggers:
+    - type: prometheus
+      name: oldest-age
+      metricType: Value
+      metadata:
+        serverAddress: {{ $address }}
+        query: max(inkgate_queue_oldest_age_seconds{{ $select }})
+        threshold: {{ $scaling.oldestAgeSeconds | quote }}
+    - type: prometheus
+      name: tasks
+      metricType: AverageValue
+      metadata:
+        serverAddress: {{ $address }}
+        query: max(inkgate_queue_depth{{ $select }}) + max(inkgate_tasks_in_flight{{ $select }})
+        threshold: {{ $scaling.tasksPerReplica | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "inkgate.scalingBehaviour" -}}
+scaleUp:
+  stabilizationWindowSeconds: 0
+  policies:
+    - {type: Percent, value: 100, periodSeconds: 15}
+    - {type: Pods, value: 4, periodSeconds: 15}
+  selectPolicy: Max
+scaleDown:
+  stabilizationWindowSeconds: 300
+  policies:
+    - {type: Percent, value: 25, periodSeconds: 60}
+{{- end }}
