@@ -1,11 +1,5 @@
-"""ID cards: from lines to the eight fields of the manual (6.3.2)."""
+"""Resident identity cards, temporary cards, and residence permits for Hong Kong, Macao and Taiwan residents."""
 
-from __future__ import annotations
+from engines.idcard.flow import read_idcard
 
-from engines.interfaces import TextEngine
-from engines.types import IdCard, Image
-
-
-def read_idcard(engine: TextEngine, image: Image, *, extras: bool = False) -> IdCard:
-    """The card in a picture. Nothing is recognised as a card yet: every picture is answered as "not a card"."""
-    return IdCard()
+__all__ = ["read_idcard"]

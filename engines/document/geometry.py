@@ -1,0 +1,47 @@
+"""Quarter turns, strips cut from quadrilaterals, and the way back to the source picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from engines.types import Image, Point, Quad
+
+_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+def turn(image: Image, angle: int) -> Image:
+    """The picture turned clockwise by 0, 90, 180 or 270 degrees."""
+    return image if angle % 360 == 0 else np.asarray(cv2.rotate(image, _TURNS[angle % 360]), dtype=np.uint8)
+
+
+def turn_back(point: Point, angle: int, width: int, height: int) -> Point:
+    """A point of the turned picture in the frame of the source picture, which is `width` x `height` pixels."""
+    x, y = point
+    return {0: (x, y), 90: (y, height - x), 180: (width - x, height - y), 270: (width - y, x)}[angle % 360]
+
+
+def strip(image: Image, quad: Quad | Sequence[Point], pad: float = 0.0) -> Image:
+    """The upright crop of a quadrilateral, BGR uint8; `pad` widens it by that share of its height on each side."""
+    corners = np.asarray(quad, np.float32)
+    width = max(math.dist(corners[0], corners[1]), math.dist(corners[3], corners[2]))
+    height = max(math.dist(corners[0], corners[3]), math.dist(corners[1], corners[2]))
+    w, h = max(2, round(width)), max(2, round(height))
+    d = pad * h
+    target = np.array([[d, d], [w + d, d], [w + d, h + d], [d, h + d]], np.float32)
+    size = (round(w + 2 * d), round(h + 2 * d))
+    matrix = cv2.getPerspectiveTransform(corners, target)
+    crop = cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(crop, dtype=np.uint8)
+
+
+def along(quad: Quad, start: float, end: float) -> Quad:
+    """The part of a text quadrilateral between two shares (0..1) of its width."""
+    top_left, top_right, bottom_right, bottom_left = (np.asarray(p) for p in quad)
+    top, bottom = top_right - top_left, bottom_right - bottom_left
+    corners = (top_left + start * top, top_left + end * top, bottom_left + end * bottom, bottom_left + start * bottom)
+    a, b, c, d = ((float(p[0]), float(p[1])) for p in corners)
+    return a, b, c, d

@@ -1,0 +1,55 @@
+"""Printed texts of an identity card to the contract's values: forms, checks, repairs."""
+
+from __future__ import annotations
+
+import re
+
+from engines.document import checks
+from engines.document.chars import distance
+from engines.idcard.fields import PERIOD, Found
+from engines.idcard.labels import NATIONS
+
+_NOT_NAME = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇·]")
+_NOT_PLACE = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇0-9A-Za-z()#\-·/]")
+
+
+def assemble(found: Found) -> dict[str, str]:
+    """The eight fields of `detail` (manual 6.3.2), "" for what was not found."""
+    raw = found.values
+    number = checks.repair(raw.get("idn", ""), checks.id_number_holds)
+    holds = checks.id_number_holds(number)
+    return {
+        "name": _NOT_NAME.sub("", raw.get("name", "")).strip("·"),
+        "sex": checks.sex(number) if holds and raw.get("sex") else _sex(raw.get("sex", "")),
+        "nation": _nation(raw.get("nation", "")),
+        "birthday": (checks.birthday(number) or "") if holds else _birthday(raw.get("birthday", "")),
+        "idn": number,
+        "addr": _NOT_PLACE.sub("", raw.get("addr", "")),
+        "org": _NOT_PLACE.sub("", raw.get("org", "")),
+        "validperiod": _period(raw.get("validperiod", "")),
+    }
+
+
+def _sex(text: str) -> str:
+    return next((c for c in text if c in "男女"), "")
+
+
+def _nation(text: str) -> str:
+    text = text.removesuffix("族")
+    if not text or text in NATIONS:
+        return text
+    near = [n for n in NATIONS if len(n) > 1 and distance(n, text, 1) <= 1]
+    return near[0] if len(near) == 1 else text
+
+
+def _birthday(text: str) -> str:
+    match = re.search(r"(\d{4})\D?(\d{1,2})\D(\d{1,2})", text)
+    return f"{match[1]}{int(match[2]):02d}{int(match[3]):02d}" if match else ""
+
+
+def _period(text: str) -> str:
+    match = PERIOD.search(text)
+    if not match:
+        return ""
+    end = "长期" if match[4].startswith("长") else f"{match[5]}.{match[6]}.{match[7]}"
+    return f"{match[1]}.{match[2]}.{match[3]}-{end}"

@@ -1,0 +1,39 @@
+"""What is printed on resident identity cards and on the cards of the same family.
+
+Keys are the contract's (manual 6.3.2); those that begin with "_" are printed but have no key, and stand here so that
+their values are not taken for a neighbour's. Places are the centre of the label's left edge on an 85.6 x 54 mm card
+(GA 490), used only where a label could not be read.
+"""
+
+from __future__ import annotations
+
+from engines.document.labels import Labels
+
+LABELS = Labels(
+    {
+        "name": ("姓名",),
+        "sex": ("性别",),
+        "nation": ("民族",),
+        "birthday": ("出生",),
+        "addr": ("住址",),
+        "idn": ("公民身份号码", "公民身份证号码"),
+        "org": ("签发机关",),
+        "validperiod": ("有效期限",),
+        "_permit": ("通行证号码",),
+        "_issues": ("签发次数",),
+    },
+    inner=("民族", "性别", "出生", "住址", "公民身份号码", "签发机关", "有效期限", "通行证号码", "签发次数"),
+)
+
+# Words that no card of the family carries: the labels and titles of other cards with a name and a number.
+OTHER_CARDS = (
+    "驾驶证", "行驶证", "准驾车型", "初次领证", "社会保障", "会员", "工作证", "学生证", "护照", "军官证", "户口", "医保",
+    "借记卡", "信用卡", "永久居留", "从业资格", "残疾人证",
+)  # fmt: skip
+TITLES = ("居民身份证", "居民居住证")
+
+NATIONS = (
+    "汉 蒙古 回 藏 维吾尔 苗 彝 壮 布依 朝鲜 满 侗 瑶 白 土家 哈尼 哈萨克 傣 黎 傈僳 佤 畲 高山 拉祜 水 东乡 纳西 景颇 "
+    "柯尔克孜 土 达斡尔 仫佬 羌 布朗 撒拉 毛南 仡佬 锡伯 阿昌 普米 塔吉克 怒 乌孜别克 俄罗斯 鄂温克 德昂 保安 裕固 京 "
+    "塔塔尔 独龙 鄂伦春 赫哲 门巴 珞巴 基诺 穿青人 其他"
+).split()
