@@ -41,12 +41,15 @@ class Labels:
         allowed = set(inner)
         self._inner = [(s, k) for s, k in self._heads if s in allowed]
 
+    def exact(self, text: str) -> tuple[str, int] | None:
+        """(key, characters used) of the label that the text begins with, letter for letter."""
+        return next(((key, len(s)) for s, key in self._heads if text.startswith(s)), None)
+
     def head(self, text: str) -> tuple[str, int] | None:
         """(key, characters used) of the label that the text begins with; labels of four and more may have a fault."""
-        for spelling, key in self._heads:
-            if text.startswith(spelling):
-                return key, len(spelling)
-        best: tuple[int, int, str, int] | None = None
+        if found := self.exact(text):
+            return found
+        best: tuple[int, int, str, int] | None = None  # faults, -length, key, characters used
         for spelling, key in self._heads:
             n = len(spelling)
             if n < 4:
@@ -55,9 +58,9 @@ class Labels:
             for used in (n, n - 1, n + 1):
                 if len(text) >= used:
                     faults = distance(text[:used], spelling, allowed)
-                    found = (faults, -n, key, used)
-                    if faults <= allowed and (best is None or found < best):
-                        best = found
+                    fuzzy = (faults, -n, key, used)
+                    if faults <= allowed and (best is None or fuzzy < best):
+                        best = fuzzy
         return (best[2], best[3]) if best else None
 
     def cut(self, text: str) -> list[tuple[str | None, int, int]]:

@@ -52,7 +52,9 @@ class Scan:
         height = (math.dist(a, d) + math.dist(b, c)) / 2
         return Strip(quad, float(ends[0, 0]), float(ends[1, 0]), float(ends[2, 1]), height, self.flat.deviation(quad))
 
-    def read(self, wanted: Callable[[Strip], bool] | None = None, clean: Callable[[Image], Image] | None = None) -> None:
+    def read(
+        self, wanted: Callable[[Strip], bool] | None = None, clean: Callable[[Image], Image] | None = None
+    ) -> None:
         """Read every strip not read yet for which `wanted` holds; `clean` works on the crop before it is read."""
         todo = [s for s in self.strips if s.text is None and (wanted is None or wanted(s))]
         crops = [geometry.strip(self.image, s.quad) for s in todo]

@@ -8,26 +8,28 @@ from engines.document import checks
 from engines.document.chars import distance
 from engines.idcard.fields import PERIOD, Found
 from engines.idcard.labels import NATIONS
+from engines.types import IdCard
 
 _NOT_NAME = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇·]")
 _NOT_PLACE = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇0-9A-Za-z()#\-·/]")
 
 
-def assemble(found: Found) -> dict[str, str]:
+def assemble(note: str, found: Found) -> IdCard:
     """The eight fields of `detail` (manual 6.3.2), "" for what was not found."""
     raw = found.values
     number = checks.repair(raw.get("idn", ""), checks.id_number_holds)
     holds = checks.id_number_holds(number)
-    return {
-        "name": _NOT_NAME.sub("", raw.get("name", "")).strip("·"),
-        "sex": checks.sex(number) if holds and raw.get("sex") else _sex(raw.get("sex", "")),
-        "nation": _nation(raw.get("nation", "")),
-        "birthday": (checks.birthday(number) or "") if holds else _birthday(raw.get("birthday", "")),
-        "idn": number,
-        "addr": _NOT_PLACE.sub("", raw.get("addr", "")),
-        "org": _NOT_PLACE.sub("", raw.get("org", "")),
-        "validperiod": _period(raw.get("validperiod", "")),
-    }
+    return IdCard(
+        note=note,
+        name=_NOT_NAME.sub("", raw.get("name", "")).strip("·"),
+        sex=checks.sex(number) if holds and raw.get("sex") else _sex(raw.get("sex", "")),
+        nation=_nation(raw.get("nation", "")),
+        birthday=(checks.birthday(number) or "") if holds else _birthday(raw.get("birthday", "")),
+        idn=number,
+        addr=_NOT_PLACE.sub("", raw.get("addr", "")),
+        org=_NOT_PLACE.sub("", raw.get("org", "")),
+        validperiod=_period(raw.get("validperiod", "")),
+    )
 
 
 def _sex(text: str) -> str:

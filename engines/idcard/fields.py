@@ -11,6 +11,7 @@ from engines.idcard.labels import LABELS
 
 NUMBER = re.compile(r"\d{17}[\dX]")
 PERIOD = re.compile(r"(\d{4})[.,]?(\d{2})[.,]?(\d{2})-?((\d{4})[.,]?(\d{2})[.,]?(\d{2})|长期|长)")
+_LOOSE_PERIOD = re.compile(r"\d{4}\.\d{2}\.\d{2}-")
 _HAN = re.compile(r"[㐀-鿿\U00020000-\U000323af]")
 _DIGITS = str.maketrans("OoQDIlSsBZzx", "00001155822X")
 
@@ -38,7 +39,7 @@ def find(pieces: Sequence[Piece]) -> Found:
     _authority(found, pieces)
     if not PERIOD.search(found.values.get("validperiod", "")):
         for piece in pieces:
-            if piece.key is None and PERIOD.search(piece.text):
+            if piece.key is None and _LOOSE_PERIOD.search(piece.text):
                 _take(found, "validperiod", [piece])
     return found
 
@@ -70,13 +71,14 @@ def _number(found: Found, pieces: Sequence[Piece]) -> None:
             continue
         row = [piece]
         text = piece.text.translate(_DIGITS)
-        if label and abs(piece.v - label.v) < piece.h and piece.u0 > label.u0:
+        on_row = label is not None and abs(piece.v - label.v) < piece.h and piece.u1 > label.u1
+        if label and on_row:
             row = _same_row(label, pieces) or row
             text = join_row(row, 4.0).translate(_DIGITS)
         match = NUMBER.search(text)
         digits = "".join(c for c in text if c.isdigit() or c == "X")
         rank = (2 if match else 1, piece.strip.score)
-        if (match or (label and row[0] is not piece) or 15 <= len(digits) <= 19) and (best is None or rank > best):
+        if (match or (on_row and len(digits) > 14)) and (best is None or rank > best):
             best = rank
             found.values["idn"] = match.group() if match else digits
             found.sources["idn"] = row

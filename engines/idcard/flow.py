@@ -24,7 +24,7 @@ def read_idcard(engine: TextEngine, image: Image, *, extras: bool = False) -> Id
     scan.read()
     pieces = [p for s in scan.strips for p in LABELS.pieces(s)]
     note = _side(scan, found := find(pieces))
-    return IdCard(note=note, **assemble(found)) if note else IdCard()
+    return assemble(note, found) if note else IdCard()
 
 
 def _side(scan: Scan, found: Found) -> str:

@@ -1,0 +1,70 @@
+"""Printed texts of a licence to the contract's values: forms of dates, capital and numbers, checks and repairs."""
+
+from __future__ import annotations
+
+import re
+
+from engines.document import checks
+from engines.licence.layout import Layout
+from engines.types import Licence
+
+_CN = "一二三四五六七八九十"
+_DATE = rf"(?:\d{{4}}年\d{{1,2}}月\d{{1,2}}日?|[〇零{_CN}]{{4}}年[元{_CN}]{{1,2}}月[{_CN}]{{1,3}}日?)"
+_ANY_DATE = re.compile(_DATE)
+_SPAN = re.compile(rf"({_DATE})[至到\-]*({_DATE}|长期|永久|永续|不约定期限)?")
+_CODE = re.compile(r"(?<![0-9A-Z])[0-9A-Z]{18}(?![0-9A-Z])")
+_NEVER_IN_CODE = str.maketrans("OISZo", "01520")
+_DIGITS = str.maketrans("OoQDIlSZB", "000011528")
+_ZERO = str.maketrans("○OoQ0", "〇〇〇〇〇")
+
+
+def assemble(layout: Layout, texts: list[str]) -> Licence:
+    """The nine fields of `detail` and `real_capital` (manual 6.3.4), "" for what is not printed."""
+    return Licence(
+        is_licence=True,
+        union_id=_credit_code(layout.text("union_id"), texts),
+        regist_no=_registration_number(layout.text("regist_no")),
+        name=layout.text("name").strip(":.,*") or ("***" if "***" in layout.text("name") else ""),
+        type=layout.text("type").strip(":.,"),
+        addr=layout.text("addr").strip(":.,"),
+        legal_rep=layout.text("legal_rep").strip(":.,"),
+        regist_capital=_capital(layout.text("regist_capital")),
+        real_capital=_capital(layout.text("real_capital")),
+        establish_date=_date(layout.text("establish_date")),
+        operation_period=_period(layout.text("operation_period")),
+    )
+
+
+def _credit_code(near: str, texts: list[str]) -> str:
+    for text in [near, *texts]:
+        match = _CODE.search(text.upper().translate(_NEVER_IN_CODE))
+        if match and sum(c.isdigit() for c in match.group()) > 7:
+            return checks.repair(match.group(), checks.credit_code_holds)
+    return "".join(re.findall(r"[0-9A-Z]", near.upper()))[:18] if len(near) > 14 else ""
+
+
+def _registration_number(text: str) -> str:
+    match = re.search(r"\d{13,15}", text.translate(_DIGITS))
+    return checks.repair(match.group(), checks.registration_number_holds) if match else ""
+
+
+def _capital(text: str) -> str:
+    return text.strip(":.,")
+
+
+def _dates(text: str) -> str:
+    """Zeros of Chinese-numeral dates are read as many round things."""
+    return re.sub(r"[一二○〇OoQ0零][○〇OoQ0零一二三四五六七八九]{3}(?=年)", lambda m: m.group().translate(_ZERO), text)
+
+
+def _date(text: str) -> str:
+    match = _ANY_DATE.search(_dates(text))
+    return (match.group() if match.group().endswith("日") else match.group() + "日") if match else text
+
+
+def _period(text: str) -> str:
+    text = _dates(text).replace("自", "")
+    if not (match := _SPAN.search(text)):
+        return text
+    start, end = match[1], match[2] or ("长期" if "长" in text[match.end() :] else "")
+    return f"{start}至{end}" if end else start

@@ -1,0 +1,44 @@
+"""What is printed on business licences: the labels of every form since the 1990s, and the order they come in.
+
+Keys are the contract's (manual 6.3.4). Keys that begin with "_" are printed fields that the contract does not return;
+they are known so that their values are not taken for a neighbour's.
+"""
+
+from __future__ import annotations
+
+from engines.document.labels import Labels
+
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    "union_id": ("统一社会信用代码", "统一社会信用代码/注册号", "社会信用代码"),
+    "regist_no": ("注册号", "注册号码", "工商注册号", "企业注册号"),
+    "name": ("名称", "企业名称", "字号名称", "公司名称", "个体工商户名称", "名称(字号)", "字号"),
+    "type": ("类型", "公司类型", "企业类型", "主体类型", "市场主体类型", "经济性质", "企业性质"),
+    "addr": ("住所", "营业场所", "经营场所", "主要经营场所", "企业住所", "公司住所", "住所(经营场所)", "地址"),
+    "legal_rep": (
+        "法定代表人", "法定代表人姓名", "法定代表人(负责人)", "负责人", "负责人姓名", "经营者", "经营者姓名", "投资人",
+        "投资人姓名", "执行事务合伙人", "执行合伙人", "执行合伙企业事务的合伙人", "首席代表",
+    ),
+    "regist_capital": ("注册资本", "注册资金", "出资额", "出资总额", "成员出资总额", "资金数额", "认缴出资额"),
+    "real_capital": ("实收资本", "实收资金"),
+    "establish_date": ("成立日期", "注册日期", "成立时间"),
+    "operation_period": ("营业期限", "合伙期限", "经营期限", "驻在期限"),
+    "_scope": ("经营范围", "经营范围及方式", "业务范围", "主营业务"),
+    "_form": ("组成形式",),
+    "_authority": ("登记机关", "发照机关"),
+    "_serial": ("证照编号", "编号"),
+    "_issued": ("核准日期", "发照日期", "发证日期"),
+}  # fmt: skip
+
+LABELS = Labels(
+    SPELLINGS,
+    inner=(
+        "统一社会信用代码", "法定代表人", "注册资本", "实收资本", "成立日期", "注册日期", "营业期限", "合伙期限",
+        "登记机关", "组成形式", "执行事务合伙人",
+    ),
+)  # fmt: skip
+
+# The form's order, used to name a row whose label was not read.
+ORDER = (
+    "name", "type", "addr", "legal_rep", "regist_capital", "real_capital", "establish_date", "operation_period",
+    "_scope",
+)  # fmt: skip

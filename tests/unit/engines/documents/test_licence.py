@@ -1,0 +1,71 @@
+"""Business licences: every form's labels, spread labels, two columns, and what is no licence."""
+
+from engines.licence import read_licence
+from engines.types import Licence
+
+from .paper import PaintReader, Sheet
+
+CODE = "91350211M000100Y46"
+
+
+def read(sheet):
+    return read_licence(PaintReader(sheet), sheet.picture())
+
+
+def single_column():
+    sheet = Sheet(1000, 1300).line(300, 200, "营业执照", h=90).line(250, 330, f"统一社会信用代码{CODE}")
+    sheet.line(120, 400, "名").line(230, 400, "称厦门市兴隆商贸有限公司")
+    sheet.line(120, 460, "类").line(230, 460, "型").line(300, 460, "有限责任公司(自然人独资)")
+    sheet.line(120, 520, "住").line(230, 520, "所厦门市湖里区朝阳东路").line(300, 562, "233号15幢")
+    sheet.line(120, 620, "法定代表人秦泽林").line(120, 680, "注册资本贰佰万元整")
+    sheet.line(120, 740, "成立日期2001年02月11日").line(120, 800, "营业期限2001年02月11日至2021年02月10日")
+    return sheet.line(120, 860, "经营范围预包装食品兼散装食品").line(300, 902, "批发与零售。")
+
+
+def test_single_column_form():
+    assert read(single_column()) == Licence(
+        is_licence=True, union_id=CODE, name="厦门市兴隆商贸有限公司", type="有限责任公司(自然人独资)",
+        addr="厦门市湖里区朝阳东路233号15幢", legal_rep="秦泽林", regist_capital="贰佰万元整",
+        establish_date="2001年02月11日", operation_period="2001年02月11日至2021年02月10日", real_capital=None,
+    )  # fmt: skip
+
+
+def test_old_two_column_form_with_split_period():
+    sheet = Sheet(1500, 1000).line(500, 150, "企业法人营业执照", h=80).line(900, 260, "注册号130181222048406")
+    sheet.line(100, 340, "名称辛集市宏海教育咨询有限公司").line(100, 400, "住所河北省辛集市永安村29号")
+    sheet.line(100, 460, "法定代表人姓名彭琎").line(100, 520, "注册资本200万元人民币")
+    sheet.line(100, 580, "实收资本200万元人民币").line(100, 640, "公司类型有限公司(自然人控股)")
+    sheet.line(100, 700, "经营范围会议及展览服务").line(900, 350, "成立日期2006年10月27日")
+    sheet.line(900, 430, "营业期限自2006年10月27日").line(1010, 475, "至2026年10月26日")
+    licence = read(sheet)
+    assert (licence.union_id, licence.regist_no) == ("", "130181222048406")
+    assert licence.operation_period == "2006年10月27日至2026年10月26日"
+    assert licence.real_capital == "200万元人民币"
+    assert licence.legal_rep == "彭琎"
+
+
+def test_two_columns_without_paid_in_capital_carry_the_empty_key():
+    sheet = Sheet(1500, 1000).line(500, 150, "营业执照", h=80).line(100, 250, "统一社会信用代码").line(100, 295, CODE)
+    sheet.line(100, 400, "名称厦门市湖里区阿明小吃店").line(100, 460, "类型个体工商户").line(100, 520, "经营者秦泽林")
+    sheet.line(900, 400, "组成形式个人经营").line(900, 460, "注册日期2001年02月11日")
+    sheet.line(900, 520, "经营场所厦门市湖里区朝阳东路233号")
+    licence = read(sheet)
+    assert licence.real_capital == ""
+    assert (licence.legal_rep, licence.establish_date, licence.union_id) == ("秦泽林", "2001年02月11日", CODE)
+    assert (licence.regist_capital, licence.operation_period) == ("", "")
+
+
+def test_dates_in_chinese_numerals_stay_as_printed():
+    sheet = single_column()
+    sheet.lines = [line for line in sheet.lines if "2001" not in line[0]]
+    sheet.line(120, 740, "成立日期二○○五年六月九日").line(120, 800, "营业期限自二OO五年六月九日至二〇二五年六月八日")
+    licence = read(sheet)
+    assert licence.establish_date == "二〇〇五年六月九日"
+    assert licence.operation_period == "二〇〇五年六月九日至二〇二五年六月八日"
+
+
+def test_permits_and_empty_pictures_are_no_licence():
+    sheet = Sheet(1000, 1300).line(300, 200, "食品经营许可证", h=90).line(120, 400, "经营者名称厦门兴隆商贸有限公司")
+    sheet.line(120, 460, f"社会信用代码{CODE}").line(120, 520, "法定代表人秦泽林").line(120, 580, "住所厦门市湖里区1号")
+    assert read(sheet) == Licence()
+    assert read(Sheet()) == Licence()
