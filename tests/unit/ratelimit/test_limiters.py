@@ -30,7 +30,7 @@ async def redis(server: ValkeyServer) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture(params=["local", "redis"])
-async def limiter(request: pytest.FixtureRequest) -> Limiter:
+def limiter(request: pytest.FixtureRequest) -> Limiter:
     if request.param == "local":
         return LocalLimiter()
     return RedisLimiter(request.getfixturevalue("redis"), f"test-{uuid.uuid4().hex}", timeout=5)
