@@ -7,5 +7,6 @@ Everything here is an object made once per process by the app factory and passed
     logs.py          one JSON object a line, with request id and trace id; secrets and pictures never pass
     tracing.py       Tracing: spans over OpenTelemetry when asked for, W3C trace ids always
     health.py        Health: started, ready, alive, as three different questions
+    watch.py         Watch: values read from a timer, so that a scrape never waits for a database
     probe_server.py  /livez /readyz /startupz /metrics on a port of their own, for processes without a web app
 """
