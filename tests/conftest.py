@@ -1,3 +1,3 @@
 """Fixtures shared by all tests. Real servers live in files of their own and are listed here."""
 
-pytest_plugins: list[str] = ["tests.postgres"]
+pytest_plugins = ["tests.postgres", "tests.valkey"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from service.broker.interface import Outcome, Reply, Task
 from service.errors import DeadlineMissed
@@ -55,12 +55,6 @@ class Calls:
     def __init__(self) -> None:
         self._calls: dict[str, Call] = {}
 
-    def __iter__(self) -> Iterator[Call]:
-        return iter(list(self._calls.values()))
-
-    def __len__(self) -> int:
-        return len(self._calls)
-
     def open(self, tasks: Sequence[Task]) -> Call:
         call = Call(tasks)
         if call.call_id in self._calls:
@@ -75,6 +69,11 @@ class Calls:
         """Whether the reply to this task is still missing and wanted."""
         call = self._calls.get(call_id)
         return call is not None and call.awaits(number)
+
+    def task(self, call_id: str, number: int) -> Task | None:
+        """The task of a call that still waits."""
+        call = self._calls.get(call_id)
+        return None if call is None else call.tasks.get(number)
 
     def take(self, reply: Reply) -> bool:
         """Hand a reply to its call; False when nobody waits for it."""

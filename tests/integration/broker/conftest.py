@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import redis
 
 from service.broker.interface import Broker, Outcome, Reply, Task, WorkerPort
 from service.broker.local import LocalBroker
 from service.broker.local_port import LocalPort
+from service.broker.streams import StreamsBroker, StreamsPort
+from service.broker.streams.keys import Keys
 
 
 class LocalTable:
@@ -48,9 +53,47 @@ class LocalTable:
             sock.close()
 
 
-@pytest.fixture(params=["local"])
+class StreamsTable:
+    """The broker over Redis Streams, in a namespace of this test's own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.keys = Keys(f"test-{uuid.uuid4().hex[:8]}", "balanced")
+        self.brokers: list[StreamsBroker] = []
+        self.ports: list[StreamsPort] = []
+
+    async def broker(self, *, max_tasks: int = 1000, max_bytes: int = 1 << 30) -> Broker:
+        broker = StreamsBroker(self.url, self.keys, max_tasks=max_tasks, max_bytes=max_bytes)
+        await broker.start()
+        self.brokers.append(broker)
+        return broker
+
+    async def port(self) -> WorkerPort:
+        port = StreamsPort(self.url, self.keys, f"w{len(self.ports)}", lease=0.6)
+        self.ports.append(port)
+        return port
+
+    async def kill(self, port: WorkerPort) -> None:
+        """What the server sees when a worker process is killed: silence."""
+        assert isinstance(port, StreamsPort)
+        port._heart._stop.set()
+        await asyncio.to_thread(port._heart._thread.join)
+        port._redis.close()
+        self.ports.remove(port)
+
+    async def close(self) -> None:
+        for port in self.ports:
+            await asyncio.to_thread(port.close)
+        for broker in self.brokers:
+            await broker.close()
+        with redis.Redis.from_url(self.url) as server, contextlib.suppress(redis.ConnectionError):
+            for key in server.scan_iter(f"{{{self.keys.namespace}}}:*"):
+                server.delete(key)
+
+
+@pytest.fixture(params=["local", "streams"])
 async def table(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
-    made = LocalTable()
+    made = LocalTable() if request.param == "local" else StreamsTable(request.getfixturevalue("valkey_server"))
     yield made
     await made.close()
 

@@ -1,0 +1,215 @@
+"""A gateway's side of the streams: queue the tasks of a call, await their replies, survive the server's absence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+from redis.exceptions import RedisError, ResponseError
+
+from service.broker.admission import Admission
+from service.broker.calls import Calls
+from service.broker.interface import Outcome, QueueState, Reply, Task
+from service.broker.streams import client
+from service.broker.streams.keys import CAPABILITIES, GROUP, Keys, entry
+from service.broker.streams.scripts import source
+from service.errors import BrokerDown, Overloaded
+
+log = logging.getLogger(__name__)
+
+_CONNECTIONS = 16
+_CHUNK_BYTES = 8 * 2**20
+_CHUNK_TASKS = 16
+_PAYLOAD_GRACE_MS = 30_000  # a payload outlives its deadline by this, for the worker that has just begun
+_PATIENCE = 5.0             # seconds a call waits for a server that is out of reach
+_STATE_EVERY = 0.5
+_ALIVE_MS = 5_000
+_PAUSE = 0.1
+_LONGEST_PAUSE = 1.0
+
+
+class StreamsBroker:
+    """A Broker over one Redis or Valkey. Every gateway process has one, with a name of its own."""
+
+    def __init__(self, url: str, keys: Keys, *, max_tasks: int, max_bytes: int, gateway: str = "") -> None:
+        self._redis = client.on_loop(url, _CONNECTIONS)
+        self._reader = client.on_loop(url, 1)
+        self._state = self._redis.register_script(source("state"))
+        self._keys = keys
+        self._reply_to = keys.replies(gateway or uuid.uuid4().hex)
+        self._admission = Admission(max_tasks=max_tasks, max_bytes=max_bytes)
+        self._calls = Calls()
+        self._placed: dict[tuple[str, int], Task] = {}  # what the server was told and has not answered
+        self._seen = QueueState(0, 0, 0.0, 0)
+        self._waiting: Counter[str] = Counter()
+        self._loops: list[asyncio.Task[None]] = []
+        self._up = False
+
+    async def start(self) -> None:
+        """Begin to listen. A server that is down is no error here: readiness tells, and calls wait for a while."""
+        self._loops = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
+
+    async def close(self) -> None:
+        running = set(self._loops)
+        while running:  # the client library swallows a cancellation that comes at a bad moment
+            for loop in running:
+                loop.cancel()
+            _, running = await asyncio.wait(running, timeout=0.2)
+        with contextlib.suppress(RedisError, OSError):
+            await self._redis.delete(self._reply_to)
+        await self._reader.aclose()
+        await self._redis.aclose()
+
+    async def check(self) -> None:
+        """For readiness: raises BrokerDown when the server does not answer."""
+        try:
+            await self._redis.ping()
+        except (RedisError, OSError) as error:
+            raise BrokerDown(str(error)) from error
+
+    async def submit(self, tasks: Sequence[Task]) -> list[Reply]:
+        """See Broker.submit."""
+        now = time.time()
+        deadline = min(task.deadline for task in tasks)
+        self._admission.enter(tasks, self._waiting, self._seen.workers, now)
+        call = self._calls.open(tasks)
+        try:
+            await self._queue(tasks, min(deadline, now + _PATIENCE))
+            return await call.replies(deadline, time.time())
+        finally:
+            self._calls.close(call)
+            self._admission.leave(tasks)
+            for task in tasks:
+                self._placed.pop((task.call_id, task.number), None)
+            if call.unanswered:
+                await self._withdraw(call.unanswered)
+
+    async def state(self) -> QueueState:
+        """The whole queue, all gateways together, at most half a second old."""
+        return self._seen
+
+    async def _queue(self, tasks: Sequence[Task], until: float) -> None:
+        """Queue tasks, waiting for a server that is out of reach until `until`."""
+        pause = _PAUSE
+        for chunk in _chunks(tasks):
+            while True:
+                try:
+                    await self._add(chunk)
+                    self._placed.update(((task.call_id, task.number), task) for task in chunk)
+                    break
+                except ResponseError as error:
+                    if client.is_full(error):
+                        raise Overloaded("the queue's server is out of memory") from error
+                    raise BrokerDown(str(error)) from error
+                except client.OUT_OF_REACH as error:
+                    if time.time() + pause > until:
+                        raise BrokerDown(str(error)) from error
+                await asyncio.sleep(pause)
+                pause = min(_LONGEST_PAUSE, pause * 2)
+
+    async def _add(self, chunk: Sequence[Task]) -> None:
+        async with self._redis.pipeline(transaction=True) as commands:
+            for task in chunk:
+                ttl = max(1, int((task.deadline - time.time()) * 1000))
+                commands.set(self._keys.image(task), task.image, px=ttl + _PAYLOAD_GRACE_MS)
+                fields: dict[Any, Any] = entry(task, ttl, self._reply_to)
+                commands.xadd(self._keys.stream(task.capability), fields)
+            await commands.execute()
+        self._waiting.update(task.capability for task in chunk)
+
+    async def _withdraw(self, tasks: Sequence[Task]) -> None:
+        """Delete the payloads: workers skip entries without one. The entries stay, for the group's lag counts them."""
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(2):
+                await self._redis.unlink(*(self._keys.image(task) for task in tasks))
+
+    async def _listen(self) -> None:
+        """Read replies for ever. A stream and not a list: what a broken connection swallowed is read again."""
+        last = b"0"
+        pause = _PAUSE
+        while True:
+            try:
+                last = await self._read(last)
+                if not self._up:
+                    await self._mend()
+                    self._up = True
+                pause = _PAUSE
+            except (RedisError, OSError) as error:
+                if self._up:
+                    log.warning("the queue's server is out of reach: %s", error)
+                self._up, last = False, b"0"
+                await asyncio.sleep(pause)
+                pause = min(_LONGEST_PAUSE, pause * 2)
+
+    async def _read(self, last: bytes) -> bytes:
+        """Take the replies after `last` and forget them on the server; returns where to go on."""
+        block = 1000 if self._up else None
+        found: Any = await self._reader.xread({self._reply_to: last}, count=256, block=block)
+        for _, entries in found or ():
+            for _, fields in entries:
+                self._take(fields[b"reply"])
+            last = entries[-1][0]
+            await self._reader.xtrim(self._reply_to, minid=last.decode(), approximate=False)
+        return last
+
+    async def _mend(self) -> None:
+        """Back after an interruption: queue again what is neither answered nor known to the server any more.
+
+        A server that restarted empty has forgotten our tasks; we still hold their pictures.
+        """
+        now = time.time()
+        waiting = [task for key, task in self._placed.items() if self._calls.awaits(*key) and task.deadline > now]
+        if not waiting:
+            return
+        async with self._reader.pipeline(transaction=False) as commands:
+            for task in waiting:
+                commands.exists(self._keys.image(task))
+            known = await commands.execute()
+        lost = [task for task, there in zip(waiting, known, strict=True) if not there]
+        if lost:
+            log.warning("%d images were lost with the server's memory: queued again", len(lost))
+            for chunk in _chunks(lost):
+                await self._add(chunk)
+
+    def _take(self, raw: bytes) -> None:
+        message = orjson.loads(raw)
+        reply = Reply(**{**message, "outcome": Outcome(message["outcome"])})
+        task = self._calls.task(reply.call_id, reply.number)
+        if self._calls.take(reply) and task is not None and reply.outcome is Outcome.READ:
+            self._admission.observe(task.capability, reply.stages.get("infer", 0.0))
+
+    async def _watch(self) -> None:
+        """Look at the whole queue twice a second. Between two looks our own submissions are counted on top."""
+        while True:
+            with contextlib.suppress(RedisError, OSError):
+                found = await self._state(
+                    keys=[self._keys.workers, *self._keys.streams()], args=[GROUP, _ALIVE_MS]
+                )
+                waiting = dict(zip(CAPABILITIES, found[2::2], strict=True))
+                self._waiting = Counter(waiting)
+                self._seen = QueueState(
+                    depth=sum(waiting.values()), in_flight=sum(found[3::2]), oldest_age=found[1] / 1000,
+                    workers=found[0],
+                )
+            await asyncio.sleep(_STATE_EVERY)
+
+
+def _chunks(tasks: Sequence[Task]) -> Iterator[list[Task]]:
+    """Runs of tasks that fit one transaction: a batch of big pictures must not block the server, nor its buffers."""
+    chunk: list[Task] = []
+    size = 0
+    for task in tasks:
+        if chunk and (len(chunk) >= _CHUNK_TASKS or size + len(task.image) > _CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(task)
+        size += len(task.image)
+    if chunk:
+        yield chunk

@@ -1,0 +1,57 @@
+"""Clients for both sides, and which of their errors mean what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    BusyLoadingError,
+    ConnectionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+)
+from redis.retry import Retry
+
+OUT_OF_REACH = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, OSError)
+"""The server is gone, restarting, loading, or a replica that is about to take over: worth another try."""
+
+_CONNECT_SECONDS = 2.0
+_ANSWER_SECONDS = 5.0  # a 10 MiB payload on a slow network, and more than any blocking read
+
+
+def blocking(url: str) -> redis.Redis:
+    """A worker's client: one thread, one connection. Retrying is the caller's, who knows the deadline."""
+    return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_options())
+
+
+def on_loop(url: str, connections: int) -> redis.asyncio.Redis:
+    """A gateway's client with a bounded pool; callers wait for a connection, never open one more."""
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        url, max_connections=connections, timeout=_ANSWER_SECONDS, retry=AsyncRetry(NoBackoff(), 0), **_options()
+    )
+    return redis.asyncio.Redis(connection_pool=pool)
+
+
+def lacks_group(error: ResponseError) -> bool:
+    """The consumer group or its stream is gone: a fresh or emptied server."""
+    return "NOGROUP" in str(error)
+
+
+def is_full(error: ResponseError) -> bool:
+    """The server has no memory left for new data (`noeviction`)."""
+    return isinstance(error, OutOfMemoryError) or "OOM" in str(error)
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "protocol": 2,
+        "socket_connect_timeout": _CONNECT_SECONDS,
+        "socket_timeout": _ANSWER_SECONDS,
+        "socket_keepalive": True,
+    }

