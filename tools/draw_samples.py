@@ -66,7 +66,14 @@ def idcard() -> Image.Image:
         draw.text((x, y), name, font=label, fill=blue)
         draw.text((x + 90, y - 4), text, font=value, fill=ink)
     draw.text((70, 228), "出生", font=label, fill=blue)
-    for x, text, colour in ((160, "1992", ink), (262, "年", blue), (320, "8", ink), (362, "月", blue), (420, "16", ink), (482, "日", blue)):
+    for x, text, colour in (
+        (160, "1992", ink),
+        (262, "年", blue),
+        (320, "8", ink),
+        (362, "月", blue),
+        (420, "16", ink),
+        (482, "日", blue),
+    ):
         draw.text((x, 226), text, font=font(SANS, 34), fill=colour)
     draw.text((70, 308), "住址", font=label, fill=blue)
     draw.text((160, 304), "浙江省杭州市西湖区青禾路", font=value, fill=ink)
@@ -121,7 +128,13 @@ def licence() -> Image.Image:
     draw.rectangle((40, 40, 960, 1340), outline="#b08d3c", width=6)
     draw.rectangle((54, 54, 946, 1326), outline="#b08d3c", width=2)
     draw.text((500, 250), "营 业 执 照", font=font(SERIF_BOLD, 84), fill="#2b2b2b", anchor="mm")
-    draw.text((500, 350), "统一社会信用代码  " + _with_credit_check("91330106MA2H1K7Q8"), font=font(SANS, 30), fill="#2b2b2b", anchor="mm")
+    draw.text(
+        (500, 350),
+        "统一社会信用代码  " + _with_credit_check("91330106MA2H1K7Q8"),
+        font=font(SANS, 30),
+        fill="#2b2b2b",
+        anchor="mm",
+    )
     rows = (
         ("名    称", "杭州青禾软件有限公司"),
         ("类    型", "有限责任公司(自然人投资或控股)"),

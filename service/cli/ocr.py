@@ -1,0 +1,105 @@
+"""`inkgate ocr`: read pictures without a server, with the checks and the answers of the service."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from service import settings
+from service.contract.answers import failed_element
+from service.contract.capabilities import CAPABILITIES, Capability
+from service.contract.images import ImageFault, check_image
+from service.errors import ConfigurationError, Misuse
+
+
+class CapabilityName(enum.StrEnum):
+    """The capabilities, as the command line spells them."""
+
+    GENERAL = "general"
+    IDCARD = "idcard"
+    PLATE = "plate"
+    LICENCE = "licence"
+
+
+class Profile(enum.StrEnum):
+    FAST = "fast"
+    BALANCED = "balanced"
+    ACCURATE = "accurate"
+
+
+def ocr(
+    pictures: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JPEG, PNG or BMP pictures.")],
+    capability: Annotated[CapabilityName, typer.Option(help="What to read.")] = CapabilityName.GENERAL,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture, as the service answers.")] = False,
+    profile: Annotated[Profile | None, typer.Option(help="Speed against accuracy.")] = None,
+    extras: Annotated[bool, typer.Option(help="Add confidences, places and warnings.")] = False,
+) -> None:
+    """Read pictures offline and print what is in them."""
+    missing = [str(path) for path in pictures if not path.is_file()]
+    if missing:
+        raise Misuse(f"no such file: {', '.join(missing)}")
+    rule = CAPABILITIES[capability.value]
+    screen, out = Console(stderr=True), Console(highlight=False, soft_wrap=True)
+    failed = False
+    for path, element in _read(pictures, rule, profile, extras, screen):
+        failed |= "err_code" in element
+        if as_json:
+            typer.echo(orjson.dumps({"file": str(path), **element}).decode())
+            continue
+        if len(pictures) > 1:
+            out.rule(str(path), align="left", style="dim")
+        for line in _plain(rule, element):
+            out.print(line, markup=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _read(
+    pictures: list[Path], rule: Capability, profile: Profile | None, extras: bool, screen: Console
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    from engines.errors import DecodeError, ModelError, PictureTooLarge
+    from engines.registry import open_reader
+    from service.worker.render import element
+
+    engine = settings.load().engine
+    with Progress(console=screen, transient=True) as progress:
+        loading = progress.add_task("loading models", total=None)
+        try:
+            reader = open_reader(
+                engine.runtime, profile or engine.profile, engine.threads, engine.model_dir, engine.max_pixels
+            )
+        except (ModelError, ValueError) as error:
+            raise ConfigurationError("INKGATE_ENGINE", str(error), "See `inkgate doctor`.") from None
+        progress.remove_task(loading)
+        for path in progress.track(pictures, description="reading"):
+            try:
+                data = path.read_bytes()
+                check_image(data, rule)
+                yield path, dict(element(reader, rule.name, data, extras, settings.load().worker.plate_types))
+            except ImageFault as fault:
+                yield path, failed_element(rule, fault.fault)
+            except (DecodeError, PictureTooLarge):
+                yield path, failed_element(rule, "decode")
+        reader.close()
+
+
+def _plain(rule: Capability, element: dict[str, Any]) -> Iterator[str]:
+    """What a person wants to see of an element."""
+    if "err_code" in element:
+        yield f"{element['err_code']} {element['err_msg']}"
+        return
+    detail = element["detail"]
+    if rule.name == "general":
+        yield from (line["text"] for line in detail)
+    elif rule.name == "plate":
+        yield from (f"{p['platelicense']}  {p['plate_type']}  {p['confidence']:.2f}" for p in detail)
+    else:
+        yield str(element.get("note") or element.get("license_type") or "no card found")
+        yield from (f"{name}: {value}" for name, value in detail.items() if value)

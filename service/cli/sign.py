@@ -1,0 +1,47 @@
+"""`inkgate sign`: a ready curl command for a request body."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import uuid
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.contract.capabilities import CAPABILITIES
+from service.eop.signature import BEIJING, sign
+from service.errors import Misuse
+
+
+def sign_body(
+    body: Annotated[Path, typer.Argument(help="The JSON body as it will be sent, byte for byte.")],
+    ak: Annotated[str, typer.Option(envvar="AK", help="Access key id.")],
+    sk: Annotated[str, typer.Option(envvar="SK", help="Secret key.")],
+    appkey: Annotated[str, typer.Option(envvar="APPKEY", help="The app's AppKey.")],
+    capability: Annotated[str, typer.Option(help=f"One of {', '.join(CAPABILITIES)}.")] = "general",
+    base_url: Annotated[
+        str, typer.Option(envvar="BASE_URL", help="Where the service listens.")
+    ] = "http://127.0.0.1:8080",
+) -> None:
+    """Print a curl command that sends BODY, signed now (valid 15 minutes)."""
+    if not body.is_file():
+        raise Misuse(f"no such file: {body}")
+    if capability not in CAPABILITIES:
+        raise Misuse(f"no capability {capability!r}; there are {', '.join(CAPABILITIES)}")
+    headers = {
+        "appkey": appkey,
+        "ctyun-eop-request-id": str(uuid.uuid4()),
+        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
+    }
+    body_hash = hashlib.sha256(body.read_bytes()).hexdigest()
+    lines = {
+        **headers,
+        "Eop-Authorization": sign(ak, sk.encode(), headers, "", body_hash),
+        "Content-Type": "application/json",
+    }
+    options = " ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in lines.items())
+    url = base_url.rstrip("/") + CAPABILITIES[capability].paths[0]
+    typer.echo(f"curl -sS -X POST {shlex.quote(url)} {options} --data-binary @{shlex.quote(str(body))}")
