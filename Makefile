@@ -1,0 +1,52 @@
+# InkGate. `make` alone lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CONSTRAINTS ?= constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.python: # a new enough Python, and a pip that knows dependency groups
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "InkGate needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 …" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@$(PIP) install --quiet --upgrade 'pip>=25.1,<27'
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.python pyproject.toml $(CONSTRAINTS)
+	@echo "Installing InkGate (about 200 MB the first time) …"
+	@$(PIP) install --constraint $(CONSTRAINTS) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	@echo "Installing what the tests need …"
+	@$(PIP) install --constraint $(CONSTRAINTS) --group test --group lint
+	@touch $@
+
+install: $(VENV)/.run ## Make .venv and install InkGate into it
+
+demo: $(VENV)/.run ## Start a service on this machine, read four sample pictures, leave it running
+	@$(BIN)/inkgate demo
+
+test: $(VENV)/.test ## Run the whole test suite
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the rooms
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into constraints.txt
+	@$(PIP) install --quiet 'uv>=0.5,<1'
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+	  --group test --group lint --output-file constraints.txt pyproject.toml
+
+clean: ## Remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: help install demo test lint lock clean
