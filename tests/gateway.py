@@ -1,0 +1,177 @@
+"""A gateway over parts in memory: what its tests and the fuzzers talk to."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import ip_network
+
+import httpx
+
+from service.accounts.directory import AccessKey, App, OpenedCapability
+from service.broker.interface import Outcome, QueueState, Reply, Task
+from service.contract.capabilities import CAPABILITIES, Capability
+from service.eop.signature import BEIJING, sign
+from service.errors import Refused
+from service.gateway.app import create_app
+from service.gateway.pipeline import Parts
+from service.gateway.replay import MemoryReplayStore
+from service.metering.interface import Settlement
+from service.settings import Settings
+from service.telemetry.health import Health
+from service.telemetry.metrics import Metrics
+
+AK, SK, APPKEY = "a" * 32, "5" * 32, "b" * 32
+SM2_PRIVATE = (0x1234567890ABCDEF).to_bytes(32, "big")
+ELEMENTS = {
+    "general": {"text_line": 0, "detail": []},
+    "idcard": {"note": "", "detail": {}},
+    "plate": {"number of plate licenses": 0, "detail": []},
+    "licence": {"license_type": "Not Business License", "detail": {}},
+}
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAAAAACPAi4CAAAALUlEQVR4nO3MMQEAAAjDMMC/MGQhYg9H+je9lTXhDwAAAAAAAAAAAAAAAOA9cNJoAUh19VDgAAAAAElFTkSuQmCC"
+)
+
+
+class MemoryDirectory:
+    def __init__(self) -> None:
+        opened = {name: OpenedCapability(qps=1000.0) for name in CAPABILITIES}
+        self.apps = {APPKEY: App("app-1", "account-1", APPKEY, "测试应用", opened, sm2_private_key=SM2_PRIVATE)}
+        self.keys = {AK: AccessKey(AK, SK.encode(), "account-1")}
+
+    def add(self, appkey: str, *, account: str = "account-1", allowed=(), opened=None, only=()) -> str:
+        table = {n: OpenedCapability(1000.0, tuple(map(ip_network, only))) for n in (opened or CAPABILITIES)}
+        self.apps[appkey] = App(appkey, account, appkey, appkey, table, tuple(map(ip_network, allowed)))
+        return appkey
+
+    async def access_key(self, ak: str) -> AccessKey | None:
+        return self.keys.get(ak)
+
+    async def app(self, appkey: str) -> App | None:
+        return self.apps.get(appkey)
+
+
+@dataclass
+class MemoryLedger:
+    """Counts what is settled; `refuse` raises a code at admission, `fail` an error at settling."""
+
+    settled: dict[str, Settlement] = field(default_factory=dict)
+    refuse: int = 0
+    remaining: int = 10**9
+    fail: Exception | None = None
+
+    async def admit(self, account_id: str, app_id: str, capability: str, units: int) -> None:
+        if self.refuse:
+            raise Refused(self.refuse)
+        if units > self.remaining:
+            raise Refused(51003)
+
+    async def settle(self, settlement: Settlement) -> None:
+        if self.fail:
+            raise self.fail
+        self.settled[settlement.call_id] = settlement
+
+    @property
+    def units(self) -> int:
+        return sum(s.units for s in self.settled.values())
+
+
+@dataclass
+class MemoryBroker:
+    """Answers every task at once; `outcomes` may name another outcome by task number."""
+
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+    fail: Exception | None = None
+
+    async def submit(self, tasks: Sequence[Task]) -> list[Reply]:
+        if self.fail:
+            raise self.fail
+        self.tasks += tasks
+        return [
+            Reply(t.call_id, t.number, self.outcomes.get(t.number, Outcome.READ), ELEMENTS[t.capability]) for t in tasks
+        ]
+
+    async def state(self) -> QueueState:
+        return QueueState(0, 0, 0.0, 1)
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class MemoryLimiter:
+    wait: float | None = None
+
+    async def take(self, app_id: str, capability: str, qps: float) -> float | None:
+        return self.wait
+
+
+class GatewayUnderTest:
+    """The application, its parts, and a client that signs."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.directory, self.ledger, self.broker = MemoryDirectory(), MemoryLedger(), MemoryBroker()
+        self.limiter, self.replays = MemoryLimiter(), MemoryReplayStore()
+        self.metrics, self.health = Metrics("gateway", "test"), Health()
+        parts = Parts(
+            self.directory,
+            self.ledger,
+            self.broker,
+            self.limiter,
+            self.replays,
+            ThreadPoolExecutor(2),  # type: ignore[arg-type]
+        )
+        self.app = create_app(self.settings, parts, self.metrics, self.health)
+
+    def client(self, peer: str = "127.0.0.1") -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(self.app, client=(peer, 1), raise_app_exceptions=True)
+        return httpx.AsyncClient(transport=transport, base_url="http://gateway")
+
+    async def call(
+        self,
+        capability: Capability,
+        body: object,
+        *,
+        path: str | None = None,
+        method: str = "POST",
+        appkey: str | None = APPKEY,
+        sk: str = SK,
+        peer: str = "127.0.0.1",
+        headers: dict[str, str] | None = None,
+        request_id: str | None = None,
+    ) -> httpx.Response:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        signed = signed_headers(raw, appkey=appkey, sk=sk, request_id=request_id)
+        async with self.client(peer) as client:
+            return await client.request(
+                method, path or capability.paths[0], content=raw, headers={**signed, **(headers or {})}
+            )
+
+
+def signed_headers(
+    raw: bytes, *, appkey: str | None = APPKEY, sk: str = SK, request_id: str | None = None
+) -> dict[str, str]:
+    signed = {
+        "ctyun-eop-request-id": request_id or str(uuid.uuid4()),
+        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
+    }
+    if appkey is not None:
+        signed["appkey"] = appkey
+    authorization = sign(AK, sk.encode(), signed, "", hashlib.sha256(raw).hexdigest())
+    return {**signed, "Eop-Authorization": authorization, "Content-Type": "application/json"}
+
+
+def body_of(capability: Capability, *images: bytes | str) -> dict[str, object]:
+    texts = [image if isinstance(image, str) else base64.b64encode(image).decode() for image in images]
+    if capability.single:
+        return {"Action": "BusinessCardOCR", "ImageData": texts[0]}
+    return {"data": texts}
