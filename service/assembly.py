@@ -1,0 +1,128 @@
+"""Where the rooms are put together: settings in, a running gateway out. Only the CLI calls this."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from service import __version__
+from service.accounts import SqlDirectory
+from service.accounts import vault as vaults
+from service.broker.interface import Broker
+from service.db import engine as databases
+from service.db import migrate
+from service.errors import ConfigurationError
+from service.gateway.app import create_app
+from service.gateway.pipeline import Parts
+from service.gateway.replay import MemoryReplayStore
+from service.metering import SqlLedger
+from service.ratelimit import MemoryLimiter
+from service.settings import Settings
+from service.telemetry.health import Health
+from service.telemetry.metrics import Metrics
+from service.worker.fleet import embedded_fleet
+
+PARSE_THREADS = 4
+
+
+class GatewayServer(uvicorn.Server):
+    """uvicorn that turns unready as soon as it is told to stop, so that a load balancer looks elsewhere."""
+
+    def __init__(self, config: uvicorn.Config, health: Health) -> None:
+        super().__init__(config)
+        self._health = health
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._health.drain()
+        super().handle_exit(sig, frame)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens, once started."""
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        return host, port
+
+
+@asynccontextmanager
+async def gateway(settings: Settings, broker: Broker, health: Health) -> AsyncIterator[FastAPI]:
+    """The gateway's application over a started broker; ledger and directory are opened and closed here."""
+    engine = databases.create(settings.database)
+    await migrate.check(engine)
+    vault = vaults.load(settings.security, settings.database)
+    metrics = Metrics("serve", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
+    ledger = SqlLedger(engine)
+    pool = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
+    parts = Parts(
+        directory=SqlDirectory(engine, vault, default_qps=settings.limits.qps),
+        ledger=ledger,
+        broker=broker,
+        limiter=MemoryLimiter(),
+        replays=MemoryReplayStore(),
+        pool=pool,
+    )
+    await ledger.start()
+    try:
+        yield create_app(settings, parts, metrics, health)
+    finally:
+        await ledger.close()
+        await engine.dispose()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    """Run everything in one process tree until it is told to stop. `on_ready` gets the base URL once pictures can be
+    read."""
+    health = Health()
+    async with embedded_fleet(settings) as broker, gateway(settings, broker, health) as app:
+        server = _server(settings, app, health)
+        serving = asyncio.create_task(server.serve(sockets=[_listen(settings.server.host, settings.server.port)]))
+        ready = asyncio.create_task(broker.wait_ready())
+        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done() and not serving.done():
+            try:
+                ready.result()
+            except RuntimeError as error:
+                server.should_exit = True
+                await serving
+                raise ConfigurationError("INKGATE_ENGINE", str(error), "See `inkgate doctor`.") from None
+            health.started()
+            host, port = server.address
+            on_ready(f"http://{host}:{port}")
+        else:
+            ready.cancel()
+        await serving
+
+
+def _server(settings: Settings, app: FastAPI, health: Health) -> GatewayServer:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # who is believed is ours to say: service/gateway/client_ip.py
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=round(settings.limits.deadline) + 5,
+    )
+    return GatewayServer(config, health)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket, so that a port in use is one plain line and port 0 has a number at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            "INKGATE_SERVER__PORT", f"cannot listen on {host}:{port} ({error.strerror})", "Choose another with --port."
+        ) from None
+    return listener

@@ -1,0 +1,117 @@
+"""`inkgate demo`: a running service, and its first four answers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import signal
+import threading
+import time
+import urllib.request
+import uuid
+from datetime import datetime
+from os import getpid, kill
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from service.cli.sandbox import run_sandbox
+from service.contract.capabilities import CAPABILITIES, Capability
+from service.contract.requests import ACTION
+from service.eop.signature import BEIJING, sign
+from service.provision import Keys
+from service.samples import sample
+
+_SECONDS = 60  # a sample that takes longer than this is a failure
+
+
+def demo(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
+    once: Annotated[bool, typer.Option(help="Stop after the four answers instead of serving on.")] = False,
+) -> None:
+    """Start a throw-away service, send it four signed sample pictures, and leave it running until Ctrl-C."""
+    screen = Console(highlight=False)
+    failed: list[str] = []
+    status = screen.status("starting: database, gateway, workers, models …")
+    status.start()
+
+    def ready(base_url: str, keys: Keys) -> None:
+        # The service runs on this very thread's event loop, so its first client needs a thread of its own.
+        threading.Thread(target=_tour, args=(screen, status, base_url, keys, failed, once), daemon=True).start()
+
+    try:
+        run_sandbox(ready, qps=10.0, refused=False, port=port)
+    finally:
+        status.stop()
+    if failed:
+        raise typer.Exit(1)
+
+
+def _tour(screen: Console, status: Status, base_url: str, keys: Keys, failed: list[str], once: bool) -> None:
+    for capability in CAPABILITIES.values():
+        status.update(f"reading the {capability.name} sample …")
+        try:
+            answer, seconds = _call(base_url, keys, capability)
+            _show(screen, capability, answer, seconds)
+        except (OSError, KeyError, ValueError) as error:
+            failed.append(capability.name)
+            screen.print(f"[red]{capability.title} failed:[/red] {error}")
+    status.stop()
+    _farewell(screen, base_url, keys)
+    if once:
+        kill(getpid(), signal.SIGTERM)
+
+
+def _call(base_url: str, keys: Keys, capability: Capability) -> tuple[dict[str, Any], float]:
+    """One signed call with the capability's sample, as any client would make it."""
+    image = base64.b64encode(sample(capability.name)).decode()
+    document = {"Action": ACTION, "ImageData": image} if capability.single else {"data": [image]}
+    body = json.dumps(document).encode()
+    signed = {
+        "appkey": keys.appkey,
+        "ctyun-eop-request-id": str(uuid.uuid4()),
+        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
+    }
+    authorization = sign(keys.ak, keys.sk.encode(), signed, "", hashlib.sha256(body).hexdigest())
+    headers = {**signed, "Eop-Authorization": authorization, "Content-Type": "application/json"}
+    request = urllib.request.Request(base_url + capability.paths[0], body, headers)  # noqa: S310 - our own address
+    start = time.perf_counter()
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=_SECONDS) as response:
+        return json.load(response), time.perf_counter() - start
+
+
+def _show(screen: Console, capability: Capability, answer: dict[str, Any], seconds: float) -> None:
+    screen.print(f"\n[bold]{capability.title}[/bold]  [dim]{capability.name}, {seconds:.2f} s[/dim]")
+    found = answer["returnObj"]
+    element = found if capability.single else found[0]
+    detail = element["detail"]
+    if capability.name == "general":
+        for line in detail:
+            screen.print(f"  {line['text']}", markup=False)
+    elif capability.name == "plate":
+        for plate in detail:
+            screen.print(f"  {plate['platelicense']}  {plate['plate_type']}  {plate['confidence']}", markup=False)
+    else:
+        table = Table.grid(padding=(0, 2))
+        for name, value in detail.items():
+            if value:
+                table.add_row(f"  [dim]{name}[/dim]", value)
+        screen.print(table)
+
+
+def _farewell(screen: Console, base_url: str, keys: Keys) -> None:
+    screen.print("\n[bold]Keys of this demo[/bold]  [dim]gone when it stops[/dim]")
+    for line in keys.lines(base_url):
+        name, _, value = line.partition("=")
+        screen.print(f"  [dim]{name:8}[/dim] {value}", soft_wrap=True)
+    screen.print(
+        f"\nReference      {base_url}/docs\nMetrics        {base_url}/metrics\n"
+        f"Call it        write a body to body.json, then: inkgate sign body.json --ak AK --sk SK --appkey APPKEY "
+        f"--base-url {base_url} | sh\n",
+        soft_wrap=True,
+    )
+    screen.print("[green]Running.[/green] Ctrl-C stops it.")

@@ -1,0 +1,46 @@
+"""`inkgate serve`: everything in one process tree."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from service import settings as knobs
+from service.assembly import serve_embedded
+from service.cli.ocr import Profile
+from service.db import migrate
+from service.settings import Settings
+from service.telemetry import logs
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1].")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one [default: 8080].")]
+ProfileOption = Annotated[Profile | None, typer.Option(help="Speed against accuracy [default: balanced].")]
+EngineOption = Annotated[str | None, typer.Option("--engine", help="Inference runtime: onnx or paddle [default: onnx].")]
+
+
+def serve(host: Host = None, port: Port = None, profile: ProfileOption = None, engine: EngineOption = None) -> None:
+    """Run gateway and workers on this machine (SQLite, no Redis) until Ctrl-C."""
+    settings = overridden(host=host, port=port, profile=profile, runtime=engine)
+    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
+    screen = Console(stderr=True, highlight=False)
+    migrate.upgrade(settings.database.url)
+    asyncio.run(
+        serve_embedded(settings, lambda url: screen.print(f"[green]InkGate is ready[/green] at {url}  ({url}/docs)"))
+    )
+
+
+def overridden(**given: Any) -> Settings:
+    """The settings of the environment, with what the command line gives in its place."""
+    settings = knobs.load()
+    server = {name: given[name] for name in ("host", "port") if given.get(name) is not None}
+    engine = {name: given[name] for name in ("profile", "runtime") if given.get(name) is not None}
+    return knobs.load(
+        **{
+            **settings.model_dump(),
+            "server": {**settings.server.model_dump(), **server},
+            "engine": {**settings.engine.model_dump(), **engine},
+        }
+    )

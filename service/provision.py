@@ -1,0 +1,98 @@
+"""Accounts, apps and packs for throw-away services: the sandbox and the demo."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.accounts import service as accounts
+from service.accounts.vault import Vault
+from service.contract.capabilities import CAPABILITIES
+from service.db import ids
+from service.db.work import Work, begin
+from service.metering import SqlLedger
+from service.metering.interface import Settlement
+from service.metering.service import grant_pack
+
+UNITS = 1_000_000
+COMMERCIAL = tuple(name for name, capability in CAPABILITIES.items() if capability.commercial)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a client needs to sign and to seal, and further apps that are refused each in its own way."""
+
+    ak: str
+    sk: str = field(repr=False)
+    appkey: str = ""
+    enckey: str = ""
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def lines(self, base_url: str) -> list[str]:
+        """NAME=value lines for a shell or an environment file."""
+        named = {"BASE_URL": base_url, "AK": self.ak, "SK": self.sk, "APPKEY": self.appkey, "ENCKEY": self.enckey}
+        return [f"{name}={value}" for name, value in {**named, **self.refused}.items()]
+
+
+async def provision(engine: AsyncEngine, vault: Vault, qps: float, *, refused: bool) -> Keys:
+    """One account and an app with every capability opened and paid; with `refused` also apps for each 4xxxx and 5xxxx
+    code. Packs are bound to their app, so that the apps of one account do not pay for each other."""
+    async with begin(engine, "sandbox") as work:
+        account = await accounts.create_account(work, "sandbox")
+        pair = await accounts.create_access_key(work, vault, account.id)
+        main = await accounts.create_app(work, vault, account.id, "sandbox_app")
+        for name in CAPABILITIES:
+            await accounts.open_capability(work, main.app_id, name, qps=qps)
+        for name in COMMERCIAL:
+            await grant_pack(work, account.id, name, UNITS, app_id=main.app_id)
+        others = await _refused(work, vault, account.id) if refused else {}
+    if refused:
+        await _use_up(engine, account.id, others["exhausted"].app_id)
+    names = {f"APPKEY_{name.upper()}": app.appkey for name, app in others.items()}
+    return Keys(pair.ak, pair.sk, main.appkey, main.enckey, names)
+
+
+async def _refused(work: Work, vault: Vault, account_id: str) -> dict[str, accounts.NewApp]:
+    """Apps that answer 51003, 51001, 51002, 50002 and 40009."""
+    apps = {}
+    for name in ("exhausted", "expired", "unpurchased", "notopened", "ipdenied"):
+        app = apps[name] = await accounts.create_app(work, vault, account_id, f"sandbox_{name[:7]}")
+        if name != "notopened":
+            await accounts.open_capability(work, app.app_id, "general")
+    await grant_pack(work, account_id, "general", 1, app_id=apps["exhausted"].app_id)
+    long_ago = await work.now() - timedelta(days=400)
+    await grant_pack(
+        work,
+        account_id,
+        "general",
+        UNITS,
+        app_id=apps["expired"].app_id,
+        ordered_at=long_ago,
+        starts_at=long_ago,
+        ends_at=long_ago + timedelta(days=365),
+    )
+    await accounts.set_allowed(work, apps["ipdenied"].app_id, ["192.0.2.0/24"])  # RFC 5737: nobody calls from there
+    return apps
+
+
+async def _use_up(engine: AsyncEngine, account_id: str, app_id: str) -> None:
+    """Spend the exhausted app's only unit, by the ledger's own way."""
+    ledger = SqlLedger(engine)
+    await ledger.start()
+    call_id = ids.new()
+    await ledger.settle(Settlement(call_id, account_id, app_id, "general", 1, 1, 0, 0, 0, 0, "127.0.0.1", call_id))
+    await ledger.close()
+
+
+def write_env_file(path: Path, lines: list[str]) -> None:
+    """Write all at once and readable by the owner alone, so that whoever waits for the file never sees half of it."""
+    draft = path.with_name(path.name + ".part")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    draft.replace(path)
