@@ -27,7 +27,7 @@ from service.ratelimit import MemoryLimiter
 from service.settings import Settings
 from service.telemetry.health import Health
 from service.telemetry.metrics import Metrics
-from service.worker.fleet import embedded_fleet
+from service.worker.fleet import EmbeddedBroker, embedded_fleet
 
 PARSE_THREADS = 4
 
@@ -40,8 +40,11 @@ class GatewayServer(uvicorn.Server):
         self._health = health
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Not super(): uvicorn would raise the signal again after its own shutdown, and end the process before the
+        # workers are drained and the ledger is closed.
         self._health.drain()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
     @property
     def address(self) -> tuple[str, int]:
@@ -83,21 +86,31 @@ async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) ->
     async with embedded_fleet(settings) as broker, gateway(settings, broker, health) as app:
         server = _server(settings, app, health)
         serving = asyncio.create_task(server.serve(sockets=[_listen(settings.server.host, settings.server.port)]))
-        ready = asyncio.create_task(broker.wait_ready())
-        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
-        if ready.done() and not serving.done():
-            try:
+        ready = asyncio.create_task(_announce(broker, server, health, on_ready))
+        try:
+            await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+            if ready.done():
                 ready.result()
-            except RuntimeError as error:
-                server.should_exit = True
-                await serving
-                raise ConfigurationError("INKGATE_ENGINE", str(error), "See `inkgate doctor`.") from None
-            health.started()
-            host, port = server.address
-            on_ready(f"http://{host}:{port}")
-        else:
+            await serving
+        finally:
             ready.cancel()
-        await serving
+            server.should_exit = True
+            await serving
+
+
+async def _announce(
+    broker: EmbeddedBroker, server: GatewayServer, health: Health, on_ready: Callable[[str], None]
+) -> None:
+    """Say that pictures can be read, once they can. Raises ConfigurationError when no worker can start."""
+    try:
+        await broker.wait_ready()
+    except RuntimeError as error:
+        raise ConfigurationError("INKGATE_ENGINE", str(error), "See `inkgate doctor`.") from None
+    while not server.started:  # binding takes milliseconds; ends with the server's task otherwise
+        await asyncio.sleep(0.01)
+    health.started()
+    host, port = server.address
+    on_ready(f"http://{host}:{port}")
 
 
 def _server(settings: Settings, app: FastAPI, health: Health) -> GatewayServer:

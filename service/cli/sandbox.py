@@ -60,7 +60,7 @@ def _temporary(folder: Path, settings: Settings) -> Settings:
         **{
             **settings.model_dump(),
             "database": {"url": f"sqlite+aiosqlite:///{folder / 'inkgate.db'}"},
-            "security": {"master_key": None, "master_key_file": folder / "master.key"},
+            "security": {"master_key": None, "master_key_file": None},  # one is made beside the database
             "redis": {"url": ""},
         }
     )
