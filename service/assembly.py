@@ -106,7 +106,7 @@ async def _announce(
         await broker.wait_ready()
     except RuntimeError as error:
         raise ConfigurationError("INKGATE_ENGINE", str(error), "See `inkgate doctor`.") from None
-    while not server.started:  # binding takes milliseconds; ends with the server's task otherwise
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it; milliseconds, and the caller cancels
         await asyncio.sleep(0.01)
     health.started()
     host, port = server.address

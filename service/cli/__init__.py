@@ -1,21 +1,70 @@
-"""The `inkgate` command. One file per noun, each with a Typer app, gathered here.
+"""The `inkgate` command. One file per noun; each is imported when it is asked for, since SQLAlchemy and FastAPI cost
+a second each and `inkgate sign` needs neither.
 
 Every error is one plain line on stderr with the remedy; exit status 2 for misuse and bad settings, 1 for failure.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
+from typing import Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from service import __version__
-from service.cli import account, apps, migrate, pack
 from service.errors import ConfigurationError, InkGateError, Misuse
+
+COMMANDS = {
+    "serve": ("service.cli.serve:serve", "Run gateway and workers on this machine until Ctrl-C."),
+    "demo": ("service.cli.demo:demo", "Start a throw-away service and read four sample pictures."),
+    "sandbox": ("service.cli.sandbox:sandbox", "Serve from a temporary folder, for client developers and tests."),
+    "ocr": ("service.cli.ocr:ocr", "Read pictures offline and print what is in them."),
+    "sign": ("service.cli.sign:sign_body", "Print a curl command that sends a body, signed now."),
+    "account": ("service.cli.account:app", "Accounts 账号, sub-accounts and access keys."),
+    "app": ("service.cli.apps:app", "Apps 应用 and what they have opened."),
+    "pack": ("service.cli.pack:app", "Resource packs 资源包."),
+    "migrate": ("service.cli.migrate:migrate", "Bring the database to the schema of this release."),
+    "doctor": ("service.cli.doctor:doctor", "Check models, database, queue, clock and limits."),
+}
+"""Name → where it lives, and its line in the list of commands."""
+
+
+class Commands(TyperGroup):
+    """Looks commands up in the table above; the list of commands imports none of them."""
+
+    _listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        where, summary = COMMANDS[cmd_name]
+        if self._listing:
+            return typer.core.TyperCommand(cmd_name, help=summary)
+        module, _, attribute = where.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            return typer.main.get_group(found)
+        single = typer.Typer(add_completion=False)
+        single.command(cmd_name)(found)
+        return typer.main.get_command(single)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
 
 app = typer.Typer(
     name="inkgate",
+    cls=Commands,
     help="InkGate 印刷文字识别: a self-hosted drop-in for the public OCR endpoint.",
     no_args_is_help=True,
     add_completion=False,
@@ -34,12 +83,6 @@ def root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
     """Options that stand before the command."""
-
-
-app.add_typer(account.app, name="account")
-app.add_typer(apps.app, name="app")
-app.add_typer(pack.app, name="pack")
-app.command("migrate")(migrate.migrate)
 
 
 def main() -> None:

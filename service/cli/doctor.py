@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service import settings as knobs
 from service.db import engine as databases
@@ -37,11 +38,19 @@ class Finding:
 def doctor() -> None:
     """Check settings, models, database, queue, clock and limits; exit status 1 when something needs doing."""
     settings = knobs.load()
-    findings = [_models(settings), asyncio.run(_database(settings)), asyncio.run(_queue(settings)), _files(), _port(settings)]
+    findings = [
+        _models(settings),
+        asyncio.run(_database(settings)),
+        asyncio.run(_queue(settings)),
+        _files(),
+        _port(settings),
+    ]
     table = Table(box=None, padding=(0, 2), show_header=False)
     for finding in findings:
         mark = "[red]✗[/red]" if finding.remedy else "[green]✓[/green]"
-        table.add_row(mark, finding.what, finding.found + (f"\n[bold]→ {finding.remedy}[/bold]" if finding.remedy else ""))
+        table.add_row(
+            mark, finding.what, finding.found + (f"\n[bold]→ {finding.remedy}[/bold]" if finding.remedy else "")
+        )
     Console(highlight=False).print(table)
     if any(finding.remedy for finding in findings):
         raise typer.Exit(1)
@@ -59,7 +68,9 @@ def _models(settings: Settings) -> Finding:
         return Finding("models", str(error), "Run `inkgate models verify`, then `inkgate models fetch`.")
     names = ", ".join(sorted(reader.info.models))
     reader.close()
-    return Finding("models", f"{engine.runtime}, {engine.profile}: {names} ({time.perf_counter() - start:.1f} s to load)")
+    return Finding(
+        "models", f"{engine.runtime}, {engine.profile}: {names} ({time.perf_counter() - start:.1f} s to load)"
+    )
 
 
 async def _database(settings: Settings) -> Finding:
@@ -74,15 +85,19 @@ async def _database(settings: Settings) -> Finding:
     except InkGateError as error:
         return Finding("database", str(error), "Run `inkgate migrate`.")
     except Exception as error:  # a driver's own error: anything may be wrong out there
-        return Finding("database", f"{_place(url)}: {type(error).__name__}", "Is it running, and INKGATE_DATABASE__URL right?")
+        return Finding(
+            "database", f"{_place(url)}: {type(error).__name__}", "Is it running, and INKGATE_DATABASE__URL right?"
+        )
     finally:
         await engine.dispose()
     if abs(skew) > _SKEW:
-        return Finding("database", f"its clock is {skew:+.0f} s off ours", "Synchronise both with NTP: packs expire by its clock.")
+        return Finding(
+            "database", f"its clock is {skew:+.0f} s off ours", "Synchronise both with NTP: packs expire by its clock."
+        )
     return Finding("database", f"{_place(url)}, schema current, clock {skew:+.1f} s")
 
 
-async def _clock_skew(engine: databases.AsyncEngine) -> float:
+async def _clock_skew(engine: AsyncEngine) -> float:
     from service.db import clock
 
     async with engine.connect() as connection:
@@ -98,7 +113,11 @@ async def _queue(settings: Settings) -> Finding:
     try:
         return await _redis(client, _place(settings.redis.url))
     except Exception as error:
-        return Finding("queue", f"{_place(settings.redis.url)}: {type(error).__name__}", "Is it running, and INKGATE_REDIS__URL right?")
+        return Finding(
+            "queue",
+            f"{_place(settings.redis.url)}: {type(error).__name__}",
+            "Is it running, and INKGATE_REDIS__URL right?",
+        )
     finally:
         await client.aclose()
 
@@ -109,7 +128,11 @@ async def _redis(client: object, place: str) -> Finding:
     policy = memory.get("maxmemory_policy", "")
     version = str(server.get("redis_version", ""))
     if policy != "noeviction":
-        return Finding("queue", f"{place}: maxmemory-policy {policy}", "Set maxmemory-policy noeviction: evicted tasks are lost calls.")
+        return Finding(
+            "queue",
+            f"{place}: maxmemory-policy {policy}",
+            "Set maxmemory-policy noeviction: evicted tasks are lost calls.",
+        )
     return Finding("queue", f"{place}, Redis {version}, noeviction")
 
 
@@ -128,7 +151,9 @@ def _port(settings: Settings) -> Finding:
         try:
             probe.bind((server.host, server.port))
         except OSError as error:
-            return Finding("port", f"{server.host}:{server.port}: {error.strerror}", "Free it, or set INKGATE_SERVER__PORT.")
+            return Finding(
+                "port", f"{server.host}:{server.port}: {error.strerror}", "Free it, or set INKGATE_SERVER__PORT."
+            )
     return Finding("port", f"{server.host}:{server.port} is free")
 
 

@@ -18,7 +18,9 @@ from service.telemetry import logs
 Host = Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one [default: 8080].")]
 ProfileOption = Annotated[Profile | None, typer.Option(help="Speed against accuracy [default: balanced].")]
-EngineOption = Annotated[str | None, typer.Option("--engine", help="Inference runtime: onnx or paddle [default: onnx].")]
+EngineOption = Annotated[
+    str | None, typer.Option("--engine", help="Inference runtime: onnx or paddle [default: onnx].")
+]
 
 
 def serve(host: Host = None, port: Port = None, profile: ProfileOption = None, engine: EngineOption = None) -> None:
