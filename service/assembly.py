@@ -23,7 +23,7 @@ from service.gateway.app import create_app
 from service.gateway.pipeline import Parts
 from service.gateway.replay import MemoryReplayStore
 from service.metering import SqlLedger
-from service.ratelimit import MemoryLimiter
+from service.ratelimit import LocalLimiter
 from service.settings import Settings
 from service.telemetry.health import Health
 from service.telemetry.metrics import Metrics
@@ -66,7 +66,7 @@ async def gateway(settings: Settings, broker: Broker, health: Health) -> AsyncIt
         directory=SqlDirectory(engine, vault, default_qps=settings.limits.qps),
         ledger=ledger,
         broker=broker,
-        limiter=MemoryLimiter(),
+        limiter=LocalLimiter(),
         replays=MemoryReplayStore(),
         pool=pool,
     )
