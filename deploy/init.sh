@@ -1,0 +1,44 @@
+#!/bin/sh
+# Prepares the one-host deployment: deploy/.env with fresh secrets, and a certificate in deploy/tls.
+# What exists is kept: run it as often as you like.
+#
+#   deploy/init.sh [HOSTNAME]        HOSTNAME goes into a self-signed certificate (default: localhost)
+set -eu
+umask 077
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+host=${1:-localhost}
+
+if [ -f "$here/.env" ]; then
+  echo "kept $here/.env"
+else
+  {
+    echo "# Secrets of this deployment. Back it up: without INKGATE_MASTER_KEY no access key in the database can be used."
+    echo "POSTGRES_PASSWORD=$(openssl rand -hex 24)"
+    echo "REDIS_PASSWORD=$(openssl rand -hex 24)"
+    echo "INKGATE_MASTER_KEY=$(openssl rand -base64 32)"
+    echo "INKGATE_VERSION=0.1.0"
+    echo "HTTPS_PORT=443"
+    echo "# Worker processes; 0 means one per core."
+    echo "WORKER_PROCESSES=0"
+  } > "$here/.env"
+  echo "made $here/.env"
+fi
+
+mkdir -p "$here/tls"
+if [ -f "$here/tls/tls.crt" ]; then
+  echo "kept $here/tls/tls.crt"
+else
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 \
+    -keyout "$here/tls/tls.key" -out "$here/tls/tls.crt" \
+    -subj "/CN=$host" -addext "subjectAltName=DNS:$host" 2>/dev/null
+  echo "made $here/tls/tls.crt (self-signed for $host: put your own in its place)"
+fi
+# nginx runs as user 101 in its container and must read the key; nobody else may.
+chmod 755 "$here/tls"
+chmod 644 "$here/tls/tls.crt"
+chmod 600 "$here/tls/tls.key"
+if [ "$(id -u)" = 0 ]; then
+  chown 101:101 "$here/tls/tls.key"
+else
+  echo "one step is left for root: chown 101:101 $here/tls/tls.key"
+fi

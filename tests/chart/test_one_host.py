@@ -1,0 +1,234 @@
+"""The one-host deployment, as far as it can be tried without a container engine: every file by the program that reads
+it, and nginx for real in front of a gateway that says what it got.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from tests.chart.conftest import ROOT
+from tools import ops_tools
+
+pytestmark = pytest.mark.ops
+DEPLOY = ROOT / "deploy"
+SECRETS = {"POSTGRES_PASSWORD": "pg", "REDIS_PASSWORD": "rd", "INKGATE_MASTER_KEY": "A" * 43 + "="}
+
+
+def beside_python(name: str) -> str:
+    """A program that came as a wheel with the test dependencies."""
+    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+    assert found, f"{name} is missing: install the dependency group chart"
+    return found
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    done = subprocess.run(
+        [beside_python("hadolint"), "--no-color", str(DEPLOY / "docker" / "Dockerfile")], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_every_image_drops_root_and_is_built_by_the_one_script() -> None:
+    text = (DEPLOY / "docker" / "Dockerfile").read_text()
+    stages = dict.fromkeys(line.split(" AS ")[1] for line in text.splitlines() if line.startswith("FROM "))
+    for target in ("gateway", "worker", "worker-paddle", "worker-cuda"):
+        assert target in stages
+        assert f"RUN deploy/install.sh {target} /opt/inkgate" in text
+        last = text.split(f" AS {target}\n")[1].split("\nFROM ")[0]
+        users = [line for line in last.splitlines() if line.startswith("USER ")]
+        assert not users or users[-1] == "USER 10001:10001"
+
+
+def compose(**environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [beside_python("docker-compose"), "--env-file", "/dev/null", "-f", str(DEPLOY / "compose.yaml"), "config",
+         "--format", "json"],
+        env={"PATH": os.environ["PATH"], "HOME": "/tmp", **environment}, capture_output=True, text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    done = compose(**SECRETS)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)["services"]
+    return found
+
+
+def test_without_secrets_compose_says_what_to_run() -> None:
+    done = compose()
+    assert done.returncode != 0
+    assert "run deploy/init.sh first" in done.stderr
+
+
+def test_the_service_takes_the_environment_that_compose_makes(services: dict[str, Any]) -> None:
+    for name in ("gateway", "worker", "migrate"):
+        code = "from service.settings import load; s = load(); print(s.limits.deadline, s.database.url, s.redis.url)"
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=services[name]["environment"], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert "60.0" in done.stdout
+        assert ("postgresql+asyncpg://inkgate:pg@postgres:5432/inkgate" in done.stdout) == (name != "worker")
+
+
+def test_only_nginx_is_reachable_from_outside(services: dict[str, Any]) -> None:
+    published = {name: port for name, item in services.items() for port in item.get("ports", [])}
+    assert set(published) == {"nginx", "prometheus"}
+    assert published["prometheus"]["host_ip"] == "127.0.0.1"
+    assert list(services["gateway"]["networks"]) == ["back"]
+
+
+def test_our_containers_are_locked_down(services: dict[str, Any]) -> None:
+    for name in ("gateway", "worker", "migrate", "redis", "nginx"):
+        assert services[name]["read_only"] is True, name
+        assert services[name]["cap_drop"] == ["ALL"], name
+        assert services[name]["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_every_file_that_compose_mounts_exists(services: dict[str, Any]) -> None:
+    for name, item in services.items():
+        for volume in item.get("volumes", []):
+            source = Path(volume["source"]) if volume["type"] == "bind" else None
+            if source and "tls" not in source.parts:  # made by init.sh
+                assert source.exists(), f"{name}: {source}"
+
+
+def test_prometheus_takes_its_configuration() -> None:
+    done = subprocess.run(
+        [str(ops_tools.promtool()), "check", "config", str(DEPLOY / "prometheus" / "prometheus.yml")],
+        capture_output=True, text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of deploy/ after init.sh."""
+    folder = tmp_path_factory.mktemp("deploy")
+    shutil.copy(DEPLOY / "init.sh", folder)
+    for _ in range(2):
+        subprocess.run(["sh", str(folder / "init.sh"), "ocr.example"], check=True, capture_output=True)
+    return folder
+
+
+def test_init_makes_secrets_once_and_keeps_them_private(prepared: Path) -> None:
+    before = (prepared / ".env").read_text()
+    done = subprocess.run(["sh", str(prepared / "init.sh")], check=True, capture_output=True, text=True)
+    assert "kept" in done.stdout
+    assert (prepared / ".env").read_text() == before
+    for secret in (prepared / ".env", prepared / "tls" / "tls.key"):
+        assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    values = dict(line.split("=", 1) for line in before.splitlines() if not line.startswith("#"))
+    assert compose(**values).returncode == 0
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Stands where the gateway stands and says what reached it."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        length, chunked = int(self.headers.get("Content-Length", 0)), 0
+        while length:
+            length -= len(self.rfile.read(min(length, 1 << 20)))
+            chunked += 1
+        body = json.dumps({"host": self.headers["Host"], "from": self.headers["X-Forwarded-For"], "path": self.path})
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def front(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """nginx with our configuration, but for its addresses; the base URL."""
+    gateway = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    Thread(target=gateway.serve_forever, daemon=True).start()
+    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+    text = (DEPLOY / "nginx" / "nginx.conf").read_text()
+    for old, new in (
+        ("/tmp/", f"{folder}/"),
+        ("gateway:8080", f"127.0.0.1:{gateway.server_address[1]}"),
+        ("listen 8443", f"listen 127.0.0.1:{port}"),
+        ("/etc/nginx/tls", str(prepared / "tls")),
+        ("worker_processes auto", "worker_processes 1"),
+        # `http2 on` came with nginx 1.25; older ones on a developer's machine do without.
+        ("        http2 on;\n", ""),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "nginx.conf").write_text(f"daemon off;\n{'user root;' if os.getuid() == 0 else ''}\n{text}")
+    nginx = subprocess.Popen(
+        [str(ops_tools.nginx()), "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")],
+        stderr=subprocess.PIPE, text=True,
+    )
+    for _ in range(100):
+        if nginx.poll() is not None:
+            raise AssertionError(nginx.stderr.read() if nginx.stderr else "")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield f"https://127.0.0.1:{port}"
+    nginx.terminate()
+    nginx.wait(10)
+    gateway.shutdown()
+
+
+def send(url: str, body: bytes, **headers: str) -> tuple[int, bytes]:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    request = urllib.request.Request(url, data=body, headers=headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=60, context=context) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def test_nginx_hands_the_host_on_as_it_was_sent(front: str) -> None:
+    status, body = send(f"{front}/v1/aiop/x", b"{}", Host="ai-global.ctapi.ctyun.cn:8443")
+    assert status == 200
+    assert json.loads(body) == {"host": "ai-global.ctapi.ctyun.cn:8443", "from": "127.0.0.1", "path": "/v1/aiop/x"}
+
+
+def test_a_forged_forwarding_header_is_replaced(front: str) -> None:
+    _, body = send(f"{front}/v1/aiop/x", b"{}", **{"X-Forwarded-For": "10.9.9.9"})
+    assert json.loads(body)["from"] == "127.0.0.1"
+
+
+def test_a_body_of_100_mib_passes_and_a_larger_one_is_the_gateways_matter(front: str) -> None:
+    assert send(f"{front}/v1/aiop/x", bytes(101 * 1024 * 1024))[0] == 200
+
+
+def test_health_and_metrics_stay_inside(front: str) -> None:
+    for path in ("/metrics", "/readyz", "/docs", "/"):
+        assert send(front + path, b"")[0] == 404
