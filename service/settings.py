@@ -97,6 +97,24 @@ class Billing(Group):
     seal_fault: int = Field(0, ge=0, le=1, description="A sealed body that cannot be opened (40017 to 40020).")
 
 
+class Orders(Group):
+    """How orders and refunds are decided (docs/adr/0033-orders.md)."""
+
+    approval: Literal["operator", "immediate", "voucher"] = Field(
+        "operator", description="Who makes an order's packs: an operator, nobody (at once), a voucher that covers it."
+    )
+    refunds: Literal["operator", "automatic"] = Field(
+        "operator", description="Who decides a refund that the rules allow: an operator, or nobody (at once)."
+    )
+
+
+class Ledger(Group):
+    """Keeping the ledger (docs/adr/0032-retention.md)."""
+
+    retention_days: int = Field(400, ge=0, description="Days for which single lines are kept; 0 keeps them for ever.")
+    housekeeping_minutes: float = Field(15.0, gt=0, description="Minutes between two rounds of housekeeping.")
+
+
 class Security(Group):
     """Secrets."""
 
@@ -140,6 +158,8 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     engine: Engine = Engine()
     billing: Billing = Billing()
+    orders: Orders = Orders()
+    ledger: Ledger = Ledger()
     security: Security = Security()
     telemetry: Telemetry = Telemetry()
 

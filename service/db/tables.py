@@ -7,6 +7,7 @@ from sqlalchemy import MetaData
 import service.accounts.models
 import service.audit.models
 import service.metering.models
+import service.orders.models
 import service.usage.models  # noqa: F401
 from service.db.base import Base
 

@@ -69,3 +69,7 @@ class PackRow(Base):
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     exhausted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    entered_seq: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # the meter's seq at its entry
+    refunded_seq: Mapped[int | None] = mapped_column(BigInteger)  # and when it was refunded
+    order_id: Mapped[str | None] = mapped_column(ForeignKey("pack_order.id"))
+    price_fen: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # what a refund gives back

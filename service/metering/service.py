@@ -16,6 +16,7 @@ from service.db.work import Work
 from service.errors import Misuse
 from service.metering.models import ACTIVE, REFUNDED, PackRow
 from service.metering.packs import FREE_CAPABILITIES
+from service.metering.settle import lock_meter
 
 MAX_UNITS = 10**12
 
@@ -30,6 +31,8 @@ async def grant_pack(
     ordered_at: datetime | None = None,
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
+    order_id: str | None = None,
+    price_fen: int = 0,
 ) -> PackRow:
     """A pack of `units` for the main account of `account_id`, or for one app of it alone (`app_id`).
 
@@ -51,6 +54,9 @@ async def grant_pack(
             raise Misuse(f"no app {app_id} in account {account.name!r}")
     now = await work.now()
     start = starts_at or now
+    if start >= (ends_at or a_year_after(start)):
+        raise Misuse("a pack ends after it starts")
+    meter = await lock_meter(await work.session.connection(), payer, capability, work.clock)
     pack = PackRow(
         id=ids.new(),
         account_id=payer,
@@ -63,9 +69,10 @@ async def grant_pack(
         ordered_at=ordered_at or now,
         starts_at=start,
         ends_at=ends_at or a_year_after(start),
+        entered_seq=meter.seq,
+        order_id=order_id,
+        price_fen=price_fen,
     )
-    if pack.starts_at >= pack.ends_at:
-        raise Misuse("a pack ends after it starts")
     work.session.add(pack)
     await work.session.flush()
     await trail.record(

@@ -1,0 +1,105 @@
+"""The catalogue, orders, vouchers and refunds as tables. Money is in fen 分, whole numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.db.base import Base, UtcDateTime, identifier
+
+
+class ProductRow(Base):
+    """One size of pack in the catalogue, for example `general-100k`."""
+
+    __tablename__ = "product"
+    __table_args__ = (
+        CheckConstraint("units > 0", name="units"),
+        CheckConstraint("price_fen >= 0", name="price"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    capability: Mapped[str] = mapped_column(String(16))
+    units: Mapped[int] = mapped_column(BigInteger)
+    price_fen: Mapped[int] = mapped_column(BigInteger)
+    on_sale: Mapped[bool] = mapped_column(default=True)
+
+
+class OrderRow(Base):
+    """An order 订单 of an account. `state`: pending, active (its packs exist), rejected or cancelled."""
+
+    __tablename__ = "pack_order"
+    __table_args__ = (
+        CheckConstraint("0 <= discount_fen AND discount_fen <= amount_fen", name="discount"),
+        Index("ix_pack_order_account", "account_id", "ordered_at"),
+    )
+
+    id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    number: Mapped[str] = mapped_column(String(20), unique=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    app_id: Mapped[str | None] = mapped_column(ForeignKey("app.id"))  # the packs will serve this app alone
+    state: Mapped[str] = mapped_column(String(16))
+    amount_fen: Mapped[int] = mapped_column(BigInteger)
+    discount_fen: Mapped[int] = mapped_column(BigInteger)
+    ordered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[str | None] = mapped_column(String(64))
+
+
+class OrderLineRow(Base):
+    """So many of one product, at the price of the day of the order."""
+
+    __tablename__ = "pack_order_line"
+    __table_args__ = (CheckConstraint("quantity > 0", name="quantity"),)
+
+    order_id: Mapped[str] = mapped_column(ForeignKey("pack_order.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    product_id: Mapped[str] = mapped_column(ForeignKey("product.id"))
+    capability: Mapped[str] = mapped_column(String(16))
+    units: Mapped[int] = mapped_column(BigInteger)
+    quantity: Mapped[int]
+    price_fen: Mapped[int] = mapped_column(BigInteger)
+
+
+class VoucherRow(Base):
+    """A voucher 卡券, known by the SHA-256 of its code. `kind`: credit 代金券 (fen off), percent 优惠券 (percent off),
+    goods 提货券 (one piece of `product_id` free)."""
+
+    __tablename__ = "voucher"
+    __table_args__ = (CheckConstraint("value > 0", name="value"),)
+
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    value: Mapped[int] = mapped_column(BigInteger)
+    product_id: Mapped[str | None] = mapped_column(ForeignKey("product.id"))
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"))  # None: whoever knows the code
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    order_id: Mapped[str | None] = mapped_column(ForeignKey("pack_order.id"))  # set when it is used
+
+
+class RefundRow(Base):
+    """A request to give a whole, unused pack back. `state`: pending, approved, rejected, or failed (it was used)."""
+
+    __tablename__ = "refund"
+    __table_args__ = (
+        Index(
+            "uq_refund_pending",
+            "pack_id",
+            unique=True,
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index("ix_refund_account", "account_id", "requested_at"),
+    )
+
+    id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    pack_id: Mapped[str] = mapped_column(ForeignKey("pack.id"))
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    state: Mapped[str] = mapped_column(String(16))
+    amount_fen: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(Text)
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[str | None] = mapped_column(String(64))

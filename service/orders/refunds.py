@@ -1,0 +1,97 @@
+"""Refunds 退订 (manual 2.3, 7.2; M9): a whole pack, never used, within 7 x 24 hours of its order.
+
+While a request is pending the pack stays in the queue. Deciding and deducting both hold the meter's row: either the
+deduction was first and the refund fails, or the refund was first and the pack is gone.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from service.audit import trail
+from service.db import ids
+from service.db.work import Work
+from service.errors import Misuse
+from service.metering.models import REFUNDED, PackRow
+from service.metering.settle import lock_meter
+from service.orders import repository
+from service.orders.models import RefundRow
+
+WINDOW = timedelta(days=7)
+PENDING, APPROVED, REJECTED, FAILED = "pending", "approved", "rejected", "failed"
+
+
+async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision: str = "operator") -> RefundRow:
+    """Ask for a pack to be taken back. `decision` is the setting: "automatic" approves at once.
+
+    Raises Misuse when the pack is unknown, granted without an order, used, refunded, or ordered too long ago.
+    """
+    pack = await _locked(work, pack_id)
+    now = await work.now()
+    if pack.order_id is None:
+        raise Misuse("a granted pack was not paid for and is not refunded")
+    if pack.state == REFUNDED:
+        raise Misuse("the pack has been refunded")
+    if pack.used:
+        raise Misuse("a pack that has been used is not refunded")
+    if now > pack.ordered_at + WINDOW:
+        raise Misuse("a pack is refunded within 7 days of its order")
+    if await repository.pending_refund(work.session, pack_id):
+        raise Misuse("a refund of this pack is pending already")
+    refund = RefundRow(
+        id=ids.new(), pack_id=pack_id, account_id=pack.account_id, state=PENDING, amount_fen=pack.price_fen,
+        reason=reason[:500], requested_at=now,
+    )
+    work.session.add(refund)
+    await work.session.flush()
+    await trail.record(work, "refund.request", f"pack {pack_id}", pack.account_id, fen=refund.amount_fen)
+    if decision == "automatic":
+        return await approve_refund(work, refund.id)
+    return refund
+
+
+async def approve_refund(work: Work, refund_id: str) -> RefundRow:
+    """Take the pack back. When it was used meanwhile the refund has failed: look at the state of what is returned."""
+    refund = await _undecided(work, refund_id)
+    pack = await _locked(work, refund.pack_id)
+    refund = await _undecided(work, refund_id)  # somebody may have decided while we waited for the meter
+    if pack.used:
+        return await _decide(work, refund, FAILED)
+    pack.state = REFUNDED
+    connection = await work.session.connection()
+    meter = await lock_meter(connection, pack.account_id, pack.capability, work.clock)
+    pack.refunded_seq = meter.seq
+    return await _decide(work, refund, APPROVED)
+
+
+async def reject_refund(work: Work, refund_id: str) -> RefundRow:
+    """Leave the pack with its owner."""
+    return await _decide(work, await _undecided(work, refund_id), REJECTED)
+
+
+async def _decide(work: Work, refund: RefundRow, state: str) -> RefundRow:
+    refund.state, refund.decided_at, refund.decided_by = state, await work.now(), work.actor[:64]
+    await work.session.flush()
+    await trail.record(work, f"refund.{state}", f"pack {refund.pack_id}", refund.account_id, fen=refund.amount_fen)
+    return refund
+
+
+async def _undecided(work: Work, refund_id: str) -> RefundRow:
+    refund = await repository.refund(work.session, refund_id)
+    if refund is None:
+        raise Misuse(f"no refund {refund_id}")
+    if refund.state != PENDING:
+        raise Misuse(f"the refund is {refund.state} already")
+    return refund
+
+
+async def _locked(work: Work, pack_id: str) -> PackRow:
+    """The pack, read under its meter's lock."""
+    pack = await repository.pack(work.session, pack_id)
+    if pack is None:
+        raise Misuse(f"no pack {pack_id}")
+    connection = await work.session.connection()
+    await lock_meter(connection, pack.account_id, pack.capability, work.clock)
+    fresh = await repository.pack(work.session, pack_id)
+    assert fresh is not None
+    return fresh

@@ -1,0 +1,91 @@
+"""Queries over the catalogue, orders, vouchers and refunds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from service.metering.models import PackRow
+from service.orders.models import OrderLineRow, OrderRow, ProductRow, RefundRow, VoucherRow
+
+
+async def products(session: AsyncSession, *, on_sale: bool = True) -> list[ProductRow]:
+    query = select(ProductRow).order_by(ProductRow.capability, ProductRow.units)
+    if on_sale:
+        query = query.where(ProductRow.on_sale)
+    return list(await session.scalars(query))
+
+
+async def product(session: AsyncSession, product_id: str) -> ProductRow | None:
+    return await session.get(ProductRow, product_id)
+
+
+async def order(session: AsyncSession, number: str, *, lock: bool = False) -> OrderRow | None:
+    query = select(OrderRow).where(OrderRow.number == number)
+    found: OrderRow | None = await session.scalar(query.with_for_update() if lock else query)
+    return found
+
+
+async def orders(
+    session: AsyncSession, account_ids: Sequence[str] | None = None, *, state: str = "", limit: int = 100,
+    offset: int = 0,
+) -> list[OrderRow]:
+    """Orders, newest first; `account_ids` None means of everybody."""
+    query = select(OrderRow).order_by(OrderRow.ordered_at.desc(), OrderRow.id.desc()).limit(limit).offset(offset)
+    if account_ids is not None:
+        query = query.where(OrderRow.account_id.in_(account_ids))
+    if state:
+        query = query.where(OrderRow.state == state)
+    return list(await session.scalars(query))
+
+
+async def lines(session: AsyncSession, order_id: str) -> list[OrderLineRow]:
+    query = select(OrderLineRow).where(OrderLineRow.order_id == order_id).order_by(OrderLineRow.line)
+    return list(await session.scalars(query))
+
+
+async def voucher(session: AsyncSession, code_hash: str) -> VoucherRow | None:
+    query = select(VoucherRow).where(VoucherRow.code_hash == code_hash).with_for_update()
+    found: VoucherRow | None = await session.scalar(query)
+    return found
+
+
+async def vouchers(session: AsyncSession, account_id: str) -> list[VoucherRow]:
+    """The vouchers that belong to an account, soonest end first."""
+    query = select(VoucherRow).where(VoucherRow.account_id == account_id).order_by(VoucherRow.ends_at)
+    return list(await session.scalars(query))
+
+
+async def release_voucher(session: AsyncSession, order_id: str) -> None:
+    """Make the voucher of an order that came to nothing usable again."""
+    for row in await session.scalars(select(VoucherRow).where(VoucherRow.order_id == order_id)):
+        row.order_id = None
+
+
+async def pack(session: AsyncSession, pack_id: str) -> PackRow | None:
+    """A pack as it stands now, not as this session may have read it before."""
+    return await session.get(PackRow, pack_id, populate_existing=True)
+
+
+async def refund(session: AsyncSession, refund_id: str) -> RefundRow | None:
+    return await session.get(RefundRow, refund_id, populate_existing=True)
+
+
+async def pending_refund(session: AsyncSession, pack_id: str) -> RefundRow | None:
+    query = select(RefundRow).where(RefundRow.pack_id == pack_id, RefundRow.state == "pending")
+    found: RefundRow | None = await session.scalar(query)
+    return found
+
+
+async def refunds(
+    session: AsyncSession, account_id: str | None = None, *, state: str = "", limit: int = 100
+) -> list[RefundRow]:
+    """Refunds, newest first; `account_id` None means of everybody."""
+    query = select(RefundRow).order_by(RefundRow.requested_at.desc(), RefundRow.id.desc()).limit(limit)
+    if account_id is not None:
+        query = query.where(RefundRow.account_id == account_id)
+    if state:
+        query = query.where(RefundRow.state == state)
+    return list(await session.scalars(query))

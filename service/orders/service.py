@@ -1,0 +1,162 @@
+"""Orders and their packs: catalogue → order → decision → packs (manual 2.1, 2.2, 4.1)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+
+from service.accounts import repository as accounts
+from service.accounts import service as account_service
+from service.accounts.rules import capability as known_capability
+from service.audit import trail
+from service.db import ids
+from service.db.clock import BEIJING
+from service.db.work import Work
+from service.errors import Misuse
+from service.metering.packs import FREE_CAPABILITIES
+from service.metering.service import MAX_UNITS, grant_pack
+from service.orders import repository
+from service.orders.models import OrderLineRow, OrderRow, ProductRow
+from service.orders.vouchers import redeem
+
+PENDING, ACTIVE, REJECTED, CANCELLED = "pending", "active", "rejected", "cancelled"
+MAX_QUANTITY = 100
+MAX_PRICE_FEN = 10**12
+
+
+async def set_product(
+    work: Work, product_id: str, capability: str, units: int, price_fen: int, *, on_sale: bool = True
+) -> ProductRow:
+    """Add a product to the catalogue or change its price. Orders placed before keep their price.
+
+    Raises Misuse for numbers out of range, or for a product whose capability or units would change.
+    """
+    known_capability(capability)
+    if capability in FREE_CAPABILITIES:
+        raise Misuse(f"{capability} is free; it has no packs to sell")
+    if not (0 < units <= MAX_UNITS and 0 <= price_fen <= MAX_PRICE_FEN and 0 < len(product_id) <= 32):
+        raise Misuse("a product has an id of 1 to 32 characters, at least one unit, and a price of 0 or more")
+    row = await repository.product(work.session, product_id)
+    if row is None:
+        row = ProductRow(id=product_id, capability=capability, units=units)
+        work.session.add(row)
+    elif (row.capability, row.units) != (capability, units):
+        raise Misuse(f"product {product_id} is {row.units} units of {row.capability}; a new size needs a new id")
+    row.price_fen, row.on_sale = price_fen, on_sale
+    await work.session.flush()
+    await trail.record(
+        work, "product.set", f"product {product_id}", None, units=units, price_fen=price_fen, on_sale=on_sale
+    )
+    return row
+
+
+async def place_order(
+    work: Work,
+    account_id: str,
+    quantities: Mapping[str, int],
+    *,
+    approval: str,
+    app_id: str | None = None,
+    voucher: str | None = None,
+) -> OrderRow:
+    """Order so many of each product. `approval` is the setting: "operator" leaves the order pending, "immediate" makes
+    its packs at once, "voucher" demands a voucher that covers it whole.
+
+    Raises Misuse for an unknown account, app, product or voucher, and for quantities out of range.
+    """
+    account = await account_service.get_account(work, account_id)
+    if app_id is not None:
+        owner = await accounts.payer(work.session, app_id)
+        if owner is None or owner[1] != (account.parent_id or account.id):
+            raise Misuse(f"no app {app_id} in account {account.name!r}")
+    now = await work.now()
+    order = OrderRow(
+        id=ids.new(), number=_number(now), account_id=account_id, app_id=app_id, state=PENDING, amount_fen=0,
+        discount_fen=0, ordered_at=now,
+    )
+    lines = await _lines(work, order.id, quantities)
+    order.amount_fen = sum(line.quantity * line.price_fen for line in lines)
+    work.session.add(order)
+    await work.session.flush()
+    work.session.add_all(lines)
+    if voucher:
+        order.discount_fen = await redeem(work, voucher, order, lines)
+    await work.session.flush()
+    await trail.record(
+        work, "order.place", f"order {order.number}", account_id, amount_fen=order.amount_fen,
+        discount_fen=order.discount_fen, **{line.product_id: line.quantity for line in lines},
+    )
+    if approval == "voucher" and order.discount_fen < order.amount_fen:
+        raise Misuse("here an order needs a voucher that covers it whole")
+    if approval in ("immediate", "voucher"):
+        await _activate(work, order)
+    return order
+
+
+async def approve_order(work: Work, number: str) -> OrderRow:
+    """Make the packs of a pending order. They queue by the time of the order; their year begins now."""
+    order = await _pending(work, number)
+    await _activate(work, order)
+    return order
+
+
+async def reject_order(work: Work, number: str, *, cancelled: bool = False) -> OrderRow:
+    """Close a pending order without packs (`cancelled`: by the customer); its voucher may be used again."""
+    order = await _pending(work, number)
+    await _decide(work, order, CANCELLED if cancelled else REJECTED)
+    await repository.release_voucher(work.session, order.id)
+    return order
+
+
+async def _activate(work: Work, order: OrderRow) -> None:
+    await _decide(work, order, ACTIVE)
+    lines = await repository.lines(work.session, order.id)
+    discount = order.discount_fen
+    for line in sorted(lines, key=lambda each: each.capability):  # meters are locked in one order everywhere
+        for _ in range(line.quantity):
+            share = min(discount, line.price_fen)  # what was not paid is not paid back
+            discount -= share
+            await grant_pack(
+                work, order.account_id, line.capability, line.units, app_id=order.app_id,
+                ordered_at=order.ordered_at, order_id=order.id, price_fen=line.price_fen - share,
+            )
+
+
+async def _decide(work: Work, order: OrderRow, state: str) -> None:
+    order.state, order.decided_at, order.decided_by = state, await work.now(), work.actor[:64]
+    await work.session.flush()
+    await trail.record(work, f"order.{state}", f"order {order.number}", order.account_id)
+
+
+async def _pending(work: Work, number: str) -> OrderRow:
+    order = await repository.order(work.session, number, lock=True)
+    if order is None:
+        raise Misuse(f"no order {number}")
+    if order.state != PENDING:
+        raise Misuse(f"order {number} is {order.state} already")
+    return order
+
+
+async def _lines(work: Work, order_id: str, quantities: Mapping[str, int]) -> list[OrderLineRow]:
+    lines: list[OrderLineRow] = []
+    for product_id, quantity in quantities.items():
+        product = await repository.product(work.session, product_id)
+        if product is None or not product.on_sale:
+            raise Misuse(f"no product {product_id!r} on sale")
+        if not 0 < quantity <= MAX_QUANTITY:
+            raise Misuse(f"order 1 to {MAX_QUANTITY} of a product")
+        lines.append(
+            OrderLineRow(
+                order_id=order_id, line=len(lines), product_id=product.id, capability=product.capability,
+                units=product.units, quantity=quantity, price_fen=product.price_fen,
+            )
+        )
+    if not lines:
+        raise Misuse("an order names at least one product")
+    return lines
+
+
+def _number(now: datetime) -> str:
+    """Twenty digits: the second in Beijing, then chance (manual 4.1 shows such numbers)."""
+    return now.astimezone(BEIJING).strftime("%Y%m%d%H%M%S") + f"{secrets.randbelow(10**6):06d}"
