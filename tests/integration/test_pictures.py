@@ -1,0 +1,119 @@
+"""Pictures as people send them: text or the documented error, never a trace."""
+
+import io
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from service.samples import sample
+
+ROOT = Path(__file__).parents[2]
+
+
+def base() -> Image.Image:
+    """A page whose text a reader finds: cut from the drawn notice."""
+    return Image.open(io.BytesIO(sample("general"))).convert("RGB").crop((40, 130, 860, 300))
+
+
+def encode(image: Image.Image, form: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, **options)
+    return out.getvalue()
+
+
+def photo() -> Image.Image:
+    """Tilted, blurred, unevenly lit."""
+    image = base().rotate(4, expand=True, fillcolor="#6b5d4a", resample=Image.Resampling.BICUBIC)
+    shade = Image.linear_gradient("L").resize(image.size)
+    return Image.blend(image, Image.merge("RGB", [shade] * 3), 0.25).filter(ImageFilter.GaussianBlur(0.7))
+
+
+def scan() -> Image.Image:
+    image = base().convert("L")
+    noise = random.Random(5)
+    pixels = image.load()
+    for _ in range(4000):
+        pixels[noise.randrange(image.width), noise.randrange(image.height)] = noise.randrange(256)
+    return image.rotate(0.6, fillcolor=250)
+
+
+def screenshot() -> Image.Image:
+    page = Image.new("RGB", (1280, 720), "#1e1f26")
+    page.paste(base(), (200, 240))
+    ImageDraw.Draw(page).rectangle((0, 0, 1280, 36), fill="#2d2f3a")
+    return page
+
+
+def alpha() -> Image.Image:
+    image = base().convert("RGBA")
+    image.putalpha(image.convert("L").point(lambda value: 255 - value))  # text opaque, paper transparent
+    return image
+
+
+def exif_rotated() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored on its side
+    return encode(base().transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif)
+
+
+def sixteen_bit() -> bytes:
+    return encode(base().convert("L").convert("I").point(lambda value: value * 257).convert("I;16"), "PNG")
+
+
+BLANK = Image.new("RGB", (300, 200), "white")
+TEXT = "阅览室"
+PICTURES: dict[str, tuple[bytes, str | int]] = {
+    "screenshot.png": (encode(screenshot(), "PNG"), TEXT),
+    "scan.png": (encode(scan(), "PNG"), TEXT),
+    "photo.jpg": (encode(photo(), "JPEG", quality=70), TEXT),
+    "plain.jpg": (encode(base(), "JPEG"), TEXT),
+    "progressive.jpg": (encode(base(), "JPEG", progressive=True), TEXT),
+    "cmyk.jpg": (encode(base().convert("CMYK"), "JPEG"), TEXT),
+    "grey.png": (encode(base().convert("L"), "PNG"), TEXT),
+    "rgba.png": (encode(alpha(), "PNG"), TEXT),
+    "sixteen.png": (sixteen_bit(), TEXT),
+    "palette.bmp": (encode(base().quantize(64), "BMP"), TEXT),
+    "palette.png": (encode(base().quantize(64), "PNG"), TEXT),
+    "plain.bmp": (encode(base(), "BMP"), TEXT),
+    "exif.jpg": (exif_rotated(), TEXT),
+    "upside_down.jpg": (encode(base().rotate(180), "JPEG"), TEXT),
+    "inverted.png": (encode(base().point(lambda value: 255 - value), "PNG"), TEXT),
+    "blank.png": (encode(BLANK, "PNG"), ""),
+    "tiny.png": (encode(BLANK.resize((32, 32)), "PNG"), ""),
+    "largest.png": (encode(Image.new("L", (5000, 5000), 255), "PNG"), ""),
+    "too_small.png": (encode(BLANK.resize((31, 200)), "PNG"), 410002),
+    "too_large.png": (encode(Image.new("L", (5001, 40), 255), "PNG"), 410002),
+    "truncated.jpg": (sample("general")[:3000], 410001),
+    "truncated.png": (encode(base(), "PNG")[:200], 410001),
+    "gif.gif": (encode(base(), "GIF"), 400012),
+    "text.txt": ("不是图片".encode(), 400012),
+}
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    for name, (data, _) in PICTURES.items():
+        (folder / name).write_bytes(data)
+    command = [sys.executable, "-m", "service.cli", "ocr", "--json", *(str(folder / name) for name in PICTURES)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert "Traceback" not in result.stderr, result.stderr
+    assert result.returncode == 1, "some of the pictures are faulty, and the exit status says so"
+    return {Path(line["file"]).name: line for line in map(json.loads, result.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_text_or_the_documented_error(read, name):
+    expected, element = PICTURES[name][1], read[name]
+    if isinstance(expected, int):
+        assert element["err_code"] == expected
+    else:
+        assert "err_code" not in element
+        assert expected in "".join(line["text"] for line in element["detail"])
+        if not expected:
+            assert element["text_line"] == 0

@@ -1,0 +1,58 @@
+"""Record service/gateway/examples.json: one real request and answer per capability, for the reference at /docs.
+
+    inkgate sandbox --env-file keys.env &        then        python tools/record_examples.py keys.env
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import urllib.request
+import uuid
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from service.contract.capabilities import CAPABILITIES, Capability
+from service.contract.requests import ACTION
+from service.eop.signature import BEIJING, sign
+from service.samples import sample
+
+OUT = Path(__file__).parents[1] / "service" / "gateway" / "examples.json"
+
+
+def call(keys: dict[str, str], capability: Capability) -> dict[str, Any]:
+    image = base64.urlsafe_b64encode(sample(capability.name)).decode()
+    document = {"Action": ACTION, "ImageData": image} if capability.single else {"data": [image]}
+    body = json.dumps(document).encode()
+    signed = {
+        "appkey": keys["APPKEY"],
+        "ctyun-eop-request-id": str(uuid.uuid4()),
+        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
+    }
+    authorization = sign(keys["AK"], keys["SK"].encode(), signed, "", hashlib.sha256(body).hexdigest())
+    request = urllib.request.Request(
+        keys["BASE_URL"] + capability.paths[0], body, {**signed, "Eop-Authorization": authorization}
+    )
+    with urllib.request.urlopen(request, timeout=60) as response:
+        answer = json.load(response)
+    shown = image[:24] + "…"
+    return {
+        "request": {"Action": ACTION, "ImageData": shown} if capability.single else {"data": [shown]},
+        "response": {name: value for name, value in answer.items() if name not in ("code", "result")},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("env_file", type=Path)
+    lines = parser.parse_args().env_file.read_text("utf-8").splitlines()
+    keys = dict(line.split("=", 1) for line in lines)
+    examples = {name: call(keys, capability) for name, capability in CAPABILITIES.items()}
+    OUT.write_text(json.dumps(examples, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
