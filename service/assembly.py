@@ -27,6 +27,7 @@ from service.ratelimit import LocalLimiter
 from service.settings import Settings
 from service.telemetry.health import Health
 from service.telemetry.metrics import Metrics
+from service.watching import gateway_watch
 from service.worker.fleet import EmbeddedBroker, embedded_fleet
 
 PARSE_THREADS = 4
@@ -60,7 +61,7 @@ async def gateway(settings: Settings, broker: Broker, health: Health) -> AsyncIt
     await migrate.check(engine)
     vault = vaults.load(settings.security, settings.database)
     metrics = Metrics("serve", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
-    ledger = SqlLedger(engine)
+    ledger = SqlLedger(engine, metrics=metrics)
     pool = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
     parts = Parts(
         directory=SqlDirectory(engine, vault, default_qps=settings.limits.qps),
@@ -70,10 +71,13 @@ async def gateway(settings: Settings, broker: Broker, health: Health) -> AsyncIt
         replays=MemoryReplayStore(),
         pool=pool,
     )
+    watch = gateway_watch(settings, engine, broker, metrics)
     await ledger.start()
+    await watch.start()
     try:
         yield create_app(settings, parts, metrics, health)
     finally:
+        await watch.close()
         await ledger.close()
         await engine.dispose()
         pool.shutdown(wait=False, cancel_futures=True)

@@ -28,7 +28,7 @@ def create_app(settings: Settings, parts: Parts, metrics: Metrics, health: Healt
     # A mount leaves scope["path"] whole, and the endpoint wants it so: wrong paths have codes of their own.
     app.mount(CALLS, CallEndpoint(settings, pipeline, metrics, trusted))
     _add_probes(app, health)
-    _add_metrics(app, metrics, parts)
+    _add_metrics(app, metrics)
     _add_reference(app)
     app.add_exception_handler(HTTPException, _not_found)
     return app
@@ -52,10 +52,9 @@ def _add_probes(app: FastAPI, health: Health) -> None:
         return answer(await health.ready())
 
 
-def _add_metrics(app: FastAPI, metrics: Metrics, parts: Parts) -> None:
+def _add_metrics(app: FastAPI, metrics: Metrics) -> None:
     @app.get("/metrics", include_in_schema=False)
     async def scrape(request: Request) -> Response:
-        metrics.queue(await parts.broker.state())
         body, content_type = metrics.render(request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 

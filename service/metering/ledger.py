@@ -27,6 +27,7 @@ from service.errors import LedgerDown, Refused
 from service.metering.interface import Settlement
 from service.metering.packs import FREE_CAPABILITIES, Pack, refusal
 from service.metering.settle import Meter, Verdict, normal, read_packs, settle_batch
+from service.telemetry.metrics import Metrics
 
 BATCH = 256
 PENDING = 20_000
@@ -72,8 +73,9 @@ class SqlLedger:
 
     def __init__(
         self, engine: AsyncEngine, *, balance_ttl: float = 1.0, patience: float = PATIENCE, batch: int = BATCH,
-        clock: Clock = database_clock,
+        clock: Clock = database_clock, metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics
         self._engine, self._patience, self._batch, self._clock = engine, patience, batch, clock
         self._balances: Cache[Key, Balance] = Cache(self._read_balance, balance_ttl, METERS_KEPT)
         self._payers: Cache[str, str] = Cache(self._read_payer, APP_TTL, APPS_KEPT)
@@ -180,17 +182,32 @@ class SqlLedger:
         end = time.monotonic() + self._patience
         attempt = 0
         while True:
+            begun = time.monotonic()
             try:
                 async with self._engine.begin() as connection:
                     settled = await settle_batch(connection, *key, settlements, self._clock)
+                self._count(settlements, settled.verdicts, time.monotonic() - begun)
                 self._balances.refresh(key, partial(_advance, settled.used))
                 return settled.verdicts
             except Exception as error:
+                if self._metrics is not None:
+                    self._metrics.settle_failed("connection" if _transient(error) else "error")
                 pause = BACKOFF[min(attempt, len(BACKOFF) - 1)]
                 attempt += 1
                 if not _transient(error) or time.monotonic() + pause >= end:
                     raise
                 await asyncio.sleep(pause)
+
+    def _count(self, settlements: Sequence[Settlement], verdicts: Sequence[Verdict | int], seconds: float) -> None:
+        """One committed transaction, as metrics."""
+        if self._metrics is None:
+            return
+        self._metrics.settle_batch(len(settlements), seconds)
+        for settlement, verdict in zip(settlements, verdicts, strict=True):
+            if verdict is Verdict.RECORDED:
+                self._metrics.settled(settlement.capability, settlement.units)
+            elif not isinstance(verdict, Verdict):
+                self._metrics.settle_failed("pack")
 
     async def _read_balance(self, key: Key) -> Balance:
         async with self._engine.connect() as connection:

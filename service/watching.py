@@ -1,0 +1,86 @@
+"""What a gateway samples from a timer: the queue, the database, the balances an operator watches, certificates."""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import QueuePool
+
+from service.accounts import repository
+from service.broker.interface import Broker
+from service.contract.capabilities import CAPABILITIES
+from service.db import clock, work
+from service.metering.service import pack_state, packs_of
+from service.settings import Settings
+from service.telemetry.metrics import Metrics
+from service.telemetry.watch import Sampler, Watch, certificate_sampler
+
+
+def gateway_watch(settings: Settings, engine: AsyncEngine, broker: Broker, metrics: Metrics) -> Watch:
+    """The samplers of one gateway process."""
+    samplers = [queue_sampler(settings, broker, metrics), database_sampler(engine, metrics)]
+    if settings.telemetry.accounts:
+        samplers.append(pack_sampler(settings.telemetry.accounts, engine, metrics))
+    if settings.telemetry.certificates:
+        samplers.append(certificate_sampler(metrics, settings.telemetry.certificates))
+    return Watch(samplers)
+
+
+def queue_sampler(settings: Settings, broker: Broker, metrics: Metrics) -> Sampler:
+    """Depth, age and live workers; with Redis also whether it answers."""
+
+    async def read() -> None:
+        try:
+            metrics.queue(await broker.state())
+        except Exception:
+            if settings.redis.url:
+                metrics.dependency("redis", False)
+            raise
+        if settings.redis.url:
+            metrics.dependency("redis", True)
+
+    return Sampler("queue", read, 2.0)
+
+
+def database_sampler(engine: AsyncEngine, metrics: Metrics) -> Sampler:
+    """Whether the database answers, how far its clock is from ours, and how its pool stands."""
+
+    async def read() -> None:
+        pool = engine.pool
+        if isinstance(pool, QueuePool):
+            metrics.pool("database", pool.checkedout(), pool.checkedin())
+        try:
+            asked = time.time()
+            async with engine.connect() as connection:
+                connection = await connection.execution_options(read_only=True)
+                theirs = (await clock.now(connection)).timestamp()
+            metrics.clock_skew("database", theirs - (asked + time.time()) / 2)
+        except Exception:
+            metrics.dependency("database", False)
+            raise
+        metrics.dependency("database", True)
+
+    return Sampler("database", read, 5.0)
+
+
+def pack_sampler(accounts: tuple[str, ...], engine: AsyncEngine, metrics: Metrics) -> Sampler:
+    """Balances of the accounts named (or with the ids given) in INKGATE_TELEMETRY__ACCOUNTS, under the name given."""
+
+    async def read() -> None:
+        async with work.reading(engine) as session:
+            now = await clock.now(session)
+            for name in accounts:
+                found = await repository.account_named(session, name) or await repository.account(session, name)
+                if found is None:
+                    continue
+                packs = [p for p in await packs_of(session, found.id) if pack_state(p, now) in ("valid", "exhausted")]
+                for capability in CAPABILITIES:
+                    mine = [pack for pack in packs if pack.capability == capability and pack.ends_at > now]
+                    if mine:
+                        metrics.pack(
+                            name, capability, sum(p.total - p.used for p in mine), sum(p.total for p in mine),
+                            max(p.ends_at for p in mine).timestamp(),
+                        )
+
+    return Sampler("packs", read, 60.0)
