@@ -11,12 +11,14 @@ import struct
 import cv2
 import numpy as np
 
+from engines.defuse import defused
 from engines.errors import DecodeError, PictureTooLarge
 from engines.types import Image
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 # Markers that open a JPEG frame and so carry its size: SOF0..SOF15 without DHT, JPG and DAC.
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_MAX_MARKERS = 4096  # before the frame; a file of nothing but markers would be walked for seconds
 
 
 def decode(data: bytes, max_pixels: int) -> Image:
@@ -28,6 +30,7 @@ def decode(data: bytes, max_pixels: int) -> Image:
     width, height = header_size(data)
     if width * height > max_pixels:
         raise PictureTooLarge(f"{width}x{height} pixels, the limit is {max_pixels}")
+    data = defused(data)
     buffer = np.frombuffer(data, np.uint8)
     try:
         if _png_has_alpha(data):
@@ -62,7 +65,7 @@ def header_size(data: bytes) -> tuple[int, int]:
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     at = 2
-    while True:
+    for _ in range(_MAX_MARKERS):
         marker, length = struct.unpack_from(">xBH", data, at)
         if data[at] != 0xFF:
             raise DecodeError("the JPEG's segments do not follow one another")
@@ -77,6 +80,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
             at += 2
         else:
             at += 2 + max(length, 2)
+    raise DecodeError("the JPEG has no frame within its first markers")
 
 
 def _bmp_size(data: bytes) -> tuple[int, int]:

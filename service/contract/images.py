@@ -17,6 +17,7 @@ _JPEG = b"\xff\xd8\xff"
 _BMP = b"BM"
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start-of-frame markers carry the dimensions
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
+_MAX_MARKERS = 4096  # before the frame; a file of nothing but markers would hold the interpreter for seconds
 
 
 class ImageFault(Exception):
@@ -84,7 +85,7 @@ def _bmp(data: bytes) -> tuple[int, int]:
 
 def _jpeg(data: bytes) -> tuple[int, int]:
     at = 2
-    while True:  # ends: `at` grows each turn and indexing past the end raises IndexError
+    for _ in range(_MAX_MARKERS):
         if data[at] != 0xFF:
             raise ImageFault("decode")
         marker = data[at + 1]
@@ -100,3 +101,4 @@ def _jpeg(data: bytes) -> tuple[int, int]:
         else:
             (length,) = struct.unpack_from(">H", data, at + 2)
             at += 2 + max(length, 2)
+    raise ImageFault("decode")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -12,6 +13,7 @@ from service.eop.canonical import canonical, query_forms
 from service.eop.header import Authorization
 
 BEIJING = timezone(timedelta(hours=8))
+_DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
 def _mac(key: bytes, data: bytes) -> bytes:
@@ -57,6 +59,8 @@ def in_window(eop_date: str, now: datetime, window: int) -> bool:
     Clients disagree on the zone, whatever the trailing Z says (CONTRACT R8). `window` 0 switches the check off, not
     the syntax.
     """
+    if not _DATE.fullmatch(eop_date):  # strptime alone takes one digit where the form has two
+        return False
     try:
         written = datetime.strptime(eop_date, "%Y%m%dT%H%M%SZ")
     except ValueError:

@@ -84,7 +84,7 @@ class Exchange(Generic[Result]):
             code = answer.get("statusCode")
             if code == 0:
                 return self._read(answer["returnObj"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise BadAnswer(f"HTTP {status}: {error!r} (request {self._request_id})") from error
         number = str(code).removeprefix("CTAPI_")
         refusal = api_error(number, str(answer.get("details") or answer.get("message")), self._request_id, status)

@@ -1,0 +1,21 @@
+"""One target under atheris: `python -m tests.fuzz.child TARGET LIBFUZZER-ARGUMENTS…`. libFuzzer ends the process."""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+
+def main() -> None:
+    name, *arguments = sys.argv[1:]
+    # Only what parses is watched: watching whole libraries takes minutes to prepare and leads the fuzzer astray.
+    watched = ["service.contract", "service.eop", "service.sealed", "engines.imaging", "inkgate_client"]
+    with atheris.instrument_imports(include=[*watched, "service.gateway.client_ip"]):
+        from tests.fuzz.targets import TARGETS
+    atheris.Setup([sys.argv[0], *arguments], TARGETS[name])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""Inputs to start from, and hand-made ones for every trick that is known: written into corpus/<target>/ by
+
+python -m tests.fuzz.seeds
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from service.contract.capabilities import CAPABILITIES
+from tests.fuzz import targets
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def pictures() -> Iterator[tuple[str, bytes]]:
+    """Small pictures in every form that the three formats have, whole and broken."""
+    gradient = Image.linear_gradient("L").resize((40, 36))
+    colour = Image.merge("RGB", (gradient, gradient.rotate(180), gradient))
+    yield "grey.png", _saved(gradient, "PNG")
+    yield "rgb.png", _saved(colour, "PNG")
+    yield "rgba.png", _saved(colour.convert("RGBA"), "PNG")
+    yield "palette.png", _saved(colour.quantize(8), "PNG", transparency=0)
+    yield "onebit.png", _saved(gradient.convert("1"), "PNG")
+    yield "sixteen.png", _saved(gradient.convert("I;16"), "PNG")
+    yield "grey.jpg", _saved(gradient, "JPEG")
+    yield "rgb.jpg", _saved(colour, "JPEG")
+    yield "progressive.jpg", _saved(colour, "JPEG", progressive=True)
+    yield "cmyk.jpg", _saved(colour.convert("CMYK"), "JPEG")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    yield "turned.jpg", _saved(colour, "JPEG", exif=exif)
+    yield "icc.jpg", _saved(colour, "JPEG", icc_profile=b"\0\0\1\0junk" * 8)
+    for name, mode in (("rgb", "RGB"), ("palette", "P"), ("grey", "L"), ("onebit", "1")):
+        yield f"{name}.bmp", _saved(colour.convert(mode), "BMP")
+    bmp = bytearray(_saved(colour, "BMP"))
+    struct.pack_into("<i", bmp, 22, -36)
+    yield "topdown.bmp", bytes(bmp)
+    yield "os2.bmp", b"BM" + struct.pack("<IHHIIHHHH", 26 + 3 * 40 * 36, 0, 0, 26, 12, 40, 36, 1, 24) + bytes(4320)
+    yield from _broken(_saved(colour, "PNG"), _saved(colour, "JPEG"), _saved(colour, "BMP"))
+
+
+def _broken(png: bytes, jpeg: bytes, bmp: bytes) -> Iterator[tuple[str, bytes]]:
+    for name, whole in (("png", png), ("jpg", jpeg), ("bmp", bmp)):
+        for size in (3, 20, 30, len(whole) // 2):
+            yield f"cut-{size}.{name}", whole[:size]
+        yield f"tail.{name}", whole + b"PK\x03\x04<script>alert(1)</script>"
+    yield "bomb.png", _png(65535, 65535, zlib.compress(bytes(1000)))
+    yield "lying.png", _png(40, 36, zlib.compress(bytes(200_000)))
+    yield "empty.png", _png(0, 0, b"")
+    yield "no-ihdr.png", png[:12] + b"IDAT" + png[16:]
+    yield "bomb.jpg", jpeg.replace(struct.pack(">HH", 36, 40), struct.pack(">HH", 65535, 65535), 1)
+    frame = jpeg.find(b"\xff\xc0")
+    small = jpeg[:frame] + jpeg[frame : frame + 19].replace(struct.pack(">HH", 36, 40), struct.pack(">HH", 999, 999))
+    yield "two-frames.jpg", small + jpeg[frame:]
+    yield "fill.jpg", b"\xff\xd8\xff" + b"\xff" * 8000
+    yield "standalone.jpg", b"\xff\xd8\xff\xd0" + b"\xff\xd0" * 5000
+    yield "segments.jpg", b"\xff\xd8" + b"\xff\xe0\x00\x02" * 5000
+    yield "zero-segments.jpg", b"\xff\xd8" + b"\xff\xe0\x00\x00" * 20 + jpeg[2:]
+    yield "bomb.bmp", bmp[:18] + struct.pack("<ii", 2**31 - 1, -(2**31)) + bmp[26:]
+    yield "zero.bmp", bmp[:18] + struct.pack("<ii", 0, 0) + bmp[26:]
+    for kind in (1, 2, 3, 4, 5, 6):
+        yield f"compression-{kind}.bmp", bmp[:30] + struct.pack("<I", kind) + bmp[34:]
+
+
+def _png(width: int, height: int, data: bytes) -> bytes:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def texts() -> Iterator[tuple[str, str, bytes]]:
+    """(target, name, input) for the parsers of text."""
+    signed = "ctyun-eop-request-id;eop-date Signature=" + "A" * 43 + "="
+    for name, value in {
+        "sample": f"ak Headers=appkey;{signed}",
+        "lower": f"ak headers={signed}",
+        "blanks": f"  ak \t Headers={signed}  ",
+        "twice": f"ak Headers=a;a;A;{signed}",
+        "empty-names": "ak Headers=;;; Signature=" + "A" * 43 + "=",
+        "short": "ak Headers=eop-date Signature=AAAA",
+        "many": f"ak Headers={';'.join(f'h{n}' for n in range(300))};{signed}",
+    }.items():
+        yield "authorization", name, value.encode()
+    for name, value in {
+        "pairs": "b=2&a=1&a=0&c=%E4%B8%AD%20x",
+        "blanks": "a=1+2&a-b=1%202",
+        "broken": "%&%%=%zz&=&&a==b&%ff=%fe",
+        "keys": "a&b&c",
+    }.items():
+        yield "query", name, value.encode()
+    for name, value in {
+        "now": "20260102T030405Z",
+        "beijing": "20260102T110405Z",
+        "short": "202612T30405Z",
+        "feb30": "20260230T000000Z",
+        "year0": "00000101T000000Z",
+    }.items():
+        yield "eop_date", name, value.encode()
+    for name, value in {
+        "one": "198.51.100.7",
+        "chain": "198.51.100.7, 10.1.2.3, fd00::1",
+        "spoof": "127.0.0.1, not-an-address, 10.0.0.2",
+        "mapped": "::ffff:198.51.100.7",
+        "zone": "fe80::1%eth0",
+    }.items():
+        yield "forwarded", name, value.encode()
+    for capability in CAPABILITIES.values():
+        for number, path in enumerate(capability.paths):
+            yield "route", f"{capability.name}-{number}", f"POST {path.removeprefix('/v1/aiop/api/')}".encode()
+    yield "route", "get", b"GET 2f3p1pnxpqm8/ocrdetect/ocr/v1/image.json"
+    yield "route", "dots", b"POST ../2f3p1pnxpqm8/../x"
+
+
+def bodies() -> Iterator[tuple[str, str, bytes]]:
+    png = _saved(Image.new("L", (40, 36)), "PNG")
+    text = targets.base64.b64encode(png).decode()
+    for name, document in {
+        "batch": {"data": [text, "!", "", None, 7, "AAAA"]},
+        "licence": {"Action": "BusinessCardOCR", "ImageData": text},
+        "extra": {"Action": "BusinessCardOCR", "ImageData": text, "x": 1},
+        "action": {"Action": "TTS", "ImageData": text},
+        "many": {"data": ["AAAA"] * 51},
+        "none": {"data": []},
+    }.items():
+        yield "body", name, json.dumps(document).encode()
+    for name, raw in {
+        "deep": b'{"data":' + b"[" * 2000,
+        "surrogate": b'{"data":["\\ud800"]}',
+        "twice": b'{"data":[],"data":["AAAA"]}',
+        "bom": b"\xef\xbb\xbf{}",
+        "number": b'{"data":1e999999}',
+        "nan": b'{"data":NaN}',
+        "latin": b'{"data":["\xff"]}',
+    }.items():
+        yield "body", name, raw
+    for name, raw in {"plain": b"AAAA", "safe": b"_-8=", "short": b"QQ", "three": b"A===", "line": b"AA\nAA"}.items():
+        yield "base64_text", name, raw
+    yield "envelope", "garbage", b"\0{}"
+    yield "envelope", "opens", b"\x10"
+    for bit in (1, 2, 4, 3, 7, 0x41, 0x42, 0x44, 0x21, 0x22):
+        yield "envelope", f"bits-{bit}", bytes([bit]) + b"\x04" + bytes(112)
+    for status in range(8):
+        yield "client_answer", f"status-{status}", bytes([status]) + b'{"statusCode":50300,"message":"x"}'
+    page = {"statusCode": 0, "returnObj": [{"detail": [{"text": "a", "box": [0] * 8}]}, {"err_code": 1, "err_msg": ""}]}
+    yield "client_answer", "page", b"\0" + json.dumps(page).encode()
+
+
+def main() -> None:
+    inputs = [*texts(), *bodies()]
+    inputs += [(name, file, data) for file, data in pictures() for name in ("picture", "picture_header")]
+    for name, file, data in inputs:
+        folder = CORPUS / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

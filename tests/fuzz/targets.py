@@ -1,0 +1,231 @@
+"""What strangers' bytes run into, one function each: bytes in, an exception out only where we have a bug.
+
+Every target states what must hold for any input, not only that nothing crashes. `run.py` drives them with atheris,
+`test_corpus.py` replays the inputs kept in `corpus/`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from ipaddress import ip_address
+
+import inkgate_client
+from inkgate_client import _exchange as client_exchange
+from inkgate_client import _results as client_results
+from inkgate_client._sealing import Sealer
+
+from engines.errors import DecodeError, PictureTooLarge
+from engines.imaging import decode, header_size
+from service.contract.capabilities import CAPABILITIES
+from service.contract.images import ImageFault, check_image, decode_base64, dimensions
+from service.contract.requests import check, parse
+from service.contract.routes import resolve
+from service.eop import header, signature
+from service.eop.canonical import query_forms
+from service.errors import Refused, RequestFault, SealFault
+from service.gateway.client_ip import client_ip, parse_networks
+from service.sealed import keys, open_request, seal_answer, sm3, sm4
+
+Target = Callable[[bytes], None]
+TARGETS: dict[str, Target] = {}
+MAX_PIXELS = 1_000_000
+
+
+def target(function: Target) -> Target:
+    TARGETS[function.__name__] = function
+    return function
+
+
+@target
+def authorization(data: bytes) -> None:
+    """An Eop-Authorization value is refused, or taken apart cleanly; and without the key no signature fits."""
+    text = data.decode("latin-1")
+    parsed = header.parse(text)
+    if parsed is None:
+        return
+    assert parsed.signed == tuple(sorted(set(parsed.signed))) and "" not in parsed.signed
+    assert len(parsed.signature) == 32 and parsed.ak in text
+    headers = dict.fromkeys(parsed.signed, text) | {"eop-date": "20260101T000000Z", "ctyun-eop-request-id": text}
+    assert not signature.verify(parsed, b"the secret key", headers, text, "0" * 64)
+
+
+@target
+def query(data: bytes) -> None:
+    """The forms of a query stay few and of bounded length, and the first holds exactly the pairs that were sent."""
+    raw = data.decode("latin-1")
+    forms = query_forms(raw)
+    assert 1 <= len(forms) <= 5 and len(set(forms)) == len(forms)
+    assert sorted(forms[0].split("&")) == sorted(raw.split("&"))
+    for form in forms:
+        form.encode()
+        assert len(form) <= 9 * len(raw) + 9  # a broken %-sequence becomes U+FFFD, three octets of three characters
+
+
+@target
+def eop_date(data: bytes) -> None:
+    """A date is inside the window or not; one that is no date never is, whatever the window."""
+    text = data.decode("latin-1")
+    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    if signature.in_window(text, now, 900):
+        assert re.fullmatch(r"\d{8}T\d{6}Z", text) and text.isascii() and text[:8] in ("20260102", "20260101")
+
+
+@target
+def forwarded(data: bytes) -> None:
+    """A client cannot make itself a proxy, or an address out of thin air."""
+    text = data.decode("latin-1")
+    trusted = parse_networks(["10.0.0.0/8", "fd00::/8"])
+    assert client_ip("203.0.113.9", text, trusted) == "203.0.113.9"
+    hops = [part.strip() for part in text.split(",")]
+    found = client_ip("10.0.0.1", text, trusted)
+    assert found == "10.0.0.1" or any(_same_address(found, hop) for hop in hops)
+
+
+def _same_address(found: str, hop: str) -> bool:
+    try:
+        address = ip_address(hop)
+    except ValueError:
+        return False
+    return str(getattr(address, "ipv4_mapped", None) or address) == found
+
+
+@target
+def route(data: bytes) -> None:
+    """A path and a method lead to a capability or to a documented refusal."""
+    method, _, path = data.decode("latin-1").partition(" ")
+    try:
+        capability = resolve("/v1/aiop/api/" + path, method)
+    except (Refused, RequestFault):
+        return
+    assert method == "POST" and capability.name in CAPABILITIES
+
+
+@target
+def body(data: bytes) -> None:
+    """A JSON body gives one result per image, or a fault that the capability's table lists."""
+    for capability in CAPABILITIES.values():
+        try:
+            texts = parse(capability, data)
+            assert 1 <= len(texts) <= (1 if capability.single else capability.max_images)
+            parsed = check(capability, texts)
+        except RequestFault as fault:
+            assert fault.fault in capability.faults
+            continue
+        assert len(parsed.images) == len(texts)
+        for image in parsed.images:
+            assert isinstance(image, bytes) or image in capability.faults
+            assert isinstance(image, bytes) or not capability.single
+
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+")
+
+
+@target
+def base64_text(data: bytes) -> None:
+    """Exactly the texts of either alphabet, padded or not, are taken, and they give what the standard library gives."""
+    text = data.decode("latin-1")
+    core = text.rstrip("=")
+    valid = bool(_BASE64.fullmatch(core)) and len(core) % 4 != 1 and len(text) - len(core) <= 2
+    try:
+        made = decode_base64(text)
+    except ImageFault as fault:
+        assert fault.fault == "base64" and not valid
+        return
+    assert valid
+    assert made == base64.b64decode(core.replace("-", "+").replace("_", "/") + "=" * (-len(core) % 4))
+
+
+PRIVATE = bytes.fromhex("4f0c1e6a9b7d35820c4e91ab67d8f25314a6c09e8b73f1d24e65907ac83b1d52")
+SM4_KEY, MAC_KEY = b"0123456789abcdef", b"a key for hashes"
+FIELDS = ("ciphertextBlob", "encryptedBody", "encryptedHashKey", "ciphertextBlobHash", "encryptedBodyHash")
+
+
+@cache
+def _sealed() -> dict[str, str]:
+    sealer = Sealer(keys.public_of(PRIVATE))
+    return {
+        "ciphertextBlob": sealer._sm2(SM4_KEY),
+        "encryptedHashKey": sealer._sm2(MAC_KEY),
+        "encryptedBody": base64.b64encode(sm4.encrypt(SM4_KEY, b'{"data":[]}')).decode(),
+    }
+
+
+@target
+def envelope(data: bytes) -> None:
+    """A sealed body opens or is refused with one of the four codes.
+
+    The first byte says which of the good parts are replaced by the rest of the input, and whether the hashes are made
+    anew: so the fuzzer gets behind each check in turn. With no bit set the input is the whole body.
+    """
+    choice, rest = data[:1] or b"\0", data[1:]
+    if not choice[0]:
+        document = rest
+    else:
+        fields: dict[str, object] = dict(_sealed())
+        pieces = rest.split(b"\n") or [b""]
+        for number, name in enumerate(("ciphertextBlob", "encryptedBody", "encryptedHashKey")):
+            if choice[0] & (1 << number):
+                piece = pieces[number % len(pieces)]
+                as_text = choice[0] & 0x40
+                fields[name] = piece.decode("latin-1") if as_text else base64.b64encode(piece).decode()
+        for name in ("ciphertextBlob", "encryptedBody"):
+            good = sm3.hmac(MAC_KEY, str(fields[name]).encode())
+            fields[f"{name}Hash"] = base64.b64encode(rest[:32] if choice[0] & 0x20 else good).decode()
+        document = json.dumps(fields).encode()
+    try:
+        request = open_request(document, PRIVATE)
+    except SealFault as fault:
+        assert fault.code in (40017, 40018, 40019, 40020) and fault.message and fault.details
+        return
+    answer = json.loads(seal_answer(request.plain, request))
+    assert sm4.decrypt(request.sm4_key, binascii.a2b_base64(answer["encryptedResult"])) == request.plain
+
+
+@target
+def picture_header(data: bytes) -> None:
+    """What the gateway reads from a picture's header is what the engine reads: no other size slips past the check."""
+    capability = CAPABILITIES["general"]
+    try:
+        check_image(data, capability)
+    except ImageFault as fault:
+        assert fault.fault in capability.faults
+        return
+    size = dimensions(data)
+    assert all(capability.min_side <= side <= capability.max_side for side in size)
+    try:
+        assert header_size(data) == size
+    except DecodeError:
+        return  # refused later is refused
+
+
+@target
+def picture(data: bytes) -> None:
+    """Decoding gives a BGR picture of the size its header named, or one of two errors. The header alone decides on
+    memory, so a size that differs from it would be a bomb."""
+    try:
+        image = decode(data, MAX_PIXELS)
+    except (DecodeError, PictureTooLarge):
+        return
+    height, width = image.shape[:2]
+    assert image.shape == (height, width, 3) and image.dtype == "uint8"
+    assert sorted((width, height)) == sorted(header_size(data)) and width * height <= MAX_PIXELS
+
+
+@target
+def client_answer(data: bytes) -> None:
+    """Whatever a server answers, the client gives a result or one of its own errors."""
+    status = (200, 401, 403, 413, 429, 500, 502, 503)[data[0] % 8] if data else 200
+    credentials = client_exchange.Credentials("ak", "sk", "appkey")
+    read = client_exchange._each(client_results.page)
+    call = client_exchange.Exchange(credentials, inkgate_client.NEVER, "/", {}, read)
+    call.headers()
+    try:
+        call.answered(status, {}, data[1:])
+    except inkgate_client.InkGateClientError:
+        return
