@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -37,4 +38,14 @@ async def begin(engine: AsyncEngine, actor: str, clock: Clock = database_clock) 
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
     """A session that only reads; on SQLite it keeps no writer waiting."""
     async with AsyncSession(engine.execution_options(read_only=True), expire_on_commit=False) as session:
+        yield session
+
+
+@asynccontextmanager
+async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """A session that only reads, and whose queries all see the database at one instant."""
+    options: dict[str, Any] = {"read_only": True}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+    async with AsyncSession(engine.execution_options(**options), expire_on_commit=False) as session:
         yield session

@@ -1,0 +1,36 @@
+"""Changing the master key: every stored secret is sealed anew, in one transaction."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from service.accounts.models import AccessKeyRow, AppRow
+from service.accounts.service import key_context, secret_context, sm2_context
+from service.accounts.vault import Vault, sealed_under
+from service.audit import trail
+from service.db.work import Work
+
+
+async def reseal(work: Work, vault: Vault) -> int:
+    """Seal every secret under the vault's first key; returns how many were under another one.
+
+    The vault must hold the keys that they are sealed under now. Raises ConfigurationError when one is missing, with
+    nothing changed.
+    """
+    changed = 0
+    for key in await work.session.scalars(select(AccessKeyRow).with_for_update()):
+        if sealed_under(key.sealed_secret) != vault.current:
+            context = key_context(key.ak)
+            key.sealed_secret = vault.seal(vault.open(key.sealed_secret, context), context)
+            changed += 1
+    for app in await work.session.scalars(select(AppRow).with_for_update()):
+        if sealed_under(app.sealed_secret) != vault.current:
+            context = secret_context(app.id)
+            app.sealed_secret = vault.seal(vault.open(app.sealed_secret, context), context)
+            changed += 1
+        if sealed_under(app.sealed_sm2_key) != vault.current:
+            context = sm2_context(app.id)
+            app.sealed_sm2_key = vault.seal(vault.open(app.sealed_sm2_key, context), context)
+            changed += 1
+    await trail.record(work, "master_key.reseal", f"master key {vault.current.hex()}", None, secrets=changed)
+    return changed

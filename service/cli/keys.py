@@ -1,0 +1,53 @@
+"""`inkgate keys …`: the master key that seals stored secrets."""
+
+from __future__ import annotations
+
+import base64
+
+import typer
+
+from service import settings as configuration
+from service.accounts import rotation
+from service.accounts import vault as vaults
+from service.cli._common import Base, run
+from service.errors import Misuse
+
+app = typer.Typer(help="The master key that seals stored secrets.", no_args_is_help=True)
+
+
+@app.command()
+def new() -> None:
+    """Print a fresh master key."""
+    typer.echo(base64.b64encode(vaults.new_key()).decode())
+
+
+@app.command()
+def add() -> None:
+    """Put a fresh key first in the key file; older keys go on opening. Restart every process, then run `keys reseal`."""
+    settings = configuration.load()
+    path = vaults.key_file(settings.security, settings.database)
+    if path is None:
+        raise Misuse("the master key comes as a value: put a fresh one (`inkgate keys new`) and a comma before it")
+    held = vaults.read(path) if path.exists() else []
+    vaults.write(path, [vaults.new_key(), *held])
+    typer.echo(f"{path}: {len(held) + 1} keys")
+
+
+@app.command()
+def reseal(
+    drop: bool = typer.Option(False, "--drop-old", help="Then remove the older keys from the key file."),
+) -> None:
+    """Seal every stored secret under the first key."""
+
+    async def act(base: Base) -> int:
+        async with base.begin() as unit:
+            return await rotation.reseal(unit, base.vault())
+
+    typer.echo(f"{run(act)} secrets sealed anew")
+    if not drop:
+        return
+    settings = configuration.load()
+    path = vaults.key_file(settings.security, settings.database)
+    if path is None:
+        raise Misuse("the master key comes as a value: remove the older ones from it yourself")
+    vaults.write(path, vaults.read(path)[:1])

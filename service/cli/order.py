@@ -1,0 +1,197 @@
+"""`inkgate order …`: catalogue, orders, vouchers, refunds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from service.cli._common import Base, facts, find_account, find_app, run, table
+from service.db import work
+from service.errors import Misuse
+from service.orders import refunds, repository
+from service.orders import service as orders
+from service.orders.vouchers import issue_voucher
+
+app = typer.Typer(help="Catalogue, orders 订单, vouchers 卡券 and refunds 退订.", no_args_is_help=True)
+JSON = typer.Option(False, "--json", help="Print JSON.")
+Items = Annotated[list[str], typer.Argument(help="PRODUCT or PRODUCT=QUANTITY, as in general-100k=2.")]
+
+
+@app.command()
+def catalogue(every: bool = typer.Option(False, "--all", help="Also what is off sale."), as_json: bool = JSON) -> None:
+    """List the products."""
+
+    async def act(base: Base) -> list[tuple[object, ...]]:
+        async with work.reading(base.engine) as session:
+            found = await repository.products(session, on_sale=not every)
+        return [(row.id, row.capability, row.units, yuan(row.price_fen), row.on_sale) for row in found]
+
+    table(("product", "capability", "units", "yuan", "on sale"), run(act), as_json=as_json)
+
+
+@app.command()
+def product(
+    product_id: str,
+    capability: str,
+    units: int,
+    price: str = typer.Argument(..., help="Yuan, as in 450 or 0.50."),
+    off_sale: bool = typer.Option(False, "--off-sale", help="Take it out of the catalogue."),
+) -> None:
+    """Add a product, change its price, or take it off sale."""
+
+    async def act(base: Base) -> None:
+        async with base.begin() as unit:
+            await orders.set_product(unit, product_id, capability, units, fen(price), on_sale=not off_sale)
+
+    run(act)
+
+
+@app.command()
+def place(
+    account: str,
+    items: Items,
+    only_app: str = typer.Option("", "--app", help="Bind the packs to one app."),
+    voucher: str = typer.Option("", help="The code of a voucher."),
+    as_json: bool = JSON,
+) -> None:
+    """Place an order for an account."""
+
+    async def act(base: Base) -> dict[str, object]:
+        async with base.begin() as unit:
+            owner = await find_account(unit, account)
+            order = await orders.place_order(
+                unit, owner.id, _quantities(items), approval=base.settings.orders.approval,
+                app_id=(await find_app(unit, only_app)).id if only_app else None, voucher=voucher or None,
+            )
+            pays = order.amount_fen - order.discount_fen
+            return {"ORDER": order.number, "STATE": order.state, "YUAN": yuan(pays)}
+
+    facts(run(act), as_json=as_json)
+
+
+@app.command("list")
+def list_(account: str = "", state: str = "", limit: int = 100, as_json: bool = JSON) -> None:
+    """List orders, newest first."""
+
+    async def act(base: Base) -> list[tuple[object, ...]]:
+        async with base.begin() as unit:
+            owners = [(await find_account(unit, account)).id] if account else None
+            found = await repository.orders(unit.session, owners, state=state, limit=limit)
+        return [
+            (row.number, row.state, yuan(row.amount_fen - row.discount_fen), row.ordered_at, row.decided_by)
+            for row in found
+        ]
+
+    table(("order", "state", "yuan", "ordered", "decided by"), run(act), as_json=as_json)
+
+
+@app.command()
+def approve(number: str) -> None:
+    """Make the packs of a pending order."""
+
+    async def act(base: Base) -> None:
+        async with base.begin() as unit:
+            await orders.approve_order(unit, number)
+
+    run(act)
+
+
+@app.command()
+def reject(number: str, cancel: bool = typer.Option(False, "--cancel", help="At the customer's wish.")) -> None:
+    """Close a pending order without packs."""
+
+    async def act(base: Base) -> None:
+        async with base.begin() as unit:
+            await orders.reject_order(unit, number, cancelled=cancel)
+
+    run(act)
+
+
+@app.command()
+def voucher(
+    kind: str = typer.Argument(..., help="credit, percent or goods."),
+    value: str = typer.Argument("1", help="Yuan of a credit, percent of a percentage."),
+    product_id: str = typer.Option("", "--product", help="The product that a goods voucher is for."),
+    account: str = typer.Option("", help="Only this account may use it."),
+) -> None:
+    """Issue a voucher. Its code is shown this once."""
+
+    async def act(base: Base) -> str:
+        async with base.begin() as unit:
+            owner = (await find_account(unit, account)).id if account else None
+            worth = fen(value) if kind == "credit" else int(value)
+            return await issue_voucher(unit, kind, worth, product_id=product_id or None, account_id=owner)
+
+    typer.echo(run(act))
+
+
+@app.command("refund-request")
+def refund_request(pack: str, reason: str = "") -> None:
+    """Ask for an unused pack to be taken back."""
+
+    async def act(base: Base) -> dict[str, object]:
+        async with base.begin() as unit:
+            refund = await refunds.request_refund(unit, pack, reason, decision=base.settings.orders.refunds)
+            return {"REFUND": refund.id, "STATE": refund.state, "YUAN": yuan(refund.amount_fen)}
+
+    facts(run(act), as_json=False)
+
+
+@app.command("refund-list")
+def refund_list(account: str = "", state: str = "", as_json: bool = JSON) -> None:
+    """List refunds, newest first."""
+
+    async def act(base: Base) -> list[tuple[object, ...]]:
+        async with base.begin() as unit:
+            owner = (await find_account(unit, account)).id if account else None
+            found = await repository.refunds(unit.session, owner, state=state)
+        return [(row.id, row.pack_id, row.state, yuan(row.amount_fen), row.requested_at) for row in found]
+
+    table(("id", "pack", "state", "yuan", "requested"), run(act), as_json=as_json)
+
+
+@app.command("refund-approve")
+def refund_approve(refund: str) -> None:
+    """Take the pack back; fails when it has been used meanwhile."""
+
+    async def act(base: Base) -> str:
+        async with base.begin() as unit:
+            return (await refunds.approve_refund(unit, refund)).state
+
+    if run(act) == "failed":
+        raise Misuse("the pack was used while the refund was pending; the refund has failed")
+
+
+@app.command("refund-reject")
+def refund_reject(refund: str) -> None:
+    """Leave the pack with its owner."""
+
+    async def act(base: Base) -> None:
+        async with base.begin() as unit:
+            await refunds.reject_refund(unit, refund)
+
+    run(act)
+
+
+def yuan(amount: int) -> str:
+    """Fen as yuan: 45000 is "450.00"."""
+    return f"{amount // 100}.{amount % 100:02d}"
+
+
+def fen(amount: str) -> int:
+    """Yuan as typed, in fen. Raises Misuse for what is no amount."""
+    whole, _, part = amount.partition(".")
+    if not whole.isascii() or not whole.isdigit() or len(part) > 2 or (part and not part.isdigit()):
+        raise Misuse(f"{amount!r} is no amount of yuan")
+    return int(whole) * 100 + int((part + "00")[:2])
+
+
+def _quantities(items: list[str]) -> dict[str, int]:
+    wanted: dict[str, int] = {}
+    for item in items:
+        product_id, _, quantity = item.partition("=")
+        if quantity and not quantity.isdigit():
+            raise Misuse(f"{item!r} is not PRODUCT=QUANTITY")
+        wanted[product_id] = wanted.get(product_id, 0) + int(quantity or 1)
+    return wanted

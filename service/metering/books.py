@@ -1,0 +1,178 @@
+"""The ledger's facts, read from the database for proof and export."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import asdict, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from service.errors import Misuse
+from service.metering.models import MeterRow, PackRow
+from service.metering.verify import Finding, LineFact, MeterFact, PackFact, Verifier, verify
+from service.usage.models import RecordRow
+
+PAGE = 5000
+LINE_COLUMNS = (
+    "call_id", "line", "seq", "settled_at", "account_id", "capability", "app_id", "pack_id", "first_unit", "units",
+    "images", "failed_images", "code", "body_bytes", "duration_ms", "client_ip", "request_id",
+)
+
+
+async def packs(session: AsyncSession, account_id: str | None = None) -> list[PackFact]:
+    """All packs, or those of one main account."""
+    columns = [getattr(PackRow, each.name) for each in fields(PackFact)]
+    query = select(*columns).order_by(PackRow.ordered_at, PackRow.id)
+    if account_id is not None:
+        query = query.where(PackRow.account_id == account_id)
+    return [PackFact(*row) for row in await session.execute(query)]
+
+
+async def meters(session: AsyncSession, account_id: str | None = None) -> list[MeterFact]:
+    """All meters, or those of one main account."""
+    query = select(MeterRow.account_id, MeterRow.capability, MeterRow.seq, MeterRow.archived_lines)
+    if account_id is not None:
+        query = query.where(MeterRow.account_id == account_id)
+    return [MeterFact(*row) for row in await session.execute(query)]
+
+
+async def lines(
+    session: AsyncSession, meter: MeterFact, *, since: datetime | None = None, until: datetime | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """The lines of one meter in sequence, page by page."""
+    query = _lines_of(meter, since, until)
+    last = 0
+    while True:
+        page = (await session.execute(query.where(RecordRow.seq > last).limit(PAGE))).all()
+        for row in page:
+            yield dict(zip(LINE_COLUMNS, row, strict=True))
+        if len(page) < PAGE:
+            return
+        last = page[-1][LINE_COLUMNS.index("seq")]
+
+
+def _lines_of(meter: MeterFact, since: datetime | None, until: datetime | None) -> Select[Any]:
+    query = select(*(getattr(RecordRow, name) for name in LINE_COLUMNS)).where(
+        RecordRow.account_id == meter.account_id, RecordRow.capability == meter.capability
+    )
+    if since is not None:
+        query = query.where(RecordRow.settled_at >= since)
+    if until is not None:
+        query = query.where(RecordRow.settled_at < until)
+    return query.order_by(RecordRow.seq)
+
+
+async def prove(session: AsyncSession, account_id: str | None = None) -> list[Finding]:
+    """Verify the ledger in the database. The session must see one snapshot of it: `service.db.work.snapshot`."""
+    all_packs, all_meters = await packs(session, account_id), await meters(session, account_id)
+    findings: list[Finding] = []
+    strays = select(func.count()).select_from(RecordRow)
+    for meter in all_meters:
+        own = [each for each in all_packs if (each.account_id, each.capability) == (meter.account_id, meter.capability)]
+        verifier = Verifier(own, [meter])
+        async for row in lines(session, meter):
+            findings += verifier.line(fact(row))
+        findings += verifier.finish()
+        strays = strays.where(
+            ~((RecordRow.account_id == meter.account_id) & (RecordRow.capability == meter.capability))
+        )
+    metered = {(each.account_id, each.capability) for each in all_meters}
+    findings += verify([each for each in all_packs if (each.account_id, each.capability) not in metered], [], [])
+    if account_id is None and (count := await session.scalar(strays)):
+        findings.append(Finding("sequence", "ledger", f"{count} lines belong to no meter"))
+    return findings
+
+
+def fact(row: dict[str, Any]) -> LineFact:
+    """What verification needs of a line."""
+    return LineFact(**{each.name: row[each.name] for each in fields(LineFact)})
+
+
+async def drift(session: AsyncSession) -> int:
+    """Σ over packs of |used - archived - Σ lines|: 0 in a sound ledger (metric inkgate_metering_drift_units)."""
+    sums = (
+        select(RecordRow.pack_id, func.sum(RecordRow.units).label("units"))
+        .where(RecordRow.pack_id.is_not(None))
+        .group_by(RecordRow.pack_id)
+        .subquery()
+    )
+    gap = func.abs(PackRow.used - PackRow.archived - func.coalesce(sums.c.units, 0))
+    query = select(func.sum(gap)).select_from(PackRow).outerjoin(sums, sums.c.pack_id == PackRow.id)
+    return int(await session.scalar(query) or 0)
+
+
+async def export_json(
+    session: AsyncSession, out: TextIO, account_id: str, since: datetime | None = None, until: datetime | None = None
+) -> int:
+    """Write an account's ledger as JSON lines that `verify_file` can prove. Returns the number of ledger lines."""
+    whole = since is None and until is None
+    head = {"kind": "ledger", "version": 1, "account_id": account_id, "whole": whole}
+    _put(out, head | {"since": since, "until": until})
+    for pack in await packs(session, account_id):
+        _put(out, {"kind": "pack"} | asdict(pack))
+    all_meters = await meters(session, account_id)
+    for meter in all_meters:
+        _put(out, {"kind": "meter"} | asdict(meter))
+    count = 0
+    for meter in all_meters:
+        async for row in lines(session, meter, since=since, until=until):
+            _put(out, {"kind": "line", "facts": row})
+            count += 1
+    return count
+
+
+async def export_csv(
+    session: AsyncSession, out: TextIO, account_id: str, since: datetime | None = None, until: datetime | None = None
+) -> int:
+    """Write an account's lines as CSV with a header. Returns their number."""
+    writer = csv.writer(out)
+    writer.writerow(LINE_COLUMNS)
+    count = 0
+    for meter in await meters(session, account_id):
+        async for row in lines(session, meter, since=since, until=until):
+            writer.writerow(_plain(value) if isinstance(value, datetime) else value for value in row.values())
+            count += 1
+    return count
+
+
+def verify_file(path: Path) -> list[Finding]:
+    """Verify an export made by `export_json`. Raises Misuse when it is none."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            rows = (json.loads(line) for line in file)
+            head: dict[str, Any] = next(rows, {})
+            if head.get("kind") != "ledger":
+                raise Misuse(f"{path} is not a ledger export; make one with: inkgate ledger export --format json")
+            found_packs, found_meters, found_lines = _sorted(rows)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Misuse(f"cannot read {path}: {error}") from None
+    return list(verify(found_packs, found_meters, found_lines, whole=bool(head["whole"])))
+
+
+def _sorted(rows: Iterator[dict[str, Any]]) -> tuple[list[PackFact], list[MeterFact], Iterable[LineFact]]:
+    found: dict[str, list[dict[str, Any]]] = {"pack": [], "meter": [], "line": []}
+    for row in rows:
+        found[row.pop("kind")].append(row)
+    moments = ("ordered_at", "starts_at", "ends_at")
+    all_packs = [
+        PackFact(**row | {name: datetime.fromisoformat(row[name]) for name in moments}) for row in found["pack"]
+    ]
+    all_lines = [
+        fact(row["facts"] | {"settled_at": datetime.fromisoformat(row["facts"]["settled_at"])})
+        for row in found["line"]
+    ]
+    return all_packs, [MeterFact(**row) for row in found["meter"]], all_lines
+
+
+def _put(out: TextIO, row: dict[str, Any]) -> None:
+    out.write(json.dumps(row, default=_plain) + "\n")
+
+
+def _plain(value: datetime) -> str:
+    return value.isoformat()

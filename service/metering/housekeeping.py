@@ -1,0 +1,162 @@
+"""Keeping the ledger: partitions made ahead, old lines dropped, and the books compared with the packs.
+
+Any number of gateways may run it; one at a time works. Nothing here is in the way of a call: a missing partition only
+means that lines wait in the default one until the next round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from service.db import clock as clocks
+from service.db import ids, work
+from service.db.clock import Clock, database_clock
+from service.metering import books
+from service.metering.models import MeterRow, PackRow
+from service.settings import Ledger
+from service.usage.models import RecordRow
+
+LOCK = 0x1A7E_B00C
+DAYS_AHEAD = 7
+
+log = logging.getLogger(__name__)
+
+
+class Housekeeper:
+    """Runs a round every so often until it is closed. `report` is told the drift in units after each round."""
+
+    def __init__(
+        self, engine: AsyncEngine, settings: Ledger, report: Callable[[int], None], *, clock: Clock = database_clock
+    ) -> None:
+        self._engine, self._settings, self._report, self._clock = engine, settings, report, clock
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin; the first round starts at once, aside from the caller."""
+        self._task = asyncio.ensure_future(self._run())
+
+    async def close(self) -> None:
+        """Stop, between two statements if need be: every round is safe to break off."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.round()
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("housekeeping of the ledger failed and will be tried again: %s", error)
+            await asyncio.sleep(self._settings.housekeeping_minutes * 60)
+
+    async def round(self) -> int:
+        """One round. Returns the drift: units that packs and lines disagree about."""
+        today = await self._today()
+        for number in range(-1, DAYS_AHEAD + 1):
+            await make_partition(self._engine, today + timedelta(days=number))
+        if self._settings.retention_days:
+            await drop_before(self._engine, today - timedelta(days=self._settings.retention_days))
+        async with work.snapshot(self._engine) as session:
+            drift = await books.drift(session)
+        self._report(drift)
+        if drift:
+            log.error("packs and lines of the ledger disagree about %d units; run: inkgate ledger verify", drift)
+        return drift
+
+    async def _today(self) -> date:
+        async with self._engine.connect() as connection:
+            connection = await connection.execution_options(read_only=True)
+            now: datetime = await clocks.now(connection, self._clock)
+            return now.date()
+
+
+async def make_partition(engine: AsyncEngine, day: date) -> bool:
+    """Give a day its partition (Postgres only), with what waits for it in the default one. False when it has one."""
+    if engine.dialect.name != "postgresql":
+        return False
+    name, bounds = partition(day), f"'{ids.day_floor(day)}' AND '{ids.day_floor(day + timedelta(days=1))}'"
+    low, high = bounds.split(" AND ")
+    async with engine.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        if await connection.scalar(text("SELECT to_regclass(:name)"), {"name": name}):
+            return False
+        # Attaching a filled table keeps settling out for as long as the move takes: rows move only after a clock error.
+        inside = f"call_id >= {low} AND call_id < {high}"
+        await connection.execute(text("LOCK TABLE usage_record IN SHARE UPDATE EXCLUSIVE MODE"))
+        await connection.execute(text(f"CREATE TABLE {name} (LIKE usage_record INCLUDING ALL)"))
+        await connection.execute(text("LOCK TABLE usage_record_default IN ACCESS EXCLUSIVE MODE"))
+        await connection.execute(
+            text(
+                f"WITH moved AS (DELETE FROM usage_record_default WHERE {inside} RETURNING *) "  # noqa: S608
+                f"INSERT INTO {name} SELECT * FROM moved"
+            )
+        )
+        await connection.execute(
+            text(f"ALTER TABLE usage_record ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({high})")
+        )
+    return True
+
+
+def partition(day: date) -> str:
+    """The name of a day's partition."""
+    return f"usage_record_{day:%Y%m%d}"
+
+
+async def drop_before(engine: AsyncEngine, day: date) -> int:
+    """Drop the lines of calls made before `day` (UTC), meter by meter, after adding them to what packs and meters call
+    archived. Hourly sums stay. Returns the number of lines dropped."""
+    floor = ids.day_floor(day)
+    async with engine.connect() as connection:
+        connection = await connection.execution_options(read_only=True)
+        meters = (await connection.execute(select(MeterRow.account_id, MeterRow.capability))).all()
+    dropped = 0
+    for account_id, capability in meters:
+        async with engine.begin() as connection:
+            dropped += await _archive(connection, account_id, capability, floor)
+    await _drop_partitions(engine, day)
+    return dropped
+
+
+async def _archive(connection: AsyncConnection, account_id: str, capability: str, floor: str) -> int:
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+    old = (RecordRow.account_id == account_id, RecordRow.capability == capability, RecordRow.call_id < floor)
+    query = select(RecordRow.pack_id, func.sum(RecordRow.units), func.count()).where(*old).group_by(RecordRow.pack_id)
+    sums = [(pack_id, int(units), int(count)) for pack_id, units, count in await connection.execute(query)]
+    if not sums:
+        return 0
+    # Nobody writes lines of days long gone, so no meter is locked; rows that settling needs are touched last.
+    await connection.execute(delete(RecordRow).where(*old))
+    for pack_id, units, _ in sums:
+        if pack_id is not None:
+            await connection.execute(
+                update(PackRow).where(PackRow.id == pack_id).values(archived=PackRow.archived + units)
+            )
+    dropped = sum(count for _, _, count in sums)
+    await connection.execute(
+        update(MeterRow)
+        .where(MeterRow.account_id == account_id, MeterRow.capability == capability)
+        .values(archived_lines=MeterRow.archived_lines + dropped)
+    )
+    return dropped
+
+
+async def _drop_partitions(engine: AsyncEngine, day: date) -> None:
+    """Drop the partitions that `_archive` has emptied."""
+    if engine.dialect.name != "postgresql":
+        return
+    query = text("SELECT relid::regclass::text FROM pg_partition_tree('usage_record') WHERE isleaf")
+    async with engine.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        for name in list(await connection.scalars(query)):
+            if name == "usage_record_default" or name >= partition(day):
+                continue
+            if not await connection.scalar(text(f"SELECT EXISTS (SELECT FROM {name})")):  # noqa: S608
+                await connection.execute(text(f"DROP TABLE {name}"))

@@ -1,0 +1,224 @@
+"""Prove a ledger: every unit used has exactly one line, in order of purchase. Pure; fed with rows in order.
+
+It follows the sequence of each meter and holds the packs against it. What it finds:
+
+    units     Σ lines of a pack (with those that retention dropped) is not what the pack says was used
+    tiling    lines of a pack overlap or leave a gap
+    duplicate a call has a line twice, or its lines are not numbered 0, 1, …
+    sequence  a meter's lines are not numbered without gaps
+    order     a line draws on a pack while an earlier one had units for it
+    validity  a line lies outside its pack's year
+    pack      a line names a pack that is unknown, of another account or capability, bound to another app, or refunded
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PackFact:
+    """A pack. It came at its meter's `entered_seq` and left, when it was refunded, at `refunded_seq`."""
+
+    id: str
+    account_id: str
+    capability: str
+    app_id: str | None
+    total: int
+    used: int
+    archived: int
+    ordered_at: datetime
+    starts_at: datetime
+    ends_at: datetime
+    entered_seq: int
+    refunded_seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeterFact:
+    """A meter: how many lines it wrote, and how many of them retention dropped."""
+
+    account_id: str
+    capability: str
+    seq: int
+    archived_lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineFact:
+    """A line of the ledger."""
+
+    call_id: str
+    line: int
+    seq: int
+    settled_at: datetime
+    account_id: str
+    capability: str
+    app_id: str
+    pack_id: str | None
+    first_unit: int | None
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong: its kind (see the module), where, and what."""
+
+    kind: str
+    where: str
+    what: str
+
+
+@dataclass(slots=True)
+class _Standing:
+    """A pack while its meter's lines pass: the next unit to be taken, and units seen so far."""
+
+    fact: PackFact
+    next_unit: int
+    seen: int = 0
+
+
+@dataclass(slots=True)
+class _Meter:
+    seq: int = 0
+    lines: int = 0
+    open: list[_Standing] = field(default_factory=list)  # packs with units left, in order of purchase
+
+
+def verify(
+    packs: Iterable[PackFact], meters: Iterable[MeterFact], lines: Iterable[LineFact], *, whole: bool = True
+) -> Iterator[Finding]:
+    """Findings over a ledger that is at hand. See `Verifier`."""
+    verifier = Verifier(packs, meters, whole=whole)
+    for line in lines:
+        yield from verifier.line(line)
+    yield from verifier.finish()
+
+
+class Verifier:
+    """Takes lines ordered by (account, capability, seq). Holds 16 bytes and change for each call it has seen.
+
+    `whole` False is for an export of a period: what lies before its first line is taken as it is.
+    """
+
+    def __init__(self, packs: Iterable[PackFact], meters: Iterable[MeterFact], *, whole: bool = True) -> None:
+        self._whole = whole
+        self._meters = {(each.account_id, each.capability): each for each in meters}
+        self._packs = {each.id: _Standing(each, each.archived) for each in packs}
+        self._seen: dict[tuple[str, str], _Meter] = {}
+        self._call: tuple[str, int] = ("", -1)
+        self._calls: set[bytes] = set()
+
+    def line(self, line: LineFact) -> Iterator[Finding]:
+        """What is wrong with the next line."""
+        yield from self._numbering(line)
+        yield from self._sequence(line)
+        if line.pack_id is not None:
+            yield from self._draw(line)
+
+    def finish(self) -> Iterator[Finding]:
+        """What is wrong with the sums, now that all lines have passed."""
+        if self._whole:
+            yield from self._pack_sums()
+            yield from self._meter_sums()
+
+    def _numbering(self, line: LineFact) -> Iterator[Finding]:
+        key = bytes.fromhex(line.call_id.replace("-", ""))
+        follows = self._call == (line.call_id, line.line - 1)
+        if line.line == 0 and key in self._calls:
+            yield Finding("duplicate", _where(line), "the call was recorded before")
+        elif line.line != 0 and not follows:
+            yield Finding("duplicate", _where(line), f"line {line.line} does not follow the one before it")
+        self._calls.add(key)
+        self._call = (line.call_id, line.line)
+
+    def _sequence(self, line: LineFact) -> Iterator[Finding]:
+        meter = self._meter(line)
+        fact = self._meters.get((line.account_id, line.capability))
+        gaps = not self._whole or (fact is not None and fact.archived_lines > 0)
+        if line.seq != meter.seq + 1 and not (gaps and line.seq > meter.seq):
+            yield Finding("sequence", _where(line), f"number {line.seq} follows {meter.seq}")
+        meter.seq = max(meter.seq, line.seq)
+        meter.lines += 1
+
+    def _draw(self, line: LineFact) -> Iterator[Finding]:
+        pack = self._packs.get(line.pack_id or "")
+        if pack is None:
+            yield Finding("pack", _where(line), f"no pack {line.pack_id}")
+            return
+        fact, first = pack.fact, line.first_unit or 0
+        problem = _misfit(line, fact)
+        if problem:
+            yield Finding("pack", _where(line), problem)
+        if not fact.starts_at <= line.settled_at < fact.ends_at:
+            yield Finding("validity", _where(line), f"{line.settled_at} is outside of pack {fact.id}")
+        loose = pack.seen == 0 and (fact.archived or not self._whole)  # where the kept lines of a pack begin is free
+        archived_gap = bool(fact.archived) and first > pack.next_unit
+        if first != pack.next_unit and not loose and not archived_gap:
+            yield Finding("tiling", _where(line), f"units from {first} where {pack.next_unit} comes next")
+        pack.next_unit = first + line.units
+        pack.seen += line.units
+        if pack.next_unit > fact.total:
+            yield Finding("tiling", _where(line), f"pack {fact.id} has {fact.total} units, not {pack.next_unit}")
+        yield from self._order(line, pack)
+
+    def _order(self, line: LineFact, pack: _Standing) -> Iterator[Finding]:
+        meter = self._meter(line)
+        for earlier in meter.open:
+            if earlier is pack:
+                break
+            if _could_serve(earlier, line) and (self._whole or earlier.seen):
+                yield Finding("order", _where(line), f"pack {earlier.fact.id} was ordered before {pack.fact.id}")
+                break
+        if pack.next_unit >= pack.fact.total and pack in meter.open:
+            meter.open.remove(pack)
+
+    def _meter(self, line: LineFact) -> _Meter:
+        key = (line.account_id, line.capability)
+        meter = self._seen.get(key)
+        if meter is None:
+            mine = [each for each in self._packs.values() if (each.fact.account_id, each.fact.capability) == key]
+            mine.sort(key=lambda each: (each.fact.ordered_at, each.fact.id))
+            meter = self._seen[key] = _Meter(open=mine)
+        return meter
+
+    def _pack_sums(self) -> Iterator[Finding]:
+        for pack in self._packs.values():
+            fact = pack.fact
+            if pack.seen + fact.archived != fact.used:
+                what = f"{fact.used} used, but {pack.seen} in lines and {fact.archived} archived"
+                yield Finding("units", f"pack {fact.id}", what)
+
+    def _meter_sums(self) -> Iterator[Finding]:
+        for key, fact in self._meters.items():
+            written = self._seen[key].lines if key in self._seen else 0
+            if written + fact.archived_lines != fact.seq:
+                what = f"{fact.seq} lines written, {written} found and {fact.archived_lines} archived"
+                yield Finding("sequence", f"meter {key[0]} {key[1]}", what)
+
+
+def _could_serve(pack: _Standing, line: LineFact) -> bool:
+    fact = pack.fact
+    return (
+        pack.next_unit < fact.total
+        and fact.app_id in (None, line.app_id)
+        and fact.starts_at <= line.settled_at < fact.ends_at
+        and fact.entered_seq < line.seq
+        and (fact.refunded_seq is None or line.seq <= fact.refunded_seq)
+    )
+
+
+def _misfit(line: LineFact, fact: PackFact) -> str:
+    if (fact.account_id, fact.capability) != (line.account_id, line.capability):
+        return f"pack {fact.id} is of another account or capability"
+    if fact.app_id not in (None, line.app_id):
+        return f"pack {fact.id} is bound to another app"
+    if fact.refunded_seq is not None and line.seq > fact.refunded_seq:
+        return f"pack {fact.id} had been refunded"
+    return ""
+
+
+def _where(line: LineFact) -> str:
+    return f"call {line.call_id} line {line.line}"

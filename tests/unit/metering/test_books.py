@@ -1,0 +1,209 @@
+"""Proof, export and housekeeping of the ledger, on both databases: sound books pass, each kind of damage is found."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.db import ids, work
+from service.errors import Misuse
+from service.metering import books, housekeeping
+from service.metering.models import MeterRow, PackRow
+from service.metering.verify import Finding
+from service.orders import refunds
+from service.orders import service as orders
+from service.settings import Ledger
+from service.usage.models import RecordRow
+from tests.money import START, House
+
+
+async def prove(house: House) -> list[Finding]:
+    async with work.snapshot(house.engine) as session:
+        return await books.prove(session)
+
+
+async def busy_life(house: House) -> None:
+    """Packs bought, bound, spanned, expired, refunded and approved late, with calls in between."""
+    other = await house.another_app()
+    ledger = house.ledger()
+    await house.grant(5, app_id=other.app_id)
+    await house.grant(5, ends_at=START + timedelta(hours=1))
+    await house.grant(7)
+    await ledger.settle(house.call(7))
+    async with work.begin(house.engine, "test", house.clock) as unit:
+        late = await orders.place_order(unit, house.account_id, {"general-100k": 1}, approval="operator")
+    house.clock.pass_(seconds=1)
+    async with work.begin(house.engine, "test", house.clock) as unit:
+        soon = await orders.place_order(unit, house.account_id, {"general-1m": 1}, approval="immediate")
+    await ledger.settle(house.call(10))
+    async with work.begin(house.engine, "test", house.clock) as unit:
+        await orders.approve_order(unit, late.number)
+    await ledger.settle(house.call(3))
+    await ledger.settle(house.call(1, capability="licence"))
+    await ledger.settle(house.call(0, code=500001))
+    await ledger.settle(house.call(7, app_id=other.app_id))
+    async with work.begin(house.engine, "test", house.clock) as unit:
+        again = await orders.place_order(unit, house.account_id, {"plate-100k": 2}, approval="immediate")
+        pack = next(each for each in await books.packs(unit.session) if each.capability == "plate")
+        await refunds.request_refund(unit, pack.id, decision="automatic")
+    await ledger.settle(house.call(2, capability="plate"))
+    house.clock.pass_(hours=2)
+    await ledger.settle(house.call(1, app_id=other.app_id))
+    assert soon.state == again.state == "active"
+
+
+async def test_sound_books_pass(house: House) -> None:
+    await busy_life(house)
+    assert await house.count() > 8
+    assert await prove(house) == []
+
+
+DAMAGE = {
+    "units": "UPDATE pack SET used = used - 1, exhausted_at = NULL WHERE id = (SELECT pack_id FROM usage_record "
+    "WHERE units = 3)",
+    "tiling": "UPDATE usage_record SET first_unit = first_unit + 1 WHERE units = 3",
+    "duplicate": "UPDATE usage_record SET line = 3 WHERE line = 1",
+    "sequence": "DELETE FROM usage_record WHERE code = 500001",
+    "validity": "UPDATE pack SET starts_at = ends_at WHERE capability = 'plate' AND used > 0",
+    "pack": "UPDATE usage_record SET app_id = (SELECT id FROM app WHERE name = 'house_app') WHERE line = 0 AND pack_id "
+    "IN (SELECT id FROM pack WHERE app_id IS NOT NULL)",
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+async def test_damage_is_found_and_named(house: House, engine: AsyncEngine, kind: str) -> None:
+    await busy_life(house)
+    statement = DAMAGE[kind]
+    if kind == "validity":
+        later = "ends_at + interval '1 day'" if engine.dialect.name == "postgresql" else "datetime(ends_at, '+1 day')"
+        statement = statement.replace("starts_at = ends_at", f"starts_at = ends_at, ends_at = {later}")
+    async with engine.begin() as connection:
+        result = await connection.execute(text(statement))
+        assert result.rowcount >= 1
+    assert kind in {finding.kind for finding in await prove(house)}
+
+
+async def test_drawing_on_a_later_pack_first_is_found(house: House) -> None:
+    first, second = await house.grant(5), await house.grant(5)
+    await house.ledger().settle(house.call(2))
+    async with house.engine.begin() as connection:
+        await connection.execute(update(RecordRow).values(pack_id=second))
+        await connection.execute(update(PackRow).where(PackRow.id == first).values(used=0))
+        await connection.execute(update(PackRow).where(PackRow.id == second).values(used=2))
+    assert [(finding.kind, first in finding.what) for finding in await prove(house)] == [("order", True)]
+
+
+async def test_a_meter_that_forgot_is_found(house: House) -> None:
+    await house.grant(5)
+    await house.ledger().settle(house.call())
+    async with house.engine.begin() as connection:
+        await connection.execute(update(MeterRow).values(seq=5))
+    assert [finding.kind for finding in await prove(house)] == ["sequence"]
+
+
+async def test_drift_is_what_packs_and_lines_disagree_about(house: House) -> None:
+    await busy_life(house)
+    async with work.reading(house.engine) as session:
+        assert await books.drift(session) == 0
+    async with house.engine.begin() as connection:
+        await connection.execute(text("DELETE FROM usage_record WHERE units = 3"))
+    async with work.reading(house.engine) as session:
+        assert await books.drift(session) == 3
+
+
+async def test_an_export_proves_itself(house: House, tmp_path: Path) -> None:
+    await busy_life(house)
+    path = tmp_path / "ledger.jsonl"
+    async with work.snapshot(house.engine) as session:
+        with path.open("w") as out:
+            count = await books.export_json(session, out, house.account_id)
+    assert count == await house.count()
+    assert books.verify_file(path) == []
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    again = [row for row in rows if row["kind"] == "line" and row["facts"]["units"] == 3]
+    path.write_text("\n".join(json.dumps(row) for row in rows + again))
+    assert {"duplicate", "tiling", "units"} <= {finding.kind for finding in books.verify_file(path)}
+
+
+async def test_an_export_of_a_period_is_held_against_itself_alone(house: House, tmp_path: Path) -> None:
+    await busy_life(house)
+    path = tmp_path / "ledger.jsonl"
+    async with work.snapshot(house.engine) as session:
+        with path.open("w") as out:
+            count = await books.export_json(session, out, house.account_id, since=START + timedelta(hours=1))
+    assert 0 < count < await house.count()
+    assert books.verify_file(path) == []
+
+
+async def test_an_export_as_csv(house: House) -> None:
+    await busy_life(house)
+    out = io.StringIO()
+    async with work.snapshot(house.engine) as session:
+        count = await books.export_csv(session, out, house.account_id)
+    rows = out.getvalue().splitlines()
+    assert rows[0].startswith("call_id,line,seq,settled_at") and len(rows) == count + 1
+
+
+@pytest.mark.parametrize("content", ["", "{}", "not json", '{"kind": "ledger"}\n{"kind": "pack"}'])
+def test_a_file_that_is_no_export_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(content)
+    with pytest.raises(Misuse):
+        books.verify_file(path)
+
+
+def old_id(day: date) -> str:
+    """A call id made on `day`."""
+    return ids.day_floor(day)[:14] + ids.new()[14:]
+
+
+async def test_retention_drops_lines_and_keeps_the_proof(house: House) -> None:
+    today = START.date()
+    await house.grant(20)
+    ledger = house.ledger()
+    for age in (30, 20, 10, 0):
+        await ledger.settle(house.call(3, call_id=old_id(today - timedelta(days=age))))
+    assert await housekeeping.drop_before(house.engine, today - timedelta(days=15)) == 2
+    assert await house.count() == 2
+    assert await prove(house) == []
+    await ledger.settle(house.call(4, call_id=old_id(today)))
+    assert await prove(house) == []
+    async with house.engine.begin() as connection:
+        await connection.execute(text("DELETE FROM usage_record WHERE units = 4"))
+    assert {finding.kind for finding in await prove(house)} == {"units", "sequence"}
+
+
+async def test_a_round_of_housekeeping(house: House) -> None:
+    today = START.date()
+    await house.grant(20)
+    ledger = house.ledger()
+    await ledger.settle(house.call(1, call_id=old_id(today - timedelta(days=40))))
+    await ledger.settle(house.call(2, call_id=old_id(today + timedelta(days=1))))
+    reported: list[int] = []
+    keeper = housekeeping.Housekeeper(house.engine, Ledger(retention_days=30), reported.append, clock=house.clock)
+    assert await keeper.round() == 0
+    assert await keeper.round() == 0  # again: nothing to do
+    assert reported == [0, 0]
+    assert (await house.count(), await prove(house)) == (1, [])
+    if house.engine.dialect.name == "postgresql":
+        query = f"SELECT count(*) FROM {housekeeping.partition(today + timedelta(days=1))}"
+        async with house.engine.connect() as connection:
+            assert await connection.scalar(text(query)) == 1  # it had waited in the default partition
+            assert await connection.scalar(text("SELECT count(*) FROM usage_record_default")) == 0
+
+
+async def test_the_housekeeper_runs_until_it_is_closed(house: House) -> None:
+    reported: list[int] = []
+    keeper = housekeeping.Housekeeper(house.engine, Ledger(housekeeping_minutes=1e-4), reported.append)
+    await keeper.start()
+    while len(reported) < 2:
+        await asyncio.sleep(0.01)
+    await keeper.close()
+    assert set(reported) == {0}
