@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from service.gateway.app import create_app
 from service.gateway.pipeline import Parts
 from service.gateway.replay import MemoryReplayStore
 from service.metering import SqlLedger
+from service.metering.housekeeping import Housekeeper
 from service.ratelimit import LocalLimiter
 from service.settings import Settings
 from service.telemetry.health import Health
@@ -72,11 +74,14 @@ async def gateway(settings: Settings, broker: Broker, health: Health) -> AsyncIt
         pool=pool,
     )
     watch = gateway_watch(settings, engine, broker, metrics)
+    keeper = Housekeeper(engine, settings.ledger, lambda drift: metrics.drift(drift, time.time()))
     await ledger.start()
     await watch.start()
+    await keeper.start()
     try:
         yield create_app(settings, parts, metrics, health)
     finally:
+        await keeper.close()
         await watch.close()
         await ledger.close()
         await engine.dispose()

@@ -23,7 +23,7 @@ def new() -> None:
 
 @app.command()
 def add() -> None:
-    """Put a fresh key first in the key file; older keys go on opening. Restart every process, then run `keys reseal`."""
+    """Put a fresh key first in the key file; older ones go on opening. Restart all, then run `inkgate keys reseal`."""
     settings = configuration.load()
     path = vaults.key_file(settings.security, settings.database)
     if path is None:

@@ -70,7 +70,7 @@ def export_(
             if to is None:
                 await write(session, sys.stdout, payer, beijing(since), beijing(until))
                 return
-            with to.open("w", encoding="utf-8", newline="") as out:  # noqa: ASYNC230 - nothing else runs here
+            with to.open("w", encoding="utf-8", newline="") as out:
                 await write(session, out, payer, beijing(since), beijing(until))
 
     run(act)
