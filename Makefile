@@ -41,6 +41,10 @@ lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the 
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+conformance: $(VENV)/.test ## Judge a sandbox by a conformance suite: make conformance SUITE=/path/to/suite
+	@test -d "$(SUITE)" || { echo "name the suite: make conformance SUITE=/path/to/suite" >&2; exit 2; }
+	@PYTHON=$(BIN)/python tools/conformance.sh "$(SUITE)"
+
 lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into constraints.txt
 	@$(PIP) install --quiet 'uv>=0.5,<1'
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
@@ -49,4 +53,4 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test lint lock clean
+.PHONY: help install demo test lint conformance lock clean
