@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shlex
 import signal
+import socket
+import sys
 import threading
 import time
 import urllib.request
@@ -26,11 +29,12 @@ from service.eop.signature import BEIJING, sign
 from service.provision import Keys
 from service.samples import sample
 
+_USUAL_PORT = 8080
 _SECONDS = 60  # a sample that takes longer than this is a failure
 
 
 def demo(
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [default: 8080, or a free one].")] = None,
     once: Annotated[bool, typer.Option(help="Stop after the four answers instead of serving on.")] = False,
 ) -> None:
     """Start a throw-away service, send it four signed sample pictures, and leave it running until Ctrl-C."""
@@ -44,7 +48,7 @@ def demo(
         threading.Thread(target=_tour, args=(screen, status, base_url, keys, failed, once), daemon=True).start()
 
     try:
-        run_sandbox(ready, qps=10.0, refused=False, port=port)
+        run_sandbox(ready, qps=10.0, refused=False, port=_free_port() if port is None else port)
     finally:
         status.stop()
     if failed:
@@ -103,15 +107,31 @@ def _show(screen: Console, capability: Capability, answer: dict[str, Any], secon
         screen.print(table)
 
 
+def _free_port() -> int:
+    """The usual port, or 0 (any) when something listens there already: a demo should not ask questions."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", _USUAL_PORT))
+        except OSError:
+            return 0
+    return _USUAL_PORT
+
+
 def _farewell(screen: Console, base_url: str, keys: Keys) -> None:
-    screen.print("\n[bold]Keys of this demo[/bold]  [dim]gone when it stops[/dim]")
-    for line in keys.lines(base_url):
-        name, _, value = line.partition("=")
-        screen.print(f"  [dim]{name:8}[/dim] {value}", soft_wrap=True)
-    screen.print(
-        f"\nReference      {base_url}/docs\nMetrics        {base_url}/metrics\n"
-        f"Call it        write a body to body.json, then: inkgate sign body.json --ak AK --sk SK --appkey APPKEY "
-        f"--base-url {base_url} | sh\n",
-        soft_wrap=True,
+    command = shlex.quote(sys.argv[0])
+    lines = (
+        "[bold]Keys of this demo[/bold]  [dim]gone when it stops; copy them into another terminal[/dim]",
+        *(f"  export {line}" for line in keys.lines(base_url)),
+        "",
+        "[bold]Your first call[/bold]",
+        """  printf '{"data": ["%s"]}' "$(base64 -w0 picture.jpg)" > body.json""",
+        f"  {command} sign body.json | sh",
+        "",
+        f"[bold]Pages[/bold]  reference {base_url}/docs   metrics {base_url}/metrics   "
+        f"console {base_url}/console [dim](comes with a later release)[/dim]",
+        "[green]Running.[/green] Ctrl-C stops it.",
     )
-    screen.print("[green]Running.[/green] Ctrl-C stops it.")
+    screen.print()
+    for line in lines:
+        screen.print(line, soft_wrap=True)
