@@ -58,12 +58,16 @@ class Redis(Group):
 
     url: str = Field("", description="redis://[USER:PASSWORD@]HOST:PORT/DB or rediss://…; empty: embedded broker.")
     namespace: str = Field("inkgate", description="Prefix of every key.")
+    lease: float = Field(1.5, gt=0.2, description="Seconds of silence after which a worker's task goes to another.")
 
 
 class Worker(Group):
     """Worker processes."""
 
     processes: int = Field(0, ge=0, description="Worker processes; 0 means one per core this process may use.")
+    capabilities: tuple[Literal["general", "idcard", "plate", "licence"], ...] = Field(
+        ("general", "idcard", "plate", "licence"), min_length=1, description="Capabilities this worker serves."
+    )
     max_images: int = Field(20_000, ge=0, description="A worker leaves after this many images; 0 never.")
     max_rss_mib: int = Field(1024, ge=0, description="A worker leaves when its memory passes this; 0 never.")
     overrun: float = Field(5.0, gt=0, description="Seconds an image may run past its deadline before its worker ends.")

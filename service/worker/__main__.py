@@ -14,9 +14,10 @@ import threading
 
 from engines.errors import ModelError
 from service.broker import frames
-from service.broker.interface import Reply, Task
+from service.broker.interface import Reply, Task, WorkerPort
 from service.broker.local_port import LocalPort
 from service.errors import BrokerDown, InkGateError
+from service.telemetry import logs
 from service.worker.config import WorkerConfig
 from service.worker.loop import PullLoop
 from service.worker.process import bind_to_parent, rss_mib
@@ -34,7 +35,7 @@ def main(argv: list[str]) -> int:
     control = socket.socket(fileno=control_fd)
     head, _ = frames.recv(control)
     config = WorkerConfig(**head)
-    logging.basicConfig(level=config.log_level.upper(), format="%(levelname)s worker %(process)d %(message)s")
+    logs.configure(config.log_level, config.log_format)
     try:
         reader = open_reader(config)
         reader.warmup()
@@ -46,12 +47,18 @@ def main(argv: list[str]) -> int:
         frames.send(control, {"kind": "fatal", "error": f"the engine did not start: {error!r}"})
         return 1
     name = f"{socket.gethostname()}-{os.getpid()}"
-    port = LocalPort(socket.socket(fileno=tasks_fd[0]))
-    frames.send(control, {"kind": "ready", "name": name, "rss_mib": rss_mib()})
+    port = _open_port(config, name, tasks_fd)
+    info = reader.info
+    engine = {"engine": info.name, "model": " ".join(sorted(info.models)) or info.version, "device": info.device}
+    frames.send(
+        control, {"kind": "ready", "engine": engine, "profile": config.profile, "rss_mib": rss_mib()}
+    )
 
     def done(task: Task, reply: Reply) -> None:
-        report = {"kind": "done", "capability": task.capability, "outcome": reply.outcome, "delivery": task.delivery}
-        frames.send(control, {**report, "stages": dict(reply.stages), "rss_mib": rss_mib()})
+        frames.send(control, {
+            "kind": "done", "capability": task.capability, "outcome": reply.outcome, "delivery": task.delivery,
+            "stages": dict(reply.stages), "lines": (reply.element or {}).get("text_line"), "rss_mib": rss_mib(),
+        })
 
     try:
         reason = PullLoop(port, reader, config, name, stop, done).run()
@@ -60,6 +67,17 @@ def main(argv: list[str]) -> int:
         pass  # the gateway process is gone: so is our work
     port.close()
     return 0
+
+
+def _open_port(config: WorkerConfig, name: str, tasks_fd: list[int]) -> WorkerPort:
+    """The embedded broker's socket where there is one, else Redis."""
+    if tasks_fd:
+        return LocalPort(socket.socket(fileno=tasks_fd[0]))
+    from service.broker.streams import StreamsPort  # the Redis client is not for embedded workers to load
+    from service.broker.streams.keys import Keys
+
+    keys = Keys(config.namespace, config.profile)
+    return StreamsPort(config.redis_url, keys, name, capabilities=config.capabilities, lease=config.lease)
 
 
 if __name__ == "__main__":

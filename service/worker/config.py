@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from service.telemetry.logs import Format, Level
+
 if TYPE_CHECKING:  # a worker process receives its part and never loads the settings' machinery
     from service.settings import Settings
 
@@ -23,7 +25,12 @@ class WorkerConfig:
     max_images: int
     max_rss_mib: int
     overrun: float
-    log_level: str
+    log_level: Level
+    log_format: Format
+    redis_url: str = ""
+    namespace: str = ""
+    lease: float = 0.0
+    capabilities: tuple[str, ...] = ()
     plate_types: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -40,6 +47,11 @@ class WorkerConfig:
             max_rss_mib=worker.max_rss_mib,
             overrun=worker.overrun,
             log_level=settings.telemetry.log_level,
+            log_format=settings.telemetry.log_format,
+            redis_url=settings.redis.url,
+            namespace=settings.redis.namespace,
+            lease=settings.redis.lease,
+            capabilities=worker.capabilities,
             plate_types=worker.plate_types,
         )
 

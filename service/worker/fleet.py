@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 
 from service.broker.local import LocalBroker
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 from service.worker.config import WorkerConfig
+from service.worker.observe import FleetMetrics
 from service.worker.process import usable_cores
 from service.worker.supervisor import Supervisor
 
@@ -29,9 +31,10 @@ class EmbeddedBroker(LocalBroker):
 
 
 @asynccontextmanager
-async def embedded_fleet(settings: Settings) -> AsyncIterator[EmbeddedBroker]:
+async def embedded_fleet(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[EmbeddedBroker]:
     """Start settings.worker.processes workers (0: one per usable core) and yield the broker before they are warm.
 
+    `metrics` are those of this process; they count what the workers do.
     Leaving the context drains the workers: each may finish the image it has in hand.
     """
     count = settings.worker.processes or usable_cores()
@@ -43,13 +46,13 @@ async def embedded_fleet(settings: Settings) -> AsyncIterator[EmbeddedBroker]:
         broker.attach(ours)
         return [theirs]
 
-    threads = str(settings.engine.threads)
     broker.supervisor = Supervisor(
         "service.worker",
         count,
         WorkerConfig.of(settings).as_dict(),
         on_spawn=sockets,
-        extra_env={"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+        on_event=FleetMetrics(metrics) if metrics else lambda slot, event: None,
+        extra_env=native_threads(settings),
     )
     await broker.start()
     broker.supervisor.start()
@@ -58,3 +61,9 @@ async def embedded_fleet(settings: Settings) -> AsyncIterator[EmbeddedBroker]:
     finally:
         await broker.supervisor.stop(settings.worker.grace)
         await broker.close()
+
+
+def native_threads(settings: Settings) -> dict[str, str]:
+    """The environment that keeps native libraries of a worker to engine.threads threads."""
+    threads = str(settings.engine.threads)
+    return {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}

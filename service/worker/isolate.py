@@ -10,12 +10,13 @@ import logging
 import socket
 import sys
 import time
+from dataclasses import replace
 
 from service.broker import frames
 from service.broker.interface import Outcome, Reply, Task
 from service.worker.config import WorkerConfig
 from service.worker.process import bind_to_parent, spawn
-from service.worker.reading import open_reader, read
+from service.worker.reading import facts, open_reader, read
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +29,14 @@ def read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
             child = spawn("service.worker.isolate", [theirs])
         try:
             ours.settimeout(max(0.1, task.deadline - time.time()))
-            frames.send(ours, config.as_dict())
+            frames.send(ours, replace(config, redis_url="").as_dict())
             frames.send(ours, frames.head_of(task), task.image)
             head, _ = frames.recv(ours)
             reply = Reply(
                 task.call_id, task.number, Outcome(head["outcome"]), head["element"], worker, head["stages"]
             )
         except frames.PeerGone as error:
-            log.warning("a picture of capability %s was set aside: %s", task.capability, error)
+            log.error("poison: this picture took down a process of its own: %s", error, extra=facts(task))
             reply = Reply(task.call_id, task.number, Outcome.FAILED, worker=worker, stages={"queue": task.queued})
         finally:
             child.kill()

@@ -14,11 +14,11 @@ from service.broker.interface import Outcome, Reply, Task, WorkerPort
 from service.worker.config import WorkerConfig
 from service.worker.isolate import read_alone
 from service.worker.process import rss_mib
-from service.worker.reading import read
+from service.worker.reading import facts, read
 
 log = logging.getLogger(__name__)
 
-_PULL_SECONDS = 0.25
+_PULL_SECONDS = 0.4
 _LAST_DELIVERY = 2  # read alone in a child process; a task that comes back even then is poison
 
 
@@ -62,7 +62,7 @@ class PullLoop:
 
     def _answer(self, task: Task) -> Reply:
         if task.delivery > _LAST_DELIVERY:
-            log.error("a picture of capability %s took %d workers down", task.capability, task.delivery - 1)
+            log.error("poison: this picture took two workers down", extra=facts(task))
             return Reply(task.call_id, task.number, Outcome.FAILED, worker=self._name)
         if task.delivery == _LAST_DELIVERY:
             return read_alone(task, self._config, self._name)

@@ -27,6 +27,11 @@ def open_reader(config: WorkerConfig) -> Reader:
     return registry.open_reader(config.runtime, config.profile, config.threads, model_dir, config.max_pixels)
 
 
+def facts(task: Task) -> dict[str, object]:
+    """What a log line may say about a task: never the picture."""
+    return {"call_id": task.call_id, "number": task.number, "capability": task.capability, "size": len(task.image)}
+
+
 def read(reader: Reader, task: Task, config: WorkerConfig, worker: str) -> Reply:
     """Read one picture. Never raises for what a picture can cause: that becomes the reply's outcome."""
     begun = time.perf_counter()
@@ -37,7 +42,7 @@ def read(reader: Reader, task: Task, config: WorkerConfig, worker: str) -> Reply
     except (DecodeError, PictureTooLarge):
         outcome = Outcome.UNDECODABLE
     except Exception:
-        log.exception("reading failed: capability %s, %d bytes", task.capability, len(task.image))
+        log.exception("reading failed", extra=facts(task))
         outcome = Outcome.FAILED
     stages = {"queue": task.queued, "infer": time.perf_counter() - begun}
     return Reply(task.call_id, task.number, outcome, element, worker, stages)

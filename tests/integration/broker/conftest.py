@@ -59,6 +59,7 @@ class StreamsTable:
     def __init__(self, url: str) -> None:
         self.url = url
         self.keys = Keys(f"test-{uuid.uuid4().hex[:8]}", "balanced")
+        self.lease = 0.6
         self.brokers: list[StreamsBroker] = []
         self.ports: list[StreamsPort] = []
 
@@ -69,7 +70,7 @@ class StreamsTable:
         return broker
 
     async def port(self) -> WorkerPort:
-        port = StreamsPort(self.url, self.keys, f"w{len(self.ports)}", lease=0.6)
+        port = StreamsPort(self.url, self.keys, f"w{len(self.ports)}", lease=self.lease)
         self.ports.append(port)
         return port
 

@@ -112,6 +112,20 @@ async def test_a_resumed_worker_answers_beside_its_heir(table: StreamsTable) -> 
     assert texts(await again) == ["1"]
 
 
+async def test_a_silent_workers_task_is_claimed_within_two_seconds(table: StreamsTable) -> None:
+    table.lease = 1.5  # the default
+    broker, dying, heir = await table.broker(), await table.port(), await table.port()
+    call = asyncio.create_task(broker.submit(tasks("s", b"0")))
+    assert await pull(dying) is not None
+    await table.kill(dying)
+    killed = time.monotonic()
+    task = await pull(heir)
+    assert task is not None and task.delivery == 2
+    assert time.monotonic() - killed < 2.0
+    await asyncio.to_thread(heir.reply, task, answer(task))
+    await call
+
+
 async def test_a_slow_worker_that_beats_keeps_its_task(table: StreamsTable) -> None:
     broker, slow, other = await table.broker(), await table.port(), await table.port()
     call = asyncio.create_task(broker.submit(tasks("s", b"0")))

@@ -1,0 +1,30 @@
+"""`inkgate worker`: pull pictures from Redis and read them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from service import settings as knobs
+from service.telemetry import logs
+from service.worker.serve import serve_workers
+
+
+def worker(
+    processes: Annotated[
+        int | None, typer.Option(help="Worker processes; 0 means one per core [default: 0].", min=0)
+    ] = None,
+) -> None:
+    """Run worker processes over Redis until Ctrl-C; dead ones are started again."""
+    settings = knobs.load()
+    if processes is not None:
+        given = {**settings.worker.model_dump(), "processes": processes}
+        settings = knobs.load(**{**settings.model_dump(), "worker": given})
+    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
+    screen = Console(stderr=True, highlight=False)
+    asyncio.run(
+        serve_workers(settings, lambda url: screen.print(f"[green]workers are ready[/green]; health at {url}/readyz"))
+    )

@@ -1,0 +1,48 @@
+"""What worker processes tell over their control sockets, as metrics of the process that supervises them."""
+
+from __future__ import annotations
+
+from service.broker.interface import Outcome
+from service.telemetry.metrics import Metrics
+from service.worker.supervisor import Event
+
+
+class FleetMetrics:
+    """Hears a supervisor's events. The workers themselves keep no metrics and load no library for them."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._ready: set[int] = set()
+        self._leaving: set[int] = set()
+        self._engines: dict[int, dict[str, str]] = {}
+
+    def __call__(self, slot: int, event: Event) -> None:
+        match event["kind"]:
+            case "ready":
+                self._ready.add(slot)
+                self._engines[slot] = event["engine"]
+                self._metrics.model(**event["engine"], profile=event["profile"])
+            case "done":
+                self._done(slot, event)
+            case "leaving":
+                self._leaving.add(slot)
+                self._metrics.recycled("drain" if event["reason"] == "stop" else event["reason"])
+            case "gone":
+                self._ready.discard(slot)
+                if slot not in self._leaving and event["status"] != 0:
+                    self._metrics.recycled("crash")
+                self._leaving.discard(slot)
+        self._metrics.worker_ready(len(self._ready))
+        if "rss_mib" in event:
+            self._metrics.worker_memory(slot, int(event["rss_mib"] * 2**20))
+
+    def _done(self, slot: int, event: Event) -> None:
+        self._metrics.image(event["capability"], event["outcome"])
+        self._metrics.inference(**self._engines[slot], seconds=event["stages"].get("infer", 0.0))
+        self._metrics.batch(1)
+        if event["lines"] is not None:
+            self._metrics.lines(event["capability"], event["lines"])
+        if event["delivery"] > 1:
+            self._metrics.reclaimed()
+            if event["outcome"] == Outcome.FAILED:
+                self._metrics.poison()

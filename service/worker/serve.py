@@ -1,0 +1,109 @@
+"""`inkgate worker`: worker processes over Redis, their supervisor, and a port that tells how they are."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+
+from service import __version__
+from service.broker.streams.client import OUT_OF_REACH, on_loop
+from service.errors import BrokerDown, ConfigurationError
+from service.settings import Settings
+from service.telemetry.health import Check, Health
+from service.telemetry.metrics import Metrics
+from service.telemetry.probe_server import ProbeServer
+from service.worker.config import WorkerConfig
+from service.worker.fleet import native_threads
+from service.worker.observe import FleetMetrics
+from service.worker.process import usable_cores
+from service.worker.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+
+async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = lambda url: None) -> None:
+    """Keep settings.worker.processes workers up until SIGTERM or Ctrl-C, then drain them.
+
+    `on_ready` gets the address of health and metrics once the first worker is warm. Raises ConfigurationError without
+    a Redis URL, Misuse with the engine's own words when no worker can start.
+    """
+    if not settings.redis.url:
+        raise ConfigurationError(
+            "INKGATE_REDIS__URL", "is empty, and `inkgate worker` pulls from Redis",
+            "Set it, or run everything in one process tree with `inkgate serve`.",
+        )
+    metrics = Metrics("worker", __version__)
+    supervisor = Supervisor(
+        "service.worker",
+        settings.worker.processes or usable_cores(),
+        WorkerConfig.of(settings).as_dict(),
+        on_event=FleetMetrics(metrics),
+        extra_env=native_threads(settings),
+    )
+    health = Health({"redis": _redis_check(settings.redis.url), "workers": _workers_check(supervisor)})
+    probes = _probe_server(settings, health, metrics)
+    stop = _until_told()
+    supervisor.start()
+    try:
+        warm = asyncio.create_task(supervisor.wait_ready())
+        await asyncio.wait({warm, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if warm.done():
+            warm.result()
+            health.started()
+            on_ready(f"http://{settings.worker.health_host}:{probes.port}")
+        warm.cancel()
+        await stop
+        log.info("draining")
+    finally:
+        health.drain()
+        await supervisor.stop(settings.worker.grace)
+        await asyncio.to_thread(probes.close)
+
+
+def _until_told() -> asyncio.Future[None]:
+    """Done at the first SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[None] = loop.create_future()
+
+    def tell() -> None:
+        if not told.done():
+            told.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, tell)
+    return told
+
+
+def _probe_server(settings: Settings, health: Health, metrics: Metrics) -> ProbeServer:
+    host, port = settings.worker.health_host, settings.worker.health_port
+    try:
+        probes = ProbeServer(health, metrics, host, port)
+    except OSError as error:
+        raise ConfigurationError(
+            "INKGATE_WORKER__HEALTH_PORT", f"cannot listen on {host}:{port} ({error.strerror})", "Choose another port."
+        ) from None
+    probes.start()
+    return probes
+
+
+def _redis_check(url: str) -> Check:
+    async def check() -> None:
+        redis = on_loop(url, 1)  # probes run on a loop of their own each time, so the client cannot be kept
+        try:
+            await redis.ping()
+        except OUT_OF_REACH as error:
+            raise BrokerDown("redis does not answer") from error
+        finally:
+            await redis.aclose()
+
+    return check
+
+
+def _workers_check(supervisor: Supervisor) -> Check:
+    async def check() -> None:
+        if not supervisor.ready:
+            raise BrokerDown("no worker is warm")
+
+    return check

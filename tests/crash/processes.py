@@ -1,0 +1,87 @@
+"""Real InkGate processes for crash tests, each with an environment of its own, and ways to end them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests.valkey import free_port
+
+_WORKERS = "import asyncio; from service import settings; from service.worker.serve import serve_workers; "
+_WORKERS += "asyncio.run(serve_workers(settings.load()))"
+
+
+def python(*arguments: str, **settings: object) -> subprocess.Popen[bytes]:
+    """Start an interpreter of our own; settings are given as GROUP__NAME=value."""
+    env = {
+        **os.environ,
+        **{f"INKGATE_{name}": str(value) for name, value in settings.items()},
+        "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+    }
+    return subprocess.Popen([sys.executable, *arguments], env=env)
+
+
+class WorkerHost:
+    """What `inkgate worker` runs, over a Redis URL with the stub engine: one supervisor and its children."""
+
+    def __init__(self, url: str, namespace: str, processes: int = 2, **settings: object) -> None:
+        self.port = free_port()
+        self.process = python(
+            "-c", _WORKERS,
+            REDIS__URL=url, REDIS__NAMESPACE=namespace, ENGINE__RUNTIME="stub", WORKER__PROCESSES=processes,
+            WORKER__HEALTH_PORT=self.port, TELEMETRY__LOG_FORMAT="text", **settings,
+        )
+
+    @property
+    def children(self) -> list[int]:
+        return [child.pid for child in psutil.Process(self.process.pid).children()]
+
+    async def get(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient() as client:
+            return await client.get(f"http://127.0.0.1:{self.port}{path}")
+
+    async def ready(self, count: int = 1, within: float = 60.0) -> None:
+        until = time.monotonic() + within
+        while time.monotonic() < until:
+            try:
+                text = (await self.get("/metrics")).text
+                if f"inkgate_worker_ready {float(count)}" in text:
+                    return
+            except httpx.HTTPError:
+                assert self.process.poll() is None, "the supervisor ended"
+            await asyncio.sleep(0.05)
+        raise TimeoutError(f"{count} workers are not ready after {within} s")
+
+    async def metric(self, line: str) -> float:
+        """The value of the metrics line that begins with `line`."""
+        for found in (await self.get("/metrics")).text.splitlines():
+            if found.startswith(line):
+                return float(found.rsplit(" ", 1)[1])
+        return 0.0
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+async def gone(pid: int, within: float) -> bool:
+    """Whether the process ends within so many seconds."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        await asyncio.sleep(0.02)
+    return False

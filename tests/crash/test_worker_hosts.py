@@ -1,0 +1,149 @@
+"""`inkgate worker` over a real Valkey: killed, paused, poisoned, drained; every caller gets its own answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from service.broker.interface import Outcome, Task
+from service.broker.streams import StreamsBroker
+from service.broker.streams.keys import Keys
+from service.worker.stub import stub_text
+from tests.crash.processes import WorkerHost, gone, python
+
+Start = Callable[..., Any]
+
+
+class Stage:
+    """One gateway's broker and any number of worker hosts in a namespace of their own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.namespace = f"crash-{uuid.uuid4().hex[:8]}"
+        self.broker = StreamsBroker(url, Keys(self.namespace, "balanced"), max_tasks=1000, max_bytes=1 << 30)
+        self.hosts: list[WorkerHost] = []
+
+    def host(self, processes: int = 2, **settings: object) -> WorkerHost:
+        host = WorkerHost(self.url, self.namespace, processes, **settings)
+        self.hosts.append(host)
+        return host
+
+
+@asynccontextmanager
+async def stage_on(url: str) -> AsyncIterator[Stage]:
+    made = Stage(url)
+    await made.broker.start()
+    try:
+        yield made
+    finally:
+        for host in made.hosts:
+            await asyncio.to_thread(host.end)
+        await made.broker.close()
+
+
+@pytest.fixture
+async def stage(valkey_server: str) -> AsyncIterator[Stage]:
+    async with stage_on(valkey_server) as made:
+        yield made
+
+
+def call(name: str, images: list[bytes], seconds: float = 60.0) -> list[Task]:
+    return [Task(name, number, "general", time.time() + seconds, image) for number, image in enumerate(images)]
+
+
+def texts(replies: list[Any]) -> list[str | None]:
+    return [reply.element["detail"][0]["text"] if reply.element else None for reply in replies]
+
+
+async def test_a_killed_workers_picture_is_read_by_another(stage: Stage) -> None:
+    host = stage.host(ENGINE__STUB_MS=300)
+    await host.ready(2)
+    images = [f"picture {n}".encode() for n in range(8)]
+    waiting = asyncio.create_task(stage.broker.submit(call("k", images, seconds=60)))
+    await asyncio.sleep(0.4)
+    os.kill(host.children[0], signal.SIGKILL)
+    assert texts(await waiting) == [stub_text(image) for image in images]
+    await host.ready(2)
+    assert await host.metric("inkgate_tasks_reclaimed_total") == 1
+    assert await host.metric('inkgate_worker_recycles_total{reason="crash"}') == 1
+
+
+async def test_a_crashing_picture_costs_the_other_49_nothing(stage: Stage) -> None:
+    host = stage.host()
+    await host.ready(2)
+    images = [f"picture {n}".encode() for n in range(50)]
+    images[31] = b"inkgate-stub:crash"
+    replies = await stage.broker.submit(call("poison", images))
+    assert replies[31].outcome is Outcome.FAILED
+    assert [reply.outcome for reply in replies].count(Outcome.READ) == 49
+    await host.ready(2)
+    assert await host.metric("inkgate_poison_images_total") == 1
+    assert await host.metric('inkgate_worker_recycles_total{reason="crash"}') == 1
+    assert texts(await stage.broker.submit(call("next", [b"x"]))) == [stub_text(b"x")]
+
+
+async def test_a_paused_worker_host_delays_nobody_for_long(stage: Stage) -> None:
+    paused, other = stage.host(1, ENGINE__STUB_MS=200), stage.host(1, ENGINE__STUB_MS=200)
+    await paused.ready()
+    await other.ready()
+    images = [f"picture {n}".encode() for n in range(6)]
+    waiting = asyncio.create_task(stage.broker.submit(call("p", images)))
+    await asyncio.sleep(0.3)
+    (pid,) = paused.children
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert texts(await waiting) == [stub_text(image) for image in images]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert texts(await stage.broker.submit(call("q", [b"y"] * 4))) == [stub_text(b"y")] * 4
+
+
+async def test_sigterm_finishes_the_picture_in_hand_and_leaves_no_name_behind(stage: Stage) -> None:
+    leaving, staying = stage.host(1, ENGINE__STUB_MS=500), stage.host(1, ENGINE__STUB_MS=500)
+    await leaving.ready()
+    await staying.ready()
+    images = [f"picture {n}".encode() for n in range(6)]
+    waiting = asyncio.create_task(stage.broker.submit(call("d", images)))
+    await asyncio.sleep(0.2)
+    leaving.process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(leaving.process.wait, 10) == 0
+    assert texts(await waiting) == [stub_text(image) for image in images]
+    assert await staying.metric("inkgate_tasks_reclaimed_total") == 0
+    await asyncio.sleep(0.6)
+    assert (await stage.broker.state()).workers == 1
+
+
+async def test_workers_die_with_their_supervisor(stage: Stage) -> None:
+    host = stage.host()
+    await host.ready(2)
+    children = host.children
+    host.process.kill()
+    host.process.wait()
+    for pid in children:
+        assert await gone(pid, 2.0)
+
+
+async def test_health_tells_its_three_questions_apart(stage: Stage) -> None:
+    host = stage.host(1)
+    await host.ready()
+    for path in ("/livez", "/readyz", "/startupz"):
+        assert (await host.get(path)).status_code == 200
+    os.kill(host.children[0], signal.SIGKILL)
+    assert (await host.get("/livez")).status_code == 200
+    codes = [(await host.get("/readyz")).status_code for _ in range(3)]
+    assert 503 in codes, "no worker is warm"
+    await host.ready()
+
+
+async def test_without_redis_url_it_says_what_to_set(capfd: pytest.CaptureFixture[str]) -> None:
+    process = python("-m", "service.cli", "worker", REDIS__URL="")
+    assert await asyncio.to_thread(process.wait, 60) == 2
+    assert "INKGATE_REDIS__URL" in capfd.readouterr().err
