@@ -22,10 +22,10 @@ from service.db import migrate
 from service.errors import ConfigurationError
 from service.gateway.app import create_app
 from service.gateway.pipeline import Parts
-from service.gateway.replay import MemoryReplayStore
 from service.metering import SqlLedger
 from service.metering.housekeeping import Housekeeper
 from service.ratelimit import LocalLimiter
+from service.replay import MemoryReplayStore
 from service.settings import Settings
 from service.telemetry.health import Health
 from service.telemetry.metrics import Metrics

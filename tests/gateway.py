@@ -21,8 +21,8 @@ from service.eop.signature import BEIJING, sign
 from service.errors import Refused
 from service.gateway.app import create_app
 from service.gateway.pipeline import Parts
-from service.gateway.replay import MemoryReplayStore
 from service.metering.interface import Settlement
+from service.replay import MemoryReplayStore
 from service.settings import Settings
 from service.telemetry.health import Health
 from service.telemetry.metrics import Metrics

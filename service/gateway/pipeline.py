@@ -21,10 +21,10 @@ from service.errors import ClientGone, DeadlineMissed, RateLimited, Refused, Req
 from service.gateway.admission import Admission, Caller
 from service.gateway.budget import Budget
 from service.gateway.exchange import Answer, Exchange
-from service.gateway.replay import KeptAnswer, ReplayStore, replay_key
 from service.gateway.timing import Stopwatch
 from service.metering.interface import Ledger, Settlement
 from service.metering.policy import Event, Policy
+from service.replay import KeptAnswer, ReplayStore, replay_key
 from service.sealed import SealedRequest, open_request, seal_answer
 from service.settings import Settings
 

@@ -1,0 +1,10 @@
+"""Paid answers on their way to the client: kept, and dropped once delivered (CONTRACT D3, docs/adr/0004-replay.md).
+
+`MemoryReplayStore` keeps them in this process (the embedded default), `RedisReplayStore` for all gateways together.
+"""
+
+from service.replay.interface import KeptAnswer, ReplayStore, replay_key
+from service.replay.memory import MemoryReplayStore
+from service.replay.shared import RedisReplayStore
+
+__all__ = ["KeptAnswer", "MemoryReplayStore", "RedisReplayStore", "ReplayStore", "replay_key"]

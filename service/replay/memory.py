@@ -1,0 +1,35 @@
+"""The embedded store: this process only, bounded in bytes, oldest out first."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+
+from service.replay.interface import TTL, KeptAnswer
+
+
+class MemoryReplayStore:
+    """`ReplayStore` for one process."""
+
+    def __init__(self, max_bytes: int = 64 * 1024 * 1024) -> None:
+        self._kept: OrderedDict[str, tuple[float, KeptAnswer]] = OrderedDict()
+        self._bytes, self._max_bytes = 0, max_bytes
+
+    async def keep(self, key: str, answer: KeptAnswer) -> None:
+        await self.drop(key)
+        self._kept[key] = (time.monotonic() + TTL, answer)
+        self._bytes += len(answer.body)
+        while self._kept and (self._bytes > self._max_bytes or self._oldest_expired()):
+            _, (_, old) = self._kept.popitem(last=False)
+            self._bytes -= len(old.body)
+
+    def _oldest_expired(self) -> bool:
+        return next(iter(self._kept.values()))[0] < time.monotonic()
+
+    async def find(self, key: str) -> KeptAnswer | None:
+        expires, answer = self._kept.get(key, (0.0, None))
+        return answer if expires > time.monotonic() else None
+
+    async def drop(self, key: str) -> None:
+        if (entry := self._kept.pop(key, None)) is not None:
+            self._bytes -= len(entry[1].body)

@@ -1,0 +1,72 @@
+"""Kept answers: both stores behave alike."""
+
+import pytest
+from redis.asyncio import Redis
+
+from service.errors import BrokerDown
+from service.metering.interface import Settlement
+from service.replay import KeptAnswer, MemoryReplayStore, RedisReplayStore, replay_key
+
+SETTLEMENT = Settlement("call-1", "account", "app", "general", 3, 3, 1, 0, 1234, 56, "10.0.0.1", "request-1")
+ANSWER = KeptAnswer(SETTLEMENT, 200, b'{"a": "\xe5\x9b\xbe"}\n\x00tail')
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def store(request):
+    if request.param == "memory":
+        yield MemoryReplayStore()
+        return
+    url = request.getfixturevalue("valkey_url")
+    async with Redis.from_url(url) as client:
+        await client.flushdb()
+        yield RedisReplayStore(client, "test")
+
+
+async def test_kept_found_and_dropped(store):
+    assert await store.find("k") is None
+    await store.keep("k", ANSWER)
+    assert await store.find("k") == ANSWER
+    assert await store.find("other") is None
+    await store.drop("k")
+    await store.drop("k")
+    assert await store.find("k") is None
+
+
+async def test_the_newest_answer_counts(store):
+    await store.keep("k", ANSWER)
+    await store.keep("k", KeptAnswer(SETTLEMENT, 200, b"newer"))
+    assert (await store.find("k")).body == b"newer"
+
+
+async def test_memory_is_bounded_oldest_out_first():
+    store = MemoryReplayStore(max_bytes=100)
+    for number in range(5):
+        await store.keep(str(number), KeptAnswer(SETTLEMENT, 200, bytes(30)))
+    assert [await store.find(str(n)) is not None for n in range(5)] == [False, False, True, True, True]
+
+
+async def test_memory_forgets_after_ten_minutes(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("service.replay.memory.time.monotonic", lambda: now[0])
+    store = MemoryReplayStore()
+    await store.keep("k", ANSWER)
+    now[0] += 599
+    assert await store.find("k") is not None
+    now[0] += 2
+    assert await store.find("k") is None
+
+
+async def test_no_redis_no_payment():
+    async with Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.2) as client:
+        store = RedisReplayStore(client, "test")
+        with pytest.raises(BrokerDown):
+            await store.keep("k", ANSWER)
+        with pytest.raises(BrokerDown):
+            await store.find("k")
+        await store.drop("k")
+
+
+def test_keys_tell_calls_apart():
+    parts = ("app", "request", "hash", "general")
+    others = [tuple(p + "x" if i == n else p for i, p in enumerate(parts)) for n in range(4)]
+    assert len({replay_key(*key) for key in (parts, *others)}) == 5
