@@ -45,6 +45,18 @@ conformance: $(VENV)/.test ## Judge a sandbox by a conformance suite: make confo
 	@test -d "$(SUITE)" || { echo "name the suite: make conformance SUITE=/path/to/suite" >&2; exit 2; }
 	@PYTHON=$(BIN)/python tools/conformance.sh "$(SUITE)"
 
+$(VENV)/.chart: $(VENV)/.test
+	@echo "Installing what the chart's tests need …"
+	@$(PIP) install --group chart
+	@touch $@
+
+chart: $(VENV)/.chart ## Chart, alerts, dashboards, compose and nginx, by the programs that read them
+	@$(BIN)/python -m tools.ops_tools
+	@$(BIN)/python -m pytest -m ops tests/chart
+
+airgap-test: $(VENV)/.chart ## Bundle, then install and read pictures in a namespace without network (root)
+	@$(BIN)/python -m pytest -m ops tests/airgap
+
 lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into constraints.txt
 	@$(PIP) install --quiet 'uv>=0.5,<1'
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
@@ -53,4 +65,4 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test lint conformance lock clean
+.PHONY: help install demo test lint conformance chart airgap-test lock clean

@@ -19,6 +19,7 @@ CHART = ROOT / "helm" / "inkgate"
 VALUES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 
 Object = dict[str, Any]
+VALIDATED: list[str] = []  # one entry for each manifest held against a schema
 
 
 @dataclass(frozen=True)
@@ -64,3 +65,11 @@ def render() -> Callable[..., Rendered]:
         return render_chart(CHART, "--values", str(CHART / "ci" / f"{values}-values.yaml"), *arguments)
 
     return call
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if VALIDATED:
+        versions = sorted(set(VALIDATED))
+        terminalreporter.write_line(
+            f"{len(VALIDATED)} manifests of {len(VALUES)} value files held against Kubernetes {', '.join(versions)}"
+        )
