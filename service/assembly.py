@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -19,7 +20,7 @@ from service.accounts import vault as vaults
 from service.broker.interface import Broker
 from service.db import engine as databases
 from service.db import migrate
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, Overloaded
 from service.gateway.app import create_app
 from service.gateway.pipeline import Parts
 from service.metering import SqlLedger
@@ -57,10 +58,11 @@ class GatewayServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def gateway(settings: Settings, broker: Broker, health: Health) -> AsyncIterator[FastAPI]:
+async def gateway(settings: Settings, broker: Broker) -> AsyncIterator[tuple[FastAPI, Health]]:
     """The gateway's application over a started broker; ledger and directory are opened and closed here."""
     engine = databases.create(settings.database)
     await migrate.check(engine)
+    health = Health({"database": partial(migrate.check, engine), "workers": partial(_some_worker, broker)})
     vault = vaults.load(settings.security, settings.database)
     metrics = Metrics("serve", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
     ledger = SqlLedger(engine, metrics=metrics)
@@ -79,7 +81,7 @@ async def gateway(settings: Settings, broker: Broker, health: Health) -> AsyncIt
     await watch.start()
     await keeper.start()
     try:
-        yield create_app(settings, parts, metrics, health)
+        yield create_app(settings, parts, metrics, health), health
     finally:
         await keeper.close()
         await watch.close()
@@ -88,11 +90,16 @@ async def gateway(settings: Settings, broker: Broker, health: Health) -> AsyncIt
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+async def _some_worker(broker: Broker) -> None:
+    """Raises Overloaded when no worker is alive: a gateway alone cannot answer."""
+    if (await broker.state()).workers == 0:
+        raise Overloaded("no live worker")
+
+
 async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """Run everything in one process tree until it is told to stop. `on_ready` gets the base URL once pictures can be
     read."""
-    health = Health()
-    async with embedded_fleet(settings) as broker, gateway(settings, broker, health) as app:
+    async with embedded_fleet(settings) as broker, gateway(settings, broker) as (app, health):
         server = _server(settings, app, health)
         serving = asyncio.create_task(server.serve(sockets=[_listen(settings.server.host, settings.server.port)]))
         ready = asyncio.create_task(_announce(broker, server, health, on_ready))

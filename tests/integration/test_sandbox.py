@@ -53,5 +53,11 @@ def test_metrics_tell_what_happened(sandbox):
         assert f'inkgate_request_duration_seconds_count{{capability="general",stage="{stage}"}}' in text
 
 
+def test_ready_says_what_it_looked_at(sandbox):
+    with urllib.request.urlopen(sandbox.keys["BASE_URL"] + "/readyz", timeout=10) as response:
+        parts = json.load(response)["parts"]
+    assert parts == {"started": "ok", "draining": "ok", "database": "ok", "workers": "ok"}
+
+
 def test_the_idle_tree_fits_in_600_megabytes(sandbox):
     assert sandbox.idle_bytes < 600 * 1024 * 1024
