@@ -11,8 +11,10 @@ from engines.manifest import locate, verify
 from engines.plate import open_plate_reader
 from engines.reader import PictureReader
 from engines.runtimes import onnx
+from engines.text import profiles
+from engines.text.cascade import Cascade
 from engines.text.detect import Detector
-from engines.text.engine import LineEngine
+from engines.text.engine import LineEngine, Parts
 from engines.text.orient import Orienter
 from engines.text.recognise import Recogniser, load_charset
 from engines.types import EngineInfo
@@ -31,19 +33,39 @@ def open_text_engine(runtime: str, profile: str, threads: int, model_dir: Path |
     """The text engine alone. Raises as `open_reader` does."""
     if runtime != "onnx":
         raise ValueError(f"no runtime {runtime!r}")
+    if profile not in profiles.PROFILES:
+        raise ValueError(f"no profile {profile!r}")
     cv2.setNumThreads(threads)
-    files, digests = {}, {}
-    for role, name in {
-        "detect": "ppocrv6-small-det",
-        "recognise": "ppocrv6-small-rec",
-        "charset": "ppocrv6-charset",
-        "orient": "pplcnet-doc-orientation",
-    }.items():
-        files[role] = locate(name, model_dir)
-        digests[role] = verify(name, files[role])
-    return LineEngine(
-        EngineInfo("onnx", onnx.version(), "cpu", threads, digests),
-        Detector(onnx.OnnxNetwork(files["detect"], threads)),
-        Recogniser(onnx.OnnxNetwork(files["recognise"], threads), load_charset(files["charset"])),
-        Orienter(onnx.OnnxNetwork(files["orient"], threads)),
+    chosen = profiles.PROFILES[profile]
+    models = _Models(model_dir, threads)
+    careful = Recogniser(models.network(chosen.careful), load_charset(models.file(profiles.CHARSET)))
+    quick = Recogniser(models.network(profiles.QUICK), load_charset(models.file(profiles.QUICK_CHARSET)))
+    parts = Parts(
+        detector=Detector(models.network(chosen.detector), chosen.page),
+        read=careful if chosen.doubt is None else Cascade(quick, careful, chosen.doubt),
+        trial=quick,
+        careful_detector=Detector(models.network(chosen.careful_detector)),
+        careful_recogniser=careful,
+        orienter=Orienter(models.network(profiles.ORIENTER)),
     )
+    return LineEngine(EngineInfo("onnx", onnx.version(), "cpu", threads, models.digests), parts)
+
+
+class _Models:
+    """Model files of one engine, each found, verified and loaded once."""
+
+    def __init__(self, model_dir: Path | None, threads: int) -> None:
+        self._model_dir = model_dir
+        self._threads = threads
+        self._networks: dict[str, onnx.OnnxNetwork] = {}
+        self.digests: dict[str, str] = {}
+
+    def file(self, name: str) -> Path:
+        path = locate(name, self._model_dir)
+        self.digests[name] = verify(name, path)
+        return path
+
+    def network(self, name: str) -> onnx.OnnxNetwork:
+        if name not in self._networks:
+            self._networks[name] = onnx.OnnxNetwork(self.file(name), self._threads)
+        return self._networks[name]

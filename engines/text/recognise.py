@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -16,16 +17,36 @@ from numpy.typing import NDArray
 from engines.types import Image
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Tensor = NDArray[np.float32]
 
 HEIGHT = 48  # pixels, fixed by the network
 MIN_WIDTH = 160  # narrower crops are padded: below this the network was not trained and errs more
 MAX_WIDTH = 3200
+STRIDE = 8  # pixels of a crop per column of scores
 
 
 def load_charset(path: Path) -> list[str]:
     """The classes of the network in order, from a file with one character a line."""
     characters = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     return ["", *characters, " "]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Characters of a line with the probability of each, and the column of scores where each begins."""
+
+    characters: list[str]
+    scores: NDArray[np.float32]
+    columns: NDArray[np.intp]
+
+    @property
+    def text(self) -> str:
+        return "".join(self.characters)
+
+    @property
+    def score(self) -> float:
+        """The mean probability, 0 for an empty line."""
+        return float(self.scores.mean()) if self.characters else 0.0
 
 
 class Recogniser:
@@ -37,26 +58,34 @@ class Recogniser:
 
     def __call__(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         """Text and mean character score of each crop (BGR uint8); ("", 0.0) where nothing was read."""
-        return [self._decode(self._network(tensor(crop)[None])[0]) for crop in crops]
+        readings = (self.spell(tensor(crop)) for crop in crops)
+        return [(reading.text, reading.score) for reading in readings]
 
-    def _decode(self, scores: NDArray[np.float32]) -> tuple[str, float]:
-        """Best path over `scores` (columns, classes): best class of each column, repeats made one, blanks dropped."""
+    def spell(self, line: Tensor) -> Reading:
+        """Best path over one line of (3, 48, width): best class of each column, repeats made one, blanks dropped."""
+        scores = self._network(padded(line)[None])[0]
         best = scores.argmax(axis=1)
         keep = best != 0
         keep[1:] &= best[1:] != best[:-1]
-        if not keep.any():
-            return "", 0.0
-        text = "".join(self._charset[k] for k in best[keep])
-        return text, float(scores[keep, best[keep]].mean())
+        columns = np.flatnonzero(keep)
+        return Reading([self._charset[k] for k in best[columns]], scores[columns, best[columns]], columns)
 
 
-def tensor(crop: Image) -> NDArray[np.float32]:
-    """A crop as (3, 48, width) float32 in -1..1, padded with zeros to the least width."""
+def tensor(crop: Image) -> Tensor:
+    """A crop as (3, 48, width) float32 in -1..1."""
     height, width = crop.shape[:2]
     wanted = min(max(math.ceil(HEIGHT * width / height), 1), MAX_WIDTH)
     scaled = cv2.resize(crop, (wanted, HEIGHT)).astype(np.float32)
     scaled *= 1 / 127.5
     scaled -= 1
-    out = np.zeros((3, HEIGHT, max(wanted, MIN_WIDTH)), np.float32)
-    out[:, :, :wanted] = scaled.transpose(2, 0, 1)
+    return scaled.transpose(2, 0, 1)
+
+
+def padded(line: Tensor) -> Tensor:
+    """The line with zeros to its right up to the least width, contiguous."""
+    width = line.shape[2]
+    if width >= MIN_WIDTH:
+        return np.ascontiguousarray(line)
+    out = np.zeros((3, HEIGHT, MIN_WIDTH), np.float32)
+    out[:, :, :width] = line
     return out

@@ -1,0 +1,56 @@
+"""Speed against accuracy: which networks read a page, how large it is seen, and when a reading is doubted.
+
+Figures behind the numbers: docs/explanation/performance.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from engines.text.detect import DetectOptions
+
+_TINY = 0.4  # the tiny detector's published box threshold; the larger ones' is 0.45
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Names in the manifest. With no `doubt` the careful network reads every line whole."""
+
+    detector: str
+    page: DetectOptions
+    careful_detector: str
+    careful: str
+    doubt: float | None
+
+
+PROFILES = MappingProxyType(
+    {
+        "fast": Profile(
+            detector="ppocrv6-tiny-det",
+            page=DetectOptions(short_side=32, long_side=960, box_threshold=_TINY),
+            careful_detector="ppocrv6-small-det",
+            careful="ppocrv6-small-rec",
+            doubt=0.3,
+        ),
+        "balanced": Profile(
+            detector="ppocrv6-tiny-det",
+            page=DetectOptions(long_side=1600, box_threshold=_TINY),
+            careful_detector="ppocrv6-small-det",
+            careful="ppocrv6-small-rec",
+            doubt=0.8,
+        ),
+        "accurate": Profile(
+            detector="ppocrv6-medium-det",
+            page=DetectOptions(),
+            careful_detector="ppocrv6-medium-det",
+            careful="ppocrv6-medium-rec",
+            doubt=None,
+        ),
+    }
+)
+
+QUICK = "ppocrv6-tiny-rec"
+QUICK_CHARSET = "ppocrv6-tiny-charset"
+CHARSET = "ppocrv6-charset"
+ORIENTER = "pplcnet-doc-orientation"
