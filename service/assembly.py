@@ -23,6 +23,7 @@ from service.db import migrate
 from service.errors import ConfigurationError, Overloaded
 from service.gateway.app import create_app
 from service.gateway.pipeline import Parts
+from service.gateway.protocol import GuardedProtocol
 from service.metering import SqlLedger
 from service.metering.housekeeping import Housekeeper
 from service.ratelimit import LocalLimiter
@@ -136,6 +137,8 @@ def _server(settings: Settings, app: FastAPI, health: Health) -> GatewayServer:
         access_log=False,
         server_header=False,
         proxy_headers=False,  # who is believed is ours to say: service/gateway/client_ip.py
+        http=GuardedProtocol,
+        ws="none",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=round(settings.limits.deadline) + 5,
     )

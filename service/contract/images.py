@@ -38,7 +38,7 @@ def decode_base64(text: object) -> bytes:
     try:
         raw = text.encode("ascii").translate(_URLSAFE)
         core = raw.rstrip(b"=")
-        if len(raw) - len(core) > 2:
+        if not core or len(raw) - len(core) > 2:
             raise ImageFault("base64")
         return binascii.a2b_base64(core + b"=" * (-len(core) % 4), strict_mode=True)
     except (UnicodeEncodeError, binascii.Error):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from service.accounts.directory import AccessKey, App, Directory
 from service.contract.capabilities import Capability
 from service.contract.routes import resolve
-from service.eop.header import parse
+from service.eop.header import Authorization, parse
 from service.eop.signature import in_window, verify
 from service.errors import Refused
 from service.gateway.client_ip import within
@@ -41,13 +41,18 @@ class Admission:
         self._permit(exchange.client_ip, app, capability)
         return Caller(app, capability)
 
-    async def _authenticate(self, exchange: Exchange) -> AccessKey:
+    async def known(self, exchange: Exchange) -> tuple[Authorization, AccessKey]:
+        """Who claims to call, by the headers alone; needs no body. Raises Refused 10020 or 10002."""
         authorization = parse(exchange.headers.get("eop-authorization", ""))
         if authorization is None:
             raise Refused(10020, "no Eop-Authorization of the documented form")
         key = await self._directory.access_key(authorization.ak)
         if key is None:
             raise Refused(10002, "unknown or disabled access key")
+        return authorization, key
+
+    async def _authenticate(self, exchange: Exchange) -> AccessKey:
+        authorization, key = await self.known(exchange)
         if not verify(authorization, key.secret, exchange.headers, exchange.query, exchange.body_hash):
             raise Refused(10020, "signature does not fit")
         if not in_window(exchange.headers["eop-date"], datetime.now(UTC), self._window):

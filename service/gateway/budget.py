@@ -14,10 +14,14 @@ class Budget:
     def __init__(self, limit: int, what: str) -> None:
         self.limit, self.used, self._what = limit, 0, what
 
-    def take(self, amount: int) -> None:
-        """Count `amount` in. Raises Overloaded when it does not fit."""
+    def check(self, amount: int) -> None:
+        """Raise Overloaded when `amount` would not fit now."""
         if self.used + amount > self.limit:
             raise Overloaded(f"{self._what} in work: {self.used} + {amount} > {self.limit}")
+
+    def take(self, amount: int) -> None:
+        """Count `amount` in. Raises Overloaded when it does not fit."""
+        self.check(amount)
         self.used += amount
 
     def give(self, amount: int) -> None:

@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from service.errors import BodyTooLarge, ClientGone
 from service.gateway.budget import Budget
 
+SMALL_BODY = 32 * 1024  # bytes
 _DRAIN_SECONDS = 20  # a refused upload is read and dropped this long, so that the client gets to see the answer
 
 
@@ -51,7 +52,7 @@ class Exchange:
         up or is slower than `seconds`. What is taken from the budget stays taken until `release`.
         """
         self._budget = budget
-        announced = self._content_length()
+        announced = self.announced
         if announced > limit:
             await self._drain(2 * limit)
             raise BodyTooLarge
@@ -63,20 +64,27 @@ class Exchange:
 
     async def _collect(self, limit: int, announced: int) -> None:
         digest = hashlib.sha256()
-        self._take(announced)
+        assert self._budget is not None
+        self._budget.check(announced)
         async for chunk in self._chunks():
             if len(self.body) + len(chunk) > limit:
                 await self._drain(limit)
                 raise BodyTooLarge
             digest.update(chunk)
             self.body += chunk
-            if len(self.body) > self._held:  # chunked bodies announce no length
-                self._take(len(self.body) - self._held)
+            self._take(len(chunk))  # as they arrive: what is only announced would keep others out for nothing
         self.body_hash = digest.hexdigest()
 
-    def _content_length(self) -> int:
+    @property
+    def announced(self) -> int:
+        """The body's length as the client gives it; 0 for chunked bodies."""
         value = self.headers.get("content-length", "")
         return int(value) if value.isdecimal() else 0
+
+    @property
+    def large_body(self) -> bool:
+        """Whether the body is, or without a length may be, more than a small one."""
+        return self.announced > SMALL_BODY or "transfer-encoding" in self.headers
 
     def _take(self, amount: int) -> None:
         assert self._budget is not None

@@ -20,15 +20,15 @@ from service.contract.requests import ParsedRequest, check, parse
 from service.errors import ClientGone, DeadlineMissed, RateLimited, Refused, RequestFault, SealFault
 from service.gateway.admission import Admission, Caller
 from service.gateway.budget import Budget
-from service.gateway.exchange import Answer, Exchange
+from service.gateway.exchange import SMALL_BODY, Answer, Exchange
 from service.gateway.timing import Stopwatch
 from service.metering.interface import Ledger, Settlement
 from service.metering.policy import Event, Policy
 from service.replay import KeptAnswer, ReplayStore, replay_key
-from service.sealed import SealedRequest, open_request, seal_answer
+from service.sealed import SealedRequest, open_request, seal_answer, sm2
 from service.settings import Settings
 
-_SMALL = 32 * 1024  # bytes; smaller bodies are parsed on the spot, cheaper than a thread
+_SMALL = SMALL_BODY  # smaller bodies are parsed on the spot, cheaper than a thread
 
 
 class RateLimiter(Protocol):
@@ -71,6 +71,7 @@ class Pipeline:
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self._settings, self._parts = settings, parts
+        self._sm2 = sm2.choose(settings.security.sm2)
         self._admission = Admission(parts.directory, settings.server.clock_window)
         self._policy = Policy(settings.billing.model_dump())
         self.bytes_in_flight = Budget(settings.limits.inflight_bytes, "body bytes")
@@ -79,6 +80,8 @@ class Pipeline:
     async def run(self, call: Call) -> Answer:
         """The answer to a call, settled and kept for replay. Raises errors of `service.errors`."""
         exchange, limits = call.exchange, self._settings.limits
+        if exchange.large_body and exchange.announced <= limits.body_bytes:
+            await self._admission.known(exchange)  # strangers cannot make us hold megabytes
         await exchange.read_body(limits.body_bytes, limits.body_timeout, self.bytes_in_flight)
         call.body_bytes = len(exchange.body)
         with call.watch.stage("auth"):
@@ -136,7 +139,7 @@ class Pipeline:
         if exchange.headers.get("decrypted", "").strip().lower() == "true":
             with call.watch.stage("unseal"):
                 private_key = call.caller.app.sm2_private_key
-                call.seal = await self._off_loop(open_request, bytes(body), private_key, size=len(body))
+                call.seal = await self._off_loop(open_request, bytes(body), private_key, self._sm2, size=len(body))
                 body = call.seal.plain
         with call.watch.stage("parse"):
             texts = await self._off_loop(parse, capability, body, size=len(body))

@@ -1,0 +1,183 @@
+"""The bounds of one connection, over real sockets, with the limits made short."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import uvicorn
+
+from service.gateway import protocol
+from service.gateway.protocol import GuardedProtocol
+
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+SHORT = 0.3
+ANSWER = 1 << 20  # bytes; more than a socket's buffers take
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """/read reads the body first; /big answers with a megabyte or more; everything else answers at once."""
+    if scope["path"] == "/read":
+        while (await receive()).get("more_body"):
+            pass
+    body = bytes(24 * ANSWER if scope["path"] == "/big" else 2)
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[uvicorn.Server]:
+    for name in ("HEAD_SECONDS", "STALL_SECONDS", "DRAIN_SECONDS"):
+        monkeypatch.setattr(protocol, name, SHORT)
+    config = uvicorn.Config(
+        application, port=0, http=GuardedProtocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=2
+    )
+    running = uvicorn.Server(config)
+    task = asyncio.create_task(running.serve())
+    while not running.started:
+        await asyncio.sleep(0.01)
+    yield running
+    running.should_exit = running.force_exit = True
+    await task
+
+
+async def connect(server: uvicorn.Server) -> Stream:
+    port = server.servers[0].sockets[0].getsockname()[1]
+    return await asyncio.open_connection("127.0.0.1", port)
+
+
+async def said(stream: Stream, seconds: float = 5) -> bytes:
+    """Everything until the server closes; fails when it does not."""
+    async with asyncio.timeout(seconds):
+        return await stream[0].read()
+
+
+async def status(stream: Stream) -> bytes:
+    head = await stream[0].readuntil(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    await stream[0].readexactly(length)
+    return head.split(b" ")[1]
+
+
+async def test_silent_connection_is_closed(server: uvicorn.Server):
+    assert await said(await connect(server)) == b""
+
+
+async def test_slow_head_is_answered_and_closed(server: uvicorn.Server):
+    stream = await connect(server)
+    began = time.monotonic()
+
+    async def trickle() -> None:
+        stream[1].write(b"GET / HTTP/1.1\r\nx: ")
+        while not stream[1].is_closing():
+            stream[1].write(b"y")
+            await asyncio.sleep(0.05)
+
+    feeding = asyncio.create_task(trickle())
+    assert b" 408 " in await said(stream)
+    assert time.monotonic() - began < 10 * SHORT
+    feeding.cancel()
+
+
+async def test_slow_second_head_as_well(server: uvicorn.Server):
+    stream = await connect(server)
+    stream[1].write(b"GET / HTTP/1.1\r\n\r\n")
+    assert await status(stream) == b"200"
+    stream[1].write(b"\r\n")  # tolerated between requests; must not switch the clock off
+    assert b" 408 " in await said(stream)
+
+
+@pytest.mark.parametrize("head", [b"GET /" + b"a" * 70_000, b"GET / HTTP/1.1\r\nx: " + b"a" * 70_000])
+async def test_endless_head_is_refused(server: uvicorn.Server, head: bytes):
+    stream = await connect(server)
+    stream[1].write(head)
+    assert b" 431 " in await said(stream)
+
+
+async def test_large_body_does_not_count_as_head(server: uvicorn.Server):
+    stream = await connect(server)
+    for _ in range(2):
+        stream[1].write(b"POST /read HTTP/1.1\r\ncontent-length: 200000\r\n\r\n" + bytes(200_000))
+        assert await status(stream) == b"200"
+
+
+async def test_keep_alive_and_pipelining_go_on(server: uvicorn.Server):
+    stream = await connect(server)
+    stream[1].write(b"GET / HTTP/1.1\r\n\r\n" * 5)
+    assert [await status(stream) for _ in range(5)] == [b"200"] * 5
+    await asyncio.sleep(2 * SHORT)  # idle between requests is the keep-alive's business
+    stream[1].write(b"GET / HTTP/1.1\r\n\r\n")
+    assert await status(stream) == b"200"
+
+
+async def test_client_that_does_not_read_is_cut_off(server: uvicorn.Server):
+    stream = await connect(server)
+    stream[1].transport.pause_reading()
+    stream[1].write(b"GET /big HTTP/1.1\r\n\r\n")
+    async with asyncio.timeout(10):
+        while not server.server_state.connections:
+            await asyncio.sleep(0.01)
+        while server.server_state.connections:
+            await asyncio.sleep(0.05)
+
+
+async def test_client_that_reads_slowly_gets_everything(server: uvicorn.Server):
+    stream = await connect(server)
+    stream[1].write(b"GET /big HTTP/1.1\r\nconnection: close\r\n\r\n")
+    total = 0
+    while block := await stream[0].read(4 * ANSWER):
+        total += len(block)
+        await asyncio.sleep(0.02)
+    assert total > 24 * ANSWER
+
+
+async def test_body_nobody_waits_for_may_not_trickle_on(server: uvicorn.Server):
+    stream = await connect(server)
+    stream[1].write(b"POST / HTTP/1.1\r\ncontent-length: 100000\r\n\r\nx")
+    assert await status(stream) == b"200"
+    assert await said(stream) == b""
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+        b"transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+        b"content-length: 5\r\ncontent-length: 6\r\n\r\nabcdef",
+        b"content-length: +5\r\n\r\nabcde",
+        b"content-length: 5, 5\r\n\r\nabcde",
+        b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
+        b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        b"transfer-encoding: chunked\r\n\r\n5;a\nabcde\r\n0\r\n\r\n",
+        b"transfer-encoding: chunked\r\n\r\n-1\r\n\r\n",
+        b"transfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n\r\n",
+        b"x: a\r\n folded\r\n\r\n",
+        b"x: a\x00b\r\n\r\n",
+    ],
+)
+async def test_smuggling_shapes_are_refused_and_closed(server: uvicorn.Server, shape: bytes):
+    """One request, one reading of where it ends; whatever allows two is answered 400 and the connection closed."""
+    stream = await connect(server)
+    stream[1].write(b"POST /read HTTP/1.1\r\nhost: a\r\n" + shape)
+    answers = await said(stream)
+    assert b" 400 " in answers.split(b"\r\n")[0] or (b" 400 " in answers and answers.count(b"HTTP/1.1") <= 2)
+    assert b"GET /x" not in answers and not answers.endswith(b"ok")
+    assert answers.count(b" 200 ") == 0
+
+
+async def test_connections_are_counted(server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 2)
+    first, second = await connect(server), await connect(server)
+    await asyncio.sleep(0.05)
+    third = await connect(server)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        third[1].write(b"GET / HTTP/1.1\r\n\r\n")
+        await status(third)
+    for stream in (first, second):
+        stream[1].write(b"GET / HTTP/1.1\r\n\r\n")
+        assert await status(stream) == b"200"
