@@ -44,18 +44,19 @@ class House:
     account_id: str
     keys: KeyPair
     app: NewApp
+    name: str = "house"
     names: int = field(default=0)
 
     @classmethod
-    async def build(cls, engine: AsyncEngine) -> House:
+    async def build(cls, engine: AsyncEngine, name: str = "house") -> House:
         vault, clock = Vault([new_key()]), BentClock()
         async with work.begin(engine, "test", clock) as unit:
-            account = await accounts.create_account(unit, "house")
+            account = await accounts.create_account(unit, name)
             keys = await accounts.create_access_key(unit, vault, account.id)
-            app = await accounts.create_app(unit, vault, account.id, "house_app")
+            app = await accounts.create_app(unit, vault, account.id, f"{name}_app")
             for capability in ("general", "idcard", "plate", "licence"):
                 await accounts.open_capability(unit, app.app_id, capability)
-        return cls(engine, vault, clock, account.id, keys, app)
+        return cls(engine, vault, clock, account.id, keys, app, name)
 
     def ledger(self, **options: float) -> SqlLedger:
         """A ledger under the bent clock, whose admission looks at the database each time."""
@@ -64,7 +65,7 @@ class House:
     async def another_app(self) -> NewApp:
         self.names += 1
         async with work.begin(self.engine, "test", self.clock) as unit:
-            return await accounts.create_app(unit, self.vault, self.account_id, f"house_app_{self.names}")
+            return await accounts.create_app(unit, self.vault, self.account_id, f"{self.name}_app_{self.names}")
 
     async def grant(
         self, units: int, capability: str = "general", app_id: str | None = None, **more: datetime
