@@ -104,11 +104,7 @@ class OnnxModule(nn.Module):
         if kind == "BatchNormalization":
             return F.batch_norm(a[0], a[3], a[4], a[1], a[2], False, 0.0, at.get("epsilon", 1e-5))
         if kind == "MaxPool":
-            pads = list(at.get("pads", [0, 0, 0, 0]))
-            if at.get("auto_pad") == b"SAME_UPPER":
-                pads = [0, 0, at["kernel_shape"][0] - 1, at["kernel_shape"][1] - 1]
-            padded = F.pad(a[0], (pads[1], pads[3], pads[0], pads[2]), value=0.0)
-            return F.max_pool2d(padded, list(at["kernel_shape"]), list(at["strides"]))
+            return _pool_two(a[0], at)
         if kind == "AveragePool":
             return F.avg_pool2d(a[0], list(at["kernel_shape"]), list(at["strides"]))
         if kind in ("ReduceMean", "GlobalAveragePool"):
@@ -145,3 +141,11 @@ class OnnxModule(nn.Module):
         if top == bottom and left == right:
             return F.conv2d(x, weight, bias, stride, (top, left), list(at.get("dilations", [1, 1])), group)
         return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, bias, stride, 0, 1, group)
+
+
+def _pool_two(x: Tensor, at: dict) -> Tensor:
+    """Largest of 2 x 2 at stride 1, with what is missing at the end taken as zero (inputs are never negative)."""
+    if at["kernel_shape"] != [2, 2] or at.get("strides", [1, 1]) != [1, 1] or at.get("auto_pad") != b"SAME_UPPER":
+        raise NotImplementedError(str(at))
+    wide = torch.maximum(x, F.pad(x[..., 1:], (0, 1)))
+    return torch.maximum(wide, F.pad(wide[..., 1:, :], (0, 0, 0, 1)))

@@ -15,14 +15,12 @@ Picture = NDArray[np.uint8]
 Rng = np.random.Generator
 
 SCALE = 0.6
-COLOURS = ("none", "blue", "yellow", "green", "green_yellow", "black", "white")
-"""What a plate's ground may be; "none" is no plate at all. The order is that of the networks' outputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A plate lying flat: BGR uint8 picture, its text, its colour (an entry of COLOURS), its rows, and for each
-    character the span (left, right) in millimetres and the row it stands in."""
+    """A plate lying flat: BGR uint8 picture, its text, its ground (one of alphabet.COLOURS), its rows, and for each
+    character its span (left, right) as shares of the width, and its row."""
 
     picture: Picture
     text: str

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.plate.alphabet import CHARACTERS
+from engines.plate.alphabet import CHARACTERS, COLOURS
 from engines.plate.training import degrade
 from engines.plate.training.backgrounds import Backdrops, sign
 from engines.plate.training.glyphs import GlyphBox
-from engines.plate.training.plates import COLOURS, Drawn, draw_plate
+from engines.plate.training.plates import Drawn, draw_plate
 from engines.plate.warp import HEIGHT, WIDTH, stack_rows, target
 
 Picture = NDArray[np.uint8]

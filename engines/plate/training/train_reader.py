@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from engines.plate.training.reader_data import ReaderSamples, Sample
 from engines.plate.training.reader_net import PlateReader
+from engines.plate.training.schedule import rate_at
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 LONGEST = 8
@@ -108,12 +109,11 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     net = PlateReader(options.trunk, Path(options.dictionary).read_text("utf8").rstrip("\n").split("\n"))
     optimiser = torch.optim.AdamW(net.parameters(), lr=options.rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, options.steps, pct_start=0.05)
-    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
+    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
     state, step = options.work / "state.pt", 0
     if state.exists():
         saved = torch.load(state)
-        for part, name in ((net, "net"), (optimiser, "optimiser"), (schedule, "schedule"), (average, "average")):
+        for part, name in ((net, "net"), (optimiser, "optimiser"), (average, "average")):
             part.load_state_dict(saved[name])
         step = saved["step"]
     judge = ReaderSamples(987_654)
@@ -128,11 +128,12 @@ def main() -> None:
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(step, options.steps, options.rate)
         optimiser.step()
-        schedule.step()
         average.update_parameters(net)
         step += 1
-        if step % 200 == 0 or step == options.steps:
+        if step % 100 == 0 or step == options.steps:
             net.eval()
             line = {
                 "step": step,
@@ -147,7 +148,6 @@ def main() -> None:
                 {
                     "net": net.state_dict(),
                     "optimiser": optimiser.state_dict(),
-                    "schedule": schedule.state_dict(),
                     "average": average.state_dict(),
                     "step": step,
                 },

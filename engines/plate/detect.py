@@ -1,0 +1,148 @@
+"""Where plates are: candidates with four corners from the detector network, on copies of several sizes and in tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.types import Image
+
+STRIDE = 4  # pixels of the network's input per cell of its output
+_SIDE = 32  # the network's sides are multiples of it
+_MEAN = np.array([123.675, 116.28, 103.53], np.float32)
+_DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
+
+Corners = NDArray[np.float32]
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How hard to look. Lengths are pixels of the longer side of what the network sees."""
+
+    sizes: tuple[int, ...] = (736, 256)
+    threshold: float = 0.25
+    tile_from: int = 2000  # pictures with a longer side than this are also looked at in tiles
+    tile_size: int = 1440  # length to which such a picture is brought before it is cut
+    tile: int = 736
+    overlap: int = 96
+    most: int = 40  # candidates of one picture
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Corners (4, 2) TL TR BR BL in source pixels, and how sure the detector is, 0..1."""
+
+    corners: Corners
+    score: float
+
+
+def normalise(picture: Image) -> NDArray[np.float32]:
+    """BGR uint8 (h, w, 3) -> float32 (1, 3, h, w) as the network's trunk was taught."""
+    return np.ascontiguousarray(((picture.astype(np.float32) - _MEAN) / _DEVIATION).transpose(2, 0, 1)[None])
+
+
+def peaks(out: NDArray[np.float32], threshold: float) -> list[tuple[Corners, float]]:
+    """Corners (4, 2) TL TR BR BL in pixels of the network's input, and the score, of every local maximum of an output
+    (10, h, w). Corners are the mean of what the cells around the maximum say, weighted by their scores."""
+    heat = 1 / (1 + np.exp(-out[0]))
+    top = (heat >= threshold) & (heat >= cv2.dilate(heat, np.ones((3, 5), np.uint8)))
+    height, width = heat.shape
+    found = []
+    for row, column in zip(*np.nonzero(top), strict=True):
+        rows = slice(max(row - 1, 0), min(row + 2, height))
+        columns = slice(max(column - 1, 0), min(column + 2, width))
+        weight = heat[rows, columns] ** 2
+        ys, xs = np.mgrid[rows, columns]
+        middle = np.stack([xs, ys], 2)[:, :, None] * STRIDE + STRIDE / 2
+        corners = out[2:, rows, columns].transpose(1, 2, 0).reshape(*weight.shape, 4, 2)
+        corners = middle + corners * np.exp(np.clip(out[1, rows, columns], 0, 7))[:, :, None, None]
+        mean = (corners * weight[:, :, None, None]).sum((0, 1)) / weight.sum()
+        found.append((mean.astype(np.float32), float(heat[row, column])))
+    return found
+
+
+class Finder:
+    """Finds plates in a picture of any size. Holds no state but its network."""
+
+    def __init__(self, network: Network, options: Options | None = None) -> None:
+        self._network = network
+        self.options = options or Options()
+
+    def __call__(self, image: Image) -> list[Candidate]:
+        """Candidates, the surest first; of those that cover each other only the surest."""
+        longest = max(image.shape[:2])
+        found = [one for size in self.options.sizes for one in self.look(image, min(size, _up(longest)))]
+        if longest > self.options.tile_from:
+            found += self._tiles(image)
+        return distinct(found)[: self.options.most]
+
+    def look(self, image: Image, longest: int) -> list[Candidate]:
+        """Candidates in a copy whose longer side is `longest`."""
+        height, width = image.shape[:2]
+        scale = longest / max(height, width)
+        small = _scaled(image, scale)
+        out = self._network(normalise(_padded(small)))[0]
+        ratio = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
+        return [Candidate(corners * ratio, score) for corners, score in peaks(out, self.options.threshold)]
+
+    def _tiles(self, image: Image) -> list[Candidate]:
+        option = self.options
+        scale = min(option.tile_size / max(image.shape[:2]), 1.0)
+        copy = _scaled(image, scale)
+        found = []
+        for top in _starts(copy.shape[0], option.tile, option.overlap):
+            for left in _starts(copy.shape[1], option.tile, option.overlap):
+                part = np.ascontiguousarray(copy[top : top + option.tile, left : left + option.tile])
+                for one in self.look(part, max(part.shape[:2])):
+                    found.append(Candidate((one.corners + np.array([left, top], np.float32)) / scale, one.score))
+        return found
+
+
+def distinct(found: list[Candidate]) -> list[Candidate]:
+    """The candidates without those that cover a surer one by a third."""
+    kept: list[Candidate] = []
+    for one in sorted(found, key=lambda c: -c.score):
+        if all(overlap(one.corners, other.corners) < 0.33 for other in kept):
+            kept.append(one)
+    return kept
+
+
+def overlap(a: Corners, b: Corners) -> float:
+    """Shared area of two quadrilaterals over the smaller one's, from their bounding boxes."""
+    low, high = np.maximum(a.min(0), b.min(0)), np.minimum(a.max(0), b.max(0))
+    shared = float(np.prod(np.maximum(high - low, 0)))
+    least = min(float(np.prod(np.ptp(a, axis=0))), float(np.prod(np.ptp(b, axis=0))))
+    return shared / max(least, 1e-6)
+
+
+def _starts(length: int, tile: int, overlap: int) -> Iterator[int]:
+    """Where tiles begin so that they cover the length and share at least `overlap` pixels."""
+    count = max(1, int(np.ceil((length - overlap) / (tile - overlap))))
+    for k in range(count):
+        yield round(k * (length - tile) / max(count - 1, 1)) if count > 1 else 0
+
+
+def _up(side: int) -> int:
+    return max(-(-side // _SIDE) * _SIDE, 2 * _SIDE)
+
+
+def _scaled(image: Image, scale: float) -> Image:
+    height, width = image.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if size == (width, height):
+        return image
+    return np.asarray(
+        cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8
+    )
+
+
+def _padded(image: Image) -> Image:
+    """The picture with its sides brought up to multiples of 32 by repeating the border."""
+    height, width = image.shape[:2]
+    bottom, right = _up(height) - height, _up(width) - width
+    return np.asarray(cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)

@@ -1,0 +1,156 @@
+"""Find, set level, read, check: the plate reader over our two networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.plate.alphabet import CHARACTERS, COLOURS
+from engines.plate.decode import Reading, decode
+from engines.plate.detect import Candidate, Corners, Finder, Network, overlap
+from engines.plate.order import left_to_right
+from engines.plate.syntax import IN_SCOPE, kind_of
+from engines.plate.warp import cut
+from engines.types import Image, Plate, Quad
+
+_PLATE = 0.5  # least share of the ground's classes that say "a plate"
+_ANSWER = 0.12  # confidence below which nothing is answered
+_DOUBT = 0.9  # confidence below which other cuts are tried
+_TURNED = 448  # longer side at which a picture without plates is looked at once more, lying on its side
+_TWO_ROWS = 2.7  # width over height below which a plate may have two rows: one row has 3.1 or 3.4, two rows 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A candidate as read: its corners in source pixels in the order of the text, the reading, and the grounds."""
+
+    corners: Corners
+    reading: Reading
+    ground: NDArray[np.float32]
+    rows: int
+    confidence: float
+
+
+class NetworkPlateReader:
+    """The `PlateReader` over a detector and a strip reader. One thread at a time."""
+
+    def __init__(self, finder: Finder, strips: Network, models: dict[str, str]) -> None:
+        self._finder = finder
+        self._strips = strips
+        self._models = models
+
+    @property
+    def models(self) -> dict[str, str]:
+        return self._models
+
+    def warmup(self) -> None:
+        """Run both networks once on the shapes that are commonest."""
+        blank = np.zeros((960, 1280, 3), np.uint8)
+        self._finder(blank)
+        corners = np.array([(0, 0), (160, 0), (160, 48), (0, 48)], np.float32)
+        self._read(blank, [(corners, 1)])
+
+    def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
+        """Plates of a BGR uint8 picture, left to right, top to bottom; those out of scope only with `extras`."""
+        seen = self._all(image, self._finder(image))
+        if not any(one.confidence >= _DOUBT for one in seen):
+            seen = _without_doubles(seen + self._lying(image))
+        plates = [_plate(one) for one in seen if one.confidence >= _ANSWER]
+        return left_to_right([plate for plate in plates if extras or plate.in_scope])
+
+    def close(self) -> None:
+        del self._finder, self._strips
+
+    def _lying(self, image: Image) -> list[_Seen]:
+        """Plates of a picture that lies on a side, whichever it is: doubtful cuts are read turned over too."""
+        height = image.shape[0]
+        upright = np.asarray(cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE), np.uint8)
+        back = [
+            Candidate(np.stack([one.corners[:, 1], height - one.corners[:, 0]], 1), one.score)
+            for one in self._finder.look(upright, min(_TURNED, max(image.shape[:2])))
+        ]
+        return [one for one in self._all(image, back) if one.confidence >= _DOUBT / 2]
+
+    def _all(self, image: Image, candidates: Sequence[Candidate]) -> list[_Seen]:
+        """The candidates read, each by its best cut; those that are no plates are left out."""
+        first = self._read(image, [(one.corners, 1) for one in candidates])
+        best = []
+        for candidate, seen in zip(candidates, first, strict=True):
+            if seen.confidence < _DOUBT:
+                seen = max([seen, *self._read(image, _other_cuts(candidate.corners))], key=lambda one: one.confidence)
+            if 1 - seen.ground[0] >= _PLATE:
+                best.append(seen)
+        return _without_doubles(best)
+
+    def _read(self, image: Image, cuts: Sequence[tuple[Corners, int]]) -> list[_Seen]:
+        """Each (corners, rows) cut out and read."""
+        if not cuts:
+            return []
+        strips = [cut(image, as_quad(corners), rows) for corners, rows in cuts]
+        batch = (np.stack(strips).astype(np.float32) / 127.5 - 1).transpose(0, 3, 1, 2)
+        out = self._strips(np.ascontiguousarray(batch))
+        seen = []
+        for (corners, rows), one in zip(cuts, out, strict=True):
+            ground = one[-1, : len(COLOURS)]
+            reading = decode(one[:-1, : len(CHARACTERS) + 1], float(ground[3] + ground[4]))
+            seen.append(_Seen(corners, reading, ground, rows, confidence(reading, ground)))
+        return seen
+
+
+def confidence(reading: Reading, ground: NDArray[np.float32]) -> float:
+    """How likely the whole answer is right: the weakest character, the syntax's say, and "is a plate"."""
+    return float(min(reading.char_scores) * min(1.0, 4 * reading.agreement) * (1 - ground[0]))
+
+
+def as_quad(corners: Corners) -> Quad:
+    (a, b), (c, d), (e, f), (g, h) = ((float(x), float(y)) for x, y in corners)
+    return (a, b), (c, d), (e, f), (g, h)
+
+
+def _other_cuts(corners: Corners) -> list[tuple[Corners, int]]:
+    """The same plate a little wider, narrower, shifted, turned over, and as two rows where its shape allows."""
+    middle = corners.mean(0)
+    along, down = (
+        (corners[1] + corners[2] - corners[0] - corners[3]) / 2,
+        (corners[2] + corners[3] - corners[0] - corners[1]) / 2,
+    )
+    cuts = [(np.asarray(middle + (corners - middle) * grow, np.float32), 1) for grow in (0.94, 1.07)]
+    cuts += [
+        (np.asarray(corners + shift, np.float32), 1)
+        for shift in (0.03 * along, -0.03 * along, 0.08 * down, -0.08 * down)
+    ]
+    cuts.append((corners[[2, 3, 0, 1]], 1))
+    if np.hypot(*along) < _TWO_ROWS * np.hypot(*down):
+        cuts.append((corners, 2))
+    return cuts
+
+
+def _without_doubles(seen: list[_Seen]) -> list[_Seen]:
+    kept: list[_Seen] = []
+    for one in sorted(seen, key=lambda s: -s.confidence):
+        if all(overlap(one.corners, other.corners) < 0.33 for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _plate(seen: _Seen) -> Plate:
+    """The answer. Of the grounds that the text allows the likeliest is taken."""
+    pattern_green = seen.reading.pattern in ("green", "green_yellow")
+    grounds = seen.ground.copy()
+    grounds[0] = 0
+    if not pattern_green:
+        grounds[[3, 4]] = 0
+    kind = kind_of(seen.reading.text, COLOURS[int(grounds.argmax())], seen.rows)
+    return Plate(
+        as_quad(seen.corners),
+        kind,
+        seen.reading.text,
+        seen.confidence,
+        rows=seen.rows,
+        in_scope=kind in IN_SCOPE,
+        char_scores=seen.reading.char_scores,
+    )

@@ -1,0 +1,84 @@
+"""Write a checkpoint as ONNX:  python -m engines.plate.training.export reader --trunk FILE --state STATE --to FILE
+
+The averaged weights are written, the outputs are what `engines.plate` expects, and the file is run once to prove that
+it gives what torch gives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor, nn
+
+from engines.plate.training.detector_net import PlateDetector
+from engines.plate.training.reader_net import PlateReader
+
+
+class _ReaderOut(nn.Module):
+    """The reader with one output (n, 41, 74): 40 time steps of character probabilities, then one row with the
+    probabilities of the grounds (alphabet.COLOURS), the probability of two rows, and zeros."""
+
+    def __init__(self, net: PlateReader) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        characters, colour, double = self.net(x)
+        last = torch.cat([torch.softmax(colour, 1), torch.sigmoid(double)], 1)
+        last = torch.nn.functional.pad(last, (0, characters.shape[2] - last.shape[1]))
+        return torch.cat([torch.softmax(characters, 2), last[:, None]], 1)
+
+
+def load_average(net: nn.Module, state: Path) -> int:
+    """Put the averaged weights of a training state into `net`; gives the step they are from."""
+    saved = torch.load(state, map_location="cpu")
+    weights = {k.removeprefix("module."): v for k, v in saved["average"].items() if k.startswith("module.")}
+    net.load_state_dict(weights)
+    return int(saved["step"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("network", choices=("reader", "detector"))
+    parser.add_argument("--trunk", required=True)
+    parser.add_argument("--dictionary", help="the trunk's characters; the reader needs it")
+    parser.add_argument("--state", type=Path)
+    parser.add_argument("--to", type=Path, required=True)
+    options = parser.parse_args()
+    if options.network == "reader":
+        net = PlateReader(options.trunk, Path(options.dictionary).read_text("utf8").rstrip("\n").split("\n"))
+        example, output, name = torch.randn(2, 3, 48, 160), "read", "strip"
+        axes = {"strip": {0: "n"}, "read": {0: "n"}}
+    else:
+        net = PlateDetector(options.trunk)
+        example, output, name = torch.randn(1, 3, 96, 160), "cells", "picture"
+        axes = {"picture": {2: "height", 3: "width"}, "cells": {2: "rows", 3: "columns"}}
+    step = load_average(net, options.state) if options.state else 0
+    whole = (_ReaderOut(net) if options.network == "reader" else net).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            whole,
+            (example,),
+            str(options.to),
+            input_names=[name],
+            output_names=[output],
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
+    model = onnx.load(str(options.to))
+    onnx.checker.check_model(model)
+    given = ort.InferenceSession(str(options.to)).run(None, {name: example.numpy()})[0]
+    worst = float(np.abs(given - whole(example).detach().numpy()).max())
+    print(f"step {step}: {options.to} {options.to.stat().st_size / 1e6:.2f} MB, largest difference {worst:.1e}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""Train the detector:  python -m engines.plate.training.train_detector --trunk DET.onnx --work DIR
+
+Checkpoints, the curve (curve.jsonl) and the resume state lie in DIR; run the same command again to go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from engines.plate.detect import normalise, peaks
+from engines.plate.training.detector_net import STRIDE, PlateDetector
+from engines.plate.training.scenes import HEIGHT, WIDTH, Scene, Scenes
+from engines.plate.training.schedule import rate_at
+
+ROWS, COLUMNS = HEIGHT // STRIDE, WIDTH // STRIDE
+
+
+def targets(scene: Scene) -> NDArray[np.float32]:
+    """(11, ROWS, COLUMNS): nearness to a plate's centre 0..1 (-1 is not judged), weight of the corners there, log
+    width, and the corners in plate widths from the cell's middle."""
+    ys, xs = np.mgrid[0:ROWS, 0:COLUMNS].astype(np.float32)
+    middle = np.stack([xs, ys], 2) * STRIDE + STRIDE / 2
+    heat = np.zeros((ROWS, COLUMNS), np.float32)
+    value = np.zeros((9, ROWS, COLUMNS), np.float32)
+    unit = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
+    for corners in scene.plates:
+        move = cv2.getPerspectiveTransform(corners.astype(np.float32), unit)
+        place = cv2.perspectiveTransform(middle.reshape(1, -1, 2), move).reshape(ROWS, COLUMNS, 2) - 0.5
+        inside = np.abs(place).max(2) < 0.6
+        near = np.exp(-((place / (0.17, 0.26)) ** 2).sum(2) / 2) * inside
+        centre = corners.mean(0)
+        row = int(np.clip(centre[1] // STRIDE, 0, ROWS - 1))
+        column = int(np.clip(centre[0] // STRIDE, 0, COLUMNS - 1))
+        near[row, column] = 1.0
+        width = max(float(np.hypot(*(corners[1] - corners[0])) + np.hypot(*(corners[2] - corners[3]))) / 2, 4.0)
+        own = near > heat
+        heat[own] = near[own]
+        offsets = (corners[None, None] - middle[:, :, None]) / width
+        value[0][own] = np.log(width)
+        value[1:, own] = offsets.reshape(ROWS, COLUMNS, 8)[own].T
+    weight = np.where(heat > 0.25, heat, 0).astype(np.float32)
+    for corners in scene.unclear:
+        shape = np.zeros((ROWS, COLUMNS), np.uint8)
+        cv2.fillConvexPoly(shape, np.round(corners / STRIDE).astype(np.int32), 1)
+        heat[(shape > 0) & (heat == 0)] = -1
+    return np.concatenate([heat[None], weight[None], value])
+
+
+class Stream(IterableDataset[tuple[Tensor, Tensor]]):
+    """Endless batches of pictures and targets."""
+
+    def __init__(self, seed: int, start: int, batch: int) -> None:
+        self.seed, self.start, self.batch = seed, start, batch
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        worker = get_worker_info()
+        source = Scenes(hash((self.seed, self.start, worker.id if worker else 0)) % (1 << 31))
+        while True:
+            scenes = [source.draw() for _ in range(self.batch)]
+            pictures = np.stack([normalise(s.picture)[0] for s in scenes])
+            yield torch.from_numpy(pictures), torch.from_numpy(np.stack([targets(s) for s in scenes]))
+
+
+def losses(out: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Focal loss of the centres (Zhou et al., Objects as Points, 2019) and L1 of widths and corners."""
+    heat, weight = target[:, 0], target[:, 1]
+    p = torch.sigmoid(out[:, 0]).clamp(1e-5, 1 - 1e-5)
+    positive = (heat > 0.95).float()
+    judged = (heat >= 0).float()
+    gain = (
+        positive * (1 - p) ** 2 * p.log()
+        + (1 - positive) * judged * (1 - heat.clamp(min=0)) ** 4 * p**2 * (1 - p).log()
+    )
+    count = positive.sum().clamp(min=1)
+    centre = -gain.sum() / count
+    total = weight.sum().clamp(min=1)
+    width = (F.smooth_l1_loss(out[:, 1], target[:, 2], reduction="none", beta=0.05) * weight).sum() / total
+    relative = (F.smooth_l1_loss(out[:, 2:], target[:, 3:], reduction="none", beta=0.02).mean(1) * weight).sum() / total
+    ratio = torch.exp((out[:, 1] - target[:, 2]).clamp(-1.5, 1.5))[:, None]
+    full = (
+        F.smooth_l1_loss(out[:, 2:] * ratio, target[:, 3:], reduction="none", beta=0.02).mean(1) * weight
+    ).sum() / total
+    loss = centre + width + 10 * relative + 10 * full
+    return loss, {"centre": centre.item(), "width": width.item(), "corners": full.item()}
+
+
+@torch.no_grad()
+def measure(net: PlateDetector, scenes: list[Scene]) -> dict[str, float]:
+    """Recall and precision at 0.3 on synthetic scenes that training does not see, and the median corner error in %
+    of the width."""
+    found = plates = claims = 0
+    errors = []
+    for scene in scenes:
+        out = net(torch.from_numpy(normalise(scene.picture))).numpy()[0]
+        quads = [quad for quad, _ in peaks(out, 0.3)]
+        claims += len(quads)
+        for corners in scene.plates:
+            plates += 1
+            width = float(np.hypot(*(corners[1] - corners[0])))
+            off = [float(np.hypot(*(q - corners).T).mean()) / width for q in quads]
+            if off and min(off) < 0.25:
+                found += 1
+                errors.append(min(off))
+    return {
+        "recall": found / plates,
+        "precision": found / max(claims, 1),
+        "corner_%": 100 * float(np.median(errors or [1])),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trunk", required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=6000, help="steps of the whole schedule")
+    parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)  # before the workers are forked: a pool of threads does not survive a fork
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    options.work.mkdir(parents=True, exist_ok=True)
+    net = PlateDetector(options.trunk)
+    optimiser = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=options.rate, weight_decay=1e-4)
+    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
+    state, step = options.work / "state.pt", 0
+    if state.exists():
+        saved = torch.load(state)
+        for part, name in ((net, "net"), (optimiser, "optimiser"), (average, "average")):
+            part.load_state_dict(saved[name])
+        step = saved["step"]
+    judge = Scenes(987_654)
+    checks = [judge.draw() for _ in range(80)]
+    stream = Stream(options.seed, step, options.batch)
+    loader = DataLoader(stream, batch_size=None, num_workers=options.workers, prefetch_factor=4)
+    began = time.time()
+    for pictures, target in loader:
+        if step >= options.steps:
+            break
+        loss, parts = losses(net(pictures), target)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(step, options.steps, options.rate)
+        optimiser.step()
+        average.update_parameters(net)
+        step += 1
+        if step % 100 == 0 or step == options.steps:
+            line = {
+                "step": step,
+                "seconds": round(time.time() - began),
+                "loss": loss.item(),
+                **parts,
+                **measure(average.module, checks),
+            }
+            line = {k: round(v, 4) for k, v in line.items()}
+            with (options.work / "curve.jsonl").open("a") as curve:
+                curve.write(json.dumps(line) + "\n")
+            torch.save(
+                {
+                    "net": net.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "average": average.state_dict(),
+                    "step": step,
+                },
+                state.with_suffix(".new"),
+            )
+            state.with_suffix(".new").replace(state)
+
+
+if __name__ == "__main__":
+    main()

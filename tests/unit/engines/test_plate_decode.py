@@ -1,0 +1,80 @@
+"""The decoder answers only what a plate may carry, and says how sure it is."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines.plate.alphabet import CHARACTERS, DIGITS, LETTERS, PROVINCES
+from engines.plate.decode import decode
+from engines.plate.syntax import pattern_of
+
+CLASSES = len(CHARACTERS) + 1
+
+
+def steps(text: str, *, sure: float = 0.98, gap: int = 2) -> np.ndarray:
+    """Probabilities of 40 time steps that spell `text`: three steps a character, `gap` blanks between."""
+    rows = []
+    for character in text:
+        rows += [CHARACTERS.index(character) + 1] * 3 + [0] * gap
+    rows = rows[:40] + [0] * (40 - len(rows))
+    out = np.full((40, CLASSES), (1 - sure) / (CLASSES - 1), np.float32)
+    out[np.arange(40), rows] = sure
+    return out
+
+
+plain = st.builds(
+    lambda p, a, rest: p + a + "".join(rest),
+    st.sampled_from(PROVINCES),
+    st.sampled_from(LETTERS + "O"),
+    st.lists(st.sampled_from(LETTERS + DIGITS), min_size=5, max_size=5),
+)
+
+
+@given(plain)
+def test_what_stands_there_is_read(text: str) -> None:
+    reading = decode(steps(text), green=0.1)
+    assert reading.text == text
+    assert min(reading.char_scores) == pytest.approx(0.98, abs=1e-3)
+    assert reading.agreement == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("text", ["粤B1234学", "沪AD12345", "粤B12345D", "使014578", "京O88888"])
+def test_every_pattern_is_known(text: str) -> None:
+    assert decode(steps(text), green=0.5).text == text
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_noise_still_follows_a_pattern_and_is_not_believed(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    noise = rng.random((40, CLASSES)).astype(np.float32) ** 8
+    reading = decode(noise / noise.sum(1, keepdims=True))
+    assert pattern_of(reading.text) is not None
+    assert reading.agreement < 0.5 or min(reading.char_scores) < 0.6
+
+
+def test_a_province_and_a_letter_lead() -> None:
+    spelled = steps("京A12345")
+    spelled[:3, CHARACTERS.index("8") + 1] = 4.0  # the network takes the province for a digit
+    spelled[5:8, CHARACTERS.index("4") + 1] = 4.0  # and the letter for another
+    reading = decode(spelled / spelled.sum(1, keepdims=True), green=0.1)
+    assert reading.text == "京A12345"
+    assert reading.agreement < 0.01
+
+
+def test_the_ground_decides_between_seven_and_eight() -> None:
+    doubtful = steps("沪AD12345")
+    doubtful[35:38] = 0.5 / CLASSES  # the last character is half there,
+    doubtful[35:38, [0, CHARACTERS.index("5") + 1]] += 0.25
+    doubtful[10:13, CHARACTERS.index("D") + 1] = 1e-4  # and nothing says what is third
+    assert len(decode(doubtful, green=0.99).text) == 8
+    assert len(decode(doubtful, green=0.01).text) == 7
+
+
+def test_equal_neighbours_need_a_blank_between() -> None:
+    for a, b in itertools.pairwise("1188"):
+        assert decode(steps(f"京A{a}{b}345"), green=0.1).text == f"京A{a}{b}345"
