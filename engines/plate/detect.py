@@ -13,6 +13,7 @@ from engines.types import Image
 
 STRIDE = 4  # pixels of the network's input per cell of its output
 _SIDE = 32  # the network's sides are multiples of it
+_CLEAR = 48.0  # pixels of width from which on a plate is seen as well as it will ever be
 _MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 _DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
 
@@ -35,10 +36,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Corners (4, 2) TL TR BR BL in source pixels, and how sure the detector is, 0..1."""
+    """Corners (4, 2) TL TR BR BL in source pixels, how sure the detector is, 0..1, and the width in pixels it saw."""
 
     corners: Corners
     score: float
+    seen: float = _CLEAR
+
+    @property
+    def rank(self) -> float:
+        """Its worth beside others of the same plate: corners of what was seen small are less exact."""
+        return self.score * min(1.0, self.seen / _CLEAR)
 
 
 def normalise(picture: Image) -> NDArray[np.float32]:
@@ -74,7 +81,7 @@ class Finder:
         self.options = options or Options()
 
     def __call__(self, image: Image) -> list[Candidate]:
-        """Candidates, the surest first; of those that cover each other only the surest."""
+        """Candidates, the best first; of those that cover each other only the best."""
         longest = max(image.shape[:2])
         found = [one for size in self.options.sizes for one in self.look(image, min(size, _up(longest)))]
         if longest > self.options.tile_from:
@@ -88,7 +95,10 @@ class Finder:
         small = _scaled(image, scale)
         out = self._network(normalise(_padded(small)))[0]
         ratio = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
-        return [Candidate(corners * ratio, score) for corners, score in peaks(out, self.options.threshold)]
+        return [
+            Candidate(corners * ratio, score, float(np.hypot(*(corners[1] - corners[0]))))
+            for corners, score in peaks(out, self.options.threshold)
+        ]
 
     def _tiles(self, image: Image) -> list[Candidate]:
         option = self.options
@@ -99,14 +109,16 @@ class Finder:
             for left in _starts(copy.shape[1], option.tile, option.overlap):
                 part = np.ascontiguousarray(copy[top : top + option.tile, left : left + option.tile])
                 for one in self.look(part, max(part.shape[:2])):
-                    found.append(Candidate((one.corners + np.array([left, top], np.float32)) / scale, one.score))
+                    found.append(
+                        Candidate((one.corners + np.array([left, top], np.float32)) / scale, one.score, one.seen)
+                    )
         return found
 
 
 def distinct(found: list[Candidate]) -> list[Candidate]:
-    """The candidates without those that cover a surer one by a third."""
+    """The candidates without those that cover a better one by a third."""
     kept: list[Candidate] = []
-    for one in sorted(found, key=lambda c: -c.score):
+    for one in sorted(found, key=lambda c: -c.rank):
         if all(overlap(one.corners, other.corners) < 0.33 for other in kept):
             kept.append(one)
     return kept

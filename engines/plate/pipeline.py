@@ -70,7 +70,7 @@ class NetworkPlateReader:
         height = image.shape[0]
         upright = np.asarray(cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE), np.uint8)
         back = [
-            Candidate(np.stack([one.corners[:, 1], height - one.corners[:, 0]], 1), one.score)
+            Candidate(np.stack([one.corners[:, 1], height - one.corners[:, 0]], 1), one.score, one.seen)
             for one in self._finder.look(upright, min(_TURNED, max(image.shape[:2])))
         ]
         return [one for one in self._all(image, back) if one.confidence >= _DOUBT / 2]

@@ -1,0 +1,209 @@
+"""Plates on labelled scenes:  python -m benchmarks.accuracy.plates --data DIR [--engine networks|lines] [--gallery DIR]
+
+DIR holds labels.jsonl, one object a scene: {"file", "plates": [{"text", "type", "corners" or "approx_quad": quad}],
+"ignore": [quads], "tags": [..]}. A plate is found when an answer overlaps it (IoU of bounding boxes >= 0.2); a missed
+one counts as read wrong. Only blue, yellow and green plates are in scope. A false positive touches neither a labelled
+nor an ignored place. Times are CPU time of one thread. The gallery shows pictures of plates: it is written where you
+say, and never into the repository.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import html
+import json
+import math
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from engines.imaging import decode
+from engines.plate import PlateReader, open_plate_reader
+from engines.plate.lines import LinePlateReader
+from engines.registry import open_text_engine
+from engines.types import Plate
+
+ROOT = Path(__file__).resolve().parents[2]
+SCOPE = ("blue", "yellow", "green")
+COUNTS = ("plates", "found", "exact", "without_province", "type")
+Quad = list[list[float]]
+
+
+@dataclass
+class Tally:
+    """What a run counts: per group, and what was wrong, where."""
+
+    groups: dict[str, Counter[str]] = field(default_factory=dict)
+    corner_errors: list[float] = field(default_factory=list)
+    false_positives: list[str] = field(default_factory=list)
+    answers: list[tuple[float, bool]] = field(default_factory=list)
+    wrong: list[dict[str, Any]] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+
+    def add(self, groups: Iterable[str], truth: dict[str, Any], answer: Plate | None) -> None:
+        for group in groups:
+            count = self.groups.setdefault(group, Counter())
+            count["plates"] += 1
+            if answer is not None:
+                count["found"] += 1
+                count["exact"] += answer.text == truth["text"]
+                count["without_province"] += answer.text[1:] == truth["text"][1:]
+                count["type"] += answer.kind == truth["type"]
+
+
+def bounds(quad: Any) -> tuple[float, float, float, float]:
+    points = np.asarray(quad, np.float64)
+    return (*points.min(0), *points.max(0))
+
+
+def iou(a: Any, b: Any) -> float:
+    """Intersection over union of two quadrilaterals' bounding boxes."""
+    a, b = bounds(a), bounds(b)
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(0.0, width) * max(0.0, height)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
+    return shared / (sum(areas) - shared + 1e-9)
+
+
+def groups_of(truth: dict[str, Any], scene: dict[str, Any]) -> list[str]:
+    """The groups that a plate counts in."""
+    names = ["all", truth["type"], *(tag for tag in scene["tags"] if tag in ("multi", "tilt", "dirty"))]
+    quad = truth.get("corners") or truth.get("approx_quad")
+    if quad and bounds(quad)[2] - bounds(quad)[0] < 80:
+        names.append("narrower than 80 px")
+    if truth["text"][0] != "皖":
+        names.append("not 皖")
+    return names
+
+
+def judge(scene: dict[str, Any], answers: list[Plate], tally: Tally) -> None:
+    """Count one scene."""
+    used: set[int] = set()
+    for truth in scene["plates"]:
+        quad = truth.get("corners") or truth.get("approx_quad")
+        share = [iou(one.quad, quad) if quad else float(one.text == truth["text"]) for one in answers]
+        best = int(np.argmax(share)) if share and max(share) >= 0.2 else None
+        used |= {best} - {None}  # type: ignore[arg-type]
+        if truth["type"] not in SCOPE:
+            continue
+        answer = None if best is None else answers[best]
+        tally.add(groups_of(truth, scene), truth, answer)
+        if answer is not None:
+            tally.answers.append((answer.confidence, answer.text == truth["text"]))
+            if "corners" in truth:
+                pairs = zip(answer.quad, truth["corners"], strict=True)
+                width = max(math.dist(truth["corners"][0], truth["corners"][1]), 1)
+                tally.corner_errors.append(sum(math.dist(a, b) for a, b in pairs) / 4 / width)
+        if answer is None or answer.text != truth["text"] or answer.kind != truth["type"]:
+            tally.wrong.append({"file": scene["file"], "truth": truth, "quad": quad, "answer": answer})
+    places = [p.get("corners") or p.get("approx_quad") for p in scene["plates"]] + scene["ignore"]
+    for k, one in enumerate(answers):
+        if k not in used and not any(place and iou(one.quad, place) > 0.1 for place in places):
+            tally.false_positives.append(f"{scene['file']} {one.text} {one.confidence:.2f}")
+
+
+def run(reader: PlateReader, data: Path, *, extras: bool = False) -> Tally:
+    """Read every scene of `data` and count."""
+    tally = Tally()
+    for line in (data / "labels.jsonl").read_text("utf8").splitlines():
+        scene = json.loads(line)
+        picture = decode((data / scene["file"]).read_bytes(), 25_100_000)
+        began = time.process_time()
+        answers = reader.read(picture, extras=extras)
+        tally.times.append(time.process_time() - began)
+        judge(scene, answers, tally)
+    return tally
+
+
+def summary(tally: Tally) -> dict[str, Any]:
+    """Counts as one JSON object."""
+    errors = sorted(tally.corner_errors)
+    sure = [right for confidence, right in tally.answers if confidence >= 0.9]
+    bins = {}
+    for low in np.arange(0, 1, 0.1).round(1):
+        inside = [right for confidence, right in tally.answers if low <= confidence < low + 0.1 + (low == 0.9)]
+        bins[f"{low:.1f}"] = [len(inside), sum(inside)]
+    return {
+        "groups": {name: {key: count[key] for key in COUNTS} for name, count in tally.groups.items()},
+        "false_positives": len(tally.false_positives),
+        "corner_error_median_%": round(100 * errors[len(errors) // 2], 2) if errors else None,
+        "corners_known": len(errors),
+        "confidence>=0.9": len(sure),
+        "of_those_wrong": len(sure) - sum(sure),
+        "confidence_bins_[answers, right]": bins,
+        "cpu_ms_a_picture_median": round(1000 * float(np.median(tally.times))),
+        "cpu_ms_a_picture_95%": round(1000 * float(np.quantile(tally.times, 0.95))),
+        "machine": f"{platform.machine()} {platform.processor()}".strip(),
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """The groups as text, counts beside percentages."""
+    rows = [f"{'':22s}{'plates':>7s}{'found':>14s}{'exact':>14s}{'w/o province':>14s}{'type of found':>15s}"]
+    for name, count in result["groups"].items():
+        n, found = count["plates"], max(count["found"], 1)
+        cells = [f"{count[key]:4d} {100 * count[key] / n:5.1f} %" for key in ("found", "exact", "without_province")]
+        rows.append(
+            f"{name:22s}{n:7d}" + "".join(f"{c:>14s}" for c in cells) + f"{100 * count['type'] / found:13.1f} %"
+        )
+    rest = {key: value for key, value in result.items() if key != "groups"}
+    return "\n".join([*rows, json.dumps(rest, ensure_ascii=False)])
+
+
+def gallery(tally: Tally, data: Path, folder: Path) -> None:
+    """Every wrong answer with a cut-out of its place, as one HTML file in `folder`."""
+    if ROOT in [folder.resolve(), *folder.resolve().parents]:
+        raise SystemExit("--gallery must lie outside the repository: it shows number plates")
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for one in tally.wrong:
+        picture = cv2.imread(str(data / one["file"]))
+        if picture is None or one["quad"] is None:
+            continue
+        x0, y0, x1, y1 = bounds(one["quad"])
+        pad_x, pad_y = (x1 - x0) * 0.6 + 10, (y1 - y0) * 1.2 + 10
+        part = picture[max(0, int(y0 - pad_y)) : int(y1 + pad_y), max(0, int(x0 - pad_x)) : int(x1 + pad_x)]
+        _, data_ = cv2.imencode(".jpg", part)
+        source = base64.b64encode(data_.tobytes()).decode()
+        answer = one["answer"]
+        said = f"{answer.text} {answer.kind} {answer.confidence:.2f}" if answer else "not found"
+        words = html.escape(f"{one['file']}: {one['truth']['text']} {one['truth']['type']} → {said}")
+        rows.append(
+            f'<figure><img src="data:image/jpeg;base64,{source}" height="120"><figcaption>{words}</figcaption></figure>'
+        )
+    page = "<!doctype html><meta charset=utf-8><style>figure{display:inline-block;margin:8px}</style>" + "\n".join(rows)
+    page += "<pre>" + html.escape("\n".join(tally.false_positives)) + "</pre>"
+    (folder / "plates.html").write_text(page, "utf8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--engine", choices=("networks", "lines"), default="networks")
+    parser.add_argument(
+        "--json", type=Path, help="where the result goes; benchmarks/results/ is the place for those kept"
+    )
+    parser.add_argument("--gallery", type=Path)
+    options = parser.parse_args()
+    text = open_text_engine("onnx", "balanced", 1, None)
+    reader: PlateReader = open_plate_reader(text) if options.engine == "networks" else LinePlateReader(text)
+    reader.warmup()
+    tally = run(reader, options.data)
+    result = summary(tally)
+    print(table(result))
+    if options.json:
+        options.json.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", "utf8")
+    if options.gallery:
+        gallery(tally, options.data, options.gallery)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The detector's arithmetic: from network output to corners, from copies and tiles back to the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engines.plate.detect import STRIDE, Candidate, Finder, Options, distinct, peaks
+
+
+def output(height: int, width: int, plates: list[np.ndarray]) -> np.ndarray:
+    """What a perfect network gives for a picture of this size with plates at these corners."""
+    out = np.zeros((10, height // STRIDE, width // STRIDE), np.float32)
+    out[0] = -20
+    for corners in plates:
+        wide = np.hypot(*(corners[1] - corners[0]))
+        column, row = (corners.mean(0) // STRIDE).astype(int)
+        for r in range(max(row - 1, 0), min(row + 2, out.shape[1])):
+            for c in range(max(column - 1, 0), min(column + 2, out.shape[2])):
+                middle = np.array([c, r]) * STRIDE + STRIDE / 2
+                out[0, r, c] = 4 if (r, c) == (row, column) else 1
+                out[1, r, c] = np.log(wide)
+                out[2:, r, c] = ((corners - middle) / wide).ravel()
+    return out
+
+
+def box(x: float, y: float, w: float = 90, h: float = 28) -> np.ndarray:
+    return np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float32)
+
+
+def test_peaks_give_back_the_corners() -> None:
+    plates = [box(20, 40), box(200, 100, 60, 20)]
+    found = peaks(output(192, 320, plates), 0.3)
+    assert len(found) == 2
+    for (corners, score), wanted in zip(found, plates, strict=True):
+        assert np.allclose(corners, wanted, atol=1e-2)
+        assert score == pytest.approx(0.982, abs=1e-3)
+
+
+def test_of_candidates_that_cover_each_other_the_best_seen_stays() -> None:
+    found = [
+        Candidate(box(0, 0), 0.5),
+        Candidate(box(4, 2), 0.8),
+        Candidate(box(3, 2), 0.9, seen=20),
+        Candidate(box(200, 0), 0.3),
+    ]
+    assert [one.score for one in distinct(found)] == [0.8, 0.3]
+
+
+class Seeing:
+    """A network that "sees" one red pixel block as a plate of its own size."""
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        red = batch[0, 2] - batch[0, 0] > 2.0
+        plates = []
+        if red.any():
+            ys, xs = np.nonzero(red)
+            plates.append(box(xs.min(), ys.min(), xs.max() + 1 - xs.min(), ys.max() + 1 - ys.min()))
+        return output(batch.shape[2], batch.shape[3], plates)[None]
+
+
+@pytest.mark.parametrize("size", [(33, 33), (480, 640), (960, 1280), (1200, 500)])
+def test_corners_come_back_in_source_pixels(size: tuple[int, int]) -> None:
+    picture = np.zeros((*size, 3), np.uint8)
+    x, y, w, h = size[1] // 4, size[0] // 3, max(size[1] // 3, 8), max(size[0] // 10, 4)
+    picture[y : y + h, x : x + w] = (0, 0, 255)
+    found = Finder(Seeing(), Options(sizes=(320,)))(picture)
+    assert len(found) == 1
+    assert np.allclose(found[0].corners, box(x, y, w, h), atol=1.6 * max(1, max(size) / 320))
+
+
+def test_tiles_find_what_is_small_in_a_large_picture() -> None:
+    picture = np.zeros((2400, 3200, 3), np.uint8)
+    picture[2300:2330, 3000:3090] = (0, 0, 255)
+    whole = Finder(Seeing(), Options(sizes=(96,), tile_from=10_000))(picture)
+    assert not whole or whole[0].corners.min() < 0 or abs(np.ptp(whole[0].corners[:, 0]) - 90) > 5
+    found = Finder(Seeing(), Options(sizes=(96,), tile_from=2000, tile_size=3200, tile=736))(picture)
+    assert any(np.allclose(one.corners, box(3000, 2300, 90, 30), atol=3) for one in found)

@@ -1,0 +1,97 @@
+"""The flow over the two networks: what is answered, what is kept back, and where it lies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engines.plate.alphabet import CHARACTERS, COLOURS
+from engines.plate.detect import Candidate, Finder
+from engines.plate.pipeline import NetworkPlateReader
+from tests.unit.engines.test_plate_decode import steps
+
+Script = dict[str, tuple[str, str]]
+
+
+class Places(Finder):
+    """A finder that knows where plates are, as long as the picture stands upright."""
+
+    def __init__(self, candidates: list[Candidate], lying: list[Candidate] | None = None) -> None:
+        self._candidates, self._on_side = candidates, lying or []
+
+    def __call__(self, image: np.ndarray) -> list[Candidate]:
+        return self._candidates
+
+    def look(self, image: np.ndarray, longest: int) -> list[Candidate]:
+        return self._on_side
+
+
+def strips(by_blue: dict[int, tuple[str, str, float]]):  # type: ignore[no-untyped-def]
+    """A reader that knows plates by the blue value of the strip's top left pixel."""
+
+    def read(batch: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(batch), 41, len(CHARACTERS) + 1), np.float32)
+        for row, strip in zip(out, batch, strict=True):
+            text, colour, sure = by_blue.get(round((float(strip[0, 24, 80]) + 1) * 127.5), ("京A00000", "none", 0.2))
+            row[:40] = steps(text, sure=sure)
+            row[40, COLOURS.index(colour)] = 1
+        return out
+
+    return read
+
+
+def at(x: float, y: float, score: float = 0.9) -> Candidate:
+    corners = np.array([(x, y), (x + 100, y), (x + 100, y + 32), (x, y + 32)], np.float32)
+    return Candidate(corners, score)
+
+
+@pytest.fixture
+def street() -> np.ndarray:
+    """Three plates and a sign, told apart by their shade."""
+    picture = np.zeros((400, 600, 3), np.uint8)
+    for (x, y), shade in {(300, 50): 50, (50, 60): 100, (60, 300): 150, (400, 300): 200}.items():
+        picture[y : y + 32, x : x + 100] = shade
+    return picture
+
+
+KNOWN = {
+    50: ("粤B12345", "blue", 0.98),
+    100: ("沪AD12345", "green", 0.98),
+    150: ("京A1234警", "white", 0.97),
+    200: ("京A00000", "none", 0.98),
+}
+PLACES = [at(400, 300), at(300, 50), at(50, 60), at(60, 300)]
+
+
+def test_in_scope_only_and_in_order(street: np.ndarray) -> None:
+    plates = NetworkPlateReader(Places(PLACES), strips(KNOWN), {}).read(street)
+    assert [(p.text, p.kind, p.in_scope, p.rows) for p in plates] == [
+        ("沪AD12345", "green", True, 1),
+        ("粤B12345", "blue", True, 1),
+    ]
+    assert plates[0].quad == ((50, 60), (150, 60), (150, 92), (50, 92))
+    assert all(p.confidence > 0.9 and len(p.char_scores) == len(p.text) for p in plates)
+
+
+def test_extras_bring_the_other_kinds(street: np.ndarray) -> None:
+    plates = NetworkPlateReader(Places(PLACES), strips(KNOWN), {}).read(street, extras=True)
+    assert [(p.text, p.kind, p.in_scope) for p in plates][2] == ("京A1234警", "white", False)
+
+
+def test_one_weak_character_makes_the_whole_answer_weak(street: np.ndarray) -> None:
+    plates = NetworkPlateReader(Places([at(300, 50)]), strips({50: ("粤B12345", "blue", 0.4)}), {}).read(street)
+    assert plates[0].confidence == pytest.approx(0.4)
+
+
+def test_a_picture_on_its_side_is_read_and_answered_in_its_own_pixels(street: np.ndarray) -> None:
+    turned = np.ascontiguousarray(np.rot90(street))  # 600 high, 400 wide
+    # where the plate at (300, 50) of the upright picture is after the picture is set upright again
+    reader = NetworkPlateReader(Places([], [at(300, 50)]), strips(KNOWN), {})
+    plates = reader.read(turned)
+    assert [p.text for p in plates] == ["粤B12345"]
+    xs, ys = zip(*plates[0].quad, strict=True)
+    assert (min(xs), max(xs), min(ys), max(ys)) == (50, 82, 200, 300)
+
+
+def test_an_empty_picture_has_no_plates() -> None:
+    assert NetworkPlateReader(Places([]), strips({}), {}).read(np.zeros((33, 33, 3), np.uint8)) == []
