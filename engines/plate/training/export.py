@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 from engines.plate.training.detector_net import PlateDetector
@@ -33,6 +34,12 @@ class _ReaderOut(nn.Module):
         last = torch.cat([torch.softmax(colour, 1), torch.sigmoid(double)], 1)
         last = torch.nn.functional.pad(last, (0, characters.shape[2] - last.shape[1]))
         return torch.cat([torch.softmax(characters, 2), last[:, None]], 1)
+
+
+def weights_of(path: Path) -> dict[str, Tensor]:
+    """The weights of an exported file by the names they have in the network, to start a new training from."""
+    graph = onnx.load(str(path)).graph
+    return {i.name.removeprefix("net."): torch.from_numpy(numpy_helper.to_array(i).copy()) for i in graph.initializer}
 
 
 def load_average(net: nn.Module, state: Path) -> int:
@@ -71,6 +78,8 @@ def main() -> None:
             output_names=[output],
             dynamic_axes=axes,
             opset_version=17,
+            do_constant_folding=False,  # so that the weights keep their names and `weights_of` can take them back
+            training=torch.onnx.TrainingMode.PRESERVE,
             dynamo=False,
         )
     model = onnx.load(str(options.to))

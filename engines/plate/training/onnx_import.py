@@ -72,15 +72,16 @@ class OnnxModule(nn.Module):
                 wanted |= set(node[1])
         self.nodes, self.outputs, self.input = kept[::-1], list(outputs), graph.input[0].name
         self.constants: dict[str, np.ndarray] = {}
+        scales = {name for n in self.nodes if n[0] == "Resize" for name in n[1][1:]}
         statistics = {name for n in self.nodes if n[0] == "BatchNormalization" for name in n[1][3:5]}
         for name in sorted({i for n in self.nodes for i in n[1] if i in weights}):
             value = weights[name]
-            if value.dtype == np.float32 and value.size and name not in statistics:
-                self.register_parameter(_safe(name), nn.Parameter(torch.from_numpy(value.copy())))
-            elif value.dtype == np.float32:
+            if name in scales or value.dtype != np.float32:
+                self.constants[name] = value
+            elif name in statistics:
                 self.register_buffer(_safe(name), torch.from_numpy(value.copy()))
             else:
-                self.constants[name] = value
+                self.register_parameter(_safe(name), nn.Parameter(torch.from_numpy(value.copy())))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         values: dict[str, Tensor] = {self.input: x}

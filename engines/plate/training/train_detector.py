@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from engines.plate.detect import normalise, peaks
 from engines.plate.training.detector_net import STRIDE, PlateDetector
+from engines.plate.training.export import weights_of
 from engines.plate.training.scenes import HEIGHT, WIDTH, Scene, Scenes
 from engines.plate.training.schedule import rate_at
 
@@ -124,6 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trunk", required=True)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="an exported ONNX file whose weights a new run starts from")
     parser.add_argument("--steps", type=int, default=6000, help="steps of the whole schedule")
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--rate", type=float, default=2e-3)
@@ -138,6 +140,9 @@ def main() -> None:
     net = PlateDetector(options.trunk)
     optimiser = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=options.rate, weight_decay=1e-4)
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
+    if options.start:
+        net.load_state_dict(weights_of(options.start))
+        average.module.load_state_dict(net.state_dict())
     state, step = options.work / "state.pt", 0
     if state.exists():
         saved = torch.load(state)

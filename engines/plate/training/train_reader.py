@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from engines.plate.training.export import weights_of
 from engines.plate.training.reader_data import ReaderSamples, Sample
 from engines.plate.training.reader_net import PlateReader
 from engines.plate.training.schedule import rate_at
@@ -96,6 +97,7 @@ def main() -> None:
     parser.add_argument("--trunk", required=True)
     parser.add_argument("--dictionary", required=True)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="an exported ONNX file whose weights a new run starts from")
     parser.add_argument("--steps", type=int, default=6000, help="steps of the whole schedule")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1.5e-3)
@@ -110,6 +112,9 @@ def main() -> None:
     net = PlateReader(options.trunk, Path(options.dictionary).read_text("utf8").rstrip("\n").split("\n"))
     optimiser = torch.optim.AdamW(net.parameters(), lr=options.rate, weight_decay=1e-4)
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
+    if options.start:
+        net.load_state_dict(weights_of(options.start))
+        average.module.load_state_dict(net.state_dict())
     state, step = options.work / "state.pt", 0
     if state.exists():
         saved = torch.load(state)
