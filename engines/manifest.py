@@ -50,7 +50,7 @@ def locate(name: str, model_dir: Path | None = None) -> Path:
     if model_dir is not None and (own := model_dir / f"{name}{model.suffix}").is_file():
         return own
     if model.own is not None:
-        return MANIFEST.with_name(model.own)
+        return MANIFEST.parent / model.own
     if model.wheel is not None:
         distribution, inside = model.wheel
         try:

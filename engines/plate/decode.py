@@ -57,12 +57,29 @@ def _allowed() -> tuple[tuple[str, ...], NDArray[np.float32], NDArray[np.int64]]
 def decode(probabilities: Scores, green: float = 0.5) -> Reading:
     """The best reading of (time steps, classes) probabilities. `green` in 0..1 is how green the ground looks: eight
     characters stand on green grounds, seven on all others."""
+    return lawful(probabilities) or searched(probabilities, green)
+
+
+def lawful(probabilities: Scores) -> Reading | None:
+    """The best path of all where it follows a pattern, else None. Cheap: a tenth of a millisecond."""
     classes, spans = _greedy(probabilities)
-    pattern, agreement = pattern_of("".join(CHARACTERS[c - 1] for c in classes)), 1.0
-    if pattern is None:
-        pattern, classes, spans, agreement = _search(probabilities, green)
-    chars = tuple(float(probabilities[a:b, c].max()) for c, (a, b) in zip(classes, spans, strict=True))
-    return Reading("".join(CHARACTERS[c - 1] for c in classes), pattern, chars, agreement)
+    text = _text(classes)
+    pattern = pattern_of(text)
+    return None if pattern is None else Reading(text, pattern, _scores(probabilities, classes, spans), 1.0)
+
+
+def searched(probabilities: Scores, green: float) -> Reading:
+    """The best path that follows a pattern, however unlikely. Some milliseconds."""
+    pattern, classes, spans, agreement = _search(probabilities, green)
+    return Reading(_text(classes), pattern, _scores(probabilities, classes, spans), agreement)
+
+
+def _text(classes: list[int]) -> str:
+    return "".join(CHARACTERS[c - 1] for c in classes)
+
+
+def _scores(probabilities: Scores, classes: list[int], spans: list[tuple[int, int]]) -> tuple[float, ...]:
+    return tuple(float(probabilities[a:b, c].max()) for c, (a, b) in zip(classes, spans, strict=True))
 
 
 def _greedy(probabilities: Scores) -> Path:

@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.plate.alphabet import CHARACTERS, COLOURS
-from engines.plate.decode import Reading, decode
+from engines.plate.decode import Reading, decode, lawful
 from engines.plate.detect import Candidate, Corners, Finder, Network, overlap
 from engines.plate.order import left_to_right
 from engines.plate.syntax import IN_SCOPE, kind_of
 from engines.plate.warp import cut
 from engines.types import Image, Plate, Quad
 
+_CLASSES = len(CHARACTERS) + 1
+_NO_PLATE = 0.9  # share of "no plate" from which on a candidate is dropped after one look,
+_STRIKING = 0.6  # unless the detector is surer of it than this
 _PLATE = 0.5  # least share of the ground's classes that say "a plate"
 _ANSWER = 0.12  # confidence below which nothing is answered
 _DOUBT = 0.9  # confidence below which other cuts are tried
@@ -52,7 +55,7 @@ class NetworkPlateReader:
         blank = np.zeros((960, 1280, 3), np.uint8)
         self._finder(blank)
         corners = np.array([(0, 0), (160, 0), (160, 48), (0, 48)], np.float32)
-        self._read(blank, [(corners, 1)])
+        self._strip(blank, [(corners, 1)])
 
     def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
         """Plates of a BGR uint8 picture, left to right, top to bottom; those out of scope only with `extras`."""
@@ -77,28 +80,38 @@ class NetworkPlateReader:
 
     def _all(self, image: Image, candidates: Sequence[Candidate]) -> list[_Seen]:
         """The candidates read, each by its best cut; those that are no plates are left out."""
-        first = self._read(image, [(one.corners, 1) for one in candidates])
-        best = []
-        for candidate, seen in zip(candidates, first, strict=True):
-            if seen.confidence < _DOUBT:
-                seen = max([seen, *self._read(image, _other_cuts(candidate.corners))], key=lambda one: one.confidence)
-            if 1 - seen.ground[0] >= _PLATE:
-                best.append(seen)
-        return _without_doubles(best)
+        seen = []
+        for candidate, raw in zip(
+            candidates, self._strip(image, [(one.corners, 1) for one in candidates]), strict=True
+        ):
+            first = _seen(candidate.corners, 1, raw)
+            if raw[-1, 0] < _NO_PLATE or candidate.score > _STRIKING:
+                seen.append(first if first.confidence >= _DOUBT else self._again(image, first))
+        return _without_doubles([one for one in seen if 1 - one.ground[0] >= _PLATE])
 
-    def _read(self, image: Image, cuts: Sequence[tuple[Corners, int]]) -> list[_Seen]:
-        """Each (corners, rows) cut out and read."""
+    def _again(self, image: Image, first: _Seen) -> _Seen:
+        """The surest of the first reading and those of other cuts; unlawful ones are searched if none is lawful."""
+        cuts = _other_cuts(first.corners)
+        raws = self._strip(image, cuts)
+        readings = [_seen(*cut_, raw) for cut_, raw in zip(cuts, raws, strict=True) if lawful(raw[:-1, :_CLASSES])]
+        if not readings and first.reading.agreement < 1:
+            best = int(np.argmax([raw[:-1].max(1).mean() * (1 - raw[-1, 0]) for raw in raws]))
+            readings = [_seen(*cuts[best], raws[best])]
+        return max([first, *readings], key=lambda one: one.confidence)
+
+    def _strip(self, image: Image, cuts: Sequence[tuple[Corners, int]]) -> NDArray[np.float32]:
+        """What the reader network says of each (corners, rows): time steps, then the row of grounds."""
         if not cuts:
-            return []
+            return np.zeros((0, 1, _CLASSES), np.float32)
         strips = [cut(image, as_quad(corners), rows) for corners, rows in cuts]
         batch = (np.stack(strips).astype(np.float32) / 127.5 - 1).transpose(0, 3, 1, 2)
-        out = self._strips(np.ascontiguousarray(batch))
-        seen = []
-        for (corners, rows), one in zip(cuts, out, strict=True):
-            ground = one[-1, : len(COLOURS)]
-            reading = decode(one[:-1, : len(CHARACTERS) + 1], float(ground[3] + ground[4]))
-            seen.append(_Seen(corners, reading, ground, rows, confidence(reading, ground)))
-        return seen
+        return self._strips(np.ascontiguousarray(batch))
+
+
+def _seen(corners: Corners, rows: int, raw: NDArray[np.float32]) -> _Seen:
+    ground = raw[-1, : len(COLOURS)]
+    reading = decode(raw[:-1, :_CLASSES], float(ground[3] + ground[4]))
+    return _Seen(corners, reading, ground, rows, confidence(reading, ground))
 
 
 def confidence(reading: Reading, ground: NDArray[np.float32]) -> float:
