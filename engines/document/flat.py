@@ -77,6 +77,17 @@ class Flat:
             at[:, 0] += step
         return np.stack([u, at[:, 1]], -1)
 
+    def locate(self, points: Floats) -> Floats:
+        """Flat (u, v) of shape (n, 2) back to picture points; the inverse of `level`."""
+        points = np.asarray(points, np.float64)
+        at = np.stack([np.full(len(points), self._origin[0]), points[:, 1]], -1)
+        step = (points[:, 0] - self._origin[0]) / _STEPS
+        for _ in range(_STEPS):
+            at[:, 1] += self.slope(at) * step
+            at[:, 0] += step
+        x, y = at.T
+        return np.stack([x * self._cos - y * self._sin, y * self._cos + x * self._sin], -1)
+
     def deviation(self, quad: Quad) -> float:
         """Degrees between a quadrilateral's own direction and the field where it lies."""
         corners = np.asarray(quad)

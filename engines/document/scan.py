@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from engines.document.flat import Flat
 from engines.interfaces import TextEngine
 from engines.types import Image, Quad
 
+MAX_TILT = 9.0  # degrees off the rows
 MAX_STRIPS = 300  # a desk full of print behind the document must not cost minutes
 
 
@@ -35,6 +36,11 @@ class Strip:
     def length(self) -> float:
         return self.u1 - self.u0
 
+    @property
+    def across(self) -> bool:
+        """Whether it runs across the rows (a stamp, a watermark); short boxes show no direction."""
+        return abs(self.tilt) > MAX_TILT and (self.length > 1.5 * self.h or abs(self.tilt) > 2 * MAX_TILT)
+
 
 class Scan:
     """One upright picture, its strips, and the engine that reads them."""
@@ -44,13 +50,25 @@ class Scan:
         self.image = image
         quads = sorted(quads, key=_area, reverse=True)[:MAX_STRIPS]
         self.flat = Flat(quads)
-        self.strips = sorted((self._strip(q) for q in quads), key=lambda s: (s.v, s.u0))
+        self.strips = [Strip(q, 0, 0, 0, (math.dist(q[0], q[3]) + math.dist(q[1], q[2])) / 2, 0) for q in quads]
+        self._level()
 
-    def _strip(self, quad: Quad) -> Strip:
-        a, b, c, d = (np.asarray(p) for p in quad)
-        ends = self.flat.level(np.stack([(a + d) / 2, (b + c) / 2, (a + b + c + d) / 4]))
-        height = (math.dist(a, d) + math.dist(b, c)) / 2
-        return Strip(quad, float(ends[0, 0]), float(ends[1, 0]), float(ends[2, 1]), height, self.flat.deviation(quad))
+    def _level(self) -> None:
+        for strip in self.strips:
+            a, b, c, d = (np.asarray(p) for p in strip.quad)
+            (u0, _), (u1, _), (_, v) = self.flat.level(np.stack([(a + d) / 2, (b + c) / 2, (a + b + c + d) / 4]))
+            strip.u0, strip.u1, strip.v = float(u0), float(u1), float(v)
+            strip.tilt = self.flat.deviation(strip.quad)
+        self.strips.sort(key=lambda s: (s.v, s.u0))
+
+    def refit(self, anchors: Sequence[Strip]) -> None:
+        """Level all strips again by the rows of the document that the anchors lie on, without the desk around it."""
+        steady = [s for s in anchors if s.length > 2 * s.h]
+        if len(steady) > 1:
+            self.flat = Flat([s.quad for s in steady])
+            self._level()
+        self.flat = Flat([s.quad for s in self.around(anchors)])
+        self._level()
 
     def read(
         self, wanted: Callable[[Strip], bool] | None = None, clean: Callable[[Image], Image] | None = None
@@ -63,10 +81,56 @@ class Scan:
         for strip, (text, score) in zip(todo, self._engine.recognise(crops), strict=True):
             strip.text, strip.score = fold(text), score
 
-    def read_quad(self, quad: Quad, pad: float = 0.0) -> tuple[str, float]:
-        """Read one quadrilateral of the picture; the text comes back folded."""
-        ((text, score),) = self._engine.recognise([geometry.strip(self.image, quad, pad)])
-        return fold(text), score
+    def around(self, anchors: Sequence[Strip]) -> list[Strip]:
+        """The strips of the document that the anchors lie on: between them, and following on their rows."""
+        h = float(np.median([s.h for s in anchors]))
+        left = min(s.u0 for s in anchors) - 2 * h
+        top, bottom = min(s.v for s in anchors) - 3 * h, max(s.v for s in anchors) + 3 * h
+        right = max(s.u1 for s in anchors)
+        for s in sorted(self.strips, key=lambda s: s.u0):
+            beside = any(abs(s.v - a.v) < h and s.u0 - a.u1 < 8 * h for a in anchors)
+            if beside and 0.5 < s.h / h < 2:
+                right = max(right, s.u1)
+        return [s for s in self.strips if left < s.u0 and s.u1 < right + h and top < s.v < bottom and not s.across]
+
+    def turns_left(self) -> tuple[int, ...]:
+        """By how much more the picture may have to be turned, when it does not read as it stands."""
+        wide = sum(s.length for s in self.strips if s.length > 1.5 * s.h)
+        tall = sum(s.h for s in self.strips if s.h > 1.5 * s.length)
+        if tall > wide:
+            return (90, 270)
+        read = [s for s in self.strips if s.text]
+        letters = sum(len(s.text or "") for s in read)
+        clear = letters > 12 and sum(s.score * len(s.text or "") for s in read) / letters > 0.85
+        return () if clear or not self.strips else (180,)
+
+    def look(self, u0: float, u1: float, v: float, h: float) -> Strip:
+        """Read a place where detection found nothing; a strip of its own, not added to `strips`."""
+        corners = np.array([[u0, v - h / 2], [u1, v - h / 2], [u1, v + h / 2], [u0, v + h / 2]])
+        a, b, c, d = ((float(x), float(y)) for x, y in self.flat.locate(corners))
+        quad = (a, b, c, d)
+        crop = geometry.strip(self.image, quad)
+        start, end = ink_span(crop)
+        if end - start < 0.5 * crop.shape[0]:
+            return Strip(quad, u0, u1, v, h, 0.0, "", 0.0)
+        ((text, score),) = self._engine.recognise([np.ascontiguousarray(crop[:, start:end])])
+        a_, b_ = start / crop.shape[1], end / crop.shape[1]
+        place = (u0 + a_ * (u1 - u0), u0 + b_ * (u1 - u0))
+        return Strip(geometry.along(quad, a_, b_), *place, v, h, 0.0, fold(text), score)
+
+
+def ink_span(crop: Image) -> tuple[int, int]:
+    """First and last column of the first run of print in a strip: a wide blank end would drown a short word."""
+    grey = crop.min(axis=2).astype(np.float32)
+    paper = float(np.median(grey))
+    depth = paper - np.percentile(grey, 4, axis=0)
+    inked = np.flatnonzero(depth > max(25.0, 0.35 * float(depth.max())))
+    if not len(inked):
+        return 0, 0
+    h = crop.shape[0]
+    gaps = np.flatnonzero(np.diff(inked) > 1.6 * h)
+    last = inked[gaps[0]] if len(gaps) else inked[-1]
+    return max(0, int(inked[0]) - h // 4), min(crop.shape[1], int(last) + 1 + h // 4)
 
 
 def _area(quad: Quad) -> float:

@@ -22,7 +22,7 @@ def assemble(note: str, found: Found) -> IdCard:
     return IdCard(
         note=note,
         name=_NOT_NAME.sub("", raw.get("name", "")).strip("·"),
-        sex=checks.sex(number) if holds and raw.get("sex") else _sex(raw.get("sex", "")),
+        sex=checks.sex(number) if holds else _sex(raw.get("sex", "")),
         nation=_nation(raw.get("nation", "")),
         birthday=(checks.birthday(number) or "") if holds else _birthday(raw.get("birthday", "")),
         idn=number,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from engines.document import geometry
+from engines.document.labels import Piece
 from engines.document.scan import Scan
 from engines.idcard.assemble import assemble
-from engines.idcard.fields import LABELS, Found, find
-from engines.idcard.labels import OTHER_CARDS, TITLES
+from engines.idcard.fields import Found, find
+from engines.idcard.labels import LABELS, OTHER_CARDS, TITLES
 from engines.interfaces import TextEngine
 from engines.types import IdCard, Image
 
 DETECT_SIDE = 960
+LEAST_SCORE = 0.6  # what is read where nothing was detected must be clear
 
 
 def read_idcard(engine: TextEngine, image: Image, *, extras: bool = False) -> IdCard:
@@ -19,12 +21,40 @@ def read_idcard(engine: TextEngine, image: Image, *, extras: bool = False) -> Id
     `note` is "front" for the emblem side, "back" for the portrait side or for both sides in one picture, "" when no
     card of the family is there (manual 6.3.2).
     """
-    upright = geometry.turn(image, engine.orient(image))
+    angle = engine.orient(image)
+    scan, card = _attempt(engine, image, angle)
+    if card is None:
+        for further in scan.turns_left():
+            if card := _attempt(engine, image, (angle + further) % 360)[1]:
+                break
+    return card or IdCard()
+
+
+def _attempt(engine: TextEngine, image: Image, angle: int) -> tuple[Scan, IdCard | None]:
+    upright = geometry.turn(image, angle)
     scan = Scan(engine, upright, engine.detect(upright, limit_side=DETECT_SIDE))
+    note, found = _read(scan)
+    return scan, assemble(note, found) if note else None
+
+
+def _read(scan: Scan) -> tuple[str, Found]:
     scan.read()
-    pieces = [p for s in scan.strips for p in LABELS.pieces(s)]
-    note = _side(scan, found := find(pieces))
-    return assemble(note, found) if note else IdCard()
+    pieces = _pieces(scan)
+    rows = [p for p in pieces if p.key]
+    if not rows:
+        return _side(scan, Found()), Found()
+    scan.refit([p.strip for p in rows])
+    found = find(_pieces(scan), lambda *place: _look(scan, *place))
+    return _side(scan, found), found
+
+
+def _pieces(scan: Scan) -> list[Piece]:
+    return [p for s in scan.strips for p in LABELS.pieces(s)]
+
+
+def _look(scan: Scan, u0: float, u1: float, v: float, h: float) -> Piece | None:
+    strip = scan.look(u0, u1, v, h)
+    return Piece(None, strip.text or "", u0, u1, v, h, strip) if strip.score > LEAST_SCORE else None
 
 
 def _side(scan: Scan, found: Found) -> str:

@@ -15,6 +15,7 @@ _SPAN = re.compile(rf"({_DATE})[至到\-]*({_DATE}|长期|永久|永续|不约�
 _CODE = re.compile(r"(?<![0-9A-Z])[0-9A-Z]{18}(?![0-9A-Z])")
 _NEVER_IN_CODE = str.maketrans("OISZo", "01520")
 _DIGITS = str.maketrans("OoQDIlSZB", "000011528")
+_SPECKS = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇0-9A-Za-z()《》“”·.,:;、%&#*+/\-]")
 _ZERO = str.maketrans("○OoQ0", "〇〇〇〇〇")
 
 
@@ -24,12 +25,12 @@ def assemble(layout: Layout, texts: list[str]) -> Licence:
         is_licence=True,
         union_id=_credit_code(layout.text("union_id"), texts),
         regist_no=_registration_number(layout.text("regist_no")),
-        name=layout.text("name").strip(":.,*") or ("***" if "***" in layout.text("name") else ""),
-        type=layout.text("type").strip(":.,"),
-        addr=layout.text("addr").strip(":.,"),
-        legal_rep=layout.text("legal_rep").strip(":.,"),
-        regist_capital=_capital(layout.text("regist_capital")),
-        real_capital=_capital(layout.text("real_capital")),
+        name=_plain(layout.text("name")),
+        type=_plain(layout.text("type")),
+        addr=_plain(layout.text("addr")),
+        legal_rep=_plain(layout.text("legal_rep")),
+        regist_capital=_plain(layout.text("regist_capital")),
+        real_capital=_plain(layout.text("real_capital")),
         establish_date=_date(layout.text("establish_date")),
         operation_period=_period(layout.text("operation_period")),
     )
@@ -48,8 +49,9 @@ def _registration_number(text: str) -> str:
     return checks.repair(match.group(), checks.registration_number_holds) if match else ""
 
 
-def _capital(text: str) -> str:
-    return text.strip(":.,")
+def _plain(text: str) -> str:
+    """Without the marks that frames, ticks and specks leave at the ends; a name printed as *** stays."""
+    return _SPECKS.sub("", text).strip(":.,·、-_|")
 
 
 def _dates(text: str) -> str:

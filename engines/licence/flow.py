@@ -7,15 +7,19 @@ from dataclasses import replace
 import numpy as np
 
 from engines.document import geometry
+from engines.document.labels import Piece
 from engines.document.scan import Scan
 from engines.interfaces import TextEngine
 from engines.licence.assemble import assemble
+from engines.licence.columns import cut_pieces
 from engines.licence.labels import ORDER
 from engines.licence.layout import Layout, lay_out
 from engines.types import Image, Licence
 
 DETECT_SIDE = 1280
-_FIELDS = frozenset(ORDER) - {"real_capital"}
+LEAST_SCORE = 0.75  # what is read where nothing was detected must be clear
+_FIELDS = frozenset(ORDER)
+_OTHER_TITLES = ("许可证", "证书", "合同", "发票", "备案凭证")
 
 
 def read_licence(engine: TextEngine, image: Image, *, extras: bool = False) -> Licence:
@@ -23,28 +27,45 @@ def read_licence(engine: TextEngine, image: Image, *, extras: bool = False) -> L
 
     `is_licence` is False and every field "" when the picture shows none. `real_capital` is None on one-column forms.
     """
-    upright = geometry.turn(image, engine.orient(image))
+    angle = engine.orient(image)
+    scan, licence = _attempt(engine, image, angle)
+    if licence is None:
+        for further in scan.turns_left():
+            if licence := _attempt(engine, image, (angle + further) % 360)[1]:
+                break
+    return licence or Licence()
+
+
+def _attempt(engine: TextEngine, image: Image, angle: int) -> tuple[Scan, Licence | None]:
+    upright = geometry.turn(image, angle)
     scan = Scan(engine, upright, engine.detect(upright, limit_side=DETECT_SIDE))
     scan.read()
-    layout = lay_out(scan.strips)
+    labels = [p.strip for p in cut_pieces([s for s in scan.strips if s.text]) if p.key in _FIELDS]
+    if len(labels) < 2:
+        return scan, None
+    scan.refit(labels)
+    layout = lay_out(scan.strips, lambda *place: _look(scan, *place))
     if not _is_licence(scan, layout):
-        return Licence()
+        return scan, None
     licence = assemble(layout, [s.text or "" for s in scan.strips])
-    return licence if _two_columns(layout) else replace(licence, real_capital=None)
+    return scan, licence if _two_columns(layout) else replace(licence, real_capital=None)
+
+
+def _look(scan: Scan, u0: float, u1: float, v: float, h: float) -> Piece | None:
+    strip = scan.look(u0, u1, v, h)
+    return Piece(None, strip.text or "", u0, u1, v, h, strip) if strip.text and strip.score > LEAST_SCORE else None
 
 
 def _is_licence(scan: Scan, layout: Layout) -> bool:
     """A title that says so, or enough of a licence's labels and no other title."""
-    labels = {label.key for column in layout.columns for label in column.labels} & _FIELDS
-    usual = float(np.median([s.h for s in scan.strips])) if scan.strips else 0.0
-    titles = [s.text or "" for s in scan.strips if s.h > 1.3 * usual]
+    labels = layout.keys & _FIELDS
+    usual = float(np.median([c.h for c in layout.columns])) if layout.columns else 0.0
+    titles = [s.text or "" for s in scan.strips if s.h > 1.2 * usual]
     if any("营业执照" in t for t in titles):
         return len(labels) >= 2
-    if any(w in t for t in titles for w in ("许可证", "证书", "合同", "发票")):
-        return False
-    return len(labels) >= 4
+    return len(labels) >= 4 and not any(w in t for t in titles for w in _OTHER_TITLES)
 
 
 def _two_columns(layout: Layout) -> bool:
-    full = [c for c in layout.columns if len(c.labels) > 1]
-    return len(full) > 1 or "real_capital" in {label.key for c in layout.columns for label in c.labels}
+    full = [c for c in layout.columns if len(layout.keys & {p.key for p in c.labels} & _FIELDS) > 1]
+    return len(full) > 1 or "real_capital" in layout.keys

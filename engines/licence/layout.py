@@ -1,208 +1,138 @@
-"""The label columns of a licence and the value of each label.
-
-Licences print one or two columns of label rows. Labels of two characters are spread over the width of the longest
-(名　　称), so they arrive whole, in two boxes, or with their second half glued to the value. The columns are found from
-the labels that were read whole; halves are then recognised by where they stand.
-"""
+"""The value of each label of a licence: its own row, and the rows below it in the column of values."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from engines.document.chars import width
 from engines.document.labels import Piece
 from engines.document.scan import Strip
-from engines.licence.labels import LABELS
+from engines.licence.columns import HEADERS, Column, cut_pieces, find_columns
 
-_HEADS = {"名": "name", "类": "type", "住": "addr", "字": "name"}
-_TAILS = {"称": "name", "型": "type", "所": "addr"}
-_HEADERS = ("union_id", "regist_no")  # these stand by themselves above the columns
-_MAX_TILT = 9.0  # degrees: what lies across the rows is a stamp or a watermark
+Look = Callable[[float, float, float, float], Piece | None]  # u0, u1, v, h: what stands there
 
-
-@dataclass
-class Column:
-    """One column of labels: left and right edge, and the labels top to bottom (one of each key)."""
-
-    left: float
-    right: float
-    labels: list[Piece] = field(default_factory=list)
+# The form of a value, by which a row whose label was lost is known.
+_FORMS = {
+    "operation_period": re.compile(r".*(年.*月.*日.*至|至.*年.*月.*日|^长期$)"),
+    "establish_date": re.compile(r"^\S{4}年\S{1,2}月\S{1,3}日$"),
+    "type": re.compile(
+        r"^(个体工商户|.*(有限|股份|合伙|独资)\S*(公司|企业)?"
+        r"\(.*(独资|控股|上市|合资|合作|经营).*\)|有限责任公司|.*分公司)$"
+    ),
+    "regist_capital": re.compile(r"^(人民币)?[\d.,零壹贰叁肆伍陆柒捌玖拾佰仟万亿]+万?(元|美元|万).*"),
+    "name": re.compile(r".{3,}(公司|店|厂|部|行|馆|中心|合作社|合伙\)|事务所|集团|餐厅|超市)$"),
+    "addr": re.compile(r".*[省市区县旗镇乡].*([号室村组楼层幢栋]|\d)$"),
+}
 
 
 @dataclass
 class Layout:
     columns: list[Column]
     values: dict[str, list[list[Piece]]]  # key -> rows of pieces
-    loose: list[Piece]  # what no label claims
 
     def text(self, key: str) -> str:
         """The value of a key, rows joined."""
         return "".join("".join(p.text for p in row) for row in self.values.get(key, []))
 
-    def first_row(self, key: str) -> str:
-        rows = self.values.get(key, [])
-        return "".join(p.text for p in rows[0]) if rows else ""
+    @property
+    def keys(self) -> set[str]:
+        """The keys whose labels stand in a column."""
+        return {label.key for column in self.columns for label in column.labels if label.key}
 
 
-def lay_out(strips: Sequence[Strip]) -> Layout:
-    """Columns and values from strips that have been read."""
-    usable = [s for s in strips if s.text and abs(s.tilt) < _MAX_TILT and s.length > 0.4 * s.h]
-    pieces = _pieces(usable)
-    columns = _columns(pieces)
-    _halves(pieces, columns)
+def lay_out(strips: Sequence[Strip], look: Look | None = None) -> Layout:
+    """Columns and values from strips that have been read; `look` reads a place where a value is missing."""
+    usable = [s for s in strips if s.text and not s.across and s.length > 0.4 * s.h]
+    pieces = cut_pieces(usable)
+    columns = find_columns(pieces)
     values: dict[str, list[list[Piece]]] = {}
     taken: set[int] = set()
     for column in columns:
-        edge = min((c.left for c in columns if c.left > column.right + 20), default=float("inf"))
-        for j, label in enumerate(column.labels):
-            if label.key in values:
+        edge = min((c.left for c in columns if c.left > column.right + column.h), default=float("inf"))
+        left = _value_left(column, edge, pieces)
+        for label, below in zip(column.labels, [*column.labels[1:], None], strict=True):
+            if not label.key or label.key in values:
                 continue
-            floor = column.labels[j + 1].v if j + 1 < len(column.labels) else float("inf")
-            rows = _rows(label, column, edge, floor, pieces)
-            if label.key and rows:
+            rows = _rows(label, column, (left, edge), below.v if below else float("inf"), pieces)
+            if not rows and look and not label.key.startswith("_") and (seen := _look(label, column, left, edge, look)):
+                rows = [[seen]]
+            if rows:
                 values[label.key] = rows
                 taken.update(id(p) for row in rows for p in row)
+        _orphans(column, left, pieces, values, taken)
     for label in pieces:
-        if label.key in _HEADERS and label.key not in values and (rows := _header_value(label, pieces)):
+        if label.key in HEADERS and label.key not in values and (rows := _header_value(label, pieces)):
             values[label.key] = rows
-    loose = [p for p in pieces if p.key is None and id(p) not in taken]
-    return Layout(columns, values, loose)
+    return Layout(columns, values)
 
 
-def _pieces(strips: Sequence[Strip]) -> list[Piece]:
-    """Strips cut at labels, labels that came in several boxes put together."""
-    used: set[int] = set()
-    pieces: list[Piece] = []
-    for strip in strips:
-        if id(strip) in used:
-            continue
-        text = strip.text or ""
-        if len(text) <= 4 and LABELS.head(text) is None and (found := _spread(strip, strips)):
-            key, parts = found
-            used.update(id(p) for p in parts)
-            pieces += _joined(key, parts)
-    pieces += [p for s in strips if id(s) not in used for p in LABELS.pieces(s)]
-    return pieces
+def _value_left(column: Column, edge: float, pieces: Iterable[Piece]) -> float | None:
+    """Where values begin: the median of those that were detected apart from their labels."""
+    h = column.h
+    lefts = [
+        p.u0 for p in pieces
+        if p.key is None and p.start == 0 and column.right - 0.8 * h < p.u0 < min(column.right + 7 * h, edge - h)
+        and any(abs(p.v - label.v) < 0.6 * h for label in column.labels)
+    ]  # fmt: skip
+    return float(np.median(lefts)) if lefts else None
 
 
-def _spread(strip: Strip, strips: Sequence[Strip]) -> tuple[tuple[str, int], list[Strip]] | None:
-    """The label whose first characters are this strip and whose others follow in the next boxes of the row."""
-    text, chain = strip.text or "", [strip]
-    for _ in range(5):
-        last = chain[-1]
-        row = [
-            s for s in strips
-            if s.u0 >= last.u1 - 0.4 * last.h and s.u0 - last.u1 < 6 * last.h and abs(s.v - last.v) < 0.6 * last.h
-            and 0.6 < s.h / last.h < 1.7
-        ]  # fmt: skip
-        if not row:
-            return None
-        following = min(row, key=lambda s: s.u0)
-        chain.append(following)
-        text += following.text or ""
-        found = LABELS.exact(text)
-        if found and found[1] > len(text) - len(following.text or ""):
-            return found, chain
-        if len(following.text or "") > 3:
-            return None
-    return None
-
-
-def _joined(found: tuple[str, int], parts: Sequence[Strip]) -> list[Piece]:
-    key, used = found
-    first, last = parts[0], parts[-1]
-    tail = used - sum(len(s.text or "") for s in parts[:-1])
-    text = last.text or ""
-    share = width(text[:tail]) / (width(text) or 1.0)
-    edge = last.u0 + share * last.length
-    label = Piece(key, "".join(s.text or "" for s in parts)[:used], first.u0, edge, last.v, last.h, first)
-    rest = text[tail:].lstrip(":;.,")
-    if not rest:
-        return [label]
-    return [label, Piece(None, rest, edge, last.u1, last.v, last.h, last, share, 1.0)]
-
-
-def _columns(pieces: Sequence[Piece]) -> list[Column]:
-    """Columns of labels by their left edge."""
-    labels = [p for p in pieces if p.key and p.key not in (*_HEADERS, "_serial", "_authority", "_issued")]
-    labels.sort(key=lambda p: p.u0)
-    groups: list[list[Piece]] = []
-    for label in labels:
-        if groups and label.u0 - groups[-1][-1].u0 < 1.6 * label.h:
-            groups[-1].append(label)
-        else:
-            groups.append([label])
-    columns = []
-    for group in groups:
-        if len(group) == 1 and len(group[0].text) < 4 and len(groups) > 1:
-            continue  # 名称 inside a value
-        right = float(np.median([p.u1 for p in group if len(p.text) > 3] or [p.u1 for p in group]))
-        left = float(np.median([p.u0 for p in group]))
-        labels_down = sorted(group, key=lambda p: p.v)
-        columns.append(Column(left, right, labels_down))
-    return columns
-
-
-def _halves(pieces: list[Piece], columns: Sequence[Column]) -> None:
-    """Half labels inside a label column become labels of their own."""
-    known = {label.key for c in columns for label in c.labels}
-    for piece in list(pieces):
-        if piece.key or not piece.text:
-            continue
-        for column in columns:
-            inside = column.left - piece.h < piece.u0 < column.right + 0.3 * piece.h
-            head, tail = _HEADS.get(piece.text), _TAILS.get(piece.text[0])
-            key = head or tail
-            if not inside or not key or key in known:
-                continue
-            right = max(piece.u0 + piece.h, column.right)
-            label = Piece(key, piece.text[0], piece.u0, right, piece.v, piece.h, piece.strip)
-            rest = piece.text[1:]
-            if rest:
-                share = width(piece.text[0]) / width(piece.text)
-                edge = piece.u0 + share * (piece.u1 - piece.u0)
-                label.u1 = edge
-                pieces.append(Piece(None, rest, edge, piece.u1, piece.v, piece.h, piece.strip, share, 1.0))
-            pieces.remove(piece)
-            pieces.append(label)
-            column.labels = sorted([*column.labels, label], key=lambda p: p.v)
-            known.add(key)
-            break
-
-
-def _rows(label: Piece, column: Column, edge: float, floor: float, pieces: Iterable[Piece]) -> list[list[Piece]]:
-    """The value's rows: the label's own row, then rows below it in the value column until the next label."""
-    h = label.h
-    start = max(label.u1, column.right if label.u1 < column.right else label.u1) - 0.8 * h
+def _rows(
+    label: Piece, column: Column, span: tuple[float | None, float], floor: float, pieces: Iterable[Piece]
+) -> list[list[Piece]]:
+    h, (left, edge) = column.h, span
+    start = max(label.u1, column.right) - 0.8 * h
     candidates = sorted(
         (
             p for p in pieces
-            if p.key is None and p.u1 > start + h and p.u0 < edge - 0.5 * h and 0.5 < p.h / h < 1.7
+            if p.key is None and p.u1 > start + h and p.u0 < edge - 0.5 * h and 0.55 < p.h / h < (1.9 if abs(p.v - label.v) < 0.5 * h else 1.6)
             and label.v - 0.6 * h < p.v < floor - 0.55 * h
-            and (p.u0 > start or (p.strip is label.strip and p.start >= label.end))
+            and (p.u0 > start or (p.strip is label.strip and p.start >= label.end) or p.u0 >= label.u1 - 0.5 * h)
         ),
         key=lambda p: (p.v, p.u0),
     )  # fmt: skip
     first = _run([p for p in candidates if abs(p.v - label.v) < 0.62 * max(h, p.h)], 2.5)
-    if not first:
+    if not first or first[0].u0 > (left or start) + 8 * h:
         return []
-    rows, left = [first], first[0].u0
+    rows, begin = [first], left if left is not None else first[0].u0
     for piece in candidates:
         above = rows[-1][0]
         down = piece.v - above.v
         if down < 0.62 * h or any(piece is p for row in rows for p in row):
             continue
-        limit = 3.2 if piece.text.startswith("至") or above.text.endswith("至") else 2.0
-        if down > limit * max(h, above.h):
+        spread = piece.text.startswith("至") or above.text.endswith("至") or above.text.startswith("自")
+        if down > (3.2 if spread else 1.6) * max(h, above.h):
             break
-        if piece.u0 < start or abs(piece.u0 - left) > 5 * h:
+        if piece.u0 < start or abs(piece.u0 - begin) > (2.5 if left is not None else 5) * h:
             continue
         rows.append(_run([p for p in candidates if abs(p.v - piece.v) < 0.5 * h and p.u0 >= piece.u0], 2.0))
     return rows
+
+
+def _look(label: Piece, column: Column, left: float | None, edge: float, look: Look) -> Piece | None:
+    """A value that detection missed, right of its label."""
+    begin = (left if left is not None else column.right + column.h) - 0.4 * column.h
+    return look(begin, min(begin + 18 * column.h, edge - column.h), label.v, 1.25 * column.h)
+
+
+def _orphans(
+    column: Column, left: float | None, pieces: Iterable[Piece], values: dict[str, list[list[Piece]]], taken: set[int]
+) -> None:
+    """Rows in the column of values that no label claims, told by their form."""
+    if left is None:
+        return
+    h, top, bottom = column.h, column.labels[0].v, column.labels[-1].v
+    for piece in pieces:
+        if piece.key or id(piece) in taken or abs(piece.u0 - left) > 1.5 * h or not 0.7 < piece.h / h < 1.4:
+            continue
+        if top - 4 * h < piece.v < bottom + 4 * h:
+            key = next((k for k, form in _FORMS.items() if k not in values and form.match(piece.text)), None)
+            if key:
+                values[key] = [[piece]]
+                taken.add(id(piece))
 
 
 def _header_value(label: Piece, pieces: Sequence[Piece]) -> list[list[Piece]]:
@@ -222,6 +152,3 @@ def _run(row: Sequence[Piece], gap: float) -> list[Piece]:
             break
         out.append(piece)
     return out
-
-
-CODE = re.compile(r"[0-9A-Z]{18}")
