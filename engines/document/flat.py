@@ -22,7 +22,8 @@ _STEPS = 12
 class Flat:
     """The slope field of one picture; built from all its quadrilaterals, empty lists allowed."""
 
-    def __init__(self, quads: Sequence[Quad]) -> None:
+    def __init__(self, quads: Sequence[Quad], straight: bool = False) -> None:
+        """`straight`: one direction for the whole picture, for few quadrilaterals in one corner of it."""
         corners = np.asarray(quads, np.float64).reshape(-1, 4, 2)
         run = (corners[:, 1] + corners[:, 2] - corners[:, 0] - corners[:, 3]) / 2
         side = (corners[:, 3] + corners[:, 2] - corners[:, 0] - corners[:, 1]) / 2
@@ -34,12 +35,12 @@ class Flat:
         centres = self._rotate(corners.mean(1))
         self._origin = centres.mean(0) if len(centres) else np.zeros(2)
         self._scale = max(1.0, float(np.abs(centres - self._origin).max())) if len(centres) else 1.0
-        self._fit(centres[usable], np.tan(np.clip(angles[usable] - self.angle, -0.6, 0.6)), length[usable])
+        self._fit(centres[usable], np.tan(np.clip(angles[usable] - self.angle, -0.6, 0.6)), length[usable], straight)
 
-    def _fit(self, centres: Floats, slopes: Floats, weights: Floats) -> None:
+    def _fit(self, centres: Floats, slopes: Floats, weights: Floats, straight: bool) -> None:
         near = np.abs(slopes) < 0.21
         centres, slopes, weights = centres[near], slopes[near], weights[near]
-        terms = 1 if len(slopes) < 4 else 3 if len(slopes) < 9 else 5
+        terms = 1 if straight or len(slopes) < 4 else 3 if len(slopes) < 9 else 5
         self._field = np.zeros(5)
         if not len(slopes):
             return

@@ -64,8 +64,8 @@ class Scan:
     def refit(self, anchors: Sequence[Strip]) -> None:
         """Level all strips again by the rows of the document that the anchors lie on, without the desk around it."""
         steady = [s for s in anchors if s.length > 2 * s.h]
-        if len(steady) > 1:
-            self.flat = Flat([s.quad for s in steady])
+        if len(steady) > 1 and abs(float(np.median([s.tilt for s in steady]))) > 3:
+            self.flat = Flat([s.quad for s in steady], straight=True)
             self._level()
         self.flat = Flat([s.quad for s in self.around(anchors)])
         self._level()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engines.document import checks
+from engines.document import checks, places
 from engines.document.chars import distance
 from engines.idcard.fields import PERIOD, Found
 from engines.idcard.labels import NATIONS
@@ -26,8 +26,8 @@ def assemble(note: str, found: Found) -> IdCard:
         nation=_nation(raw.get("nation", "")),
         birthday=(checks.birthday(number) or "") if holds else _birthday(raw.get("birthday", "")),
         idn=number,
-        addr=_NOT_PLACE.sub("", raw.get("addr", "")),
-        org=_NOT_PLACE.sub("", raw.get("org", "")),
+        addr=places.repair_address(_NOT_PLACE.sub("", raw.get("addr", "")), number[:6] if holds else ""),
+        org=places.repair_authority(_NOT_PLACE.sub("", raw.get("org", ""))),
         validperiod=_period(raw.get("validperiod", "")),
     )
 

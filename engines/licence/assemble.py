@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engines.document import checks
+from engines.document import checks, places
 from engines.licence.layout import Layout
 from engines.types import Licence
 
@@ -21,13 +21,18 @@ _ZERO = str.maketrans("○OoQ0", "〇〇〇〇〇")
 
 def assemble(layout: Layout, texts: list[str]) -> Licence:
     """The nine fields of `detail` and `real_capital` (manual 6.3.4), "" for what is not printed."""
+    code = _credit_code(layout.text("union_id"), texts)
+    number = _registration_number(layout.text("regist_no"))
+    region = code[2:8] or number[:6]
+    addr = places.repair_address(_closed(_plain(layout.text("addr"))), region)
+    name = places.repair_firm(_plain(layout.text("name")), places.region_of(addr))
     return Licence(
         is_licence=True,
-        union_id=_credit_code(layout.text("union_id"), texts),
-        regist_no=_registration_number(layout.text("regist_no")),
-        name=_plain(layout.text("name")),
-        type=_plain(layout.text("type")),
-        addr=_plain(layout.text("addr")),
+        union_id=code,
+        regist_no=number,
+        name=_closed(places.repair_firm(name, region)),
+        type=_closed(_plain(layout.text("type"))),
+        addr=addr,
         legal_rep=_plain(layout.text("legal_rep")),
         regist_capital=_plain(layout.text("regist_capital")),
         real_capital=_plain(layout.text("real_capital")),
@@ -52,6 +57,11 @@ def _registration_number(text: str) -> str:
 def _plain(text: str) -> str:
     """Without the marks that frames, ticks and specks leave at the ends; a name printed as *** stays."""
     return _SPECKS.sub("", text).strip(":.,·、-_|")
+
+
+def _closed(text: str) -> str:
+    """A bracket at the end of a line is thin and often lost."""
+    return text + ")" if text.count("(") == text.count(")") + 1 else text
 
 
 def _dates(text: str) -> str:

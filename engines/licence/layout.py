@@ -88,7 +88,8 @@ def _rows(
     candidates = sorted(
         (
             p for p in pieces
-            if p.key is None and p.u1 > start + h and p.u0 < edge - 0.5 * h and 0.55 < p.h / h < (1.9 if abs(p.v - label.v) < 0.5 * h else 1.6)
+            if p.key is None and p.u1 > start + h and p.u0 < edge - 0.5 * h
+            and 0.55 < p.h / h < (1.9 if abs(p.v - label.v) < 0.5 * h else 1.6)
             and label.v - 0.6 * h < p.v < floor - 0.55 * h
             and (p.u0 > start or (p.strip is label.strip and p.start >= label.end) or p.u0 >= label.u1 - 0.5 * h)
         ),
