@@ -57,6 +57,19 @@ chart: $(VENV)/.chart ## Chart, alerts, dashboards, compose and nginx, by the pr
 airgap-test: $(VENV)/.chart ## Bundle, then install and read pictures in a namespace without network (root)
 	@$(BIN)/python -m pytest -m ops tests/airgap
 
+$(VENV)/.docs: $(VENV)/.run
+	@echo "Installing what the site needs …"
+	@$(PIP) install --group docs 'pyyaml>=6,<7'
+	@touch $@
+
+reference: $(VENV)/.docs ## Make the reference pages, the chart's schema and the dashboards from their sources
+	@$(BIN)/python -m tools.reference
+
+docs: $(VENV)/.docs ## The documentation as a site in site/, with every link checked; fails when a page is not current
+	@$(BIN)/python -m tools.reference --check
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "site/index.html"
+
 lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into constraints.txt
 	@$(PIP) install --quiet 'uv>=0.5,<1'
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
@@ -65,4 +78,4 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test lint conformance chart airgap-test lock clean
+.PHONY: help install demo test lint conformance chart airgap-test reference docs lock clean

@@ -1,0 +1,170 @@
+"""Make the reference pages that have a source: settings, metrics, commands, alerts.
+
+    python -m tools.reference           write docs/reference/{settings,metrics,cli,alerts}.md, chart files, dashboards
+    python -m tools.reference --check   exit 1 when one of them is not current
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+import yaml
+
+from service.settings import Settings
+from service.telemetry.metrics import Metrics
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ROOT / "docs" / "reference"
+NOTE = "<!-- Made by tools/reference.py; change the source, then run: make reference -->\n"
+
+
+def cell(text: object) -> str:
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def table(head: tuple[str, ...], rows: Iterator[tuple[object, ...]] | list[tuple[object, ...]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    lines += [f"| {' | '.join(cell(value) for value in row)} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def takes(schema: dict[str, Any]) -> str:
+    """What a setting takes, in a few words."""
+    if "anyOf" in schema:
+        return " / ".join(takes(part) for part in schema["anyOf"] if part.get("type") != "null")
+    if "enum" in schema:
+        return ", ".join(f"`{choice}`" for choice in schema["enum"])
+    kind = {
+        "array": "JSON list", "object": "JSON object", "integer": "integer", "number": "number",
+        "boolean": "true, false",
+        "string": {"password": "secret", "path": "path"}.get(schema.get("format", ""), "text"),
+    }[schema["type"]]
+    bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {schema[name]}" for name, sign in bounds.items() if name in schema]
+    return f"{kind} {', '.join(limits)}".strip()
+
+
+def default(schema: dict[str, Any]) -> str:
+    value = schema.get("default")
+    return "" if value in (None, "", [], ()) else f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def settings_page() -> str:
+    model = Settings.model_json_schema()
+    parts = [
+        "# 设置 · Settings\n", NOTE,
+        "每一项都是环境变量 `INKGATE_组__名称`，启动时读取一次。组内不认识的名称、不合法的值都会在启动时报出并退出"
+        "（状态 2）。列表与对象写成 JSON。chart 里写在 `config` 下，用小写：`config.limits.deadline`。\n",
+        "Every setting is an environment variable, read once at the start. A wrong value, or an unknown name of a "
+        "group, ends the start with one line that says which. Lists and objects are JSON.\n",
+    ]
+    for group, reference in model["properties"].items():
+        definition = model["$defs"][(reference.get("$ref") or reference["allOf"][0]["$ref"]).rsplit("/", 1)[1]]
+        rows = [
+            (f"`INKGATE_{group}__{name}`".upper(), takes(schema), default(schema), schema.get("description", ""))
+            for name, schema in definition["properties"].items()
+        ]
+        about = definition.get("description", "").strip()
+        head = ("名称 / Name", "取值 / Takes", "默认 / Default", "说明 / What")
+        parts.append(f"## {group}\n\n{about}\n\n{table(head, rows)}")
+    return "\n".join(parts)
+
+
+def metrics_page() -> str:
+    metrics = Metrics("gateway", "0")
+    rows = [
+        (f"`{doc.name}`", doc.kind, ", ".join(f"`{label}`" for label in doc.labels), doc.help)
+        for doc in metrics.catalogue
+    ]
+    return "\n".join([
+        "# 指标 · Metrics\n", NOTE,
+        "网关在自己的端口上给出 `/metrics`，worker 在 `INKGATE_WORKER__HEALTH_PORT`（9091）上给出。单位为秒与字节，"
+        "标签取值有界，从不含调用号。\n",
+        "Gateways answer `/metrics` on their own port, workers on 9091. Queue gauges describe the whole queue, "
+        "whichever gateway shows them: take their `max`, and the `sum` of all others. `process_*` come besides.\n",
+        table(("名称 / Name", "类型 / Kind", "标签 / Labels", "说明 / What"), rows),
+    ])
+
+
+def alerts_page() -> str:
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "inkgate.rules.yml").read_text())
+    rows = [
+        (f"[`{rule['alert']}`](../{rule['annotations']['runbook'].removeprefix('docs/')})", rule["labels"]["severity"],
+         f"`{' '.join(rule['expr'].split())}`", rule.get("for", ""))
+        for group in rules["groups"] for rule in group["rules"] if "alert" in rule
+    ]
+    return "\n".join([
+        "# 告警 · Alerts\n", NOTE,
+        "`deploy/prometheus/inkgate.rules.yml`；chart 以 `monitoring.rules.enabled` 给出同一份。\n",
+        table(("告警 / Alert", "级别 / Severity", "条件 / Expression", "持续 / For"), rows),
+    ])
+
+
+def commands(command: Any, path: str) -> Iterator[str]:
+    """A section for `command` and, below it, one for each command inside."""
+    context = command.make_context(path, [], resilient_parsing=True)
+    if hasattr(command, "list_commands"):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                yield from commands(inner, f"{path} {name}")
+        return
+    rows = []
+    for parameter in command.params:
+        if parameter.name == "help":
+            continue
+        if parameter.param_type_name == "argument":
+            name = f"`{parameter.name.upper()}`"
+        else:
+            name = ", ".join(f"`{option}`" for option in (*parameter.opts, *parameter.secondary_opts))
+        given = parameter.default
+        shown = "" if given is None or given is False or given == "" or callable(given) else f" [{given}]"
+        needed = " **required**" if parameter.required else ""
+        rows.append((name, f"{getattr(parameter, 'help', None) or ''}{shown}{needed}"))
+    body = table(("参数 / Parameter", "说明 / What"), rows) if rows else ""
+    yield f"## {path}\n\n{(command.help or '').strip()}\n\n{body}"
+
+
+def cli_page() -> str:
+    from service.cli import app
+
+    sections = list(commands(typer.main.get_command(app), "inkgate"))
+    return "\n".join([
+        "# 命令 · Commands\n", NOTE,
+        "每个命令都有 `--help`。出错时只有一行，说明原因与办法；用法或设置不对时退出状态为 2，其余为 1。\n",
+        *sections,
+    ])
+
+
+def pages() -> dict[Path, str]:
+    """Every page and what should be in it."""
+    return {
+        PAGES / "settings.md": settings_page(),
+        PAGES / "metrics.md": metrics_page(),
+        PAGES / "alerts.md": alerts_page(),
+        PAGES / "cli.md": cli_page(),
+    }
+
+
+def main() -> None:
+    from tools import chart_docs, dashboards
+
+    wanted = pages()
+    stale = [path for path, content in wanted.items() if not path.exists() or path.read_text() != content]
+    if "--check" not in sys.argv:
+        for path in stale:
+            path.write_text(wanted[path])
+            print(f"wrote {path.relative_to(ROOT)}")
+    elif stale:
+        raise SystemExit(f"not current: {', '.join(path.name for path in stale)}; run: make reference")
+    chart_docs.main()
+    dashboards.main()
+
+
+if __name__ == "__main__":
+    main()
