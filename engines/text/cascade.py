@@ -9,6 +9,7 @@ ends. Where they do not agree, or where most of the line is in doubt, the carefu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,42 +19,46 @@ from engines.types import Image
 
 _REACH = 2  # characters on either side of a doubtful one that are read again
 _MOST = 0.6  # a larger share of the line in doubt: read all of it
-_SHORT = 200  # pixels; shorter lines are not worth cutting
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """The probability below which a character is read again: higher is slower and errs less.
+
+    Short lines (labels, amounts, numbers) have a stricter one, and are read again whole: a character weighs more in
+    them, the quick network has less to go by, and their share of the work is small.
+    """
+
+    prose: float
+    short: float
+    short_width: int = 300  # pixels at the networks' height of 48: about seven Chinese characters
 
 
 class Cascade:
-    """Reads as `Recogniser` does, at a fraction of the careful network's cost.
+    """Reads as `Recogniser` does, at a fraction of the careful network's cost."""
 
-    `doubt` is the probability below which a character is read again: higher is slower and errs less.
-    """
-
-    def __init__(self, quick: Recogniser, careful: Recogniser, doubt: float) -> None:
+    def __init__(self, quick: Recogniser, careful: Recogniser, doubt: Doubt) -> None:
         self.quick = quick
         self._careful = careful
         self._doubt = doubt
 
     def __call__(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         """Text and mean character score of each crop (BGR uint8); ("", 0.0) where nothing was read."""
-        return [self._read(tensor(crop)) for crop in crops]
+        return [self.read_line(tensor(crop)) for crop in crops]
 
-    def _read(self, line: Tensor) -> tuple[str, float]:
+    def read_line(self, line: Tensor) -> tuple[str, float]:
+        """The same for one line as `recognise.tensor` gives it."""
         quick = self.quick.spell(line)
-        doubtful = self._near_doubt(quick)
+        short = line.shape[2] < self._doubt.short_width
+        doubtful = _near(quick.scores < (self._doubt.short if short else self._doubt.prose))
         if quick.characters and not doubtful.any():
             return quick.text, quick.score
-        if line.shape[2] >= _SHORT and 0 < doubtful.sum() <= _MOST * len(doubtful):
+        if not short and 0 < doubtful.sum() <= _MOST * len(doubtful):
             mended = self._mend(line, quick, doubtful)
             if mended is not None:
                 return mended
         whole = self._careful.spell(line)
         return whole.text, whole.score
-
-    def _near_doubt(self, reading: Reading) -> NDArray[np.bool_]:
-        """For each character, whether it lies within reach of a doubtful one."""
-        near = np.zeros(len(reading.characters), bool)
-        for at in np.flatnonzero(reading.scores < self._doubt):
-            near[max(at - _REACH, 0) : at + _REACH + 1] = True
-        return near
 
     def _mend(self, line: Tensor, quick: Reading, doubtful: NDArray[np.bool_]) -> tuple[str, float] | None:
         """Text and score with every doubtful stretch read again, or None when one does not fit back in."""
@@ -73,6 +78,14 @@ class Cascade:
         characters += quick.characters[done:]
         scores += quick.scores[done:].tolist()
         return "".join(characters), float(np.mean(scores)) if scores else 0.0
+
+
+def _near(doubtful: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """For each character, whether it lies within reach of a doubtful one."""
+    near = np.zeros(len(doubtful), bool)
+    for at in np.flatnonzero(doubtful):
+        near[max(at - _REACH, 0) : at + _REACH + 1] = True
+    return near
 
 
 def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

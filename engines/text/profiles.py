@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from engines.text.cascade import Doubt
 from engines.text.detect import DetectOptions
 
 _TINY = 0.4  # the tiny detector's published box threshold; the larger ones' is 0.45
@@ -21,7 +22,7 @@ class Profile:
     page: DetectOptions
     careful_detector: str
     careful: str
-    doubt: float | None
+    doubt: Doubt | None
 
 
 PROFILES = MappingProxyType(
@@ -31,14 +32,14 @@ PROFILES = MappingProxyType(
             page=DetectOptions(short_side=32, long_side=960, box_threshold=_TINY),
             careful_detector="ppocrv6-small-det",
             careful="ppocrv6-small-rec",
-            doubt=0.3,
+            doubt=Doubt(prose=0.3, short=0.5),
         ),
         "balanced": Profile(
             detector="ppocrv6-tiny-det",
             page=DetectOptions(long_side=1600, box_threshold=_TINY),
             careful_detector="ppocrv6-small-det",
             careful="ppocrv6-small-rec",
-            doubt=0.8,
+            doubt=Doubt(prose=0.8, short=0.98),
         ),
         "accurate": Profile(
             detector="ppocrv6-medium-det",

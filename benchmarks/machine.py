@@ -1,0 +1,33 @@
+"""The machine's facts, kept beside every figure."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+
+def facts(*packages: str) -> dict[str, Any]:
+    """What a figure depends on: processor, cores, memory, load, system, Python and the named packages' versions."""
+    return {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processor": _cpuinfo("model name"),
+        "vector": [flag for flag in ("avx2", "avx512f", "avx512_vnni") if flag in _cpuinfo("flags").split()],
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in packages},
+    }
+
+
+def _cpuinfo(key: str) -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return ""

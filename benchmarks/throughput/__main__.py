@@ -1,0 +1,155 @@
+"""Engines side by side on the same pictures: `python -m benchmarks.throughput --help`.
+
+Every engine is a child process on one thread that stays up for the whole run. In each round every engine reads every
+picture, and the engines take turns picture by picture, so that what else the machine does falls on all of them. CPU
+seconds are the child's own; the figure of a picture is its median over the rounds. Peers live in environments of their
+own; a peer whose Python is not given is left out and the result says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.machine import facts
+from benchmarks.throughput.plot import frontier
+from benchmarks.throughput.scoring import accuracy
+
+ADAPTERS = Path(__file__).with_name("adapters")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+@dataclass
+class Engine:
+    """One engine's child process and what it has answered: answers[picture] is a list with one entry a round."""
+
+    name: str
+    command: list[str]
+    answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    child: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        self.child = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD}
+        )
+
+    def read(self, picture: Path) -> dict[str, Any]:
+        assert self.child is not None and self.child.stdin is not None and self.child.stdout is not None
+        self.child.stdin.write(f"{picture}\n")
+        self.child.stdin.flush()
+        line = self.child.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.name}: the child process died on {picture.name}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def stop(self) -> None:
+        if self.child is not None and self.child.stdin is not None:
+            self.child.stdin.close()
+            self.child.wait(timeout=30)
+
+
+def engines(args: argparse.Namespace) -> list[Engine]:
+    """The engines asked for, ours first."""
+    chosen = [
+        Engine(f"inkgate {profile}", [sys.executable, str(ADAPTERS / "inkgate.py"), profile])
+        for profile in args.profiles.split(",")
+    ]
+    if args.rapidocr:
+        chosen.append(Engine("rapidocr", [args.rapidocr, str(ADAPTERS / "rapid_ocr.py")]))
+    if args.faster_paddle:
+        adapter = str(ADAPTERS / "faster_paddle_ocr.py")
+        chosen += [Engine(f"faster-paddle {size}", [args.faster_paddle, adapter, size]) for size in ("small", "tiny")]
+    if args.paddleocr:
+        command = [args.paddleocr, str(ADAPTERS / "paddle_ocr.py"), args.paddleocr_models]
+        chosen.append(Engine("PaddleOCR small", command))
+    return chosen
+
+
+def run(chosen: list[Engine], pictures: list[Path], rounds: int) -> None:
+    """Fill the engines' answers. The first picture is read once beforehand, and not counted."""
+    for engine in chosen:
+        engine.start()
+        engine.read(pictures[0])
+    for number in range(rounds):
+        for at, picture in enumerate(pictures):
+            turn = (number + at) % len(chosen)  # nobody always goes first
+            for engine in chosen[turn:] + chosen[:turn]:
+                engine.answers.setdefault(picture.name, []).append(engine.read(picture))
+        print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+    for engine in chosen:
+        engine.stop()
+
+
+def summary(engine: Engine) -> dict[str, Any]:
+    """Means over pictures of the medians over rounds; lines a second of CPU time; peak memory."""
+    cpu = [median(one["cpu"] for one in rounds) for rounds in engine.answers.values()]
+    wall = [median(one["wall"] for one in rounds) for rounds in engine.answers.values()]
+    lines = [len(rounds[-1]["lines"]) for rounds in engine.answers.values()]
+    return {
+        "cpu_seconds_per_image": sum(cpu) / len(cpu),
+        "wall_seconds_per_image": sum(wall) / len(wall),
+        "lines_per_cpu_second": sum(lines) / sum(cpu),
+        "peak_rss_mib": max(one["rss_mib"] for rounds in engine.answers.values() for one in rounds),
+        "cpu_seconds_by_image": dict(zip(engine.answers, cpu, strict=True)),
+    }
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__.split("\n")[0])
+    parser.add_argument("pictures", type=Path, nargs="+", help="picture files, or folders of them")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--profiles", default="balanced,fast", help="our own, comma-separated")
+    parser.add_argument("--rapidocr", metavar="PYTHON", help="the Python of an environment with rapidocr")
+    parser.add_argument("--faster-paddle", metavar="PYTHON", help="the same for faster-paddle")
+    parser.add_argument("--paddleocr", metavar="PYTHON", help="the same for PaddleOCR")
+    parser.add_argument("--paddleocr-models", metavar="DIR", help="holds v6_small_det and v6_small_rec")
+    parser.add_argument("--labels", type=Path, help="JSON lines: file, category, lines of text and box")
+    parser.add_argument("--score", type=Path, help="a scoring program with score(labels, predictions)")
+    parser.add_argument("--out", type=Path, help="write the result as JSON, and beside it the plot as SVG")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    pictures = sorted(file for path in args.pictures for file in (path.iterdir() if path.is_dir() else [path]))
+    chosen = engines(args)
+    run(chosen, pictures, args.rounds)
+    result: dict[str, Any] = {
+        "machine": facts("onnxruntime", "numpy", "opencv-python-headless"),
+        "rounds": args.rounds,
+        "pictures": len(pictures),
+        "engines": {engine.name: summary(engine) for engine in chosen},
+    }
+    if args.labels and args.score:
+        for engine in chosen:
+            last = {name: rounds[-1]["lines"] for name, rounds in engine.answers.items()}
+            result["engines"][engine.name]["accuracy"] = accuracy(args.score, args.labels, last)
+    print(table(result["engines"]))
+    if args.out:
+        args.out.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        args.out.with_suffix(".svg").write_text(frontier(result["engines"]), encoding="utf-8")
+
+
+def table(rows: dict[str, dict[str, Any]]) -> str:
+    """The summary as plain text."""
+    lines = [f"{'engine':24}{'CPU s/img':>10}{'wall s':>8}{'lines/s':>9}{'RSS MiB':>9}{'char':>8}{'line':>8}"]
+    for name, row in rows.items():
+        total = row.get("accuracy", {}).get("ALL", {})
+        scores = "".join(f"{total[key]:8.4f}" if key in total else f"{'-':>8}" for key in ("char", "line"))
+        lines.append(
+            f"{name:24}{row['cpu_seconds_per_image']:10.3f}{row['wall_seconds_per_image']:8.2f}"
+            f"{row['lines_per_cpu_second']:9.1f}{row['peak_rss_mib']:9.0f}{scores}"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""The child's side of the benchmark: read paths, answer with lines and what they cost. Needs nothing but Python."""
+
+import json
+import resource
+import sys
+import time
+
+
+def serve(read):
+    """Answer each path on stdin with one JSON line. `read(bytes)` gives [(text, eight numbers), ...]."""
+    out = sys.stdout
+    sys.stdout = sys.stderr  # what a library prints must not come between the answers
+    for line in sys.stdin:
+        with open(line.rstrip("\n"), "rb") as file:
+            data = file.read()
+        wall, cpu = time.perf_counter(), time.process_time()
+        lines = read(data)
+        cost = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        lines = [{"text": text, "box": [float(number) for number in box]} for text, box in lines]
+        out.write(json.dumps({**cost, "rss_mib": peak, "lines": lines}) + "\n")
+        out.flush()

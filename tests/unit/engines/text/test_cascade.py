@@ -1,0 +1,99 @@
+"""The quick reading stands where it is sure; the careful one replaces the rest, and only the rest."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from engines.text.cascade import Cascade, Doubt
+from engines.text.recognise import HEIGHT, STRIDE, Reading, Recogniser
+
+PER_CHARACTER = 5  # columns of scores
+
+
+class Fake(Recogniser):
+    """Reads a line whose pixels hold character codes; `doubts` are positions of the line scored 0.1."""
+
+    def __init__(self, doubts: Sequence[int] = (), wrong: dict[int, str] | None = None) -> None:
+        self.doubts = set(doubts)
+        self.wrong = wrong or {}
+        self.widths: list[int] = []
+
+    def spell(self, line: np.ndarray) -> Reading:
+        self.widths.append(line.shape[2])
+        columns = np.arange(PER_CHARACTER // 2, line.shape[2] // STRIDE, PER_CHARACTER)
+        places = [round(float(line[0, 0, column * STRIDE])) for column in columns]
+        characters = [self.wrong.get(place, chr(0x4E00 + place)) for place in places]
+        scores = np.array([0.1 if place in self.doubts else 0.99 for place in places], np.float32)
+        return Reading(characters, scores, columns)
+
+
+def line(characters: int) -> np.ndarray:
+    """A tensor whose every pixel tells the place of its character."""
+    places = np.repeat(np.arange(characters, dtype=np.float32), PER_CHARACTER * STRIDE)
+    return np.broadcast_to(places, (3, HEIGHT, len(places)))
+
+
+def text(characters: int) -> str:
+    return "".join(chr(0x4E00 + place) for place in range(characters))
+
+
+DOUBT = Doubt(prose=0.8, short=0.98)
+
+
+def test_a_sure_reading_stands_alone() -> None:
+    quick, careful = Fake(), Fake()
+    assert Cascade(quick, careful, DOUBT).read_line(line(30)) == (text(30), pytest.approx(0.99))
+    assert careful.widths == []
+
+
+@pytest.mark.parametrize("place", [0, 1, 7, 15, 28, 29])
+def test_only_the_stretch_around_a_doubt_is_read_again(place: int) -> None:
+    quick, careful = Fake([place], {place: "错"}), Fake()
+    assert Cascade(quick, careful, DOUBT).read_line(line(30)) == (text(30), pytest.approx(0.99))
+    (width,) = careful.widths
+    assert width <= 5 * PER_CHARACTER * STRIDE
+
+
+def test_neighbouring_doubts_are_one_stretch() -> None:
+    quick, careful = Fake([7, 10], {7: "错", 10: "误"}), Fake()
+    assert Cascade(quick, careful, DOUBT).read_line(line(30))[0] == text(30)
+    assert careful.widths == [8 * PER_CHARACTER * STRIDE]
+
+
+def test_readings_that_do_not_meet_give_the_whole_line_to_the_careful_one() -> None:
+    quick, careful = Fake([7], {7: "错", 5: "邻", 6: "居"}), Fake()
+    assert Cascade(quick, careful, DOUBT).read_line(line(30))[0] == text(30)
+    assert careful.widths[-1] == 30 * PER_CHARACTER * STRIDE
+
+
+def test_a_line_mostly_in_doubt_is_read_once_more_whole() -> None:
+    quick, careful = Fake(range(0, 30, 3)), Fake()
+    assert Cascade(quick, careful, DOUBT).read_line(line(30))[0] == text(30)
+    assert careful.widths == [30 * PER_CHARACTER * STRIDE]
+
+
+def test_a_short_line_is_read_again_whole() -> None:
+    quick, careful = Fake([3], {3: "错"}), Fake()
+    assert Cascade(quick, careful, DOUBT).read_line(line(8))[0] == text(8)
+    assert careful.widths == [8 * PER_CHARACTER * STRIDE]
+
+
+def test_a_sliver_of_a_neighbour_at_the_cut_is_dropped() -> None:
+    class Sliver(Fake):
+        def spell(self, line: np.ndarray) -> Reading:
+            whole = super().spell(line)
+            scores = np.concatenate(([0.5], whole.scores, [0.5])).astype(np.float32)
+            return Reading(["丨", *whole.characters, "丶"], scores, whole.columns)
+
+    quick = Fake([15], {15: "错"})
+    assert Cascade(quick, Sliver(), DOUBT).read_line(line(30))[0] == text(30)
+
+
+def test_nothing_read_is_asked_of_the_careful_one() -> None:
+    class Blind(Fake):
+        def spell(self, line: np.ndarray) -> Reading:
+            return Reading([], np.zeros(0, np.float32), np.zeros(0, np.intp))
+
+    assert Cascade(Blind(), Fake(), DOUBT).read_line(line(30))[0] == text(30)
+    assert Cascade(Blind(), Blind(), DOUBT).read_line(line(30)) == ("", 0.0)
