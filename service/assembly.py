@@ -18,6 +18,7 @@ from service import __version__
 from service.accounts import SqlDirectory
 from service.accounts import vault as vaults
 from service.broker.interface import Broker
+from service.broker.streams.client import on_loop
 from service.db import engine as databases
 from service.db import migrate
 from service.errors import ConfigurationError, Overloaded
@@ -26,8 +27,8 @@ from service.gateway.pipeline import Parts
 from service.gateway.protocol import GuardedProtocol
 from service.metering import SqlLedger
 from service.metering.housekeeping import Housekeeper
-from service.ratelimit import LocalLimiter
-from service.replay import MemoryReplayStore
+from service.ratelimit import LocalLimiter, RedisLimiter
+from service.replay import MemoryReplayStore, RedisReplayStore
 from service.settings import Settings
 from service.telemetry.health import Health
 from service.telemetry.metrics import Metrics
@@ -35,6 +36,7 @@ from service.watching import gateway_watch
 from service.worker.fleet import EmbeddedBroker, embedded_fleet
 
 PARSE_THREADS = 4
+_CONNECTIONS = 8  # to Redis, for rate limits and kept answers; the broker has its own
 
 
 class GatewayServer(uvicorn.Server):
@@ -59,21 +61,26 @@ class GatewayServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def gateway(settings: Settings, broker: Broker) -> AsyncIterator[tuple[FastAPI, Health]]:
-    """The gateway's application over a started broker; ledger and directory are opened and closed here."""
+async def gateway(
+    settings: Settings, broker: Broker, health: Health, metrics: Metrics
+) -> AsyncIterator[FastAPI]:
+    """The gateway's application over a started broker; ledger and directory are opened and closed here.
+
+    With a Redis URL, rate limits and kept answers are shared by all gateways.
+    """
     engine = databases.create(settings.database)
     await migrate.check(engine)
     health = Health({"database": partial(migrate.check, engine), "workers": partial(_some_worker, broker)})
     vault = vaults.load(settings.security, settings.database)
-    metrics = Metrics("serve", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
+    shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True) if settings.redis.url else None
     ledger = SqlLedger(engine, metrics=metrics)
     pool = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
     parts = Parts(
         directory=SqlDirectory(engine, vault, default_qps=settings.limits.qps),
         ledger=ledger,
         broker=broker,
-        limiter=LocalLimiter(),
-        replays=MemoryReplayStore(),
+        limiter=RedisLimiter(shared, settings.redis.namespace) if shared else LocalLimiter(),
+        replays=RedisReplayStore(shared, settings.redis.namespace) if shared else MemoryReplayStore(),
         pool=pool,
     )
     watch = gateway_watch(settings, engine, broker, metrics)
@@ -88,6 +95,8 @@ async def gateway(settings: Settings, broker: Broker) -> AsyncIterator[tuple[Fas
         await watch.close()
         await ledger.close()
         await engine.dispose()
+        if shared:
+            await shared.aclose()
         pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -100,9 +109,11 @@ async def _some_worker(broker: Broker) -> None:
 async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """Run everything in one process tree until it is told to stop. `on_ready` gets the base URL once pictures can be
     read."""
-    async with embedded_fleet(settings) as broker, gateway(settings, broker) as (app, health):
-        server = _server(settings, app, health)
-        serving = asyncio.create_task(server.serve(sockets=[_listen(settings.server.host, settings.server.port)]))
+    health = Health()
+    metrics = Metrics("serve", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
+    async with embedded_fleet(settings, metrics) as broker, gateway(settings, broker, health, metrics) as app:
+        server = server_for(settings, app, health)
+        serving = asyncio.create_task(server.serve(sockets=[listen(settings.server.host, settings.server.port)]))
         ready = asyncio.create_task(_announce(broker, server, health, on_ready))
         try:
             await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
@@ -118,11 +129,8 @@ async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) ->
 async def _announce(
     broker: EmbeddedBroker, server: GatewayServer, health: Health, on_ready: Callable[[str], None]
 ) -> None:
-    """Say that pictures can be read, once they can. Raises ConfigurationError when no worker can start."""
-    try:
-        await broker.wait_ready()
-    except RuntimeError as error:
-        raise ConfigurationError("INKGATE_ENGINE", str(error), "See `inkgate doctor`.") from None
+    """Say that pictures can be read, once they can. Raises Misuse with the engine's words when no worker can start."""
+    await broker.wait_ready()
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it; milliseconds, and the caller cancels
         await asyncio.sleep(0.01)
     health.started()
@@ -130,7 +138,7 @@ async def _announce(
     on_ready(f"http://{host}:{port}")
 
 
-def _server(settings: Settings, app: FastAPI, health: Health) -> GatewayServer:
+def server_for(settings: Settings, app: FastAPI, health: Health) -> GatewayServer:
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -145,7 +153,7 @@ def _server(settings: Settings, app: FastAPI, health: Health) -> GatewayServer:
     return GatewayServer(config, health)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A bound socket, so that a port in use is one plain line and port 0 has a number at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

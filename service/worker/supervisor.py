@@ -28,7 +28,8 @@ Event = Mapping[str, Any]
 class Supervisor:
     """Children running one module. Each gets a control socket: our `greeting` first, then its events come back.
 
-    `on_spawn(slot)` may return further sockets to pass on; they are closed here once the child has them.
+    `on_spawn(slot)` may return further sockets to pass on; they are closed here once the child has them. `shared`
+    sockets go to every child and stay open.
     `on_event(slot, event)` hears "ready", "done", "leaving" and "fatal" from the child, and "gone" from here.
     """
 
@@ -38,12 +39,14 @@ class Supervisor:
         count: int,
         greeting: Event,
         *,
+        shared: Sequence[socket.socket] = (),
         on_spawn: Callable[[int], Sequence[socket.socket]] = lambda slot: (),
         on_event: Callable[[int, Event], None] = lambda slot, event: None,
         extra_env: Mapping[str, str] | None = None,
     ) -> None:
         self._module = module
         self._greeting = greeting
+        self._shared = shared
         self._on_spawn = on_spawn
         self._on_event = on_event
         self._extra_env = extra_env
@@ -112,7 +115,7 @@ class Supervisor:
         """One life of one child, from start to exit status."""
         ours, theirs = socket.socketpair()
         passed = self._on_spawn(slot)
-        child = spawn(self._module, [theirs, *passed], extra_env=self._extra_env)
+        child = spawn(self._module, [theirs, *self._shared, *passed], extra_env=self._extra_env)
         self._children[slot] = child
         for sock in (theirs, *passed):
             sock.close()
@@ -129,7 +132,7 @@ class Supervisor:
             self._ready.discard(slot)
             status = await _reap(child)
             del self._children[slot]
-            self._hear(slot, {"kind": "gone", "status": status})
+            self._hear(slot, {"kind": "gone", "status": status, "pid": child.pid})
         return status
 
     def _hear(self, slot: int, event: Event) -> None:

@@ -30,6 +30,7 @@ _CHUNK_TASKS = 16
 _PAYLOAD_GRACE_MS = 30_000  # a payload outlives its deadline by this, for the worker that has just begun
 _PATIENCE = 5.0             # seconds a call waits for a server that is out of reach
 _STATE_EVERY = 0.5
+_BLIND_AFTER = 3.0
 _ALIVE_MS = 5_000
 _PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
@@ -48,6 +49,7 @@ class StreamsBroker:
         self._calls = Calls()
         self._placed: dict[tuple[str, int], Task] = {}  # what the server was told and has not answered
         self._seen = QueueState(0, 0, 0.0, 0)
+        self._seen_at = time.monotonic()
         self._waiting: Counter[str] = Counter()
         self._loops: list[asyncio.Task[None]] = []
         self._up = False
@@ -92,7 +94,9 @@ class StreamsBroker:
                 await self._withdraw(call.unanswered)
 
     async def state(self) -> QueueState:
-        """The whole queue, all gateways together, at most half a second old."""
+        """The whole queue, all gateways together, about half a second old. Raises BrokerDown when it cannot be seen."""
+        if time.monotonic() - self._seen_at > _BLIND_AFTER:
+            raise BrokerDown("the queue has not been seen for a while")
         return self._seen
 
     async def _queue(self, tasks: Sequence[Task], until: float) -> None:
@@ -198,6 +202,7 @@ class StreamsBroker:
                     depth=sum(waiting.values()), in_flight=sum(found[3::2]), oldest_age=found[1] / 1000,
                     workers=found[0],
                 )
+                self._seen_at = time.monotonic()
             await asyncio.sleep(_STATE_EVERY)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
     ConnectionError,
@@ -30,10 +30,15 @@ def blocking(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_options())
 
 
-def on_loop(url: str, connections: int) -> redis.asyncio.Redis:
-    """A gateway's client with a bounded pool; callers wait for a connection, never open one more."""
+def on_loop(url: str, connections: int, *, patient: bool = False) -> redis.asyncio.Redis:
+    """A gateway's client with a bounded pool; callers wait for a connection, never open one more.
+
+    A `patient` one tries a command again for some seconds, long enough for the server to be restarted.
+    """
+    # The library tries to connect within each try of a command: four times four tries, some three seconds.
+    retry = AsyncRetry(ExponentialBackoff(cap=0.5, base=0.1), 3) if patient else AsyncRetry(NoBackoff(), 0)
     pool = redis.asyncio.BlockingConnectionPool.from_url(
-        url, max_connections=connections, timeout=_ANSWER_SECONDS, retry=AsyncRetry(NoBackoff(), 0), **_options()
+        url, max_connections=connections, timeout=_ANSWER_SECONDS, retry=retry, **_options()
     )
     return redis.asyncio.Redis(connection_pool=pool)
 

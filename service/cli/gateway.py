@@ -1,0 +1,34 @@
+"""`inkgate gateway`: answer calls; pictures go to workers through Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from service.assembly import listen
+from service.cli.serve import Host, Port, overridden
+from service.serving import serve_gateway, supervise_gateways
+from service.telemetry import logs
+
+
+def gateway(
+    host: Host = None,
+    port: Port = None,
+    workers: Annotated[int, typer.Option(help="Gateway processes that share the port.", min=1)] = 1,
+) -> None:
+    """Run a gateway over Redis and the database until Ctrl-C; `inkgate worker` reads the pictures."""
+    settings = overridden(host=host, port=port)
+    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
+    screen = Console(stderr=True, highlight=False)
+
+    def ready(url: str, *_: object) -> None:
+        screen.print(f"[green]gateway is ready[/green] at {url}")
+
+    if workers == 1:
+        listener = listen(settings.server.host, settings.server.port)
+        asyncio.run(serve_gateway(settings, listener, ready))
+    else:
+        asyncio.run(supervise_gateways(settings, workers, ready))

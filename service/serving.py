@@ -1,0 +1,160 @@
+"""Gateways over Redis: one process, or several that share a port under a supervisor.
+
+`python -m service.serving PARENT_PID CONTROL_FD LISTEN_FD` is one of several; the supervisor starts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from service import __version__
+from service import settings as knobs
+from service.assembly import GatewayServer, gateway, listen, server_for
+from service.broker import frames
+from service.broker.streams import StreamsBroker
+from service.broker.streams.keys import Keys
+from service.errors import ConfigurationError, InkGateError
+from service.settings import Settings
+from service.telemetry import logs
+from service.telemetry.health import Health
+from service.telemetry.metrics import Metrics
+from service.telemetry.probe_server import ProbeServer
+from service.worker.process import bind_to_parent
+from service.worker.supervisor import Event, Supervisor
+
+log = logging.getLogger(__name__)
+
+_SNAPSHOT_EVERY = 5.0
+
+
+@asynccontextmanager
+async def streams_broker(settings: Settings) -> AsyncIterator[StreamsBroker]:
+    """The gateway's end of the queue in Redis. Raises ConfigurationError without a Redis URL."""
+    if not settings.redis.url:
+        raise ConfigurationError(
+            "INKGATE_REDIS__URL", "is empty, and `inkgate gateway` queues in Redis",
+            "Set it, or run everything in one process tree with `inkgate serve`.",
+        )
+    limits = settings.limits
+    broker = StreamsBroker(
+        settings.redis.url, Keys(settings.redis.namespace, settings.engine.profile),
+        max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes,
+    )
+    await broker.start()
+    try:
+        yield broker
+    finally:
+        await broker.close()
+
+
+async def serve_gateway(
+    settings: Settings, listener: socket.socket, on_ready: Callable[[str, Metrics], None]
+) -> None:
+    """Answer calls on `listener` until told to stop. `on_ready` gets the base URL and the metrics once it listens."""
+    async with streams_broker(settings) as broker:
+        health = Health({"redis": broker.check})
+        metrics = Metrics("gateway", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
+        async with gateway(settings, broker, health, metrics) as app:
+            server = server_for(settings, app, health)
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            announcing = asyncio.create_task(_announce(server, health, lambda url: on_ready(url, metrics)))
+            try:
+                await serving
+            finally:
+                announcing.cancel()
+
+
+async def _announce(server: GatewayServer, health: Health, on_ready: Callable[[str], None]) -> None:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    health.started()
+    host, port = server.address
+    on_ready(f"http://{host}:{port}")
+
+
+async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[[str, str], None]) -> None:
+    """Keep `count` gateway processes on one port until SIGTERM or Ctrl-C, then drain them.
+
+    They accept from one socket, so what waits to be accepted when one dies is taken by another. `on_ready` gets the
+    base URL, and the address of the health and metrics of all of them together.
+    """
+    listener = listen(settings.server.host, settings.server.port)
+    listener.listen(1024)
+    host, port = listener.getsockname()[:2]
+    metrics = Metrics("gateway", __version__)
+
+    def hear(slot: int, event: Event) -> None:
+        if event["kind"] == "metrics":
+            metrics.children.update(str(event["pid"]), [tuple(family) for family in event["families"]])
+        elif event["kind"] == "gone":
+            metrics.children.forget(str(event["pid"]))
+
+    supervisor = Supervisor("service.serving", count, {}, shared=[listener], on_event=hear)
+    health = Health()
+    probes = ProbeServer(health, metrics, settings.server.health_host, settings.server.health_port)
+    probes.start()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    supervisor.start()
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        warm = asyncio.create_task(supervisor.wait_ready(count))
+        await asyncio.wait({warm, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if warm.done():
+            warm.result()
+            health.started()
+            on_ready(f"http://{host}:{port}", f"http://{settings.server.health_host}:{probes.port}")
+        warm.cancel()
+        await stopped
+    finally:
+        health.drain()
+        listener.close()
+        await supervisor.stop(settings.limits.deadline + 10)
+        await asyncio.to_thread(probes.close)
+
+
+def main(argv: list[str]) -> int:
+    """One gateway of several."""
+    parent, control_fd, listen_fd = (int(argument) for argument in argv)
+    bind_to_parent(parent)
+    control = socket.socket(fileno=control_fd)
+    frames.recv(control)
+    settings = knobs.load()
+    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
+    try:
+        asyncio.run(_serve_one(settings, socket.socket(fileno=listen_fd), control))
+    except InkGateError as error:
+        frames.send(control, {"kind": "fatal", "error": str(error)})
+        return 2
+    return 0
+
+
+async def _serve_one(settings: Settings, listener: socket.socket, control: socket.socket) -> None:
+    reporting: list[asyncio.Task[None]] = []
+
+    def ready(url: str, metrics: Metrics) -> None:
+        frames.send(control, {"kind": "ready"})
+        reporting.append(asyncio.create_task(_report(metrics, control)))
+
+    await serve_gateway(settings, listener, ready)
+    for task in reporting:
+        task.cancel()
+
+
+async def _report(metrics: Metrics, control: socket.socket) -> None:
+    """Tell the supervisor our metrics every few seconds, so that one scrape sees all processes."""
+    while True:
+        frames.send(control, {"kind": "metrics", "pid": os.getpid(), "families": metrics.snapshot()})
+        await asyncio.sleep(_SNAPSHOT_EVERY)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
