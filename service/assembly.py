@@ -61,9 +61,7 @@ class GatewayServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def gateway(
-    settings: Settings, broker: Broker, health: Health, metrics: Metrics
-) -> AsyncIterator[FastAPI]:
+async def gateway(settings: Settings, broker: Broker, metrics: Metrics) -> AsyncIterator[tuple[FastAPI, Health]]:
     """The gateway's application over a started broker; ledger and directory are opened and closed here.
 
     With a Redis URL, rate limits and kept answers are shared by all gateways.
@@ -109,9 +107,8 @@ async def _some_worker(broker: Broker) -> None:
 async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """Run everything in one process tree until it is told to stop. `on_ready` gets the base URL once pictures can be
     read."""
-    health = Health()
     metrics = Metrics("serve", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
-    async with embedded_fleet(settings, metrics) as broker, gateway(settings, broker, health, metrics) as app:
+    async with embedded_fleet(settings, metrics) as broker, gateway(settings, broker, metrics) as (app, health):
         server = server_for(settings, app, health)
         serving = asyncio.create_task(server.serve(sockets=[listen(settings.server.host, settings.server.port)]))
         ready = asyncio.create_task(_announce(broker, server, health, on_ready))

@@ -58,17 +58,15 @@ async def serve_gateway(
     settings: Settings, listener: socket.socket, on_ready: Callable[[str, Metrics], None]
 ) -> None:
     """Answer calls on `listener` until told to stop. `on_ready` gets the base URL and the metrics once it listens."""
-    async with streams_broker(settings) as broker:
-        health = Health({"redis": broker.check})
-        metrics = Metrics("gateway", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
-        async with gateway(settings, broker, health, metrics) as app:
-            server = server_for(settings, app, health)
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-            announcing = asyncio.create_task(_announce(server, health, lambda url: on_ready(url, metrics)))
-            try:
-                await serving
-            finally:
-                announcing.cancel()
+    metrics = Metrics("gateway", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
+    async with streams_broker(settings) as broker, gateway(settings, broker, metrics) as (app, health):
+        server = server_for(settings, app, health)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        announcing = asyncio.create_task(_announce(server, health, lambda url: on_ready(url, metrics)))
+        try:
+            await serving
+        finally:
+            announcing.cancel()
 
 
 async def _announce(server: GatewayServer, health: Health, on_ready: Callable[[str], None]) -> None:

@@ -1,0 +1,1 @@
+"""A chaos run over real processes: see `__main__`."""

@@ -1,0 +1,79 @@
+"""`python -m tests.crash.chaos [--seconds N] [--out FOLDER]`: break everything once, or again and again, and judge.
+
+Three gateways behind a plain proxy, three worker hosts, one Valkey, one Postgres, and mixed traffic from signed
+clients that know what each of their pictures says. Exit status 1 when any promise is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import time
+from pathlib import Path
+
+from tests.crash.chaos.clients import Clients
+from tests.crash.chaos.faults import Fault, Strike, faults
+from tests.crash.chaos.report import SETTLING, Promise, judge, table, write
+from tests.crash.chaos.stack import Stack
+
+_CALM = 4.0  # seconds without any fault between a recovery and the next strike
+
+
+async def run(seconds: float, rate: float, seed: int, out: Path) -> list[Promise]:
+    """One run: at least one fault of each kind, and as many rounds as fit into `seconds`."""
+    dice = random.Random(seed)
+    stack = Stack()
+    try:
+        say("starting Postgres, Valkey, 3 gateways, 3 worker hosts and the proxy")
+        keys = await stack.start()
+        clients = Clients(f"http://127.0.0.1:{stack.proxy.port}", keys, rate)
+        strikes: list[Strike] = []
+        round_ = faults(stack, dice)
+        span = sum(fault.seconds + SETTLING + _CALM for fault in round_)
+        rounds = max(1, round(seconds / span))
+        traffic = asyncio.create_task(clients.run(until=_CALM + rounds * span + 1))
+        await asyncio.sleep(_CALM)
+        for _ in range(rounds):
+            for fault in faults(stack, dice):
+                strikes.append(await _break(fault, clients))
+        await traffic
+        await asyncio.gather(*(gateway.ready() for gateway in stack.gateways))
+        await clients.again()
+        promises = judge(clients.calls, strikes, await stack.charged(), await stack.findings())
+        write(out, clients.calls, strikes, promises)
+        print(table(clients.calls, strikes, promises))
+        return promises
+    finally:
+        await stack.close()
+
+
+async def _break(fault: Fault, clients: Clients) -> Strike:
+    struck = clients.now()
+    say(f"{struck:6.1f} s  {fault.name}")
+    await fault.strike()
+    await asyncio.sleep(fault.seconds)
+    await fault.heal()
+    healed = clients.now()
+    await asyncio.sleep(max(0.0, SETTLING + _CALM - (clients.now() - healed)))
+    return Strike(fault.name, struck, healed)
+
+
+def say(line: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {line}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=0, help="length of the run; 0: one round, about 100 s")
+    parser.add_argument("--rate", type=float, default=10, help="calls per second")
+    parser.add_argument("--seed", type=int, default=6, help="which gateway or worker each fault hits")
+    parser.add_argument("--out", type=Path, default=Path("build/chaos"), help="folder for the report")
+    given = parser.parse_args()
+    promises = asyncio.run(run(given.seconds, given.rate, given.seed, given.out))
+    return 0 if all(promise.kept for promise in promises) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""Signed clients that know the text of every picture they send, and repeat the very same request when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import random
+import struct
+import time
+import uuid
+import zlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from service.contract.capabilities import CAPABILITIES
+from service.eop.signature import BEIJING, sign
+from service.provision import Keys
+from service.worker.stub import stub_text
+
+PATIENCE = 40.0  # seconds for which a client repeats a failed request
+_PAUSE = 0.5
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One request on the wire. `result` is ok, wrong, partial, refused or error; times are of the run's clock."""
+
+    begun: float
+    ended: float
+    result: str
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Call:
+    """One request id: what was sent, what was tried, and how many images the delivered answer holds."""
+
+    capability: str
+    images: list[bytes]
+    request_id: str
+    attempts: list[Attempt] = field(default_factory=list)
+    delivered: bool = False
+    read: int = 0
+
+
+class Clients:
+    """Open-loop traffic at `rate` calls per second, a mix of all capabilities and of batches."""
+
+    def __init__(self, base_url: str, keys: Keys, rate: float) -> None:
+        self._url, self._keys, self._rate = base_url, keys, rate
+        self._random = random.Random(6)
+        self._zero = time.monotonic()
+        self.calls: list[Call] = []
+
+    def now(self) -> float:
+        return time.monotonic() - self._zero
+
+    async def run(self, until: float) -> None:
+        """Send until the run's clock says `until`; returns when every client has its answer or has given up."""
+        limits = httpx.Limits(max_keepalive_connections=0)  # every call comes through the proxy anew
+        async with httpx.AsyncClient(limits=limits, timeout=20.0) as http, asyncio.TaskGroup() as group:
+            due = self.now()
+            while due < until:
+                await asyncio.sleep(max(0.0, due - self.now()))
+                group.create_task(self._client(http, self._make()))
+                due += self._random.expovariate(self._rate)
+
+    async def again(self) -> None:
+        """Once more for every call that is still without an answer."""
+        async with httpx.AsyncClient(timeout=20.0) as http:
+            for call in self.calls:
+                if not call.delivered:
+                    await self._try(http, call, self._request(call))
+
+    def _make(self) -> Call:
+        capability = self._random.choice(["general", "general", "idcard", "plate", "licence"])
+        count = 1 if capability == "licence" else self._random.choice([1, 1, 1, 2, 5])
+        call = Call(capability, [_picture() for _ in range(count)], str(uuid.uuid4()))
+        self.calls.append(call)
+        return call
+
+    async def _client(self, http: httpx.AsyncClient, call: Call) -> None:
+        request = self._request(call)
+        give_up = self.now() + PATIENCE
+        while not call.delivered and self.now() < give_up:
+            await self._try(http, call, request)
+            if not call.delivered:
+                await asyncio.sleep(_PAUSE)
+
+    async def _try(self, http: httpx.AsyncClient, call: Call, request: httpx.Request) -> None:
+        begun = self.now()
+        try:
+            answer = await http.send(request)
+            result, detail = _judge(call, answer)
+        except httpx.HTTPError as error:
+            result, detail = "error", type(error).__name__
+        call.attempts.append(Attempt(begun, self.now(), result, detail))
+        call.delivered = result in ("ok", "wrong", "partial")
+
+    def _request(self, call: Call) -> httpx.Request:
+        texts = [base64.b64encode(image).decode() for image in call.images]
+        body: dict[str, Any] = {"data": texts}
+        if call.capability == "licence":
+            body = {"Action": "BusinessCardOCR", "ImageData": texts[0]}
+        raw = json.dumps(body).encode()
+        headers = {
+            "appkey": self._keys.appkey,
+            "ctyun-eop-request-id": call.request_id,
+            "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
+        }
+        signature = sign(self._keys.ak, self._keys.sk.encode(), headers, "", hashlib.sha256(raw).hexdigest())
+        path = CAPABILITIES[call.capability].paths[0]
+        headers |= {"Eop-Authorization": signature, "Content-Type": "application/json", "Connection": "close"}
+        return httpx.Request("POST", self._url + path, headers=headers, content=raw)
+
+
+def _judge(call: Call, answer: httpx.Response) -> tuple[str, str]:
+    body = answer.json()
+    if answer.status_code in (429, 503):
+        return "refused", str(body["statusCode"])
+    if answer.status_code != 200 or body["statusCode"] != 0:
+        return "error", f"{answer.status_code} {body['statusCode']}"
+    elements = [body["returnObj"]] if call.capability == "licence" else body["returnObj"]
+    expected = [stub_text(image) for image in call.images]
+    texts = [_text(call.capability, element) for element in elements]
+    call.read = sum(text is not None for text in texts)
+    if len(texts) != len(expected) or any(t not in (None, e) for t, e in zip(texts, expected, strict=False)):
+        return "wrong", f"{texts} instead of {expected}"
+    return ("ok", "") if None not in texts else ("partial", f"{texts.count(None)} of {len(texts)} images failed")
+
+
+def _text(capability: str, element: dict[str, Any]) -> str | None:
+    """The text that the stub put into an element; None for a failed one."""
+    if "err_code" in element:
+        return None
+    detail = element["detail"]
+    match capability:
+        case "general":
+            found = detail[0]["text"]
+        case "plate":
+            found = detail[0]["platelicense"]
+        case _:
+            found = detail["name"]
+    return str(found)
+
+
+def _picture() -> bytes:
+    """A 40x40 PNG that no other call sends: its comment is random, a few KiB long."""
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    comment = b"tEXt", b"id\x00" + uuid.uuid4().hex.encode() * random.randint(1, 200)
+    pixels = zlib.compress((b"\x00" + b"\xff" * 40) * 40)
+    header = struct.pack(">IIBBBBB", 40, 40, 8, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), comment, (b"IDAT", pixels), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in chunks)

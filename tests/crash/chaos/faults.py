@@ -1,0 +1,95 @@
+"""What may happen to a production layout: each fault strikes, stays for a while, and is healed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import redis
+
+from tests.crash.chaos.stack import Stack
+
+Action = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`heal` returns once what was struck is started again (not: is ready again)."""
+
+    name: str
+    strike: Action
+    heal: Action
+    seconds: float = 1.0
+
+
+@dataclass(slots=True)
+class Strike:
+    """One fault as it happened, on the run's clock."""
+
+    name: str
+    struck: float
+    healed: float
+
+
+def faults(stack: Stack, dice: random.Random) -> list[Fault]:
+    """One of each kind; which gateway, host or worker it hits is left to the dice."""
+    gateway = dice.choice(stack.gateways)
+    paused_gateway = dice.choice(stack.gateways)
+    host, child_host, paused_host = (dice.randrange(len(stack.hosts)) for _ in range(3))
+
+    def in_thread(function: Callable[..., object], *arguments: object) -> Action:
+        async def act() -> None:
+            await asyncio.to_thread(function, *arguments)
+
+        return act
+
+    def kill_host() -> None:
+        stack.hosts[host].process.kill()
+        stack.hosts[host].process.wait()
+
+    def signal_child(index: int, number: int) -> None:
+        for pid in stack.hosts[index].children:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+
+    nothing = in_thread(lambda: None)
+    return [
+        Fault("kill -9 a gateway", in_thread(gateway.kill), in_thread(gateway.start)),
+        Fault("kill -9 a worker process", in_thread(signal_child, child_host, signal.SIGKILL), nothing, 0.1),
+        Fault("kill -9 a worker host", in_thread(kill_host), in_thread(stack.replace_host, host)),
+        Fault("kill -9 Redis, all forgotten", in_thread(stack.valkey.kill), in_thread(stack.valkey.start)),
+        Fault("kill -9 Postgres", in_thread(stack.postgres.kill), in_thread(stack.postgres.start)),
+        Fault("fill Redis's memory", in_thread(_memory, stack, "1mb"), in_thread(_memory, stack, "0"), 2.0),
+        Fault("drop all connections", in_thread(_drop, stack), nothing, 0.1),
+        Fault(
+            "pause a worker process", in_thread(signal_child, paused_host, signal.SIGSTOP),
+            in_thread(signal_child, paused_host, signal.SIGCONT), 4.0,
+        ),
+        Fault(
+            "pause a gateway", in_thread(paused_gateway.signal, signal.SIGSTOP),
+            in_thread(paused_gateway.signal, signal.SIGCONT), 3.0,
+        ),
+        Fault(
+            "pause Redis", in_thread(stack.valkey.signal, signal.SIGSTOP),
+            in_thread(stack.valkey.signal, signal.SIGCONT), 2.0,
+        ),
+    ]
+
+
+def _memory(stack: Stack, limit: str) -> None:
+    with redis.Redis.from_url(stack.valkey.url) as server:
+        server.config_set("maxmemory", limit)
+
+
+def _drop(stack: Stack) -> None:
+    """Clients to gateways (those still unanswered), and everybody to Redis and to Postgres."""
+    stack.drop_calls()
+    with redis.Redis.from_url(stack.valkey.url) as server:
+        server.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    stack.postgres.drop_connections()

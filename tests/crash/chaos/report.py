@@ -1,0 +1,136 @@
+"""Promises judged over what happened, as a table for people, JSON for machines, and a picture of the time line."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.crash.chaos.clients import Attempt, Call
+from tests.crash.chaos.faults import Strike
+
+SETTLING = 5.0  # seconds after a heal that still belong to its kill window, and the longest recovery allowed
+AVAILABILITY = 0.999
+_COLOURS = {"ok": "#2e7d32", "partial": "#f9a825", "refused": "#1565c0", "error": "#c62828", "wrong": "#000000"}
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One line of the verdict."""
+
+    name: str
+    kept: bool
+    figure: str
+
+
+def judge(
+    calls: Sequence[Call], strikes: Sequence[Strike], charged: Mapping[str, Sequence[int]], findings: Sequence[str]
+) -> list[Promise]:
+    attempts = [attempt for call in calls for attempt in call.attempts]
+    wrong = [attempt.detail for attempt in attempts if attempt.result == "wrong"]
+    outside = [attempt for attempt in attempts if not _in_window(attempt, strikes)]
+    good = sum(attempt.result == "ok" for attempt in outside)
+    share = good / len(outside) if outside else 0.0
+    lost = [call.request_id for call in calls if not call.delivered]
+    twice = [request_id for request_id, units in charged.items() if len(units) > 1]
+    odd = [call for call in calls if call.delivered and _price(call) != sum(charged.get(call.request_id, ()))]
+    slow = [(strike.name, seconds) for strike, seconds in recoveries(calls, strikes) if seconds > SETTLING]
+    return [
+        Promise("no wrong or crossed answer", not wrong, f"{len(wrong)} of {len(attempts)} attempts {wrong[:3]}"),
+        Promise("every call was answered in the end", not lost, f"{len(lost)} of {len(calls)} without an answer"),
+        Promise("nothing charged twice or undelivered", not twice, f"{len(twice)} request ids paid more than once"),
+        Promise("delivered answers cost what they hold", not odd, f"{len(odd)} of {len(calls)} differ"),
+        Promise("the ledger verifies", not findings, "; ".join(findings[:3]) or "no finding"),
+        Promise(
+            f"available {AVAILABILITY:.1%} outside the kill windows", share >= AVAILABILITY,
+            f"{good} of {len(outside)} = {share:.3%}",
+        ),
+        Promise(f"recovered within {SETTLING:g} s of each heal", not slow, f"{slow}" if slow else "all"),
+    ]
+
+
+def recoveries(calls: Sequence[Call], strikes: Sequence[Strike]) -> list[tuple[Strike, float]]:
+    """Seconds from each heal until attempts begun after it succeed again."""
+    attempts = sorted((attempt for call in calls for attempt in call.attempts), key=lambda attempt: attempt.begun)
+    found = []
+    for strike in strikes:
+        after = [attempt for attempt in attempts if strike.healed <= attempt.begun < strike.healed + 2 * SETTLING]
+        failed = [attempt.begun for attempt in after if attempt.result != "ok"]
+        # The moment from which on every attempt succeeded; later strikes count for themselves.
+        horizon = min((other.struck for other in strikes if other.struck > strike.struck), default=float("inf"))
+        failed = [moment for moment in failed if moment < horizon]
+        found.append((strike, max(failed) - strike.healed if failed else 0.0))
+    return found
+
+
+def table(calls: Sequence[Call], strikes: Sequence[Strike], promises: Sequence[Promise]) -> str:
+    """The report in Markdown."""
+    lines = ["| fault | struck at | healed at | last failure after healing | attempts in its window |", "|-|-|-|-|-|"]
+    attempts = [attempt for call in calls for attempt in call.attempts]
+    for strike, seconds in recoveries(calls, strikes):
+        inside = Counter(attempt.result for attempt in attempts if _in_window(attempt, [strike]))
+        counts = ", ".join(f"{count} {result}" for result, count in sorted(inside.items()))
+        lines.append(f"| {strike.name} | {strike.struck:.1f} s | {strike.healed:.1f} s | {seconds:.1f} s | {counts} |")
+    lines += ["", "| promise | kept | figure |", "|-|-|-|"]
+    lines += [f"| {each.name} | {'yes' if each.kept else '**NO**'} | {each.figure} |" for each in promises]
+    return "\n".join(lines) + "\n"
+
+
+def write(folder: Path, calls: Sequence[Call], strikes: Sequence[Strike], promises: Sequence[Promise]) -> None:
+    """chaos.md, chaos.json and chaos.svg."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "chaos.md").write_text(table(calls, strikes, promises), encoding="utf-8")
+    (folder / "chaos.svg").write_text(_plot(calls, strikes), encoding="utf-8")
+    attempts = [
+        {"call": call.request_id, "capability": call.capability, "images": len(call.images), "begun": round(a.begun, 3),
+         "ended": round(a.ended, 3), "result": a.result, "detail": a.detail}
+        for call in calls for a in call.attempts
+    ]
+    facts = {
+        "promises": [{"name": p.name, "kept": p.kept, "figure": p.figure} for p in promises],
+        "strikes": [{"name": s.name, "struck": s.struck, "healed": s.healed} for s in strikes],
+        "attempts": attempts,
+    }
+    (folder / "chaos.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _price(call: Call) -> int:
+    """Units that a delivered answer costs: the licence is free, an image that failed by our fault as well."""
+    return 0 if call.capability == "licence" else call.read
+
+
+def _in_window(attempt: Attempt, strikes: Sequence[Strike]) -> bool:
+    return any(attempt.begun < strike.healed + SETTLING and attempt.ended > strike.struck for strike in strikes)
+
+
+def _plot(calls: Sequence[Call], strikes: Sequence[Strike]) -> str:
+    """Attempts as dots (time of beginning, seconds taken), faults as grey bands."""
+    attempts = [attempt for call in calls for attempt in call.attempts]
+    end = max((attempt.ended for attempt in attempts), default=1.0)
+    highest = max((attempt.ended - attempt.begun for attempt in attempts), default=1.0)
+    width, height, left, top = 1200, 360, 50, 110
+
+    def x(moment: float) -> float:
+        return left + (width - left - 10) * moment / end
+
+    def y(seconds: float) -> float:
+        return top + (height - top - 30) * (1 - seconds / highest)
+
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+             'font-size="11"><rect width="100%" height="100%" fill="#ffffff"/>']
+    for strike in strikes:
+        span = max(2.0, x(strike.healed) - x(strike.struck))
+        parts.append(f'<rect x="{x(strike.struck):.1f}" y="{top}" width="{span:.1f}" height="{height - top - 30}" '
+                     'fill="#dddddd"/>')
+        parts.append(f'<text transform="translate({x(strike.struck) + 4:.1f},{top - 4}) rotate(-40)">'
+                     f'{strike.name}</text>')
+    for attempt in attempts:
+        parts.append(f'<circle cx="{x(attempt.begun):.1f}" cy="{y(attempt.ended - attempt.begun):.1f}" r="2.2" '
+                     f'fill="{_COLOURS[attempt.result]}"/>')
+    parts += [f'<text x="{x(second):.1f}" y="{height - 12}">{second} s</text>' for second in range(0, int(end) + 1, 10)]
+    parts.append(f'<text x="4" y="{top + 8}">{highest:.1f} s</text><text x="4" y="{height - 32}">0 s</text>')
+    legend = " ".join(f'<tspan fill="{colour}">● {name}</tspan>' for name, colour in _COLOURS.items())
+    parts.append(f'<text x="{width - 330}" y="16">{legend}</text></svg>')
+    return "\n".join(parts)

