@@ -36,6 +36,12 @@ demo: $(VENV)/.run ## Start a service on this machine, read four sample pictures
 test: $(VENV)/.test ## Run the whole test suite
 	@$(BIN)/python -m pytest
 
+chaos: $(VENV)/.test ## Break every part of a production layout once, under traffic, and judge (2 minutes)
+	@$(BIN)/python -m tests.crash.chaos
+
+chaos-long: $(VENV)/.test ## The same for ten minutes and more, another part of each kind in every round
+	@$(BIN)/python -m tests.crash.chaos --seconds 660
+
 lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -78,4 +84,4 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test lint conformance chart airgap-test reference docs lock clean
+.PHONY: help install demo test chaos chaos-long lint conformance chart airgap-test reference docs lock clean
