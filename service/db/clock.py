@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 from sqlalchemy import func, literal_column, select
-from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -22,9 +21,9 @@ def database_clock(now: datetime) -> datetime:
     return now
 
 
-def now_column(dialect: Dialect) -> ColumnElement[object]:
+def now_column(dialect: str) -> ColumnElement[object]:
     """The database's wall clock as a column: not the start of the transaction, which may be long before a lock."""
-    if dialect.name == "sqlite":
+    if dialect == "sqlite":
         return literal_column("strftime('%Y-%m-%d %H:%M:%f', 'now')")
     return func.clock_timestamp()
 
@@ -39,7 +38,7 @@ def parse(value: object) -> datetime:
 async def now(session: AsyncSession | AsyncConnection, clock: Clock = database_clock) -> datetime:
     """The time by the database, through `clock`."""
     connection = await session.connection() if isinstance(session, AsyncSession) else session
-    return clock(parse(await connection.scalar(select(now_column(connection.dialect)))))
+    return clock(parse(await connection.scalar(select(now_column(connection.dialect.name)))))
 
 
 def a_year_after(start: datetime) -> datetime:

@@ -13,19 +13,15 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, bindparam, case, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db import clock as clocks
 from service.db.clock import Clock
+from service.metering import statements
 from service.metering.interface import Settlement
-from service.metering.models import ACTIVE, MeterRow, PackRow
 from service.metering.packs import FREE_CAPABILITIES, TOO_LITTLE, Draw, Pack, draw, refusal
-from service.usage.models import HourRow, RecordRow
 
 REQUEST_ID_LENGTH = 128
-SUMS = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
 
 
 class Verdict(Enum):
@@ -55,17 +51,13 @@ class Settled:
 
 async def lock_meter(connection: AsyncConnection, account_id: str, capability: str, clock: Clock) -> Meter:
     """Lock the meter's row, making it on first use. `now` never lies before what was settled last."""
-    query = (
-        select(MeterRow.seq, MeterRow.settled_at, clocks.now_column(connection.dialect))
-        .where(MeterRow.account_id == account_id, MeterRow.capability == capability)
-        .with_for_update()
-    )
-    row = (await connection.execute(query)).one_or_none()
+    dialect, key = connection.dialect.name, {"b_account": account_id, "b_capability": capability}
+    row = (await connection.execute(statements.lock_meter(dialect), key)).one_or_none()
     if row is None:
         first = {"account_id": account_id, "capability": capability, "seq": 0, "archived_lines": 0}
         first["settled_at"] = await clocks.now(connection, clock)
-        await connection.execute(_upsert(connection, MeterRow).values(first).on_conflict_do_nothing())
-        row = (await connection.execute(query)).one()
+        await connection.execute(statements.make_meter(dialect), first)
+        row = (await connection.execute(statements.lock_meter(dialect), key)).one()
     return Meter(account_id, capability, row[0], max(row[1], clock(clocks.parse(row[2]))))
 
 
@@ -104,27 +96,15 @@ async def settle_batch(
 
 async def read_packs(connection: AsyncConnection, meter: Meter, *, usable: bool) -> list[Pack]:
     """The packs of a meter in order of purchase: those that can still be drawn on, or all that were not refunded."""
-    query = (
-        select(PackRow.id, PackRow.app_id, PackRow.total, PackRow.used, PackRow.starts_at, PackRow.ends_at)
-        .where(PackRow.account_id == meter.account_id, PackRow.capability == meter.capability, PackRow.state == ACTIVE)
-        .order_by(PackRow.ordered_at, PackRow.id)
-    )
-    if usable:
-        query = query.where(PackRow.exhausted_at.is_(None), PackRow.ends_at > meter.now)
-    return [Pack(*row) for row in await connection.execute(query)]
+    key: dict[str, Any] = {"b_account": meter.account_id, "b_capability": meter.capability}
+    if not usable:
+        return [Pack(*row) for row in await connection.execute(statements.ALL_PACKS, key)]
+    return [Pack(*row) for row in await connection.execute(statements.USABLE_PACKS, key | {"b_now": meter.now})]
 
 
 async def _recorded(connection: AsyncConnection, call_ids: Sequence[str]) -> set[str]:
-    # The bounds let Postgres pass over the partitions of other days.
-    query = select(RecordRow.call_id).where(
-        RecordRow.line == 0, RecordRow.call_id >= min(call_ids), RecordRow.call_id <= max(call_ids)
-    )
-    if connection.dialect.name == "postgresql":  # one statement text, however many ids: it stays prepared
-        ids = bindparam("ids", list(call_ids), postgresql.ARRAY(Uuid(as_uuid=False)))
-        query = query.where(RecordRow.call_id == any_(ids))
-    else:
-        query = query.where(RecordRow.call_id.in_(call_ids))
-    return set(await connection.scalars(query))
+    parameters = {"b_low": min(call_ids), "b_high": max(call_ids), "b_ids": list(call_ids)}
+    return set(await connection.scalars(statements.recorded(connection.dialect.name), parameters))
 
 
 def _code(everything: Iterable[Pack], packs: Iterable[Pack], settlement: Settlement, now: datetime) -> int:
@@ -171,47 +151,32 @@ def _lines(meter: Meter, settlement: Settlement, call_id: str, draws: list[Draw]
 async def _write(
     connection: AsyncConnection, meter: Meter, lines: list[dict[str, Any]], drawn: list[Pack], before: dict[str, int]
 ) -> None:
-    await connection.execute(insert(RecordRow), lines)
+    await connection.execute(statements.INSERT_LINES, lines)
     for pack in drawn:
-        spent = case((PackRow.total == pack.used, meter.now), else_=None)
-        result = await connection.execute(
-            update(PackRow)
-            .where(PackRow.id == pack.id, PackRow.used == before[pack.id], PackRow.state == ACTIVE)
-            .values(used=pack.used, exhausted_at=spent)
-        )
+        spent = meter.now if pack.used == pack.total else None
+        change = {"b_id": pack.id, "b_used": before[pack.id], "used": pack.used, "exhausted_at": spent}
+        result = await connection.execute(statements.USE_PACK, change)
         if result.rowcount != 1:  # somebody changed a pack without its meter: nothing of this batch may stand
             raise RuntimeError(f"pack {pack.id} was changed without its meter")
-    await connection.execute(
-        update(MeterRow)
-        .where(MeterRow.account_id == meter.account_id, MeterRow.capability == meter.capability)
-        .values(seq=meter.seq + len(lines), settled_at=meter.now)
-    )
-    await _add_hours(connection, lines)
+    key = {"b_account": meter.account_id, "b_capability": meter.capability}
+    advance = {"seq": meter.seq + len(lines), "settled_at": meter.now}
+    await connection.execute(statements.ADVANCE_METER, key | advance)
+    await connection.execute(statements.add_hours(connection.dialect.name), _hours(lines))
 
 
-async def _add_hours(connection: AsyncConnection, lines: list[dict[str, Any]]) -> None:
+def _hours(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     sums: dict[tuple[Any, ...], dict[str, Any]] = {}
     for line in lines:
         hour = line["settled_at"].replace(minute=0, second=0, microsecond=0)
         key = (hour, line["app_id"], line["capability"], line["code"])
-        names = ("hour", "app_id", "capability", "code")
-        row = sums.setdefault(key, dict(zip(names, key, strict=True)) | {"account_id": line["account_id"]})
-        row["calls"] = row.get("calls", 0) + (line["line"] == 0)
-        for name in SUMS[1:]:
-            row[name] = row.get(name, 0) + line[name]
-    statement = _upsert(connection, HourRow)
-    columns = HourRow.__table__.c
-    statement = statement.on_conflict_do_update(
-        index_elements=["hour", "app_id", "capability", "code"],
-        set_={name: columns[name] + statement.excluded[name] for name in SUMS},
-    )
-    await connection.execute(statement, list(sums.values()))
-
-
-def _upsert(connection: AsyncConnection, model: type[Any]) -> postgresql.Insert | sqlite.Insert:
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(model)
-    return postgresql.insert(model)
+        row = sums.get(key)
+        if row is None:
+            row = sums[key] = dict(zip(statements.HOUR_KEY, key, strict=True)) | dict.fromkeys(statements.SUMS, 0)
+            row["account_id"] = line["account_id"]
+        row["calls"] += line["line"] == 0
+        for name in statements.SUMS[1:]:
+            row[name] += line[name]
+    return list(sums.values())
 
 
 def normal(settlement: Settlement) -> Settlement:

@@ -1,0 +1,97 @@
+"""The statements of the settling transaction, made once: building and hashing them anew would cost more than running
+them. Names of parameters are the names of columns, with `b_` before those that a WHERE clause compares."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Executable, Uuid, any_, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.db import clock as clocks
+from service.db.base import UtcDateTime
+from service.metering.models import ACTIVE, MeterRow, PackRow
+from service.usage.models import HourRow, RecordRow
+
+SUMS = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
+HOUR_KEY = ("hour", "app_id", "capability", "code")
+
+_meter, _pack = MeterRow.__table__.c, PackRow.__table__.c
+_this_meter = (
+    _meter.account_id == bindparam("b_account", type_=Uuid(as_uuid=False)),
+    _meter.capability == bindparam("b_capability"),
+)
+
+ALL_PACKS = (
+    select(_pack.id, _pack.app_id, _pack.total, _pack.used, _pack.starts_at, _pack.ends_at)
+    .where(
+        _pack.account_id == bindparam("b_account", type_=Uuid(as_uuid=False)),
+        _pack.capability == bindparam("b_capability"),
+        _pack.state == ACTIVE,
+    )
+    .order_by(_pack.ordered_at, _pack.id)
+)
+"""Every pack that was not refunded, in order of purchase."""
+
+USABLE_PACKS = ALL_PACKS.where(_pack.exhausted_at.is_(None), _pack.ends_at > bindparam("b_now", type_=UtcDateTime()))
+"""Those that may have something left for a call."""
+
+INSERT_LINES = insert(RecordRow.__table__)  # type: ignore[arg-type]
+
+USE_PACK = (
+    update(PackRow.__table__)  # type: ignore[arg-type]
+    .where(
+        _pack.id == bindparam("b_id", type_=Uuid(as_uuid=False)),
+        _pack.used == bindparam("b_used"),
+        _pack.state == ACTIVE,
+    )
+    .values(used=bindparam("used"), exhausted_at=bindparam("exhausted_at"))
+)
+
+ADVANCE_METER = (
+    update(MeterRow.__table__)  # type: ignore[arg-type]
+    .where(*_this_meter)
+    .values(seq=bindparam("seq"), settled_at=bindparam("settled_at"))
+)
+
+
+@cache
+def lock_meter(dialect: str) -> Executable:
+    """Lock the meter's row: its seq, its last instant, and the database's time."""
+    return (
+        select(_meter.seq, _meter.settled_at, clocks.now_column(dialect)).where(*_this_meter).with_for_update()
+    )
+
+
+@cache
+def make_meter(dialect: str) -> Executable:
+    """Make a meter's row, unless somebody else just did."""
+    return _insert(dialect, MeterRow).on_conflict_do_nothing()
+
+
+@cache
+def recorded(dialect: str) -> Executable:
+    """Which of the call ids are in the ledger. The bounds let Postgres pass over the partitions of other days."""
+    call_id = RecordRow.__table__.c.call_id
+    low, high = (bindparam(name, type_=Uuid(as_uuid=False)) for name in ("b_low", "b_high"))
+    query = select(call_id).where(RecordRow.__table__.c.line == 0, call_id >= low, call_id <= high)
+    if dialect == "postgresql":  # one text however many ids, so that it stays prepared
+        return query.where(call_id == any_(bindparam("b_ids", type_=postgresql.ARRAY(Uuid(as_uuid=False)))))
+    return query.where(call_id.in_(bindparam("b_ids", expanding=True, type_=Uuid(as_uuid=False))))
+
+
+@cache
+def add_hours(dialect: str) -> Executable:
+    """Add to the hourly sums."""
+    statement = _insert(dialect, HourRow)
+    columns = HourRow.__table__.c
+    return statement.on_conflict_do_update(
+        index_elements=list(HOUR_KEY), set_={name: columns[name] + statement.excluded[name] for name in SUMS}
+    )
+
+
+def _insert(dialect: str, model: type[Any]) -> postgresql.Insert | sqlite.Insert:
+    if dialect == "sqlite":
+        return sqlite.insert(model.__table__)
+    return postgresql.insert(model.__table__)
