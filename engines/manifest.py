@@ -28,6 +28,11 @@ class Model:
     wheel: tuple[str, str] | None = None
     own: str | None = None
 
+    @property
+    def carried(self) -> bool:
+        """Whether installing InkGate brings the file; the others an operator supplies."""
+        return self.wheel is not None or self.own is not None
+
 
 def catalogue() -> Mapping[str, Model]:
     """All models by name, in the manifest's order."""

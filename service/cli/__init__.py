@@ -33,6 +33,7 @@ COMMANDS = {
     "audit": ("service.cli.audit:audit", "Who changed money or keys, latest first."),
     "keys": ("service.cli.keys:app", "The master key that seals stored secrets."),
     "migrate": ("service.cli.migrate:migrate", "Bring the database to the schema of this release."),
+    "models": ("service.cli.models:app", "Models 模型 of the engines: list, verify, fetch."),
     "doctor": ("service.cli.doctor:doctor", "Check models, database, queue, clock and limits."),
 }
 """Name → where it lives, and its line in the list of commands."""
