@@ -29,6 +29,7 @@ COMMANDS = {
     "app": ("service.cli.apps:app", "Apps 应用 and what they have opened."),
     "pack": ("service.cli.pack:app", "Resource packs 资源包."),
     "order": ("service.cli.order:app", "Catalogue, orders 订单, vouchers 卡券 and refunds 退订."),
+    "usage": ("service.cli.usage:usage", "Calls by app, capability and outcome."),
     "ledger": ("service.cli.ledger:app", "The ledger 账本: verify, export, housekeeping."),
     "audit": ("service.cli.audit:audit", "Who changed money or keys, latest first."),
     "keys": ("service.cli.keys:app", "The master key that seals stored secrets."),

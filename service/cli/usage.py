@@ -1,0 +1,45 @@
+"""`inkgate usage`: what was called, by whom, with what outcome."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from service.cli._common import Base, find_account, run, table
+from service.cli.ledger import Since, Until, beijing
+from service.errors import Misuse
+from service.usage import repository
+from service.usage.repository import DIMENSIONS, Scope
+
+
+def usage(
+    account: str = typer.Option("", help="Only this account with its sub-accounts."),
+    by: Annotated[str, typer.Option(help="Dimensions: app, capability, code, account.")] = "capability,code",
+    since: Since = None,
+    until: Until = None,
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Sum up calls from the hourly sums, most calls first; without dates, of the last 30 days."""
+    names = [name for name in by.split(",") if name]
+    if any(name not in DIMENSIONS for name in names):
+        raise Misuse(f"choose dimensions from {', '.join(DIMENSIONS)}")
+
+    async def act(base: Base) -> list[tuple[object, ...]]:
+        async with base.begin() as unit:
+            now = await unit.now()
+            end: datetime = beijing(until) or now
+            payer = None
+            if account:
+                found = await find_account(unit, account)
+                payer = found.parent_id or found.id
+            scope = Scope(beijing(since) or end - timedelta(days=30), end, payer)
+            sums = await repository.totals(unit.session, scope, names)
+        return [
+            (*each.key, each.calls, each.images, each.failed_images, each.units, each.body_bytes, round(each.mean_ms))
+            for each in sums
+        ]
+
+    columns = (*names, "calls", "images", "failed", "units", "bytes", "mean ms")
+    table(columns, run(act), as_json=as_json)
