@@ -70,16 +70,24 @@ class Scan:
         self.flat = Flat([s.quad for s in self.around(anchors)])
         self._level()
 
-    def read(
-        self, wanted: Callable[[Strip], bool] | None = None, clean: Callable[[Image], Image] | None = None
-    ) -> None:
-        """Read every strip not read yet for which `wanted` holds; `clean` works on the crop before it is read."""
+    def read(self, wanted: Callable[[Strip], bool] | None = None) -> int:
+        """Read every strip not read yet for which `wanted` holds; returns how many those were."""
         todo = [s for s in self.strips if s.text is None and (wanted is None or wanted(s))]
         crops = [geometry.strip(self.image, s.quad) for s in todo]
-        if clean:
-            crops = [clean(c) for c in crops]
         for strip, (text, score) in zip(todo, self._engine.recognise(crops), strict=True):
             strip.text, strip.score = fold(text), score
+        return len(todo)
+
+    def head(self, strip: Strip, heights: float) -> str:
+        """The text of a strip's first part, `heights` times as long as it is high; the strip stays unread."""
+        quad = geometry.along(strip.quad, 0.0, min(1.0, heights * strip.h / max(strip.length, 1.0)))
+        ((text, _),) = self._engine.recognise([geometry.strip(self.image, quad)])
+        return fold(text)
+
+    def shorten(self, strip: Strip, length: float) -> None:
+        """Keep only the first part of a strip, `length` pixels along the row."""
+        share = min(1.0, length / max(strip.length, 1.0))
+        strip.quad, strip.u1 = geometry.along(strip.quad, 0.0, share), strip.u0 + share * strip.length
 
     def around(self, anchors: Sequence[Strip]) -> list[Strip]:
         """The strips of the document that the anchors lie on: between them, and following on their rows."""

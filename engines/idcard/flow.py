@@ -12,6 +12,8 @@ from engines.interfaces import TextEngine
 from engines.types import IdCard, Image
 
 DETECT_SIDE = 960
+CROWD = 40  # strips: more than that is a desk full of print
+SHORT = 7.5  # heights: strips up to this length are read before it is known where the card lies
 LEAST_SCORE = 0.6  # what is read where nothing was detected must be clear
 
 
@@ -38,14 +40,26 @@ def _attempt(engine: TextEngine, image: Image, angle: int) -> tuple[Scan, IdCard
 
 
 def _read(scan: Scan) -> tuple[str, Found]:
-    scan.read()
-    pieces = _pieces(scan)
-    rows = [p for p in pieces if p.key]
-    if not rows:
-        return _side(scan, Found()), Found()
-    scan.refit([p.strip for p in rows])
+    _read_card(scan)
     found = find(_pieces(scan), lambda *place: _look(scan, *place))
     return _side(scan, found), found
+
+
+def _read_card(scan: Scan) -> None:
+    """Read what may be the card's. On a desk full of print: short strips first, then what lies around the labels."""
+    crowded = len(scan.strips) > CROWD
+    scan.read(lambda s: s.h < 1.5 * s.length and (not crowded or s.length < SHORT * s.h))
+    for _ in range(4):
+        anchors = [p.strip for p in _pieces(scan) if p.key]
+        if not anchors:
+            break
+        scan.refit(anchors)
+        left, h = min(s.u0 for s in anchors), max(s.h for s in anchors)
+        top, bottom = min(s.v for s in anchors) - 5 * h, max(s.v for s in anchors) + 5 * h
+        if not scan.read(lambda s: left - 3 * h < s.u0 < left + 26 * h and top < s.v < bottom and not s.across):  # noqa: B023
+            break
+    if len({p.key for p in _pieces(scan) if p.key}) < 2:
+        scan.read(lambda s: s.h < 1.5 * s.length)
 
 
 def _pieces(scan: Scan) -> list[Piece]:

@@ -11,9 +11,9 @@ from engines.document.labels import Piece
 from engines.document.scan import Scan
 from engines.interfaces import TextEngine
 from engines.licence.assemble import assemble
-from engines.licence.columns import cut_pieces
 from engines.licence.labels import ORDER
 from engines.licence.layout import Layout, lay_out
+from engines.licence.reading import read_fields
 from engines.types import Image, Licence
 
 DETECT_SIDE = 1280
@@ -39,11 +39,8 @@ def read_licence(engine: TextEngine, image: Image, *, extras: bool = False) -> L
 def _attempt(engine: TextEngine, image: Image, angle: int) -> tuple[Scan, Licence | None]:
     upright = geometry.turn(image, angle)
     scan = Scan(engine, upright, engine.detect(upright, limit_side=DETECT_SIDE))
-    scan.read()
-    labels = [p.strip for p in cut_pieces([s for s in scan.strips if s.text]) if p.key in _FIELDS]
-    if len(labels) < 2:
+    if not read_fields(scan):
         return scan, None
-    scan.refit(labels)
     layout = lay_out(scan.strips, lambda *place: _look(scan, *place))
     if not _is_licence(scan, layout):
         return scan, None
