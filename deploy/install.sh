@@ -10,6 +10,7 @@
 #            all             everything that `inkgate serve` needs on one machine
 #   TARGET   the folder to make; must not exist
 #   WHEELS   a folder of wheels to install from, without any network
+#   PYTHON   (environment) the interpreter to build on; default python3
 #
 # What is installed follows constraints.txt of this source tree, so every image has the same versions.
 set -eu
@@ -28,7 +29,20 @@ case $part in
 esac
 [ ! -e "$target" ] || { echo "install.sh: $target exists; remove it or name another folder" >&2; exit 2; }
 
-python3 -m venv "$target"
+python=${PYTHON:-python3}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+  { echo "install.sh: $python is older than 3.11; name another with PYTHON=/path/to/python3" >&2; exit 2; }
+# The service runs as a user of its own, which cannot enter another user's home.
+folder=$(dirname "$("$python" -c 'import os, sys; print(os.path.realpath(sys.executable))')")
+while [ "$folder" != / ]; do
+  case $(stat -c %A "$folder") in
+    *x | *t) folder=$(dirname "$folder") ;;
+    *) echo "install.sh: other users cannot reach $python through $folder; name another with PYTHON=/usr/bin/python3" >&2
+       exit 2 ;;
+  esac
+done
+
+"$python" -m venv "$target"
 pip="$target/bin/python -m pip --disable-pip-version-check --no-input"
 set -- install --no-compile
 if [ -n "$wheels" ]; then set -- "$@" --no-index --find-links "$wheels"; else set -- "$@" --no-cache-dir; fi

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from service.errors import ConfigurationError
 
@@ -177,6 +177,11 @@ def load(**overrides: object) -> Settings:
     """
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
+    except SettingsError as error:  # a list or an object that is not JSON; the library names the group alone
+        group = str(error).partition('"')[2].partition('"')[0].upper()
+        raise ConfigurationError(
+            f"INKGATE_{group}__…", "a list or an object that is not JSON", "Write it as JSON, as in [\"10.0.0.0/8\"]."
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         name = "INKGATE_" + "__".join(str(part).upper() for part in first["loc"])

@@ -6,8 +6,9 @@
     deploy/airgap/airgap.py verify FOLDER                 every file is there, whole and nothing else is
     deploy/airgap/airgap.py load FOLDER REGISTRY          verify, then put the images into your registry
 
-`bundle` runs where there is a network. The folder then holds wheels, chart, compose files, this script and, with
---images, the images as docker saves them. `verify` and `load` run inside; the script in the folder is the same one.
+`bundle` runs where there is a network, under the minor version of Python and on the kind of machine that it is meant
+for. The folder then holds wheels, chart, compose files, this script and, with --images, the images as docker saves
+them. `verify` and `load` run inside; the script in the folder is the same one.
 """
 
 from __future__ import annotations
@@ -60,6 +61,9 @@ def bundle(folder: Path, with_images: bool) -> None:
     _pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "wheels"), str(ROOT))
     _pip("download", "--quiet", "--dest", str(folder / "wheels"), "--constraint", str(ROOT / "constraints.txt"),
          "--prefer-binary", f"{ROOT}[otel]")
+    for line in requirements():  # what only another patch release of this Python needs (Debian 12 has 3.11.2)
+        if re.search(r"python_full_version < '\d+\.\d+\.[1-9]", line):
+            _pip("download", "--quiet", "--no-deps", "--dest", str(folder / "wheels"), line.split(";")[0].strip())
     for archive in (folder / "wheels").glob("*.tar.gz"):  # what has no wheel is built here, not behind the wall
         _pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "wheels"), str(archive))
         archive.unlink()
