@@ -32,6 +32,7 @@ COMMANDS = {
     "usage": ("service.cli.usage:usage", "Calls by app, capability and outcome."),
     "ledger": ("service.cli.ledger:app", "The ledger 账本: verify, export, housekeeping."),
     "audit": ("service.cli.audit:audit", "Who changed money or keys, latest first."),
+    "admin": ("service.cli.admin:app", "Tokens of the admin API."),
     "keys": ("service.cli.keys:app", "The master key that seals stored secrets."),
     "migrate": ("service.cli.migrate:migrate", "Bring the database to the schema of this release."),
     "models": ("service.cli.models:app", "Models 模型 of the engines: list, verify, fetch."),

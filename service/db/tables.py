@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import MetaData
 
 import service.accounts.models
+import service.admin.models
 import service.audit.models
 import service.metering.models
 import service.orders.models

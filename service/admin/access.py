@@ -1,0 +1,79 @@
+"""What every admin request goes through: the token, its scope, and a unit of work in its name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from service.accounts.vault import Vault
+from service.admin.tokens import bearer
+from service.db import work
+from service.db.work import Work
+from service.settings import Settings
+
+_bearer = HTTPBearer(auto_error=False, description="A token made with `inkgate admin token-create`.")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the admin API works on."""
+
+    engine: AsyncEngine
+    vault: Vault
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A request that may do what it asks: the house, and who is acting."""
+
+    house: House
+    actor: str
+
+    def begin(self) -> AbstractAsyncContextManager[Work]:
+        """A unit of work in the token's name."""
+        return work.begin(self.house.engine, self.actor)
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """A session that only reads."""
+        return work.reading(self.house.engine)
+
+
+class Allowed:
+    """A dependency that asks for a scope and gives a Desk. 401 without a good token, 403 without the scope."""
+
+    def __init__(self, scope: str) -> None:
+        self._scope = scope
+
+    async def __call__(
+        self, request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    ) -> AsyncIterator[Desk]:
+        house: House = request.app.state.house
+        found = None
+        if credentials is not None:
+            async with work.reading(house.engine) as session:
+                found = await bearer(session, credentials.credentials)
+        if found is None:
+            raise HTTPException(401, "a valid token is needed", {"WWW-Authenticate": "Bearer"})
+        if self._scope not in found.scopes:
+            raise HTTPException(403, f"the token lacks the scope {self._scope}")
+        yield Desk(house, f"admin:{found.name}")
+
+
+def allowed(scope: str) -> Any:
+    """`Depends` on a token with this scope."""
+    return Depends(Allowed(scope))
+
+
+AccountsRead = Annotated[Desk, allowed("accounts:read")]
+AccountsWrite = Annotated[Desk, allowed("accounts:write")]
+OrdersRead = Annotated[Desk, allowed("orders:read")]
+OrdersWrite = Annotated[Desk, allowed("orders:write")]
+UsageRead = Annotated[Desk, allowed("usage:read")]
+AuditRead = Annotated[Desk, allowed("audit:read")]

@@ -1,0 +1,144 @@
+"""Accounts, access keys and apps over HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from service.accounts import repository
+from service.accounts import service as accounts
+from service.accounts.models import AppRow
+from service.admin import shapes
+from service.admin.access import AccountsRead, AccountsWrite
+
+router = APIRouter(tags=["accounts"])
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Offset = Annotated[int, Query(ge=0)]
+
+
+@router.get("/accounts")
+async def list_accounts(
+    desk: AccountsRead, search: str = "", limit: Limit = 100, offset: Offset = 0
+) -> list[shapes.AccountOut]:
+    async with desk.reading() as session:
+        found = await repository.accounts(session, search=search, limit=limit, offset=offset)
+        return [shapes.AccountOut.model_validate(row) for row in found]
+
+
+@router.post("/accounts", status_code=201)
+async def create_account(desk: AccountsWrite, body: shapes.NewAccount) -> shapes.AccountOut:
+    async with desk.begin() as work:
+        return shapes.AccountOut.model_validate(
+            await accounts.create_account(work, body.name, parent_id=body.parent_id)
+        )
+
+
+@router.put("/accounts/{account_id}/suspension")
+async def suspend_account(desk: AccountsWrite, account_id: str, body: shapes.Suspension) -> shapes.AccountOut:
+    async with desk.begin() as work:
+        row = await accounts.suspend_account(work, account_id, suspended=body.suspended)
+        return shapes.AccountOut.model_validate(row)
+
+
+@router.get("/accounts/{account_id}/keys")
+async def list_keys(desk: AccountsRead, account_id: str) -> list[shapes.KeyOut]:
+    async with desk.reading() as session:
+        found = await repository.access_keys(session, account_id)
+        return [
+            shapes.KeyOut(
+                ak=row.ak, created_at=row.created_at, last_used_at=row.last_used_at, ends_at=row.ends_at,
+                disabled_at=row.disabled_at,
+            )
+            for row in found
+        ]
+
+
+@router.post("/accounts/{account_id}/keys", status_code=201)
+async def create_key(desk: AccountsWrite, account_id: str) -> shapes.NewKey:
+    async with desk.begin() as work:
+        pair = await accounts.create_access_key(work, desk.house.vault, account_id)
+        return shapes.NewKey(ak=pair.ak, sk=pair.sk)
+
+
+@router.post("/keys/{ak}/rotation", status_code=201)
+async def rotate_key(desk: AccountsWrite, ak: str, body: shapes.Rotation) -> shapes.NewKey:
+    async with desk.begin() as work:
+        overlap = timedelta(hours=body.overlap_hours)
+        pair = await accounts.rotate_access_key(work, desk.house.vault, ak, overlap=overlap)
+        return shapes.NewKey(ak=pair.ak, sk=pair.sk)
+
+
+@router.put("/keys/{ak}/disabling", status_code=204)
+async def disable_key(desk: AccountsWrite, ak: str, body: shapes.Disabling) -> None:
+    async with desk.begin() as work:
+        await accounts.disable_access_key(work, ak, disabled=body.disabled)
+
+
+@router.get("/accounts/{account_id}/apps")
+async def list_apps(
+    desk: AccountsRead, account_id: str, search: str = "", limit: Limit = 100, offset: Offset = 0
+) -> list[shapes.AppOut]:
+    """The apps of an account and of its sub-accounts."""
+    async with desk.reading() as session:
+        members = [each.id for each in await repository.family(session, account_id)]
+        found = await repository.apps(session, members, search=search, limit=limit, offset=offset)
+        return [await _shown(session, row) for row in found]
+
+
+@router.post("/accounts/{account_id}/apps", status_code=201)
+async def create_app(desk: AccountsWrite, account_id: str, body: shapes.NewApp) -> shapes.CreatedApp:
+    async with desk.begin() as work:
+        new = await accounts.create_app(
+            work, desk.house.vault, account_id, body.name, description=body.description
+        )
+        return shapes.CreatedApp(**asdict(new))
+
+
+@router.get("/apps/{app_id}")
+async def get_app(desk: AccountsRead, app_id: str) -> shapes.AppOut:
+    async with desk.begin() as work:
+        return await _shown(work.session, await accounts.get_app(work, app_id))
+
+
+@router.delete("/apps/{app_id}", status_code=204)
+async def delete_app(desk: AccountsWrite, app_id: str) -> None:
+    async with desk.begin() as work:
+        await accounts.delete_app(work, app_id)
+
+
+@router.put("/apps/{app_id}/capabilities/{capability}", status_code=204)
+async def open_capability(desk: AccountsWrite, app_id: str, capability: str, body: shapes.Opening) -> None:
+    """Open a capability, or change the request rate of an opened one. It cannot be closed."""
+    async with desk.begin() as work:
+        await accounts.open_capability(work, app_id, capability, qps=body.qps)
+        await accounts.set_qps(work, app_id, capability, body.qps)
+
+
+@router.put("/apps/{app_id}/networks")
+async def set_networks(
+    desk: AccountsWrite, app_id: str, body: shapes.Networks, capability: str | None = None
+) -> shapes.Networks:
+    """Replace the allow-list of the app, or with `capability` of that one."""
+    async with desk.begin() as work:
+        return shapes.Networks(
+            networks=await accounts.set_allowed(work, app_id, body.networks, capability=capability)
+        )
+
+
+async def _shown(session: AsyncSession, row: AppRow) -> shapes.AppOut:
+    lists: dict[str, list[str]] = {}
+    for rule in await repository.allowed(session, row.id):
+        lists.setdefault(rule.capability, []).append(rule.network)
+    opened = [
+        shapes.Opened(capability=each.capability, qps=each.qps, allowed=lists.get(each.capability, []))
+        for each in await repository.opened(session, row.id)
+    ]
+    return shapes.AppOut(
+        id=row.id, account_id=row.account_id, name=row.name, description=row.description, appkey=row.appkey,
+        enckey=row.sm2_public_key, extras=row.extras, created_at=row.created_at, opened=opened,
+        allowed=lists.get("", []),
+    )

@@ -1,0 +1,144 @@
+"""Catalogue, packs, orders, vouchers and refunds over HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from service.accounts import service as accounts
+from service.admin import shapes
+from service.admin.access import OrdersRead, OrdersWrite
+from service.metering import service as metering
+from service.metering.models import PackRow
+from service.orders import refunds, repository
+from service.orders import service as orders
+from service.orders.models import OrderRow
+from service.orders.vouchers import issue_voucher
+
+router = APIRouter(tags=["orders"])
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+@router.get("/catalogue")
+async def list_products(desk: OrdersRead, every: bool = False) -> list[shapes.ProductOut]:
+    async with desk.reading() as session:
+        found = await repository.products(session, on_sale=not every)
+        return [shapes.ProductOut.model_validate(row) for row in found]
+
+
+@router.put("/catalogue/{product_id}")
+async def set_product(desk: OrdersWrite, product_id: str, body: shapes.ProductIn) -> shapes.ProductOut:
+    async with desk.begin() as work:
+        row = await orders.set_product(
+            work, product_id, body.capability, body.units, body.price_fen, on_sale=body.on_sale
+        )
+        return shapes.ProductOut.model_validate(row)
+
+
+@router.get("/accounts/{account_id}/packs")
+async def list_packs(
+    desk: OrdersRead, account_id: str, capability: str | None = None
+) -> list[shapes.PackOut]:
+    """The packs of the account's main account, in order of purchase."""
+    async with desk.begin() as work:
+        account = await accounts.get_account(work, account_id)
+        now = await work.now()
+        found = await metering.packs_of(work.session, account.parent_id or account.id, capability)
+        return [_pack(row, now) for row in found]
+
+
+@router.post("/accounts/{account_id}/packs", status_code=201)
+async def grant_pack(desk: OrdersWrite, account_id: str, body: shapes.NewPack) -> shapes.PackOut:
+    async with desk.begin() as work:
+        row = await metering.grant_pack(work, account_id, body.capability, body.units, app_id=body.app_id)
+        return _pack(row, await work.now())
+
+
+@router.get("/orders")
+async def list_orders(
+    desk: OrdersRead, account_id: str | None = None, state: str = "", limit: Limit = 100
+) -> list[shapes.OrderOut]:
+    async with desk.reading() as session:
+        owners = None if account_id is None else [account_id]
+        found = await repository.orders(session, owners, state=state, limit=limit)
+        return [_order(row) for row in found]
+
+
+@router.post("/accounts/{account_id}/orders", status_code=201)
+async def place_order(desk: OrdersWrite, account_id: str, body: shapes.NewOrder) -> shapes.OrderOut:
+    async with desk.begin() as work:
+        row = await orders.place_order(
+            work, account_id, body.quantities, approval=desk.house.settings.orders.approval, app_id=body.app_id,
+            voucher=body.voucher,
+        )
+        return _order(row)
+
+
+@router.post("/orders/{number}/approval")
+async def approve_order(desk: OrdersWrite, number: str) -> shapes.OrderOut:
+    async with desk.begin() as work:
+        return _order(await orders.approve_order(work, number))
+
+
+@router.post("/orders/{number}/rejection")
+async def reject_order(desk: OrdersWrite, number: str) -> shapes.OrderOut:
+    async with desk.begin() as work:
+        return _order(await orders.reject_order(work, number))
+
+
+@router.post("/vouchers", status_code=201)
+async def create_voucher(desk: OrdersWrite, body: shapes.NewVoucher) -> shapes.VoucherCode:
+    async with desk.begin() as work:
+        code = await issue_voucher(
+            work, body.kind, body.value, product_id=body.product_id, account_id=body.account_id, ends_at=body.ends_at
+        )
+        return shapes.VoucherCode(code=code)
+
+
+@router.get("/refunds")
+async def list_refunds(
+    desk: OrdersRead, account_id: str | None = None, state: str = "", limit: Limit = 100
+) -> list[shapes.RefundOut]:
+    async with desk.reading() as session:
+        found = await repository.refunds(session, account_id, state=state, limit=limit)
+        return [shapes.RefundOut.model_validate(row) for row in found]
+
+
+@router.post("/refunds", status_code=201)
+async def request_refund(desk: OrdersWrite, body: shapes.NewRefund) -> shapes.RefundOut:
+    async with desk.begin() as work:
+        row = await refunds.request_refund(
+            work, body.pack_id, body.reason, decision=desk.house.settings.orders.refunds
+        )
+        return shapes.RefundOut.model_validate(row)
+
+
+@router.post("/refunds/{refund_id}/approval")
+async def approve_refund(desk: OrdersWrite, refund_id: str) -> shapes.RefundOut:
+    """Take the pack back. Its `state` is "failed" when the pack was used meanwhile."""
+    async with desk.begin() as work:
+        return shapes.RefundOut.model_validate(await refunds.approve_refund(work, refund_id))
+
+
+@router.post("/refunds/{refund_id}/rejection")
+async def reject_refund(desk: OrdersWrite, refund_id: str) -> shapes.RefundOut:
+    async with desk.begin() as work:
+        return shapes.RefundOut.model_validate(await refunds.reject_refund(work, refund_id))
+
+
+def _pack(row: PackRow, now: datetime) -> shapes.PackOut:
+    return shapes.PackOut(
+        id=row.id, capability=row.capability, app_id=row.app_id, total=row.total, used=row.used,
+        state=metering.pack_state(row, now), ordered_at=row.ordered_at, starts_at=row.starts_at, ends_at=row.ends_at,
+        order_id=row.order_id,
+    )
+
+
+def _order(row: OrderRow) -> shapes.OrderOut:
+    return shapes.OrderOut(
+        number=row.number, account_id=row.account_id, app_id=row.app_id, state=row.state, amount_fen=row.amount_fen,
+        discount_fen=row.discount_fen, ordered_at=row.ordered_at, decided_at=row.decided_at,
+        decided_by=row.decided_by,
+    )

@@ -1,0 +1,89 @@
+"""Tokens of the admin API: made and stopped by an operator at the shell, each with the scopes it needs."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from service.admin.models import TokenRow
+from service.audit import trail
+from service.db import clock as clocks
+from service.db.work import Work
+from service.errors import Misuse
+
+SCOPES = {
+    "accounts:read": "See accounts, access keys (without secrets) and apps.",
+    "accounts:write": "Change accounts, access keys and apps; see new secrets once.",
+    "orders:read": "See the catalogue, packs, orders and refunds.",
+    "orders:write": "Change the catalogue, grant packs, decide orders and refunds, issue vouchers.",
+    "usage:read": "See statistics and lines of the ledger, and verify it.",
+    "audit:read": "See the audit trail.",
+}
+PREFIX = "inkgate_"
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whoever holds a token."""
+
+    name: str
+    scopes: frozenset[str]
+
+
+async def create_token(work: Work, name: str, scopes: Iterable[str], *, valid: timedelta | None = None) -> str:
+    """A new token, shown this once. Raises Misuse for a name that is taken or a scope that does not exist."""
+    wanted = sorted(set(scopes))
+    if not wanted or not set(wanted) <= set(SCOPES):
+        raise Misuse(f"choose scopes from {', '.join(SCOPES)}")
+    if not 0 < len(name) <= 48 or not name.isprintable():
+        raise Misuse("a token's name has 1 to 48 printable characters")
+    if await work.session.scalar(select(TokenRow).where(TokenRow.name == name)):
+        raise Misuse(f"there is a token {name!r} already")
+    now = await work.now()
+    token = PREFIX + secrets.token_urlsafe(32)
+    work.session.add(
+        TokenRow(
+            token_hash=_hash(token), name=name, scopes=" ".join(wanted), created_at=now,
+            ends_at=None if valid is None else now + valid,
+        )
+    )
+    await work.session.flush()
+    await trail.record(work, "token.create", f"admin token {name}", None, scopes=" ".join(wanted))
+    return token
+
+
+async def disable_token(work: Work, name: str) -> None:
+    """Stop a token. It stays in the list, so that its name stays in the audit trail's language."""
+    row = await work.session.scalar(select(TokenRow).where(TokenRow.name == name))
+    if row is None:
+        raise Misuse(f"no token {name!r}")
+    row.disabled_at = await work.now()
+    await trail.record(work, "token.disable", f"admin token {name}", None)
+
+
+async def tokens(session: AsyncSession) -> list[TokenRow]:
+    """All tokens, oldest first."""
+    return list(await session.scalars(select(TokenRow).order_by(TokenRow.created_at)))
+
+
+async def bearer(session: AsyncSession, token: str) -> Bearer | None:
+    """Whoever holds this token, None when it is unknown, disabled or past its end."""
+    now = await clocks.now(session)
+    row = await session.scalar(
+        select(TokenRow).where(
+            TokenRow.token_hash == _hash(token),
+            TokenRow.disabled_at.is_(None),
+            or_(TokenRow.ends_at.is_(None), TokenRow.ends_at > now),
+        )
+    )
+    return None if row is None else Bearer(row.name, frozenset(row.scopes.split()))
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

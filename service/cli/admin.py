@@ -1,0 +1,53 @@
+"""`inkgate admin …`: tokens of the admin API."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from service.admin import tokens
+from service.cli._common import Base, run, table
+from service.db import work
+
+app = typer.Typer(help="Tokens of the admin API (/admin/v1).", no_args_is_help=True)
+
+
+@app.command("token-create")
+def token_create(
+    name: str,
+    scope: Annotated[list[str], typer.Option(help="May be given several times: " + ", ".join(tokens.SCOPES))],
+    days: Annotated[int | None, typer.Option(min=1, help="Valid for so many days; without it for ever.")] = None,
+) -> None:
+    """Create a token. It is shown this once."""
+
+    async def act(base: Base) -> str:
+        async with base.begin() as unit:
+            valid = None if days is None else timedelta(days=days)
+            return await tokens.create_token(unit, name, scope, valid=valid)
+
+    typer.echo(run(act))
+
+
+@app.command("token-disable")
+def token_disable(name: str) -> None:
+    """Stop a token at once."""
+
+    async def act(base: Base) -> None:
+        async with base.begin() as unit:
+            await tokens.disable_token(unit, name)
+
+    run(act)
+
+
+@app.command("token-list")
+def token_list(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+    """List tokens without their values."""
+
+    async def act(base: Base) -> list[tuple[object, ...]]:
+        async with work.reading(base.engine) as session:
+            found = await tokens.tokens(session)
+        return [(row.name, row.scopes, row.created_at, row.ends_at, row.disabled_at) for row in found]
+
+    table(("name", "scopes", "created", "ends", "disabled"), run(act), as_json=as_json)

@@ -1,0 +1,138 @@
+"""The admin API over HTTP, on both databases: tokens, scopes, and every noun once around."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from service.admin import create_admin, tokens
+from service.db import work
+from service.errors import Misuse
+from service.settings import Settings
+from tests.money import House
+
+
+@pytest.fixture
+async def anonymous(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_admin(house.engine, house.vault, Settings())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://admin") as client:
+        yield client
+
+
+@pytest.fixture
+async def admin(house: House, anonymous: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A client with every scope."""
+    async with work.begin(house.engine, "test") as unit:
+        token = await tokens.create_token(unit, "olga", tokens.SCOPES)
+    anonymous.headers["Authorization"] = f"Bearer {token}"
+    return anonymous
+
+
+async def test_without_a_good_token_nothing_is_told(house: House, anonymous: httpx.AsyncClient) -> None:
+    async with work.begin(house.engine, "test") as unit:
+        stopped = await tokens.create_token(unit, "stopped", ["audit:read"])
+        await tokens.disable_token(unit, "stopped")
+        over = await tokens.create_token(unit, "over", ["audit:read"], valid=timedelta(seconds=-1))
+    for headers in ({}, *({"Authorization": f"Bearer {token}"} for token in ("x", stopped, over))):
+        answer = await anonymous.get("/audit", headers=headers)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
+async def test_every_route_asks_for_its_scope(house: House, anonymous: httpx.AsyncClient) -> None:
+    paths = (await anonymous.get("/openapi.json")).json()["paths"]
+    async with work.begin(house.engine, "test") as unit:
+        token = await tokens.create_token(unit, "narrow", ["audit:read"])
+    body = {"PUT": {}, "POST": {}}
+    seen = 0
+    for path, methods in paths.items():
+        for method in methods:
+            if path == "/audit":
+                continue
+            url = path.replace("{", "").replace("}", "")
+            answer = await anonymous.request(
+                method.upper(), url, json=body.get(method.upper()), headers={"Authorization": f"Bearer {token}"}
+            )
+            assert answer.status_code == 403, f"{method} {path}: {answer.status_code}"
+            seen += 1
+    assert seen >= 24
+
+
+async def test_accounts_keys_and_apps(house: House, admin: httpx.AsyncClient) -> None:
+    account = (await admin.post("/accounts", json={"name": "acme"})).json()
+    child = await admin.post("/accounts", json={"name": "acme child", "parent_id": account["id"]})
+    assert child.status_code == 201
+    assert (await admin.post("/accounts", json={"name": "acme"})).status_code == 400
+    pair = (await admin.post(f"/accounts/{account['id']}/keys")).json()
+    successor = (await admin.post(f"/keys/{pair['ak']}/rotation", json={"overlap_hours": 1})).json()
+    await admin.put(f"/keys/{successor['ak']}/disabling", json={"disabled": True})
+    keys = (await admin.get(f"/accounts/{account['id']}/keys")).json()
+    assert keys[0]["ends_at"] and keys[1]["disabled_at"] and "sk" not in keys[0]
+    app = (await admin.post(f"/accounts/{account['id']}/apps", json={"name": "acme_app"})).json()
+    await admin.put(f"/apps/{app['app_id']}/capabilities/plate", json={"qps": 3})
+    await admin.put(f"/apps/{app['app_id']}/networks", json={"networks": ["192.0.2.1"]})
+    shown = (await admin.get(f"/apps/{app['app_id']}")).json()
+    assert shown["opened"] == [{"capability": "plate", "qps": 3.0, "allowed": []}]
+    assert shown["allowed"] == ["192.0.2.1/32"] and "secret" not in shown
+    assert [each["name"] for each in (await admin.get(f"/accounts/{account['id']}/apps")).json()] == ["acme_app"]
+    suspended = await admin.put(f"/accounts/{account['id']}/suspension", json={"suspended": True})
+    assert suspended.json()["suspended_at"]
+    assert (await admin.delete(f"/apps/{app['app_id']}")).status_code == 204
+    assert (await admin.get(f"/apps/{app['app_id']}")).status_code == 400
+    assert len((await admin.get("/accounts", params={"search": "acme"})).json()) == 2
+
+
+async def test_orders_packs_and_refunds(house: House, admin: httpx.AsyncClient) -> None:
+    home = f"/accounts/{house.account_id}"
+    assert len((await admin.get("/catalogue")).json()) == 12
+    voucher = (await admin.post("/vouchers", json={"kind": "percent", "value": 10})).json()["code"]
+    order = (await admin.post(f"{home}/orders", json={"quantities": {"plate-100k": 1}, "voucher": voucher})).json()
+    assert (order["state"], order["amount_fen"], order["discount_fen"]) == ("pending", 135_000, 13_500)
+    assert (await admin.post(f"/orders/{order['number']}/approval")).json()["state"] == "active"
+    second = (await admin.post(f"{home}/orders", json={"quantities": {"plate-100k": 1}})).json()
+    assert (await admin.post(f"/orders/{second['number']}/rejection")).json()["state"] == "rejected"
+    granted = (await admin.post(f"{home}/packs", json={"capability": "general", "units": 5})).json()
+    assert granted["state"] == "valid"
+    (pack,) = (await admin.get(f"{home}/packs", params={"capability": "plate"})).json()
+    refund = (await admin.post("/refunds", json={"pack_id": pack["id"]})).json()
+    assert (await admin.post(f"/refunds/{refund['id']}/rejection")).json()["state"] == "rejected"
+    refund = (await admin.post("/refunds", json={"pack_id": pack["id"]})).json()
+    approved = (await admin.post(f"/refunds/{refund['id']}/approval")).json()
+    assert (approved["state"], approved["amount_fen"], approved["decided_by"]) == ("approved", 121_500, "admin:olga")
+    assert len((await admin.get("/refunds", params={"account_id": house.account_id})).json()) == 2
+    assert len((await admin.get("/orders", params={"state": "active"})).json()) == 1
+    changed = {"capability": "plate", "units": 100_000, "price_fen": 1, "on_sale": True}
+    assert (await admin.put("/catalogue/plate-mini", json=changed)).json()["price_fen"] == 1
+    await admin.put("/catalogue/plate-mini", json=changed | {"on_sale": False})
+
+
+async def test_usage_audit_and_proof(house: House, admin: httpx.AsyncClient) -> None:
+    await house.grant(10)
+    await house.ledger().settle(house.call(3))
+    hour = house.clock.time.replace(minute=0, second=0)
+    period = {"since": hour.isoformat(), "until": (hour + timedelta(hours=1)).isoformat()}
+    (sums,) = (await admin.get("/usage", params={**period, "by": ["capability", "code"]})).json()
+    assert (sums["key"], sums["units"], sums["mean_ms"]) == (["general", 0], 3, 20.0)
+    assert (await admin.get("/usage", params={**period, "by": "shoe-size"})).status_code == 422
+    assert (await admin.get("/usage", params=period | {"since": period["until"]})).status_code == 422
+    assert (await admin.get("/ledger/proof")).json() == {"sound": True, "findings": []}
+    events = (await admin.get("/audit", params={"account_id": house.account_id})).json()
+    assert events[0]["action"] == "pack.grant"
+
+
+async def test_the_trail_names_the_token(house: House, admin: httpx.AsyncClient) -> None:
+    await admin.post("/accounts", json={"name": "acme"})
+    (event,) = (await admin.get("/audit", params={"limit": 1})).json()
+    assert (event["actor"], event["action"]) == ("admin:olga", "account.create")
+
+
+async def test_tokens_that_cannot_be(house: House) -> None:
+    async with work.begin(house.engine, "test") as unit:
+        await tokens.create_token(unit, "olga", ["audit:read"])
+        for name, scopes in (("olga", ["audit:read"]), ("other", ["everything"]), ("other", []), ("", ["audit:read"])):
+            with pytest.raises(Misuse):
+                await tokens.create_token(unit, name, scopes)
+        with pytest.raises(Misuse):
+            await tokens.disable_token(unit, "nobody")
