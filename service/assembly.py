@@ -17,6 +17,8 @@ from fastapi import FastAPI
 from service import __version__
 from service.accounts import SqlDirectory
 from service.accounts import vault as vaults
+from service.admin import PATH as ADMIN_PATH
+from service.admin import create_admin
 from service.broker.interface import Broker
 from service.broker.streams.client import on_loop
 from service.db import engine as databases
@@ -87,7 +89,10 @@ async def gateway(settings: Settings, broker: Broker, metrics: Metrics) -> Async
     await watch.start()
     await keeper.start()
     try:
-        yield create_app(settings, parts, metrics, health), health
+        app = create_app(settings, parts, metrics, health)
+        if settings.server.admin:
+            app.mount(ADMIN_PATH, create_admin(engine, vault, settings))
+        yield app, health
     finally:
         await keeper.close()
         await watch.close()

@@ -29,6 +29,7 @@ class Server(Group):
     always_200: bool = Field(False, description="Answer every error with HTTP 200 (CONTRACT D5).")
     superset: bool = Field(True, description="Add `code` and `result` aliases to answers (CONTRACT D7).")
     trusted_proxies: tuple[str, ...] = Field((), description="CIDRs whose X-Forwarded-For is believed.")
+    admin: bool = Field(True, description="Serve the operator's API at /admin/v1; it opens only to its tokens.")
     clock_window: int = Field(900, ge=0, description="Seconds an eop-date may be off; 0 switches the check off.")
     health_host: str = Field("127.0.0.1", description="Address for health and metrics of `gateway --workers N`.")
     health_port: int = Field(9092, ge=0, le=65535, description="Port for them; 0 takes a free one.")
