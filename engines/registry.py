@@ -31,13 +31,16 @@ def open_reader(runtime: str, profile: str, threads: int, model_dir: Path | None
 
 def open_text_engine(runtime: str, profile: str, threads: int, model_dir: Path | None) -> TextEngine:
     """The text engine alone. Raises as `open_reader` does."""
-    if runtime != "onnx":
+    if runtime not in ("onnx", "paddle"):
         raise ValueError(f"no runtime {runtime!r}")
     if profile not in profiles.PROFILES:
         raise ValueError(f"no profile {profile!r}")
     cv2.setNumThreads(threads)
-    chosen = profiles.PROFILES[profile]
     models = _Models(model_dir, threads)
+    return _paddle(models) if runtime == "paddle" else _onnx(models, profiles.PROFILES[profile])
+
+
+def _onnx(models: _Models, chosen: profiles.Profile) -> TextEngine:
     careful = Recogniser(models.network(chosen.careful), load_charset(models.file(profiles.CHARSET)))
     quick = Recogniser(models.network(profiles.QUICK), load_charset(models.file(profiles.QUICK_CHARSET)))
     parts = Parts(
@@ -48,24 +51,34 @@ def open_text_engine(runtime: str, profile: str, threads: int, model_dir: Path |
         careful_recogniser=careful,
         orienter=Orienter(models.network(profiles.ORIENTER)),
     )
-    return LineEngine(EngineInfo("onnx", onnx.version(), "cpu", threads, models.digests), parts)
+    return LineEngine(EngineInfo("onnx", onnx.version(), "cpu", models.threads, models.digests), parts)
+
+
+def _paddle(models: _Models) -> TextEngine:
+    """PaddleOCR reads; our own orienter, crops and order stand around it. It has one profile."""
+    from engines.runtimes import paddle  # costs seconds, and is not installed with the other runtime
+
+    modules = paddle.PaddleModels(models.model_dir, models.threads)
+    parts = paddle.parts(modules, Orienter(models.network(profiles.ORIENTER)))
+    digests = {**modules.digests, **models.digests}
+    return LineEngine(EngineInfo("paddle", modules.version, "cpu", models.threads, digests), parts, modules.close)
 
 
 class _Models:
     """Model files of one engine, each found, verified and loaded once."""
 
     def __init__(self, model_dir: Path | None, threads: int) -> None:
-        self._model_dir = model_dir
-        self._threads = threads
+        self.model_dir = model_dir
+        self.threads = threads
         self._networks: dict[str, onnx.OnnxNetwork] = {}
         self.digests: dict[str, str] = {}
 
     def file(self, name: str) -> Path:
-        path = locate(name, self._model_dir)
+        path = locate(name, self.model_dir)
         self.digests[name] = verify(name, path)
         return path
 
     def network(self, name: str) -> onnx.OnnxNetwork:
         if name not in self._networks:
-            self._networks[name] = onnx.OnnxNetwork(self.file(name), self._threads)
+            self._networks[name] = onnx.OnnxNetwork(self.file(name), self.threads)
         return self._networks[name]

@@ -6,6 +6,7 @@ threshold, boxed, and grown back by the area-to-perimeter rule of the paper.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,12 +23,18 @@ _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
 _SCALE = (1 / (255 * _STD)).astype(np.float32)
 _SHIFT = (-_MEAN / _STD).astype(np.float32)
+_PAGE = 0.75  # short side by long side of a page
+_STRIP = 8  # longer than this times its other side
 _STRIDE = 32  # the network halves the picture five times
 
 
 @dataclass(frozen=True, slots=True)
 class DetectOptions:
-    """Sizes in pixels, thresholds as probabilities; defaults are the model's published ones."""
+    """Sizes in pixels, thresholds as probabilities; defaults are the published ones of PP-OCRv6 small.
+
+    Pictures whose short side is below `short_side` are enlarged to it, as far as `long_side` allows; those whose long
+    side is above `long_side` are reduced.
+    """
 
     short_side: int = 736
     long_side: int = 2000
@@ -47,18 +54,28 @@ class Detector:
 
     def __call__(self, image: Image, limit_side: int | None = None) -> list[Quad]:
         """Quadrilaterals of lines in pixels of `image`, unordered. `limit_side` caps the longer side."""
-        height, width = image.shape[:2]
+        framed, margin = _framed(image)
+        height, width = framed.shape[:2]
         seen = self._seen_size(width, height, limit_side)
-        probability = self._network(_tensor(np.asarray(cv2.resize(image, seen), np.uint8)))[0, 0]
+        probability = self._network(_tensor(np.asarray(cv2.resize(framed, seen), np.uint8)))[0, 0]
         scale = np.array([width / seen[0], height / seen[1]], np.float32)
-        limit = np.array([width - 1, height - 1], np.float32)
-        return [_as_quad(np.clip(box * scale, 0, limit)) for box in self._boxes(probability)]
+        limit = np.array([image.shape[1] - 1, image.shape[0] - 1], np.float32)
+        return [_as_quad(np.clip(box * scale - margin, 0, limit)) for box in self._boxes(probability)]
 
     def _seen_size(self, width: int, height: int, limit_side: int | None) -> tuple[int, int]:
-        """Width and height of the picture the network sees: the short side brought up, the long side held down."""
+        """Width and height of the picture the network sees: small ones are enlarged, large ones reduced.
+
+        Large ones are reduced to the area of a page whose long side is the option's, not to that side: a strip a
+        hundred times longer than high would lose its letters.
+        """
         option = self.options
-        ratio = max(option.short_side / min(width, height), 1.0)
-        ratio = min(ratio, (limit_side or option.long_side) / max(width, height))
+        short, long = min(width, height), max(width, height)
+        if limit_side is not None:
+            ratio = min(max(option.short_side / short, 1.0), limit_side / long)
+        elif long < option.long_side:
+            ratio = min(max(option.short_side / short, 1.0), option.long_side / long)
+        else:
+            ratio = min(option.long_side * math.sqrt(_PAGE / (width * height)), 1.0)
         return _to_stride(width * ratio), _to_stride(height * ratio)
 
     def _boxes(self, probability: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -80,6 +97,21 @@ class Detector:
                 continue
             boxes.append(_clockwise(np.asarray(cv2.boxPoints((centre, grown, angle)), np.float32)))
         return boxes
+
+
+def _framed(image: Image) -> tuple[Image, NDArray[np.float32]]:
+    """A strip with bands of its edges' colour along both sides, and the offset (x, y) of its pixels; others as is.
+
+    A line that fills its picture from edge to edge is not seen as a line.
+    """
+    height, width = image.shape[:2]
+    if max(height, width) < _STRIP * min(height, width):
+        return image, np.zeros(2, np.float32)
+    across, along = (height, 0) if height < width else (0, width)
+    edges = np.concatenate((image[[0, -1]].reshape(-1, 3), image[:, [0, -1]].reshape(-1, 3)))
+    colour = [float(level) for level in np.median(edges, axis=0)]
+    framed = cv2.copyMakeBorder(image, across, across, along, along, cv2.BORDER_CONSTANT, value=colour)
+    return np.asarray(framed, np.uint8), np.array([along, across], np.float32)
 
 
 def _to_stride(side: float) -> int:

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.text.crop import crop, size
-from engines.text.detect import Detector
 from engines.text.order import reading_order
-from engines.text.orient import Orienter, turn, turn_back
-from engines.text.recognise import Recogniser
+from engines.text.orient import turn, turn_back
 from engines.types import EngineInfo, Image, Line, Page, Quad
 
 _READABLE = 0.85  # mean score of lines that stand upright: they reach 0.9 and more, upside down they stay below 0.7
@@ -21,27 +19,36 @@ _TRIAL_LINES = 5
 _TRIAL_ASPECT = 8  # a trial reads no more of a line than this times its height
 _LEAST_SCORE = 0.5  # lines below it are noise, not text
 
+FindLines = Callable[[Image, int | None], list[Quad]]
 ReadCrops = Callable[[Sequence[Image]], list[tuple[str, float]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an engine is made of. `detector` and `read` serve whole pages; the careful pair serves cards and forms."""
+    """What an engine is made of. `detector` and `read` serve whole pages; the careful pair serves cards and forms.
 
-    detector: Detector
+    Detectors take a picture and the longer side that the network may see (None: the profile's). `trial` reads a few
+    lines to tell whether they stand upright.
+    """
+
+    detector: FindLines
     read: ReadCrops
     trial: ReadCrops
-    careful_detector: Detector
-    careful_recogniser: Recogniser
-    orienter: Orienter
+    careful_detector: FindLines
+    careful_recogniser: ReadCrops
+    orienter: Callable[[Image], int]
 
 
 class LineEngine:
-    """The `TextEngine` over any runtime's networks. One thread at a time."""
+    """The `TextEngine` over any runtime's networks. `release` is called once at the end.
 
-    def __init__(self, info: EngineInfo, parts: Parts) -> None:
+    It keeps no state between calls: threads may share it as far as the runtime's networks may be shared.
+    """
+
+    def __init__(self, info: EngineInfo, parts: Parts, release: Callable[[], None] = lambda: None) -> None:
         self._info = info
         self._parts = parts
+        self._release = release
 
     @property
     def info(self) -> EngineInfo:
@@ -50,7 +57,7 @@ class LineEngine:
     def warmup(self) -> None:
         """Run each network on the commonest shapes, so that arenas are grown before the first call."""
         page = np.full((736, 736, 3), 255, np.uint8)
-        self._parts.detector(page)
+        self._parts.detector(page, None)
         self.detect(page)
         self.orient(page)
         for width in (160, 320, 640):
@@ -87,7 +94,7 @@ class LineEngine:
         proposed = self.orient(image)
         clock.lap("orient")
         if proposed == 0:
-            quads = self._parts.detector(image)
+            quads = self._parts.detector(image, None)
             clock.lap("detect")
             return 0, quads
         turned, quads = self._trial(image, proposed, clock)
@@ -105,7 +112,7 @@ class LineEngine:
     def _trial(self, image: Image, angle: int, clock: _Clock) -> tuple[float, list[Quad]]:
         """Mean score of a few lines of the turned picture, and where all its lines are."""
         upright = turn(image, angle)
-        quads = self._parts.detector(upright)
+        quads = self._parts.detector(upright, None)
         clock.lap("detect")
         longest = sorted(quads, key=lambda quad: -max(size(quad)))[:_TRIAL_LINES]
         crops = [crop(upright, quad) for quad in longest]
@@ -126,6 +133,7 @@ class LineEngine:
 
     def close(self) -> None:
         del self._parts
+        self._release()
 
 
 class _Clock:

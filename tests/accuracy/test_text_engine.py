@@ -1,0 +1,181 @@
+"""One suite over every runtime: the same pictures, the same demands.
+
+The runtimes tested are those named in INKGATE_TEST_RUNTIMES (default: onnx). One that is named and cannot be loaded
+fails: it is never skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.imaging import decode
+from engines.interfaces import TextEngine
+from engines.registry import open_text_engine
+from engines.types import Page
+
+SAMPLE = Path(__file__).parents[2] / "service" / "samples" / "general.jpg"
+TRUTH = [
+    "图书馆开放通知",
+    "各位读者：",
+    "自2026年12月1日起，阅览室开放时间调整为每日",
+    "8:30至21:00，借阅上限由5册增加到10册。",
+    "Thereadingroomopensat8:30a.m.everyday.",
+    "咨询电话：010-55501234编号：TS-2026-0417",
+    "城东图书馆",
+]
+CHARACTERS = sum(map(len, TRUTH))
+RUNTIMES = os.environ.get("INKGATE_TEST_RUNTIMES", "onnx").split(",")
+
+
+@pytest.fixture(scope="module", params=RUNTIMES)
+def engine(request: pytest.FixtureRequest) -> Iterator[TextEngine]:
+    opened = open_text_engine(request.param, "balanced", 1, None)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def sample() -> np.ndarray:
+    return decode(SAMPLE.read_bytes(), 10_000_000)
+
+
+def distance(a: str, b: str) -> int:
+    """Edit distance."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        previous, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            previous, row[j] = row[j], min(previous + (x != y), row[j] + 1, row[j - 1] + 1)
+    return row[-1]
+
+
+def errors(page: Page) -> int:
+    """Characters to change in the page's text, lines in the page's order, to make it the sample's."""
+    folded = str.maketrans({" ": None, ":": "：", ",": "，", ".": "。"})
+    read = "\n".join(line.text for line in page.lines).translate(folded)
+    return distance(read, "\n".join(TRUTH).translate(folded))
+
+
+def title(page: Page) -> np.ndarray:
+    return np.array(next(line.quad for line in page.lines if "图书馆开放通知" in line.text))
+
+
+def test_every_line_in_order(engine: TextEngine, sample: np.ndarray) -> None:
+    page = engine.read(sample)
+    assert (page.width, page.height, page.angle) == (900, 560, 0)
+    assert len(page.lines) == len(TRUTH)
+    assert errors(page) <= 0.02 * CHARACTERS
+    assert all(0.9 < line.score <= 1 for line in page.lines)
+    # The title's ink was drawn around (450, 80), 46 pixels high.
+    assert np.allclose(title(page).mean(axis=0), (450, 80), atol=6)
+
+
+@pytest.mark.parametrize(("code", "angle"), [(0, 270), (1, 180), (2, 90)])  # cv2's codes: 90, 180, 270 clockwise
+def test_turned_pages_are_read_upright_with_boxes_as_sent(
+    engine: TextEngine, sample: np.ndarray, code: int, angle: int
+) -> None:
+    page = engine.read(np.ascontiguousarray(cv2.rotate(sample, code)))
+    assert page.angle == angle
+    assert errors(page) <= 0.03 * CHARACTERS
+    centre = {0: (560 - 1 - 80, 450), 1: (900 - 1 - 450, 560 - 1 - 80), 2: (80, 900 - 1 - 450)}[code]
+    quad = title(page)
+    assert np.allclose(quad.mean(axis=0), centre, atol=6)
+    # From the text's top-left to its top-right is the way the text runs.
+    along = (quad[1] - quad[0]) / np.linalg.norm(quad[1] - quad[0])
+    assert np.allclose(along, {0: (0, 1), 1: (-1, 0), 2: (0, -1)}[code], atol=0.1)
+
+
+@pytest.mark.parametrize("degrees", [-7, 4])
+def test_small_tilts(engine: TextEngine, sample: np.ndarray, degrees: float) -> None:
+    turned = cv2.getRotationMatrix2D((450, 280), degrees, 0.9)
+    page = engine.read(cv2.warpAffine(sample, turned, (900, 560), borderValue=(240, 240, 240)))
+    assert page.angle == 0
+    assert errors(page) <= 0.03 * CHARACTERS
+
+
+def test_white_on_dark(engine: TextEngine, sample: np.ndarray) -> None:
+    assert errors(engine.read(255 - sample)) <= 0.03 * CHARACTERS
+
+
+@pytest.mark.parametrize("scale", [0.5, 3.0])
+def test_small_and_large(engine: TextEngine, sample: np.ndarray, scale: float) -> None:
+    page = engine.read(cv2.resize(sample, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+    assert errors(page) <= 0.05 * CHARACTERS
+    assert np.allclose(title(page).mean(axis=0) / scale, (450, 80), atol=8)
+
+
+def test_a_strip_a_hundred_times_longer_than_high(engine: TextEngine, sample: np.ndarray) -> None:
+    line = cv2.resize(sample[212:258, 60:730], (466, 32), interpolation=cv2.INTER_AREA)
+    strip = np.full((40, 4000, 3), 250, np.uint8)
+    for left in (100, 1700, 3300):
+        strip[4:36, left : left + 466] = line
+    texts = "".join(one.text for one in engine.read(strip).lines).replace(" ", "")
+    assert texts.count("阅览室开放时间") == 3
+
+
+def test_columns_of_vertical_writing_from_the_right(engine: TextEngine, sample: np.ndarray) -> None:
+    page = np.full((700, 500, 3), 250, np.uint8)
+    for right, box in ((430, (290, 57, 610, 105)), (200, (690, 472, 832, 508))):
+        left, top, end, bottom = box
+        text = sample[top:bottom, left:end]
+        step = text.shape[1] / {290: 7, 690: 5}[left]
+        for at in range(round(text.shape[1] / step)):
+            glyph = text[:, round(at * step) : round((at + 1) * step)]
+            glyph = cv2.resize(glyph, (60, 60), interpolation=cv2.INTER_CUBIC)
+            page[60 + 66 * at : 120 + 66 * at, right - 60 : right] = glyph
+    assert [line.text for line in engine.read(page).lines] == ["图书馆开放通知", "城东图书馆"]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (32, 32), (5, 900), (900, 5), (5000, 40)])
+def test_blank_pictures_of_any_shape_hold_nothing(engine: TextEngine, shape: tuple[int, int]) -> None:
+    page = engine.read(np.full((*shape, 3), 255, np.uint8))
+    assert page.lines == ()
+    assert (page.height, page.width) == shape
+
+
+def test_noise_is_not_text(engine: TextEngine) -> None:
+    noise = np.random.default_rng(3).integers(0, 255, (300, 300, 3), np.uint8)
+    assert sum(len(line.text) for line in engine.read(noise).lines) <= 3
+
+
+def test_detect_recognise_and_orient_alone(engine: TextEngine, sample: np.ndarray) -> None:
+    assert len(engine.detect(sample)) == len(TRUTH)
+    assert len(engine.detect(sample, limit_side=640)) == len(TRUTH)
+    assert engine.orient(sample) == 0
+    ((text, score),) = engine.recognise([sample[50:112, 280:620]])
+    assert (text, score > 0.9) == ("图书馆开放通知", True)
+    assert engine.recognise([]) == []
+
+
+def test_threads_may_share_what_is_read_alone(engine: TextEngine, sample: np.ndarray) -> None:
+    alone = [line.text for line in engine.read(sample).lines]
+    with ThreadPoolExecutor(2) as pool:
+        pages = list(pool.map(engine.read, [sample] * 2))
+    assert [[line.text for line in page.lines] for page in pages] == [alone] * 2
+
+
+def test_no_socket_is_opened(sample: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("an engine opened a socket")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    for runtime in RUNTIMES:
+        engine = open_text_engine(runtime, "balanced", 1, None)
+        assert len(engine.read(sample).lines) == len(TRUTH)
+        engine.close()
+
+
+def test_the_engine_says_what_it_is(engine: TextEngine) -> None:
+    info = engine.info
+    assert info.name in RUNTIMES
+    assert info.version
+    assert all(len(digest) == 64 for digest in info.models.values())
