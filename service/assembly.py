@@ -25,8 +25,9 @@ from service.db import engine as databases
 from service.db import migrate
 from service.errors import ConfigurationError, Overloaded
 from service.gateway.app import create_app
+from service.gateway.descriptors import connections_allowed
 from service.gateway.pipeline import Parts
-from service.gateway.protocol import GuardedProtocol
+from service.gateway.protocol import guarded
 from service.metering import SqlLedger
 from service.metering.housekeeping import Housekeeper
 from service.ratelimit import LocalLimiter, RedisLimiter
@@ -147,7 +148,7 @@ def server_for(settings: Settings, app: FastAPI, health: Health) -> GatewayServe
         access_log=False,
         server_header=False,
         proxy_headers=False,  # who is believed is ours to say: service/gateway/client_ip.py
-        http=GuardedProtocol,
+        http=guarded(connections_allowed()),
         ws="none",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=round(settings.limits.deadline) + 5,

@@ -7,7 +7,7 @@ client that does not read it. A gateway on a bare port needs limits of its own:
     silence    a connection that never asks anything is closed after HEAD_SECONDS
     stall      a client that takes nothing of its answer for STALL_SECONDS is cut off
     remainder  a body that was answered before it was read may trickle on for DRAIN_SECONDS
-    number     connections above MAX_CONNECTIONS are closed at once
+    number     connections above `max_connections` are closed at once
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.gateway.descriptors import MOST
+
 HEAD_SECONDS = 20.0
 HEAD_BYTES = 64 * 1024
 STALL_SECONDS = 30.0
 DRAIN_SECONDS = 20.0
-MAX_CONNECTIONS = 16_384
 
 _REFUSAL = (
     b"HTTP/1.1 %s\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
@@ -30,6 +31,8 @@ _REFUSAL = (
 
 class GuardedProtocol(HttpToolsProtocol):
     """One connection. `_in_head` is true from its start, and from the end of each request, to the end of a head."""
+
+    max_connections = MOST
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -40,7 +43,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
+        if len(self.connections) > self.max_connections:
             transport.abort()
             return
         self._arm(HEAD_SECONDS, self._silent)
@@ -137,3 +140,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.write(_REFUSAL % (status, len(text), text))
             self.transport.close()
             self._watch_stall()
+
+
+def guarded(max_connections: int) -> type[GuardedProtocol]:
+    """The protocol class of a server that holds at most so many connections."""
+    return type("GuardedProtocol", (GuardedProtocol,), {"max_connections": max_connections})

@@ -171,7 +171,7 @@ async def test_smuggling_shapes_are_refused_and_closed(server: uvicorn.Server, s
 
 
 async def test_connections_are_counted(server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(GuardedProtocol, "max_connections", 2)
     first, second = await connect(server), await connect(server)
     await asyncio.sleep(0.05)
     third = await connect(server)

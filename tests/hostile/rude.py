@@ -1,0 +1,301 @@
+"""Rude clients against a real gateway, and what a well-behaved client sees beside them.
+
+    python -m tests.hostile.rude [--seconds 8] [--only NAME]
+
+prints a Markdown table and ends with status 1 when a polite call failed. Rudeness is tried here, not volume: attackers
+open at most RATE connections a second together (a flood is for the network's edge to stop). Everything runs on
+loopback against a sandbox of its own whose engine is the stub: what is tried here is the gateway. The polite client
+calls one after the other, alone just before each attack and then beside it; both times stand in the row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import httpx
+import inkgate_client as ink
+import psutil
+from PIL import Image
+
+MIB = 1 << 20
+RATE = 60  # connections a second
+PATH = "/v1/aiop/api/2f3p1pnxpqm8/ocrdetect/ocr/v1/image.json"
+Attack = Callable[["Target"], Awaitable[None]]
+ATTACKS: dict[str, Attack] = {}
+
+
+class Target:
+    """Where to connect, until when, and a tally of what came back."""
+
+    def __init__(self, port: int, until: float) -> None:
+        self.port, self.until, self.tally = port, until, Counter[str]()
+        self._next = 0.0
+
+    @property
+    def on(self) -> bool:
+        return time.monotonic() < self.until
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection, at most RATE of them a second."""
+        self._next = max(self._next + 1 / RATE, time.monotonic())
+        await asyncio.sleep(self._next - time.monotonic())
+        return await self.connect()
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def once(self, *parts: bytes, eof: bool = False, wait: float = 10) -> None:
+        """Send, then note the first status line that comes back, or that none does."""
+        try:
+            reader, writer = await self.open()
+            for part in parts:
+                writer.write(part)
+                with suppress(ConnectionError):
+                    await writer.drain()
+            if eof:
+                writer.write_eof()
+            line = await asyncio.wait_for(reader.readline(), wait)
+            self.tally[line.split(b" ")[1].decode() if line.startswith(b"HTTP/") else "closed"] += 1
+            writer.close()
+        except TimeoutError:
+            self.tally["open, no answer"] += 1
+        except (ConnectionError, OSError):
+            self.tally["reset"] += 1
+
+    async def many(self, count: int, *parts: bytes, eof: bool = False) -> None:
+        """`once` over and over, `count` at a time, until the time is up."""
+
+        async def one() -> None:
+            while self.on:
+                await self.once(*parts, eof=eof)
+
+        await asyncio.gather(*(one() for _ in range(count)))
+
+
+def attack(name: str) -> Callable[[Attack], Attack]:
+    def keep(function: Attack) -> Attack:
+        ATTACKS[name] = function
+        return function
+
+    return keep
+
+
+def post(*headers: str, body: bytes = b"") -> bytes:
+    lines = [f"POST {PATH} HTTP/1.1", "host: x", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+@attack("200 slow heads, a byte a tenth of a second")
+async def slowloris(target: Target) -> None:
+    async def one() -> None:
+        _, writer = await target.open()
+        writer.write(f"POST {PATH} HTTP/1.1\r\nx: ".encode())
+        with suppress(ConnectionError):
+            while target.on and not writer.transport.is_closing():
+                writer.write(b"a")
+                await asyncio.sleep(0.1)
+        writer.close()
+
+    await asyncio.gather(*(one() for _ in range(200)))
+    target.tally["held open below the limit of 20 s"] += 200
+
+
+@attack("100 bodies of 90 MiB announced, never sent")
+async def announced(target: Target) -> None:
+    head = post(f"content-length: {90 * MIB}", "eop-authorization: x headers=eop-date signature=x")
+    await target.many(100, head)
+
+
+@attack("bodies of 150 MiB")
+async def large(target: Target) -> None:
+    block = bytes(MIB)
+    while target.on:
+        await target.once(post(f"content-length: {150 * MIB}"), *[block] * 150, wait=30)
+
+
+@attack("chunked bodies of 150 MiB")
+async def chunked(target: Target) -> None:
+    block = b"100000\r\n" + bytes(MIB) + b"\r\n"
+    while target.on:
+        await target.once(post("transfer-encoding: chunked"), *[block] * 150, b"0\r\n\r\n", wait=30)
+
+
+@attack("half-closed after half a body")
+async def half_closed(target: Target) -> None:
+    await target.many(50, post("content-length: 1000", body=b"{"), eof=True)
+
+
+@attack("gone as soon as the request is sent")
+async def gone(target: Target) -> None:
+    async def one() -> None:
+        while target.on:
+            _, writer = await target.open()
+            writer.write(post("content-length: 2", body=b"{}"))
+            writer.transport.abort()
+            target.tally["gone"] += 1
+
+    await asyncio.gather(*(one() for _ in range(50)))
+
+
+@attack("20 requests in one write, answers never read")
+async def pipelining(target: Target) -> None:
+    async def one() -> None:
+        while target.on:
+            _, writer = await target.open()
+            writer.transport.pause_reading()
+            writer.write(post("content-length: 2", body=b"{}") * 20)
+            await asyncio.sleep(1)
+            writer.transport.abort()
+            target.tally["not read"] += 1
+
+    await asyncio.gather(*(one() for _ in range(4)))
+
+
+@attack("wrong Content-Length: negative, huge, twice, too short")
+async def lengths(target: Target) -> None:
+    while target.on:
+        for value in ("-1", "99999999999999999999999", "0x10", "5\r\ncontent-length: 6", "1e3", "5, 5"):
+            await target.once(post(f"content-length: {value}", body=b"abcdef"))
+        await target.once(post("content-length: 2", body=b"{}GARBAGE AFTER THE END\r\n\r\n"))
+
+
+@attack("smuggling shapes: both lengths, odd encodings, folded lines")
+async def smuggling(target: Target) -> None:
+    hidden = b"0\r\n\r\nGET /livez HTTP/1.1\r\nhost: x\r\n\r\n"
+    while target.on:
+        await target.once(post("content-length: 5", "transfer-encoding: chunked", body=hidden))
+        for encoding in ("xchunked", "chunked, identity", "identity, chunked, chunked", " chunked\r\n x: y"):
+            await target.once(post(f"transfer-encoding: {encoding}", body=hidden))
+        await target.once(post("transfer-encoding : chunked", body=hidden))
+
+
+@attack("HTTP/1.0, HTTP/0.9, HTTP/2, TLS and noise")
+async def versions(target: Target) -> None:
+    while target.on:
+        await target.once(f"POST {PATH} HTTP/1.0\r\ncontent-length: 2\r\n\r\n{{}}".encode())
+        await target.once(b"GET /\r\n\r\n")
+        await target.once(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        await target.once(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(500))
+        await target.once(os.urandom(2000) + b"\r\n\r\n")
+        await target.once(post("upgrade: websocket", "connection: upgrade"))
+
+
+@attack("10,000 idle connections")
+async def idle(target: Target) -> None:
+    writers = []
+    for _ in range(100):
+        with suppress(OSError):
+            opened = await asyncio.gather(*(target.connect() for _ in range(100)), return_exceptions=True)
+            writers += [stream[1] for stream in opened if isinstance(stream, tuple)]
+    target.tally["opened"] = len(writers)
+    while target.on:
+        await asyncio.sleep(0.1)
+    for writer in writers:
+        writer.close()
+
+
+def attacker(name: str, port: int, seconds: float, back: Connection) -> None:
+    target = Target(port, time.monotonic() + seconds)
+
+    async def go() -> None:
+        await asyncio.wait_for(ATTACKS[name](target), seconds + 60)
+
+    asyncio.run(go())
+    back.send(dict(target.tally))
+
+
+class Polite:
+    """Calls one after the other and keeps the times."""
+
+    def __init__(self, keys: dict[str, str]) -> None:
+        out = io.BytesIO()
+        Image.new("L", (64, 64), 255).save(out, "PNG")
+        self._picture = out.getvalue()
+        http = httpx.Client(timeout=30, trust_env=False)
+        self._client = ink.Client(
+            keys["BASE_URL"], ak=keys["AK"], sk=keys["SK"], appkey=keys["APPKEY"], retry=ink.NEVER, http=http
+        )
+
+    def calls(self, seconds: float) -> tuple[list[float], int]:
+        """Seconds each call took, and how many failed."""
+        took, failed, until = [], 0, time.monotonic() + seconds
+        while time.monotonic() < until:
+            began = time.perf_counter()
+            try:
+                self._client.general(self._picture)
+            except ink.InkGateClientError as error:
+                print(f"  the polite client saw {error!r}", file=sys.stderr)
+                failed += 1
+            took.append(time.perf_counter() - began)
+        return took, failed
+
+
+def p99(took: list[float]) -> float:
+    return statistics.quantiles(took, n=100)[98] * 1e3
+
+
+def row(name: str, tally: dict[str, int], alone: list[float], beside: list[float], more: str) -> None:
+    said = ", ".join(f"{what}: {count:,}" for what, count in sorted(tally.items()))
+    medians = f"{statistics.median(alone) * 1e3:.0f} → {statistics.median(beside) * 1e3:.0f}"
+    print(f"| {name} | {said} | {medians} | {p99(alone):.0f} → {p99(beside):.0f} | {more} |", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--only", help="part of an attack's name")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        env_file = Path(folder) / "env"
+        command = [sys.executable, "-m", "service.cli", "sandbox", "--engine", "stub", "--qps", "100000"]
+        server = subprocess.Popen([*command, "--env-file", str(env_file)], stderr=subprocess.DEVNULL)
+        try:
+            while not env_file.exists():
+                assert server.poll() is None, "the sandbox did not start"
+                time.sleep(0.1)
+            keys = dict(line.split("=", 1) for line in env_file.read_text().splitlines())
+            return run(keys, psutil.Process(server.pid), options.seconds, options.only or "")
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def run(keys: dict[str, str], server: psutil.Process, seconds: float, only: str) -> int:
+    port = int(keys["BASE_URL"].rsplit(":", 1)[1])
+    polite, failures = Polite(keys), 0
+    polite.calls(1)
+    print("| what was tried | what it was answered | p50 ms alone → beside | p99 ms | failed | gateway CPU s | MiB |")
+    print("|---|---|---:|---:|---:|---:|---:|")
+    for name in ATTACKS:
+        if only not in name:
+            continue
+        alone, failed_alone = polite.calls(seconds)
+        here, there = multiprocessing.Pipe()
+        process = multiprocessing.Process(target=attacker, args=(name, port, seconds, there))
+        cpu = sum(server.cpu_times()[:2])
+        process.start()
+        beside, failed = polite.calls(seconds)
+        tally = here.recv() if here.poll(90) else {"the attacker did not end": 1}
+        process.join(10)
+        cpu = sum(server.cpu_times()[:2]) - cpu
+        row(name, tally, alone, beside, f"{failed} | {cpu:.1f} | {server.memory_info().rss // MIB}")
+        failures += failed + failed_alone
+    return 0 if not failures and server.is_running() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
