@@ -5,14 +5,13 @@
     python -m tests.fuzz.run --target picture …      one target
 
 Inputs that fail are kept in .fuzz/<target>/; put the smallest into corpus/ with the fix. Ends with a table, and with
-status 1 when anything failed. With --keep, new inputs that reach new code are merged into corpus/ when they are small.
+status 1 when anything failed.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,6 @@ CORPUS = Path(__file__).parent / "corpus"
 FINDINGS = Path(".fuzz")
 LIMITS = ["-timeout=5", "-rss_limit_mb=2048", "-max_len=4096", "-verbosity=1", "-print_final_stats=1"]
 SLOW = {"picture": 0.03, "envelope": 0.03}  # share of the inputs; decoding and SM2 take long, text does not
-KEPT_BYTES = 2048
 
 
 @dataclass
@@ -37,14 +35,12 @@ class Outcome:
     failed: bool
 
 
-def drive(name: str, bound: str, keep: bool) -> Outcome:
+def drive(name: str, bound: str) -> Outcome:
     found = FINDINGS / name
     found.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         work = [folder, str(CORPUS / name)]
         ran = _child(name, [bound, f"-artifact_prefix={found}/", *LIMITS, *work])
-        if keep and ran.returncode == 0:
-            _merge(name, work)
     said = ran.stderr
     outcome = Outcome(name, _stat(said, "number_of_executed_units"), _took(said), _stat(said, "peak_rss_mb"), False)
     if ran.returncode:
@@ -56,15 +52,6 @@ def drive(name: str, bound: str, keep: bool) -> Outcome:
 def _child(name: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.fuzz.child", name, *arguments]
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-
-
-def _merge(name: str, work: list[str]) -> None:
-    """Let libFuzzer choose the fewest inputs that reach everything; keep the small ones that are new."""
-    with tempfile.TemporaryDirectory() as folder:
-        _child(name, ["-merge=1", f"-max_len={KEPT_BYTES}", folder, work[1], work[0]])
-        for file in Path(folder).iterdir():
-            if file.stat().st_size <= KEPT_BYTES:
-                shutil.copy(file, CORPUS / name / file.name[:12])
 
 
 def _stat(said: str, name: str) -> int:
@@ -82,7 +69,6 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--inputs", type=int)
     parser.add_argument("--target", choices=sorted(TARGETS), action="append")
-    parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     names = options.target or list(TARGETS)
     outcomes = []
@@ -91,7 +77,7 @@ def main() -> int:
         if options.inputs:
             fast = (1 - sum(SLOW.get(n, 0) for n in names)) / max(1, sum(n not in SLOW for n in names))
             bound = f"-runs={int(options.inputs * SLOW.get(name, fast)) + 1}"
-        outcomes.append(drive(name, bound, options.keep))
+        outcomes.append(drive(name, bound))
         last = outcomes[-1]
         verdict = "FAILED" if last.failed else "clean"
         print(f"{name:16} {last.inputs:>9,} inputs {last.seconds:>5} s {last.peak_mb:>5} MiB  {verdict}", flush=True)

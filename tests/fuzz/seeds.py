@@ -12,9 +12,13 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
+from inkgate_client._sealing import Sealer
 from PIL import Image
 
 from service.contract.capabilities import CAPABILITIES
+from service.sealed import keys
 from tests.fuzz import targets
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -26,6 +30,8 @@ def pictures() -> Iterator[tuple[str, bytes]]:
     colour = Image.merge("RGB", (gradient, gradient.rotate(180), gradient))
     yield "grey.png", _saved(gradient, "PNG")
     yield "rgb.png", _saved(colour, "PNG")
+    deep = np.full((36, 40, 4), 40_000, np.uint16)
+    yield "rgba-sixteen.png", cv2.imencode(".png", deep)[1].tobytes()
     yield "rgba.png", _saved(colour.convert("RGBA"), "PNG")
     yield "palette.png", _saved(colour.quantize(8), "PNG", transparency=0)
     yield "onebit.png", _saved(gradient.convert("1"), "PNG")
@@ -64,6 +70,15 @@ def _broken(png: bytes, jpeg: bytes, bmp: bytes) -> Iterator[tuple[str, bytes]]:
     yield "standalone.jpg", b"\xff\xd8\xff\xd0" + b"\xff\xd0" * 5000
     yield "segments.jpg", b"\xff\xd8" + b"\xff\xe0\x00\x02" * 5000
     yield "zero-segments.jpg", b"\xff\xd8" + b"\xff\xe0\x00\x00" * 20 + jpeg[2:]
+    yield "no-marker.jpg", b"\xff\xd8\xff\xe0\x00\x04ab" + bytes(20)
+    yield "end-first.jpg", b"\xff\xd8\xff\xd9" + bytes(20)
+    yield "zero.jpg", jpeg.replace(struct.pack(">HH", 36, 40), bytes(4), 1)
+    yield "broken-scan.jpg", jpeg[: jpeg.find(b"\xff\xda")] + b"\xff\xda\x00\x02" + bytes(50)
+    yield "scans.jpg", jpeg[:-2] + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" * 101 + b"\xff\xd9"
+    yield "chunks.png", png[:33] + _chunk(b"IDAT", b"") * 200
+    yield "text.png", png[:33] + _chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(4000))) + png[33:]
+    yield "late-header.png", png[:8] + _chunk(b"tEXt", struct.pack(">II", 40, 36) + b"k\0xxx") + png[8:]
+    yield "no-data.png", _png(40, 36, b"")
     yield "bomb.bmp", bmp[:18] + struct.pack("<ii", 2**31 - 1, -(2**31)) + bmp[26:]
     yield "zero.bmp", bmp[:18] + struct.pack("<ii", 0, 0) + bmp[26:]
     for kind in (1, 2, 3, 4, 5, 6):
@@ -71,11 +86,12 @@ def _broken(png: bytes, jpeg: bytes, bmp: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _png(width: int, height: int, data: bytes) -> bytes:
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
 def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -94,6 +110,8 @@ def texts() -> Iterator[tuple[str, str, bytes]]:
         "twice": f"ak Headers=a;a;A;{signed}",
         "empty-names": "ak Headers=;;; Signature=" + "A" * 43 + "=",
         "short": "ak Headers=eop-date Signature=AAAA",
+        "noise": "Bearer abc",
+        "not-base64": "ak Headers=eop-date Signature=!!!!",
         "many": f"ak Headers={';'.join(f'h{n}' for n in range(300))};{signed}",
     }.items():
         yield "authorization", name, value.encode()
@@ -102,6 +120,7 @@ def texts() -> Iterator[tuple[str, str, bytes]]:
         "blanks": "a=1+2&a-b=1%202",
         "broken": "%&%%=%zz&=&&a==b&%ff=%fe",
         "keys": "a&b&c",
+        "none": "",
     }.items():
         yield "query", name, value.encode()
     for name, value in {
@@ -118,12 +137,15 @@ def texts() -> Iterator[tuple[str, str, bytes]]:
         "spoof": "127.0.0.1, not-an-address, 10.0.0.2",
         "mapped": "::ffff:198.51.100.7",
         "zone": "fe80::1%eth0",
+        "ours": "10.1.1.1, fd00::2",
     }.items():
         yield "forwarded", name, value.encode()
     for capability in CAPABILITIES.values():
         for number, path in enumerate(capability.paths):
             yield "route", f"{capability.name}-{number}", f"POST {path.removeprefix('/v1/aiop/api/')}".encode()
     yield "route", "get", b"GET 2f3p1pnxpqm8/ocrdetect/ocr/v1/image.json"
+    yield "route", "method-without-a-row", b"GET 2gt54ed8660w/driven-plate-ocr/platelicense.json"
+    yield "route", "path-without-a-row", b"POST 2gt54ed8660w/nothing"
     yield "route", "dots", b"POST ../2f3p1pnxpqm8/../x"
 
 
@@ -137,9 +159,16 @@ def bodies() -> Iterator[tuple[str, str, bytes]]:
         "action": {"Action": "TTS", "ImageData": text},
         "many": {"data": ["AAAA"] * 51},
         "none": {"data": []},
+        "missing": {"x": 1},
+        "no-list": {"data": text},
+        "licence-types": {"Action": 1, "ImageData": None},
+        "licence-none": {"Action": "BusinessCardOCR", "ImageData": ""},
+        "licence-broken": {"Action": "BusinessCardOCR", "ImageData": "AAAA"},
     }.items():
         yield "body", name, json.dumps(document).encode()
     for name, raw in {
+        "empty": b"",
+        "null": b"null",
         "deep": b'{"data":' + b"[" * 2000,
         "surrogate": b'{"data":["\\ud800"]}',
         "twice": b'{"data":[],"data":["AAAA"]}',
@@ -155,10 +184,26 @@ def bodies() -> Iterator[tuple[str, str, bytes]]:
     yield "envelope", "opens", b"\x10"
     for bit in (1, 2, 4, 3, 7, 0x41, 0x42, 0x44, 0x21, 0x22):
         yield "envelope", f"bits-{bit}", bytes([bit]) + b"\x04" + bytes(112)
+    yield "envelope", "no-json", b"\0{"
+    yield "envelope", "no-object", b"\0[]"
+    yield "envelope", "bad-base64", b"\x41!!!!"
+    yield "envelope", "not-ascii", b"\x42\xe9\xe9"
+    yield "envelope", "urlsafe", b"\x42_-_-"
+    yield "envelope", "ragged-sm4", b"\x02abc"
+    yield "envelope", "padding-sm4", b"\x02" + bytes(16)
+    yield "envelope", "short-key", b"\x01" + _short_key()
     for status in range(8):
         yield "client_answer", f"status-{status}", bytes([status]) + b'{"statusCode":50300,"message":"x"}'
     page = {"statusCode": 0, "returnObj": [{"detail": [{"text": "a", "box": [0] * 8}]}, {"err_code": 1, "err_msg": ""}]}
     yield "client_answer", "page", b"\0" + json.dumps(page).encode()
+
+
+def _short_key() -> bytes:
+    """An SM2 ciphertext that opens, to a key that is not SM4's."""
+    sealer = Sealer(keys.public_of(targets.PRIVATE))
+    while b"\n" in (sealed := targets.base64.b64decode(sealer._sm2(b"short"))):
+        pass  # the target splits its input there
+    return sealed
 
 
 def main() -> None:

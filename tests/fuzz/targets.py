@@ -53,6 +53,8 @@ def authorization(data: bytes) -> None:
     assert len(parsed.signature) == 32 and parsed.ak in text
     headers = dict.fromkeys(parsed.signed, text) | {"eop-date": "20260101T000000Z", "ctyun-eop-request-id": text}
     assert not signature.verify(parsed, b"the secret key", headers, text, "0" * 64)
+    assert not signature.verify(parsed, b"the secret key", {"ctyun-eop-request-id": text}, text, "0" * 64)
+    assert not signature.verify(parsed, b"the secret key", {"eop-date": "20260101T000000Z"}, text, "0" * 64)
 
 
 @target
@@ -73,6 +75,7 @@ def eop_date(data: bytes) -> None:
     text = data.decode("latin-1")
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     if signature.in_window(text, now, 900):
+        assert signature.in_window(text, now, 0)
         assert re.fullmatch(r"\d{8}T\d{6}Z", text) and text.isascii() and text[:8] in ("20260102", "20260101")
 
 

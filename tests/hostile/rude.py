@@ -41,9 +41,14 @@ ATTACKS: dict[str, Attack] = {}
 class Target:
     """Where to connect, until when, and a tally of what came back."""
 
-    def __init__(self, port: int, until: float) -> None:
-        self.port, self.until, self.tally = port, until, Counter[str]()
-        self._next = 0.0
+    def __init__(self, port: int, seconds: float, begun: Callable[[], None]) -> None:
+        self.port, self.tally = port, Counter[str]()
+        self._seconds, self.begun, self._next = seconds, begun, 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """The time runs from here; attacks that need preparation begin anew after it."""
+        self.until = time.monotonic() + self._seconds
 
     @property
     def on(self) -> bool:
@@ -194,7 +199,10 @@ async def versions(target: Target) -> None:
         await target.once(post("upgrade: websocket", "connection: upgrade"))
 
 
-@attack("10,000 idle connections")
+PREPARED = "idle connections"
+
+
+@attack(f"10,000 {PREPARED}")
 async def idle(target: Target) -> None:
     writers = []
     for _ in range(100):
@@ -202,6 +210,8 @@ async def idle(target: Target) -> None:
             opened = await asyncio.gather(*(target.connect() for _ in range(100)), return_exceptions=True)
             writers += [stream[1] for stream in opened if isinstance(stream, tuple)]
     target.tally["opened"] = len(writers)
+    target.begin()
+    target.begun()
     while target.on:
         await asyncio.sleep(0.1)
     for writer in writers:
@@ -209,7 +219,9 @@ async def idle(target: Target) -> None:
 
 
 def attacker(name: str, port: int, seconds: float, back: Connection) -> None:
-    target = Target(port, time.monotonic() + seconds)
+    target = Target(port, seconds, lambda: back.send("begun"))
+    if not name.endswith(PREPARED):
+        target.begun()
 
     async def go() -> None:
         await asyncio.wait_for(ATTACKS[name](target), seconds + 60)
@@ -288,6 +300,7 @@ def run(keys: dict[str, str], server: psutil.Process, seconds: float, only: str)
         process = multiprocessing.Process(target=attacker, args=(name, port, seconds, there))
         cpu = sum(server.cpu_times()[:2])
         process.start()
+        here.recv()  # begun
         beside, failed = polite.calls(seconds)
         tally = here.recv() if here.poll(90) else {"the attacker did not end": 1}
         process.join(10)
