@@ -76,6 +76,28 @@ docs: $(VENV)/.docs ## The documentation as a site in site/, with every link che
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "site/index.html"
 
+$(VENV)/.fuzz: $(VENV)/.test
+	@echo "Installing what fuzzing, audit and the parts list need …"
+	@$(PIP) install --group security
+	@touch $@
+
+fuzz: $(VENV)/.fuzz ## Throw hostile input at every parser for about a minute
+	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.fuzz.run --seconds 60
+
+fuzz-long: $(VENV)/.fuzz ## Two million hostile inputs (about half an hour)
+	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.fuzz.run --inputs 2000000
+
+rude: $(VENV)/.test ## Rude clients against a gateway, and what a polite one sees beside them
+	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.hostile.rude
+
+audit: $(VENV)/.fuzz ## Known vulnerabilities of the pinned packages (asks a public database)
+	@$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement $(CONSTRAINTS)
+
+sbom: $(VENV)/.fuzz ## The parts list of the installed service, CycloneDX, into build/
+	@mkdir -p build
+	@$(BIN)/cyclonedx-py requirements --output-reproducible --output-file build/inkgate.cdx.json $(CONSTRAINTS)
+	@echo "build/inkgate.cdx.json"
+
 lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into constraints.txt
 	@$(PIP) install --quiet 'uv>=0.5,<1'
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

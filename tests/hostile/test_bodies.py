@@ -1,0 +1,85 @@
+"""Bodies of strangers: what is announced holds nothing, and nobody unknown gets megabytes read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from service.errors import ClientGone, Overloaded
+from service.gateway.budget import Budget
+from service.gateway.exchange import SMALL_BODY, Exchange
+
+MIB = 1 << 20
+
+
+def exchange(messages: list[dict[str, Any]], **headers: str) -> Exchange:
+    """An exchange whose client sends `messages` and then nothing more."""
+
+    async def receive() -> dict[str, Any]:
+        if messages:
+            return messages.pop(0)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: dict[str, Any]) -> None:
+        raise AssertionError("nothing is answered here")
+
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"method": "POST", "path": "/", "query_string": b"", "headers": raw}
+    return Exchange(scope, receive, send)
+
+
+async def test_an_announced_body_holds_only_what_has_arrived():
+    budget = Budget(100 * MIB, "body bytes")
+    arrived = {"type": "http.request", "body": bytes(1000), "more_body": True}
+    silent = exchange([arrived], content_length=str(90 * MIB))
+    reading = asyncio.create_task(silent.read_body(100 * MIB, 5, budget))
+    await asyncio.sleep(0.05)
+    assert budget.used == 1000
+    other = exchange([{"type": "http.request", "body": bytes(50 * MIB)}], content_length=str(50 * MIB))
+    await other.read_body(100 * MIB, 5, budget)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    silent.release()
+    other.release()
+    assert budget.used == 0
+
+
+async def test_a_body_that_cannot_fit_is_refused_before_it_is_sent():
+    budget = Budget(10 * MIB, "body bytes")
+    with pytest.raises(Overloaded):
+        await exchange([], content_length=str(11 * MIB)).read_body(100 * MIB, 5, budget)
+    assert budget.used == 0
+
+
+async def test_a_chunked_body_stops_where_the_budget_ends():
+    budget = Budget(10 * MIB, "body bytes")
+    chunks = [{"type": "http.request", "body": bytes(MIB), "more_body": True} for _ in range(20)]
+    greedy = exchange(chunks, transfer_encoding="chunked")
+    with pytest.raises(Overloaded):
+        await greedy.read_body(100 * MIB, 5, budget)
+    assert budget.used == 10 * MIB
+    greedy.release()
+    assert budget.used == 0
+
+
+async def test_a_body_that_trickles_is_given_up():
+    with pytest.raises(ClientGone, match="too long"):
+        await exchange([], content_length="10").read_body(100, 0.05, Budget(100, "body bytes"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "large"),
+    [
+        ({"content_length": str(SMALL_BODY)}, False),
+        ({"content_length": str(SMALL_BODY + 1)}, True),
+        ({"transfer_encoding": "chunked"}, True),
+        ({}, False),
+        ({"content_length": "many"}, False),
+    ],
+)
+def test_which_bodies_need_a_known_caller(headers: dict[str, str], large: bool):
+    assert exchange([], **headers).large_body is large
