@@ -42,6 +42,9 @@ chaos: $(VENV)/.test ## Break every part of a production layout once, under traf
 chaos-long: $(VENV)/.test ## The same for ten minutes and more, another part of each kind in every round
 	@$(BIN)/python -m tests.crash.chaos --seconds 660
 
+bench-metering: $(VENV)/.test ## The ledger's speed beside the naive method, on a real Postgres (2 minutes)
+	@$(BIN)/python -m benchmarks.metering
+
 lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -106,4 +109,4 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test chaos chaos-long lint conformance chart airgap-test reference docs lock clean
+.PHONY: help install demo test chaos chaos-long bench-metering lint conformance chart airgap-test reference docs lock clean
