@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import delete, func, select, text, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.db import clock as clocks
@@ -25,6 +25,7 @@ from service.usage.models import RecordRow
 
 LOCK = 0x1A7E_B00C
 DAYS_AHEAD = 7
+LOCK_NOT_AVAILABLE = "55P03"
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +60,15 @@ class Housekeeper:
     async def round(self) -> int:
         """One round. Returns the drift: units that packs and lines disagree about."""
         today = await self._today()
-        for number in range(-1, DAYS_AHEAD + 1):
-            await make_partition(self._engine, today + timedelta(days=number))
-        if self._settings.retention_days:
-            await drop_before(self._engine, today - timedelta(days=self._settings.retention_days))
+        try:
+            for number in range(-1, DAYS_AHEAD + 1):
+                await make_partition(self._engine, today + timedelta(days=number))
+            if self._settings.retention_days:
+                await drop_before(self._engine, today - timedelta(days=self._settings.retention_days))
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                raise
+            log.info("housekeeping of the ledger leaves partitions to the next round: somebody reads them")
         async with work.snapshot(self._engine) as session:
             drift = await books.drift(session)
         self._report(drift)
@@ -84,7 +90,7 @@ async def make_partition(engine: AsyncEngine, day: date) -> bool:
     name, bounds = partition(day), f"'{ids.day_floor(day)}' AND '{ids.day_floor(day + timedelta(days=1))}'"
     low, high = bounds.split(" AND ")
     async with engine.begin() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        await _take_turn(connection)
         if await connection.scalar(text("SELECT to_regclass(:name)"), {"name": name}):
             return False
         # Attaching a filled table keeps settling out for as long as the move takes: rows move only after a clock error.
@@ -102,6 +108,13 @@ async def make_partition(engine: AsyncEngine, day: date) -> bool:
             text(f"ALTER TABLE usage_record ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({high})")
         )
     return True
+
+
+async def _take_turn(connection: AsyncConnection) -> None:
+    """One housekeeper at a time. A table that a long read holds is left for later: waiting for it, we would keep every
+    settlement behind us in the queue for its lock."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+    await connection.execute(text("SET LOCAL lock_timeout = '1s'"))
 
 
 def partition(day: date) -> str:
@@ -126,7 +139,7 @@ async def drop_before(engine: AsyncEngine, day: date) -> int:
 
 async def _archive(connection: AsyncConnection, account_id: str, capability: str, floor: str) -> int:
     if connection.dialect.name == "postgresql":
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        await _take_turn(connection)
     old = (RecordRow.account_id == account_id, RecordRow.capability == capability, RecordRow.call_id < floor)
     query = select(RecordRow.pack_id, func.sum(RecordRow.units), func.count()).where(*old).group_by(RecordRow.pack_id)
     sums = [(pack_id, int(units), int(count)) for pack_id, units, count in await connection.execute(query)]
@@ -154,7 +167,7 @@ async def _drop_partitions(engine: AsyncEngine, day: date) -> None:
         return
     query = text("SELECT relid::regclass::text FROM pg_partition_tree('usage_record') WHERE isleaf")
     async with engine.begin() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        await _take_turn(connection)
         for name in list(await connection.scalars(query)):
             if name == "usage_record_default" or name >= partition(day):
                 continue

@@ -199,6 +199,17 @@ async def test_a_round_of_housekeeping(house: House) -> None:
             assert await connection.scalar(text("SELECT count(*) FROM usage_record_default")) == 0
 
 
+async def test_housekeeping_does_not_wait_for_a_long_read(house: House) -> None:
+    keeper = housekeeping.Housekeeper(house.engine, Ledger(), lambda drift: None, clock=house.clock)
+    await house.grant(5)
+    house.clock.pass_(days=3000)  # days that have no partition yet
+    async with work.snapshot(house.engine) as session:
+        await books.prove(session)  # the snapshot goes on, and with it its locks
+        async with asyncio.timeout(10):
+            assert await keeper.round() == 0
+            await house.ledger().settle(house.call(0))
+
+
 async def test_the_housekeeper_runs_until_it_is_closed(house: House) -> None:
     reported: list[int] = []
     keeper = housekeeping.Housekeeper(house.engine, Ledger(housekeeping_minutes=1e-4), reported.append)
