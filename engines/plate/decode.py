@@ -36,12 +36,14 @@ _FLOOR = 1e-6  # probability below which nothing is believed to be less likely
 @dataclass(frozen=True, slots=True)
 class Reading:
     """`text` follows `pattern`; `char_scores` are probabilities of its characters; `agreement` in 0..1 is how likely
-    the path is beside the best one that heeds no pattern, 1 where that one follows a pattern itself."""
+    the path is beside the best one that heeds no pattern, 1 where that one follows a pattern itself; `spans` are the
+    time steps (first, last + 1) of the characters."""
 
     text: str
     pattern: str
     char_scores: tuple[float, ...]
     agreement: float
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -65,13 +67,15 @@ def lawful(probabilities: Scores) -> Reading | None:
     classes, spans = _greedy(probabilities)
     text = _text(classes)
     pattern = pattern_of(text)
-    return None if pattern is None else Reading(text, pattern, _scores(probabilities, classes, spans), 1.0)
+    return (
+        None if pattern is None else Reading(text, pattern, _scores(probabilities, classes, spans), 1.0, tuple(spans))
+    )
 
 
 def searched(probabilities: Scores, green: float) -> Reading:
     """The best path that follows a pattern, however unlikely. Some milliseconds."""
     pattern, classes, spans, agreement = _search(probabilities, green)
-    return Reading(_text(classes), pattern, _scores(probabilities, classes, spans), agreement)
+    return Reading(_text(classes), pattern, _scores(probabilities, classes, spans), agreement, tuple(spans))
 
 
 def _text(classes: list[int]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.plate.align import aligned
 from engines.plate.alphabet import CHARACTERS, COLOURS
 from engines.plate.decode import Reading, decode, lawful
 from engines.plate.detect import Candidate, Corners, Finder, Network, overlap
@@ -22,8 +23,10 @@ _NO_PLATE = 0.9  # share of "no plate" from which on a candidate is dropped afte
 _STRIKING = 0.6  # unless the detector is surer of it than this
 _PLATE = 0.5  # least share of the ground's classes that say "a plate"
 _ANSWER = 0.12  # confidence below which nothing is answered
+_SURE = 0.97  # confidence from which on no closer look is taken
 _DOUBT = 0.9  # confidence below which other cuts are tried
 _TURNED = 448  # longer side at which a picture without plates is looked at once more, lying on its side
+_AS_GOOD = 0.8  # share of its confidence that a plate may lose when its corners are set right
 _TWO_ROWS = 2.7  # width over height below which a plate may have two rows: one row has 3.1 or 3.4, two rows 2
 
 
@@ -84,20 +87,44 @@ class NetworkPlateReader:
         for candidate, raw in zip(
             candidates, self._strip(image, [(one.corners, 1) for one in candidates]), strict=True
         ):
-            first = _seen(candidate.corners, 1, raw)
             if raw[-1, 0] < _NO_PLATE or candidate.score > _STRIKING:
-                seen.append(first if first.confidence >= _DOUBT else self._again(image, first))
+                seen.append(self._best(image, candidate, _seen(candidate.corners, 1, raw)))
         return _without_doubles([one for one in seen if 1 - one.ground[0] >= _PLATE])
 
-    def _again(self, image: Image, first: _Seen) -> _Seen:
-        """The surest of the first reading and those of other cuts; unlawful ones are searched if none is lawful."""
+    def _best(self, image: Image, candidate: Candidate, first: _Seen) -> _Seen:
+        """The candidate read as found, after a close look and set right; in doubt, what most of many cuts say."""
+        seen = [first]
+        if first.confidence < _SURE:
+            corners = self._finder.closer(image, candidate).corners
+            seen.append(_seen(corners, 1, self._strip(image, [(corners, 1)])[0]))
+        surest = max(seen, key=lambda one: one.confidence)
+        best = self._set_right(image, surest)
+        if best.confidence >= _DOUBT and best.reading.text == surest.reading.text:
+            return best
+        seen += [best, *self._other(image, best)]
+        winner = _vote(seen)
+        right = self._set_right(image, winner)
+        return replace(winner, corners=right.corners) if right.reading.text == winner.reading.text else winner
+
+    def _set_right(self, image: Image, seen: _Seen) -> _Seen:
+        """The plate with its corners where its characters say, read again there; as it was where that reads worse."""
+        if seen.rows != 1:
+            return seen
+        corners = aligned(cut(image, as_quad(seen.corners)), seen.corners, seen.reading)
+        if corners is None:
+            return seen
+        again = _seen(corners, 1, self._strip(image, [(corners, 1)])[0])
+        return again if again.confidence >= _AS_GOOD * seen.confidence else seen
+
+    def _other(self, image: Image, first: _Seen) -> list[_Seen]:
+        """Other cuts of the same plate, read: all lawful readings, or where there is none the likeliest other one."""
         cuts = _other_cuts(first.corners)
         raws = self._strip(image, cuts)
         readings = [_seen(*cut_, raw) for cut_, raw in zip(cuts, raws, strict=True) if lawful(raw[:-1, :_CLASSES])]
         if not readings and first.reading.agreement < 1:
-            best = int(np.argmax([raw[:-1].max(1).mean() * (1 - raw[-1, 0]) for raw in raws]))
-            readings = [_seen(*cuts[best], raws[best])]
-        return max([first, *readings], key=lambda one: one.confidence)
+            likeliest = int(np.argmax([raw[:-1].max(1).mean() * (1 - raw[-1, 0]) for raw in raws]))
+            readings = [_seen(*cuts[likeliest], raws[likeliest])]
+        return readings
 
     def _strip(self, image: Image, cuts: Sequence[tuple[Corners, int]]) -> NDArray[np.float32]:
         """What the reader network says of each (corners, rows): time steps, then the row of grounds."""
@@ -106,6 +133,16 @@ class NetworkPlateReader:
         strips = [cut(image, as_quad(corners), rows) for corners, rows in cuts]
         batch = (np.stack(strips).astype(np.float32) / 127.5 - 1).transpose(0, 3, 1, 2)
         return self._strips(np.ascontiguousarray(batch))
+
+
+def _vote(seen: Sequence[_Seen]) -> _Seen:
+    """The surest reading of the text that has most confidence behind it, believed no more than its share of all."""
+    votes: dict[str, float] = {}
+    for one in seen:
+        votes[one.reading.text] = votes.get(one.reading.text, 0.0) + one.confidence
+    text = max(votes, key=lambda name: votes[name])
+    winner = max((one for one in seen if one.reading.text == text), key=lambda one: one.confidence)
+    return replace(winner, confidence=winner.confidence * votes[text] / max(sum(votes.values()), 1e-6))
 
 
 def _seen(corners: Corners, rows: int, raw: NDArray[np.float32]) -> _Seen:
@@ -125,17 +162,19 @@ def as_quad(corners: Corners) -> Quad:
 
 
 def _other_cuts(corners: Corners) -> list[tuple[Corners, int]]:
-    """The same plate a little wider, narrower, shifted, turned over, and as two rows where its shape allows."""
+    """The plate a little wider, narrower, shifted, leaning, turned over, and as two rows where its shape allows."""
     middle = corners.mean(0)
     along, down = (
         (corners[1] + corners[2] - corners[0] - corners[3]) / 2,
         (corners[2] + corners[3] - corners[0] - corners[1]) / 2,
     )
-    cuts = [(np.asarray(middle + (corners - middle) * grow, np.float32), 1) for grow in (0.94, 1.07)]
+    cuts = [(np.asarray(middle + (corners - middle) * grow, np.float32), 1) for grow in (0.94, 1.07, 1.15)]
     cuts += [
         (np.asarray(corners + shift, np.float32), 1)
         for shift in (0.03 * along, -0.03 * along, 0.08 * down, -0.08 * down)
     ]
+    for lean in (0.12 * down, -0.12 * down):
+        cuts.append((np.asarray(corners + np.stack([lean, -lean, -lean, lean]), np.float32), 1))
     cuts.append((corners[[2, 3, 0, 1]], 1))
     if np.hypot(*along) < _TWO_ROWS * np.hypot(*down):
         cuts.append((corners, 2))

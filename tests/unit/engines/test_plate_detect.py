@@ -69,6 +69,16 @@ def test_corners_come_back_in_source_pixels(size: tuple[int, int]) -> None:
     assert np.allclose(found[0].corners, box(x, y, w, h), atol=1.6 * max(1, max(size) / 320))
 
 
+def test_a_close_look_gives_corners_in_source_pixels() -> None:
+    picture = np.zeros((900, 1200, 3), np.uint8)
+    picture[500:531, 700:800] = (0, 0, 255)
+    rough = Candidate(box(690, 495, 110, 40), 0.6)
+    found = Finder(Seeing()).closer(picture, rough)
+    assert np.allclose(found.corners, box(700, 500, 100, 31), atol=1.5)
+    nothing = Finder(Seeing()).closer(np.zeros_like(picture), rough)
+    assert (nothing.score, nothing.corners.tolist()) == (0.3, rough.corners.tolist())
+
+
 def test_tiles_find_what_is_small_in_a_large_picture() -> None:
     picture = np.zeros((2400, 3200, 3), np.uint8)
     picture[2300:2330, 3000:3090] = (0, 0, 255)

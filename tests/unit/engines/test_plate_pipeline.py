@@ -8,7 +8,6 @@ import pytest
 from engines.plate.alphabet import CHARACTERS, COLOURS
 from engines.plate.detect import Candidate, Finder
 from engines.plate.pipeline import NetworkPlateReader
-from tests.unit.engines.test_plate_decode import steps
 
 Script = dict[str, tuple[str, str]]
 
@@ -25,6 +24,22 @@ class Places(Finder):
     def look(self, image: np.ndarray, longest: int) -> list[Candidate]:
         return self._on_side
 
+    def closer(self, image: np.ndarray, one: Candidate) -> Candidate:
+        return one
+
+
+def standing(text: str, sure: float) -> np.ndarray:
+    """Time steps that spell the text where its characters stand on a plate that fills the strip."""
+    eight = len(text) == 8
+    middles = (38, 91, 183, 235, 287, 339, 391, 443) if eight else (38, 95, 174, 231, 288, 345, 402)
+    classes = np.zeros(40, int)
+    for character, middle in zip(text, middles, strict=True):
+        at = round(40 * (0.03 + 0.94 * middle / (480 if eight else 440)) - 0.5)
+        classes[at - 1 : at + 2] = CHARACTERS.index(character) + 1
+    out = np.full((40, len(CHARACTERS) + 1), (1 - sure) / len(CHARACTERS), np.float32)
+    out[np.arange(40), classes] = sure
+    return out
+
 
 def strips(by_blue: dict[int, tuple[str, str, float]]):  # type: ignore[no-untyped-def]
     """A reader that knows plates by the blue value of the strip's top left pixel."""
@@ -33,7 +48,7 @@ def strips(by_blue: dict[int, tuple[str, str, float]]):  # type: ignore[no-untyp
         out = np.zeros((len(batch), 41, len(CHARACTERS) + 1), np.float32)
         for row, strip in zip(out, batch, strict=True):
             text, colour, sure = by_blue.get(round((float(strip[0, 24, 80]) + 1) * 127.5), ("京A00000", "none", 0.2))
-            row[:40] = steps(text, sure=sure)
+            row[:40] = standing(text, sure)
             row[40, COLOURS.index(colour)] = 1
         return out
 
@@ -69,7 +84,7 @@ def test_in_scope_only_and_in_order(street: np.ndarray) -> None:
         ("沪AD12345", "green", True, 1),
         ("粤B12345", "blue", True, 1),
     ]
-    assert plates[0].quad == ((50, 60), (150, 60), (150, 92), (50, 92))
+    assert np.allclose(plates[0].quad, ((50, 60), (150, 60), (150, 92), (50, 92)), atol=3)
     assert all(p.confidence > 0.9 and len(p.char_scores) == len(p.text) for p in plates)
 
 
@@ -90,7 +105,7 @@ def test_a_picture_on_its_side_is_read_and_answered_in_its_own_pixels(street: np
     plates = reader.read(turned)
     assert [p.text for p in plates] == ["粤B12345"]
     xs, ys = zip(*plates[0].quad, strict=True)
-    assert (min(xs), max(xs), min(ys), max(ys)) == (50, 82, 200, 300)
+    assert (min(xs), max(xs), min(ys), max(ys)) == pytest.approx((50, 82, 200, 300), abs=10)
 
 
 def test_an_empty_picture_has_no_plates() -> None:
