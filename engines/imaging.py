@@ -18,6 +18,7 @@ from engines.types import Image
 _PNG = b"\x89PNG\r\n\x1a\n"
 # Markers that open a JPEG frame and so carry its size: SOF0..SOF15 without DHT, JPG and DAC.
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_END = b"\xff\xd9"  # closes a JPEG, and cannot stand in its compressed data
 _MAX_MARKERS = 4096  # before the frame; a file of nothing but markers would be walked for seconds
 
 
@@ -75,6 +76,8 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
             height, width = struct.unpack_from(">HH", data, at + 5)
             if width < 1 or height < 1:
                 raise DecodeError(f"the header names {width}x{height} pixels")
+            if data.find(_END, at) < 0:  # some releases of OpenCV fill what is missing with grey and say nothing
+                raise DecodeError("the JPEG breaks off")
             return width, height
         elif marker == 0x01 or 0xD0 <= marker <= 0xD8:  # markers that stand alone
             at += 2
