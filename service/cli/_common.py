@@ -21,7 +21,7 @@ from service.accounts import repository
 from service.accounts.models import Account, AppRow
 from service.accounts.vault import Vault, load
 from service.db import engine as engines
-from service.db import migrate, work
+from service.db import migrate, tables, work  # noqa: F401 - tables: a command must know them all, for foreign keys
 from service.db.work import Work
 from service.errors import InkGateError, LedgerDown, Misuse
 from service.settings import Settings
