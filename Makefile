@@ -42,8 +42,9 @@ chaos: $(VENV)/.test ## Break every part of a production layout once, under traf
 chaos-long: $(VENV)/.test ## The same for ten minutes and more, another part of each kind in every round
 	@$(BIN)/python -m tests.crash.chaos --seconds 660
 
-bench-metering: $(VENV)/.test ## The ledger's speed beside the naive method, on a real Postgres (2 minutes)
+bench-metering: $(VENV)/.test ## The ledger beside the naive method, then through real gateways, on Postgres (3 minutes)
 	@$(BIN)/python -m benchmarks.metering
+	@$(BIN)/python -m benchmarks.metering.through_gateways
 
 lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the rooms
 	@$(BIN)/ruff check .

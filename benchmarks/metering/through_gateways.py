@@ -1,0 +1,137 @@
+"""The ledger's speed as callers meet it: signed requests over HTTP, real gateways, Postgres and Valkey, a stub engine.
+
+`python -m benchmarks.metering.through_gateways --help`. Calls begin on a timetable (an open loop); a latency counts
+from the moment at which its call was due. Settling is read from the gateways' own histograms: the wait for the batch
+and the commit, per call. Bounds of a histogram's buckets are the resolution of those two figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import hashlib
+import io
+import json
+import time
+import uuid
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks.machine import facts
+from service.contract.capabilities import CAPABILITIES
+from service.eop.signature import BEIJING, sign
+from service.provision import Keys
+from tests.crash.chaos.stack import Stack
+
+RESULTS = Path(__file__).parent.parent / "results"
+PATH = CAPABILITIES["general"].paths[0]
+HISTOGRAM = "inkgate_request_duration_seconds"
+
+
+def body() -> bytes:
+    """A request of one small picture."""
+    out = io.BytesIO()
+    Image.new("RGB", (64, 64), "white").save(out, "PNG")
+    return json.dumps({"data": [base64.b64encode(out.getvalue()).decode()]}).encode()
+
+
+def request(base: str, keys: Keys, raw: bytes) -> httpx.Request:
+    headers = {
+        "appkey": keys.appkey,
+        "ctyun-eop-request-id": str(uuid.uuid4()),
+        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
+    }
+    headers["Eop-Authorization"] = sign(keys.ak, keys.sk.encode(), headers, "", hashlib.sha256(raw).hexdigest())
+    return httpx.Request("POST", base + PATH, headers=headers, content=raw)
+
+
+async def load(stack: Stack, keys: Keys, rate: float, seconds: float) -> dict[str, Any]:
+    """Send on the timetable, to the gateways in turn."""
+    raw, latencies, codes = body(), list[float](), Counter[str]()
+    bases = [f"http://127.0.0.1:{gateway.port}" for gateway in stack.gateways]
+    async with httpx.AsyncClient(timeout=30.0, limits=httpx.Limits(max_connections=256)) as client:
+
+        async def call(base: str, due: float) -> None:
+            try:
+                answer = await client.send(request(base, keys, raw))
+                codes[str(answer.json()["statusCode"])] += 1
+            except httpx.HTTPError as error:
+                codes[type(error).__name__] += 1
+            latencies.append(time.perf_counter() - due)
+
+        async with asyncio.TaskGroup() as group:
+            start = time.perf_counter()
+            for number in range(int(rate * seconds)):
+                due = start + number / rate
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                group.create_task(call(bases[number % len(bases)], due))
+        took = time.perf_counter() - start
+        settle = await settling(client, bases)
+    latencies.sort()
+    calls = len(latencies)
+    return {
+        "calls": calls,
+        "status_codes": dict(codes),
+        "calls_per_second": round(codes["0"] / took, 1),
+        "answer_p50_ms": round(latencies[calls // 2] * 1000, 1),
+        "answer_p99_ms": round(latencies[calls * 99 // 100] * 1000, 1),
+        "settle_p50_ms_at_most": settle(0.5),
+        "settle_p99_ms_at_most": settle(0.99),
+    }
+
+
+async def settling(client: httpx.AsyncClient, bases: list[str]) -> Any:
+    """A function from a share of calls to the bucket's bound, in milliseconds, under which they settled."""
+    buckets = Counter[float]()
+    for base in bases:
+        text = (await client.get(base + "/metrics", headers={"accept": "text/plain"})).text
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == HISTOGRAM + "_bucket" and sample.labels["stage"] == "settle":
+                    buckets[float(sample.labels["le"])] += int(sample.value)
+
+    def bound(share: float) -> float:
+        wanted = buckets[float("inf")] * share
+        return next(le for le in sorted(buckets) if buckets[le] >= wanted) * 1000
+
+    return bound
+
+
+async def measure(args: argparse.Namespace) -> dict[str, Any]:
+    stack = Stack(gateways=args.gateways, hosts=args.workers, stub_ms=0)
+    try:
+        keys = await stack.start()
+        await load(stack, keys, min(args.rate, 20.0), 2.0)  # connections, caches
+        figures = await load(stack, keys, args.rate, args.seconds)
+        if findings := await stack.findings():
+            raise SystemExit(f"the ledger does not prove itself; no figure is reported: {findings[:3]}")
+        return figures
+    finally:
+        await stack.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The ledger through real gateways.")
+    parser.add_argument("--gateways", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=150.0, help="calls per second, all gateways together")
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--out", type=Path, default=RESULTS / "metering-through-gateways.json")
+    args = parser.parse_args()
+    figures = asyncio.run(measure(args))
+    conditions = {name: getattr(args, name) for name in ("gateways", "workers", "rate", "seconds")}
+    machine = facts("sqlalchemy", "asyncpg", "fastapi", "uvicorn", "redis")
+    args.out.parent.mkdir(exist_ok=True)
+    args.out.write_text(json.dumps({"machine": machine, "conditions": conditions, "figures": figures}, indent=1) + "\n")
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
