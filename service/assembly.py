@@ -21,6 +21,8 @@ from service.admin import PATH as ADMIN_PATH
 from service.admin import create_admin
 from service.broker.interface import Broker
 from service.broker.streams.client import on_loop
+from service.console import Parts as ConsoleParts
+from service.console import create_console
 from service.db import engine as databases
 from service.db import migrate
 from service.errors import ConfigurationError, Overloaded
@@ -64,9 +66,12 @@ class GatewayServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def gateway(settings: Settings, broker: Broker, metrics: Metrics) -> AsyncIterator[tuple[FastAPI, Health]]:
+async def gateway(
+    settings: Settings, broker: Broker, metrics: Metrics, *, console: bool = False
+) -> AsyncIterator[tuple[FastAPI, Health]]:
     """The gateway's application over a started broker; ledger and directory are opened and closed here.
 
+    With `console` the pages for customers and operators are served beside it, under /console.
     With a Redis URL, rate limits and kept answers are shared by all gateways.
     """
     engine = databases.create(settings.database)
@@ -93,6 +98,8 @@ async def gateway(settings: Settings, broker: Broker, metrics: Metrics) -> Async
         app = create_app(settings, parts, metrics, health)
         if settings.server.admin:
             app.mount(ADMIN_PATH, create_admin(engine, vault, settings))
+        if console:
+            app.mount("/console", create_console(ConsoleParts(settings, engine, vault)))
         yield app, health
     finally:
         await keeper.close()
@@ -114,7 +121,11 @@ async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) ->
     """Run everything in one process tree until it is told to stop. `on_ready` gets the base URL once pictures can be
     read."""
     metrics = Metrics("serve", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
-    async with embedded_fleet(settings, metrics) as broker, gateway(settings, broker, metrics) as (app, health):
+    console = settings.console.enabled
+    async with (
+        embedded_fleet(settings, metrics) as broker,
+        gateway(settings, broker, metrics, console=console) as (app, health),
+    ):
         server = server_for(settings, app, health)
         serving = asyncio.create_task(server.serve(sockets=[listen(settings.server.host, settings.server.port)]))
         ready = asyncio.create_task(_announce(broker, server, health, on_ready))

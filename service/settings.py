@@ -122,6 +122,23 @@ class Ledger(Group):
     housekeeping_minutes: float = Field(15.0, gt=0, description="Minutes between two rounds of housekeeping.")
 
 
+class Console(Group):
+    """The pages for customers and operators."""
+
+    enabled: bool = Field(True, description="Serve the console under /console beside the embedded gateway.")
+    host: str = Field("127.0.0.1", description="Address for `inkgate console` to listen on.")
+    port: int = Field(8090, ge=0, le=65535, description="Port for it; 0 takes a free one.")
+    gateway_url: str = Field(
+        "", description="Where the console calls the gateway, e.g. http://gateway:8080; empty: beside itself."
+    )
+    endpoint: str = Field("", description="The gateway's address as customers see it; empty: as they see the console.")
+    idle_minutes: float = Field(30.0, gt=0, description="Minutes without a request after which a session ends.")
+    session_hours: float = Field(12.0, gt=0, description="Hours after which a session ends whatever happens.")
+    setup_code: SecretStr | None = Field(
+        None, description="Lets the first operator be made from another machine; without it only from this one."
+    )
+
+
 class Security(Group):
     """Secrets."""
 
@@ -167,6 +184,7 @@ class Settings(BaseSettings):
     billing: Billing = Billing()
     orders: Orders = Orders()
     ledger: Ledger = Ledger()
+    console: Console = Console()
     security: Security = Security()
     telemetry: Telemetry = Telemetry()
 

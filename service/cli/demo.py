@@ -129,7 +129,7 @@ def _farewell(screen: Console, base_url: str, keys: Keys) -> None:
         f"  {command} sign body.json | sh",
         "",
         f"[bold]Pages[/bold]  reference {base_url}/docs   metrics {base_url}/metrics   "
-        f"console {base_url}/console [dim](comes with a later release)[/dim]",
+        f"console {base_url}/console",
         "[green]Running.[/green] Ctrl-C stops it.",
     )
     screen.print()

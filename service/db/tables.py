@@ -9,7 +9,8 @@ import service.admin.models
 import service.audit.models
 import service.metering.models
 import service.orders.models
-import service.usage.models  # noqa: F401
+import service.usage.models
+import service.users.models  # noqa: F401
 from service.db.base import Base
 
 metadata: MetaData = Base.metadata

@@ -1,0 +1,60 @@
+"""Static files, read once: compressed, named by their content, and therefore cached by browsers for ever."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+YEAR = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file, as it is and as gzip."""
+
+    content_type: str
+    plain: bytes
+    packed: bytes
+    digest: str
+
+
+class Assets:
+    """All static files by name ("console.css", "vendor/htmx.min.js")."""
+
+    def __init__(self) -> None:
+        self._files: Mapping[str, Asset] = dict(_read(files("service.console").joinpath("static"), ""))
+
+    def path(self, name: str) -> str:
+        """The path under /static, with the digest that makes it immutable. Raises KeyError."""
+        return f"static/{self._files[name].digest}/{name}"
+
+    def answer(self, request: Request, digest: str, name: str) -> Response:
+        """The file, or 404 when there is none with this digest."""
+        asset = self._files.get(name)
+        if asset is None or asset.digest != digest:
+            return Response(status_code=404)
+        headers = {"cache-control": YEAR, "vary": "accept-encoding", "content-type": asset.content_type}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(asset.packed, headers={**headers, "content-encoding": "gzip"})
+        return Response(asset.plain, headers=headers)
+
+
+def _read(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
+    found = []
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found += _read(entry, f"{prefix}{entry.name}/")
+        elif entry.name.rpartition(".")[2] in TYPES:
+            plain = entry.read_bytes()
+            digest = hashlib.sha256(plain).hexdigest()[:12]
+            kind = TYPES[entry.name.rpartition(".")[2]]
+            found.append((prefix + entry.name, Asset(kind, plain, gzip.compress(plain, 9, mtime=0), digest)))
+    return found

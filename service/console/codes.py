@@ -1,0 +1,54 @@
+"""Every code that an answer may carry, for the table in the reference and for the words beside numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from service.contract.capabilities import CAPABILITIES
+from service.contract.refusals import REFUSALS
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One row: `capability` is "" for the gateway's own codes; `http` is the status it travels with by default."""
+
+    code: str
+    capability: str
+    message: str
+    details: str
+    http: int
+
+
+@cache
+def codes() -> tuple[Code, ...]:
+    """All rows: the gateway's, then each capability's in order of their numbers, without repeats."""
+    return tuple(_rows())
+
+
+def _rows() -> Iterator[Code]:
+    for number, refusal in REFUSALS.items():
+        yield Code(f"CTAPI_{number}" if refusal.eop else str(number), "", refusal.text, refusal.text, refusal.http)
+    for capability in CAPABILITIES.values():
+        seen = set()
+        for fault in sorted(capability.faults.values(), key=lambda each: each.code):
+            if fault.code not in seen:
+                seen.add(fault.code)
+                yield Code(f"AI_OP_{fault.code}", capability.name, fault.message, fault.details, 200)
+
+
+def code_name(capability: str, code: int) -> str:
+    """What a status code of the ledger means, "" when nobody knows it."""
+    if code in REFUSALS:
+        return REFUSALS[code].text
+    known = CAPABILITIES.get(capability)
+    faults = known.faults.values() if known else ()
+    return next((fault.message for fault in faults if fault.code == code), "")
+
+
+def search(text: str) -> list[Code]:
+    """Rows in which each word of `text` occurs."""
+    words = text.casefold().split()
+    texts = ((row, f"{row.code} {row.message} {row.details}".casefold()) for row in codes())
+    return [row for row, haystack in texts if all(word in haystack for word in words)]

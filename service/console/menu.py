@@ -1,0 +1,86 @@
+"""What stands in the menu, for whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.console.catalogue import Words
+from service.console.visit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the menu."""
+
+    path: str
+    icon: str
+    text: str
+    here: bool
+
+
+def menu(visit: Visit) -> list[tuple[str, list[Entry]]]:
+    """Groups with a heading each; empty for visitors who have not signed in."""
+    if visit.signed_in is None or visit.signed_in.user.must_change:
+        return []
+    _ = visit.words
+    here = visit.request.url.path.removeprefix(visit.root)
+    groups = _operator(_) if visit.operator else _customer(_)
+    return [
+        (heading, [Entry(path, icon, text, _within(here, path)) for path, icon, text in entries])
+        for heading, entries in groups
+    ]
+
+
+def _within(here: str, path: str) -> bool:
+    return here == path if path == "/" else here == path or here.startswith(path + "/")
+
+
+def _customer(_: Words) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    return [
+        (
+            _("AI能力开放平台"),
+            [
+                ("/", "home", _("总览")),
+                ("/capabilities", "grid", _("能力列表")),
+                ("/apps", "box", _("我的应用")),
+                ("/monitor", "chart", _("应用监控")),
+                ("/try", "scan", _("体验")),
+            ],
+        ),
+        (
+            _("费用中心"),
+            [
+                ("/orders", "list", _("订单管理")),
+                ("/refunds", "undo", _("退订管理")),
+            ],
+        ),
+        (
+            _("开发"),
+            [
+                ("/keys", "key", _("AccessKey 管理")),
+                ("/reference", "book", _("API 文档")),
+            ],
+        ),
+    ]
+
+
+def _operator(_: Words) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    return [
+        (
+            _("运营"),
+            [
+                ("/operator/accounts", "people", _("账号")),
+                ("/operator/orders", "list", _("订单审批")),
+                ("/operator/refunds", "undo", _("退订审批")),
+                ("/operator/products", "tag", _("产品与价格")),
+            ],
+        ),
+        (
+            _("系统"),
+            [
+                ("/operator/audit", "clock", _("操作审计")),
+                ("/operator/settings", "gear", _("当前设置")),
+                ("/reference", "book", _("API 文档")),
+            ],
+        ),
+    ]

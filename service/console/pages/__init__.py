@@ -1,0 +1,29 @@
+"""The pages, one file a subject. Each has a view-model function, which a test calls alone, and its routes."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from service.console.pages import (
+    apps,
+    buying,
+    capabilities,
+    entrance,
+    keys,
+    monitor,
+    operator_accounts,
+    operator_orders,
+    operator_system,
+    overview,
+    reference,
+    refunding,
+    tryit,
+)
+
+PAGES: tuple[APIRouter, ...] = tuple(
+    page.router
+    for page in (
+        entrance, overview, capabilities, apps, monitor, tryit, buying, refunding, keys, reference, operator_accounts,
+        operator_orders, operator_system,
+    )
+)

@@ -1,0 +1,114 @@
+"""能力列表 and 使用详情 (manual 2.2, 7.1): what can be bought, how packs stand, who used them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from service.console import repository
+from service.console.render import render
+from service.console.scope import Scope, scope_of
+from service.console.visit import Customer, Missing
+from service.contract.capabilities import CAPABILITIES
+from service.db.work import Work
+from service.metering.models import PackRow
+from service.metering.packs import FREE_CAPABILITIES
+from service.metering.service import pack_state, packs_of
+
+router = APIRouter()
+YEAR = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One capability. `state`: free 限时免费, none 待购买, or the state of its best pack (see `pack_state`)."""
+
+    name: str
+    free: bool
+    state: str
+    used: int
+    total: int
+    apps: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackLine:
+    """One pack with its state, the number of its order ("" when it was granted) and the app that it is bound to."""
+
+    pack: PackRow
+    state: str
+    order: str
+    app: str
+
+    @property
+    def left(self) -> int:
+        return self.pack.total - self.pack.used
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    row: Row
+    packs: list[PackLine]
+    apps: list[tuple[str, int]]
+
+
+def standing(packs: list[PackRow], now: datetime) -> str:
+    """How a capability stands in the list: by its best pack."""
+    states = {pack_state(each, now) for each in packs}
+    for state in ("valid", "pending", "exhausted", "expired"):
+        if state in states:
+            return state
+    return "none"
+
+
+async def view(unit: Work, scope: Scope) -> list[Row]:
+    """All four capabilities."""
+    now = await unit.now()
+    packs = await packs_of(unit.session, scope.main_id)
+    opened = await repository.opened_counts(unit.session, scope.account_ids)
+    return [_row(name, [each for each in packs if each.capability == name], opened.get(name, 0), now)
+            for name in CAPABILITIES]
+
+
+def _row(name: str, packs: list[PackRow], apps: int, now: datetime) -> Row:
+    free = name in FREE_CAPABILITIES
+    valid = [each for each in packs if pack_state(each, now) == "valid"]
+    return Row(name, free, "free" if free else standing(packs, now), sum(each.used for each in valid),
+               sum(each.total for each in valid), apps)
+
+
+async def detail(unit: Work, scope: Scope, capability: str) -> Detail:
+    """使用详情 of one capability: its packs in the order in which they are drawn on, and units by app of a year."""
+    now = await unit.now()
+    packs = await packs_of(unit.session, scope.main_id, capability)
+    opened = await repository.opened_counts(unit.session, scope.account_ids)
+    numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
+    lines = [
+        PackLine(each, pack_state(each, now), numbers.get(each.order_id or "", ""),
+                 scope.name(each.app_id) if each.app_id else "")
+        for each in packs
+    ]
+    units = await repository.app_units(unit.session, scope.main_id, capability, now - YEAR)
+    visible = [(scope.name(app_id), count) for app_id, count in units if app_id in scope.names]
+    return Detail(_row(capability, packs, opened.get(capability, 0), now), lines, visible)
+
+
+@router.get("/capabilities")
+async def page(visit: Customer) -> Response:
+    assert visit.account is not None
+    async with visit.reading() as unit:
+        rows = await view(unit, await scope_of(unit, visit.account))
+    return render(visit, "capabilities.html", rows=rows)
+
+
+@router.get("/capabilities/{name}")
+async def detail_page(visit: Customer, name: str) -> Response:
+    assert visit.account is not None
+    if name not in CAPABILITIES:
+        raise Missing
+    async with visit.reading() as unit:
+        model = await detail(unit, await scope_of(unit, visit.account), name)
+    return render(visit, "capability.html", model=model)

@@ -1,0 +1,218 @@
+"""For operators: accounts, sub-accounts, their users, apps and packs."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from service.accounts import repository as queries
+from service.accounts import service as accounts
+from service.accounts.models import Account, AppRow, OpenedRow
+from service.console import repository
+from service.console.notices import explain
+from service.console.pages.capabilities import PackLine
+from service.console.render import go, render
+from service.console.visit import Missing, Operator, Visit
+from service.contract.capabilities import CAPABILITIES
+from service.db.work import Work
+from service.errors import Misuse
+from service.metering.packs import FREE_CAPABILITIES
+from service.metering.service import grant_pack, pack_state, packs_of
+from service.users import repository as user_queries
+from service.users import service as users
+from service.users.models import UserRow
+
+router = APIRouter(prefix="/operator/accounts")
+PER_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """A page of accounts; `parents` names the main accounts of the sub-accounts among them."""
+
+    rows: list[Account]
+    parents: dict[str, str]
+    mains: list[Account]
+    search: str
+    page: int
+    more: bool
+    operators: list[UserRow]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDetail:
+    account: Account
+    parent: Account | None
+    family: list[Account]
+    users: list[UserRow]
+    apps: list[tuple[AppRow, list[OpenedRow]]]
+    packs: list[PackLine]
+    default_qps: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewLogin:
+    """A user whose password we made: shown this once."""
+
+    login: str
+    password: str
+
+
+async def view(unit: Work, search: str, page: int) -> Accounts:
+    """Accounts in order of their making, fifty a page."""
+    rows = await queries.accounts(unit.session, search=search, limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE)
+    parents = await repository.account_names(unit.session, [each.parent_id for each in rows if each.parent_id])
+    mains = [each for each in await queries.accounts(unit.session, limit=1000) if each.parent_id is None]
+    operators = [each for each in await user_queries.users(unit.session, limit=1000) if each.account_id is None]
+    return Accounts(rows[:PER_PAGE], parents, mains, search, page, len(rows) > PER_PAGE, operators)
+
+
+async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDetail:
+    """One account with everything that hangs on it. Raises Missing."""
+    account = await queries.account(unit.session, account_id) if len(account_id) == 36 else None
+    if account is None:
+        raise Missing
+    now = await unit.now()
+    parent = await queries.account(unit.session, account.parent_id) if account.parent_id else None
+    family = [each for each in await queries.family(unit.session, account.id) if each.id != account.id]
+    rows = await queries.apps(unit.session, [account.id], limit=1000)
+    apps = [(each, await queries.opened(unit.session, each.id)) for each in rows]
+    packs = await packs_of(unit.session, account.id)
+    numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
+    names = {app.id: app.name for app in rows}
+    lines = [
+        PackLine(each, pack_state(each, now), numbers.get(each.order_id or "", ""), names.get(each.app_id or "", ""))
+        for each in packs
+    ]
+    return AccountDetail(account, parent, family, await user_queries.users(unit.session, account.id), apps, lines,
+                         default_qps)
+
+
+@router.get("")
+async def page(visit: Operator, q: str = "", page: int = 1) -> Response:
+    return await _list(visit, q[:64], min(max(page, 1), 1000))
+
+
+async def _list(visit: Visit, search: str = "", page: int = 1, *, status: int = 200, **more: object) -> Response:
+    async with visit.reading() as unit:
+        model = await view(unit, search, page)
+    return render(visit, "operator_accounts.html", status, model=model, **({"name": "", "new": None} | more))
+
+
+@router.post("")
+async def create(visit: Operator) -> Response:
+    name, parent = visit.text("name", 80), visit.text("parent")
+    try:
+        async with visit.begin() as unit:
+            account = await accounts.create_account(unit, name, parent_id=parent or None)
+    except Misuse as problem:
+        return await _list(visit, status=422, problem=explain(visit.words, problem), name=name)
+    return go(visit, f"/operator/accounts/{account.id}", "account-created")
+
+
+@router.post("/operators")
+async def create_operator(visit: Operator) -> Response:
+    """One more operator."""
+    login, password = visit.text("login", 64), secrets.token_urlsafe(12)
+    hashed = await visit.parts.passwords.hash(password)
+    try:
+        async with visit.begin() as unit:
+            await users.create_user(unit, login, hashed, must_change=True)
+    except Misuse as problem:
+        return await _list(visit, status=422, problem=explain(visit.words, problem))
+    return await _list(visit, new=NewLogin(login, password))
+
+
+@router.get("/{account_id}")
+async def detail_page(visit: Operator, account_id: str) -> Response:
+    return await _show(visit, account_id)
+
+
+@router.post("/{account_id}/suspend")
+async def suspend(visit: Operator, account_id: str) -> Response:
+    """Stop, or with `resume` in the form allow again, every call of the account."""
+    resume = bool(visit.text("resume"))
+    async with visit.begin() as unit:
+        await accounts.suspend_account(unit, account_id, suspended=not resume)
+    return go(visit, f"/operator/accounts/{account_id}", "account-resumed" if resume else "account-suspended")
+
+
+@router.post("/{account_id}/users")
+async def create_user(visit: Operator, account_id: str) -> Response:
+    login, password = visit.text("login", 64), secrets.token_urlsafe(12)
+    hashed = await visit.parts.passwords.hash(password)
+    try:
+        async with visit.begin() as unit:
+            await users.create_user(unit, login, hashed, account_id=account_id, must_change=True)
+    except Misuse as problem:
+        return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
+    return await _show(visit, account_id, new=NewLogin(login, password))
+
+
+@router.post("/{account_id}/users/{user_id}/reset")
+async def reset(visit: Operator, account_id: str, user_id: str) -> Response:
+    password = secrets.token_urlsafe(12)
+    hashed = await visit.parts.passwords.hash(password)
+    async with visit.begin() as unit:
+        user = await _user(unit, account_id, user_id)
+        await users.reset_password(unit, user.id, hashed)
+    return await _show(visit, account_id, new=NewLogin(user.login, password))
+
+
+@router.post("/{account_id}/users/{user_id}/disable")
+async def disable(visit: Operator, account_id: str, user_id: str) -> Response:
+    enable = bool(visit.text("enable"))
+    async with visit.begin() as unit:
+        user = await _user(unit, account_id, user_id)
+        await users.disable_user(unit, user.id, disabled=not enable)
+    return go(visit, f"/operator/accounts/{account_id}", "user-enabled" if enable else "user-disabled")
+
+
+@router.post("/{account_id}/packs")
+async def grant(visit: Operator, account_id: str) -> Response:
+    """Give a pack without an order."""
+    units = visit.text("units", 14)
+    try:
+        async with visit.begin() as unit:
+            await grant_pack(
+                unit, account_id, visit.text("capability"), int(units) if units.isdigit() else 0,
+                app_id=visit.text("app") or None,
+            )
+    except Misuse as problem:
+        return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
+    return go(visit, f"/operator/accounts/{account_id}", "granted")
+
+
+@router.post("/{account_id}/apps/{app_id}/qps")
+async def qps(visit: Operator, account_id: str, app_id: str) -> Response:
+    """The request rate of one opened capability; empty goes back to the default."""
+    text = visit.text("qps", 12)
+    try:
+        rate = float(text) if text else None
+    except ValueError:
+        rate = -1.0
+    try:
+        async with visit.begin() as unit:
+            await accounts.set_qps(unit, app_id, visit.text("capability"), rate)
+    except Misuse as problem:
+        return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
+    return go(visit, f"/operator/accounts/{account_id}", "qps")
+
+
+async def _user(unit: Work, account_id: str, user_id: str) -> UserRow:
+    user = await user_queries.user(unit.session, user_id) if len(user_id) == 36 else None
+    if user is None or user.account_id != account_id:
+        raise Missing
+    return user
+
+
+async def _show(
+    visit: Visit, account_id: str, *, status: int = 200, problem: str = "", new: NewLogin | None = None
+) -> Response:
+    async with visit.reading() as unit:
+        model = await detail(unit, account_id, visit.parts.settings.limits.qps)
+    sold = [name for name in CAPABILITIES if name not in FREE_CAPABILITIES]
+    return render(visit, "operator_account.html", status, model=model, problem=problem, new=new, sold=sold)

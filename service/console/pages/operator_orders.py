@@ -1,0 +1,135 @@
+"""For operators: orders and refunds to decide, the catalogue and its prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from service.console import repository
+from service.console.notices import explain
+from service.console.pages.buying import OrderView, order_view
+from service.console.render import go, render
+from service.console.visit import Operator, Visit
+from service.db.work import Work
+from service.errors import Misuse
+from service.metering.models import PackRow
+from service.orders import refunds
+from service.orders import repository as orders
+from service.orders import service as ordering
+from service.orders.models import ProductRow, RefundRow
+
+router = APIRouter(prefix="/operator")
+STATES = ("pending", "active", "rejected", "cancelled")
+REFUND_STATES = ("pending", "approved", "rejected", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class RefundView:
+    """A refund with its pack and the name of its account."""
+
+    refund: RefundRow
+    pack: PackRow
+    account: str
+
+
+async def order_list(unit: Work, state: str) -> list[OrderView]:
+    """The latest hundred orders in a state."""
+    return [await order_view(unit, each) for each in await orders.orders(unit.session, state=state)]
+
+
+async def refund_list(unit: Work, state: str) -> list[RefundView]:
+    """The latest hundred refunds in a state."""
+    rows = await orders.refunds(unit.session, state=state)
+    packs = await repository.packs_by_id(unit.session, [each.pack_id for each in rows])
+    names = await repository.account_names(unit.session, [each.account_id for each in rows])
+    return [RefundView(each, packs[each.pack_id], names[each.account_id]) for each in rows]
+
+
+@router.get("/orders")
+async def order_page(visit: Operator, state: str = "pending") -> Response:
+    return await _orders(visit, state)
+
+
+@router.post("/orders/{number}/{decision}")
+async def decide_order(visit: Operator, number: str, decision: str) -> Response:
+    try:
+        async with visit.begin() as unit:
+            if decision == "approve":
+                await ordering.approve_order(unit, number)
+            else:
+                await ordering.reject_order(unit, number)
+    except Misuse as problem:
+        return await _orders(visit, "pending", 422, explain(visit.words, problem))
+    return go(visit, "/operator/orders", "approved" if decision == "approve" else "rejected")
+
+
+async def _orders(visit: Visit, state: str, status: int = 200, problem: str = "") -> Response:
+    state = state if state in STATES else "pending"
+    async with visit.reading() as unit:
+        rows = await order_list(unit, state)
+    return render(visit, "operator_orders.html", status, rows=rows, state=state, states_known=STATES, problem=problem)
+
+
+@router.get("/refunds")
+async def refund_page(visit: Operator, state: str = "pending") -> Response:
+    return await _refunds(visit, state)
+
+
+@router.post("/refunds/{refund_id}/{decision}")
+async def decide_refund(visit: Operator, refund_id: str, decision: str) -> Response:
+    try:
+        async with visit.begin() as unit:
+            if decision == "approve":
+                decided = await refunds.approve_refund(unit, refund_id)
+            else:
+                decided = await refunds.reject_refund(unit, refund_id)
+    except Misuse as problem:
+        return await _refunds(visit, "pending", 422, explain(visit.words, problem))
+    done = {"approved": "approved", "failed": "refund-failed"}.get(decided.state, "rejected")
+    return go(visit, "/operator/refunds", done)
+
+
+async def _refunds(visit: Visit, state: str, status: int = 200, problem: str = "") -> Response:
+    state = state if state in REFUND_STATES else "pending"
+    async with visit.reading() as unit:
+        rows = await refund_list(unit, state)
+    return render(visit, "operator_refunds.html", status, rows=rows, state=state, states_known=REFUND_STATES,
+                  problem=problem)
+
+
+@router.get("/products")
+async def product_page(visit: Operator) -> Response:
+    return await _products(visit)
+
+
+@router.post("/products/{product_id}")
+async def set_product(visit: Operator, product_id: str) -> Response:
+    """Change the price of a size, or take it off sale."""
+    try:
+        async with visit.begin() as unit:
+            row = await orders.product(unit.session, product_id)
+            if row is None:
+                raise Misuse(f"no product {product_id!r} on sale")
+            price, on_sale = fen(visit.text("price", 20)), bool(visit.text("on_sale"))
+            await ordering.set_product(unit, row.id, row.capability, row.units, price, on_sale=on_sale)
+    except Misuse as problem:
+        return await _products(visit, 422, explain(visit.words, problem))
+    return go(visit, "/operator/products", "price-saved")
+
+
+def fen(yuan: str) -> int:
+    """A price in yuan as typed, in fen; -1, which the catalogue refuses, for what is no price."""
+    try:
+        amount = Decimal(yuan.replace(",", "")) * 100
+    except InvalidOperation:
+        return -1
+    return int(amount) if amount.is_finite() and amount == amount.to_integral_value() else -1
+
+
+async def _products(visit: Visit, status: int = 200, problem: str = "") -> Response:
+    async with visit.reading() as unit:
+        rows: list[ProductRow] = await orders.products(unit.session, on_sale=False)
+    return render(visit, "operator_products.html", status, rows=rows, problem=problem)

@@ -1,0 +1,123 @@
+"""For operators: the audit trail with filters and export, and the settings in force."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter
+from pydantic import BaseModel, SecretStr
+from sqlalchemy.engine import make_url
+from starlette.responses import Response
+
+from service.audit.models import EventRow
+from service.console import repository
+from service.console.render import render
+from service.console.visit import Operator
+from service.db.clock import BEIJING
+from service.db.work import Work
+from service.settings import Settings
+
+router = APIRouter(prefix="/operator")
+PER_PAGE = 50
+EXPORTED = 10_000
+ACTIONS = ("account", "app", "key", "order", "pack", "product", "refund", "user", "voucher")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What of the trail is wanted; days are inclusive, in the zone of the console."""
+
+    search: str
+    action: str
+    since: datetime | None
+    until: datetime | None
+
+
+def filter_of(q: str, action: str, since: str, until: str) -> Filter:
+    """The filter that a query asks for; what cannot be read is left out."""
+    end = _day(until)
+    return Filter(q[:64], action if action in ACTIONS else "", _day(since), end + timedelta(days=1) if end else None)
+
+
+def _day(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=BEIJING)
+    except ValueError:
+        return None
+
+
+async def audit_view(unit: Work, wanted: Filter, limit: int, offset: int = 0) -> list[EventRow]:
+    """The matching part of the trail, latest first."""
+    return await repository.events(
+        unit.session, search=wanted.search, action=wanted.action, since=wanted.since, until=wanted.until, limit=limit,
+        offset=offset,
+    )
+
+
+@router.get("/audit")
+async def audit_page(
+    visit: Operator, q: str = "", action: str = "", since: str = "", until: str = "", page: int = 1
+) -> Response:
+    page = min(max(page, 1), 1000)
+    async with visit.reading() as unit:
+        rows = await audit_view(unit, filter_of(q, action, since, until), PER_PAGE + 1, (page - 1) * PER_PAGE)
+    query = {"q": q, "action": action, "since": since, "until": until}
+    return render(visit, "operator_audit.html", rows=rows[:PER_PAGE], more=len(rows) > PER_PAGE, page=page,
+                  query=query, actions=ACTIONS)
+
+
+@router.get("/audit.csv")
+async def audit_csv(visit: Operator, q: str = "", action: str = "", since: str = "", until: str = "") -> Response:
+    """The same as CSV, at most ten thousand lines."""
+    async with visit.reading() as unit:
+        rows = await audit_view(unit, filter_of(q, action, since, until), EXPORTED)
+    lines = [
+        (row.at.isoformat(), row.actor, row.action, row.subject, row.account_id or "", str(row.detail)) for row in rows
+    ]
+    return csv_answer("audit.csv", ("at", "actor", "action", "subject", "account", "detail"), lines)
+
+
+def csv_answer(name: str, head: Sequence[str], lines: Sequence[Sequence[object]]) -> Response:
+    """A CSV to save. Starts with a byte-order mark for spreadsheets; text that they would take for a formula is
+    quoted."""
+    sheet = io.StringIO()
+    writer = csv.writer(sheet)
+    writer.writerow(head)
+    writer.writerows([[_harmless(cell) for cell in line] for line in lines])
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response("\ufeff" + sheet.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _harmless(cell: object) -> object:
+    return "'" + cell if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell
+
+
+@router.get("/settings")
+async def settings_page(visit: Operator) -> Response:
+    return render(visit, "operator_settings.html", groups=settings_view(visit.parts.settings))
+
+
+def settings_view(settings: Settings) -> list[tuple[str, list[tuple[str, str, bool, str]]]]:
+    """Every group with (environment name, value, whether it differs from the default, description)."""
+    return [(name, list(_group(name, getattr(settings, name)))) for name in type(settings).model_fields]
+
+
+def _group(group: str, values: BaseModel) -> Iterator[tuple[str, str, bool, str]]:
+    for name, about in type(values).model_fields.items():
+        value = getattr(values, name)
+        yield f"INKGATE_{group}__{name}".upper(), shown(value, name), value != about.default, about.description or ""
+
+
+def shown(value: object, name: str) -> str:
+    """A setting as text, without its secrets: passwords in URLs are masked."""
+    if value is None or value == "" or value == ():
+        return "–"
+    if isinstance(value, SecretStr):
+        return "••••••"
+    if name == "url":
+        return make_url(str(value)).render_as_string(hide_password=True)
+    return str(value)

@@ -1,0 +1,139 @@
+"""总览: what is opened, how it is called, what goes wrong, what is left (manual 3.3, 4.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from service.console import charts, repository
+from service.console.catalogue import Words
+from service.console.charts import Chart
+from service.console.codes import code_name
+from service.console.render import go, render, title
+from service.console.repository import Sums
+from service.console.scope import PERIODS, Scope, Span, scope_of, span_of
+from service.console.visit import Anyone, PasswordChangeNeeded, SignInNeeded
+from service.contract.capabilities import CAPABILITIES
+from service.db.work import Work
+from service.metering.packs import FREE_CAPABILITIES
+from service.metering.service import pack_state, packs_of
+
+router = APIRouter()
+SOON = timedelta(days=30)
+NETWORKS_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What is left of a capability: units in valid packs, and when the first of these ends (None: nothing valid)."""
+
+    capability: str
+    left: int
+    total: int
+    ends_at: datetime | None
+    soon: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    span: Span
+    total: Sums
+    opened: list[tuple[str, int]]
+    balances: list[Balance]
+    by_capability: list[Sums]
+    calls: Chart
+    ranking: Chart
+    errors: Chart
+    response: Chart
+    networks: list[tuple[str, int]]
+
+
+async def view(unit: Work, scope: Scope, words: Words, days: str, capability: str = "", app_id: str = "") -> Overview:
+    """The whole page. `capability` and `app_id` narrow the response times only, as in the manual."""
+    now = await unit.now()
+    span = span_of(days, now)
+    part = scope.part(span)
+
+    def named(name: str) -> str:
+        return title(name, words.language)
+
+    hours = await repository.sums(unit.session, part, "hour", "capability")
+    by_code = await repository.sums(unit.session, part, "code", "capability")
+    ranked = await repository.sums(unit.session, part, "capability")
+    narrowed = scope.part(span, app_id=app_id, capability=capability)
+    timed = await repository.sums(unit.session, narrowed, "hour", "capability")
+    opened = await repository.opened_counts(unit.session, scope.account_ids)
+    return Overview(
+        span=span,
+        total=charts.total(hours),
+        opened=[(name, opened.get(name, 0)) for name in CAPABILITIES],
+        balances=await _balances(unit, scope, now),
+        by_capability=sorted(ranked, key=lambda row: -row.images),
+        calls=charts.over_time(span, hours, lambda row: row.images, name=named, unit=words("次"), kind="bar",
+                               stack=True, whole=True),
+        ranking=charts.ranking([(named(row.key[0]), row.images) for row in ranked], words("次")),
+        errors=charts.pie(_errors(by_code, words)),
+        response=charts.over_time(span, timed, lambda row: row.mean_ms, name=named, unit="ms"),
+        networks=networks(await repository.callers(unit.session, part)),
+    )
+
+
+def _errors(rows: list[Sums], words: Words) -> dict[str, int]:
+    """Faults by what they were: request-level codes, and single images that failed in answered calls."""
+    found: dict[str, int] = {}
+    for row in rows:
+        code, capability = row.key
+        if code:
+            name = f"{code} {code_name(capability, code)}".strip()
+            found[name] = found.get(name, 0) + row.calls
+        elif row.failed_images:
+            name = words("单张图片识别失败")
+            found[name] = found.get(name, 0) + row.failed_images
+    return found
+
+
+def networks(callers: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Calls by source network (/24, /56), most first."""
+    found: dict[str, int] = {}
+    for ip, calls in callers:
+        try:
+            width = 24 if ip_address(ip).version == 4 else 56
+            name = str(ip_network(f"{ip}/{width}", strict=False))
+        except ValueError:
+            name = ip
+        found[name] = found.get(name, 0) + calls
+    return sorted(found.items(), key=lambda each: -each[1])[:NETWORKS_SHOWN]
+
+
+async def _balances(unit: Work, scope: Scope, now: datetime) -> list[Balance]:
+    packs = await packs_of(unit.session, scope.main_id)
+    found = []
+    for name in CAPABILITIES:
+        if name in FREE_CAPABILITIES:
+            continue
+        valid = [each for each in packs if each.capability == name and pack_state(each, now) == "valid"]
+        ends = min((each.ends_at for each in valid), default=None)
+        left = sum(each.total - each.used for each in valid)
+        soon = ends is not None and ends - now < SOON
+        found.append(Balance(name, left, sum(each.total for each in valid), ends, soon))
+    return found
+
+
+@router.get("/")
+async def page(visit: Anyone, days: str = "7", capability: str = "", app: str = "") -> Response:
+    if visit.signed_in is None:
+        raise SignInNeeded
+    if visit.signed_in.user.must_change:
+        raise PasswordChangeNeeded
+    if visit.account is None:
+        done = visit.request.query_params.get("done", "")
+        return go(visit, "/operator/accounts", done if done.replace("-", "").isalpha() else "")
+    async with visit.reading() as unit:
+        scope = await scope_of(unit, visit.account)
+        model = await view(unit, scope, visit.words, days, capability, app)
+    return render(visit, "overview.html", model=model, periods=PERIODS, capability=capability, app=app, scope=scope,
+                  capabilities=CAPABILITIES)

@@ -1,0 +1,23 @@
+"""What the console is made of; whoever makes the parts closes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.accounts.vault import Vault
+from service.db.clock import Clock, database_clock
+from service.settings import Settings
+from service.users.passwords import Passwords
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The database, the vault that opens a caller's own keys, and the settings."""
+
+    settings: Settings
+    engine: AsyncEngine
+    vault: Vault
+    passwords: Passwords = field(default_factory=Passwords)
+    clock: Clock = database_clock

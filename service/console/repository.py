@@ -1,0 +1,179 @@
+"""Queries that only the console asks: sums of the hourly roll-up, names, packs of many accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.elements import ColumnElement
+
+from service.accounts.models import Account, AllowedRow, AppRow, OpenedRow
+from service.audit.models import EventRow
+from service.db import ids
+from service.metering.models import PackRow
+from service.orders.models import OrderRow, RefundRow
+from service.usage.models import HourRow, RecordRow
+
+SUMS = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
+CALLS_LOOKED_AT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of the roll-up: a main account, the sub-account it is narrowed to, a span (end exclusive), and more."""
+
+    main_id: str
+    since: datetime
+    until: datetime
+    sub_id: str | None = None
+    app_id: str = ""
+    capability: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums of some hours. `key` is what they were grouped by; `duration_ms` and `body_bytes` are totals."""
+
+    key: tuple[Any, ...]
+    calls: int
+    images: int
+    failed_images: int
+    units: int
+    body_bytes: int
+    duration_ms: int
+
+    @property
+    def mean_ms(self) -> float | None:
+        return self.duration_ms / self.calls if self.calls else None
+
+
+async def sums(session: AsyncSession, part: Slice, *group: str) -> list[Sums]:
+    """The roll-up of a slice, summed by columns of it: "hour", "app_id", "capability", "code"."""
+    columns: list[Any] = [getattr(HourRow, name) for name in group]
+    totals = [func.coalesce(func.sum(getattr(HourRow, name)), 0) for name in SUMS]
+    query = select(*columns, *totals).where(*_within(part))
+    if columns:
+        query = query.group_by(*columns).order_by(*columns)
+    return [
+        Sums(tuple(row[: len(group)]), *(int(value) for value in row[len(group) :]))
+        for row in await session.execute(query)
+    ]
+
+
+def _within(part: Slice) -> Iterable[ColumnElement[bool]]:
+    yield HourRow.account_id == part.main_id
+    yield HourRow.hour >= part.since
+    yield HourRow.hour < part.until
+    if part.sub_id:
+        yield HourRow.app_id.in_(select(AppRow.id).where(AppRow.account_id == part.sub_id))
+    if part.app_id:
+        yield HourRow.app_id == part.app_id
+    if part.capability:
+        yield HourRow.capability == part.capability
+
+
+async def callers(session: AsyncSession, part: Slice) -> list[tuple[str, int]]:
+    """(client address, calls) of the latest calls in a slice, at most CALLS_LOOKED_AT of them, most calls first."""
+    latest = select(RecordRow.client_ip).where(
+        RecordRow.call_id >= ids.day_floor(part.since.date()), RecordRow.line == 0,
+        RecordRow.account_id == part.main_id, RecordRow.settled_at >= part.since, RecordRow.settled_at < part.until,
+    )
+    if part.sub_id:
+        latest = latest.where(RecordRow.app_id.in_(select(AppRow.id).where(AppRow.account_id == part.sub_id)))
+    inner = latest.order_by(RecordRow.call_id.desc()).limit(CALLS_LOOKED_AT).subquery()
+    count = func.count()
+    rows = await session.execute(select(inner.c.client_ip, count).group_by(inner.c.client_ip).order_by(count.desc()))
+    return [(str(ip), int(calls)) for ip, calls in rows]
+
+
+async def app_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
+    """App id → name, of deleted apps too, since records name them."""
+    query = select(AppRow.id, AppRow.name).where(AppRow.account_id.in_(account_ids))
+    return {str(app_id): str(name) for app_id, name in await session.execute(query)}
+
+
+async def opened_counts(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, int]:
+    """Capability → by how many live apps of these accounts it is opened."""
+    query = (
+        select(OpenedRow.capability, func.count())
+        .join(AppRow, AppRow.id == OpenedRow.app_id)
+        .where(AppRow.account_id.in_(account_ids), AppRow.deleted_at.is_(None))
+        .group_by(OpenedRow.capability)
+    )
+    return {str(capability): int(count) for capability, count in await session.execute(query)}
+
+
+async def opened_by(session: AsyncSession, app_ids: Sequence[str]) -> dict[str, list[str]]:
+    """App id → capabilities that it has opened."""
+    found: dict[str, list[str]] = {}
+    query = select(OpenedRow.app_id, OpenedRow.capability).where(OpenedRow.app_id.in_(app_ids))
+    for app_id, capability in await session.execute(query.order_by(OpenedRow.opened_at)):
+        found.setdefault(str(app_id), []).append(str(capability))
+    return found
+
+
+async def app_units(session: AsyncSession, main_id: str, capability: str, since: datetime) -> list[tuple[str, int]]:
+    """(app id, units) that apps of an account used of a capability since then, most first."""
+    units = func.sum(HourRow.units)
+    query = (
+        select(HourRow.app_id, units)
+        .where(HourRow.account_id == main_id, HourRow.capability == capability, HourRow.hour >= since)
+        .group_by(HourRow.app_id)
+        .order_by(units.desc())
+    )
+    return [(str(app_id), int(count)) for app_id, count in await session.execute(query)]
+
+
+async def allowed_of(session: AsyncSession, app_id: str) -> dict[str, list[str]]:
+    """Capability ("" for the whole app) → networks of the allow-list."""
+    found: dict[str, list[str]] = {}
+    query = select(AllowedRow).where(AllowedRow.app_id == app_id).order_by(AllowedRow.network)
+    for row in await session.scalars(query):
+        found.setdefault(row.capability, []).append(row.network)
+    return found
+
+
+async def order_numbers(session: AsyncSession, order_ids: Sequence[str]) -> dict[str, str]:
+    """Order id → order number."""
+    query = select(OrderRow.id, OrderRow.number).where(OrderRow.id.in_(order_ids))
+    return {str(order_id): str(number) for order_id, number in await session.execute(query)}
+
+
+async def packs_by_id(session: AsyncSession, pack_ids: Sequence[str]) -> dict[str, PackRow]:
+    rows = await session.scalars(select(PackRow).where(PackRow.id.in_(pack_ids)))
+    return {row.id: row for row in rows}
+
+
+async def account_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
+    query = select(Account.id, Account.name).where(Account.id.in_(account_ids))
+    return {str(account_id): str(name) for account_id, name in await session.execute(query)}
+
+
+async def pending_counts(session: AsyncSession) -> tuple[int, int]:
+    """(orders, refunds) that wait for an operator."""
+    orders = await session.scalar(select(func.count()).select_from(OrderRow).where(OrderRow.state == "pending"))
+    refunds = await session.scalar(select(func.count()).select_from(RefundRow).where(RefundRow.state == "pending"))
+    return orders or 0, refunds or 0
+
+
+async def events(
+    session: AsyncSession, *, search: str = "", action: str = "", since: datetime | None = None,
+    until: datetime | None = None, limit: int, offset: int = 0,
+) -> list[EventRow]:
+    """The audit trail, latest first; `search` looks into actor and subject, `action` is a prefix such as "order"."""
+    query = select(EventRow).order_by(EventRow.at.desc(), EventRow.id.desc())
+    if search:
+        query = query.where(
+            or_(EventRow.actor.contains(search, autoescape=True), EventRow.subject.contains(search, autoescape=True))
+        )
+    if action:
+        query = query.where(EventRow.action.startswith(action, autoescape=True))
+    if since is not None:
+        query = query.where(EventRow.at >= since)
+    if until is not None:
+        query = query.where(EventRow.at < until)
+    return list(await session.scalars(query.limit(limit).offset(offset)))

@@ -1,0 +1,91 @@
+"""What a customer's user may see: a main account its whole family, a sub-account itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from service.accounts import repository as accounts
+from service.accounts.models import Account, AppRow
+from service.console import repository
+from service.console.repository import Slice
+from service.console.visit import Missing
+from service.db.clock import BEIJING
+from service.db.work import Work
+
+PERIODS = (1, 7, 30, 90)
+"""Days that the statistics offer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`main_id` pays and owns the packs; `account_ids` own the apps that are visible; `names` are those of the apps."""
+
+    main_id: str
+    account_ids: tuple[str, ...]
+    sub_id: str | None
+    names: dict[str, str]
+
+    def part(self, span: Span, *, app_id: str = "", capability: str = "") -> Slice:
+        """The slice of the roll-up for a span. An app that is not visible gives an empty slice."""
+        wanted = app_id if not app_id or app_id in self.names else "00000000-0000-0000-0000-000000000000"
+        return Slice(self.main_id, span.since, span.until, self.sub_id, wanted, capability)
+
+    def name(self, app_id: str) -> str:
+        return self.names.get(app_id, app_id[:8])
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of whole hours (one day) or whole days in Beijing's zone, ending with the current one."""
+
+    days: int
+    since: datetime
+    until: datetime
+
+    @property
+    def hourly(self) -> bool:
+        return self.days == 1
+
+    def steps(self) -> list[datetime]:
+        """The beginning of each hour or day, aware, in Beijing's zone."""
+        step = timedelta(hours=1) if self.hourly else timedelta(days=1)
+        first = self.since.astimezone(BEIJING)
+        return [first + step * index for index in range(round((self.until - self.since) / step))]
+
+    def step_of(self, hour: datetime) -> datetime:
+        """The step that an hour of the roll-up belongs to."""
+        local = hour.astimezone(BEIJING)
+        return local if self.hourly else local.replace(hour=0)
+
+    def label(self, step: datetime) -> str:
+        return step.strftime("%H:%M") if self.hourly else step.strftime("%m-%d")
+
+
+async def scope_of(unit: Work, account: Account) -> Scope:
+    """What users of this account may see."""
+    if account.parent_id:
+        members: tuple[str, ...] = (account.id,)
+    else:
+        members = tuple(each.id for each in await accounts.family(unit.session, account.id))
+    names = await repository.app_names(unit.session, members)
+    return Scope(account.parent_id or account.id, members, account.id if account.parent_id else None, names)
+
+
+def span_of(days: str, now: datetime) -> Span:
+    """The span that a page's `days` asks for; anything odd gives a week."""
+    count = int(days) if days.isdigit() and int(days) in PERIODS else 7
+    local = now.astimezone(BEIJING)
+    if count == 1:
+        until = local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    else:
+        until = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return Span(count, until - timedelta(days=count), until)
+
+
+async def own_app(unit: Work, scope: Scope, app_id: str) -> AppRow:
+    """The live app with this id, when it is visible. Raises Missing."""
+    app = await accounts.app(unit.session, app_id) if len(app_id) == 36 else None
+    if app is None or app.deleted_at is not None or app.account_id not in scope.account_ids:
+        raise Missing
+    return app

@@ -1,0 +1,55 @@
+"""Passwords: Argon2id in threads, a few at a time, because each check takes tens of megabytes on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from service.errors import Misuse
+
+SHORTEST, LONGEST = 10, 128
+AT_ONCE = 2
+
+
+class Passwords:
+    """Hashes and checks passwords. One for a process."""
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._nobody = ""
+
+    async def new(self, password: str, login: str) -> str:
+        """The hash of a password that a user chose. Raises Misuse when it is not one we take."""
+        return await self.hash(acceptable(password, login))
+
+    async def hash(self, password: str) -> str:
+        """The Argon2id hash in its own text form."""
+        async with self._slots:
+            return await asyncio.to_thread(self._hasher.hash, password)
+
+    async def check(self, password: str, hashed: str | None) -> bool:
+        """Whether the password fits. `hashed` None (nobody of that name) takes as long as a wrong password."""
+        if hashed is None:
+            self._nobody = self._nobody or await self.hash("nobody has this password")
+            await self._verify(password, self._nobody)
+            return False
+        return await self._verify(password, hashed)
+
+    async def _verify(self, password: str, hashed: str) -> bool:
+        async with self._slots:
+            try:
+                return await asyncio.to_thread(self._hasher.verify, hashed, password)
+            except (VerificationError, InvalidHashError):
+                return False
+
+
+def acceptable(password: str, login: str) -> str:
+    """The password, when it is one we take. Raises Misuse otherwise."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise Misuse(f"a password has {SHORTEST} to {LONGEST} characters")
+    if password.casefold() == login.casefold() or len(set(password)) < 4:
+        raise Misuse("this password is too easy to guess")
+    return password

@@ -1,0 +1,200 @@
+"""What can be done with users and their sessions. Changes land in the audit trail; passwords and tokens never do."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from service.accounts import repository as accounts
+from service.audit import trail
+from service.db import ids
+from service.db.work import Work
+from service.errors import Misuse
+from service.users import repository
+from service.users.models import CUSTOMER, OPERATOR, SessionRow, UserRow
+from service.users.passwords import Passwords
+
+LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{2,63}")
+FAILURES = 5
+LOCK = timedelta(minutes=15)
+TOUCH = timedelta(minutes=1)
+PROOF = timedelta(minutes=5)
+"""How long an entered password counts as proof for showing a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long a session lasts: `idle` without a request, `whole` from signing in."""
+
+    idle: timedelta
+    whole: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A user with a session. `token_hash` names the session in the database."""
+
+    user: UserRow
+    csrf: str
+    token_hash: str = field(repr=False)
+    seen_at: datetime
+    proved_at: datetime
+
+
+async def create_user(
+    work: Work, login: str, password_hash: str, *, account_id: str | None = None, must_change: bool = False
+) -> UserRow:
+    """A new user: a customer of `account_id`, or an operator without one. Raises Misuse."""
+    if LOGIN.fullmatch(login) is None:
+        raise Misuse("a login has 3 to 64 letters, digits, dots, @, hyphens or underscores")
+    if await repository.user_named(work.session, login):
+        raise Misuse(f"there is a user {login!r} already")
+    if account_id is not None and await accounts.account(work.session, account_id) is None:
+        raise Misuse(f"no account {account_id}")
+    user = UserRow(
+        id=ids.new(), login=login, password_hash=password_hash, account_id=account_id,
+        role=CUSTOMER if account_id else OPERATOR, failures=0, must_change=must_change, created_at=await work.now(),
+    )
+    work.session.add(user)
+    await work.session.flush()
+    await trail.record(work, "user.create", f"user {login}", account_id, role=user.role)
+    return user
+
+
+async def create_first(work: Work, login: str, password_hash: str) -> UserRow:
+    """The operator of a fresh installation. Raises Misuse when there is a user already."""
+    if await repository.any_user(work.session):
+        raise Misuse("this installation has been set up already")
+    return await create_user(work, login, password_hash)
+
+
+async def password_fits(session: AsyncSession, passwords: Passwords, login: str, password: str) -> bool:
+    """Whether a login and a password belong together. Apart from the writing below, because a check takes long enough
+    to keep other writers of an embedded database waiting."""
+    user = await repository.user_named(session, login)
+    return await passwords.check(password, user.password_hash if user else None)
+
+
+async def sign_in(work: Work, login: str, fits: bool, lifetime: Lifetime) -> str | None:
+    """The token of a new session, None when the password does not fit or the user is locked or disabled.
+
+    Commit the work in both cases: wrong passwords are counted, and after five in a row the user is locked for a
+    quarter of an hour.
+    """
+    user = await repository.user_named(work.session, login, lock=True)
+    now = await work.now()
+    if user is None or user.disabled_at is not None or _locked(user, now):
+        return None
+    if not fits:
+        await _failed(work, user, now)
+        return None
+    user.failures, user.locked_until, user.last_login_at = 0, None, now
+    await repository.drop_stale(work.session, now - lifetime.idle, now - lifetime.whole)
+    token = await _begin(work, user, now)
+    await trail.record(work, "user.login", f"user {login}", user.account_id)
+    return token
+
+
+async def resume(work: Work, token: str, lifetime: Lifetime) -> SignedIn | None:
+    """Who a session token belongs to, None when it is unknown, too old, or its user is disabled."""
+    token_hash = hash_of(token)
+    found = await repository.signed_in(work.session, token_hash)
+    if found is None:
+        return None
+    row, user = found
+    now = await work.now()
+    if now - row.seen_at > lifetime.idle or now - row.created_at > lifetime.whole or user.disabled_at is not None:
+        return None
+    return SignedIn(user, row.csrf, token_hash, row.seen_at, row.proved_at)
+
+
+async def touch(work: Work, token_hash: str) -> None:
+    """Note that a session is in use; a write a minute is enough."""
+    row = await work.session.get(SessionRow, token_hash)
+    now = await work.now()
+    if row is not None and now - row.seen_at > TOUCH:
+        row.seen_at = now
+
+
+async def prove(work: Work, signed_in: SignedIn, fits: bool) -> bool:
+    """The password was entered again, before a secret is shown. Wrong ones count towards the lock."""
+    user = await repository.user_named(work.session, signed_in.user.login, lock=True)
+    row = await work.session.get(SessionRow, signed_in.token_hash)
+    now = await work.now()
+    if user is None or row is None or _locked(user, now):
+        return False
+    if not fits:
+        await _failed(work, user, now)
+        return False
+    user.failures, row.proved_at = 0, now
+    return True
+
+
+async def change_password(work: Work, signed_in: SignedIn, password_hash: str) -> None:
+    """Set a user's new password and end the other sessions."""
+    user = await _get(work, signed_in.user.id)
+    user.password_hash, user.must_change = password_hash, False
+    await repository.drop_sessions(work.session, user.id, but=signed_in.token_hash)
+    await trail.record(work, "user.password", f"user {user.login}", user.account_id)
+
+
+async def reset_password(work: Work, user_id: str, password_hash: str) -> None:
+    """A password given by somebody else, to be changed at the next login; every session of the user ends."""
+    user = await _get(work, user_id)
+    user.password_hash, user.must_change = password_hash, True
+    user.failures, user.locked_until = 0, None
+    await repository.drop_sessions(work.session, user.id)
+    await trail.record(work, "user.reset", f"user {user.login}", user.account_id)
+
+
+async def disable_user(work: Work, user_id: str, *, disabled: bool = True) -> None:
+    """Stop a user from signing in (or allow it again); sessions end at once."""
+    user = await _get(work, user_id)
+    user.disabled_at = await work.now() if disabled else None
+    await repository.drop_sessions(work.session, user.id)
+    await trail.record(work, "user.disable" if disabled else "user.enable", f"user {user.login}", user.account_id)
+
+
+async def sign_out(work: Work, token: str) -> None:
+    """End a session."""
+    await repository.drop_session(work.session, hash_of(token))
+
+
+def hash_of(token: str) -> str:
+    """What is stored of a session token: 256 random bits need no salt."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _locked(user: UserRow, now: datetime) -> bool:
+    return user.locked_until is not None and user.locked_until > now
+
+
+async def _begin(work: Work, user: UserRow, now: datetime) -> str:
+    token = secrets.token_urlsafe(32)
+    work.session.add(
+        SessionRow(
+            token_hash=hash_of(token), user_id=user.id, csrf=secrets.token_urlsafe(32), created_at=now, seen_at=now,
+            proved_at=now,
+        )
+    )
+    await work.session.flush()
+    return token
+
+
+async def _failed(work: Work, user: UserRow, now: datetime) -> None:
+    user.failures += 1
+    if user.failures >= FAILURES:
+        user.failures, user.locked_until = 0, now + LOCK
+        await trail.record(work, "user.lock", f"user {user.login}", user.account_id)
+
+
+async def _get(work: Work, user_id: str) -> UserRow:
+    user = await repository.user(work.session, user_id)
+    if user is None:
+        raise Misuse(f"no user {user_id}")
+    return user

@@ -1,0 +1,165 @@
+"""Signing in: set-up once, sessions, lock-out, form tokens, headers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.audit import trail
+from service.console.pages import PAGES
+from service.db import work
+from service.users.models import SessionRow, UserRow
+from tests.console.house import PASSWORD, ConsoleHouse
+
+
+async def test_the_first_run_makes_the_operator_once(engine: AsyncEngine) -> None:
+    house = await ConsoleHouse.empty(engine)
+    visitor = house.visitor()
+    assert (await visitor.get("/login")).headers["location"] == "/console/setup"
+    answer = await visitor.submit("/setup", page="/setup", login="chief", password=PASSWORD)
+    assert answer.status_code == 303
+    assert "账号" in await visitor.see("/operator/accounts")
+    assert (await house.visitor().get("/setup")).status_code == 404
+    late = await house.visitor().submit("/setup", login="second", password=PASSWORD)
+    assert late.status_code == 404
+
+
+async def test_set_up_from_elsewhere_needs_the_code(engine: AsyncEngine) -> None:
+    house = await ConsoleHouse.empty(engine, console={"setup_code": "open sesame"})
+    stranger = house.visitor(peer="192.0.2.7")
+    wrong = await stranger.submit("/setup", page="/setup", login="chief", password=PASSWORD, code="guess")
+    assert wrong.status_code == 422
+    proxied = house.visitor()
+    token = await proxied.token("/setup")
+    forwarded = await proxied.post("/setup", data={"csrf": token, "login": "chief", "password": PASSWORD},
+                                   headers={"x-forwarded-for": "192.0.2.7"})
+    assert forwarded.status_code == 422
+    right = await stranger.submit("/setup", page="/setup", login="chief", password=PASSWORD, code="open sesame")
+    assert right.status_code == 303
+
+
+async def test_each_sign_in_has_a_token_of_its_own_and_only_its_hash_is_kept(console: ConsoleHouse) -> None:
+    visitor = await console.signed_in("lin")
+    first = visitor.cookies["inkgate_session"]
+    again = await console.signed_in("lin")
+    assert again.cookies["inkgate_session"] != first
+    async with work.reading(console.engine) as session:
+        kept = set(await session.scalars(select(SessionRow.token_hash)))
+    assert len(kept) == 2 and first not in kept
+
+
+async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(console: ConsoleHouse) -> None:
+    visitor = console.visitor()
+    answer = await visitor.submit("/login", login="lin", password=PASSWORD)
+    cookie = next(each for each in answer.headers.get_list("set-cookie") if each.startswith("inkgate_session="))
+    assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Path=/console" in cookie
+    assert "Secure" not in cookie  # plain http here; behind TLS:
+    secure = console.visitor()
+    form = await secure.token()
+    over_tls = await secure.post("/login", data={"csrf": form, "login": "lin", "password": PASSWORD},
+                                 headers={"x-forwarded-proto": "https"})
+    assert "; Secure" in next(each for each in over_tls.headers.get_list("set-cookie") if "inkgate_session=" in each)
+
+
+async def test_an_idle_session_ends_and_so_does_an_old_one(console: ConsoleHouse) -> None:
+    visitor = await console.signed_in("lin")
+    console.clock.pass_(minutes=29)
+    await visitor.see("/apps")
+    console.clock.pass_(minutes=29)
+    await visitor.see("/apps")  # the visit in between kept it alive
+    console.clock.pass_(minutes=31)
+    assert (await visitor.get("/apps")).headers["location"] == "/console/login?next=/apps"
+    visitor = await console.signed_in("lin")
+    for _ in range(30):
+        console.clock.pass_(minutes=25)
+        answer = await visitor.get("/apps")
+    assert answer.status_code == 303
+
+
+async def test_five_wrong_passwords_lock_a_quarter_of_an_hour(console: ConsoleHouse) -> None:
+    for _ in range(5):
+        assert (await console.visitor().submit("/login", login="lin", password="wrong")).status_code == 422
+    assert (await console.visitor().submit("/login", login="lin", password=PASSWORD)).status_code == 422
+    assert (await console.visitor().submit("/login", login="east", password=PASSWORD)).status_code == 303
+    console.clock.pass_(minutes=16)
+    assert (await console.visitor().submit("/login", login="lin", password=PASSWORD)).status_code == 303
+    async with work.reading(console.engine) as session:
+        assert "user.lock" in {each.action for each in await trail.events(session, account_id=console.account_id)}
+
+
+async def test_signing_out_ends_the_session_on_the_server(console: ConsoleHouse) -> None:
+    visitor = await console.signed_in("lin")
+    kept = visitor.cookies["inkgate_session"]
+    await visitor.submit("/logout", page="/apps")
+    visitor.cookies.set("inkgate_session", kept, path="/console")
+    assert (await visitor.get("/apps")).status_code == 303
+
+
+async def test_a_new_password_ends_the_other_sessions(console: ConsoleHouse) -> None:
+    here, elsewhere = await console.signed_in("lin"), await console.signed_in("lin")
+    new = {"new": "another afternoon", "again": "another afternoon"}
+    assert (await here.submit("/password", page="/password", password="wrong", **new)).status_code == 422
+    done = await here.submit("/password", page="/password", password=PASSWORD, **new)
+    assert done.status_code == 303
+    await here.see("/apps")
+    assert (await elsewhere.get("/apps")).status_code == 303
+
+
+async def test_a_password_from_somebody_else_must_be_changed_first(console: ConsoleHouse) -> None:
+    async with work.begin(console.engine, "test") as unit:
+        user = await unit.session.scalar(select(UserRow).where(UserRow.login == "lin"))
+        assert user is not None
+        user.must_change = True
+    visitor = await console.signed_in("lin")
+    assert (await visitor.get("/apps")).headers["location"] == "/console/password"
+
+
+def posts() -> list[str]:
+    found = [route.path for router in PAGES for route in router.routes if "POST" in route.methods]  # type: ignore[attr-defined]
+    assert len(found) > 25
+    return found
+
+
+async def test_no_form_works_without_its_token(console: ConsoleHouse) -> None:
+    for login in ("lin", "chief"):
+        visitor = await console.signed_in(login)
+        for path in posts():
+            concrete = re.sub(r"{\w+}", "x", path)
+            assert (await visitor.post(concrete, data={"a": "b"})).status_code == 403, path
+            assert (await visitor.post(concrete, data={"csrf": "x" * 43})).status_code == 403, path
+
+
+async def test_no_form_works_from_another_site(console: ConsoleHouse) -> None:
+    visitor = await console.signed_in("lin")
+    token = await visitor.token("/keys")
+    for headers in ({"origin": "https://evil.test"}, {"sec-fetch-site": "cross-site"}):
+        assert (await visitor.post("/keys", data={"csrf": token}, headers=headers)).status_code == 403
+
+
+async def test_a_form_without_length_or_too_large_is_not_read(console: ConsoleHouse) -> None:
+    visitor = await console.signed_in("lin")
+
+    async def endless():  # type: ignore[no-untyped-def]
+        yield b"csrf=x"
+
+    assert (await visitor.post("/keys", content=endless())).status_code == 413
+    assert (await visitor.post("/keys", content=b"x" * (3 * 1024 * 1024 + 1))).status_code == 413
+
+
+async def test_every_answer_carries_a_policy_without_inline_code(console: ConsoleHouse) -> None:
+    visitor = await console.signed_in("lin")
+    for path in ("/login", "/", "/apps", "/nowhere"):
+        answer = await visitor.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "script-src 'self';" in policy and "unsafe" not in policy
+        assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=", answer.text), path
+        assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("where", ["//evil.test", "https://evil.test", "/\\evil.test"])
+async def test_signing_in_leads_to_our_own_pages_only(console: ConsoleHouse, where: str) -> None:
+    answer = await console.visitor().submit("/login", login="lin", password=PASSWORD, next=where)
+    assert answer.headers["location"] == "/console/"

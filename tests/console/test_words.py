@@ -1,0 +1,82 @@
+"""Every text of the console has its English one, and no other; what is vendored is what VERSIONS says."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from service.console.catalogue import Words, catalogue
+from service.console.notices import PROBLEMS, explain
+from service.errors import Misuse
+
+ROOT = Path(str(files("service.console")))
+
+
+def used() -> set[str]:
+    """The texts that templates and pages ask for."""
+    found: set[str] = set()
+    for page in ROOT.glob("templates/*.html"):
+        found |= {text for _, text in re.findall(r"""_\((["'])(.*?)\1""", page.read_text("utf-8"))}
+    for source in ROOT.rglob("*.py"):
+        found |= set(re.findall(r"""(?:\b_|words)\(\s*"([^"]*)\"""", source.read_text("utf-8")))
+    return {text for text in found if re.search("[\u4e00-\u9fff]", text)}
+
+
+def test_every_text_has_its_english_one_and_no_other() -> None:
+    assert used() == set(catalogue())
+    assert len(catalogue()) > 400
+
+
+def test_both_languages_take_the_same_values() -> None:
+    def values(text: str) -> set[str]:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    assert [text for text, english in catalogue().items() if values(text) != values(english)] == []
+
+
+def test_no_template_says_chinese_that_is_not_in_the_catalogue() -> None:
+    for page in ROOT.glob("templates/*.html"):
+        rest = re.sub(r"""_\((["']).*?\1""", "", page.read_text("utf-8"))
+        assert re.findall("[\u4e00-\u9fff]+", rest) in ([], ["中文"]), page.name
+
+
+def test_a_text_takes_its_values_in_either_language() -> None:
+    assert Words("en")("共 {n} 次", n=3) == "3 in all"
+    assert Words("zh")("共 {n} 次", n=3) == "共 3 次"
+    assert Words("fr").language == "zh"
+
+
+@pytest.mark.parametrize(
+    ("message", "chinese"),
+    [
+        ("there is an app 'portal_app' already; names are unique", "应用名称“portal_app”已被使用，名称全局唯一。"),
+        ("a pack that has been used is not refunded", "资源包已被使用，不支持退订。"),
+        ("something new", "Something new"),
+    ],
+)
+def test_refusals_of_the_services_are_said_in_chinese(message: str, chinese: str) -> None:
+    assert explain(Words("zh"), Misuse(message)) == chinese
+
+
+def test_the_refusals_that_the_console_knows_are_those_of_the_services() -> None:
+    """A message that was reworded in a service would show up in English: each pattern fits one that is in the code."""
+    rooms = ("accounts", "orders", "users", "metering")
+    root = ROOT.parent
+    source = " ".join(path.read_text("utf-8") for room in rooms for path in (root / room).glob("*.py"))
+    source = re.sub(r'"\s+f?"', "", source)
+    for pattern, _ in PROBLEMS:
+        fixed = max(re.split(r"\(\?P<\w+>[^)]*\)|\\w\+|\.\*|\([^)]*\)|'", pattern), key=len).strip()
+        assert fixed in source, pattern
+
+
+def test_vendored_files_are_those_of_the_list() -> None:
+    vendor = ROOT / "static" / "vendor"
+    lines = [line.split() for line in (vendor / "VERSIONS").read_text().splitlines() if not line.startswith("#")]
+    assert {file for _, _, file, _ in lines} == {path.name for path in vendor.glob("*.js")}
+    for name, version, file, digest in lines:
+        assert hashlib.sha256((vendor / file).read_bytes()).hexdigest() == digest, (name, version)
