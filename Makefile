@@ -36,6 +36,17 @@ demo: $(VENV)/.run ## Start a service on this machine, read four sample pictures
 test: $(VENV)/.test ## Run the whole test suite
 	@$(BIN)/python -m pytest
 
+# PaddleOCR pins other versions than the default installation, so it has an environment of its own.
+.venv-paddle/.test: pyproject.toml
+	@echo "Installing PaddleOCR and PaddlePaddle (about 1.4 GB) …"
+	@$(PYTHON) -m venv .venv-paddle
+	@.venv-paddle/bin/python -m pip --disable-pip-version-check install --quiet --upgrade 'pip>=25.1,<27'
+	@.venv-paddle/bin/python -m pip --disable-pip-version-check install --editable '.[paddle]' --group test
+	@touch $@
+
+test-paddle: .venv-paddle/.test ## The suite over both runtimes, in an environment that has PaddleOCR
+	@INKGATE_TEST_RUNTIMES=onnx,paddle .venv-paddle/bin/python -m pytest tests/accuracy/test_text_engine.py
+
 chaos: $(VENV)/.test ## Break every part of a production layout once, under traffic, and judge (2 minutes)
 	@$(BIN)/python -m tests.crash.chaos
 
@@ -110,4 +121,4 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test chaos chaos-long bench-metering lint conformance chart airgap-test reference docs lock clean
+.PHONY: help install demo test test-paddle chaos chaos-long bench-metering lint conformance chart airgap-test reference docs lock clean

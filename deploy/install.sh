@@ -46,7 +46,15 @@ done
 pip="$target/bin/python -m pip --disable-pip-version-check --no-input"
 set -- install --no-compile
 if [ -n "$wheels" ]; then set -- "$@" --no-index --find-links "$wheels"; else set -- "$@" --no-cache-dir; fi
-if [ -f "$source/constraints.txt" ]; then set -- "$@" --constraint "$source/constraints.txt"; fi
+if [ -f "$source/constraints.txt" ]; then
+  constraints=$source/constraints.txt
+  if [ "$part" = worker-paddle ]; then # PaddleOCR pins these itself, to other versions
+    constraints=$(mktemp)
+    trap 'rm -f "$constraints"' EXIT
+    grep -viE '^(numpy|opencv-python-headless|pyyaml)==' "$source/constraints.txt" >"$constraints"
+  fi
+  set -- "$@" --constraint "$constraints"
+fi
 
 echo "install.sh: $part into $target"
 if [ -n "$wheels" ] && ls "$wheels"/inkgate-*.whl >/dev/null 2>&1; then

@@ -12,9 +12,10 @@ from engines.plate import open_plate_reader
 from engines.reader import PictureReader
 from engines.runtimes import onnx
 from engines.text import profiles
+from engines.text.batched import BatchedRecogniser
 from engines.text.cascade import Cascade
 from engines.text.detect import Detector
-from engines.text.engine import LineEngine, Parts
+from engines.text.engine import LineEngine, Parts, ReadCrops
 from engines.text.orient import Orienter
 from engines.text.recognise import Recogniser, load_charset
 from engines.types import EngineInfo
@@ -41,17 +42,22 @@ def open_text_engine(runtime: str, profile: str, threads: int, model_dir: Path |
 
 
 def _onnx(models: _Models, chosen: profiles.Profile) -> TextEngine:
+    """Our own pipeline. On a GPU lines go in batches through the careful network alone: there it costs little."""
     careful = Recogniser(models.network(chosen.careful), load_charset(models.file(profiles.CHARSET)))
     quick = Recogniser(models.network(profiles.QUICK), load_charset(models.file(profiles.QUICK_CHARSET)))
+    read: ReadCrops = careful if chosen.doubt is None else Cascade(quick, careful, chosen.doubt)
+    if models.device == "cuda":
+        read = BatchedRecogniser(careful)
+        read.warmup()
     parts = Parts(
         detector=Detector(models.network(chosen.detector), chosen.page),
-        read=careful if chosen.doubt is None else Cascade(quick, careful, chosen.doubt),
+        read=read,
         trial=quick,
         careful_detector=Detector(models.network(chosen.careful_detector)),
         careful_recogniser=careful,
         orienter=Orienter(models.network(profiles.ORIENTER)),
     )
-    return LineEngine(EngineInfo("onnx", onnx.version(), "cpu", models.threads, models.digests), parts)
+    return LineEngine(EngineInfo("onnx", onnx.version(), models.device, models.threads, models.digests), parts)
 
 
 def _paddle(models: _Models) -> TextEngine:
@@ -70,6 +76,7 @@ class _Models:
     def __init__(self, model_dir: Path | None, threads: int) -> None:
         self.model_dir = model_dir
         self.threads = threads
+        self.device = onnx.device()
         self._networks: dict[str, onnx.OnnxNetwork] = {}
         self.digests: dict[str, str] = {}
 
@@ -80,5 +87,5 @@ class _Models:
 
     def network(self, name: str) -> onnx.OnnxNetwork:
         if name not in self._networks:
-            self._networks[name] = onnx.OnnxNetwork(self.file(name), self.threads)
+            self._networks[name] = onnx.OnnxNetwork(self.file(name), self.threads, self.device)
         return self._networks[name]

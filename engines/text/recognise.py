@@ -53,7 +53,7 @@ class Recogniser:
     """Reads upright line crops, one at a time: on a CPU a batch costs more than its parts."""
 
     def __init__(self, network: Network, charset: Sequence[str]) -> None:
-        self._network = network
+        self.network = network
         self._charset = charset
 
     def __call__(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
@@ -62,8 +62,11 @@ class Recogniser:
         return [(reading.text, reading.score) for reading in readings]
 
     def spell(self, line: Tensor) -> Reading:
-        """Best path over one line of (3, 48, width): best class of each column, repeats made one, blanks dropped."""
-        scores = self._network(padded(line)[None])[0]
+        """The reading of one line of (3, 48, width)."""
+        return self.decode(self.network(padded(line)[None])[0])
+
+    def decode(self, scores: NDArray[np.float32]) -> Reading:
+        """Best path over scores of (columns, classes): best class of each, repeats made one, blanks dropped."""
         best = scores.argmax(axis=1)
         keep = best != 0
         keep[1:] &= best[1:] != best[:-1]
