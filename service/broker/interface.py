@@ -42,7 +42,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one task. `element` is the contract's element (plain JSON types) when the outcome is READ."""
+    """The answer to one task. `element` is the contract's element (plain JSON types) when the outcome is READ.
+
+    `busy` is what an image costs its worker at the moment, in seconds: reading it, and fetching and answering as well.
+    Brokers forecast by it; 0.0 says nothing.
+    """
 
     call_id: str
     number: int
@@ -50,6 +54,7 @@ class Reply:
     element: Mapping[str, Any] | None = None
     worker: str = ""
     stages: Mapping[str, float] = field(default_factory=dict)  # seconds per stage, "queue" and "infer" among them
+    busy: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,8 +139,8 @@ class LocalBroker:
     def _finish(self, seat: _Seat, head: dict[str, object]) -> None:
         task, seat.task = seat.task, None
         reply = _reply(head)
-        if task is not None and task.delivery == 1 and reply.outcome is Outcome.READ:
-            self._admission.observe(task.capability, self._clock() - seat.since)
+        if task is not None and reply.busy:
+            self._admission.observe(task.capability, reply.busy)
         self._calls.take(reply)
 
     def _leave(self, seat: _Seat, *, begun: bool) -> None:
@@ -157,5 +157,5 @@ class LocalBroker:
 
 
 def _reply(head: dict[str, object]) -> Reply:
-    fields = {name: head[name] for name in ("call_id", "number", "element", "worker", "stages")}
+    fields = {name: head[name] for name in ("call_id", "number", "element", "worker", "stages", "busy")}
     return Reply(outcome=Outcome(str(head["outcome"])), **fields)  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ class LocalPort:
     def reply(self, task: Task, reply: Reply) -> None:
         head = {
             "kind": "reply", "call_id": task.call_id, "number": task.number, "outcome": reply.outcome,
-            "element": reply.element, "worker": reply.worker, "stages": dict(reply.stages),
+            "element": reply.element, "worker": reply.worker, "stages": dict(reply.stages), "busy": reply.busy,
         }
         try:
             frames.send(self._sock, head)

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from engines.interfaces import Reader
 from service.broker.interface import Outcome, Reply, Task, WorkerPort
@@ -40,18 +41,26 @@ class PullLoop:
         self._name = name
         self._stop = stop
         self._on_done = on_done
+        self._around = 0.0  # seconds an image takes besides reading, a moving mean
         # Workers that started together must not all leave together.
         self._images_left = int(config.max_images * random.uniform(0.9, 1.1)) or None  # noqa: S311
 
     def run(self) -> str:
         """Serve until stopped, worn out or too fat; returns the reason: "stop", "images" or "memory"."""
         while not self._stop.is_set():
+            asked = time.perf_counter()
             task = self._port.pull(_PULL_SECONDS)
             if task is None:
                 continue
+            begun = time.perf_counter()
             reply = self._answer(task)
+            done = time.perf_counter()
+            if task.delivery == 1:
+                reply = replace(reply, busy=done - begun + self._around)
             self._port.reply(task, reply)
             self._on_done(task, reply)
+            if task.queued > begun - asked:  # it was there when we asked: nothing of this was idleness
+                self._around += 0.2 * (begun - asked + time.perf_counter() - done - self._around)
             if self._images_left is not None:
                 self._images_left -= 1
                 if self._images_left <= 0:

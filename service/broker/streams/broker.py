@@ -186,8 +186,8 @@ class StreamsBroker:
         message = orjson.loads(raw)
         reply = Reply(**{**message, "outcome": Outcome(message["outcome"])})
         task = self._calls.task(reply.call_id, reply.number)
-        if self._calls.take(reply) and task is not None and reply.outcome is Outcome.READ:
-            self._admission.observe(task.capability, reply.stages.get("infer", 0.0))
+        if self._calls.take(reply) and task is not None and reply.busy:
+            self._admission.observe(task.capability, reply.busy)
 
     async def _watch(self) -> None:
         """Look at the whole queue twice a second. Between two looks our own submissions are counted on top."""

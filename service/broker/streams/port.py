@@ -95,7 +95,7 @@ class StreamsPort:
         keys = [entry.stream, self._keys.image(task), entry.fields[b"to"].decode()]
         message = orjson.dumps({
             "call_id": reply.call_id, "number": reply.number, "outcome": reply.outcome, "element": reply.element,
-            "worker": reply.worker, "stages": dict(reply.stages),
+            "worker": reply.worker, "stages": dict(reply.stages), "busy": reply.busy,
         })
         while True:
             try:

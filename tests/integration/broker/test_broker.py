@@ -132,7 +132,7 @@ async def test_a_deadline_out_of_reach_is_refused_before_any_work(table: Any) ->
     task = await pull(port)
     assert task is not None
     await asyncio.sleep(0.5)
-    await asyncio.to_thread(port.reply, task, replace(answer(task), stages={"infer": 0.5}))
+    await asyncio.to_thread(port.reply, task, replace(answer(task), busy=0.5))
     await call
     blocking = asyncio.create_task(broker.submit(tasks("full", *[b"x"] * 20)))
     await asyncio.sleep(0.05)
