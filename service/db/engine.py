@@ -15,9 +15,10 @@ from service.settings import Database
 SETTING = "INKGATE_DATABASE__URL"
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 REMEDY = f"Use {DRIVERS[0]}:///FILE or {DRIVERS[1]}://USER:PASSWORD@HOST/DB"
-BUSY_SECONDS = 30  # how long a SQLite writer waits for another one
+BUSY_SECONDS = 5  # how long a SQLite writer waits for another one; the ledger tries again while its patience lasts
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 30
+IDLE_SECONDS = 15  # a process that is frozen inside a transaction must not hold its locks for ever
 
 
 def create(database: Database) -> AsyncEngine:
@@ -36,7 +37,14 @@ def create(database: Database) -> AsyncEngine:
         max_overflow=database.pool_size,
         pool_timeout=CONNECT_SECONDS,
         pool_pre_ping=False,  # the ledger repeats a batch on a lost connection; a ping on every settle would cost more
-        connect_args={"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS},
+        connect_args={
+            "timeout": CONNECT_SECONDS,
+            "command_timeout": COMMAND_SECONDS,
+            "server_settings": {
+                "application_name": "inkgate",
+                "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+            },
+        },
     )
 
 

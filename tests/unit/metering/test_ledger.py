@@ -14,9 +14,11 @@ from service.errors import LedgerDown, Refused
 from service.metering import SqlLedger
 from service.metering import service as metering
 from service.metering.interface import Settlement
+from service.metering.settle import lock_meter
 from service.settings import Database
 from service.usage.models import HourRow
 from tests.money import START, House
+from tests.postgres import Postgres
 
 
 async def refused(awaitable: object) -> object:
@@ -252,3 +254,24 @@ async def test_a_pack_is_valid_for_a_year_to_the_second(house: House) -> None:
     async with work.begin(house.engine, "test", house.clock) as unit:
         pack = await metering.grant_pack(unit, house.account_id, "general", 1)
     assert pack.ends_at == START.replace(year=START.year + 1)
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    return postgres.wiped()
+
+
+async def test_a_gateway_frozen_inside_its_transaction_does_not_stop_the_others(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "IDLE_SECONDS", 1)
+    engine = engines.create(Database(url=postgres_url))
+    house = await House.build(engine)
+    await house.grant(10)
+    await house.ledger().settle(house.call())
+    async with engine.connect() as frozen:
+        await lock_meter(frozen, house.account_id, "general", house.clock)  # and never a word again
+        assert await house.ledger().settle(house.call())
+        await frozen.invalidate()
+    assert await house.count() == 2
+    await engine.dispose()
