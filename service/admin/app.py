@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,9 +21,25 @@ from service.settings import Settings
 PATH = "/admin/v1"
 
 
+class Refusal(BaseModel):
+    """Why a request was not done, in one line."""
+
+    detail: str
+
+
+REFUSALS: Mapping[int | str, dict[str, Any]] = {
+    400: {"description": "What is asked for cannot be done.", "model": Refusal},
+    401: {"description": "No good token.", "model": Refusal},
+    403: {"description": "The token lacks the scope.", "model": Refusal},
+    503: {"description": "The database cannot be used now.", "model": Refusal},
+}
+
+
 def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings) -> FastAPI:
     """The application. Its description is at /openapi.json below where it is mounted; it needs no token."""
-    app = FastAPI(title="InkGate admin API", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="InkGate admin API", version=__version__, docs_url=None, redoc_url=None, responses=dict(REFUSALS)
+    )
     app.state.house = House(engine, vault, settings)
     for router in (accounts.router, billing.router, reports.router):
         app.include_router(router)

@@ -6,12 +6,14 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Query
+from pydantic import BeforeValidator
 
 from service.admin import shapes
 from service.admin.access import AuditRead, UsageRead
 from service.audit import trail
 from service.db import work
+from service.errors import Misuse
 from service.metering import books
 from service.usage import repository
 from service.usage.repository import DIMENSIONS, Scope
@@ -19,11 +21,21 @@ from service.usage.repository import DIMENSIONS, Scope
 router = APIRouter(tags=["reports"])
 
 
+def _no_number(value: object) -> object:
+    """A bare number would be read as seconds since 1970, though the description says date and time."""
+    if isinstance(value, str) and value.replace(".", "", 1).lstrip("+-").isdigit():
+        raise ValueError("give a date and time, like 2026-01-31T08:00:00+08:00")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_no_number)]
+
+
 @router.get("/usage")
 async def usage(
     desk: UsageRead,
-    since: datetime,
-    until: datetime,
+    since: Moment,
+    until: Moment,
     account_id: str | None = None,
     capability: str | None = None,
     by: Annotated[list[str], Query(description="Dimensions: app, capability, code, account.")] = [],  # noqa: B006
@@ -31,9 +43,9 @@ async def usage(
     """Sums of the hours from `since` up to `until` (exclusive), most calls first. A main account has its sub-accounts'
     usage in it."""
     if since.tzinfo is None or until.tzinfo is None or not timedelta() < until - since <= timedelta(days=800):
-        raise HTTPException(422, "since and until need a zone, and lie at most 800 days apart")
+        raise Misuse("since and until need a zone, and lie at most 800 days apart")
     if any(name not in DIMENSIONS for name in by):
-        raise HTTPException(422, f"choose dimensions from {', '.join(DIMENSIONS)}")
+        raise Misuse(f"choose dimensions from {', '.join(DIMENSIONS)}")
     async with desk.reading() as session:
         sums = await repository.totals(session, Scope(since, until, account_id, capability=capability), by)
     return [
@@ -49,8 +61,8 @@ async def usage(
 async def audit(
     desk: AuditRead,
     account_id: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[shapes.EventOut]:
     """The audit trail, latest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 
 class Shape(BaseModel):
@@ -26,7 +26,7 @@ class AccountOut(Shape):
 
 
 class Suspension(Shape):
-    suspended: bool
+    suspended: StrictBool
 
 
 class KeyOut(Shape):
@@ -43,11 +43,11 @@ class NewKey(Shape):
 
 
 class Rotation(Shape):
-    overlap_hours: float = Field(24.0, ge=0, le=24 * 365)
+    overlap_hours: StrictFloat = Field(24.0, ge=0, le=24 * 365)
 
 
 class Disabling(Shape):
-    disabled: bool
+    disabled: StrictBool
 
 
 class NewApp(Shape):
@@ -76,14 +76,14 @@ class AppOut(Shape):
     description: str
     appkey: str
     enckey: str
-    extras: bool
+    extras: StrictBool
     created_at: datetime
     opened: list[Opened]
     allowed: list[str]
 
 
 class Opening(Shape):
-    qps: float | None = None
+    qps: StrictFloat | None = None
 
 
 class Networks(Shape):
@@ -92,7 +92,7 @@ class Networks(Shape):
 
 class NewPack(Shape):
     capability: str
-    units: int
+    units: StrictInt
     app_id: str | None = Field(None, description="Bind the pack to this app.")
 
 
@@ -119,9 +119,9 @@ class ProductOut(Shape):
 
 class ProductIn(Shape):
     capability: str
-    units: int
-    price_fen: int
-    on_sale: bool = True
+    units: StrictInt
+    price_fen: StrictInt
+    on_sale: StrictBool = True
 
 
 class NewOrder(Shape):
@@ -144,7 +144,7 @@ class OrderOut(Shape):
 
 class NewVoucher(Shape):
     kind: str = Field(description="credit (fen), percent, or goods.")
-    value: int = 1
+    value: StrictInt = 1
     product_id: str | None = None
     account_id: str | None = None
     ends_at: datetime | None = None

@@ -1,0 +1,39 @@
+"""The admin API alone on loopback over a fresh SQLite file: python -m tests.hostile.admin_server FOLDER
+
+Writes FOLDER/ready with the address and a token of every scope, and serves until it is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from service.accounts.vault import Vault
+from service.admin import create_admin, tokens
+from service.db import engine as databases
+from service.db import migrate, work
+from service.settings import Database, Settings
+
+
+async def main(folder: Path) -> None:
+    database = Database(url=f"sqlite+aiosqlite:///{folder / 'admin.db'}")
+    await asyncio.to_thread(migrate.upgrade, database.url)
+    engine = databases.create(database)
+    async with work.begin(engine, "test") as unit:
+        token = await tokens.create_token(unit, "everything", tokens.SCOPES)
+    app = create_admin(engine, Vault([bytes(32)]), Settings(database=database))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    (folder / "ready.tmp").write_text(f"http://127.0.0.1:{port} {token}")
+    (folder / "ready.tmp").rename(folder / "ready")
+    await serving
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
