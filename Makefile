@@ -71,9 +71,9 @@ $(VENV)/.chart: $(VENV)/.test
 	@$(PIP) install --group chart
 	@touch $@
 
-chart: $(VENV)/.chart ## Chart, alerts, dashboards, compose and nginx, by the programs that read them
+chart: $(VENV)/.chart ## Chart, compose, nginx by the programs that read them; alerts and dashboards on a live service
 	@$(BIN)/python -m tools.ops_tools
-	@$(BIN)/python -m pytest -m ops tests/chart
+	@$(BIN)/python -m pytest -m ops tests/chart tests/monitoring
 
 airgap-test: $(VENV)/.chart ## Bundle, then install and read pictures in a namespace without network (root)
 	@$(BIN)/python -m pytest -m ops tests/airgap

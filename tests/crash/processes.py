@@ -32,8 +32,10 @@ def python(*arguments: str, **settings: object) -> subprocess.Popen[bytes]:
 class WorkerHost:
     """What `inkgate worker` runs, over a Redis URL with the stub engine: one supervisor and its children."""
 
-    def __init__(self, url: str, namespace: str, processes: int = 2, **settings: object) -> None:
-        self.port = free_port()
+    def __init__(
+        self, url: str, namespace: str, processes: int = 2, port: int | None = None, **settings: object
+    ) -> None:
+        self.port = port or free_port()
         self.process = python(
             "-c", _WORKERS,
             REDIS__URL=url, REDIS__NAMESPACE=namespace, ENGINE__RUNTIME="stub", WORKER__PROCESSES=processes,

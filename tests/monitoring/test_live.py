@@ -1,0 +1,141 @@
+"""A real Prometheus watches a loaded deployment: dashboards find their data, planted faults fire and clear."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from service.telemetry.metrics import Metrics
+from tests.monitoring.deployment import Deployment, until
+from tests.postgres import Postgres
+
+pytestmark = [pytest.mark.ops, pytest.mark.timeout(600)]
+BOARDS = sorted((Path(__file__).resolve().parents[2] / "deploy" / "grafana").glob("*.json"))
+
+# Series that a healthy deployment does not have: they appear with their first event.
+ONLY_AFTER_A_FAULT = {
+    "inkgate_settle_failures_total", "inkgate_replayed_answers_total", "inkgate_worker_recycles_total",
+}
+
+
+@pytest.fixture(scope="module")
+def database(postgres: Postgres) -> str:
+    from service.db import migrate
+
+    url = postgres.empty()
+    migrate.upgrade(url)
+    return url
+
+
+@pytest.fixture(scope="module")
+def deployment(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    made = Deployment(tmp_path_factory.mktemp("prometheus"), database)
+    try:
+        made.ready()
+        for _ in range(3):
+            made.call_everything()
+        until(lambda: (made.value("sum(inkgate_units_settled_total)") or 0) >= 9, 15, "what was settled is scraped")
+        yield made
+    finally:
+        made.end()
+
+
+def queries() -> list[tuple[str, str, str]]:
+    found = []
+    for board in BOARDS:
+        for panel in json.loads(board.read_text())["panels"]:
+            for target in panel.get("targets", []):
+                found.append((board.stem, panel["title"], target["expr"]))
+    return found
+
+
+def test_every_dashboard_query_finds_data(deployment: Deployment) -> None:
+    def empty() -> list[str]:
+        """Queries without data, but for those that count faults which never happened here."""
+        found = []
+        for board, title, expression in queries():
+            asked = expression.replace("$__rate_interval", "1m")
+            faults = ONLY_AFTER_A_FAULT & set(re.findall(r"inkgate_\w+", asked))
+            if not faults and not deployment.prometheus.query(asked):
+                found.append(f"{board} / {title}: {expression}")
+        return found
+
+    with deployment.traffic():
+        try:
+            until(lambda: not empty(), 20, "every query finds data")  # a rate needs two scrapes of a growing series
+        except AssertionError:
+            pytest.fail("\n".join(empty()))
+
+
+def test_every_label_in_the_dashboards_is_a_label_of_its_metric(deployment: Deployment) -> None:
+    labels = {doc.name: {*doc.labels, "le", "instance", "job"} for doc in Metrics("gateway", "1").catalogue}
+    for board, title, expression in queries():
+        names = {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"\binkgate_\w+", expression)}
+        grouped = {label.strip() for group in re.findall(r"by \(([^)]*)\)", expression) for label in group.split(",")}
+        selected = set(re.findall(r"[{,](\w+)[=!]", expression))
+        for name in names:
+            assert grouped | selected <= labels[name], f"{board} / {title}: {name}"
+
+
+def test_metrics_of_the_reference_are_all_scraped(deployment: Deployment) -> None:
+    scraped = set(deployment.prometheus.get("label/__name__/values"))
+    missing = {
+        doc.name for doc in Metrics("gateway", "1").catalogue
+        if not {doc.name, f"{doc.name}_count"} & scraped
+    }
+    certificates = {"inkgate_certificate_expiry_timestamp_seconds"}  # none is configured here
+    assert missing <= ONLY_AFTER_A_FAULT | certificates
+
+
+def test_nothing_fires_while_all_is_well(deployment: Deployment) -> None:
+    with deployment.traffic():
+        until(lambda: (deployment.value("sum(increase(inkgate_requests_total[10s]))") or 0) > 5, 20, "traffic flows")
+        assert deployment.prometheus.firing() == set()
+
+
+def test_drift_is_told_and_its_mending_too(deployment: Deployment, postgres: Postgres, database: str) -> None:
+    name = urlsplit(database).path.strip("/")
+    change = "UPDATE pack SET used = used {} 1 WHERE id = (SELECT id FROM pack WHERE used > 0 ORDER BY id LIMIT 1)"
+    postgres.execute(change.format("+"), name)
+    try:
+        until(lambda: "InkGateMeteringDrift" in deployment.prometheus.firing(), 40, "drift fires")
+    finally:
+        postgres.execute(change.format("-"), name)
+    until(lambda: "InkGateMeteringDrift" not in deployment.prometheus.firing(), 40, "drift clears")
+
+
+def test_a_stalled_queue_fires_and_clears(deployment: Deployment) -> None:
+    with deployment.traffic():
+        deployment.signal_workers(signal.SIGSTOP)
+        try:
+            until(lambda: "InkGateQueueOld" in deployment.prometheus.firing(), 40, "the old queue fires")
+        finally:
+            deployment.signal_workers(signal.SIGCONT)
+        until(lambda: "InkGateQueueOld" not in deployment.prometheus.firing(), 60, "and clears")
+
+
+def test_losing_every_worker_fires_and_their_return_clears_it(deployment: Deployment) -> None:
+    lost = deployment.workers
+    lost.end()
+    until(
+        lambda: deployment.prometheus.firing() >= {"InkGateNoLiveWorker", "InkGateTargetDown"}, 60,
+        "no live worker, and a target that does not answer",
+    )
+    deployment.workers = deployment.new_workers(lost.port)
+    until(
+        lambda: not deployment.prometheus.firing() & {"InkGateNoLiveWorker", "InkGateTargetDown"}, 60, "both clear"
+    )
+
+
+def test_losing_redis_fires_and_clears(deployment: Deployment) -> None:
+    deployment.valkey.kill()
+    until(lambda: "InkGateDependencyDown" in deployment.prometheus.firing(), 40, "the dependency fires")
+    deployment.valkey.start()
+    until(lambda: "InkGateDependencyDown" not in deployment.prometheus.firing(), 40, "and clears")
+    until(lambda: deployment.value("max(inkgate_workers_live)") == 2, 60, "the workers are back without a restart")
