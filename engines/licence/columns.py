@@ -181,4 +181,7 @@ def _part(text: str, known: set[str]) -> tuple[str, int] | None:
                 if len(spelling) > 3 and (spelling.endswith(part) or (n == len(text) and spelling.startswith(part))):
                     return key, n
     half = _HEADS.get(text) or _TAILS.get(text[0])
-    return (half, 1) if half and half not in known else None
+    if half and half not in known:
+        return half, 1
+    second = _TAILS.get(text[1:2])  # 美型: the first half misread
+    return (second, 2) if second and second not in known else None

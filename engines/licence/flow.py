@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.document import geometry
 from engines.document.labels import Piece
 from engines.document.scan import Scan
+from engines.document.seal import without_seals
 from engines.interfaces import TextEngine
 from engines.licence.assemble import assemble
 from engines.licence.labels import ORDER
 from engines.licence.layout import Layout, lay_out
-from engines.licence.reading import read_fields
-from engines.types import Image, Licence
+from engines.licence.reading import TITLE, field_labels, read_fields
+from engines.types import Image, Licence, Quad
 
 DETECT_SIDE = 1280
+CLOSE_SIDE = 1600
+LEAST_PRINT = 14.0  # pixels, as detection sees it
 LEAST_SCORE = 0.75  # what is read where nothing was detected must be clear
 _FIELDS = frozenset(ORDER)
 _OTHER_TITLES = ("许可证", "证书", "合同", "发票", "备案凭证")
@@ -38,14 +43,48 @@ def read_licence(engine: TextEngine, image: Image, *, extras: bool = False) -> L
 
 def _attempt(engine: TextEngine, image: Image, angle: int) -> tuple[Scan, Licence | None]:
     upright = geometry.turn(image, angle)
-    scan = Scan(engine, upright, engine.detect(upright, limit_side=DETECT_SIDE))
-    if not read_fields(scan):
+    quads = engine.detect(upright, limit_side=DETECT_SIDE)
+    scan = Scan(engine, without_seals(upright), quads)
+    found = read_fields(scan)
+    if (not found or _fine(scan)) and (closer := _closer(engine, scan)) and read_fields(closer):
+        scan, found = closer, True
+    if not found:
         return scan, None
     layout = lay_out(scan.strips, lambda *place: _look(scan, *place))
     if not _is_licence(scan, layout):
         return scan, None
     licence = assemble(layout, [s.text or "" for s in scan.strips])
     return scan, licence if _two_columns(layout) else replace(licence, real_capital=None)
+
+
+def _fine(scan: Scan) -> bool:
+    """Whether the print was so small when lines were looked for that some may be missed."""
+    h = float(np.median([p.h for p in field_labels(scan)]))
+    return bool(h * min(1.0, DETECT_SIDE / max(scan.image.shape[:2])) < LEAST_PRINT)
+
+
+def _closer(engine: TextEngine, scan: Scan) -> Scan | None:
+    """The licence alone, enlarged, by where its title stands; None when that would show no more."""
+    title = next((s for s in scan.strips if TITLE in (s.text or "")), None)
+    if title is None:
+        return None
+    height, width = scan.image.shape[:2]
+    (x, y), w = np.mean(title.quad, axis=0), title.length / max(4, len(title.text or "")) * 5
+    x0, x1 = max(0, round(x - 2.6 * w)), min(width, round(x + 2.6 * w))
+    y0, y1 = max(0, round(y - 1.4 * w)), min(height, round(y + 5 * w))
+    part = scan.image[y0:y1, x0:x1]
+    enlarged = min(2.5, CLOSE_SIDE / max(part.shape[:2]))
+    if enlarged < 1.25 * min(1.0, DETECT_SIDE / max(height, width)):
+        return None
+    part = np.asarray(cv2.resize(part, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC), np.uint8)
+    quads = engine.detect(part, limit_side=CLOSE_SIDE)
+    corners = np.asarray(quads, np.float64).reshape(-1, 4, 2) / enlarged + (x0, y0)
+    return Scan(engine, scan.image, [_quad(q) for q in corners])
+
+
+def _quad(corners: NDArray[np.float64]) -> Quad:
+    a, b, c, d = ((float(x), float(y)) for x, y in corners)
+    return a, b, c, d
 
 
 def _look(scan: Scan, u0: float, u1: float, v: float, h: float) -> Piece | None:
@@ -58,7 +97,7 @@ def _is_licence(scan: Scan, layout: Layout) -> bool:
     labels = layout.keys & _FIELDS
     usual = float(np.median([c.h for c in layout.columns])) if layout.columns else 0.0
     titles = [s.text or "" for s in scan.strips if s.h > 1.2 * usual]
-    if any("营业执照" in t for t in titles):
+    if any(TITLE in t for t in titles):
         return len(labels) >= 2
     return len(labels) >= 4 and not any(w in t for t in titles for w in _OTHER_TITLES)
 

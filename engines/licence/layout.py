@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,10 @@ _FORMS = {
     "name": re.compile(r".{3,}(公司|店|厂|部|行|馆|中心|合作社|合伙\)|事务所|集团|餐厅|超市)$"),
     "addr": re.compile(r".*[省市区县旗镇乡].*([号室村组楼层幢栋]|\d)$"),
 }
+
+
+_LAST = "本期限所额"  # the last characters of labels
+_BESIDE = ("operation_period", "establish_date", "regist_capital")
 
 
 @dataclass
@@ -63,6 +67,7 @@ def lay_out(strips: Sequence[Strip], look: Look | None = None) -> Layout:
                 values[label.key] = rows
                 taken.update(id(p) for row in rows for p in row)
         _orphans(column, left, pieces, values, taken)
+    _damaged_rows(columns, pieces, values, taken)
     for label in pieces:
         if label.key in HEADERS and label.key not in values and (rows := _header_value(label, pieces)):
             values[label.key] = rows
@@ -99,13 +104,15 @@ def _rows(
     if not first or first[0].u0 > (left or start) + 8 * h:
         return []
     rows, begin = [first], left if left is not None else first[0].u0
+    spacings = [b.v - a.v for a, b in zip(column.labels, column.labels[1:], strict=False) if b.v - a.v > 0.8 * h]
+    nearer = 0.85 * min(spacings, default=float("inf"))  # rows of one value stand closer than rows of the form
     for piece in candidates:
         above = rows[-1][0]
         down = piece.v - above.v
         if down < 0.62 * h or any(piece is p for row in rows for p in row):
             continue
         spread = piece.text.startswith("至") or above.text.endswith("至") or above.text.startswith("自")
-        if down > (3.2 if spread else 1.6) * max(h, above.h):
+        if down > (3.2 * h if spread else min(1.6 * max(h, above.h), nearer)):
             break
         if piece.u0 < start or abs(piece.u0 - begin) > (2.5 if left is not None else 5) * h:
             continue
@@ -134,6 +141,24 @@ def _orphans(
             if key:
                 values[key] = [[piece]]
                 taken.add(id(piece))
+
+
+def _damaged_rows(
+    columns: Sequence[Column], pieces: Iterable[Piece], values: dict[str, list[list[Piece]]], taken: set[int]
+) -> None:
+    """Rows beside the columns of whose label only the last character is left (期2012年08月20日), told by their form."""
+    if not columns:
+        return
+    first = columns[0]
+    top, bottom = first.labels[0].v - 2 * first.h, first.labels[-1].v + 2 * first.h
+    for piece in pieces:
+        if piece.key or id(piece) in taken or not top < piece.v < bottom or not 0.7 < piece.h / first.h < 1.4:
+            continue
+        text = piece.text[1:] if piece.text[0] in _LAST else piece.text
+        key = next((k for k in _BESIDE if k not in values and _FORMS[k].match(text)), None)
+        if key and piece.u0 > first.right:
+            values[key] = [[replace(piece, text=text)]]
+            taken.add(id(piece))
 
 
 def _header_value(label: Piece, pieces: Sequence[Piece]) -> list[list[Piece]]:

@@ -15,6 +15,7 @@ from engines.document.scan import Scan, Strip
 from engines.licence.columns import Column, cut_pieces, find_columns
 from engines.licence.labels import LABELS, ORDER
 
+TITLE = "营业执照"
 _SHORT = 7.5  # heights: labels, titles, dates, half labels
 _HEAD = 6.0  # heights read of a longer strip to see whether it begins with a label
 _MOST_HEADS = 60
@@ -24,12 +25,15 @@ _FIELDS = frozenset(ORDER)
 def read_fields(scan: Scan) -> bool:
     """Read what the fields need and level the scan by the labels; False when there are not two labels."""
     usual = _usual_height(scan.strips)
-    scan.read(lambda s: s.length < _SHORT * s.h and s.h < 1.5 * s.length and s.h > 0.72 * usual)
+    scan.read(lambda s: s.length < _SHORT * s.h and s.h < 1.5 * s.length and s.h > 0.5 * usual)
     labels = field_labels(scan)
     if labels:
         scan.refit([p.strip for p in labels])
     _read_heads(scan, labels, usual)
     labels = field_labels(scan)
+    if len(labels) < 3 and any(TITLE in (s.text or "") for s in scan.strips):
+        scan.read(lambda s: s.h < 1.5 * s.length and not s.across)  # hard to read: leave nothing out
+        labels = field_labels(scan)
     if len(labels) < 2:
         return False
     scan.refit([p.strip for p in labels])
