@@ -54,7 +54,7 @@ class Labels:
             n = len(spelling)
             if n < 4:
                 continue
-            allowed = 1 if n < 7 else 2
+            allowed = 1 if n < 8 else 2
             for used in (n, n - 1, n + 1):
                 if len(text) >= used:
                     faults = distance(text[:used], spelling, allowed)

@@ -6,6 +6,8 @@ Every person, firm and number is invented; the serial parts of the numbers lie w
 and the fonts of Debian's fonts-noto-cjk, fonts-wqy-microhei, fonts-arphic-uming, fonts-arphic-ukai.
 """
 
+# ruff: noqa: E501 - the rows of the forms are tables
+
 from __future__ import annotations
 
 import argparse
@@ -243,7 +245,8 @@ def _single(r: random.Random, f: Label, rows: list[tuple[str, str]], title: str,
     label, value = r.choice(["bold", "heavy", "sans"]), r.choice(["serif", "ming", "kai", "sans"])
     s.draw.rectangle((60, 60, 1200, 1722), outline=(170, 120, 80), width=14)
     s.draw.ellipse((90 * 6, 22 * 6, 118 * 6, 50 * 6), fill=(206, 70, 60))
-    s.text(105 - 10.5 * len(title), 66, title, "heavy", 15, gap=6)
+    pitch = min(21.0, 150 / len(title))
+    s.text(105 - pitch / 2 * len(title), 66, title, "heavy", pitch * 0.7, gap=pitch * 0.3)
     s.text(60, 88, f"{head[0]}  {head[1]}", value, 4.8, gap=0.2)
     y, x, width = r.uniform(102, 112), r.uniform(26, 34), r.uniform(24, 34)
     pitch, row = r.uniform(6, 7.4), r.uniform(12, 15)
@@ -415,7 +418,9 @@ def make(out: Path, seed: int, each: int, long_side: int = 1400) -> None:
             name = f"{form.__name__}_{i:02d}.jpg"
             Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).save(buffer := io.BytesIO(), "JPEG", quality=72)
             (out / name).write_bytes(buffer.getvalue())
-            labels.append({"file": name, "cond": [form.__name__, effect.__name__], "meta": {"grid": form.__name__}} | label)
+            labels.append(
+                {"file": name, "cond": [form.__name__, effect.__name__], "meta": {"grid": form.__name__}} | label
+            )
     lines = "".join(json.dumps(label, ensure_ascii=False) + "\n" for label in labels)
     (out / "labels.jsonl").write_text(lines, encoding="utf-8")
 
