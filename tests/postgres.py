@@ -54,9 +54,11 @@ class Postgres:
             self._reused = f"t_{uuid.uuid4().hex}"
             self.execute(f'CREATE DATABASE "{self._reused}"')
             migrate.upgrade(self.url(self._reused))
-        tables = ", ".join(table.name for table in metadata.sorted_tables if table.name != "product")
+            self.execute("CREATE SCHEMA seed; CREATE TABLE seed.product AS TABLE product", self._reused)
+        tables = ", ".join(table.name for table in metadata.sorted_tables)
         # The audit trail is append-only by a trigger; a replica's session passes it by.
-        self.execute(f"SET session_replication_role = replica; TRUNCATE {tables}", self._reused)
+        wipe = f"SET session_replication_role = replica; TRUNCATE {tables}"
+        self.execute(f"{wipe}; INSERT INTO product TABLE seed.product", self._reused)
         return self.url(self._reused)
 
     def execute(self, statement: str, database: str | None = None) -> None:
