@@ -98,7 +98,6 @@ def summary(engine: Engine) -> dict[str, Any]:
         "wall_seconds_per_image": sum(wall) / len(wall),
         "lines_per_cpu_second": sum(lines) / sum(cpu),
         "peak_rss_mib": max(one["rss_mib"] for rounds in engine.answers.values() for one in rounds),
-        "cpu_seconds_by_image": dict(zip(engine.answers, cpu, strict=True)),
     }
 
 
