@@ -45,8 +45,8 @@ def on_loop(url: str, connections: int, *, patient: bool = False) -> redis.async
 
 
 def lacks_group(error: ResponseError) -> bool:
-    """The consumer group or its stream is gone: a fresh or emptied server."""
-    return "NOGROUP" in str(error)
+    """The consumer group or its stream is gone: a fresh or emptied server, perhaps emptied while we were waiting."""
+    return "NOGROUP" in str(error) or "UNBLOCKED" in str(error)
 
 
 def is_full(error: ResponseError) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
 import signal
 import subprocess
 import tempfile
+import termios
 import time
 from pathlib import Path
 
@@ -99,7 +102,7 @@ class Proxy:
 
     def __init__(self, backends: list[int]) -> None:
         self._backends, self._turn = backends, 0
-        self._unanswered: set[asyncio.StreamWriter] = set()
+        self._unanswered: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}  # gateway's side -> client's side
         self.port = free_port()
         self._server: asyncio.Server | None = None
 
@@ -112,11 +115,15 @@ class Proxy:
         self.cut()
 
     def cut(self) -> int:
-        """Break every connection on which no byte of the answer has come yet; returns how many."""
-        cut = list(self._unanswered)
-        for writer in cut:
+        """Break every connection on which no byte of the answer has come yet; returns how many.
+
+        An answer that has reached this machine's buffers was delivered as far as any gateway can know.
+        """
+        cut = [(forth, writer) for forth, writer in self._unanswered.items() if not _arrived(forth)]
+        for forth, writer in cut:
+            forth.transport.abort()
             writer.transport.abort()
-        return len(cut) // 2
+        return len(cut)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream = await self._connect()
@@ -124,11 +131,11 @@ class Proxy:
             writer.transport.abort()
             return
         back, forth = upstream
-        self._unanswered |= {writer, forth}
+        self._unanswered[forth] = writer
         try:
-            await asyncio.gather(self._copy(reader, forth), self._copy(back, writer, answers=(writer, forth)))
+            await asyncio.gather(self._copy(reader, forth), self._copy(back, writer, answered=forth))
         finally:
-            self._unanswered -= {writer, forth}
+            self._unanswered.pop(forth, None)
             forth.transport.abort()
             writer.close()
 
@@ -141,14 +148,22 @@ class Proxy:
         return None
 
     async def _copy(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, answers: tuple[asyncio.StreamWriter, ...] = ()
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, answered: asyncio.StreamWriter | None = None
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(65536):
-                self._unanswered -= set(answers)
+                if answered is not None:
+                    self._unanswered.pop(answered, None)
                 sink.write(data)
                 await sink.drain()
             sink.write_eof()
+
+
+def _arrived(writer: asyncio.StreamWriter) -> bool:
+    """Whether bytes wait in the kernel to be read on this connection."""
+    waiting = array.array("i", [0])
+    fcntl.ioctl(writer.get_extra_info("socket").fileno(), termios.FIONREAD, waiting)
+    return waiting[0] > 0
 
 
 class Stack:
