@@ -32,6 +32,16 @@ def assemble(note: str, found: Found) -> IdCard:
     )
 
 
+def printed_sex(found: Found) -> str:
+    """男 or 女 as printed beside its label, "" when it was not read."""
+    return _sex(found.values.get("sex", ""))
+
+
+def printed_birthday(found: Found) -> str:
+    """YYYYMMDD as printed beside its label, "" when it was not read."""
+    return _birthday(found.values.get("birthday", ""))
+
+
 def _sex(text: str) -> str:
     return next((c for c in text if c in "男女"), "")
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass, replace
+
 from engines.document import geometry
+from engines.document.extras import field_extras, picture_warnings
 from engines.document.labels import Piece
 from engines.document.scan import Scan
 from engines.idcard.assemble import assemble
 from engines.idcard.fields import Found, find
 from engines.idcard.labels import LABELS, OTHER_CARDS, TITLES
+from engines.idcard.warnings import card_warnings
 from engines.interfaces import TextEngine
 from engines.types import IdCard, Image
 
@@ -21,22 +26,43 @@ def read_idcard(engine: TextEngine, image: Image, *, extras: bool = False) -> Id
     """Read one picture (BGR uint8) of an identity card, one or both sides.
 
     `note` is "front" for the emblem side, "back" for the portrait side or for both sides in one picture, "" when no
-    card of the family is there (manual 6.3.2).
+    card of the family is there (manual 6.3.2). With `extras`: angle, confidence and boxes per field, warnings.
     """
     angle = engine.orient(image)
-    scan, card = _attempt(engine, image, angle)
-    if card is None:
-        for further in scan.turns_left():
-            if card := _attempt(engine, image, (angle + further) % 360)[1]:
-                break
-    return card or IdCard()
+    attempt = _attempt(engine, image, angle)
+    for further in () if attempt.note else attempt.scan.turns_left():
+        attempt = _attempt(engine, image, (angle + further) % 360)
+        if attempt.note:
+            break
+    if not attempt.note:
+        return IdCard()
+    card = assemble(attempt.note, attempt.found)
+    return replace(card, extras=_extras(attempt, card, image)) if extras else card
 
 
-def _attempt(engine: TextEngine, image: Image, angle: int) -> tuple[Scan, IdCard | None]:
+@dataclass(frozen=True)
+class _Attempt:
+    """The picture read as it stands after a turn by `angle`; `note` is "" when no card was found that way."""
+
+    angle: int
+    scan: Scan
+    note: str
+    found: Found
+
+
+def _attempt(engine: TextEngine, image: Image, angle: int) -> _Attempt:
     upright = geometry.turn(image, angle)
     scan = Scan(engine, upright, engine.detect(upright, limit_side=DETECT_SIDE))
-    note, found = _read(scan)
-    return scan, assemble(note, found) if note else None
+    return _Attempt(angle, scan, *_read(scan))
+
+
+def _extras(attempt: _Attempt, card: IdCard, image: Image) -> dict[str, object]:
+    today = dt.datetime.now(dt.UTC).date()
+    return {
+        "angle": attempt.angle,
+        "fields": field_extras(attempt.found.sources, attempt.angle, image),
+        "warnings": card_warnings(card, attempt.found, today) + picture_warnings(image),
+    }
 
 
 def _read(scan: Scan) -> tuple[str, Found]:

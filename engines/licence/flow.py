@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.document import geometry
+from engines.document import checks, geometry
+from engines.document.extras import field_extras, picture_warnings
 from engines.document.labels import Piece
 from engines.document.scan import Scan
 from engines.document.seal import without_seals
@@ -31,20 +32,23 @@ def read_licence(engine: TextEngine, image: Image, *, extras: bool = False) -> L
     """Read one picture (BGR uint8) of a business licence (manual 6.3.4).
 
     `is_licence` is False and every field "" when the picture shows none. `real_capital` is None on one-column forms.
+    With `extras`: angle, confidence and boxes per field, the scope of business, warnings.
     """
     angle = engine.orient(image)
-    scan, licence = _attempt(engine, image, angle)
+    scan, licence = _attempt(engine, image, angle, extras)
     if licence is None:
         for further in scan.turns_left():
-            if licence := _attempt(engine, image, (angle + further) % 360)[1]:
+            if licence := _attempt(engine, image, (angle + further) % 360, extras)[1]:
                 break
     return licence or Licence()
 
 
-def _attempt(engine: TextEngine, image: Image, angle: int) -> tuple[Scan, Licence | None]:
+def _attempt(engine: TextEngine, image: Image, angle: int, extras: bool) -> tuple[Scan, Licence | None]:
     upright = geometry.turn(image, angle)
     quads = engine.detect(upright, limit_side=DETECT_SIDE)
     scan = Scan(engine, without_seals(upright), quads)
+    if extras:
+        scan.read(lambda s: s.h < 1.5 * s.length)  # the scope of business too
     found = read_fields(scan)
     if (not found or _fine(scan)) and (closer := _closer(engine, scan)) and read_fields(closer):
         scan, found = closer, True
@@ -54,7 +58,22 @@ def _attempt(engine: TextEngine, image: Image, angle: int) -> tuple[Scan, Licenc
     if not _is_licence(scan, layout):
         return scan, None
     licence = assemble(layout, [s.text or "" for s in scan.strips])
-    return scan, licence if _two_columns(layout) else replace(licence, real_capital=None)
+    if not _two_columns(layout):
+        licence = replace(licence, real_capital=None)
+    return scan, replace(licence, extras=_extras(layout, licence, angle, image)) if extras else licence
+
+
+def _extras(layout: Layout, licence: Licence, angle: int, image: Image) -> dict[str, object]:
+    sources = {key: [p for row in rows for p in row] for key, rows in layout.values.items()}
+    warnings = picture_warnings(image)
+    if licence.union_id and not checks.credit_code_holds(licence.union_id):
+        warnings.insert(0, "number_does_not_check")
+    return {
+        "angle": angle,
+        "fields": field_extras(sources, angle, image),
+        "scope": layout.text("_scope"),
+        "warnings": warnings,
+    }
 
 
 def _fine(scan: Scan) -> bool:

@@ -1,0 +1,43 @@
+"""What is told about a document beyond the contract, when a caller asks: places and confidence of fields, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from engines.document.geometry import turn_back
+from engines.document.labels import Piece
+from engines.types import Image
+
+_COLOUR = 12.0  # mean saturation below which a picture is a photocopy or was taken without colour
+_SHARP = 25.0  # variance of the Laplacian, at 1000 pixels, below which print is blurred
+
+
+def field_extras(sources: Mapping[str, Sequence[Piece]], angle: int, image: Image) -> dict[str, dict[str, object]]:
+    """Per field its confidence (the lowest of its strips, 0..1) and boxes in pixels of the source picture `image`,
+    one quadrilateral for each piece, corners clockwise from the text's top left."""
+    height, width = image.shape[:2]
+    return {
+        key: {
+            "confidence": round(min(p.strip.score for p in pieces), 4),
+            "boxes": [
+                [[round(v, 1) for v in turn_back(corner, angle, width, height)] for corner in p.quad] for p in pieces
+            ],
+        }
+        for key, pieces in sources.items()
+        if pieces and not key.startswith("_")
+    }
+
+
+def picture_warnings(image: Image) -> list[str]:
+    """ "copy" for a picture without colour, "blur" for one without sharp edges."""
+    scale = 1000 / max(image.shape[:2])
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
+    warnings = []
+    if float(cv2.cvtColor(small, cv2.COLOR_BGR2HSV)[..., 1].mean()) < _COLOUR:
+        warnings.append("copy")
+    if float(np.var(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), cv2.CV_64F))) < _SHARP:
+        warnings.append("blur")
+    return warnings

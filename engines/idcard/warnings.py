@@ -1,0 +1,27 @@
+"""What does not agree on a card: told with the extras, never acted upon."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from engines.document import checks
+from engines.idcard.assemble import printed_birthday, printed_sex
+from engines.idcard.fields import Found
+from engines.types import IdCard
+
+
+def card_warnings(card: IdCard, found: Found, today: dt.date) -> list[str]:
+    """Number, birthday, sex and validity held against each other and against `today`."""
+    warnings = []
+    if card.idn and not checks.id_number_holds(card.idn):
+        warnings.append("number_does_not_check")
+    elif card.idn:
+        birthday, sex = printed_birthday(found), printed_sex(found)
+        if birthday and birthday != card.idn[6:14]:
+            warnings.append("birthday_contradicts_number")
+        if sex and sex != checks.sex(card.idn):
+            warnings.append("sex_contradicts_number")
+    end = card.validperiod.partition("-")[2]
+    if end[:1].isdigit() and end < f"{today:%Y.%m.%d}":
+        warnings.append("expired")
+    return warnings

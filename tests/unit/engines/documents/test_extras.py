@@ -1,0 +1,43 @@
+"""Extras: only when asked for, and in pixels of the picture as it was sent."""
+
+import numpy as np
+
+from engines.idcard import read_idcard
+from engines.licence import read_licence
+
+from .paper import PaintReader
+from .test_idcard import emblem, portrait
+from .test_licence import single_column
+
+
+def test_nothing_unless_asked_for():
+    assert read_idcard(PaintReader(portrait()), portrait().picture()).extras == {}
+
+
+def test_boxes_lie_on_the_source_picture_however_it_was_turned():
+    sheet = portrait()
+    turned = np.ascontiguousarray(np.rot90(sheet.picture()))
+    extras = read_idcard(PaintReader(sheet, 90), turned, extras=True).extras
+    assert extras["angle"] == 90
+    (box,) = extras["fields"]["idn"]["boxes"]
+    x, y = np.mean(box, axis=0).round().astype(int)
+    upright = sheet.lines[-1][1]
+    assert abs(x - np.mean(upright, axis=0)[1]) < 4  # a quarter turn to the left: x is the old y
+    assert turned[y, x].tolist() != [255, 255, 255]
+
+
+def test_contradictions_are_told():
+    sheet = portrait()
+    sheet.lines[1] = ("性别男民族汉", sheet.lines[1][1])
+    extras = read_idcard(PaintReader(sheet), sheet.picture(), extras=True).extras
+    assert "sex_contradicts_number" in extras["warnings"]
+    old = emblem()
+    old.lines[-1] = ("2004.07.27-2014.07.27", old.lines[-1][1])
+    assert "expired" in read_idcard(PaintReader(old), old.picture(), extras=True).extras["warnings"]
+
+
+def test_scope_of_business_is_read_when_asked_for():
+    sheet = single_column()
+    licence = read_licence(PaintReader(sheet), sheet.picture(), extras=True)
+    assert licence.extras["scope"] == "预包装食品兼散装食品批发与零售。"
+    assert licence.extras["fields"]["name"]["confidence"] == 0.99
