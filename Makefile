@@ -57,6 +57,16 @@ bench-metering: $(VENV)/.test ## The ledger beside the naive method, then throug
 	@$(BIN)/python -m benchmarks.metering
 	@$(BIN)/python -m benchmarks.metering.through_gateways
 
+$(VENV)/.console: $(VENV)/.test
+	@echo "Installing what the browser tests need …"
+	@$(PIP) install --constraint $(CONSTRAINTS) --group console
+	@touch $@
+
+console-test: $(VENV)/.console ## Walk through the console in the system's Chromium, against a real service
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null || \
+	  { echo "Chromium is missing; on Debian: apt-get install chromium fonts-noto-cjk (or name it: CHROMIUM=/path/to/it)" >&2; exit 2; }
+	@$(BIN)/python -m pytest -m browser tests/console
+
 lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -121,4 +131,4 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test test-paddle chaos chaos-long bench-metering lint conformance chart airgap-test reference docs lock clean
+.PHONY: help install demo test test-paddle console-test chaos chaos-long bench-metering lint conformance chart airgap-test reference docs lock clean

@@ -20,6 +20,7 @@ from service.errors import ConfigurationError, InkGateError, Misuse
 COMMANDS = {
     "serve": ("service.cli.serve:serve", "Run gateway and workers on this machine until Ctrl-C."),
     "gateway": ("service.cli.gateway:gateway", "Answer calls; pictures go to workers through Redis."),
+    "console": ("service.cli.console:console", "Serve the console in a process of its own."),
     "worker": ("service.cli.worker:worker", "Pull pictures from Redis and read them, in supervised processes."),
     "demo": ("service.cli.demo:demo", "Start a throw-away service and read four sample pictures."),
     "sandbox": ("service.cli.sandbox:sandbox", "Serve from a temporary folder, for client developers and tests."),

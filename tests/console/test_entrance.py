@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import httpx
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,6 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.audit import trail
 from service.console.pages import PAGES
 from service.db import work
+from service.errors import ConfigurationError
+from service.serving_console import application, serve_console
+from service.telemetry.health import Health
 from service.users.models import SessionRow, UserRow
 from tests.console.house import PASSWORD, ConsoleHouse
 
@@ -163,3 +167,16 @@ async def test_every_answer_carries_a_policy_without_inline_code(console: Consol
 async def test_signing_in_leads_to_our_own_pages_only(console: ConsoleHouse, where: str) -> None:
     answer = await console.visitor().submit("/login", login="lin", password=PASSWORD, next=where)
     assert answer.headers["location"] == "/console/"
+
+
+async def test_alone_the_console_needs_the_gateways_address_and_answers_probes(console: ConsoleHouse) -> None:
+    with pytest.raises(ConfigurationError, match="INKGATE_CONSOLE__GATEWAY_URL"):
+        await serve_console(console.parts.settings, print)
+    health = Health()
+    transport = httpx.ASGITransport(application(console.parts, health))
+    async with httpx.AsyncClient(transport=transport, base_url="http://console.test") as client:
+        assert (await client.get("/readyz")).status_code == 503
+        health.started()
+        assert (await client.get("/readyz")).status_code == 200
+        assert (await client.get("/")).headers["location"] == "/console/"
+        assert (await client.get("/console/login")).status_code == 200

@@ -1,0 +1,97 @@
+"""A real service with its console, and Chromium to look at it. Imported by the browser tests only."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 120
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[str]:
+    """`inkgate serve` in a process of its own on an empty database; gives its base URL."""
+    environment = os.environ | {
+        "INKGATE_DATABASE__URL": f"sqlite+aiosqlite:///{folder}/inkgate.db",
+        "INKGATE_WORKER__PROCESSES": "1",
+        "INKGATE_LIMITS__QPS": "1000",
+    }
+    log = folder / "log"
+    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0"]
+    with log.open("wb") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=sink, cwd=ROOT, env=environment)
+    try:
+        give_up = time.monotonic() + START_SECONDS
+        while not (ready := re.search(r"is ready\S* at (http://[\d.:]+)", log.read_text())):
+            assert process.poll() is None and time.monotonic() < give_up, log.read_text()
+            time.sleep(0.2)
+        yield ready[1]
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, without a window."""
+    assert CHROMIUM, "Chromium is missing; on Debian: apt-get install chromium (or name it with CHROMIUM=/path/to/it)"
+    playwright: Playwright
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Person:
+    """Somebody at a browser. `complaints` are what the browser put on its console: there must be none."""
+
+    browser: Browser
+    base: str
+    width: int = 1440
+    context: BrowserContext = field(init=False)
+    page: Page = field(init=False)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.context = self.browser.new_context(viewport={"width": self.width, "height": 900}, locale="zh-CN")
+        self.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=self.base)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(30_000)
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, message: object) -> None:
+        text = getattr(message, "text", "")
+        if getattr(message, "type", "") in ("error", "warning") and "status of 4" not in text:
+            self.complaints.append(text)
+
+    def go(self, path: str) -> Page:
+        self.page.goto(f"{self.base}/console{path}")
+        return self.page
+
+    def sign_in(self, login: str, password: str) -> None:
+        self.go("/login")
+        self.page.fill("#login", login)
+        self.page.fill("#password", password)
+        self.page.click("form.form button")
+
+    def sure(self) -> None:
+        """Answer the dialog that asks whether this is meant."""
+        self.page.click("#confirm [data-sure]")
+
+    def leave(self) -> None:
+        assert self.complaints == []
+        self.context.close()

@@ -1,0 +1,298 @@
+"""What the pages say, against what was done: view-models alone, and whole pages without a browser."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from datetime import timedelta
+from io import StringIO
+
+import httpx
+import pytest
+
+from service.accounts import repository as accounts_repository
+from service.accounts import service as accounts
+from service.accounts.models import Account
+from service.console import calling
+from service.console.calling import Signer
+from service.console.catalogue import Words
+from service.console.codes import search
+from service.console.pages import capabilities, monitor, overview, refunding, tryit
+from service.console.pages.operator_orders import fen
+from service.console.pages.operator_system import csv_answer, settings_view, shown
+from service.console.scope import Scope, scope_of, span_of
+from service.contract.capabilities import CAPABILITIES, LICENCE
+from service.contract.requests import check, parse
+from service.db import work
+from service.db.work import Work
+from service.eop.header import parse as parse_header
+from service.eop.signature import verify
+from service.metering import SqlLedger
+from service.metering.interface import Settlement
+from service.metering.service import grant_pack, packs_of
+from service.orders.service import place_order
+from service.samples import sample
+from service.settings import Settings
+from tests.console.house import ConsoleHouse
+
+ZH = Words("zh")
+
+
+async def scope(unit: Work, account_id: str) -> Scope:
+    account = await accounts_repository.account(unit.session, account_id)
+    assert isinstance(account, Account)
+    return await scope_of(unit, account)
+
+
+async def traffic(house: ConsoleHouse, *calls: Settlement) -> None:
+    """Settle calls by the ledger's own way."""
+    ledger = SqlLedger(house.engine, clock=house.clock, balance_ttl=0.0)
+    await ledger.start()
+    for call in calls:
+        await ledger.settle(call)
+    await ledger.close()
+
+
+def call(house: ConsoleHouse, capability: str = "general", **changes: object) -> Settlement:
+    from service.db import ids
+
+    plain = Settlement(ids.new(), house.account_id, house.app_id, capability, 2, 2, 0, 0, 1000, 30, "192.0.2.7", "r")
+    return replace(plain, **changes)
+
+
+async def bought(house: ConsoleHouse, **quantities: int) -> None:
+    named = {name.replace("_", "-"): count for name, count in quantities.items()}
+    async with house.begin() as unit:
+        await place_order(unit, house.account_id, named, approval="immediate")
+
+
+async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleHouse) -> None:
+    await bought(console, general_100k=1)
+    await traffic(
+        console, call(console), call(console, failed_images=1, duration_ms=70),
+        call(console, code=400018, units=1, images=0, duration_ms=20, client_ip="198.51.100.9"),
+        call(console, "licence", units=1, images=1),
+    )
+    async with work.reading(console.engine) as session:
+        unit = Work(session, "test", console.clock)
+        mine = await scope(unit, console.account_id)
+        seen = await overview.view(unit, mine, ZH, "1")
+        watched = await monitor.view(unit, mine, ZH, "7")
+        other = await overview.view(unit, await scope(unit, console.other_id), ZH, "30")
+    assert (seen.total.calls, seen.total.images, seen.total.failed_images) == (4, 5, 1)
+    assert seen.total.mean_ms == pytest.approx((30 + 70 + 20 + 30) / 4)
+    assert [(row.key[0], row.images) for row in seen.by_capability] == [("general", 4), ("licence", 1)]
+    errors = {each["name"]: each["value"] for each in seen.errors["data"]}
+    assert errors == {"400018 超过个数限制": 1, "单张图片识别失败": 1}
+    assert {each["name"]: sum(each["data"]) for each in seen.calls["series"]} == {"通用型OCR": 4, "营业执照识别": 1}
+    assert len(seen.calls["names"]) == 24 and seen.calls["names"][-1] == "16:00"  # 08:30 UTC is 16:30 in Beijing
+    general = next(each for each in seen.balances if each.capability == "general")
+    assert (general.left, general.total, general.soon) == (100_000 - 5, 100_000, False)
+    assert [(name, watched.apps[0][2].calls) for name, *_ in watched.apps[:1]] == [("portal_app", 3)]
+    assert [(each.code, each.calls) for each in watched.errors] == [(400018, 1)]
+    assert watched.steps[0][1].body_bytes == 4000 and len(watched.requests["names"]) == 7
+    assert other.total.calls == 0 and other.networks == []
+
+
+async def test_an_app_of_somebody_else_narrows_to_nothing(console: ConsoleHouse) -> None:
+    await bought(console, general_100k=1)
+    await traffic(console, call(console))
+    async with work.reading(console.engine) as session:
+        unit = Work(session, "test", console.clock)
+        theirs = await scope(unit, console.other_id)
+        seen = await monitor.view(unit, theirs, ZH, "7", app_id=console.app_id)
+    assert seen.total.calls == 0
+
+
+async def test_a_sub_account_sees_its_own_apps_only(console: ConsoleHouse) -> None:
+    await bought(console, general_100k=1)
+    async with console.begin() as unit:
+        sub = await accounts.create_account(unit, "青禾-二部", parent_id=console.account_id)
+        app = await accounts.create_app(unit, console.parts.vault, sub.id, "second_app")
+    await traffic(console, call(console), call(console, account_id=sub.id, app_id=app.app_id, units=3, images=3))
+    async with work.reading(console.engine) as session:
+        unit = Work(session, "test", console.clock)
+        whole = await overview.view(unit, await scope(unit, console.account_id), ZH, "1")
+        part = await overview.view(unit, await scope(unit, sub.id), ZH, "1")
+    assert (whole.total.images, part.total.images) == (5, 3)
+
+
+def test_networks_are_counted_together() -> None:
+    callers = [("192.0.2.7", 3), ("192.0.2.9", 2), ("2001:db8::1", 4), ("odd", 1)]
+    assert overview.networks(callers) == [("192.0.2.0/24", 5), ("2001:db8::/56", 4), ("odd", 1)]
+
+
+@pytest.mark.parametrize(("days", "hours"), [("1", 24), ("7", 7 * 24), ("30", 30 * 24), ("8", 7 * 24), ("x", 7 * 24)])
+def test_spans_end_with_the_current_step(days: str, hours: int) -> None:
+    from tests.console.house import NOW
+
+    span = span_of(days, NOW)
+    assert span.until - span.since == timedelta(hours=hours)
+    assert span.since < NOW < span.until and NOW - span.steps()[-1] < timedelta(days=1)
+
+
+async def test_a_pack_is_listed_as_it_stands(console: ConsoleHouse) -> None:
+    now = console.clock.time
+    async with console.begin() as unit:
+        await grant_pack(unit, console.account_id, "idcard", 5)
+        await grant_pack(unit, console.account_id, "plate", 5, starts_at=now - timedelta(days=400),
+                         ends_at=now - timedelta(days=35))
+        await accounts.open_capability(unit, console.app_id, "idcard")
+    await traffic(console, call(console, "idcard", units=5, images=5))
+    async with work.reading(console.engine) as session:
+        unit = Work(session, "test", console.clock)
+        mine = await scope(unit, console.account_id)
+        rows = await capabilities.view(unit, mine)
+        seen = await capabilities.detail(unit, mine, "idcard")
+    assert {row.name: row.state for row in rows} == {
+        "general": "none", "idcard": "exhausted", "plate": "expired", "licence": "free",
+    }
+    assert seen.apps == [("portal_app", 5)] and seen.packs[0].left == 0
+
+
+async def test_a_refund_is_offered_for_seven_days_and_never_after_use(console: ConsoleHouse) -> None:
+    await bought(console, general_100k=1, idcard_100k=1)
+    await traffic(console, call(console))
+
+    async def states() -> dict[str, str]:
+        async with work.reading(console.engine) as session:
+            unit = Work(session, "test", console.clock)
+            model = await refunding.view(unit, await scope(unit, console.account_id))
+        return {each.pack.capability: each.state for each in model.candidates}
+
+    assert await states() == {"general": "used", "idcard": "open"}
+    console.clock.pass_(days=7, seconds=1)
+    assert await states() == {"general": "used", "idcard": "late"}
+
+
+async def test_nobody_touches_what_is_not_theirs(console: ConsoleHouse) -> None:
+    await bought(console, general_100k=1)
+    async with console.begin() as unit:
+        pair = await accounts.create_access_key(unit, console.parts.vault, console.account_id)
+        packs = await packs_of(unit.session, console.account_id)
+    east = await console.signed_in("east")
+    token = await east.token("/keys")
+    for path in (
+        f"/apps/{console.app_id}/delete", f"/apps/{console.app_id}/secret", f"/apps/{console.app_id}/allow",
+        f"/keys/{pair.ak}/disable", f"/keys/{pair.ak}/rotate", f"/refunds/{packs[0].id}",
+    ):
+        answer = await east.post(path, data={"csrf": token, "password": "x", "capability": "general"})
+        assert answer.status_code == 404, path
+    for path in ("/operator/accounts", "/operator/audit.csv", "/operator/settings"):
+        assert (await east.get(path)).status_code == 403
+    assert (await (await console.signed_in("chief")).get("/apps")).status_code == 403
+
+
+async def test_a_secret_is_shown_after_the_password_and_noted(console: ConsoleHouse) -> None:
+    lin = await console.signed_in("lin")
+    path = f"/apps/{console.app_id}"
+    async with console.begin() as unit:
+        secret = await accounts.app_secret(unit, console.parts.vault, console.app_id)
+    assert secret not in await lin.see(path)
+    wrong = await lin.submit(f"{path}/secret", page=path, password="wrong")
+    assert wrong.status_code == 422 and secret not in wrong.text
+    from tests.console.house import PASSWORD
+
+    assert secret in (await lin.submit(f"{path}/secret", page=path, password=PASSWORD)).text
+    chief = await console.signed_in("chief")
+    assert "console:lin" in await chief.see("/operator/audit?action=app")
+
+
+async def test_an_order_waits_for_the_operator_and_then_counts(console: ConsoleHouse) -> None:
+    lin, chief = await console.signed_in("lin"), await console.signed_in("chief")
+    refused = await lin.submit("/buy/general/order", page="/buy/general", **{"general-100k": "2"})
+    assert refused.status_code == 422 and "服务协议" in refused.text
+    placed = await lin.submit("/buy/general/order", page="/buy/general", agreed="1", **{"general-100k": "2"})
+    number = placed.headers["location"].split("/")[-1].split("?")[0]
+    assert "¥900.00" in await lin.see(f"/orders/{number}")
+    assert "有效</span>" not in await lin.see("/capabilities/general")
+    done = await chief.submit(f"/operator/orders/{number}/approve", page="/operator/orders")
+    assert done.headers["location"].endswith("done=approved")
+    assert (await lin.see("/capabilities/general")).count("0 / 100,000") == 2
+    again = await chief.submit(f"/operator/orders/{number}/approve", page="/operator/orders")
+    assert again.status_code == 422 and "已处理" in again.text
+
+
+@pytest.mark.parametrize("capability", list(CAPABILITIES.values()), ids=list(CAPABILITIES))
+def test_the_call_of_the_try_page_is_a_correct_signed_request(capability) -> None:  # type: ignore[no-untyped-def]
+    import hashlib
+
+    body = calling.body_of(capability, sample(capability.name))
+    assert check(capability, parse(capability, body)).good == 1
+    headers = calling.headers_for(Signer("a" * 32, b"secret", "b" * 32), body)
+    lower = {name.lower(): value for name, value in headers.items()}
+    assert verify(parse_header(headers["Eop-Authorization"]), b"secret", lower, "", hashlib.sha256(body).hexdigest())
+
+
+async def test_a_gateway_that_is_away_is_said_so(console: ConsoleHouse) -> None:
+    made = await calling.call("http://127.0.0.1:9", LICENCE, Signer("a" * 32, b"s", "b" * 32), sample("licence"), 2)
+    assert made.answer is None and "Connect" in made.failure
+
+
+def test_results_of_each_kind_are_drawn() -> None:
+    box = [10.0, 10.0, 90.0, 12.0, 90.0, 40.0, 10.0, 38.0]
+    general = tryit.drawn("general", {"statusCode": 0, "returnObj": [{"detail": [{"text": "甲", "box": box}]}]})
+    assert general.marks[0].points == "10.0,10.0 90.0,12.0 90.0,40.0 10.0,38.0"
+    assert general.marks[0].crop == (10, 10, 80, 30)
+    corners = [[1, 2], [9, 2], [9, 5], [1, 5]]
+    plate = {"box": corners, "plate_type": "蓝牌", "platelicense": "浙A8K26P", "confidence": 0.98}
+    drawn = tryit.drawn("plate", {"statusCode": 0, "returnObj": [{"detail": [plate]}]})
+    assert (drawn.marks[0].text, drawn.marks[0].note) == ("浙A8K26P", "蓝牌 · 98.0%")
+    card = tryit.drawn("idcard", {"statusCode": 0, "returnObj": [{"detail": {"name": "林", "sex": "女"}}]})
+    assert card.fields == [("姓名", "林"), ("性别", "女")]
+    licence = tryit.drawn("licence", {"statusCode": 0, "returnObj": {"detail": {"union_id": "9"}}})
+    assert licence.fields == [("统一社会信用代码", "9")]
+    failed = {"statusCode": 0, "returnObj": [{"err_code": 400012, "err_msg": "文件格式不合法"}]}
+    assert tryit.drawn("general", failed).fault == "400012 文件格式不合法"
+    assert tryit.drawn("general", {"statusCode": 51002, "message": "收费API未购买"}).fault == "51002 收费API未购买"
+
+
+async def test_a_picture_that_does_not_fit_is_not_sent(console: ConsoleHouse) -> None:
+    lin = await console.signed_in("lin")
+    token = await lin.token("/keys")
+    for picture, said in ((b"x" * (2 * 1024 * 1024 + 1), "2 MB"), (b"GIF89a", "只支持"), (b"", "请选择")):
+        answer = await lin.post("/try/general", data={"csrf": token, "app": console.app_id}, files={"picture": picture})
+        assert said in answer.text
+
+
+def test_codes_are_found_by_number_and_word() -> None:
+    assert {row.code for row in search("51002")} == {"51002"}
+    assert {"AI_OP_400013", "AI_OP_4010"} <= {row.code for row in search("大小")}
+    assert search("no such thing") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "held"), [("450", 45000), ("1,350.50", 135050), ("0.001", -1), ("x", -1), ("NaN", -1)]
+)
+def test_prices_are_read_to_the_fen(typed: str, held: int) -> None:
+    assert fen(typed) == held
+
+
+def test_csv_is_harmless_in_a_spreadsheet() -> None:
+    answer = csv_answer("a.csv", ("name",), [("=cmd()",), ("plain",)])
+    rows = list(csv.reader(StringIO(bytes(answer.body).decode("utf-8-sig"))))
+    assert rows == [["name"], ["'=cmd()"], ["plain"]]
+
+
+def test_settings_are_shown_without_secrets() -> None:
+    settings = Settings(database={"url": "postgresql+asyncpg://ink:hidden@db/ink"},
+                        console={"setup_code": "open sesame"})  # type: ignore[arg-type]
+    text = str(settings_view(settings))
+    assert "hidden" not in text and "sesame" not in text and "INKGATE_DATABASE__URL" in text
+    assert shown("", "x") == "–"
+
+
+async def test_static_files_are_packed_and_kept_for_ever(console: ConsoleHouse) -> None:
+    import re
+
+    lin = await console.signed_in("lin")
+    page = await lin.see("/")
+    paths = re.findall(r'(?:src|href)="(/console/static/[^"]+)"', page)
+    whole = 0
+    for path in paths:
+        async with httpx.AsyncClient(transport=lin._transport, base_url="http://console.test") as plain:
+            answer = await plain.get(path, headers={"accept-encoding": "gzip"})
+        assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
+        whole += int(answer.headers["content-length"])
+    assert len(paths) == 5 and whole < 400_000  # the largest page, cold, without its HTML
+    assert len(page.encode()) < 60_000

@@ -1,0 +1,235 @@
+"""The walk of a new installation, in a browser: from the first run to a refund, with true numbers on the way."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.browser
+
+OPERATOR, CUSTOMER, OTHER = ("chief", "operators know it"), ("lin", "customers know it"), ("east", "a library knows it")
+PAGES = ("/", "/capabilities", "/capabilities/general", "/apps", "/monitor", "/try", "/orders", "/refunds", "/keys",
+         "/reference", "/buy/general", "/password")
+OPERATOR_PAGES = ("/operator/accounts", "/operator/orders", "/operator/refunds", "/operator/products",
+                  "/operator/audit", "/operator/settings")
+JUDGED = ((1440, "light"), (375, "dark"))  # both widths and both colours; axe takes a second a page
+SHOWN = {("/", 1440): "overview", ("/monitor", 1440): "monitor", ("/", 375): "overview-phone"}
+SHOTS = Path(__file__).parents[2] / "docs" / "img" / "console"
+
+
+class Walk:
+    """One service and one browser for the tests of this file, which run in order."""
+
+    def __init__(self, base: str, browser) -> None:  # type: ignore[no-untyped-def]
+        self.base, self.browser = base, browser
+
+    def person(self, who: tuple[str, str] | None = None, width: int = 1440):  # type: ignore[no-untyped-def]
+        from tests.console.browser import Person
+
+        person = Person(self.browser, self.base, width)
+        if who:
+            person.sign_in(*who)
+        return person
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+    from tests.console.browser import chromium, service
+
+    with service(tmp_path_factory.mktemp("service")) as base, chromium() as browser:
+        yield Walk(base, browser)
+
+
+def new_customer(chief, account: str, who: tuple[str, str]) -> str:  # type: ignore[no-untyped-def]
+    """The operator makes an account and a user; gives the initial password."""
+    page = chief.go("/operator/accounts")
+    page.click("[data-opens=new-account]")
+    page.fill("#name", account)
+    page.click("#new-account .main-action")
+    page.click("[data-opens=new-user]")
+    page.fill("#user-login", who[0])
+    page.click("#new-user .main-action")
+    return page.locator(".secret code").nth(1).inner_text()
+
+
+def choose_own_password(person, initial: str, who: tuple[str, str]) -> None:  # type: ignore[no-untyped-def]
+    person.sign_in(who[0], initial)
+    page = person.page
+    page.fill("#password", initial)
+    page.fill("#new", who[1])
+    page.fill("#again", who[1])
+    page.click("main form .main-action")
+    page.wait_for_url("**/console/?done=password")
+
+
+def test_first_run_account_and_purchase(walk: Walk) -> None:
+    chief = walk.person()
+    page = chief.go("/")
+    page.wait_for_url("**/console/setup")
+    page.fill("#login", OPERATOR[0])
+    page.fill("#password", OPERATOR[1])
+    page.click("form.form button")
+    page.wait_for_url("**/operator/accounts**")
+    lin, east = walk.person(), walk.person()
+    choose_own_password(lin, new_customer(chief, "青禾软件", CUSTOMER), CUSTOMER)
+    choose_own_password(east, new_customer(chief, "城东图书馆", OTHER), OTHER)
+    for capability in ("general", "idcard", "plate"):
+        page = lin.go(f"/buy/{capability}")
+        page.fill(f"[name={capability}-100k]", "2" if capability == "general" else "1")
+        page.click("main .main-action")
+        page.check("[name=agreed]")
+        page.click("main .main-action")
+        assert "等待运营人员审批" in page.inner_text("[role=status]:not(#toast)")
+    page = chief.go("/operator/orders")
+    for left in (2, 1, 0):
+        page.click("form[action$=approve] button >> nth=0")
+        chief.sure()
+        page.wait_for_function(f"document.querySelectorAll('form[action$=approve]').length === {left}")
+    for person in (chief, lin, east):
+        person.leave()
+
+
+def test_app_keys_and_opening(walk: Walk) -> None:
+    lin = walk.person(CUSTOMER)
+    page = lin.go("/apps")
+    page.click(".head [data-opens=new-app]")
+    page.type("#name", "1ab")
+    page.wait_for_selector("#name-check .bad")
+    page.fill("#name", "")
+    page.type("#name", "门户网站")
+    page.wait_for_selector("#name-check .good")
+    page.click("#new-app .main-action")
+    secret = page.locator(".secret code").inner_text()
+    assert re.fullmatch("[0-9a-f]{32}", secret)
+    page.click("header [data-opens=open-more]")
+    for name in ("general", "idcard", "plate", "licence"):
+        page.check(f"[value={name}]")
+    page.click("#open-more .main-action")
+    page.wait_for_selector("#open tbody tr >> nth=3")
+    assert page.locator(".secret").count() == 0
+    page.click("[data-opens=reveal]")
+    page.fill("#reveal-password", CUSTOMER[1])
+    page.click("#reveal .main-action")
+    assert page.locator(".secret code").inner_text() == secret
+    page = lin.go("/keys")
+    page.click(".head .main-action")
+    assert page.locator(".secret code").count() == 2
+    page.click("[data-copy] >> nth=0")
+    assert re.fullmatch("[0-9a-f]{32}", page.evaluate("navigator.clipboard.readText()"))
+    lin.leave()
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [("general", "图书馆开放通知"), ("idcard", "林知远"), ("plate", "浙A8K26P"), ("licence", "杭州青禾软件有限公司")],
+)
+def test_each_capability_is_tried_with_a_real_call(walk: Walk, name: str, seen: str) -> None:
+    lin = walk.person(CUSTOMER)
+    page = lin.go(f"/try?capability={name}")
+    page.click("[data-sample]")
+    page.wait_for_selector("#answer-json", timeout=90_000)
+    assert seen in page.inner_text("#try-result .grid")
+    assert '"statusCode": 0' in page.inner_text("#answer-json")
+    if name in ("general", "plate"):
+        assert page.locator(".stage polygon").count() >= 1
+    if name == "general":
+        _keep(page, "try-general")
+    lin.leave()
+
+
+def test_the_request_shown_is_the_request_sent(walk: Walk, tmp_path: Path) -> None:
+    from service.samples import sample
+
+    lin = walk.person(CUSTOMER)
+    page = lin.go("/try?capability=general")
+    page.set_input_files("#picture", files=[{"name": "a.jpg", "mimeType": "image/jpeg", "buffer": sample("general")}])
+    page.wait_for_selector("#answer-json", timeout=90_000)
+    (tmp_path / "picture.jpg").write_bytes(sample("general"))
+    ran = subprocess.run(["bash", "-c", page.inner_text("#text-curl")], cwd=tmp_path, capture_output=True, text=True)
+    assert '"statusCode":0' in ran.stdout and "图书馆" in ran.stdout, ran.stderr
+    lin.leave()
+
+
+def test_the_numbers_are_true(walk: Walk) -> None:
+    """Three general calls were made (one by curl), and one of each other; the licence is free."""
+    lin = walk.person(CUSTOMER)
+    for capability, used in (("general", 3), ("idcard", 1), ("plate", 1)):
+        page = lin.go(f"/capabilities/{capability}")
+        assert f"{used} / 100,000" in page.inner_text("tbody >> nth=0")
+    page = lin.go("/monitor?days=1")
+    assert "共 6 次" in page.inner_text("main")
+    page = lin.go("/?days=1")
+    assert page.inner_text(".figure dd >> nth=0").startswith("6")
+    lin.leave()
+
+
+def test_a_used_pack_stays_and_an_unused_one_goes_back(walk: Walk) -> None:
+    lin, chief = walk.person(CUSTOMER), walk.person(OPERATOR)
+    page = lin.go("/refunds")
+    assert page.inner_text("tbody >> nth=0").count("已使用，不可退订") == 3
+    page.click("form[action*='/refunds/'] button")
+    lin.sure()
+    page.wait_for_selector("text=退订审批中")
+    operator = chief.go("/operator/refunds")
+    operator.click("form[action$=approve] button")
+    chief.sure()
+    operator.wait_for_selector("text=没有退订")
+    assert "已退订" in lin.go("/refunds").inner_text("main")
+    assert "已退订" in lin.go("/capabilities/general").inner_text("main")
+    lin.leave()
+    chief.leave()
+
+
+def test_another_account_sees_none_of_it(walk: Walk) -> None:
+    lin, east = walk.person(CUSTOMER), walk.person(OTHER)
+    app = lin.go("/apps").get_attribute("tbody a", "href") or ""
+    order = lin.go("/orders").get_attribute("tbody a", "href") or ""
+    for path in (app, order):
+        answer = east.page.goto(walk.base + path)
+        assert answer is not None and answer.status == 404
+    for path in ("/apps", "/orders", "/refunds", "/monitor", "/keys"):
+        text = east.go(path).inner_text("main")
+        assert "门户网站" not in text and "100,000" not in text
+    answer = east.page.goto(walk.base + "/console/operator/accounts")
+    assert answer is not None and answer.status == 403
+    lin.leave()
+    east.leave()
+
+
+@pytest.mark.parametrize("width", [1440, 375])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_fits_and_axe_finds_nothing_serious(walk: Walk, width: int, theme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found: list[str] = []
+    for who, paths in ((CUSTOMER, PAGES), (OTHER, PAGES), (OPERATOR, OPERATOR_PAGES)):
+        person = walk.person(who, width)
+        person.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        for path in paths:
+            page = person.go(path)
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{path} is wider than {width}")
+            if (width, theme) not in JUDGED:
+                continue
+            for each in Axe().run(page).response["violations"]:
+                if each["impact"] in ("serious", "critical"):
+                    found.append(f"{path}: {each['id']} {each['nodes'][0]['html'][:200]}")
+            if who == CUSTOMER and (path, width) in SHOWN:
+                _keep(page, SHOWN[path, width])
+        person.leave()
+    assert found == []
+
+
+def _keep(page, name: str) -> None:  # type: ignore[no-untyped-def]
+    """A screenshot for docs/howto/console.md, when CONSOLE_SHOTS=1 asks for them."""
+    if not os.environ.get("CONSOLE_SHOTS"):
+        return
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    Image.open(BytesIO(page.screenshot())).save(SHOTS / f"{name}.webp", quality=70)
