@@ -180,7 +180,12 @@ def gallery(tally: Tally, data: Path, folder: Path) -> None:
             f'<figure><img src="data:image/jpeg;base64,{source}" height="120"><figcaption>{words}</figcaption></figure>'
         )
     page = "<!doctype html><meta charset=utf-8><style>figure{display:inline-block;margin:8px}</style>" + "\n".join(rows)
-    page += "<pre>" + html.escape("\n".join(tally.false_positives)) + "</pre>"
+    page += "<h2>confidence: answers, share right</h2><table>"
+    for low, (count, right) in summary(tally)["confidence_bins_[answers, right]"].items():
+        share = 100 * right / max(count, 1)
+        bar = f'<div style="width:{2 * share:.0f}px;background:#36c">&nbsp;</div>'
+        page += f"<tr><td>{low}<td>{count}<td>{share:.0f} %<td>{bar}"
+    page += "</table><h2>false positives</h2><pre>" + html.escape("\n".join(tally.false_positives)) + "</pre>"
     (folder / "plates.html").write_text(page, "utf8")
 
 

@@ -29,7 +29,7 @@ class Options:
     sizes: tuple[int, ...] = (736, 256)
     threshold: float = 0.2
     tile_from: int = 2000  # pictures with a longer side than this are also looked at in tiles
-    tile_size: int = 1440  # length to which such a picture is brought before it is cut
+    tile_size: int = 1376  # length to which such a picture is brought before it is cut
     tile: int = 736
     overlap: int = 96
     most: int = 20  # candidates of one picture
