@@ -37,6 +37,7 @@ from service.replay import MemoryReplayStore, RedisReplayStore
 from service.settings import Settings
 from service.telemetry.health import Health
 from service.telemetry.metrics import Metrics
+from service.telemetry.tracing import Tracing
 from service.watching import gateway_watch
 from service.worker.fleet import EmbeddedBroker, embedded_fleet
 
@@ -79,6 +80,8 @@ async def gateway(
     health = Health({"database": partial(migrate.check, engine), "workers": partial(_some_worker, broker)})
     vault = vaults.load(settings.security, settings.database)
     shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True) if settings.redis.url else None
+    traces = settings.telemetry
+    tracing = Tracing.configured(traces.traces_endpoint, "gateway", __version__, traces.traces_ratio)
     ledger = SqlLedger(engine, metrics=metrics)
     pool = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
     parts = Parts(
@@ -88,6 +91,7 @@ async def gateway(
         limiter=RedisLimiter(shared, settings.redis.namespace) if shared else LocalLimiter(),
         replays=RedisReplayStore(shared, settings.redis.namespace) if shared else MemoryReplayStore(),
         pool=pool,
+        tracing=tracing,
     )
     watch = gateway_watch(settings, engine, broker, metrics)
     keeper = Housekeeper(engine, settings.ledger, lambda drift: metrics.drift(drift, time.time()))
@@ -106,6 +110,7 @@ async def gateway(
         await watch.close()
         await ledger.close()
         await engine.dispose()
+        await asyncio.to_thread(tracing.close)
         if shared:
             await shared.aclose()
         pool.shutdown(wait=False, cancel_futures=True)

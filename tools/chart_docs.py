@@ -25,7 +25,7 @@ CHART = Path(__file__).resolve().parent.parent / "helm" / "inkgate"
 # Set by the chart or taken from a secret, so not to be given as a plain value; None hides a whole group.
 NOT_IN_CONFIG: dict[str, set[str] | None] = {
     "database": {"url"}, "redis": {"url"}, "security": None, "server": {"host", "port"},
-    "worker": {"processes", "health_host", "health_port"}, "console": {"host", "port"},
+    "worker": {"processes", "health_host", "health_port"}, "console": {"host", "port", "gateway_url", "setup_code"},
 }
 
 AMOUNTS = {"type": "object", "additionalProperties": {"type": ["string", "integer", "number"]}}

@@ -34,7 +34,8 @@ class CallEndpoint:
         peer = scope["client"][0] if scope.get("client") else ""
         exchange.client_ip = client_ip(peer, exchange.headers.get("x-forwarded-for", ""), self._trusted)
         call = Call(exchange, _request_id(exchange), Stopwatch())
-        with logs.bound(request_id=call.request_id):
+        tracing, parent = self._pipeline.tracing, exchange.headers.get("traceparent", "")
+        with logs.bound(request_id=call.request_id), tracing.span("call", parent=parent, path=scope["path"]):
             try:
                 await self._serve(call)
             finally:

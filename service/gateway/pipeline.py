@@ -27,6 +27,7 @@ from service.metering.policy import Event, Policy
 from service.replay import KeptAnswer, ReplayStore, replay_key
 from service.sealed import SealedRequest, open_request, seal_answer, sm2
 from service.settings import Settings
+from service.telemetry.tracing import Tracing
 
 _SMALL = SMALL_BODY  # smaller bodies are parsed on the spot, cheaper than a thread
 
@@ -46,6 +47,7 @@ class Parts:
     limiter: RateLimiter
     replays: ReplayStore
     pool: ThreadPoolExecutor
+    tracing: Tracing = field(default_factory=Tracing)
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ class Pipeline:
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self._settings, self._parts = settings, parts
+        self.tracing = parts.tracing
         self._sm2 = sm2.choose(settings.security.sm2)
         self._admission = Admission(parts.directory, settings.server.clock_window)
         self._policy = Policy(settings.billing.model_dump())
@@ -160,7 +163,7 @@ class Pipeline:
         name = call.caller.capability.name
         extras = call.caller.app.extras or call.exchange.headers.get("x-inkgate-extras", "") == "1"
         tasks = [
-            Task(call.call_id, number, name, deadline, image, extras)
+            Task(call.call_id, number, name, deadline, image, extras, trace=self.tracing.traceparent())
             for number, image in enumerate(parsed.images)
             if isinstance(image, bytes)
         ]

@@ -63,6 +63,11 @@ class Tracing:
         return cls.over(provider)
 
     @classmethod
+    def configured(cls, endpoint: str, part: str, version: str, ratio: float) -> Tracing:
+        """As the settings say: exported when there is an endpoint, otherwise ids for the logs alone."""
+        return cls.over_otlp(endpoint, part, version, ratio) if endpoint else cls()
+
+    @classmethod
     def over(cls, provider: TracerProvider) -> Tracing:
         """Spans of a given OpenTelemetry provider."""
         tracing = cls()

@@ -13,11 +13,13 @@ import sys
 import threading
 
 from engines.errors import ModelError
+from service import __version__
 from service.broker import frames
 from service.broker.interface import Reply, Task, WorkerPort
 from service.broker.local_port import LocalPort
 from service.errors import BrokerDown, InkGateError
 from service.telemetry import logs
+from service.telemetry.tracing import Tracing
 from service.worker.config import WorkerConfig
 from service.worker.loop import PullLoop
 from service.worker.process import bind_to_parent, rss_mib
@@ -60,11 +62,13 @@ def main(argv: list[str]) -> int:
             "stages": dict(reply.stages), "lines": (reply.element or {}).get("text_line"), "rss_mib": rss_mib(),
         })
 
+    tracing = Tracing.configured(config.traces_endpoint, "worker", __version__, config.traces_ratio)
     try:
-        reason = PullLoop(port, reader, config, name, stop, done).run()
+        reason = PullLoop(port, reader, config, name, stop, done, tracing).run()
         frames.send(control, {"kind": "leaving", "reason": reason})
     except (BrokerDown, frames.PeerGone):
         pass  # the gateway process is gone: so is our work
+    tracing.close()
     port.close()
     return 0
 

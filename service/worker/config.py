@@ -27,6 +27,8 @@ class WorkerConfig:
     overrun: float
     log_level: Level
     log_format: Format
+    traces_endpoint: str = ""
+    traces_ratio: float = 1.0
     redis_url: str = ""
     namespace: str = ""
     lease: float = 0.0
@@ -48,6 +50,8 @@ class WorkerConfig:
             overrun=worker.overrun,
             log_level=settings.telemetry.log_level,
             log_format=settings.telemetry.log_format,
+            traces_endpoint=settings.telemetry.traces_endpoint,
+            traces_ratio=settings.telemetry.traces_ratio,
             redis_url=settings.redis.url,
             namespace=settings.redis.namespace,
             lease=settings.redis.lease,

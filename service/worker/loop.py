@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from engines.interfaces import Reader
 from service.broker.interface import Outcome, Reply, Task, WorkerPort
+from service.telemetry.tracing import Tracing
 from service.worker.config import WorkerConfig
 from service.worker.isolate import read_alone
 from service.worker.process import rss_mib
@@ -34,7 +35,9 @@ class PullLoop:
         name: str,
         stop: threading.Event,
         on_done: Callable[[Task, Reply], None] = lambda task, reply: None,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing or Tracing()
         self._port = port
         self._reader = reader
         self._config = config
@@ -53,7 +56,8 @@ class PullLoop:
             if task is None:
                 continue
             begun = time.perf_counter()
-            reply = self._answer(task)
+            with self._tracing.span("read", parent=task.trace, capability=task.capability, call=task.call_id):
+                reply = self._answer(task)
             done = time.perf_counter()
             if task.delivery == 1:
                 reply = replace(reply, busy=done - begun + self._around)

@@ -274,3 +274,11 @@ async def test_the_app_key_never_reaches_the_log(gateway, caplog):
     caplog.set_level("INFO")
     await gateway.call(GENERAL, body_of(GENERAL, PNG))
     assert caplog.records and APPKEY not in caplog.text
+
+
+async def test_a_clients_trace_goes_on_to_the_worker(gateway):
+    await gateway.call(GENERAL, body_of(GENERAL, PNG), headers={"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"})
+    await gateway.call(GENERAL, body_of(GENERAL, PNG))
+    theirs, ours = (task.trace for task in gateway.broker.tasks)
+    assert theirs.startswith(f"00-{'ab' * 16}-")
+    assert len(ours.split("-")[1]) == 32
