@@ -15,7 +15,7 @@ from service.accounts.models import Account, AllowedRow, AppRow, OpenedRow
 from service.audit.models import EventRow
 from service.db import ids
 from service.metering.models import PackRow
-from service.orders.models import OrderRow, RefundRow
+from service.orders.models import OrderRow
 from service.usage.models import HourRow, RecordRow
 
 SUMS = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
@@ -151,13 +151,6 @@ async def packs_by_id(session: AsyncSession, pack_ids: Sequence[str]) -> dict[st
 async def account_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
     query = select(Account.id, Account.name).where(Account.id.in_(account_ids))
     return {str(account_id): str(name) for account_id, name in await session.execute(query)}
-
-
-async def pending_counts(session: AsyncSession) -> tuple[int, int]:
-    """(orders, refunds) that wait for an operator."""
-    orders = await session.scalar(select(func.count()).select_from(OrderRow).where(OrderRow.state == "pending"))
-    refunds = await session.scalar(select(func.count()).select_from(RefundRow).where(RefundRow.state == "pending"))
-    return orders or 0, refunds or 0
 
 
 async def events(

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -88,10 +88,6 @@ class Visit:
         """A field of the form, without blanks around it, cut at `limit`."""
         value = self.form.get(name, "")
         return value.strip()[:limit] if isinstance(value, str) else ""
-
-    def proved(self, now: datetime) -> bool:
-        """Whether the password was entered so lately that a secret may be shown."""
-        return self.signed_in is not None and now - self.signed_in.proved_at < users.PROOF
 
 
 async def anyone(request: Request) -> Visit:

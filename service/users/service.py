@@ -23,8 +23,6 @@ LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{2,63}")
 FAILURES = 5
 LOCK = timedelta(minutes=15)
 TOUCH = timedelta(minutes=1)
-PROOF = timedelta(minutes=5)
-"""How long an entered password counts as proof for showing a secret."""
 
 
 @dataclass(frozen=True, slots=True)
