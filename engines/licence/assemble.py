@@ -11,7 +11,7 @@ from engines.types import Licence
 _CN = "一二三四五六七八九十"
 _DATE = rf"(?:\d{{4}}年\d{{1,2}}月\d{{1,2}}日?|[〇零{_CN}]{{4}}年[元{_CN}]{{1,2}}月[{_CN}]{{1,3}}日?)"
 _ANY_DATE = re.compile(_DATE)
-_SPAN = re.compile(rf"({_DATE})[至到\-]*[^\d〇零{_CN}]?({_DATE}|长期|永久|永续|不约定期限)?")
+_SPAN = re.compile(rf"({_DATE})(?:[至到\-]*[^\d〇零{_CN}]?({_DATE}|长期|永久|永续|不约定期限))?")
 _CODE = re.compile(r"(?<![0-9A-Z])[0-9A-Z]{18}(?![0-9A-Z])")
 _NEVER_IN_CODE = str.maketrans("OISZo", "01520")
 _DIGITS = str.maketrans("OoQDIlSZB", "000011528")

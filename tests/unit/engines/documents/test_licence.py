@@ -1,5 +1,7 @@
 """Business licences: every form's labels, spread labels, two columns, and what is no licence."""
 
+import pytest
+
 from engines.licence import read_licence
 from engines.types import Licence
 
@@ -69,3 +71,19 @@ def test_permits_and_empty_pictures_are_no_licence():
     sheet.line(120, 460, f"社会信用代码{CODE}").line(120, 520, "法定代表人秦泽林").line(120, 580, "住所厦门市湖里区1号")
     assert read(sheet) == Licence()
     assert read(Sheet()) == Licence()
+
+
+@pytest.mark.parametrize(
+    ("printed", "answer"),
+    [
+        ("2008年08月27日至长期", "2008年08月27日至长期"),
+        ("自2008年8月27日至2028年8月26日", "2008年8月27日至2028年8月26日"),
+        ("2008年08月27日星2028年08月26日", "2008年08月27日至2028年08月26日"),  # 至 misread
+        ("长期", "长期"),
+        ("2008年08月27日", "2008年08月27日"),
+    ],
+)
+def test_forms_of_the_period(printed, answer):
+    sheet = single_column()
+    sheet.lines = [(f"营业期限{printed}" if text.startswith("营业期限") else text, quad) for text, quad in sheet.lines]
+    assert read(sheet).operation_period == answer
