@@ -126,7 +126,7 @@ sbom: $(VENV)/.fuzz ## The parts list of the installed service, CycloneDX, into 
 lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into constraints.txt
 	@$(PIP) install --quiet 'uv>=0.5,<1'
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-	  --group test --group lint --output-file constraints.txt pyproject.toml
+	  --extra otel --group test --group lint --output-file constraints.txt pyproject.toml
 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

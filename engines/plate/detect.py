@@ -69,8 +69,8 @@ def peaks(out: NDArray[np.float32], threshold: float) -> list[tuple[Corners, flo
         weight = heat[rows, columns] ** 2
         ys, xs = np.mgrid[rows, columns]
         middle = np.stack([xs, ys], 2)[:, :, None] * STRIDE + STRIDE / 2
-        corners = out[2:, rows, columns].transpose(1, 2, 0).reshape(*weight.shape, 4, 2)
-        corners = middle + corners * np.exp(np.clip(out[1, rows, columns], 0, 7))[:, :, None, None]
+        away = out[2:, rows, columns].transpose(1, 2, 0).reshape(*weight.shape, 4, 2)
+        corners = middle + away * np.exp(np.clip(out[1, rows, columns], 0, 7))[:, :, None, None]
         mean = (corners * weight[:, :, None, None]).sum((0, 1)) / weight.sum()
         found.append((mean.astype(np.float32), float(heat[row, column])))
     return found
