@@ -38,7 +38,8 @@ while [ "$folder" != / ]; do
   case $(stat -c %A "$folder") in
     *x | *t) folder=$(dirname "$folder") ;;
     *) echo "install.sh: other users cannot reach $python through $folder; name another with PYTHON=/usr/bin/python3" >&2
-       exit 2 ;;
+       [ -n "${PYTHON:-}" ] || exit 2 # named on purpose: a warning will do
+       break ;;
   esac
 done
 
