@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from service.accounts.directory import Directory
 from service.broker.interface import Broker, Outcome, Reply, Task
 from service.contract.answers import batch_answer, fault_answer, seal_fault_answer, single_answer
 from service.contract.requests import ParsedRequest, check, parse
+from service.db import ids
 from service.errors import ClientGone, DeadlineMissed, RateLimited, Refused, RequestFault, SealFault
 from service.gateway.admission import Admission, Caller
 from service.gateway.budget import Budget
@@ -28,8 +28,6 @@ from service.replay import KeptAnswer, ReplayStore, replay_key
 from service.sealed import SealedRequest, open_request, seal_answer, sm2
 from service.settings import Settings
 from service.telemetry.tracing import Tracing
-
-_SMALL = SMALL_BODY  # smaller bodies are parsed on the spot, cheaper than a thread
 
 
 class RateLimiter(Protocol):
@@ -115,7 +113,7 @@ class Pipeline:
         wait = await self._parts.limiter.take(app.app_id, capability.name, call.caller.qps)
         if wait is not None:
             raise RateLimited(max(1, round(wait)))
-        call.call_id = new_call_id()
+        call.call_id = ids.new()
 
     async def _work(self, call: Call, deadline: float) -> dict[str, Any]:
         """The body of the answer. A fault of the whole request is an answer too, and one that may be charged."""
@@ -153,7 +151,7 @@ class Pipeline:
             return parsed
 
     async def _off_loop(self, function: Any, *arguments: Any, size: int) -> Any:
-        if size < _SMALL:
+        if size < SMALL_BODY:  # parsed on the spot, cheaper than a thread
             return function(*arguments)
         return await asyncio.get_running_loop().run_in_executor(self._parts.pool, function, *arguments)
 
@@ -259,11 +257,3 @@ def _event(element: object) -> Event:
     if not isinstance(element, str):
         return Event.IMAGE_READ
     return Event.INTERNAL_FAULT if element == "internal" else Event.IMAGE_FAULT
-
-
-def new_call_id() -> str:
-    """A UUIDv7 (RFC 9562, 5.7): time-ordered, so that ledger rows of one time lie together."""
-    stamp = time.time_ns() // 1_000_000
-    value = (stamp << 80) | (uuid.uuid4().int & ((1 << 80) - 1))
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    return str(uuid.UUID(int=(value & ~(0x3 << 62)) | (0x2 << 62)))
