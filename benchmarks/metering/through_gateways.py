@@ -9,52 +9,33 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
-import hashlib
 import io
 import json
 import time
-import uuid
 from collections import Counter
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 from PIL import Image
-from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.calls import body, request, samples
 from benchmarks.machine import facts
-from service.contract.capabilities import CAPABILITIES
-from service.eop.signature import BEIJING, sign
 from service.provision import Keys
 from tests.crash.chaos.stack import Stack
 
 RESULTS = Path(__file__).parent.parent / "results"
-PATH = CAPABILITIES["general"].paths[0]
-HISTOGRAM = "inkgate_request_duration_seconds"
 
 
-def body() -> bytes:
-    """A request of one small picture."""
+def small_picture() -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (64, 64), "white").save(out, "PNG")
-    return json.dumps({"data": [base64.b64encode(out.getvalue()).decode()]}).encode()
-
-
-def request(base: str, keys: Keys, raw: bytes) -> httpx.Request:
-    headers = {
-        "appkey": keys.appkey,
-        "ctyun-eop-request-id": str(uuid.uuid4()),
-        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
-    }
-    headers["Eop-Authorization"] = sign(keys.ak, keys.sk.encode(), headers, "", hashlib.sha256(raw).hexdigest())
-    return httpx.Request("POST", base + PATH, headers=headers, content=raw)
+    return out.getvalue()
 
 
 async def load(stack: Stack, keys: Keys, rate: float, seconds: float) -> dict[str, Any]:
     """Send on the timetable, to the gateways in turn."""
-    raw, latencies, codes = body(), list[float](), Counter[str]()
+    raw, latencies, codes = body(small_picture()), list[float](), Counter[str]()
     bases = [f"http://127.0.0.1:{gateway.port}" for gateway in stack.gateways]
     async with httpx.AsyncClient(timeout=30.0, limits=httpx.Limits(max_connections=256)) as client:
 
@@ -91,11 +72,9 @@ async def settling(client: httpx.AsyncClient, bases: list[str]) -> Any:
     """A function from a share of calls to the bucket's bound, in milliseconds, under which they settled."""
     buckets = Counter[float]()
     for base in bases:
-        text = (await client.get(base + "/metrics", headers={"accept": "text/plain"})).text
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.name == HISTOGRAM + "_bucket" and sample.labels["stage"] == "settle":
-                    buckets[float(sample.labels["le"])] += int(sample.value)
+        for labels, value in await samples(client, base, "_bucket"):
+            if labels["stage"] == "settle":
+                buckets[float(labels["le"])] += int(value)
 
     def bound(share: float) -> float:
         wanted = buckets[float("inf")] * share

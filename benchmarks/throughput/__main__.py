@@ -3,15 +3,14 @@
 Every engine is a child process on one thread that stays up for the whole run. In each round every engine reads every
 picture, and the engines take turns picture by picture, so that what else the machine does falls on all of them. CPU
 seconds are the child's own; the figure of a picture is its median over the rounds. Peers live in environments of their
-own; a peer whose Python is not given is left out and the result says so.
+own; a peer whose Python is not given is left out and the result says so. `--served` compares whole services instead
+(see `python -m benchmarks.throughput --served --help`).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,41 +18,17 @@ from statistics import median
 from typing import Any
 
 from benchmarks.machine import facts
+from benchmarks.throughput import served
+from benchmarks.throughput.child import ADAPTERS, Child
 from benchmarks.throughput.plot import frontier
 from benchmarks.throughput.scoring import accuracy
 
-ADAPTERS = Path(__file__).with_name("adapters")
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
 
 @dataclass
-class Engine:
-    """One engine's child process and what it has answered: answers[picture] is a list with one entry a round."""
+class Engine(Child):
+    """One engine and what it has answered: answers[picture] is a list with one entry a round."""
 
-    name: str
-    command: list[str]
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    child: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        self.child = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD}
-        )
-
-    def read(self, picture: Path) -> dict[str, Any]:
-        assert self.child is not None and self.child.stdin is not None and self.child.stdout is not None
-        self.child.stdin.write(f"{picture}\n")
-        self.child.stdin.flush()
-        line = self.child.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.name}: the child process died on {picture.name}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def stop(self) -> None:
-        if self.child is not None and self.child.stdin is not None:
-            self.child.stdin.close()
-            self.child.wait(timeout=30)
 
 
 def engines(args: argparse.Namespace) -> list[Engine]:
@@ -117,6 +92,9 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
+    if "--served" in sys.argv:  # another comparison, with options of its own
+        sys.argv.remove("--served")
+        return served.main()
     args = arguments()
     pictures = sorted(file for path in args.pictures for file in (path.iterdir() if path.is_dir() else [path]))
     chosen = engines(args)

@@ -1,4 +1,4 @@
-"""The frontier as SVG: CPU seconds per picture against errors per hundred characters, both axes logarithmic."""
+"""Results as SVG: the frontier of cost and accuracy, and bars of pictures per second."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ _WIDTH, _HEIGHT, _MARGIN = 640, 400, 60
 
 
 def frontier(rows: dict[str, dict[str, Any]]) -> str:
-    """One dot an engine that has an accuracy; nearer to the lower left is better."""
+    """CPU seconds per picture against errors per hundred characters, both axes logarithmic.
+
+    One dot an engine that has an accuracy; nearer to the lower left is better.
+    """
     points = {
         name: (row["cpu_seconds_per_image"], max(100 * (1 - row["accuracy"]["ALL"]["char"]), 0.1))
         for name, row in rows.items()
@@ -38,6 +41,23 @@ def frontier(rows: dict[str, dict[str, Any]]) -> str:
     parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 14}" text-anchor="middle">CPU seconds per picture</text>')
     parts.append(f'<text x="{_MARGIN}" y="{_MARGIN - 22}">errors per 100 characters</text></svg>')
     return "\n".join(parts) + "\n"
+
+
+def bars(rows: dict[str, float]) -> str:
+    """One bar a row, as long as its pictures per second."""
+    longest, height = max(rows.values()), 28 * len(rows) + 40
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" '
+        f'font-size="12"><rect width="{_WIDTH}" height="{height}" fill="#fff"/>'
+        '<text x="12" y="20">pictures per second</text>'
+    ]
+    for at, (name, value) in enumerate(rows.items()):
+        y, length = 34 + 28 * at, round((_WIDTH - 250) * value / longest, 1)
+        colour = {"bare": "#05a", "embedded": "#0a7", "gateway": "#0a7"}.get(name.split()[0], "#888")
+        parts.append(f'<text x="180" y="{y + 14}" text-anchor="end">{escape(name)}</text>')
+        parts.append(f'<rect x="190" y="{y}" width="{length}" height="20" fill="{colour}"/>')
+        parts.append(f'<text x="{196 + length}" y="{y + 14}">{value:.2f}</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 def _along(value: float, ticks: tuple[float, ...], start: float, end: float) -> float:

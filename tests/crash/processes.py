@@ -30,17 +30,17 @@ def python(*arguments: str, **settings: object) -> subprocess.Popen[bytes]:
 
 
 class WorkerHost:
-    """What `inkgate worker` runs, over a Redis URL with the stub engine: one supervisor and its children."""
+    """What `inkgate worker` runs, over a Redis URL with the stub engine by default: a supervisor and its children."""
 
     def __init__(
         self, url: str, namespace: str, processes: int = 2, port: int | None = None, **settings: object
     ) -> None:
         self.port = port or free_port()
-        self.process = python(
-            "-c", _WORKERS,
-            REDIS__URL=url, REDIS__NAMESPACE=namespace, ENGINE__RUNTIME="stub", WORKER__PROCESSES=processes,
-            WORKER__HEALTH_PORT=self.port, TELEMETRY__LOG_FORMAT="text", **settings,
-        )
+        given = {
+            "REDIS__URL": url, "REDIS__NAMESPACE": namespace, "ENGINE__RUNTIME": "stub", "WORKER__PROCESSES": processes,
+            "WORKER__HEALTH_PORT": self.port, "TELEMETRY__LOG_FORMAT": "text", **settings,
+        }
+        self.process = python("-c", _WORKERS, **given)
 
     @property
     def children(self) -> list[int]:

