@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 
@@ -10,15 +14,23 @@ from engines.interfaces import Reader, TextEngine
 from engines.manifest import locate, verify
 from engines.plate import open_plate_reader
 from engines.reader import PictureReader
-from engines.runtimes import onnx
+from engines.runtimes import cuda, onnx
 from engines.text import profiles
 from engines.text.batched import BatchedRecogniser
+from engines.text.buckets import LINES
 from engines.text.cascade import Cascade
 from engines.text.detect import Detector
 from engines.text.engine import LineEngine, Parts, ReadCrops
 from engines.text.orient import Orienter
 from engines.text.recognise import Recogniser, load_charset
 from engines.types import EngineInfo
+
+log = logging.getLogger(__name__)
+
+Network = TypeVar("Network", bound=Callable[..., object])
+
+# Pages as the detectors see them, to time cuDNN by.
+PAGES = ((1, 3, 736, 736), (1, 3, 736, 992), (1, 3, 960, 736), (1, 3, 1184, 1600))
 
 
 def open_reader(runtime: str, profile: str, threads: int, model_dir: Path | None, max_pixels: int) -> Reader:
@@ -42,22 +54,44 @@ def open_text_engine(runtime: str, profile: str, threads: int, model_dir: Path |
 
 
 def _onnx(models: _Models, chosen: profiles.Profile) -> TextEngine:
-    """Our own pipeline. On a GPU lines go in batches through the careful network alone: there it costs little."""
+    """Our own pipeline, as the device wants it."""
+    orienter = Orienter(models.network(profiles.ORIENTER))  # first: it shows whether the device is what it seemed
+    parts = _gpu_parts(models, chosen, orienter) if models.device == "cuda" else _cpu_parts(models, chosen, orienter)
+    return LineEngine(EngineInfo("onnx", onnx.version(), models.device, models.threads, models.digests), parts)
+
+
+def _cpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) -> Parts:
+    """Lines one by one, through as little of the careful network as the profile allows."""
     careful = Recogniser(models.network(chosen.careful), load_charset(models.file(profiles.CHARSET)))
     quick = Recogniser(models.network(profiles.QUICK), load_charset(models.file(profiles.QUICK_CHARSET)))
     read: ReadCrops = careful if chosen.doubt is None else Cascade(quick, careful, chosen.doubt)
-    if models.device == "cuda":
-        read = BatchedRecogniser(careful)
-        read.warmup()
-    parts = Parts(
+    return Parts(
         detector=Detector(models.network(chosen.detector), chosen.page),
         read=read,
         trial=quick,
         careful_detector=Detector(models.network(chosen.careful_detector)),
         careful_recogniser=careful,
-        orienter=Orienter(models.network(profiles.ORIENTER)),
+        orienter=orienter,
     )
-    return LineEngine(EngineInfo("onnx", onnx.version(), models.device, models.threads, models.digests), parts)
+
+
+def _gpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) -> Parts:
+    """Every line through the careful network, where it costs little: in buckets, with the lines of other pictures."""
+    path, charset = models.file(chosen.careful), load_charset(models.file(profiles.CHARSET))
+    lines = BatchedRecogniser(models.timed(partial(onnx.OnnxBestPath, path), LINES, warmed=True), charset)
+    lines.warmup()
+    page, careful = (
+        models.timed(partial(onnx.OnnxNetwork, models.file(name)), PAGES, warmed=False)
+        for name in (chosen.detector, chosen.careful_detector)
+    )
+    return Parts(
+        detector=Detector(page, chosen.page),
+        read=lines,
+        trial=lines,
+        careful_detector=Detector(careful),
+        careful_recogniser=lines,
+        orienter=orienter,
+    )
 
 
 def _paddle(models: _Models) -> TextEngine:
@@ -87,5 +121,12 @@ class _Models:
 
     def network(self, name: str) -> onnx.OnnxNetwork:
         if name not in self._networks:
-            self._networks[name] = onnx.OnnxNetwork(self.file(name), self.threads, self.device)
+            network = self._networks[name] = onnx.OnnxNetwork(self.file(name), self.threads, self.device)
+            if network.device != self.device:
+                log.warning("CUDA did not load: reading on the CPU. Check the driver, CUDA and cuDNN.")
+                self.device = network.device
         return self._networks[name]
+
+    def timed(self, network: Callable[..., Network], shapes: Sequence[cuda.Shape], *, warmed: bool) -> Network:
+        """`network` opened on the GPU with the quickest way of search for these shapes (see `cuda.quickest`)."""
+        return cuda.quickest(lambda search: network(self.threads, self.device, search), shapes, warmed=warmed)

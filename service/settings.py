@@ -67,12 +67,19 @@ class Redis(Group):
 class Worker(Group):
     """Worker processes."""
 
-    processes: int = Field(0, ge=0, description="Worker processes; 0 means one per core this process may use.")
+    processes: int = Field(
+        0, ge=0, description="Worker processes; 0 means one per core this process may use, on a GPU one."
+    )
+    at_once: int = Field(
+        0, ge=0, le=64, description="Pictures a worker has in hand at once; 0 means one, on a GPU eight (ADR 0014)."
+    )
     capabilities: tuple[Literal["general", "idcard", "plate", "licence"], ...] = Field(
         ("general", "idcard", "plate", "licence"), min_length=1, description="Capabilities this worker serves."
     )
     max_images: int = Field(20_000, ge=0, description="A worker leaves after this many images; 0 never.")
-    max_rss_mib: int = Field(1024, ge=0, description="A worker leaves when its memory passes this; 0 never.")
+    max_rss_mib: int = Field(
+        1024, ge=0, description="A worker leaves when its memory passes this and 1.5 times what it had warm; 0 never."
+    )
     overrun: float = Field(5.0, gt=0, description="Seconds an image may run past its deadline before its worker ends.")
     grace: float = Field(30.0, gt=0, description="Seconds a stopping worker has for the image in hand.")
     health_host: str = Field("127.0.0.1", description="Address for `inkgate worker`'s health and metrics.")

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engines.text.buckets import WIDTHS, plan, size
-from engines.text.recognise import HEIGHT, Recogniser, tensor
+from engines.text.buckets import LINES, plan, size
+from engines.text.pool import Pool
+from engines.text.recognise import HEIGHT, Tensor, collapse, tensor
 from engines.types import Image
+
+BestPath = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
 class BatchedRecogniser:
-    """Reads as `Recogniser` does. Batches are filled up with blank lines, so that each bucket has one shape."""
+    """Reads as `Recogniser` does. Threads may share it: lines of all that wait go through the network together.
 
-    def __init__(self, recogniser: Recogniser) -> None:
-        self._recogniser = recogniser
+    `network` gives class and score of each column of a batch, both (n, columns). Batches are filled up with blank
+    lines, so that each bucket has one shape. Scaling lines and spelling them out is done by the threads themselves.
+    """
+
+    def __init__(self, network: Callable[[Tensor], BestPath], charset: Sequence[str]) -> None:
+        self._network = network
+        self._charset = charset
+        self._pooled = Pool(self._through)
 
     def __call__(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         """Text and mean character score of each crop (BGR uint8), in their order, whatever pages they are from."""
-        lines = [tensor(crop) for crop in crops]
-        readings = [("", 0.0)] * len(lines)
+        readings = (collapse(*path, self._charset) for path in self._pooled([tensor(crop) for crop in crops]))
+        return [(reading.text, reading.score) for reading in readings]
+
+    def _through(self, lines: list[Tensor]) -> list[BestPath]:
+        """Best path of each line, in their order."""
+        paths: dict[int, BestPath] = {}
         for batch in plan([line.shape[2] for line in lines]):
             stack = np.zeros((size(batch.width), 3, HEIGHT, batch.width), np.float32)
             for row, member in enumerate(batch.members):
                 stack[row, :, :, : lines[member].shape[2]] = lines[member]
-            scores = self._recogniser.network(stack)
-            for row, member in enumerate(batch.members):
-                reading = self._recogniser.decode(scores[row])
-                readings[member] = (reading.text, reading.score)
-        return readings
+            classes, scores = self._network(stack)
+            paths |= {member: (classes[row], scores[row]) for row, member in enumerate(batch.members)}
+        return [paths[at] for at in range(len(lines))]
 
     def warmup(self) -> None:
         """Run every bucket once: each shape costs its first caller a search for algorithms."""
-        for width in WIDTHS:
-            self._recogniser.network(np.zeros((size(width), 3, HEIGHT, width), np.float32))
+        for shape in LINES:
+            self._network(np.zeros(shape, np.float32))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engines.text.recognise import MAX_WIDTH
+from engines.text.recognise import HEIGHT, MAX_WIDTH
 
 WIDTHS = (160, 320, 480, 640, 960, 1280, 1600, 2400, MAX_WIDTH)  # pixels
 BUDGET = 32 * 320  # pixels of width in one batch, padding included
@@ -22,6 +22,9 @@ class Batch:
 def size(width: int) -> int:
     """How many lines of a bucket's width go into one batch: a fixed number, so that shapes stay few."""
     return max(BUDGET // width, 1)
+
+
+LINES = tuple((size(width), 3, HEIGHT, width) for width in WIDTHS)  # every shape that the network meets
 
 
 def plan(widths: Sequence[int]) -> list[Batch]:

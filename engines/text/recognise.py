@@ -68,10 +68,15 @@ class Recogniser:
     def decode(self, scores: NDArray[np.float32]) -> Reading:
         """Best path over scores of (columns, classes): best class of each, repeats made one, blanks dropped."""
         best = scores.argmax(axis=1)
-        keep = best != 0
-        keep[1:] &= best[1:] != best[:-1]
-        columns = np.flatnonzero(keep)
-        return Reading([self._charset[k] for k in best[columns]], scores[columns, best[columns]], columns)
+        return collapse(best, scores[np.arange(len(best)), best], self._charset)
+
+
+def collapse(best: NDArray[np.int64], scores: NDArray[np.float32], charset: Sequence[str]) -> Reading:
+    """The reading of a path: the best class of each column and its score, both of (columns,)."""
+    keep = best != 0
+    keep[1:] &= best[1:] != best[:-1]
+    columns = np.flatnonzero(keep)
+    return Reading([charset[k] for k in best[columns]], scores[columns], columns)
 
 
 def tensor(crop: Image) -> Tensor:

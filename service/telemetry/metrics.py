@@ -189,7 +189,7 @@ class Metrics:
             _SECONDS,
         )
         self._lines = self._histogram("image_lines", "Text lines found in one image.", ("capability",), _LINES)
-        self._batch = self._histogram("batch_size", "Images that were read together.", (), _BATCH)
+        self._batch = self._histogram("batch_size", "Images that a worker had in hand together.", (), _BATCH)
         self._recycles = self._counter("worker_recycles_total", "Worker processes that left, by reason.", ("reason",))
         self._rss = self._gauge("worker_resident_bytes", "Memory of each worker process.", ("process",))
         self._ready = self._gauge("worker_ready", "Worker processes that are warm and hold a lease.", fold="sum")
@@ -206,7 +206,7 @@ class Metrics:
         self._lines.labels(_capability(capability)).observe(count)
 
     def batch(self, size: int) -> None:
-        """Record how many images were read together."""
+        """Record how many images a worker had in hand when it had read one of them."""
         self._batch.observe(size)
 
     def recycled(self, reason: str) -> None:

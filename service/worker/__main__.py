@@ -1,4 +1,4 @@
-"""A worker process: `python -m service.worker PARENT_PID CONTROL_FD [TASKS_FD]`, started by a supervisor only.
+"""A worker process: `python -m service.worker PARENT_PID CONTROL_FD [TASKS_FD…]`, started by a supervisor only.
 
 The control socket brings the configuration and carries away what happens: ready, done, leaving, fatal.
 """
@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 
 from engines.errors import ModelError
 from service import __version__
@@ -21,15 +22,17 @@ from service.errors import BrokerDown, InkGateError
 from service.telemetry import logs
 from service.telemetry.tracing import Tracing
 from service.worker.config import WorkerConfig
+from service.worker.lanes import run_lanes
 from service.worker.loop import PullLoop
 from service.worker.process import bind_to_parent, rss_mib
 from service.worker.reading import open_reader
+from service.worker.watchdog import Watchdog
 
 log = logging.getLogger("service.worker")
 
 
 def main(argv: list[str]) -> int:
-    parent, control_fd, *tasks_fd = (int(argument) for argument in argv)
+    parent, control_fd, *tasks_fds = (int(argument) for argument in argv)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
@@ -49,39 +52,51 @@ def main(argv: list[str]) -> int:
         frames.send(control, {"kind": "fatal", "error": f"the engine did not start: {error!r}"})
         return 1
     name = f"{socket.gethostname()}-{os.getpid()}"
-    port = _open_port(config, name, tasks_fd)
+    ports = _open_ports(config, name, tasks_fds)
     info = reader.info
     engine = {"engine": info.name, "model": " ".join(sorted(info.models)) or info.version, "device": info.device}
     frames.send(
         control, {"kind": "ready", "engine": engine, "profile": config.profile, "rss_mib": rss_mib()}
     )
 
+    telling = threading.Lock()
+    watchdog = Watchdog()
+
     def done(task: Task, reply: Reply) -> None:
-        frames.send(control, {
+        event = {
             "kind": "done", "capability": task.capability, "outcome": reply.outcome, "delivery": task.delivery,
             "stages": dict(reply.stages), "lines": (reply.element or {}).get("text_line"), "rss_mib": rss_mib(),
-        })
+            "in_hand": watchdog.in_hand + 1,
+        }
+        with telling:
+            frames.send(control, event)
 
     tracing = Tracing.configured(config.traces_endpoint, "worker", __version__, config.traces_ratio)
+    lanes = [PullLoop(port, reader, config, name, stop, done, tracing, watchdog) for port in ports]
     try:
-        reason = PullLoop(port, reader, config, name, stop, done, tracing).run()
+        reason = run_lanes(lanes, stop)
         frames.send(control, {"kind": "leaving", "reason": reason})
     except (BrokerDown, frames.PeerGone):
         pass  # the gateway process is gone: so is our work
     tracing.close()
-    port.close()
+    for port in ports:
+        port.close()
     return 0
 
 
-def _open_port(config: WorkerConfig, name: str, tasks_fd: list[int]) -> WorkerPort:
-    """The embedded broker's socket where there is one, else Redis."""
-    if tasks_fd:
-        return LocalPort(socket.socket(fileno=tasks_fd[0]))
+def _open_ports(config: WorkerConfig, name: str, tasks_fds: list[int]) -> Sequence[WorkerPort]:
+    """A port for each picture that may be in hand: the embedded broker's sockets where there are some, else Redis."""
+    if tasks_fds:
+        return [LocalPort(socket.socket(fileno=fd)) for fd in tasks_fds]
     from service.broker.streams import StreamsPort  # the Redis client is not for embedded workers to load
     from service.broker.streams.keys import Keys
 
     keys = Keys(config.namespace, config.profile)
-    return StreamsPort(config.redis_url, keys, name, capabilities=config.capabilities, lease=config.lease)
+    names = [name, *(f"{name}-{lane}" for lane in range(1, config.at_once))]
+    return [
+        StreamsPort(config.redis_url, keys, each, capabilities=config.capabilities, lease=config.lease)
+        for each in names
+    ]
 
 
 if __name__ == "__main__":

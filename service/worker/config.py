@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from service.telemetry.logs import Format, Level
+from service.worker import policy
 
 if TYPE_CHECKING:  # a worker process receives its part and never loads the settings' machinery
     from service.settings import Settings
@@ -25,6 +26,7 @@ class WorkerConfig:
     max_images: int
     max_rss_mib: int
     overrun: float
+    at_once: int
     log_level: Level
     log_format: Format
     traces_endpoint: str = ""
@@ -48,6 +50,7 @@ class WorkerConfig:
             max_images=worker.max_images,
             max_rss_mib=worker.max_rss_mib,
             overrun=worker.overrun,
+            at_once=policy.at_once(settings),
             log_level=settings.telemetry.log_level,
             log_format=settings.telemetry.log_format,
             traces_endpoint=settings.telemetry.traces_endpoint,

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from service.broker.local import LocalBroker
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
+from service.worker import policy
 from service.worker.config import WorkerConfig
 from service.worker.observe import FleetMetrics
-from service.worker.process import usable_cores
 from service.worker.supervisor import Supervisor
 
 
@@ -32,19 +32,21 @@ class EmbeddedBroker(LocalBroker):
 
 @asynccontextmanager
 async def embedded_fleet(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[EmbeddedBroker]:
-    """Start settings.worker.processes workers (0: one per usable core) and yield the broker before they are warm.
+    """Start the workers that the settings and the machine ask for, and yield the broker before they are warm.
 
     `metrics` are those of this process; they count what the workers do.
     Leaving the context drains the workers: each may finish the image it has in hand.
     """
-    count = settings.worker.processes or usable_cores()
+    count, seats = policy.processes(settings), policy.at_once(settings)
     limits = settings.limits
-    broker = EmbeddedBroker(max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes, expected=count)
+    broker = EmbeddedBroker(max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes, expected=count * seats)
 
     def sockets(slot: int) -> list[socket.socket]:
-        ours, theirs = socket.socketpair()
-        broker.attach(ours)
-        return [theirs]
+        """A seat at the broker for each picture that the worker may have in hand."""
+        pairs = [socket.socketpair() for _ in range(seats)]
+        for ours, _ in pairs:
+            broker.attach(ours)
+        return [theirs for _, theirs in pairs]
 
     broker.supervisor = Supervisor(
         "service.worker",

@@ -1,9 +1,9 @@
-"""The pull loop: one task at a time, until it is time to leave."""
+"""The pull loop: one task at a time, until it is time to leave. A worker on a GPU runs several (see `lanes`)."""
 
 from __future__ import annotations
 
-import faulthandler
 import logging
+import math
 import random
 import threading
 import time
@@ -17,10 +17,12 @@ from service.worker.config import WorkerConfig
 from service.worker.isolate import read_alone
 from service.worker.process import rss_mib
 from service.worker.reading import facts, read
+from service.worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
 _PULL_SECONDS = 0.4
+_ABOVE_WARM = 1.5
 _LAST_DELIVERY = 2  # read alone in a child process; a task that comes back even then is poison
 
 
@@ -36,8 +38,10 @@ class PullLoop:
         stop: threading.Event,
         on_done: Callable[[Task, Reply], None] = lambda task, reply: None,
         tracing: Tracing | None = None,
+        watchdog: Watchdog | None = None,
     ) -> None:
         self._tracing = tracing or Tracing()
+        self._watchdog = watchdog or Watchdog()
         self._port = port
         self._reader = reader
         self._config = config
@@ -45,8 +49,11 @@ class PullLoop:
         self._stop = stop
         self._on_done = on_done
         self._around = 0.0  # seconds an image takes besides reading, a moving mean
-        # Workers that started together must not all leave together.
-        self._images_left = int(config.max_images * random.uniform(0.9, 1.1)) or None  # noqa: S311
+        # Some engines are larger than the limit before they have read anything.
+        self._most_rss = max(config.max_rss_mib, _ABOVE_WARM * rss_mib()) if config.max_rss_mib else math.inf
+        # Workers that started together must not all leave together. A lane reads its share of a worker's images.
+        share = config.max_images / config.at_once
+        self._images_left = math.ceil(share * random.uniform(0.9, 1.1)) or None  # noqa: S311
 
     def run(self) -> str:
         """Serve until stopped, worn out or too fat; returns the reason: "stop", "images" or "memory"."""
@@ -69,7 +76,7 @@ class PullLoop:
                 self._images_left -= 1
                 if self._images_left <= 0:
                     return "images"
-            if self._config.max_rss_mib and rss_mib() > self._config.max_rss_mib:
+            if rss_mib() > self._most_rss:
                 return "memory"
         return "stop"
 
@@ -79,10 +86,5 @@ class PullLoop:
             return Reply(task.call_id, task.number, Outcome.FAILED, worker=self._name)
         if task.delivery == _LAST_DELIVERY:
             return read_alone(task, self._config, self._name)
-        # Python cannot interrupt a native call. A timer of the C library ends the process when the engine hangs
-        # on a picture whose caller has long been answered.
-        faulthandler.dump_traceback_later(max(0.0, task.deadline - time.time()) + self._config.overrun, exit=True)
-        try:
+        with self._watchdog.until(task.deadline + self._config.overrun):
             return read(self._reader, task, self._config, self._name)
-        finally:
-            faulthandler.cancel_dump_traceback_later()

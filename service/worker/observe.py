@@ -39,7 +39,7 @@ class FleetMetrics:
     def _done(self, slot: int, event: Event) -> None:
         self._metrics.image(event["capability"], event["outcome"])
         self._metrics.inference(**self._engines[slot], seconds=event["stages"].get("infer", 0.0))
-        self._metrics.batch(1)
+        self._metrics.batch(event["in_hand"])
         if event["lines"] is not None:
             self._metrics.lines(event["capability"], event["lines"])
         if event["delivery"] > 1:

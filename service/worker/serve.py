@@ -14,10 +14,10 @@ from service.settings import Settings
 from service.telemetry.health import Check, Health
 from service.telemetry.metrics import Metrics
 from service.telemetry.probe_server import ProbeServer
+from service.worker import policy
 from service.worker.config import WorkerConfig
 from service.worker.fleet import native_threads
 from service.worker.observe import FleetMetrics
-from service.worker.process import usable_cores
 from service.worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
     metrics = Metrics("worker", __version__)
     supervisor = Supervisor(
         "service.worker",
-        settings.worker.processes or usable_cores(),
+        policy.processes(settings),
         WorkerConfig.of(settings).as_dict(),
         on_event=FleetMetrics(metrics),
         extra_env=native_threads(settings),

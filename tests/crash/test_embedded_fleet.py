@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from service.broker.interface import Outcome, Task
 from service.errors import Misuse
 from service.settings import Engine, Settings, Worker
-from service.worker.fleet import embedded_fleet
+from service.worker.fleet import EmbeddedBroker, embedded_fleet
 from service.worker.stub import stub_text
 from tests.crash.processes import gone
 
@@ -109,6 +110,50 @@ async def test_stopping_finishes_the_image_in_hand() -> None:
         assert texts(await waiting) == [stub_text(b"one"), stub_text(b"two")]
 
 
+@pytest.fixture
+async def wide() -> AsyncIterator[EmbeddedBroker]:
+    """One worker that has four pictures in hand at once, as on a GPU."""
+    async with embedded_fleet(stub(stub_ms=300, processes=1, at_once=4)) as broker:
+        await broker.wait_ready()
+        yield broker
+
+
+async def test_a_wide_worker_reads_four_at_once(wide: EmbeddedBroker) -> None:
+    images = [f"picture {n}".encode() for n in range(8)]
+    begun = time.monotonic()
+    waiting = asyncio.create_task(wide.submit(call("w", images)))
+    await asyncio.sleep(0.15)
+    state = await wide.state()
+    assert (state.in_flight, state.depth, state.workers) == (4, 4, 4)
+    assert texts(await waiting) == [stub_text(image) for image in images]
+    assert time.monotonic() - begun < 8 * 0.3
+
+
+async def test_a_crash_in_a_wide_worker_costs_the_others_nothing(wide: EmbeddedBroker) -> None:
+    images = [b"one", b"inkgate-stub:crash", b"three", b"four", b"five"]
+    replies = await wide.submit(call("c", images))
+    assert [reply.outcome for reply in replies] == [Outcome.READ, Outcome.FAILED, *[Outcome.READ] * 3]
+    assert wide.supervisor.restarts == 1
+
+
+async def test_stopping_a_wide_worker_finishes_all_it_has_in_hand(wide: EmbeddedBroker) -> None:
+    waiting = asyncio.create_task(wide.submit(call("s", [b"1", b"2", b"3", b"4"])))
+    await asyncio.sleep(0.1)
+    await wide.supervisor.stop(grace=5)
+    assert texts(await waiting) == [stub_text(image) for image in (b"1", b"2", b"3", b"4")]
+
+
+async def test_a_wide_worker_is_recycled_as_a_whole_and_ended_by_one_hung_picture() -> None:
+    async with embedded_fleet(stub(processes=1, at_once=3, max_images=9, overrun=0.5)) as broker:
+        images = [f"picture {n}".encode() for n in range(40)]
+        assert texts(await broker.submit(call("r", images))) == [stub_text(image) for image in images]
+        assert broker.supervisor.restarts >= 2
+        hung = asyncio.create_task(broker.submit(call("h", [b"inkgate-stub:hang"], seconds=0.5)))
+        with pytest.raises(Exception, match="unanswered at the deadline"):
+            await hung
+        assert texts(await broker.submit(call("next", [b"fine"]))) == [stub_text(b"fine")]
+
+
 async def test_an_engine_that_cannot_start_says_why(tmp_path: Path) -> None:
     (tmp_path / "ppocrv6-small-det.onnx").write_bytes(b"no model")
     settings = Settings(engine=Engine(runtime="onnx", model_dir=tmp_path), worker=Worker(processes=1))
@@ -121,7 +166,7 @@ async def test_an_engine_that_cannot_start_says_why(tmp_path: Path) -> None:
 _PARENT = """
 import asyncio, sys
 from service.settings import Engine, Settings, Worker
-from service.worker.fleet import embedded_fleet
+from service.worker.fleet import EmbeddedBroker, embedded_fleet
 
 async def main():
     settings = Settings(engine=Engine(runtime="stub"), worker=Worker(processes=2))

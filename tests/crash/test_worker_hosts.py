@@ -63,6 +63,19 @@ def texts(replies: list[Any]) -> list[str | None]:
     return [reply.element["detail"][0]["text"] if reply.element else None for reply in replies]
 
 
+async def test_a_wide_worker_pulls_several_and_loses_none_when_it_dies(stage: Stage) -> None:
+    host = stage.host(1, ENGINE__STUB_MS=300, WORKER__AT_ONCE=4)
+    await host.ready()
+    images = [f"picture {n}".encode() for n in range(8)]
+    waiting = asyncio.create_task(stage.broker.submit(call("wide", images)))
+    async with asyncio.timeout(10):
+        while (await stage.broker.state()).in_flight != 4:
+            await asyncio.sleep(0.01)
+    os.kill(host.children[0], signal.SIGKILL)
+    assert texts(await waiting) == [stub_text(image) for image in images]
+    assert await host.metric("inkgate_batch_size_sum") > await host.metric("inkgate_batch_size_count")
+
+
 async def test_a_killed_workers_picture_is_read_by_another(stage: Stage) -> None:
     host = stage.host(ENGINE__STUB_MS=300)
     await host.ready(2)

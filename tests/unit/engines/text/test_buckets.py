@@ -1,19 +1,35 @@
 """Buckets hold every line once, in few shapes, within the budget; reading in batches changes no character."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.imaging import decode
 from engines.manifest import locate
-from engines.runtimes.onnx import OnnxNetwork
+from engines.runtimes.onnx import OnnxBestPath, OnnxNetwork
 from engines.text.batched import BatchedRecogniser
-from engines.text.buckets import BUDGET, WIDTHS, plan, size
+from engines.text.buckets import BUDGET, LINES, WIDTHS, plan, size
 from engines.text.recognise import HEIGHT, MAX_WIDTH, Recogniser, load_charset
 
 SAMPLE = Path(__file__).parents[4] / "service" / "samples" / "general.jpg"
+CHARSET = load_charset(locate("ppocrv6-tiny-charset"))
+
+
+@pytest.fixture(scope="module")
+def crops() -> list[np.ndarray]:
+    page = decode(SAMPLE.read_bytes(), 10_000_000)
+    return [page[50:112, 280:620], page[340:382, 66:730], page[150:196, 66:210], page[275:320, 66:645]]
+
+
+@pytest.fixture(scope="module")
+def network() -> OnnxBestPath:
+    return OnnxBestPath(locate("ppocrv6-tiny-rec"))
 
 
 @given(st.lists(st.integers(1, MAX_WIDTH), max_size=80))
@@ -27,31 +43,46 @@ def test_each_line_once_in_the_narrowest_bucket(widths: list[int]) -> None:
         assert all(narrower < widths[member] <= batch.width for member in batch.members)
 
 
-def test_lines_read_in_batches_are_those_read_alone() -> None:
-    page = decode(SAMPLE.read_bytes(), 10_000_000)
-    crops = [page[50:112, 280:620], page[340:382, 66:730], page[150:196, 66:210], page[275:320, 66:645]]
-    shapes = set()
-    network = OnnxNetwork(locate("ppocrv6-tiny-rec"))
-
-    def watched(batch: np.ndarray) -> np.ndarray:
-        shapes.add(batch.shape)
+def watched(network: Callable, shapes: list[tuple[int, ...]]) -> Callable:
+    def run(batch: np.ndarray) -> object:
+        shapes.append(batch.shape)
         return network(batch)
 
-    alone = Recogniser(network, load_charset(locate("ppocrv6-tiny-charset")))
-    batched = BatchedRecogniser(Recogniser(watched, load_charset(locate("ppocrv6-tiny-charset"))))
+    return run
+
+
+def test_lines_read_in_batches_are_those_read_alone(crops: list[np.ndarray], network: OnnxBestPath) -> None:
+    shapes: list[tuple[int, ...]] = []
+    alone = Recogniser(OnnxNetwork(locate("ppocrv6-tiny-rec")), CHARSET)
+    batched = BatchedRecogniser(watched(network, shapes), CHARSET)
     # The zeros that fill a bucket are part of what the network sees: blanks between words may come and go.
     together, apart = ([text.replace(" ", "") for text, _ in read(crops)] for read in (batched, alone))
     assert together == apart
-    assert all(shape == (size(shape[3]), 3, HEIGHT, shape[3]) and shape[3] in WIDTHS for shape in shapes)
+    assert set(shapes) <= set(LINES)
     assert batched([]) == []
 
 
+def test_threads_share_batches_and_get_their_own_lines(crops: list[np.ndarray], network: OnnxBestPath) -> None:
+    shapes: list[tuple[int, ...]] = []
+    alone = BatchedRecogniser(network, CHARSET)
+    apart = [alone([crop]) for crop in crops]
+    together = BatchedRecogniser(watched(network, shapes), CHARSET)
+    meet = Barrier(8)
+
+    def caller(number: int) -> list[tuple[str, float]]:
+        meet.wait()
+        return together([crops[number % 4]])
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(caller, range(8)))
+    assert [[text for text, _ in each] for each in found] == [[text for text, _ in apart[at % 4]] for at in range(8)]
+    # Whoever came first went alone, seven went together: at most a batch for each of the four lengths.
+    assert len(shapes) < 8
+    assert set(shapes) <= set(LINES)
+
+
 def test_warming_up_runs_every_bucket() -> None:
-    shapes = []
-
-    def watched(batch: np.ndarray) -> np.ndarray:
-        shapes.append(batch.shape)
-        return np.zeros((batch.shape[0], 1, 2), np.float32)
-
-    BatchedRecogniser(Recogniser(watched, ["", "a"])).warmup()
-    assert [shape[3] for shape in shapes] == list(WIDTHS)
+    shapes: list[tuple[int, ...]] = []
+    nothing = (np.zeros((1, 1), np.int64), np.zeros((1, 1), np.float32))
+    BatchedRecogniser(watched(lambda batch: nothing, shapes), ["", "a"]).warmup()
+    assert tuple(shapes) == LINES == tuple((size(width), 3, HEIGHT, width) for width in WIDTHS)

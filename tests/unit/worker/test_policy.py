@@ -1,0 +1,46 @@
+"""One process a core and one picture at a time; on a GPU one process with several in hand."""
+
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from service.settings import Engine, Settings, Worker
+from service.worker import policy
+from service.worker.process import usable_cores
+
+
+def settings(runtime: str = "onnx", **worker: int) -> Settings:
+    return Settings(engine=Engine(runtime=runtime), worker=Worker(**worker))  # type: ignore[arg-type]
+
+
+def test_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "has_gpu", lambda: False)
+    assert (policy.processes(settings()), policy.at_once(settings())) == (usable_cores(), 1)
+
+
+def test_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "has_gpu", lambda: True)
+    assert (policy.processes(settings()), policy.at_once(settings())) == (1, 8)
+    # PaddleOCR runs on the CPU here, and the stub on nothing.
+    assert (policy.processes(settings("paddle")), policy.at_once(settings("paddle"))) == (usable_cores(), 1)
+
+
+def test_what_is_set_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for gpu in (False, True):
+        monkeypatch.setattr(policy, "has_gpu", lambda gpu=gpu: gpu)
+        chosen = settings(processes=3, at_once=2)
+        assert (policy.processes(chosen), policy.at_once(chosen)) == (3, 2)
+
+
+def test_a_gpu_takes_a_card_and_a_build_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def installed(name: str) -> object:
+        if name == "onnxruntime-gpu" and build:
+            return object()
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", installed)
+    for build, card in ((False, True), (True, False), (True, True)):
+        monkeypatch.setattr(Path, "glob", lambda self, pattern, card=card: iter([Path("/dev/nvidia0")] * card))
+        monkeypatch.setattr(Path, "exists", lambda self: False)
+        assert policy.has_gpu() is (build and card)

@@ -1,0 +1,48 @@
+"""One timer for all pictures in hand: it ends the process at the first end among them, and only then."""
+
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from service.worker.watchdog import Watchdog
+
+
+def outcome(body: str) -> int:
+    program = "import time\nfrom service.worker.watchdog import Watchdog\ndog = Watchdog()\n" + textwrap.dedent(body)
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30).returncode
+
+
+def test_the_first_to_end_decides() -> None:
+    hung = """
+        with dog.until(time.time() + 60), dog.until(time.time() + 0.2):
+            time.sleep(20)
+    """
+    begun = time.monotonic()
+    assert outcome(hung) == 1
+    assert time.monotonic() - begun < 15
+
+
+def test_what_is_done_in_time_goes_on() -> None:
+    fine = """
+        with dog.until(time.time() + 60):
+            with dog.until(time.time() + 0.4):
+                pass
+            assert dog.in_hand == 1
+            time.sleep(0.6)
+        time.sleep(0.1)
+    """
+    assert outcome(fine) == 0
+
+
+def test_an_end_that_is_past_ends_at_once() -> None:
+    assert outcome("with dog.until(time.time() - 5): time.sleep(20)") == 1
+
+
+def test_a_failure_is_not_in_hand_any_more() -> None:
+    dog = Watchdog()
+    with pytest.raises(KeyError), dog.until(time.time() + 60):
+        raise KeyError
+    assert dog.in_hand == 0
