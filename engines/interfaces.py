@@ -27,6 +27,9 @@ class TextEngine(Protocol):
     def recognise(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         """Text and mean score of each upright line crop (BGR uint8, any height and width)."""
 
+    def skim(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
+        """As `recognise`, by the quickest network: enough to tell a printed label from other text."""
+
     def orient(self, image: Image) -> int:
         """Clockwise degrees (0, 90, 180, 270) by which the picture must be turned to stand upright."""
 

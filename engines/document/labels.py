@@ -41,6 +41,10 @@ class Labels:
         allowed = set(inner)
         self._inner = [(s, k) for s, k in self._heads if s in allowed]
 
+    def parts(self) -> set[str]:
+        """Every spelling, and its first and last character: spread labels come in single characters."""
+        return {part for s, _ in self._heads for part in (s, s[0], s[-1])}
+
     def exact(self, text: str) -> tuple[str, int] | None:
         """(key, characters used) of the label that the text begins with, letter for letter."""
         return next(((key, len(s)) for s, key in self._heads if text.startswith(s)), None)

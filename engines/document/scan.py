@@ -21,7 +21,8 @@ MAX_STRIPS = 300  # a desk full of print behind the document must not cost minut
 @dataclass(slots=True)
 class Strip:
     """One detected text line. `u0`..`u1` runs along the row, `v` across the rows (centre), `h` is the height, pixels
-    of the upright picture; `tilt` is the angle against the rows in degrees. `text` is folded, None until read."""
+    of the upright picture; `tilt` is the angle against the rows in degrees. `text` is folded, None until read, and not
+    `sure` as long as only the quick network has read it."""
 
     quad: Quad
     u0: float
@@ -31,6 +32,7 @@ class Strip:
     tilt: float
     text: str | None = None
     score: float = 0.0
+    sure: bool = False
 
     @property
     def length(self) -> float:
@@ -71,17 +73,24 @@ class Scan:
         self._level()
 
     def read(self, wanted: Callable[[Strip], bool] | None = None) -> int:
-        """Read every strip not read yet for which `wanted` holds; returns how many those were."""
-        todo = [s for s in self.strips if s.text is None and (wanted is None or wanted(s))]
+        """Read every strip not read surely yet for which `wanted` holds; returns how many those were."""
+        todo = [s for s in self.strips if not s.sure and (wanted is None or wanted(s))]
         crops = [geometry.strip(self.image, s.quad) for s in todo]
         for strip, (text, score) in zip(todo, self._engine.recognise(crops), strict=True):
-            strip.text, strip.score = fold(text), score
+            strip.text, strip.score, strip.sure = fold(text), score, True
         return len(todo)
 
+    def skim(self, wanted: Callable[[Strip], bool]) -> None:
+        """Read strips for which `wanted` holds with the quick network; `read` reads them again where they matter."""
+        todo = [s for s in self.strips if s.text is None and wanted(s)]
+        crops = [geometry.strip(self.image, s.quad) for s in todo]
+        for strip, (text, score) in zip(todo, self._engine.skim(crops), strict=True):
+            strip.text, strip.score = fold(text), score
+
     def head(self, strip: Strip, heights: float) -> str:
-        """The text of a strip's first part, `heights` times as long as it is high; the strip stays unread."""
+        """The text of a strip's first part, `heights` times as long as it is high, skimmed; the strip stays unread."""
         quad = geometry.along(strip.quad, 0.0, min(1.0, heights * strip.h / max(strip.length, 1.0)))
-        ((text, _),) = self._engine.recognise([geometry.strip(self.image, quad)])
+        ((text, _),) = self._engine.skim([geometry.strip(self.image, quad)])
         return fold(text)
 
     def shorten(self, strip: Strip, length: float) -> None:

@@ -115,7 +115,7 @@ def _is_licence(scan: Scan, layout: Layout) -> bool:
     """A title that says so, or enough of a licence's labels and no other title."""
     labels = layout.keys & _FIELDS
     usual = float(np.median([c.h for c in layout.columns])) if layout.columns else 0.0
-    titles = [s.text or "" for s in scan.strips if s.h > 1.2 * usual]
+    titles = [s.text or "" for s in scan.strips if s.h > 1.2 * usual and not s.across]  # 仅供合同使用 is written across
     if any(TITLE in t for t in titles):
         return len(labels) >= 2
     return len(labels) >= 4 and not any(w in t for t in titles for w in _OTHER_TITLES)

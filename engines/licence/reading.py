@@ -19,13 +19,17 @@ TITLE = "营业执照"
 _SHORT = 7.5  # heights: labels, titles, dates, half labels
 _HEAD = 6.0  # heights read of a longer strip to see whether it begins with a label
 _MOST_HEADS = 60
+_CLEAR = 0.9  # a label that the quick network reads this surely is not read again
+_PRINTED = frozenset(LABELS.parts()) | {TITLE}
 _FIELDS = frozenset(ORDER)
 
 
 def read_fields(scan: Scan) -> bool:
     """Read what the fields need and level the scan by the labels; False when there are not two labels."""
     usual = _usual_height(scan.strips)
-    scan.read(lambda s: s.length < _SHORT * s.h and s.h < 1.5 * s.length and s.h > 0.5 * usual)
+    scan.skim(lambda s: s.length < _SHORT * s.h and s.h < 1.5 * s.length and s.h > 0.5 * usual)
+    for strip in scan.strips:
+        strip.sure = strip.text in _PRINTED and strip.score > _CLEAR
     labels = field_labels(scan)
     if labels:
         scan.refit([p.strip for p in labels])
@@ -81,7 +85,7 @@ def _read_heads(scan: Scan, labels: Sequence[Piece], usual: float) -> None:
             scan.read(lambda s, this=strip: s is this)  # type: ignore[misc]
         elif found:
             scan.shorten(strip, _HEAD * strip.h * width(text[: found[1]]) / width(text))
-            strip.text = text[: found[1]]  # a label whose value nobody asks for
+            strip.text, strip.sure = text[: found[1]], True  # a label whose value nobody asks for
         else:
             block.append(strip)
 

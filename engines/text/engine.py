@@ -70,6 +70,9 @@ class LineEngine:
     def recognise(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         return self._parts.careful_recogniser(crops)
 
+    def skim(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
+        return self._parts.trial(crops)
+
     def orient(self, image: Image) -> int:
         return self._parts.orienter(image)
 

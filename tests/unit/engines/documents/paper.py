@@ -79,6 +79,9 @@ class PaintReader:
                 quads.append(_box(mask))
         return quads
 
+    def skim(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
+        return self.recognise(crops)
+
     def recognise(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         out = []
         for crop in crops:

@@ -87,3 +87,9 @@ def test_forms_of_the_period(printed, answer):
     sheet = single_column()
     sheet.lines = [(f"营业期限{printed}" if text.startswith("营业期限") else text, quad) for text, quad in sheet.lines]
     assert read(sheet).operation_period == answer
+
+
+def test_a_watermark_that_names_another_paper_is_no_title():
+    sheet = single_column().line(300, 300, "仅供房屋租赁合同使用", h=60, tilt=28)
+    sheet.lines = [(text, quad) for text, quad in sheet.lines if text != "营业执照"]
+    assert read_licence(PaintReader(sheet), sheet.picture()).is_licence
