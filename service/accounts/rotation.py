@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from service.accounts.models import AccessKeyRow, AppRow
 from service.accounts.service import key_context, secret_context, sm2_context
@@ -34,3 +35,11 @@ async def reseal(work: Work, vault: Vault) -> int:
             changed += 1
     await trail.record(work, "master_key.reseal", f"master key {vault.current.hex()}", None, secrets=changed)
     return changed
+
+
+async def try_one(session: AsyncSession, vault: Vault) -> bool:
+    """Open one stored secret; whether there was any. Raises ConfigurationError when the vault cannot open it."""
+    key = await session.scalar(select(AccessKeyRow).limit(1))
+    if key is not None:
+        vault.open(key.sealed_secret, key_context(key.ak))
+    return key is not None

@@ -72,6 +72,11 @@ def head() -> str:
     return newest
 
 
+def known(revision: str) -> bool:
+    """Whether this release knows a revision; one that it does not is of a newer release."""
+    return revision in _known()
+
+
 def _known() -> set[str | None]:
     return {None, *(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())}
 

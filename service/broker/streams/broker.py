@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError, ResponseError
 
 from service.broker.admission import Admission
@@ -193,17 +195,25 @@ class StreamsBroker:
         """Look at the whole queue twice a second. Between two looks our own submissions are counted on top."""
         while True:
             with contextlib.suppress(RedisError, OSError):
-                found = await self._state(
-                    keys=[self._keys.workers, *self._keys.streams()], args=[GROUP, _ALIVE_MS]
-                )
-                waiting = dict(zip(CAPABILITIES, found[2::2], strict=True))
-                self._waiting = Counter(waiting)
-                self._seen = QueueState(
-                    depth=sum(waiting.values()), in_flight=sum(found[3::2]), oldest_age=found[1] / 1000,
-                    workers=found[0],
-                )
+                self._seen, self._waiting = await _look(self._state, self._keys)
                 self._seen_at = time.monotonic()
             await asyncio.sleep(_STATE_EVERY)
+
+
+async def look(redis: Redis, keys: Keys) -> QueueState:
+    """The whole queue, asked of the server now. Raises RedisError when it cannot be asked."""
+    state, _ = await _look(redis.register_script(source("state")), keys)
+    return state
+
+
+async def _look(script: AsyncScript, keys: Keys) -> tuple[QueueState, Counter[str]]:
+    """The queue, and what waits by capability."""
+    found = await script(keys=[keys.workers, *keys.streams()], args=[GROUP, _ALIVE_MS])
+    waiting = Counter(dict(zip(CAPABILITIES, found[2::2], strict=True)))
+    state = QueueState(
+        depth=sum(waiting.values()), in_flight=sum(found[3::2]), oldest_age=found[1] / 1000, workers=found[0]
+    )
+    return state, waiting
 
 
 def _chunks(tasks: Sequence[Task]) -> Iterator[list[Task]]:

@@ -1,0 +1,70 @@
+"""`inkgate doctor`: look at a service, before it starts or while it serves, and say what to do about what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service import settings as knobs
+from service.cli.doctor import gateway, host, stores
+from service.cli.doctor.finding import Finding
+from service.settings import Settings
+
+_SECONDS = 15.0  # one check; a firewall that swallows packets must not hold up the others
+
+Check = Callable[[Settings], Coroutine[Any, Any, list[Finding]]]
+
+
+def doctor(
+    url: Annotated[
+        str, typer.Option("--gateway", help="The gateway's address as clients use it [default: as the settings say].")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check models, stores, schema, workers, queue, clocks, certificates, disk and the gateway; exit status 1 when
+    something needs doing."""
+    settings = knobs.load()
+    checks: list[tuple[str, Check]] = [
+        ("models", host.models), ("database", stores.database), ("master key", stores.master_key),
+        ("queue", stores.queue), ("gateway", lambda known: gateway.examine(known, url)),
+        ("certificates", host.certificates), ("disk", host.disk), ("limits", host.limits),
+        ("time zone", host.time_zone),
+    ]
+    findings = asyncio.run(_examine(settings, checks))
+    if as_json:
+        print(json.dumps([_plain(finding) for finding in findings], ensure_ascii=False, indent=1))
+    else:
+        _draw(findings)
+    if any(finding.remedy for finding in findings):
+        raise typer.Exit(1)
+
+
+async def _examine(settings: Settings, checks: list[tuple[str, Check]]) -> list[Finding]:
+    found = await asyncio.gather(*(_one(name, check, settings) for name, check in checks))
+    return [finding for findings in found for finding in findings]
+
+
+async def _one(name: str, check: Check, settings: Settings) -> list[Finding]:
+    try:
+        return await asyncio.wait_for(check(settings), _SECONDS)
+    except TimeoutError:
+        return [Finding(name, f"no answer within {_SECONDS:g} s", "Is a firewall between here and there?")]
+
+
+def _plain(finding: Finding) -> dict[str, object]:
+    return {**dataclasses.asdict(finding), "ok": not finding.remedy}
+
+
+def _draw(findings: list[Finding]) -> None:
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    for each in findings:
+        mark = "[red]✗[/red]" if each.remedy else "[green]✓[/green]"
+        table.add_row(mark, each.what, each.found + (f"\n[bold]→ {each.remedy}[/bold]" if each.remedy else ""))
+    Console(highlight=False).print(table)

@@ -1,0 +1,111 @@
+"""What the doctor sees of a gateway through its socket: does it answer, is it ready, what clock, what certificate."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import httpx
+
+from service.cli.doctor.finding import Finding, clock, place
+from service.cli.doctor.host import expiry
+from service.contract.capabilities import CAPABILITIES
+from service.settings import Settings
+
+_SECONDS = 5.0
+_SKEW = 60.0
+
+
+async def examine(settings: Settings, url: str) -> list[Finding]:
+    """The gateway at `url`; without one, the gateway of the settings, or whether its port is free for it."""
+    here = _own(settings)
+    address = (url or settings.console.gateway_url or here).rstrip("/")
+    if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
+        return [Finding("gateway", address, "Give its address as https://HOST[:PORT].")]
+    secure = await _certificate(address) if address.startswith("https:") else []
+    try:
+        # Whether the certificate is trusted is a finding of its own, which must not hide the others.
+        async with httpx.AsyncClient(timeout=_SECONDS, verify=False, trust_env=False) as http:  # noqa: S501
+            answer = await http.get(f"{address}/readyz")
+            call = await http.post(address + CAPABILITIES["general"].paths[0], content=b"{}")
+    except httpx.ConnectError:
+        return [_nobody(settings, address)] if address == here else [
+            Finding("gateway", f"{place(address)}: nobody listens", "Is it running, and reachable from here?")
+        ]
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return [Finding("gateway", f"{place(address)}: {type(error).__name__}", "Is it InkGate that listens there?")]
+    return [_state(address, answer, call), *_clock(call), *secure]
+
+
+def _own(settings: Settings) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.server.host, settings.server.host)  # noqa: S104
+    return f"http://{host}:{settings.server.port}"
+
+
+def _state(address: str, ready: httpx.Response, call: httpx.Response) -> Finding:
+    where = place(address)
+    if not _ours(call):
+        return Finding("gateway", f"{where}: HTTP {call.status_code}, not InkGate's answer to an unsigned call",
+                       "Something else listens there, or a proxy does not hand /v1 on.")
+    if ready.status_code == 404:
+        return Finding("gateway", f"{where} answers calls; its proxy keeps health inside")
+    parts = ready.json().get("parts", {}) if "json" in ready.headers.get("content-type", "") else {}
+    wrong = ", ".join(f"{name}: {state}" for name, state in parts.items() if state != "ok")
+    if ready.status_code != 200:
+        return Finding("gateway", f"{where} is not ready ({wrong or ready.status_code})", "See the other findings.")
+    return Finding("gateway", f"{where} is ready")
+
+
+def _ours(call: httpx.Response) -> bool:
+    """A call without a signature gets the platform's own refusal."""
+    try:
+        return "statusCode" in call.json() or "code" in call.json()
+    except ValueError:
+        return False
+
+
+def _clock(answer: httpx.Response) -> list[Finding]:
+    try:
+        theirs = parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return []
+    return [clock("gateway clock", theirs - time.time() + 0.5, _SKEW)]  # the header has whole seconds, cut off
+
+
+def _nobody(settings: Settings, address: str) -> Finding:
+    """Nobody listens where this machine's gateway would: well if the port can be had."""
+    server = settings.server
+    with socket.socket(socket.AF_INET6 if ":" in server.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((server.host, server.port))
+        except OSError as error:
+            return Finding("gateway", f"{server.host}:{server.port}: {error.strerror}",
+                           "Free the port, or set INKGATE_SERVER__PORT.")
+    return Finding("gateway", f"none runs here; {server.host}:{server.port} is free (--gateway URL checks another)")
+
+
+async def _certificate(address: str) -> list[Finding]:
+    """Until when the certificate holds, and whether clients of this machine trust it."""
+    parts = urlsplit(address)
+    host, port = parts.hostname or "", parts.port or 443
+    try:
+        found = await asyncio.to_thread(_ends, host, port)
+    except ssl.SSLCertVerificationError as error:
+        return [Finding("certificate", f"{host}:{port}: {error.verify_message}",
+                        "Install one that clients trust for this name, or give them its authority.")]
+    except OSError:
+        return []  # said by the call itself
+    return [expiry(f"{host}:{port}", found)]
+
+
+def _ends(host: str, port: int) -> datetime:
+    with socket.create_connection((host, port), _SECONDS) as plain, \
+            ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secure:
+        ends = ssl.cert_time_to_seconds(str((secure.getpeercert() or {})["notAfter"]))
+        return datetime.fromtimestamp(ends, UTC)

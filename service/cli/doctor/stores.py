@@ -1,0 +1,125 @@
+"""What the doctor sees of the stores: database and its schema, the key that opens it, the queue and its workers."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from redis.exceptions import AuthenticationError, RedisError
+
+from service.accounts import rotation
+from service.accounts.vault import key_file, load
+from service.broker.interface import QueueState
+from service.broker.streams import client
+from service.broker.streams.broker import look
+from service.broker.streams.keys import Keys
+from service.cli.doctor.finding import Finding, clock, place
+from service.db import clock as clocks
+from service.db import engine as databases
+from service.db import migrate, tables, work  # noqa: F401 - tables: foreign keys need them all
+from service.errors import InkGateError
+from service.settings import Settings
+
+_SKEW = 30.0  # seconds, as the alert on clocks
+_FULL = 0.8   # of Redis's memory
+
+
+async def database(settings: Settings) -> list[Finding]:
+    """Reachable, of this release's schema, and its clock."""
+    try:
+        engine = databases.create(settings.database)
+    except InkGateError as error:
+        return [Finding("database", str(error), "Set INKGATE_DATABASE__URL.")]
+    where = place(settings.database.url)
+    try:
+        async with engine.connect() as connection:
+            version = await connection.run_sync(migrate.current)
+            skew = (await clocks.now(connection)).timestamp() - time.time()
+    except Exception as error:  # a driver's own error: anything may be wrong out there
+        return [Finding("database", f"{where}: {type(error).__name__}",
+                        "Is it running and reachable from here, and INKGATE_DATABASE__URL right?")]
+    finally:
+        await engine.dispose()
+    return [Finding("database", where), _schema(version), clock("database clock", skew, _SKEW)]
+
+
+def _schema(found: str | None) -> Finding:
+    head = migrate.head()
+    if found is None:
+        return Finding("schema", "none yet", "Run `inkgate migrate`.")
+    if found == head:
+        return Finding("schema", found)
+    if migrate.known(found):
+        return Finding("schema", f"{found}, this release needs {head}", "Run `inkgate migrate`.")
+    return Finding("schema", f"{found}, of a newer release than this one ({head})", "Upgrade this part as well.")
+
+
+async def master_key(settings: Settings) -> list[Finding]:
+    """Whether the key given opens the secrets that are stored."""
+    kept = key_file(settings.security, settings.database) if settings.security.master_key_file is None else None
+    if kept is not None and not kept.exists():
+        return [Finding("master key", f"none yet; the first start makes {kept}")]
+    try:
+        vault = load(settings.security, settings.database)
+    except InkGateError as error:
+        return [Finding("master key", str(error), "Give the key that this database was made with.")]
+    engine = databases.create(settings.database)
+    try:
+        async with work.reading(engine) as session:
+            opened = await rotation.try_one(session, vault)
+    except InkGateError as error:
+        return [Finding("master key", str(error), "Give the key that this database was made with.")]
+    except Exception:  # said by the check of the database
+        return []
+    finally:
+        await engine.dispose()
+    return [Finding("master key", "opens the stored secrets" if opened else "given; nothing is sealed yet")]
+
+
+async def queue(settings: Settings) -> list[Finding]:
+    """Redis, its clock and memory; how many workers live and how long the oldest picture has waited."""
+    if not settings.redis.url:
+        return [Finding("queue", "embedded (set INKGATE_REDIS__URL to use several machines)")]
+    where = place(settings.redis.url)
+    try:
+        redis = client.on_loop(settings.redis.url, 1)
+    except ValueError as error:
+        return [Finding("queue", str(error), "Correct INKGATE_REDIS__URL.")]
+    try:
+        server, memory = await redis.info("server"), await redis.info("memory")
+        seconds, micros = await redis.time()
+        skew = seconds + micros / 1e6 - time.time()
+        state = await look(redis, Keys(settings.redis.namespace, settings.engine.profile))
+    except AuthenticationError:
+        return [Finding("queue", f"{where}: wrong user or password", "Correct INKGATE_REDIS__URL.")]
+    except (RedisError, OSError) as error:
+        return [Finding("queue", f"{where}: {type(error).__name__}",
+                        "Is it running and reachable from here, and INKGATE_REDIS__URL right?")]
+    finally:
+        await redis.aclose()
+    return [_server(where, server, memory), clock("queue clock", skew, _SKEW), _workers(state, settings),
+            _age(state, settings.limits.deadline)]
+
+
+def _server(where: str, server: dict[str, Any], memory: dict[str, Any]) -> Finding:
+    policy, used, most = memory.get("maxmemory_policy"), memory["used_memory"], memory.get("maxmemory", 0)
+    found = f"{where}, Redis {server.get('redis_version')}, {policy}, {used / 2**20:.0f} MiB"
+    if policy != "noeviction":
+        return Finding("queue", found, "Set maxmemory-policy noeviction: evicted tasks are lost calls.")
+    if most and used > _FULL * most:
+        return Finding("queue", f"{found} of {most / 2**20:.0f}", "Raise maxmemory, or add workers: pictures pile up.")
+    return Finding("queue", found)
+
+
+def _workers(state: QueueState, settings: Settings) -> Finding:
+    if state.workers:
+        return Finding("workers", f"{state.workers} alive, profile {settings.engine.profile}")
+    return Finding("workers", f"none alive for profile {settings.engine.profile}",
+                   "Start `inkgate worker` with this INKGATE_REDIS__URL, _NAMESPACE and INKGATE_ENGINE__PROFILE.")
+
+
+def _age(state: QueueState, deadline: float) -> Finding:
+    found = f"{state.depth} pictures wait, {state.in_flight} in work, the oldest for {state.oldest_age:.1f} s"
+    if state.oldest_age > deadline / 2:
+        return Finding("waiting", found, f"Add workers: past half the deadline of {deadline:g} s calls begin to fail.")
+    return Finding("waiting", found)
