@@ -37,7 +37,7 @@ COMMANDS = {
     "keys": ("service.cli.keys:app", "The master key that seals stored secrets."),
     "migrate": ("service.cli.migrate:migrate", "Bring the database to the schema of this release."),
     "models": ("service.cli.models:app", "Models 模型 of the engines: list, verify, fetch."),
-    "doctor": ("service.cli.doctor:doctor", "Check models, database, queue, clock and limits."),
+    "doctor": ("service.cli.doctor:doctor", "Check a service and say what to do about what is wrong."),
 }
 """Name → where it lives, and its line in the list of commands."""
 

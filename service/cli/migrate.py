@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.exc import SQLAlchemyError
 
 from service import settings as configuration
+from service.cli._common import reason
 from service.db import migrate as migrations
 from service.errors import LedgerDown
 
@@ -15,6 +16,5 @@ def migrate() -> None:
     try:
         migrations.upgrade(settings.database.url)
     except (SQLAlchemyError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise LedgerDown(f"cannot migrate: {reason}. Check INKGATE_DATABASE__URL") from None
+        raise LedgerDown(f"cannot migrate: {reason(error)}. Check INKGATE_DATABASE__URL") from None
     print(f"schema {migrations.head()}")

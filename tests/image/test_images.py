@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -121,13 +125,40 @@ async def provisioned(url: str) -> Keys:
         await engine.dispose()
 
 
-def shown(url: str, root: Path) -> str:
-    """The URL of a database inside a root, where the folder of the server's socket is mounted."""
-    address, _, folder = url.partition("?host=")
-    inside = root / "tmp" / "postgres"
-    inside.mkdir()
-    subprocess.run(["mount", "--bind", unquote(folder), str(inside)], check=True)
-    return f"{address}?host=/tmp/postgres"
+class Door(socketserver.ThreadingTCPServer):
+    """A port of the loopback that leads to the socket of the tests' Postgres, which no other user may reach."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Passage)
+        self.target = f"{folder}/.s.PGSQL.5432"
+
+
+class _Passage(socketserver.BaseRequestHandler):
+    server: Door
+
+    def handle(self) -> None:
+        with socket.socket(socket.AF_UNIX) as inner:
+            inner.connect(self.server.target)
+            pairs = {self.request: inner, inner: self.request}
+            while True:
+                for source in select.select(list(pairs), [], [])[0]:
+                    data = source.recv(65536)
+                    if not data:
+                        return
+                    pairs[source].sendall(data)
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[tuple[str, str]]:
+    """The URL of an empty database, outside and as the containers see it."""
+    outside = postgres.empty()
+    address, _, folder = outside.partition("?host=")
+    with Door(unquote(folder)) as door:
+        threading.Thread(target=door.serve_forever, daemon=True).start()
+        yield outside, address.replace("@", f"@127.0.0.1:{door.server_address[1]}")
+        door.shutdown()
 
 
 def ready(port: int) -> bool:
@@ -136,14 +167,13 @@ def ready(port: int) -> bool:
 
 
 def test_the_containers_read_all_four_samples(
-    start: Start, roots: dict[str, Path], postgres: Postgres, valkey_server: str
+    start: Start, database: tuple[str, str], valkey_server: str
 ) -> None:
     """Migration, gateway and worker as compose starts them, over a real Postgres and Valkey outside."""
     port, health = free_port(), free_port()
-    outside = postgres.empty()
-    database = shown(outside, roots["gateway"])
-    stores = {"DATABASE__URL": database, "SECURITY__MASTER_KEY": MASTER_KEY}
-    assert start("gateway", "migrate", DATABASE__URL=database).wait(60) == 0
+    outside, url = database
+    stores = {"DATABASE__URL": url, "SECURITY__MASTER_KEY": MASTER_KEY}
+    assert start("gateway", "migrate", DATABASE__URL=url).wait(60) == 0
     keys = asyncio.run(provisioned(outside))
     start("worker", REDIS__URL=valkey_server, WORKER__PROCESSES=1, WORKER__HEALTH_PORT=health)
     start("gateway", REDIS__URL=valkey_server, SERVER__PORT=port, **stores)

@@ -154,6 +154,13 @@ def test_an_old_queue_is_told(
     assert {"waiting", "workers"} <= remedies(report)
 
 
+def test_a_worker_is_not_asked_for_a_database(own_valkey: Valkey, doctor: Doctor, tmp_path: Path) -> None:
+    _, report = doctor(SERVER__PORT=0, REDIS__URL=own_valkey.url)
+    assert remedies(report) == {"workers"}
+    assert "needs none" in str(report["database"]["found"])
+    assert not list(tmp_path.glob("inkgate.db*"))
+
+
 @pytest.mark.parametrize(
     ("revision", "remedy"), [("0001", "Run `inkgate migrate`."), ("9999", "Upgrade this part as well.")]
 )

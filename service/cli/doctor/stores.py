@@ -18,7 +18,7 @@ from service.db import clock as clocks
 from service.db import engine as databases
 from service.db import migrate, tables, work  # noqa: F401 - tables: foreign keys need them all
 from service.errors import InkGateError
-from service.settings import Settings
+from service.settings import Database, Settings
 
 _SKEW = 30.0  # seconds, as the alert on clocks
 _FULL = 0.8   # of Redis's memory
@@ -26,6 +26,8 @@ _FULL = 0.8   # of Redis's memory
 
 async def database(settings: Settings) -> list[Finding]:
     """Reachable, of this release's schema, and its clock."""
+    if _is_workers(settings):
+        return [Finding("database", "none given; a worker needs none")]
     try:
         engine = databases.create(settings.database)
     except InkGateError as error:
@@ -43,6 +45,11 @@ async def database(settings: Settings) -> list[Finding]:
     return [Finding("database", where), _schema(version), clock("database clock", skew, _SKEW)]
 
 
+def _is_workers(settings: Settings) -> bool:
+    """A queue, and a database left at the embedded default: what a worker is given."""
+    return bool(settings.redis.url) and settings.database == Database()
+
+
 def _schema(found: str | None) -> Finding:
     head = migrate.head()
     if found is None:
@@ -56,6 +63,8 @@ def _schema(found: str | None) -> Finding:
 
 async def master_key(settings: Settings) -> list[Finding]:
     """Whether the key given opens the secrets that are stored."""
+    if _is_workers(settings):
+        return []
     kept = key_file(settings.security, settings.database) if settings.security.master_key_file is None else None
     if kept is not None and not kept.exists():
         return [Finding("master key", f"none yet; the first start makes {kept}")]
