@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import cv2
 
+from engines.errors import ModelError
 from engines.interfaces import Reader, TextEngine
 from engines.manifest import locate, verify
 from engines.plate import open_plate_reader
@@ -28,6 +29,7 @@ from engines.types import EngineInfo
 log = logging.getLogger(__name__)
 
 Network = TypeVar("Network", bound=Callable[..., object])
+Recognising = TypeVar("Recognising", onnx.OnnxNetwork, onnx.OnnxBestPath)
 
 # Pages as the detectors see them, to time cuDNN by.
 PAGES = ((1, 3, 736, 736), (1, 3, 736, 992), (1, 3, 960, 736), (1, 3, 1184, 1600))
@@ -62,8 +64,8 @@ def _onnx(models: _Models, chosen: profiles.Profile) -> TextEngine:
 
 def _cpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) -> Parts:
     """Lines one by one, through as little of the careful network as the profile allows."""
-    careful = Recogniser(models.network(chosen.careful), load_charset(models.file(profiles.CHARSET)))
-    quick = Recogniser(models.network(profiles.QUICK), load_charset(models.file(profiles.QUICK_CHARSET)))
+    careful = Recogniser(*models.spelling(chosen.careful, models.network(chosen.careful), profiles.CHARSET))
+    quick = Recogniser(*models.spelling(profiles.QUICK, models.network(profiles.QUICK), profiles.QUICK_CHARSET))
     read: ReadCrops = careful if chosen.doubt is None else Cascade(quick, careful, chosen.doubt)
     return Parts(
         detector=Detector(models.network(chosen.detector), chosen.page),
@@ -77,8 +79,8 @@ def _cpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) ->
 
 def _gpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) -> Parts:
     """Every line through the careful network, where it costs little: in buckets, with the lines of other pictures."""
-    path, charset = models.file(chosen.careful), load_charset(models.file(profiles.CHARSET))
-    lines = BatchedRecogniser(models.timed(partial(onnx.OnnxBestPath, path), LINES, warmed=True), charset)
+    network = models.timed(partial(onnx.OnnxBestPath, models.file(chosen.careful)), LINES, warmed=True)
+    lines = BatchedRecogniser(*models.spelling(chosen.careful, network, profiles.CHARSET))
     lines.warmup()
     page, careful = (
         models.timed(partial(onnx.OnnxNetwork, models.file(name)), PAGES, warmed=False)
@@ -126,6 +128,17 @@ class _Models:
                 log.warning("CUDA did not load: reading on the CPU. Check the driver, CUDA and cuDNN.")
                 self.device = network.device
         return self._networks[name]
+
+    def spelling(self, name: str, network: Recognising, charset: str) -> tuple[Recognising, list[str]]:
+        """The network and its characters. Raises ModelError when their numbers differ: an operator's file may be of
+        another family than its name says, and would read gibberish."""
+        characters = load_charset(self.file(charset))
+        if network.classes not in (None, len(characters)):
+            raise ModelError(
+                f"model {name}: it tells {network.classes} classes apart, and {charset} has {len(characters)}. "
+                "Put the pair that belongs together into INKGATE_ENGINE__MODEL_DIR."
+            )
+        return network, characters
 
     def timed(self, network: Callable[..., Network], shapes: Sequence[cuda.Shape], *, warmed: bool) -> Network:
         """`network` opened on the GPU with the quickest way of search for these shapes (see `cuda.quickest`)."""

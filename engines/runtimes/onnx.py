@@ -34,6 +34,11 @@ class OnnxNetwork:
         """Where it runs: "cuda", or "cpu", also when CUDA was wanted and did not load."""
         return "cuda" if "CUDAExecutionProvider" in self._session.get_providers() else "cpu"
 
+    @property
+    def classes(self) -> int | None:
+        """The last dimension of the first output, None where it varies."""
+        return _last_dimension(self._session)
+
     def __call__(self, batch: Tensor) -> Tensor:
         """Run one batch (n, 3, height, width) float32 and give back the first output."""
         output: Tensor = self._session.run(None, {self._input: batch})[0]
@@ -55,10 +60,20 @@ class OnnxBestPath:
         self._session = _session(path, model, threads, device, search)
         self._input = self._session.get_inputs()[0].name
 
+    @property
+    def classes(self) -> int | None:
+        """How many classes it chooses from, None where that varies."""
+        return _last_dimension(self._session)
+
     def __call__(self, batch: Tensor) -> BestPath:
         """Class and probability of each column of each line in a batch (n, 3, height, width), both (n, columns)."""
         classes, scores = self._session.run([CLASSES, SCORES], {self._input: batch})
         return classes[:, :, 0], scores[:, :, 0]
+
+
+def _last_dimension(session: ort.InferenceSession) -> int | None:
+    last = session.get_outputs()[0].shape[-1]
+    return last if isinstance(last, int) else None
 
 
 def _session(path: Path, model: Path | bytes, threads: int, device: str, search: str) -> ort.InferenceSession:

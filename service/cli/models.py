@@ -42,6 +42,8 @@ def list_models(model_dir: Folder = None) -> None:
         except ModelError:
             place = "[dim]not here[/dim]"
         table.add_row(model.name, model.role, model.licence, place)
+    for column in table.columns:  # a path that is cut short is of no use, in a pipe least of all
+        column.min_width = max(map(len, map(str, column.cells)))
     Console(highlight=False, soft_wrap=True).print(table)
 
 

@@ -70,6 +70,34 @@ def test_a_mirror_serves_the_same_files(gathered: Path, tmp_path: Path, monkeypa
     assert {file.name for file in tmp_path.iterdir()} == carried()
 
 
+def test_what_no_package_carries_comes_from_an_operators_folder(gathered, tmp_path, monkeypatch, capsys) -> None:
+    mirror, target = tmp_path / "mirror", tmp_path / "target"
+    mirror.mkdir()
+    for file in gathered.iterdir():
+        (mirror / file.name).symlink_to(file)
+    (mirror / "ppocrv6-medium-rec.onnx").write_bytes(b"the operator vouches for it")
+    assert run(monkeypatch, "fetch", str(target), "--mirror", str(mirror)) == 0
+    assert {file.name for file in target.iterdir()} == carried() | {"ppocrv6-medium-rec.onnx"}
+    assert run(monkeypatch, "verify", "--model-dir", str(target)) == 0
+    out = capsys.readouterr().out
+    assert "✓ ppocrv6-medium-rec" in out and "ppocrv6-medium-det: not supplied" in out
+
+
+def test_a_mirror_that_lacks_a_carried_file_is_named(gathered: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    (tmp_path / "mirror").mkdir()
+    assert run(monkeypatch, "fetch", str(tmp_path / "target"), "--mirror", str(tmp_path / "mirror")) == 1
+    assert "ppocrv6-small-det.onnx" in capsys.readouterr().err
+
+
+def test_the_folder_of_the_settings_is_the_default(tmp_path: Path, monkeypatch, capsys) -> None:
+    (tmp_path / "ppocrv6-medium-det.onnx").write_bytes(b"supplied")
+    monkeypatch.setenv("INKGATE_ENGINE__MODEL_DIR", str(tmp_path))
+    assert run(monkeypatch, "list") == 0
+    listed = capsys.readouterr().out
+    assert str(tmp_path / "ppocrv6-medium-det.onnx") in listed
+    assert all(model.name in listed and model.licence in listed for model in catalogue().values())
+
+
 def test_a_mirror_with_other_bytes_is_refused(gathered: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     mirror, target = tmp_path / "mirror", tmp_path / "target"
     mirror.mkdir()
