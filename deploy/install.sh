@@ -12,7 +12,8 @@
 #   WHEELS   a folder of wheels to install from, without any network
 #   PYTHON   (environment) the interpreter to build on; default python3
 #
-# What is installed follows constraints.txt of this source tree, so every image has the same versions.
+# What is installed follows constraints.txt of this source tree (worker-paddle: constraints-paddle.txt), so every image
+# has the same versions.
 set -eu
 
 part=${1:?part: gateway, worker, worker-paddle, worker-cuda or all}
@@ -47,15 +48,9 @@ done
 pip="$target/bin/python -m pip --disable-pip-version-check --no-input"
 set -- install --no-compile
 if [ -n "$wheels" ]; then set -- "$@" --no-index --find-links "$wheels"; else set -- "$@" --no-cache-dir; fi
-if [ -f "$source/constraints.txt" ]; then
-  constraints=$source/constraints.txt
-  if [ "$part" = worker-paddle ]; then # PaddleOCR pins these itself, to other versions
-    constraints=$(mktemp)
-    trap 'rm -f "$constraints"' EXIT
-    grep -viE '^(numpy|opencv-python-headless|pyyaml)==' "$source/constraints.txt" >"$constraints"
-  fi
-  set -- "$@" --constraint "$constraints"
-fi
+constraints=$source/constraints.txt
+[ "$part" != worker-paddle ] || constraints=$source/constraints-paddle.txt # PaddleOCR pins some to other versions
+[ ! -f "$constraints" ] || set -- "$@" --constraint "$constraints"
 
 echo "install.sh: $part into $target"
 if [ -n "$wheels" ] && ls "$wheels"/inkgate-*.whl >/dev/null 2>&1; then

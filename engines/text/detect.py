@@ -54,10 +54,10 @@ class Detector:
 
     def __call__(self, image: Image, limit_side: int | None = None) -> list[Quad]:
         """Quadrilaterals of lines in pixels of `image`, unordered. `limit_side` caps the longer side."""
-        framed, margin = _framed(image)
-        height, width = framed.shape[:2]
+        seen_whole, margin = framed(image)
+        height, width = seen_whole.shape[:2]
         seen = self._seen_size(width, height, limit_side)
-        probability = self._network(_tensor(np.asarray(cv2.resize(framed, seen), np.uint8)))[0, 0]
+        probability = self._network(_tensor(np.asarray(cv2.resize(seen_whole, seen), np.uint8)))[0, 0]
         scale = np.array([width / seen[0], height / seen[1]], np.float32)
         limit = np.array([image.shape[1] - 1, image.shape[0] - 1], np.float32)
         return [_as_quad(np.clip(box * scale - margin, 0, limit)) for box in self._boxes(probability)]
@@ -99,7 +99,7 @@ class Detector:
         return boxes
 
 
-def _framed(image: Image) -> tuple[Image, NDArray[np.float32]]:
+def framed(image: Image) -> tuple[Image, NDArray[np.float32]]:
     """A strip with bands of its edges' colour along both sides, and the offset (x, y) of its pixels; others as is.
 
     A line that fills its picture from edge to edge is not seen as a line.
@@ -110,8 +110,8 @@ def _framed(image: Image) -> tuple[Image, NDArray[np.float32]]:
     across, along = (height, 0) if height < width else (0, width)
     edges = np.concatenate((image[[0, -1]].reshape(-1, 3), image[:, [0, -1]].reshape(-1, 3)))
     colour = [float(level) for level in np.median(edges, axis=0)]
-    framed = cv2.copyMakeBorder(image, across, across, along, along, cv2.BORDER_CONSTANT, value=colour)
-    return np.asarray(framed, np.uint8), np.array([along, across], np.float32)
+    padded = cv2.copyMakeBorder(image, across, across, along, along, cv2.BORDER_CONSTANT, value=colour)
+    return np.asarray(padded, np.uint8), np.array([along, across], np.float32)
 
 
 def _to_stride(side: float) -> int:

@@ -1,11 +1,14 @@
 """One suite over every runtime: the same pictures, the same demands.
 
 The runtimes tested are those named in INKGATE_TEST_RUNTIMES (default: onnx). One that is named and cannot be loaded
-fails: it is never skipped.
+fails: it is never skipped. `paddle` reads with the carried PP-OCRv6 files through ONNX Runtime, `paddle_static` with
+PP-OCRv4 on PaddlePaddle itself, from a folder as an operator lays it out.
 """
 
 from __future__ import annotations
 
+import io
+import math
 import os
 import socket
 from collections.abc import Iterator
@@ -15,11 +18,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from engines.imaging import decode
 from engines.interfaces import TextEngine
 from engines.registry import open_text_engine
 from engines.types import Page
+from tests.accuracy.paddle_models import lay_out
 
 SAMPLE = Path(__file__).parents[2] / "service" / "samples" / "general.jpg"
 TRUTH = [
@@ -35,11 +40,24 @@ CHARACTERS = sum(map(len, TRUTH))
 RUNTIMES = os.environ.get("INKGATE_TEST_RUNTIMES", "onnx").split(",")
 
 
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path | None]:
+    """The model folder that each runtime under test is given."""
+    given: dict[str, Path | None] = dict.fromkeys(RUNTIMES)
+    if "paddle_static" in given:
+        given["paddle_static"] = lay_out(tmp_path_factory.mktemp("v4"))
+    return given
+
+
+def opened(runtime: str, folders: dict[str, Path | None]) -> TextEngine:
+    return open_text_engine(runtime.removesuffix("_static"), "balanced", 1, folders[runtime])
+
+
 @pytest.fixture(scope="module", params=RUNTIMES)
-def engine(request: pytest.FixtureRequest) -> Iterator[TextEngine]:
-    opened = open_text_engine(request.param, "balanced", 1, None)
-    yield opened
-    opened.close()
+def engine(request: pytest.FixtureRequest, folders: dict[str, Path | None]) -> Iterator[TextEngine]:
+    engine = opened(request.param, folders)
+    yield engine
+    engine.close()
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +86,11 @@ def title(page: Page) -> np.ndarray:
     return np.array(next(line.quad for line in page.lines if "图书馆开放通知" in line.text))
 
 
+def middles(page: Page) -> np.ndarray:
+    """The middle of each line, (n, 2)."""
+    return np.array([np.mean(line.quad, axis=0) for line in page.lines])
+
+
 def test_every_line_in_order(engine: TextEngine, sample: np.ndarray) -> None:
     page = engine.read(sample)
     assert (page.width, page.height, page.angle) == (900, 560, 0)
@@ -93,23 +116,49 @@ def test_turned_pages_are_read_upright_with_boxes_as_sent(
     assert np.allclose(along, {0: (0, 1), 1: (-1, 0), 2: (0, -1)}[code], atol=0.1)
 
 
+@pytest.mark.parametrize("tag", [3, 6])
+def test_a_photograph_is_read_as_its_exif_turns_it(engine: TextEngine, sample: np.ndarray, tag: int) -> None:
+    stored = cv2.rotate(sample, {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_COUNTERCLOCKWISE}[tag])
+    exif, file = Pillow.Exif(), io.BytesIO()
+    exif[0x0112] = tag
+    Pillow.fromarray(stored[:, :, ::-1]).save(file, "JPEG", quality=95, exif=exif)
+    page = engine.read(decode(file.getvalue(), 10_000_000))
+    assert (page.width, page.height, page.angle) == (900, 560, 0)
+    assert errors(page) <= 0.03 * CHARACTERS
+    assert np.allclose(title(page).mean(axis=0), (450, 80), atol=6)
+
+
 @pytest.mark.parametrize("degrees", [-7, 4])
 def test_small_tilts(engine: TextEngine, sample: np.ndarray, degrees: float) -> None:
     turned = cv2.getRotationMatrix2D((450, 280), degrees, 0.9)
     page = engine.read(cv2.warpAffine(sample, turned, (900, 560), borderValue=(240, 240, 240)))
     assert page.angle == 0
     assert errors(page) <= 0.03 * CHARACTERS
+    quad = title(page)
+    assert np.allclose(quad.mean(axis=0), turned @ (450, 80, 1), atol=6)
+    along = quad[1] - quad[0]
+    assert math.degrees(math.atan2(along[1], along[0])) == pytest.approx(-degrees, abs=2)
 
 
 def test_white_on_dark(engine: TextEngine, sample: np.ndarray) -> None:
-    assert errors(engine.read(255 - sample)) <= 0.03 * CHARACTERS
+    page = engine.read(255 - sample)
+    assert errors(page) <= 0.03 * CHARACTERS
+    assert np.allclose(title(page).mean(axis=0), (450, 80), atol=6)
 
 
-@pytest.mark.parametrize("scale", [0.5, 3.0])
-def test_small_and_large(engine: TextEngine, sample: np.ndarray, scale: float) -> None:
+@pytest.mark.parametrize("scale", [0.5, 3.0, 6.0])  # 450 x 280 to 5400 x 3360 pixels
+def test_small_and_huge(engine: TextEngine, sample: np.ndarray, scale: float) -> None:
     page = engine.read(cv2.resize(sample, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
     assert errors(page) <= 0.05 * CHARACTERS
     assert np.allclose(title(page).mean(axis=0) / scale, (450, 80), atol=8)
+
+
+def test_a_picture_of_one_small_word(engine: TextEngine, sample: np.ndarray) -> None:
+    word = cv2.resize(sample[50:112, 280:620], (132, 24), interpolation=cv2.INTER_AREA)
+    page = engine.read(word)
+    assert "".join(line.text for line in page.lines) == "图书馆开放通知"
+    corners = np.array([line.quad for line in page.lines]).reshape(-1, 2)
+    assert np.allclose((corners.min(axis=0), corners.max(axis=0)), ((4, 3), (128, 21)), atol=5)
 
 
 def test_a_strip_a_hundred_times_longer_than_high(engine: TextEngine, sample: np.ndarray) -> None:
@@ -117,8 +166,14 @@ def test_a_strip_a_hundred_times_longer_than_high(engine: TextEngine, sample: np
     strip = np.full((40, 4000, 3), 250, np.uint8)
     for left in (100, 1700, 3300):
         strip[4:36, left : left + 466] = line
-    texts = "".join(one.text for one in engine.read(strip).lines).replace(" ", "")
-    assert texts.count("阅览室开放时间") == 3
+    for picture, back in ((strip, (0, 1)), (np.ascontiguousarray(strip.transpose(1, 0, 2)[::-1]), (1, 0))):
+        page = engine.read(picture)  # lying, and standing: read upwards
+        texts = [line.text.replace(" ", "") for line in page.lines]
+        assert "".join(texts).count("阅览室开放时间") == 3
+        along = middles(page)[:, back[0]]
+        along = np.sort(along if back[0] == 0 else 3999 - along)
+        for left in (100, 1700, 3300):
+            assert any(left < middle < left + 466 for middle in along)
 
 
 def test_columns_of_vertical_writing_from_the_right(engine: TextEngine, sample: np.ndarray) -> None:
@@ -131,7 +186,32 @@ def test_columns_of_vertical_writing_from_the_right(engine: TextEngine, sample: 
             glyph = text[:, round(at * step) : round((at + 1) * step)]
             glyph = cv2.resize(glyph, (60, 60), interpolation=cv2.INTER_CUBIC)
             page[60 + 66 * at : 120 + 66 * at, right - 60 : right] = glyph
-    assert [line.text for line in engine.read(page).lines] == ["图书馆开放通知", "城东图书馆"]
+    found = engine.read(page)
+    assert [line.text for line in found.lines] == ["图书馆开放通知", "城东图书馆"]
+    assert np.allclose(middles(found), [(400, 60 + 66 * 3.5), (170, 60 + 66 * 2.5)], atol=8)
+
+
+def test_two_columns_of_prose_one_after_the_other(engine: TextEngine, sample: np.ndarray) -> None:
+    page = np.full((440, 1500, 3), 246, np.uint8)
+    chinese, english = (sample[top : top + 46, 60:735] for top in (212, 338))
+    for row, (left, right) in enumerate([(chinese, english), (english, chinese)] * 3):
+        top = 60 + 56 * row
+        page[top : top + 46, 50:725], page[top : top + 46, 775:1450] = left, right
+    found = engine.read(page)
+    assert ["reading" in line.text for line in found.lines] == [False, True] * 3 + [True, False] * 3
+    places = middles(found)
+    assert (places[:6, 0] < 750).all() and (places[6:, 0] > 750).all()
+    assert (np.diff(places[:6, 1]) > 0).all() and (np.diff(places[6:, 1]) > 0).all()
+
+
+def test_blanks_between_words_and_widths_as_printed(engine: TextEngine, sample: np.ndarray) -> None:
+    texts = [line.text for line in engine.read(sample).lines]
+    (english,) = (text for text in texts if "reading" in text)
+    assert english.replace(" ", "") == "Thereadingroomopensat8:30a.m.everyday."
+    may_lack = 3 if "PP-OCRv4_mobile_rec/inference.pdmodel" in engine.info.models else 0
+    assert english.count(" ") >= "The reading room opens at 8:30 a.m. every day.".count(" ") - may_lack
+    assert "各位读者：" in texts  # the colon is a full-width one here, a half-width one in the English line
+    assert any("，借阅上限" in text for text in texts)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (32, 32), (5, 900), (900, 5), (5000, 40)])
@@ -162,20 +242,26 @@ def test_threads_may_share_what_is_read_alone(engine: TextEngine, sample: np.nda
     assert [[line.text for line in page.lines] for page in pages] == [alone] * 2
 
 
-def test_no_socket_is_opened(sample: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_socket_is_opened(
+    folders: dict[str, Path | None], sample: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("an engine opened a socket")
 
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     for runtime in RUNTIMES:
-        engine = open_text_engine(runtime, "balanced", 1, None)
+        engine = opened(runtime, folders)
+        engine.warmup()
         assert len(engine.read(sample).lines) == len(TRUTH)
         engine.close()
+        with pytest.raises(AttributeError):
+            engine.read(sample)
 
 
 def test_the_engine_says_what_it_is(engine: TextEngine) -> None:
     info = engine.info
-    assert info.name in RUNTIMES
-    assert info.version
+    assert any(runtime.startswith(info.name) for runtime in RUNTIMES)
+    assert info.version and info.device == "cpu" and info.threads == 1
+    assert info.models
     assert all(len(digest) == 64 for digest in info.models.values())
