@@ -24,6 +24,7 @@ from engines.text.detect import Detector
 from engines.text.engine import LineEngine, Parts, ReadCrops
 from engines.text.orient import Orienter
 from engines.text.recognise import Recogniser, load_charset
+from engines.text.scripts import in_traditional
 from engines.types import EngineInfo
 
 log = logging.getLogger(__name__)
@@ -64,16 +65,19 @@ def _onnx(models: _Models, chosen: profiles.Profile) -> TextEngine:
 
 def _cpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) -> Parts:
     """Lines one by one, through as little of the careful network as the profile allows."""
-    careful = Recogniser(*models.spelling(chosen.careful, models.network(chosen.careful), profiles.CHARSET))
-    quick = Recogniser(*models.spelling(profiles.QUICK, models.network(profiles.QUICK), profiles.QUICK_CHARSET))
+    spelling = models.spelling(chosen.careful, models.network(chosen.careful), profiles.CHARSET)
+    careful = Recogniser(*spelling, prose=True)
+    quick_spelling = models.spelling(profiles.QUICK, models.network(profiles.QUICK), profiles.QUICK_CHARSET)
+    quick = Recogniser(*quick_spelling, prose=True)
     read: ReadCrops = careful if chosen.doubt is None else Cascade(quick, careful, chosen.doubt)
     return Parts(
         detector=Detector(models.network(chosen.detector), chosen.page),
         read=read,
-        trial=quick,
+        trial=Recogniser(*quick_spelling),
         careful_detector=Detector(models.network(chosen.careful_detector)),
-        careful_recogniser=careful,
+        careful_recogniser=Recogniser(*spelling),
         orienter=orienter,
+        traditional=in_traditional(careful),
     )
 
 
