@@ -188,6 +188,7 @@ class Stack:
             "SECURITY__MASTER_KEY_FILE": self._key_file, "LIMITS__DEADLINE": DEADLINE,
             "TELEMETRY__LOG_LEVEL": "error", "TELEMETRY__LOG_FORMAT": "text", **settings,
         }
+        self.settings = common
         self.gateways = [Gateway(common) for _ in range(gateways)]
         self._make_host = lambda: WorkerHost(
             self.valkey.url, "inkgate", processes,
@@ -230,9 +231,9 @@ class Stack:
         """Break the connections of calls in work. Callable from any thread."""
         self._loop.call_soon_threadsafe(self.proxy.cut)
 
-    async def charged(self) -> dict[str, list[int]]:
-        """Units that each call drew on packs, by the client's request id."""
-        engine = databases.create(Database(url=self._url))
+    async def charged(self, url: str | None = None) -> dict[str, list[int]]:
+        """Units that each call drew on packs, by the client's request id; of another database when one is named."""
+        engine = databases.create(Database(url=url or self._url))
         drawn = select(RecordRow.request_id, func.sum(RecordRow.units)).where(RecordRow.pack_id.is_not(None))
         rows = drawn.group_by(RecordRow.request_id, RecordRow.call_id)
         async with engine.connect() as connection:

@@ -1,0 +1,184 @@
+"""docs/howto/upgrade.md, performed: under load the database is migrated and the release before it replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.accounts import vault as vaults
+from service.db import migrate
+from service.provision import Keys
+from tests.crash.chaos.clients import Clients
+from tests.crash.chaos.stack import Gateway, Proxy
+from tests.crash.processes import WorkerHost
+from tests.operations.page import ROOT, commands, perform
+from tests.postgres import Postgres
+from tests.valkey import Valkey, free_port
+
+PROVISION = """
+import asyncio, dataclasses, json
+import service.db.tables
+from service import settings
+from service.accounts import vault
+from service.db import engine
+from service.provision import provision
+known = settings.load()
+base = engine.create(known.database)
+keys = asyncio.run(provision(base, vault.load(known.security, known.database), 10_000.0, refused=False))
+print(json.dumps(dataclasses.asdict(keys)))
+"""
+
+
+def git(*arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code as it stood before the newest migration came, in a folder of its own."""
+    (newest,) = (migrate.MIGRATIONS / "versions").glob(f"{migrate.head()}_*.py")
+    try:
+        came = git("log", "-1", "--diff-filter=A", "--format=%H", "--", str(newest.relative_to(ROOT))).decode().strip()
+        released = b"## [0.1.0]" in git("show", f"{came}^:CHANGELOG.md")
+        archive = git("archive", f"{came}^", "service", "engines")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"the release before is not in this copy's history: {error.stderr.decode().strip()}")
+    if not released:
+        pytest.skip(f"schema {migrate.head()} is that of the first release; there is none to upgrade from")
+    folder = tmp_path_factory.mktemp("before")
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
+    return folder
+
+
+class Before:
+    """Processes of the release before, on the same stores."""
+
+    def __init__(self, code: Path, settings: dict[str, str]) -> None:
+        self._code = code
+        self._env = {**os.environ, "PYTHONPATH": str(code), **{f"INKGATE_{k}": v for k, v in settings.items()}}
+
+    def start(self, *arguments: str, **settings: object) -> subprocess.Popen[bytes]:
+        more = {f"INKGATE_{name}": str(value) for name, value in settings.items()}
+        return subprocess.Popen([sys.executable, *arguments], env={**self._env, **more}, cwd=self._code)
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments], env=self._env, cwd=self._code, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    async def worker(self) -> subprocess.Popen[bytes]:
+        """A worker that is warm."""
+        port = free_port()
+        process = self.start("-m", "service.cli", "worker", "--processes", "1", WORKER__HEALTH_PORT=port)
+        async with httpx.AsyncClient() as http, asyncio.timeout(60):
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    if (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200:
+                        return process
+                assert process.poll() is None, "the worker ended"
+                await asyncio.sleep(0.1)
+
+
+class OldGateway(Gateway):
+    """A gateway of the release before."""
+
+    def __init__(self, before: Before) -> None:
+        super().__init__({})
+        self._before = before
+
+    def start(self) -> None:
+        self.process = self._before.start("-m", "service.cli", "gateway", "--port", str(self.port))
+
+
+async def leave(process: subprocess.Popen[bytes] | None) -> None:
+    """Drain a process: it finishes what it has and leaves with 0."""
+    assert process is not None
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(process.wait, 30) == 0
+
+
+async def test_a_release_is_replaced_and_brought_back_under_load(
+    release_before: Path, postgres: Postgres, own_valkey: Valkey, tmp_path: Path
+) -> None:
+    url = await asyncio.to_thread(postgres.empty)
+    vaults.write(tmp_path / "key", [vaults.new_key()])
+    settings = {
+        "DATABASE__URL": url, "REDIS__URL": own_valkey.url, "SECURITY__MASTER_KEY_FILE": str(tmp_path / "key"),
+        "ENGINE__RUNTIME": "stub", "ENGINE__STUB_MS": "20", "TELEMETRY__LOG_LEVEL": "error",
+    }
+    before = Before(release_before, settings)
+    was = (await asyncio.to_thread(before.run, "-m", "service.cli", "migrate")).split()[-1]
+    assert was != migrate.head()
+    keys = Keys(**json.loads(await asyncio.to_thread(before.run, "-c", PROVISION)))
+    old, new = OldGateway(before), Gateway(dict(settings))
+    old_workers, new_workers = await before.worker(), None
+    proxy, backends = None, [old.port]
+    try:
+        old.start()
+        await old.ready()
+        proxy = Proxy(backends)
+        await proxy.start()
+        clients = Clients(f"http://127.0.0.1:{proxy.port}", keys, 8.0)
+        stop = asyncio.Event()
+        running = asyncio.create_task(until(clients, stop))
+        await asyncio.sleep(1)
+
+        environment = {f"INKGATE_{name}": value for name, value in settings.items()}
+        told = await asyncio.to_thread(perform, commands("upgrade", "迁移"), tmp_path, **environment)
+        assert migrate.head() in told
+        await asyncio.sleep(1)  # the release before, on the new schema
+
+        new_workers = WorkerHost(own_valkey.url, "inkgate", 1, ENGINE__STUB_MS=20, TELEMETRY__LOG_LEVEL="error")
+        await new_workers.ready()
+        new.start()
+        await new.ready()
+        backends.append(new.port)
+        await asyncio.sleep(1)  # both releases beside each other
+        backends.remove(old.port)  # what an endpoint that is not ready any more loses first
+        await asyncio.sleep(0.5)
+        await leave(old.process)
+        await leave(old_workers)
+        await asyncio.sleep(1)  # the new one alone
+
+        old.start()  # and back
+        await old.ready()
+        old_workers = await before.worker()
+        backends.append(old.port)
+        backends.remove(new.port)
+        await asyncio.sleep(0.5)
+        await leave(new.process)
+        new_workers.end()
+        await asyncio.sleep(2)
+        stop.set()
+        await running
+
+        failed = [attempt for call in clients.calls for attempt in call.attempts if attempt.result != "ok"]
+        assert not failed and all(call.delivered for call in clients.calls)
+        assert len(clients.calls) > 30
+        told = await asyncio.to_thread(perform, commands("upgrade", "核对"), tmp_path, **environment)
+        assert "the ledger is sound" in told
+        print(f"{len(clients.calls)} calls from schema {was} to {migrate.head()} and back, none failed")
+    finally:
+        if proxy is not None:
+            await proxy.close()
+        for process in (old.process, new.process, old_workers, new_workers and new_workers.process):
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+async def until(clients: Clients, stop: asyncio.Event) -> None:
+    """Traffic in stretches of half a second until told to stop."""
+    while not stop.is_set():
+        await clients.run(until=clients.now() + 0.5)
