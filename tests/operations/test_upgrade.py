@@ -24,6 +24,8 @@ from tests.operations.page import ROOT, commands, perform
 from tests.postgres import Postgres
 from tests.valkey import Valkey, free_port
 
+SCHEMA_OF_THE_FIRST_RELEASE = "0004"
+
 PROVISION = """
 import asyncio, dataclasses, json
 import service.db.tables
@@ -45,15 +47,14 @@ def git(*arguments: str) -> bytes:
 @pytest.fixture(scope="module")
 def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code as it stood before the newest migration came, in a folder of its own."""
+    if migrate.head() <= SCHEMA_OF_THE_FIRST_RELEASE:
+        pytest.skip("there is no release with an older schema yet")
     (newest,) = (migrate.MIGRATIONS / "versions").glob(f"{migrate.head()}_*.py")
     try:
         came = git("log", "-1", "--diff-filter=A", "--format=%H", "--", str(newest.relative_to(ROOT))).decode().strip()
-        released = b"## [0.1.0]" in git("show", f"{came}^:CHANGELOG.md")
         archive = git("archive", f"{came}^", "service", "engines")
     except subprocess.CalledProcessError as error:
         pytest.skip(f"the release before is not in this copy's history: {error.stderr.decode().strip()}")
-    if not released:
-        pytest.skip(f"schema {migrate.head()} is that of the first release; there is none to upgrade from")
     folder = tmp_path_factory.mktemp("before")
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
     return folder
