@@ -1,0 +1,118 @@
+"""Compute the sizing page from benchmarks/results.
+
+    python -m tools.sizing     write docs/reference/sizing.md; run it after new results
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "reference" / "sizing.md"
+RATES = (1, 10, 50, 100, 300, 1000)
+DAY = 86_400
+BUSY = 0.7  # share of a core that is planned for; the rest is for bursts and restarts
+RUSH = 2.0  # a gateway also takes bodies apart, which no benchmark separates: twice what is measured
+PICTURE = 400_000  # bytes of a picture as it arrives
+ANSWER = 4_000  # bytes of an answer of some twenty lines
+WAIT = 5  # seconds that a picture lies in Redis at the peak
+KEEP = 600  # seconds for which Redis keeps a paid answer
+
+
+@dataclass(frozen=True)
+class Measured:
+    """CPU seconds and bytes per picture, as the benchmarks found them."""
+
+    balanced: float
+    balanced_mib: float
+    fast: float
+    fast_mib: float
+    broker: float
+    ledger: float
+    redis: float
+    table_bytes: float
+    log_bytes: float
+
+
+def measured() -> Measured:
+    """Read the results. Raises ValueError when one of them lacks its figure."""
+    engines = json.loads((RESULTS / "throughput.json").read_text())["engines"]
+    ledger = json.loads((RESULTS / "metering.json").read_text())["ledger_open_loop"]
+    storage = json.loads((RESULTS / "storage.json").read_text())["figures"]
+    text = (RESULTS / "broker.md").read_text()
+    broker = re.search(r"^\| Redis \|.*\| ([\d.]+) ms \([\d.-]+\) \|$", text, re.MULTILINE)
+    redis = re.search(r"^\| 200 \|.*\| (\d+) µs \|", text, re.MULTILINE)
+    if broker is None or redis is None:
+        raise ValueError("broker.md lacks the cost of a picture through Redis")
+    balanced, fast = engines["inkgate balanced"], engines["inkgate fast"]
+    return Measured(
+        balanced["cpu_seconds_per_image"], balanced["peak_rss_mib"], fast["cpu_seconds_per_image"],
+        fast["peak_rss_mib"], float(broker[1]) / 1e3, ledger["gateway_cpu_us_per_call"] / 1e6, float(redis[1]) / 1e6,
+        storage["table_and_index_bytes_per_call"], storage["log_bytes_per_call"],
+    )
+
+
+def row(rate: int, found: Measured) -> tuple[str, ...]:
+    """What so many pictures a second need."""
+    balanced, fast = (math.ceil(rate * cost / BUSY) for cost in (found.balanced, found.fast))
+    gateways = max(2, math.ceil(rate * RUSH * (found.broker + found.ledger) / BUSY))
+    cells = max(1, math.ceil(rate * found.redis / BUSY))
+    redis = rate * (PICTURE * WAIT + ANSWER * KEEP)
+    return (
+        f"{rate:,}", f"{balanced:,}", f"{balanced * found.balanced_mib / 1024:,.1f}", f"{fast:,}",
+        f"{fast * found.fast_mib / 1024:,.1f}", f"{gateways:,}", f"{cells}", f"{redis / 1e9:,.2f}",
+        f"{rate * DAY * found.table_bytes / 1e9:,.2f}", f"{rate * DAY * found.log_bytes / 1e9:,.2f}",
+    )
+
+
+def page() -> str:
+    """The page, from the results as they are now."""
+    found = measured()
+    head = ("图/秒 · img/s", "`balanced` 核 · cores", "内存 · GiB", "`fast` 核 · cores", "内存 · GiB", "网关核 · gateway cores",
+            "Redis", "Redis GB", "Postgres GB/天 · day", "WAL GB/天 · day")
+    lines = [head, ("---",) * len(head), *(row(rate, found) for rate in RATES)]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"""# 容量规划 · Sizing
+
+<!-- Made by tools/sizing.py; after new results run: python -m tools.sizing -->
+
+由 `benchmarks/results` 算出，直到每秒 1,000 张。以通用文字的一页、每个调用一张图计；核是跑基准的那台机器（AVX2，没有整数向量指令）的核，
+那台机器当时还在做别的事。先在自己的机器上测 `python -m benchmarks.throughput`，再按比例换算。表中各行都是推算，没有按这些速率跑过。
+
+Computed from `benchmarks/results` for pages of general text, one picture a call. Cores are those of the machine measured (AVX2, no
+integer vector instructions, shared with other work): measure your own and scale. No row was run at its rate; the table is
+arithmetic.
+
+{table}
+
+## 怎么算 · How
+
+- worker 核 / cores = 图/秒 × 每图 CPU 秒（`balanced` {found.balanced:.2f}，`fast` {found.fast:.2f}）÷ {BUSY:g}；一核一个进程，
+  内存 / memory = 进程 × {found.balanced_mib:.0f} 或 / or {found.fast_mib:.0f} MiB.
+- 网关核 / gateway cores = 图/秒 × （经 Redis {found.broker * 1e3:.1f} ms + 记账 ledger {found.ledger * 1e3:.1f} ms） × {RUSH:g} ÷ {BUSY:g}，
+  至少两个 / two at least. 拆开请求体没有单独测过，所以乘 {RUSH:g} / taking bodies apart was not measured alone, hence the factor.
+- Redis 个数 / servers = 图/秒 × {found.redis * 1e6:.0f} µs ÷ {BUSY:g}：它是单线程，多于一个时按
+  [单元](../explanation/scale-out.md) 拆分 / one thread each; more than one means cells.
+- Redis 内存 / memory = 图/秒 × （{PICTURE // 1000} kB × 高峰排队 {WAIT} s + {ANSWER // 1000} kB × 答复保留 {KEEP} s）。
+  400 kB、4 kB、5 s 是假设 / are assumptions; 最坏情形由 `INKGATE_LIMITS__INFLIGHT_BYTES` × 网关数限定 / bounds the worst case.
+- Postgres：每个调用 {found.table_bytes:.0f} 字节（表与索引），WAL {found.log_bytes:.0f} 字节；按 `INKGATE_LEDGER__RETENTION_DAYS`（默认 400）保留。
+  / bytes per call, tables and indexes, then log; lines are kept for that many days.
+- 证件与车牌更便宜或更贵：见 `documents.json`、`plates.json` 的每图 CPU / other capabilities cost what those files say.
+
+换了 `benchmarks/results` 之后重算 / Compute again after new results: `python -m tools.sizing`；Postgres 的字节由 / its bytes by
+`python -m benchmarks.storage`.
+"""
+
+
+def main() -> None:
+    PAGE.write_text(page())
+    print(f"wrote {PAGE.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
