@@ -82,6 +82,24 @@ class Person:
         self.page.goto(f"{self.base}/console{path}")
         return self.page
 
+    def weigh(self, path: str, *, warm: bool = False) -> int:
+        """Visit a page and give the bytes that came over the wire, as on a first visit or, `warm`, on a further one."""
+        taken: list[float] = []
+        wire = self.context.new_cdp_session(self.page)
+        wire.on("Network.loadingFinished", lambda event: taken.append(event["encodedDataLength"]))
+        wire.send("Network.enable")
+        wire.send("Network.setCacheDisabled", {"cacheDisabled": not warm})
+        self.page.goto(f"{self.base}/console{path}", wait_until="load")
+        self.page.wait_for_timeout(30)  # the browser tells of the last bytes a moment later
+        wire.detach()
+        assert taken
+        return round(sum(taken))
+
+    def speak(self, language: str) -> None:
+        """Choose the language, "zh" or "en"."""
+        path = f"{self.base}/console"
+        self.context.add_cookies([{"name": "inkgate_language", "value": language, "url": path}])
+
     def sign_in(self, login: str, password: str) -> None:
         self.go("/login")
         self.page.fill("#login", login)

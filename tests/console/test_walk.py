@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 import pytest
-from PIL import Image
+
+from tests.console.walking import CUSTOMER, OPERATOR, OTHER, Walk, keep
 
 pytestmark = pytest.mark.browser
-
-OPERATOR, CUSTOMER, OTHER = ("chief", "operators know it"), ("lin", "customers know it"), ("east", "a library knows it")
-PAGES = ("/", "/capabilities", "/capabilities/general", "/apps", "/monitor", "/try", "/orders", "/refunds", "/keys",
-         "/reference", "/buy/general", "/password")
-OPERATOR_PAGES = ("/operator/accounts", "/operator/orders", "/operator/refunds", "/operator/products",
-                  "/operator/audit", "/operator/settings")
-JUDGED = ((1440, "light"), (375, "dark"))  # both widths and both colours; axe takes a second a page
-SHOWN = {("/", 1440): "overview", ("/monitor", 1440): "monitor", ("/", 375): "overview-phone"}
-SHOTS = Path(__file__).parents[2] / "docs" / "img" / "console"
-
-
-class Walk:
-    """One service and one browser for the tests of this file, which run in order."""
-
-    def __init__(self, base: str, browser) -> None:  # type: ignore[no-untyped-def]
-        self.base, self.browser = base, browser
-
-    def person(self, who: tuple[str, str] | None = None, width: int = 1440):  # type: ignore[no-untyped-def]
-        from tests.console.browser import Person
-
-        person = Person(self.browser, self.base, width)
-        if who:
-            person.sign_in(*who)
-        return person
-
-
-@pytest.fixture(scope="module")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
-    from tests.console.browser import chromium, service
-
-    with service(tmp_path_factory.mktemp("service")) as base, chromium() as browser:
-        yield Walk(base, browser)
+OPERATOR_LISTS = ("/operator/accounts", "/operator/orders", "/operator/refunds", "/operator/audit")
 
 
 def new_customer(chief, account: str, who: tuple[str, str]) -> str:  # type: ignore[no-untyped-def]
@@ -72,13 +39,17 @@ def choose_own_password(person, initial: str, who: tuple[str, str]) -> None:  # 
 def test_first_run_account_and_purchase(walk: Walk) -> None:
     from playwright.sync_api import expect
 
+    from tests.console.looking import faults
+
     chief = walk.person()
+    assert list(faults(chief, "/setup")) == []
     page = chief.go("/")
     page.wait_for_url("**/console/setup")
     page.fill("#login", OPERATOR[0])
     page.fill("#password", OPERATOR[1])
     page.click("form.form button")
     page.wait_for_url("**/operator/accounts**")
+    assert [each for path in OPERATOR_LISTS for each in faults(chief, path, thorough=False)] == []  # all empty
     lin, east = walk.person(), walk.person()
     choose_own_password(lin, new_customer(chief, "青禾软件", CUSTOMER), CUSTOMER)
     choose_own_password(east, new_customer(chief, "城东图书馆", OTHER), OTHER)
@@ -143,7 +114,7 @@ def test_each_capability_is_tried_with_a_real_call(walk: Walk, name: str, seen: 
     if name in ("general", "plate"):
         assert page.locator(".stage polygon").count() >= 1
     if name == "general":
-        _keep(page, "try-general")
+        keep(page, "try-general")
     lin.leave()
 
 
@@ -204,35 +175,3 @@ def test_another_account_sees_none_of_it(walk: Walk) -> None:
     assert answer is not None and answer.status == 403
     lin.leave()
     east.leave()
-
-
-@pytest.mark.parametrize("width", [1440, 375])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_fits_and_axe_finds_nothing_serious(walk: Walk, width: int, theme: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
-    found: list[str] = []
-    for who, paths in ((CUSTOMER, PAGES), (OTHER, PAGES), (OPERATOR, OPERATOR_PAGES)):
-        person = walk.person(who, width)
-        person.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        for path in paths:
-            page = person.go(path)
-            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                found.append(f"{path} is wider than {width}")
-            if (width, theme) not in JUDGED:
-                continue
-            for each in Axe().run(page).response["violations"]:
-                if each["impact"] in ("serious", "critical"):
-                    found.append(f"{path}: {each['id']} {each['nodes'][0]['html'][:200]}")
-            if who == CUSTOMER and (path, width) in SHOWN:
-                _keep(page, SHOWN[path, width])
-        person.leave()
-    assert found == []
-
-
-def _keep(page, name: str) -> None:  # type: ignore[no-untyped-def]
-    """A screenshot for docs/howto/console.md, when CONSOLE_SHOTS=1 asks for them."""
-    if not os.environ.get("CONSOLE_SHOTS"):
-        return
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    Image.open(BytesIO(page.screenshot())).save(SHOTS / f"{name}.webp", quality=70)

@@ -1,0 +1,84 @@
+"""Every page there is, out of the route table, and what is wrong with how it looks. For the browser tests only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page
+
+from service.console.pages import PAGES
+from tests.console.browser import Person
+
+LOOKS = Path(__file__).with_name("looks.js").read_text("utf-8")
+NO_PAGES = {"/samples/{name}.jpg", "/apps/name"}  # a picture and a fragment; what ends in .csv is none either
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
+COLD_BYTES, WARM_BYTES = 1_000_000, 60_000
+
+
+def pages(examples: Mapping[str, str]) -> list[str]:
+    """The path of every page. `examples` has a value for each parameter of a route; a new one must be added to it."""
+    found = []
+    for router in PAGES:
+        for route in router.routes:
+            path, methods = route.path, route.methods  # type: ignore[attr-defined]
+            if "GET" in methods and path not in NO_PAGES and not path.endswith(".csv"):
+                found.append(re.sub(r"\{(\w+)\}", lambda name: examples[name[1]], path))
+    assert len(found) > 15
+    return found
+
+
+def shown_to(person: Person, paths: list[str]) -> list[str]:
+    """Those of the pages that this person is shown: neither refused nor sent elsewhere."""
+    def shows(path: str) -> bool:
+        answer = person.context.request.get(f"{person.base}/console{path}", max_redirects=0)
+        return answer.status == 200 and "<!doctype html>" in answer.text()
+
+    return [path for path in paths if shows(path)]
+
+
+def faults(person: Person, path: str, *, thorough: bool = True) -> Iterator[str]:
+    """What is wrong with a page at both widths and in both colours, and with the bytes that it takes to show it.
+
+    `thorough` False leaves out all but one look of axe, for pages that differ in little from others."""
+    page = person.page
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(WIDE)
+    taken = person.weigh(path)
+    if taken > COLD_BYTES:
+        yield f"{path}: {taken:,} bytes on a first visit"
+    rounds = (("1440 light", WIDE, "light", thorough), ("1440 dark", WIDE, "dark", False),
+              ("375 dark", NARROW, "dark", True), ("375 light", NARROW, "light", False))
+    for name, size, theme, judged in rounds:
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        yield from (f"{path} {name}: {each}" for each in page.evaluate(LOOKS))
+        yield from (f"{path} {name}: {each}" for each in axe(page, None if judged else ["color-contrast"]))
+
+
+def warm_faults(person: Person, path: str) -> Iterator[str]:
+    """The same page once more, in the language and colours of the moment: its layout, and its bytes when warm."""
+    page = person.page
+    page.set_viewport_size(WIDE)
+    person.go(path)
+    taken = person.weigh(path, warm=True)
+    if taken > WARM_BYTES:
+        yield f"{path}: {taken:,} bytes on a further visit"
+    for size in (WIDE, NARROW):
+        page.set_viewport_size(size)
+        yield from (f"{path} {size['width']}: {each}" for each in page.evaluate(LOOKS))
+
+
+def axe(page: Page, rules: list[str] | None = None) -> Iterator[str]:
+    """What axe calls serious or critical; all its rules, or some."""
+    if not page.evaluate("typeof axe === 'object'"):
+        page.evaluate(AXE_SCRIPT)
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": rules}
+    for each in page.evaluate("options => axe.run(options)", options)["violations"]:
+        if each["impact"] in ("serious", "critical"):
+            yield f"{each['id']} {each['nodes'][0]['html'][:200]}"
