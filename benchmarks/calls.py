@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-import uuid
 from collections import Counter
-from datetime import datetime
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.contract.capabilities import CAPABILITIES
-from service.eop.signature import BEIJING, sign
+from service.eop.signing import call_headers
 from service.provision import Keys
 
 PATH = CAPABILITIES["general"].paths[0]
@@ -27,12 +24,7 @@ def body(picture: bytes) -> bytes:
 
 def request(base: str, keys: Keys, raw: bytes) -> httpx.Request:
     """A signed request for general text."""
-    headers = {
-        "appkey": keys.appkey,
-        "ctyun-eop-request-id": str(uuid.uuid4()),
-        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
-    }
-    headers["Eop-Authorization"] = sign(keys.ak, keys.sk.encode(), headers, "", hashlib.sha256(raw).hexdigest())
+    headers = call_headers(keys.ak, keys.sk.encode(), keys.appkey, raw)
     return httpx.Request("POST", base + PATH, headers=headers, content=raw)
 
 

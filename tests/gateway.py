@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 from ipaddress import ip_network
 
 import httpx
@@ -17,7 +14,7 @@ import httpx
 from service.accounts.directory import AccessKey, App, OpenedCapability
 from service.broker.interface import Outcome, QueueState, Reply, Task
 from service.contract.capabilities import CAPABILITIES, Capability
-from service.eop.signature import BEIJING, sign
+from service.eop.signing import call_headers
 from service.errors import Refused
 from service.gateway.app import create_app
 from service.gateway.pipeline import Parts
@@ -160,14 +157,7 @@ class GatewayUnderTest:
 def signed_headers(
     raw: bytes, *, appkey: str | None = APPKEY, sk: str = SK, request_id: str | None = None
 ) -> dict[str, str]:
-    signed = {
-        "ctyun-eop-request-id": request_id or str(uuid.uuid4()),
-        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
-    }
-    if appkey is not None:
-        signed["appkey"] = appkey
-    authorization = sign(AK, sk.encode(), signed, "", hashlib.sha256(raw).hexdigest())
-    return {**signed, "Eop-Authorization": authorization, "Content-Type": "application/json"}
+    return call_headers(AK, sk.encode(), appkey or "", raw, request_id or "")
 
 
 def body_of(capability: Capability, *images: bytes | str) -> dict[str, object]:

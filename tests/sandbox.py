@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +19,7 @@ import pytest
 
 from service.contract.capabilities import Capability
 from service.contract.requests import ACTION
-from service.eop.signature import BEIJING, sign
+from service.eop.signing import call_headers
 
 START_SECONDS = 90
 
@@ -39,15 +36,8 @@ class Sandbox:
         texts = [base64.b64encode(image).decode() for image in images]
         document = {"Action": ACTION, "ImageData": texts[0]} if capability.single else {"data": texts}
         body = json.dumps(document).encode()
-        signed = {
-            "appkey": self.keys[appkey],
-            "ctyun-eop-request-id": str(uuid.uuid4()),
-            "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
-        }
-        authorization = sign(self.keys["AK"], self.keys["SK"].encode(), signed, "", hashlib.sha256(body).hexdigest())
-        request = urllib.request.Request(
-            self.keys["BASE_URL"] + capability.paths[0], body, {**signed, "Eop-Authorization": authorization}
-        )
+        headers = call_headers(self.keys["AK"], self.keys["SK"].encode(), self.keys[appkey], body)
+        request = urllib.request.Request(self.keys["BASE_URL"] + capability.paths[0], body, headers)
         try:
             with urllib.request.urlopen(request, timeout=120) as response:
                 return response.status, json.load(response)

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import argparse
 import base64
-import hashlib
 import json
 import urllib.request
-import uuid
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from service.contract.capabilities import CAPABILITIES, Capability
 from service.contract.requests import ACTION
-from service.eop.signature import BEIJING, sign
+from service.eop.signing import call_headers
 from service.samples import sample
 
 OUT = Path(__file__).parents[1] / "service" / "gateway" / "examples.json"
@@ -27,15 +24,8 @@ def call(keys: dict[str, str], capability: Capability) -> dict[str, Any]:
     image = base64.urlsafe_b64encode(sample(capability.name)).decode()
     document = {"Action": ACTION, "ImageData": image} if capability.single else {"data": [image]}
     body = json.dumps(document).encode()
-    signed = {
-        "appkey": keys["APPKEY"],
-        "ctyun-eop-request-id": str(uuid.uuid4()),
-        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
-    }
-    authorization = sign(keys["AK"], keys["SK"].encode(), signed, "", hashlib.sha256(body).hexdigest())
-    request = urllib.request.Request(
-        keys["BASE_URL"] + capability.paths[0], body, {**signed, "Eop-Authorization": authorization}
-    )
+    headers = call_headers(keys["AK"], keys["SK"].encode(), keys["APPKEY"], body)
+    request = urllib.request.Request(keys["BASE_URL"] + capability.paths[0], body, headers)
     with urllib.request.urlopen(request, timeout=60) as response:
         answer = json.load(response)
     shown = image[:24] + "…"

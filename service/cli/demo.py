@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import shlex
 import signal
@@ -12,8 +11,6 @@ import sys
 import threading
 import time
 import urllib.request
-import uuid
-from datetime import datetime
 from os import getpid, kill
 from typing import Annotated, Any
 
@@ -25,7 +22,7 @@ from rich.table import Table
 from service.cli.sandbox import run_sandbox
 from service.contract.capabilities import CAPABILITIES, Capability
 from service.contract.requests import ACTION
-from service.eop.signature import BEIJING, sign
+from service.eop.signing import call_headers
 from service.provision import Keys
 from service.samples import sample
 
@@ -75,13 +72,7 @@ def _call(base_url: str, keys: Keys, capability: Capability) -> tuple[dict[str, 
     image = base64.b64encode(sample(capability.name)).decode()
     document = {"Action": ACTION, "ImageData": image} if capability.single else {"data": [image]}
     body = json.dumps(document).encode()
-    signed = {
-        "appkey": keys.appkey,
-        "ctyun-eop-request-id": str(uuid.uuid4()),
-        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
-    }
-    authorization = sign(keys.ak, keys.sk.encode(), signed, "", hashlib.sha256(body).hexdigest())
-    headers = {**signed, "Eop-Authorization": authorization, "Content-Type": "application/json"}
+    headers = call_headers(keys.ak, keys.sk.encode(), keys.appkey, body)
     request = urllib.request.Request(base_url + capability.paths[0], body, headers)  # noqa: S310 - our own address
     start = time.perf_counter()
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=_SECONDS) as response:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
-import uuid
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from service.contract.capabilities import CAPABILITIES
-from service.eop.signature import BEIJING, sign
+from service.eop.signing import call_headers
 from service.errors import Misuse
 
 
@@ -31,17 +28,7 @@ def sign_body(
         raise Misuse(f"no such file: {body}")
     if capability not in CAPABILITIES:
         raise Misuse(f"no capability {capability!r}; there are {', '.join(CAPABILITIES)}")
-    headers = {
-        "appkey": appkey,
-        "ctyun-eop-request-id": str(uuid.uuid4()),
-        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
-    }
-    body_hash = hashlib.sha256(body.read_bytes()).hexdigest()
-    lines = {
-        **headers,
-        "Eop-Authorization": sign(ak, sk.encode(), headers, "", body_hash),
-        "Content-Type": "application/json",
-    }
-    options = " ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in lines.items())
+    headers = call_headers(ak, sk.encode(), appkey, body.read_bytes())
+    options = " ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items())
     url = base_url.rstrip("/") + CAPABILITIES[capability].paths[0]
     typer.echo(f"curl -sS -X POST {shlex.quote(url)} {options} --data-binary @{shlex.quote(str(body))}")

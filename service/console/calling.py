@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import time
-import uuid
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import httpx
 
 from service.contract.capabilities import Capability
 from service.contract.requests import ACTION
-from service.eop.signature import BEIJING, sign
+from service.eop.signing import call_headers
 
 ANSWER_BYTES = 8 * 1024 * 1024
 
@@ -54,20 +51,10 @@ def _around(capability: Capability) -> tuple[str, str]:
     return '{"data":["', '"]}'
 
 
-def headers_for(signer: Signer, body: bytes) -> dict[str, str]:
-    """The headers of one signed call (manual 6.2.3); good for the gateway's clock window."""
-    signed = {
-        "ctyun-eop-request-id": str(uuid.uuid4()),
-        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
-    }
-    authorization = sign(signer.ak, signer.secret, signed, "", hashlib.sha256(body).hexdigest())
-    return {"Content-Type": "application/json", "appkey": signer.appkey, **signed, "Eop-Authorization": authorization}
-
-
 async def call(gateway: str, capability: Capability, signer: Signer, picture: bytes, seconds: float) -> Call:
     """Send one picture and wait for the answer, at most `seconds`."""
     body = body_of(capability, picture)
-    headers = headers_for(signer, body)
+    headers = call_headers(signer.ak, signer.secret, signer.appkey, body)
     start = time.perf_counter()
     try:
         async with httpx.AsyncClient(timeout=seconds, trust_env=False) as client:

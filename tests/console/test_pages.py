@@ -27,6 +27,7 @@ from service.db import work
 from service.db.work import Work
 from service.eop.header import parse as parse_header
 from service.eop.signature import verify
+from service.eop.signing import call_headers
 from service.metering import SqlLedger
 from service.metering.interface import Settlement
 from service.metering.service import grant_pack, packs_of
@@ -219,7 +220,8 @@ def test_the_call_of_the_try_page_is_a_correct_signed_request(capability) -> Non
 
     body = calling.body_of(capability, sample(capability.name))
     assert check(capability, parse(capability, body)).good == 1
-    headers = calling.headers_for(Signer("a" * 32, b"secret", "b" * 32), body)
+    signer = Signer("a" * 32, b"secret", "b" * 32)
+    headers = call_headers(signer.ak, signer.secret, signer.appkey, body)
     lower = {name.lower(): value for name, value in headers.items()}
     assert verify(parse_header(headers["Eop-Authorization"]), b"secret", lower, "", hashlib.sha256(body).hexdigest())
 

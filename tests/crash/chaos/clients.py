@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import json
 import random
 import struct
@@ -12,13 +11,12 @@ import time
 import uuid
 import zlib
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import httpx
 
 from service.contract.capabilities import CAPABILITIES
-from service.eop.signature import BEIJING, sign
+from service.eop.signing import call_headers
 from service.provision import Keys
 from service.worker.stub import stub_text
 
@@ -108,14 +106,9 @@ class Clients:
         if call.capability == "licence":
             body = {"Action": "BusinessCardOCR", "ImageData": texts[0]}
         raw = json.dumps(body).encode()
-        headers = {
-            "appkey": self._keys.appkey,
-            "ctyun-eop-request-id": call.request_id,
-            "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
-        }
-        signature = sign(self._keys.ak, self._keys.sk.encode(), headers, "", hashlib.sha256(raw).hexdigest())
         path = CAPABILITIES[call.capability].paths[0]
-        headers |= {"Eop-Authorization": signature, "Content-Type": "application/json", "Connection": "close"}
+        headers = call_headers(self._keys.ak, self._keys.sk.encode(), self._keys.appkey, raw, call.request_id)
+        headers["Connection"] = "close"
         return httpx.Request("POST", self._url + path, headers=headers, content=raw)
 
 
