@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from service.assembly import listen
 from service.gateway import protocol
 from service.gateway.protocol import GuardedProtocol
 
@@ -112,6 +114,20 @@ async def test_keep_alive_and_pipelining_go_on(server: uvicorn.Server):
     await asyncio.sleep(2 * SHORT)  # idle between requests is the keep-alive's business
     stream[1].write(b"GET / HTTP/1.1\r\n\r\n")
     assert await status(stream) == b"200"
+
+
+async def test_answers_leave_at_once():
+    """An answer is written in two pieces; with Nagle's algorithm the second waits 40 ms for an acknowledgement."""
+    listener = listen("127.0.0.1", 0)
+    accepted: list[asyncio.StreamWriter] = []
+    running = await asyncio.start_server(lambda _, writer: accepted.append(writer), sock=listener)
+    async with running:
+        _, writer = await asyncio.open_connection(*listener.getsockname()[:2])
+        while not accepted:
+            await asyncio.sleep(0.01)
+        assert accepted[0].get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        accepted[0].close()
+        writer.close()
 
 
 async def test_client_that_does_not_read_is_cut_off(server: uvicorn.Server):
