@@ -103,7 +103,8 @@ async def gateway(
         if settings.server.admin:
             app.mount(ADMIN_PATH, create_admin(engine, vault, settings))
         if console:
-            app.mount("/console", create_console(ConsoleParts(settings, engine, vault)))
+            fleet = broker if isinstance(broker, EmbeddedBroker) else None
+            app.mount("/console", create_console(ConsoleParts(settings, engine, vault, fleet=fleet)))
         yield app, health
     finally:
         await keeper.close()

@@ -12,6 +12,8 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from service import __version__
 from service.accounts import vault as vaults
 from service.assembly import listen, server_for
+from service.broker.streams.keys import Keys
+from service.broker.streams.roll import StreamsFleet
 from service.console import Parts, create_console
 from service.db import engine as databases
 from service.db import migrate
@@ -28,10 +30,12 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
             "Set it, for example to http://gateway:8080.",
         )
     engine = databases.create(settings.database)
+    keys = Keys(settings.redis.namespace, settings.engine.profile)
+    fleet = StreamsFleet(settings.redis.url, keys) if settings.redis.url else None
     try:
         await migrate.check(engine)
         health = Health({"database": partial(migrate.check, engine)})
-        parts = Parts(settings, engine, vaults.load(settings.security, settings.database))
+        parts = Parts(settings, engine, vaults.load(settings.security, settings.database), fleet=fleet)
         server = server_for(settings, application(parts, health), health)
         serving = asyncio.create_task(server.serve(sockets=[listen(settings.console.host, settings.console.port)]))
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
@@ -42,6 +46,8 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
             on_ready(f"http://{host}:{port}/console")
         await serving
     finally:
+        if fleet is not None:
+            await fleet.close()
         await engine.dispose()
 
 

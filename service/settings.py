@@ -141,6 +141,9 @@ class Console(Group):
     endpoint: str = Field("", description="The gateway's address as customers see it; empty: as they see the console.")
     idle_minutes: float = Field(30.0, gt=0, description="Minutes without a request after which a session ends.")
     session_hours: float = Field(12.0, gt=0, description="Hours after which a session ends whatever happens.")
+    wall_key: SecretStr | None = Field(
+        None, min_length=16, description="Opens /console/wall/KEY, health for a screen on a wall, without a sign-in."
+    )
     setup_code: SecretStr | None = Field(
         None, description="Lets the first operator be made from another machine; without it only from this one."
     )

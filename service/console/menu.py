@@ -78,6 +78,7 @@ def _operator(_: Words) -> list[tuple[str, list[tuple[str, str, str]]]]:
         (
             _("系统"),
             [
+                ("/operator/workers", "cpu", _("识别进程")),
                 ("/operator/audit", "clock", _("操作审计")),
                 ("/operator/settings", "gear", _("当前设置")),
                 ("/reference", "book", _("API 文档")),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.accounts.vault import Vault
+from service.broker.fleet import Fleet
 from service.db.clock import Clock, database_clock
 from service.settings import Settings
 from service.users.passwords import Passwords
@@ -14,10 +15,12 @@ from service.users.passwords import Passwords
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The database, the vault that opens a caller's own keys, and the settings."""
+    """The database, the vault that opens a caller's own keys, and the settings. `fleet` sees queue and workers; a
+    console alone, without Redis, has none."""
 
     settings: Settings
     engine: AsyncEngine
     vault: Vault
     passwords: Passwords = field(default_factory=Passwords)
     clock: Clock = database_clock
+    fleet: Fleet | None = None

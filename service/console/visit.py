@@ -29,6 +29,8 @@ FORM_COOKIE = "inkgate_form"
 LANGUAGE_COOKIE = "inkgate_language"
 THEME_COOKIE = "inkgate_theme"
 THEMES = ("auto", "light", "dark")
+POLL_HEADER = "x-poll"
+"""A page that fetches itself again says so: it must not keep alive the session of somebody who went away."""
 
 
 class SignInNeeded(Exception):
@@ -177,7 +179,7 @@ def _check_form(visit: Visit) -> None:
 
 async def _touch(visit: Visit) -> None:
     signed = visit.signed_in
-    if signed is None:
+    if signed is None or POLL_HEADER in visit.request.headers:
         return
     async with visit.reading() as unit:
         stale = await unit.now() - signed.seen_at > users.TOUCH

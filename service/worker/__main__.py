@@ -56,7 +56,8 @@ def main(argv: list[str]) -> int:
     info = reader.info
     engine = {"engine": info.name, "model": " ".join(sorted(info.models)) or info.version, "device": info.device}
     frames.send(
-        control, {"kind": "ready", "engine": engine, "profile": config.profile, "rss_mib": rss_mib()}
+        control,
+        {"kind": "ready", "name": name, "engine": engine, "profile": config.profile, "rss_mib": rss_mib()},
     )
 
     telling = threading.Lock()

@@ -6,19 +6,26 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from service.broker.fleet import FleetState
 from service.broker.local import LocalBroker
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.worker import policy
 from service.worker.config import WorkerConfig
 from service.worker.observe import FleetMetrics
-from service.worker.supervisor import Supervisor
+from service.worker.roster import Roster
+from service.worker.supervisor import Event, Supervisor
 
 
 class EmbeddedBroker(LocalBroker):
     """A LocalBroker that knows the worker processes behind it."""
 
     supervisor: Supervisor
+    roster: Roster
+
+    async def look(self) -> FleetState:
+        """See service.broker.fleet.Fleet."""
+        return FleetState(await self.state(), self.roster.cards())
 
     @property
     def ready_workers(self) -> int:
@@ -48,12 +55,20 @@ async def embedded_fleet(settings: Settings, metrics: Metrics | None = None) -> 
             broker.attach(ours)
         return [theirs for _, theirs in pairs]
 
+    broker.roster = Roster(count, settings.engine.profile)
+    counted = FleetMetrics(metrics) if metrics else None
+
+    def hear(slot: int, event: Event) -> None:
+        broker.roster(slot, event)
+        if counted:
+            counted(slot, event)
+
     broker.supervisor = Supervisor(
         "service.worker",
         count,
         WorkerConfig.of(settings).as_dict(),
         on_spawn=sockets,
-        on_event=FleetMetrics(metrics) if metrics else lambda slot, event: None,
+        on_event=hear,
         extra_env=native_threads(settings),
     )
     await broker.start()

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from service import __version__
 from service.broker.streams.client import OUT_OF_REACH, on_loop
+from service.broker.streams.keys import Keys
+from service.broker.streams.roll import RollPoster
 from service.errors import BrokerDown, ConfigurationError
 from service.settings import Settings
 from service.telemetry.health import Check, Health
@@ -18,7 +20,8 @@ from service.worker import policy
 from service.worker.config import WorkerConfig
 from service.worker.fleet import native_threads
 from service.worker.observe import FleetMetrics
-from service.worker.supervisor import Supervisor
+from service.worker.roster import Roster
+from service.worker.supervisor import Event, Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -35,17 +38,26 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
             "Set it, or run everything in one process tree with `inkgate serve`.",
         )
     metrics = Metrics("worker", __version__)
+    count, profile = policy.processes(settings), settings.engine.profile
+    roster, counted = Roster(count, profile), FleetMetrics(metrics)
+
+    def hear(slot: int, event: Event) -> None:
+        roster(slot, event)
+        counted(slot, event)
+
     supervisor = Supervisor(
         "service.worker",
-        policy.processes(settings),
+        count,
         WorkerConfig.of(settings).as_dict(),
-        on_event=FleetMetrics(metrics),
+        on_event=hear,
         extra_env=native_threads(settings),
     )
     health = Health({"redis": _redis_check(settings.redis.url), "workers": _workers_check(supervisor)})
     probes = _probe_server(settings, health, metrics)
+    poster = RollPoster(settings.redis.url, Keys(settings.redis.namespace, profile), roster.cards)
     stop = _until_told()
     supervisor.start()
+    poster.start()
     try:
         warm = asyncio.create_task(supervisor.wait_ready())
         await asyncio.wait({warm, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -59,6 +71,7 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
     finally:
         health.drain()
         await supervisor.stop(settings.worker.grace)
+        await poster.close()
         await asyncio.to_thread(probes.close)
 
 

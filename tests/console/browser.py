@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
+WALL_KEY = "a screen on a wall"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -27,6 +28,7 @@ def service(folder: Path) -> Iterator[str]:
         "INKGATE_DATABASE__URL": f"sqlite+aiosqlite:///{folder}/inkgate.db",
         "INKGATE_WORKER__PROCESSES": "1",
         "INKGATE_LIMITS__QPS": "1000",
+        "INKGATE_CONSOLE__WALL_KEY": WALL_KEY,
     }
     log = folder / "log"
     command = [sys.executable, "-m", "service.cli", "serve", "--port", "0"]

@@ -14,6 +14,7 @@ SHOWN = {("/", 1440): "overview", ("/monitor", 1440): "monitor", ("/", 375): "ov
 @pytest.fixture(scope="module")
 def paths(walk: Walk) -> list[str]:
     """Every page; those of a single thing with the first one that the walk has left."""
+    from tests.console.browser import WALL_KEY
     from tests.console.looking import pages
 
     lin, chief = walk.person(CUSTOMER), walk.person(OPERATOR)
@@ -24,7 +25,7 @@ def paths(walk: Walk) -> list[str]:
 
     examples = {
         "app_id": first(lin, "/apps", "tbody a"), "number": first(lin, "/orders", "tbody a"), "capability": "general",
-        "name": "general", "account_id": first(chief, "/operator/accounts", "tbody a"),
+        "name": "general", "key": WALL_KEY, "account_id": first(chief, "/operator/accounts", "tbody a"),
     }
     lin.leave()
     chief.leave()

@@ -57,6 +57,9 @@ async def test_killed_workers_cost_no_answer() -> None:
         assert texts(await waiting) == [stub_text(image) for image in images]
         await broker.wait_ready(2)
         assert broker.supervisor.restarts == 2
+        cards = (await broker.look()).workers
+        assert [(card.state, card.recycles, card.reason) for card in cards] == [("ready", 1, "crash")] * 2
+        assert sum(card.images for card in cards) == 12 and all(card.resident_bytes > 2**20 for card in cards)
 
 
 async def test_a_crashing_picture_costs_the_other_49_nothing() -> None:

@@ -16,6 +16,7 @@ import pytest
 from service.broker.interface import Outcome, Task
 from service.broker.streams import StreamsBroker
 from service.broker.streams.keys import Keys
+from service.broker.streams.roll import StreamsFleet
 from service.worker.stub import stub_text
 from tests.crash.processes import WorkerHost, gone, python
 
@@ -74,6 +75,24 @@ async def test_a_wide_worker_pulls_several_and_loses_none_when_it_dies(stage: St
     os.kill(host.children[0], signal.SIGKILL)
     assert texts(await waiting) == [stub_text(image) for image in images]
     assert await host.metric("inkgate_batch_size_sum") > await host.metric("inkgate_batch_size_count")
+
+
+async def test_a_console_elsewhere_sees_queue_and_workers_until_they_leave(stage: Stage) -> None:
+    host = stage.host(2)
+    await host.ready(2)
+    await stage.broker.submit(call("seen", [b"one", b"two", b"three"]))
+    fleet = StreamsFleet(stage.url, Keys(stage.namespace, "balanced"))
+    async with asyncio.timeout(20):
+        seen = await fleet.look()
+        while sum(card.images for card in seen.workers) < 3:
+            await asyncio.sleep(0.1)
+            seen = await fleet.look()
+        assert [(card.slot, card.state) for card in seen.workers] == [(0, "ready"), (1, "ready")]
+        assert (seen.queue.depth, seen.queue.workers) == (0, 2)
+        await asyncio.to_thread(host.end)
+        while (await fleet.look()).workers:
+            await asyncio.sleep(0.1)
+    await fleet.close()
 
 
 async def test_a_killed_workers_picture_is_read_by_another(stage: Stage) -> None:

@@ -6,6 +6,7 @@ All keys of one namespace carry the same hash tag, so that scripts may touch the
     {ns}:img:<call>:<number>        the picture's bytes, with a TTL; gone means withdrawn or answered
     {ns}:r:<gateway>                stream of replies to one gateway
     {ns}:workers:<profile>          sorted set: worker -> server time of its last heartbeat, in milliseconds
+    {ns}:roll:<profile>             hash: host -> server time and what its supervisor tells of its workers
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ class Keys:
     @property
     def workers(self) -> str:
         return f"{{{self.namespace}}}:workers:{self.profile}"
+
+    @property
+    def roll(self) -> str:
+        return f"{{{self.namespace}}}:roll:{self.profile}"
 
 
 def entry(task: Task, ttl_ms: int, reply_to: str) -> dict[str, str | int]:

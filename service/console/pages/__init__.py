@@ -14,6 +14,7 @@ from service.console.pages import (
     operator_accounts,
     operator_orders,
     operator_system,
+    operator_workers,
     overview,
     reference,
     refunding,
@@ -24,6 +25,6 @@ PAGES: tuple[APIRouter, ...] = tuple(
     page.router
     for page in (
         entrance, overview, capabilities, apps, monitor, tryit, buying, refunding, keys, reference, operator_accounts,
-        operator_orders, operator_system,
+        operator_orders, operator_system, operator_workers,
     )
 )

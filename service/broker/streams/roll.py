@@ -1,0 +1,99 @@
+"""The roll of all workers over Redis: each `inkgate worker` posts its own, a console reads them all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from redis.exceptions import RedisError
+
+from service.broker.fleet import FleetState, WorkerCard
+from service.broker.interface import QueueState
+from service.broker.streams import client
+from service.broker.streams.keys import GROUP, Keys
+from service.broker.streams.scripts import source
+from service.errors import BrokerDown
+
+log = logging.getLogger(__name__)
+
+POST_EVERY = 2.0
+_SILENT_MS = 10_000  # a host that has not posted for so long is not shown
+_FORGET_MS = 60_000
+_ALIVE_MS = 5_000
+
+
+class RollPoster:
+    """Posts the cards of one supervisor every two seconds. A server out of reach is tried again, without end and
+    without haste: nothing but the console's list waits for it."""
+
+    def __init__(self, url: str, keys: Keys, cards: Callable[[], Sequence[WorkerCard]]) -> None:
+        self._redis = client.on_loop(url, 1)
+        self._post = self._redis.register_script(source("post"))
+        self._keys, self._cards = keys, cards
+        self._host = f"{socket.gethostname()}-{os.getpid()}"
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Take this host off the roll."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            await self._redis.hdel(self._keys.roll, self._host)
+        except (RedisError, OSError):
+            log.debug("left without taking the host off the roll")
+        await self._redis.aclose()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                cards = orjson.dumps([asdict(each) for each in self._cards()])
+                await self._post(keys=[self._keys.roll], args=[self._host, cards, _FORGET_MS])
+            except (RedisError, OSError) as error:
+                log.debug("the roll was not posted: %s", error)
+            await asyncio.sleep(POST_EVERY)
+
+
+class StreamsFleet:
+    """A Fleet over Redis, for a console in a process of its own."""
+
+    def __init__(self, url: str, keys: Keys) -> None:
+        self._redis = client.on_loop(url, 2)
+        self._state = self._redis.register_script(source("state"))
+        self._keys = keys
+
+    async def look(self) -> FleetState:
+        """See Fleet."""
+        keys = [self._keys.workers, *self._keys.streams()]
+        try:
+            found: Any = await self._state(keys=keys, args=[GROUP, _ALIVE_MS])
+            posted: Any = await self._redis.hgetall(self._keys.roll)
+            seconds, micros = await self._redis.time()
+        except (RedisError, OSError) as error:
+            raise BrokerDown(str(error)) from error
+        workers, age, *rest = found
+        queue = QueueState(sum(rest[::2]), sum(rest[1::2]), age / 1000, workers)
+        now = seconds * 1000 + micros // 1000
+        cards = [card for text in posted.values() for card in _cards(text, now)]
+        return FleetState(queue, sorted(cards, key=lambda card: (card.host, card.slot)))
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+def _cards(text: bytes, now: int) -> list[WorkerCard]:
+    """The cards of one host, none when it fell silent. Fields of another release that we do not know are left out."""
+    posted_at, _, cards = text.partition(b" ")
+    if now - int(posted_at) > _SILENT_MS:
+        return []
+    known = WorkerCard.__dataclass_fields__
+    return [WorkerCard(**{name: card[name] for name in card.keys() & known.keys()}) for card in orjson.loads(cards)]

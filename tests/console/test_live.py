@@ -1,0 +1,88 @@
+"""Pages that look at the running service: workers, the screen on a wall."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.broker.fleet import READY, STARTING, FleetState, WorkerCard
+from service.broker.interface import QueueState
+from service.db import work
+from service.errors import BrokerDown
+from service.users.models import SessionRow
+from tests.console.house import ConsoleHouse
+from tests.console.test_pages import call, traffic
+
+KEY = "a screen on a wall"
+CARD = WorkerCard("ocr-1", 0, "ocr-1-7", "1.2.3", "balanced", READY, 1_774_000_000.0, "onnx", "det rec", "cpu", 1234,
+                  2.5, 300 * 2**20, 1, "memory")
+
+
+class Watched:
+    """A fleet that stands as a test says."""
+
+    def __init__(self, state: FleetState | None) -> None:
+        self.state = state
+
+    async def look(self) -> FleetState:
+        if self.state is None:
+            raise BrokerDown("gone")
+        return self.state
+
+
+async def house_with(engine: AsyncEngine, fleet: Watched | None) -> ConsoleHouse:
+    house = await ConsoleHouse.build(engine, console={"wall_key": KEY})
+    house.app.routes[-1].app.state.parts = house.parts = replace(house.parts, fleet=fleet)  # type: ignore[attr-defined]
+    return house
+
+
+BUSY = FleetState(QueueState(3, 2, 1.5, 2), [CARD, replace(CARD, slot=1, state=STARTING, per_second=0.0)])
+
+
+async def test_workers_and_queue_are_shown_as_they_stand(engine: AsyncEngine) -> None:
+    chief = await (await house_with(engine, Watched(BUSY))).signed_in("chief")
+    page = await chief.see("/operator/workers")
+    for text in ("ocr-1 #0", "1.2.3", "onnx", "det rec", "1,234", "300.0 MiB", "达到内存上限", "启动中"):
+        assert text in page, text
+    assert "<dd>1 <small>/ 2" in page and "<dd>3 <small>/ 2" in page and "<dd>2.5" in page and "<dd>1.5" in page
+
+
+async def test_a_queue_that_is_away_and_a_console_alone_say_so(engine: AsyncEngine) -> None:
+    house = await house_with(engine, Watched(None))
+    assert "队列没有应答" in await (await house.signed_in("chief")).see("/operator/workers")
+    assert "需要处理" in await house.visitor().see(f"/wall/{KEY}")
+
+
+async def test_without_redis_a_console_alone_says_what_it_needs(console: ConsoleHouse) -> None:
+    assert "INKGATE_REDIS__URL" in await (await console.signed_in("chief")).see("/operator/workers")
+
+
+async def test_the_wall_shows_true_numbers_to_whoever_has_the_key_and_no_name(engine: AsyncEngine) -> None:
+    house = await house_with(engine, Watched(BUSY))
+    await traffic(house, call(house, "licence", units=1, images=1), call(house, "licence", code=400018, images=0))
+    page = await house.visitor().see(f"/wall/{KEY}")
+    assert "运行正常" in page and "<dd>2</dd>" in page and "50.0%" in page
+    assert "青禾" not in page and "portal_app" not in page
+    for path in ("/wall/wrong", "/wall/"):
+        assert (await house.visitor().get(path)).status_code == 404
+
+
+async def test_there_is_no_wall_without_a_key(console: ConsoleHouse) -> None:
+    assert (await console.visitor().get("/wall/None")).status_code == 404
+
+
+async def test_a_page_that_fetches_itself_does_not_keep_a_session_alive(console: ConsoleHouse) -> None:
+    chief = await console.signed_in("chief")
+
+    async def seen() -> object:
+        async with work.reading(console.engine) as session:
+            return await session.scalar(select(SessionRow.seen_at))
+
+    before = await seen()
+    console.clock.pass_(minutes=5)
+    await chief.get("/operator/workers", headers={"X-Poll": "1"})
+    assert await seen() == before
+    await chief.see("/operator/workers")
+    assert await seen() != before
