@@ -91,6 +91,9 @@ chart: $(VENV)/.chart ## Chart, compose, nginx by the programs that read them; a
 airgap-test: $(VENV)/.chart ## Bundle, then install and read pictures in a namespace without network (root)
 	@$(BIN)/python -m pytest -m ops tests/airgap
 
+tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, by a Redis user of few rights
+	@$(BIN)/python -m pytest -m ops tests/tls
+
 image-test: $(VENV)/.test ## The Dockerfile's lines in a Debian root without an engine; gateway and worker read pictures (root)
 	@unshare --mount $(BIN)/python -m pytest -m ops -s tests/image
 
@@ -140,5 +143,5 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test test-paddle chaos chaos-long bench-metering console-test lint conformance chart airgap-test \
+.PHONY: help install demo test test-paddle chaos chaos-long bench-metering console-test lint conformance chart tls-test airgap-test \
   image-test reference docs fuzz fuzz-long rude audit sbom lock clean

@@ -51,7 +51,8 @@ class Database(Group):
 
     url: str = Field(
         "sqlite+aiosqlite:///inkgate.db",
-        description="SQLAlchemy URL: sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/DB.",
+        description="SQLAlchemy URL: sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/DB; with TLS "
+        "…?sslmode=verify-full&sslrootcert=FILE.",
     )
     pool_size: int = Field(4, ge=1, description="Connections kept per gateway process (Postgres).")
 
@@ -59,7 +60,10 @@ class Database(Group):
 class Redis(Group):
     """The queue between gateways and workers. Empty URL: the embedded broker of one process tree."""
 
-    url: str = Field("", description="redis://[USER:PASSWORD@]HOST:PORT/DB or rediss://…; empty: embedded broker.")
+    url: str = Field(
+        "",
+        description="redis://[USER:PASSWORD@]HOST:PORT/DB; with TLS rediss://…?ssl_ca_certs=FILE; empty: embedded.",
+    )
     namespace: str = Field("inkgate", description="Prefix of every key.")
     lease: float = Field(1.5, gt=0.2, description="Seconds of silence after which a worker's task goes to another.")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import Connection, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -18,6 +20,8 @@ REMEDY = f"Use {DRIVERS[0]}:///FILE or {DRIVERS[1]}://USER:PASSWORD@HOST/DB"
 BUSY_SECONDS = 5  # how long a SQLite writer waits for another one; the ledger tries again while its patience lasts
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 30
+TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+TLS_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 IDLE_SECONDS = 15  # a process that is frozen inside a transaction must not hold its locks for ever
 
 
@@ -31,6 +35,7 @@ def create(database: Database) -> AsyncEngine:
         raise ConfigurationError(SETTING, f"no driver for {url.drivername}", REMEDY)
     if url.get_backend_name() == "sqlite":
         return _sqlite(database)
+    url, tls = _tls(url)
     return create_async_engine(
         url,
         pool_size=database.pool_size,
@@ -38,6 +43,7 @@ def create(database: Database) -> AsyncEngine:
         pool_timeout=CONNECT_SECONDS,
         pool_pre_ping=False,  # the ledger repeats a batch on a lost connection; a ping on every settle would cost more
         connect_args={
+            **tls,
             "timeout": CONNECT_SECONDS,
             "command_timeout": COMMAND_SECONDS,
             "server_settings": {
@@ -46,6 +52,23 @@ def create(database: Database) -> AsyncEngine:
             },
         },
     )
+
+
+def _tls(url: URL) -> tuple[URL, dict[str, str]]:
+    """The URL without libpq's words for TLS, and asyncpg's argument that carries them.
+
+    The same words serve psql and pg_dump. SQLAlchemy would pass them on as arguments that asyncpg does not have; in a
+    DSN it understands them. Raises ConfigurationError for a mode that does not exist or a file that cannot be read.
+    """
+    words = {name: str(value) for name, value in url.query.items() if name in ("sslmode", *TLS_FILES)}
+    if not words:
+        return url, {}
+    if words.get("sslmode", "prefer") not in TLS_MODES:
+        raise ConfigurationError(SETTING, f"no sslmode {words['sslmode']!r}", f"Use one of {', '.join(TLS_MODES)}")
+    for name in TLS_FILES:
+        if name in words and not Path(words[name]).is_file():
+            raise ConfigurationError(SETTING, f"{name}: no such file {words[name]}", "Name a PEM file")
+    return url.difference_update_query(words), {"dsn": f"postgresql://?{urlencode(words)}"}
 
 
 def _sqlite(database: Database) -> AsyncEngine:

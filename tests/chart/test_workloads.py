@@ -53,6 +53,17 @@ def test_the_three_probes_ask_three_things(render: Render) -> None:
         assert container["livenessProbe"]["httpGet"]["port"] == container["ports"][0]["name"]
 
 
+def test_the_stores_authority_is_in_every_container_that_reaches_them(render: Render) -> None:
+    for name, pod in render("ingress-hpa").pods():
+        if "INKGATE_REDIS__URL" in env(pod) or "INKGATE_DATABASE__URL" in env(pod):
+            mount = next(each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "stores-ca")
+            assert mount["mountPath"] == "/etc/inkgate/stores" and mount["readOnly"] is True, name
+            volume = next(each for each in pod["volumes"] if each["name"] == "stores-ca")
+            assert volume["secret"]["items"] == [{"key": "authority.pem", "path": "ca.crt"}], name
+    volumes = [each for _, pod in render("default").pods() for each in pod.get("volumes", ())]
+    assert volumes and not any(each["name"] == "stores-ca" for each in volumes)
+
+
 def test_a_pod_may_finish_the_longest_call(render: Render) -> None:
     for values, deadline, pause in (("default", 60, 5), ("gpu-keda", 30, 5), ("minimal", 60, 0)):
         for deployment in render(values).all("Deployment"):

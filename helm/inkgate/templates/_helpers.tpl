@@ -55,6 +55,25 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
+{{/* The certificate of the authority behind the stores' certificates, when one is given. */}}
+{{- define "inkgate.storesMount" -}}
+{{- if .Values.storesCA.existingSecret -}}
+- {name: stores-ca, mountPath: /etc/inkgate/stores, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "inkgate.storesVolume" -}}
+{{- with .Values.storesCA -}}
+{{- if .existingSecret -}}
+- name: stores-ca
+  secret:
+    secretName: {{ .existingSecret }}
+    items:
+      - {key: {{ .key }}, path: ca.crt}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Seconds a pod gets to finish: the longest a call may take, and 15 more. */}}
 {{- define "inkgate.grace" -}}
 {{- $deadline := dig "limits" "deadline" 60 .Values.config -}}

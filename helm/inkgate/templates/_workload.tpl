@@ -80,11 +80,13 @@ spec:
           securityContext: {{- include "inkgate.containerSecurity" $root | nindent 12 }}
           volumeMounts:
             - {name: tmp, mountPath: /tmp}
+            {{- include "inkgate.storesMount" $root | nindent 12 }}
       volumes:
         - name: tmp
           emptyDir:
             medium: Memory
             sizeLimit: 64Mi
+        {{- include "inkgate.storesVolume" $root | nindent 8 }}
 {{- end }}
 
 {{/* What every pod of ours has, jobs too. Takes the same dict. */}}

@@ -92,7 +92,7 @@ async def queue(settings: Settings) -> list[Finding]:
     where = place(settings.redis.url)
     try:
         redis = client.on_loop(settings.redis.url, 1)
-    except ValueError as error:
+    except (ValueError, InkGateError) as error:
         return [Finding("queue", str(error), "Correct INKGATE_REDIS__URL.")]
     try:
         server, memory = await redis.info("server"), await redis.info("memory")
