@@ -1,11 +1,14 @@
 """Rude clients against a real gateway, and what a well-behaved client sees beside them.
 
-    python -m tests.hostile.rude [--seconds 8] [--only NAME]
+    python -m tests.hostile.rude [--rounds 3] [--seconds 5] [--only NAME] [--keep]
 
-prints a Markdown table and ends with status 1 when a polite call failed. Rudeness is tried here, not volume: attackers
-open at most RATE connections a second together (a flood is for the network's edge to stop). Everything runs on
-loopback against a sandbox of its own whose engine is the stub: what is tried here is the gateway. The polite client
-calls one after the other, alone just before each attack and then beside it; both times stand in the row.
+prints a Markdown table and ends with status 1 when a polite call failed or its p99 more than doubled. Rudeness is tried
+here, not volume: attackers open at most RATE connections a second together (a flood is for the network's edge to stop).
+Everything runs on loopback against a sandbox of its own whose engine is the stub and whose database lies in memory:
+what is tried here is the gateway. The attackers run at the lowest priority, since they would not be on this machine.
+
+The polite client calls one after the other, alone and beside the attack in turns. With `--keep` the table goes to
+benchmarks/results/rude.json, of which tools/reference.py makes docs/reference/rude-clients.md.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
+import json
 import multiprocessing
 import os
 import statistics
@@ -21,205 +25,26 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import httpx
 import inkgate_client as ink
 import psutil
 from PIL import Image
 
-MIB = 1 << 20
-RATE = 60  # connections a second
-PATH = "/v1/aiop/api/2f3p1pnxpqm8/ocrdetect/ocr/v1/image.json"
-Attack = Callable[["Target"], Awaitable[None]]
-ATTACKS: dict[str, Attack] = {}
+from benchmarks.machine import facts
+from tests.hostile.attacks import ATTACKS, MIB, PREPARED, RATE, Target
+
+KEPT = Path(__file__).parents[2] / "benchmarks" / "results" / "rude.json"
+MEMORY = Path("/dev/shm")
+TIMES = 2.0  # how much longer the polite client's p99 may be beside an attack
 
 
-class Target:
-    """Where to connect, until when, and a tally of what came back."""
-
-    def __init__(self, port: int, seconds: float, begun: Callable[[], None]) -> None:
-        self.port, self.tally = port, Counter[str]()
-        self._seconds, self.begun, self._next = seconds, begun, 0.0
-        self.begin()
-
-    def begin(self) -> None:
-        """The time runs from here; attacks that need preparation begin anew after it."""
-        self.until = time.monotonic() + self._seconds
-
-    @property
-    def on(self) -> bool:
-        return time.monotonic() < self.until
-
-    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection, at most RATE of them a second."""
-        self._next = max(self._next + 1 / RATE, time.monotonic())
-        await asyncio.sleep(self._next - time.monotonic())
-        return await self.connect()
-
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port)
-
-    async def once(self, *parts: bytes, eof: bool = False, wait: float = 10) -> None:
-        """Send, then note the first status line that comes back, or that none does."""
-        try:
-            reader, writer = await self.open()
-            for part in parts:
-                writer.write(part)
-                with suppress(ConnectionError):
-                    await writer.drain()
-            if eof:
-                writer.write_eof()
-            line = await asyncio.wait_for(reader.readline(), wait)
-            self.tally[line.split(b" ")[1].decode() if line.startswith(b"HTTP/") else "closed"] += 1
-            writer.close()
-        except TimeoutError:
-            self.tally["open, no answer"] += 1
-        except (ConnectionError, OSError):
-            self.tally["reset"] += 1
-
-    async def many(self, count: int, *parts: bytes, eof: bool = False) -> None:
-        """`once` over and over, `count` at a time, until the time is up."""
-
-        async def one() -> None:
-            while self.on:
-                await self.once(*parts, eof=eof)
-
-        await asyncio.gather(*(one() for _ in range(count)))
-
-
-def attack(name: str) -> Callable[[Attack], Attack]:
-    def keep(function: Attack) -> Attack:
-        ATTACKS[name] = function
-        return function
-
-    return keep
-
-
-def post(*headers: str, body: bytes = b"") -> bytes:
-    lines = [f"POST {PATH} HTTP/1.1", "host: x", *headers, "", ""]
-    return "\r\n".join(lines).encode() + body
-
-
-@attack("200 slow heads, a byte a tenth of a second")
-async def slowloris(target: Target) -> None:
-    async def one() -> None:
-        _, writer = await target.open()
-        writer.write(f"POST {PATH} HTTP/1.1\r\nx: ".encode())
-        with suppress(ConnectionError):
-            while target.on and not writer.transport.is_closing():
-                writer.write(b"a")
-                await asyncio.sleep(0.1)
-        writer.close()
-
-    await asyncio.gather(*(one() for _ in range(200)))
-    target.tally["held open below the limit of 20 s"] += 200
-
-
-@attack("100 bodies of 90 MiB announced, never sent")
-async def announced(target: Target) -> None:
-    head = post(f"content-length: {90 * MIB}", "eop-authorization: x headers=eop-date signature=x")
-    await target.many(100, head)
-
-
-@attack("bodies of 150 MiB")
-async def large(target: Target) -> None:
-    block = bytes(MIB)
-    while target.on:
-        await target.once(post(f"content-length: {150 * MIB}"), *[block] * 150, wait=30)
-
-
-@attack("chunked bodies of 150 MiB")
-async def chunked(target: Target) -> None:
-    block = b"100000\r\n" + bytes(MIB) + b"\r\n"
-    while target.on:
-        await target.once(post("transfer-encoding: chunked"), *[block] * 150, b"0\r\n\r\n", wait=30)
-
-
-@attack("half-closed after half a body")
-async def half_closed(target: Target) -> None:
-    await target.many(50, post("content-length: 1000", body=b"{"), eof=True)
-
-
-@attack("gone as soon as the request is sent")
-async def gone(target: Target) -> None:
-    async def one() -> None:
-        while target.on:
-            _, writer = await target.open()
-            writer.write(post("content-length: 2", body=b"{}"))
-            writer.transport.abort()
-            target.tally["gone"] += 1
-
-    await asyncio.gather(*(one() for _ in range(50)))
-
-
-@attack("20 requests in one write, answers never read")
-async def pipelining(target: Target) -> None:
-    async def one() -> None:
-        while target.on:
-            _, writer = await target.open()
-            writer.transport.pause_reading()
-            writer.write(post("content-length: 2", body=b"{}") * 20)
-            await asyncio.sleep(1)
-            writer.transport.abort()
-            target.tally["not read"] += 1
-
-    await asyncio.gather(*(one() for _ in range(4)))
-
-
-@attack("wrong Content-Length: negative, huge, twice, too short")
-async def lengths(target: Target) -> None:
-    while target.on:
-        for value in ("-1", "99999999999999999999999", "0x10", "5\r\ncontent-length: 6", "1e3", "5, 5"):
-            await target.once(post(f"content-length: {value}", body=b"abcdef"))
-        await target.once(post("content-length: 2", body=b"{}GARBAGE AFTER THE END\r\n\r\n"))
-
-
-@attack("smuggling shapes: both lengths, odd encodings, folded lines")
-async def smuggling(target: Target) -> None:
-    hidden = b"0\r\n\r\nGET /livez HTTP/1.1\r\nhost: x\r\n\r\n"
-    while target.on:
-        await target.once(post("content-length: 5", "transfer-encoding: chunked", body=hidden))
-        for encoding in ("xchunked", "chunked, identity", "identity, chunked, chunked", " chunked\r\n x: y"):
-            await target.once(post(f"transfer-encoding: {encoding}", body=hidden))
-        await target.once(post("transfer-encoding : chunked", body=hidden))
-
-
-@attack("HTTP/1.0, HTTP/0.9, HTTP/2, TLS and noise")
-async def versions(target: Target) -> None:
-    while target.on:
-        await target.once(f"POST {PATH} HTTP/1.0\r\ncontent-length: 2\r\n\r\n{{}}".encode())
-        await target.once(b"GET /\r\n\r\n")
-        await target.once(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        await target.once(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(500))
-        await target.once(os.urandom(2000) + b"\r\n\r\n")
-        await target.once(post("upgrade: websocket", "connection: upgrade"))
-
-
-PREPARED = "idle connections"
-
-
-@attack(f"10,000 {PREPARED}")
-async def idle(target: Target) -> None:
-    writers = []
-    for _ in range(100):
-        with suppress(OSError):
-            opened = await asyncio.gather(*(target.connect() for _ in range(100)), return_exceptions=True)
-            writers += [stream[1] for stream in opened if isinstance(stream, tuple)]
-    target.tally["opened"] = len(writers)
-    target.begin()
-    target.begun()
-    while target.on:
-        await asyncio.sleep(0.1)
-    for writer in writers:
-        writer.close()
-
-
-def attacker(name: str, port: int, seconds: float, back: Connection) -> None:
-    target = Target(port, seconds, lambda: back.send("begun"))
+def attacker(name: str, port: int, ak: str, seconds: float, back: Connection) -> None:
+    os.nice(19)
+    target = Target(port, ak, seconds, lambda: back.send("begun"))
     if not name.endswith(PREPARED):
         target.begun()
 
@@ -256,58 +81,109 @@ class Polite:
         return took, failed
 
 
-def p99(took: list[float]) -> float:
+class Trial:
+    """One attack, tried in rounds: what it was answered, what the polite client saw, what it cost the gateway."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.tally = name, Counter[str]()
+        self.alone: list[float] = []
+        self.beside: list[float] = []
+        self.failed, self.cpu, self.seconds = 0, 0.0, 0.0
+
+    def round(self, keys: dict[str, str], polite: Polite, server: psutil.Process, seconds: float) -> None:
+        took, failed = polite.calls(seconds)
+        self.alone += took
+        here, there = multiprocessing.Pipe()
+        port = int(keys["BASE_URL"].rsplit(":", 1)[1])
+        process = multiprocessing.Process(target=attacker, args=(self.name, port, keys["AK"], seconds, there))
+        process.start()
+        here.recv()  # begun
+        cpu = sum(server.cpu_times()[:2])
+        took, more_failed = polite.calls(seconds)
+        self.cpu += sum(server.cpu_times()[:2]) - cpu
+        self.beside += took
+        self.failed += failed + more_failed
+        self.seconds += seconds
+        self.tally.update(here.recv() if here.poll(90) else {"the attacker did not end": 1})
+        process.join(10)
+        process.kill()
+
+    def row(self, rss: int) -> dict[str, Any]:
+        alone, beside = _p99(self.alone), _p99(self.beside)
+        return {
+            "tried": self.name,
+            "answered": dict(sorted(self.tally.items())),
+            "calls": [len(self.alone), len(self.beside)],
+            "p50_ms": [round(statistics.median(took) * 1e3, 1) for took in (self.alone, self.beside)],
+            "p99_ms": [round(alone, 1), round(beside, 1)],
+            "times": round(beside / alone, 2),
+            "failed": self.failed,
+            "cpu": round(self.cpu / self.seconds, 2),
+            "rss_mib": rss // MIB,
+        }
+
+
+def _p99(took: list[float]) -> float:
     return statistics.quantiles(took, n=100)[98] * 1e3
 
 
-def row(name: str, tally: dict[str, int], alone: list[float], beside: list[float], more: str) -> None:
-    said = ", ".join(f"{what}: {count:,}" for what, count in sorted(tally.items()))
-    medians = f"{statistics.median(alone) * 1e3:.0f} → {statistics.median(beside) * 1e3:.0f}"
-    print(f"| {name} | {said} | {medians} | {p99(alone):.0f} → {p99(beside):.0f} | {more} |", flush=True)
+HEAD = (
+    "| what was tried | what it was answered | calls | p50 ms alone → beside | p99 ms | × | failed | cores | MiB |\n"
+    "|---|---|---:|---:|---:|---:|---:|---:|---:|"
+)
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row of the table, in Markdown."""
+    said = ", ".join(f"{what}: {count:,}" for what, count in row["answered"].items())
+    calls, p50, p99 = (" → ".join(f"{value:,}" for value in row[name]) for name in ("calls", "p50_ms", "p99_ms"))
+    end = f"{row['times']} | {row['failed']} | {row['cpu']} | {row['rss_mib']}"
+    return f"| {row['tried']} | {said} | {calls} | {p50} | {p99} | {end} |"
+
+
+def run(keys: dict[str, str], server: psutil.Process, options: argparse.Namespace) -> list[dict[str, Any]]:
+    polite, rows = Polite(keys), []
+    polite.calls(1)
+    print(HEAD)
+    for name in ATTACKS:
+        if options.only not in name:
+            continue
+        trial = Trial(name)
+        for _ in range(options.rounds):
+            trial.round(keys, polite, server, options.seconds)
+        rows.append(trial.row(server.memory_info().rss))
+        print(line(rows[-1]), flush=True)
+    return rows
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=8)
-    parser.add_argument("--only", help="part of an attack's name")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5, help="of each half of a round")
+    parser.add_argument("--only", default="", help="part of an attack's name")
+    parser.add_argument("--keep", action="store_true", help=f"write {KEPT.name}")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    machine = facts("uvicorn", "httptools", "fastapi")
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         env_file = Path(folder) / "env"
         command = [sys.executable, "-m", "service.cli", "sandbox", "--engine", "stub", "--qps", "100000"]
-        server = subprocess.Popen([*command, "--env-file", str(env_file)], stderr=subprocess.DEVNULL)
+        environment = {**os.environ, "TMPDIR": folder}
+        server = subprocess.Popen([*command, "--env-file", str(env_file)], stderr=subprocess.DEVNULL, env=environment)
         try:
             while not env_file.exists():
                 assert server.poll() is None, "the sandbox did not start"
                 time.sleep(0.1)
-            keys = dict(line.split("=", 1) for line in env_file.read_text().splitlines())
-            return run(keys, psutil.Process(server.pid), options.seconds, options.only or "")
+            keys = dict(text.split("=", 1) for text in env_file.read_text().splitlines())
+            rows = run(keys, psutil.Process(server.pid), options)
+            stands = server.poll() is None
         finally:
             server.terminate()
             server.wait(30)
-
-
-def run(keys: dict[str, str], server: psutil.Process, seconds: float, only: str) -> int:
-    port = int(keys["BASE_URL"].rsplit(":", 1)[1])
-    polite, failures = Polite(keys), 0
-    polite.calls(1)
-    print("| what was tried | what it was answered | p50 ms alone → beside | p99 ms | failed | gateway CPU s | MiB |")
-    print("|---|---|---:|---:|---:|---:|---:|")
-    for name in ATTACKS:
-        if only not in name:
-            continue
-        alone, failed_alone = polite.calls(seconds)
-        here, there = multiprocessing.Pipe()
-        process = multiprocessing.Process(target=attacker, args=(name, port, seconds, there))
-        cpu = sum(server.cpu_times()[:2])
-        process.start()
-        here.recv()  # begun
-        beside, failed = polite.calls(seconds)
-        tally = here.recv() if here.poll(90) else {"the attacker did not end": 1}
-        process.join(10)
-        cpu = sum(server.cpu_times()[:2]) - cpu
-        row(name, tally, alone, beside, f"{failed} | {cpu:.1f} | {server.memory_info().rss // MIB}")
-        failures += failed + failed_alone
-    return 0 if not failures and server.is_running() else 1
+    if options.keep:
+        document = {"rounds": options.rounds, "seconds": options.seconds, "rate": RATE, "machine": machine}
+        document["rows"] = rows
+        KEPT.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return 0 if stands and all(not row["failed"] and row["times"] <= TIMES for row in rows) else 1
 
 
 if __name__ == "__main__":
