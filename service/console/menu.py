@@ -52,6 +52,7 @@ def _customer(_: Words) -> list[tuple[str, list[tuple[str, str, str]]]]:
             [
                 ("/orders", "list", _("订单管理")),
                 ("/refunds", "undo", _("退订管理")),
+                ("/bills", "bill", _("账单")),
             ],
         ),
         (
@@ -78,6 +79,7 @@ def _operator(_: Words) -> list[tuple[str, list[tuple[str, str, str]]]]:
         (
             _("系统"),
             [
+                ("/operator/ledger", "ledger", _("账本")),
                 ("/operator/workers", "cpu", _("识别进程")),
                 ("/operator/audit", "clock", _("操作审计")),
                 ("/operator/settings", "gear", _("当前设置")),

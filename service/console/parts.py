@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -24,3 +25,4 @@ class Parts:
     passwords: Passwords = field(default_factory=Passwords)
     clock: Clock = database_clock
     fleet: Fleet | None = None
+    proving: asyncio.Lock = field(default_factory=asyncio.Lock)  # one proof of the ledger at a time

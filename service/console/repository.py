@@ -15,7 +15,7 @@ from service.accounts.models import Account, AllowedRow, AppRow, OpenedRow
 from service.audit.models import EventRow
 from service.db import ids
 from service.metering.models import PackRow
-from service.orders.models import OrderRow
+from service.orders.models import OrderRow, RefundRow
 from service.usage.models import HourRow, RecordRow
 
 SUMS = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
@@ -135,6 +135,37 @@ async def allowed_of(session: AsyncSession, app_id: str) -> dict[str, list[str]]
     for row in await session.scalars(query):
         found.setdefault(row.capability, []).append(row.network)
     return found
+
+
+async def app_owners(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
+    """App id → id of the account that owns it, of deleted apps too."""
+    query = select(AppRow.id, AppRow.account_id).where(AppRow.account_id.in_(account_ids))
+    return {str(app_id): str(account_id) for app_id, account_id in await session.execute(query)}
+
+
+async def paid_orders(
+    session: AsyncSession, account_ids: Sequence[str], since: datetime, until: datetime
+) -> list[OrderRow]:
+    """Orders that took effect in a span (end exclusive)."""
+    when = func.coalesce(OrderRow.decided_at, OrderRow.ordered_at)
+    query = select(OrderRow).where(
+        OrderRow.account_id.in_(account_ids), OrderRow.state == "active", when >= since, when < until
+    )
+    return list(await session.scalars(query.order_by(when)))
+
+
+async def paid_back(
+    session: AsyncSession, account_ids: Sequence[str], since: datetime, until: datetime
+) -> list[tuple[RefundRow, str]]:
+    """Refunds that were approved in a span (end exclusive), each with the number of its order."""
+    query = (
+        select(RefundRow, OrderRow.number)
+        .join(PackRow, PackRow.id == RefundRow.pack_id)
+        .join(OrderRow, OrderRow.id == PackRow.order_id)
+        .where(RefundRow.account_id.in_(account_ids), RefundRow.state == "approved",
+               RefundRow.decided_at >= since, RefundRow.decided_at < until)
+    )
+    return [(row, str(number)) for row, number in await session.execute(query)]
 
 
 async def order_numbers(session: AsyncSession, order_ids: Sequence[str]) -> dict[str, str]:

@@ -6,12 +6,14 @@ from fastapi import APIRouter
 
 from service.console.pages import (
     apps,
+    bills,
     buying,
     capabilities,
     entrance,
     keys,
     monitor,
     operator_accounts,
+    operator_ledger,
     operator_orders,
     operator_system,
     operator_workers,
@@ -24,7 +26,7 @@ from service.console.pages import (
 PAGES: tuple[APIRouter, ...] = tuple(
     page.router
     for page in (
-        entrance, overview, capabilities, apps, monitor, tryit, buying, refunding, keys, reference, operator_accounts,
-        operator_orders, operator_system, operator_workers,
+        entrance, overview, capabilities, apps, monitor, tryit, buying, refunding, bills, keys, reference,
+        operator_accounts, operator_orders, operator_ledger, operator_system, operator_workers,
     )
 )

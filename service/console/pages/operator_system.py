@@ -24,7 +24,7 @@ from service.settings import Settings
 router = APIRouter(prefix="/operator")
 PER_PAGE = 50
 EXPORTED = 10_000
-ACTIONS = ("account", "app", "key", "order", "pack", "product", "refund", "user", "voucher")
+ACTIONS = ("account", "app", "key", "ledger", "order", "pack", "product", "refund", "user", "voucher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,12 @@ class Filter:
 
 def filter_of(q: str, action: str, since: str, until: str) -> Filter:
     """The filter that a query asks for; what cannot be read is left out."""
-    end = _day(until)
-    return Filter(q[:64], action if action in ACTIONS else "", _day(since), end + timedelta(days=1) if end else None)
+    end = day_of(until)
+    return Filter(q[:64], action if action in ACTIONS else "", day_of(since), end + timedelta(days=1) if end else None)
 
 
-def _day(text: str) -> datetime | None:
+def day_of(text: str) -> datetime | None:
+    """The beginning of a day as typed, in the zone of the console; None for what is no day."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=BEIJING)
     except ValueError:

@@ -80,6 +80,12 @@
     dialog.showModal();
   }, true);
 
+  // A form that takes a while says so, until the next page is there.
+  document.addEventListener("submit", (event) => {
+    const button = event.target.dataset.waits && !event.defaultPrevented && event.target.querySelector("button");
+    if (button) button.textContent = event.target.dataset.waits;
+  });
+
   document.addEventListener("change", (event) => {
     const sender = closest(event, "[data-sends]");
     if (sender) sender.form.requestSubmit();

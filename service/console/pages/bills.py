@@ -1,0 +1,148 @@
+"""账单: what a month cost and who used it, by sub-account (manual 9.1: the main account pays for all)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from service.accounts import repository as accounts
+from service.accounts.models import Account
+from service.console import repository
+from service.console.pages.operator_system import csv_answer
+from service.console.render import render, title
+from service.console.scope import scope_of
+from service.console.visit import Customer
+from service.db.clock import BEIJING
+from service.db.work import Work
+from service.metering.packs import FREE_CAPABILITIES
+from service.usage import repository as usage
+from service.usage.repository import Scope as Hours
+
+router = APIRouter()
+MONTHS = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Money that went in (`fen` above 0, an order) or back (below 0, a refund)."""
+
+    at: datetime
+    order: str
+    account: str
+    refund: bool
+    fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What one account used of one capability. `units` were taken from packs."""
+
+    account: str
+    capability: str
+    calls: int
+    images: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A month. `charges` are None for a sub-account, which pays nothing itself."""
+
+    month: str
+    months: list[str]
+    charges: list[Charge] | None
+    uses: list[Use]
+
+    @property
+    def paid(self) -> int:
+        return sum(each.fen for each in self.charges or ())
+
+    @property
+    def units(self) -> int:
+        return sum(each.units for each in self.uses)
+
+
+async def view(unit: Work, account: Account, month: str) -> Bill:
+    """The bill of a month ("2026-03"; anything odd gives the current one) in Beijing's zone."""
+    now = (await unit.now()).astimezone(BEIJING)
+    months = [_month(now, back) for back in range(MONTHS)]
+    chosen = next((each for each in months if f"{each:%Y-%m}" == month), months[0])
+    until = chosen.replace(year=chosen.year + chosen.month // 12, month=chosen.month % 12 + 1)
+    scope = await scope_of(unit, account)
+    names = await repository.account_names(unit.session, [*scope.account_ids, scope.main_id])
+    charges = None if account.parent_id else await _charges(unit, scope.main_id, names, chosen, until)
+    uses = await _uses(unit, scope.main_id, scope.account_ids, names, Hours(chosen, until, scope.main_id))
+    return Bill(f"{chosen:%Y-%m}", [f"{each:%Y-%m}" for each in months], charges, uses)
+
+
+def _month(now: datetime, back: int) -> datetime:
+    """The first instant of the month so many months ago."""
+    number = now.year * 12 + now.month - 1 - back
+    return now.replace(year=number // 12, month=number % 12 + 1, day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+async def _charges(
+    unit: Work, main_id: str, names: dict[str, str], since: datetime, until: datetime
+) -> list[Charge]:
+    family = [each.id for each in await accounts.family(unit.session, main_id)]
+    paid = [
+        Charge(row.decided_at or row.ordered_at, row.number, names.get(row.account_id, ""), False,
+               row.amount_fen - row.discount_fen)
+        for row in await repository.paid_orders(unit.session, family, since, until)
+    ]
+    back = [
+        Charge(row.decided_at or row.requested_at, number, names.get(row.account_id, ""), True, -row.amount_fen)
+        for row, number in await repository.paid_back(unit.session, family, since, until)
+    ]
+    return sorted([*paid, *back], key=lambda each: each.at)
+
+
+async def _uses(
+    unit: Work, main_id: str, account_ids: tuple[str, ...], names: dict[str, str], hours: Hours
+) -> list[Use]:
+    owners = await repository.app_owners(unit.session, account_ids)
+    found: dict[tuple[str, str], list[int]] = {}
+    for row in await usage.totals(unit.session, hours, ["app", "capability"]):
+        app_id, capability = str(row.key[0]), str(row.key[1])
+        if app_id in owners:
+            sums = found.setdefault((owners[app_id], capability), [0, 0, 0])
+            units = 0 if capability in FREE_CAPABILITIES else row.units  # free ones are counted, not taken from packs
+            for place, value in enumerate((row.calls, row.images, units)):
+                sums[place] += value
+    order = sorted(found, key=lambda key: (key[0] != main_id, names.get(key[0], ""), key[1]))
+    return [Use(names.get(owner, ""), capability, *found[owner, capability]) for owner, capability in order]
+
+
+@router.get("/bills")
+async def page(visit: Customer, month: str = "") -> Response:
+    assert visit.account is not None
+    async with visit.reading() as unit:
+        model = await view(unit, visit.account, month)
+    return render(visit, "bills.html", model=model)
+
+
+@router.get("/bills.csv")
+async def as_csv(visit: Customer, month: str = "") -> Response:
+    """The month as a sheet: use by account and capability, then money in and back."""
+    assert visit.account is not None
+    async with visit.reading() as unit:
+        model = await view(unit, visit.account, month)
+
+    def named(capability: str) -> str:
+        return title(capability, visit.words.language)
+
+    lines: list[tuple[object, ...]] = [
+        ("use", model.month, each.account, named(each.capability), each.calls, each.images, each.units, "", "")
+        for each in model.uses
+    ]
+    lines += [
+        ("refund" if each.refund else "order", each.at.astimezone(BEIJING).isoformat(), each.account, "", "", "", "",
+         each.order, Decimal(each.fen).scaleb(-2))
+        for each in model.charges or ()
+    ]
+    head = ("kind", "when", "account", "capability", "calls", "images", "units", "order", "yuan")
+    return csv_answer(f"bill-{model.month}.csv", head, lines)

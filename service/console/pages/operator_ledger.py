@@ -1,0 +1,169 @@
+"""For operators: the ledger line by line, as CSV, and its proof."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fastapi import APIRouter
+from starlette.responses import Response, StreamingResponse
+
+from service.accounts import repository as accounts
+from service.accounts.models import Account
+from service.audit import trail
+from service.audit.models import EventRow
+from service.console import repository
+from service.console.pages.operator_system import day_of
+from service.console.render import render
+from service.console.visit import Missing, Operator, Visit
+from service.contract.capabilities import CAPABILITIES
+from service.db import work
+from service.db.work import Work
+from service.metering import books
+from service.metering.verify import Finding, MeterFact
+from service.usage import repository as usage
+from service.usage.models import RecordRow
+
+router = APIRouter(prefix="/operator")
+PER_PAGE = 50
+VERIFY = "ledger.verify"
+PROVABLE_LINES = 500_000  # a page does not wait longer than for so many; the CLI proves any number
+SHOWN = 100
+LONGEST = timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """What one account has of one capability in the ledger."""
+
+    capability: str
+    lines: int
+    archived: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The page. `lines` are those of one account and capability, latest first; `older` is the number to go on with."""
+
+    mains: list[Account]
+    account: Account | None
+    capability: str
+    meters: list[Meter]
+    lines: list[RecordRow]
+    older: int | None
+    apps: dict[str, str]
+    verdicts: list[EventRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a verification found. `findings` None: too many lines for a page to wait for, or `busy` with another one."""
+
+    lines: int
+    seconds: float
+    findings: list[Finding] | None
+    busy: bool = False
+
+
+async def view(unit: Work, account_id: str, capability: str, before: int | None = None) -> Ledger:
+    """The ledger of one account (the first one when none is named). Raises Missing for an unknown one."""
+    session = unit.session
+    mains = [each for each in await accounts.accounts(session, limit=1000) if each.parent_id is None]
+    account = next((each for each in mains if each.id == account_id), None) if account_id else next(iter(mains), None)
+    if account_id and account is None:
+        raise Missing
+    verdicts = await repository.events(session, action=VERIFY, limit=5)
+    if account is None:
+        return Ledger(mains, None, capability, [], [], None, {}, verdicts)
+    facts = {fact.capability: fact for fact in await books.meters(session, account.id)}
+    meters = [_meter(name, facts.get(name)) for name in CAPABILITIES]
+    rows = await usage.records(session, account.id, capability=capability, before_seq=before, limit=PER_PAGE + 1)
+    family = [each.id for each in await accounts.family(session, account.id)]
+    older = rows[PER_PAGE - 1].seq if len(rows) > PER_PAGE else None
+    return Ledger(mains, account, capability, meters, rows[:PER_PAGE], older,
+                  await repository.app_names(session, family), verdicts)
+
+
+def _meter(capability: str, fact: MeterFact | None) -> Meter:
+    return Meter(capability, fact.seq if fact else 0, fact.archived_lines if fact else 0)
+
+
+@router.get("/ledger")
+async def page(visit: Operator, account: str = "", capability: str = "general", before: str = "") -> Response:
+    return await _show(visit, account, capability, before)
+
+
+@router.post("/ledger")
+async def verify(visit: Operator) -> Response:
+    """Prove the ledger of one account, or the whole of it, and note the verdict in the audit trail."""
+    account = visit.text("account", 36)
+    proof = await _prove(visit, account)
+    return await _show(visit, account, visit.text("capability") or "general", "", proof)
+
+
+@router.get("/ledger.csv")
+async def as_csv(visit: Operator, account: str = "", since: str = "", until: str = "") -> Response:
+    """An account's lines of some days (both inclusive, the last 31 without), as a stream."""
+    async with visit.reading() as unit:
+        found = await accounts.account(unit.session, account) if len(account) == 36 else None
+        now = await unit.now()
+    if found is None:
+        raise Missing
+    end = (day_of(until) or now) + timedelta(days=1)
+    begin = max(day_of(since) or end - timedelta(days=32), end - LONGEST)
+    headers = {"content-disposition": 'attachment; filename="ledger.csv"'}
+    lines = _csv(visit, found.parent_id or found.id, begin, end)
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _prove(visit: Visit, account_id: str) -> Proof:
+    lock = visit.parts.proving
+    if lock.locked():
+        return Proof(0, 0.0, None, busy=True)
+    async with lock:
+        begun = time.perf_counter()
+        async with work.snapshot(visit.parts.engine) as session:
+            meters = await books.meters(session, account_id or None)
+            lines = sum(meter.seq - meter.archived_lines for meter in meters)
+            if lines > PROVABLE_LINES:
+                return Proof(lines, 0.0, None)
+            findings = await books.prove(session, account_id or None)
+        proof = Proof(lines, time.perf_counter() - begun, findings)
+    async with visit.begin() as unit:
+        about = await accounts.account(unit.session, account_id) if account_id else None
+        await trail.record(unit, VERIFY, f"account {about.name}" if about else "ledger", account_id or None,
+                           lines=lines, findings=len(findings), seconds=round(proof.seconds, 2))
+    return proof
+
+
+async def _show(
+    visit: Visit, account: str, capability: str, before: str, proof: Proof | None = None
+) -> Response:
+    capability = capability if capability in CAPABILITIES else "general"
+    start = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+    async with visit.reading() as unit:
+        model = await view(unit, account, capability, start)
+    return render(visit, "operator_ledger.html", model=model, proof=proof, capabilities=CAPABILITIES, shown=SHOWN)
+
+
+async def _csv(visit: Visit, account_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
+    """The text of the sheet, some thousand lines at a time."""
+    sheet = io.StringIO("\ufeff")
+    sheet.seek(0, io.SEEK_END)
+    writer = csv.writer(sheet)
+    writer.writerow(books.LINE_COLUMNS)
+    async with work.snapshot(visit.parts.engine) as session:
+        for meter in await books.meters(session, account_id):
+            async for row in books.lines(session, meter, since=since, until=until):
+                writer.writerow(value.isoformat() if isinstance(value, datetime) else value for value in row.values())
+                if sheet.tell() > 256 * 1024:
+                    yield sheet.getvalue()
+                    sheet.seek(0)
+                    sheet.truncate()
+                    await asyncio.sleep(0)
+    yield sheet.getvalue()

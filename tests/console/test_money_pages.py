@@ -1,0 +1,120 @@
+"""The ledger and its proof, and the bills, against what was settled and paid."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+
+from sqlalchemy import update
+
+from service.accounts import repository as accounts_repository
+from service.accounts import service as accounts
+from service.console.pages import bills, operator_ledger
+from service.db import work
+from service.db.work import Work
+from service.metering.models import PackRow
+from service.metering.service import packs_of
+from service.orders import refunds
+from service.orders.service import place_order
+from tests.console.house import NOW, ConsoleHouse
+from tests.console.test_pages import bought, call, traffic
+
+
+def rows(text: str) -> list[list[str]]:
+    return list(csv.reader(StringIO(text.removeprefix("\ufeff"))))
+
+
+async def test_the_ledger_is_listed_line_by_line_page_by_page(console: ConsoleHouse) -> None:
+    await bought(console, general_100k=1)
+    await traffic(console, *(call(console, images=1, units=1) for _ in range(operator_ledger.PER_PAGE + 3)))
+    async with work.reading(console.engine) as session:
+        unit = Work(session, "test", console.clock)
+        first = await operator_ledger.view(unit, console.account_id, "general")
+        rest = await operator_ledger.view(unit, console.account_id, "general", first.older)
+        other = await operator_ledger.view(unit, console.other_id, "general")
+    assert [row.seq for row in [*first.lines, *rest.lines]] == list(range(operator_ledger.PER_PAGE + 3, 0, -1))
+    assert (rest.older, other.lines) == (None, [])
+    assert {meter.capability: meter.lines for meter in first.meters}["general"] == operator_ledger.PER_PAGE + 3
+    chief = await console.signed_in("chief")
+    page = await chief.see(f"/operator/ledger?account={console.account_id}")
+    assert "portal_app" in page and "192.0.2.7" in page
+    sheet = rows(await chief.see(f"/operator/ledger.csv?account={console.account_id}"))
+    assert sheet[0][:3] == ["call_id", "line", "seq"] and len(sheet) == operator_ledger.PER_PAGE + 4
+    none = await chief.see(f"/operator/ledger.csv?account={console.account_id}&since=2026-01-01&until=2026-01-02")
+    assert len(rows(none)) == 1
+    assert (await chief.get("/operator/ledger?account=0")).status_code == 404
+    assert (await (await console.signed_in("lin")).get("/operator/ledger.csv")).status_code == 403
+
+
+async def test_a_proof_is_given_and_noted_and_finds_what_is_wrong(console: ConsoleHouse) -> None:
+    await bought(console, general_100k=1)
+    await traffic(console, call(console), call(console))
+    chief = await console.signed_in("chief")
+    sound = await chief.submit("/operator/ledger", page="/operator/ledger")
+    assert "核对 2 行" in sound.text and "无误</span>" in sound.text
+    async with work.begin(console.engine, "test") as unit:
+        await unit.session.execute(update(PackRow).values(used=PackRow.used + 1))
+    wrong = await chief.submit("/operator/ledger", page="/operator/ledger", account=console.account_id)
+    assert "<code>units</code>" in wrong.text and "1 处不符" in wrong.text
+    assert "ledger.verify" in await chief.see("/operator/audit?action=ledger")
+
+
+async def test_one_proof_at_a_time_and_none_that_a_page_cannot_wait_for(console: ConsoleHouse, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    await bought(console, general_100k=1)
+    await traffic(console, call(console))
+    chief = await console.signed_in("chief")
+    async with console.parts.proving:
+        assert "另一次核对" in (await chief.submit("/operator/ledger", page="/operator/ledger")).text
+    monkeypatch.setattr(operator_ledger, "PROVABLE_LINES", 0)
+    assert "inkgate ledger verify" in (await chief.submit("/operator/ledger", page="/operator/ledger")).text
+
+
+async def test_a_bill_lists_use_by_sub_account_and_money_in_and_back(console: ConsoleHouse) -> None:
+    async with console.begin() as unit:
+        sub = await accounts.create_account(unit, "青禾-二部", parent_id=console.account_id)
+        app = await accounts.create_app(unit, console.parts.vault, sub.id, "second_app")
+        await place_order(unit, console.account_id, {"general-100k": 2}, approval="immediate")
+        await place_order(unit, console.account_id, {"idcard-100k": 1}, approval="operator")  # not paid for yet
+        packs = await packs_of(unit.session, console.account_id, "general")
+        await refunds.request_refund(unit, packs[1].id, "", decision="automatic")
+    await traffic(
+        console, call(console), call(console, code=400018, images=0, units=1),
+        call(console, account_id=sub.id, app_id=app.app_id, units=3, images=3),
+        call(console, "licence", units=1, images=1),
+    )
+    async with work.reading(console.engine) as session:
+        unit = Work(session, "test", console.clock)
+        main = await accounts_repository.account(session, console.account_id)
+        part = await accounts_repository.account(session, sub.id)
+        assert main is not None and part is not None
+        whole = await bills.view(unit, main, "")
+        own = await bills.view(unit, part, "2026-03")
+        before = await bills.view(unit, main, "2026-02")
+    assert (whole.month, whole.months[0], whole.months[-1]) == ("2026-03", "2026-03", "2025-03")
+    assert [(each.account, each.capability, each.calls, each.images, each.units) for each in whole.uses] == [
+        ("青禾", "general", 2, 2, 3), ("青禾", "licence", 1, 1, 0), ("青禾-二部", "general", 1, 3, 3),
+    ]
+    assert whole.charges is not None
+    assert [(each.refund, each.fen) for each in whole.charges] == [(False, 90_000), (True, -45_000)]
+    assert (whole.paid, whole.units) == (45_000, 6)
+    assert own.charges is None and [each.account for each in own.uses] == ["青禾-二部"]
+    assert before.uses == [] and before.charges == []
+    lin = await console.signed_in("lin")
+    sheet = rows(await lin.see("/bills.csv?month=2026-03"))
+    assert [line[0] for line in sheet] == ["kind", "use", "use", "use", "order", "refund"]
+    assert sheet[-1][-1] == "-450.00" and "¥450.00" in await lin.see("/bills")
+    assert "青禾" not in "".join(map(str, rows(await (await console.signed_in("east")).see("/bills.csv"))))
+
+
+async def test_a_month_ends_where_the_next_one_begins_in_beijing(console: ConsoleHouse) -> None:
+    console.clock.time = NOW.replace(month=2, day=28, hour=17)  # 1 March, one o'clock, in Beijing
+    await bought(console, general_100k=1)
+    async with work.reading(console.engine) as session:
+        unit = Work(session, "test", console.clock)
+        main = await accounts_repository.account(session, console.account_id)
+        assert main is not None
+        march, february = await bills.view(unit, main, "2026-03"), await bills.view(unit, main, "2026-02")
+    assert (march.paid, february.paid) == (45_000, 0)
+    console.clock.time = NOW.replace(year=2027, month=1, day=5)
+    async with work.reading(console.engine) as session:
+        assert (await bills.view(Work(session, "test", console.clock), main, "2026-12")).month == "2026-12"
