@@ -63,11 +63,11 @@ def main(argv: list[str]) -> int:
     telling = threading.Lock()
     watchdog = Watchdog()
 
-    def done(task: Task, reply: Reply) -> None:
+    def done(task: Task, reply: Reply, in_hand: int) -> None:
         event = {
             "kind": "done", "capability": task.capability, "outcome": reply.outcome, "delivery": task.delivery,
             "stages": dict(reply.stages), "lines": (reply.element or {}).get("text_line"), "rss_mib": rss_mib(),
-            "in_hand": watchdog.in_hand + 1,
+            "in_hand": in_hand,
         }
         with telling:
             frames.send(control, event)

@@ -27,7 +27,10 @@ _LAST_DELIVERY = 2  # read alone in a child process; a task that comes back even
 
 
 class PullLoop:
-    """Pulls, reads and answers. `on_done` hears of every task answered; `stop` ends the loop between two tasks."""
+    """Pulls, reads and answers. `stop` ends the loop between two tasks.
+
+    `on_done` hears of every task answered, and how many the process had in hand when it had been read.
+    """
 
     def __init__(
         self,
@@ -36,7 +39,7 @@ class PullLoop:
         config: WorkerConfig,
         name: str,
         stop: threading.Event,
-        on_done: Callable[[Task, Reply], None] = lambda task, reply: None,
+        on_done: Callable[[Task, Reply, int], None] = lambda task, reply, in_hand: None,
         tracing: Tracing | None = None,
         watchdog: Watchdog | None = None,
     ) -> None:
@@ -64,12 +67,12 @@ class PullLoop:
                 continue
             begun = time.perf_counter()
             with self._tracing.span("read", parent=task.trace, capability=task.capability, call=task.call_id):
-                reply = self._answer(task)
+                reply, in_hand = self._answer(task)
             done = time.perf_counter()
             if task.delivery == 1:
                 reply = replace(reply, busy=done - begun + self._around)
             self._port.reply(task, reply)
-            self._on_done(task, reply)
+            self._on_done(task, reply, in_hand)
             if task.queued > begun - asked:  # it was there when we asked: nothing of this was idleness
                 self._around += 0.2 * (begun - asked + time.perf_counter() - done - self._around)
             if self._images_left is not None:
@@ -80,11 +83,12 @@ class PullLoop:
                 return "memory"
         return "stop"
 
-    def _answer(self, task: Task) -> Reply:
+    def _answer(self, task: Task) -> tuple[Reply, int]:
+        """The reply, and the pictures in hand. Counted here, for those that end together are gone by `on_done`."""
         if task.delivery > _LAST_DELIVERY:
             log.error("poison: this picture took two workers down", extra=facts(task))
-            return Reply(task.call_id, task.number, Outcome.FAILED, worker=self._name)
+            return Reply(task.call_id, task.number, Outcome.FAILED, worker=self._name), 1
         if task.delivery == _LAST_DELIVERY:
-            return read_alone(task, self._config, self._name)
+            return read_alone(task, self._config, self._name), 1
         with self._watchdog.until(task.deadline + self._config.overrun):
-            return read(self._reader, task, self._config, self._name)
+            return read(self._reader, task, self._config, self._name), self._watchdog.in_hand
