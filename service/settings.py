@@ -145,6 +145,9 @@ class Console(Group):
     endpoint: str = Field("", description="The gateway's address as customers see it; empty: as they see the console.")
     idle_minutes: float = Field(30.0, gt=0, description="Minutes without a request after which a session ends.")
     session_hours: float = Field(12.0, gt=0, description="Hours after which a session ends whatever happens.")
+    regions: Path | None = Field(
+        None, description="CSV of networks and their provinces (192.0.2.0/24,浙江) for the map of callers."
+    )
     wall_key: SecretStr | None = Field(
         None, min_length=16, description="Opens /console/wall/KEY, health for a screen on a wall, without a sign-in."
     )

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.accounts.vault import Vault
 from service.broker.fleet import Fleet
+from service.console.regions import RegionTable
 from service.db.clock import Clock, database_clock
 from service.settings import Settings
 from service.users.passwords import Passwords
@@ -17,7 +18,7 @@ from service.users.passwords import Passwords
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The database, the vault that opens a caller's own keys, and the settings. `fleet` sees queue and workers; a
-    console alone, without Redis, has none."""
+    console alone, without Redis, has none. `regions` tells where addresses lie, when there is a table."""
 
     settings: Settings
     engine: AsyncEngine
@@ -25,4 +26,5 @@ class Parts:
     passwords: Passwords = field(default_factory=Passwords)
     clock: Clock = database_clock
     fleet: Fleet | None = None
+    regions: RegionTable | None = None
     proving: asyncio.Lock = field(default_factory=asyncio.Lock)  # one proof of the ledger at a time
