@@ -22,7 +22,7 @@ from service.admin import create_admin
 from service.broker.interface import Broker
 from service.broker.streams.client import on_loop
 from service.console import Parts as ConsoleParts
-from service.console import create_console, regions
+from service.console import create_console
 from service.db import engine as databases
 from service.db import migrate
 from service.errors import ConfigurationError, Overloaded
@@ -104,8 +104,7 @@ async def gateway(
             app.mount(ADMIN_PATH, create_admin(engine, vault, settings))
         if console:
             fleet = broker if isinstance(broker, EmbeddedBroker) else None
-            table = regions.load(settings.console.regions)
-            app.mount("/console", create_console(ConsoleParts(settings, engine, vault, fleet=fleet, regions=table)))
+            app.mount("/console", create_console(ConsoleParts.of(settings, engine, vault, fleet)))
         yield app, health
     finally:
         await keeper.close()

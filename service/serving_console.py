@@ -14,7 +14,7 @@ from service.accounts import vault as vaults
 from service.assembly import listen, server_for
 from service.broker.streams.keys import Keys
 from service.broker.streams.roll import StreamsFleet
-from service.console import Parts, create_console, regions
+from service.console import Parts, create_console
 from service.db import engine as databases
 from service.db import migrate
 from service.errors import ConfigurationError
@@ -35,8 +35,7 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
     try:
         await migrate.check(engine)
         health = Health({"database": partial(migrate.check, engine)})
-        vault = vaults.load(settings.security, settings.database)
-        parts = Parts(settings, engine, vault, fleet=fleet, regions=regions.load(settings.console.regions))
+        parts = Parts.of(settings, engine, vaults.load(settings.security, settings.database), fleet)
         server = server_for(settings, application(parts, health), health)
         serving = asyncio.create_task(server.serve(sockets=[listen(settings.console.host, settings.console.port)]))
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it

@@ -156,6 +156,17 @@ class Console(Group):
     )
 
 
+class Oidc(Group):
+    """Signing in to the console through an OpenID Connect provider (docs/howto/console.md)."""
+
+    issuer: str = Field("", description="The provider's issuer URL, https://…; empty: local passwords only.")
+    client_id: str = Field("", description="Our name there; its redirect URI is https://HOST/console/oidc/back.")
+    client_secret: SecretStr | None = Field(None, description="Our secret there; none for a public client.")
+    scope: str = Field("openid profile email", description="What is asked of the provider, `openid` among it.")
+    claim: str = Field("preferred_username", min_length=1, description="The claim that is a user's login here.")
+    title: str = Field("", max_length=40, description="What the button is called, e.g. the company's name.")
+
+
 class Security(Group):
     """Secrets."""
 
@@ -202,6 +213,7 @@ class Settings(BaseSettings):
     orders: Orders = Orders()
     ledger: Ledger = Ledger()
     console: Console = Console()
+    oidc: Oidc = Oidc()
     security: Security = Security()
     telemetry: Telemetry = Telemetry()
 

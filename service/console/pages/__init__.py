@@ -21,13 +21,14 @@ from service.console.pages import (
     overview,
     reference,
     refunding,
+    single,
     tryit,
 )
 
 PAGES: tuple[APIRouter, ...] = tuple(
     page.router
     for page in (
-        entrance, overview, callers, capabilities, apps, monitor, tryit, buying, refunding, bills, keys, reference,
-        operator_accounts, operator_orders, operator_ledger, operator_system, operator_workers,
+        entrance, single, overview, callers, capabilities, apps, monitor, tryit, buying, refunding, bills, keys,
+        reference, operator_accounts, operator_orders, operator_ledger, operator_system, operator_workers,
     )
 )
