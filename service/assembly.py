@@ -38,6 +38,7 @@ from service.settings import Settings
 from service.telemetry.health import Health
 from service.telemetry.metrics import Metrics
 from service.telemetry.tracing import Tracing
+from service.usage.refusals import Refusals, RefusalWriter
 from service.watching import gateway_watch
 from service.worker.fleet import EmbeddedBroker, embedded_fleet
 
@@ -82,7 +83,7 @@ async def gateway(
     shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True) if settings.redis.url else None
     traces = settings.telemetry
     tracing = Tracing.configured(traces.traces_endpoint, "gateway", __version__, traces.traces_ratio)
-    ledger = SqlLedger(engine, metrics=metrics)
+    ledger, refusals = SqlLedger(engine, metrics=metrics), Refusals()
     pool = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
     parts = Parts(
         directory=SqlDirectory(engine, vault, default_qps=settings.limits.qps),
@@ -92,11 +93,14 @@ async def gateway(
         replays=RedisReplayStore(shared, settings.redis.namespace) if shared else MemoryReplayStore(),
         pool=pool,
         tracing=tracing,
+        refusals=refusals,
     )
     watch = gateway_watch(settings, engine, broker, metrics)
+    writer = RefusalWriter(engine, refusals)
     keeper = Housekeeper(engine, settings.ledger, lambda drift: metrics.drift(drift, time.time()))
     await ledger.start()
     await watch.start()
+    await writer.start()
     await keeper.start()
     try:
         app = create_app(settings, parts, metrics, health)
@@ -104,10 +108,11 @@ async def gateway(
             app.mount(ADMIN_PATH, create_admin(engine, vault, settings))
         if console:
             fleet = broker if isinstance(broker, EmbeddedBroker) else None
-            app.mount("/console", create_console(ConsoleParts.of(settings, engine, vault, fleet)))
+            app.mount("/console", create_console(ConsoleParts(settings, engine, vault, fleet=fleet)))
         yield app, health
     finally:
         await keeper.close()
+        await writer.close()
         await watch.close()
         await ledger.close()
         await engine.dispose()

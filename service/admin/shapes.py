@@ -179,6 +179,10 @@ class UsageOut(Shape):
     units: int
     body_bytes: int
     mean_ms: float
+    refused: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
 
 
 class EventOut(Shape):

@@ -1,4 +1,4 @@
-"""What the charts show, as plain data; `console.js` draws it."""
+"""What the charts show, as plain data; `console.js` draws it, and a table below each says the same."""
 
 from __future__ import annotations
 
@@ -6,48 +6,68 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from service.console.repository import Sums
 from service.console.scope import Span
+from service.usage.repository import Sums, total
 
 Chart = dict[str, Any]
+Value = Callable[[Sums], float | None]
+
+SERIES = 8
+"""As many as can be told apart; what comes beyond is drawn together."""
 
 
 def over_time(
-    span: Span, rows: Iterable[Sums], value: Callable[[Sums], float | None], *, name: Callable[[Any], str],
-    unit: str = "", kind: str = "line", stack: bool = False, whole: bool = False,
+    span: Span, rows: Iterable[Sums], value: Value, *, name: Callable[[Any], str], rest: str, unit: str = "",
+    kind: str = "line", stack: bool = False, whole: bool = False,
 ) -> Chart:
-    """A series for each second key of `rows` (grouped by hour, then one more). Steps without calls are 0, or a gap
-    where there is no value, as with a mean."""
+    """A series for each second key of `rows` (grouped by step, then one more), most requests first; those beyond
+    SERIES are one called `rest`. Steps without calls are 0, or a gap where there is no value, as with a mean."""
     steps = span.steps()
     place = {step: index for index, step in enumerate(steps)}
-    merged: dict[Any, list[list[Sums]]] = {}
+    cells: dict[str, list[list[Sums]]] = {}
+    named = _leading(rows, name, rest)
     for row in rows:
         index = place.get(span.step_of(row.key[0]))
         if index is not None:
-            merged.setdefault(row.key[1], [[] for _ in steps])[index].append(row)
+            cells.setdefault(named[row.key[1]], [[] for _ in steps])[index].append(row)
+    order = dict.fromkeys(named.values())
     series = [
-        {"name": name(key), "data": [_value(cell, value) for cell in cells]} for key, cells in sorted(merged.items())
+        {"name": each, "data": [_rounded(value(total(cell))) for cell in cells[each]]} for each in order
+        if each in cells
     ]
-    return {"kind": kind, "names": [span.label(step) for step in steps], "series": series, "unit": unit,
-            "stack": "all" if stack else None, "whole": whole}
+    return _chart(span, series, unit, kind=kind, stack=stack, whole=whole)
 
 
-def _value(rows: Sequence[Sums], value: Callable[[Sums], float | None]) -> float | None:
-    found = value(total(rows))
-    return round(found, 1) if found is not None else None
-
-
-def total(rows: Iterable[Sums]) -> Sums:
-    """All rows in one."""
-    calls = images = failed = units = body = duration = 0
+def _leading(rows: Iterable[Sums], name: Callable[[Any], str], rest: str) -> dict[Any, str]:
+    """Second key → the series that it belongs to, most requests first."""
+    requests: dict[Any, int] = {}
     for row in rows:
-        calls += row.calls
-        images += row.images
-        failed += row.failed_images
-        units += row.units
-        body += row.body_bytes
-        duration += row.duration_ms
-    return Sums((), calls, images, failed, units, body, duration)
+        requests[row.key[1]] = requests.get(row.key[1], 0) + row.requests
+    ranked = sorted(requests, key=lambda key: -requests[key])
+    kept = SERIES if len(ranked) <= SERIES else SERIES - 1
+    return {key: name(key) if place < kept else rest for place, key in enumerate(ranked)}
+
+
+def measured(span: Span, rows: Iterable[Sums], values: Mapping[str, Value], unit: str) -> Chart:
+    """A line for each value of the same calls (`rows` grouped by step)."""
+    found: dict[datetime, list[Sums]] = {}
+    for row in rows:
+        found.setdefault(span.step_of(row.key[0]), []).append(row)
+    sums = [total(found.get(step, ())) for step in span.steps()]
+    series = [{"name": name, "data": [_rounded(value(each)) for each in sums]} for name, value in values.items()]
+    return _chart(span, series if found else [], unit, kind="line")
+
+
+def _chart(
+    span: Span, series: list[dict[str, Any]], unit: str, *, kind: str, stack: bool = False, whole: bool = False
+) -> Chart:
+    names = [span.label(step) for step in span.steps()]
+    return {"kind": kind, "names": names, "series": series, "unit": unit, "stack": "all" if stack else None,
+            "whole": whole}
+
+
+def _rounded(value: float | None) -> float | None:
+    return round(value, 1) if value is not None else None
 
 
 def pie(parts: Mapping[str, int]) -> Chart:

@@ -39,7 +39,7 @@ def environment() -> Environment:
         loader=PackageLoader("service.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (number, yuan, instant, day, size, attr_json)
+    filters = (number, ms, yuan, instant, day, size, attr_json)
     made.filters |= {each.__name__: each for each in filters}
     return made
 
@@ -74,7 +74,9 @@ def set_cookie(visit: Visit, answer: Response, name: str, value: str, *, days: f
 
 
 def title(capability: str, language: str) -> str:
-    """What a capability is called."""
+    """What a capability is called; "–" for a call that named none."""
+    if capability not in CAPABILITIES:
+        return "–"
     return ENGLISH_TITLES[capability] if language == "en" else CAPABILITIES[capability].title
 
 
@@ -83,6 +85,11 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.1f}" if isinstance(value, float) and not value.is_integer() else f"{int(value):,}"
+
+
+def ms(value: float | None) -> str:
+    """Milliseconds, whole ones; "–" for nothing known."""
+    return "–" if value is None else f"{value:,.0f} ms"
 
 
 def yuan(fen: int) -> str:

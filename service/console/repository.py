@@ -1,93 +1,17 @@
-"""Queries that only the console asks: sums of the hourly roll-up, names, packs of many accounts."""
+"""Queries that only the console asks: names, packs of many accounts, the audit trail with filters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.elements import ColumnElement
 
 from service.accounts.models import Account, AllowedRow, AppRow, OpenedRow
 from service.audit.models import EventRow
-from service.db import ids
 from service.metering.models import PackRow
 from service.orders.models import OrderRow, RefundRow
-from service.usage.models import HourRow, RecordRow
-
-SUMS = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
-CALLS_LOOKED_AT = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """A part of the roll-up: a main account, the sub-account it is narrowed to, a span (end exclusive), and more."""
-
-    main_id: str
-    since: datetime
-    until: datetime
-    sub_id: str | None = None
-    app_id: str = ""
-    capability: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Sums of some hours. `key` is what they were grouped by; `duration_ms` and `body_bytes` are totals."""
-
-    key: tuple[Any, ...]
-    calls: int
-    images: int
-    failed_images: int
-    units: int
-    body_bytes: int
-    duration_ms: int
-
-    @property
-    def mean_ms(self) -> float | None:
-        return self.duration_ms / self.calls if self.calls else None
-
-
-async def sums(session: AsyncSession, part: Slice, *group: str) -> list[Sums]:
-    """The roll-up of a slice, summed by columns of it: "hour", "app_id", "capability", "code"."""
-    columns: list[Any] = [getattr(HourRow, name) for name in group]
-    totals = [func.coalesce(func.sum(getattr(HourRow, name)), 0) for name in SUMS]
-    query = select(*columns, *totals).where(*_within(part))
-    if columns:
-        query = query.group_by(*columns).order_by(*columns)
-    return [
-        Sums(tuple(row[: len(group)]), *(int(value) for value in row[len(group) :]))
-        for row in await session.execute(query)
-    ]
-
-
-def _within(part: Slice) -> Iterable[ColumnElement[bool]]:
-    yield HourRow.account_id == part.main_id
-    yield HourRow.hour >= part.since
-    yield HourRow.hour < part.until
-    if part.sub_id:
-        yield HourRow.app_id.in_(select(AppRow.id).where(AppRow.account_id == part.sub_id))
-    if part.app_id:
-        yield HourRow.app_id == part.app_id
-    if part.capability:
-        yield HourRow.capability == part.capability
-
-
-async def callers(session: AsyncSession, part: Slice) -> list[tuple[str, int]]:
-    """(client address, calls) of the latest calls in a slice, at most CALLS_LOOKED_AT of them, most calls first."""
-    latest = select(RecordRow.client_ip).where(
-        RecordRow.call_id >= ids.day_floor(part.since.date()), RecordRow.line == 0,
-        RecordRow.account_id == part.main_id, RecordRow.settled_at >= part.since, RecordRow.settled_at < part.until,
-    )
-    if part.sub_id:
-        latest = latest.where(RecordRow.app_id.in_(select(AppRow.id).where(AppRow.account_id == part.sub_id)))
-    inner = latest.order_by(RecordRow.call_id.desc()).limit(CALLS_LOOKED_AT).subquery()
-    count = func.count()
-    rows = await session.execute(select(inner.c.client_ip, count).group_by(inner.c.client_ip).order_by(count.desc()))
-    return [(str(ip), int(calls)) for ip, calls in rows]
 
 
 async def app_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
@@ -114,18 +38,6 @@ async def opened_by(session: AsyncSession, app_ids: Sequence[str]) -> dict[str, 
     for app_id, capability in await session.execute(query.order_by(OpenedRow.opened_at)):
         found.setdefault(str(app_id), []).append(str(capability))
     return found
-
-
-async def app_units(session: AsyncSession, main_id: str, capability: str, since: datetime) -> list[tuple[str, int]]:
-    """(app id, units) that apps of an account used of a capability since then, most first."""
-    units = func.sum(HourRow.units)
-    query = (
-        select(HourRow.app_id, units)
-        .where(HourRow.account_id == main_id, HourRow.capability == capability, HourRow.hour >= since)
-        .group_by(HourRow.app_id)
-        .order_by(units.desc())
-    )
-    return [(str(app_id), int(count)) for app_id, count in await session.execute(query)]
 
 
 async def allowed_of(session: AsyncSession, app_id: str) -> dict[str, list[str]]:

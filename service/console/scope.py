@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from service.accounts import repository as accounts
 from service.accounts.models import Account, AppRow
 from service.console import repository
-from service.console.repository import Slice
 from service.console.visit import Missing
 from service.db.clock import BEIJING
 from service.db.work import Work
+from service.usage import repository as usage
 
 PERIODS = (1, 7, 30, 90)
 """Days that the statistics offer."""
@@ -26,10 +26,10 @@ class Scope:
     sub_id: str | None
     names: dict[str, str]
 
-    def part(self, span: Span, *, app_id: str = "", capability: str = "") -> Slice:
-        """The slice of the roll-up for a span. An app that is not visible gives an empty slice."""
-        wanted = app_id if not app_id or app_id in self.names else "00000000-0000-0000-0000-000000000000"
-        return Slice(self.main_id, span.since, span.until, self.sub_id, wanted, capability)
+    def part(self, span: Span, *, app_id: str = "", capability: str = "") -> usage.Scope:
+        """The part of the statistics for a span. An app that is not visible gives an empty part."""
+        wanted = None if not app_id else [app_id] if app_id in self.names else []
+        return usage.Scope(span.since, span.until, self.main_id, wanted, capability or None, self.sub_id)
 
     def name(self, app_id: str) -> str:
         return self.names.get(app_id, app_id[:8])
@@ -52,6 +52,11 @@ class Span:
         step = timedelta(hours=1) if self.hourly else timedelta(days=1)
         first = self.since.astimezone(BEIJING)
         return [first + step * index for index in range(round((self.until - self.since) / step))]
+
+    @property
+    def step(self) -> str:
+        """What a step is called as a dimension of the statistics."""
+        return "hour" if self.hourly else "day"
 
     def step_of(self, hour: datetime) -> datetime:
         """The step that an hour of the roll-up belongs to."""

@@ -10,7 +10,7 @@ from service.contract.capabilities import Capability
 from service.contract.routes import resolve
 from service.eop.header import Authorization, parse
 from service.eop.signature import in_window, verify
-from service.errors import Refused
+from service.errors import Refused, RequestFault
 from service.gateway.client_ip import within
 from service.gateway.exchange import Exchange
 
@@ -27,17 +27,34 @@ class Caller:
         return self.app.opened[self.capability.name].qps
 
 
+@dataclass(slots=True)
+class Known:
+    """What has been told of a caller so far, "" for what has not: a refused call counts by it."""
+
+    account_id: str = ""
+    app_id: str = ""
+    capability: str = ""
+
+
 class Admission:
     """The checks between the last byte of the body and the packs."""
 
     def __init__(self, directory: Directory, clock_window: int) -> None:
         self._directory, self._window = directory, clock_window
 
-    async def admit(self, exchange: Exchange) -> Caller:
-        """Raises Refused, or RequestFault for a wrong path or method that the capability's own table names."""
+    async def admit(self, exchange: Exchange, known: Known) -> Caller:
+        """Fills `known` as far as it gets. Raises Refused, or RequestFault for a wrong path or method that the
+        capability's own table names."""
         key = await self._authenticate(exchange)
+        known.account_id = key.account_id
         app = await self._identify(exchange, key)
-        capability = resolve(exchange.path, exchange.method)
+        known.app_id = app.app_id
+        try:
+            capability = resolve(exchange.path, exchange.method)
+        except RequestFault as fault:
+            known.capability = fault.capability
+            raise
+        known.capability = capability.name
         self._permit(exchange.client_ip, app, capability)
         return Caller(app, capability)
 

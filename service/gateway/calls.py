@@ -50,6 +50,7 @@ class CallEndpoint:
             return
         except Exception as error:
             call.code, answer = failure(error, call.request_id, always_200=self._always_200)
+            self._pipeline.refused(call)
             await call.exchange.send(answer)
             report(self._metrics, call, answer.status, error)
             return

@@ -18,7 +18,7 @@ from service.contract.answers import batch_answer, fault_answer, seal_fault_answ
 from service.contract.requests import ParsedRequest, check, parse
 from service.db import ids
 from service.errors import ClientGone, DeadlineMissed, RateLimited, Refused, RequestFault, SealFault
-from service.gateway.admission import Admission, Caller
+from service.gateway.admission import Admission, Caller, Known
 from service.gateway.budget import Budget
 from service.gateway.exchange import SMALL_BODY, Answer, Exchange
 from service.gateway.timing import Stopwatch
@@ -28,6 +28,7 @@ from service.replay import KeptAnswer, ReplayStore, replay_key
 from service.sealed import SealedRequest, open_request, seal_answer, sm2
 from service.settings import Settings
 from service.telemetry.tracing import Tracing
+from service.usage.refusals import Refusal, Refusals
 
 
 class RateLimiter(Protocol):
@@ -46,6 +47,7 @@ class Parts:
     replays: ReplayStore
     pool: ThreadPoolExecutor
     tracing: Tracing = field(default_factory=Tracing)
+    refusals: Refusals = field(default_factory=Refusals)
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Call:
     request_id: str
     watch: Stopwatch
     call_id: str = ""
+    known: Known = field(default_factory=Known)
     caller: Caller | None = None
     seal: SealedRequest | None = None
     images: int = 0
@@ -86,7 +89,7 @@ class Pipeline:
         await exchange.read_body(limits.body_bytes, limits.body_timeout, self.bytes_in_flight)
         call.body_bytes = len(exchange.body)
         with call.watch.stage("auth"):
-            call.caller = await self._admission.admit(exchange)
+            call.caller = await self._admission.admit(exchange, call.known)
         kept = await self._parts.replays.find(self._replay_key(call))
         if kept is not None:
             call.replayed, call.call_id = True, kept.settlement.call_id
@@ -104,6 +107,11 @@ class Pipeline:
         """The client has the whole answer: it is not to be replayed."""
         if call.caller is not None:
             await self._parts.replays.drop(self._replay_key(call))
+
+    def refused(self, call: Call) -> None:
+        """The call is answered with its code and is not in the ledger: count it for the statistics."""
+        known = call.known
+        self._parts.refusals.count(Refusal(known.account_id, known.app_id, known.capability, call.code))
 
     async def _enter(self, call: Call) -> None:
         """Packs that have something left, then the rate (CONTRACT section 3, order of checks)."""

@@ -1,4 +1,4 @@
-"""Keeping the ledger: partitions made ahead, old lines dropped, and the books compared with the packs.
+"""Keeping the ledger: partitions made ahead, old lines dropped, hours added to days, books compared with packs.
 
 Any number of gateways may run it; one at a time works. Nothing here is in the way of a call: a missing partition only
 means that lines wait in the default one until the next round.
@@ -21,6 +21,7 @@ from service.db.clock import Clock, database_clock
 from service.metering import books
 from service.metering.models import MeterRow, PackRow
 from service.settings import Ledger
+from service.usage import rollup
 from service.usage.models import RecordRow
 
 LOCK = 0x1A7E_B00C
@@ -69,6 +70,7 @@ class Housekeeper:
             if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
                 raise
             log.info("housekeeping of the ledger leaves partitions to the next round: somebody reads them")
+        await rollup.roll(self._engine, self._clock)
         async with work.snapshot(self._engine) as session:
             drift = await books.drift(session)
         self._report(drift)

@@ -20,6 +20,7 @@ from service.db.clock import Clock
 from service.metering import statements
 from service.metering.interface import Settlement
 from service.metering.packs import FREE_CAPABILITIES, TOO_LITTLE, Draw, Pack, draw, refusal
+from service.usage import latency
 
 REQUEST_ID_LENGTH = 128
 
@@ -171,9 +172,11 @@ def _hours(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         key = (hour, line["app_id"], line["capability"], line["code"])
         row = sums.get(key)
         if row is None:
-            row = sums[key] = dict(zip(statements.HOUR_KEY, key, strict=True)) | dict.fromkeys(statements.SUMS, 0)
+            row = sums[key] = dict(zip(statements.HOUR_KEY, key, strict=True)) | dict.fromkeys(statements.SUMMED, 0)
             row["account_id"] = line["account_id"]
-        row["calls"] += line["line"] == 0
+        if line["line"] == 0:
+            row["calls"] += 1
+            row[latency.column(line["duration_ms"])] += 1
         for name in statements.SUMS[1:]:
             row[name] += line[name]
     return list(sums.values())

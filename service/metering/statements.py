@@ -12,9 +12,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from service.db import clock as clocks
 from service.db.base import UtcDateTime
 from service.metering.models import ACTIVE, MeterRow, PackRow
+from service.usage import latency
 from service.usage.models import HourRow, RecordRow
 
 SUMS = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
+SUMMED = (*SUMS, *latency.COLUMNS)
 HOUR_KEY = ("hour", "app_id", "capability", "code")
 
 _meter, _pack = MeterRow.__table__.c, PackRow.__table__.c
@@ -87,7 +89,7 @@ def add_hours(dialect: str) -> Executable:
     statement = _insert(dialect, HourRow)
     columns = HourRow.__table__.c
     return statement.on_conflict_do_update(
-        index_elements=list(HOUR_KEY), set_={name: columns[name] + statement.excluded[name] for name in SUMS}
+        index_elements=list(HOUR_KEY), set_={name: columns[name] + statement.excluded[name] for name in SUMMED}
     )
 
 

@@ -1,13 +1,15 @@
-"""Ledger lines and their hourly sums as tables. Only `service.metering` writes them."""
+"""Ledger lines and their sums as tables. `service.metering` writes lines and hours, in one transaction; refused calls
+and days are written aside from it (`refusals.py`, `rollup.py`)."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, SmallInteger, String
+from sqlalchemy import BigInteger, Index, Integer, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.db.base import Base, UtcDateTime, identifier
+from service.usage import latency
 
 
 class RecordRow(Base):
@@ -44,7 +46,11 @@ class RecordRow(Base):
 
 
 class HourRow(Base):
-    """What an app did with a capability in one hour (UTC), by status code. Written in the transaction of the lines."""
+    """What an app did with a capability in one hour (UTC), by status code. Written in the transaction of the lines.
+
+    Besides what stands here it has a column for each bucket of response times (`latency.COLUMNS`). Rows of releases
+    that kept no response times have zeros there.
+    """
 
     __tablename__ = "usage_hour"
     __table_args__ = (Index("ix_usage_hour_account", "account_id", "hour"),)
@@ -60,3 +66,69 @@ class HourRow(Base):
     units: Mapped[int] = mapped_column(BigInteger)
     body_bytes: Mapped[int] = mapped_column(BigInteger)
     duration_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class RefusalRow(Base):
+    """Calls of one hour (UTC) that were answered with a code and never reached the ledger, by app and capability.
+
+    A gateway adds what it has counted every half a minute: a crash forgets at most that. `account_id` is the main
+    account. An app or an account that could not be told is `NOBODY`, a capability that could not be told "".
+    """
+
+    __tablename__ = "usage_refusal"
+    __table_args__ = (Index("ix_usage_refusal_hour", "hour"), {"sqlite_with_rowid": False})
+
+    account_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    hour: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    app_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    capability: Mapped[str] = mapped_column(String(16), primary_key=True)
+    code: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    calls: Mapped[int] = mapped_column(BigInteger)
+
+
+class DayRow(Base):
+    """What was settled and refused on one day of Beijing, as far as the day is summed up; made of hours, aside from
+    settling, and at any time again.
+
+    `day` is the instant at which the day began. Each day is there at four levels, coarse ones for pages that ask
+    little: apps or the accounts that own them (then `app_id` is that account), by code or with all codes in one row
+    (then `code` is ALL_CODES).
+    """
+
+    __tablename__ = "usage_day"
+    __table_args__ = (Index("ix_usage_day_day", "day"), {"sqlite_with_rowid": False})
+
+    account_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    level: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    day: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    app_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    capability: Mapped[str] = mapped_column(String(16), primary_key=True)
+    code: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    calls: Mapped[int] = mapped_column(BigInteger)
+    images: Mapped[int] = mapped_column(BigInteger)
+    failed_images: Mapped[int] = mapped_column(BigInteger)
+    units: Mapped[int] = mapped_column(BigInteger)
+    body_bytes: Mapped[int] = mapped_column(BigInteger)
+    duration_ms: Mapped[int] = mapped_column(BigInteger)
+    refused: Mapped[int] = mapped_column(BigInteger)
+
+
+class RolledRow(Base):
+    """One row: the hours before `until` are in `usage_day`."""
+
+    __tablename__ = "usage_rolled"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+BY_APP_AND_CODE, BY_APP, BY_OWNER_AND_CODE, BY_OWNER = range(4)
+"""The levels of `usage_day`."""
+
+ALL_CODES = -1
+NOBODY = "00000000-0000-0000-0000-000000000000"
+"""App or account of calls whose caller is not known."""
+
+for _name in latency.COLUMNS:
+    setattr(HourRow, _name, mapped_column(_name, Integer, nullable=False, default=0, server_default="0"))
+    setattr(DayRow, _name, mapped_column(_name, Integer, nullable=False, default=0, server_default="0"))

@@ -1,4 +1,8 @@
-"""Queries over the hourly sums, for consoles and operators (manual 3.3, 4.3; M12)."""
+"""Queries over the sums, for consoles and operators (manual 3.3, 4.3; M12).
+
+What has been summed up is read from `usage_day`, at the coarsest level that can tell, the rest from the hours: so that
+a quarter of a year costs about as much as a day.
+"""
 
 from __future__ import annotations
 
@@ -7,72 +11,116 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import CompoundSelect, Select, case, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
-from service.usage.models import HourRow, RecordRow
+from service.accounts.models import AppRow
+from service.contract.capabilities import CAPABILITIES
+from service.db import ids
+from service.db.base import UtcDateTime
+from service.usage import latency
+from service.usage.models import (
+    BY_APP,
+    BY_APP_AND_CODE,
+    BY_OWNER,
+    BY_OWNER_AND_CODE,
+    DayRow,
+    HourRow,
+    RecordRow,
+    RefusalRow,
+    RolledRow,
+)
+from service.usage.rollup import DAY, SUMS, day_of, measures
 
-DIMENSIONS: dict[str, InstrumentedAttribute[Any]] = {
-    "app": HourRow.app_id,
-    "capability": HourRow.capability,
-    "code": HourRow.code,
-    "account": HourRow.account_id,
-}
+DIMENSIONS = {"app": "app_id", "capability": "capability", "code": "code", "account": "account_id"}
+COUNTED = (*SUMS, "refused")
+LINES_LOOKED_AT = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Sums over some hours. `key` holds the values of the dimensions asked for, in their order."""
+    """Sums over some time. `key` holds the values of the dimensions asked for, in their order.
 
-    key: tuple[str | int, ...]
-    calls: int
-    images: int
-    failed_images: int
-    units: int
-    body_bytes: int
-    duration_ms: int
+    `calls` reached their capability and stand in the ledger; `refused` were answered with a code before. `buckets`
+    counts calls by response time (`latency.COLUMNS`), empty unless it was asked for.
+    """
+
+    key: tuple[Any, ...]
+    calls: int = 0
+    images: int = 0
+    failed_images: int = 0
+    units: int = 0
+    body_bytes: int = 0
+    duration_ms: int = 0
+    refused: int = 0
+    buckets: tuple[int, ...] = ()
 
     @property
-    def mean_ms(self) -> float:
-        """Mean duration of a call in milliseconds, 0 without calls."""
-        return self.duration_ms / self.calls if self.calls else 0.0
+    def requests(self) -> int:
+        """All that were answered, settled or refused."""
+        return self.calls + self.refused
+
+    @property
+    def mean_ms(self) -> float | None:
+        """Mean duration of a settled call in milliseconds, None without calls."""
+        return self.duration_ms / self.calls if self.calls else None
+
+    def percentile(self, share: float) -> float | None:
+        """Milliseconds within which `share` of the calls were answered; None when no response times were kept."""
+        return latency.percentile(self.buckets, share)
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which hours: of a main account (None: of all), some apps, a capability, from `since` up to `until` exclusive."""
+    """Which calls: of a main account (None: of all), some apps or those of a sub-account, a capability, from `since`
+    up to `until` exclusive."""
 
     since: datetime
     until: datetime
     account_id: str | None = None
     app_ids: Sequence[str] | None = None
     capability: str | None = None
+    sub_id: str | None = None
 
 
-async def totals(session: AsyncSession, scope: Scope, by: Sequence[str] = ()) -> list[Sums]:
-    """Sums by dimensions ("app", "capability", "code", "account"), most calls first. One row of zeros at worst."""
-    columns = [DIMENSIONS[name] for name in by]
-    query = _within(select(*columns, *_sums()), scope).group_by(*columns).order_by(func.sum(HourRow.calls).desc())
-    rows = await session.execute(query)
-    return [_read(tuple(row), len(columns)) for row in rows if row[len(columns)] is not None or not columns]
+async def totals(session: AsyncSession, scope: Scope, by: Sequence[str] = (), *, times: bool = False) -> list[Sums]:
+    """Sums by dimensions ("app", "capability", "code", "account", and "hour" or "day" of Beijing), most calls first.
+
+    Without dimensions it is one row, of zeros at worst. `times` brings the buckets of response times.
+    """
+    names = (*COUNTED, *(latency.COLUMNS if times else ()))
+    found: dict[tuple[Any, ...], list[int]] = {} if by else {(): [0] * len(names)}
+    for row in await session.execute(_everything(scope, by, names)):
+        key = tuple(map(_plain, by, row))
+        into = found.get(key)
+        if into is None:
+            found[key] = [int(value) for value in row[len(by) :]]
+            continue
+        for index, value in enumerate(row[len(by) :]):
+            into[index] += int(value)
+    return sorted((_made(key, values) for key, values in found.items()), key=lambda each: -each.requests)
 
 
 async def series(session: AsyncSession, scope: Scope, step: timedelta) -> list[tuple[datetime, Sums]]:
     """Sums over time in steps of whole hours from `since`; steps without calls are there, with zeros."""
-    hours = int(step / timedelta(hours=1))
-    if hours < 1:
+    if step < timedelta(hours=1):
         raise ValueError("a step is at least an hour")
-    query = _within(select(HourRow.hour, *_sums()), scope).group_by(HourRow.hour)
-    found: dict[int, list[int]] = {}
-    for hour, *values in await session.execute(query):
-        slot = found.setdefault(int((hour - scope.since) / step), [0] * len(values))
-        for position, value in enumerate(values):
-            slot[position] += int(value)
+    found: dict[int, list[Sums]] = {}
+    for each in await totals(session, scope, ["hour"]):
+        found.setdefault(int((each.key[0] - scope.since) / step), []).append(each)
     count = -int(-(scope.until - scope.since) // step)
-    return [
-        (scope.since + number * step, Sums((), *found.get(number, [0] * 6))) for number in range(count)
-    ]
+    return [(scope.since + number * step, total(found.get(number, ()))) for number in range(count)]
+
+
+def total(rows: Sequence[Sums], key: tuple[Any, ...] = ()) -> Sums:
+    """All rows in one."""
+    values = [sum(getattr(row, name) for row in rows) for name in COUNTED]
+    return _made(key, [*values, *map(sum, zip(*(row.buckets for row in rows if row.buckets), strict=True))])
+
+
+def _made(key: tuple[Any, ...], values: Sequence[int]) -> Sums:
+    counted = dict(zip(COUNTED, values, strict=False))
+    return Sums(key, buckets=tuple(values[len(COUNTED) :]), **counted)
 
 
 async def records(
@@ -88,22 +136,91 @@ async def records(
     return list(await session.scalars(query.order_by(RecordRow.seq.desc()).limit(limit)))
 
 
-def _within(query: Select[Any], scope: Scope) -> Select[Any]:
-    query = query.where(HourRow.hour >= scope.since, HourRow.hour < scope.until)
-    if scope.account_id is not None:
-        query = query.where(HourRow.account_id == scope.account_id)
+async def callers(session: AsyncSession, scope: Scope) -> list[tuple[str, int]]:
+    """(client address, calls) of a scope, most calls first, among the latest LINES_LOOKED_AT lines of each capability.
+
+    So it costs the same however many lines there are, and whether or not the latest ones lie in the scope.
+    """
+    capabilities = [scope.capability] if scope.capability else list(CAPABILITIES)
+    latest = [_latest(scope, capability) for capability in capabilities]
+    line = union_all(*(select(each.subquery()) for each in latest)).subquery()
+    query = select(line.c.client_ip, func.count()).where(
+        line.c.line == 0, line.c.settled_at >= scope.since, line.c.settled_at < scope.until
+    )
     if scope.app_ids is not None:
-        query = query.where(HourRow.app_id.in_(scope.app_ids))
+        query = query.where(line.c.app_id.in_(scope.app_ids))
+    if scope.sub_id is not None:
+        query = query.where(line.c.app_id.in_(select(AppRow.id).where(AppRow.account_id == scope.sub_id)))
+    rows = await session.execute(query.group_by(line.c.client_ip).order_by(func.count().desc()))
+    return [(str(ip), int(calls)) for ip, calls in rows]
+
+
+def _latest(scope: Scope, capability: str) -> Select[Any]:
+    columns: list[Any] = [RecordRow.client_ip, RecordRow.app_id, RecordRow.settled_at, RecordRow.line]
+    query = select(*columns).where(RecordRow.account_id == scope.account_id, RecordRow.capability == capability)
+    # A call's id is at most days older than its settlement; the bound lets Postgres pass over old partitions.
+    query = query.where(RecordRow.call_id >= ids.day_floor((scope.since - DAY).date()))
+    return query.order_by(RecordRow.seq.desc()).limit(LINES_LOOKED_AT)
+
+
+def _everything(scope: Scope, by: Sequence[str], names: tuple[str, ...]) -> CompoundSelect[Any]:
+    """Sums from tables that share no call. One statement, so that all of them are seen at one instant: hours go into
+    days meanwhile."""
+    since, until = scope.since, scope.until
+    if "hour" in by:
+        return union_all(*_hours(scope, by, names, since, until))
+    first, high = day_of(since), day_of(until)  # days from `low` to `high` lie in the scope whole
+    low = min(first if first == since else first + DAY, until)
+    rolled = select(RolledRow.until).scalar_subquery()
+    days = _sums(DayRow, DayRow.day, scope, by, names).where(DayRow.day >= low, DayRow.day < high, DayRow.day < rolled)
+    floor, top = (literal(moment, UtcDateTime()) for moment in (low, max(low, high)))
+    reached = select(case((RolledRow.until < low, floor), (RolledRow.until < high, RolledRow.until), else_=top))
+    rest = func.coalesce(reached.scalar_subquery(), floor)
+    parts = [days, *_hours(scope, by, names, rest, until)]
+    if since < low:
+        parts += _hours(scope, by, names, since, low)
+    return union_all(*parts)
+
+
+def _hours(scope: Scope, by: Sequence[str], names: tuple[str, ...], since: Any, until: datetime) -> list[Select[Any]]:
+    return [
+        _sums(row, row.hour, scope, by, names).where(row.hour >= since, row.hour < until)
+        for row in (HourRow, RefusalRow)
+    ]
+
+
+def _sums(row: Any, moment: Any, scope: Scope, by: Sequence[str], names: tuple[str, ...]) -> Select[Any]:
+    keys = [moment if name in ("hour", "day") else getattr(row, DIMENSIONS[name]) for name in by]
+    query = select(*keys, *(func.sum(column) for column in measures(row, names))).group_by(*keys)
+    if not keys:
+        query = query.having(func.count() > 0)
+    if row is not DayRow:
+        return _narrowed(query, row, scope)
+    level = _level(scope, by)
+    return _narrowed(query.where(DayRow.level == level), row, scope, owners=level in (BY_OWNER, BY_OWNER_AND_CODE))
+
+
+def _level(scope: Scope, by: Sequence[str]) -> int:
+    if "app" in by or scope.app_ids is not None:
+        return BY_APP_AND_CODE if "code" in by else BY_APP
+    return BY_OWNER_AND_CODE if "code" in by else BY_OWNER
+
+
+def _narrowed(query: Select[Any], row: Any, scope: Scope, *, owners: bool = False) -> Select[Any]:
+    if scope.account_id is not None:
+        query = query.where(row.account_id == scope.account_id)
+    if scope.app_ids is not None:
+        query = query.where(row.app_id.in_(scope.app_ids))
+    if scope.sub_id is not None:
+        its_apps = select(AppRow.id).where(AppRow.account_id == scope.sub_id)
+        query = query.where(row.app_id == scope.sub_id if owners else row.app_id.in_(its_apps))
     if scope.capability is not None:
-        query = query.where(HourRow.capability == scope.capability)
+        query = query.where(row.capability == scope.capability)
     return query
 
 
-def _sums() -> list[Any]:
-    names = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
-    return [func.sum(getattr(HourRow, name)) for name in names]
-
-
-def _read(row: tuple[Any, ...], keys: int) -> Sums:
-    values = [int(value or 0) for value in row[keys:]]
-    return Sums(tuple(value if isinstance(value, int) else str(value) for value in row[:keys]), *values)
+def _plain(name: str, value: Any) -> Any:
+    """A day read from hours is the day that they lie in; ids are text, as everywhere."""
+    if name == "day":
+        return day_of(value)
+    return value if isinstance(value, int | datetime) else str(value)

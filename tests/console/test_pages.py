@@ -82,7 +82,9 @@ async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleH
         other = await overview.view(unit, await scope(unit, console.other_id), ZH, "30")
     assert (seen.total.calls, seen.total.images, seen.total.failed_images) == (4, 5, 1)
     assert seen.total.mean_ms == pytest.approx((30 + 70 + 20 + 30) / 4)
-    assert [(row.key[0], row.images) for row in seen.by_capability] == [("general", 4), ("licence", 1)]
+    assert list(zip(seen.ranking["names"], seen.ranking["series"][0]["data"], strict=True)) == [
+        ("通用型OCR", 4), ("营业执照识别", 1)
+    ]
     errors = {each["name"]: each["value"] for each in seen.errors["data"]}
     assert errors == {"400018 超过个数限制": 1, "单张图片识别失败": 1}
     assert {each["name"]: sum(each["data"]) for each in seen.calls["series"]} == {"通用型OCR": 4, "营业执照识别": 1}
@@ -90,7 +92,7 @@ async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleH
     general = next(each for each in seen.balances if each.capability == "general")
     assert (general.left, general.total, general.soon) == (100_000 - 5, 100_000, False)
     assert [(name, watched.apps[0][2].calls) for name, *_ in watched.apps[:1]] == [("portal_app", 3)]
-    assert [(each.code, each.calls) for each in watched.errors] == [(400018, 1)]
+    assert [(each.code, each.requests) for each in watched.errors] == [(400018, 1)]
     assert watched.steps[0][1].body_bytes == 4000 and len(watched.requests["names"]) == 7
     assert other.total.calls == 0 and other.networks == []
 

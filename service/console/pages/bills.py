@@ -108,7 +108,7 @@ async def _uses(
     found: dict[tuple[str, str], list[int]] = {}
     for row in await usage.totals(unit.session, hours, ["app", "capability"]):
         app_id, capability = str(row.key[0]), str(row.key[1])
-        if app_id in owners:
+        if app_id in owners and row.calls:
             sums = found.setdefault((owners[app_id], capability), [0, 0, 0])
             units = 0 if capability in FREE_CAPABILITIES else row.units  # free ones are counted, not taken from packs
             for place, value in enumerate((row.calls, row.images, units)):

@@ -17,6 +17,8 @@ from service.db.work import Work
 from service.metering.models import PackRow
 from service.metering.packs import FREE_CAPABILITIES
 from service.metering.service import pack_state, packs_of
+from service.usage import repository as usage
+from service.usage.rollup import DAY, day_of
 
 router = APIRouter()
 YEAR = timedelta(days=366)
@@ -91,8 +93,9 @@ async def detail(unit: Work, scope: Scope, capability: str) -> Detail:
                  scope.name(each.app_id) if each.app_id else "")
         for each in packs
     ]
-    units = await repository.app_units(unit.session, scope.main_id, capability, now - YEAR)
-    visible = [(scope.name(app_id), count) for app_id, count in units if app_id in scope.names]
+    year = usage.Scope(day_of(now - YEAR), day_of(now) + DAY, scope.main_id, None, capability, scope.sub_id)
+    used = await usage.totals(unit.session, year, ["app"])
+    visible = sorted(((scope.name(row.key[0]), row.units) for row in used if row.calls), key=lambda each: -each[1])
     return Detail(_row(capability, packs, opened.get(capability, 0), now), lines, visible)
 
 

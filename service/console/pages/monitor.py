@@ -8,30 +8,34 @@ from datetime import datetime
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.console import charts, repository
+from service.console import charts
 from service.console.catalogue import Words
 from service.console.charts import Chart
 from service.console.codes import code_name
 from service.console.pages.operator_system import csv_answer
 from service.console.render import render, title
-from service.console.repository import Sums
 from service.console.scope import PERIODS, Scope, Span, scope_of, span_of
 from service.console.visit import Customer
 from service.contract.capabilities import CAPABILITIES
 from service.db.work import Work
+from service.usage import repository
+from service.usage.models import NOBODY
+from service.usage.repository import Sums, total
 
 router = APIRouter()
 MIB = 1024 * 1024
+SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """Requests that a code answered."""
+    """Requests that a code answered; `refused` of them never reached the capability."""
 
     capability: str
     code: int
     text: str
-    calls: int
+    requests: int
+    refused: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +55,55 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = 
     """The whole page: one series an app, narrowed to one app and one capability when these are given."""
     span = span_of(days, await unit.now())
     part = scope.part(span, app_id=app_id, capability=capability)
-    hours = await repository.sums(unit.session, part, "hour", "app_id")
-    by_app = await repository.sums(unit.session, part, "app_id", "capability")
-    codes = await repository.sums(unit.session, part, "code", "capability")
-    faults = [row for row in await repository.sums(unit.session, part, "hour", "code") if row.key[1]]
+    steps = await repository.totals(unit.session, part, [span.step], times=True)
+    series = await repository.totals(unit.session, part, [span.step, "app"])
+    by_app = await repository.totals(unit.session, part, ["app", "capability"], times=True)
+    coded = await repository.totals(unit.session, part, [span.step, "code", "capability"])
+    faults = [row for row in coded if row.key[1]]
+
+    def named(key: str) -> str:
+        return app_name(scope, words, key)
+
+    def stacked(rows: list[Sums], value: charts.Value, unit: str, *, whole: bool = False) -> Chart:
+        return charts.over_time(span, rows, value, name=named, rest=words("其他"), unit=unit, kind="bar", stack=True,
+                                whole=whole)
+
     return Monitor(
         span=span,
-        total=charts.total(hours),
-        requests=charts.over_time(span, hours, lambda row: row.calls, name=scope.name, unit=words("次"), kind="bar",
-                                  stack=True, whole=True),
-        response=charts.over_time(span, hours, lambda row: row.mean_ms, name=scope.name, unit="ms"),
-        traffic=charts.over_time(span, hours, lambda row: row.body_bytes / MIB, name=scope.name, unit="MiB", kind="bar",
-                                 stack=True),
-        faults=charts.over_time(span, faults, lambda row: row.calls, name=str, unit=words("次"), kind="bar", stack=True,
-                                whole=True),
-        steps=charts.by_step(span, hours),
-        apps=[(scope.name(row.key[0]), row.key[1], row) for row in sorted(by_app, key=lambda row: -row.calls)],
-        errors=[
-            Error(row.key[1], row.key[0], code_name(row.key[1], row.key[0]), row.calls)
-            for row in sorted(codes, key=lambda row: -row.calls) if row.key[0]
-        ],
+        total=total(steps),
+        requests=stacked(series, lambda row: row.requests, words("次"), whole=True),
+        response=charts.measured(span, steps, response_times(words), "ms"),
+        traffic=stacked(series, lambda row: row.body_bytes / MIB, "MiB"),
+        faults=charts.over_time(span, faults, lambda row: row.requests, name=str, rest=words("其他"), unit=words("次"),
+                                kind="bar", stack=True, whole=True),
+        steps=charts.by_step(span, steps),
+        apps=[(named(row.key[0]), row.key[1], row) for row in by_app],
+        errors=_errors(faults),
     )
+
+
+def response_times(words: Words) -> dict[str, charts.Value]:
+    """The lines of the response times: the mean and three percentiles."""
+    shares: dict[str, charts.Value] = {
+        name: lambda row, share=share: row.percentile(share) for name, share in SHARES.items()  # type: ignore[misc]
+    }
+    return {words("平均"): lambda row: row.mean_ms, **shares}
+
+
+def app_name(scope: Scope, words: Words, app_id: str) -> str:
+    """What an app of the statistics is called."""
+    return words("未识别的应用") if app_id == NOBODY else scope.name(app_id)
+
+
+def _errors(faults: list[Sums]) -> list[Error]:
+    found: dict[tuple[int, str], list[Sums]] = {}
+    for row in faults:
+        found.setdefault(row.key[1:], []).append(row)
+    made = [
+        Error(capability, code, code_name(capability, code), sums.requests, sums.refused)
+        for (code, capability), rows in found.items() if (sums := total(rows))
+    ]
+    return sorted(made, key=lambda each: -each.requests)
 
 
 @router.get("/monitor")
@@ -82,21 +114,45 @@ async def page(visit: Customer, days: str = "7", app: str = "", capability: str 
         scope = await scope_of(unit, visit.account)
         model = await view(unit, scope, visit.words, days, app, capability)
     return render(visit, "monitor.html", model=model, scope=scope, periods=PERIODS, capabilities=CAPABILITIES,
-                  app=app, capability=capability)
+                  app=app, capability=capability, shares=SHARES)
 
 
 @router.get("/monitor.csv")
 async def as_csv(visit: Customer, days: str = "7", app: str = "", capability: str = "") -> Response:
-    """Sums by hour, app, capability and code."""
+    """Sums by step (an hour of one day, else a day), app and capability."""
+    scope, rows = await _rows(visit, days, app, capability, ("app", "capability"))
+    lines = [
+        (row.key[0].isoformat(), app_name(scope, visit.words, row.key[1]), title(row.key[2], visit.words.language),
+         row.requests, row.refused, row.images, row.failed_images, row.units, row.body_bytes, _written(row.mean_ms),
+         *(_written(row.percentile(share)) for share in SHARES.values()))
+        for row in rows
+    ]
+    head = ("time", "app", "capability", "requests", "refused", "images", "failed_images", "units", "body_bytes",
+            "mean_ms", *(f"{name}_ms" for name in SHARES))
+    return csv_answer("monitor.csv", head, lines)
+
+
+@router.get("/monitor-errors.csv")
+async def errors_as_csv(visit: Customer, days: str = "7", app: str = "", capability: str = "") -> Response:
+    """Requests that were answered with a code, by step, capability and code."""
+    _, rows = await _rows(visit, days, app, capability, ("capability", "code"))
+    lines = [
+        (row.key[0].isoformat(), title(row.key[1], visit.words.language), row.key[2], code_name(*row.key[1:]),
+         row.requests, row.refused)
+        for row in rows if row.key[2]
+    ]
+    return csv_answer("errors.csv", ("time", "capability", "code", "message", "requests", "refused"), lines)
+
+
+async def _rows(visit: Customer, days: str, app: str, capability: str, by: tuple[str, str]) -> tuple[Scope, list[Sums]]:
     assert visit.account is not None
     async with visit.reading() as unit:
         scope = await scope_of(unit, visit.account)
-        part = scope.part(span_of(days, await unit.now()), app_id=app, capability=capability)
-        rows = await repository.sums(unit.session, part, "hour", "app_id", "capability", "code")
-    lines = [
-        (row.key[0].isoformat(), scope.name(row.key[1]), title(row.key[2], visit.words.language), row.key[3], row.calls,
-         row.images, row.failed_images, row.units, row.body_bytes, round(row.mean_ms or 0, 1))
-        for row in rows
-    ]
-    head = ("hour", "app", "capability", "code", "calls", "images", "failed_images", "units", "body_bytes", "mean_ms")
-    return csv_answer("monitor.csv", head, lines)
+        span = span_of(days, await unit.now())
+        part = scope.part(span, app_id=app, capability=capability)
+        rows = await repository.totals(unit.session, part, (span.step, *by), times="app" in by)
+    return scope, sorted(rows, key=lambda row: row.key)
+
+
+def _written(value: float | None) -> float | str:
+    return "" if value is None else round(value, 1)

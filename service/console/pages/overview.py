@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
@@ -14,13 +15,14 @@ from service.console.catalogue import Words
 from service.console.charts import Chart
 from service.console.codes import code_name
 from service.console.render import go, render, title
-from service.console.repository import Sums
 from service.console.scope import PERIODS, Scope, Span, scope_of, span_of
 from service.console.visit import Anyone, PasswordChangeNeeded, SignInNeeded
 from service.contract.capabilities import CAPABILITIES
 from service.db.work import Work
 from service.metering.packs import FREE_CAPABILITIES
 from service.metering.service import pack_state, packs_of
+from service.usage import repository as usage
+from service.usage.repository import Sums, total
 
 router = APIRouter()
 SOON = timedelta(days=30)
@@ -44,9 +46,9 @@ class Overview:
     total: Sums
     opened: list[tuple[str, int]]
     balances: list[Balance]
-    by_capability: list[Sums]
     calls: Chart
     ranking: Chart
+    apps: Chart
     errors: Chart
     response: Chart
     networks: list[tuple[str, int]]
@@ -61,35 +63,53 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, capability: st
     def named(name: str) -> str:
         return title(name, words.language)
 
-    hours = await repository.sums(unit.session, part, "hour", "capability")
-    by_code = await repository.sums(unit.session, part, "code", "capability")
-    ranked = await repository.sums(unit.session, part, "capability")
-    narrowed = scope.part(span, app_id=app_id, capability=capability)
-    timed = await repository.sums(unit.session, narrowed, "hour", "capability")
+    steps = await usage.totals(unit.session, part, [span.step, "capability"], times=True)
+    by_code = await usage.totals(unit.session, part, ["code", "capability"])
+    by_app = await usage.totals(unit.session, part, ["app"])
+    timed = steps
+    if app_id or capability:
+        narrowed = scope.part(span, app_id=app_id, capability=capability)
+        timed = await usage.totals(unit.session, narrowed, [span.step, "capability"])
     opened = await repository.opened_counts(unit.session, scope.account_ids)
     return Overview(
         span=span,
-        total=charts.total(hours),
+        total=total(steps),
         opened=[(name, opened.get(name, 0)) for name in CAPABILITIES],
         balances=await _balances(unit, scope, now),
-        by_capability=sorted(ranked, key=lambda row: -row.images),
-        calls=charts.over_time(span, hours, lambda row: row.images, name=named, unit=words("次"), kind="bar",
-                               stack=True, whole=True),
-        ranking=charts.ranking([(named(row.key[0]), row.images) for row in ranked], words("次")),
+        calls=charts.over_time(span, _called(steps), lambda row: row.images, name=named, rest=words("其他"),
+                               unit=words("次"), kind="bar", stack=True, whole=True),
+        ranking=_ranking(((named(row.key[1]), row) for row in steps), words),
+        apps=_ranking(((scope.name(row.key[0]), row) for row in by_app), words),
         errors=charts.pie(_errors(by_code, words)),
-        response=charts.over_time(span, timed, lambda row: row.mean_ms, name=named, unit="ms"),
-        networks=networks(await repository.callers(unit.session, part)),
+        response=charts.over_time(span, _called(timed), lambda row: row.mean_ms, name=named, rest=words("其他"),
+                                  unit="ms"),
+        networks=networks(await usage.callers(unit.session, part)),
     )
 
 
+def _called(rows: list[Sums]) -> list[Sums]:
+    """Without what was only refused."""
+    return [row for row in rows if row.calls]
+
+
+def _ranking(rows: Iterable[tuple[str, Sums]], words: Words) -> Chart:
+    """Images by what they are called under; as everywhere one image counts as one call."""
+    images: dict[str, int] = {}
+    for name, row in rows:
+        if row.calls:
+            images[name] = images.get(name, 0) + row.images
+    return charts.ranking(list(images.items()), words("次"))
+
+
 def _errors(rows: list[Sums], words: Words) -> dict[str, int]:
-    """Faults by what they were: request-level codes, and single images that failed in answered calls."""
+    """Faults by what they were: codes of requests, refused ones too, and single images that failed in answered calls.
+    """
     found: dict[str, int] = {}
     for row in rows:
         code, capability = row.key
         if code:
             name = f"{code} {code_name(capability, code)}".strip()
-            found[name] = found.get(name, 0) + row.calls
+            found[name] = found.get(name, 0) + row.requests
         elif row.failed_images:
             name = words("单张图片识别失败")
             found[name] = found.get(name, 0) + row.failed_images

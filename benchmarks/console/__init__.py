@@ -1,0 +1,1 @@
+"""How long the console's pages take on the server when the statistics have a million rows."""

@@ -1,0 +1,106 @@
+"""A million rows of statistics for one customer: 90 days, 20 apps of a main account and two sub-accounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Column, Integer, MetaData, String, Table, insert, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from service.contract.capabilities import CAPABILITIES
+from service.db import ids
+from service.db.base import UtcDateTime, identifier
+from service.usage import latency
+from service.usage.models import HourRow, RecordRow, RefusalRow
+
+DAYS = 90
+FAULTS = 6  # codes beside 0 that each app and capability sees in an hour
+REFUSED = (51002, 42900)
+MS = (57, 160, 453, 1280, 3620)  # the buckets that calls fall into
+
+_meta = MetaData()
+HOURS = Table("bench_hour", _meta, Column("n", Integer), Column("hour", UtcDateTime()))
+APPS = Table("bench_app", _meta, Column("n", Integer), Column("id", identifier()), Column("account", identifier()))
+CODES = Table("bench_code", _meta, Column("n", Integer), Column("capability", String), Column("code", Integer))
+REFUSALS = Table("bench_refusal", _meta, Column("n", Integer), Column("capability", String), Column("code", Integer))
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """The account that everything belongs to, and its apps."""
+
+    account_id: str
+    apps: tuple[str, ...]
+
+
+async def fill(engine: AsyncEngine, who: Customer, now: datetime, *, days: int = DAYS, calls: int = 100_000) -> int:
+    """Hours up to `now` for every app, capability and code, refused calls, and `calls` lines of the ledger. Returns
+    the number of hourly rows."""
+    async with engine.begin() as connection:
+        await connection.run_sync(_meta.create_all)
+        await _dimensions(connection, who, now, days)
+        rows = await _hours(connection)
+        await _refusals(connection)
+        await _lines(connection, who, now, calls)
+        await connection.run_sync(_meta.drop_all)
+    if engine.dialect.name == "postgresql":
+        async with engine.connect() as connection:
+            plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await plain.execute(text("VACUUM ANALYZE"))
+    return rows
+
+
+async def _dimensions(connection: AsyncConnection, who: Customer, now: datetime, days: int) -> None:
+    top = now.replace(minute=0, second=0, microsecond=0)
+    hours = [{"n": n, "hour": top - timedelta(hours=n)} for n in range(days * 24)]
+    apps = [{"n": n, "id": app, "account": who.account_id} for n, app in enumerate(who.apps)]
+    codes = []
+    for number, capability in enumerate(CAPABILITIES.values()):
+        known = sorted({fault.code for fault in capability.faults.values()})[:FAULTS]
+        codes += [{"n": number + n, "capability": capability.name, "code": code} for n, code in enumerate((0, *known))]
+    refused = [{"n": n, "capability": name, "code": code} for name in CAPABILITIES for n, code in enumerate(REFUSED)]
+    for table, rows in ((HOURS, hours), (APPS, apps), (CODES, codes), (REFUSALS, refused)):
+        await connection.execute(insert(table), rows)
+
+
+async def _hours(connection: AsyncConnection) -> int:
+    """Sums that fit each other: calls are spread over MS, one image each, a failed one in seven."""
+    share = "(7 + (h.n * 37 + a.n * 11 + c.n * 5) % 23)"
+    calls = f"{share} * {len(MS)}"
+    known = {
+        "hour": "h.hour", "app_id": "a.id", "capability": "c.capability", "code": "c.code", "account_id": "a.account",
+        "calls": calls, "images": calls, "failed_images": f"{share} / 7", "units": calls,
+        "body_bytes": f"{calls} * 180000", "duration_ms": f"{share} * {sum(MS)}",
+        **{latency.column(ms): share for ms in MS},
+    }
+    query = f"SELECT {', '.join(known.values())} FROM bench_hour h, bench_app a, bench_code c"
+    return await _insert(connection, HourRow, known, query + " ORDER BY h.hour, a.id")
+
+
+async def _refusals(connection: AsyncConnection) -> int:
+    known = {"hour": "h.hour", "app_id": "a.id", "capability": "r.capability", "code": "r.code",
+             "account_id": "a.account", "calls": "1 + (h.n + a.n) % 5"}
+    query = f"SELECT {', '.join(known.values())} FROM bench_hour h, bench_app a, bench_refusal r"
+    return await _insert(connection, RefusalRow, known, query)
+
+
+async def _insert(connection: AsyncConnection, row: Any, known: dict[str, str], query: str) -> int:
+    statement = f"INSERT INTO {row.__tablename__} ({', '.join(known)}) {query}"
+    return (await connection.execute(text(statement))).rowcount
+
+
+async def _lines(connection: AsyncConnection, who: Customer, now: datetime, calls: int) -> None:
+    names = tuple(CAPABILITIES)
+    for start in range(0, calls, 1000):
+        await connection.execute(insert(RecordRow), [
+            {
+                "call_id": ids.new(), "line": 0, "seq": n // len(names) + 1, "account_id": who.account_id,
+                "settled_at": now - timedelta(seconds=calls - n), "app_id": who.apps[n % len(who.apps)],
+                "capability": names[n % len(names)], "pack_id": None, "first_unit": None, "units": 1, "images": 1,
+                "failed_images": 0, "code": 0, "body_bytes": 180_000, "duration_ms": 320,
+                "client_ip": f"10.{n % 7}.{n % 250}.{n % 31}", "request_id": "r",
+            }
+            for n in range(start, min(start + 1000, calls))
+        ])

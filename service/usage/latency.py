@@ -1,0 +1,45 @@
+"""Response times as a histogram of fixed bounds, which adds up over hours, days and apps; percentiles from it. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+BOUNDS = (5, 7, 10, 14, 20, 28, 40, 57, 80, 113, 160, 226, 320, 453, 640, 905, 1280, 1810, 2560, 3620, 5120, 7241,
+          10240, 14482, 20480, 28963, 40960, 57926, 81920)
+"""Upper ends of the buckets in milliseconds, each √2 times the one before; a last bucket holds what is slower.
+
+A percentile read from them is off by less than a fifth, whatever the distribution.
+"""
+
+COLUMNS = (*(f"ms_{bound}" for bound in BOUNDS), "ms_more")
+"""The columns of the roll-up, one a bucket: calls that took at most so many milliseconds."""
+
+
+def column(duration_ms: int) -> str:
+    """The bucket that a call counts in."""
+    return COLUMNS[bisect_left(BOUNDS, duration_ms)]
+
+
+def percentile(counts: Sequence[int], share: float) -> float | None:
+    """Milliseconds within which `share` (0 to 1) of the calls were answered; None without calls.
+
+    Inside a bucket calls are taken to lie evenly on a logarithmic scale. Beyond the last bound it is that bound.
+    """
+    calls = sum(counts)
+    if not calls:
+        return None
+    wanted, seen = share * calls, 0
+    for index, count in enumerate(counts):
+        if count and seen + count >= wanted:
+            return _within(index, (wanted - seen) / count)
+        seen += count
+    return float(BOUNDS[-1])
+
+
+def _within(index: int, part: float) -> float:
+    if index >= len(BOUNDS):
+        return float(BOUNDS[-1])
+    high = BOUNDS[index]
+    low = BOUNDS[index - 1] if index else 1
+    return float(low * (high / low) ** part)

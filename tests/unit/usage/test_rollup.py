@@ -1,0 +1,137 @@
+"""Days made of hours say what the hours say, whatever is asked and wherever the boundary lies."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import delete, func, insert, select, text
+
+from service.accounts import service as accounts
+from service.db import ids, work
+from service.usage import latency, repository, rollup
+from service.usage.models import NOBODY, DayRow, HourRow, RefusalRow, RolledRow
+from service.usage.repository import Scope, Sums
+from tests.money import START, House
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MIDNIGHT = rollup.day_of(START)
+ASKED: tuple[Sequence[str], ...] = (
+    (), ("app",), ("capability",), ("code",), ("account",), ("app", "code"), ("capability", "code"), ("day",),
+    ("day", "app"), ("day", "capability", "code"),
+)
+
+
+@pytest.fixture
+async def family(house: House) -> tuple[str, list[str]]:
+    """A sub-account's id, and the apps of the main account (two) and of the sub-account (one)."""
+    second = await house.another_app()
+    async with work.begin(house.engine, "test", house.clock) as unit:
+        sub = await accounts.create_account(unit, "sub", parent_id=house.account_id)
+        third = await accounts.create_app(unit, house.vault, sub.id, "app_of_sub")
+    return sub.id, [house.app.app_id, second.app_id, third.app_id]
+
+
+async def hours(house: House, apps: Sequence[str], first: datetime, count: int, seed: int = 5) -> None:
+    """Sums of so many hours, settled and refused, some of them of another account and of nobody."""
+    dice, stranger = random.Random(seed), ids.new()
+    settled, refused = [], []
+    for number in range(count):
+        for app in (*apps, stranger):
+            account = stranger if app == stranger else house.account_id
+            key = {"hour": first + number * HOUR, "app_id": app, "account_id": account}
+            for capability, code in (("general", 0), ("general", 400011), ("licence", 0)):
+                calls = [dice.randrange(3) for _ in latency.COLUMNS]
+                sums = {name: dice.randrange(1000) for name in repository.SUMS} | {"calls": sum(calls)}
+                settled.append(key | {"capability": capability, "code": code} | sums
+                               | dict(zip(latency.COLUMNS, calls, strict=True)))
+            refused.append(key | {"capability": "plate", "code": 51002, "calls": dice.randrange(1, 9)})
+        nobody = {"hour": first + number * HOUR, "app_id": NOBODY, "account_id": house.account_id, "capability": ""}
+        refused.append(nobody | {"code": 40002, "calls": 3})
+    async with house.engine.begin() as connection:
+        for start in range(0, len(settled), 200):
+            await connection.execute(insert(HourRow), settled[start : start + 200])
+        await connection.execute(insert(RefusalRow), refused)
+
+
+async def answers(house: House, sub_id: str, apps: Sequence[str]) -> list[list[Sums]]:
+    """All that can be asked, over several scopes and spans."""
+    found = []
+    spans = [(MIDNIGHT, MIDNIGHT + 3 * DAY), (MIDNIGHT + 5 * HOUR, MIDNIGHT + 2 * DAY + 7 * HOUR),
+             (MIDNIGHT + 30 * HOUR, MIDNIGHT + 33 * HOUR), (MIDNIGHT - DAY, MIDNIGHT + 9 * DAY)]
+    async with work.reading(house.engine) as session:
+        for since, until in spans:
+            for scope in (
+                Scope(since, until), Scope(since, until, house.account_id),
+                Scope(since, until, house.account_id, sub_id=sub_id), Scope(since, until, house.account_id, apps[:1]),
+                Scope(since, until, house.account_id, capability="general"), Scope(since, until, house.account_id, []),
+            ):
+                for by in ASKED:
+                    rows = await repository.totals(session, scope, by, times=True)
+                    found.append(sorted(rows, key=lambda row: tuple(map(str, row.key))))
+    return found
+
+
+async def rolled(house: House) -> datetime | None:
+    async with work.reading(house.engine) as session:
+        return await session.scalar(select(RolledRow.until))
+
+
+async def test_days_answer_what_hours_answered(house: House, family: tuple[str, list[str]]) -> None:
+    sub_id, apps = family
+    await hours(house, apps, MIDNIGHT, 62)
+    house.clock.time = MIDNIGHT + 61 * HOUR + timedelta(minutes=40)
+    before = await answers(house, sub_id, apps)
+    assert len({row.requests for rows in before for row in rows}) > 100
+    assert await rollup.roll(house.engine, house.clock) == 3
+    assert await rolled(house) == MIDNIGHT + 61 * HOUR
+    async with work.reading(house.engine) as session:
+        assert await session.scalar(select(func.count(DayRow.day.distinct()))) == 3
+    assert await answers(house, sub_id, apps) == before
+    # Whole days are read from their sums, not from the hours.
+    async with house.engine.begin() as connection:
+        await connection.execute(delete(HourRow).where(HourRow.hour < MIDNIGHT + 2 * DAY))
+    async with work.reading(house.engine) as session:
+        (whole,) = await repository.totals(session, Scope(MIDNIGHT, MIDNIGHT + 3 * DAY))
+    assert whole == Sums((), **{name: getattr(before[0][0], name) for name in repository.COUNTED})
+
+
+async def test_a_round_adds_the_hours_that_are_over(house: House, family: tuple[str, list[str]]) -> None:
+    sub_id, apps = family
+    assert await rollup.roll(house.engine, house.clock) == 0  # nothing there
+    await hours(house, apps, MIDNIGHT, 30)
+    house.clock.time = MIDNIGHT + 10 * HOUR + timedelta(minutes=6)
+    assert await rollup.roll(house.engine, house.clock) == 1
+    assert await rollup.roll(house.engine, house.clock) == 0  # all is there
+    house.clock.pass_(minutes=50)
+    assert await rollup.roll(house.engine, house.clock) == 0  # the hour is not over
+    house.clock.pass_(hours=15)
+    assert await rollup.roll(house.engine, house.clock) == 2  # into the next day
+    assert await rolled(house) == MIDNIGHT + 25 * HOUR
+    after = await answers(house, sub_id, apps)
+    async with house.engine.begin() as connection:
+        await connection.execute(delete(RolledRow))
+    assert await answers(house, sub_id, apps) == after
+
+
+async def test_a_clock_that_was_set_back_takes_days_back(house: House, family: tuple[str, list[str]]) -> None:
+    sub_id, apps = family
+    await hours(house, apps, MIDNIGHT, 70)
+    house.clock.time = MIDNIGHT + 70 * HOUR
+    await rollup.roll(house.engine, house.clock)
+    house.clock.time = MIDNIGHT + 26 * HOUR
+    await rollup.roll(house.engine, house.clock)
+    assert await rolled(house) == MIDNIGHT + 25 * HOUR
+    async with house.engine.begin() as connection:  # calls that are settled under the wrong clock
+        await connection.execute(text("UPDATE usage_hour SET calls = calls + 1, ms_5 = ms_5 + 1"))
+        await connection.execute(delete(DayRow).where(DayRow.day < MIDNIGHT + DAY))
+    house.clock.time = MIDNIGHT + 70 * HOUR
+    await rollup.roll(house.engine, house.clock)
+    async with house.engine.begin() as connection:
+        await connection.execute(delete(DayRow))
+        await connection.execute(delete(RolledRow))
+    wanted = await answers(house, sub_id, apps)
+    await rollup.roll(house.engine, house.clock)
+    assert await answers(house, sub_id, apps) == wanted
