@@ -97,6 +97,9 @@ tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, b
 image-test: $(VENV)/.test ## The Dockerfile's lines in a Debian root without an engine; gateway and worker read pictures (root)
 	@unshare --mount $(BIN)/python -m pytest -m ops -s tests/image
 
+walk: $(VENV)/.test ## The one-host page performed by its commands on a fresh Debian with systemd, no network (root)
+	@$(BIN)/python -m pytest -m ops -s tests/walk
+
 $(VENV)/.docs: $(VENV)/.run
 	@echo "Installing what the site needs …"
 	@$(PIP) install --group docs 'pyyaml>=6,<7'
@@ -135,7 +138,7 @@ sbom: $(VENV)/.fuzz ## The parts list of the installed service, CycloneDX, into 
 lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into constraints*.txt
 	@$(PIP) install --quiet 'uv>=0.5,<1'
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-	  --extra otel --group test --group lint --output-file constraints.txt pyproject.toml
+	  --extra otel --extra cuda --group test --group lint --output-file constraints.txt pyproject.toml
 	@cp constraints.txt constraints-paddle.txt # the same versions wherever PaddleOCR allows them
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 	  --extra otel --extra paddle --group test --output-file constraints-paddle.txt pyproject.toml
@@ -143,5 +146,5 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test test-paddle chaos chaos-long bench-metering console-test lint conformance chart tls-test airgap-test \
-  image-test reference docs fuzz fuzz-long rude audit sbom lock clean
+.PHONY: help install demo test test-paddle chaos chaos-long bench-metering console-test lint conformance chart tls-test \
+  airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean

@@ -108,7 +108,7 @@ async def gateway(
             app.mount(ADMIN_PATH, create_admin(engine, vault, settings))
         if console:
             fleet = broker if isinstance(broker, EmbeddedBroker) else None
-            app.mount("/console", create_console(ConsoleParts(settings, engine, vault, fleet=fleet)))
+            app.mount("/console", create_console(ConsoleParts.of(settings, engine, vault, fleet)))
         yield app, health
     finally:
         await keeper.close()

@@ -35,7 +35,7 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
     try:
         await migrate.check(engine)
         health = Health({"database": partial(migrate.check, engine)})
-        parts = Parts(settings, engine, vaults.load(settings.security, settings.database), fleet=fleet)
+        parts = Parts.of(settings, engine, vaults.load(settings.security, settings.database), fleet)
         server = server_for(settings, application(parts, health), health)
         serving = asyncio.create_task(server.serve(sockets=[listen(settings.console.host, settings.console.port)]))
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it

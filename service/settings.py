@@ -145,12 +145,26 @@ class Console(Group):
     endpoint: str = Field("", description="The gateway's address as customers see it; empty: as they see the console.")
     idle_minutes: float = Field(30.0, gt=0, description="Minutes without a request after which a session ends.")
     session_hours: float = Field(12.0, gt=0, description="Hours after which a session ends whatever happens.")
+    regions: Path | None = Field(
+        None, description="CSV of networks and their provinces (192.0.2.0/24,浙江) for the map of callers."
+    )
     wall_key: SecretStr | None = Field(
         None, min_length=16, description="Opens /console/wall/KEY, health for a screen on a wall, without a sign-in."
     )
     setup_code: SecretStr | None = Field(
         None, description="Lets the first operator be made from another machine; without it only from this one."
     )
+
+
+class Oidc(Group):
+    """Signing in to the console through an OpenID Connect provider (docs/howto/console.md)."""
+
+    issuer: str = Field("", description="The provider's issuer URL, https://…; empty: local passwords only.")
+    client_id: str = Field("", description="Our name there; its redirect URI is https://HOST/console/oidc/back.")
+    client_secret: SecretStr | None = Field(None, description="Our secret there; none for a public client.")
+    scope: str = Field("openid profile email", description="What is asked of the provider, `openid` among it.")
+    claim: str = Field("preferred_username", min_length=1, description="The claim that is a user's login here.")
+    title: str = Field("", max_length=40, description="What the button is called, e.g. the company's name.")
 
 
 class Security(Group):
@@ -199,6 +213,7 @@ class Settings(BaseSettings):
     orders: Orders = Orders()
     ledger: Ledger = Ledger()
     console: Console = Console()
+    oidc: Oidc = Oidc()
     security: Security = Security()
     telemetry: Telemetry = Telemetry()
 

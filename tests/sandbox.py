@@ -31,13 +31,15 @@ class Sandbox:
     keys: dict[str, str]
     idle_bytes: int  # proportional memory of the whole process tree, measured before the first call
 
-    def call(self, capability: Capability, *images: bytes, appkey: str = "APPKEY") -> tuple[int, dict[str, Any]]:
-        """One signed call; HTTP status and body."""
+    def call(
+        self, capability: Capability, *images: bytes, appkey: str = "APPKEY", request_id: str = "", **headers: str
+    ) -> tuple[int, dict[str, Any]]:
+        """One signed call, with more headers that are not signed; HTTP status and body."""
         texts = [base64.b64encode(image).decode() for image in images]
         document = {"Action": ACTION, "ImageData": texts[0]} if capability.single else {"data": texts}
         body = json.dumps(document).encode()
-        headers = call_headers(self.keys["AK"], self.keys["SK"].encode(), self.keys[appkey], body)
-        request = urllib.request.Request(self.keys["BASE_URL"] + capability.paths[0], body, headers)
+        signed = call_headers(self.keys["AK"], self.keys["SK"].encode(), self.keys[appkey], body, request_id)
+        request = urllib.request.Request(self.keys["BASE_URL"] + capability.paths[0], body, {**signed, **headers})
         try:
             with urllib.request.urlopen(request, timeout=120) as response:
                 return response.status, json.load(response)

@@ -1,6 +1,6 @@
 """Identity cards and business licences on a labelled set, field by field and condition by condition.
 
-    python -m benchmarks.accuracy.documents --set DIR [--json FILE] [--gallery DIR] [--server URL]
+    python -m benchmarks.accuracy.documents --set DIR [--json FILE] [--gallery DIR] [--sandbox | --server URL]
 
 DIR holds pictures and labels.jsonl, one object a picture:
   {"file", "doc": "idcard", "cond": [...], "faces": [{"note", "detail"}]}
@@ -8,9 +8,10 @@ DIR holds pictures and labels.jsonl, one object a picture:
   {"file", "doc": "none", "cond": [...]}
 An answer counts when it equals the label after blanks are removed and full-width punctuation is folded. Of a card the
 fields that the face carries count, of a licence all (inventing a value costs). Both faces on one sheet are two faces.
-With --server the pictures go through a running server in signed requests; the keys come from AK, SK and APPKEY in the
-environment. Otherwise the engine runs here on one thread, and CPU seconds per picture are given. The gallery shows each
-picture that was not read whole beside truth and reading; it is written where you say, never into the repository.
+With --sandbox a server is started on this machine and the pictures go through it in signed requests; with --server they
+go through one that runs already, with the keys in AK, SK and APPKEY of the environment. Otherwise the engine runs here
+on one thread, and CPU seconds per picture are given. The gallery shows each picture that was not read whole beside
+truth and reading; it is written where you say, never into the repository.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ import html
 import json
 import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +42,7 @@ from engines.licence import read_licence
 from engines.registry import open_text_engine
 
 ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 120
 CARD = ("name", "sex", "nation", "birthday", "idn", "addr", "org", "validperiod")
 EMBLEM = ("org", "validperiod")
 LICENCE = (
@@ -130,6 +135,29 @@ def local_readers(profile: str) -> tuple[Callable[[bytes], Answer], Callable[[by
     )
 
 
+@contextmanager
+def sandbox(profile: str) -> Iterator[str]:
+    """A server of its own with one worker, its base URL; AK, SK and APPKEY are in the environment meanwhile."""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = Path(folder) / "env"
+        command = [sys.executable, "-m", "service.cli", "sandbox", "--qps", "1000", "--env-file", str(keys)]
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | {"INKGATE_ENGINE__PROFILE": profile}, stdout=subprocess.DEVNULL
+        )
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not keys.exists():
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit("the sandbox did not start")
+                time.sleep(0.2)
+            values = dict(line.split("=", 1) for line in keys.read_text("utf8").splitlines() if "=" in line)
+            os.environ.update({key: values[key].strip("'\"") for key in ("AK", "SK", "APPKEY")})
+            yield values["BASE_URL"].strip("'\"")
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
 def server_readers(url: str) -> tuple[Callable[[bytes], Answer], Callable[[bytes], Answer]]:
     """The same over a running server, with the repository's own client."""
     sys.path.insert(0, str(ROOT / "clients" / "python" / "src"))
@@ -212,16 +240,22 @@ def gallery(tally: Tally, data: Path, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", type=Path, required=True, dest="folder")
-    parser.add_argument("--server", help="base URL of a running server; the engine runs here without it")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--server", help="base URL of a running server; without one the engine runs here")
+    where.add_argument("--sandbox", action="store_true", help="start a server for this run and go through it")
     parser.add_argument("--profile", default="balanced")
     parser.add_argument(
         "--json", type=Path, help="where the result goes; benchmarks/results/ is the place for those kept"
     )
     parser.add_argument("--gallery", type=Path)
     options = parser.parse_args()
-    readers = server_readers(options.server) if options.server else local_readers(options.profile)
-    tally = run(options.folder, *readers)
-    result = summary(tally, options.folder, options.server)
+    if options.sandbox:
+        with sandbox(options.profile) as url:
+            tally = run(options.folder, *server_readers(url))
+    else:
+        readers = server_readers(options.server) if options.server else local_readers(options.profile)
+        tally = run(options.folder, *readers)
+    result = summary(tally, options.folder, "a sandbox of its own" if options.sandbox else options.server)
     print(table(result))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)

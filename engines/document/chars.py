@@ -6,8 +6,8 @@ import unicodedata
 
 # The recogniser knows traditional and variant forms and sometimes answers with them for a simplified print.
 _VARIANTS = str.maketrans(
-    "漢號碼發機關證國會業執營稱類型經範圍資實間長區縣鎮鄉東門廣蘇雲衛進別籤戶產電貨銀華億萬貳陸",
-    "汉号码发机关证国会业执营称类型经范围资实间长区县镇乡东门广苏云卫进别签户产电货银华亿万贰陆",
+    "漢號碼發機關證國會業執營稱類型經範圍資實間長區縣鎮鄉東門廣蘇雲衛進別籤戶產電貨銀華億萬貳陸強",
+    "汉号码发机关证国会业执营称类型经范围资实间长区县镇乡东门广苏云卫进别签户产电货银华亿万贰陆强",
 )
 _PUNCTUATION = str.maketrans("•・‧∙．—–－~", "····.----")
 

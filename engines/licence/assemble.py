@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from engines.document import checks, places
+from engines.document.chars import distance
+from engines.licence.labels import TYPES
 from engines.licence.layout import Layout
 from engines.types import Licence
 
@@ -31,11 +33,11 @@ def assemble(layout: Layout, texts: list[str]) -> Licence:
         union_id=code,
         regist_no=number,
         name=_closed(places.repair_firm(name, region)),
-        type=_closed(_plain(layout.text("type"))),
+        type=_type(layout.text("type")),
         addr=addr,
         legal_rep=_plain(layout.text("legal_rep")),
-        regist_capital=_plain(layout.text("regist_capital")),
-        real_capital=_plain(layout.text("real_capital")),
+        regist_capital=_closed(_plain(layout.text("regist_capital"))),
+        real_capital=_closed(_plain(layout.text("real_capital"))),
         establish_date=_date(layout.text("establish_date")),
         operation_period=_period(layout.text("operation_period")),
     )
@@ -64,8 +66,21 @@ def _closed(text: str) -> str:
     return text + ")" if text.count("(") == text.count(")") + 1 else text
 
 
+def _type(text: str) -> str:
+    """The type as printed; one that is near exactly one of the usual types is that one."""
+    plain = _closed(_plain(text))
+    if plain in TYPES or len(plain) < 5:
+        return plain
+    allowed = 1 if len(plain) < 9 else 2
+    # A longer print is another type (…独资)私营), not a fault.
+    faults = {name: distance(plain, name, allowed) for name in TYPES if len(name) >= len(plain)}
+    nearest = [name for name, n in faults.items() if n <= min(allowed, *faults.values())]
+    return nearest[0] if len(nearest) == 1 else plain
+
+
 def _dates(text: str) -> str:
-    """Zeros of Chinese-numeral dates are read as many round things."""
+    """Zeros of Chinese-numeral dates are read as many round things, and two in a row as one."""
+    text = re.sub(r"(?<![〇零一二三四五六七八九])二[○〇OoQ0零](?=[一二三四五六七八九]年)", "二〇〇", text)
     return re.sub(r"[一二○〇OoQ0零][○〇OoQ0零一二三四五六七八九]{3}(?=年)", lambda m: m.group().translate(_ZERO), text)
 
 

@@ -178,10 +178,13 @@ def _part(text: str, known: set[str]) -> tuple[str, int] | None:
             if key in known or key in _OUTSIDE:
                 continue
             for spelling in spellings:
-                if len(spelling) > 3 and (spelling.endswith(part) or (n == len(text) and spelling.startswith(part))):
+                if len(spelling) > 2 and (spelling.endswith(part) or (n == len(text) and spelling.startswith(part))):
                     return key, n
     half = _HEADS.get(text) or _TAILS.get(text[0])
     if half and half not in known:
         return half, 1
+    first = _HEADS.get(text[0]) if len(text) < 4 and not _HAN.match(text[1:]) else None
+    if first and first not in known:  # 类T: the second half misread
+        return first, len(text)
     second = _TAILS.get(text[1:2])  # 美型: the first half misread
     return (second, 2) if second and second not in known else None

@@ -42,3 +42,30 @@ ORDER = (
     "name", "type", "addr", "legal_rep", "regist_capital", "real_capital", "establish_date", "operation_period",
     "_scope",
 )  # fmt: skip
+
+_OWNERS = (
+    "自然人独资", "法人独资", "国有独资", "自然人投资或控股", "自然人控股", "国有控股", "外商合资", "外国法人独资",
+    "外国自然人独资", "台港澳法人独资", "台港澳自然人独资", "台港澳与境内合资", "中外合资", "中外合作", "外商独资",
+    "外商投资企业法人独资", "自然人投资或控股的法人独资", "非自然人投资或控股的法人独资", "外商投资、非独资",
+    "港澳台投资、非独资", "港澳台法人独资",
+)  # fmt: skip
+_HOLDERS = (
+    "非上市", "上市", "非上市、自然人投资或控股", "上市、自然人投资或控股", "非上市、国有控股", "上市、国有控股",
+)  # fmt: skip
+_PLAIN = (
+    "个体工商户", "个人独资企业", "普通合伙企业", "有限合伙企业", "特殊普通合伙企业", "合伙企业分支机构",
+    "农民专业合作社", "全民所有制", "集体所有制", "股份合作制", "有限责任公司", "其他有限责任公司",
+    "一人有限责任公司", "有限责任公司分公司", "其他有限责任公司分公司", "股份有限公司", "其他股份有限公司",
+    "股份有限公司分公司",
+)  # fmt: skip
+_LIMITED = ("有限责任公司", "有限公司", "有限责任公司分公司")
+_BY_SHARES = ("股份有限公司", "其他股份有限公司", "股份有限公司分公司")
+
+# Types of market entities as registries print them; one read with a fault or two is put right by this list.
+TYPES = frozenset(
+    [
+        *_PLAIN,
+        *(f"{head}({owner})" for head in _LIMITED for owner in _OWNERS),
+        *(f"{head}({holder})" for head in _BY_SHARES for holder in _HOLDERS),
+    ]
+)

@@ -14,6 +14,7 @@ from engines.licence.columns import HEADERS, Column, cut_pieces, find_columns
 
 Look = Callable[[float, float, float, float], Piece | None]  # u0, u1, v, h: what stands there
 
+_CAPITAL = re.compile(r"^(人民币)?[\d.,零壹贰叁肆伍陆柒捌玖拾佰仟万亿]+万?(元|美元|万).*")
 # The form of a value, by which a row whose label was lost is known.
 _FORMS = {
     "operation_period": re.compile(r".*(年.*月.*日.*至|至.*年.*月.*日|^长期$)"),
@@ -22,12 +23,26 @@ _FORMS = {
         r"^(个体工商户|.*(有限|股份|合伙|独资)\S*(公司|企业)?"
         r"\(.*(独资|控股|上市|合资|合作|经营).*\)|有限责任公司|.*分公司)$"
     ),
-    "regist_capital": re.compile(r"^(人民币)?[\d.,零壹贰叁肆伍陆柒捌玖拾佰仟万亿]+万?(元|美元|万).*"),
+    "regist_capital": _CAPITAL,
+    "real_capital": _CAPITAL,  # the second one
     "name": re.compile(r".{3,}(公司|店|厂|部|行|馆|中心|合作社|合伙\)|事务所|集团|餐厅|超市)$"),
     "addr": re.compile(r".*[省市区县旗镇乡].*([号室村组楼层幢栋]|\d)$"),
 }
 
 
+_DATE = r"[\d〇零一二三四五六七八九十OoQ○]+年[\d元一二三四五六七八九十]+月[\d一二三四五六七八九十]+日?"
+# Values that are worth a second look: how they look when they broke off, and when they did not.
+_BROKEN = {
+    "operation_period": re.compile(rf"^自?{_DATE}至?"),
+    "union_id": re.compile(r"[0-9A-Z]{12,17}"),
+    "regist_no": re.compile(r"\d{10,14}"),
+}
+_WHOLE = {
+    "operation_period": re.compile(rf"{_DATE}.?({_DATE}|长期)"),
+    "union_id": re.compile(r"[0-9A-Z]{18}"),
+    "regist_no": re.compile(r"\d{15}|^\d{13}$"),
+}
+_REACH = 24  # heights: the longest of them
 _LAST = "本期限所额"  # the last characters of labels
 _BESIDE = ("operation_period", "establish_date", "regist_capital")
 
@@ -71,7 +86,27 @@ def lay_out(strips: Sequence[Strip], look: Look | None = None) -> Layout:
     for label in pieces:
         if label.key in HEADERS and label.key not in values and (rows := _header_value(label, pieces)):
             values[label.key] = rows
+    if look:
+        _look_again(columns, pieces, values, look)
     return Layout(columns, values)
+
+
+def _look_again(
+    columns: Sequence[Column], pieces: Iterable[Piece], values: dict[str, list[list[Piece]]], look: Look
+) -> None:
+    """Values that break off, as under a seal: the row is read again in one piece, further to the right, and what was
+    there before is kept unless the new reading has the whole form."""
+    for key, whole in _WHOLE.items():
+        rows = values.get(key, [])
+        text = "".join(p.text for row in rows for p in row)
+        if len(rows) != 1 or not _BROKEN[key].search(text) or whole.search(text):
+            continue
+        first = rows[0][0]
+        edge = min((c.left for c in columns if c.left > first.u1 + first.h), default=float("inf"))
+        left = first.u0 - 0.2 * first.h
+        seen = look(left, min(left + _REACH * first.h, edge - first.h), first.v, 1.2 * first.h)
+        if seen and whole.search(seen.text):
+            values[key] = [[seen]]
 
 
 def _value_left(column: Column, edge: float, pieces: Iterable[Piece]) -> float | None:

@@ -11,6 +11,8 @@ from engines.plate.pipeline import NetworkPlateReader
 from engines.runtimes.onnx import OnnxNetwork
 from engines.types import Image, Plate
 
+_MODELS = {"plate-detect": "plate-detector", "plate-read": "plate-reader", "plate-second": "plate-second-reader"}
+
 __all__ = ["PlateReader", "open_plate_reader"]
 
 
@@ -34,8 +36,8 @@ def open_plate_reader(threads: int = 1, model_dir: Path | None = None) -> PlateR
     Raises ModelError when a file is missing or altered.
     """
     files, digests = {}, {}
-    for role, name in {"plate-detect": "plate-detector", "plate-read": "plate-reader"}.items():
+    for role, name in _MODELS.items():
         files[role] = locate(name, model_dir)
         digests[role] = verify(name, files[role])
-    detector = OnnxNetwork(files["plate-detect"], threads)
-    return NetworkPlateReader(Finder(detector), OnnxNetwork(files["plate-read"], threads), digests)
+    detector, strips, second = (OnnxNetwork(files[role], threads) for role in _MODELS)
+    return NetworkPlateReader(Finder(detector), strips, second, digests)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +23,31 @@ Path = tuple[list[int], list[tuple[int, int]]]
 """Classes, and the time steps (first, last + 1) of each."""
 
 _NEW_ENERGY = "ABCDEFGHJK"
-_PATTERNS: dict[str, tuple[str, ...]] = {
-    "seven": (PROVINCES, LETTERS + "O", *[LETTERS + DIGITS] * 4, LETTERS + DIGITS + "学挂警港澳领使"),
-    "green": (PROVINCES, LETTERS + "O", _NEW_ENERGY, LETTERS + DIGITS, *[DIGITS] * 4),
-    "green_yellow": (PROVINCES, LETTERS + "O", *[DIGITS] * 5, _NEW_ENERGY),
-    "embassy": ("使", *[DIGITS] * 6),
-}
+_HEAD = (PROVINCES, LETTERS + "O")
+_ANY = LETTERS + DIGITS
+_RARE = float(np.log(0.05))  # green plates may have a second letter, and hardly any has
+
+
+def _serials(places: int) -> list[tuple[str, ...]]:
+    """A serial's characters by place: digits, and at any two places letters too."""
+    pairs = combinations(range(places), 2)
+    return [tuple(_ANY if place in pair else DIGITS for place in range(places)) for pair in pairs]
+
+
+_PATTERNS: list[tuple[str, tuple[str, ...], float]] = [
+    *[("seven", (*_HEAD, *serial), 0.0) for serial in _serials(5)],
+    *[("seven", (*_HEAD, *serial, "学挂警港澳领使"), 0.0) for serial in _serials(4)],
+    ("green", (*_HEAD, _NEW_ENERGY, *[DIGITS] * 5), 0.0),
+    ("green", (*_HEAD, _NEW_ENERGY, LETTERS, *[DIGITS] * 4), _RARE),
+    ("green_yellow", (*_HEAD, *[DIGITS] * 5, _NEW_ENERGY), 0.0),
+    ("embassy", ("使", *[DIGITS] * 6), 0.0),
+]
+"""Name, the characters allowed at each place, and the logarithm of how likely the pattern is beside its like."""
 _LONGEST = 8
+_STRANGE = 0.2  # how well the ground must suit the pattern of the best path for the others not to be asked
+_TINT = 0.1  # a ground that does not suit a pattern makes it this unlikely
 _NEVER = np.float32(-1e9)
+_SURE_BLANK = 0.999
 _FLOOR = 1e-6  # probability below which nothing is believed to be less likely
 
 
@@ -47,19 +65,22 @@ class Reading:
 
 
 @lru_cache(maxsize=1)
-def _allowed() -> tuple[tuple[str, ...], NDArray[np.float32], NDArray[np.int64]]:
-    """Names, (patterns, positions, classes) of 0 or "never", and the length of each pattern."""
+def _allowed() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """(patterns, positions, classes) of 0 or "never", and the length of each pattern."""
     mask = np.full((len(_PATTERNS), _LONGEST, len(CHARACTERS) + 1), _NEVER, np.float32)
-    for k, sets in enumerate(_PATTERNS.values()):
+    for k, (_, sets, _) in enumerate(_PATTERNS):
         for position, characters in enumerate(sets):
             mask[k, position, [CHARACTERS.index(c) + 1 for c in characters]] = 0
-    return tuple(_PATTERNS), mask, np.array([len(sets) for sets in _PATTERNS.values()])
+    return mask, np.array([len(sets) for _, sets, _ in _PATTERNS])
 
 
 def decode(probabilities: Scores, green: float = 0.5) -> Reading:
     """The best reading of (time steps, classes) probabilities. `green` in 0..1 is how green the ground looks: eight
     characters stand on green grounds, seven on all others."""
-    return lawful(probabilities) or searched(probabilities, green)
+    best = lawful(probabilities)
+    if best is None or _fit(best.pattern, green) < _STRANGE or (best.pattern == "green" and best.text[3] in LETTERS):
+        return searched(probabilities, green)
+    return best
 
 
 def lawful(probabilities: Scores) -> Reading | None:
@@ -76,6 +97,78 @@ def searched(probabilities: Scores, green: float) -> Reading:
     """The best path that follows a pattern, however unlikely. Some milliseconds."""
     pattern, classes, spans, agreement = _search(probabilities, green)
     return Reading(_text(classes), pattern, _scores(probabilities, classes, spans), agreement, tuple(spans))
+
+
+def forced(probabilities: Scores, text: str) -> Reading | None:
+    """`text` as this reader sees it: the best path that spells it. None where no pattern allows the text, or where
+    there are fewer time steps than it needs."""
+    pattern = pattern_of(text)
+    if pattern is None or len(text) > len(probabilities):
+        return None
+    labels, leap = _states(text)
+    told = _telling(probabilities)
+    logs = np.log(np.maximum(probabilities[told], _FLOOR))
+    ends = np.full(len(labels), _NEVER, np.float32)
+    ends[:2] = logs[0, labels[:2]]
+    backs = []
+    for step in logs[1:, labels]:
+        ways = np.full((3, len(labels)), _NEVER, np.float32)
+        ways[0], ways[1, 1:], ways[2, 2:] = ends, ends[:-1], np.where(leap[2:], ends[:-2], _NEVER)
+        backs.append(ways.argmax(0))
+        ends = ways.max(0) + step
+    state = len(labels) - 1 - int(ends[-2] > ends[-1])
+    agreement = float(np.exp(min(float(ends[state]) - float(logs.max(1).sum()), 0.0)))
+    path = [state]
+    for back in reversed(backs):
+        path.append(path[-1] - int(back[path[-1]]))
+    path.reverse()
+    places = [path.index(k) for k in range(1, len(labels), 2)]
+    spans = _in_full(told, [(at, at + path.count(path[at])) for at in places])
+    return Reading(
+        text, pattern, _scores(probabilities, [int(c) for c in labels[1::2]], spans), agreement, tuple(spans)
+    )
+
+
+def likelihood(probabilities: Scores, text: str) -> float:
+    """Logarithm of the probability that this reader gives the text: all its paths together (CTC forward)."""
+    labels, leap = _states(text)
+    logs = np.log(np.maximum(probabilities[_telling(probabilities)][:, labels], _FLOOR)).astype(np.float64)
+    ends = np.full(len(labels), -np.inf)
+    ends[:2] = logs[0, :2]
+    for step in logs[1:]:
+        came = np.logaddexp(ends[1:], ends[:-1])
+        leapt = np.where(leap[2:], ends[:-2], -np.inf)
+        ends = np.concatenate([ends[:1], came[:1], np.logaddexp(came[1:], leapt)]) + step
+    return float(np.logaddexp(ends[-1], ends[-2]))
+
+
+def _states(text: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The classes of CTC's states, blank, character, blank …, and which of them may follow the one before the last: a
+    character after another one without a blank between."""
+    labels = np.zeros(2 * len(text) + 1, np.int64)
+    labels[1::2] = [CHARACTERS.index(c) + 1 for c in text]
+    leap = np.zeros(len(labels), bool)
+    leap[3::2] = labels[3::2] != labels[1:-2:2]
+    return labels, leap
+
+
+def _telling(probabilities: Scores) -> NDArray[np.int64]:
+    """The time steps that may say something, with one blank after each run of them: a row of sure blanks tells no more
+    than one, and most of a strip is such rows."""
+    loud = probabilities[:, BLANK] < _SURE_BLANK
+    after = np.concatenate([[False], loud[:-1]])
+    told = np.flatnonzero(loud | after)
+    return told if len(told) >= _LONGEST else np.arange(len(probabilities))
+
+
+def _in_full(told: NDArray[np.int64], spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans among the telling steps as spans among all."""
+    return [(int(told[a]), int(told[b - 1]) + 1) for a, b in spans]
+
+
+def _fit(pattern: str, green: float) -> float:
+    """How well a ground that is so green suits a pattern: eight characters stand on green, seven on all others."""
+    return green if pattern in ("green", "green_yellow") else 1 - green
 
 
 def _text(classes: list[int]) -> str:
@@ -101,17 +194,19 @@ def _greedy(probabilities: Scores) -> Path:
 
 def _search(probabilities: Scores, green: float) -> tuple[str, list[int], list[tuple[int, int]], float]:
     """The best path that follows a pattern: its name, classes, time steps, and its likelihood beside the greedy one."""
-    names, allowed, lengths = _allowed()
+    allowed, lengths = _allowed()
     peak = probabilities.max(0)
     kept = np.array(sorted({BLANK, *np.argsort(peak)[-12:], *(allowed + peak).argmax(2).ravel()}))
-    logs = np.log(np.maximum(probabilities, _FLOOR))
+    told = _telling(probabilities)
+    logs = np.log(np.maximum(probabilities[told], _FLOOR))
     char, blank, backs = _viterbi(logs[:, kept], allowed[:, :, kept])
-    tint = np.log(np.clip([1 - green, green, green, 1 - green], 0.1, 1))
     ends = np.array([max(char[k, n - 1].max(), blank[k, n - 1]) for k, n in enumerate(lengths)])
-    best = int((ends + tint).argmax())
+    likely = [prior + np.log(max(_fit(name, green), _TINT)) for name, _, prior in _PATTERNS]
+    best = int((ends + likely).argmax())
     classes, spans = _trace(best, int(lengths[best]), char, blank, backs)
+    spans = _in_full(told, spans)
     agreement = float(np.exp(min(ends[best] - float(logs.max(1).sum()), 0.0)))
-    return names[best], [int(kept[c]) for c in classes], spans, agreement
+    return _PATTERNS[best][0], [int(kept[c]) for c in classes], spans, agreement
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -26,11 +26,11 @@ Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 class Options:
     """How hard to look. Lengths are pixels of the longer side of what the network sees."""
 
-    sizes: tuple[int, ...] = (736, 256)
-    threshold: float = 0.2
+    sizes: tuple[int, ...] = (736, 256)  # the larger first
+    threshold: float = 0.3
     tile_from: int = 2000  # pictures with a longer side than this are also looked at in tiles
     tile_size: int = 1376  # length to which such a picture is brought before it is cut
-    tile: int = 736
+    tile: int = 736  # longest side of a tile
     overlap: int = 96
     most: int = 20  # candidates of one picture
     close: tuple[int, int] = (256, 192)  # width and height at which a candidate is looked at closely
@@ -86,8 +86,10 @@ class Finder:
     def __call__(self, image: Image) -> list[Candidate]:
         """Candidates, the best first; of those that cover each other only the best."""
         longest = max(image.shape[:2])
-        found = [one for size in self.options.sizes for one in self.look(image, min(size, _up(longest)))]
-        if longest > self.options.tile_from:
+        tiled = longest > self.options.tile_from  # tiles see all that the larger copies show, and better
+        sizes = self.options.sizes[-1:] if tiled else self.options.sizes
+        found = [one for size in sizes for one in self.look(image, min(size, _up(longest)))]
+        if tiled:
             found += self._tiles(image)
         return distinct(found)[: self.options.most]
 
@@ -128,9 +130,11 @@ class Finder:
         scale = min(option.tile_size / max(image.shape[:2]), 1.0)
         copy = _scaled(image, scale)
         found = []
-        for top in _starts(copy.shape[0], option.tile, option.overlap):
-            for left in _starts(copy.shape[1], option.tile, option.overlap):
-                part = np.ascontiguousarray(copy[top : top + option.tile, left : left + option.tile])
+        tops, tall = _starts(copy.shape[0], option.tile, option.overlap)
+        lefts, wide = _starts(copy.shape[1], option.tile, option.overlap)
+        for top in tops:
+            for left in lefts:
+                part = np.ascontiguousarray(copy[top : top + tall, left : left + wide])
                 for one in self.look(part, max(part.shape[:2])):
                     found.append(
                         Candidate((one.corners + np.array([left, top], np.float32)) / scale, one.score, one.seen)
@@ -155,11 +159,12 @@ def overlap(a: Corners, b: Corners) -> float:
     return shared / max(least, 1e-6)
 
 
-def _starts(length: int, tile: int, overlap: int) -> Iterator[int]:
-    """Where tiles begin so that they cover the length and share at least `overlap` pixels."""
-    count = max(1, int(np.ceil((length - overlap) / (tile - overlap))))
-    for k in range(count):
-        yield round(k * (length - tile) / max(count - 1, 1)) if count > 1 else 0
+def _starts(length: int, most: int, overlap: int) -> tuple[list[int], int]:
+    """Where the fewest tiles of at most `most` pixels begin that cover the length and share `overlap` pixels, and how
+    long they are."""
+    count = max(1, int(np.ceil((length - overlap) / (most - overlap))))
+    tile = int(np.ceil((length + (count - 1) * overlap) / count))
+    return [k * (length - tile) // max(count - 1, 1) for k in range(count)], tile
 
 
 def _up(side: int) -> int:

@@ -1,4 +1,4 @@
-"""Find, set level, read, check: the plate reader over our two networks."""
+"""Find, set level, read, hear the second opinion, check: the plate reader over its three networks."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from numpy.typing import NDArray
 
 from engines.plate.align import aligned
 from engines.plate.alphabet import CHARACTERS, COLOURS
-from engines.plate.decode import Reading, decode, lawful
+from engines.plate.decode import Reading, Scores, decode, lawful
 from engines.plate.detect import Candidate, Corners, Finder, Network, overlap
 from engines.plate.order import left_to_right
+from engines.plate.second import settled, shrunk
 from engines.plate.syntax import IN_SCOPE, kind_of
 from engines.plate.warp import cut
 from engines.types import Image, Plate, Quad
 
 _CLASSES = len(CHARACTERS) + 1
-_NO_PLATE = 0.9  # share of "no plate" from which on a candidate is dropped after one look,
-_STRIKING = 0.6  # unless the detector is surer of it than this
-_PLATE = 0.5  # least share of the ground's classes that say "a plate"
-_ANSWER = 0.12  # confidence below which nothing is answered
+_NO_PLATE = 0.2  # share of "no plate" from which on a candidate is dropped after one look
+_UNREADABLE = 1e-3  # confidence below which a reading is none: such a candidate is dropped after one look,
+_STRIKING = 0.6  # unless the detector is surer of it than this, and after the close look by both readers,
+_CERTAIN = 0.75  # unless it is surer than this
+_ANSWER = 0.05  # confidence below which nothing is answered
+_A_PLATE = 0.3  # confidence of the first reader from which on something is answered, however the second contradicts
 _SURE = 0.97  # confidence from which on no closer look is taken
 _DOUBT = 0.9  # confidence below which other cuts are tried
+_HEARD = 4  # most cuts of a doubtful plate that the second reader sees as well
 _TURNED = 448  # longer side at which a picture without plates is looked at once more, lying on its side
 _AS_GOOD = 0.8  # share of its confidence that a plate may lose when its corners are set right
 _TWO_ROWS = 2.7  # width over height below which a plate may have two rows: one row has 3.1 or 3.4, two rows 2
@@ -32,21 +36,24 @@ _TWO_ROWS = 2.7  # width over height below which a plate may have two rows: one 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A candidate as read: its corners in source pixels in the order of the text, the reading, and the grounds."""
+    """A candidate as read: its corners in source pixels in the order of the text, the reading, the time steps it was
+    made from, and the grounds."""
 
     corners: Corners
     reading: Reading
+    steps: Scores
     ground: NDArray[np.float32]
     rows: int
     confidence: float
 
 
 class NetworkPlateReader:
-    """The `PlateReader` over a detector and a strip reader. One thread at a time."""
+    """The `PlateReader` over a detector and two readers of strips. One thread at a time."""
 
-    def __init__(self, finder: Finder, strips: Network, models: dict[str, str]) -> None:
+    def __init__(self, finder: Finder, strips: Network, second: Network, models: dict[str, str]) -> None:
         self._finder = finder
         self._strips = strips
+        self._second = second
         self._models = models
 
     @property
@@ -54,11 +61,11 @@ class NetworkPlateReader:
         return self._models
 
     def warmup(self) -> None:
-        """Run both networks once on the shapes that are commonest."""
+        """Run the networks once on the shapes that are commonest."""
         blank = np.zeros((960, 1280, 3), np.uint8)
         self._finder(blank)
         corners = np.array([(0, 0), (160, 0), (160, 48), (0, 48)], np.float32)
-        self._strip(blank, [(corners, 1)])
+        self._confirmed(blank, [self._seen(blank, corners)])
 
     def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
         """Plates of a BGR uint8 picture, left to right, top to bottom; those out of scope only with `extras`."""
@@ -69,7 +76,7 @@ class NetworkPlateReader:
         return left_to_right([plate for plate in plates if extras or plate.in_scope])
 
     def close(self) -> None:
-        del self._finder, self._strips
+        del self._finder, self._strips, self._second
 
     def _lying(self, image: Image) -> list[_Seen]:
         """Plates of a picture that lies on a side, whichever it is: doubtful cuts are read turned over too."""
@@ -87,24 +94,36 @@ class NetworkPlateReader:
         for candidate, raw in zip(
             candidates, self._strip(image, [(one.corners, 1) for one in candidates]), strict=True
         ):
-            if raw[-1, 0] < _NO_PLATE or candidate.score > _STRIKING:
-                seen.append(self._best(image, candidate, _seen(candidate.corners, 1, raw)))
-        return _without_doubles([one for one in seen if 1 - one.ground[0] >= _PLATE])
+            if raw[-1, 0] >= _NO_PLATE:
+                continue
+            first = _seen(candidate.corners, 1, raw)
+            if first.confidence >= _UNREADABLE or candidate.score >= _STRIKING:
+                seen.append(self._best(image, candidate, first))
+        return _without_doubles(seen)
 
     def _best(self, image: Image, candidate: Candidate, first: _Seen) -> _Seen:
-        """The candidate read as found, after a close look and set right; in doubt, what most of many cuts say."""
-        seen = [first]
-        if first.confidence < _SURE:
-            corners = self._finder.closer(image, candidate).corners
-            seen.append(_seen(corners, 1, self._strip(image, [(corners, 1)])[0]))
-        surest = max(seen, key=lambda one: one.confidence)
-        best = self._set_right(image, surest)
-        if best.confidence >= _DOUBT and best.reading.text == surest.reading.text:
+        """The candidate set right and read by both readers; where they are not sure after a close look too; in doubt
+        what most of many cuts say."""
+        best = self._confirmed(image, [self._set_right(image, first)])[0]
+        if best.confidence >= _SURE:
             return best
-        seen += [best, *self._other(image, best)]
-        winner = _vote(seen)
+        closer = self._seen(image, self._finder.closer(image, candidate).corners)
+        surest = max(first, closer, key=lambda one: one.confidence)
+        again = self._confirmed(image, [self._set_right(image, closer)])[0]
+        best = max(best, again, key=lambda one: one.confidence)
+        if best.confidence >= _DOUBT or (best.confidence < _UNREADABLE and candidate.score < _CERTAIN):
+            return best
+        others = sorted([first, closer, *self._other(image, best)], key=lambda one: -one.confidence)
+        winner = _vote([best, *self._confirmed(image, others[:_HEARD])])
         right = self._set_right(image, winner)
-        return replace(winner, corners=right.corners) if right.reading.text == winner.reading.text else winner
+        if right.reading.text == winner.reading.text:
+            winner = replace(winner, corners=right.corners)
+        least = _ANSWER if surest.confidence >= _A_PLATE else 0.0
+        return replace(winner, confidence=max(winner.confidence, least))
+
+    def _seen(self, image: Image, corners: Corners) -> _Seen:
+        """One row of characters at `corners`, as the first reader reads it."""
+        return _seen(corners, 1, self._strip(image, [(corners, 1)])[0])
 
     def _set_right(self, image: Image, seen: _Seen) -> _Seen:
         """The plate with its corners where its characters say, read again there; as it was where that reads worse."""
@@ -113,8 +132,19 @@ class NetworkPlateReader:
         corners = aligned(cut(image, as_quad(seen.corners)), seen.corners, seen.reading)
         if corners is None:
             return seen
-        again = _seen(corners, 1, self._strip(image, [(corners, 1)])[0])
+        again = self._seen(image, corners)
         return again if again.confidence >= _AS_GOOD * seen.confidence else seen
+
+    def _confirmed(self, image: Image, seen: Sequence[_Seen]) -> list[_Seen]:
+        """The same places with what both readers together say."""
+        if not seen:
+            return []
+        heard = self._second(shrunk([cut(image, as_quad(one.corners), one.rows) for one in seen]))
+        both = []
+        for one, steps in zip(seen, heard, strict=True):
+            reading = settled(one.steps, one.reading, steps, _greenness(one.ground))
+            both.append(replace(one, reading=reading, confidence=confidence(reading, one.ground)))
+        return both
 
     def _other(self, image: Image, first: _Seen) -> list[_Seen]:
         """Other cuts of the same plate, read: all lawful readings, or where there is none the likeliest other one."""
@@ -146,9 +176,13 @@ def _vote(seen: Sequence[_Seen]) -> _Seen:
 
 
 def _seen(corners: Corners, rows: int, raw: NDArray[np.float32]) -> _Seen:
-    ground = raw[-1, : len(COLOURS)]
-    reading = decode(raw[:-1, :_CLASSES], float(ground[3] + ground[4]))
-    return _Seen(corners, reading, ground, rows, confidence(reading, ground))
+    steps, ground = raw[:-1, :_CLASSES], raw[-1, : len(COLOURS)]
+    reading = decode(steps, _greenness(ground))
+    return _Seen(corners, reading, steps, ground, rows, confidence(reading, ground))
+
+
+def _greenness(ground: NDArray[np.float32]) -> float:
+    return float(ground[COLOURS.index("green")] + ground[COLOURS.index("green_yellow")])
 
 
 def confidence(reading: Reading, ground: NDArray[np.float32]) -> float:

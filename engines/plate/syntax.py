@@ -11,11 +11,12 @@ IN_SCOPE = ("blue", "yellow", "green")
 
 _HEAD = f"[{PROVINCES}][{LETTERS}O]"
 _ANY = f"[{LETTERS}{DIGITS}]"
+_FEW = f"(?!(?:[{DIGITS}]*[{LETTERS}]){{3}})"  # of the serial's places at most two carry letters
 _PATTERNS = {
-    "seven": re.compile(f"{_HEAD}{_ANY}{{5}}"),
+    "seven": re.compile(f"{_HEAD}{_FEW}{_ANY}{{5}}"),
     "green": re.compile(f"{_HEAD}[A-HJK]{_ANY}[0-9]{{4}}"),
     "green_yellow": re.compile(f"{_HEAD}[0-9]{{5}}[A-HJK]"),
-    "ending": re.compile(f"{_HEAD}{_ANY}{{4}}[学挂警港澳]"),
+    "ending": re.compile(f"{_HEAD}{_FEW}{_ANY}{{4}}[学挂警港澳]"),
     "embassy": re.compile(f"使[0-9]{{6}}|[0-9]{{6}}使|[{PROVINCES}]{_ANY}{{5}}领|{_HEAD}{_ANY}{{4}}[使领]"),
 }
 _SEPARATORS = re.compile(r"[\s·.•・●:：\-—_,，'\"|]+")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -89,11 +91,19 @@ def _session(path: Path, model: Path | bytes, threads: int, device: str, search:
     options.log_severity_level = 3
     providers: list[Any] = ["CPUExecutionProvider"]
     if device == "cuda":
+        _load_cuda()
         providers.insert(0, ("CUDAExecutionProvider", {"cudnn_conv_algo_search": search}))
     try:
         return ort.InferenceSession(model if isinstance(model, bytes) else str(model), options, providers=providers)
     except Exception as error:  # the runtime raises its own, undocumented classes
         raise ModelError(f"{path}: ONNX Runtime cannot load it ({error})") from None
+
+
+@cache
+def _load_cuda() -> None:
+    """CUDA's libraries out of the wheels beside ONNX Runtime, which its provider would look for in the system alone."""
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find; the system may have it
+        ort.preload_dlls()
 
 
 @cache
@@ -105,7 +115,7 @@ def _share_arena() -> None:
 
 
 def device() -> str:
-    """"cuda" where the installed runtime can use it, else "cpu"."""
+    """ "cuda" where the installed runtime can use it, else "cpu"."""
     return "cuda" if "CUDAExecutionProvider" in ort.get_available_providers() else "cpu"
 
 

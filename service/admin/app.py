@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.routing import Match, Route
 
 from service import __version__
 from service.accounts.vault import Vault
@@ -43,10 +44,20 @@ def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings) -> FastA
     app.state.house = House(engine, vault, settings)
     for router in (accounts.router, billing.router, reports.router):
         app.include_router(router)
+    app.add_exception_handler(405, _wrong_method)
     app.add_exception_handler(Misuse, _misuse)
     app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(OSError, _database)
     return app
+
+
+async def _wrong_method(request: Request, _error: Exception) -> Response:
+    """Starlette names the methods of one route; a path may have several."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return JSONResponse({"detail": "Method Not Allowed"}, 405, {"Allow": ", ".join(sorted(methods))})
 
 
 async def _misuse(_request: Request, error: Exception) -> Response:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from rich.console import Console
-
 from service import settings as knobs
+from service.cli.ready import announce
 from service.serving_console import serve_console
 from service.telemetry import logs
 
@@ -15,5 +14,4 @@ def console() -> None:
     """Serve the console until Ctrl-C; gateways run elsewhere (INKGATE_CONSOLE__GATEWAY_URL)."""
     settings = knobs.load()
     logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
-    screen = Console(stderr=True, highlight=False)
-    asyncio.run(serve_console(settings, lambda url: screen.print(f"[green]console is ready[/green] at {url}")))
+    asyncio.run(serve_console(settings, lambda url: announce("console", url)))

@@ -6,9 +6,9 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from service.assembly import listen
+from service.cli.ready import announce
 from service.cli.serve import Host, Port, overridden
 from service.serving import serve_gateway, supervise_gateways
 from service.telemetry import logs
@@ -22,10 +22,9 @@ def gateway(
     """Run a gateway over Redis and the database until Ctrl-C; `inkgate worker` reads the pictures."""
     settings = overridden(host=host, port=port)
     logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
-    screen = Console(stderr=True, highlight=False)
 
     def ready(url: str, *_: object) -> None:
-        screen.print(f"[green]gateway is ready[/green] at {url}")
+        announce("gateway", url)
 
     if workers == 1:
         listener = listen(settings.server.host, settings.server.port)

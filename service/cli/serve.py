@@ -6,11 +6,11 @@ import asyncio
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from service import settings as knobs
 from service.assembly import serve_embedded
 from service.cli.ocr import Profile
+from service.cli.ready import announce
 from service.db import migrate
 from service.settings import Settings
 from service.telemetry import logs
@@ -27,11 +27,8 @@ def serve(host: Host = None, port: Port = None, profile: ProfileOption = None, e
     """Run gateway and workers on this machine (SQLite, no Redis) until Ctrl-C."""
     settings = overridden(host=host, port=port, profile=profile, runtime=engine)
     logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
-    screen = Console(stderr=True, highlight=False)
     migrate.upgrade(settings.database.url)
-    asyncio.run(
-        serve_embedded(settings, lambda url: screen.print(f"[green]InkGate is ready[/green] at {url}  ({url}/docs)"))
-    )
+    asyncio.run(serve_embedded(settings, lambda url: announce("InkGate", url)))
 
 
 def overridden(**given: Any) -> Settings:

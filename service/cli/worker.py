@@ -6,9 +6,9 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from service import settings as knobs
+from service.cli.ready import announce
 from service.telemetry import logs
 from service.worker.serve import serve_workers
 
@@ -24,7 +24,4 @@ def worker(
         given = {**settings.worker.model_dump(), "processes": processes}
         settings = knobs.load(**{**settings.model_dump(), "worker": given})
     logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
-    screen = Console(stderr=True, highlight=False)
-    asyncio.run(
-        serve_workers(settings, lambda url: screen.print(f"[green]workers are ready[/green]; health at {url}/readyz"))
-    )
+    asyncio.run(serve_workers(settings, lambda url: announce("worker", url)))

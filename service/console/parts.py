@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.accounts.vault import Vault
 from service.broker.fleet import Fleet
+from service.console.oidc import Provider
+from service.console.regions import RegionTable, load
 from service.db.clock import Clock, database_clock
 from service.settings import Settings
 from service.users.passwords import Passwords
@@ -17,7 +19,14 @@ from service.users.passwords import Passwords
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The database, the vault that opens a caller's own keys, and the settings. `fleet` sees queue and workers; a
-    console alone, without Redis, has none."""
+    console alone, without Redis, has none. `regions` tells where addresses lie, when there is a table.
+    `provider` is who else may say who somebody is."""
+
+    @classmethod
+    def of(cls, settings: Settings, engine: AsyncEngine, vault: Vault, fleet: Fleet | None) -> Parts:
+        """The parts that the settings ask for. Raises ConfigurationError."""
+        provider = Provider(settings.oidc) if settings.oidc.issuer else None
+        return cls(settings, engine, vault, fleet=fleet, regions=load(settings.console.regions), provider=provider)
 
     settings: Settings
     engine: AsyncEngine
@@ -25,4 +34,6 @@ class Parts:
     passwords: Passwords = field(default_factory=Passwords)
     clock: Clock = database_clock
     fleet: Fleet | None = None
+    regions: RegionTable | None = None
+    provider: Provider | None = None
     proving: asyncio.Lock = field(default_factory=asyncio.Lock)  # one proof of the ledger at a time

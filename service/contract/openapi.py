@@ -8,13 +8,14 @@ from typing import Any
 from service import __version__
 from service.contract.capabilities import CAPABILITIES, Capability
 from service.contract.refusals import REFUSALS
-from service.contract.requests import ACTION
+from service.contract.schemas import answer_schema, refusal_schema, request_schema
 
 _HEADERS = (
     ("appkey", True, "应用的 AppKey", "562b89493b1a40e1b97ea05e50dd8170"),
     ("ctyun-eop-request-id", True, "请求 id，由调用方生成，用于追踪", "3dfa732-b27b-464f-b15a-21ed6845afd5"),
     ("eop-date", True, "请求时间 yyyymmddTHHMMSSZ，北京时间或 UTC", "20261122T163014Z"),
-    ("Eop-Authorization", True, "签名：<ak> Headers=a;b;c Signature=<base64>", "…"),
+    ("Eop-Authorization", True, "签名：<ak> Headers=a;b;c Signature=<base64>",
+     f"AK Headers=ctyun-eop-request-id;eop-date Signature={'A' * 43}="),
     ("decrypted", False, "true 表示请求体已加密（SM2/SM4/HMAC-SM3）", "true"),
     ("x-inkgate-extras", False, "1 表示返回扩展字段（置信度、坐标等），默认不返回", "1"),
 )
@@ -32,27 +33,30 @@ def document(examples: Examples) -> dict[str, Any]:
             "description": "与公共端点兼容的四个识别接口：更换域名即可，签名、请求体、返回体均不变。",
         },
         "paths": {
-            path: {"post": _operation(capability, examples.get(capability.name, {}), alias=number > 0)}
+            path: {"post": _operation(capability, examples.get(capability.name, {}), number)}
             for capability in CAPABILITIES.values()
             for number, path in enumerate(capability.paths)
         },
-        "components": {"schemas": {"Refusal": _refusal_schema()}},
+        "components": {
+            "schemas": {"Refusal": refusal_schema()},
+            "securitySchemes": {"eop": {"type": "apiKey", "in": "header", "name": "Eop-Authorization"}},
+        },
     }
 
 
-def _operation(capability: Capability, example: Mapping[str, Any], *, alias: bool) -> dict[str, Any]:
-    suffix = "Alias" if alias else ""
+def _operation(capability: Capability, example: Mapping[str, Any], number: int) -> dict[str, Any]:
     return {
-        "operationId": f"{capability.name}{suffix}",
-        "summary": capability.title + ("（手册中的另一种路径写法）" if alias else ""),
-        "deprecated": alias,
+        "operationId": capability.name + (f"Alias{number}" if number else ""),
+        "summary": capability.title + ("（手册中的另一种路径写法）" if number else ""),
+        "deprecated": number > 0,
+        "security": [{"eop": []}],
         "tags": [capability.title],
         "parameters": [_parameter(*row) for row in _HEADERS],
         "requestBody": {
             "required": True,
             "content": {
                 "application/json": {
-                    "schema": _single_schema() if capability.single else _batch_schema(capability),
+                    "schema": request_schema(capability),
                     "example": example.get("request", {}),
                 }
             },
@@ -61,7 +65,9 @@ def _operation(capability: Capability, example: Mapping[str, Any], *, alias: boo
             "200": {
                 "description": "statusCode 0 为成功；其余为业务错误码："
                 + "；".join(f"{fault.code} {fault.details}" for fault in _distinct(capability)),
-                "content": {"application/json": {"example": example.get("response", {})}},
+                "content": {
+                    "application/json": {"schema": answer_schema(capability), "example": example.get("response", {})}
+                },
             },
             **_refused(),
             "413": {"description": "请求体过大", "content": {"text/html": {}}},
@@ -84,33 +90,6 @@ def _parameter(name: str, required: bool, description: str, example: str) -> dic
     }
 
 
-def _batch_schema(capability: Capability) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": ["data"],
-        "properties": {
-            "data": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": capability.max_images,
-                "items": {"type": "string", "description": "图片的 Base64，不带 data: 前缀"},
-            }
-        },
-    }
-
-
-def _single_schema() -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": ["Action", "ImageData"],
-        "additionalProperties": False,
-        "properties": {
-            "Action": {"type": "string", "const": ACTION},
-            "ImageData": {"type": "string", "description": "图片的 Base64，不带 data: 前缀"},
-        },
-    }
-
-
 def _refused() -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
     for code, row in REFUSALS.items():
@@ -119,22 +98,4 @@ def _refused() -> dict[str, Any]:
     return {
         str(status): {"description": "；".join(texts), "content": content}
         for status, texts in sorted(by_status.items())
-    }
-
-
-def _refusal_schema() -> dict[str, Any]:
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "required": ["statusCode", "code", "error", "message", "details", "requestId", "returnObj"],
-        "properties": {
-            "statusCode": {"type": ["integer", "string"]},
-            "code": text,
-            "error": text,
-            "message": text,
-            "details": text,
-            "requestId": text,
-            "returnObj": {"type": "object"},
-            "eopErrCode": text,
-        },
     }

@@ -77,4 +77,5 @@ async def _not_found(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     code = 40008 if status == 405 else 50001
     request_id = request.headers.get("ctyun-eop-request-id", "")[:128]
-    return JSONResponse(refusal_body(code, request_id), REFUSALS[code].http)
+    headers = error.headers if isinstance(error, HTTPException) else None  # which methods a page of ours allows
+    return JSONResponse(refusal_body(code, request_id), REFUSALS[code].http, headers)

@@ -14,6 +14,7 @@ from service.errors import BodyTooLarge, ClientGone
 from service.gateway.budget import Budget
 
 SMALL_BODY = 32 * 1024  # bytes
+_TURNS = 4  # of the event loop that others get for each piece of a large body
 _DRAIN_SECONDS = 20  # a refused upload is read and dropped this long, so that the client gets to see the answer
 
 
@@ -99,13 +100,18 @@ class Exchange:
             self._held = 0
 
     async def _chunks(self) -> Any:
-        more = True
+        more, read = True, 0
         while more:
             message: Message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone("hung up while sending")
             more = message.get("more_body", False)
-            yield message.get("body", b"")
+            piece = message.get("body", b"")
+            read += len(piece)
+            yield piece
+            if more and read > SMALL_BODY:
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
 
     async def _drain(self, most: int) -> None:
         """Read and drop what is still coming; a client that waits for 100 Continue sends nothing."""

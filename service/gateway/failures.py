@@ -27,6 +27,8 @@ def failure(error: Exception, request_id: str, *, always_200: bool) -> tuple[int
         code = error.code
         if error.retry_after is not None:
             headers["retry-after"] = str(error.retry_after)
+        if REFUSALS[code].http == 405:
+            headers["allow"] = "POST"  # the only method of all our calls
     elif not isinstance(error, InkGateError):
         log.exception("a call failed unexpectedly")
     status = 200 if always_200 else REFUSALS[code].http

@@ -8,6 +8,8 @@ client that does not read it. A gateway on a bare port needs limits of its own:
     stall      a client that takes nothing of its answer for STALL_SECONDS is cut off
     remainder  a body that was answered before it was read may trickle on for DRAIN_SECONDS
     number     connections above `max_connections` are closed at once
+    share      at most READ_BYTES a turn of the loop; a remainder comes at REMAINDER_BYTES a second, so that others do
+               not wait for what nobody will read
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ HEAD_SECONDS = 20.0
 HEAD_BYTES = 64 * 1024
 STALL_SECONDS = 30.0
 DRAIN_SECONDS = 20.0
+READ_BYTES = 64 * 1024
+REMAINDER_BYTES = 64 * 1024 * 1024
 
 _REFUSAL = (
     b"HTTP/1.1 %s\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
@@ -46,6 +50,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(self.connections) > self.max_connections:
             transport.abort()
             return
+        transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio takes four times as much
         self._arm(HEAD_SECONDS, self._silent)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -58,7 +63,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._ended = False
         super().data_received(data)
-        if self.transport.is_closing() or not self._in_head:
+        if self.transport.is_closing():
+            return
+        if not self._in_head:
+            if self._idle():
+                self._pace(len(data))
             return
         self._head_bytes += 0 if self._ended else len(data)  # how much came after the end is small and not known
         if self._head_bytes > HEAD_BYTES:
@@ -99,6 +108,15 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
+
+    def _pace(self, size: int) -> None:
+        """Let a remainder rest until its rate allows more."""
+        self.transport.pause_reading()
+        self.loop.call_later(size / REMAINDER_BYTES, self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.flow.read_paused:  # by uvicorn, which has its own reasons
+            self.transport.resume_reading()
 
     def _watch_stall(self) -> None:
         if self._stall is None:

@@ -23,6 +23,7 @@ LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{2,63}")
 FAILURES = 5
 LOCK = timedelta(minutes=15)
 TOUCH = timedelta(minutes=1)
+NO_PASSWORD = "!"  # noqa: S105 - the hash of no password
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,22 @@ async def sign_in(work: Work, login: str, fits: bool, lifetime: Lifetime) -> str
     await repository.drop_stale(work.session, now - lifetime.idle, now - lifetime.whole)
     token = await _begin(work, user, now)
     await trail.record(work, "user.login", f"user {login}", user.account_id)
+    return token
+
+
+async def sign_in_by_provider(work: Work, login: str, lifetime: Lifetime) -> str | None:
+    """The token of a new session for somebody whom an identity provider vouches for, None when there is no such user
+    or it is disabled. An initial password that was never changed ends: nobody needs it any more."""
+    user = await repository.user_named(work.session, login, lock=True)
+    if user is None or user.disabled_at is not None:
+        return None
+    now = await work.now()
+    if user.must_change:
+        user.must_change, user.password_hash = False, NO_PASSWORD
+    user.last_login_at = now
+    await repository.drop_stale(work.session, now - lifetime.idle, now - lifetime.whole)
+    token = await _begin(work, user, now)
+    await trail.record(work, "user.login", f"user {login}", user.account_id, by="provider")
     return token
 
 

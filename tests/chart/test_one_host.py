@@ -179,6 +179,7 @@ def front(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         ("gateway:8080", f"127.0.0.1:{gateway.server_address[1]}"),
         ("listen 8443", f"listen 127.0.0.1:{port}"),
         ("/etc/nginx/tls", str(prepared / "tls")),
+        ("/etc/nginx/calls.conf", str(DEPLOY / "nginx" / "calls.conf")),
         ("worker_processes auto", "worker_processes 1"),
         # `http2 on` came with nginx 1.25; older ones on a developer's machine do without.
         ("        http2 on;\n", ""),

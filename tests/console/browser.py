@@ -36,7 +36,7 @@ def service(folder: Path) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=sink, stderr=sink, cwd=ROOT, env=environment)
     try:
         give_up = time.monotonic() + START_SECONDS
-        while not (ready := re.search(r"is ready\S* at (http://[\d.:]+)", log.read_text())):
+        while not (ready := re.search(r"is ready at (http://[\d.:]+)", log.read_text())):
             assert process.poll() is None and time.monotonic() < give_up, log.read_text()
             time.sleep(0.2)
         yield ready[1]

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from service.console.pages import PAGES
 from tests.console.browser import Person
 
 LOOKS = Path(__file__).with_name("looks.js").read_text("utf-8")
-NO_PAGES = {"/samples/{name}.jpg", "/apps/name"}  # a picture and a fragment; what ends in .csv is none either
+NO_PAGES = {"/samples/{name}.jpg", "/apps/name", "/callers", "/oidc", "/oidc/back"}
+"""Pictures, fragments of pages, ways to elsewhere; and what ends in .csv."""
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
 COLD_BYTES, WARM_BYTES = 1_000_000, 60_000
 
@@ -48,6 +49,7 @@ def faults(person: Person, path: str, *, thorough: bool = True) -> Iterator[str]
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(WIDE)
     taken = person.weigh(path)
+    expect(page.locator(".waiting")).to_have_count(0)
     if taken > COLD_BYTES:
         yield f"{path}: {taken:,} bytes on a first visit"
     rounds = (("1440 light", WIDE, "light", thorough), ("1440 dark", WIDE, "dark", False),
@@ -65,6 +67,7 @@ def warm_faults(person: Person, path: str) -> Iterator[str]:
     page.set_viewport_size(WIDE)
     person.go(path)
     taken = person.weigh(path, warm=True)
+    expect(page.locator(".waiting")).to_have_count(0)
     if taken > WARM_BYTES:
         yield f"{path}: {taken:,} bytes on a further visit"
     for size in (WIDE, NARROW):

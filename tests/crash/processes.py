@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import httpx
 import psutil
@@ -19,28 +20,29 @@ _WORKERS = "import asyncio; from service import settings; from service.worker.se
 _WORKERS += "asyncio.run(serve_workers(settings.load()))"
 
 
-def python(*arguments: str, **settings: object) -> subprocess.Popen[bytes]:
-    """Start an interpreter of our own; settings are given as GROUP__NAME=value."""
+def python(*arguments: str, log: IO[bytes] | None = None, **settings: object) -> subprocess.Popen[bytes]:
+    """Start an interpreter of our own; settings are given as GROUP__NAME=value, its stderr goes to `log`."""
     env = {
         **os.environ,
         **{f"INKGATE_{name}": str(value) for name, value in settings.items()},
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
     }
-    return subprocess.Popen([sys.executable, *arguments], env=env)
+    return subprocess.Popen([sys.executable, *arguments], env=env, stderr=log)
 
 
 class WorkerHost:
     """What `inkgate worker` runs, over a Redis URL with the stub engine by default: a supervisor and its children."""
 
     def __init__(
-        self, url: str, namespace: str, processes: int = 2, port: int | None = None, **settings: object
+        self, url: str, namespace: str, processes: int = 2, port: int | None = None, log: IO[bytes] | None = None,
+        **settings: object,
     ) -> None:
         self.port = port or free_port()
         given = {
             "REDIS__URL": url, "REDIS__NAMESPACE": namespace, "ENGINE__RUNTIME": "stub", "WORKER__PROCESSES": processes,
             "WORKER__HEALTH_PORT": self.port, "TELEMETRY__LOG_FORMAT": "text", **settings,
         }
-        self.process = python("-c", _WORKERS, **given)
+        self.process = python("-c", _WORKERS, log=log, **given)
 
     @property
     def children(self) -> list[int]:

@@ -66,6 +66,18 @@ async def test_a_chunked_body_stops_where_the_budget_ends():
     assert budget.used == 0
 
 
+async def test_between_the_pieces_of_a_large_body_others_have_their_turns():
+    pieces = [{"type": "http.request", "body": bytes(MIB), "more_body": True} for _ in range(10)]
+    large = exchange([*pieces, {"type": "http.request", "body": b""}], transfer_encoding="chunked")
+    reading = asyncio.create_task(large.read_body(100 * MIB, 5, Budget(100 * MIB, "body bytes")))
+    turns = 0
+    while not reading.done():
+        turns += 1
+        await asyncio.sleep(0)
+    await reading
+    assert turns > 10 * 3
+
+
 async def test_a_body_that_trickles_is_given_up():
     with pytest.raises(ClientGone, match="too long"):
         await exchange([], content_length="10").read_body(100, 0.05, Budget(100, "body bytes"))

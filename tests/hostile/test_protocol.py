@@ -21,11 +21,17 @@ ANSWER = 1 << 20  # bytes; more than a socket's buffers take
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """/read reads the body first; /big answers with a megabyte or more; everything else answers at once."""
-    if scope["path"] == "/read":
-        while (await receive()).get("more_body"):
-            pass
+    """/read and /pieces read the body first, and /pieces says how long the longest piece was; /big answers with a
+    megabyte or more; everything else answers at once."""
+    longest = 0
+    if scope["path"] in ("/read", "/pieces"):
+        more = True
+        while more:
+            message = await receive()
+            more, longest = message.get("more_body", False), max(longest, len(message["body"]))
     body = bytes(24 * ANSWER if scope["path"] == "/big" else 2)
+    if scope["path"] == "/pieces":
+        body = b"%08d" % longest
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -156,6 +162,25 @@ async def test_body_nobody_waits_for_may_not_trickle_on(server: uvicorn.Server):
     stream[1].write(b"POST / HTTP/1.1\r\ncontent-length: 100000\r\n\r\nx")
     assert await status(stream) == b"200"
     assert await said(stream) == b""
+
+
+async def test_body_nobody_waits_for_comes_slowly(server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(protocol, "DRAIN_SECONDS", 10.0)
+    monkeypatch.setattr(protocol, "REMAINDER_BYTES", 4 << 20)
+    stream = await connect(server)
+    stream[1].write(b"POST / HTTP/1.1\r\ncontent-length: 2097152\r\n\r\nx")
+    assert await status(stream) == b"200"
+    began = time.monotonic()
+    stream[1].write(bytes((2 << 20) - 1) + b"GET / HTTP/1.1\r\n\r\n")
+    assert await status(stream) == b"200"
+    assert time.monotonic() - began > 0.4  # half a second by the rate, less its last piece
+
+
+async def test_body_comes_in_pieces_that_leave_room_for_others(server: uvicorn.Server):
+    stream = await connect(server)
+    stream[1].write(b"POST /pieces HTTP/1.1\r\ncontent-length: 2097152\r\n\r\n" + bytes(2 << 20))
+    await stream[0].readuntil(b"\r\n\r\n")
+    assert 0 < int(await stream[0].readexactly(8)) <= 2 * protocol.READ_BYTES
 
 
 @pytest.mark.parametrize(

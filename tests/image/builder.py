@@ -42,12 +42,12 @@ def instructions(dockerfile: str) -> Iterator[tuple[str, str]]:
             yield name, arguments.strip()
 
 
-def debian(folder: Path) -> Path:
-    """A fresh Debian bookworm in `folder`, from the mirror that debootstrap knows."""
+def debian(folder: Path, *packages: str) -> Path:
+    """A fresh Debian bookworm in `folder` with Python and more packages, from the mirror that debootstrap knows."""
     if not shutil.which("debootstrap"):
         raise AssertionError("debootstrap is missing; on Debian: apt-get install debootstrap")
     done = subprocess.run(
-        ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(folder)],
+        ["debootstrap", "--variant=minbase", f"--include={','.join([PACKAGES, *packages])}", "bookworm", str(folder)],
         capture_output=True, text=True,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

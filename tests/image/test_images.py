@@ -22,13 +22,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from service.accounts.vault import load as load_vault
 from service.contract.capabilities import CAPABILITIES
-from service.db import engine as databases
-from service.provision import Keys, provision
 from service.samples import sample
-from service.settings import Database, Security
 from tests.image.builder import Builder, Image, container, debian, mounted
+from tests.keys import MASTER_KEY, provisioned
 from tests.monitoring.deployment import until
 from tests.postgres import Postgres
 from tests.sandbox import Sandbox
@@ -36,7 +33,6 @@ from tests.valkey import free_port
 
 pytestmark = [pytest.mark.ops, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
-MASTER_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 
 @pytest.fixture(scope="module")
@@ -114,15 +110,6 @@ def test_the_gateway_carries_no_engine_and_the_worker_its_weights(
     gateway = inside(images["gateway"], roots["gateway"], "python", "-c", "import onnxruntime")
     assert "ModuleNotFoundError" in gateway.stderr
     assert inside(images["worker"], roots["worker"], "inkgate", "models", "verify").returncode == 0
-
-
-async def provisioned(url: str) -> Keys:
-    engine = databases.create(Database(url=url))
-    try:
-        vault = load_vault(Security(master_key=MASTER_KEY), Database(url=url))  # type: ignore[arg-type]
-        return await provision(engine, vault, 1000.0, refused=False)
-    finally:
-        await engine.dispose()
 
 
 class Door(socketserver.ThreadingTCPServer):

@@ -104,38 +104,64 @@ def test_drift_is_told_and_its_mending_too(deployment: Deployment, postgres: Pos
     change = "UPDATE pack SET used = used {} 1 WHERE id = (SELECT id FROM pack WHERE used > 0 ORDER BY id LIMIT 1)"
     postgres.execute(change.format("+"), name)
     try:
-        until(lambda: "InkGateMeteringDrift" in deployment.prometheus.firing(), 40, "drift fires")
+        fires(deployment, "InkGateMeteringDrift")
     finally:
         postgres.execute(change.format("-"), name)
-    until(lambda: "InkGateMeteringDrift" not in deployment.prometheus.firing(), 40, "drift clears")
+    clear(deployment, "InkGateMeteringDrift")
+
+
+def fires(deployment: Deployment, *alerts: str) -> None:
+    """Wait until all of them fire, each at some time."""
+    missing = set(alerts)
+
+    def all_seen() -> bool:
+        missing.difference_update(deployment.prometheus.firing())
+        return not missing
+
+    try:
+        until(all_seen, 60, "")
+    except AssertionError:
+        pytest.fail(f"silent: {', '.join(sorted(missing))}")
+
+
+def clear(deployment: Deployment, *alerts: str) -> None:
+    until(lambda: not deployment.prometheus.firing() & set(alerts), 60, f"clear again: {', '.join(alerts)}")
+
+
+STALLED = ("InkGateQueueOld", "InkGateErrorBudgetBurnsFast", "InkGateErrorBudgetBurns")
+KILLED = ("InkGateRecycleStorm", "InkGatePoisonImages")
+GONE = ("InkGateNoLiveWorker", "InkGateTargetDown")
 
 
 def test_a_stalled_queue_fires_and_clears(deployment: Deployment) -> None:
+    """Calls wait, then miss their deadline: the queue's age first, then the error budget."""
     with deployment.traffic():
         deployment.signal_workers(signal.SIGSTOP)
         try:
-            until(lambda: "InkGateQueueOld" in deployment.prometheus.firing(), 40, "the old queue fires")
+            fires(deployment, *STALLED)
         finally:
             deployment.signal_workers(signal.SIGCONT)
-        until(lambda: "InkGateQueueOld" not in deployment.prometheus.firing(), 60, "and clears")
+        clear(deployment, *STALLED)
+
+
+def test_pictures_that_kill_their_workers_fire_and_clear(deployment: Deployment) -> None:
+    deployment.call_with_deadly_pictures(5)
+    fires(deployment, *KILLED)
+    clear(deployment, *KILLED)
+    until(lambda: deployment.value("max(inkgate_workers_live)") == 2, 60, "both workers are back")
 
 
 def test_losing_every_worker_fires_and_their_return_clears_it(deployment: Deployment) -> None:
     lost = deployment.workers
     lost.end()
-    until(
-        lambda: deployment.prometheus.firing() >= {"InkGateNoLiveWorker", "InkGateTargetDown"}, 60,
-        "no live worker, and a target that does not answer",
-    )
+    fires(deployment, *GONE)
     deployment.workers = deployment.new_workers(lost.port)
-    until(
-        lambda: not deployment.prometheus.firing() & {"InkGateNoLiveWorker", "InkGateTargetDown"}, 60, "both clear"
-    )
+    clear(deployment, *GONE)
 
 
 def test_losing_redis_fires_and_clears(deployment: Deployment) -> None:
     deployment.valkey.kill()
-    until(lambda: "InkGateDependencyDown" in deployment.prometheus.firing(), 40, "the dependency fires")
+    fires(deployment, "InkGateDependencyDown")
     deployment.valkey.start()
-    until(lambda: "InkGateDependencyDown" not in deployment.prometheus.firing(), 40, "and clears")
+    clear(deployment, "InkGateDependencyDown")
     until(lambda: deployment.value("max(inkgate_workers_live)") == 2, 60, "the workers are back without a restart")

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from engines.plate.training.detector_net import PlateDetector
 from engines.plate.training.reader_net import PlateReader
+from engines.plate.training.second_net import SecondReader
 
 
 class _ReaderOut(nn.Module):
@@ -36,10 +37,24 @@ class _ReaderOut(nn.Module):
         return torch.cat([torch.softmax(characters, 2), last[:, None]], 1)
 
 
+class _SecondOut(nn.Module):
+    """The second reader with probabilities (n, 80, 74) as its output."""
+
+    def __init__(self, net: SecondReader) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.softmax(self.net(x), 2)
+
+
 def weights_of(path: Path) -> dict[str, Tensor]:
     """The weights of an exported file by the names they have in the network, to start a new training from."""
     graph = onnx.load(str(path)).graph
-    return {i.name.removeprefix("net."): torch.from_numpy(numpy_helper.to_array(i).copy()) for i in graph.initializer}
+    return {
+        i.name.removeprefix("net.").removeprefix("0."): torch.from_numpy(numpy_helper.to_array(i).copy())
+        for i in graph.initializer
+    }
 
 
 def load_average(net: nn.Module, state: Path) -> int:
@@ -52,9 +67,9 @@ def load_average(net: nn.Module, state: Path) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("network", choices=("reader", "detector"))
+    parser.add_argument("network", choices=("reader", "second", "detector"))
     parser.add_argument("--trunk", required=True)
-    parser.add_argument("--dictionary", help="the trunk's characters; the reader needs it")
+    parser.add_argument("--dictionary", help="the trunk's characters; both readers need it")
     parser.add_argument("--state", type=Path)
     parser.add_argument("--to", type=Path, required=True)
     options = parser.parse_args()
@@ -62,12 +77,16 @@ def main() -> None:
         net = PlateReader(options.trunk, Path(options.dictionary).read_text("utf8").rstrip("\n").split("\n"))
         example, output, name = torch.randn(2, 3, 48, 160), "read", "strip"
         axes = {"strip": {0: "n"}, "read": {0: "n"}}
+    elif options.network == "second":
+        net = SecondReader(options.trunk, Path(options.dictionary).read_text("utf8").split())
+        example, output, name = torch.randn(2, 3, 32, 104), "read", "strip"
+        axes = {"strip": {0: "n"}, "read": {0: "n"}}
     else:
         net = PlateDetector(options.trunk)
         example, output, name = torch.randn(1, 3, 96, 160), "cells", "picture"
         axes = {"picture": {2: "height", 3: "width"}, "cells": {2: "rows", 3: "columns"}}
     step = load_average(net, options.state) if options.state else 0
-    whole = (_ReaderOut(net) if options.network == "reader" else net).eval()
+    whole = {"reader": _ReaderOut, "second": _SecondOut}.get(options.network, nn.Sequential)(net).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(

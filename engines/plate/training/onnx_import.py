@@ -1,7 +1,7 @@
 """A trained ONNX graph as a torch module whose weights train on.
 
-Only the operators of PP-OCRv6's convolutional networks are known; any other raises NotImplementedError.
-The five-node form of GELU is folded back into one operator.
+Only the operators of PP-OCR's convolutional networks are known; any other raises NotImplementedError.
+GELU in five nodes and hard swish in four are folded back into one operator each.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ Node = tuple[str, list[str], str, dict[str, object]]
 
 def _attributes(node: onnx.NodeProto) -> dict[str, object]:
     return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+
+
+def weights_in(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
+    """All stored values of a graph by name: initialisers, and constants that older exporters write as nodes."""
+    held = {n.output[0]: n.attribute[0].t for n in graph.node if n.op_type == "Constant"}
+    held |= {i.name: i for i in graph.initializer}
+    return {name: numpy_helper.to_array(value) for name, value in held.items()}
 
 
 def _safe(name: str) -> str:
@@ -47,6 +54,20 @@ def _fold_gelu(nodes: list[Node]) -> list[Node]:
     return [folded.get(n[2], n) for n in nodes if n[2] not in dropped]
 
 
+def _fold_hardswish(nodes: list[Node]) -> list[Node]:
+    """Add 3 -> Clip to 0..6 -> Mul by the input -> Div by 6 becomes HardSwish."""
+    made = {node[2]: node for node in nodes}
+    dropped, folded = set(), {}
+    for node in nodes:
+        times = made.get(node[1][0]) if node[0] == "Div" else None
+        clip = made.get(times[1][1]) if times and times[0] == "Mul" else None
+        if clip is None or clip[0] != "Clip" or (clip[3]["min"], clip[3]["max"]) != (0.0, 6.0):
+            continue
+        dropped |= {clip[1][0], clip[2], times[2]}
+        folded[node[2]] = ("HardSwish", [times[1][0]], node[2], {})
+    return [folded.get(n[2], n) for n in nodes if n[2] not in dropped]
+
+
 class OnnxModule(nn.Module):
     """The part of an ONNX graph between its input and `outputs`, run by torch.
 
@@ -59,25 +80,29 @@ class OnnxModule(nn.Module):
     ) -> None:
         super().__init__()
         graph = onnx.load(path).graph
-        weights = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
-        nodes: list[Node] = [(n.op_type, list(n.input), n.output[0], _attributes(n)) for n in graph.node]
+        weights = weights_in(graph)
+        nodes: list[Node] = [
+            (n.op_type, list(n.input), n.output[0], _attributes(n)) for n in graph.node if n.op_type != "Constant"
+        ]
         for kind, _, out, attributes in nodes:
             if patch:
                 patch(kind, out, attributes)
-        nodes = _fold_gelu(nodes)
+        nodes = _fold_hardswish(_fold_gelu(nodes))
         wanted, kept = set(outputs), []
         for node in reversed(nodes):
             if node[2] in wanted:
                 kept.append(node)
                 wanted |= set(node[1])
         self.nodes, self.outputs, self.input = kept[::-1], list(outputs), graph.input[0].name
-        self.constants: dict[str, np.ndarray] = {}
+        self.constants: dict[str, np.ndarray | float] = {}
         scales = {name for n in self.nodes if n[0] == "Resize" for name in n[1][1:]}
         statistics = {name for n in self.nodes if n[0] == "BatchNormalization" for name in n[1][3:5]}
         for name in sorted({i for n in self.nodes for i in n[1] if i in weights}):
             value = weights[name]
             if name in scales or value.dtype != np.float32:
                 self.constants[name] = value
+            elif value.ndim == 0:  # a number of the formula, not a weight
+                self.constants[name] = float(value)
             elif name in statistics:
                 self.register_buffer(_safe(name), torch.from_numpy(value.copy()))
             else:
@@ -90,7 +115,7 @@ class OnnxModule(nn.Module):
             values[out] = self._run(kind, args, attributes)
         return [values[name] for name in self.outputs]
 
-    def _value(self, name: str, values: dict[str, Tensor]) -> Tensor | np.ndarray | None:
+    def _value(self, name: str, values: dict[str, Tensor]) -> Tensor | np.ndarray | float | None:
         if name in values:
             return values[name]
         if name in self.constants:
@@ -105,6 +130,8 @@ class OnnxModule(nn.Module):
         if kind == "BatchNormalization":
             return F.batch_norm(a[0], a[3], a[4], a[1], a[2], False, 0.0, at.get("epsilon", 1e-5))
         if kind == "MaxPool":
+            if at.get("strides") == at["kernel_shape"] and not any(at.get("pads", [0])):
+                return F.max_pool2d(a[0], list(at["kernel_shape"]))
             return _pool_two(a[0], at)
         if kind == "AveragePool":
             return F.avg_pool2d(a[0], list(at["kernel_shape"]), list(at["strides"]))
@@ -118,6 +145,7 @@ class OnnxModule(nn.Module):
             return a[0].squeeze(axis) if kind == "Squeeze" else a[0].unsqueeze(axis)
         simple: dict[str, Callable[[], Tensor]] = {
             "Relu": lambda: F.relu(a[0]),
+            "HardSwish": lambda: F.hardswish(a[0]),
             "Gelu": lambda: F.gelu(a[0]),
             "Sigmoid": lambda: torch.sigmoid(a[0]),
             "Add": lambda: a[0] + a[1],
@@ -125,6 +153,7 @@ class OnnxModule(nn.Module):
             "Identity": lambda: a[0],
             "Concat": lambda: torch.cat(a, int(at["axis"])),
             "MatMul": lambda: a[0] @ a[1],
+            "Reshape": lambda: a[0].reshape(tuple(int(v) for v in a[1])),
             "Transpose": lambda: a[0].permute(*at["perm"]),
             "HardSigmoid": lambda: torch.clamp(a[0] * at.get("alpha", 0.2) + at.get("beta", 0.5), 0, 1),
         }

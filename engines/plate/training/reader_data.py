@@ -36,17 +36,23 @@ class Sample:
 
 
 def turn(width: float, height: float, rng: Rng, *, hard: float) -> NDArray[np.float64]:
-    """Four corners of a plate of this size seen from somewhere, around the origin. `hard` 0..1 widens the angles."""
-    flat = np.array([(-width, -height), (width, -height), (width, height), (-width, height)]) / 2
-    yaw, pitch, roll = rng.normal(0, (0.12 + 0.5 * hard, 0.08 + 0.3 * hard, 0.03 + 0.16 * hard))
-    yaw, pitch = float(np.clip(yaw, -1.05, 1.05)), float(np.clip(pitch, -0.8, 0.8))
+    """Four corners of a plate of this size seen from somewhere, around the origin. `hard` 0..1 widens the angles.
+
+    Turned about its upright, its level and the viewing axis, then seen in perspective; a lens aside the middle and a
+    bumper that is not flat lean the sides further, which is what the shear stands for.
+    """
+    flat = np.array([(-width, -height, 0), (width, -height, 0), (width, height, 0), (-width, height, 0)]) / 2
+    yaw, pitch, roll = rng.normal(0, (0.12 + 0.5 * hard, 0.10 + 0.35 * hard, 0.03 + 0.2 * hard))
+    yaw, pitch = float(np.clip(yaw, -1.1, 1.1)), float(np.clip(pitch, -0.9, 0.9))
+    (cy, sy), (cp, sp), (cr, sr) = ((np.cos(t), np.sin(t)) for t in (yaw, pitch, roll))
+    about_upright = np.array([(cy, 0, sy), (0, 1, 0), (-sy, 0, cy)])
+    about_level = np.array([(1, 0, 0), (0, cp, -sp), (0, sp, cp)])
+    about_view = np.array([(cr, -sr, 0), (sr, cr, 0), (0, 0, 1)])
+    turned = flat @ (about_view @ about_level @ about_upright).T
     distance = width * rng.uniform(2.0, 8.0)
-    x, y = flat[:, 0] * np.cos(yaw), flat[:, 1] * np.cos(pitch)
-    depth = distance + flat[:, 0] * np.sin(yaw) + flat[:, 1] * np.sin(pitch)
-    y = y + flat[:, 0] * np.sin(yaw) * np.sin(pitch) * 0.5
-    seen = np.stack([x, y], 1) * (distance / depth)[:, None]
-    c, s = np.cos(roll), np.sin(roll)
-    return np.asarray(seen @ np.array([(c, s), (-s, c)]))
+    seen = turned[:, :2] * (distance / (distance + turned[:, 2]))[:, None]
+    lean, slope = rng.normal(0, 0.02 + 0.22 * hard, 2)
+    return np.asarray(seen @ np.array([(1, np.clip(slope, -0.5, 0.5)), (np.clip(lean, -0.7, 0.7), 1)]))
 
 
 def lay(plate: Picture, corners: NDArray[np.float64], ground: Picture) -> None:

@@ -129,7 +129,7 @@ class Scenes:
         for _ in range(8):
             wide = float(np.exp(rng.uniform(np.log(NARROWEST), np.log(WIDEST / max(1, count * 0.9)))))
             aspect = float(rng.choice([440 / 140, 480 / 140, 2.0], p=[0.68, 0.26, 0.06]))
-            corners = turn(wide, wide / aspect, rng, hard=float(rng.random() ** 2.5))
+            corners = turn(wide, wide / aspect, rng, hard=float(rng.random() ** 1.5))
             corners += rng.uniform((0.02 * WIDTH, 0.04 * HEIGHT), (0.98 * WIDTH, 0.96 * HEIGHT))
             grown = corners.mean(0) + (corners - corners.mean(0)) * 1.6
             if all(_apart(grown, other) for other in placed):

@@ -5,25 +5,20 @@ Checkpoints, the curve (curve.jsonl) and the resume state lie in DIR; run the sa
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch import Tensor, nn
+from torch.utils.data import IterableDataset, get_worker_info
 
 from engines.plate.detect import normalise, peaks
+from engines.plate.training import loop
 from engines.plate.training.detector_net import STRIDE, PlateDetector
-from engines.plate.training.export import weights_of
 from engines.plate.training.scenes import HEIGHT, WIDTH, Scene, Scenes
-from engines.plate.training.schedule import rate_at
 
 ROWS, COLUMNS = HEIGHT // STRIDE, WIDTH // STRIDE
 
@@ -98,7 +93,7 @@ def losses(out: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
 
 
 @torch.no_grad()
-def measure(net: PlateDetector, scenes: list[Scene]) -> dict[str, float]:
+def measure(net: nn.Module, scenes: list[Scene]) -> dict[str, float]:
     """Recall and precision at 0.3 on synthetic scenes that training does not see, and the median corner error in %
     of the width."""
     found = plates = claims = 0
@@ -122,71 +117,23 @@ def measure(net: PlateDetector, scenes: list[Scene]) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trunk", required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--start", type=Path, help="an exported ONNX file whose weights a new run starts from")
-    parser.add_argument("--steps", type=int, default=6000, help="steps of the whole schedule")
-    parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--seed", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1)
-    options = parser.parse_args()
-    cv2.setNumThreads(1)  # before the workers are forked: a pool of threads does not survive a fork
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    options.work.mkdir(parents=True, exist_ok=True)
+    options = loop.parser(__doc__, batch=24, rate=2e-3, seed=2).parse_args()
+    loop.prepare(options)
     net = PlateDetector(options.trunk)
-    optimiser = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=options.rate, weight_decay=1e-4)
-    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
-    if options.start:
-        net.load_state_dict(weights_of(options.start))
-        average.module.load_state_dict(net.state_dict())
-    state, step = options.work / "state.pt", 0
-    if state.exists():
-        saved = torch.load(state)
-        for part, name in ((net, "net"), (optimiser, "optimiser"), (average, "average")):
-            part.load_state_dict(saved[name])
-        step = saved["step"]
     judge = Scenes(987_654)
     checks = [judge.draw() for _ in range(80)]
-    stream = Stream(options.seed, step, options.batch)
-    loader = DataLoader(stream, batch_size=None, num_workers=options.workers, prefetch_factor=4)
-    began = time.time()
-    for pictures, target in loader:
-        if step >= options.steps:
-            break
-        loss, parts = losses(net(pictures), target)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(step, options.steps, options.rate)
-        optimiser.step()
-        average.update_parameters(net)
-        step += 1
-        if step % 100 == 0 or step == options.steps:
-            line = {
-                "step": step,
-                "seconds": round(time.time() - began),
-                "loss": loss.item(),
-                **parts,
-                **measure(average.module, checks),
-            }
-            line = {k: round(v, 4) for k, v in line.items()}
-            with (options.work / "curve.jsonl").open("a") as curve:
-                curve.write(json.dumps(line) + "\n")
-            torch.save(
-                {
-                    "net": net.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "average": average.state_dict(),
-                    "step": step,
-                },
-                state.with_suffix(".new"),
-            )
-            state.with_suffix(".new").replace(state)
+
+    def loss(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        pictures, target = batch
+        return losses(net(pictures), target)
+
+    loop.train(
+        net,
+        options,
+        lambda step: Stream(options.seed, step, options.batch),
+        loss,
+        lambda averaged: measure(averaged, checks),
+    )
 
 
 if __name__ == "__main__":

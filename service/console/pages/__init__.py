@@ -8,6 +8,7 @@ from service.console.pages import (
     apps,
     bills,
     buying,
+    callers,
     capabilities,
     entrance,
     keys,
@@ -20,13 +21,14 @@ from service.console.pages import (
     overview,
     reference,
     refunding,
+    single,
     tryit,
 )
 
 PAGES: tuple[APIRouter, ...] = tuple(
     page.router
     for page in (
-        entrance, overview, capabilities, apps, monitor, tryit, buying, refunding, bills, keys, reference,
-        operator_accounts, operator_orders, operator_ledger, operator_system, operator_workers,
+        entrance, single, overview, callers, capabilities, apps, monitor, tryit, buying, refunding, bills, keys,
+        reference, operator_accounts, operator_orders, operator_ledger, operator_system, operator_workers,
     )
 )

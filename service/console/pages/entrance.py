@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from ipaddress import ip_address
 
 from fastapi import APIRouter
@@ -29,6 +30,7 @@ from service.users import repository
 from service.users import service as users
 
 router = APIRouter()
+FRESH = timedelta(minutes=5)
 
 
 @router.get("/setup")
@@ -65,12 +67,12 @@ async def login_page(visit: Anyone) -> Response:
     async with visit.reading() as unit:
         if not await repository.any_user(unit.session):
             return go(visit, "/setup")
-    return render(visit, "login.html", login="", next=_next(visit.request.query_params.get("next", "")))
+    return render(visit, "login.html", login="", next=next_of(visit.request.query_params.get("next", "")))
 
 
 @router.post("/login")
 async def login(visit: Anyone) -> Response:
-    return await _enter(visit, visit.text("login", 64), _password(visit, "password"), _next(visit.text("next")))
+    return await _enter(visit, visit.text("login", 64), _password(visit, "password"), next_of(visit.text("next")))
 
 
 @router.post("/logout")
@@ -108,7 +110,7 @@ async def change_password(visit: Signed) -> Response:
 @router.post("/preferences")
 async def preferences(visit: Anyone) -> Response:
     """Language and theme, kept in cookies for a year."""
-    answer = go(visit, _next(visit.text("next")) or "/")
+    answer = go(visit, next_of(visit.text("next")) or "/")
     language, theme = visit.text("language"), visit.text("theme")
     if language in LANGUAGES:
         set_cookie(visit, answer, LANGUAGE_COOKIE, language, days=365)
@@ -118,8 +120,12 @@ async def preferences(visit: Anyone) -> Response:
 
 
 async def prove(visit: Visit, password: str) -> bool:
-    """Check the password of the user who is signed in, before a secret is shown or changed."""
+    """Check the password of the user who is signed in, before a secret is shown or changed. With a provider, having
+    signed in within the last five minutes is as good: its users have no password here."""
     assert visit.signed_in is not None
+    if not password and visit.parts.provider is not None:
+        async with visit.reading() as unit:
+            return await unit.now() - visit.signed_in.proved_at < FRESH
     async with visit.reading() as unit:
         fits = await users.password_fits(unit.session, visit.parts.passwords, visit.login, password)
     async with visit.begin() as unit:
@@ -166,6 +172,6 @@ def _password(visit: Visit, name: str) -> str:
     return value[:1024] if isinstance(value, str) else ""
 
 
-def _next(path: str) -> str:
+def next_of(path: str) -> str:
     """A page of ours to go on to, or nothing: no other site, no scheme."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) and len(path) < 200 else ""

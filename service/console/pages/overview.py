@@ -51,7 +51,6 @@ class Overview:
     apps: Chart
     errors: Chart
     response: Chart
-    networks: list[tuple[str, int]]
 
 
 async def view(unit: Work, scope: Scope, words: Words, days: str, capability: str = "", app_id: str = "") -> Overview:
@@ -83,7 +82,6 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, capability: st
         errors=charts.pie(_errors(by_code, words)),
         response=charts.over_time(span, _called(timed), lambda row: row.mean_ms, name=named, rest=words("其他"),
                                   unit="ms"),
-        networks=networks(await usage.callers(unit.session, part)),
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.plate.alphabet import CHARACTERS, DIGITS, LETTERS, PROVINCES
-from engines.plate.decode import decode
+from engines.plate.decode import decode, forced, likelihood
 from engines.plate.syntax import pattern_of
 
 CLASSES = len(CHARACTERS) + 1
@@ -31,7 +31,9 @@ plain = st.builds(
     lambda p, a, rest: p + a + "".join(rest),
     st.sampled_from(PROVINCES),
     st.sampled_from(LETTERS + "O"),
-    st.lists(st.sampled_from(LETTERS + DIGITS), min_size=5, max_size=5),
+    st.lists(st.sampled_from(LETTERS + DIGITS), min_size=5, max_size=5).filter(
+        lambda serial: sum(c in LETTERS for c in serial) <= 2
+    ),
 )
 
 
@@ -78,3 +80,48 @@ def test_the_ground_decides_between_seven_and_eight() -> None:
 def test_equal_neighbours_need_a_blank_between() -> None:
     for a, b in itertools.pairwise("1188"):
         assert decode(steps(f"京A{a}{b}345"), green=0.1).text == f"京A{a}{b}345"
+
+
+def test_a_serial_has_at_most_two_letters() -> None:
+    third = steps("川AUED22")
+    third[20:23, CHARACTERS.index("0") + 1] = 0.3  # the third letter might be a nought
+    assert decode(third / third.sum(1, keepdims=True), green=0.1).text == "川AUE022"
+    assert pattern_of("川AUED22") is None
+
+
+def test_a_second_letter_on_a_green_plate_needs_to_be_clear() -> None:
+    doubtful = steps("沪AFD5568", sure=0.6)
+    doubtful[15:18, CHARACTERS.index("0") + 1] = 0.4
+    assert decode(doubtful / doubtful.sum(1, keepdims=True), green=0.9).text == "沪AF05568"
+    assert decode(steps("沪AFD5568"), green=0.9).text == "沪AFD5568"
+
+
+@given(plain)
+def test_a_forced_text_is_the_decoded_one_where_it_stands_there(text: str) -> None:
+    spelled = steps(text)
+    reading = forced(spelled, text)
+    assert reading is not None
+    assert (reading.char_scores, reading.spans) == (
+        decode(spelled, green=0.1).char_scores,
+        decode(spelled, green=0.1).spans,
+    )
+    assert reading.agreement == pytest.approx(1)
+
+
+def test_a_text_that_no_plate_carries_cannot_be_forced() -> None:
+    assert forced(steps("京A12345"), "京A1234") is None
+    assert forced(steps("京A12345")[:6], "京A12345") is None
+
+
+def test_the_likelihood_counts_every_path() -> None:
+    rng = np.random.default_rng(4)
+    few = rng.random((5, CLASSES)).astype(np.float32)
+    few /= few.sum(1, keepdims=True)
+    text = "京A1"
+    classes = [CHARACTERS.index(c) + 1 for c in text]
+    total = 0.0
+    for path in itertools.product([0, *classes], repeat=5):
+        spelled = [c for k, c in enumerate(path) if c and (k == 0 or path[k - 1] != c)]
+        if spelled == classes:
+            total += float(np.prod([few[t, c] for t, c in enumerate(path)]))
+    assert likelihood(few, text) == pytest.approx(np.log(total), rel=1e-4)

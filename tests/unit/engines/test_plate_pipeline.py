@@ -1,6 +1,8 @@
-"""The flow over the two networks: what is answered, what is kept back, and where it lies."""
+"""The flow over the three networks: what is answered, what is kept back, and where it lies."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +57,20 @@ def strips(by_blue: dict[int, tuple[str, str, float]]):  # type: ignore[no-untyp
     return read
 
 
+def second(by_blue: dict[int, tuple[str, str, float]]):  # type: ignore[no-untyped-def]
+    """A second reader that knows the same plates, by the same pixel of its smaller strip."""
+
+    def read(batch: np.ndarray) -> np.ndarray:
+        known = [by_blue.get(round((float(strip[0, 16, 52]) + 1) * 127.5)) for strip in batch]
+        return np.stack([standing(*(one[::2] if one else ("京A00000", 0.2))) for one in known])
+
+    return read
+
+
+def reader(finder: Finder, known: dict[int, tuple[str, str, float]], other: Any = None) -> NetworkPlateReader:
+    return NetworkPlateReader(finder, strips(known), second(known if other is None else other), {})
+
+
 def at(x: float, y: float, score: float = 0.9) -> Candidate:
     corners = np.array([(x, y), (x + 100, y), (x + 100, y + 32), (x, y + 32)], np.float32)
     return Candidate(corners, score)
@@ -79,7 +95,7 @@ PLACES = [at(400, 300), at(300, 50), at(50, 60), at(60, 300)]
 
 
 def test_in_scope_only_and_in_order(street: np.ndarray) -> None:
-    plates = NetworkPlateReader(Places(PLACES), strips(KNOWN), {}).read(street)
+    plates = reader(Places(PLACES), KNOWN).read(street)
     assert [(p.text, p.kind, p.in_scope, p.rows) for p in plates] == [
         ("沪AD12345", "green", True, 1),
         ("粤B12345", "blue", True, 1),
@@ -89,24 +105,55 @@ def test_in_scope_only_and_in_order(street: np.ndarray) -> None:
 
 
 def test_extras_bring_the_other_kinds(street: np.ndarray) -> None:
-    plates = NetworkPlateReader(Places(PLACES), strips(KNOWN), {}).read(street, extras=True)
+    plates = reader(Places(PLACES), KNOWN).read(street, extras=True)
     assert [(p.text, p.kind, p.in_scope) for p in plates][2] == ("京A1234警", "white", False)
 
 
 def test_one_weak_character_makes_the_whole_answer_weak(street: np.ndarray) -> None:
-    plates = NetworkPlateReader(Places([at(300, 50)]), strips({50: ("粤B12345", "blue", 0.4)}), {}).read(street)
-    assert plates[0].confidence == pytest.approx(0.4)
+    known = {50: ("粤B12345", "blue", 0.4)}
+    plates = reader(Places([at(300, 50)]), known).read(street)
+    assert plates[0].confidence == pytest.approx(1 - 0.6 * 0.6, abs=0.01), "two who agree err only together"
+
+
+def test_two_readers_who_differ_are_believed_little(street: np.ndarray) -> None:
+    plates = reader(Places([at(300, 50)]), KNOWN, {50: ("粤B12346", "blue", 0.97)}).read(street)
+    assert plates[0].text == "粤B12346", "the second errs less"
+    assert plates[0].confidence < 0.1
+
+
+def test_what_is_no_plate_costs_one_look(street: np.ndarray) -> None:
+    asked = []
+
+    def never(batch: np.ndarray) -> np.ndarray:
+        asked.append(batch)
+        return batch
+
+    plates = NetworkPlateReader(Places([at(400, 300)]), strips(KNOWN), never, {}).read(street)
+    assert (plates, asked) == ([], []), "the second reader is not asked"
+
+
+def test_what_nobody_can_read_is_not_cut_again_and_again(street: np.ndarray) -> None:
+    asked: list[int] = []
+    dull = reader(Places([at(300, 50, score=0.7)]), {50: ("00000000", "blue", 0.98)})
+    ask = dull._strips
+
+    def counted(batch: np.ndarray) -> np.ndarray:
+        asked.append(len(batch))
+        return ask(batch)
+
+    dull._strips = counted
+    assert dull.read(street) == []
+    assert sum(asked) <= 3
 
 
 def test_a_picture_on_its_side_is_read_and_answered_in_its_own_pixels(street: np.ndarray) -> None:
     turned = np.ascontiguousarray(np.rot90(street))  # 600 high, 400 wide
     # where the plate at (300, 50) of the upright picture is after the picture is set upright again
-    reader = NetworkPlateReader(Places([], [at(300, 50)]), strips(KNOWN), {})
-    plates = reader.read(turned)
+    plates = reader(Places([], [at(300, 50)]), KNOWN).read(turned)
     assert [p.text for p in plates] == ["粤B12345"]
     xs, ys = zip(*plates[0].quad, strict=True)
     assert (min(xs), max(xs), min(ys), max(ys)) == pytest.approx((50, 82, 200, 300), abs=10)
 
 
 def test_an_empty_picture_has_no_plates() -> None:
-    assert NetworkPlateReader(Places([]), strips({}), {}).read(np.zeros((33, 33, 3), np.uint8)) == []
+    assert reader(Places([]), {}).read(np.zeros((33, 33, 3), np.uint8)) == []

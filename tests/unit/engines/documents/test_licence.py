@@ -93,3 +93,21 @@ def test_a_watermark_that_names_another_paper_is_no_title():
     sheet = single_column().line(300, 300, "仅供房屋租赁合同使用", h=60, tilt=28)
     sheet.lines = [(text, quad) for text, quad in sheet.lines if text != "营业执照"]
     assert read_licence(PaintReader(sheet), sheet.picture()).is_licence
+
+
+def test_a_type_read_with_one_fault_is_put_right_and_an_unusual_one_stays():
+    sheet = single_column()
+    for read_as, answer in (
+        ("有限责证公司(自然人独资)", "有限责任公司(自然人独资)"),
+        ("有限责任公司(法人独资)私营", "有限责任公司(法人独资)私营"),
+    ):
+        sheet.lines = [(read_as if text.startswith("有限责") else text, quad) for text, quad in sheet.lines]
+        assert read(sheet).type == answer
+
+
+def test_two_zeros_of_a_chinese_year_that_were_read_as_one():
+    sheet = single_column()
+    sheet.lines = [
+        ("成立日期二〇六年一月十三日" if text.startswith("成立日期") else text, quad) for text, quad in sheet.lines
+    ]
+    assert read(sheet).establish_date == "二〇〇六年一月十三日"

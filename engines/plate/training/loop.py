@@ -1,0 +1,106 @@
+"""What all trainings share: options, schedule, averaged weights, checkpoints, the curve, and going on after a stop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
+
+from engines.plate.training.export import weights_of
+
+EVERY = 100
+"""Steps between two points of the curve, which are also the checkpoints."""
+
+
+def parser(description: str | None, *, batch: int, rate: float, seed: int) -> argparse.ArgumentParser:
+    """The options that every training takes, with its own defaults."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--trunk", required=True, help="the published ONNX file whose weights the network grows from")
+    made.add_argument("--work", type=Path, required=True, help="checkpoints, curve and resume state")
+    made.add_argument("--start", type=Path, help="an exported ONNX file whose weights a new run starts from")
+    made.add_argument("--steps", type=int, default=6000, help="steps of the whole schedule")
+    made.add_argument("--batch", type=int, default=batch)
+    made.add_argument("--rate", type=float, default=rate)
+    made.add_argument("--seed", type=int, default=seed)
+    made.add_argument("--threads", type=int, default=1)
+    made.add_argument("--workers", type=int, default=1)
+    return made
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Threads and seed; before the workers are forked, since a pool of threads does not survive a fork."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    options.work.mkdir(parents=True, exist_ok=True)
+
+
+def rate_at(step: int, steps: int, rate: float) -> float:
+    """Rises over the first 40 steps, stays, and falls to 2 % over the last two fifths. A run that is resumed with more
+    steps goes back to the level part, so that it can be made longer at any time."""
+    left = (steps - step) / (0.4 * steps)
+    return rate * min(1.0, (step + 1) / 40) * min(1.0, max(0.02, left))
+
+
+def train(
+    net: nn.Module,
+    options: argparse.Namespace,
+    stream: Callable[[int], IterableDataset[Any]],
+    losses: Callable[[Any], tuple[Tensor, dict[str, float]]],
+    measure: Callable[[nn.Module], dict[str, float]],
+) -> None:
+    """Train `net` up to `options.steps`. `stream` gives endless batches of a run that begins at a step; `losses` the
+    loss of a batch and its parts for the curve; `measure` judges the averaged network."""
+    learning = [p for p in net.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(learning, lr=options.rate, weight_decay=1e-4)
+    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
+    if options.start:
+        net.load_state_dict(weights_of(options.start))
+        average.module.load_state_dict(net.state_dict())
+    parts_of_state = {"net": net, "optimiser": optimiser, "average": average}
+    step = _resume(options.work / "state.pt", parts_of_state)
+    loader: Iterable[Any] = DataLoader(stream(step), batch_size=None, num_workers=options.workers, prefetch_factor=4)
+    began = time.time()
+    for batch in loader:
+        if step >= options.steps:
+            break
+        loss, parts = losses(batch)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learning, 5.0)
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(step, options.steps, options.rate)
+        optimiser.step()
+        average.update_parameters(net)
+        step += 1
+        if step % EVERY == 0 or step == options.steps:
+            net.eval()
+            line = {"step": step, "seconds": round(time.time() - began), "loss": loss.item()}
+            line |= parts | measure(average.module)
+            net.train()
+            with (options.work / "curve.jsonl").open("a") as curve:
+                curve.write(json.dumps({k: round(v, 4) for k, v in line.items()}) + "\n")
+            _save(options.work / "state.pt", parts_of_state, step)
+
+
+def _resume(state: Path, parts: dict[str, Any]) -> int:
+    if not state.exists():
+        return 0
+    saved = torch.load(state)
+    for name, part in parts.items():
+        part.load_state_dict(saved[name])
+    return int(saved["step"])
+
+
+def _save(state: Path, parts: dict[str, Any], step: int) -> None:
+    """Written beside and moved into place, so that a stop in the middle leaves the last one whole."""
+    torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": step}, state.with_suffix(".new"))
+    state.with_suffix(".new").replace(state)

@@ -1,0 +1,133 @@
+"""Which province a caller's address belongs to, by a table that the operator supplies, and where it lies on the map.
+
+The map is a grid of equal tiles, one a province-level division, roughly where it lies (docs/adr/0071-province-map.md).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+from service.errors import ConfigurationError
+
+SETTING = "INKGATE_CONSOLE__REGIONS"
+MOST_LINES = 1_000_000
+LEVELS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Province:
+    """A province-level division: two digits of GB/T 2260, two letters of ISO 3166-2, its tile by column and row."""
+
+    name: str
+    digits: str
+    letters: str
+    column: int
+    row: int
+
+
+PROVINCES: tuple[Province, ...] = (
+    Province("黑龙江", "23", "HL", 8, 0),
+    Province("内蒙古", "15", "NM", 6, 1), Province("吉林", "22", "JL", 8, 1),
+    Province("新疆", "65", "XJ", 0, 2), Province("北京", "11", "BJ", 6, 2), Province("天津", "12", "TJ", 7, 2),
+    Province("辽宁", "21", "LN", 8, 2),
+    Province("青海", "63", "QH", 1, 3), Province("甘肃", "62", "GS", 2, 3), Province("宁夏", "64", "NX", 3, 3),
+    Province("陕西", "61", "SN", 4, 3), Province("山西", "14", "SX", 5, 3), Province("河北", "13", "HE", 6, 3),
+    Province("山东", "37", "SD", 7, 3),
+    Province("西藏", "54", "XZ", 1, 4), Province("四川", "51", "SC", 2, 4), Province("重庆", "50", "CQ", 3, 4),
+    Province("湖北", "42", "HB", 4, 4), Province("河南", "41", "HA", 5, 4), Province("安徽", "34", "AH", 6, 4),
+    Province("江苏", "32", "JS", 7, 4), Province("上海", "31", "SH", 8, 4),
+    Province("云南", "53", "YN", 2, 5), Province("贵州", "52", "GZ", 3, 5), Province("湖南", "43", "HN", 4, 5),
+    Province("江西", "36", "JX", 5, 5), Province("福建", "35", "FJ", 6, 5), Province("浙江", "33", "ZJ", 7, 5),
+    Province("广西", "45", "GX", 3, 6), Province("广东", "44", "GD", 4, 6), Province("香港", "81", "HK", 5, 6),
+    Province("台湾", "71", "TW", 7, 6),
+    Province("海南", "46", "HI", 3, 7), Province("澳门", "82", "MO", 4, 7),
+)
+_BY_CODE = {code: each.name for each in PROVINCES for code in (each.digits, each.letters)}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A province on the map with its calls; `level` 0 (none) to LEVELS (the most)."""
+
+    province: Province
+    calls: int
+    level: int
+
+
+class RegionTable:
+    """Finds the region of an address by the longest of the networks that hold it."""
+
+    def __init__(self, rows: Iterable[tuple[str, str]]) -> None:
+        """`rows` are (network in CIDR notation, region). Raises ValueError for what is no network."""
+        self._by_width: dict[tuple[int, int], dict[int, str]] = {}
+        for network, region in rows:
+            parsed = ip_network(network, strict=False)
+            shift = parsed.max_prefixlen - parsed.prefixlen
+            held = self._by_width.setdefault((parsed.version, shift), {})
+            held[int(parsed.network_address) >> shift] = normal(region)
+        self._shifts = {
+            version: sorted(shift for kind, shift in self._by_width if kind == version) for version in (4, 6)
+        }
+
+    def region(self, address: str) -> str:
+        """The region, "" when no network holds the address or it is none."""
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return ""
+        number = int(parsed)
+        for shift in self._shifts[parsed.version]:
+            found = self._by_width[parsed.version, shift].get(number >> shift)
+            if found is not None:
+                return found
+        return ""
+
+
+def load(path: Path | None) -> RegionTable | None:
+    """The table of a CSV file with a network and a region a line; lines that begin with # are remarks.
+
+    Raises ConfigurationError that names the line.
+    """
+    if path is None:
+        return None
+    rows: list[tuple[str, str]] = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for cells in csv.reader(file):
+                if not cells or cells[0].startswith("#") or cells[0].strip() == "network":
+                    continue
+                network, region = (cell.strip() for cell in cells[:2])
+                ip_network(network, strict=False)
+                rows.append((network, region))
+                if len(rows) > MOST_LINES:
+                    raise ConfigurationError(SETTING, f"{path} has more than {MOST_LINES:,} lines", "Join networks.")
+    except OSError as error:
+        raise ConfigurationError(SETTING, f"cannot read {path} ({error.strerror})", "Name another file.") from None
+    except (ValueError, csv.Error) as error:
+        raise ConfigurationError(
+            SETTING, f"entry {len(rows) + 1} of {path} is not a network and a region ({error})",
+            "Write lines like 192.0.2.0/24,浙江.",
+        ) from None
+    return RegionTable(rows)
+
+
+def normal(region: str) -> str:
+    """The short name of a province, whatever it is called: 浙江省, CN-ZJ, 330000. Other regions stay as they are."""
+    code = region.upper().removeprefix("CN-")
+    found = _BY_CODE.get(code[:2] if code.isdigit() and len(code) in (2, 6) else code)
+    if found:
+        return found
+    return next((each.name for each in PROVINCES if region.startswith(each.name)), region)
+
+
+def tiles(calls: Mapping[str, int]) -> Sequence[Tile]:
+    """The map for calls by region."""
+    most = max((calls.get(each.name, 0) for each in PROVINCES), default=0)
+    return [
+        Tile(each, calls.get(each.name, 0), -(-LEVELS * calls.get(each.name, 0) // most) if most else 0)
+        for each in PROVINCES
+    ]

@@ -1,0 +1,192 @@
+"""Every route of the console, walked by people it is not for: another customer, a sub-account, a customer among the
+operator's pages, and nobody at all. Routes and form fields are read off the console itself, so new ones are walked too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from fastapi.routing import APIRoute
+from sqlalchemy import select
+
+import service.console
+from service.accounts import service as accounts
+from service.console.pages import PAGES
+from service.db import ids, work
+from service.db.tables import metadata
+from service.metering import SqlLedger
+from service.metering.interface import Settlement
+from service.metering.service import grant_pack, packs_of
+from service.orders import refunds
+from service.orders.service import place_order
+from service.users import service as users
+from service.users.models import UserRow
+from tests.console.house import PASSWORD, ConsoleHouse, Visitor
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no database decides who may see what
+TEMPLATES = Path(service.console.__file__).parent / "templates"
+PUBLIC = {"/setup", "/login", "/logout", "/preferences", "/wall/{key}"}  # what needs nobody signed in
+THEIRS = {"app_id", "ak", "number", "pack_id"}  # parameters that name a thing of one customer
+
+
+@dataclass
+class Victim:
+    """Everything of one customer that somebody else may not see or change."""
+
+    path: dict[str, str] = field(default_factory=dict)  # by the names that routes give their parameters
+    marks: set[str] = field(default_factory=set)  # texts that show whose data it is
+    shared: set[str] = field(default_factory=set)  # those that a sub-account of theirs may see
+
+
+@pytest.fixture
+async def victim(console: ConsoleHouse) -> Victim:
+    """青禾 with keys, an app, an order, a pack, a refund, a call, and a sub-account with a user ("branch")."""
+    vault, mine = console.parts.vault, console.account_id
+    hashed = await console.parts.passwords.hash(PASSWORD)
+    async with console.begin() as unit:
+        keys = await accounts.create_access_key(unit, vault, mine)
+        app = await accounts.create_app(unit, vault, mine, "hidden_app", description="藏起来的说明")
+        await accounts.open_capability(unit, app.app_id, "idcard")
+        await accounts.set_allowed(unit, app.app_id, ["203.0.113.77"])
+        order = await place_order(unit, mine, {"general-100k": 1}, approval="operator")
+        await place_order(unit, mine, {"idcard-100k": 1}, approval="immediate")
+        await grant_pack(unit, mine, "plate", 987_654_321)
+        bought = (await packs_of(unit.session, mine, "idcard"))[0]
+        refund = await refunds.request_refund(unit, bought.id, "退订的缘由")
+        sub = await accounts.create_account(unit, "青禾二部", parent_id=mine)
+        await users.create_user(unit, "branch", hashed, account_id=sub.id)
+        lin = await unit.session.scalar(select(UserRow).where(UserRow.login == "lin"))
+    assert lin is not None
+    ledger = SqlLedger(console.engine, clock=console.clock, balance_ttl=0.0)
+    await ledger.start()
+    call = Settlement(ids.new(), mine, app.app_id, "plate", 2, 2, 0, 0, 1000, 30, "198.51.100.44", "request-of-lin")
+    await ledger.settle(call)
+    await ledger.close()
+    path = {
+        "app_id": app.app_id, "ak": keys.ak, "number": order.number, "pack_id": bought.id, "refund_id": refund.id,
+        "account_id": mine, "user_id": lin.id, "product_id": "general-100k", "name": "general",
+        "capability": "general", "decision": "approve", "key": "guess",
+    }
+    shared = {order.number, order.id, bought.id, refund.id, "退订的缘由", "987,654,321", mine, "青禾", lin.id}
+    secret = {
+        keys.ak, keys.sk, app.appkey, app.secret, app.enckey, app.app_id, "hidden_app", "藏起来的说明", "203.0.113.77",
+        "198.51.100", "request-of-lin", console.app_id, "portal_app",
+    }
+    return Victim(path, shared | secret | {"青禾二部", sub.id}, shared | {"青禾二部", sub.id})
+
+
+def routes() -> Iterator[tuple[str, APIRoute]]:
+    for router in PAGES:
+        for route in router.routes:
+            assert isinstance(route, APIRoute)
+            yield from ((method, route) for method in sorted(route.methods))
+
+
+def address(route: APIRoute, victim: Victim) -> str:
+    """The route with the victim's things in it. Fails for a parameter that this walk has not been told of."""
+    for name in re.findall(r"{(\w+)}", route.path):
+        assert name in victim.path, f"{route.path}: say in `victim` what {name} is"
+    return route.path.format_map(victim.path)
+
+
+def asked(route: APIRoute, victim: Victim) -> dict[str, str]:
+    """Query parameters that ask for the victim's things. A name that is looked up among all apps is nobody's."""
+    values = victim.path | {"app": victim.path["app_id"], "account": victim.path["account_id"], "days": "30",
+                            "name": "somebody", "page": "1", "q": "", "sub": victim.path["account_id"]}
+    return {each.name: values[each.name] for each in route.dependant.query_params if each.name in values}
+
+
+def form(victim: Victim, token: str) -> dict[str, str]:
+    """Every field that any form of the console has, with the victim's things wherever one fits."""
+    names = {name for file in TEMPLATES.glob("*.html") for name in re.findall(r'\bname="([\w-]+)"', file.read_text())}
+    assert len(names) > 20
+    known = victim.path | {
+        "app": victim.path["app_id"], "parent": victim.path["account_id"], "login": "stranger", "name": "walk_app",
+        "next": "/", "password": PASSWORD, "networks": "192.0.2.99", "csrf": token, "general-100k": "1",
+    }
+    return {name: known.get(name, "1") for name in names | known.keys()}
+
+
+def shown(text: str, victim: Victim, marks: set[str], *sent: str) -> set[str]:
+    """What of the victim is in an answer, other than what was sent along with the question."""
+    return {mark for mark in marks if mark in text and not any(mark in each for each in sent)}
+
+
+async def rows(console: ConsoleHouse) -> dict[str, set[str]]:
+    """Every row of every table, as text."""
+    found = {}
+    async with work.reading(console.engine) as session:
+        for table in metadata.sorted_tables:
+            found[table.name] = {repr(tuple(row)) for row in await session.execute(select(table))}
+    return found
+
+
+@dataclass(frozen=True)
+class Step:
+    """One question of a walk and the status of its answer."""
+
+    method: str
+    path: str
+    asks_for_theirs: bool
+    status: int
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}: {self.status}"
+
+
+async def walk(door: Callable[[], Awaitable[Visitor]], victim: Victim, marks: set[str]) -> list[Step]:
+    """Ask and post everything, each through a `door` of its own, since some routes end a session.
+
+    Fails when an answer shows any of `marks`.
+    """
+    steps = []
+    for method, route in routes():
+        visitor, path = await door(), address(route, victim)
+        params = asked(route, victim) if method == "GET" else {}
+        data = {} if method == "GET" else form(victim, await visitor.token("/reference"))
+        answer = await visitor.request(method, path, params=params, data=data)
+        found = shown(answer.text, victim, marks, str(answer.url), *params.values(), *data.values())
+        assert not found, f"{method} {route.path} shows {found}"
+        theirs = bool(THEIRS & set(re.findall(r"{(\w+)}", route.path)))
+        steps.append(Step(method, route.path, theirs, answer.status_code))
+    assert len(steps) > 60
+    return steps
+
+
+async def test_another_customer_finds_and_changes_nothing(console: ConsoleHouse, victim: Victim) -> None:
+    before = await rows(console)
+    for step in await walk(lambda: console.signed_in("east"), victim, victim.marks):
+        if step.path.startswith("/operator"):
+            assert step.status == 403, step
+        elif step.asks_for_theirs:
+            assert step.status == 404, step
+    after = await rows(console)
+    for table, kept in before.items():
+        assert not {row for row in kept - after[table] if "'east'" not in row}, f"{table}: rows changed"
+        new = {row for row in after[table] - kept if any(mark in row for mark in victim.marks)}
+        assert not new, f"{table}: {new}"
+
+
+async def test_a_sub_account_has_no_hold_on_its_main_accounts_keys_and_apps(
+    console: ConsoleHouse, victim: Victim
+) -> None:
+    before = await rows(console)
+    await walk(lambda: console.signed_in("branch"), victim, victim.marks - victim.shared)
+    after = await rows(console)
+    for table in ("access_key", "app", "app_capability"):
+        assert not before[table] - after[table], f"{table}: rows changed"
+
+
+async def test_nobody_gets_further_than_the_door(console: ConsoleHouse, victim: Victim) -> None:
+    async def outside() -> Visitor:
+        return console.visitor()
+
+    before = await rows(console)
+    for step in await walk(outside, victim, victim.marks):
+        if step.path not in PUBLIC:
+            assert step.status in (303, 403), step
+    assert before == await rows(console)

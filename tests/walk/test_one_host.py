@@ -1,0 +1,119 @@
+"""docs/howto/install-one-host.md alone, as a new operator reads it: from nothing to a signed call, then an upgrade.
+
+Every command is the page's. What the operator brings is what the page asks for: Debian with the packages it names, a
+picture, and the keys copied from the commands' own output. The transcript is left in build/walk-one-host.txt.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from service.samples import sample
+from tests.image.builder import debian
+from tests.walk.machine import Machine, Shell
+
+pytestmark = [pytest.mark.ops, pytest.mark.timeout(1200)]
+ROOT = Path(__file__).resolve().parents[2]
+TRANSCRIPT = ROOT / "build" / "walk-one-host.txt"
+_BLOCK = re.compile(r'^```bash(?: title="([^"]*)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: str, start: str, end: str) -> list[tuple[str, str]]:
+    """(title, commands) of the blocks between two headings of a page in docs/howto."""
+    text = (ROOT / "docs" / "howto" / f"{page}.md").read_text()
+    return _BLOCK.findall(text[text.index(f"\n## {start}"):text.index(f"\n## {end}")])
+
+
+PAGE = blocks("install-one-host", "不用容器", "compose")
+
+
+def commands(block: str) -> list[str]:
+    """The commands of a block, continued lines together."""
+    return re.findall(r"(?:.*\\\n)*.+", block)
+
+
+def source_tree(folder: Path) -> Path:
+    """The files of this repository, as a checkout elsewhere would have them."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True,
+        check=True, text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def transcript() -> Iterator[IO[str]]:
+    TRANSCRIPT.parent.mkdir(exist_ok=True)
+    with TRANSCRIPT.open("w") as file:
+        yield file
+    print(TRANSCRIPT)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, transcript: IO[str]) -> Iterator[Machine]:
+    """A host with the packages that the page asks for, the release folder of its first step, and a picture."""
+    (_, packages), (_, outside), *_ = PAGE
+    tree = source_tree(tmp_path / "source")
+    builder = Shell("$", ["/bin/bash", "--norc"], transcript, cwd=tree)
+    for command in commands(outside):
+        builder.type(command)
+    builder.close()
+
+    needed = packages.removeprefix("apt-get install ").split()
+    root = debian(tmp_path / "machine", "systemd", "systemd-sysv", "dbus", *needed)
+    for folder in ("inkgate-release", "inkgate-next"):  # the next release, as far as an upgrade's commands can tell
+        shutil.copytree(tree / "inkgate-release", root / "root" / folder)
+    (root / "root" / "picture.jpg").write_bytes(sample("general"))
+    transcript.write(f"\n(a fresh Debian 12 with {' '.join(needed)}; no network; the folder copied to /root)\n\n")
+    started = Machine(root, transcript)
+    yield started
+    started.end()
+
+
+class Operator:
+    """Types the commands of blocks, with the keys it was given and its own picture where the page leaves a gap."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell, self._filled = shell, {"picture.jpg": "/root/picture.jpg"}
+        self.said = ""
+
+    def type(self, block: str) -> str:
+        """The output of a block."""
+        said = ""
+        for command in commands(block):
+            for gap, value in self._filled.items():
+                command = command.replace(gap, value)
+            said += self._shell.type(command) + "\n"
+        for name, value in re.findall(r"^(AK|SK|APPKEY)=(\S+)$", said, re.MULTILINE):
+            self._filled[f" {name}=…"] = f" {name}={value}"
+        return said
+
+
+def test_from_nothing_to_a_signed_call_and_on_to_the_next_release(machine: Machine) -> None:
+    assert machine.run("ls", "/sys/class/net").stdout.split() == ["lo"]
+    operator = Operator(machine.shell)
+    said = [operator.type(block) for title, block in PAGE[2:] if not title.startswith("没有 systemd")]
+    install, *_, ready, keys, call, _doctor, public = said
+    assert "files are whole" in install
+    assert '"status":"ok"' in ready.replace(" ", "")
+    assert "APPKEY=" in keys
+    for answer in (call, public):
+        assert '"statusCode":0' in answer
+        assert "图书馆开放通知" in answer
+    machine.shell.type("cd /root/inkgate-next")
+    ((_, upgrade),) = [found for found in blocks("upgrade", "一台主机", "compose") if found[0]]
+    operator.type(upgrade)
+    assert machine.run("readlink", "/opt/inkgate").stdout == "/opt/inkgate-0.2.0\n"
+    assert "图书馆开放通知" in operator.type(PAGE[-3][1].split("\n", 1)[1])
+    assert machine.run("systemctl", "is-enabled", "inkgate").stdout == "enabled\n"
