@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from engines.types import EngineInfo, IdCard, Image, Licence, Page, Plate, Quad
+from engines.types import Choices, EngineInfo, IdCard, Image, Licence, Page, Plate, Quad
 
 
 class TextEngine(Protocol):
@@ -29,6 +29,10 @@ class TextEngine(Protocol):
 
     def skim(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         """As `recognise`, by the quickest network: enough to tell a printed label from other text."""
+
+    def candidates(self, crops: Sequence[Image]) -> list[Choices]:
+        """For each character of each crop what it may be, with probabilities, best first; a runtime that tells no more
+        than the best gives that one."""
 
     def orient(self, image: Image) -> int:
         """Clockwise degrees (0, 90, 180, 270) by which the picture must be turned to stand upright."""

@@ -78,6 +78,7 @@ def _cpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) ->
         careful_recogniser=Recogniser(*spelling),
         orienter=orienter,
         traditional=in_traditional(careful),
+        candidates=Recogniser(*spelling).candidates,
     )
 
 
@@ -90,6 +91,7 @@ def _gpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) ->
         models.timed(partial(onnx.OnnxNetwork, models.file(name)), PAGES, warmed=False)
         for name in (chosen.detector, chosen.careful_detector)
     )
+    spelling = models.spelling(chosen.careful, models.network(chosen.careful), profiles.CHARSET)
     return Parts(
         detector=Detector(page, chosen.page),
         read=lines,
@@ -97,6 +99,7 @@ def _gpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) ->
         careful_detector=Detector(careful),
         careful_recogniser=lines,
         orienter=orienter,
+        candidates=Recogniser(*spelling).candidates,
     )
 
 

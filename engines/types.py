@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Point = tuple[float, float]
 Quad = tuple[Point, Point, Point, Point]
+Choices = list[list[tuple[str, float]]]  # of a line: for each character the likeliest ones with their probabilities
 
 
 @dataclass(frozen=True, slots=True)

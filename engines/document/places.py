@@ -18,6 +18,7 @@ from engines.document.chars import distance
 _LINE = re.compile(r'\s*(\d+) (?:province|county)="(.*)"')
 _SINCE = re.compile(r"\[[^\]]*\]")
 _KINDS = re.compile(r"(自治州|自治县|自治旗|地区|林区|特区|新区|[省市区县旗盟州])$")
+_ALIKE = 400  # code points between characters of one radical
 _ORG = re.compile(r"^(.{2,}?)公安局(?:(.{2,})分局)?$")
 
 
@@ -66,7 +67,7 @@ def repair_address(text: str, region: str = "") -> str:
     """An address with its province, prefecture and county put right; `region` is a code that it probably lies in."""
     done, scope = "", ""
     for level in (2, 4, 6):
-        hit = _begins(text, within(scope, level), least=3 if scope or level == 2 else 5)
+        hit = _begins(text, within(scope, level), least=2 if scope else 3 if level == 2 else 5)
         if hit is None and not scope and region:
             hit = _begins(text, within(region[:level], level), least=3)
         if hit:
@@ -142,7 +143,9 @@ def _likeliest(read: str, names: Iterable[str]) -> str | None:
     confuse them (峄 for 峰), lie within a few hundred code points, others thousands apart.
     """
     ranked = sorted((sum(abs(ord(a) - ord(b)) for a, b in zip(read, n, strict=False)), n) for n in names)
-    if not ranked or (len(ranked) > 1 and not (ranked[0][0] < 400 and ranked[1][0] > 4 * ranked[0][0])):
+    if not ranked or (len(ranked) > 1 and not (ranked[0][0] < _ALIKE and ranked[1][0] > 4 * ranked[0][0])):
+        return None
+    if len(ranked[0][1]) == 2 and ranked[0][0] >= _ALIKE:  # 县 alone is all that they share
         return None
     return ranked[0][1]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from engines.document import geometry
 from engines.document.chars import fold
 from engines.document.flat import Flat
 from engines.interfaces import TextEngine
-from engines.types import Image, Quad
+from engines.types import Choices, Image, Quad
 
 MAX_TILT = 9.0  # degrees off the rows
 MAX_STRIPS = 300  # a desk full of print behind the document must not cost minutes
@@ -92,6 +92,12 @@ class Scan:
         quad = geometry.along(strip.quad, 0.0, min(1.0, heights * strip.h / max(strip.length, 1.0)))
         ((text, _),) = self._engine.skim([geometry.strip(self.image, quad)])
         return fold(text)
+
+    def candidates(self, quad: Quad) -> Iterator[Choices]:
+        """What each character at a place may be, blanks left out; read a little wider first, then to the edge."""
+        for pad in (0.1, 0.0):
+            (choices,) = self._engine.candidates([geometry.strip(self.image, quad, pad)])
+            yield [options for options in choices if options and fold(options[0][0])]
 
     def shorten(self, strip: Strip, length: float) -> None:
         """Keep only the first part of a strip, `length` pixels along the row."""

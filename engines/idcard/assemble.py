@@ -27,7 +27,7 @@ def assemble(note: str, found: Found) -> IdCard:
         birthday=(checks.birthday(number) or "") if holds else _birthday(raw.get("birthday", "")),
         idn=number,
         addr=places.repair_address(_NOT_PLACE.sub("", raw.get("addr", "")), number[:6] if holds else ""),
-        org=places.repair_authority(_NOT_PLACE.sub("", raw.get("org", ""))),
+        org=places.repair_authority(_authority(_NOT_PLACE.sub("", raw.get("org", "")))),
         validperiod=_period(raw.get("validperiod", "")),
     )
 
@@ -40,6 +40,12 @@ def printed_sex(found: Found) -> str:
 def printed_birthday(found: Found) -> str:
     """YYYYMMDD as printed beside its label, "" when it was not read."""
     return _birthday(found.values.get("birthday", ""))
+
+
+def _authority(text: str) -> str:
+    """Without what a watermark leaves behind the last word, 局."""
+    head, office, rest = text.rpartition("局")
+    return head + office if len(head) > 3 and len(rest) < 4 and "出入境" not in rest else text
 
 
 def _sex(text: str) -> str:

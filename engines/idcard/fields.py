@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engines.document.labels import Piece, join_row
 
 NUMBER = re.compile(r"\d{17}[\dX]")
 PERIOD = re.compile(r"(\d{4})[.,]?(\d{2})[.,]?(\d{2})-?((\d{4})[.,]?(\d{2})[.,]?(\d{2})|长期|长)")
 HAN = re.compile(r"[㐀-鿿\U00020000-\U000323af]")
+_SEX_AND_NATION = re.compile(r"[男女](?:民.|.族)(\S{1,4})$")
 _LOOSE_PERIOD = re.compile(r"\d{4}\.\d{2}\.\d{2}-")
 _AUTHORITY = re.compile(r"公安(分)?局|分局$|出入境")
 _DIGITS = str.maketrans("OoQDIlSsBZzx", "00001155822X")
@@ -46,6 +47,7 @@ def find(pieces: Sequence[Piece], look: Look | None = None) -> Found:
     for key in ("name", "sex", "nation", "birthday", "validperiod"):
         if key in found.labels:
             found.take(key, [_same_row(found.labels[key], pieces)])
+    _nation_beside_sex(found)
     _address(found, pieces)
     _authority(found, pieces)
     if "name" not in found.values:
@@ -57,8 +59,9 @@ def find(pieces: Sequence[Piece], look: Look | None = None) -> Found:
 
 def _same_row(label: Piece, pieces: Sequence[Piece]) -> list[Piece]:
     """Values right of a label on its row, up to the next label or a gap of ten heights."""
-    row = [p for p in pieces if p is not label and abs(p.v - label.v) < 0.75 * max(p.h, label.h)]
-    row = sorted((p for p in row if (p.u0 + p.u1) / 2 > label.u1), key=lambda p: p.u0)
+    right = sorted((p for p in pieces if p is not label and (p.u0 + p.u1) / 2 > label.u1), key=lambda p: p.u0)
+    # Small print must stand right beside it: other scripts are printed above the row.
+    row = [p for p in right if abs(p.v - label.v) < (0.75 if p.h > 0.7 * label.h else 0.4) * max(p.h, label.h)]
     out: list[Piece] = []
     for piece in row:
         if piece.key or piece.u0 - (out[-1].u1 if out else label.u1) > 10 * label.h:
@@ -66,6 +69,13 @@ def _same_row(label: Piece, pieces: Sequence[Piece]) -> list[Piece]:
         if not piece.strip.across and 0.55 < piece.h / label.h < 2.4:
             out.append(piece)
     return out
+
+
+def _nation_beside_sex(found: Found) -> None:
+    """The nation when its label was misread and stands with it behind the sex (女民旅汉)."""
+    match = _SEX_AND_NATION.search(found.values.get("sex", ""))
+    if "nation" not in found.values and match:
+        found.values["nation"], found.sources["nation"] = match[1], found.sources["sex"]
 
 
 def _number(found: Found, pieces: Sequence[Piece]) -> None:
@@ -90,7 +100,7 @@ def _number(found: Found, pieces: Sequence[Piece]) -> None:
 
 
 def _address(found: Found, pieces: Sequence[Piece]) -> None:
-    label = found.labels.get("addr")
+    label = found.labels.get("addr") or _address_row(found)
     if label is None:
         return
     floor = found.labels.get("idn") or next(iter(found.sources.get("idn", [])), None)
@@ -109,6 +119,17 @@ def _address(found: Found, pieces: Sequence[Piece]) -> None:
         elif (not rows or piece.v - rows[-1][0].v < 2.6 * h) and abs(piece.u0 - left) < 3 * h:
             rows.append([piece])
     found.take("addr", rows, 1.5)
+
+
+def _address_row(found: Found) -> Piece | None:
+    """Where the label of the address must stand when it was not read: a row below the date of birth."""
+    birth, top = found.labels.get("birthday"), found.labels.get("sex") or found.labels.get("nation")
+    if birth is None or top is None or "idn" not in found.sources:
+        return None
+    pitch = birth.v - top.v
+    if not 0.8 * birth.h < pitch < 3 * birth.h:
+        return None
+    return replace(birth, key="addr", text="", v=birth.v + 1.15 * pitch)
 
 
 def _authority(found: Found, pieces: Sequence[Piece]) -> None:

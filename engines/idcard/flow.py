@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 
-from engines.document import geometry
+from engines.document import geometry, names
 from engines.document.extras import field_extras, picture_warnings
 from engines.document.labels import Piece
 from engines.document.scan import Scan
 from engines.idcard.assemble import assemble
 from engines.idcard.fields import Found, find
-from engines.idcard.labels import LABELS, OTHER_CARDS, TITLES
+from engines.idcard.labels import OTHER_CARDS, TITLES, cut
 from engines.idcard.warnings import card_warnings
 from engines.interfaces import TextEngine
 from engines.types import IdCard, Image
@@ -68,6 +68,8 @@ def _extras(attempt: _Attempt, card: IdCard, image: Image) -> dict[str, object]:
 def _read(scan: Scan) -> tuple[str, Found]:
     _read_card(scan)
     found = find(_pieces(scan), lambda *place: _look(scan, *place))
+    if len(pieces := found.sources.get("name", [])) == 1:
+        found.values["name"] = names.put_right(found.values["name"], pieces[0], scan.candidates)
     return _side(scan, found), found
 
 
@@ -89,7 +91,7 @@ def _read_card(scan: Scan) -> None:
 
 
 def _pieces(scan: Scan) -> list[Piece]:
-    return [p for s in scan.strips for p in LABELS.pieces(s)]
+    return cut(scan.strips)
 
 
 def _look(scan: Scan, u0: float, u1: float, v: float, h: float) -> Piece | None:

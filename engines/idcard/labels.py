@@ -1,13 +1,16 @@
 """What is printed on resident identity cards and on the cards of the same family.
 
 Keys are the contract's (manual 6.3.2); those that begin with "_" are printed but have no key, and stand here so that
-their values are not taken for a neighbour's. Places are the centre of the label's left edge on an 85.6 x 54 mm card
-(GA 490), used only where a label could not be read.
+their values are not taken for a neighbour's.
 """
 
 from __future__ import annotations
 
-from engines.document.labels import Labels
+from collections.abc import Sequence
+
+from engines.document.chars import width
+from engines.document.labels import Labels, Piece
+from engines.document.scan import Strip
 
 LABELS = Labels(
     {
@@ -39,3 +42,46 @@ _NATIONS = (
     "裕固 京 塔塔尔 独龙 鄂伦春 赫哲 门巴 珞巴 基诺 穿青人 其他"
 )
 NATIONS = tuple(_NATIONS.split())
+
+# The second character of a label: its first one, and the key.
+_HALVES = {
+    "名": ("姓", "name"),
+    "别": ("性", "sex"),
+    "族": ("民", "nation"),
+    "生": ("出", "birthday"),
+    "址": ("住", "addr"),
+}
+
+
+def cut(strips: Sequence[Strip]) -> list[Piece]:
+    """Strips cut at their labels; a label that came in two boxes, the second with the value, is one."""
+    firsts: set[int] = set()
+    pieces: list[Piece] = []
+    for strip in strips:
+        half = _first_half(strip, strips)
+        if half:
+            firsts.add(id(half))
+            pieces += _joined(half, strip)
+        else:
+            pieces += LABELS.pieces(strip)
+    return [p for p in pieces if id(p.strip) not in firsts]
+
+
+def _first_half(strip: Strip, strips: Sequence[Strip]) -> Strip | None:
+    """The box left of a strip that holds the first character of the label whose second one the strip begins with."""
+    first, _ = _HALVES.get((strip.text or " ")[0], ("", ""))
+    beside = (
+        s for s in strips
+        if first and (s.text or "").endswith(first) and len(s.text or "") < 3
+        and abs(s.v - strip.v) < 0.6 * strip.h and -1.2 * strip.h < strip.u0 - s.u1 < 2.5 * strip.h
+    )  # fmt: skip
+    return next(beside, None)
+
+
+def _joined(half: Strip, strip: Strip) -> list[Piece]:
+    text = strip.text or ""
+    share = 1 / width(text)
+    edge = strip.u0 + share * strip.length
+    label = Piece(_HALVES[text[0]][1], half.text or "", half.u0, edge, strip.v, strip.h, strip, 0.0, share)
+    rest = text[1:].lstrip(":;.,、·-")
+    return [label, Piece(None, rest, edge, strip.u1, strip.v, strip.h, strip, share, 1.0)] if rest else [label]

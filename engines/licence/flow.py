@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.document import checks, geometry
+from engines.document import checks, geometry, names
 from engines.document.extras import field_extras, picture_warnings
 from engines.document.labels import Piece
 from engines.document.scan import Scan
@@ -25,6 +26,7 @@ CLOSE_SIDE = 1600
 LEAST_PRINT = 14.0  # pixels, as detection sees it
 LEAST_SCORE = 0.75  # what is read where nothing was detected must be clear
 _FIELDS = frozenset(ORDER)
+_PERSON = re.compile(r"(?:^|代表[:]?)([㐀-鿿]{2,4})\)?$")
 _OTHER_TITLES = ("许可证", "证书", "合同", "发票", "备案凭证")
 
 
@@ -57,10 +59,22 @@ def _attempt(engine: TextEngine, image: Image, angle: int, extras: bool) -> tupl
     layout = lay_out(scan.strips, lambda *place: _look(scan, *place))
     if not _is_licence(scan, layout):
         return scan, None
+    _name_anew(layout, scan)
     licence = assemble(layout, [s.text or "" for s in scan.strips])
     if not _two_columns(layout):
         licence = replace(licence, real_capital=None)
     return scan, replace(licence, extras=_extras(layout, licence, angle, image)) if extras else licence
+
+
+def _name_anew(layout: Layout, scan: Scan) -> None:
+    """The person's name, by itself or as a firm's deputy, with what no name holds chosen anew."""
+    rows = layout.values.get("legal_rep", [])
+    piece = rows[-1][-1] if rows else None
+    match = _PERSON.search(piece.text) if piece else None
+    if piece and match:
+        better = names.put_right(match[1], piece, scan.candidates)
+        text = piece.text[: match.start(1)] + better + piece.text[match.end(1) :]
+        rows[-1][-1] = replace(piece, text=text)
 
 
 def _extras(layout: Layout, licence: Licence, angle: int, image: Image) -> dict[str, object]:

@@ -12,7 +12,7 @@ from engines.text.crop import crop, size
 from engines.text.order import reading_order
 from engines.text.orient import turn, turn_back
 from engines.text.scripts import is_traditional, strange
-from engines.types import EngineInfo, Image, Line, Page, Quad
+from engines.types import Choices, EngineInfo, Image, Line, Page, Quad
 
 _READABLE = 0.85  # mean score of lines that stand upright: they reach 0.9 and more, upside down they stay below 0.7
 _CLEARLY_BETTER = 0.1
@@ -30,6 +30,7 @@ class Parts:
 
     Detectors take a picture and the longer side that the network may see (None: the profile's). `trial` reads a few
     lines to tell whether they stand upright. `traditional` reads lines again that do not fit a traditional page.
+    `candidates` tells what else each character of a line may be.
     """
 
     detector: FindLines
@@ -39,6 +40,7 @@ class Parts:
     careful_recogniser: ReadCrops
     orienter: Callable[[Image], int]
     traditional: ReadCrops | None = None
+    candidates: Callable[[Sequence[Image]], list[Choices]] | None = None
 
 
 class LineEngine:
@@ -74,6 +76,11 @@ class LineEngine:
 
     def skim(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         return self._parts.trial(crops)
+
+    def candidates(self, crops: Sequence[Image]) -> list[Choices]:
+        if self._parts.candidates is not None:
+            return self._parts.candidates(crops)
+        return [[[(sign, score)] for sign in text] for text, score in self.recognise(crops)]
 
     def orient(self, image: Image) -> int:
         return self._parts.orienter(image)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types import Image
+from engines.types import Choices, Image
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 Tensor = NDArray[np.float32]
@@ -27,6 +27,7 @@ _AT_END = 0.05  # the same where the word ends: many words end in a one (step1)
 _STOPS = "，。"
 _STOP = 0.002  # score of a stop from which a middle dot within a line is one: nine real dots in ten are below it
 _GUESS = 0.25  # the score it has then: below every doubt, so that what the quick network guessed is read again
+_CHOICES = 16  # classes looked at behind the best one of a column
 STRIDE = 8  # pixels of a crop per column of scores
 
 
@@ -71,6 +72,18 @@ class Recogniser:
         """Text and mean character score of each crop (BGR uint8); ("", 0.0) where nothing was read."""
         readings = (self.spell(tensor(crop)) for crop in crops)
         return [(reading.text, reading.score) for reading in readings]
+
+    def candidates(self, crops: Sequence[Image]) -> list[Choices]:
+        """For each character of each crop the likeliest characters with their probabilities, best first."""
+        return [self._choices(self.network(padded(tensor(crop))[None])[0]) for crop in crops]
+
+    def _choices(self, scores: NDArray[np.float32]) -> Choices:
+        columns = self.decode(scores).columns
+        best = np.argsort(scores[columns], axis=1)[:, :-_CHOICES - 1 : -1]
+        return [
+            [(self.charset[k], float(scores[column, k])) for k in row if k]
+            for column, row in zip(columns, best, strict=True)
+        ]
 
     def spell(self, line: Tensor) -> Reading:
         """The reading of one line of (3, 48, width)."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from engines.types import EngineInfo, Image, Page, Quad
+from engines.types import Choices, EngineInfo, Image, Page, Quad
 
 
 @dataclass
@@ -94,6 +94,9 @@ class PaintReader:
             steps = np.round(np.median(paint, axis=0) / 24).astype(int)
             out.append((self._sheet.lines[steps[0] + 10 * steps[1]][0], 0.99))
         return out
+
+    def candidates(self, crops: Sequence[Image]) -> list[Choices]:
+        return [[[(sign, score)] for sign in text] for text, score in self.recognise(crops)]
 
     def read(self, image: Image) -> Page:
         raise NotImplementedError

@@ -97,3 +97,18 @@ def test_other_cards_are_no_identity_card(title):
 
 def test_an_empty_picture_is_no_card():
     assert read(Sheet()) == IdCard()
+
+
+def test_labels_in_halves_and_a_row_without_its_label_are_read():
+    sheet = Sheet()
+    sheet.line(80, 110, "姓").line(130, 110, "名程静").line(80, 190, "性别女民旅汉")
+    sheet.line(80, 270, "出").line(130, 270, "生1949年12月31日")
+    sheet.line(80, 350, "焦址").line(195, 350, "北京市朝阳区迎宾").line(195, 400, "路12号3单元")
+    card = read(sheet.line(80, 560, "公民身份号码").line(330, 560, NUMBER, h=36))
+    assert (card.name, card.nation, card.addr) == ("程静", "汉", "北京市朝阳区迎宾路12号3单元")
+
+
+def test_what_a_watermark_leaves_behind_an_authority_is_cut_off():
+    sheet = Sheet().line(400, 120, "中华人民共和国", h=50).line(360, 230, "居民身份证", h=80)
+    sheet.line(220, 480, "签发机关").line(420, 480, "巴青县公安局房")
+    assert read(sheet.line(220, 570, "有效期限").line(420, 570, "2007.07.27-长期")).org == "巴青县公安局"

@@ -1,0 +1,84 @@
+"""Personal names: a character that no name holds gives way to the next likeliest that one may hold.
+
+The careful network knows the rare characters of names and often puts them second, behind a common one that looks
+alike (肿 for 翀). A choice is only made anew where the reading is a character that names hardly hold, or where its
+first is no surname, and only in favour of a candidate that the network itself thought of.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+
+from engines.document.labels import Piece
+from engines.types import Choices, Quad
+
+_LEAST = 0.02  # share of the best one's probability from which a candidate is thought of
+_LONGEST = 4  # characters: longer names are transcriptions, which hold any
+
+
+def suspicious(name: str) -> bool:
+    """Whether a character of a name as read is one that names hardly hold."""
+    return 1 < len(name) <= _LONGEST and any(not fits(sign) for sign, fits in zip(name, _tests(name), strict=True))
+
+
+def put_right(name: str, piece: Piece, candidates: Callable[[Quad], Iterable[Choices]]) -> str:
+    """`name`, which stands at the end or in the middle of a piece of print, with its suspicious characters chosen anew.
+
+    `candidates` reads a place again; readings of another length than the piece's text tell nothing.
+    """
+    if not suspicious(name) or name not in piece.text:
+        return name
+    return likelier(name, [found for choices in candidates(piece.quad) if (found := _where(name, choices))])
+
+
+def likelier(name: str, readings: Sequence[Choices]) -> str:
+    """The name with its suspicious characters chosen anew by the sum of several readings of it."""
+    options = [Counter[str]() for _ in name]
+    for choices in readings:
+        for at, here in enumerate(choices):
+            for sign, score in here:
+                options[at][sign] += score
+    return "".join(
+        sign if fits(sign) else _choose(sign, here, fits)
+        for sign, here, fits in zip(name, options, _tests(name), strict=True)
+    )
+
+
+def _where(name: str, choices: Choices) -> Choices:
+    """The part of a reading that stands for a name: each of its characters was thought of there. [] for none."""
+    for start in range(len(choices) - len(name), -1, -1):
+        part = choices[start : start + len(name)]
+        if all(any(sign == other for other, _ in options) for sign, options in zip(name, part, strict=True)):
+            return part
+    return []
+
+
+def _choose(sign: str, options: Counter[str], fits: Callable[[str], bool]) -> str:
+    ranked = options.most_common()
+    least = _LEAST * ranked[0][1] if ranked else 0.0
+    return next((other for other, score in ranked if score >= least and fits(other)), sign)
+
+
+def _tests(name: str) -> list[Callable[[str], bool]]:
+    """For each character of a name, what tells whether it fits there."""
+    given: Callable[[str], bool] = lambda sign: sign >= "\u3400" and sign not in _seldom()  # noqa: E731
+    family: Callable[[str], bool] = lambda sign: sign in _surnames()  # noqa: E731
+    return [family, *[given] * (len(name) - 1)]
+
+
+@cache
+def _seldom() -> frozenset[str]:
+    return _characters("seldom_in_names.txt")
+
+
+@cache
+def _surnames() -> frozenset[str]:
+    return _characters("surnames.txt")
+
+
+def _characters(file: str) -> frozenset[str]:
+    lines = files("engines.document").joinpath(file).read_text(encoding="utf-8").splitlines()
+    return frozenset("".join(line for line in lines if not line.startswith("#")))
