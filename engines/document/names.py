@@ -7,7 +7,6 @@ first is no surname, and only in favour of a candidate that the network itself t
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -36,11 +35,11 @@ def put_right(name: str, piece: Piece, candidates: Callable[[Quad], Iterable[Cho
 
 def likelier(name: str, readings: Sequence[Choices]) -> str:
     """The name with its suspicious characters chosen anew by the sum of several readings of it."""
-    options = [Counter[str]() for _ in name]
+    options: list[dict[str, float]] = [{} for _ in name]
     for choices in readings:
         for at, here in enumerate(choices):
             for sign, score in here:
-                options[at][sign] += score
+                options[at][sign] = options[at].get(sign, 0.0) + score
     return "".join(
         sign if fits(sign) else _choose(sign, here, fits)
         for sign, here, fits in zip(name, options, _tests(name), strict=True)
@@ -56,8 +55,8 @@ def _where(name: str, choices: Choices) -> Choices:
     return []
 
 
-def _choose(sign: str, options: Counter[str], fits: Callable[[str], bool]) -> str:
-    ranked = options.most_common()
+def _choose(sign: str, options: dict[str, float], fits: Callable[[str], bool]) -> str:
+    ranked = sorted(options.items(), key=lambda option: -option[1])
     least = _LEAST * ranked[0][1] if ranked else 0.0
     return next((other for other, score in ranked if score >= least and fits(other)), sign)
 
