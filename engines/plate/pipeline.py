@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engines.plate.align import aligned
 from engines.plate.alphabet import CHARACTERS, COLOURS
+from engines.plate.colour import ground_colour
 from engines.plate.decode import Reading, Scores, decode, lawful
 from engines.plate.detect import Candidate, Corners, Finder, Network, overlap
 from engines.plate.order import left_to_right
@@ -30,6 +31,7 @@ _SURE = 0.97  # confidence from which on no closer look is taken
 _DOUBT = 0.9  # confidence below which other cuts are tried
 _HEARD = 4  # most cuts of a doubtful plate that the second reader sees as well
 _TURNED = 448  # longer side at which a picture without plates is looked at once more, lying on its side
+_AS_LIKELY = 0.2  # share of the likeliest ground's probability from which on the pixels may choose another
 _AS_GOOD = 0.8  # share of its confidence that a plate may lose when its corners are set right
 _TWO_ROWS = 2.7  # width over height below which a plate may have two rows: one row has 3.1 or 3.4, two rows 2
 
@@ -72,7 +74,7 @@ class NetworkPlateReader:
         seen = self._all(image, self._finder(image))
         if not any(one.confidence >= _DOUBT for one in seen):
             seen = _without_doubles(seen + self._lying(image))
-        plates = [_plate(one) for one in seen if one.confidence >= _ANSWER]
+        plates = [_plate(image, one) for one in seen if one.confidence >= _ANSWER]
         return left_to_right([plate for plate in plates if extras or plate.in_scope])
 
     def close(self) -> None:
@@ -223,14 +225,20 @@ def _without_doubles(seen: list[_Seen]) -> list[_Seen]:
     return kept
 
 
-def _plate(seen: _Seen) -> Plate:
-    """The answer. Of the grounds that the text allows the likeliest is taken."""
+def _plate(image: Image, seen: _Seen) -> Plate:
+    """The answer. Of the grounds that the text allows the likeliest is taken, or of two that are nearly as likely the
+    one that the pixels show."""
     pattern_green = seen.reading.pattern in ("green", "green_yellow")
     grounds = seen.ground.copy()
     grounds[0] = 0
     if not pattern_green:
         grounds[[3, 4]] = 0
-    kind = kind_of(seen.reading.text, COLOURS[int(grounds.argmax())], seen.rows)
+    colour = COLOURS[int(grounds.argmax())]
+    if not pattern_green:
+        shown = ground_colour(cut(image, as_quad(seen.corners), seen.rows))
+        if shown in ("blue", "yellow") and grounds[COLOURS.index(shown)] > _AS_LIKELY * grounds.max():
+            colour = shown
+    kind = kind_of(seen.reading.text, colour, seen.rows)
     return Plate(
         as_quad(seen.corners),
         kind,

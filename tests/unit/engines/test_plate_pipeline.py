@@ -157,3 +157,20 @@ def test_a_picture_on_its_side_is_read_and_answered_in_its_own_pixels(street: np
 
 def test_an_empty_picture_has_no_plates() -> None:
     assert reader(Places([]), {}).read(np.zeros((33, 33, 3), np.uint8)) == []
+
+
+def test_the_pixels_decide_between_two_likely_grounds(street: np.ndarray) -> None:
+    street[50:82, 300:400] = (180, 60, 20)  # blue
+
+    def doubtful(batch: np.ndarray) -> np.ndarray:
+        out = strips({})(batch)
+        out[:, :40] = standing("粤B12345", 0.98)
+        out[:, 40] = 0
+        out[:, 40, COLOURS.index("yellow")], out[:, 40, COLOURS.index("blue")] = 0.5, 0.3
+        return out
+
+    def sure(_: np.ndarray) -> np.ndarray:
+        return standing("粤B12345", 0.98)[None]
+
+    (plate,) = NetworkPlateReader(Places([at(300, 50)]), doubtful, sure, {}).read(street)
+    assert (plate.text, plate.kind) == ("粤B12345", "blue")
