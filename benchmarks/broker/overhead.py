@@ -8,15 +8,21 @@ little harm. Variants are interleaved; the figures are medians over rounds.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import itertools
+import json
 import statistics
 import time
+from pathlib import Path
+from typing import Any
 
 from benchmarks.broker.fleets import KINDS, Fleet, call
+from benchmarks.machine import facts
 from service.worker import render
 from service.worker.stub import StubReader
 
+RESULTS = Path(__file__).parent.parent / "results"
 _NAMES = (f"bench-{number}" for number in itertools.count())
 
 
@@ -42,38 +48,53 @@ def stub_cpu(size: int) -> float:
     return (time.process_time() - begun) / 200
 
 
-async def cpu_per_picture() -> None:
-    print("CPU per picture: gateway, workers and server together, less what the stub itself takes")
+async def cpu_per_picture() -> dict[str, dict[str, float]]:
+    """Milliseconds of gateway, workers and server together, less what the stub itself takes."""
+    found = {}
     for kind, size in itertools.product(KINDS, (10_000, 500_000)):
         async with KINDS[kind](2, 0.0) as fleet:
             await closed_loop(fleet, 100, 4, size)
             stub = stub_cpu(size)
             rounds = [((await closed_loop(fleet, 200, 4, size))[1] / 200 - stub) * 1000 for _ in range(5)]
-        low, middle, high = min(rounds), statistics.median(rounds), max(rounds)
-        print(f"  {kind:8} {size // 1000:4} kB: {middle:.2f} ms ({low:.2f}-{high:.2f}); stub {stub * 1000:.2f} ms")
+        found[f"{kind}, {size // 1000} kB"] = {
+            "median": round(statistics.median(rounds), 2), "lowest": round(min(rounds), 2),
+            "highest": round(max(rounds), 2), "stub": round(stub * 1000, 2),
+        }
+    return found
 
 
-async def throughput(stub_ms: float = 200.0, images: int = 60) -> None:
-    print(f"pictures per second with a stub of {stub_ms:g} ms")
-    rates: dict[tuple[str, int], list[float]] = {}
-    for _ in range(3):
+async def throughput(rounds: int, stub_ms: float = 200.0, images: int = 60) -> dict[str, Any]:
+    """Pictures per second of one and two workers, and the ratios, each within a round."""
+    rates: dict[str, list[float]] = {}
+    for _ in range(rounds):
         for kind, workers in itertools.product(KINDS, (1, 2)):
             async with KINDS[kind](workers, stub_ms) as fleet:
                 count = images * workers // 2
                 wall, _ = await closed_loop(fleet, count, workers * 3, 200_000)
-                rates.setdefault((kind, workers), []).append(count / wall)
-    middle = {key: statistics.median(values) for key, values in rates.items()}
-    for (kind, workers), rate in middle.items():
-        print(f"  {kind:8} {workers} workers: {rate:.2f}/s {[round(value, 2) for value in rates[kind, workers]]}")
-    print(f"  Redis / in-process, 2 workers: {middle['streams', 2] / middle['local', 2]:.1%}")
-    for kind in KINDS:
-        print(f"  {kind}: 2 workers / 1 worker = {middle[kind, 2] / middle[kind, 1]:.2f} x")
+                rates.setdefault(f"{kind} x{workers}", []).append(round(count / wall, 3))
+
+    def ratio(name: str, other: str) -> float:
+        return round(statistics.median(one / two for one, two in zip(rates[name], rates[other], strict=True)), 3)
+
+    return {
+        "stub_ms": stub_ms, "pictures_per_second": rates,
+        "redis over in-process, 2 workers": ratio("streams x2", "local x2"),
+        **{f"2 workers over 1, {kind}": ratio(f"{kind} x2", f"{kind} x1") for kind in KINDS},
+    }
 
 
-async def main() -> None:
-    await cpu_per_picture()
-    await throughput()
+async def run() -> dict[str, Any]:
+    return {"cpu_ms_per_picture": await cpu_per_picture(), "throughput": await throughput(3)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What a broker costs.")
+    parser.add_argument("--out", type=Path, default=RESULTS / "broker-overhead.json")
+    args = parser.parse_args()
+    figures = asyncio.run(run())
+    args.out.write_text(json.dumps({"machine": facts("redis", "orjson"), "figures": figures}, indent=1) + "\n")
+    print(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -1,11 +1,14 @@
-"""Up to 200 workers and 20 gateways over one Redis: how much of the server a picture takes, and where it is full.
+"""Up to 200 workers and 20 gateways over one Redis: what a picture takes of the server, and where the server is full.
 
-    python -m benchmarks.broker.simulation [--service 1.0] [--size 200000]
+    python -m benchmarks.broker.simulation [--workers 10 50 200] [--service 1.0 0.5] [--share 0.2]
 
 Gateways and workers are the real ones as far as Redis can see: 20 StreamsBrokers on one event loop, and StreamsPorts on
-threads, each with its heartbeat. Only the engine is missing: a worker sleeps as long as the engine takes. The clients
-keep 1.2 pictures per worker in work. The server is one thread, so its CPU per picture tells the rate at which it is
-full, also where this machine could not drive it that far.
+threads, each with its heartbeat. Only the engine is missing: a worker sleeps as long as the engine takes. There are as
+many clients as workers, so a call takes the engine's time and what gateway, server and worker add: the overhead.
+
+Python cannot drive the server's core to its limit from the core beside it. `--share` gives the server that part of a
+core (a control group, so root), and the limit comes within reach: the knee is the row where the server uses up what it
+has, the rate falls behind and the overhead grows. On a whole core the same happens at 1 / share of that rate.
 """
 
 from __future__ import annotations
@@ -13,26 +16,56 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import json
 import statistics
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import redis
 
 from benchmarks.broker.fleets import call
+from benchmarks.machine import facts
 from service.broker.interface import Outcome, Reply
 from service.broker.streams import StreamsBroker, StreamsPort
 from service.broker.streams.keys import Keys
 from tests.valkey import Valkey
 
+RESULTS = Path(__file__).parent.parent / "results"
 KEYS = Keys("simulation", "balanced")
 _GATEWAYS = 20
 _PER_PROCESS = 50
-_FULL = 0.8  # share of one core at which a single-threaded server still answers promptly
+_PERIOD_US = 10_000
 _ELEMENT = {"text_line": 20, "detail": [{"name": str(n), "text": "字" * 12, "box": [1.5] * 8} for n in range(20)]}
+
+
+@contextmanager
+def slowed(pid: int, share: float) -> Iterator[None]:
+    """Let a process have `share` of one core, by a control group of version 1 or 2."""
+    if share >= 1:
+        yield
+        return
+    root = Path("/sys/fs/cgroup")
+    first = (root / "cpu").is_dir()
+    group = (root / "cpu" if first else root) / f"inkgate-simulation-{pid}"
+    group.mkdir()
+    quota = str(round(share * _PERIOD_US))
+    if first:
+        (group / "cpu.cfs_period_us").write_text(str(_PERIOD_US))
+        (group / "cpu.cfs_quota_us").write_text(quota)
+    else:
+        (group / "cpu.max").write_text(f"{quota} {_PERIOD_US}")
+    try:
+        (group / "cgroup.procs").write_text(str(pid))
+        yield
+    finally:
+        (group.parent / "cgroup.procs").write_text(str(pid))
+        group.rmdir()
 
 
 def work(url: str, count: int, service: float) -> None:
@@ -85,42 +118,52 @@ async def step(url: str, workers: int, service: float, size: int, seconds: float
             waits.append(time.perf_counter() - begun)
 
     cpu, begun = _cpu(server), time.perf_counter()
-    crowd = int(workers * 1.2)
-    await asyncio.gather(*(client(brokers[number % _GATEWAYS]) for number in range(crowd)))
+    await asyncio.gather(*(client(brokers[number % _GATEWAYS]) for number in range(workers)))
     took, used = time.perf_counter() - begun, _cpu(server) - cpu
     for broker in brokers:
         await broker.close()
     for process in processes:
         process.communicate()
+    overhead = [1000 * (wait - service) for wait in waits]
     return {
-        "workers": workers, "rate": len(waits) / took, "ideal": workers / service, "share": used / took, "idle": idle,
-        "per_picture": used / len(waits), "p50": statistics.median(waits), "p99": sorted(waits)[int(len(waits) * 0.99)],
+        "workers": workers, "service_seconds": service, "pictures_per_second": round(len(waits) / took, 1),
+        "of_the_ideal": round(len(waits) / took / (workers / service), 3),
+        "server_idle": round(idle, 3), "server_busy": round(used / took, 3),
+        "server_us_per_picture": round(used / len(waits) * 1e6),
+        "overhead_p50_ms": round(statistics.median(overhead)),
+        "overhead_p99_ms": round(sorted(overhead)[int(len(overhead) * 0.99)]),
     }
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--service", type=float, default=1.0, help="seconds the engine takes")
+async def run(given: argparse.Namespace) -> list[dict[str, Any]]:
+    server, rows = Valkey(), []
+    server.start()
+    assert server.process is not None
+    try:
+        with slowed(server.process.pid, given.share):
+            for workers, service in itertools.product(given.workers, given.service):
+                rows.append(await step(server.url, workers, service, given.size, given.seconds))
+                print(json.dumps(rows[-1]), flush=True)
+    finally:
+        server.close()
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Many workers and gateways over one Redis.")
+    parser.add_argument("--service", type=float, nargs="+", default=[1.0], help="seconds the engine takes")
     parser.add_argument("--size", type=int, default=200_000, help="bytes of a picture")
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--workers", type=int, nargs="+", default=[10, 50, 100, 200])
+    parser.add_argument("--share", type=float, default=1.0, help="part of one core that the server may use")
+    parser.add_argument("--out", type=Path, default=RESULTS / "scale-out-simulation.json")
     given = parser.parse_args()
-    server = Valkey()
-    server.start()
-    columns = (
-        "workers", "pictures/s", "of the ideal", "Redis idle", "Redis busy", "CPU per picture", "full at", "p50", "p99"
-    )
-    print("| " + " | ".join(columns) + " |\n" + "|-" * len(columns) + "|")
-    try:
-        for workers in given.workers:
-            row = await step(server.url, workers, given.service, given.size, given.seconds)
-            print(
-                f"| {workers} | {row['rate']:.1f} | {row['rate'] / row['ideal']:.1%} | {row['idle']:.1%} | "
-                f"{row['share']:.1%} | {row['per_picture'] * 1e6:.0f} µs | {_FULL / row['per_picture']:.0f}/s | "
-                f"{row['p50']:.2f} s | {row['p99']:.2f} s |", flush=True,
-            )
-    finally:
-        server.close()
+    rows = asyncio.run(run(given))
+    conditions = {
+        "gateways": _GATEWAYS, "picture_bytes": given.size, "seconds": given.seconds, "share_of_a_core": given.share,
+    }
+    result = {"machine": facts("redis"), "conditions": conditions, "rows": rows}
+    given.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def _split(workers: int) -> list[int]:
@@ -142,4 +185,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--work"]:
         work(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
     else:
-        asyncio.run(main())
+        main()

@@ -68,8 +68,12 @@ def _single(document: dict[str, Any], capability: Capability) -> str:
 
 
 def check(capability: Capability, texts: list[Any]) -> ParsedRequest:
-    """Decode and check every image. For the licence the first fault is the request's: raises RequestFault."""
-    images = tuple(_image(text, capability) for text in texts)
+    """Decode and check every image. For the licence the first fault is the request's: raises RequestFault.
+
+    Takes the texts out of the list one by one: a batch is not in memory as text and as bytes at once.
+    """
+    texts.reverse()
+    images = tuple(_image(texts.pop(), capability) for _ in range(len(texts)))
     if capability.single and isinstance(images[0], str):
         raise RequestFault(capability.name, images[0])
     return ParsedRequest(images)

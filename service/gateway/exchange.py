@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,11 +11,12 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from service.errors import BodyTooLarge, ClientGone
+from service.errors import BodyTooLarge, ClientGone, Overloaded
 from service.gateway.budget import Budget
 
 SMALL_BODY = 32 * 1024  # bytes
 _TURNS = 4  # of the event loop that others get for each piece of a large body
+_MOST_DROPPED = 1 << 30  # bytes
 _DRAIN_SECONDS = 20  # a refused upload is read and dropped this long, so that the client gets to see the answer
 
 
@@ -45,12 +47,14 @@ class Exchange:
         self.body_hash = hashlib.sha256(b"").hexdigest()
         self._held = 0
         self._budget: Budget | None = None
+        self._begun = self._whole = False  # how much of the body has come
 
     async def read_body(self, limit: int, seconds: float, budget: Budget) -> None:
         """Fill `body` and `body_hash` (sha256 hex of the bytes as received).
 
         Raises BodyTooLarge above `limit` bytes, Overloaded when `budget` is used up, ClientGone when the client hangs
-        up or is slower than `seconds`. What is taken from the budget stays taken until `release`.
+        up or is slower than `seconds`. What is taken from the budget stays taken until `release`; a body refused half
+        way gives its part back at once, so that of several that came together one gets through.
         """
         self._budget = budget
         announced = self.announced
@@ -71,9 +75,9 @@ class Exchange:
             if len(self.body) + len(chunk) > limit:
                 await self._drain(limit)
                 raise BodyTooLarge
+            self._take(len(chunk))  # as they arrive: what is only announced would keep others out for nothing
             digest.update(chunk)
             self.body += chunk
-            self._take(len(chunk))  # as they arrive: what is only announced would keep others out for nothing
         self.body_hash = digest.hexdigest()
 
     @property
@@ -89,12 +93,20 @@ class Exchange:
 
     def _take(self, amount: int) -> None:
         assert self._budget is not None
-        self._budget.take(amount)
+        try:
+            self._budget.take(amount)
+        except Overloaded:
+            self.release()
+            raise
         self._held += amount
+
+    def drop_body(self) -> None:
+        """Free the body's memory. Its bytes stay taken from the budget, for what was made of them is still there."""
+        self.body = bytearray()
 
     def release(self) -> None:
         """Give the body's bytes back to the budget."""
-        self.body = bytearray()
+        self.drop_body()
         if self._budget is not None:
             self._budget.give(self._held)
             self._held = 0
@@ -106,6 +118,7 @@ class Exchange:
             if message["type"] == "http.disconnect":
                 raise ClientGone("hung up while sending")
             more = message.get("more_body", False)
+            self._begun, self._whole = True, not more
             piece = message.get("body", b"")
             read += len(piece)
             yield piece
@@ -115,7 +128,7 @@ class Exchange:
 
     async def _drain(self, most: int) -> None:
         """Read and drop what is still coming; a client that waits for 100 Continue sends nothing."""
-        if "expect" in self.headers:
+        if self._whole or ("expect" in self.headers and not self._begun):
             return
         dropped = 0
         try:
@@ -136,9 +149,12 @@ class Exchange:
         """Send the answer; whether the client was still there when the last byte was handed to the socket."""
         headers = {"content-type": answer.content_type, "content-length": str(len(answer.body)), **answer.headers}
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        start: Message = {"type": "http.response.start", "status": answer.status, "headers": raw}
+        if not self._whole:
+            return await self._send_early(start, answer.body)
         gone = asyncio.ensure_future(self.disconnected())
         try:
-            await self._send({"type": "http.response.start", "status": answer.status, "headers": raw})
+            await self._send(start)
             await self._send({"type": "http.response.body", "body": answer.body, "more_body": True})
             await asyncio.sleep(0)  # lets a pending hang-up reach the watcher before the exchange ends
             delivered = not gone.done()
@@ -146,3 +162,14 @@ class Exchange:
             return delivered
         finally:
             gone.cancel()
+
+    async def _send_early(self, start: Message, body: bytes) -> bool:
+        """Answer a request that is still being sent. Closing on unread bytes would reset the connection, and the answer
+        might be lost with it: what comes is dropped until the client has stopped.
+        """
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        with contextlib.suppress(ClientGone):
+            await self._drain(_MOST_DROPPED)
+        await self._send({"type": "http.response.body", "body": b""})
+        return True

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import orjson
@@ -153,10 +153,20 @@ class Pipeline:
         with call.watch.stage("parse"):
             texts = await self._off_loop(parse, capability, body, size=len(body))
             call.images = len(texts)
+            size = len(body)
+            del body
+            self._forget_texts(call)
             app = call.caller.app
             await self._parts.ledger.admit(app.account_id, app.app_id, capability.name, len(texts))
-            parsed: ParsedRequest = await self._off_loop(check, capability, texts, size=len(body))
+            parsed: ParsedRequest = await self._off_loop(check, capability, texts, size=size)
             return parsed
+
+    @staticmethod
+    def _forget_texts(call: Call) -> None:
+        """What was parsed is not held as bytes as well: a batch may be a hundred megabytes."""
+        call.exchange.drop_body()
+        if call.seal is not None:
+            call.seal = replace(call.seal, plain=b"")
 
     async def _off_loop(self, function: Any, *arguments: Any, size: int) -> Any:
         if size < SMALL_BODY:  # parsed on the spot, cheaper than a thread

@@ -157,6 +157,19 @@ async def test_sigterm_finishes_the_picture_in_hand_and_leaves_no_name_behind(st
     assert (await stage.broker.state()).workers == 1
 
 
+async def test_a_worn_worker_leaves_between_two_pictures_and_is_replaced(stage: Stage) -> None:
+    host = stage.host(1, ENGINE__STUB_MS=1, WORKER__MAX_IMAGES=5)
+    await host.ready()
+    (first,) = host.children
+    images = [f"picture {n}".encode() for n in range(12)]
+    assert texts(await stage.broker.submit(call("worn", images))) == [stub_text(image) for image in images]
+    await host.ready()
+    assert await gone(first, 2.0)
+    assert await host.metric('inkgate_worker_recycles_total{reason="images"}') >= 1
+    assert await host.metric('inkgate_worker_recycles_total{reason="crash"}') == 0
+    assert await host.metric("inkgate_tasks_reclaimed_total") == 0, "what it had begun it finished"
+
+
 async def test_workers_die_with_their_supervisor(stage: Stage) -> None:
     host = stage.host()
     await host.ready(2)

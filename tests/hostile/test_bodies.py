@@ -61,9 +61,7 @@ async def test_a_chunked_body_stops_where_the_budget_ends():
     greedy = exchange(chunks, transfer_encoding="chunked")
     with pytest.raises(Overloaded):
         await greedy.read_body(100 * MIB, 5, budget)
-    assert budget.used == 10 * MIB
-    greedy.release()
-    assert budget.used == 0
+    assert budget.used == 0 and not greedy.body  # at once: another that comes at the same time may need it
 
 
 async def test_between_the_pieces_of_a_large_body_others_have_their_turns():

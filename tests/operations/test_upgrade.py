@@ -18,7 +18,8 @@ from service.accounts import vault as vaults
 from service.db import migrate
 from service.provision import Keys
 from tests.crash.chaos.clients import Clients
-from tests.crash.chaos.stack import Gateway, Proxy
+from tests.crash.chaos.proxy import Proxy
+from tests.crash.chaos.stack import Gateway
 from tests.crash.processes import WorkerHost
 from tests.operations.page import ROOT, commands, perform
 from tests.postgres import Postgres

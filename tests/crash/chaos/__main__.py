@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import sys
 import time
@@ -15,7 +16,8 @@ from pathlib import Path
 
 from tests.crash.chaos.clients import Clients
 from tests.crash.chaos.faults import Fault, Strike, faults
-from tests.crash.chaos.report import SETTLING, Promise, judge, table, write
+from tests.crash.chaos.machine import Machine
+from tests.crash.chaos.report import SETTLING, Promise, Witness, judge, table, write
 from tests.crash.chaos.stack import Stack
 
 _CALM = 2.5  # seconds without any fault between a recovery and the next strike
@@ -29,6 +31,8 @@ async def run(seconds: float, rate: float, seed: int, out: Path) -> list[Promise
         say("starting Postgres, Valkey, 3 gateways, 3 worker hosts and the proxy")
         keys = await stack.start()
         clients = Clients(f"http://127.0.0.1:{stack.proxy.port}", keys, rate)
+        machine = Machine(lambda: (os.getpid(), *stack.loops), clients.now)
+        machine.start()
         strikes: list[Strike] = []
         round_ = faults(stack, dice)
         span = sum(fault.seconds + SETTLING + _CALM for fault in round_)
@@ -41,9 +45,11 @@ async def run(seconds: float, rate: float, seed: int, out: Path) -> list[Promise
         await traffic
         await asyncio.gather(*(gateway.ready() for gateway in stack.gateways))
         await clients.again()
-        promises = judge(clients.calls, strikes, await stack.charged(), await stack.findings())
-        write(out, clients.calls, strikes, promises)
-        print(table(clients.calls, strikes, promises))
+        busy = machine.stop()
+        seen = Witness(await stack.charged(), stack.proxy.answers, await stack.findings(), busy, machine.starved)
+        promises = judge(clients.calls, strikes, seen)
+        write(out, clients.calls, strikes, seen, promises)
+        print(table(clients.calls, strikes, seen, promises))
         return promises
     finally:
         await stack.close()

@@ -6,10 +6,8 @@ import asyncio
 import base64
 import json
 import random
-import struct
 import time
 import uuid
-import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +17,7 @@ from service.contract.capabilities import CAPABILITIES
 from service.eop.signing import call_headers
 from service.provision import Keys
 from service.worker.stub import stub_text
+from tests.pictures import padded_png
 
 PATIENCE = 40.0  # seconds for which a client repeats a failed request
 _PAUSE = 0.5
@@ -143,12 +142,5 @@ def _text(capability: str, element: dict[str, Any]) -> str | None:
 
 
 def _picture() -> bytes:
-    """A 40x40 PNG that no other call sends: its comment is random, a few KiB long."""
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    comment = b"tEXt", b"id\x00" + uuid.uuid4().hex.encode() * random.randint(1, 200)
-    pixels = zlib.compress((b"\x00" + b"\xff" * 40) * 40)
-    header = struct.pack(">IIBBBBB", 40, 40, 8, 0, 0, 0, 0)
-    chunks = [(b"IHDR", header), comment, (b"IDAT", pixels), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in chunks)
+    """A picture that no other call sends, a few KiB long."""
+    return padded_png(random.randint(240, 6_600), uuid.uuid4().hex.encode())

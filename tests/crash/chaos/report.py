@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from tests.crash.chaos.faults import Strike
 
 SETTLING = 5.0  # seconds after a heal that still belong to its kill window, and the longest recovery allowed
 AVAILABILITY = 0.999
+UNJUDGED = 0.01  # share of attempts outside the windows that may be left out before the run is void
 _COLOURS = {"ok": "#2e7d32", "partial": "#f9a825", "refused": "#1565c0", "error": "#c62828", "wrong": "#000000"}
 
 
@@ -25,35 +26,60 @@ class Promise:
     figure: str
 
 
-def judge(
-    calls: Sequence[Call], strikes: Sequence[Strike], charged: Mapping[str, Sequence[int]], findings: Sequence[str]
-) -> list[Promise]:
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What was seen besides the calls: units of each payment and answers that reached the harness, by request id."""
+
+    charged: Mapping[str, Sequence[int]]
+    answers: Mapping[str, int]
+    findings: Sequence[str]
+    machine: str
+    starved: Callable[[float, float], bool]
+
+
+def judge(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness) -> list[Promise]:
     attempts = [attempt for call in calls for attempt in call.attempts]
     wrong = [attempt.detail for attempt in attempts if attempt.result == "wrong"]
     outside = [attempt for attempt in attempts if not _in_window(attempt, strikes)]
+    unjudged = [attempt for attempt in outside if _machines(attempt, seen)]
     good = sum(attempt.result == "ok" for attempt in outside)
-    share = good / len(outside) if outside else 0.0
+    share = good / (len(outside) - len(unjudged)) if good else 0.0
     lost = [call.request_id for call in calls if not call.delivered]
-    twice = [request_id for request_id, units in charged.items() if len(units) > 1]
-    odd = [call for call in calls if call.delivered and _price(call) != sum(charged.get(call.request_id, ()))]
-    slow = [(strike.name, seconds) for strike, seconds in recoveries(calls, strikes) if seconds > SETTLING]
+    # Every payment beyond the answers that reached us was kept from the client; where an answer came, we asked twice.
+    again = {key: len(units) for key, units in seen.charged.items() if len(units) > 1}
+    twice = [key for key, payments in again.items() if payments > seen.answers.get(key, 0)]
+    odd = [call for call in calls if call.delivered and _price(call) not in (seen.charged.get(call.request_id) or [0])]
+    slow = [(strike.name, seconds) for strike, seconds in recoveries(calls, strikes, seen) if seconds > SETTLING]
     return [
         Promise("no wrong or crossed answer", not wrong, f"{len(wrong)} of {len(attempts)} attempts {wrong[:3]}"),
         Promise("every call was answered in the end", not lost, f"{len(lost)} of {len(calls)} without an answer"),
-        Promise("nothing charged twice or undelivered", not twice, f"{len(twice)} request ids paid more than once"),
+        Promise(
+            "nothing charged twice or undelivered", not twice,
+            f"{len(twice)} request ids paid for more often than answered; {len(again) - len(twice)} asked again here "
+            "after an answer had come",
+        ),
         Promise("delivered answers cost what they hold", not odd, f"{len(odd)} of {len(calls)} differ"),
-        Promise("the ledger verifies", not findings, "; ".join(findings[:3]) or "no finding"),
+        Promise("the ledger verifies", not seen.findings, "; ".join(seen.findings[:3]) or "no finding"),
         Promise(
             f"available {AVAILABILITY:.1%} outside the kill windows", share >= AVAILABILITY,
-            f"{good} of {len(outside)} = {share:.3%}",
+            f"{good} of {len(outside) - len(unjudged)} = {share:.3%}",
         ),
         Promise(f"recovered within {SETTLING:g} s of each heal", not slow, f"{slow}" if slow else "all"),
+        Promise(
+            "this machine let it be judged", len(unjudged) <= UNJUDGED * len(outside),
+            f"{len(unjudged)} failures outside the windows left out for want of CPU; {seen.machine}",
+        ),
     ]
 
 
-def recoveries(calls: Sequence[Call], strikes: Sequence[Strike]) -> list[tuple[Strike, float]]:
+def _machines(attempt: Attempt, seen: Witness) -> bool:
+    """Whether an attempt failed while processes stood in line for a CPU: nothing can be said of the product then."""
+    return attempt.result in ("refused", "error") and seen.starved(attempt.begun, attempt.ended)
+
+
+def recoveries(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness) -> list[tuple[Strike, float]]:
     """Seconds from each heal to the beginning of the last attempt that failed after it."""
-    attempts = [attempt for call in calls for attempt in call.attempts]
+    attempts = [attempt for call in calls for attempt in call.attempts if not _machines(attempt, seen)]
     found = []
     for strike in strikes:
         # What the next fault may have hit counts for that one.
@@ -64,11 +90,11 @@ def recoveries(calls: Sequence[Call], strikes: Sequence[Strike]) -> list[tuple[S
     return found
 
 
-def table(calls: Sequence[Call], strikes: Sequence[Strike], promises: Sequence[Promise]) -> str:
+def table(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness, promises: Sequence[Promise]) -> str:
     """The report in Markdown."""
     lines = ["| fault | struck at | healed at | last failure after healing | attempts in its window |", "|-|-|-|-|-|"]
     attempts = [attempt for call in calls for attempt in call.attempts]
-    for strike, seconds in recoveries(calls, strikes):
+    for strike, seconds in recoveries(calls, strikes, seen):
         inside = Counter(attempt.result for attempt in attempts if _in_window(attempt, [strike]))
         counts = ", ".join(f"{count} {result}" for result, count in sorted(inside.items()))
         lines.append(f"| {strike.name} | {strike.struck:.1f} s | {strike.healed:.1f} s | {seconds:.1f} s | {counts} |")
@@ -77,10 +103,12 @@ def table(calls: Sequence[Call], strikes: Sequence[Strike], promises: Sequence[P
     return "\n".join(lines) + "\n"
 
 
-def write(folder: Path, calls: Sequence[Call], strikes: Sequence[Strike], promises: Sequence[Promise]) -> None:
+def write(
+    folder: Path, calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness, promises: Sequence[Promise]
+) -> None:
     """chaos.md, chaos.json and chaos.svg."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "chaos.md").write_text(table(calls, strikes, promises), encoding="utf-8")
+    (folder / "chaos.md").write_text(table(calls, strikes, seen, promises), encoding="utf-8")
     (folder / "chaos.svg").write_text(_plot(calls, strikes), encoding="utf-8")
     attempts = [
         {"call": call.request_id, "capability": call.capability, "images": len(call.images), "begun": round(a.begun, 3),
@@ -109,7 +137,7 @@ def _plot(calls: Sequence[Call], strikes: Sequence[Strike]) -> str:
     attempts = [attempt for call in calls for attempt in call.attempts]
     end = max((attempt.ended for attempt in attempts), default=1.0)
     highest = max((attempt.ended - attempt.begun for attempt in attempts), default=1.0)
-    width, height, left, top = 1200, 360, 50, 110
+    width, height, left, top = max(1200, round(12 * end)), 360, 50, 110
 
     def x(moment: float) -> float:
         return left + (width - left - 10) * moment / end

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import array
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import signal
 import subprocess
 import tempfile
-import termios
 import time
 from pathlib import Path
 
@@ -27,6 +24,8 @@ from service.metering import books
 from service.provision import Keys, provision
 from service.settings import Database, Security
 from service.usage.models import RecordRow
+from tests.crash.chaos.machine import children
+from tests.crash.chaos.proxy import Proxy
 from tests.crash.processes import WorkerHost, python
 from tests.postgres import Postgres
 from tests.valkey import Valkey, free_port
@@ -103,75 +102,6 @@ class Gateway:
             self.process.wait()
 
 
-class Proxy:
-    """Round robin over backends by connection; a backend that refuses is passed over. No retries, no checks."""
-
-    def __init__(self, backends: list[int]) -> None:
-        self._backends, self._turn = backends, 0
-        self._unanswered: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}  # gateway's side -> client's side
-        self.port = free_port()
-        self._server: asyncio.Server | None = None
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-
-    async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        self.cut()
-
-    def cut(self) -> int:
-        """Break every connection on which no byte of the answer has come yet; returns how many.
-
-        An answer that has reached this machine's buffers was delivered as far as any gateway can know.
-        """
-        cut = [(forth, writer) for forth, writer in self._unanswered.items() if not _arrived(forth)]
-        for forth, writer in cut:
-            forth.transport.abort()
-            writer.transport.abort()
-        return len(cut)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream = await self._connect()
-        if upstream is None:
-            writer.transport.abort()
-            return
-        back, forth = upstream
-        self._unanswered[forth] = writer
-        try:
-            await asyncio.gather(self._copy(reader, forth), self._copy(back, writer, answered=forth))
-        finally:
-            self._unanswered.pop(forth, None)
-            forth.transport.abort()
-            writer.close()
-
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        for _ in self._backends:
-            self._turn += 1
-            port = self._backends[self._turn % len(self._backends)]
-            with contextlib.suppress(OSError):
-                return await asyncio.open_connection("127.0.0.1", port)
-        return None
-
-    async def _copy(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, answered: asyncio.StreamWriter | None = None
-    ) -> None:
-        with contextlib.suppress(OSError):
-            while data := await source.read(65536):
-                if answered is not None:
-                    self._unanswered.pop(answered, None)
-                sink.write(data)
-                await sink.drain()
-            sink.write_eof()
-
-
-def _arrived(writer: asyncio.StreamWriter) -> bool:
-    """Whether bytes wait in the kernel to be read on this connection."""
-    waiting = array.array("i", [0])
-    fcntl.ioctl(writer.get_extra_info("socket").fileno(), termios.FIONREAD, waiting)
-    return waiting[0] > 0
-
-
 class Stack:
     """Everything, started once; the faults reach into it. `settings` go to every process, last."""
 
@@ -223,6 +153,13 @@ class Stack:
         """The roots of all process trees."""
         roots = [self.postgres.pid, self.valkey.process, *(each.process for each in (*self.gateways, *self.hosts))]
         return [root if isinstance(root, int) else root.pid for root in roots if root is not None]
+
+    @property
+    def loops(self) -> list[int]:
+        """The processes that a call waits for: Valkey, gateways, workers."""
+        gateways = [each.process.pid for each in self.gateways if each.process is not None]
+        workers = [pid for host in self.hosts for pid in children(host.process.pid)]
+        return [*gateways, *workers, *([self.valkey.process.pid] if self.valkey.process else [])]
 
     def replace_host(self, index: int) -> None:
         self.hosts[index] = self._make_host()

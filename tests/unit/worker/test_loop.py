@@ -1,0 +1,57 @@
+"""The pull loop by itself: when it leaves, and that it answers what it had begun."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from service.broker.interface import Outcome, Reply, Task
+from service.settings import Settings, Worker
+from service.worker import loop as module
+from service.worker.config import WorkerConfig
+from service.worker.loop import PullLoop
+from service.worker.stub import StubReader
+
+
+class Port:
+    """A port with tasks without end."""
+
+    def __init__(self) -> None:
+        self.replies: list[Reply] = []
+
+    def pull(self, timeout: float) -> Task:
+        return Task("call", len(self.replies), "general", time.time() + 60, b"picture")
+
+    def reply(self, task: Task, reply: Reply) -> None:
+        self.replies.append(reply)
+
+    def close(self) -> None:
+        return None
+
+
+def pulled(worker: Worker) -> tuple[str, list[Reply]]:
+    port = Port()
+    config = WorkerConfig.of(Settings(worker=worker))
+    return PullLoop(port, StubReader(), config, "w", threading.Event()).run(), port.replies
+
+
+def test_it_leaves_when_its_memory_has_grown_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([100.0, 140.0, 190.0, 260.0])  # warm, then after each picture
+    monkeypatch.setattr(module, "rss_mib", lambda: next(sizes))
+    reason, replies = pulled(Worker(max_images=0, max_rss_mib=200))
+    assert reason == "memory"
+    assert [reply.outcome for reply in replies] == [Outcome.READ] * 3, "the last one is answered before it leaves"
+
+
+def test_an_engine_larger_than_the_limit_has_room_above_what_it_had_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([400.0, 590.0, 610.0])
+    monkeypatch.setattr(module, "rss_mib", lambda: next(sizes))
+    reason, replies = pulled(Worker(max_images=0, max_rss_mib=200))
+    assert (reason, len(replies)) == ("memory", 2)
+
+
+def test_it_leaves_after_so_many_images_and_not_all_workers_at_the_same_one() -> None:
+    counts = {len(pulled(Worker(max_images=100, max_rss_mib=0))[1]) for _ in range(12)}
+    assert all(90 <= count <= 111 for count in counts) and len(counts) > 1
