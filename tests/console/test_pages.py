@@ -265,6 +265,37 @@ def test_codes_are_found_by_number_and_word() -> None:
     assert search("no such thing") == []
 
 
+@pytest.mark.parametrize("name", list(CAPABILITIES))
+async def test_the_guide_of_a_call_has_the_callers_own_endpoint_and_keys(console: ConsoleHouse, name: str) -> None:
+    async with console.begin() as unit:
+        pair = await accounts.create_access_key(unit, console.parts.vault, console.account_id)
+        app = await accounts_repository.app(unit.session, console.app_id)
+    assert app is not None
+    page = await (await console.signed_in("lin")).see(f"/reference/{name}")
+    assert f"http://console.test{CAPABILITIES[name].paths[0]}" in page
+    assert pair.ak in page and app.appkey in page and pair.sk not in page
+    assert "&lt;AccessKey&gt;" in await (await console.signed_in("chief")).see(f"/reference/{name}")
+
+
+async def test_a_pack_is_renewed_with_its_own_size(console: ConsoleHouse) -> None:
+    await bought(console, general_100k=1)
+    lin = await console.signed_in("lin")
+    assert "/buy/general?renew=100000" in await lin.see("/capabilities/general")
+    chosen = await lin.see("/buy/general?renew=100000")
+    assert chosen.count('value="1"') == 1 and 'name="general-100k" min="0" max="100" step="1" value="1"' in chosen
+    assert 'value="1"' not in await lin.see("/buy/general?renew=7")
+
+
+async def test_an_operator_sets_allow_lists(console: ConsoleHouse) -> None:
+    chief = await console.signed_in("chief")
+    page = f"/operator/accounts/{console.account_id}"
+    done = await chief.submit(f"{page}/apps/{console.app_id}/allow", page=page, networks="192.0.2.0/24, 198.51.100.7")
+    assert done.headers["location"].endswith("done=allowed")
+    assert "192.0.2.0/24\n198.51.100.7" in await chief.see(page)
+    wrong = await chief.submit(f"{page}/apps/{console.app_id}/allow", page=page, networks="nowhere")
+    assert wrong.status_code == 422 and "nowhere" in wrong.text
+
+
 @pytest.mark.parametrize(
     ("typed", "held"), [("450", 45000), ("1,350.50", 135050), ("0.001", -1), ("x", -1), ("NaN", -1)]
 )

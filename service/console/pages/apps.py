@@ -76,7 +76,8 @@ async def page(visit: Customer, q: str = "", page: int = 1) -> Response:
 async def _list(visit: Visit, search: str = "", page: int = 1, *, status: int = 200, **more: str) -> Response:
     async with visit.reading() as unit:
         model = await view(unit, await scope_of(unit, _account(visit)), search, page)
-    return render(visit, "apps.html", status, model=model, **({"name": "", "description": ""} | more))
+    typed = {"name": "", "description": ""} | more
+    return render(visit, "apps.html", status, model=model, most=accounts.APPS_PER_ACCOUNT, **typed)
 
 
 @router.get("/apps/name")

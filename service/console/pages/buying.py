@@ -79,10 +79,14 @@ async def order_view(unit: Work, order: OrderRow) -> OrderView:
 
 @router.get("/buy/{capability}")
 async def choose(visit: Customer, capability: str) -> Response:
-    """Step 1: sizes and quantities."""
+    """Step 1: sizes and quantities. `renew` (manual 2.2) asks for one pack of as many units as another one had."""
     _buyer(visit, capability)
+    given = dict(visit.request.query_params)
     async with visit.reading() as unit:
-        model = await basket(unit, capability, dict(visit.request.query_params))
+        model = await basket(unit, capability, given)
+        again = next((each.id for each in model.products if str(each.units) == given.get("renew")), "")
+        if again:
+            model = await basket(unit, capability, {again: "1"})
     return render(visit, "buy.html", model=model)
 
 

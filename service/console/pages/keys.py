@@ -86,4 +86,4 @@ async def _show(visit: Visit, *, status: int = 200, problem: str = "", pair: Key
     assert visit.account is not None
     async with visit.reading() as unit:
         rows = await view(unit, visit.account.id)
-    return render(visit, "keys.html", status, rows=rows, problem=problem, pair=pair)
+    return render(visit, "keys.html", status, rows=rows, problem=problem, pair=pair, most=accounts.KEYS_PER_ACCOUNT)

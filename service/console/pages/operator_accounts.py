@@ -51,6 +51,7 @@ class AccountDetail:
     apps: list[tuple[AppRow, list[OpenedRow]]]
     packs: list[PackLine]
     default_qps: float
+    allowed: dict[str, dict[str, list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ async def view(unit: Work, search: str, page: int) -> Accounts:
 
 
 async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDetail:
-    """One account with everything that hangs on it. Raises Missing."""
+    """One account with everything that hangs on it; `allowed` are its apps' allow-lists. Raises Missing."""
     account = await queries.account(unit.session, account_id) if len(account_id) == 36 else None
     if account is None:
         raise Missing
@@ -87,8 +88,9 @@ async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDeta
         PackLine(each, pack_state(each, now), numbers.get(each.order_id or "", ""), names.get(each.app_id or "", ""))
         for each in packs
     ]
+    allowed = {each.id: await repository.allowed_of(unit.session, each.id) for each in rows}
     return AccountDetail(account, parent, family, await user_queries.users(unit.session, account.id), apps, lines,
-                         default_qps)
+                         default_qps, allowed)
 
 
 @router.get("")
@@ -200,6 +202,18 @@ async def qps(visit: Operator, account_id: str, app_id: str) -> Response:
     except Misuse as problem:
         return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
     return go(visit, f"/operator/accounts/{account_id}", "qps")
+
+
+@router.post("/{account_id}/apps/{app_id}/allow")
+async def allow(visit: Operator, account_id: str, app_id: str) -> Response:
+    """The networks from which an app, or one capability of it, may be used; empty lifts the limit."""
+    networks = visit.text("networks", 10_000).replace(",", "\n").split()
+    try:
+        async with visit.begin() as unit:
+            await accounts.set_allowed(unit, app_id, networks, capability=visit.text("capability") or None)
+    except Misuse as problem:
+        return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
+    return go(visit, f"/operator/accounts/{account_id}", "allowed")
 
 
 async def _user(unit: Work, account_id: str, user_id: str) -> UserRow:

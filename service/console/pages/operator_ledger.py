@@ -30,7 +30,7 @@ from service.usage import repository as usage
 from service.usage.models import RecordRow
 
 router = APIRouter(prefix="/operator")
-PER_PAGE = 50
+PER_PAGE = 25
 VERIFY = "ledger.verify"
 PROVABLE_LINES = 500_000  # a page does not wait longer than for so many; the CLI proves any number
 SHOWN = 100
@@ -77,7 +77,7 @@ async def view(unit: Work, account_id: str, capability: str, before: int | None 
     account = next((each for each in mains if each.id == account_id), None) if account_id else next(iter(mains), None)
     if account_id and account is None:
         raise Missing
-    verdicts = await repository.events(session, action=VERIFY, limit=5)
+    verdicts = await repository.events(session, action=VERIFY, limit=3)
     if account is None:
         return Ledger(mains, None, capability, [], [], None, {}, verdicts)
     facts = {fact.capability: fact for fact in await books.meters(session, account.id)}
