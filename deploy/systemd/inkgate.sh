@@ -8,6 +8,6 @@ if [ -r /etc/inkgate/inkgate.env ]; then
 fi
 ulimit -n 65536 2>/dev/null || true # as the unit has it
 if [ "$(id -u)" = 0 ]; then
-  exec runuser -u inkgate -- env HOME=/var/lib/inkgate /opt/inkgate/bin/inkgate "$@"
+  exec setpriv --reuid=inkgate --regid=inkgate --init-groups env HOME=/var/lib/inkgate /opt/inkgate/bin/inkgate "$@"
 fi
 exec /opt/inkgate/bin/inkgate "$@"

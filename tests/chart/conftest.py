@@ -69,7 +69,8 @@ def render() -> Callable[..., Rendered]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if VALIDATED:
-        versions = sorted(set(VALIDATED))
+        versions, passed = sorted(set(VALIDATED)), len(terminalreporter.stats.get("passed", []))
         terminalreporter.write_line(
-            f"{len(VALIDATED)} manifests of {len(VALUES)} value files held against Kubernetes {', '.join(versions)}"
+            f"{len(VALIDATED) // len(versions)} manifests rendered from {len(VALUES)} value files; {len(VALIDATED)} "
+            f"checks against the schemas of Kubernetes {' and '.join(versions)}, {passed} tests besides"
         )

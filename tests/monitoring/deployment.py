@@ -142,21 +142,16 @@ class Deployment:
         wrong = Sandbox({**self.sandbox.keys, "SK": "wrong"}, 0)
         assert wrong.call(general, sample("general"))[0] == 401
 
-    def call_with_deadly_pictures(self, count: int) -> None:
-        """One call, every picture of which kills the worker that reads it."""
-        deadly = sample("general") + b"inkgate-stub:crash"
-        with contextlib.suppress(OSError, ValueError):
-            self.sandbox.call(CAPABILITIES["general"], *[deadly] * count)
-
     @contextlib.contextmanager
-    def traffic(self) -> Iterator[None]:
-        """Calls in a row, from a thread, whatever becomes of them."""
+    def traffic(self, picture: bytes = b"") -> Iterator[None]:
+        """Calls in a row, from four threads, whatever becomes of them; of the sample unless a picture is given."""
+        picture = picture or sample("general")
         self._calm.clear()
 
         def run() -> None:
             while not self._calm.is_set():
                 with contextlib.suppress(OSError, ValueError):
-                    self.sandbox.call(CAPABILITIES["general"], sample("general"))
+                    self.sandbox.call(CAPABILITIES["general"], picture)
                 self._calm.wait(0.1)
 
         threads = [threading.Thread(target=run, daemon=True) for _ in range(4)]

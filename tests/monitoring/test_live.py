@@ -11,8 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from service.samples import sample
 from service.telemetry.metrics import Metrics
+from tests.keys import MASTER_KEY
 from tests.monitoring.deployment import Deployment, until
+from tests.monitoring.notes import Operator, steps
 from tests.postgres import Postgres
 
 pytestmark = [pytest.mark.ops, pytest.mark.timeout(600)]
@@ -110,6 +113,17 @@ def test_drift_is_told_and_its_mending_too(deployment: Deployment, postgres: Pos
     clear(deployment, "InkGateMeteringDrift")
 
 
+def test_the_charts_notes_lead_to_a_first_call(deployment: Deployment, tmp_path: Path) -> None:
+    operator = Operator(
+        tmp_path, sample("general"), DATABASE__URL=deployment.database_url, SECURITY__MASTER_KEY=MASTER_KEY,
+    )
+    wait, provide, call = steps()
+    operator.paste(wait)
+    keys = dict(re.findall(r"(?m)^(AK|SK|APPKEY)=(\S+)$", operator.paste(provide)))
+    answer = json.loads(operator.paste(call, BASE_URL=f"http://127.0.0.1:{deployment.port}", **keys))
+    assert (answer["statusCode"], answer["message"]["success"]) == (0, 1)
+
+
 def fires(deployment: Deployment, *alerts: str) -> None:
     """Wait until all of them fire, each at some time."""
     missing = set(alerts)
@@ -145,8 +159,9 @@ def test_a_stalled_queue_fires_and_clears(deployment: Deployment) -> None:
 
 
 def test_pictures_that_kill_their_workers_fire_and_clear(deployment: Deployment) -> None:
-    deployment.call_with_deadly_pictures(5)
-    fires(deployment, *KILLED)
+    """Each takes down a worker, then a process of its own."""
+    with deployment.traffic(sample("general") + b"inkgate-stub:crash"):
+        fires(deployment, *KILLED)
     clear(deployment, *KILLED)
     until(lambda: deployment.value("max(inkgate_workers_live)") == 2, 60, "both workers are back")
 
