@@ -84,17 +84,19 @@ $(VENV)/.chart: $(VENV)/.test
 	@$(PIP) install --group chart
 	@touch $@
 
-chart: $(VENV)/.chart ## Chart, compose, nginx by the programs that read them; alerts and dashboards on a live service
-	@$(BIN)/python -m tools.ops_tools
+chart: chart-tools ## Chart, compose, nginx by the programs that read them; alerts and dashboards on a live service
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target chart-files chart-live
 
-chart-files: # the live service mostly waits for Prometheus, so the rest is checked meanwhile
+chart-tools: $(VENV)/.chart
+	@$(BIN)/python -m tools.ops_tools
+
+chart-files: chart-tools # side by side with the live service, which mostly waits for Prometheus
 	@$(BIN)/python -m pytest -m ops tests/chart
 
-chart-live:
+chart-live: chart-tools
 	@$(BIN)/python -m pytest -m ops tests/monitoring
 
-airgap-test: $(VENV)/.chart ## Bundle, then install and read pictures in a namespace without network (root)
+airgap-test: chart-tools ## Bundle, then install and read pictures in a namespace without network (root)
 	@$(BIN)/python -m pytest -m ops tests/airgap
 
 tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, by a Redis user of few rights
@@ -152,5 +154,5 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test test-paddle chaos chaos-long bench-metering console-test lint conformance chart chart-files \
-  chart-live tls-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean
+.PHONY: help install demo test test-paddle chaos chaos-long bench-metering console-test lint conformance chart chart-tools \
+  chart-files chart-live tls-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean

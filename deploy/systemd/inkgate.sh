@@ -6,7 +6,7 @@ if [ -r /etc/inkgate/inkgate.env ]; then
   . /etc/inkgate/inkgate.env
   set +a
 fi
-ulimit -n 65536 2>/dev/null || true # as the unit has it
+ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)" # as the unit has it
 if [ "$(id -u)" = 0 ]; then
   exec setpriv --reuid=inkgate --regid=inkgate --init-groups env HOME=/var/lib/inkgate /opt/inkgate/bin/inkgate "$@"
 fi
