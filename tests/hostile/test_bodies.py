@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import ClientGone, Overloaded
 from service.gateway.budget import Budget
-from service.gateway.exchange import SMALL_BODY, Exchange
+from service.gateway.exchange import SMALL_BODY, Answer, Exchange
 
 MIB = 1 << 20
 
@@ -74,6 +74,34 @@ async def test_between_the_pieces_of_a_large_body_others_have_their_turns():
         await asyncio.sleep(0)
     await reading
     assert turns > 10 * 3
+
+
+async def test_a_refusal_amid_a_body_is_sent_whole_and_the_rest_dropped_before_the_end():
+    """Closing on unread bytes resets the connection, and the answer may be lost with it."""
+    events: list[str] = []
+    pieces = [{"type": "http.request", "body": bytes(MIB), "more_body": number < 7} for number in range(8)]
+
+    async def receive() -> dict[str, Any]:
+        events.append("piece")
+        return pieces.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        events.append(f"{message['type'].removeprefix('http.response.')} {message.get('more_body', False)}")
+
+    scope = {"method": "POST", "path": "/", "query_string": b"", "headers": [(b"content-length", b"8388608")]}
+    refused, other = Exchange(scope, receive, send), Budget(9 * MIB, "body bytes")
+    reading = asyncio.create_task(refused.read_body(100 * MIB, 5, other))
+    while "piece" not in events:
+        await asyncio.sleep(0)
+    other.take(6 * MIB)  # somebody else's arrived meanwhile
+    with pytest.raises(Overloaded):
+        await reading
+    assert other.used == 6 * MIB
+    assert await refused.send(Answer(503, b"{}"))
+    at = events.index("start False")
+    assert 0 < events[:at].count("piece") < 8
+    assert events[at:] == ["start False", "body True", *["piece"] * len(events[at + 2 : -1]), "body False"]
+    assert not pieces
 
 
 async def test_a_body_that_trickles_is_given_up():
