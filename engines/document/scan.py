@@ -127,13 +127,14 @@ class Scan:
         clear = letters > 12 and sum(s.score * len(s.text or "") for s in read) / letters > 0.85
         return () if clear or not self.strips else (180,)
 
-    def look(self, u0: float, u1: float, v: float, h: float) -> Strip:
-        """Read a place where detection found nothing; a strip of its own, not added to `strips`."""
+    def look(self, u0: float, u1: float, v: float, h: float, gap: float = 1.6) -> Strip:
+        """Read a place where detection found nothing, up to a blank of `gap` heights; a strip of its own, not added to
+        `strips`."""
         corners = np.array([[u0, v - h / 2], [u1, v - h / 2], [u1, v + h / 2], [u0, v + h / 2]])
         a, b, c, d = ((float(x), float(y)) for x, y in self.flat.locate(corners))
         quad = (a, b, c, d)
         crop = geometry.strip(self.image, quad)
-        start, end = ink_span(crop)
+        start, end = ink_span(crop, gap)
         if end - start < 0.5 * crop.shape[0]:
             return Strip(quad, u0, u1, v, h, 0.0, "", 0.0)
         ((text, score),) = self._engine.recognise([np.ascontiguousarray(crop[:, start:end])])
@@ -142,7 +143,7 @@ class Scan:
         return Strip(geometry.along(quad, a_, b_), *place, v, h, 0.0, fold(text), score)
 
 
-def ink_span(crop: Image) -> tuple[int, int]:
+def ink_span(crop: Image, gap: float = 1.6) -> tuple[int, int]:
     """First and last column of the first run of print in a strip: a wide blank end would drown a short word."""
     grey = crop.min(axis=2).astype(np.float32)
     paper = float(np.median(grey))
@@ -151,7 +152,7 @@ def ink_span(crop: Image) -> tuple[int, int]:
     if not len(inked):
         return 0, 0
     h = crop.shape[0]
-    gaps = np.flatnonzero(np.diff(inked) > 1.6 * h)
+    gaps = np.flatnonzero(np.diff(inked) > gap * h)
     last = inked[gaps[0]] if len(gaps) else inked[-1]
     return max(0, int(inked[0]) - h // 4), min(crop.shape[1], int(last) + 1 + h // 4)
 

@@ -6,7 +6,7 @@ import re
 
 from engines.document import checks, places
 from engines.document.chars import distance
-from engines.licence.labels import TYPES
+from engines.licence.labels import PLAIN_TYPES, TYPES
 from engines.licence.layout import Layout
 from engines.types import Licence
 
@@ -18,6 +18,10 @@ _CODE = re.compile(r"(?<![0-9A-Z])[0-9A-Z]{18}(?![0-9A-Z])")
 _NEVER_IN_CODE = str.maketrans("OISZo", "01520")
 _DIGITS = str.maketrans("OoQDIlSZB", "000011528")
 _SPECKS = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇0-9A-Za-z()《》“”·.,:;、%&#*+/\-]")
+# What the strokes of seals and watermarks are read as behind a value.
+_LEFT_BEHIND = re.compile(r"(?!私营|分公司|合伙|企业|人民币)[㐀-鿿]{1,3}")
+_PERSON_AND_MORE = re.compile(r"^([㐀-鿿]{2,4})[0-9A-Z]{4,}\S*$")
+_SUM = re.compile(r"(人民币)?[\d.,零壹贰叁肆伍陆柒捌玖拾佰仟万亿]+(元整|元人民币|万元人民币|万元整|万(美|欧|港|日)元)")
 _ZERO = str.maketrans("○OoQ0", "〇〇〇〇〇")
 
 
@@ -35,9 +39,9 @@ def assemble(layout: Layout, texts: list[str]) -> Licence:
         name=_closed(places.repair_firm(name, region)),
         type=_type(layout.text("type")),
         addr=addr,
-        legal_rep=_plain(layout.text("legal_rep")),
-        regist_capital=_closed(_plain(layout.text("regist_capital"))),
-        real_capital=_closed(_plain(layout.text("real_capital"))),
+        legal_rep=_PERSON_AND_MORE.sub(r"\1", _plain(layout.text("legal_rep"))),
+        regist_capital=_capital(layout.text("regist_capital")),
+        real_capital=_capital(layout.text("real_capital")),
         establish_date=_date(layout.text("establish_date")),
         operation_period=_period(layout.text("operation_period")),
     )
@@ -68,7 +72,8 @@ def _closed(text: str) -> str:
 
 def _type(text: str) -> str:
     """The type as printed; one that is near exactly one of the usual types is that one."""
-    plain = _closed(_plain(text))
+    plain = _closed(_plain(text)).lstrip("类型")
+    plain = next((t for t in PLAIN_TYPES if plain.startswith(t) and _LEFT_BEHIND.fullmatch(plain[len(t) :])), plain)
     if plain in TYPES or len(plain) < 5:
         return plain
     allowed = 1 if len(plain) < 9 else 2
@@ -76,6 +81,13 @@ def _type(text: str) -> str:
     faults = {name: distance(plain, name, allowed) for name in TYPES if len(name) >= len(plain)}
     nearest = [name for name, n in faults.items() if n <= min(allowed, *faults.values())]
     return nearest[0] if len(nearest) == 1 else plain
+
+
+def _capital(text: str) -> str:
+    """The sum, without what a seal or a watermark left behind its end."""
+    plain = _closed(_plain(text))
+    match = _SUM.match(plain)
+    return match.group() if match and _LEFT_BEHIND.fullmatch(plain[match.end() :]) else plain
 
 
 def _dates(text: str) -> str:

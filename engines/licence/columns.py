@@ -41,7 +41,8 @@ class Column:
     def holds(self, piece: Piece) -> bool:
         """Whether a piece begins inside the column, beside its labels."""
         beside = self.labels[0].v - 12 * self.h < piece.v < self.labels[-1].v + 12 * self.h
-        return beside and self.left - self.h < piece.u0 < self.right + 0.3 * self.h
+        right = max(self.right, *(label.u1 for label in self.labels))
+        return beside and self.left - self.h < piece.u0 < right + 0.3 * self.h
 
 
 def cut_pieces(strips: Sequence[Strip]) -> list[Piece]:
@@ -132,7 +133,7 @@ def _complete(column: Column, pieces: list[Piece], known: set[str]) -> None:
             continue
         row.sort(key=lambda p: p.u0)
         text = "".join(p.text for p in row)
-        part = _part(text, known)
+        part = _part(text, known) or _first_half(row, known)
         last = row[-1]
         if part is None:
             if last.u1 < column.right + 0.8 * column.h and _HAN.match(text):
@@ -142,6 +143,14 @@ def _complete(column: Column, pieces: list[Piece], known: set[str]) -> None:
             continue
         known.add(part[0])
         _label_row(column, pieces, row, *part)
+
+
+def _first_half(row: Sequence[Piece], known: set[str]) -> tuple[str, int] | None:
+    """The label whose first half stands alone, the value or a misread second half behind it (类 T 有限责任公司)."""
+    key = _HEADS.get(row[0].text)
+    if key is None or key in known or len(row) < 2:
+        return None
+    return key, 1 + (len(row[1].text) == 1)
 
 
 def _label_row(column: Column, pieces: list[Piece], row: Sequence[Piece], key: str, used: int) -> None:
@@ -180,6 +189,10 @@ def _part(text: str, known: set[str]) -> tuple[str, int] | None:
             for spelling in spellings:
                 if len(spelling) > 2 and (spelling.endswith(part) or (n == len(text) and spelling.startswith(part))):
                     return key, n
+    ends = text[0] + text[-1] if len(text) < 4 else ""  # 注 本: the middle under a seal
+    for key, spellings in SPELLINGS.items():
+        if key not in known and any(len(s) == 4 and s[0] + s[-1] == ends for s in spellings):
+            return key, len(text)
     half = _HEADS.get(text) or _TAILS.get(text[0])
     if half and half not in known:
         return half, 1

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from engines.document.labels import Piece
 from engines.document.scan import Strip
 from engines.licence.columns import HEADERS, Column, cut_pieces, find_columns
+from engines.licence.labels import LABELS
 
 Look = Callable[[float, float, float, float], Piece | None]  # u0, u1, v, h: what stands there
 
@@ -42,7 +44,10 @@ _WHOLE = {
     "union_id": re.compile(r"[0-9A-Z]{18}"),
     "regist_no": re.compile(r"\d{15}|^\d{13}$"),
 }
+_UNTIL = re.compile(rf"至({_DATE}|长期)")
+_NEXT_ROW = (1.45, 1.8)  # heights from one row of a period to the next
 _REACH = 24  # heights: the longest of them
+_MOST_GAPS = 2
 _LAST = "本期限所额"  # the last characters of labels
 _BESIDE = ("operation_period", "establish_date", "regist_capital")
 
@@ -67,6 +72,9 @@ def lay_out(strips: Sequence[Strip], look: Look | None = None) -> Layout:
     usable = [s for s in strips if s.text and not s.across and s.length > 0.4 * s.h]
     pieces = cut_pieces(usable)
     columns = find_columns(pieces)
+    if look:
+        for column in columns:
+            _missing_rows(column, columns, pieces, look)
     values: dict[str, list[list[Piece]]] = {}
     taken: set[int] = set()
     for column in columns:
@@ -91,6 +99,28 @@ def lay_out(strips: Sequence[Strip], look: Look | None = None) -> Layout:
     return Layout(columns, values)
 
 
+def _missing_rows(column: Column, columns: Sequence[Column], pieces: list[Piece], look: Look) -> None:
+    """Rows of a column that were not detected at all are looked for where the form has them: beside the row that begins
+    the other column, in a gap of two rows, below the last row."""
+    h, labels = column.h, column.labels
+    steps = [b.v - a.v for a, b in pairwise(labels) if b.v - a.v > 0.8 * h]
+    if not steps:
+        return
+    pitch = min(steps)
+    edge = min((c.left for c in columns if c.left > column.right + h), default=float("inf"))
+    others = [p.v for c in columns if c is not column for p in c.labels if 0.7 < (labels[0].v - p.v) / pitch < 1.4]
+    gaps = [(a.v + b.v) / 2 for a, b in pairwise(labels) if 1.7 < (b.v - a.v) / pitch < 2.4]
+    below = [labels[-1].v + pitch] if labels[-1].key != "_scope" else []
+    for v in [*others[:1], *gaps[:_MOST_GAPS], *below]:
+        if any(abs(p.v - v) < 0.6 * h and column.left - h < p.u0 < column.right + 8 * h for p in pieces):
+            continue
+        seen = look(column.left - 0.5 * h, min(column.left + _REACH * h, edge - h), v, 1.3 * h)
+        found = LABELS.pieces(seen.strip) if seen else []
+        if found and found[0].key and found[0].key not in {p.key for p in pieces}:
+            pieces += found
+            column.add(found[0])
+
+
 def _look_again(
     columns: Sequence[Column], pieces: Iterable[Piece], values: dict[str, list[list[Piece]]], look: Look
 ) -> None:
@@ -104,9 +134,14 @@ def _look_again(
         first = rows[0][0]
         edge = min((c.left for c in columns if c.left > first.u1 + first.h), default=float("inf"))
         left = first.u0 - 0.2 * first.h
-        seen = look(left, min(left + _REACH * first.h, edge - first.h), first.v, 1.2 * first.h)
+        right = min(left + _REACH * first.h, edge - first.h)
+        seen = look(left, right, first.v, 1.2 * first.h)
         if seen and whole.search(seen.text):
             values[key] = [[seen]]
+        elif key == "operation_period":
+            below = (look(left, right, first.v + down * first.h, 1.2 * first.h) for down in _NEXT_ROW)
+            if end := next((p for p in below if p and _UNTIL.match(p.text)), None):
+                values[key] = [*rows, [end]]
 
 
 def _value_left(column: Column, edge: float, pieces: Iterable[Piece]) -> float | None:

@@ -111,3 +111,53 @@ def test_two_zeros_of_a_chinese_year_that_were_read_as_one():
         ("成立日期二〇六年一月十三日" if text.startswith("成立日期") else text, quad) for text, quad in sheet.lines
     ]
     assert read(sheet).establish_date == "二〇〇六年一月十三日"
+
+
+class Overlooking(PaintReader):
+    """Detection that overlooks the lowest of the lines from `left` pixels on; reading still finds it."""
+
+    left = 0.0
+
+    def detect(self, image, *, limit_side=None):
+        quads = super().detect(image, limit_side=limit_side)
+        lowest = max((q for q in quads if q[0][0] > self.left), key=lambda q: q[0][1])
+        return [q for q in quads if q is not lowest]
+
+
+def test_a_row_that_was_not_detected_is_looked_for_where_the_form_has_it():
+    sheet = Sheet(1500, 1000).line(500, 150, "营业执照", h=80).line(100, 250, "统一社会信用代码").line(100, 295, CODE)
+    sheet.line(100, 400, "名称厦门市兴隆商贸有限公司").line(100, 460, "类型有限责任公司")
+    sheet.line(100, 520, "法定代表人秦泽林").line(900, 400, "注册资本贰佰万元整").line(900, 460, "成立日期2001年02月11日")
+    sheet.line(900, 520, "营业期限2001年02月11日至长期")
+    reader = Overlooking(sheet)
+    reader.left = 800.0
+    assert read_licence(reader, sheet.picture()).operation_period == "2001年02月11日至长期"
+
+
+def test_half_labels_without_their_other_half():
+    sheet = Sheet(1500, 1000).line(500, 150, "企业法人营业执照", h=80).line(900, 260, "注册号130181222048406")
+    sheet.line(200, 340, "称辛集市宏海教育咨询有限公司").line(100, 400, "住所河北省辛集市永安村29号")
+    sheet.line(100, 460, "法定代表人姓名彭琎").line(100, 520, "注").line(200, 520, "本").line(340, 520, "200万元人民币")
+    sheet.line(100, 580, "类").line(210, 580, "T").line(250, 580, "有限公司(自然人控股)")
+    sheet.line(900, 350, "成立日期2006年10月27日").line(900, 430, "营业期限长期")
+    licence = read(sheet)
+    assert licence.name == "辛集市宏海教育咨询有限公司"
+    assert (licence.regist_capital, licence.type) == ("200万元人民币", "有限公司(自然人控股)")
+
+
+@pytest.mark.parametrize(
+    ("key", "printed", "answer"),
+    [
+        ("类型", "个体工商户有限", "个体工商户"),
+        ("类型", "有限责任公司分公司", "有限责任公司分公司"),
+        ("类型", "有限公司(法人独资)私营", "有限公司(法人独资)私营"),
+        ("法定代表人", "郝静654087017C4C1", "郝静"),
+        ("注册资本", "100万元人民币中分日", "100万元人民币"),
+        ("注册资本", "贰佰万元(人民币)", "贰佰万元(人民币)"),
+    ],
+)
+def test_what_seals_leave_behind_a_value_is_cut_off(key, printed, answer):
+    sheet = Sheet(1000, 1300).line(300, 200, "营业执照", h=90).line(250, 330, f"统一社会信用代码{CODE}")
+    sheet.line(120, 400, "名称厦门市兴隆商贸有限公司").line(120, 460, f"{key}{printed}")
+    licence = read(sheet.line(120, 620, "成立日期2001年02月11日"))
+    assert answer in (licence.type, licence.legal_rep, licence.regist_capital)
