@@ -46,13 +46,13 @@ done
 
 "$python" -m venv "$target"
 pip="$target/bin/python -m pip --disable-pip-version-check --no-input"
-set -- install --no-compile
+set -- install --quiet --no-compile
 if [ -n "$wheels" ]; then set -- "$@" --no-index --find-links "$wheels"; else set -- "$@" --no-cache-dir; fi
 constraints=$source/constraints.txt
 [ "$part" != worker-paddle ] || constraints=$source/constraints-paddle.txt # PaddleOCR pins some to other versions
 [ ! -f "$constraints" ] || set -- "$@" --constraint "$constraints"
 
-echo "install.sh: $part into $target"
+echo "install.sh: $part into $target; this takes a minute or more …"
 if [ -n "$wheels" ] && ls "$wheels"/inkgate-*.whl >/dev/null 2>&1; then
   $pip "$@" "inkgate$extras"
 else

@@ -227,6 +227,15 @@ def test_the_service_takes_the_environment_that_the_chart_makes(render: Render) 
                 assert done.stdout.strip() == wanted
 
 
+def test_scraped_jobs_have_the_name_that_alerts_and_dashboards_go_by(render: Render) -> None:
+    renamed = render("gpu-keda", "--set", "fullnameOverride=ocr,nameOverride=ocr")
+    (monitor,) = renamed.all("ServiceMonitor")
+    for endpoint in monitor["spec"]["endpoints"]:
+        (rule,) = endpoint["relabelings"]
+        assert (rule["targetLabel"], rule["replacement"]) == ("job", "inkgate-$1")
+    assert {"http", "health"} == {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]}
+
+
 def test_dashboards_and_rules_ride_along_whole(render: Render) -> None:
     rendered = render("gpu-keda")
     boards = [c for c in rendered.all("ConfigMap") if "grafana_dashboard" in c["metadata"]["labels"]]
