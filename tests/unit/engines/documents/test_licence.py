@@ -127,8 +127,8 @@ class Overlooking(PaintReader):
 def test_a_row_that_was_not_detected_is_looked_for_where_the_form_has_it():
     sheet = Sheet(1500, 1000).line(500, 150, "营业执照", h=80).line(100, 250, "统一社会信用代码").line(100, 295, CODE)
     sheet.line(100, 400, "名称厦门市兴隆商贸有限公司").line(100, 460, "类型有限责任公司")
-    sheet.line(100, 520, "法定代表人秦泽林").line(900, 400, "注册资本贰佰万元整").line(900, 460, "成立日期2001年02月11日")
-    sheet.line(900, 520, "营业期限2001年02月11日至长期")
+    sheet.line(100, 520, "法定代表人秦泽林").line(900, 400, "注册资本贰佰万元整")
+    sheet.line(900, 460, "成立日期2001年02月11日").line(900, 520, "营业期限2001年02月11日至长期")
     reader = Overlooking(sheet)
     reader.left = 800.0
     assert read_licence(reader, sheet.picture()).operation_period == "2001年02月11日至长期"
