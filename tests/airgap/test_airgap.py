@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -80,6 +81,36 @@ def test_load_without_images_says_how_to_get_them(bundle: Path) -> None:
     done = airgap("load", str(bundle), "mirror.internal")
     assert done.returncode == 1
     assert "bundle --images" in done.stderr
+
+
+DOCKER = """#!/bin/sh
+echo "$@" >> "$0.log"
+[ "$1" != save ] || echo "layers of $4" > "$3"
+"""
+
+
+def test_images_are_saved_with_the_bundle_and_pushed_into_the_mirror(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands that an engine is given, by one that writes them down: there is none where this runs."""
+    (tmp_path / "docker").write_text(DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    script = runpy.run_path(str(SCRIPT))
+    folder, images = tmp_path / "bundle", script["images"]()
+    shutil.copytree(SCRIPT.parent, folder / "deploy" / "airgap")
+    script["_save_images"](folder / "images")
+    digests = script["_digests"](folder)
+    (folder / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()))
+    assert len([name for name in digests if name.startswith("images/")]) == len(images)
+
+    done = airgap("load", str(folder), "mirror.internal:5000/")
+    assert done.returncode == 0, done.stderr
+    log = (tmp_path / "docker.log").read_text()
+    for image in images:
+        assert (f"pull {image}\n" in log) == (not image.startswith("inkgate/"))
+        pushed = f"mirror.internal:5000/{image}"
+        assert log.index(f"load --input {folder}/images/") < log.index(f"tag {image} {pushed}\npush {pushed}\n")
 
 
 def test_the_chart_in_the_bundle_renders(bundle: Path) -> None:
