@@ -1,4 +1,4 @@
-"""A million rows of statistics for one customer: 90 days, 20 apps of a main account and two sub-accounts."""
+"""A million rows of statistics for one customer: 90 days of hours, every app, capability and code in each."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def _lines(connection: AsyncConnection, who: Customer, now: datetime, call
                 "settled_at": now - timedelta(seconds=calls - n), "app_id": who.apps[n % len(who.apps)],
                 "capability": names[n % len(names)], "pack_id": None, "first_unit": None, "units": 1, "images": 1,
                 "failed_images": 0, "code": 0, "body_bytes": 180_000, "duration_ms": 320,
-                "client_ip": f"10.{n % 7}.{n % 250}.{n % 31}", "request_id": "r",
+                "client_ip": f"10.{n % 7}.{n % 50}.{n % 9}", "request_id": "r",
             }
             for n in range(start, min(start + 1000, calls))
         ])

@@ -17,23 +17,24 @@ SERIES = 8
 
 
 def over_time(
-    span: Span, rows: Iterable[Sums], value: Value, *, name: Callable[[Any], str], rest: str, unit: str = "",
+    span: Span, rows: Sequence[Sums], value: Value, *, name: Callable[[Any], str], rest: str, unit: str = "",
     kind: str = "line", stack: bool = False, whole: bool = False,
 ) -> Chart:
     """A series for each second key of `rows` (grouped by step, then one more), most requests first; those beyond
     SERIES are one called `rest`. Steps without calls are 0, or a gap where there is no value, as with a mean."""
     steps = span.steps()
     place = {step: index for index, step in enumerate(steps)}
-    cells: dict[str, list[list[Sums]]] = {}
+    at = {moment: place.get(span.step_of(moment)) for moment in {row.key[0] for row in rows}}
     named = _leading(rows, name, rest)
+    cells: dict[str, list[list[Sums]]] = {each: [[] for _ in steps] for each in named.values()}
     for row in rows:
-        index = place.get(span.step_of(row.key[0]))
+        index = at[row.key[0]]
         if index is not None:
-            cells.setdefault(named[row.key[1]], [[] for _ in steps])[index].append(row)
-    order = dict.fromkeys(named.values())
+            cells[named[row.key[1]]][index].append(row)
+    nothing = _rounded(value(total(())))
     series = [
-        {"name": each, "data": [_rounded(value(total(cell))) for cell in cells[each]]} for each in order
-        if each in cells
+        {"name": each, "data": [_rounded(value(total(cell))) if cell else nothing for cell in found]}
+        for each, found in cells.items()
     ]
     return _chart(span, series, unit, kind=kind, stack=stack, whole=whole)
 

@@ -83,12 +83,15 @@ class Scope:
     sub_id: str | None = None
 
 
-async def totals(session: AsyncSession, scope: Scope, by: Sequence[str] = (), *, times: bool = False) -> list[Sums]:
+async def totals(
+    session: AsyncSession, scope: Scope, by: Sequence[str] = (), *, times: bool = False, only: Sequence[str] = COUNTED
+) -> list[Sums]:
     """Sums by dimensions ("app", "capability", "code", "account", and "hour" or "day" of Beijing), most calls first.
 
-    Without dimensions it is one row, of zeros at worst. `times` brings the buckets of response times.
+    Without dimensions it is one row, of zeros at worst. `times` brings the buckets of response times;
+    sums that are not among `only` stay 0.
     """
-    names = (*COUNTED, *(latency.COLUMNS if times else ()))
+    names = (*only, *(latency.COLUMNS if times else ()))
     found: dict[tuple[Any, ...], list[int]] = {} if by else {(): [0] * len(names)}
     for row in await session.execute(_everything(scope, by, names)):
         key = tuple(map(_plain, by, row))
@@ -98,7 +101,11 @@ async def totals(session: AsyncSession, scope: Scope, by: Sequence[str] = (), *,
             continue
         for index, value in enumerate(row[len(by) :]):
             into[index] += int(value)
-    return sorted((_made(key, values) for key, values in found.items()), key=lambda each: -each.requests)
+    made = [
+        Sums(key, buckets=tuple(values[len(only) :]), **dict(zip(only, values, strict=False)))
+        for key, values in found.items()
+    ]
+    return sorted(made, key=lambda each: -each.requests)
 
 
 async def series(session: AsyncSession, scope: Scope, step: timedelta) -> list[tuple[datetime, Sums]]:
@@ -112,15 +119,12 @@ async def series(session: AsyncSession, scope: Scope, step: timedelta) -> list[t
     return [(scope.since + number * step, total(found.get(number, ()))) for number in range(count)]
 
 
-def total(rows: Sequence[Sums], key: tuple[Any, ...] = ()) -> Sums:
-    """All rows in one."""
-    values = [sum(getattr(row, name) for row in rows) for name in COUNTED]
-    return _made(key, [*values, *map(sum, zip(*(row.buckets for row in rows if row.buckets), strict=True))])
-
-
-def _made(key: tuple[Any, ...], values: Sequence[int]) -> Sums:
-    counted = dict(zip(COUNTED, values, strict=False))
-    return Sums(key, buckets=tuple(values[len(COUNTED) :]), **counted)
+def total(rows: Sequence[Sums]) -> Sums:
+    """All rows in one, whose key says nothing."""
+    if len(rows) == 1:  # what pages ask for most
+        return rows[0]
+    buckets = tuple(map(sum, zip(*(row.buckets for row in rows if row.buckets), strict=True)))
+    return Sums((), buckets=buckets, **{name: sum(getattr(row, name) for row in rows) for name in COUNTED})
 
 
 async def records(

@@ -7,6 +7,7 @@ and hours from there on, whatever else is there.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Integer, Select, delete, func, insert, literal, select, text, union_all
@@ -43,6 +44,7 @@ KEY = ("account_id", "app_id", "capability", "code")
 MEASURES = (*SUMS, "refused", *latency.COLUMNS)
 
 
+@lru_cache(4096)
 def day_of(moment: datetime) -> datetime:
     """The instant at which the day of Beijing began that `moment` lies in."""
     return moment.astimezone(BEIJING).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -24,6 +24,7 @@ from service.usage.repository import Sums, total
 
 router = APIRouter()
 MIB = 1024 * 1024
+REQUESTS = ("calls", "refused")
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -56,10 +57,11 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = 
     span = span_of(days, await unit.now())
     part = scope.part(span, app_id=app_id, capability=capability)
     steps = await repository.totals(unit.session, part, [span.step], times=True)
-    series = await repository.totals(unit.session, part, [span.step, "app"])
+    series = await repository.totals(unit.session, part, [span.step, "app"], only=(*REQUESTS, "body_bytes"))
     by_app = await repository.totals(unit.session, part, ["app", "capability"], times=True)
-    coded = await repository.totals(unit.session, part, [span.step, "code", "capability"])
-    faults = [row for row in coded if row.key[1]]
+    coded = await repository.totals(unit.session, part, ["code", "capability"], only=REQUESTS)
+    faults = await repository.totals(unit.session, part, [span.step, "code"], only=REQUESTS)
+    faults = [row for row in faults if row.key[1]]
 
     def named(key: str) -> str:
         return app_name(scope, words, key)
@@ -78,7 +80,10 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = 
                                 kind="bar", stack=True, whole=True),
         steps=charts.by_step(span, steps),
         apps=[(named(row.key[0]), row.key[1], row) for row in by_app],
-        errors=_errors(faults),
+        errors=[
+            Error(row.key[1], row.key[0], code_name(row.key[1], row.key[0]), row.requests, row.refused)
+            for row in coded if row.key[0]
+        ],
     )
 
 
@@ -93,17 +98,6 @@ def response_times(words: Words) -> dict[str, charts.Value]:
 def app_name(scope: Scope, words: Words, app_id: str) -> str:
     """What an app of the statistics is called."""
     return words("未识别的应用") if app_id == NOBODY else scope.name(app_id)
-
-
-def _errors(faults: list[Sums]) -> list[Error]:
-    found: dict[tuple[int, str], list[Sums]] = {}
-    for row in faults:
-        found.setdefault(row.key[1:], []).append(row)
-    made = [
-        Error(capability, code, code_name(capability, code), sums.requests, sums.refused)
-        for (code, capability), rows in found.items() if (sums := total(rows))
-    ]
-    return sorted(made, key=lambda each: -each.requests)
 
 
 @router.get("/monitor")

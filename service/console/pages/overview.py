@@ -63,12 +63,12 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, capability: st
         return title(name, words.language)
 
     steps = await usage.totals(unit.session, part, [span.step, "capability"], times=True)
-    by_code = await usage.totals(unit.session, part, ["code", "capability"])
-    by_app = await usage.totals(unit.session, part, ["app"])
+    by_code = await usage.totals(unit.session, part, ["code", "capability"], only=("calls", "refused", "failed_images"))
+    by_app = await usage.totals(unit.session, part, ["app"], only=("calls", "images"))
     timed = steps
     if app_id or capability:
         narrowed = scope.part(span, app_id=app_id, capability=capability)
-        timed = await usage.totals(unit.session, narrowed, [span.step, "capability"])
+        timed = await usage.totals(unit.session, narrowed, [span.step, "capability"], only=("calls", "duration_ms"))
     opened = await repository.opened_counts(unit.session, scope.account_ids)
     return Overview(
         span=span,

