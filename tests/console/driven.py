@@ -1,0 +1,200 @@
+"""Known traffic: signed calls through a real gateway over the real ledger, and what each of them must leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from service.accounts import SqlDirectory
+from service.accounts import service as accounts
+from service.accounts.service import KeyPair, NewApp
+from service.broker.interface import Reply, Task
+from service.contract.capabilities import CAPABILITIES
+from service.eop.signing import call_headers
+from service.errors import BrokerDown
+from service.gateway.app import create_app
+from service.gateway.pipeline import Parts
+from service.metering import SqlLedger
+from service.metering.service import grant_pack
+from service.ratelimit import LocalLimiter
+from service.replay import MemoryReplayStore
+from service.telemetry.health import Health
+from service.telemetry.metrics import Metrics
+from service.usage.refusals import Refusals, RefusalWriter
+from tests.console.house import ConsoleHouse
+from tests.gateway import PNG, MemoryBroker, body_of
+
+SECONDS = {"general": 0.012, "licence": 0.05, "plate": 0.0}
+
+
+class Broker(MemoryBroker):
+    """Takes a while, another one for each capability."""
+
+    async def submit(self, tasks: Sequence[Task]) -> list[Reply]:
+        await asyncio.sleep(SECONDS[tasks[0].capability])
+        return await super().submit(tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who signs, for which app ("" sends no appkey), from where."""
+
+    keys: KeyPair
+    app: NewApp
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A call that was made and the code that it was answered with. `account` is the main one, "" for a stranger."""
+
+    account: str
+    owner: str
+    app: str
+    capability: str
+    code: int
+    settled: bool
+    images: int = 0
+    failed: int = 0
+    units: int = 0
+    size: int = 0
+    peer: str = ""
+
+
+@dataclass
+class Driven:
+    """A house whose customers call a gateway; `made` is everything that was called."""
+
+    house: ConsoleHouse
+    gateway: FastAPI
+    broker: Broker
+    ledger: SqlLedger
+    writer: RefusalWriter
+    callers: dict[str, Caller] = field(default_factory=dict)
+    owners: dict[str, tuple[str, str]] = field(default_factory=dict)
+    made: list[Made] = field(default_factory=list)
+
+    @classmethod
+    async def build(cls, house: ConsoleHouse) -> Driven:
+        """Apps portal, batch and fenced of the main account, branch of its sub-account, rival of another customer."""
+        vault, broker, refusals = house.parts.vault, Broker(), Refusals()
+        metrics = Metrics("gateway", "test")
+        ledger = SqlLedger(house.engine, clock=house.clock, balance_ttl=0.0, metrics=metrics)
+        parts = Parts(
+            SqlDirectory(house.engine, vault, default_qps=1000.0), ledger, broker, LocalLimiter(), MemoryReplayStore(),
+            ThreadPoolExecutor(1), refusals=refusals,
+        )
+        gateway = create_app(house.parts.settings, parts, metrics, Health())
+        driven = cls(house, gateway, broker, ledger, RefusalWriter(house.engine, refusals, clock=house.clock))
+        async with house.begin() as unit:
+            sub = await accounts.create_account(unit, "青禾-二部", parent_id=house.account_id)
+        for name, owner, main, opened, peer in (
+            ("portal", house.account_id, house.account_id, ("general", "idcard", "plate", "licence"), "192.0.2.10"),
+            ("batch", house.account_id, house.account_id, ("general", "licence"), "198.51.100.7"),
+            ("fenced", house.account_id, house.account_id, ("general",), "198.51.100.8"),
+            ("branch", sub.id, house.account_id, ("general", "licence"), "203.0.113.5"),
+            ("rival", house.other_id, house.other_id, ("general",), "203.0.113.99"),
+        ):
+            await driven._app(name, owner, main, opened, peer)
+        async with house.begin() as unit:
+            await accounts.set_allowed(unit, driven.callers["fenced"].app.app_id, ["10.0.0.0/8"])
+            await accounts.set_qps(unit, driven.callers["branch"].app.app_id, "licence", 0.001)
+            for account, capability, units in ((house.account_id, "general", 10_000), (house.account_id, "plate", 2),
+                                               (house.other_id, "general", 100)):
+                await grant_pack(unit, account, capability, units)
+        house.clock.pass_(seconds=1)
+        return driven
+
+    async def _app(self, name: str, owner: str, main: str, opened: Sequence[str], peer: str) -> None:
+        async with self.house.begin() as unit:
+            keys = await accounts.create_access_key(unit, self.house.parts.vault, owner)
+            app = await accounts.create_app(unit, self.house.parts.vault, owner, f"{name}_of_truth")
+            for capability in opened:
+                await accounts.open_capability(unit, app.app_id, capability)
+        self.callers[name] = Caller(keys, app, peer)
+        self.owners[name] = (main, owner)
+
+    async def call(
+        self, name: str, capability: str, code: int, *images: bytes | str, raw: bytes | None = None,
+        settled: bool = True, failed: int = 0, units: int | None = None, told: bool = True, secret: str = "",
+        appkey: str | None = None, path: str = "", method: str = "POST",
+    ) -> None:
+        """One signed call that must be answered with `code`. `told` says whether its app is known to the gateway."""
+        who, known = self.callers[name], CAPABILITIES[capability]
+        body = raw if raw is not None else json.dumps(body_of(known, *(images or (PNG,)))).encode()
+        headers = call_headers(
+            who.keys.ak, (secret or who.keys.sk).encode(), who.app.appkey if appkey is None else appkey, body
+        )
+        transport = httpx.ASGITransport(self.gateway, client=(who.peer, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            answer = await client.request(method, path or known.paths[0], content=body, headers=headers)
+        found = answer.json()["statusCode"]
+        assert str(found).removeprefix("CTAPI_") == str(code), answer.text
+        main, owner = self.owners[name] if not secret else ("", "")
+        count = max(len(images), 1) if settled else 0
+        self.made.append(Made(
+            main, owner, who.app.app_id if told else "", capability if told else "", code, settled, count, failed,
+            (count if units is None else units) if settled else 0, len(body), who.peer,
+        ))
+
+    async def day(self) -> None:
+        """One day's traffic: what succeeds, what fails, and what is refused."""
+        for _ in range(3):
+            await self.call("portal", "general", 0, PNG, PNG)
+        await self.call("portal", "general", 0, PNG, "!!!", PNG, failed=1)
+        await self.call("portal", "general", 400018, *([PNG] * 51), units=1)
+        self.made[-1] = _one_image(self.made[-1])
+        await self.call("portal", "general", 400004, raw=b"not json", failed=1)
+        await self.call("portal", "plate", 0)
+        await self.call("portal", "licence", 0)
+        await self.call("batch", "licence", 400009, raw=b'{"Action":"TTS","ImageData":"aaaa"}', failed=1)
+        for _ in range(2):
+            await self.call("batch", "general", 0, PNG, PNG, PNG)
+        for _ in range(4):
+            await self.call("branch", "general", 0)
+        await self.call("rival", "general", 0)
+        await self.refusals()
+
+    async def refusals(self) -> None:
+        """Everything that keeps a call from its capability."""
+        for _ in range(2):
+            await self.call("portal", "general", 10020, secret="0" * 32, told=False, settled=False)
+        await self.call("batch", "general", 40002, appkey="", told=False, settled=False)
+        await self.call("batch", "general", 40006, appkey="f" * 32, told=False, settled=False)
+        for _ in range(3):
+            await self.call("batch", "plate", 50002, settled=False)
+        await self.call("fenced", "general", 40009, settled=False)
+        for _ in range(2):
+            await self.call("portal", "idcard", 51002, settled=False)
+        await self.call("portal", "plate", 51003, PNG, PNG, settled=False)
+        await self.call("portal", "idcard", 4012, method="PUT", settled=False)
+        await self.call("rival", "general", 400002, method="PUT", settled=False)
+        self.broker.fail = BrokerDown("away")
+        await self.call("branch", "general", 50000, settled=False)
+        self.broker.fail = None
+
+    async def limited(self) -> None:
+        """The rate limit: of five licence calls of the branch one passes, in all."""
+        await self.call("branch", "licence", 0)
+        for _ in range(4):
+            await self.call("branch", "licence", 42900, settled=False)
+
+    async def metrics(self) -> list[Sample]:
+        """Every sample that /metrics shows."""
+        transport = httpx.ASGITransport(self.gateway)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            text = (await client.get("/metrics")).text
+        return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
+def _one_image(made: Made) -> Made:
+    """A request that is refused as a whole counts as one image, which failed."""
+    return Made(made.account, made.owner, made.app, made.capability, made.code, True, 1, 1, 1, made.size, made.peer)

@@ -1,0 +1,259 @@
+"""Every widget of manual 3.3 and 4.3 says what was called: page = ledger = /metrics = what the clients did."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from io import StringIO
+from operator import attrgetter
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from service.accounts import repository as queries
+from service.console.catalogue import Words
+from service.console.charts import Chart
+from service.console.pages import callers, capabilities, monitor, overview
+from service.console.regions import RegionTable
+from service.console.scope import Scope, scope_of
+from service.contract.capabilities import CAPABILITIES
+from service.db import work
+from service.db.work import Work
+from service.usage import repository, rollup
+from service.usage.models import RecordRow
+from tests.console.driven import Driven, Made
+from tests.console.house import ConsoleHouse
+
+ZH = Words("zh")
+TITLES = {name: each.title for name, each in CAPABILITIES.items()}
+
+
+@pytest.fixture
+async def driven(console: ConsoleHouse) -> Driven:
+    """Two days of traffic: the first one is summed up, the second one is not."""
+    driven = await Driven.build(console)
+    await driven.day()
+    await driven.writer.write()
+    console.clock.pass_(days=1)
+    await rollup.roll(console.engine, console.clock)
+    await driven.day()
+    await driven.limited()
+    await driven.writer.write()
+    await driven.ledger.close()
+    return driven
+
+
+def of(driven: Driven, wanted: Callable[[Made], bool] = lambda made: True) -> list[Made]:
+    """What the main account's family called."""
+    return [each for each in driven.made if each.account == driven.house.account_id and wanted(each)]
+
+
+def drawn(chart: Chart) -> dict[str, float]:
+    """Series → sum over time."""
+    return {each["name"]: sum(value or 0 for value in each["data"]) for each in chart["series"]}
+
+
+def counted(made: Iterable[Made], key: Callable[[Made], Any], amount: Callable[[Made], int] = lambda made: 1) -> dict:
+    found: Counter[Any] = Counter()
+    for each in made:
+        found[key(each)] += amount(each)
+    return {name: value for name, value in found.items() if value}
+
+
+async def scope(unit: Work, account_id: str) -> Scope:
+    account = await queries.account(unit.session, account_id)
+    assert account is not None
+    return await scope_of(unit, account)
+
+
+async def lines(driven: Driven) -> list[RecordRow]:
+    async with work.reading(driven.house.engine) as session:
+        query = select(RecordRow).where(RecordRow.line == 0, RecordRow.account_id == driven.house.account_id)
+        return list(await session.scalars(query))
+
+
+async def the_ledger_has_what_was_called(driven: Driven) -> None:
+    ledger = await lines(driven)
+    settled = of(driven, lambda made: made.settled)
+    for key, amount in (("images", "images"), ("failed_images", "failed"), ("units", "units"), ("body_bytes", "size")):
+        wanted = counted(settled, lambda made: (made.app, made.capability, made.code), attrgetter(amount))
+        found: Counter[Any] = Counter()
+        for row in ledger:
+            found[row.app_id, row.capability, row.code] += getattr(row, key)
+        assert {name: value for name, value in found.items() if value} == wanted, key
+    assert len(ledger) == len(settled)
+
+
+async def the_overview_says_what_was_called(driven: Driven) -> None:
+    house, names = driven.house, {each.app.app_id: each.app.name for each in driven.callers.values()}
+    async with work.reading(house.engine) as session:
+        unit = Work(session, "test", house.clock)
+        mine = await scope(unit, house.account_id)
+        week, day = [await overview.view(unit, mine, ZH, days) for days in ("7", "1")]
+        app = driven.callers["batch"].app.app_id
+        narrowed = await overview.view(unit, mine, ZH, "7", "general", app)
+    settled, everything = of(driven, lambda made: made.settled), of(driven)
+    assert (week.total.requests, week.total.calls, week.total.refused) == (
+        len(everything), len(settled), len(everything) - len(settled)
+    )
+    assert (week.total.images, week.total.failed_images) == (
+        sum(each.images for each in settled), sum(each.failed for each in settled)
+    )
+    by_capability = counted(settled, lambda made: TITLES[made.capability], lambda made: made.images)
+    assert drawn(week.calls) == by_capability
+    assert dict(zip(week.ranking["names"], week.ranking["series"][0]["data"], strict=True)) == by_capability
+    assert week.ranking["series"][0]["data"] == sorted(by_capability.values(), reverse=True)
+    assert dict(zip(week.apps["names"], week.apps["series"][0]["data"], strict=True)) == counted(
+        settled, lambda made: names[made.app], lambda made: made.images
+    )
+    codes = counted((each for each in everything if each.code), lambda made: made.code)
+    pie = {each["name"]: each["value"] for each in week.errors["data"]}
+    single = pie.pop("单张图片识别失败")
+    assert counted(pie, lambda name: int(name.split()[0]), lambda name: pie[name]) == codes
+    assert single == sum(each.failed for each in settled if not each.code)
+    assert day.total.requests == (len(everything) + 5) // 2  # the second day has five calls more
+    opened = {"general": 4 + 1, "idcard": 1, "plate": 1, "licence": 3}
+    assert dict(week.opened) | {"general": 5} == opened  # the house's own app has opened nothing
+    balance = {each.capability: each for each in week.balances}
+    used = counted(settled, lambda made: made.capability, lambda made: made.units)
+    assert balance["general"].left == 10_000 - used["general"] and balance["plate"].left == 2 - used["plate"]
+    # Response times, narrowed as in the manual, against the lines of the ledger.
+    took = [row.duration_ms for row in await lines(driven) if (row.app_id, row.capability) == (app, "general")]
+    (series,) = narrowed.response["series"]
+    points = [value for value in series["data"] if value is not None]
+    assert series["name"] == TITLES["general"] and len(points) == 2
+    assert sum(points) / 2 == pytest.approx(sum(took) / len(took), abs=0.1)
+
+
+async def monitoring_says_what_was_called(driven: Driven) -> None:
+    house, names = driven.house, {each.app.app_id: each.app.name for each in driven.callers.values()}
+    names[""] = "未识别的应用"
+    ledger = await lines(driven)
+    async with work.reading(house.engine) as session:
+        unit = Work(session, "test", house.clock)
+        mine = await scope(unit, house.account_id)
+        for app, capability in (("", ""), ("portal", ""), ("", "general"), ("branch", "general"), ("portal", "plate")):
+            app_id = driven.callers[app].app.app_id if app else ""
+            seen = await monitor.view(unit, mine, ZH, "7", app_id, capability)
+            wanted = of(driven, lambda made, a=app_id, c=capability: (not a or made.app == a) and (
+                not c or made.capability == c))
+            settled = [each for each in wanted if each.settled]
+            assert drawn(seen.requests) == counted(wanted, lambda made: names[made.app])
+            traffic = counted(settled, lambda made: names[made.app], lambda made: made.size)
+            assert {name: round(value, 1) for name, value in drawn(seen.traffic).items() if value} == {
+                name: value for name, size in traffic.items() if (value := round(size / monitor.MIB, 1))
+            }
+            assert seen.total.body_bytes == sum(traffic.values())
+            assert counted(seen.errors, lambda each: each.code, lambda each: each.requests) == counted(
+                (each for each in wanted if each.code), lambda made: made.code
+            )
+            assert drawn(seen.faults) == {
+                str(code): count for code, count in counted(
+                    (each for each in wanted if each.code), lambda made: made.code).items()
+            } or len(seen.faults["series"]) == 8
+            assert sum(drawn(seen.faults).values()) == sum(1 for each in wanted if each.code)
+            assert {(name, cap): row.requests for name, cap, row in seen.apps} == counted(
+                wanted, lambda made: (names[made.app], made.capability)
+            )
+            assert sum(row.requests for _, row in seen.steps) == len(wanted) and len(seen.steps) == 2
+            took = sorted(row.duration_ms for row in ledger if (not app_id or row.app_id == app_id) and (
+                not capability or row.capability == capability))
+            assert seen.total.mean_ms == pytest.approx(sum(took) / len(took))
+            for share in monitor.SHARES.values():
+                true = took[math.ceil(share * len(took)) - 1]
+                found = seen.total.percentile(share)
+                assert found is not None
+                assert max(true, 5) / math.sqrt(2) - 2 <= found <= max(true, 5) * math.sqrt(2) + 2
+
+
+async def the_metrics_say_the_same(driven: Driven) -> None:
+    samples = await driven.metrics()
+
+    def summed(name: str, label: str, **only: str) -> dict[str, float]:
+        found: Counter[str] = Counter()
+        for each in samples:
+            if each.name == f"inkgate_{name}" and all(each.labels.get(key) == value for key, value in only.items()):
+                found[each.labels.get(label, "")] += each.value
+        return {key: value for key, value in found.items() if value}
+
+    house = driven.house
+    span = (house.clock.time - timedelta(days=3), house.clock.time + timedelta(hours=1))
+    async with work.reading(house.engine) as session:
+        by_code = await repository.totals(session, repository.Scope(*span), ["code"])
+        by_capability = await repository.totals(session, repository.Scope(*span), ["capability"])
+    # Everybody's, strangers' included: the operator's `inkgate usage --by code`.
+    assert {str(row.key[0]): row.requests for row in by_code} == summed("requests_total", "code")
+    assert {str(code): count for code, count in counted(driven.made, lambda made: made.code).items()} == summed(
+        "requests_total", "code"
+    )
+    assert {row.key[0]: row.units for row in by_capability if row.units} == summed("units_settled_total", "capability")
+    images = summed("images_total", "capability")
+    whole = counted((each for each in driven.made if each.settled and each.code), lambda made: made.capability)
+    assert {row.key[0]: row.images - whole.get(row.key[0], 0) for row in by_capability if row.images} == images
+    assert sum(summed("request_body_bytes_sum", "capability").values()) == sum(each.size for each in driven.made)
+    assert summed("request_duration_seconds_count", "stage", stage="total") == {"total": len(driven.made)}
+
+
+async def use_and_callers_say_what_was_called(driven: Driven) -> None:
+    house, names = driven.house, {each.app.app_id: each.app.name for each in driven.callers.values()}
+    table = RegionTable([("192.0.2.0/24", "浙江"), ("198.51.100.0/24", "北京")])
+    async with work.reading(house.engine) as session:
+        unit = Work(session, "test", house.clock)
+        mine = await scope(unit, house.account_id)
+        theirs = await scope(unit, house.other_id)
+        branch = await scope(unit, driven.owners["branch"][1])
+        details = {name: await capabilities.detail(unit, mine, name) for name in CAPABILITIES}
+        sources = await callers.view(unit, mine, "7", table)
+        seen = [await overview.view(unit, each, ZH, "7") for each in (theirs, branch)]
+        rows = await capabilities.view(unit, mine)
+    settled = of(driven, lambda made: made.settled)
+    for name, detail in details.items():
+        assert dict(detail.apps) == counted(
+            (each for each in settled if each.capability == name), lambda made: names[made.app], lambda made: made.units
+        )
+    assert details["general"].packs[0].pack.used == sum(each.units for each in settled if each.capability == "general")
+    assert {row.name: row.state for row in rows} == {
+        "general": "valid", "idcard": "none", "plate": "exhausted", "licence": "free"
+    }
+    assert sources.whole == len(settled)
+    assert dict(sources.networks) == counted(settled, lambda made: made.peer.rsplit(".", 1)[0] + ".0/24")
+    assert dict(sources.regions or []) == counted(
+        settled, lambda made: {"192": "浙江", "198": "北京"}.get(made.peer[:3], "")
+    )
+    # Another customer sees its own, a sub-account its own; both refusals too.
+    for model, owner in zip(seen, (house.other_id, driven.owners["branch"][1]), strict=True):
+        wanted = [each for each in driven.made if each.owner == owner]
+        assert model.total.requests == len(wanted)
+        assert model.total.images == sum(each.images for each in wanted)
+
+
+async def the_pages_and_sheets_show_these_numbers(driven: Driven) -> None:
+    visitor = await driven.house.signed_in("lin")
+    everything = of(driven)
+    page = await visitor.see("/monitor?days=7")
+    assert f"共 {len(everything)} 次" in page
+    assert f"含被拒绝 {sum(1 for each in everything if not each.settled)}" in page
+    assert page.count('<details class="numbers">') == 4
+    sheet = csv.DictReader(StringIO((await visitor.get("/monitor.csv?days=7")).text.removeprefix("\ufeff")))
+    rows = list(sheet)
+    assert sum(int(row["requests"]) for row in rows) == len(everything)
+    assert sum(int(row["units"]) for row in rows) == sum(each.units for each in everything)
+    assert all(row["p95_ms"] for row in rows if row["requests"] != row["refused"])
+    sheet = csv.DictReader(StringIO((await visitor.get("/monitor-errors.csv?days=7")).text.removeprefix("\ufeff")))
+    assert counted(list(sheet), lambda row: int(row["code"]), lambda row: int(row["requests"])) == counted(
+        (each for each in everything if each.code), lambda made: made.code
+    )
+
+
+async def test_pages_ledger_metrics_and_clients_agree(driven: Driven) -> None:
+    """One test, since the traffic takes seconds."""
+    await the_ledger_has_what_was_called(driven)
+    await the_overview_says_what_was_called(driven)
+    await monitoring_says_what_was_called(driven)
+    await the_metrics_say_the_same(driven)
+    await use_and_callers_say_what_was_called(driven)
+    await the_pages_and_sheets_show_these_numbers(driven)
