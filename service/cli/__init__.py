@@ -95,8 +95,18 @@ def root(
     """Options that stand before the command."""
 
 
+def _leave_no_core() -> None:
+    """A dump of our memory would hold keys and pictures: a crash leaves none, whatever the host says."""
+    if sys.platform != "win32":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+
+
 def main() -> None:
     """Run a command; turn our own errors into one line."""
+    _leave_no_core()
     try:
         app()
     except InkGateError as error:
