@@ -1,6 +1,7 @@
-"""Make the reference pages that have a source: settings, metrics, commands, alerts.
+"""Make the reference pages that have a source: settings, metrics, commands, alerts, rude clients.
 
-    python -m tools.reference           write docs/reference/{settings,metrics,cli,alerts}.md, chart files, dashboards
+    python -m tools.reference           write docs/reference/{settings,metrics,cli,alerts,rude-clients}.md, chart files,
+                                        dashboards
     python -m tools.reference --check   exit 1 when one of them is not current
 """
 
@@ -17,6 +18,7 @@ import yaml
 
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
+from tools.rude_page import rude_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
@@ -148,6 +150,7 @@ def pages() -> dict[Path, str]:
         PAGES / "metrics.md": metrics_page(),
         PAGES / "alerts.md": alerts_page(),
         PAGES / "cli.md": cli_page(),
+        PAGES / "rude-clients.md": rude_page(NOTE, table),
     }
 
 

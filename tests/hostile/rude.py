@@ -20,9 +20,7 @@ import json
 import multiprocessing
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from multiprocessing.connection import Connection
@@ -35,10 +33,10 @@ import psutil
 from PIL import Image
 
 from benchmarks.machine import facts
+from benchmarks.sandbox import stub_service
 from tests.hostile.attacks import ATTACKS, MIB, PREPARED, RATE, Target
 
 KEPT = Path(__file__).parents[2] / "benchmarks" / "results" / "rude.json"
-MEMORY = Path("/dev/shm")
 TIMES = 2.0  # how much longer the polite client's p99 may be beside an attack
 
 
@@ -164,21 +162,9 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help=f"write {KEPT.name}")
     options = parser.parse_args()
     machine = facts("uvicorn", "httptools", "fastapi")
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        env_file = Path(folder) / "env"
-        command = [sys.executable, "-m", "service.cli", "sandbox", "--engine", "stub", "--qps", "100000"]
-        environment = {**os.environ, "TMPDIR": folder}
-        server = subprocess.Popen([*command, "--env-file", str(env_file)], stderr=subprocess.DEVNULL, env=environment)
-        try:
-            while not env_file.exists():
-                assert server.poll() is None, "the sandbox did not start"
-                time.sleep(0.1)
-            keys = dict(text.split("=", 1) for text in env_file.read_text().splitlines())
-            rows = run(keys, psutil.Process(server.pid), options)
-            stands = server.poll() is None
-        finally:
-            server.terminate()
-            server.wait(30)
+    with stub_service() as (keys, server):
+        rows = run(keys, server, options)
+        stands = server.is_running()
     if options.keep:
         document = {"rounds": options.rounds, "seconds": options.seconds, "rate": RATE, "machine": machine}
         document["rows"] = rows

@@ -1,0 +1,35 @@
+"""A throw-away service with the stub engine and its database in memory: what is left is the gateway's work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+MEMORY = Path("/dev/shm")
+
+
+@contextmanager
+def stub_service() -> Iterator[tuple[dict[str, str], psutil.Process]]:
+    """Keys and address (BASE_URL, AK, SK, APPKEY, ENCKEY) of a running service, and its gateway's process."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        env_file = Path(folder) / "env"
+        command = [sys.executable, "-m", "service.cli", "sandbox", "--engine", "stub", "--qps", "100000"]
+        environment = {**os.environ, "TMPDIR": folder}
+        server = subprocess.Popen([*command, "--env-file", str(env_file)], stderr=subprocess.DEVNULL, env=environment)
+        try:
+            while not env_file.exists():
+                assert server.poll() is None, "the sandbox did not start"
+                time.sleep(0.1)
+            lines = env_file.read_text().splitlines()
+            yield dict(line.split("=", 1) for line in lines), psutil.Process(server.pid)
+        finally:
+            server.terminate()
+            server.wait(30)
