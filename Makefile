@@ -135,18 +135,20 @@ fuzz-long: $(VENV)/.fuzz ## Two million hostile inputs (about half an hour)
 rude: $(VENV)/.test ## Rude clients against a gateway, and what a polite one sees beside them
 	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.hostile.rude
 
-audit: $(VENV)/.fuzz ## Known vulnerabilities of the pinned packages (asks a public database)
-	@$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement $(CONSTRAINTS)
+audit: $(VENV)/.fuzz ## Known vulnerabilities of the pinned packages, where the public database can be reached
+	@$(BIN)/python -m tools.audit $(CONSTRAINTS)
 
-sbom: $(VENV)/.fuzz ## The parts list of the installed service, CycloneDX, into build/
+sbom: $(VENV)/.run ## The parts list of what is installed, CycloneDX, into build/
 	@mkdir -p build
-	@$(BIN)/cyclonedx-py requirements --output-reproducible --output-file build/inkgate.cdx.json $(CONSTRAINTS)
+	@$(BIN)/python deploy/parts.py >build/inkgate.cdx.json
 	@echo "build/inkgate.cdx.json"
 
-lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into constraints*.txt
+lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into constraints*.txt and requirements.txt
 	@$(PIP) install --quiet 'uv>=0.5,<1'
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 	  --extra otel --extra cuda --group test --group lint --output-file constraints.txt pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+	  --generate-hashes --constraint constraints.txt --extra otel --output-file requirements.txt pyproject.toml
 	@cp constraints.txt constraints-paddle.txt # the same versions wherever PaddleOCR allows them
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 	  --extra otel --extra paddle --group test --output-file constraints-paddle.txt pyproject.toml

@@ -12,8 +12,9 @@
 #   WHEELS   a folder of wheels to install from, without any network
 #   PYTHON   (environment) the interpreter to build on; default python3
 #
-# What is installed follows constraints.txt of this source tree (worker-paddle: constraints-paddle.txt), so every image
-# has the same versions.
+# gateway, worker and all take exactly the files whose sha256 stands in requirements.txt of this source tree. The other
+# two, and what comes from WHEELS, follow the versions of constraints.txt and constraints-paddle.txt. What was installed
+# is listed in TARGET/parts.cdx.json (CycloneDX).
 set -eu
 
 part=${1:?part: gateway, worker, worker-paddle, worker-cuda or all}
@@ -50,18 +51,28 @@ set -- install --quiet --no-compile
 if [ -n "$wheels" ]; then set -- "$@" --no-index --find-links "$wheels"; else set -- "$@" --no-cache-dir; fi
 constraints=$source/constraints.txt
 [ "$part" != worker-paddle ] || constraints=$source/constraints-paddle.txt # PaddleOCR pins some to other versions
-[ ! -f "$constraints" ] || set -- "$@" --constraint "$constraints"
+locked=$source/requirements.txt
+case $part in worker-paddle | worker-cuda) locked='' ;; esac
+[ -z "$wheels" ] || locked='' # a bundle has checksums of its own, and holds wheels that were built for it
 
 echo "install.sh: $part into $target; this takes a minute or more …"
+if [ -f "$locked" ]; then
+  $pip "$@" --require-hashes --requirement "$locked"
+  set -- "$@" --no-deps
+elif [ -f "$constraints" ]; then
+  set -- "$@" --constraint "$constraints"
+fi
 if [ -n "$wheels" ] && ls "$wheels"/inkgate-*.whl >/dev/null 2>&1; then
   $pip "$@" "inkgate$extras"
 else
   $pip "$@" "$source$extras"
 fi
+[ ! -f "$locked" ] || $pip check # a lock that lags behind pyproject.toml ends here
 # A gateway carries no engine; the CUDA runtime replaces the CPU one, whose files lie in the same folder.
 for package in $unneeded; do $pip uninstall --yes --quiet "$package" || true; done
 if [ "$part" = worker-cuda ]; then $pip "$@" --force-reinstall --no-deps onnxruntime-gpu; fi
 
+"$target/bin/python" "$source/deploy/parts.py" >"$target/parts.cdx.json"
 "$target/bin/python" -m compileall -q "$target/lib" || true
 case $part in
   gateway) "$target/bin/python" -c 'import service.gateway.app, service.db.migrate' ;;
