@@ -12,6 +12,7 @@ import yaml
 
 from service.telemetry.metrics import Metrics
 from tests.chart.conftest import ROOT
+from tests.monitoring.deployment import complaints
 from tools import ops_tools
 
 pytestmark = pytest.mark.ops
@@ -21,8 +22,8 @@ TESTS = yaml.safe_load((FOLDER / "inkgate.rules.test.yml").read_text())
 ALERTS: list[dict[str, Any]] = [rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule]
 
 
-def promtool(*arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([str(ops_tools.promtool()), *arguments], input=stdin, capture_output=True, timeout=120)
+def promtool(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([str(ops_tools.promtool()), *arguments], capture_output=True, timeout=120)
 
 
 def test_promtool_checks_the_rules() -> None:
@@ -70,7 +71,4 @@ def test_promtool_finds_nothing_to_say_about_our_metrics() -> None:
     metrics = Metrics("gateway", "1")
     metrics.request("general", "success", 0, 0.1)
     metrics.pack("acme", "plate", 1, 2, 3.0)
-    page = metrics.render()[0]
-    ours = re.sub(rb"(?m)^(# (HELP|TYPE) )?(python_|process_).*\n", b"", page)
-    done = promtool("check", "metrics", stdin=ours)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert complaints(metrics.render()[0]) == b""

@@ -81,6 +81,14 @@ class Prometheus:
         self._process.wait(20)
 
 
+def complaints(page: bytes) -> bytes:
+    """What `promtool check metrics` says about the metrics of ours on a page."""
+    ours = re.sub(rb"(?m)^(# (HELP|TYPE) )?(python_|process_).*\n", b"", page)
+    assert b"inkgate_" in ours
+    done = subprocess.run([str(ops_tools.promtool()), "check", "metrics"], input=ours, capture_output=True, timeout=60)
+    return done.stdout + done.stderr + (b"" if done.returncode == 0 else b"and refuses it")
+
+
 def until(condition: Callable[[], object], within: float, what: str) -> None:
     """Wait for a condition; a server that is not there yet counts as no."""
     end = time.monotonic() + within

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ import pytest
 from service.samples import sample
 from service.telemetry.metrics import Metrics
 from tests.keys import MASTER_KEY
-from tests.monitoring.deployment import Deployment, until
+from tests.monitoring.deployment import Deployment, complaints, until
 from tests.monitoring.notes import Operator, steps
 from tests.postgres import Postgres
 
@@ -94,6 +95,12 @@ def test_metrics_of_the_reference_are_all_scraped(deployment: Deployment) -> Non
     }
     certificates = {"inkgate_certificate_expiry_timestamp_seconds"}  # none is configured here
     assert missing <= ONLY_AFTER_A_FAULT | certificates
+
+
+def test_promtool_finds_nothing_to_say_about_a_live_gateway_and_its_workers(deployment: Deployment) -> None:
+    for port in (deployment.port, deployment.workers.port):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            assert complaints(answer.read()) == b""
 
 
 def test_nothing_fires_while_all_is_well(deployment: Deployment) -> None:
