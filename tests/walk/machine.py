@@ -92,6 +92,7 @@ class Machine:
             if state in ("running", "degraded"):
                 return
             time.sleep(0.25)
+        self._boot.kill()
         raise AssertionError(f"the machine is still {state}")
 
     def end(self) -> None:

@@ -77,8 +77,12 @@ def machine(tmp_path: Path, transcript: IO[str]) -> Iterator[Machine]:
     (root / "root" / "picture.jpg").write_bytes(sample("general"))
     transcript.write(f"\n(a fresh Debian 12 with {' '.join(needed)}; no network; the folder copied to /root)\n\n")
     started = Machine(root, transcript)
-    yield started
-    started.end()
+    try:
+        yield started
+    finally:
+        started.end()
+        for folder in ("source", "machine"):  # two gigabytes, of which pytest would keep three
+            shutil.rmtree(tmp_path / folder)
 
 
 class Operator:
@@ -86,7 +90,6 @@ class Operator:
 
     def __init__(self, shell: Shell) -> None:
         self._shell, self._filled = shell, {"picture.jpg": "/root/picture.jpg"}
-        self.said = ""
 
     def type(self, block: str) -> str:
         """The output of a block."""
