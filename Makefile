@@ -70,6 +70,10 @@ console-test: $(VENV)/.console ## Walk through the console in the system's Chrom
 	  { echo "Chromium is missing; on Debian: apt-get install chromium fonts-noto-cjk (or name it: CHROMIUM=/path/to/it)" >&2; exit 2; }
 	@$(BIN)/python -m pytest -m browser tests/console
 
+console-shots: $(VENV)/.console ## The same walk, and the pictures of docs/howto/console.md made anew on the way
+	@CONSOLE_SHOTS=1 $(BIN)/python -m pytest -m browser tests/console/test_walk.py tests/console/test_walk_looks.py \
+	  -k 'not every and not english and not left_out'
+
 lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the rooms
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -156,5 +160,5 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test test-paddle chaos chaos-long bench-metering console-test lint conformance chart chart-tools \
-  chart-files chart-live tls-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean
+.PHONY: help install demo test test-paddle chaos chaos-long bench-metering console-test console-shots lint conformance \
+  chart chart-tools chart-files chart-live tls-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean

@@ -24,11 +24,14 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.whic
 @contextmanager
 def service(folder: Path) -> Iterator[str]:
     """`inkgate serve` in a process of its own on an empty database; gives its base URL."""
+    regions = folder / "regions.csv"
+    regions.write_text("127.0.0.0/8,浙江省\n", "utf-8")  # where all calls of these tests come from
     environment = os.environ | {
         "INKGATE_DATABASE__URL": f"sqlite+aiosqlite:///{folder}/inkgate.db",
         "INKGATE_WORKER__PROCESSES": "1",
         "INKGATE_LIMITS__QPS": "1000",
         "INKGATE_CONSOLE__WALL_KEY": WALL_KEY,
+        "INKGATE_CONSOLE__REGIONS": str(regions),
     }
     log = folder / "log"
     command = [sys.executable, "-m", "service.cli", "serve", "--port", "0"]

@@ -8,7 +8,14 @@ from tests.console.walking import CUSTOMER, OPERATOR, OTHER, Walk, keep
 
 pytestmark = pytest.mark.browser
 
-SHOWN = {("/", 1440): "overview", ("/monitor", 1440): "monitor", ("/", 375): "overview-phone"}
+SHOWN = (
+    (CUSTOMER, "/", "overview", ""), (CUSTOMER, "/", "callers", ".map"), (CUSTOMER, "/monitor?days=1", "monitor", ""),
+    (CUSTOMER, "/capabilities/general", "usage", ""), (CUSTOMER, "/buy/general?renew=100000", "buy", ""),
+    (CUSTOMER, "/refunds", "refunds", ""), (CUSTOMER, "/bills", "bills", ""),
+    (CUSTOMER, "/reference/general", "guide", ""), (OPERATOR, "/operator/ledger", "ledger", ""),
+    (OPERATOR, "/operator/workers", "workers", ""), (OPERATOR, "/operator/audit", "audit", ""),
+)
+"""Pictures for docs/howto/console.md: who, where, the picture's name, what is scrolled to."""
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +83,21 @@ def test_no_page_is_left_out(walk: Walk, paths: list[str]) -> None:
 
 
 def test_pictures_for_the_documentation(walk: Walk) -> None:
-    lin = walk.person(CUSTOMER)
-    for (path, width), name in SHOWN.items():
-        lin.page.set_viewport_size({"width": width, "height": 900})
-        keep(lin.go(path), name)
-    lin.leave()
+    from tests.console.browser import WALL_KEY
+    from tests.console.looking import NARROW
+
+    for who, path, name, part in SHOWN:
+        person = walk.person(who)
+        page = person.go(path)
+        if part:
+            page.locator(part).scroll_into_view_if_needed()
+        keep(page, name)
+        person.leave()
+    screen, phone = walk.person(), walk.person(CUSTOMER)
+    screen.page.emulate_media(color_scheme="dark")
+    keep(screen.go(f"/wall/{WALL_KEY}"), "wall")
+    phone.page.set_viewport_size(NARROW)
+    phone.page.emulate_media(color_scheme="dark")
+    keep(phone.go("/"), "overview-phone")
+    screen.leave()
+    phone.leave()
