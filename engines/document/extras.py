@@ -12,6 +12,7 @@ from engines.document.labels import Piece
 from engines.types import Image
 
 _COLOUR = 12.0  # mean saturation below which a picture is a photocopy or was taken without colour
+_EDGE = 0.004  # share of the longer side that print keeps from the edge of a picture
 _SHARP = 25.0  # variance of the Laplacian, at 1000 pixels, below which print is blurred
 
 
@@ -29,6 +30,15 @@ def field_extras(sources: Mapping[str, Sequence[Piece]], angle: int, image: Imag
         for key, pieces in sources.items()
         if pieces and not key.startswith("_")
     }
+
+
+def border_warnings(fields: Mapping[str, Mapping[str, object]], image: Image) -> list[str]:
+    """ "incomplete_border" where a field of `field_extras` reaches the edge of the picture: what follows is cut off."""
+    height, width = image.shape[:2]
+    margin = _EDGE * max(height, width)
+    corners = np.array([box for field in fields.values() for box in field["boxes"]], np.float64).reshape(-1, 2)  # type: ignore[attr-defined]
+    inside = (corners > margin) & (corners < np.array([width, height]) - margin)
+    return [] if inside.all() else ["incomplete_border"]
 
 
 def picture_warnings(image: Image) -> list[str]:

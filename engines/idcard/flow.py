@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from engines.document import geometry, names
-from engines.document.extras import field_extras, picture_warnings
+from engines.document.extras import border_warnings, field_extras, picture_warnings
 from engines.document.labels import Piece
 from engines.document.scan import Scan
 from engines.idcard.assemble import assemble
@@ -58,10 +58,13 @@ def _attempt(engine: TextEngine, image: Image, angle: int) -> _Attempt:
 
 def _extras(attempt: _Attempt, card: IdCard, image: Image) -> dict[str, object]:
     today = dt.datetime.now(dt.UTC).date()
+    fields = field_extras(attempt.found.sources, attempt.angle, image)
     return {
         "angle": attempt.angle,
-        "fields": field_extras(attempt.found.sources, attempt.angle, image),
-        "warnings": card_warnings(card, attempt.found, today) + picture_warnings(image),
+        "fields": fields,
+        "warnings": [
+            *card_warnings(card, attempt.found, today), *border_warnings(fields, image), *picture_warnings(image)
+        ],
     }
 
 

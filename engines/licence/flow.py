@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.document import checks, geometry, names
-from engines.document.extras import field_extras, picture_warnings
+from engines.document.extras import border_warnings, field_extras, picture_warnings
 from engines.document.labels import Piece
 from engines.document.scan import Scan
 from engines.document.seal import without_seals
@@ -79,13 +79,15 @@ def _name_anew(layout: Layout, scan: Scan) -> None:
 
 def _extras(layout: Layout, licence: Licence, angle: int, image: Image) -> dict[str, object]:
     sources = {key: [p for row in rows for p in row] for key, rows in layout.values.items()}
-    warnings = picture_warnings(image)
+    fields = field_extras(sources, angle, image)
+    warnings = border_warnings(fields, image) + picture_warnings(image)
     if licence.union_id and not checks.credit_code_holds(licence.union_id):
         warnings.insert(0, "number_does_not_check")
     return {
         "angle": angle,
-        "fields": field_extras(sources, angle, image),
+        "fields": fields,
         "scope": layout.text("_scope"),
+        "authority": layout.authority,
         "warnings": warnings,
     }
 

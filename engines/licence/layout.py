@@ -44,6 +44,7 @@ _WHOLE = {
     "union_id": re.compile(r"[0-9A-Z]{18}"),
     "regist_no": re.compile(r"\d{15}|^\d{13}$"),
 }
+_OFFICE = re.compile(r"(局|委员会|管理处|审批局|工商所)$")
 _UNTIL = re.compile(rf"至({_DATE}|长期)")
 _NEXT_ROW = (1.45, 1.8)  # heights from one row of a period to the next
 _REACH = 24  # heights: the longest of them
@@ -56,6 +57,7 @@ _BESIDE = ("operation_period", "establish_date", "regist_capital")
 class Layout:
     columns: list[Column]
     values: dict[str, list[list[Piece]]]  # key -> rows of pieces
+    authority: str = ""  # the one that registers, where it is printed and not only in its seal
 
     def text(self, key: str) -> str:
         """The value of a key, rows joined."""
@@ -96,7 +98,7 @@ def lay_out(strips: Sequence[Strip], look: Look | None = None) -> Layout:
             values[label.key] = rows
     if look:
         _look_again(columns, pieces, values, look)
-    return Layout(columns, values)
+    return Layout(columns, values, _authority(pieces))
 
 
 def _missing_rows(column: Column, columns: Sequence[Column], pieces: list[Piece], look: Look) -> None:
@@ -229,6 +231,17 @@ def _damaged_rows(
         if key and piece.u0 > first.right:
             values[key] = [[replace(piece, text=text)]]
             taken.add(id(piece))
+
+
+def _authority(pieces: Sequence[Piece]) -> str:
+    """The name of an office that is printed right of its label or below it, "" for none."""
+    label = next((p for p in pieces if p.key == "_authority"), None)
+    near = (
+        p for p in pieces
+        if label and p.key is None and _OFFICE.search(p.text) and p.u1 > label.u0
+        and abs(p.u0 - label.u0) < 16 * label.h and -0.6 * label.h < p.v - label.v < 3 * label.h
+    )  # fmt: skip
+    return next((p.text for p in near), "")
 
 
 def _header_value(label: Piece, pieces: Sequence[Piece]) -> list[list[Piece]]:

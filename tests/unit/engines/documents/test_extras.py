@@ -36,6 +36,21 @@ def test_contradictions_are_told():
     assert "expired" in read_idcard(PaintReader(old), old.picture(), extras=True).extras["warnings"]
 
 
+def test_print_at_the_edge_of_the_picture_is_told():
+    sheet = portrait()
+    right = round(sheet.lines[-1][1][1][0])  # where the number ends
+    cut = np.ascontiguousarray(sheet.picture()[:, : right - 4])
+    assert "incomplete_border" in read_idcard(PaintReader(sheet), cut, extras=True).extras["warnings"]
+    whole = read_idcard(PaintReader(sheet), sheet.picture(), extras=True).extras["warnings"]
+    assert "incomplete_border" not in whole
+
+
+def test_registration_authority_is_told_where_it_is_printed():
+    sheet = single_column().line(500, 1100, "登记机关").line(500, 1150, "厦门市湖里区市场监督管理局")
+    extras = read_licence(PaintReader(sheet), sheet.picture(), extras=True).extras
+    assert extras["authority"] == "厦门市湖里区市场监督管理局"
+
+
 def test_scope_of_business_is_read_when_asked_for():
     sheet = single_column()
     licence = read_licence(PaintReader(sheet), sheet.picture(), extras=True)
