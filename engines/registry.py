@@ -15,7 +15,7 @@ from engines.interfaces import Reader, TextEngine
 from engines.manifest import locate, verify
 from engines.plate import open_plate_reader
 from engines.reader import PictureReader
-from engines.runtimes import cuda, onnx
+from engines.runtimes import cpu, cuda, onnx
 from engines.text import profiles
 from engines.text.batched import BatchedRecogniser
 from engines.text.buckets import LINES
@@ -66,7 +66,9 @@ def _onnx(models: _Models, chosen: profiles.Profile) -> TextEngine:
 def _cpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) -> Parts:
     """Lines one by one, through as little of the careful network as the profile allows."""
     spelling = models.spelling(chosen.careful, models.network(chosen.careful), profiles.CHARSET)
-    careful = Recogniser(*spelling, prose=True)
+    in_bytes = chosen.careful_in_bytes if cpu.multiplies_bytes() else None
+    pages = models.spelling(in_bytes, models.network(in_bytes), profiles.CHARSET) if in_bytes else spelling
+    careful = Recogniser(*pages, prose=True)
     quick_spelling = models.spelling(profiles.QUICK, models.network(profiles.QUICK), profiles.QUICK_CHARSET)
     quick = Recogniser(*quick_spelling, prose=True)
     read: ReadCrops = careful if chosen.doubt is None else Cascade(quick, careful, chosen.doubt)

@@ -16,13 +16,17 @@ _TINY = 0.4  # the tiny detector's published box threshold; the larger ones' is 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Names in the manifest. With no `doubt` the careful network reads every line whole."""
+    """Names in the manifest. With no `doubt` the careful network reads every line whole.
+
+    `careful_in_bytes` is the careful network in eight bits, which reads pages where the processor multiplies bytes.
+    """
 
     detector: str
     page: DetectOptions
     careful_detector: str
     careful: str
     doubt: Doubt | None
+    careful_in_bytes: str | None = None
 
 
 PROFILES = MappingProxyType(
@@ -33,6 +37,7 @@ PROFILES = MappingProxyType(
             careful_detector="ppocrv6-small-det",
             careful="ppocrv6-small-rec",
             doubt=Doubt(prose=0.3, short=0.5),
+            careful_in_bytes="ppocrv6-small-rec-int8",
         ),
         "balanced": Profile(
             detector="ppocrv6-tiny-det",
@@ -40,6 +45,7 @@ PROFILES = MappingProxyType(
             careful_detector="ppocrv6-small-det",
             careful="ppocrv6-small-rec",
             doubt=Doubt(prose=0.8, short=0.98),
+            careful_in_bytes="ppocrv6-small-rec-int8",
         ),
         "accurate": Profile(
             detector="ppocrv6-medium-det",

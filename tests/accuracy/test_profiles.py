@@ -13,6 +13,10 @@ from engines.errors import ModelError
 from engines.imaging import decode
 from engines.manifest import locate, verify
 from engines.registry import open_text_engine
+from engines.runtimes import cpu
+from engines.runtimes.onnx import OnnxNetwork
+from engines.text.crop import crop
+from engines.text.recognise import Recogniser, load_charset
 
 SAMPLE = Path(__file__).parents[2] / "service" / "samples" / "general.jpg"
 
@@ -36,6 +40,30 @@ def test_fast_reads_the_sample() -> None:
     texts, models = lines("fast")
     assert texts[0] == "图书馆开放通知" and len(texts) == 7
     assert {"ppocrv6-tiny-det", "ppocrv6-tiny-rec"} <= models
+
+
+@pytest.mark.parametrize("multiplies", [True, False])
+def test_pages_are_read_in_bytes_where_the_processor_multiplies_them(
+    multiplies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu, "multiplies_bytes", lambda: multiplies)
+    texts, models = lines("balanced")
+    assert texts[0] == "图书馆开放通知" and len(texts) == 7
+    assert ("ppocrv6-small-rec-int8" in models) is multiplies
+    assert "ppocrv6-small-rec" in models  # cards are read with it in any case
+
+
+def test_eight_bits_read_the_sample_as_the_whole_network_does() -> None:
+    page = open_text_engine("onnx", "balanced", 1, None)
+    image = decode(SAMPLE.read_bytes(), 10_000_000)
+    crops = [crop(image, quad) for quad in page.detect(image)]
+    whole, eight = (
+        Recogniser(OnnxNetwork(locate(name)), load_charset(locate("ppocrv6-charset")))(crops)
+        for name in ("ppocrv6-small-rec", "ppocrv6-small-rec-int8")
+    )
+    page.close()
+    assert [text.replace(" ", "") for text, _ in eight] == [text.replace(" ", "") for text, _ in whole]
+    assert all(abs(one - other) < 0.05 for (_, one), (_, other) in zip(whole, eight, strict=True))
 
 
 def test_accurate_reads_with_the_operators_networks(folder: Path) -> None:

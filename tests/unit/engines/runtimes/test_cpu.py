@@ -1,0 +1,28 @@
+"""Eight-bit networks are chosen by what the processor says of itself."""
+
+from pathlib import Path
+
+import pytest
+
+from engines.runtimes.cpu import multiplies_bytes
+
+
+@pytest.mark.parametrize(
+    ("flags", "answer"),
+    [
+        ("fpu sse4_2 avx2 avx512f avx512_vnni", True),
+        ("fpu avx2 avx_vnni", True),
+        ("fpu sse4_2 avx2 avx512f avx512vbmi", False),
+        ("", False),
+    ],
+)
+def test_flags_decide(tmp_path: Path, flags: str, answer: bool) -> None:
+    facts = tmp_path / "cpuinfo"
+    facts.write_text(f"processor\t: 0\nmodel name\t: VNNI avx512_vnni\nflags\t\t: {flags}\nbugs\t\t: spectre\n")
+    assert multiplies_bytes(facts) is answer
+
+
+def test_without_facts_or_flags_the_answer_is_no(tmp_path: Path) -> None:
+    assert not multiplies_bytes(tmp_path / "none")
+    (tmp_path / "arm").write_text("processor\t: 0\nFeatures\t: fp asimd asimddp i8mm\n")
+    assert not multiplies_bytes(tmp_path / "arm")
