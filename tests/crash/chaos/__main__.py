@@ -37,11 +37,12 @@ async def run(seconds: float, rate: float, seed: int, out: Path) -> list[Promise
         round_ = faults(stack, dice)
         span = sum(fault.seconds + SETTLING + _CALM for fault in round_)
         rounds = max(1, round(seconds / span))
-        traffic = asyncio.create_task(clients.run(until=_CALM + rounds * span + 1))
+        traffic = asyncio.create_task(clients.run())
         await asyncio.sleep(_CALM)
         for _ in range(rounds):
             for fault in faults(stack, dice):
                 strikes.append(await _break(fault, clients))
+        clients.end()
         await traffic
         await asyncio.gather(*(gateway.ready() for gateway in stack.gateways))
         await clients.again()

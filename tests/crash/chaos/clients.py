@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import math
 import random
 import time
 import uuid
@@ -52,17 +53,22 @@ class Clients:
         self._url, self._keys, self._rate = base_url, keys, rate
         self._random = random.Random(6)
         self._zero = time.monotonic()
+        self._ended = False
         self.calls: list[Call] = []
 
     def now(self) -> float:
         return time.monotonic() - self._zero
 
-    async def run(self, until: float) -> None:
-        """Send until the run's clock says `until`; returns when every client has its answer or has given up."""
+    def end(self) -> None:
+        """Let `run` send no more."""
+        self._ended = True
+
+    async def run(self, until: float = math.inf) -> None:
+        """Send until the run's clock says `until`, or `end`; returns when every client has its answer or gave up."""
         limits = httpx.Limits(max_keepalive_connections=0)  # every call comes through the proxy anew
         async with httpx.AsyncClient(limits=limits, timeout=20.0) as http, asyncio.TaskGroup() as group:
             due = self.now()
-            while due < until:
+            while due < until and not self._ended:
                 await asyncio.sleep(max(0.0, due - self.now()))
                 group.create_task(self._client(http, self._make()))
                 due += self._random.expovariate(self._rate)

@@ -76,8 +76,10 @@ class Gateway:
     def __init__(self, settings: dict[str, object]) -> None:
         self.port, self._settings = free_port(), settings
         self.process: subprocess.Popen[bytes] | None = None
+        self._wanted = False
 
     def start(self) -> None:
+        self._wanted = True
         self.process = python("-m", "service.cli", "gateway", "--port", str(self.port), **self._settings)
 
     async def ready(self, *, within: float = 60.0) -> None:
@@ -87,8 +89,7 @@ class Gateway:
                 with contextlib.suppress(httpx.HTTPError):
                     if (await client.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200:
                         return
-                if self.process is not None and self.process.poll() is not None:
-                    self.start()  # as a supervisor or a kubelet would
+                self.keep()
                 await asyncio.sleep(0.1)
         raise TimeoutError(f"gateway on {self.port} is not ready after {within} s")
 
@@ -96,7 +97,13 @@ class Gateway:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
 
+    def keep(self) -> None:
+        """Start it again when it has ended by itself, as a supervisor or a kubelet would."""
+        if self._wanted and self.process is not None and self.process.poll() is not None:
+            self.start()
+
     def kill(self) -> None:
+        self._wanted = False
         self.signal(signal.SIGKILL)
         if self.process is not None:
             self.process.wait()
@@ -126,6 +133,7 @@ class Stack:
         )
         self.host_count, self._processes = hosts, processes
         self.hosts: list[WorkerHost] = []
+        self._keeper: asyncio.Task[None] | None = None
         self.proxy = Proxy([gateway.port for gateway in self.gateways])
 
     async def start(self) -> Keys:
@@ -146,7 +154,14 @@ class Stack:
             *(host.ready(self._processes, within=180) for host in self.hosts),
         )
         await self.proxy.start()
+        self._keeper = asyncio.create_task(self._keep())
         return keys
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            for gateway in self.gateways:
+                gateway.keep()
 
     @property
     def pids(self) -> list[int]:
@@ -191,6 +206,8 @@ class Stack:
 
     async def close(self) -> None:
         """End everything, whatever state it is in."""
+        if self._keeper is not None:
+            self._keeper.cancel()
         await self.proxy.close()
         for process in [gateway.process for gateway in self.gateways] + [host.process for host in self.hosts]:
             if process is not None:
