@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.accuracy.plates import SCOPE, bounds
+from benchmarks.accuracy.plates import MOST_PIXELS, SCOPE, bounds
 from engines.imaging import decode
 from engines.plate import open_plate_reader
 from engines.types import Image
@@ -47,7 +47,9 @@ def pictures(data: Path, count: int) -> dict[str, list[Image]]:
     """`count` pictures of each size, from the first scenes with one plate."""
     scenes = [json.loads(line) for line in (data / "labels.jsonl").read_text("utf8").splitlines()]
     single = [s for s in scenes if len(s["plates"]) == 1 and s["plates"][0]["type"] in SCOPE]
-    read = [(decode((data / s["file"]).read_bytes(), 25_100_000), s["plates"][0]) for s in single[:: len(single) // 60]]
+    read = [
+        (decode((data / s["file"]).read_bytes(), MOST_PIXELS), s["plates"][0]) for s in single[:: len(single) // 60]
+    ]
     tiles = [
         tile(picture, plate.get("corners") or plate["approx_quad"])
         for picture, plate in read

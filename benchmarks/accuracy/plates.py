@@ -1,13 +1,13 @@
 """Plates on labelled scenes:
 
-    python -m benchmarks.accuracy.plates --data DIR [--engine networks|lines] [--sandbox] [--gallery DIR]
+    python -m benchmarks.accuracy.plates --data DIR [--engine networks lines] [--agentclpr PYTHON] [--sandbox]
 
 DIR holds labels.jsonl, one object a scene: {"file", "plates": [{"text", "type", "corners" or "approx_quad": quad}],
 "ignore": [quads], "tags": [..]}. A plate is found when an answer overlaps it (IoU of bounding boxes >= 0.2); a missed
 one counts as read wrong. Only blue, yellow and green plates are in scope. A false positive touches neither a labelled
-nor an ignored place. Times are CPU time of one thread; with --sandbox a server is started on this machine, the scenes
-go through it in signed requests, and there are none. The gallery shows pictures of plates: it is written where you
-say, and never into the repository.
+nor an ignored place. Readers take turns scene by scene; times are CPU time of one thread. With --sandbox a server is
+started on this machine and the scenes go through it in signed requests too. The gallery shows pictures of plates: it is
+written where you say, and never into the repository.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import html
 import json
 import math
 import os
-import platform
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,16 +31,23 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy.documents import sandbox
+from benchmarks.machine import facts
+from benchmarks.throughput.child import ADAPTERS, Child
 from engines.imaging import decode
 from engines.plate import PlateReader, open_plate_reader
+from engines.plate.colour import ground_colour
+from engines.plate.detect import Corners
 from engines.plate.lines import LinePlateReader
+from engines.plate.pipeline import as_quad
+from engines.plate.syntax import kind_of
+from engines.plate.warp import cut
 from engines.registry import open_text_engine
 from engines.types import Plate
 
 ROOT = Path(__file__).resolve().parents[2]
 SCOPE = ("blue", "yellow", "green")
 PLATE_TYPES = ("蓝牌", "黄牌", "新能源绿牌")
-SERVER = "a server of its own"
+MOST_PIXELS = 25_100_000
 COUNTS = ("plates", "found", "exact", "without_province", "type")
 Quad = list[list[float]]
 
@@ -118,50 +125,82 @@ def judge(scene: dict[str, Any], answers: list[Plate], tally: Tally) -> None:
             tally.false_positives.append(f"{scene['file']} {one.text} {one.confidence:.2f}")
 
 
-def run(read: Callable[[bytes], list[Plate]], data: Path) -> Tally:
-    """Read every scene of `data` and count."""
-    tally = Tally()
+Read = Callable[[Path], tuple[list[Plate], float]]
+"""Plates of a picture file, and the CPU seconds of one thread that they took."""
+
+
+def run(reads: dict[str, Read], data: Path) -> dict[str, Tally]:
+    """Let every reader read every scene of `data`, scene by scene, and count."""
+    tallies = {name: Tally() for name in reads}
     for line in (data / "labels.jsonl").read_text("utf8").splitlines():
         scene = json.loads(line)
-        sent = (data / scene["file"]).read_bytes()
-        began = time.process_time()
-        answers = read(sent)
-        tally.times.append(time.process_time() - began)
-        judge(scene, answers, tally)
-    return tally
+        for name, read in reads.items():
+            answers, seconds = read(data / scene["file"])
+            tallies[name].times.append(seconds)
+            judge(scene, answers, tallies[name])
+    return tallies
 
 
-def local(engine: str) -> Callable[[bytes], list[Plate]]:
-    """The engine in this process, one thread."""
+def local(engine: str) -> Read:
+    """An engine in this process, one thread."""
     cv2.setNumThreads(1)
     reader: PlateReader = (
         LinePlateReader(open_text_engine("onnx", "balanced", 1, None)) if engine == "lines" else open_plate_reader()
     )
     reader.warmup()
-    return lambda sent: reader.read(decode(sent, 25_100_000))
+
+    def read(file: Path) -> tuple[list[Plate], float]:
+        began = time.process_time()
+        return reader.read(decode(file.read_bytes(), MOST_PIXELS)), time.process_time() - began
+
+    return read
 
 
-def served(url: str) -> Callable[[bytes], list[Plate]]:
-    """A running server, asked by the repository's own client with the keys in the environment."""
+def agentclpr(python: str) -> Read:
+    """agentclpr as shipped, in an environment of its own. Colours are the pixels', since it
+    says none; its confidence is not asked for."""
+    child = Child("agentclpr", [python, str(ADAPTERS / "agent_clpr.py")])
+    child.start()
+
+    def read(file: Path) -> tuple[list[Plate], float]:
+        said = child.read(file)
+        picture, plates = decode(file.read_bytes(), MOST_PIXELS), []
+        for line in said["lines"]:
+            corners = upright(np.array(line["box"], np.float32).reshape(4, 2))
+            kind = kind_of(line["text"], ground_colour(cut(picture, as_quad(corners))), 1)
+            if kind in SCOPE:
+                plates.append(Plate(as_quad(corners), kind, line["text"], 0.0))
+        return plates, said["cpu"]
+
+    return read
+
+
+def upright(corners: Corners) -> Corners:
+    """The same quadrilateral from its top left corner on, clockwise."""
+    around = corners - corners.mean(0)
+    order = np.argsort(np.arctan2(around[:, 1], around[:, 0]))
+    first = int(np.argmin(corners[order].sum(1)))
+    return corners[np.roll(order, -first)]
+
+
+def served(url: str) -> Read:
+    """A running server, asked by the repository's own client with the keys in the environment. Its CPU time is its own
+    affair: none is told."""
     sys.path.insert(0, str(ROOT / "clients" / "python" / "src"))
     from inkgate_client import Client
 
     client = Client(url, ak=os.environ["AK"], sk=os.environ["SK"], appkey=os.environ["APPKEY"])
     kinds = dict(zip(PLATE_TYPES, SCOPE, strict=True))
 
-    def read(sent: bytes) -> list[Plate]:
-        (answers,) = client.plate(sent)
-        return [Plate(one.box, kinds[one.kind], one.number, one.confidence) for one in answers]
+    def read(file: Path) -> tuple[list[Plate], float]:
+        (answers,) = client.plate(file.read_bytes())
+        return [Plate(one.box, kinds[one.kind], one.number, one.confidence) for one in answers], 0.0
 
     return read
 
 
-def summary(tally: Tally, through: str) -> dict[str, Any]:
+def summary(tally: Tally) -> dict[str, Any]:
     """Counts as one JSON object."""
-    cpu = {
-        "cpu_ms_a_picture_median": round(1000 * float(np.median(tally.times))),
-        "cpu_ms_a_picture_95%": round(1000 * float(np.quantile(tally.times, 0.95))),
-    }
     errors = sorted(tally.corner_errors)
     sure = [right for confidence, right in tally.answers if confidence >= 0.9]
     bins = {}
@@ -176,9 +215,8 @@ def summary(tally: Tally, through: str) -> dict[str, Any]:
         "confidence>=0.9": len(sure),
         "of_those_wrong": len(sure) - sum(sure),
         "confidence_bins_[answers, right]": bins,
-        "through": through,
-        **({} if through == SERVER else cpu),
-        "machine": f"{platform.machine()} {platform.processor()}".strip(),
+        "cpu_ms_a_picture_median": round(1000 * float(np.median(tally.times))),
+        "cpu_ms_a_picture_95%": round(1000 * float(np.quantile(tally.times, 0.95))),
     }
 
 
@@ -218,7 +256,7 @@ def gallery(tally: Tally, data: Path, folder: Path) -> None:
         )
     page = "<!doctype html><meta charset=utf-8><style>figure{display:inline-block;margin:8px}</style>" + "\n".join(rows)
     page += "<h2>confidence: answers, share right</h2><table>"
-    for low, (count, right) in summary(tally, "")["confidence_bins_[answers, right]"].items():
+    for low, (count, right) in summary(tally)["confidence_bins_[answers, right]"].items():
         share = 100 * right / max(count, 1)
         bar = f'<div style="width:{2 * share:.0f}px;background:#36c">&nbsp;</div>'
         page += f"<tr><td>{low}<td>{count}<td>{share:.0f} %<td>{bar}"
@@ -229,25 +267,31 @@ def gallery(tally: Tally, data: Path, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--engine", choices=("networks", "lines"), default="networks")
-    where.add_argument("--sandbox", action="store_true", help="start a server for this run and go through it")
+    parser.add_argument("--engine", choices=("networks", "lines"), nargs="+", default=["networks"])
+    parser.add_argument("--agentclpr", metavar="PYTHON", help="interpreter of an environment where agentclpr is")
+    parser.add_argument("--sandbox", action="store_true", help="start a server for this run and go through it as well")
     parser.add_argument(
         "--json", type=Path, help="where the result goes; benchmarks/results/ is the place for those kept"
     )
     parser.add_argument("--gallery", type=Path)
     options = parser.parse_args()
-    if options.sandbox:
-        with sandbox("balanced") as url:
-            tally = run(served(url), options.data)
-    else:
-        tally = run(local(options.engine), options.data)
-    result = summary(tally, SERVER if options.sandbox else options.engine)
-    print(table(result))
+    with ExitStack() as stack:
+        reads = {name: local(name) for name in options.engine}
+        if options.sandbox:
+            reads["server"] = served(stack.enter_context(sandbox("balanced")))
+        if options.agentclpr:
+            reads["agentclpr"] = agentclpr(options.agentclpr)
+        tallies = run(reads, options.data)
+    result = {name: summary(tally) for name, tally in tallies.items()}
+    for name, counts in result.items():
+        print(f"== {name}\n{table(counts)}")
     if options.json:
-        options.json.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", "utf8")
+        options.json.write_text(
+            json.dumps({"machine": facts("onnxruntime", "numpy"), **result}, ensure_ascii=False, indent=1) + "\n",
+            "utf8",
+        )
     if options.gallery:
-        gallery(tally, options.data, options.gallery)
+        gallery(tallies[options.engine[0]], options.data, options.gallery)
 
 
 if __name__ == "__main__":
