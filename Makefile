@@ -60,6 +60,9 @@ bench-metering: $(VENV)/.test ## The ledger beside the naive method, then throug
 	@$(BIN)/python -m benchmarks.metering
 	@$(BIN)/python -m benchmarks.metering.through_gateways
 
+exact-units: $(VENV)/.test ## 20,000 calls on 15,000 units through four gateways, some killed: exact to the unit (8 minutes)
+	@$(BIN)/python -m benchmarks.metering.exact_units
+
 $(VENV)/.console: $(VENV)/.test
 	@echo "Installing what the browser tests need …"
 	@$(PIP) install --constraint $(CONSTRAINTS) --group console
@@ -160,5 +163,5 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test test-paddle chaos chaos-long bench-metering console-test console-shots lint conformance \
+.PHONY: help install demo test test-paddle chaos chaos-long bench-metering exact-units console-test console-shots lint conformance \
   chart chart-tools chart-files chart-live tls-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean

@@ -83,7 +83,7 @@ class Clients:
     def _make(self) -> Call:
         capability = self._random.choice(["general", "general", "idcard", "plate", "licence"])
         count = 1 if capability == "licence" else self._random.choice([1, 1, 1, 2, 5])
-        call = Call(capability, [_picture() for _ in range(count)], str(uuid.uuid4()))
+        call = Call(capability, [picture() for _ in range(count)], str(uuid.uuid4()))
         self.calls.append(call)
         return call
 
@@ -147,6 +147,6 @@ def _text(capability: str, element: dict[str, Any]) -> str | None:
     return str(found)
 
 
-def _picture() -> bytes:
+def picture() -> bytes:
     """A picture that no other call sends, a few KiB long."""
     return padded_png(random.randint(240, 6_600), uuid.uuid4().hex.encode())

@@ -27,7 +27,7 @@ from service.usage.models import RecordRow
 from tests.crash.chaos.machine import children
 from tests.crash.chaos.proxy import Proxy
 from tests.crash.processes import WorkerHost, python
-from tests.postgres import Postgres
+from tests.postgres import Postgres, wait_for_end
 from tests.valkey import Valkey, free_port
 
 DEADLINE = 10.0
@@ -54,6 +54,13 @@ class PostgresServer:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(family, timeout=5)
+
+    def stop_immediately(self) -> None:
+        """What `pg_ctl stop -m immediate` does: sessions cut, no checkpoint; then wait until it is gone."""
+        pid = self._server.get_pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGQUIT)
+        wait_for_end(pid)
 
     def start(self) -> None:
         self._server.ensure_postgres_running()
@@ -118,10 +125,10 @@ class Stack:
         self._folder = tempfile.TemporaryDirectory(prefix="inkgate-chaos-")
         self.postgres = PostgresServer(Path(self._folder.name) / "data")
         self.valkey = Valkey()
-        self._url = Postgres(self.postgres.dsn).url("postgres")
+        self.url = Postgres(self.postgres.dsn).url("postgres")
         self._key_file = Path(self._folder.name) / "master.key"
         common: dict[str, object] = {
-            "REDIS__URL": self.valkey.url, "ENGINE__RUNTIME": "stub", "DATABASE__URL": self._url,
+            "REDIS__URL": self.valkey.url, "ENGINE__RUNTIME": "stub", "DATABASE__URL": self.url,
             "SECURITY__MASTER_KEY_FILE": self._key_file, "LIMITS__DEADLINE": DEADLINE,
             "TELEMETRY__LOG_LEVEL": "error", "TELEMETRY__LOG_FORMAT": "text", **settings,
         }
@@ -141,10 +148,10 @@ class Stack:
         self._loop = asyncio.get_running_loop()
         self.valkey.start()
         vaults.write(self._key_file, [vaults.new_key()])
-        await asyncio.to_thread(migrate.upgrade, self._url)
-        engine = databases.create(Database(url=self._url))
-        vault = vaults.load(Security(master_key_file=self._key_file), Database(url=self._url))
-        keys = await provision(engine, vault, 10_000.0, refused=False)
+        await asyncio.to_thread(migrate.upgrade, self.url)
+        engine = databases.create(Database(url=self.url))
+        self.vault = vaults.load(Security(master_key_file=self._key_file), Database(url=self.url))
+        keys = await provision(engine, self.vault, 10_000.0, refused=False)
         await engine.dispose()
         self.hosts = [self._make_host() for _ in range(self.host_count)]
         for gateway in self.gateways:
@@ -185,7 +192,7 @@ class Stack:
 
     async def charged(self, url: str | None = None) -> dict[str, list[int]]:
         """Units that each call drew on packs, by the client's request id; of another database when one is named."""
-        engine = databases.create(Database(url=url or self._url))
+        engine = databases.create(Database(url=url or self.url))
         drawn = select(RecordRow.request_id, func.sum(RecordRow.units)).where(RecordRow.pack_id.is_not(None))
         rows = drawn.group_by(RecordRow.request_id, RecordRow.call_id)
         async with engine.connect() as connection:
@@ -198,7 +205,7 @@ class Stack:
 
     async def findings(self) -> list[str]:
         """What `inkgate ledger verify` finds wrong."""
-        engine = databases.create(Database(url=self._url))
+        engine = databases.create(Database(url=self.url))
         async with work.snapshot(engine) as session:
             found = [f"{each.kind} {each.where}: {each.what}" for each in await books.prove(session, None)]
         await engine.dispose()
