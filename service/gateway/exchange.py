@@ -145,6 +145,15 @@ class Exchange:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
+    async def gone(self) -> bool:
+        """Whether the client is known to have hung up by now."""
+        watcher = asyncio.ensure_future(self.disconnected())
+        await asyncio.sleep(0)
+        try:
+            return watcher.done()
+        finally:
+            watcher.cancel()
+
     async def send(self, answer: Answer) -> bool:
         """Send the answer; whether the client was still there when the last byte was handed to the socket."""
         headers = {"content-type": answer.content_type, "content-length": str(len(answer.body)), **answer.headers}

@@ -92,9 +92,7 @@ class Pipeline:
             call.caller = await self._admission.admit(exchange, call.known)
         kept = await self._parts.replays.find(self._replay_key(call))
         if kept is not None:
-            call.replayed, call.call_id = True, kept.settlement.call_id
-            await self._parts.ledger.settle(kept.settlement)
-            return Answer(kept.status, kept.body)
+            return await self._pay(call, kept)
         deadline = time.time() + limits.deadline
         try:
             async with asyncio.timeout(limits.deadline):
@@ -106,7 +104,7 @@ class Pipeline:
     async def delivered(self, call: Call) -> None:
         """The client has the whole answer: it is not to be replayed."""
         if call.caller is not None:
-            await self._parts.replays.drop(self._replay_key(call))
+            await self._parts.replays.drop(self._replay_key(call), call.call_id)
 
     def refused(self, call: Call) -> None:
         """The call is answered with its code and is not in the ledger: count it for the statistics."""
@@ -230,16 +228,24 @@ class Pipeline:
             with call.watch.stage("seal"):
                 raw = await self._off_loop(seal_answer, raw, call.seal, size=len(raw))
         call.units = self._policy.units(call.events)
-        settlement = self._settlement(call)
-        key = self._replay_key(call)
-        await self._parts.replays.keep(key, KeptAnswer(settlement, 200, raw))
+        own = KeptAnswer(self._settlement(call), 200, raw)
+        kept = await self._parts.replays.keep(self._replay_key(call), own)
+        if await call.exchange.gone():
+            raise ClientGone("hung up before the answer was paid for")
+        return await self._pay(call, kept)
+
+    async def _pay(self, call: Call, kept: KeptAnswer) -> Answer:
+        """Settle a kept answer, this call's own or that of the same request sent before, and give it."""
+        settlement = kept.settlement
+        if settlement.call_id != call.call_id:
+            call.replayed, call.call_id = True, settlement.call_id
         try:
             with call.watch.stage("settle"):
                 await self._parts.ledger.settle(settlement)
         except Refused:
-            await self._parts.replays.drop(key)
+            await self._parts.replays.drop(self._replay_key(call), settlement.call_id)
             raise
-        return Answer(200, raw)
+        return Answer(kept.status, kept.body)
 
     def _settlement(self, call: Call) -> Settlement:
         assert call.caller is not None

@@ -26,11 +26,13 @@ class KeptAnswer:
 
 
 class ReplayStore(Protocol):
-    async def keep(self, key: str, answer: KeptAnswer) -> None: ...
+    async def keep(self, key: str, answer: KeptAnswer) -> KeptAnswer:
+        """Keep an answer, unless one is kept already; the one that is kept now, and is to be paid for and given."""
 
     async def find(self, key: str) -> KeptAnswer | None: ...
 
-    async def drop(self, key: str) -> None: ...
+    async def drop(self, key: str, call_id: str) -> None:
+        """Forget the answer of this call; one that another call has kept under the key meanwhile stays."""
 
 
 def replay_key(app_id: str, request_id: str, body_hash: str, capability: str) -> str:

@@ -15,13 +15,16 @@ class MemoryReplayStore:
         self._kept: OrderedDict[str, tuple[float, KeptAnswer]] = OrderedDict()
         self._bytes, self._max_bytes = 0, max_bytes
 
-    async def keep(self, key: str, answer: KeptAnswer) -> None:
-        await self.drop(key)
+    async def keep(self, key: str, answer: KeptAnswer) -> KeptAnswer:
+        if (standing := await self.find(key)) is not None:
+            return standing
+        self._forget(key)
         self._kept[key] = (time.monotonic() + TTL, answer)
         self._bytes += len(answer.body)
         while self._kept and (self._bytes > self._max_bytes or self._oldest_expired()):
             _, (_, old) = self._kept.popitem(last=False)
             self._bytes -= len(old.body)
+        return answer
 
     def _oldest_expired(self) -> bool:
         return next(iter(self._kept.values()))[0] < time.monotonic()
@@ -30,6 +33,11 @@ class MemoryReplayStore:
         expires, answer = self._kept.get(key, (0.0, None))
         return answer if expires > time.monotonic() else None
 
-    async def drop(self, key: str) -> None:
+    async def drop(self, key: str, call_id: str) -> None:
+        standing = await self.find(key)
+        if standing is not None and standing.settlement.call_id == call_id:
+            self._forget(key)
+
+    def _forget(self, key: str) -> None:
         if (entry := self._kept.pop(key, None)) is not None:
             self._bytes -= len(entry[1].body)

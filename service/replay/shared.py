@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,38 +14,47 @@ from service.errors import BrokerDown
 from service.metering.interface import Settlement
 from service.replay.interface import TTL, KeptAnswer
 
+KEEP, DROP = (Path(__file__).with_name(f"{name}.lua").read_text(encoding="utf-8") for name in ("keep", "drop"))
+
 
 class RedisReplayStore:
-    """`ReplayStore` over Redis. One key per answer: a line of JSON with status and settlement, then the body.
+    """`ReplayStore` over Redis. One key per answer: the call's id, a line of JSON with status and settlement, the body.
 
     Raises errors.BrokerDown when Redis is out of reach: an answer that cannot be kept is not paid for.
     """
 
     def __init__(self, client: Redis, namespace: str) -> None:
         self._client, self._prefix = client, f"{namespace}:replay:"
+        self._keep: Any = client.register_script(KEEP)
+        self._drop: Any = client.register_script(DROP)
 
-    async def keep(self, key: str, answer: KeptAnswer) -> None:
+    async def keep(self, key: str, answer: KeptAnswer) -> KeptAnswer:
+        """See the interface. Of two gateways that finish the same request, one keeps its answer."""
         head = orjson.dumps({"status": answer.status, "settlement": asdict(answer.settlement)})
+        raw = answer.settlement.call_id.encode() + b"\n" + head + b"\n" + answer.body
         try:
-            await self._client.set(self._prefix + key, head + b"\n" + answer.body, ex=TTL)
+            standing = await self._keep(keys=[self._prefix + key], args=[raw, TTL])
         except RedisError as error:
             raise BrokerDown(f"cannot keep an answer: {type(error).__name__}") from None
+        return answer if standing is None else _read(standing)
 
     async def find(self, key: str) -> KeptAnswer | None:
         try:
             raw: Any = await self._client.get(self._prefix + key)
         except RedisError as error:
             raise BrokerDown(f"cannot look for a kept answer: {type(error).__name__}") from None
-        if raw is None:
-            return None
-        head, _, body = raw.partition(b"\n")
-        kept = orjson.loads(head)
-        return KeptAnswer(Settlement(**kept["settlement"]), kept["status"], body)
+        return None if raw is None else _read(raw)
 
-    async def drop(self, key: str) -> None:
+    async def drop(self, key: str, call_id: str) -> None:
         """Forget an answer. When Redis is out of reach it stays until its time is over: at worst it is given twice,
         free, and never paid twice."""
         try:
-            await self._client.delete(self._prefix + key)
+            await self._drop(keys=[self._prefix + key], args=[call_id])
         except RedisError:
             return
+
+
+def _read(raw: bytes) -> KeptAnswer:
+    _, head, body = raw.split(b"\n", 2)
+    kept = orjson.loads(head)
+    return KeptAnswer(Settlement(**kept["settlement"]), kept["status"], body)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from unittest.mock import patch
 
 import pytest
 
@@ -241,6 +242,41 @@ async def test_a_client_that_hangs_up_early_pays_nothing(gateway):
     gateway.broker.submit = never
     await asyncio.wait_for(Socket(gateway, json.dumps(body_of(GENERAL, PNG)).encode(), "r", hang_up_on="work").run(), 5)
     assert started.is_set() and not gateway.ledger.settled
+
+
+async def test_a_client_that_hangs_up_before_its_answer_is_paid_for_pays_nothing(gateway):
+    body = json.dumps(body_of(GENERAL, PNG)).encode()
+    socket = Socket(gateway, body, "r-1")
+    keep = gateway.replays.keep
+
+    async def hangs_up(key, answer):
+        socket.gone.set()
+        return await keep(key, answer)
+
+    with patch.object(gateway.replays, "keep", hangs_up):
+        await socket.run()
+    assert socket.sent == b"" and not gateway.ledger.settled
+    assert json.loads(await Socket(gateway, body, "r-1").run())["statusCode"] == 0
+    assert gateway.ledger.units == 1 and len(gateway.broker.tasks) == 1, "the work is not done twice"
+
+
+async def test_the_same_request_sent_again_while_it_is_in_work_is_paid_for_once(gateway):
+    """Both are in work when the first one keeps its answer: the other gives that one instead of a second."""
+    body, arrived, keep = json.dumps(body_of(GENERAL, PNG)).encode(), asyncio.Event(), gateway.replays.keep
+    waiting = []
+
+    async def together(key, answer):
+        waiting.append(key)
+        if len(waiting) == 2:
+            arrived.set()
+        await arrived.wait()
+        return await keep(key, answer)
+
+    with patch.object(gateway.replays, "keep", together):
+        sockets = [Socket(gateway, body, "r-1"), Socket(gateway, body, "r-1", hang_up_on="answer")]
+        await asyncio.gather(*(each.run() for each in sockets))
+    assert gateway.ledger.units == 1
+    assert json.loads(sockets[0].sent)["statusCode"] == 0
 
 
 async def test_an_unsettled_answer_is_settled_when_it_is_asked_for_again(gateway):
