@@ -89,6 +89,21 @@ async def test_a_suspended_main_account_stops_its_sub_accounts(house: House, dir
     assert await directory.access_key(house.keys.ak) is None
 
 
+async def test_keys_of_the_main_account_are_not_for_the_apps_of_a_sub_account(
+    house: House, directory: SqlDirectory
+) -> None:
+    """The gateway answers 40006 when the two differ: only the bill rolls up to the main account."""
+    async with work.begin(house.engine, "test") as unit:
+        child = await accounts.create_account(unit, "child", parent_id=house.account_id)
+        pair = await accounts.create_access_key(unit, house.vault, child.id)
+        app = await accounts.create_app(unit, house.vault, child.id, "child_app")
+    main_key, key = await directory.access_key(house.keys.ak), await directory.access_key(pair.ak)
+    main_app, found = await directory.app(house.app.appkey), await directory.app(app.appkey)
+    assert main_key and key and main_app and found
+    assert key.account_id == found.account_id == child.id
+    assert main_key.account_id == main_app.account_id == house.account_id
+
+
 async def test_a_sub_account_has_no_sub_accounts(house: House) -> None:
     async with work.begin(house.engine, "test") as unit:
         child = await accounts.create_account(unit, "child", parent_id=house.account_id)

@@ -51,6 +51,16 @@ async def test_a_database_without_schema_is_refused_with_the_remedy(fresh_url: s
     await engine.dispose()
 
 
+async def test_an_older_schema_is_refused_with_the_remedy(fresh_url: str) -> None:
+    await migrate.upgrade_async(fresh_url)
+    engine = engines.create(Database(url=fresh_url))
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    with pytest.raises(ConfigurationError, match=rf"INKGATE_DATABASE__URL: .*0001.*{migrate.head()}.*inkgate migrate"):
+        await migrate.check(engine)
+    await engine.dispose()
+
+
 async def test_a_newer_schema_is_served_and_left_alone(fresh_url: str) -> None:
     await migrate.upgrade_async(fresh_url)
     engine = engines.create(Database(url=fresh_url))
