@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -65,9 +65,10 @@ def _onnx(models: _Models, chosen: profiles.Profile) -> TextEngine:
 
 def _cpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) -> Parts:
     """Lines one by one, through as little of the careful network as the profile allows."""
-    spelling = models.spelling(chosen.careful, models.network(chosen.careful), profiles.CHARSET)
     in_bytes = chosen.careful_in_bytes if cpu.multiplies_bytes() else None
-    pages = models.spelling(in_bytes, models.network(in_bytes), profiles.CHARSET) if in_bytes else spelling
+    reads_pages = in_bytes or chosen.careful
+    pages = models.spelling(reads_pages, models.network(reads_pages), profiles.CHARSET)
+    fields = models.on_demand(chosen.careful) if in_bytes else pages[0]
     careful = Recogniser(*pages, prose=True)
     quick_spelling = models.spelling(profiles.QUICK, models.network(profiles.QUICK), profiles.QUICK_CHARSET)
     quick = Recogniser(*quick_spelling, prose=True)
@@ -77,10 +78,11 @@ def _cpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) ->
         read=read,
         trial=Recogniser(*quick_spelling),
         careful_detector=Detector(models.network(chosen.careful_detector)),
-        careful_recogniser=Recogniser(*spelling),
+        careful_recogniser=Recogniser(fields, pages[1]),
         orienter=orienter,
         traditional=in_traditional(careful),
-        candidates=Recogniser(*spelling).candidates,
+        candidates=Recogniser(fields, pages[1]).candidates,
+        fields_on_demand=bool(in_bytes),
     )
 
 
@@ -137,6 +139,11 @@ class _Models:
                 log.warning("CUDA did not load: reading on the CPU. Check the driver, CUDA and cuDNN.")
                 self.device = network.device
         return self._networks[name]
+
+    def on_demand(self, name: str) -> Callable[[onnx.Tensor], onnx.Tensor]:
+        """The network, opened by its first call; its file is found and verified now."""
+        opened = cache(partial(onnx.OnnxNetwork, self.file(name), self.threads, self.device))
+        return lambda batch: opened()(batch)
 
     def spelling(self, name: str, network: Recognising, charset: str) -> tuple[Recognising, list[str]]:
         """The network and its characters. Raises ModelError when their numbers differ: an operator's file may be of

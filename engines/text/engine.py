@@ -30,7 +30,8 @@ class Parts:
 
     Detectors take a picture and the longer side that the network may see (None: the profile's). `trial` reads a few
     lines to tell whether they stand upright. `traditional` reads lines again that do not fit a traditional page.
-    `candidates` tells what else each character of a line may be.
+    `candidates` tells what else each character of a line may be. `fields_on_demand` says that the careful recogniser is
+    opened by the first card or form: warming it up would cost memory that a worker of pages never needs.
     """
 
     detector: FindLines
@@ -41,6 +42,7 @@ class Parts:
     orienter: Callable[[Image], int]
     traditional: ReadCrops | None = None
     candidates: Callable[[Sequence[Image]], list[Choices]] | None = None
+    fields_on_demand: bool = False
 
 
 class LineEngine:
@@ -66,7 +68,8 @@ class LineEngine:
         self.orient(page)
         for width in (160, 320, 640):
             self._parts.read([page[:48, :width]])
-            self.recognise([page[:48, :width]])
+            if not self._parts.fields_on_demand:
+                self.recognise([page[:48, :width]])
 
     def detect(self, image: Image, *, limit_side: int | None = None) -> list[Quad]:
         return self._parts.careful_detector(image, limit_side)
