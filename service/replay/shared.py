@@ -24,7 +24,8 @@ class RedisReplayStore:
     """
 
     def __init__(self, client: Redis, namespace: str) -> None:
-        self._client, self._prefix = client, f"{namespace}:replay:"
+        # Until 0.1.0 it was "replay:", with entries of another form, which an upgrade must not take for these.
+        self._client, self._prefix = client, f"{namespace}:answer:"
         self._keep: Any = client.register_script(KEEP)
         self._drop: Any = client.register_script(DROP)
 

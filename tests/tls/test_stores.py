@@ -143,7 +143,7 @@ async def test_nothing_is_said_in_the_clear(stores: Stores) -> None:
 
 def test_the_user_of_redis_may_do_its_work_and_nothing_else(stores: Stores) -> None:
     with client.blocking(stores.redis_url(stores.ca)) as redis:
-        redis.set("inkgate:replay:x", b"kept", px=1000)
+        redis.set("inkgate:answer:x", b"kept", px=1000)
         for command in (
             ("SET", "other:x", "1"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("ACL", "LIST"),
             ("SHUTDOWN",), ("MONITOR",), ("PUBLISH", "inkgate", "x"), ("SCAN", "0"),
