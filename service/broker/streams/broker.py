@@ -86,6 +86,7 @@ class StreamsBroker:
         call = self._calls.open(tasks)
         try:
             await self._queue(tasks, min(deadline, now + _PATIENCE))
+            _heed_cancellation()
             return await call.replies(deadline, time.time())
         finally:
             self._calls.close(call)
@@ -228,3 +229,11 @@ def _chunks(tasks: Sequence[Task]) -> Iterator[list[Task]]:
         size += len(task.image)
     if chunk:
         yield chunk
+
+
+def _heed_cancellation() -> None:
+    """Raise CancelledError when this task was cancelled while the client library waited: it swallows a cancellation that
+    comes at a bad moment, and a client that hung up would be read for."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
