@@ -232,8 +232,8 @@ def _chunks(tasks: Sequence[Task]) -> Iterator[list[Task]]:
 
 
 def _heed_cancellation() -> None:
-    """Raise CancelledError when this task was cancelled while the client library waited: it swallows a cancellation that
-    comes at a bad moment, and a client that hung up would be read for."""
+    """Raise CancelledError when this task was cancelled while the client library waited: it swallows a cancellation
+    that comes at a bad moment, and a client that hung up would be read for."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
