@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,19 +39,17 @@ class Measured:
 
 
 def measured() -> Measured:
-    """Read the results. Raises ValueError when one of them lacks its figure."""
+    """Read the results. Raises KeyError when one of them lacks its figure."""
     engines = json.loads((RESULTS / "throughput.json").read_text())["engines"]
     ledger = json.loads((RESULTS / "metering.json").read_text())["ledger_open_loop"]
     storage = json.loads((RESULTS / "storage.json").read_text())["figures"]
-    text = (RESULTS / "broker.md").read_text()
-    broker = re.search(r"^\| Redis \|.*\| ([\d.]+) ms \([\d.-]+\) \|$", text, re.MULTILINE)
-    redis = re.search(r"^\| 200 \|.*\| (\d+) µs \|", text, re.MULTILINE)
-    if broker is None or redis is None:
-        raise ValueError("broker.md lacks the cost of a picture through Redis")
+    broker = json.loads((RESULTS / "broker-overhead.json").read_text())["figures"]["cpu_ms_per_picture"]
+    simulation = json.loads((RESULTS / "scale-out-simulation.json").read_text())["rows"]
     balanced, fast = engines["inkgate balanced"], engines["inkgate fast"]
     return Measured(
         balanced["cpu_seconds_per_image"], balanced["peak_rss_mib"], fast["cpu_seconds_per_image"],
-        fast["peak_rss_mib"], float(broker[1]) / 1e3, ledger["gateway_cpu_us_per_call"] / 1e6, float(redis[1]) / 1e6,
+        fast["peak_rss_mib"], broker["streams, 500 kB"]["median"] / 1e3, ledger["gateway_cpu_us_per_call"] / 1e6,
+        simulation[-1]["server_us_per_picture"] / 1e6,
         storage["table_and_index_bytes_per_call"], storage["log_bytes_per_call"],
     )
 

@@ -68,12 +68,7 @@ def run(action: Callable[[Base], Awaitable[T]]) -> T:
     except InkGateError:
         raise
     except (SQLAlchemyError, OSError) as error:
-        raise LedgerDown(f"the database cannot be used: {reason(error)}. Check INKGATE_DATABASE__URL") from None
-
-
-def reason(error: Exception) -> str:
-    """The first line of an error's text, or its kind: a timeout says nothing."""
-    return str(error).partition("\n")[0] or type(error).__name__
+        raise LedgerDown(f"the database cannot be used: {engines.reason(error)}. Check INKGATE_DATABASE__URL") from None
 
 
 async def find_account(unit: Work, name: str) -> Account:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.exc import SQLAlchemyError
 
 from service import settings as configuration
-from service.cli._common import reason
+from service.db import engine as engines
 from service.db import migrate as migrations
 from service.errors import LedgerDown
 
@@ -16,5 +16,5 @@ def migrate() -> None:
     try:
         migrations.upgrade(settings.database.url)
     except (SQLAlchemyError, OSError) as error:
-        raise LedgerDown(f"cannot migrate: {reason(error)}. Check INKGATE_DATABASE__URL") from None
+        raise LedgerDown(f"cannot migrate: {engines.reason(error)}. Check {engines.SETTING}") from None
     print(f"schema {migrations.head()}")

@@ -54,6 +54,11 @@ def create(database: Database) -> AsyncEngine:
     )
 
 
+def reason(error: Exception) -> str:
+    """The first line of an error's text, or its kind: a timeout says nothing."""
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
 def _tls(url: URL) -> tuple[URL, dict[str, str]]:
     """The URL without libpq's words for TLS, and asyncpg's argument that carries them.
 

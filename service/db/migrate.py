@@ -12,10 +12,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.db import engine as engines
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, LedgerDown
 from service.settings import Database
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -48,9 +49,15 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def check(engine: AsyncEngine) -> None:
-    """Raise ConfigurationError when the database has no schema, or an older one than this release needs."""
-    async with engine.connect() as connection:
-        found = await connection.run_sync(current)
+    """Raise ConfigurationError when the database has no schema, or an older one than this release needs.
+
+    Raises LedgerDown when it is out of reach.
+    """
+    try:
+        async with engine.connect() as connection:
+            found = await connection.run_sync(current)
+    except (SQLAlchemyError, OSError) as error:
+        raise LedgerDown(f"the database cannot be used: {engines.reason(error)}. Check {engines.SETTING}") from error
     if found in _known() and found != head():
         state = f"holds schema {found}" if found else "holds no InkGate schema"
         raise ConfigurationError(engines.SETTING, f"the database {state}, this release needs {head()}",

@@ -50,6 +50,17 @@ def test_a_wrong_setting_is_named(monkeypatch):
     assert "INKGATE_LIMITS__BODY_BYTES" in result.stderr and "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("command", ["gateway", "console"])
+def test_a_database_out_of_reach_is_one_plain_line_and_status_1(monkeypatch, command):
+    monkeypatch.setenv("INKGATE_DATABASE__URL", "postgresql+asyncpg://ink:hidden@127.0.0.1:1/ink")
+    monkeypatch.setenv("INKGATE_REDIS__URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("INKGATE_CONSOLE__GATEWAY_URL", "http://127.0.0.1:1")
+    result = run(command)
+    assert result.returncode == 1
+    assert "INKGATE_DATABASE__URL" in result.stderr
+    assert "Traceback" not in result.stderr and "hidden" not in result.stderr
+
+
 def test_sign_prints_a_curl_that_the_server_would_accept(tmp_path):
     import shlex
 
