@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +17,7 @@ from service.console.render import assets, render
 from service.console.visit import Forbidden, Missing, PasswordChangeNeeded, SignInNeeded, anyone
 
 BODY_BYTES = 3 * 1024 * 1024  # a picture of 2 MB (manual 7.4) and the form around it
+PACKED = 5  # of nine
 HEADERS = (
     (
         b"content-security-policy",
@@ -41,6 +43,7 @@ def create_console(parts: Parts) -> FastAPI:
     app.add_exception_handler(Forbidden, _refuse)
     app.add_exception_handler(Missing, _refuse)
     app.add_exception_handler(404, _refuse)
+    app.add_middleware(GZipMiddleware, compresslevel=PACKED)
     app.add_middleware(Guard)
     return app
 

@@ -17,7 +17,7 @@ from service.console.assets import Assets
 from service.console.catalogue import LANGUAGES
 from service.console.menu import menu
 from service.console.notices import notice
-from service.console.visit import FORM_COOKIE, THEMES, Visit
+from service.console.visit import FORM_COOKIE, THEMES, Visit, masked
 from service.contract.capabilities import CAPABILITIES
 from service.db.clock import BEIJING
 
@@ -49,8 +49,9 @@ def render(visit: Visit, template: str, status: int = 200, **model: Any) -> Resp
     root = visit.root
     text = environment().get_template(template).render(
         visit=visit, _=visit.words, language=visit.words.language, lang=LANGUAGES[visit.words.language],
-        theme=visit.theme, themes=THEMES, root=root, here=visit.request.url.path.removeprefix(root), csrf=visit.csrf,
-        menu=menu(visit), version=__version__, zone=ZONE, title_of=lambda name: title(name, visit.words.language),
+        theme=visit.theme, themes=THEMES, root=root, here=visit.request.url.path.removeprefix(root),
+        csrf=masked(visit.csrf), menu=menu(visit), version=__version__, zone=ZONE,
+        title_of=lambda name: title(name, visit.words.language),
         asset=lambda name: f"{root}/{assets().path(name)}", notice=notice(visit), **({"problem": ""} | model),
     )
     answer = HTMLResponse(text, status)

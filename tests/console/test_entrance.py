@@ -136,6 +136,23 @@ async def test_no_form_works_without_its_token(console: ConsoleHouse) -> None:
             assert (await visitor.post(concrete, data={"csrf": "x" * 43})).status_code == 403, path
 
 
+@pytest.mark.parametrize("given", ["", "x", "x" * 43, "=" * 88, "é" * 88, "A" * 88, "A" * 100_000])
+async def test_no_made_up_token_opens_a_form(console: ConsoleHouse, given: str) -> None:
+    visitor = await console.signed_in("lin")
+    assert (await visitor.post("/keys", data={"csrf": given})).status_code == 403
+
+
+async def test_a_packed_page_carries_the_token_in_other_letters_each_time(console: ConsoleHouse) -> None:
+    """What stays the same could be told from the length of packed answers (BREACH)."""
+    visitor = await console.signed_in("lin")
+    answer = await visitor.get("/keys")
+    assert answer.headers["content-encoding"] == "gzip" and "accept-encoding" in answer.headers["vary"].lower()
+    seen = {await visitor.token("/keys") for _ in range(4)}
+    assert len(seen) == 4
+    for token in seen:
+        assert (await visitor.post("/keys", data={"csrf": token})).status_code != 403
+
+
 async def test_no_form_works_from_another_site(console: ConsoleHouse) -> None:
     visitor = await console.signed_in("lin")
     token = await visitor.token("/keys")
