@@ -24,7 +24,7 @@ from engines.text.detect import Detector
 from engines.text.engine import LineEngine, Parts, ReadCrops
 from engines.text.orient import Orienter
 from engines.text.recognise import Recogniser, load_charset
-from engines.text.scripts import in_traditional
+from engines.text.scripts import Scripts, WholeLines
 from engines.types import EngineInfo
 
 log = logging.getLogger(__name__)
@@ -69,10 +69,10 @@ def _cpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) ->
     reads_pages = in_bytes or chosen.careful
     pages = models.spelling(reads_pages, models.network(reads_pages), profiles.CHARSET)
     fields = models.on_demand(chosen.careful) if in_bytes else pages[0]
-    careful = Recogniser(*pages, prose=True)
+    careful = Scripts(Recogniser(*pages, prose=True))
     quick_spelling = models.spelling(profiles.QUICK, models.network(profiles.QUICK), profiles.QUICK_CHARSET)
     quick = Recogniser(*quick_spelling, prose=True)
-    read: ReadCrops = careful if chosen.doubt is None else Cascade(quick, careful, chosen.doubt)
+    read: ReadCrops = WholeLines(careful) if chosen.doubt is None else Cascade(quick, careful, chosen.doubt)
     return Parts(
         detector=Detector(models.network(chosen.detector), chosen.page),
         read=read,
@@ -80,7 +80,6 @@ def _cpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) ->
         careful_detector=Detector(models.network(chosen.careful_detector)),
         careful_recogniser=Recogniser(fields, pages[1]),
         orienter=orienter,
-        traditional=in_traditional(careful),
         candidates=Recogniser(fields, pages[1]).candidates,
         fields_on_demand=bool(in_bytes),
     )

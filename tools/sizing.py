@@ -40,7 +40,7 @@ class Measured:
 
 def measured() -> Measured:
     """Read the results. Raises KeyError when one of them lacks its figure."""
-    engines = json.loads((RESULTS / "throughput.json").read_text())["engines"]
+    engines = json.loads((RESULTS / "throughput-dev.json").read_text())["engines"]
     ledger = json.loads((RESULTS / "metering.json").read_text())["ledger_open_loop"]
     storage = json.loads((RESULTS / "storage.json").read_text())["figures"]
     broker = json.loads((RESULTS / "broker-overhead.json").read_text())["figures"]["cpu_ms_per_picture"]
@@ -78,12 +78,12 @@ def page() -> str:
 
 <!-- Made by tools/sizing.py; after new results run: python -m tools.sizing -->
 
-由 `benchmarks/results` 算出，直到每秒 1,000 张。以通用文字的一页、每个调用一张图计；核是跑基准的那台机器（AVX2，没有整数向量指令）的核，
-那台机器当时还在做别的事。先在自己的机器上测 `python -m benchmarks.throughput`，再按比例换算。表中各行都是推算，没有按这些速率跑过。
+由 `benchmarks/results` 算出，直到每秒 1,000 张。以通用文字的一页、每个调用一张图计；核是跑基准的那台机器（AMD EPYC，有整数向量指令 VNNI）的核，
+没有这种指令的约慢三成。先在自己的机器上测 `python -m benchmarks.throughput`，再按比例换算。表中各行都是推算，没有按这些速率跑过。
 
-Computed from `benchmarks/results` for pages of general text, one picture a call. Cores are those of the machine measured (AVX2, no
-integer vector instructions, shared with other work): measure your own and scale. No row was run at its rate; the table is
-arithmetic.
+Computed from `benchmarks/results` for pages of general text, one picture a call. Cores are those of the machine measured (an AMD EPYC
+with VNNI; without such instructions pages take about a third more): measure your own and scale. No row was run at its rate; the table
+is arithmetic.
 
 {table}
 

@@ -3,7 +3,8 @@
 The quick network costs a fifth of the careful one and errs on three characters in a hundred, and it knows where:
 nine errors in ten lie within two characters of one that scores below 0.8. So the stretch around each doubtful
 character is cut out between characters, read again, and put back where both readings agree on the characters at its
-ends. Where they do not agree, or where most of the line is in doubt, the careful network reads the whole line.
+ends. Where they do not agree even for a wider stretch, or where most of the line is in doubt, the careful network reads
+the whole line.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.text.recognise import STRIDE, Reading, Recogniser, Tensor, tensor
+from engines.text.scripts import Scripts, Signs, strange
 from engines.types import Image
 
 _REACH = 2  # characters on either side of a doubtful one that are read again
+_WIDER = 3  # characters by which a stretch whose ends do not agree grows, once
 _MOST = 0.6  # a larger share of the line in doubt: read all of it
 
 
@@ -37,47 +40,86 @@ class Doubt:
 class Cascade:
     """Reads as `Recogniser` does, at a fraction of the careful network's cost."""
 
-    def __init__(self, quick: Recogniser, careful: Recogniser, doubt: Doubt) -> None:
+    def __init__(self, quick: Recogniser, careful: Scripts, doubt: Doubt) -> None:
         self.quick = quick
         self._careful = careful
         self._doubt = doubt
 
     def __call__(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
-        """Text and mean character score of each crop (BGR uint8); ("", 0.0) where nothing was read."""
-        return [self.read_line(tensor(crop)) for crop in crops]
+        """Text and mean character score of each crop (BGR uint8); ("", 0.0) where nothing was read.
+
+        The crops are of one page. The quick network writes traditional script in simplified forms, so what the careful
+        one has made of the first lines tells the page's script.
+        """
+        readings: list[tuple[str, float]] = []
+        signs, before = Signs(), 0  # lines that were read before the script was known
+        for crop in crops:
+            line = tensor(crop)
+            readings.append(self._in_traditional(line) if signs.traditional else self.read_line(line))
+            before += not signs.traditional
+            signs.add(readings[-1][0])
+        if signs.traditional:
+            for at, (text, _) in enumerate(readings[:before]):
+                if strange(text):
+                    readings[at] = self._whole(tensor(crops[at]))
+        return readings
 
     def read_line(self, line: Tensor) -> tuple[str, float]:
-        """The same for one line as `recognise.tensor` gives it."""
+        """Text and score of one line as `recognise.tensor` gives it."""
+        return self._checked(line, self.quick.spell(line))
+
+    def _in_traditional(self, line: Tensor) -> tuple[str, float]:
         quick = self.quick.spell(line)
+        return self._whole(line) if strange(quick.text) else self._checked(line, quick)
+
+    def _whole(self, line: Tensor) -> tuple[str, float]:
+        """The careful reading of a line on a traditional page."""
+        whole = self._careful.in_traditional(line)
+        return whole.text, whole.score
+
+    def _checked(self, line: Tensor, quick: Reading) -> tuple[str, float]:
+        """Text and score of a line once what is doubtful in its quick reading has been read again."""
         short = line.shape[2] < self._doubt.short_width
         doubtful = _near(quick.scores < (self._doubt.short if short else self._doubt.prose))
         if quick.characters and not doubtful.any():
             return quick.text, quick.score
         if not short and 0 < doubtful.sum() <= _MOST * len(doubtful):
-            mended = self._mend(line, quick, doubtful)
+            mended = _mend(line, quick, doubtful, self._careful.plain)
             if mended is not None:
                 return mended
-        whole = self._careful.spell(line)
+        whole = self._careful.plain.spell(line)
         return whole.text, whole.score
 
-    def _mend(self, line: Tensor, quick: Reading, doubtful: NDArray[np.bool_]) -> tuple[str, float] | None:
-        """Text and score with every doubtful stretch read again, or None when one does not fit back in."""
-        characters: list[str] = []
-        scores: list[float] = []
-        done = 0
-        for first, last in _stretches(doubtful):
-            left = 0 if first == 0 else _between(quick, first - 1)
-            right = line.shape[2] if last == len(doubtful) - 1 else _between(quick, last)
-            again = self._careful.spell(line[:, :, left:right])
-            span = _fit(again.characters, quick.characters[first : last + 1], first > 0, last < len(doubtful) - 1)
-            if span is None:
-                return None
-            characters += quick.characters[done:first] + again.characters[span]
-            scores += [*quick.scores[done:first].tolist(), *again.scores[span].tolist()]
-            done = last + 1
-        characters += quick.characters[done:]
-        scores += quick.scores[done:].tolist()
-        return "".join(characters), float(np.mean(scores)) if scores else 0.0
+
+def _mend(line: Tensor, quick: Reading, doubtful: NDArray[np.bool_], careful: Recogniser) -> tuple[str, float] | None:
+    """Text and score with every doubtful stretch read again, or None when one does not fit back in."""
+    characters: list[str] = []
+    scores: list[float] = []
+    done, end = 0, len(quick.characters)
+    stretches = _stretches(doubtful)
+    for (first, last), (following, _) in zip(stretches, [*stretches[1:], (end, end)], strict=True):
+        found = _again(line, quick, first, last, careful)
+        if found is None:
+            first, last = max(first - _WIDER, done), min(last + _WIDER, following - 1)
+            found = _again(line, quick, first, last, careful)
+        if found is None:
+            return None
+        characters += quick.characters[done:first] + found.characters
+        scores += [*quick.scores[done:first].tolist(), *found.scores.tolist()]
+        done = last + 1
+    characters += quick.characters[done:]
+    scores += quick.scores[done:].tolist()
+    return "".join(characters), float(np.mean(scores)) if scores else 0.0
+
+
+def _again(line: Tensor, quick: Reading, first: int, last: int, careful: Recogniser) -> Reading | None:
+    """The careful reading of the stretch from character `first` to `last`, or None when it does not fit back in."""
+    end = len(quick.characters) - 1
+    left = 0 if first == 0 else _between(quick, first - 1)
+    right = line.shape[2] if last == end else _between(quick, last)
+    again = careful.spell(line[:, :, left:right])
+    span = _fit(again.characters, quick.characters[first : last + 1], first > 0, last < end)
+    return None if span is None else Reading(again.characters[span], again.scores[span], again.columns[span])
 
 
 def _near(doubtful: NDArray[np.bool_]) -> NDArray[np.bool_]:

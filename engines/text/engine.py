@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.text.crop import crop, size
+from engines.text.crop import crop, size, with_ends
 from engines.text.order import reading_order
 from engines.text.orient import turn, turn_back
-from engines.text.scripts import is_traditional, strange
 from engines.types import Choices, EngineInfo, Image, Line, Page, Quad
 
 _READABLE = 0.85  # mean score of lines that stand upright: they reach 0.9 and more, upside down they stay below 0.7
@@ -29,7 +28,7 @@ class Parts:
     """What an engine is made of. `detector` and `read` serve whole pages; the careful pair serves cards and forms.
 
     Detectors take a picture and the longer side that the network may see (None: the profile's). `trial` reads a few
-    lines to tell whether they stand upright. `traditional` reads lines again that do not fit a traditional page.
+    lines to tell whether they stand upright.
     `candidates` tells what else each character of a line may be. `fields_on_demand` says that the careful recogniser is
     opened by the first card or form: warming it up would cost memory that a worker of pages never needs.
     """
@@ -40,7 +39,6 @@ class Parts:
     careful_detector: FindLines
     careful_recogniser: ReadCrops
     orienter: Callable[[Image], int]
-    traditional: ReadCrops | None = None
     candidates: Callable[[Sequence[Image]], list[Choices]] | None = None
     fields_on_demand: bool = False
 
@@ -137,8 +135,8 @@ class LineEngine:
 
     def _lines(self, image: Image, quads: Sequence[Quad], clock: _Clock) -> list[Line]:
         """Lines of an upright picture in reading order."""
-        crops = [crop(image, quad) for quad in quads]
-        readings = self._in_one_script(crops, self._parts.read(crops))
+        crops = [crop(image, with_ends(quad)) for quad in quads]
+        readings = self._parts.read(crops)
         clock.lap("recognise")
         lines = [
             Line(quad, text, score)
@@ -146,18 +144,6 @@ class LineEngine:
             if text.strip() and score >= _LEAST_SCORE
         ]
         return reading_order(lines)
-
-    def _in_one_script(self, crops: Sequence[Image], readings: list[tuple[str, float]]) -> list[tuple[str, float]]:
-        """The readings; on a page in traditional script, those that do not fit it are made again."""
-        texts = [text for text, _ in readings]
-        if self._parts.traditional is None or not is_traditional(texts):
-            return readings
-        strangers = [at for at, text in enumerate(texts) if strange(text)]
-        again = self._parts.traditional([crops[at] for at in strangers])
-        mended = list(readings)
-        for at, reading in zip(strangers, again, strict=True):
-            mended[at] = reading
-        return mended
 
     def close(self) -> None:
         del self._parts

@@ -33,7 +33,7 @@ PROFILES = MappingProxyType(
     {
         "fast": Profile(
             detector="ppocrv6-tiny-det",
-            page=DetectOptions(short_side=32, long_side=960, box_threshold=_TINY),
+            page=DetectOptions(short_side=32, long_side=832, box_threshold=_TINY),
             careful_detector="ppocrv6-small-det",
             careful="ppocrv6-small-rec",
             doubt=Doubt(prose=0.3, short=0.5),

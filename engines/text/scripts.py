@@ -1,7 +1,7 @@
 """The script of a page, simplified or traditional, and what it says about its characters.
 
 Networks for both lean towards simplified forms, of which they have seen more. A page keeps to one script: once it is
-known to be traditional, the lines that hold simplified forms are read again, and the forms weighed anew.
+known to be traditional, simplified forms are in doubt, and weighed anew when they are read again.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from functools import cache
 
 import numpy as np
 
-from engines.text.recognise import Recogniser
+from engines.text.recognise import Reading, Recogniser, Tensor, padded, tensor
+from engines.types import Image
 
 _LEAST_SIGNS = 8  # characters that tell the script of a page
 _SURPLUS = 3  # times as many traditional as simplified ones make a page traditional
-_PRIOR = 0.02  # how likely a simplified form is on a traditional page, beside its traditional one
+_IN_PAGE = 0.02  # how likely a simplified form is on a traditional page, beside its traditional one
+_IN_LINE = 0.00002  # the same in a line that has traditional forms
 
 
 @cache
@@ -38,11 +40,22 @@ def _in(encoding: str, character: str) -> bool:
     return character > "\u3400"
 
 
-def is_traditional(texts: Sequence[str]) -> bool:
-    """Whether the lines are of a page in traditional script."""
-    characters = "".join(texts)
-    signs = sum(map(traditional, characters))
-    return signs >= _LEAST_SIGNS and signs >= _SURPLUS * sum(map(simplified, characters))
+class Signs:
+    """Counts, line by line, the characters of a page that tell its script."""
+
+    def __init__(self, texts: Sequence[str] = ()) -> None:
+        self._traditional = self._simplified = 0
+        for text in texts:
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        self._traditional += sum(map(traditional, text))
+        self._simplified += sum(map(simplified, text))
+
+    @property
+    def traditional(self) -> bool:
+        """Whether the lines so far are of a page in traditional script."""
+        return self._traditional >= max(_LEAST_SIGNS, _SURPLUS * self._simplified)
 
 
 def strange(text: str) -> bool:
@@ -50,7 +63,38 @@ def strange(text: str) -> bool:
     return any(map(simplified, text))
 
 
-def in_traditional(careful: Recogniser) -> Recogniser:
-    """A reader of lines known to be in traditional script, on the network of both."""
-    prior = np.array([_PRIOR if simplified(sign) else 1.0 for sign in careful.charset], np.float32)
-    return Recogniser(lambda batch: careful.network(batch) * prior, careful.charset, prose=True)
+class Scripts:
+    """Careful readers for pages in either script, all on the network of both."""
+
+    def __init__(self, plain: Recogniser) -> None:
+        self.plain = plain
+        forms = np.array([simplified(sign) for sign in plain.charset])
+        self._page, self._line = (np.where(forms, prior, 1).astype(np.float32) for prior in (_IN_PAGE, _IN_LINE))
+
+    def in_traditional(self, line: Tensor) -> Reading:
+        """The reading of a line on a traditional page.
+
+        A header may be in simplified script on such a page; within a line the two are hardly ever mixed.
+        """
+        scores = self.plain.network(padded(line)[None])[0]
+        reading = self.plain.decode(scores * self._page)
+        if any(map(traditional, reading.characters)):
+            reading = self.plain.decode(scores * self._line)
+        return reading
+
+
+class WholeLines:
+    """Reads every line whole and carefully; on a traditional page once more those that do not fit it."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+
+    def __call__(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
+        """Text and mean character score of each crop (BGR uint8); ("", 0.0) where nothing was read."""
+        readings = self._scripts.plain(crops)
+        if Signs([text for text, _ in readings]).traditional:
+            for at, (text, _) in enumerate(readings):
+                if strange(text):
+                    again = self._scripts.in_traditional(tensor(crops[at]))
+                    readings[at] = again.text, again.score
+        return readings

@@ -7,6 +7,7 @@ import pytest
 
 from engines.text.cascade import Cascade, Doubt
 from engines.text.recognise import HEIGHT, STRIDE, Reading, Recogniser
+from engines.text.scripts import Scripts
 
 PER_CHARACTER = 5  # columns of scores
 
@@ -18,6 +19,7 @@ class Fake(Recogniser):
         self.doubts = set(doubts)
         self.wrong = wrong or {}
         self.widths: list[int] = []
+        self.charset = []
 
     def spell(self, line: np.ndarray) -> Reading:
         self.widths.append(line.shape[2])
@@ -43,39 +45,45 @@ DOUBT = Doubt(prose=0.8, short=0.98)
 
 def test_a_sure_reading_stands_alone() -> None:
     quick, careful = Fake(), Fake()
-    assert Cascade(quick, careful, DOUBT).read_line(line(30)) == (text(30), pytest.approx(0.99))
+    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(30)) == (text(30), pytest.approx(0.99))
     assert careful.widths == []
 
 
 @pytest.mark.parametrize("place", [0, 1, 7, 15, 28, 29])
 def test_only_the_stretch_around_a_doubt_is_read_again(place: int) -> None:
     quick, careful = Fake([place], {place: "错"}), Fake()
-    assert Cascade(quick, careful, DOUBT).read_line(line(30)) == (text(30), pytest.approx(0.99))
+    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(30)) == (text(30), pytest.approx(0.99))
     (width,) = careful.widths
     assert width <= 5 * PER_CHARACTER * STRIDE
 
 
 def test_neighbouring_doubts_are_one_stretch() -> None:
     quick, careful = Fake([7, 10], {7: "错", 10: "误"}), Fake()
-    assert Cascade(quick, careful, DOUBT).read_line(line(30))[0] == text(30)
+    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(30))[0] == text(30)
     assert careful.widths == [8 * PER_CHARACTER * STRIDE]
 
 
-def test_readings_that_do_not_meet_give_the_whole_line_to_the_careful_one() -> None:
-    quick, careful = Fake([7], {7: "错", 5: "邻", 6: "居"}), Fake()
-    assert Cascade(quick, careful, DOUBT).read_line(line(30))[0] == text(30)
+def test_readings_that_do_not_meet_are_tried_over_a_wider_stretch() -> None:
+    quick, careful = Fake([15], {15: "错", 13: "邻"}), Fake()
+    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(30))[0] == text(30)
+    assert careful.widths == [5 * PER_CHARACTER * STRIDE, 11 * PER_CHARACTER * STRIDE]
+
+
+def test_readings_that_never_meet_give_the_whole_line_to_the_careful_one() -> None:
+    quick, careful = Fake([15], {15: "错", 13: "邻", 10: "居"}), Fake()
+    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(30))[0] == text(30)
     assert careful.widths[-1] == 30 * PER_CHARACTER * STRIDE
 
 
 def test_a_line_mostly_in_doubt_is_read_once_more_whole() -> None:
     quick, careful = Fake(range(0, 30, 3)), Fake()
-    assert Cascade(quick, careful, DOUBT).read_line(line(30))[0] == text(30)
+    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(30))[0] == text(30)
     assert careful.widths == [30 * PER_CHARACTER * STRIDE]
 
 
 def test_a_short_line_is_read_again_whole() -> None:
     quick, careful = Fake([3], {3: "错"}), Fake()
-    assert Cascade(quick, careful, DOUBT).read_line(line(8))[0] == text(8)
+    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(8))[0] == text(8)
     assert careful.widths == [8 * PER_CHARACTER * STRIDE]
 
 
@@ -87,7 +95,7 @@ def test_a_sliver_of_a_neighbour_at_the_cut_is_dropped() -> None:
             return Reading(["丨", *whole.characters, "丶"], scores, whole.columns)
 
     quick = Fake([15], {15: "错"})
-    assert Cascade(quick, Sliver(), DOUBT).read_line(line(30))[0] == text(30)
+    assert Cascade(quick, Scripts(Sliver()), DOUBT).read_line(line(30))[0] == text(30)
 
 
 def test_nothing_read_is_asked_of_the_careful_one() -> None:
@@ -95,5 +103,5 @@ def test_nothing_read_is_asked_of_the_careful_one() -> None:
         def spell(self, line: np.ndarray) -> Reading:
             return Reading([], np.zeros(0, np.float32), np.zeros(0, np.intp))
 
-    assert Cascade(Blind(), Fake(), DOUBT).read_line(line(30))[0] == text(30)
-    assert Cascade(Blind(), Blind(), DOUBT).read_line(line(30)) == ("", 0.0)
+    assert Cascade(Blind(), Scripts(Fake()), DOUBT).read_line(line(30))[0] == text(30)
+    assert Cascade(Blind(), Scripts(Blind()), DOUBT).read_line(line(30)) == ("", 0.0)

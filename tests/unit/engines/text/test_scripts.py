@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.text.recognise import Recogniser
-from engines.text.scripts import in_traditional, is_traditional, simplified, strange, traditional
+from engines.text.scripts import Scripts, Signs, WholeLines, simplified, strange, traditional
 
 CHARSET = ["", *"戶户·，。al1人2", " "]
 
@@ -39,11 +39,11 @@ def test_scripts_are_told_by_what_their_standards_hold() -> None:
 
 
 def test_a_page_is_traditional_when_most_of_its_signs_are() -> None:
-    assert is_traditional(["戶裝軟來參", "級預宮"])
-    assert is_traditional(["戶裝軟來參級預宮", "户装"])
-    assert not is_traditional(["戶裝軟來參級預宮", "户装软来"])
-    assert not is_traditional(["戶裝", "人"])  # too few to tell
-    assert not is_traditional([])
+    assert Signs(["戶裝軟來參", "級預宮"]).traditional
+    assert Signs(["戶裝軟來參級預宮", "户装"]).traditional
+    assert not Signs(["戶裝軟來參級預宮", "户装软来"]).traditional
+    assert not Signs(["戶裝", "人"]).traditional  # too few to tell
+    assert not Signs().traditional
 
 
 def test_what_does_not_belong_on_a_traditional_page() -> None:
@@ -52,8 +52,19 @@ def test_what_does_not_belong_on_a_traditional_page() -> None:
 
 
 def test_a_simplified_form_gives_way_to_a_traditional_one_that_was_seen() -> None:
-    network = Network({"户": 0.9, "戶": 0.09}, one("人"), {"户": 0.999, "戶": 0.001})
-    assert in_traditional(Recogniser(network, CHARSET))([CROP])[0][0] == "戶人户"
+    header = Scripts(Recogniser(Network(one("人"), {"户": 0.999, "戶": 0.0005}), CHARSET))
+    assert header.in_traditional(LINE).text == "人户"
+    scripts = Scripts(Recogniser(Network({"户": 0.9, "戶": 0.09}, one("人"), {"户": 0.999, "戶": 0.0005}), CHARSET))
+    assert scripts.plain.spell(LINE).text == "户人户"
+    assert scripts.in_traditional(LINE).text == "戶人戶"
+
+
+def test_lines_that_do_not_fit_a_traditional_page_are_read_again() -> None:
+    network = Network({"户": 0.9, "戶": 0.09})
+    scripts = Scripts(Recogniser(network, CHARSET))
+    assert [text for text, _ in WholeLines(scripts)([CROP])] == ["户"]
+    mixed = Network(*[one("戶")] * 8, {"户": 0.9, "戶": 0.09})
+    assert [text for text, _ in WholeLines(Scripts(Recogniser(mixed, CHARSET)))([CROP])] == ["戶" * 9]
 
 
 def test_a_dot_within_a_line_becomes_the_likelier_stop_and_is_in_doubt() -> None:
@@ -71,7 +82,13 @@ def test_a_dot_within_a_line_becomes_the_likelier_stop_and_is_in_doubt() -> None
         ([one("a"), {"1": 0.99, "l": 0.0}, one("a")], "a1a"),
         ([one("a"), {"1": 0.9, "l": 0.06}, {"1": 0.9, "l": 0.08}], "all"),
         ([one("a"), {"1": 0.98, "l": 0.02}], "a1"),  # as in step1
+        ([one("a"), {"1": 0.9, "l": 0.06}, {"1": 0.98, "l": 0.002}], "all"),
+        ([one("a"), one("l"), {"1": 0.98, "l": 0.002}], "all"),
+        ([one("a"), {"1": 0.9, "l": 0.04}, {"1": 0.98, "l": 0.002}], "a11"),
         ([one("1"), one("a")], "1a"),
+        ([{"1": 0.9, "l": 0.03}, one("a"), one("l"), one("l")], "lall"),
+        ([{"1": 0.9, "l": 0.03}, one("l"), one("a"), one("l")], "1lal"),  # as in 1kg
+        ([{"1": 0.9, "l": 0.03}, one("a"), one("l")], "1al"),
         ([one("人"), {"1": 0.6, "l": 0.4}, one("人")], "人1人"),
         ([one("a"), {"1": 0.6, "l": 0.4}, one("2")], "a12"),
     ],
