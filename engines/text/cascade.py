@@ -52,15 +52,19 @@ class Cascade:
         one has made of the first lines tells the page's script.
         """
         readings: list[tuple[str, float]] = []
-        signs, before = Signs(), 0  # lines that were read before the script was known
-        for crop in crops:
+        signs = Signs()
+        too_early: list[int] = []  # places of lines that were read before the script was known
+        for at, crop in enumerate(crops):
             line = tensor(crop)
-            readings.append(self._in_traditional(line) if signs.traditional else self.read_line(line))
-            before += not signs.traditional
-            signs.add(readings[-1][0])
+            if signs.traditional:
+                readings.append(self._in_traditional(line))
+            else:
+                readings.append(self.read_line(line))
+                too_early.append(at)
+            signs.add(readings[at][0])
         if signs.traditional:
-            for at, (text, _) in enumerate(readings[:before]):
-                if strange(text):
+            for at in too_early:
+                if strange(readings[at][0]):
                     readings[at] = self._whole(tensor(crops[at]))
         return readings
 

@@ -105,3 +105,31 @@ def test_nothing_read_is_asked_of_the_careful_one() -> None:
 
     assert Cascade(Blind(), Scripts(Fake()), DOUBT).read_line(line(30))[0] == text(30)
     assert Cascade(Blind(), Scripts(Blind()), DOUBT).read_line(line(30)) == ("", 0.0)
+
+
+class Told(Recogniser):
+    """Reads what it was told, line by line; the first pixel says which line it is."""
+
+    def __init__(self, *texts: str, score: float = 0.99) -> None:
+        self.charset, self._texts, self._score = [], texts, score
+        self.read: list[int] = []
+
+    def spell(self, line: np.ndarray) -> Reading:
+        at = round((float(line[0, 0, 0]) + 1) * 127.5)
+        self.read.append(at)
+        signs = list(self._texts[at])
+        return Reading(signs, np.full(len(signs), self._score, np.float32), np.arange(len(signs)))
+
+
+class Both(Scripts):
+    def __init__(self, plain: Told, weighed: Told) -> None:
+        self.plain, self.in_traditional = plain, weighed.spell  # type: ignore[method-assign]
+
+
+def test_once_a_page_is_known_to_be_traditional_simplified_lines_are_read_anew() -> None:
+    quick = Told("人户", "", "户", "人", "户")
+    plain, weighed = Told("", "戶裝軟來參級預宮"), Told("人戶", "", "戶", "", "页")
+    crops = [np.full((HEIGHT, 400, 3), at, np.uint8) for at in range(5)]
+    texts = [text for text, _ in Cascade(quick, Both(plain, weighed), DOUBT)(crops)]
+    assert texts == ["人戶", "戶裝軟來參級預宮", "戶", "人", "页"]
+    assert plain.read == [1] and sorted(weighed.read) == [0, 2, 4]  # none twice
