@@ -153,4 +153,4 @@ class PaddleRecogniser:
 def parts(models: PaddleModels, orienter: Orienter) -> Parts:
     """An engine's parts: one detector and one recogniser for every purpose."""
     detector, recogniser = models.detector(), models.recogniser()
-    return Parts(detector, recogniser, recogniser, detector, recogniser, orienter)
+    return Parts(detector, recogniser, recogniser, detector, recogniser, orienter, beyond_ends=False)

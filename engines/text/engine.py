@@ -28,9 +28,10 @@ class Parts:
     """What an engine is made of. `detector` and `read` serve whole pages; the careful pair serves cards and forms.
 
     Detectors take a picture and the longer side that the network may see (None: the profile's). `trial` reads a few
-    lines to tell whether they stand upright.
-    `candidates` tells what else each character of a line may be. `fields_on_demand` says that the careful recogniser is
-    opened by the first card or form: warming it up would cost memory that a worker of pages never needs.
+    lines to tell whether they stand upright. `candidates` tells what else each character of a line may be.
+    `fields_on_demand` says that the careful recogniser is opened by the first card or form: warming it up would cost
+    memory that a worker of pages never needs. `beyond_ends` says that lines are cut out a little further than they were
+    found: it pays with PP-OCRv6; older networks read something into the margin.
     """
 
     detector: FindLines
@@ -41,6 +42,7 @@ class Parts:
     orienter: Callable[[Image], int]
     candidates: Callable[[Sequence[Image]], list[Choices]] | None = None
     fields_on_demand: bool = False
+    beyond_ends: bool = True
 
 
 class LineEngine:
@@ -135,7 +137,7 @@ class LineEngine:
 
     def _lines(self, image: Image, quads: Sequence[Quad], clock: _Clock) -> list[Line]:
         """Lines of an upright picture in reading order."""
-        crops = [crop(image, with_ends(quad)) for quad in quads]
+        crops = [crop(image, with_ends(quad) if self._parts.beyond_ends else quad) for quad in quads]
         readings = self._parts.read(crops)
         clock.lap("recognise")
         lines = [
