@@ -22,6 +22,7 @@ from engines.text.buckets import LINES
 from engines.text.cascade import Cascade
 from engines.text.detect import Detector
 from engines.text.engine import LineEngine, Parts, ReadCrops
+from engines.text.language import Pairs
 from engines.text.orient import Orienter
 from engines.text.recognise import Recogniser, load_charset
 from engines.text.scripts import Scripts, WholeLines
@@ -65,14 +66,17 @@ def _onnx(models: _Models, chosen: profiles.Profile) -> TextEngine:
 
 def _cpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) -> Parts:
     """Lines one by one, through as little of the careful network as the profile allows."""
+    pairs = Pairs(models.file(profiles.PAIRS))
     in_bytes = chosen.careful_in_bytes if cpu.multiplies_bytes() else None
     reads_pages = in_bytes or chosen.careful
     pages = models.spelling(reads_pages, models.network(reads_pages), profiles.CHARSET)
     fields = models.on_demand(chosen.careful) if in_bytes else pages[0]
-    careful = Scripts(Recogniser(*pages, prose=True))
+    careful = Scripts(Recogniser(*pages, prose=True, pairs=pairs))
     quick_spelling = models.spelling(profiles.QUICK, models.network(profiles.QUICK), profiles.QUICK_CHARSET)
     quick = Recogniser(*quick_spelling, prose=True)
-    read: ReadCrops = WholeLines(careful) if chosen.doubt is None else Cascade(quick, careful, chosen.doubt)
+    read: ReadCrops = WholeLines(careful)
+    if chosen.doubt is not None:
+        read = Cascade(quick, careful, chosen.doubt, chosen.squeeze)
     return Parts(
         detector=Detector(models.network(chosen.detector), chosen.page),
         read=read,

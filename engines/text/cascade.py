@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.text.recognise import STRIDE, Reading, Recogniser, Tensor, tensor
+from engines.text.recognise import HEIGHT, STRIDE, Reading, Recogniser, Tensor, tensor
 from engines.text.scripts import Scripts, Signs, strange
 from engines.types import Image
 
@@ -40,10 +40,12 @@ class Doubt:
 class Cascade:
     """Reads as `Recogniser` does, at a fraction of the careful network's cost."""
 
-    def __init__(self, quick: Recogniser, careful: Scripts, doubt: Doubt) -> None:
+    def __init__(self, quick: Recogniser, careful: Scripts, doubt: Doubt, squeeze: float = 1.0) -> None:
+        """`squeeze` is the share of its width at which a line is read that is not short."""
         self.quick = quick
         self._careful = careful
         self._doubt = doubt
+        self._squeeze = squeeze
 
     def __call__(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         """Text and mean character score of each crop (BGR uint8); ("", 0.0) where nothing was read.
@@ -55,7 +57,7 @@ class Cascade:
         signs = Signs()
         too_early: list[int] = []  # places of lines that were read before the script was known
         for at, crop in enumerate(crops):
-            line = tensor(crop)
+            line = self._tensor(crop)
             if signs.traditional:
                 readings.append(self._in_traditional(line))
             else:
@@ -65,8 +67,13 @@ class Cascade:
         if signs.traditional:
             for at in too_early:
                 if strange(readings[at][0]):
-                    readings[at] = self._whole(tensor(crops[at]))
+                    readings[at] = self._whole(self._tensor(crops[at]))
         return readings
+
+    def _tensor(self, crop: Image) -> Tensor:
+        height, width = crop.shape[:2]
+        short = HEIGHT * width < self._doubt.short_width * height
+        return tensor(crop, 1.0 if short else self._squeeze)
 
     def read_line(self, line: Tensor) -> tuple[str, float]:
         """Text and score of one line as `recognise.tensor` gives it."""

@@ -19,6 +19,7 @@ class Profile:
     """Names in the manifest. With no `doubt` the careful network reads every line whole.
 
     `careful_in_bytes` is the careful network in eight bits, which reads pages where the processor multiplies bytes.
+    `squeeze` is the share of its width at which the cascade reads a line that is not short.
     """
 
     detector: str
@@ -27,17 +28,19 @@ class Profile:
     careful: str
     doubt: Doubt | None
     careful_in_bytes: str | None = None
+    squeeze: float = 1.0
 
 
 PROFILES = MappingProxyType(
     {
         "fast": Profile(
             detector="ppocrv6-tiny-det",
-            page=DetectOptions(short_side=32, long_side=832, box_threshold=_TINY),
+            page=DetectOptions(short_side=32, long_side=704, box_threshold=_TINY),
             careful_detector="ppocrv6-small-det",
             careful="ppocrv6-small-rec",
-            doubt=Doubt(prose=0.3, short=0.5),
+            doubt=Doubt(prose=0.2, short=0.4),
             careful_in_bytes="ppocrv6-small-rec-int8",
+            squeeze=0.8,
         ),
         "balanced": Profile(
             detector="ppocrv6-tiny-det",
@@ -61,3 +64,4 @@ QUICK = "ppocrv6-tiny-rec"
 QUICK_CHARSET = "ppocrv6-tiny-charset"
 CHARSET = "ppocrv6-charset"
 ORIENTER = "pplcnet-doc-orientation"
+PAIRS = "chinese-pairs"

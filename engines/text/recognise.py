@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.text.language import Pairs, faint
 from engines.types import Choices, Image
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -42,7 +43,7 @@ def load_charset(path: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Characters of a line with the probability of each, and the column of scores where each begins."""
+    """Characters of a line, and the column of scores where each begins, with the probability of its likeliest class."""
 
     characters: list[str]
     scores: NDArray[np.float32]
@@ -62,12 +63,16 @@ class Recogniser:
     """Reads upright line crops, one at a time: on a CPU a batch costs more than its parts.
 
     In `prose` it takes a doubtful one for a letter and a doubtful dot for a stop where they stand as such; cards hold
-    numbers, and names with dots.
+    numbers, and names with dots. With `pairs` the characters of a faint line help to tell each other.
     """
 
-    def __init__(self, network: Network, charset: Sequence[str], *, prose: bool = False) -> None:
+    def __init__(
+        self, network: Network, charset: Sequence[str], *, prose: bool = False, pairs: Pairs | None = None
+    ) -> None:
         self.network = network
         self.charset = charset
+        self._pairs = pairs
+        self._codes = np.array([ord(sign) if len(sign) == 1 else 0 for sign in charset], np.int64)
         known = prose and all(sign in charset for sign in ("l", *_STOPS))
         self._looked_at = [charset.index(sign) for sign in ("l", *_STOPS)] if known else []
 
@@ -96,6 +101,10 @@ class Recogniser:
         """Best path over scores of (columns, classes): best class of each, repeats made one, blanks dropped."""
         best = scores.argmax(axis=1)
         reading = collapse(best, scores[np.arange(len(best)), best], self.charset)
+        if self._pairs is not None and faint(reading.scores):
+            told = scores[reading.columns].copy()
+            told[:, 0] = 0  # that something stands there is settled
+            reading.characters[:] = [self.charset[k] for k in self._pairs.choose(told, self._codes)]
         if self._looked_at:
             letter, *stops = self._looked_at
             _strokes(reading, scores[:, letter])
@@ -149,10 +158,10 @@ def _small(sign: str) -> bool:
     return len(sign) == 1 and "a" <= sign <= "z"
 
 
-def tensor(crop: Image) -> Tensor:
-    """A crop as (3, 48, width) float32 in -1..1."""
+def tensor(crop: Image, squeeze: float = 1.0) -> Tensor:
+    """A crop as (3, 48, width) float32 in -1..1, its width `squeeze` times what its height asks for."""
     height, width = crop.shape[:2]
-    wanted = min(max(math.ceil(HEIGHT * width / height), 1), MAX_WIDTH)
+    wanted = min(max(math.ceil(squeeze * HEIGHT * width / height), 1), MAX_WIDTH)
     planes = np.empty((3, HEIGHT, wanted), np.float32)
     for plane, channel in zip(planes, cv2.split(cv2.resize(crop, (wanted, HEIGHT))), strict=True):
         np.multiply(channel, np.float32(1 / 127.5), out=plane)

@@ -1,0 +1,92 @@
+"""Faint lines are read with what usually follows what; clear ones as the network says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.manifest import locate
+from engines.text.language import FAINT, Pairs, faint
+from engines.text.recognise import Recogniser
+from tools.count_pairs import Counts, in_both, table
+
+CHARSET = ["", *"营业执照热昭人1，", " "]
+LINE = np.zeros((3, 48, 160), np.float32)
+
+
+def network(*columns: dict[str, float]):
+    """One column for each {character: score}, a blank one after it."""
+    scores = np.zeros((1, 2 * len(columns), len(CHARSET)), np.float32)
+    scores[:, 1::2, 0] = 1
+    for at, column in enumerate(columns):
+        for sign, score in column.items():
+            scores[0, 2 * at, CHARSET.index(sign)] = score
+    return lambda batch: scores.copy()
+
+
+def counted(tmp_path: Path, *words: tuple[str, int]) -> Pairs:
+    path = tmp_path / "pairs.npz"
+    np.savez_compressed(path, **table(Counts(words)))
+    return Pairs(path)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Pairs:
+    return counted(tmp_path, ("营业", 500), ("执照", 300), ("热", 900), ("昭", 50), ("人", 900))
+
+
+def read(pairs: Pairs | None, *columns: dict[str, float]) -> str:
+    return Recogniser(network(*columns), CHARSET, pairs=pairs).spell(LINE).text
+
+
+def test_a_faint_character_is_told_by_its_neighbours(pairs: Pairs) -> None:
+    line = ({"营": 0.9}, {"业": 0.8}, {"热": 0.4, "执": 0.3}, {"昭": 0.5, "照": 0.3})
+    assert read(None, *line) == "营业热昭"
+    assert read(pairs, *line) == "营业执照"
+
+
+def test_what_the_network_does_not_see_is_never_read(pairs: Pairs) -> None:
+    assert read(pairs, {"营": 0.9}, {"业": 0.8}, {"热": 0.4}, {"昭": 0.5}) == "营业热昭"
+
+
+def test_clear_and_short_lines_are_left_to_the_network(pairs: Pairs) -> None:
+    clear = ({"营": 0.99}, {"业": 0.99}, {"热": 0.98, "执": 0.02}, {"昭": 0.97, "照": 0.02})
+    assert read(pairs, *clear) == "营业热昭"
+    assert read(pairs, {"热": 0.4, "执": 0.3}, {"昭": 0.5, "照": 0.3}) == "热昭"
+    assert faint(np.full(4, FAINT - 0.01, np.float32))
+    assert not faint(np.full(3, 0.1, np.float32))
+    assert not faint(np.full(4, FAINT + 0.01, np.float32))
+
+
+def test_digits_and_signs_are_not_judged(pairs: Pairs) -> None:
+    line = ({"1": 0.5, "，": 0.4}, {"，": 0.5, "1": 0.4}, {"1": 0.5}, {"1": 0.5})
+    assert read(pairs, *line) == "1，11"
+
+
+def test_scores_stay_those_of_the_network(pairs: Pairs) -> None:
+    line = ({"营": 0.9}, {"业": 0.8}, {"热": 0.4, "执": 0.3}, {"昭": 0.5, "照": 0.3})
+    reading = Recogniser(network(*line), CHARSET, pairs=pairs).spell(LINE)
+    assert reading.score == pytest.approx((0.9 + 0.8 + 0.4 + 0.5) / 4)
+
+
+def test_gains_are_those_that_were_counted(tmp_path: Path) -> None:
+    counts = Counts([("营业", 500), ("业人", 20), ("热", 900)])
+    pairs = counted(tmp_path, ("营业", 500), ("业人", 20), ("热", 900))
+    codes = {sign: np.array([ord(sign)], np.int64) for sign in "营业人热"}
+    for pair in ("营业", "业人", "热热"):
+        assert pairs.gain(codes[pair[0]], codes[pair[1]])[0] == pytest.approx(counts.pair(pair), abs=0.06)
+
+
+def test_words_count_in_both_scripts() -> None:
+    table_ = str.maketrans("营业执", "營業執")
+    words = list(in_both([("营业", 5), ("人", 2)], lambda word: word.translate(table_)))
+    assert words == [("营业", 5), ("營業", 5), ("人", 2)]
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("执照", "热照"), ("公司", "公可"), ("營業", "營葉"), ("注册", "汪册")])
+def test_the_carried_table_knows_the_language(right: str, wrong: str) -> None:
+    pairs = Pairs(locate("chinese-pairs"))
+    told, other = (pairs.gain(*(np.array([ord(sign)], np.int64) for sign in word))[0] for word in (right, wrong))
+    assert told > other + 1
