@@ -17,7 +17,10 @@ from engines.types import Image
 
 WIDTH, HEIGHT = 104, 32
 PADDED = 320
-"""The network sees the strip followed by zeros up to this width; the file does that itself."""
+"""The network was taught strips followed by zeros up to this width."""
+COMPUTED = 192
+"""Of which the file computes this much: 40 pixels on from the strip nothing of it is seen any more. The columns from
+there on are all alike: they are counted, not computed."""
 
 
 _FIRST = 0.5  # weight of the first reader's likelihood beside the second's, which errs less

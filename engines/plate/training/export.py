@@ -38,7 +38,7 @@ class _ReaderOut(nn.Module):
 
 
 class _SecondOut(nn.Module):
-    """The second reader with probabilities (n, 80, 74) as its output."""
+    """The second reader with probabilities (n, 48, 74) as its output."""
 
     def __init__(self, net: SecondReader) -> None:
         super().__init__()
@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--trunk", required=True)
     parser.add_argument("--dictionary", help="the trunk's characters; both readers need it")
     parser.add_argument("--state", type=Path)
+    parser.add_argument("--weights", type=Path, help="an exported file to write anew, instead of a state")
     parser.add_argument("--to", type=Path, required=True)
     options = parser.parse_args()
     if options.network == "reader":
@@ -86,6 +87,8 @@ def main() -> None:
         example, output, name = torch.randn(1, 3, 96, 160), "cells", "picture"
         axes = {"picture": {2: "height", 3: "width"}, "cells": {2: "rows", 3: "columns"}}
     step = load_average(net, options.state) if options.state else 0
+    if options.weights:
+        net.load_state_dict(weights_of(options.weights))
     whole = {"reader": _ReaderOut, "second": _SecondOut}.get(options.network, nn.Sequential)(net).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -136,7 +136,7 @@ class OnnxModule(nn.Module):
         if kind == "AveragePool":
             return F.avg_pool2d(a[0], list(at["kernel_shape"]), list(at["strides"]))
         if kind in ("ReduceMean", "GlobalAveragePool"):
-            return a[0].mean((2, 3), keepdim=True)
+            return self.pooled(a[0])
         if kind == "Resize":
             scales = [float(v) for v in a[2][2:]]
             return F.interpolate(a[0], scale_factor=scales, mode="nearest")
@@ -160,6 +160,10 @@ class OnnxModule(nn.Module):
         if kind not in simple:
             raise NotImplementedError(kind)
         return simple[kind]()
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """Mean of each channel (n, c, 1, 1) of (n, c, h, w)."""
+        return x.mean((2, 3), keepdim=True)
 
     @staticmethod
     def _conv(a: list, at: dict) -> Tensor:
