@@ -11,7 +11,12 @@ from engines.plate.pipeline import NetworkPlateReader
 from engines.runtimes.onnx import OnnxNetwork
 from engines.types import Image, Plate
 
-_MODELS = {"plate-detect": "plate-detector", "plate-read": "plate-reader", "plate-second": "plate-second-reader"}
+_MODELS = {
+    "plate-detect": "plate-detector",
+    "plate-read": "plate-reader",
+    "plate-second": "plate-second-reader",
+    "plate-corners": "plate-corners",
+}
 
 __all__ = ["PlateReader", "open_plate_reader"]
 
@@ -39,5 +44,5 @@ def open_plate_reader(threads: int = 1, model_dir: Path | None = None) -> PlateR
     for role, name in _MODELS.items():
         files[role] = locate(name, model_dir)
         digests[role] = verify(name, files[role])
-    detector, strips, second = (OnnxNetwork(files[role], threads) for role in _MODELS)
-    return NetworkPlateReader(Finder(detector), strips, second, digests)
+    detector, strips, second, corners = (OnnxNetwork(files[role], threads) for role in _MODELS)
+    return NetworkPlateReader(Finder(detector), strips, second, corners, digests)

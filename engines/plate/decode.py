@@ -34,15 +34,24 @@ def _serials(places: int) -> list[tuple[str, ...]]:
     return [tuple(_ANY if place in pair else DIGITS for place in range(places)) for pair in pairs]
 
 
-_PATTERNS: list[tuple[str, tuple[str, ...], float]] = [
-    *[("seven", (*_HEAD, *serial), 0.0) for serial in _serials(5)],
-    *[("seven", (*_HEAD, *serial, "学挂警港澳领使"), 0.0) for serial in _serials(4)],
+Pattern = tuple[str, tuple[str, ...], float]
+"""Name, the characters allowed at each place, and the logarithm of how likely the pattern is beside its like."""
+_TAIL = "学挂警港澳领使"
+_OTHERS: list[Pattern] = [
     ("green", (*_HEAD, _NEW_ENERGY, *[DIGITS] * 5), 0.0),
     ("green", (*_HEAD, _NEW_ENERGY, LETTERS, *[DIGITS] * 4), _RARE),
     ("green_yellow", (*_HEAD, *[DIGITS] * 5, _NEW_ENERGY), 0.0),
     ("embassy", ("使", *[DIGITS] * 6), 0.0),
 ]
-"""Name, the characters allowed at each place, and the logarithm of how likely the pattern is beside its like."""
+_LOOSE: list[Pattern] = [("seven", (*_HEAD, *[_ANY] * 5), 0.0), ("seven", (*_HEAD, *[_ANY] * 4, _TAIL), 0.0), *_OTHERS]
+_STRICT: list[Pattern] = [
+    *[("seven", (*_HEAD, *serial), 0.0) for serial in _serials(5)],
+    *[("seven", (*_HEAD, *serial, _TAIL), 0.0) for serial in _serials(4)],
+    *_OTHERS,
+]
+"""Serials of any two places that may carry letters are many patterns. Most readings are lawful without: only where the
+best path of the loose patterns has more letters are these searched."""
+_MOST_LETTERS = 2
 _LONGEST = 8
 _STRANGE = 0.2  # how well the ground must suit the pattern of the best path for the others not to be asked
 _TINT = 0.1  # a ground that does not suit a pattern makes it this unlikely
@@ -64,14 +73,15 @@ class Reading:
     spans: tuple[tuple[int, int], ...] = ()
 
 
-@lru_cache(maxsize=1)
-def _allowed() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+@lru_cache(maxsize=2)
+def _allowed(strict: bool) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """(patterns, positions, classes) of 0 or "never", and the length of each pattern."""
-    mask = np.full((len(_PATTERNS), _LONGEST, len(CHARACTERS) + 1), _NEVER, np.float32)
-    for k, (_, sets, _) in enumerate(_PATTERNS):
+    patterns = _STRICT if strict else _LOOSE
+    mask = np.full((len(patterns), _LONGEST, len(CHARACTERS) + 1), _NEVER, np.float32)
+    for k, (_, sets, _) in enumerate(patterns):
         for position, characters in enumerate(sets):
             mask[k, position, [CHARACTERS.index(c) + 1 for c in characters]] = 0
-    return mask, np.array([len(sets) for _, sets, _ in _PATTERNS])
+    return mask, np.array([len(sets) for _, sets, _ in patterns])
 
 
 def decode(probabilities: Scores, green: float = 0.5) -> Reading:
@@ -95,7 +105,9 @@ def lawful(probabilities: Scores) -> Reading | None:
 
 def searched(probabilities: Scores, green: float) -> Reading:
     """The best path that follows a pattern, however unlikely. Some milliseconds."""
-    pattern, classes, spans, agreement = _search(probabilities, green)
+    pattern, classes, spans, agreement = _search(probabilities, green, strict=False)
+    if sum(c in LETTERS for c in _text(classes)[2:]) > _MOST_LETTERS:
+        pattern, classes, spans, agreement = _search(probabilities, green, strict=True)
     return Reading(_text(classes), pattern, _scores(probabilities, classes, spans), agreement, tuple(spans))
 
 
@@ -192,21 +204,24 @@ def _greedy(probabilities: Scores) -> Path:
     return [int(best[t]) for t in starts], spans
 
 
-def _search(probabilities: Scores, green: float) -> tuple[str, list[int], list[tuple[int, int]], float]:
+def _search(
+    probabilities: Scores, green: float, *, strict: bool
+) -> tuple[str, list[int], list[tuple[int, int]], float]:
     """The best path that follows a pattern: its name, classes, time steps, and its likelihood beside the greedy one."""
-    allowed, lengths = _allowed()
+    patterns = _STRICT if strict else _LOOSE
+    allowed, lengths = _allowed(strict)
     peak = probabilities.max(0)
     kept = np.array(sorted({BLANK, *np.argsort(peak)[-12:], *(allowed + peak).argmax(2).ravel()}))
     told = _telling(probabilities)
     logs = np.log(np.maximum(probabilities[told], _FLOOR))
     char, blank, backs = _viterbi(logs[:, kept], allowed[:, :, kept])
     ends = np.array([max(char[k, n - 1].max(), blank[k, n - 1]) for k, n in enumerate(lengths)])
-    likely = [prior + np.log(max(_fit(name, green), _TINT)) for name, _, prior in _PATTERNS]
+    likely = [prior + np.log(max(_fit(name, green), _TINT)) for name, _, prior in patterns]
     best = int((ends + likely).argmax())
     classes, spans = _trace(best, int(lengths[best]), char, blank, backs)
     spans = _in_full(told, spans)
     agreement = float(np.exp(min(ends[best] - float(logs.max(1).sum()), 0.0)))
-    return _PATTERNS[best][0], [int(kept[c]) for c in classes], spans, agreement
+    return patterns[best][0], [int(kept[c]) for c in classes], spans, agreement
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Find, set level, read, hear the second opinion, check: the plate reader over its three networks."""
+"""Find, set level, read, hear the second opinion, check: the plate reader over its four networks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.plate.align import aligned
 from engines.plate.alphabet import CHARACTERS, COLOURS
 from engines.plate.colour import ground_colour
 from engines.plate.decode import Reading, Scores, decode, lawful
 from engines.plate.detect import Candidate, Corners, Finder, Network, overlap
 from engines.plate.order import left_to_right
+from engines.plate.refine import refined
 from engines.plate.second import settled, shrunk
 from engines.plate.syntax import IN_SCOPE, kind_of
 from engines.plate.warp import cut
@@ -27,8 +27,7 @@ _STRIKING = 0.6  # unless the detector is surer of it than this, and after the c
 _CERTAIN = 0.75  # unless it is surer than this
 _ANSWER = 0.05  # confidence below which nothing is answered
 _A_PLATE = 0.3  # confidence of the first reader from which on something is answered, however the second contradicts
-_SURE = 0.97  # confidence from which on no closer look is taken
-_DOUBT = 0.9  # confidence below which other cuts are tried
+_DOUBT = 0.9  # confidence below which the detector looks closely, and then other cuts are tried
 _HEARD = 4  # most cuts of a doubtful plate that the second reader sees as well
 _TURNED = 448  # longer side at which a picture without plates is looked at once more, lying on its side
 _AS_LIKELY = 0.2  # share of the likeliest ground's probability from which on the pixels may choose another
@@ -50,12 +49,15 @@ class _Seen:
 
 
 class NetworkPlateReader:
-    """The `PlateReader` over a detector and two readers of strips. One thread at a time."""
+    """The `PlateReader` over a detector, two readers of strips and one of corners. One thread at a time."""
 
-    def __init__(self, finder: Finder, strips: Network, second: Network, models: dict[str, str]) -> None:
+    def __init__(
+        self, finder: Finder, strips: Network, second: Network, corners: Network, models: dict[str, str]
+    ) -> None:
         self._finder = finder
         self._strips = strips
         self._second = second
+        self._corners = corners
         self._models = models
 
     @property
@@ -67,7 +69,7 @@ class NetworkPlateReader:
         blank = np.zeros((960, 1280, 3), np.uint8)
         self._finder(blank)
         corners = np.array([(0, 0), (160, 0), (160, 48), (0, 48)], np.float32)
-        self._confirmed(blank, [self._seen(blank, corners)])
+        self._confirmed(blank, [self._set_right(blank, self._seen(blank, corners))])
 
     def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
         """Plates of a BGR uint8 picture, left to right, top to bottom; those out of scope only with `extras`."""
@@ -78,7 +80,7 @@ class NetworkPlateReader:
         return left_to_right([plate for plate in plates if extras or plate.in_scope])
 
     def close(self) -> None:
-        del self._finder, self._strips, self._second
+        del self._finder, self._strips, self._second, self._corners
 
     def _lying(self, image: Image) -> list[_Seen]:
         """Plates of a picture that lies on a side, whichever it is: doubtful cuts are read turned over too."""
@@ -92,49 +94,44 @@ class NetworkPlateReader:
 
     def _all(self, image: Image, candidates: Sequence[Candidate]) -> list[_Seen]:
         """The candidates read, each by its best cut; those that are no plates are left out."""
-        seen = []
-        for candidate, raw in zip(
-            candidates, self._strip(image, [(one.corners, 1) for one in candidates]), strict=True
-        ):
+        raws = self._strip(image, [(one.corners, 1) for one in candidates])
+        kept = []
+        for candidate, raw in zip(candidates, raws, strict=True):
             if raw[-1, 0] >= _NO_PLATE:
                 continue
             first = _seen(candidate.corners, 1, raw)
             if first.confidence >= _UNREADABLE or candidate.score >= _STRIKING:
-                seen.append(self._best(image, candidate, first))
-        return _without_doubles(seen)
+                kept.append((candidate, first))
+        heard = self._confirmed(image, [first for _, first in kept])
+        return _without_doubles([self._best(image, *pair, both) for pair, both in zip(kept, heard, strict=True)])
 
-    def _best(self, image: Image, candidate: Candidate, first: _Seen) -> _Seen:
-        """The candidate set right and read by both readers; where they are not sure after a close look too; in doubt
-        what most of many cuts say."""
-        best = self._confirmed(image, [self._set_right(image, first)])[0]
-        if best.confidence >= _SURE:
-            return best
+    def _best(self, image: Image, candidate: Candidate, first: _Seen, both: _Seen) -> _Seen:
+        """The candidate where both readers are sure of it; else after a close look too; in doubt what most of many cuts
+        say. `both` is what they say of `first`."""
+        if both.confidence >= _DOUBT:
+            return self._placed(image, both)
         closer = self._seen(image, self._finder.closer(image, candidate).corners)
         surest = max(first, closer, key=lambda one: one.confidence)
         again = self._confirmed(image, [self._set_right(image, closer)])[0]
-        best = max(best, again, key=lambda one: one.confidence)
+        best = max(both, again, key=lambda one: one.confidence)
         if best.confidence >= _DOUBT or (best.confidence < _UNREADABLE and candidate.score < _CERTAIN):
-            return best
-        others = sorted([first, closer, *self._other(image, best)], key=lambda one: -one.confidence)
-        winner = _vote([best, *self._confirmed(image, others[:_HEARD])])
-        right = self._set_right(image, winner)
-        if right.reading.text == winner.reading.text:
-            winner = replace(winner, corners=right.corners)
+            return self._placed(image, best)
+        others = sorted([closer, *self._other(image, best)], key=lambda one: -one.confidence)
+        winner = self._placed(image, _vote([both, again, *self._confirmed(image, others[:_HEARD])]))
         least = _ANSWER if surest.confidence >= _A_PLATE else 0.0
         return replace(winner, confidence=max(winner.confidence, least))
+
+    def _placed(self, image: Image, seen: _Seen) -> _Seen:
+        """The same reading with better corners."""
+        return replace(seen, corners=refined(self._corners, image, seen.corners)) if seen.rows == 1 else seen
 
     def _seen(self, image: Image, corners: Corners) -> _Seen:
         """One row of characters at `corners`, as the first reader reads it."""
         return _seen(corners, 1, self._strip(image, [(corners, 1)])[0])
 
     def _set_right(self, image: Image, seen: _Seen) -> _Seen:
-        """The plate with its corners where its characters say, read again there; as it was where that reads worse."""
-        if seen.rows != 1:
-            return seen
-        corners = aligned(cut(image, as_quad(seen.corners)), seen.corners, seen.reading)
-        if corners is None:
-            return seen
-        again = self._seen(image, corners)
+        """The plate with better corners, read again there; as it was where that reads worse."""
+        again = self._seen(image, refined(self._corners, image, seen.corners))
         return again if again.confidence >= _AS_GOOD * seen.confidence else seen
 
     def _confirmed(self, image: Image, seen: Sequence[_Seen]) -> list[_Seen]:

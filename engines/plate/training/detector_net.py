@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from engines.plate.training.onnx_import import OnnxModule, _safe
 
 STRIDE = 4
-_FEATURES, _FROZEN_UNTIL = "Concat.3", "Add.33"
+FEATURES, _FROZEN_UNTIL = "Concat.3", "Add.33"
 
 
-def _block(inputs: int, outputs: int, size: int) -> nn.Sequential:
+def block(inputs: int, outputs: int, size: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, inputs, size, padding=size // 2, groups=inputs), nn.Conv2d(inputs, outputs, 1), nn.Hardswish()
     )
@@ -27,14 +27,14 @@ class PlateDetector(nn.Module):
 
     def __init__(self, trunk: str) -> None:
         super().__init__()
-        self.trunk = OnnxModule(trunk, [_FEATURES])
+        self.trunk = OnnxModule(trunk, [FEATURES])
         for _, inputs, out, _ in self.trunk.nodes:
             for name in inputs:
                 if isinstance(getattr(self.trunk, _safe(name), None), nn.Parameter):
                     getattr(self.trunk, _safe(name)).requires_grad_(False)
             if out == _FROZEN_UNTIL:
                 break
-        self.head = nn.Sequential(_block(64, 48, 3), _block(48, 48, 5), nn.Conv2d(48, 10, 1))
+        self.head = nn.Sequential(block(64, 48, 3), block(48, 48, 5), nn.Conv2d(48, 10, 1))
         with torch.no_grad():
             last = self.head[-1]
             last.weight.mul_(0.1)

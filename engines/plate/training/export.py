@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from engines.plate.training.detector_net import PlateDetector
 from engines.plate.training.reader_net import PlateReader
+from engines.plate.training.refine_net import CornerRefiner
 from engines.plate.training.second_net import SecondReader
 
 
@@ -67,7 +68,7 @@ def load_average(net: nn.Module, state: Path) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("network", choices=("reader", "second", "detector"))
+    parser.add_argument("network", choices=("reader", "second", "detector", "corners"))
     parser.add_argument("--trunk", required=True)
     parser.add_argument("--dictionary", help="the trunk's characters; both readers need it")
     parser.add_argument("--state", type=Path)
@@ -82,6 +83,10 @@ def main() -> None:
         net = SecondReader(options.trunk, Path(options.dictionary).read_text("utf8").split())
         example, output, name = torch.randn(2, 3, 32, 104), "read", "strip"
         axes = {"strip": {0: "n"}, "read": {0: "n"}}
+    elif options.network == "corners":
+        net = CornerRefiner(options.trunk)
+        example, output, name = torch.randn(1, 3, 64, 160), "away", "view"
+        axes = {"view": {0: "n"}, "away": {0: "n"}}
     else:
         net = PlateDetector(options.trunk)
         example, output, name = torch.randn(1, 3, 96, 160), "cells", "picture"

@@ -101,15 +101,23 @@ class ReaderSamples:
         return Sample(picture, (), np.zeros(FRAMES, np.int64), 0, 0)
 
     def _plate(self) -> Sample:
+        return self._cut(*self.scene())
+
+    def scene(self, rows: int | None = None, margin: float = 0.14) -> tuple[Picture, NDArray[np.float64], Drawn]:
+        """A drawn plate before it is cut out: BGR uint8 picture, corners (4, 2) TL TR BR BL in its pixels, the plate.
+        `rows`: 1 leaves out the kinds of two rows; `margin`: what is around it, in plate widths."""
         rng = self._rng
-        plate = draw_plate(str(rng.choice(KINDS, p=SHARES)), self._box, rng)
+        kind = str(rng.choice(KINDS, p=SHARES))
+        while rows == 1 and kind == "yellow_double":
+            kind = str(rng.choice(KINDS, p=SHARES))
+        plate = draw_plate(kind, self._box, rng)
         wide = float(np.exp(rng.uniform(np.log(34), np.log(250))))
         tall = wide * plate.picture.shape[0] / plate.picture.shape[1]
         hard = rng.random() ** 2
         corners = turn(wide, tall, rng, hard=float(hard))
-        margin = 0.14 * wide
-        corners = corners - corners.min(0) + margin
-        size = np.ceil(corners.max(0) + margin).astype(int)
+        around = margin * wide
+        corners = corners - corners.min(0) + around
+        size = np.ceil(corners.max(0) + around).astype(int)
         scene = self._backs.crop(int(size[1]), int(size[0]))
         self._frame(scene, corners)
         lay(plate.picture, corners, scene)
@@ -117,7 +125,7 @@ class ReaderSamples:
         if rng.random() < 0.1:
             scene = degrade.night(scene, rng)
         scene = degrade.camera(scene, rng, strength=float(np.clip((wide - 30) / 110, 0.25, 1.0)))
-        return self._cut(scene, corners, plate)
+        return scene, corners, plate
 
     def _frame(self, scene: Picture, corners: NDArray[np.float64]) -> None:
         if self._rng.random() < 0.5:

@@ -1,0 +1,46 @@
+"""The corner network: what the detector's trunk sees of a plate set level, and a map of where each corner lies.
+
+A corner is where its map has its mean: that follows a shift of the picture by itself, and hundreds of steps teach it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from engines.plate.detect import STRIDE
+from engines.plate.refine import HEIGHT, WIDTH, level
+from engines.plate.training.detector_net import FEATURES, block
+from engines.plate.training.onnx_import import OnnxModule
+
+ROWS, COLUMNS = HEIGHT // STRIDE, WIDTH // STRIDE
+_SPREAD = 3.0  # cells around the expected place that the map favours before anything is learnt
+
+
+class CornerRefiner(nn.Module):
+    """Normalised BGR (n, 3, HEIGHT, WIDTH) -> (n, 8): how far TL TR BR BL (x, y) are from their places, in pixels.
+
+    `detector` is a published or exported ONNX file with the trunk, which stays as it is.
+    """
+
+    def __init__(self, detector: str) -> None:
+        super().__init__()
+        self.trunk = OnnxModule(detector, [FEATURES])
+        for weight in self.trunk.parameters():
+            weight.requires_grad_(False)
+        self.head = nn.Sequential(block(64, 48, 3), block(48, 48, 5), block(48, 48, 5), nn.Conv2d(48, 4, 1))
+        ys, xs = torch.meshgrid(torch.arange(ROWS), torch.arange(COLUMNS), indexing="ij")
+        cells = torch.stack([xs, ys], 2).reshape(-1, 2) * STRIDE + STRIDE / 2
+        places = torch.from_numpy(level())
+        away = ((cells[None] - places[:, None]) / (_SPREAD * STRIDE)).square().sum(2)
+        self.favour = nn.Parameter(-away / 2)
+        self.register_buffer("cells", cells)
+        self.register_buffer("places", places)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.read(self.trunk(x)[0])
+
+    def read(self, features: Tensor) -> Tensor:
+        """What the trunk saw, (n, 64, ROWS, COLUMNS) -> (n, 8)."""
+        maps = torch.softmax(self.head(features).flatten(2) + self.favour, 2)
+        return (maps @ self.cells - self.places).flatten(1)
