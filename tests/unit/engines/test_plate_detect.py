@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.plate.detect import STRIDE, Candidate, Finder, Options, distinct, peaks
+from engines.plate.detect import STRIDE, Candidate, Finder, Options, distinct, normalise, peaks
 
 
 def output(height: int, width: int, plates: list[np.ndarray]) -> np.ndarray:
@@ -26,6 +26,15 @@ def output(height: int, width: int, plates: list[np.ndarray]) -> np.ndarray:
 
 def box(x: float, y: float, w: float = 90, h: float = 28) -> np.ndarray:
     return np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float32)
+
+
+def test_colours_are_normalised_by_channel() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (32, 64, 3)).astype(np.uint8)
+    mean = np.array([123.675, 116.28, 103.53], np.float32)
+    deviation = np.array([58.395, 57.12, 57.375], np.float32)
+    given = normalise(picture)
+    assert (given.shape, given.dtype) == ((1, 3, 32, 64), np.float32)
+    assert np.array_equal(given[0], ((picture.astype(np.float32) - mean) / deviation).transpose(2, 0, 1))
 
 
 def test_peaks_give_back_the_corners() -> None:
