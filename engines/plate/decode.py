@@ -9,49 +9,16 @@ where only digits stand.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.plate.alphabet import BLANK, CHARACTERS, DIGITS, LETTERS, PROVINCES
+from engines.plate import patterns
+from engines.plate.alphabet import BLANK, CHARACTERS, LETTERS
 from engines.plate.syntax import pattern_of
 
-Scores = NDArray[np.float32]
-Path = tuple[list[int], list[tuple[int, int]]]
-"""Classes, and the time steps (first, last + 1) of each."""
+Scores = patterns.Scores
 
-_NEW_ENERGY = "ABCDEFGHJK"
-_HEAD = (PROVINCES, LETTERS + "O")
-_ANY = LETTERS + DIGITS
-_RARE = float(np.log(0.05))  # green plates may have a second letter, and hardly any has
-
-
-def _serials(places: int) -> list[tuple[str, ...]]:
-    """A serial's characters by place: digits, and at any two places letters too."""
-    pairs = combinations(range(places), 2)
-    return [tuple(_ANY if place in pair else DIGITS for place in range(places)) for pair in pairs]
-
-
-Pattern = tuple[str, tuple[str, ...], float]
-"""Name, the characters allowed at each place, and the logarithm of how likely the pattern is beside its like."""
-_TAIL = "学挂警港澳领使"
-_OTHERS: list[Pattern] = [
-    ("green", (*_HEAD, _NEW_ENERGY, *[DIGITS] * 5), 0.0),
-    ("green", (*_HEAD, _NEW_ENERGY, LETTERS, *[DIGITS] * 4), _RARE),
-    ("green_yellow", (*_HEAD, *[DIGITS] * 5, _NEW_ENERGY), 0.0),
-    ("embassy", ("使", *[DIGITS] * 6), 0.0),
-]
-_LOOSE: list[Pattern] = [("seven", (*_HEAD, *[_ANY] * 5), 0.0), ("seven", (*_HEAD, *[_ANY] * 4, _TAIL), 0.0), *_OTHERS]
-_STRICT: list[Pattern] = [
-    *[("seven", (*_HEAD, *serial), 0.0) for serial in _serials(5)],
-    *[("seven", (*_HEAD, *serial, _TAIL), 0.0) for serial in _serials(4)],
-    *_OTHERS,
-]
-"""Serials of any two places that may carry letters are many patterns. Most readings are lawful without: only where the
-best path of the loose patterns has more letters are these searched."""
-_MOST_LETTERS = 2
 _LONGEST = 8
 _STRANGE = 0.2  # how well the ground must suit the pattern of the best path for the others not to be asked
 _TINT = 0.1  # a ground that does not suit a pattern makes it this unlikely
@@ -71,17 +38,6 @@ class Reading:
     char_scores: tuple[float, ...]
     agreement: float
     spans: tuple[tuple[int, int], ...] = ()
-
-
-@lru_cache(maxsize=2)
-def _allowed(strict: bool) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """(patterns, positions, classes) of 0 or "never", and the length of each pattern."""
-    patterns = _STRICT if strict else _LOOSE
-    mask = np.full((len(patterns), _LONGEST, len(CHARACTERS) + 1), _NEVER, np.float32)
-    for k, (_, sets, _) in enumerate(patterns):
-        for position, characters in enumerate(sets):
-            mask[k, position, [CHARACTERS.index(c) + 1 for c in characters]] = 0
-    return mask, np.array([len(sets) for _, sets, _ in patterns])
 
 
 def decode(probabilities: Scores, green: float = 0.5) -> Reading:
@@ -104,10 +60,8 @@ def lawful(probabilities: Scores) -> Reading | None:
 
 
 def searched(probabilities: Scores, green: float) -> Reading:
-    """The best path that follows a pattern, however unlikely. Some milliseconds."""
-    pattern, classes, spans, agreement = _search(probabilities, green, strict=False)
-    if sum(c in LETTERS for c in _text(classes)[2:]) > _MOST_LETTERS:
-        pattern, classes, spans, agreement = _search(probabilities, green, strict=True)
+    """The best path that follows a pattern, however unlikely. Half a millisecond to one."""
+    pattern, classes, spans, agreement = _search(probabilities, green)
     return Reading(_text(classes), pattern, _scores(probabilities, classes, spans), agreement, tuple(spans))
 
 
@@ -120,19 +74,21 @@ def forced(probabilities: Scores, text: str) -> Reading | None:
     labels, leap = _states(text)
     told = _telling(probabilities)
     logs = np.log(np.maximum(probabilities[told], _FLOOR))
-    ends = np.full(len(labels), _NEVER, np.float32)
-    ends[:2] = logs[0, labels[:2]]
-    backs = []
+    barred = np.where(leap, 0, _NEVER).astype(np.float32)
+    now = np.full(len(labels) + 2, _NEVER, np.float32)  # two states before the first that nothing reaches
+    now[2:4] = logs[0, labels[:2]]
+    values = [now]
     for step in logs[1:, labels]:
-        ways = np.full((3, len(labels)), _NEVER, np.float32)
-        ways[0], ways[1, 1:], ways[2, 2:] = ends, ends[:-1], np.where(leap[2:], ends[:-2], _NEVER)
-        backs.append(ways.argmax(0))
-        ends = ways.max(0) + step
-    state = len(labels) - 1 - int(ends[-2] > ends[-1])
-    agreement = float(np.exp(min(float(ends[state]) - float(logs.max(1).sum()), 0.0)))
-    path = [state]
-    for back in reversed(backs):
-        path.append(path[-1] - int(back[path[-1]]))
+        before, now = now, now.copy()
+        now[2:] = np.maximum(np.maximum(before[2:], before[1:-1]), before[:-2] + barred) + step
+        values.append(now)
+    state = len(labels) + 1 - int(now[-2] > now[-1])
+    agreement = float(np.exp(min(float(now[state]) - float(logs.max(1).sum()), 0.0)))
+    path = [state - 2]
+    for before in reversed(values[:-1]):
+        ways = (before[state], before[state - 1], before[state - 2] + barred[state - 2])
+        state -= ways.index(max(ways))
+        path.append(state - 2)
     path.reverse()
     places = [path.index(k) for k in range(1, len(labels), 2)]
     spans = _in_full(told, [(at, at + path.count(path[at])) for at in places])
@@ -191,7 +147,7 @@ def _scores(probabilities: Scores, classes: list[int], spans: list[tuple[int, in
     return tuple(float(probabilities[a:b, c].max()) for c, (a, b) in zip(classes, spans, strict=True))
 
 
-def _greedy(probabilities: Scores) -> Path:
+def _greedy(probabilities: Scores) -> patterns.Path:
     """The path of the best class at every time step, which no other path beats."""
     best = probabilities.argmax(1)
     starts = [t for t in range(len(best)) if best[t] != BLANK and (t == 0 or best[t] != best[t - 1])]
@@ -204,84 +160,14 @@ def _greedy(probabilities: Scores) -> Path:
     return [int(best[t]) for t in starts], spans
 
 
-def _search(
-    probabilities: Scores, green: float, *, strict: bool
-) -> tuple[str, list[int], list[tuple[int, int]], float]:
+def _search(probabilities: Scores, green: float) -> tuple[str, list[int], list[tuple[int, int]], float]:
     """The best path that follows a pattern: its name, classes, time steps, and its likelihood beside the greedy one."""
-    patterns = _STRICT if strict else _LOOSE
-    allowed, lengths = _allowed(strict)
-    peak = probabilities.max(0)
-    kept = np.array(sorted({BLANK, *np.argsort(peak)[-12:], *(allowed + peak).argmax(2).ravel()}))
     told = _telling(probabilities)
     logs = np.log(np.maximum(probabilities[told], _FLOOR))
-    char, blank, backs = _viterbi(logs[:, kept], allowed[:, :, kept])
-    ends = np.array([max(char[k, n - 1].max(), blank[k, n - 1]) for k, n in enumerate(lengths)])
-    likely = [prior + np.log(max(_fit(name, green), _TINT)) for name, _, prior in patterns]
-    best = int((ends + likely).argmax())
-    classes, spans = _trace(best, int(lengths[best]), char, blank, backs)
-    spans = _in_full(told, spans)
-    agreement = float(np.exp(min(ends[best] - float(logs.max(1).sum()), 0.0)))
-    return patterns[best][0], [int(kept[c]) for c in classes], spans, agreement
-
-
-@dataclass(frozen=True, slots=True)
-class _Back:
-    """The ways back of one time step: for a character 0 stayed, 1 from the blank before, 2 from a character before
-    (the best one, or the second where the best is the same class); for a blank 0 stayed, else the class before it."""
-
-    way: NDArray[np.int8]
-    blank: NDArray[np.int64]
-    best: NDArray[np.int64]
-    second: NDArray[np.int64]
-
-
-def _viterbi(logs: Scores, mask: Scores) -> tuple[Scores, Scores, list[_Back]]:
-    """Best scores of ending in (pattern, position, class) and in the blank after a position, and the ways back."""
-    patterns, positions, classes = mask.shape
-    char: Scores = np.full((patterns, positions, classes), _NEVER, np.float32)
-    blank: Scores = np.full((patterns, positions), _NEVER, np.float32)
-    lead = np.float32(0)  # score of blanks only
-    backs = []
-    for step in logs:
-        order = np.argpartition(char, -2, 2)[..., -2:]
-        pair = np.take_along_axis(char, order, 2)
-        swap = pair[..., 0] > pair[..., 1]
-        best, second = np.where(swap, order[..., 0], order[..., 1]), np.where(swap, order[..., 1], order[..., 0])
-        high, low = pair.max(2), pair.min(2)
-        other = np.repeat(high[..., None], classes, 2)
-        np.put_along_axis(other, best[..., None], low[..., None], 2)
-        from_blank = np.concatenate([np.full((patterns, 1), lead, np.float32), blank[:, :-1]], 1)
-        from_char = np.concatenate([np.full((patterns, 1, classes), _NEVER, np.float32), other[:, :-1]], 1)
-        ways = np.stack([char, np.broadcast_to(from_blank[..., None], char.shape), from_char])
-        backs.append(_Back(ways.argmax(0).astype(np.int8), np.where(high > blank, best, 0), best, second))
-        blank = np.maximum(np.maximum(blank, high) + step[BLANK], _NEVER)
-        char = np.maximum(ways.max(0) + step + mask, _NEVER)
-        lead = lead + step[BLANK]
-    return char, blank, backs
-
-
-def _trace(pattern: int, length: int, char: Scores, blank: Scores, backs: list[_Back]) -> Path:
-    """Classes and time steps (first, last + 1) of each character of the winning path."""
-    position, end = length - 1, len(backs)
-    in_blank = bool(blank[pattern, position] > char[pattern, position].max())
-    cls = int(char[pattern, position].argmax())
-    classes, spans = [0] * length, [(0, 1)] * length
-    for t in range(len(backs) - 1, -1, -1):
-        back = backs[t]
-        if in_blank:
-            came = int(back.blank[pattern, position])
-            if came:
-                in_blank, cls, end = False, came, t
-            continue
-        classes[position], spans[position] = cls, (t, end)
-        way = int(back.way[pattern, position, cls])
-        if way == 0:
-            continue
-        position -= 1
-        if position < 0:
-            break
-        in_blank = way == 1
-        if way == 2:
-            best = int(back.best[pattern, position])
-            cls, end = best if best != cls else int(back.second[pattern, position]), t
-    return classes, spans
+    found = patterns.Search(logs, probabilities.max(0))
+    likely = [end.prior + np.log(max(_fit(end.pattern, green), _TINT)) for end in patterns.ends()]
+    best = int((found.scores + likely).argmax())
+    end = patterns.ends()[best]
+    classes, spans = found.path(end)
+    agreement = float(np.exp(min(float(found.scores[best]) - float(logs.max(1).sum()), 0.0)))
+    return end.pattern, classes, _in_full(told, spans), agreement

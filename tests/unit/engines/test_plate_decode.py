@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.plate.alphabet import CHARACTERS, DIGITS, LETTERS, PROVINCES
-from engines.plate.decode import decode, forced, likelihood
+from engines.plate.decode import decode, forced, likelihood, searched
 from engines.plate.syntax import pattern_of
 
 CLASSES = len(CHARACTERS) + 1
@@ -57,6 +57,20 @@ def test_noise_still_follows_a_pattern_and_is_not_believed(seed: int) -> None:
     reading = decode(noise / noise.sum(1, keepdims=True))
     assert pattern_of(reading.text) is not None
     assert reading.agreement < 0.5 or min(reading.char_scores) < 0.6
+
+
+@given(st.integers(0, 2**32 - 1), plain, st.floats(0, 1))
+def test_nothing_that_a_plate_may_carry_is_likelier_than_what_is_found(seed: int, other: str, green: float) -> None:
+    rng = np.random.default_rng(seed)
+    noise = rng.random((40, CLASSES)).astype(np.float32) ** 2
+    spelled = noise / noise.sum(1, keepdims=True) + 0.1 * steps(other)
+    spelled /= spelled.sum(1, keepdims=True)
+    found = searched(spelled, green=0.0)
+    alone, beside = forced(spelled, found.text), forced(spelled, other)
+    assert alone is not None and beside is not None
+    assert found.agreement == pytest.approx(alone.agreement, rel=1e-3)
+    assert found.agreement >= beside.agreement * 0.999
+    assert pattern_of(searched(spelled, green).text) is not None
 
 
 def test_a_province_and_a_letter_lead() -> None:
