@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 
 from engines.document import checks, places
 from engines.document.chars import distance
@@ -22,6 +23,16 @@ _SPECKS = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇0-9A-Za-z()《》“”�
 _LEFT_BEHIND = re.compile(r"(?!私营|分公司|合伙|企业|人民币)[㐀-鿿]{1,3}")
 _PERSON_AND_MORE = re.compile(r"^([㐀-鿿]{2,4})[0-9A-Z]{4,}\S*$")
 _SUM = re.compile(r"(人民币)?[\d.,零壹贰叁肆伍陆柒捌玖拾佰仟万亿]+(元整|元人民币|万元人民币|万元整|万(美|欧|港|日)元)")
+# SCJDGL stands in the paper of licences since 2019.
+_IN_PAPER = re.compile(r"SCJDGL|(?<=[㐀-鿿)])[SCJDGL]{3,6}$")
+_NUMERALS = "零壹贰叁肆伍陆柒捌玖"
+# What the many strokes of sums in words are read as where the print is poor.
+_ALIKE = str.maketrans("责查曹壶童垂参或贯武贷低任际阵染柴别玫", "壹壹壹壹壹叁叁贰贰贰贰伍伍陆陆柒柒捌玖")
+_MISREAD_NUMERAL = re.compile(rf"(?<![㐀-鿿])[^{_NUMERALS}拾佰仟万亿人](?=[拾佰仟万亿][{_NUMERALS}拾佰仟万亿元(])")
+_YEAR = re.compile(r"至?\D{0,2}((?:19|20)\d\d)年")
+_CHINESE_YEAR = re.compile(rf"[〇零{_CN}]{{4}}年")
+_PADDED = re.compile(r"\d{4}年\d\d月\d\d日")
+_NUMBERS = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})")
 _ZERO = str.maketrans("○OoQ0", "〇〇〇〇〇")
 
 
@@ -32,6 +43,10 @@ def assemble(layout: Layout, texts: list[str]) -> Licence:
     region = code[2:8] or number[:6]
     addr = places.repair_address(_closed(_plain(layout.text("addr"))), region)
     name = places.repair_firm(_plain(layout.text("name")), places.region_of(addr))
+    period = _period(layout.text("operation_period"))
+    established = _date(layout.text("establish_date"))
+    if "establish_date" in layout.keys:
+        established = _as_period_begins(established, period)
     return Licence(
         is_licence=True,
         union_id=code,
@@ -42,8 +57,8 @@ def assemble(layout: Layout, texts: list[str]) -> Licence:
         legal_rep=_PERSON_AND_MORE.sub(r"\1", _plain(layout.text("legal_rep"))),
         regist_capital=_capital(layout.text("regist_capital")),
         real_capital=_capital(layout.text("real_capital")),
-        establish_date=_date(layout.text("establish_date")),
-        operation_period=_period(layout.text("operation_period")),
+        establish_date=established,
+        operation_period=period,
     )
 
 
@@ -62,7 +77,7 @@ def _registration_number(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Without the marks that frames, ticks and specks leave at the ends; a name printed as *** stays."""
-    return _SPECKS.sub("", text).strip(":.,·、-_|")
+    return _IN_PAPER.sub("", _SPECKS.sub("", text)).strip(":.,·、-_|")
 
 
 def _closed(text: str) -> str:
@@ -85,9 +100,19 @@ def _type(text: str) -> str:
 
 def _capital(text: str) -> str:
     """The sum, without what a seal or a watermark left behind its end."""
-    plain = _closed(_plain(text))
+    plain = _sum_in_words(_closed(_plain(text)))
     match = _SUM.match(plain)
     return match.group() if match and _LEFT_BEHIND.fullmatch(plain[match.end() :]) else plain
+
+
+def _sum_in_words(text: str) -> str:
+    """The parts of a sum that can be nothing else: 元整 at its end, 人民币, a numeral before its unit, one dot."""
+    text = re.sub(r"(?<!人)民币", "人民币", text)
+    text = re.sub(r"(?<=[万元])人民$", "人民币", text)
+    text = re.sub(r"(?<=[拾佰仟万亿]元)[㐀-鿿]$", "整", text)
+    text = re.sub(r"\.(?=\d+\.\d)", "", text)
+    head, tail = (text[:3], text[3:]) if text.startswith("人民币") else ("", text)
+    return head + _MISREAD_NUMERAL.sub(lambda m: m.group().translate(_ALIKE), tail)
 
 
 def _dates(text: str) -> str:
@@ -105,5 +130,39 @@ def _period(text: str) -> str:
     text = _dates(text).replace("自", "")
     if not (match := _SPAN.search(text)):
         return text
-    start, end = match[1], match[2] or ("长期" if "长" in text[match.end() :] else "")
+    start, rest = match[1], text[match.end() :]
+    end = match[2] or ("长期" if "长" in rest else _last_day(start, rest))
     return f"{start}至{end}" if end else start
+
+
+def _last_day(start: str, rest: str) -> str:
+    """The end of a term of whole years, of which only the year can be read: the day before the term began."""
+    begin, year = _day(start), _YEAR.match(rest)
+    if not (begin and year) or int(year[1]) <= begin.year or (begin.month, begin.day) == (2, 29):
+        return ""
+    end = begin.replace(year=int(year[1])) - timedelta(days=1)
+    return f"{end.year}年{end.month:02d}月{end.day:02d}日"
+
+
+def _day(text: str) -> date | None:
+    """The day that a date in Arabic numerals names, None for any other text."""
+    match = _NUMBERS.search(text)
+    try:
+        return date(*map(int, match.groups())) if match else None
+    except ValueError:
+        return None
+
+
+def _as_period_begins(established: str, period: str) -> str:
+    """The day of establishment, where it was not read or contradicts a period that agrees with itself: firms are
+    established on the first day of their term."""
+    start, _, end = period.partition("至")
+    first, last, read = _day(start), _day(end), _day(established)
+    if first is None or read == first or (established and _CHINESE_YEAR.match(established)):
+        return established
+    if read is None:
+        return start
+    whole_years = last and (last + timedelta(days=1)).timetuple()[1:3] == first.timetuple()[1:3]
+    if not last or not whole_years or (read.month, read.day) == (first.month, first.day):
+        return established
+    return start if _PADDED.fullmatch(established) else f"{first.year}年{first.month}月{first.day}日"

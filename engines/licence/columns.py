@@ -193,6 +193,9 @@ def _part(text: str, known: set[str]) -> tuple[str, int] | None:
     for key, spellings in SPELLINGS.items():
         if key not in known and any(len(s) == 4 and s[0] + s[-1] == ends for s in spellings):
             return key, len(text)
+    around = _only_label_around(text, known) if len(text) in (2, 3) else None
+    if around:
+        return around, len(text)
     half = _HEADS.get(text) or _TAILS.get(text[0])
     if half and half not in known:
         return half, 1
@@ -201,3 +204,16 @@ def _part(text: str, known: set[str]) -> tuple[str, int] | None:
         return first, len(text)
     second = _TAILS.get(text[1:2])  # 美型: the first half misread
     return (second, 2) if second and second not in known else None
+
+
+def _only_label_around(text: str, known: set[str]) -> str | None:
+    """The key of the labels of four characters that a text is left of, when some behind the first are lost (注资)."""
+    unknown = [(key, s) for key, all_ in SPELLINGS.items() if key not in known and key not in _OUTSIDE for s in all_]
+    keys = {key for key, s in unknown if len(s) == 4 and s[0] == text[0] and _in_order(text, s)}
+    return keys.pop() if len(keys) == 1 else None
+
+
+def _in_order(part: str, whole: str) -> bool:
+    """Whether the characters of `part` come in `whole` in this order."""
+    rest = iter(whole)
+    return all(sign in rest for sign in part)

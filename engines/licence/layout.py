@@ -44,11 +44,16 @@ _WHOLE = {
     "union_id": re.compile(r"[0-9A-Z]{18}"),
     "regist_no": re.compile(r"\d{15}|^\d{13}$"),
 }
+# How addresses end; a storey or a flat follows what they seldom end in.
+_ADDRESS_ENDS = re.compile(r"([号室村组楼层幢栋座房户区会院园厦场店铺街路屯社镇乡]|(?<![栋楼座])[0-9A-Z]|\))$")
 _OFFICE = re.compile(r"(局|委员会|管理处|审批局|工商所)$")
 _UNTIL = re.compile(rf"至({_DATE}|长期)")
 _NEXT_ROW = (1.45, 1.8)  # heights from one row of a period to the next
 _REACH = 24  # heights: the longest of them
 _MOST_GAPS = 2
+_ABOVE = 8  # heights: three rows whose labels were lost, as under a seal
+_CODE_LENGTH = 14  # heights that eighteen letters and digits take at most
+_BELOW = (1.05, 1.3)  # heights from the credit code's label to the code below it
 _LAST = "本期限所额"  # the last characters of labels
 _BESIDE = ("operation_period", "establish_date", "regist_capital")
 
@@ -98,6 +103,8 @@ def lay_out(strips: Sequence[Strip], look: Look | None = None) -> Layout:
             values[label.key] = rows
     if look:
         _look_again(columns, pieces, values, look)
+        _look_for_code(pieces, values, look)
+        _look_for_rest(columns, values, look)
     return Layout(columns, values, _authority(pieces))
 
 
@@ -144,6 +151,43 @@ def _look_again(
             below = (look(left, right, first.v + down * first.h, 1.2 * first.h) for down in _NEXT_ROW)
             if end := next((p for p in below if p and _UNTIL.match(p.text)), None):
                 values[key] = [*rows, [end]]
+
+
+def _look_for_code(pieces: Iterable[Piece], values: dict[str, list[list[Piece]]], look: Look) -> None:
+    """A credit code of which detection missed the whole or an end, as under a watermark: below its label, from the
+    label's left edge, else right of it."""
+    label = next((p for p in pieces if p.key == "union_id"), None)
+    whole = _WHOLE["union_id"]
+    if label is None or any(whole.search("".join(p.text for p in row)) for row in values.get("union_id", [])):
+        return
+    h = label.h
+    below = [(label.u0 - 0.3 * h, label.v + down * h) for down in _BELOW]
+    for left, v in [*below, (label.u1, label.v)]:
+        seen = look(left, left + _CODE_LENGTH * h, v, 1.1 * h)
+        if seen and (found := whole.search(seen.text)) and sum(c.isdigit() for c in found.group()) > 7:
+            values["union_id"] = [[seen]]
+            return
+
+
+def _look_for_rest(columns: Sequence[Column], values: dict[str, list[list[Piece]]], look: Look) -> None:
+    """An address that breaks off: its last row is read again further to the right, then the row below it."""
+    rows = values.get("addr", [])
+    if not rows or _is_whole("".join(p.text for row in rows for p in row)):
+        return
+    first, last, end = rows[0][0], rows[-1][0], rows[-1][-1].u1
+    h, read = last.h, "".join(p.text for p in rows[-1])
+    edge = min((c.left for c in columns if c.left > end + h), default=float("inf"))
+    seen = look(last.u0 - 0.3 * h, min(end + 10 * h, edge - h), last.v, 1.2 * h)
+    if seen and len(seen.text) > len(read) and seen.text.startswith(read[:-1]) and _ADDRESS_ENDS.search(seen.text):
+        values["addr"] = [*rows[:-1], [seen]]
+    elif len(rows) == 1:
+        below = (look(first.u0 - 0.3 * h, end + h, last.v + down * h, 1.15 * h) for down in _BELOW)
+        if rest := next((p for p in below if p and _ADDRESS_ENDS.search(p.text) and not LABELS.head(p.text)), None):
+            values["addr"] = [*rows, [rest]]
+
+
+def _is_whole(address: str) -> bool:
+    return bool(_ADDRESS_ENDS.search(address)) and address.count("(") <= address.count(")")
 
 
 def _value_left(column: Column, edge: float, pieces: Iterable[Piece]) -> float | None:
@@ -208,7 +252,7 @@ def _orphans(
     for piece in pieces:
         if piece.key or id(piece) in taken or abs(piece.u0 - left) > 1.5 * h or not 0.7 < piece.h / h < 1.4:
             continue
-        if top - 4 * h < piece.v < bottom + 4 * h:
+        if top - _ABOVE * h < piece.v < bottom + 4 * h:
             key = next((k for k, form in _FORMS.items() if k not in values and form.match(piece.text)), None)
             if key:
                 values[key] = [[piece]]

@@ -154,6 +154,11 @@ def test_half_labels_without_their_other_half():
         ("法定代表人", "郝静654087017C4C1", "郝静"),
         ("注册资本", "100万元人民币中分日", "100万元人民币"),
         ("注册资本", "贰佰万元(人民币)", "贰佰万元(人民币)"),
+        ("注册资本", "贰佰万元(民币)", "贰佰万元(人民币)"),
+        ("注册资本", "责仟万元型", "壹仟万元整"),
+        ("注册资本", "人民币垂万元整", "人民币叁万元整"),
+        ("注册资本", "1.000.000000万元", "1000.000000万元"),
+        ("类型", "有限合伙企业SCJDGL", "有限合伙企业"),
     ],
 )
 def test_what_seals_leave_behind_a_value_is_cut_off(key, printed, answer):
@@ -161,3 +166,36 @@ def test_what_seals_leave_behind_a_value_is_cut_off(key, printed, answer):
     sheet.line(120, 400, "名称厦门市兴隆商贸有限公司").line(120, 460, f"{key}{printed}")
     licence = read(sheet.line(120, 620, "成立日期2001年02月11日"))
     assert answer in (licence.type, licence.legal_rep, licence.regist_capital)
+
+
+@pytest.mark.parametrize(
+    ("established", "period", "answer"),
+    [
+        ("2005年05月18日", "2005年05月19日至2015年05月18日", "2005年05月19日"),
+        ("2005年5月18日", "2005年05月19日至2015年05月18日", "2005年5月19日"),
+        ("号", "2005年05月19日至长期", "2005年05月19日"),
+        ("2005年05月18日", "2005年05月19日至长期", "2005年05月18日"),  # nothing tells which is right
+        ("2004年05月19日", "2005年05月19日至2015年05月18日", "2004年05月19日"),
+    ],
+)
+def test_a_firm_is_established_on_the_first_day_of_its_term(established, period, answer):
+    sheet = Sheet(1000, 1300).line(300, 200, "营业执照", h=90).line(250, 330, f"统一社会信用代码{CODE}")
+    sheet.line(120, 400, "名称厦门市兴隆商贸有限公司").line(120, 460, "类型有限责任公司")
+    sheet.line(120, 520, "成立日期").line(300, 520, established).line(120, 580, f"营业期限{period}")
+    assert read(sheet).establish_date == answer
+
+
+def test_a_term_of_whole_years_ends_on_the_day_before_it_began():
+    sheet = single_column()
+    sheet.lines = [
+        ("营业期限2001年02月11日至2021年日月1" if t.startswith("营业期限") else t, quad) for t, quad in sheet.lines
+    ]
+    assert read(sheet).operation_period == "2001年02月11日至2021年02月10日"
+
+
+def test_values_whose_labels_are_lost_are_known_by_their_form():
+    sheet = Sheet(1000, 1300).line(300, 200, "营业执照", h=90).line(250, 330, f"统一社会信用代码{CODE}")
+    sheet.line(300, 400, "厦门市兴隆商贸有限公司").line(300, 460, "有限责任公司(自然人独资)")
+    sheet.line(120, 580, "法定代表人").line(300, 580, "秦泽林").line(120, 640, "注册资本").line(300, 640, "贰佰万元整")
+    licence = read(sheet.line(120, 700, "成立日期").line(300, 700, "2001年02月11日"))
+    assert (licence.name, licence.type) == ("厦门市兴隆商贸有限公司", "有限责任公司(自然人独资)")
