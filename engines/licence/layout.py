@@ -44,8 +44,6 @@ _WHOLE = {
     "union_id": re.compile(r"[0-9A-Z]{18}"),
     "regist_no": re.compile(r"\d{15}|^\d{13}$"),
 }
-# How addresses end; a storey or a flat follows what they seldom end in.
-_ADDRESS_ENDS = re.compile(r"([号室村组楼层幢栋座房户区会院园厦场店铺街路屯社镇乡]|(?<![栋楼座])[0-9A-Z]|\))$")
 _OFFICE = re.compile(r"(局|委员会|管理处|审批局|工商所)$")
 _UNTIL = re.compile(rf"至({_DATE}|长期)")
 _NEXT_ROW = (1.45, 1.8)  # heights from one row of a period to the next
@@ -104,7 +102,6 @@ def lay_out(strips: Sequence[Strip], look: Look | None = None) -> Layout:
     if look:
         _look_again(columns, pieces, values, look)
         _look_for_code(pieces, values, look)
-        _look_for_rest(columns, values, look)
     return Layout(columns, values, _authority(pieces))
 
 
@@ -167,27 +164,6 @@ def _look_for_code(pieces: Iterable[Piece], values: dict[str, list[list[Piece]]]
         if seen and (found := whole.search(seen.text)) and sum(c.isdigit() for c in found.group()) > 7:
             values["union_id"] = [[seen]]
             return
-
-
-def _look_for_rest(columns: Sequence[Column], values: dict[str, list[list[Piece]]], look: Look) -> None:
-    """An address that breaks off: its last row is read again further to the right, then the row below it."""
-    rows = values.get("addr", [])
-    if not rows or _is_whole("".join(p.text for row in rows for p in row)):
-        return
-    first, last, end = rows[0][0], rows[-1][0], rows[-1][-1].u1
-    h, read = last.h, "".join(p.text for p in rows[-1])
-    edge = min((c.left for c in columns if c.left > end + h), default=float("inf"))
-    seen = look(last.u0 - 0.3 * h, min(end + 10 * h, edge - h), last.v, 1.2 * h)
-    if seen and len(seen.text) > len(read) and seen.text.startswith(read[:-1]) and _ADDRESS_ENDS.search(seen.text):
-        values["addr"] = [*rows[:-1], [seen]]
-    elif len(rows) == 1:
-        below = (look(first.u0 - 0.3 * h, end + h, last.v + down * h, 1.15 * h) for down in _BELOW)
-        if rest := next((p for p in below if p and _ADDRESS_ENDS.search(p.text) and not LABELS.head(p.text)), None):
-            values["addr"] = [*rows, [rest]]
-
-
-def _is_whole(address: str) -> bool:
-    return bool(_ADDRESS_ENDS.search(address)) and address.count("(") <= address.count(")")
 
 
 def _value_left(column: Column, edge: float, pieces: Iterable[Piece]) -> float | None:

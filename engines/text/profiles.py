@@ -47,7 +47,7 @@ PROFILES = MappingProxyType(
             page=DetectOptions(long_side=1600, box_threshold=_TINY),
             careful_detector="ppocrv6-small-det",
             careful="ppocrv6-small-rec",
-            doubt=Doubt(prose=0.8, short=0.98),
+            doubt=Doubt(prose=0.8, short=0.98, short_width=360),
             careful_in_bytes="ppocrv6-small-rec-int8",
         ),
         "accurate": Profile(
