@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.text.language import MOST, STEP
+from engines.text.language import FIRST, LAST, MOST, STEP
 
-FIRST, LAST = 0x3400, 0x9FFF
 LEAST = 10  # times that a pair is seen, to be kept
 TELLING = 0.5  # nepers by which it must differ from what ends and beginnings say
 

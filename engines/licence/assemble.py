@@ -158,11 +158,11 @@ def _as_period_begins(established: str, period: str) -> str:
     established on the first day of their term."""
     start, _, end = period.partition("至")
     first, last, read = _day(start), _day(end), _day(established)
-    if first is None or read == first or (established and _CHINESE_YEAR.match(established)):
+    if first is None or read == first or _CHINESE_YEAR.match(established):
         return established
     if read is None:
         return start
     whole_years = last and (last + timedelta(days=1)).timetuple()[1:3] == first.timetuple()[1:3]
-    if not last or not whole_years or (read.month, read.day) == (first.month, first.day):
+    if not whole_years or (read.month, read.day) == (first.month, first.day):
         return established
     return start if _PADDED.fullmatch(established) else f"{first.year}年{first.month}月{first.day}日"

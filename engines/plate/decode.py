@@ -22,7 +22,6 @@ Scores = patterns.Scores
 _LONGEST = 8
 _STRANGE = 0.2  # how well the ground must suit the pattern of the best path for the others not to be asked
 _TINT = 0.1  # a ground that does not suit a pattern makes it this unlikely
-_NEVER = np.float32(-1e9)
 _SURE_BLANK = 0.999
 _FLOOR = 1e-6  # probability below which nothing is believed to be less likely
 
@@ -74,8 +73,8 @@ def forced(probabilities: Scores, text: str) -> Reading | None:
     labels, leap = _states(text)
     told = _telling(probabilities)
     logs = np.log(np.maximum(probabilities[told], _FLOOR))
-    barred = np.where(leap, 0, _NEVER).astype(np.float32)
-    now = np.full(len(labels) + 2, _NEVER, np.float32)  # two states before the first that nothing reaches
+    barred = np.where(leap, 0, patterns.NEVER).astype(np.float32)
+    now = np.full(len(labels) + 2, patterns.NEVER, np.float32)  # two states before the first that nothing reaches
     now[2:4] = logs[0, labels[:2]]
     values = [now]
     for step in logs[1:, labels]:

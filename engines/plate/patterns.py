@@ -23,7 +23,7 @@ _NEW_ENERGY = "ABCDEFGHJK"
 _ENDINGS = "学挂警港澳领使"
 _RARE = float(np.log(0.05))  # green plates may have a second letter, and hardly any has
 _MOST_LETTERS = 2  # of a serial
-_NEVER = np.float32(-1e9)
+NEVER = np.float32(-1e9)
 _LIKELY = 12  # classes that are followed besides the likeliest of every node
 
 
@@ -90,7 +90,7 @@ class _Builder:
         self.end("green_yellow", self.add(_NEW_ENERGY, digit[0]))  # the head and five digits
 
     def built(self) -> _Graph:
-        allowed = np.full((len(self.before), len(CHARACTERS) + 1), _NEVER, np.float32)
+        allowed = np.full((len(self.before), len(CHARACTERS) + 1), NEVER, np.float32)
         allowed[:, BLANK] = 0
         for row, characters in zip(allowed, self.characters, strict=True):
             row[[CHARACTERS.index(c) + 1 for c in characters]] = 0
@@ -130,7 +130,7 @@ class Search:
 
     def _forward(self, logs: Scores, allowed: Scores) -> list[Scores]:
         """After every step, and before the first: the best score of being in (node, class); class 0 is the blank."""
-        now = np.full(allowed.shape, _NEVER, np.float32)
+        now = np.full(allowed.shape, NEVER, np.float32)
         now[0, 0] = 0
         values = [now]
         first, second = self._before
@@ -167,6 +167,6 @@ class Search:
             return node, int(now[node].argmax())
         nodes = self._before[:, node]
         others = now[nodes]
-        others[:, column] = _NEVER
+        others[:, column] = NEVER
         row, came = divmod(int(others.argmax()), others.shape[1])
         return (node, column) if now[node, column] >= others[row, came] else (int(nodes[row]), came)

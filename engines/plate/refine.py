@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.plate.detect import Corners, Network, normalise
+from engines.plate.warp import framed, levelled
 from engines.types import Image
 
 WIDTH, HEIGHT = 160, 64
@@ -27,15 +28,12 @@ def refined(network: Network, picture: Image, corners: Corners) -> Corners:
 
 def level() -> Corners:
     """Where the corners TL TR BR BL go in a view of WIDTH x HEIGHT pixels, if they are right."""
-    left, top = WIDTH * MARGIN_X, HEIGHT * MARGIN_Y
-    return np.array([(left, top), (WIDTH - left, top), (WIDTH - left, HEIGHT - top), (left, HEIGHT - top)], np.float32)
+    return framed(WIDTH, HEIGHT, WIDTH * MARGIN_X, HEIGHT * MARGIN_Y)
 
 
 def view(picture: Image, corners: Corners) -> Image:
     """What is at and around `corners`, set level: BGR uint8 (HEIGHT, WIDTH, 3)."""
-    move = cv2.getPerspectiveTransform(np.asarray(corners, np.float32), level())
-    seen = cv2.warpPerspective(picture, move, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(seen, np.uint8)
+    return levelled(picture, np.asarray(corners, np.float32), level(), (WIDTH, HEIGHT))
 
 
 def moved(corners: Corners, away: NDArray[np.float32]) -> Corners:

@@ -19,8 +19,19 @@ UPPER_SHARE = 0.42
 def target(rows: int = 1) -> NDArray[np.float32]:
     """Where the plate's corners TL TR BR BL go in a strip of WIDTH x HEIGHT (twice the height for two rows)."""
     height = HEIGHT * rows
-    left, top = WIDTH * MARGIN_X, height * MARGIN_Y / rows
-    return np.array([(left, top), (WIDTH - left, top), (WIDTH - left, height - top), (left, height - top)], np.float32)
+    return framed(WIDTH, height, WIDTH * MARGIN_X, height * MARGIN_Y / rows)
+
+
+def framed(width: int, height: int, left: float, top: float) -> NDArray[np.float32]:
+    """The corners (4, 2) TL TR BR BL of a frame `left` and `top` pixels inside a view of `width` x `height`."""
+    return np.array([(left, top), (width - left, top), (width - left, height - top), (left, height - top)], np.float32)
+
+
+def levelled(picture: Image, corners: NDArray[np.float32], places: NDArray[np.float32], size: tuple[int, int]) -> Image:
+    """A view of `size` (width, height), BGR uint8, in which `corners` of the picture lie at `places`, both (4, 2)."""
+    move = cv2.getPerspectiveTransform(corners, places)
+    seen = cv2.warpPerspective(picture, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(seen, np.uint8)
 
 
 def stack_rows(strip: Image) -> Image:
@@ -35,8 +46,5 @@ def stack_rows(strip: Image) -> Image:
 
 def cut(picture: Image, quad: Quad, rows: int = 1) -> Image:
     """The plate under `quad` as a BGR uint8 strip of (HEIGHT, WIDTH, 3)."""
-    move = cv2.getPerspectiveTransform(np.array(quad, np.float32), target(rows))
-    strip = cv2.warpPerspective(
-        picture, move, (WIDTH, HEIGHT * rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return stack_rows(np.asarray(strip, np.uint8)) if rows == 2 else np.asarray(strip, np.uint8)
+    strip = levelled(picture, np.array(quad, np.float32), target(rows), (WIDTH, HEIGHT * rows))
+    return stack_rows(strip) if rows == 2 else strip

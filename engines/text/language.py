@@ -15,7 +15,8 @@ FAINT = 0.97  # mean score of a line below which its neighbours help to choose a
 _SHORTEST = 4  # characters: a shorter line says too little about itself
 _CHOICES = 8  # of a column that are weighed
 _LEAST = 1e-4  # score below which a class is no choice
-_FIRST, _LAST = 0x3400, 0x9FFF  # Chinese characters
+_FLOOR = 1e-30  # what stands for no choice where logarithms are taken
+FIRST, LAST = 0x3400, 0x9FFF  # Chinese characters
 STEP = 0.05  # nepers of the table's whole numbers
 MOST = 6.0  # nepers: no pair says more, for or against
 
@@ -40,8 +41,8 @@ class Pairs:
         """The gain of each character of `after` behind each of `before`, code points that broadcast together."""
         first, second = np.broadcast_arrays(before, after)
         behind, chinese = _chinese(first), _chinese(second)
-        gain = np.where(behind, self._ends[np.where(behind, first - _FIRST, 0)], 0)
-        gain = gain + self._starts[np.where(chinese, second - _FIRST, 0)]
+        gain = np.where(behind, self._ends[np.where(behind, first - FIRST, 0)], 0)
+        gain = gain + self._starts[np.where(chinese, second - FIRST, 0)]
         keys = np.where(behind & chinese, first << 16 | second, 0).astype(np.uint32)
         at = np.minimum(np.searchsorted(self._pairs, keys), len(self._pairs) - 1)
         gain = np.where(self._pairs[at] == keys, self._gains[at], gain)
@@ -55,8 +56,8 @@ class Pairs:
         """
         best = np.argpartition(scores, -_CHOICES, axis=1)[:, -_CHOICES:]
         likely = np.take_along_axis(scores, best, axis=1)
-        likely = np.where((likely >= _LEAST) | (likely == likely.max(1, keepdims=True)), likely, 1e-30)
-        own, signs = np.log(np.maximum(likely, 1e-30)), codes[best]
+        choices = (likely >= _LEAST) | (likely == likely.max(1, keepdims=True))
+        own, signs = np.log(np.where(choices, np.maximum(likely, _FLOOR), _FLOOR)), codes[best]
         gains = self.gain(signs[:-1, :, None], signs[1:, None, :])
         so_far = own[0] + self.gain(np.zeros(1, np.int64), signs[0])
         back = np.zeros((len(best), _CHOICES), np.intp)
@@ -77,4 +78,4 @@ def faint(scores: NDArray[np.float32]) -> bool:
 
 
 def _chinese(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return (codes >= _FIRST) & (codes <= _LAST)
+    return (codes >= FIRST) & (codes <= LAST)

@@ -72,7 +72,7 @@ class Recogniser:
         self.network = network
         self.charset = charset
         self._pairs = pairs
-        self._codes = np.array([ord(sign) if len(sign) == 1 else 0 for sign in charset], np.int64)
+        self._codes = np.array([ord(sign) if len(sign) == 1 else 0 for sign in (charset if pairs else [])], np.int64)
         known = prose and all(sign in charset for sign in ("l", *_STOPS))
         self._looked_at = [charset.index(sign) for sign in ("l", *_STOPS)] if known else []
 
@@ -102,7 +102,7 @@ class Recogniser:
         best = scores.argmax(axis=1)
         reading = collapse(best, scores[np.arange(len(best)), best], self.charset)
         if self._pairs is not None and faint(reading.scores):
-            told = scores[reading.columns].copy()
+            told = scores[reading.columns]
             told[:, 0] = 0  # that something stands there is settled
             reading.characters[:] = [self.charset[k] for k in self._pairs.choose(told, self._codes)]
         if self._looked_at:
