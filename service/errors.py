@@ -75,11 +75,11 @@ class SealFault(InkGateError):
 
 
 class RequestFault(InkGateError):
-    """A request-level business error. `fault` is a key of the capability's code table."""
+    """A request-level business error. `fault` is a key of the capability's code table; `detail` follows its text."""
 
-    def __init__(self, capability: str, fault: str) -> None:
+    def __init__(self, capability: str, fault: str, detail: str = "") -> None:
         super().__init__(f"{capability}: {fault}")
-        self.capability, self.fault = capability, fault
+        self.capability, self.fault, self.detail = capability, fault, detail
 
 
 class BrokerDown(InkGateError):

@@ -45,13 +45,13 @@ def _with_aliases(capability: Capability, message: object, result: object, super
     return body
 
 
-def fault_answer(capability: Capability, fault: str) -> dict[str, Any]:
-    """A request-level business error."""
+def fault_answer(capability: Capability, fault: str, detail: str = "") -> dict[str, Any]:
+    """A request-level business error; `detail` goes behind the table's text."""
     row = capability.faults[fault]
     return {
         "statusCode": row.code,
         "message": row.message if capability.single else "error",
-        "details": row.details,
+        "details": f"{row.details}：{detail}" if detail else row.details,
         "error": f"AI_OP_{row.code}",
     }
 

@@ -6,12 +6,12 @@ is found out by the worker. Headers alone decide on dimensions, so a decompressi
 
 from __future__ import annotations
 
-import binascii
 import struct
 
+from service.contract.base64_text import decode_pieces
+from service.contract.bounded_json import LongString
 from service.contract.capabilities import Capability
 
-_URLSAFE = bytes.maketrans(b"-_", b"+/")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _BMP = b"BM"
@@ -28,20 +28,18 @@ class ImageFault(Exception):
         self.fault = fault
 
 
-def decode_base64(text: object) -> bytes:
-    """The bytes behind base64 text in either alphabet, mixed too, padded or not.
+def decode_base64(text: object, keep: int | None = None) -> bytes:
+    """The bytes behind base64 text in either alphabet, mixed too, padded or not; `text` is a str or a LongString.
 
-    Raises ImageFault("base64") for anything else: not a string, empty, other characters, a data: prefix.
+    Raises ImageFault("base64") for anything else: not a string, empty, other characters, a data: prefix. Of more than
+    `keep` bytes all are checked and hardly more than `keep` returned.
     """
-    if not isinstance(text, str) or not text:
+    if not isinstance(text, str | LongString) or not text:
         raise ImageFault("base64")
     try:
-        raw = text.encode("ascii").translate(_URLSAFE)
-        core = raw.rstrip(b"=")
-        if not core or len(raw) - len(core) > 2:
-            raise ImageFault("base64")
-        return binascii.a2b_base64(core + b"=" * (-len(core) % 4), strict_mode=True)
-    except (UnicodeEncodeError, binascii.Error):
+        pieces = text.ascii_pieces() if isinstance(text, LongString) else (text.encode("ascii"),)
+        return bytes(decode_pieces(pieces, keep=keep))
+    except ValueError:
         raise ImageFault("base64") from None
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from service.contract.bounded_json import BOM, Buffer, Document, InvalidJson, LongString, loads
 from service.contract.capabilities import Capability
 from service.contract.images import ImageFault, check_image, decode_base64
 from service.errors import RequestFault
 
 ACTION = "BusinessCardOCR"
+_ENCODED = "不支持 Content-Encoding，请发送未压缩的请求体 (send the body without Content-Encoding)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,39 +26,46 @@ class ParsedRequest:
         return sum(isinstance(image, bytes) for image in self.images)
 
 
-def parse(capability: Capability, body: bytes | bytearray) -> list[Any]:
-    """The base64 texts of a body, not yet decoded. Raises RequestFault."""
-    if not body:
+def refuse_encoding(capability: Capability, encoding: str) -> None:
+    """Raise RequestFault for a body under a Content-Encoding: what it becomes when unpacked has no bound."""
+    if encoding.strip().lower() not in ("", "identity"):
+        raise RequestFault(capability.name, "json", _ENCODED)
+
+
+def parse(capability: Capability, body: Buffer) -> list[Any]:
+    """The base64 texts of a body, not yet decoded; long ones as places in `body`. Raises RequestFault."""
+    if not body or body == BOM:
         raise RequestFault(capability.name, "empty")
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise RequestFault(capability.name, "json") from None
-    if not isinstance(document, dict):
+        document = loads(body)
+    except InvalidJson as error:
+        raise RequestFault(capability.name, "json", error.detail) from None
+    if not isinstance(document.value, dict):
         raise RequestFault(capability.name, "object")
     return [_single(document, capability)] if capability.single else _batch(document, capability)
 
 
-def _batch(document: dict[str, Any], capability: Capability) -> list[Any]:
-    if "data" not in document:
+def _batch(document: Document, capability: Capability) -> list[Any]:
+    if "data" not in document.value:
         raise RequestFault(capability.name, "missing")
-    data = document["data"]
+    data = document.value["data"]
     if not isinstance(data, list):
         raise RequestFault(capability.name, "type")
     if not data:
         raise RequestFault(capability.name, "none")
     if len(data) > capability.max_images:
         raise RequestFault(capability.name, "many")
-    return data
+    return [document.resolve(text) for text in data]
 
 
-def _single(document: dict[str, Any], capability: Capability) -> str:
-    if not {"Action", "ImageData"} <= document.keys():
+def _single(document: Document, capability: Capability) -> str | LongString:
+    fields: dict[str, Any] = document.value
+    if not {"Action", "ImageData"} <= fields.keys():
         raise RequestFault(capability.name, "missing")
-    if len(document) > 2:
+    if len(fields) > 2:
         raise RequestFault(capability.name, "unknown")
-    action, image = document["Action"], document["ImageData"]
-    if not isinstance(action, str) or not isinstance(image, str):
+    action, image = document.resolve(fields["Action"]), document.resolve(fields["ImageData"])
+    if not isinstance(action, str | LongString) or not isinstance(image, str | LongString):
         raise RequestFault(capability.name, "type")
     if action != ACTION:
         raise RequestFault(capability.name, "action")
@@ -81,7 +88,7 @@ def check(capability: Capability, texts: list[Any]) -> ParsedRequest:
 
 def _image(text: object, capability: Capability) -> bytes | str:
     try:
-        data = decode_base64(text)
+        data = decode_base64(text, keep=capability.max_image_bytes)
         check_image(data, capability)
         return data
     except ImageFault as error:

@@ -15,7 +15,7 @@ import orjson
 from service.accounts.directory import Directory
 from service.broker.interface import Broker, Outcome, Reply, Task
 from service.contract.answers import batch_answer, fault_answer, seal_fault_answer, single_answer
-from service.contract.requests import ParsedRequest, check, parse
+from service.contract.requests import ParsedRequest, check, parse, refuse_encoding
 from service.db import ids
 from service.errors import ClientGone, DeadlineMissed, RateLimited, Refused, RequestFault, SealFault
 from service.gateway.admission import Admission, Caller, Known
@@ -130,7 +130,7 @@ class Pipeline:
         except RequestFault as fault:
             call.events = [Event.REQUEST_FAULT]
             call.code = capability.faults[fault.fault].code
-            return fault_answer(capability, fault.fault)
+            return fault_answer(capability, fault.fault, fault.detail)
         except SealFault as fault:
             call.events = [Event.SEAL_FAULT]
             call.code = fault.code
@@ -142,11 +142,12 @@ class Pipeline:
         """Unseal, parse, and check every image; big bodies in a thread, so that the loop stays free."""
         assert call.caller is not None
         exchange, capability = call.exchange, call.caller.capability
+        refuse_encoding(capability, exchange.headers.get("content-encoding", ""))
         body: bytes | bytearray = exchange.body
         if exchange.headers.get("decrypted", "").strip().lower() == "true":
             with call.watch.stage("unseal"):
                 private_key = call.caller.app.sm2_private_key
-                call.seal = await self._off_loop(open_request, bytes(body), private_key, self._sm2, size=len(body))
+                call.seal = await self._off_loop(open_request, body, private_key, self._sm2, size=len(body))
                 body = call.seal.plain
         with call.watch.stage("parse"):
             texts = await self._off_loop(parse, capability, body, size=len(body))
@@ -161,7 +162,7 @@ class Pipeline:
 
     @staticmethod
     def _forget_texts(call: Call) -> None:
-        """What was parsed is not held as bytes as well: a batch may be a hundred megabytes."""
+        """From here on the texts alone hold the body, which goes with the last of them: it may be 100 megabytes."""
         call.exchange.drop_body()
         if call.seal is not None:
             call.seal = replace(call.seal, plain=b"")
