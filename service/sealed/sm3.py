@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac as _hmac
+from collections.abc import Iterable
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import hmac as _crypto_hmac
@@ -27,6 +28,12 @@ def hmac(key: bytes, data: bytes) -> bytes:
     """HMAC-SM3 of `data` under a key of any length, 32 bytes."""
     if IN_PYTHON:
         return _hmac.digest(key, data, "sm3")
-    state = _crypto_hmac.HMAC(key, hashes.SM3())
-    state.update(data)
-    return state.finalize()
+    return hmac_pieces(key, [data])
+
+
+def hmac_pieces(key: bytes, pieces: Iterable[bytes | bytearray]) -> bytes:
+    """The same of data that comes in pieces."""
+    state = _hmac.new(key, digestmod="sm3") if IN_PYTHON else _crypto_hmac.HMAC(key, hashes.SM3())
+    for piece in pieces:
+        state.update(piece)
+    return state.digest() if isinstance(state, _hmac.HMAC) else state.finalize()

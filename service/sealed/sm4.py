@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 BLOCK = 16
 KEY = 16
+_STEP = 64 * 1024 * BLOCK  # bytes deciphered at a time
 
 
 def encrypt(key: bytes, plain: bytes) -> bytes:
@@ -24,11 +25,20 @@ def decrypt(key: bytes, ciphertext: bytes) -> bytes:
 
     Callers check an HMAC first: told apart from other faults, a padding error would let a stranger decrypt.
     """
-    if not ciphertext or len(ciphertext) % BLOCK:
+    data = bytearray(ciphertext)
+    decrypt_in_place(key, data)
+    return bytes(data)
+
+
+def decrypt_in_place(key: bytes, data: bytearray) -> None:
+    """Make the plain text of a ciphertext without a second copy of it. Raises ValueError as `decrypt` does."""
+    if not data or len(data) % BLOCK:
         raise ValueError("an SM4 ciphertext is one or more blocks of 16 bytes")
     state = Cipher(algorithms.SM4(key), modes.ECB()).decryptor()  # noqa: S305 - the contract's mode
-    plain = state.update(ciphertext) + state.finalize()
-    count = plain[-1]
-    if not 1 <= count <= BLOCK or plain[-count:] != bytes([count]) * count:
+    for at in range(0, len(data), _STEP):
+        data[at : at + _STEP] = state.update(data[at : at + _STEP])
+    state.finalize()
+    count = data[-1]
+    if not 1 <= count <= BLOCK or data[-count:] != bytes([count]) * count:
         raise ValueError("the SM4 padding is wrong")
-    return plain[:-count]
+    del data[-count:]
