@@ -5,9 +5,10 @@ InkGateError
 ├── Misuse                  a command or an admin call asks for what cannot be: one line, exit status 2 / HTTP 4xx
 ├── Refused                 a gateway code (manual 6.1.3): 10002 … 51003; never charged
 │   ├── RateLimited         42900, HTTP 429 (CONTRACT D6); never charged
-│   └── Overloaded          50300, HTTP 503: the queue is full or the deadline cannot be met; never charged
+│   ├── Overloaded          50300, HTTP 503: the queue is full or the deadline cannot be met; never charged
+│   └── BodyTooSlow         40800, HTTP 408: the body did not come in time (CONTRACT D12); never charged
 ├── BodyTooLarge            the body passes the limit: HTTP 413 with the page of manual 4.4
-├── ClientGone              the client hung up or never finished its body: no answer, nothing counted
+├── ClientGone              the client hung up: no answer, nothing counted
 ├── SealFault               a sealed body is wrong: 40017 … 40020 (manual 6.2.4)
 ├── RequestFault            a request-level business error, in the capability's own numbers
 ├── BrokerDown              the queue is out of reach: 50000, nothing counted
@@ -58,12 +59,19 @@ class Overloaded(Refused):
         super().__init__(50300, detail, retry_after)
 
 
+class BodyTooSlow(Refused):
+    """The body stalls or trickles: it was not there whole within the time that it has."""
+
+    def __init__(self) -> None:
+        super().__init__(40800, "the body took too long")
+
+
 class BodyTooLarge(InkGateError):
     """The request body is larger than the limit."""
 
 
 class ClientGone(InkGateError):
-    """The client hung up, or took too long to send its body; nobody is there to answer."""
+    """The client hung up; nobody is there to answer."""
 
 
 class SealFault(InkGateError):

@@ -1,4 +1,4 @@
-"""Gateway codes: text and HTTP status of every refusal (manual 6.1.3, CONTRACT section 3 and D6)."""
+"""Gateway codes: text and HTTP status of every refusal (manual 6.1.3, CONTRACT section 3, D6 and D12)."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ REFUSALS: Mapping[int, Refusal] = MappingProxyType(
         40008: Refusal("不支持的请求类型", 405),
         40009: Refusal("IP未被APP授权", 403),
         40010: Refusal("IP未被API授权", 403),
+        40800: Refusal("请求体接收超时", 408),
         42900: Refusal("请求过于频繁，请稍后重试", 429),
         50000: Refusal("服务内部错误", 500),
         50001: Refusal("服务未注册", 404),

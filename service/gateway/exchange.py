@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from service.errors import BodyTooLarge, ClientGone, Overloaded
+from service.errors import BodyTooLarge, BodyTooSlow, ClientGone, Overloaded
 from service.gateway.budget import Budget
 
 SMALL_BODY = 32 * 1024  # bytes
@@ -52,9 +52,10 @@ class Exchange:
     async def read_body(self, limit: int, seconds: float, budget: Budget) -> None:
         """Fill `body` and `body_hash` (sha256 hex of the bytes as received).
 
-        Raises BodyTooLarge above `limit` bytes, Overloaded when `budget` is used up, ClientGone when the client hangs
-        up or is slower than `seconds`. What is taken from the budget stays taken until `release`; a body refused half
-        way gives its part back at once, so that of several that came together one gets through.
+        Raises BodyTooLarge above `limit` bytes, Overloaded when `budget` is used up, BodyTooSlow when the body is not
+        there after `seconds`, ClientGone when the client hangs up. What is taken from the budget stays taken until
+        `release`; a body refused half way gives its part back at once, so that of several that came together one gets
+        through.
         """
         self._budget = budget
         announced = self.announced
@@ -63,22 +64,28 @@ class Exchange:
             raise BodyTooLarge
         try:
             async with asyncio.timeout(seconds):
-                await self._collect(limit, announced)
+                whole = await self._collect(limit, announced)
         except TimeoutError:
-            raise ClientGone("the body took too long") from None
+            self.release()
+            raise BodyTooSlow from None
+        if not whole:
+            self.release()
+            await self._drain(limit)
+            raise BodyTooLarge
 
-    async def _collect(self, limit: int, announced: int) -> None:
+    async def _collect(self, limit: int, announced: int) -> bool:
+        """Read the body; False as soon as it is more than `limit` bytes."""
         digest = hashlib.sha256()
         assert self._budget is not None
         self._budget.check(announced)
         async for chunk in self._chunks():
             if len(self.body) + len(chunk) > limit:
-                await self._drain(limit)
-                raise BodyTooLarge
+                return False
             self._take(len(chunk))  # as they arrive: what is only announced would keep others out for nothing
             digest.update(chunk)
             self.body += chunk
         self.body_hash = digest.hexdigest()
+        return True
 
     @property
     def announced(self) -> int:

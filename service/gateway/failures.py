@@ -27,6 +27,8 @@ def failure(error: Exception, request_id: str, *, always_200: bool) -> tuple[int
         code = error.code
         if error.retry_after is not None:
             headers["retry-after"] = str(error.retry_after)
+        if REFUSALS[code].http == 408:
+            headers["connection"] = "close"  # what still comes is part of a body that nobody waits for
         if REFUSALS[code].http == 405:
             headers["allow"] = "POST"  # the only method of all our calls
     elif not isinstance(error, InkGateError):

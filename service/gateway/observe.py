@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import cast, get_args
 
-from service.errors import BodyTooLarge, ClientGone, Overloaded, RateLimited, Refused, RequestFault
+from service.errors import BodyTooLarge, BodyTooSlow, ClientGone, Overloaded, RateLimited, Refused, RequestFault
 from service.gateway.pipeline import Call
 from service.metering.policy import Event
 from service.telemetry.metrics import Metrics, RequestOutcome, Stage
@@ -42,6 +42,8 @@ def _outcome(call: Call, error: Exception | None) -> RequestOutcome:
         return "partial" if faults else "success"
     if isinstance(error, ClientGone):
         return "cancelled"
+    if isinstance(error, BodyTooSlow):
+        return "slow_body"
     if isinstance(error, RateLimited):
         return "limited"
     if isinstance(error, Overloaded):

@@ -26,10 +26,10 @@ UNKNOWN = "none"  # the capability of a request that named none, and the account
 OTHER = "other"
 
 RequestOutcome = Literal[
-    "success", "partial", "client_error", "refused", "limited", "overloaded", "failed", "cancelled"
+    "success", "partial", "client_error", "refused", "limited", "overloaded", "failed", "cancelled", "slow_body"
 ]
 """How a request ended: all images read, some, a fault of the request, a gateway refusal, the rate limit, no room,
-a fault of ours, the client gone."""
+a fault of ours, the client gone, a body that did not come in time."""
 
 Stage = Literal["auth", "unseal", "parse", "queue", "infer", "settle", "seal", "total"]
 Part = Literal["serve", "gateway", "worker", "console"]
