@@ -18,7 +18,9 @@ def decode_pieces(pieces: Iterable[Buffer], *, exact: bool = False, keep: int | 
     """
     made, rest = bytearray(), b""
     for piece in pieces:
-        text = rest + piece.translate(STANDARD)
+        if b"-" in piece or b"_" in piece:
+            piece = piece.translate(STANDARD)
+        text = rest + piece if rest else piece
         ready = max(0, (len(text) - 2) // 4 * 4)  # two may be padding, which belongs to the end alone
         if text.find(b"=", 0, ready) >= 0:
             raise ValueError("padding amid the text")

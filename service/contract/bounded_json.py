@@ -21,10 +21,11 @@ from typing import Any
 
 import orjson
 
+SMALL_BYTES = 32 * 1024  # of a body that is parsed as it is: all it can become is less than 2 MiB
 LONG_BYTES = 1024  # of a string literal; a shorter one is parsed with the rest
 MOST_BYTES = 512 * 1024  # of a body without its long strings; parsed it takes at most some 20 MiB and 50 ms
 MOST_ESCAPED_QUOTES = 100_000  # in all long strings; each costs the scan a step
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 256 * 1024
 BOM = b"\xef\xbb\xbf"
 
 _QUOTE, _BACKSLASH = 0x22, 0x5C
@@ -113,8 +114,12 @@ class Document:
 def loads(body: Buffer) -> Document:
     """Parse a body; a byte-order mark before it is skipped. Raises InvalidJson."""
     start = len(BOM) if body.startswith(BOM) else 0
-    mark = secrets.token_hex(8)  # nobody can send a string that looks like a placeholder
-    skeleton, spans = _scan(body, start, mark)
+    mark, spans, skeleton = "", list[LongString](), body
+    if len(body) > SMALL_BYTES:
+        mark = secrets.token_hex(8)  # nobody can send a string that looks like a placeholder
+        skeleton, spans = _scan(body, start, mark)
+    elif start:
+        skeleton = body[start:]
     try:
         value = orjson.loads(skeleton)
         for span in spans:

@@ -92,11 +92,11 @@ def compare(body: bytes) -> None:
 @example(b"")
 @example(b'{"aaaaaaaaaaaaaaaa":1,"aaaaaaaaaaaaaaaa":2}')
 def test_the_same_as_orjson_where_every_string_may_be_a_long_one(body: bytes):
-    with mock.patch.multiple(bounded_json, LONG_BYTES=8, PIECE_BYTES=20):
+    with mock.patch.multiple(bounded_json, SMALL_BYTES=0, LONG_BYTES=8, PIECE_BYTES=20):
         compare(body)
 
 
-@pytest.mark.parametrize("padding", [1020, 1024, 1025, 65_530, 65_536, 131_072 + 7])
+@pytest.mark.parametrize("padding", [1020, 1024, 1025, 33_000, 262_138, 262_144, 524_288 + 7])
 @pytest.mark.parametrize("end", ["", *ESCAPES, *BROKEN, "é", "\U0001f600"])
 def test_the_same_as_orjson_around_the_real_bounds(padding: int, end: str):
     text = '{"data": ["' + "A" * padding + end + "A" * 3 + '"], "x": 1}'
@@ -280,9 +280,10 @@ def test_no_text_of_a_long_string_is_whole_in_memory(text: str):
 
 
 def test_a_string_that_looks_like_a_placeholder_is_only_a_string():
+    long = b'"' + b"A" * 40_000 + b'"'
     with mock.patch.object(bounded_json.secrets, "token_hex", return_value="f" * 16):
-        document = loads(b'["' + b"A" * 2000 + b'"]')
-    other = loads(b'["ffffffffffffffff0","' + b"A" * 2000 + b'"]')
+        document = loads(b"[" + long + b"]")
+    other = loads(b'["ffffffffffffffff0",' + long + b"]")
     assert isinstance(document.resolve("ffffffffffffffff0"), LongString)
     assert other.resolve(other.value[0]) == "ffffffffffffffff0"
 
