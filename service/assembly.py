@@ -28,6 +28,7 @@ from service.db import migrate
 from service.errors import ConfigurationError, Overloaded
 from service.gateway.app import create_app
 from service.gateway.descriptors import connections_allowed
+from service.gateway.memory import share_arenas
 from service.gateway.pipeline import Parts
 from service.gateway.protocol import guarded
 from service.metering import SqlLedger
@@ -76,6 +77,7 @@ async def gateway(
     With `console` the pages for customers and operators are served beside it, under /console.
     With a Redis URL, rate limits and kept answers are shared by all gateways.
     """
+    share_arenas()
     engine = databases.create(settings.database)
     await migrate.check(engine)
     health = Health({"database": partial(migrate.check, engine), "workers": partial(_some_worker, broker)})

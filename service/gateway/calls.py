@@ -41,6 +41,7 @@ class CallEndpoint:
             finally:
                 exchange.release()
                 self._metrics.inflight(self._pipeline.bytes_in_flight.used)
+                self._pipeline.tidy(call)
 
     async def _serve(self, call: Call) -> None:
         try:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from service.errors import ClientGone, DeadlineMissed, RateLimited, Refused, Req
 from service.gateway.admission import Admission, Caller, Known
 from service.gateway.budget import Budget
 from service.gateway.exchange import SMALL_BODY, Answer, Exchange
+from service.gateway.memory import LARGE_BODY, give_back
 from service.gateway.timing import Stopwatch
 from service.metering.interface import Ledger, Settlement
 from service.metering.policy import Event, Policy
@@ -110,6 +112,12 @@ class Pipeline:
         """The call is answered with its code and is not in the ledger: count it for the statistics."""
         known = call.known
         self._parts.refusals.count(Refusal(known.account_id, known.app_id, known.capability, call.code))
+
+    def tidy(self, call: Call) -> None:
+        """The call is over: after a large one, and with no other in work, free memory goes back to the system."""
+        if call.body_bytes >= LARGE_BODY and self.bytes_in_flight.used == 0:
+            with contextlib.suppress(RuntimeError):  # the pool has been shut down, and this process ends
+                self._parts.pool.submit(give_back)
 
     async def _enter(self, call: Call) -> None:
         """Packs that have something left, then the rate (CONTRACT section 3, order of checks)."""
