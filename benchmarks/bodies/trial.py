@@ -131,4 +131,4 @@ def plan() -> list[tuple[str, str, Capability]]:
     plain = [(shape, "plain", GENERAL) for shape in PLAIN]
     free = [(shape, "plain", LICENCE) for shape in TURNED]
     sealed = [(shape, form, GENERAL) for shape in TURNED for form in ("sealed", "inside")]
-    return [*plain, *free, *sealed, ("images of 10 MB", "inside", GENERAL)]
+    return [*plain, *free, *sealed, ("images", "inside", GENERAL)]

@@ -16,7 +16,8 @@ def decode_pieces(pieces: Iterable[Buffer], *, exact: bool = False, keep: int | 
     Padding is optional and up to two signs of it are overlooked; with `exact` it is absent or as it should be. More
     than `keep` bytes are checked and not kept, except that the result is then longer than `keep`.
     """
-    made, rest = bytearray(), b""
+    made = bytearray()
+    rest: Buffer = b""
     for piece in pieces:
         if b"-" in piece or b"_" in piece:
             piece = piece.translate(STANDARD)
