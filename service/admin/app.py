@@ -20,6 +20,7 @@ from service.errors import Misuse
 from service.settings import Settings
 
 PATH = "/admin/v1"
+BODY_BYTES = 64 * 1024  # hundreds of times what any request needs; the body is read and parsed before the token is
 
 
 class Refusal(BaseModel):
@@ -32,6 +33,7 @@ REFUSALS: Mapping[int | str, dict[str, Any]] = {
     400: {"description": "What is asked for cannot be done.", "model": Refusal},
     401: {"description": "No good token.", "model": Refusal},
     403: {"description": "The token lacks the scope.", "model": Refusal},
+    413: {"description": f"The body has more than {BODY_BYTES // 1024} KiB; plain text."},
     503: {"description": "The database cannot be used now.", "model": Refusal},
 }
 
@@ -39,7 +41,8 @@ REFUSALS: Mapping[int | str, dict[str, Any]] = {
 def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings) -> FastAPI:
     """The application. Its description is at /openapi.json below where it is mounted; it needs no token."""
     app = FastAPI(
-        title="InkGate admin API", version=__version__, docs_url=None, redoc_url=None, responses=dict(REFUSALS)
+        title="InkGate admin API", version=__version__, docs_url=None, redoc_url=None, responses=dict(REFUSALS),
+        max_body_size=BODY_BYTES,
     )
     app.state.house = House(engine, vault, settings)
     for router in (accounts.router, billing.router, reports.router):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from service.admin import create_admin, tokens
+from service.admin.app import BODY_BYTES
 from service.db import work
 from service.errors import Misuse
 from service.settings import Settings
@@ -136,3 +139,35 @@ async def test_tokens_that_cannot_be(house: House) -> None:
                 await tokens.create_token(unit, name, scopes)
         with pytest.raises(Misuse):
             await tokens.disable_token(unit, "nobody")
+
+
+async def _endless() -> AsyncIterator[bytes]:
+    for _ in range(64):
+        yield b" " * 65_536
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+async def test_a_body_is_bounded_before_the_token_is_asked_for(house: House, mounted: bool) -> None:
+    app = create_admin(house.engine, house.vault, Settings())
+    if mounted:
+        outer = FastAPI()
+        outer.mount("/admin/v1", app)
+    transport = httpx.ASGITransport(outer if mounted else app)
+    base = "http://admin/admin/v1" if mounted else "http://admin"
+    async with httpx.AsyncClient(transport=transport, base_url=base) as client:
+        for body in (b'{"name":"' + b"x" * BODY_BYTES + b'"}', _endless()):
+            answer = await client.post("/accounts", content=body, headers={"content-type": "application/json"})
+            assert answer.status_code == 413
+        fits = b'{"name":"' + b"x" * (BODY_BYTES - 11) + b'"}'
+        answer = await client.post("/accounts", content=fits, headers={"content-type": "application/json"})
+        assert answer.status_code == 401
+
+
+async def test_deep_or_wide_json_of_a_known_caller_is_refused_quickly(admin: httpx.AsyncClient) -> None:
+    """All that fits: nested as deep as it goes, and as many fields that are not known as there can be."""
+    wide = "{" + ",".join(f'"{number:05}":1' for number in range(BODY_BYTES // 11)) + "}"
+    for body in ("[" * BODY_BYTES, '{"a":' * (BODY_BYTES // 5), wide):
+        began = time.process_time()
+        answer = await admin.post("/accounts", content=body, headers={"content-type": "application/json"})
+        assert answer.status_code in (400, 422)
+        assert time.process_time() - began < 2
