@@ -14,9 +14,9 @@ from service import __version__
 from service.console.pages import PAGES
 from service.console.parts import Parts
 from service.console.render import assets, render
-from service.console.visit import Forbidden, Missing, PasswordChangeNeeded, SignInNeeded, anyone
+from service.console.visit import FORM_BYTES, Forbidden, Missing, PasswordChangeNeeded, SignInNeeded, anyone
 
-BODY_BYTES = 3 * 1024 * 1024  # a picture of 2 MB (manual 7.4) and the form around it
+UPLOAD_BYTES = 3 * 1024 * 1024  # a picture of 2 MB (manual 7.4) and the form around it
 PACKED = 5  # of nine
 HEADERS = (
     (
@@ -69,10 +69,16 @@ class Guard:
 
         if scope["method"] not in ("GET", "HEAD"):
             length = dict(scope["headers"]).get(b"content-length", b"")
-            if not length.isdigit() or int(length) > BODY_BYTES:
+            if not length.isdigit() or int(length) > _most(scope):
                 await Response("", 413)(scope, receive, send_guarded)
                 return
         await self._app(scope, receive, send_guarded)
+
+
+def _most(scope: Scope) -> int:
+    """Bytes that a body may have: only one with a file in it is large."""
+    kind = dict(scope["headers"]).get(b"content-type", b"")
+    return UPLOAD_BYTES if kind.strip().lower().startswith(b"multipart/form-data") else FORM_BYTES
 
 
 async def _static(request: Request, digest: str, name: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 
 import httpx
 import pytest
@@ -136,7 +137,7 @@ async def test_no_form_works_without_its_token(console: ConsoleHouse) -> None:
             assert (await visitor.post(concrete, data={"csrf": "x" * 43})).status_code == 403, path
 
 
-@pytest.mark.parametrize("given", ["", "x", "x" * 43, "=" * 88, "é" * 88, "A" * 88, "A" * 100_000])
+@pytest.mark.parametrize("given", ["", "x", "x" * 43, "=" * 88, "é" * 88, "A" * 88, "A" * 60_000])
 async def test_no_made_up_token_opens_a_form(console: ConsoleHouse, given: str) -> None:
     visitor = await console.signed_in("lin")
     assert (await visitor.post("/keys", data={"csrf": given})).status_code == 403
@@ -167,7 +168,40 @@ async def test_a_form_without_length_or_too_large_is_not_read(console: ConsoleHo
         yield b"csrf=x"
 
     assert (await visitor.post("/keys", content=endless())).status_code == 413
-    assert (await visitor.post("/keys", content=b"x" * (3 * 1024 * 1024 + 1))).status_code == 413
+    upload = {"content-type": "multipart/form-data; boundary=x"}
+    assert (await visitor.post("/keys", content=b"x" * (3 * 1024 * 1024 + 1), headers=upload)).status_code == 413
+    for kind in ("application/x-www-form-urlencoded", "text/plain", "application/json", ""):
+        plain = {"content-type": kind}
+        assert (await visitor.post("/keys", content=b"&" * (64 * 1024 + 1), headers=plain)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("application/x-www-form-urlencoded", b"a=1&" * 101),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 101),
+        ("multipart/form-data; boundary=x",
+         b'--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n1\r\n' * 2),
+        ("multipart/form-data; boundary=x",
+         b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + bytes(64 * 1024 + 1) + b"\r\n--x--\r\n"),
+        ("multipart/form-data", b"no boundary"),
+        ("multipart/form-data; boundary=x", b"--x\r\nno headers"),
+    ],
+    ids=["fields", "parts", "files", "field", "boundary", "malformed"],
+)
+async def test_a_form_has_few_fields_and_one_file(console: ConsoleHouse, kind: str, content: bytes) -> None:
+    """Before anybody has signed in, too: the form token comes out of the form."""
+    answer = await console.visitor().post("/login", content=content, headers={"content-type": kind})
+    assert answer.status_code == 400 and len(answer.content) < 200
+
+
+async def test_an_upload_is_never_written_to_a_disk(console: ConsoleHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    visitor = await console.signed_in("lin")
+    rolled: list[object] = []
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", rolled.append)
+    answer = await visitor.post("/try/general", data={"csrf": await visitor.token("/keys")},
+                                files={"picture": ("a.jpg", b"\xff\xd8\xff" + bytes(2_000_000))})
+    assert answer.status_code == 200 and not rolled
 
 
 async def test_every_answer_carries_a_policy_without_inline_code(console: ConsoleHouse) -> None:
