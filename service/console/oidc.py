@@ -30,6 +30,8 @@ REFRESH_SECONDS = 3600.0
 TIMEOUT_SECONDS = 10.0
 LEEWAY_SECONDS = 60
 ATTEMPT_SECONDS = 600
+ANSWER_BYTES = 256 * 1024  # of one answer of the provider; keys and tokens are a few thousand
+_PLAIN_JSON = {"accept": "application/json", "accept-encoding": "identity"}
 FRESH_SECONDS = 300  # how long ago somebody may have entered a password there, when we ask for it anew
 
 
@@ -165,11 +167,28 @@ class Provider:
 
     async def _fetch(self, method: str, url: str, **more: Any) -> Mapping[str, Any]:
         try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
-                answer = await client.request(method, url, headers={"accept": "application/json"}, **more)
-            found = answer.raise_for_status().json()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            async with (
+                asyncio.timeout(2 * TIMEOUT_SECONDS),
+                httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client,
+                client.stream(method, url, headers=_PLAIN_JSON, **more) as answer,
+            ):
+                found = json.loads(await _bounded(answer.raise_for_status()))
+        except TimeoutError as error:
+            raise OidcError(f"{url}: took too long") from error
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
             raise OidcError(f"{url}: {error}") from error
         if not isinstance(found, dict):
             raise OidcError(f"{url} answered no object")
         return found
+
+
+async def _bounded(answer: httpx.Response) -> bytes:
+    """The body of an answer. Raises OidcError for more than ANSWER_BYTES."""
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise OidcError(f"{answer.url}: a packed answer, though none was asked for")
+    body = bytearray()
+    async for piece in answer.aiter_raw():
+        body += piece
+        if len(body) > ANSWER_BYTES:
+            raise OidcError(f"{answer.url}: an answer of more than {ANSWER_BYTES} bytes")
+    return bytes(body)

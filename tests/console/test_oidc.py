@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.console.oidc import Provider
+from service.console.oidc import OidcError, Provider
 from service.db import work
 from service.errors import ConfigurationError
 from service.settings import Oidc
@@ -178,6 +178,13 @@ async def test_a_provider_out_of_reach_is_said_so_and_passwords_go_on(engine: As
     answer = await house.visitor().get("/oidc")
     assert answer.status_code == 422 and "单点登录失败" in answer.text
     await house.signed_in("lin")
+
+
+async def test_no_more_of_an_answer_is_read_than_one_needs(house: ConsoleHouse, provider: TinyProvider) -> None:
+    provider.kid = "x" * 300_000
+    assert (await house.visitor().get("/oidc")).status_code == 422
+    with pytest.raises(OidcError, match="more than 262144 bytes"):
+        await house.parts.provider._known()  # type: ignore[union-attr]
 
 
 async def test_without_a_provider_there_is_no_such_way(console: ConsoleHouse) -> None:
