@@ -178,6 +178,21 @@ def bodies() -> Iterator[tuple[str, str, bytes]]:
         "latin": b'{"data":["\xff"]}',
     }.items():
         yield "body", name, raw
+    for name, raw in {
+        "plain": b'{"data":["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"],"x":1}',
+        "key": b'{"aaaaaaaaaaaaaaaa":1,"aaaaaaaaaaaaaaaa":[2]}',
+        "slashes": b'["\\/\\/\\/\\/\\/\\/\\/\\/\\/\\/\\/\\/\\/\\/\\/a"]',
+        "backslashes": b'["a' + b"\\\\" * 30 + b'"]',
+        "quotes": b'["a' + b'\\"' * 30 + b'"]',
+        "pairs": b'["a' + b"\\ud83d\\ude00" * 8 + b'"]',
+        "lone": b'["aaaaaaaaaaaaa\\ud83d","\\ude00aaaaaaaaaaaaaaa"]',
+        "emoji": '["{}"]'.format("\U0001f600" * 12).encode(),
+        "no-utf8": b'["aaaaaaaaaaaaaaaaaaa\x80"]',
+        "control": b'["aaaaaaaaaaaaaaaaaaaaaa\n"]',
+        "open": b'["aaaaaaaaaaaaaaaaaaaaaa\\"]',
+        "outside": b'[\\"aaaaaaaaaaaaaaaaaaaaaa"]',
+    }.items():
+        yield "long_strings", name, raw
     for name, raw in {"plain": b"AAAA", "safe": b"_-8=", "short": b"QQ", "three": b"A===", "line": b"AA\nAA"}.items():
         yield "base64_text", name, raw
     yield "envelope", "garbage", b"\0{}"

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from service.contract import bounded_json
 from service.contract.answers import fault_answer
-from service.contract.bounded_json import BOM, Document, InvalidJson, LongString, loads
+from service.contract.bounded_json import BOM, LongString, loads
 from service.contract.capabilities import CAPABILITIES, GENERAL, LICENCE
 from service.contract.images import ImageFault, check_image, decode_base64
 from service.contract.requests import ParsedRequest, check, parse, refuse_encoding
 from service.errors import RequestFault
 from tests.gateway import PNG
+from tests.json_oracle import compare, compare_short
 
 MIB = 1 << 20
 ESCAPES = ['\\"', "\\\\", "\\/", "\\b", "\\n", "\\u0041", "\\u00e9", "\\u4e2d", "\\ud83d\\ude00", "\\uD83D\\uDE00"]
@@ -57,29 +58,6 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(raw)
 
 
-def whole(document: Document, value: Any) -> Any:
-    """The value with the text of every long string in its place."""
-    value = document.resolve(value)
-    if isinstance(value, LongString):
-        return "".join(value.pieces())
-    if isinstance(value, list):
-        return [whole(document, each) for each in value]
-    if isinstance(value, dict):
-        return {whole(document, key): whole(document, each) for key, each in value.items()}
-    return value
-
-
-def compare(body: bytes) -> None:
-    try:
-        expected = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        with pytest.raises(InvalidJson):
-            loads(body)
-        return
-    document = loads(bytearray(body))
-    assert whole(document, document.value) == expected
-
-
 @settings(max_examples=800, deadline=None)
 @given(st.one_of(documents(literals).map(str.encode), damaged()))
 @example(b'"' + b"\\" * 60 + b'"')
@@ -92,8 +70,7 @@ def compare(body: bytes) -> None:
 @example(b"")
 @example(b'{"aaaaaaaaaaaaaaaa":1,"aaaaaaaaaaaaaaaa":2}')
 def test_the_same_as_orjson_where_every_string_may_be_a_long_one(body: bytes):
-    with mock.patch.multiple(bounded_json, SMALL_BYTES=0, LONG_BYTES=8, PIECE_BYTES=20):
-        compare(body)
+    compare_short(body)
 
 
 @pytest.mark.parametrize("padding", [1020, 1024, 1025, 33_000, 262_138, 262_144, 524_288 + 7])
