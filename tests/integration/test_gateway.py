@@ -1,6 +1,7 @@
 """The gateway from socket shape to answer, over parts in memory: codes, order of checks, charging, replay."""
 
 import asyncio
+import gzip
 import json
 from unittest.mock import patch
 
@@ -318,3 +319,34 @@ async def test_a_clients_trace_goes_on_to_the_worker(gateway):
     theirs, ours = (task.trace for task in gateway.broker.tasks)
     assert theirs.startswith(f"00-{'ab' * 16}-")
     assert len(ours.split("-")[1]) == 32
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES.values(), ids=lambda c: c.name)
+async def test_a_byte_order_mark_before_the_json_is_skipped(gateway, capability):
+    for raw in (body_of(capability, PNG), body_of(capability, PNG + bytes(50_000))):
+        response = await gateway.call(capability, b"\xef\xbb\xbf" + json.dumps(raw).encode())
+        assert response.json()["statusCode"] == 0
+    assert [len(task.image) for task in gateway.broker.tasks] == [len(PNG), len(PNG) + 50_000]
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES.values(), ids=lambda c: c.name)
+@pytest.mark.parametrize("sealed", ["", "true"])
+async def test_a_content_encoding_is_not_supported_and_said_so(gateway, capability, sealed):
+    raw = json.dumps(body_of(capability, PNG)).encode()
+    headers = {"content-encoding": "gzip", "decrypted": sealed}
+    response = await gateway.call(capability, gzip.compress(raw), headers=headers)
+    body = response.json()
+    assert response.status_code == 200 and body["statusCode"] in (400004, 4001)
+    assert "Content-Encoding" in body["details"] and body["details"].startswith(capability.faults["json"].details)
+    assert not gateway.broker.tasks
+    plain = await gateway.call(capability, raw, headers={"content-encoding": "identity"})
+    assert plain.json()["statusCode"] == 0
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES.values(), ids=lambda c: c.name)
+async def test_what_would_grow_is_a_request_fault_with_the_bound_in_words(gateway, capability):
+    response = await gateway.call(capability, b'{"x":[' + b"{}," * 400_000 + b"1]}")
+    body = response.json()
+    assert body["statusCode"] == capability.faults["json"].code and "512 KiB" in body["details"]
+    (settlement,) = gateway.ledger.settled.values()
+    assert (settlement.units, settlement.images, settlement.code) == (1, 1, body["statusCode"])

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inkgate_client._sealing import Sealer as ClientSealer
 
 from service.errors import SealFault
-from service.sealed import SealedRequest, open_request, seal_answer, sm2
+from service.sealed import SealedRequest, keys, open_request, seal_answer, sm2
 from tests.unit.sealed import oracle
 from tests.unit.sealed.conftest import POINT, PRIVATE
 from tests.unit.sealed.oracle import Sealer, body, text
@@ -160,3 +162,38 @@ def test_threads_share_one_provider(provider: sm2.Provider):
 )
 def test_whatever_the_fields_hold_only_the_four_codes_come_out(fields: dict[str, object]):
     assert refusal(fields).code in (40017, 40019)
+
+
+def test_a_byte_order_mark_before_the_envelope_and_inside_of_it():
+    opened = open_request(b"\xef\xbb\xbf" + body(Sealer(POINT)(b"\xef\xbb\xbf{}")), PRIVATE)
+    assert opened.plain == b"\xef\xbb\xbf{}"
+
+
+@pytest.mark.parametrize("size", [20_000, 40_001, 300_000])
+@pytest.mark.parametrize(
+    "form",
+    [str, lambda text: text.replace("/", "\\/"), lambda text: text.replace("A", "\\u0041")],
+    ids=["plain", "slashes", "escapes"],
+)
+def test_a_long_text_is_opened_where_it_lies(size: int, form: Callable[[str], str]):
+    """The hash is of the text that the JSON stands for, however it is written."""
+    plain = os.urandom(size)
+    sealed, _ = ClientSealer(keys.public_of(PRIVATE)).seal(plain)
+    made = json.loads(sealed)
+    document = sealed.decode().replace(made["encryptedBody"], form(made["encryptedBody"])).encode()
+    assert open_request(bytearray(document), PRIVATE).plain == plain
+    made["encryptedBody"] = made["encryptedBody"][:-8] + "AAAAAAA="
+    assert refusal(json.dumps(made).encode()).code == 40018
+
+
+@pytest.mark.parametrize("end", ["=", "==", "A", "AA=", "é", "\\u00e9", "*"])
+def test_a_long_text_that_is_no_base64(end: str):
+    made = dict(Sealer(POINT)(PLAIN)) | {"encryptedBody": "here"}
+    document = json.dumps(made).replace('"here"', f'"{"A" * 40_000}{end}"').encode()
+    assert refusal(document).code == 40017
+
+
+def test_an_envelope_has_a_bound_on_what_it_may_become():
+    with pytest.raises(SealFault) as caught:
+        open_request(b'{"x":[' + b"{}," * 500_000 + b"1]}", PRIVATE)
+    assert caught.value.code == 40017 and "KiB" in caught.value.details
