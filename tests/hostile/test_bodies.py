@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from service.errors import BodyTooSlow, Overloaded
+from service.gateway import memory, pipeline
 from service.gateway.budget import Budget
 from service.gateway.exchange import SMALL_BODY, Answer, Exchange
+from service.gateway.memory import LARGE_BODY
+from service.gateway.timing import Stopwatch
+from tests.gateway import GatewayUnderTest
 
 MIB = 1 << 20
 
@@ -121,3 +125,23 @@ async def test_a_body_that_trickles_is_given_up():
 )
 def test_which_bodies_need_a_known_caller(headers: dict[str, str], large: bool):
     assert exchange([], **headers).large_body is large
+
+
+async def test_memory_goes_back_after_a_large_body_when_nothing_else_is_in_work(monkeypatch: pytest.MonkeyPatch):
+    returned: list[int] = []
+    monkeypatch.setattr(pipeline, "give_back", lambda: returned.append(1))
+    gateway = GatewayUnderTest()
+    working: pipeline.Pipeline = gateway.app.routes[0].app._pipeline  # type: ignore[attr-defined]
+    for size, others, expected in ((LARGE_BODY - 1, 0, 0), (LARGE_BODY, 1, 0), (LARGE_BODY, 0, 1)):
+        call = pipeline.Call(exchange([]), "", Stopwatch(), body_bytes=size)
+        with working.bytes_in_flight.hold(others):
+            working.tidy(call)
+        working._parts.pool.submit(int).result()
+        assert len(returned) == expected
+    working._parts.pool.shutdown()
+    working.tidy(call)  # a gateway that is ending
+
+
+def test_the_c_library_here_shares_arenas_and_gives_memory_back():
+    assert memory.share_arenas()
+    memory.give_back()
