@@ -37,7 +37,7 @@ async def set_product(
         raise Misuse(f"{capability} is free; it has no packs to sell")
     if not (0 < units <= MAX_UNITS and 0 <= price_fen <= MAX_PRICE_FEN and 0 < len(product_id) <= 32):
         raise Misuse("a product has an id of 1 to 32 characters, at least one unit, and a price of 0 or more")
-    row = await repository.product(work.session, product_id)
+    row = await repository.product(work.session, product_id, lock=True)
     if row is None:
         row = ProductRow(id=product_id, capability=capability, units=units)
         work.session.add(row)
@@ -124,13 +124,16 @@ async def _activate(work: Work, order: OrderRow) -> None:
 
 
 async def _decide(work: Work, order: OrderRow, state: str) -> None:
-    order.state, order.decided_at, order.decided_by = state, await work.now(), work.actor[:64]
-    await work.session.flush()
+    decided = await repository.decide_order(work.session, order.id, state, await work.now(), work.actor[:64])
+    await work.session.refresh(order)
+    if not decided:
+        raise Misuse(f"order {order.number} is {order.state} already")
     await trail.record(work, f"order.{state}", f"order {order.number}", order.account_id)
 
 
 async def _pending(work: Work, number: str) -> OrderRow:
-    order = await repository.order(work.session, number, lock=True)
+    """An order that looks pending; whether it still is shows when it is decided."""
+    order = await repository.order(work.session, number)
     if order is None:
         raise Misuse(f"no order {number}")
     if order.state != PENDING:

@@ -41,6 +41,8 @@ async def issue_voucher(
     now = await work.now()
     code = secrets.token_urlsafe(15)
     end = ends_at or now + YEAR
+    if end <= now:
+        raise Misuse("a voucher ends after it is issued")
     work.session.add(
         VoucherRow(
             code_hash=hash_of(code), kind=kind, value=value, product_id=product_id, account_id=account_id,
@@ -65,7 +67,8 @@ async def redeem(work: Work, code: str, order: OrderRow, lines: Sequence[OrderLi
     if not voucher.starts_at <= now < voucher.ends_at:
         raise Misuse("the voucher is not valid now")
     discount = _discount(voucher, order, lines)
-    voucher.order_id = order.id
+    if not await repository.use_voucher(work.session, voucher.code_hash, order.id):
+        raise Misuse("the voucher has been used")
     await trail.record(
         work, "voucher.use", f"voucher {voucher.code_hash[:12]}", order.account_id, order=order.number, fen=discount
     )
