@@ -19,7 +19,8 @@ from service.errors import Misuse
 Act = Callable[[Work], Awaitable[Any]]
 PATIENCE = 60.0  # seconds; a machine under load is slow, a lock that is never asked for is a fault
 BLOCKED = text(
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
 )
 
 

@@ -100,10 +100,10 @@ async def change_password(visit: Signed) -> Response:
         return render(visit, "password.html", 422, problem=wrong)
     try:
         hashed = await visit.parts.passwords.new(new, visit.login)
+        async with visit.begin() as unit:
+            await users.change_password(unit, visit.signed_in, hashed)
     except Misuse as problem:
         return render(visit, "password.html", 422, problem=explain(visit.words, problem))
-    async with visit.begin() as unit:
-        await users.change_password(unit, visit.signed_in, hashed)
     return go(visit, "/", "password")
 
 
@@ -127,16 +127,16 @@ async def prove(visit: Visit, password: str) -> bool:
         async with visit.reading() as unit:
             return await unit.now() - visit.signed_in.proved_at < FRESH
     async with visit.reading() as unit:
-        fits = await users.password_fits(unit.session, visit.parts.passwords, visit.login, password)
+        proof = await users.password_proof(unit.session, visit.parts.passwords, visit.login, password)
     async with visit.begin() as unit:
-        return await users.prove(unit, visit.signed_in, fits)
+        return await users.prove(unit, visit.signed_in, proof)
 
 
 async def _enter(visit: Visit, login: str, password: str, where: str) -> Response:
     async with visit.reading() as unit:
-        fits = await users.password_fits(unit.session, visit.parts.passwords, login, password)
+        proof = await users.password_proof(unit.session, visit.parts.passwords, login, password)
     async with visit.begin() as unit:
-        token = await users.sign_in(unit, login, fits, lifetime(visit.parts))
+        token = await users.sign_in(unit, login, proof, lifetime(visit.parts))
     if token is None:
         wrong = visit.words("登录名或密码不正确。连续输错 5 次将锁定 15 分钟。")
         return render(visit, "login.html", 422, login=login, next=where, problem=wrong)
