@@ -27,6 +27,7 @@ COMMANDS = {
     "ocr": ("service.cli.ocr:ocr", "Read pictures offline and print what is in them."),
     "sign": ("service.cli.sign:sign_body", "Print a curl command that sends a body, signed now."),
     "account": ("service.cli.account:app", "Accounts 账号, sub-accounts and access keys."),
+    "user": ("service.cli.user:app", "Users 用户 of the console: list, disable, reset the password."),
     "app": ("service.cli.apps:app", "Apps 应用 and what they have opened."),
     "pack": ("service.cli.pack:app", "Resource packs 资源包."),
     "order": ("service.cli.order:app", "Catalogue, orders 订单, vouchers 卡券 and refunds 退订."),

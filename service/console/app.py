@@ -14,7 +14,7 @@ from service import __version__
 from service.console.pages import PAGES
 from service.console.parts import Parts
 from service.console.render import assets, render
-from service.console.visit import Forbidden, Missing, PasswordChangeNeeded, SignInNeeded, anyone
+from service.console.visit import Forbidden, Malformed, Missing, PasswordChangeNeeded, SignInNeeded, anyone
 
 BODY_BYTES = 3 * 1024 * 1024  # a picture of 2 MB (manual 7.4) and the form around it
 PACKED = 5  # of nine
@@ -42,6 +42,7 @@ def create_console(parts: Parts) -> FastAPI:
     app.add_exception_handler(PasswordChangeNeeded, _change_password)
     app.add_exception_handler(Forbidden, _refuse)
     app.add_exception_handler(Missing, _refuse)
+    app.add_exception_handler(Malformed, _refuse)
     app.add_exception_handler(404, _refuse)
     app.add_middleware(GZipMiddleware, compresslevel=PACKED)
     app.add_middleware(Guard)
@@ -93,7 +94,7 @@ async def _change_password(request: Request, _error: Exception) -> Response:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    status = 403 if isinstance(error, Forbidden) else 404
+    status = 403 if isinstance(error, Forbidden) else 400 if isinstance(error, Malformed) else 404
     if request.method == "POST":
         request = Request({**request.scope, "method": "GET"})  # the form has been read and refused
     return render(await anyone(request), "refused.html", status)

@@ -51,6 +51,10 @@ class Missing(Exception):
     """There is no such thing, or it belongs to somebody else; which of the two is not told."""
 
 
+class Malformed(Exception):
+    """The address or the form holds what none of our pages sends."""
+
+
 @dataclass(slots=True)
 class Visit:
     """What every page function gets. `form` is empty on GET."""
@@ -92,6 +96,14 @@ class Visit:
         """A field of the form, without blanks around it, cut at `limit`."""
         value = self.form.get(name, "")
         return value.strip()[:limit] if isinstance(value, str) else ""
+
+
+    def flag(self, name: str) -> bool:
+        """Whether a switch of the form is set. Raises Malformed for a value that none of our forms sends."""
+        value = self.text(name)
+        if value not in ("", "1"):
+            raise Malformed
+        return bool(value)
 
 
 async def anyone(request: Request) -> Visit:

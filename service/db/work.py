@@ -44,7 +44,7 @@ async def begin(engine: AsyncEngine, actor: str, clock: Clock = database_clock) 
 
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-    """A session that only reads; on SQLite it keeps no writer waiting. Raises Misuse for a value that fits no column."""
+    """A session that only reads; on SQLite it keeps no writer waiting. Raises Misuse for a value of no column."""
     try:
         async with AsyncSession(engine.execution_options(read_only=True), expire_on_commit=False) as session:
             yield session

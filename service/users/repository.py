@@ -83,6 +83,12 @@ async def users(session: AsyncSession, account_id: str | None = None, *, limit: 
     return list(await session.scalars(query))
 
 
+async def operators(session: AsyncSession, *, limit: int = 200) -> list[UserRow]:
+    """The operators, disabled ones too, in order of their login."""
+    query = select(UserRow).where(UserRow.role == OPERATOR).order_by(UserRow.login).limit(limit)
+    return list(await session.scalars(query))
+
+
 async def signed_in(session: AsyncSession, token_hash: str) -> tuple[SessionRow, UserRow] | None:
     query = select(SessionRow, UserRow).join(UserRow, UserRow.id == SessionRow.user_id)
     row = (await session.execute(query.where(SessionRow.token_hash == token_hash))).one_or_none()

@@ -224,6 +224,15 @@ def is_locked(user: UserRow, now: datetime) -> bool:
     return user.locked_until is not None and user.locked_until > now
 
 
+def state_of(user: UserRow, now: datetime) -> str:
+    """How a user stands: "disabled", "locked" (by wrong passwords, for a while), "must-change", "good"."""
+    if user.disabled_at is not None:
+        return "disabled"
+    if is_locked(user, now):
+        return "locked"
+    return "must-change" if user.must_change else "good"
+
+
 async def _get(work: Work, user_id: str) -> UserRow:
     user = await repository.user(work.session, user_id)
     if user is None:

@@ -12,7 +12,7 @@ from service.console import repository
 from service.console.notices import explain
 from service.console.pages.buying import OrderView, order_view
 from service.console.render import go, render
-from service.console.visit import Operator, Visit
+from service.console.visit import Missing, Operator, Visit
 from service.db.work import Work
 from service.errors import Misuse
 from service.metering.models import PackRow
@@ -24,6 +24,9 @@ from service.orders.models import ProductRow, RefundRow
 router = APIRouter(prefix="/operator")
 STATES = ("pending", "active", "rejected", "cancelled")
 REFUND_STATES = ("pending", "approved", "rejected", "failed")
+ORDER_DECISIONS = {"approve": ordering.approve_order, "reject": ordering.reject_order}
+REFUND_DECISIONS = {"approve": refunds.approve_refund, "reject": refunds.reject_refund}
+"""The words that decide; any other word in the address decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,12 @@ async def order_page(visit: Operator, state: str = "pending") -> Response:
 
 @router.post("/orders/{number}/{decision}")
 async def decide_order(visit: Operator, number: str, decision: str) -> Response:
+    decide = ORDER_DECISIONS.get(decision)
+    if decide is None:
+        raise Missing
     try:
         async with visit.begin() as unit:
-            if decision == "approve":
-                await ordering.approve_order(unit, number)
-            else:
-                await ordering.reject_order(unit, number)
+            await decide(unit, number)
     except Misuse as problem:
         return await _orders(visit, "pending", 422, explain(visit.words, problem))
     return go(visit, "/operator/orders", "approved" if decision == "approve" else "rejected")
@@ -80,12 +83,12 @@ async def refund_page(visit: Operator, state: str = "pending") -> Response:
 
 @router.post("/refunds/{refund_id}/{decision}")
 async def decide_refund(visit: Operator, refund_id: str, decision: str) -> Response:
+    decide = REFUND_DECISIONS.get(decision)
+    if decide is None:
+        raise Missing
     try:
         async with visit.begin() as unit:
-            if decision == "approve":
-                decided = await refunds.approve_refund(unit, refund_id)
-            else:
-                decided = await refunds.reject_refund(unit, refund_id)
+            decided = await decide(unit, refund_id)
     except Misuse as problem:
         return await _refunds(visit, "pending", 422, explain(visit.words, problem))
     done = {"approved": "approved", "failed": "refund-failed"}.get(decided.state, "rejected")
@@ -113,7 +116,7 @@ async def set_product(visit: Operator, product_id: str) -> Response:
             row = await orders.product(unit.session, product_id)
             if row is None:
                 raise Misuse(f"no product {product_id!r} on sale")
-            price, on_sale = fen(visit.text("price", 20)), bool(visit.text("on_sale"))
+            price, on_sale = fen(visit.text("price", 20)), visit.flag("on_sale")
             await ordering.set_product(unit, row.id, row.capability, row.units, price, on_sale=on_sale)
     except Misuse as problem:
         return await _products(visit, 422, explain(visit.words, problem))
