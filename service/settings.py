@@ -9,12 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from service.errors import ConfigurationError
 
 MIB = 1024 * 1024
+SETUP_CODE_LEAST, SETUP_CODE_MOST = 16, 256  # characters; who guesses it owns the installation
 
 
 class Group(BaseModel):
@@ -152,8 +153,21 @@ class Console(Group):
         None, min_length=16, description="Opens /console/wall/KEY, health for a screen on a wall, without a sign-in."
     )
     setup_code: SecretStr | None = Field(
-        None, description="Lets the first operator be made from another machine; without it only from this one."
+        None,
+        description="Lets the first operator be made from another machine; without it only from this one. "
+        "16 to 256 characters.",
     )
+
+    @field_validator("setup_code")
+    @classmethod
+    def _long_enough(cls, code: SecretStr | None) -> SecretStr | None:
+        """The code without blanks around it, as a form sends it and as a file with a last newline does not."""
+        text = code.get_secret_value().strip() if code is not None else ""
+        if not text:
+            return None
+        if not SETUP_CODE_LEAST <= len(text) <= SETUP_CODE_MOST:
+            raise ValueError(f"has {len(text)} characters, and takes {SETUP_CODE_LEAST} to {SETUP_CODE_MOST}")
+        return SecretStr(text)
 
 
 class Oidc(Group):
@@ -233,4 +247,5 @@ def load(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "INKGATE_" + "__".join(str(part).upper() for part in first["loc"])
-        raise ConfigurationError(name, first["msg"], "See docs/reference/settings.md for what it takes.") from None
+        problem = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(name, problem, "See docs/reference/settings.md for what it takes.") from None

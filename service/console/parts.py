@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.accounts.vault import Vault
 from service.broker.fleet import Fleet
+from service.console.attempts import Attempts
 from service.console.oidc import Provider
 from service.console.regions import RegionTable, load
 from service.db.clock import Clock, database_clock
@@ -37,3 +38,4 @@ class Parts:
     regions: RegionTable | None = None
     provider: Provider | None = None
     proving: asyncio.Lock = field(default_factory=asyncio.Lock)  # one proof of the ledger at a time
+    attempts: Attempts = field(default_factory=Attempts)  # at guessing the set-up code, in this process

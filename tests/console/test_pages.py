@@ -311,7 +311,7 @@ def test_csv_is_harmless_in_a_spreadsheet() -> None:
 
 def test_settings_are_shown_without_secrets() -> None:
     settings = Settings(database={"url": "postgresql+asyncpg://ink:hidden@db/ink"},
-                        console={"setup_code": "open sesame"})  # type: ignore[arg-type]
+                        console={"setup_code": "open sesame, sesame"})  # type: ignore[arg-type]
     text = str(settings_view(settings))
     assert "hidden" not in text and "sesame" not in text and "INKGATE_DATABASE__URL" in text
     assert shown("", "x") == "–"
