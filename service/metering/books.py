@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import asdict, fields
@@ -16,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from service.errors import Misuse
 from service.metering.models import MeterRow, PackRow
 from service.metering.verify import Finding, LineFact, MeterFact, PackFact, Verifier, verify
+from service.sheets import Sheet
 from service.usage.models import RecordRow
 
 PAGE = 5000
@@ -131,12 +131,12 @@ async def export_csv(
     session: AsyncSession, out: TextIO, account_id: str, since: datetime | None = None, until: datetime | None = None
 ) -> int:
     """Write an account's lines as CSV with a header. Returns their number."""
-    writer = csv.writer(out)
-    writer.writerow(LINE_COLUMNS)
+    sheet = Sheet(out)
+    sheet.row(LINE_COLUMNS)
     count = 0
     for meter in await meters(session, account_id):
         async for row in lines(session, meter, since=since, until=until):
-            writer.writerow(_plain(value) if isinstance(value, datetime) else value for value in row.values())
+            sheet.row(row.values())
             count += 1
     return count
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import io
 import time
 from collections.abc import AsyncIterator
@@ -26,6 +25,7 @@ from service.db import work
 from service.db.work import Work
 from service.metering import books
 from service.metering.verify import Finding, MeterFact
+from service.sheets import Sheet
 from service.usage import repository as usage
 from service.usage.models import RecordRow
 
@@ -153,17 +153,17 @@ async def _show(
 
 async def _csv(visit: Visit, account_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
     """The text of the sheet, some thousand lines at a time."""
-    sheet = io.StringIO("\ufeff")
-    sheet.seek(0, io.SEEK_END)
-    writer = csv.writer(sheet)
-    writer.writerow(books.LINE_COLUMNS)
+    text = io.StringIO("\ufeff", newline="")
+    text.seek(0, io.SEEK_END)
+    sheet = Sheet(text)
+    sheet.row(books.LINE_COLUMNS)
     async with work.snapshot(visit.parts.engine) as session:
         for meter in await books.meters(session, account_id):
             async for row in books.lines(session, meter, since=since, until=until):
-                writer.writerow(value.isoformat() if isinstance(value, datetime) else value for value in row.values())
-                if sheet.tell() > 256 * 1024:
-                    yield sheet.getvalue()
-                    sheet.seek(0)
-                    sheet.truncate()
+                sheet.row(row.values())
+                if text.tell() > 256 * 1024:
+                    yield text.getvalue()
+                    text.seek(0)
+                    text.truncate()
                     await asyncio.sleep(0)
-    yield sheet.getvalue()
+    yield text.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from service.console.visit import Operator
 from service.db.clock import BEIJING
 from service.db.work import Work
 from service.settings import Settings
+from service.sheets import Sheet
 
 router = APIRouter(prefix="/operator")
 PER_PAGE = 50
@@ -83,18 +83,13 @@ async def audit_csv(visit: Operator, q: str = "", action: str = "", since: str =
 
 
 def csv_answer(name: str, head: Sequence[str], lines: Sequence[Sequence[object]]) -> Response:
-    """A CSV to save. Starts with a byte-order mark for spreadsheets; text that they would take for a formula is
-    quoted."""
-    sheet = io.StringIO()
-    writer = csv.writer(sheet)
-    writer.writerow(head)
-    writer.writerows([[_harmless(cell) for cell in line] for line in lines])
+    """A CSV to save. Starts with a byte-order mark for spreadsheets."""
+    text = io.StringIO(newline="")
+    sheet = Sheet(text)
+    for line in (head, *lines):
+        sheet.row(line)
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response("\ufeff" + sheet.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _harmless(cell: object) -> object:
-    return "'" + cell if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell
+    return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/settings")

