@@ -29,12 +29,12 @@ async def applied(session: AsyncSession, change: Update) -> bool:
     return result.rowcount == 1
 
 
-def refused(error: StatementError) -> Misuse | None:
+def refused(error: StatementError | OverflowError | UnicodeEncodeError) -> Misuse | None:
     """The Misuse that an error of the database stands for: somebody else was first, or a value that no column takes.
 
     None for everything else: a database out of reach, a CHECK that we broke ourselves.
     """
-    cause: Any = error.orig
+    cause: Any = error.orig if isinstance(error, StatementError) else error  # SQLite's driver raises some bare
     while cause is not None:
         state = str(getattr(cause, "sqlstate", None) or "")
         name = getattr(cause, "sqlite_errorname", "")

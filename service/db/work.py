@@ -38,7 +38,7 @@ async def begin(engine: AsyncEngine, actor: str, clock: Clock = database_clock) 
     try:
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
             yield Work(session, actor, clock)
-    except StatementError as error:
+    except (StatementError, OverflowError, UnicodeEncodeError) as error:
         raise changes.refused(error) or error from error
 
 
@@ -48,7 +48,7 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
     try:
         async with AsyncSession(engine.execution_options(read_only=True), expire_on_commit=False) as session:
             yield session
-    except StatementError as error:
+    except (StatementError, OverflowError, UnicodeEncodeError) as error:
         raise changes.refused(error) or error from error
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,6 +16,7 @@ from service.accounts.models import Account
 from service.db import ids, work
 from service.db.changes import applied
 from service.errors import Misuse
+from service.metering.models import MeterRow
 
 SERVICE = Path(service.__file__).parent
 STATES = {
@@ -64,12 +65,26 @@ async def test_a_row_that_somebody_else_made_first_is_a_refusal(engine: AsyncEng
                 unit.session.add(Account(id=ids.new(), name="one", parent_id=parent, created_at=now))
 
 
-async def test_a_moment_without_a_zone_is_a_refusal_not_a_fault(engine: AsyncEngine) -> None:
-    async with work.begin(engine, "test") as unit:
-        unit.session.add(Account(id=ids.new(), name="one", created_at=datetime(2026, 3, 1, tzinfo=UTC)))
+@pytest.mark.parametrize(
+    "value",
+    [Account.created_at < datetime(2026, 3, 1), Account.name == "half a \ud800", MeterRow.seq == 2**70,
+     Account.created_at < datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))],
+    ids=["no zone", "half a character", "more than 64 bits", "before all years"],
+)
+@pytest.mark.parametrize("way", ["reading", "begin"])
+async def test_a_value_of_no_column_is_a_refusal_not_a_fault(
+    engine: AsyncEngine, value: ColumnElement[bool], way: str
+) -> None:
+    async def ask() -> None:
+        if way == "reading":
+            async with work.reading(engine) as session:
+                await session.scalar(select(func.count()).where(value))
+        else:
+            async with work.begin(engine, "test") as unit:
+                await unit.session.scalar(select(func.count()).where(value))
+
     with pytest.raises(Misuse, match="cannot be stored"):
-        async with work.reading(engine) as session:
-            await session.scalar(select(Account).where(Account.created_at < datetime(2026, 3, 1)))
+        await ask()
 
 
 async def test_a_statement_of_ours_that_is_wrong_stays_a_fault(engine: AsyncEngine) -> None:
