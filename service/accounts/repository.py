@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
+from service.db import ids
 from service.db.changes import applied
 
 SHARED = {"key_share": True}
@@ -16,6 +17,8 @@ SHARED = {"key_share": True}
 
 
 async def account(session: AsyncSession, account_id: str, *, lock: bool = False) -> Account | None:
+    if not ids.valid(account_id):
+        return None
     return await session.get(
         Account, account_id, populate_existing=lock, with_for_update=SHARED if lock else None
     )
@@ -41,6 +44,8 @@ async def accounts(session: AsyncSession, *, search: str = "", limit: int = 100,
 
 async def family(session: AsyncSession, main_id: str) -> list[Account]:
     """A main account and its sub-accounts."""
+    if not ids.valid(main_id):
+        return []
     return list(await session.scalars(select(Account).where(or_(Account.id == main_id, Account.parent_id == main_id))))
 
 
@@ -57,11 +62,15 @@ async def disable_key(session: AsyncSession, ak: str, at: datetime | None) -> bo
 
 
 async def access_keys(session: AsyncSession, account_id: str) -> list[AccessKeyRow]:
+    if not ids.valid(account_id):
+        return []
     query = select(AccessKeyRow).where(AccessKeyRow.account_id == account_id).order_by(AccessKeyRow.created_at)
     return list(await session.scalars(query))
 
 
 async def app(session: AsyncSession, app_id: str, *, lock: bool = False) -> AppRow | None:
+    if not ids.valid(app_id):
+        return None
     return await session.get(AppRow, app_id, populate_existing=lock, with_for_update=SHARED if lock else None)
 
 
@@ -113,6 +122,8 @@ async def allowed(session: AsyncSession, app_id: str) -> list[AllowedRow]:
 
 async def payer(session: AsyncSession, app_id: str) -> tuple[str, str] | None:
     """(account of the app, main account that pays for it)."""
+    if not ids.valid(app_id):
+        return None
     query = (
         select(Account.id, func.coalesce(Account.parent_id, Account.id))
         .join(AppRow, AppRow.account_id == Account.id)

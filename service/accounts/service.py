@@ -128,8 +128,7 @@ async def create_app(work: Work, vault: Vault, account_id: str, name: str, *, de
     """
     account = await get_account(work, account_id, lock=True)  # so that two at once cannot pass the bound
     rules.app_name(name)
-    if len(description) > 500:
-        raise Misuse("an app description has at most 500 characters")
+    rules.plain_text(description, "an app description", rules.DESCRIPTION_LENGTH)
     if await repository.live_app_named(work.session, name):
         raise Misuse(f"there is an app {name!r} already; names are unique")
     if await repository.count_apps(work.session, [account_id]) >= APPS_PER_ACCOUNT:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +21,9 @@ from service.errors import Misuse
 from service.settings import Settings
 
 PATH = "/admin/v1"
+
+
+MOST_FAULTS = 20  # that an answer lists
 
 
 class Refusal(BaseModel):
@@ -45,6 +49,7 @@ def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings) -> FastA
     for router in (accounts.router, billing.router, reports.router):
         app.include_router(router)
     app.add_exception_handler(405, _wrong_method)
+    app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(Misuse, _misuse)
     app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(OSError, _database)
@@ -58,6 +63,21 @@ async def _wrong_method(request: Request, _error: Exception) -> Response:
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
             methods |= route.methods or set()
     return JSONResponse({"detail": "Method Not Allowed"}, 405, {"Allow": ", ".join(sorted(methods))})
+
+
+async def _malformed(_request: Request, error: Exception) -> Response:
+    """Where and why a request is not what the description says; not what it was, which JSON may be unable to hold."""
+    assert isinstance(error, RequestValidationError)
+    found = [
+        {"type": each["type"], "loc": [_shown(part) for part in each["loc"]], "msg": _shown(each["msg"])}
+        for each in error.errors()[:MOST_FAULTS]
+    ]
+    return JSONResponse({"detail": found}, 422)
+
+
+def _shown(part: object) -> object:
+    """A name or an index; of a long name the beginning, of a name that is no text what can be told."""
+    return part if isinstance(part, int) else str(part)[:200].encode("utf-8", "replace").decode()
 
 
 async def _misuse(_request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from service.accounts import rules
 from service.audit import trail
 from service.db import ids
 from service.db.work import Work
@@ -19,6 +20,7 @@ from service.orders import repository
 from service.orders.models import RefundRow
 
 WINDOW = timedelta(days=7)
+REASON_LENGTH = 500
 PENDING, APPROVED, REJECTED, FAILED = "pending", "approved", "rejected", "failed"
 
 
@@ -27,6 +29,7 @@ async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision
 
     Raises Misuse when the pack is unknown, granted without an order, used, refunded, or ordered too long ago.
     """
+    rules.plain_text(reason, "a reason", REASON_LENGTH)
     pack, _ = await _locked(work, pack_id)
     now = await work.now()
     if pack.order_id is None:
@@ -41,7 +44,7 @@ async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision
         raise Misuse("a refund of this pack is pending already")
     refund = RefundRow(
         id=ids.new(), pack_id=pack_id, account_id=pack.account_id, state=PENDING, amount_fen=pack.price_fen,
-        reason=reason[:500], requested_at=now,
+        reason=reason, requested_at=now,
     )
     work.session.add(refund)
     await work.session.flush()

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from service.db import ids
 from service.db.changes import applied
 from service.metering.models import ACTIVE, REFUNDED, PackRow
 from service.orders.models import OrderLineRow, OrderRow, ProductRow, RefundRow, VoucherRow
@@ -80,7 +81,7 @@ async def release_voucher(session: AsyncSession, order_id: str) -> None:
 
 async def pack(session: AsyncSession, pack_id: str) -> PackRow | None:
     """A pack as it stands now, not as this session may have read it before."""
-    return await session.get(PackRow, pack_id, populate_existing=True)
+    return await session.get(PackRow, pack_id, populate_existing=True) if ids.valid(pack_id) else None
 
 
 async def refund_pack(session: AsyncSession, pack_id: str, seq: int) -> bool:
@@ -90,7 +91,7 @@ async def refund_pack(session: AsyncSession, pack_id: str, seq: int) -> bool:
 
 
 async def refund(session: AsyncSession, refund_id: str) -> RefundRow | None:
-    return await session.get(RefundRow, refund_id, populate_existing=True)
+    return await session.get(RefundRow, refund_id, populate_existing=True) if ids.valid(refund_id) else None
 
 
 async def decide_refund(session: AsyncSession, refund_id: str, state: str, at: datetime, by: str) -> bool:

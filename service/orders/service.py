@@ -22,6 +22,7 @@ from service.orders.vouchers import redeem
 
 PENDING, ACTIVE, REJECTED, CANCELLED = "pending", "active", "rejected", "cancelled"
 MAX_QUANTITY = 100
+MAX_LINES = 100
 MAX_PRICE_FEN = 10**12
 
 
@@ -35,8 +36,9 @@ async def set_product(
     known_capability(capability)
     if capability in FREE_CAPABILITIES:
         raise Misuse(f"{capability} is free; it has no packs to sell")
-    if not (0 < units <= MAX_UNITS and 0 <= price_fen <= MAX_PRICE_FEN and 0 < len(product_id) <= 32):
-        raise Misuse("a product has an id of 1 to 32 characters, at least one unit, and a price of 0 or more")
+    fits = 0 < len(product_id) <= 32 and product_id.isprintable()
+    if not (0 < units <= MAX_UNITS and 0 <= price_fen <= MAX_PRICE_FEN and fits):
+        raise Misuse("a product has an id of 1 to 32 printable characters, at least one unit, and a price of 0 or more")
     row = await repository.product(work.session, product_id, lock=True)
     if row is None:
         row = ProductRow(id=product_id, capability=capability, units=units)
@@ -143,6 +145,8 @@ async def _pending(work: Work, number: str) -> OrderRow:
 
 async def _lines(work: Work, order_id: str, quantities: Mapping[str, int]) -> list[OrderLineRow]:
     lines: list[OrderLineRow] = []
+    if len(quantities) > MAX_LINES:
+        raise Misuse(f"an order names at most {MAX_LINES} products")
     for product_id, quantity in quantities.items():
         product = await repository.product(work.session, product_id)
         if product is None or not product.on_sale:

@@ -16,6 +16,7 @@ from service.orders.models import OrderLineRow, OrderRow, VoucherRow
 
 KINDS = ("credit", "percent", "goods")
 YEAR = timedelta(days=365)
+MAX_VALUE = 10**12  # fen
 
 
 async def issue_voucher(
@@ -30,8 +31,8 @@ async def issue_voucher(
     """A new voucher; its code is shown this once. `value` is fen for credit, 1-100 for percent, ignored for goods."""
     if kind not in KINDS:
         raise Misuse(f"a voucher is one of {', '.join(KINDS)}")
-    if value <= 0 or (kind == "percent" and value > 100):
-        raise Misuse("a voucher is worth more than nothing, and at most 100 percent")
+    if not 0 < value <= (100 if kind == "percent" else MAX_VALUE):
+        raise Misuse(f"a voucher is worth more than nothing, and at most 100 percent or {MAX_VALUE} fen")
     if (kind == "goods") != (product_id is not None):
         raise Misuse("a goods voucher names its product, the others none")
     if product_id is not None and await repository.product(work.session, product_id) is None:

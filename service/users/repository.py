@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from service.db import ids
 from service.db.changes import applied
 from service.users.models import OPERATOR, SessionRow, UserRow
 
@@ -23,7 +24,7 @@ async def nobody_else_is_made(session: AsyncSession) -> None:
 
 
 async def user(session: AsyncSession, user_id: str) -> UserRow | None:
-    return await session.get(UserRow, user_id)
+    return await session.get(UserRow, user_id) if ids.valid(user_id) else None
 
 
 async def user_named(session: AsyncSession, login: str, *, lock: bool = False) -> UserRow | None:

@@ -106,6 +106,8 @@ async def sign_in(work: Work, login: str, proof: str | None, lifetime: Lifetime)
 async def sign_in_by_provider(work: Work, login: str, lifetime: Lifetime) -> str | None:
     """The token of a new session for somebody whom an identity provider vouches for, None when there is no such user
     or it is disabled. An initial password that was never changed ends: nobody needs it any more."""
+    if LOGIN.fullmatch(login) is None:
+        return None
     user = await repository.user_named(work.session, login, lock=True)
     if user is None or user.disabled_at is not None:
         return None
