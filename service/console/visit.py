@@ -106,10 +106,17 @@ class Visit:
         return bool(value)
 
 
+def storable(text: str) -> bool:
+    """Whether every database takes a text: Postgres has no NUL, and half a surrogate pair is no character."""
+    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
+
+
 async def anyone(request: Request) -> Visit:
     """A visit by whoever it is. An unsafe method must carry the form token of its session or of its form cookie."""
     parts: Parts = request.app.state.parts
     form = await request.form() if request.method == "POST" else FormData()
+    if any(not storable(text) for item in form.multi_items() for text in item if isinstance(text, str)):
+        raise Malformed
     cookies = request.cookies
     theme = cookies.get(THEME_COOKIE, "auto")
     theme = theme if theme in THEMES else "auto"

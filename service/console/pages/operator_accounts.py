@@ -177,6 +177,8 @@ async def suspend(visit: Operator, account_id: str) -> Response:
     """Stop, or with `resume` in the form allow again, every call of the account."""
     resume = visit.flag("resume")
     async with visit.begin() as unit:
+        if await queries.account(unit.session, account_id) is None:
+            raise Missing
         await accounts.suspend_account(unit, account_id, suspended=not resume)
     return go(visit, f"/operator/accounts/{account_id}", "account-resumed" if resume else "account-suspended")
 
@@ -219,7 +221,7 @@ async def grant(visit: Operator, account_id: str) -> Response:
     try:
         async with visit.begin() as unit:
             await grant_pack(
-                unit, account_id, visit.text("capability"), int(units) if units.isdigit() else 0,
+                unit, account_id, visit.text("capability"), int(units) if units.isascii() and units.isdigit() else 0,
                 app_id=visit.text("app") or None,
             )
     except Misuse as problem:

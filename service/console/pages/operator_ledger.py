@@ -102,6 +102,10 @@ async def page(visit: Operator, account: str = "", capability: str = "general", 
 async def verify(visit: Operator) -> Response:
     """Prove the ledger of one account, or the whole of it, and note the verdict in the audit trail."""
     account = visit.text("account", 36)
+    if account:
+        async with visit.reading() as unit:
+            if await accounts.account(unit.session, account) is None:
+                raise Missing
     proof = await _prove(visit, account)
     return await _show(visit, account, visit.text("capability") or "general", "", proof)
 

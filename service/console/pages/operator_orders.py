@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -22,6 +23,7 @@ from service.orders import service as ordering
 from service.orders.models import ProductRow, RefundRow
 
 router = APIRouter(prefix="/operator")
+YUAN = re.compile(r"[0-9]{1,13}(\.[0-9]{1,6})?")
 STATES = ("pending", "active", "rejected", "cancelled")
 REFUND_STATES = ("pending", "approved", "rejected", "failed")
 ORDER_DECISIONS = {"approve": ordering.approve_order, "reject": ordering.reject_order}
@@ -125,11 +127,11 @@ async def set_product(visit: Operator, product_id: str) -> Response:
 
 def fen(yuan: str) -> int:
     """A price in yuan as typed, in fen; -1, which the catalogue refuses, for what is no price."""
-    try:
-        amount = Decimal(yuan.replace(",", "")) * 100
-    except InvalidOperation:
+    typed = yuan.replace(",", "")
+    if YUAN.fullmatch(typed) is None:
         return -1
-    return int(amount) if amount.is_finite() and amount == amount.to_integral_value() else -1
+    amount = Decimal(typed) * 100
+    return int(amount) if amount == amount.to_integral_value() else -1
 
 
 async def _products(visit: Visit, status: int = 200, problem: str = "") -> Response:

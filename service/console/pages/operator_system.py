@@ -24,6 +24,7 @@ from service.sheets import Sheet
 router = APIRouter(prefix="/operator")
 PER_PAGE = 50
 EXPORTED = 10_000
+FIRST_YEAR, LAST_YEAR = 1970, 2199
 ACTIONS = ("account", "app", "key", "ledger", "order", "pack", "product", "refund", "user", "voucher")
 
 
@@ -44,11 +45,13 @@ def filter_of(q: str, action: str, since: str, until: str) -> Filter:
 
 
 def day_of(text: str) -> datetime | None:
-    """The beginning of a day as typed, in the zone of the console; None for what is no day."""
+    """The beginning of a day as typed, in the zone of the console; None for what is no day, or one so far off that
+    other zones cannot write it."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=BEIJING)
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=BEIJING)
     except ValueError:
         return None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 async def audit_view(unit: Work, wanted: Filter, limit: int, offset: int = 0) -> list[EventRow]:
