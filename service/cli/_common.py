@@ -74,7 +74,7 @@ def run(action: Callable[[Base], Awaitable[T]]) -> T:
 async def find_account(unit: Work, name: str) -> Account:
     """An account by its name or id. Raises Misuse."""
     found = await repository.account_named(unit.session, name)
-    if found is None and len(name) in (32, 36):
+    if found is None:
         found = await repository.account(unit.session, name)
     if found is None:
         raise Misuse(f"no account {name!r}; see: inkgate account list")
@@ -84,7 +84,7 @@ async def find_account(unit: Work, name: str) -> Account:
 async def find_app(unit: Work, name: str) -> AppRow:
     """A live app by its name, AppKey or id. Raises Misuse."""
     found = await repository.live_app_named(unit.session, name) or await repository.app_by_key(unit.session, name)
-    if found is None and len(name) == 36:
+    if found is None:
         found = await repository.app(unit.session, name)
     if found is None or found.deleted_at is not None:
         raise Misuse(f"no app {name!r}; see: inkgate app list")

@@ -13,6 +13,7 @@ from service.db import work
 
 app = typer.Typer(help="Accounts 账号, sub-accounts and access keys.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")
+LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 
 
 @app.command()
@@ -34,7 +35,7 @@ def create(
 
 
 @app.command("list")
-def list_(search: str = "", limit: int = 100, as_json: bool = JSON) -> None:
+def list_(search: str = "", limit: int = LIMIT, as_json: bool = JSON) -> None:
     """List accounts."""
 
     async def act(base: Base) -> list[tuple[object, ...]]:
@@ -85,7 +86,7 @@ def key_list(name: str, as_json: bool = JSON) -> None:
 
 @app.command("key-rotate")
 def key_rotate(
-    ak: str, overlap_hours: float = typer.Option(24.0, min=0, help="Hours that the old key goes on."),
+    ak: str, overlap_hours: float = typer.Option(24.0, min=0, max=24 * 365, help="Hours that the old key goes on."),
     as_json: bool = JSON,
 ) -> None:
     """Create a successor for a key; the old one goes on for a while."""

@@ -14,6 +14,7 @@ from service.errors import Misuse
 
 app = typer.Typer(help="Apps 应用: keys, opened capabilities, allow-lists, rates.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")
+LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 
 
 @app.command()
@@ -47,7 +48,7 @@ def open_(
 
 
 @app.command("list")
-def list_(account: str, search: str = "", limit: int = 100, as_json: bool = JSON) -> None:
+def list_(account: str, search: str = "", limit: int = LIMIT, as_json: bool = JSON) -> None:
     """List the live apps of an account and of its sub-accounts."""
 
     async def act(base: Base) -> list[tuple[object, ...]]:

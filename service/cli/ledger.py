@@ -18,6 +18,7 @@ from service.metering.verify import Finding
 
 app = typer.Typer(help="The ledger 账本: verify, export, housekeeping.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")
+FIRST_YEAR, LAST_YEAR = 1970, 2199
 DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 Since = Annotated[datetime | None, typer.Option(formats=DATES, help="From this day or second (Beijing time).")]
 Until = Annotated[datetime | None, typer.Option(formats=DATES, help="Up to this day or second, exclusive.")]
@@ -91,5 +92,7 @@ def maintain() -> None:
 
 
 def beijing(moment: datetime | None) -> datetime | None:
-    """A moment as typed, in the zone in which the manual counts."""
+    """A moment as typed, in the zone in which the manual counts. Raises Misuse when it is too far off."""
+    if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise Misuse(f"a moment lies between the years {FIRST_YEAR} and {LAST_YEAR}")
     return moment.replace(tzinfo=BEIJING) if moment is not None else None
