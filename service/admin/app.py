@@ -23,6 +23,7 @@ from service.settings import Settings
 PATH = "/admin/v1"
 
 
+ROUTERS = (accounts.router, billing.router, reports.router)
 MOST_FAULTS = 20  # that an answer lists
 
 
@@ -46,7 +47,7 @@ def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings) -> FastA
         title="InkGate admin API", version=__version__, docs_url=None, redoc_url=None, responses=dict(REFUSALS)
     )
     app.state.house = House(engine, vault, settings)
-    for router in (accounts.router, billing.router, reports.router):
+    for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(405, _wrong_method)
     app.add_exception_handler(RequestValidationError, _malformed)
@@ -59,7 +60,7 @@ def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings) -> FastA
 async def _wrong_method(request: Request, _error: Exception) -> Response:
     """Starlette names the methods of one route; a path may have several."""
     methods: set[str] = set()
-    for route in request.app.routes:
+    for route in (route for router in ROUTERS for route in router.routes):
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
             methods |= route.methods or set()
     return JSONResponse({"detail": "Method Not Allowed"}, 405, {"Allow": ", ".join(sorted(methods))})

@@ -172,3 +172,14 @@ async def test_a_voucher_that_is_over_or_out_of_range_is_not_issued(
 ) -> None:
     answer = await admin.post("/vouchers", json={"kind": "credit"} | more)
     assert answer.status_code == 400 and "voucher" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("PATCH", "/accounts", "GET, POST"), ("DELETE", "/orders", "GET"), ("PATCH", "/apps/x", "DELETE, GET")],
+)
+async def test_a_wrong_method_is_told_which_ones_there_are(
+    admin: httpx.AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    answer = await admin.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
