@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from types import FrameType
 
@@ -23,6 +24,7 @@ from service.broker.interface import Broker
 from service.broker.streams.client import on_loop
 from service.console import Parts as ConsoleParts
 from service.console import create_console
+from service.db import clock as clocks
 from service.db import engine as databases
 from service.db import migrate
 from service.errors import ConfigurationError, Overloaded
@@ -83,7 +85,8 @@ async def gateway(
     shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True) if settings.redis.url else None
     traces = settings.telemetry
     tracing = Tracing.configured(traces.traces_endpoint, "gateway", __version__, traces.traces_ratio)
-    ledger, refusals = SqlLedger(engine, metrics=metrics), Refusals()
+    clock = clocks.CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes))
+    ledger, refusals = SqlLedger(engine, metrics=metrics, clock=clock), Refusals()
     pool = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
     parts = Parts(
         directory=SqlDirectory(engine, vault, default_qps=settings.limits.qps),
@@ -95,9 +98,9 @@ async def gateway(
         tracing=tracing,
         refusals=refusals,
     )
-    watch = gateway_watch(settings, engine, broker, metrics)
-    writer = RefusalWriter(engine, refusals)
-    keeper = Housekeeper(engine, settings.ledger, lambda drift: metrics.drift(drift, time.time()))
+    watch = gateway_watch(settings, engine, broker, metrics, clock)
+    writer = RefusalWriter(engine, refusals, clock=clock)
+    keeper = Housekeeper(engine, settings.ledger, lambda drift: metrics.drift(drift, time.time()), clock=clock)
     await ledger.start()
     await watch.start()
     await writer.start()
@@ -105,10 +108,10 @@ async def gateway(
     try:
         app = create_app(settings, parts, metrics, health)
         if settings.server.admin:
-            app.mount(ADMIN_PATH, create_admin(engine, vault, settings))
+            app.mount(ADMIN_PATH, create_admin(engine, vault, settings, clock))
         if console:
             fleet = broker if isinstance(broker, EmbeddedBroker) else None
-            app.mount("/console", create_console(ConsoleParts.of(settings, engine, vault, fleet)))
+            app.mount("/console", create_console(ConsoleParts.of(settings, engine, vault, fleet, clock)))
         yield app, health
     finally:
         await keeper.close()

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from service.accounts.vault import Vault
 from service.admin.tokens import bearer
 from service.db import work
+from service.db.clock import Clock, database_clock
 from service.db.work import Work
 from service.settings import Settings
 
@@ -27,6 +28,7 @@ class House:
     engine: AsyncEngine
     vault: Vault
     settings: Settings
+    clock: Clock = database_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Desk:
 
     def begin(self) -> AbstractAsyncContextManager[Work]:
         """A unit of work in the token's name."""
-        return work.begin(self.house.engine, self.actor)
+        return work.begin(self.house.engine, self.actor, self.house.clock)
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A session that only reads."""

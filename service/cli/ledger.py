@@ -81,7 +81,7 @@ def maintain() -> None:
     """Run one round of housekeeping now: partitions ahead, retention, comparison of packs and lines."""
 
     async def act(base: Base) -> int:
-        keeper = housekeeping.Housekeeper(base.engine, base.settings.ledger, lambda drift: None)
+        keeper = housekeeping.Housekeeper(base.engine, base.settings.ledger, lambda drift: None, clock=base.clock)
         return await keeper.round()
 
     drift = run(act)

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from service.db import clock as clocks
 from service.db import ids, work
 from service.db.clock import Clock, database_clock
+from service.errors import ClockSuspect
 from service.metering import books
 from service.metering.models import MeterRow, PackRow
 from service.settings import Ledger
@@ -54,7 +55,7 @@ class Housekeeper:
         while True:
             try:
                 await self.round()
-            except (SQLAlchemyError, OSError) as error:
+            except (SQLAlchemyError, OSError, ClockSuspect) as error:
                 log.warning("housekeeping of the ledger failed and will be tried again: %s", error)
             await asyncio.sleep(self._settings.housekeeping_minutes * 60)
 

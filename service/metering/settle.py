@@ -51,7 +51,10 @@ class Settled:
 
 
 async def lock_meter(connection: AsyncConnection, account_id: str, capability: str, clock: Clock) -> Meter:
-    """Lock the meter's row, making it on first use. `now` never lies before what was settled last."""
+    """Lock the meter's row, making it on first use. `now` never lies before what was settled last.
+
+    Raises ClockSuspect when the time cannot be right; nothing has been written to the meter then.
+    """
     dialect, key = connection.dialect.name, {"b_account": account_id, "b_capability": capability}
     row = (await connection.execute(statements.lock_meter(dialect), key)).one_or_none()
     if row is None:
@@ -59,7 +62,16 @@ async def lock_meter(connection: AsyncConnection, account_id: str, capability: s
         first["settled_at"] = await clocks.now(connection, clock)
         await connection.execute(statements.make_meter(dialect), first)
         row = (await connection.execute(statements.lock_meter(dialect), key)).one()
-    return Meter(account_id, capability, row[0], max(row[1], clock(clocks.parse(row[2]))))
+    return Meter(account_id, capability, row[0], clocks.not_before(clock(clocks.parse(row[2])), row[1], clock))
+
+
+async def admission_meter(connection: AsyncConnection, account_id: str, capability: str, clock: Clock) -> Meter:
+    """What `lock_meter` would see, without locking or making a row. Raises ClockSuspect where it would."""
+    key = {"b_account": account_id, "b_capability": capability}
+    row = (await connection.execute(statements.read_meter(connection.dialect.name), key)).one_or_none()
+    if row is None:
+        return Meter(account_id, capability, 0, await clocks.now(connection, clock))
+    return Meter(account_id, capability, row[0], clocks.not_before(clock(clocks.parse(row[2])), row[1], clock))
 
 
 async def settle_batch(

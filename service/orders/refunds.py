@@ -27,7 +27,7 @@ async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision
     Raises Misuse when the pack is unknown, granted without an order, used, refunded, or ordered too long ago.
     """
     pack = await _locked(work, pack_id)
-    now = await work.now()
+    now = await work.ledger_now()
     if pack.order_id is None:
         raise Misuse("a granted pack was not paid for and is not refunded")
     if pack.state == REFUNDED:
@@ -70,7 +70,7 @@ async def reject_refund(work: Work, refund_id: str) -> RefundRow:
 
 
 async def _decide(work: Work, refund: RefundRow, state: str) -> RefundRow:
-    refund.state, refund.decided_at, refund.decided_by = state, await work.now(), work.actor[:64]
+    refund.state, refund.decided_at, refund.decided_by = state, await work.ledger_now(), work.actor[:64]
     await work.session.flush()
     await trail.record(work, f"refund.{state}", f"pack {refund.pack_id}", refund.account_id, fen=refund.amount_fen)
     return refund

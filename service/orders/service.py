@@ -70,7 +70,7 @@ async def place_order(
         owner = await accounts.payer(work.session, app_id)
         if owner is None or owner[1] != (account.parent_id or account.id):
             raise Misuse(f"no app {app_id} in account {account.name!r}")
-    now = await work.now()
+    now = await work.ledger_now()
     order = OrderRow(
         id=ids.new(), number=_number(now), account_id=account_id, app_id=app_id, state=PENDING, amount_fen=0,
         discount_fen=0, ordered_at=now,
@@ -124,7 +124,7 @@ async def _activate(work: Work, order: OrderRow) -> None:
 
 
 async def _decide(work: Work, order: OrderRow, state: str) -> None:
-    order.state, order.decided_at, order.decided_by = state, await work.now(), work.actor[:64]
+    order.state, order.decided_at, order.decided_by = state, await work.ledger_now(), work.actor[:64]
     await work.session.flush()
     await trail.record(work, f"order.{state}", f"order {order.number}", order.account_id)
 

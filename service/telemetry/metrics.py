@@ -251,7 +251,7 @@ class Metrics:
         self._settle_time.observe(seconds)
 
     def settle_failed(self, reason: str) -> None:
-        """Count a settling transaction that did not commit: "timeout", "connection", "conflict", "pack"."""
+        """Count a settling transaction that did not commit: "timeout", "connection", "conflict", "pack", "clock"."""
         self._settle_faults.labels(self._reason(reason)).inc()
 
     def drift(self, units: int, checked_at: float) -> None:
@@ -274,6 +274,12 @@ class Metrics:
             "dependency_connections", "Connections of a pool, by state.", ("dependency", "state"), fold="sum"
         )
         self._skew = self._gauge("clock_skew_seconds", "Its clock minus ours.", ("dependency",))
+        self._suspect = self._gauge(
+            "clock_suspect", "1 while no time of the database is believed, and so nothing is settled."
+        )
+        self._clock_refusals = self._counter(
+            "clock_refusals_total", "Calls and settlements refused because the time cannot be right.", ("reason",)
+        )
         self._cert = self._gauge("certificate_expiry_timestamp_seconds", "When a watched certificate ends.", ("file",))
 
     def dependency(self, name: str, up: bool) -> None:
@@ -288,6 +294,14 @@ class Metrics:
     def clock_skew(self, dependency: str, seconds: float) -> None:
         """Set how far another clock (the database's) is ahead of ours, in seconds."""
         self._skew.labels(dependency).set(seconds)
+
+    def clock_suspect(self, suspect: bool) -> None:
+        """Say whether the time that the database gives cannot be right."""
+        self._suspect.set(1 if suspect else 0)
+
+    def clock_refused(self, reason: str) -> None:
+        """Count a refusal by the clock: "database", "own" or "meter" (errors.ClockSuspect)."""
+        self._clock_refusals.labels(self._reason(reason)).inc()
 
     def certificate(self, file: str, expires_at: float) -> None:
         """Set when a certificate ends (Unix seconds). `file` is a name from the settings."""

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from service.accounts.models import Account
 from service.db import clock as clocks
 from service.db.clock import Clock, database_clock
+from service.errors import ClockSuspect
 from service.usage.models import NOBODY, RefusalRow
 
 SECONDS = 30.0
@@ -86,7 +87,7 @@ class RefusalWriter:
     async def _try(self) -> None:
         try:
             await self.write()
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except (SQLAlchemyError, OSError, TimeoutError, ClockSuspect) as error:
             log.warning("statistics of refused calls wait for the database: %s", type(error).__name__)
 
     async def write(self) -> None:
