@@ -61,7 +61,7 @@ class Till:
             rows: list[object] = []
             for table in (MeterRow, PackRow, HourRow, RefusalRow):
                 found = await session.scalars(select(table))
-                rows += [{name: getattr(each, name) for name in table.__table__.columns.keys()} for each in found]
+                rows += [{each.name: getattr(row, each.name) for each in table.__table__.columns} for row in found]
             return [*rows, len(await self.house.lines())]
 
     def refusals(self, reason: str) -> float:
