@@ -13,7 +13,8 @@ from service.cli._common import Base, find_account, run, table
 from service.db import work
 from service.db.clock import BEIJING
 from service.errors import Misuse
-from service.metering import books, housekeeping
+from service.metering import books, clock_repair, housekeeping
+from service.metering.clock_repair import Ahead
 from service.metering.verify import Finding
 
 app = typer.Typer(help="The ledger 账本: verify, export, housekeeping.", no_args_is_help=True)
@@ -88,6 +89,43 @@ def maintain() -> None:
     print(f"drift {drift} units")
     if drift:
         sys.exit(1)
+
+
+@app.command("repair-clock")
+def repair_clock(
+    yes: bool = typer.Option(False, "--yes", help="Do it; without this only say what would be done."),
+    as_json: bool = JSON,
+) -> None:
+    """Put right what was settled while the clock was ahead. Correct the clocks first; ledger lines are not touched."""
+
+    async def act(base: Base) -> clock_repair.Findings:
+        async with base.begin() as unit:
+            found = await clock_repair.find(unit)
+        if yes:
+            for each in found.meters:  # each in a transaction of its own: calls wait for one meter at a time
+                async with base.begin() as unit:
+                    await clock_repair.repair_meter(unit, (each.account_id, each.capability))
+            if not found.nothing:
+                async with base.begin() as unit:
+                    await clock_repair.repair_statistics(unit)
+        return found
+
+    found = run(act)
+    columns = ("account", "capability", "settled_at", "packs", "hours", "calls", "units")
+    if found.meters or as_json:
+        table(columns, [tuple(getattr(each, name) for name in Ahead.__slots__) for each in found.meters],
+              as_json=as_json)
+    if as_json:
+        return
+    for pack in found.ordered:
+        print(f"pack {pack} was ordered in the future and is left as it is: grant another, or wait for it")
+    if found.nothing:
+        print("nothing lies in the future")
+    elif yes:
+        print(f"put right: {len(found.meters)} meters, {found.refusals} refused calls; now run: inkgate ledger verify")
+    else:
+        print(f"{len(found.meters)} meters and {found.refusals} refused calls lie in the future; to put them right "
+              "take a backup, then add --yes")
 
 
 def beijing(moment: datetime | None) -> datetime | None:

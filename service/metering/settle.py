@@ -174,13 +174,14 @@ async def _write(
     key = {"b_account": meter.account_id, "b_capability": meter.capability}
     advance = {"seq": meter.seq + len(lines), "settled_at": meter.now}
     await connection.execute(statements.ADVANCE_METER, key | advance)
-    await connection.execute(statements.add_hours(connection.dialect.name), _hours(lines))
+    await connection.execute(statements.add_hours(connection.dialect.name), hours(lines))
 
 
-def _hours(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def hours(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of hourly sums for these lines, by the hour in which each was settled."""
     sums: dict[tuple[Any, ...], dict[str, Any]] = {}
     for line in lines:
-        hour = line["settled_at"].replace(minute=0, second=0, microsecond=0)
+        hour = hour_of(line["settled_at"])
         key = (hour, line["app_id"], line["capability"], line["code"])
         row = sums.get(key)
         if row is None:
@@ -192,6 +193,11 @@ def _hours(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for name in statements.SUMS[1:]:
             row[name] += line[name]
     return list(sums.values())
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The hour (UTC) that a moment lies in."""
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def normal(settlement: Settlement) -> Settlement:
