@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -33,6 +32,7 @@ from service.gateway.descriptors import connections_allowed
 from service.gateway.pipeline import Parts
 from service.gateway.protocol import guarded
 from service.metering import SqlLedger
+from service.metering.check import Checked
 from service.metering.housekeeping import Housekeeper
 from service.ratelimit import LocalLimiter, RedisLimiter
 from service.replay import MemoryReplayStore, RedisReplayStore
@@ -100,7 +100,7 @@ async def gateway(
     )
     watch = gateway_watch(settings, engine, broker, metrics, clock)
     writer = RefusalWriter(engine, refusals, clock=clock)
-    keeper = Housekeeper(engine, settings.ledger, lambda drift: metrics.drift(drift, time.time()), clock=clock)
+    keeper = Housekeeper(engine, settings.ledger, partial(_report, metrics), clock=clock)
     await ledger.start()
     await watch.start()
     await writer.start()
@@ -123,6 +123,10 @@ async def gateway(
         if shared:
             await shared.aclose()
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _report(metrics: Metrics, found: Checked) -> None:
+    metrics.drift(found.drift, found.checked_at.timestamp(), found.backlog)
 
 
 async def _some_worker(broker: Broker) -> None:

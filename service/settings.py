@@ -131,6 +131,9 @@ class Ledger(Group):
 
     retention_days: int = Field(400, ge=0, description="Days for which single lines are kept; 0 keeps them for ever.")
     housekeeping_minutes: float = Field(15.0, gt=0, description="Minutes between two rounds of housekeeping.")
+    recheck_days: int = Field(
+        30, ge=1, le=3650, description="Days within which housekeeping reads every line again, to see old ones changed."
+    )
     clock_jump_minutes: float = Field(
         5.0, gt=0, le=1440, description="Minutes a clock may be off before nothing is settled by it (ADR 0036)."
     )

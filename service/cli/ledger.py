@@ -13,7 +13,8 @@ from service.cli._common import Base, find_account, run, table
 from service.db import work
 from service.db.clock import BEIJING
 from service.errors import Misuse
-from service.metering import books, clock_repair, housekeeping
+from service.metering import books, check, clock_repair, housekeeping
+from service.metering.check import Checked
 from service.metering.clock_repair import Ahead
 from service.metering.verify import Finding
 
@@ -78,16 +79,24 @@ def export_(
 
 
 @app.command()
-def maintain() -> None:
+def maintain(
+    from_start: bool = typer.Option(
+        False, "--from-start", help="Forget which lines were compared, and read all of them anew."
+    ),
+) -> None:
     """Run one round of housekeeping now: partitions ahead, retention, comparison of packs and lines."""
 
-    async def act(base: Base) -> int:
-        keeper = housekeeping.Housekeeper(base.engine, base.settings.ledger, lambda drift: None, clock=base.clock)
+    async def act(base: Base) -> Checked:
+        if from_start:
+            await check.start_again(base.engine)
+        keeper = housekeeping.Housekeeper(base.engine, base.settings.ledger, lambda found: None, clock=base.clock)
         return await keeper.round()
 
-    drift = run(act)
-    print(f"drift {drift} units")
-    if drift:
+    found = run(act)
+    print(f"drift {found.drift} units")
+    if found.backlog:
+        print(f"{found.backlog:,} lines are left for later rounds")
+    if found.drift:
         sys.exit(1)
 
 

@@ -94,19 +94,6 @@ def fact(row: dict[str, Any]) -> LineFact:
     return LineFact(**{each.name: row[each.name] for each in fields(LineFact)})
 
 
-async def drift(session: AsyncSession) -> int:
-    """Σ over packs of |used - archived - Σ lines|: 0 in a sound ledger (metric inkgate_metering_drift_units)."""
-    sums = (
-        select(RecordRow.pack_id, func.sum(RecordRow.units).label("units"))
-        .where(RecordRow.pack_id.is_not(None))
-        .group_by(RecordRow.pack_id)
-        .subquery()
-    )
-    gap = func.abs(PackRow.used - PackRow.archived - func.coalesce(sums.c.units, 0))
-    query = select(func.sum(gap)).select_from(PackRow).outerjoin(sums, sums.c.pack_id == PackRow.id)
-    return int(await session.scalar(query) or 0)
-
-
 async def export_json(
     session: AsyncSession, out: TextIO, account_id: str, since: datetime | None = None, until: datetime | None = None
 ) -> int:

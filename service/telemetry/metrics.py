@@ -236,6 +236,7 @@ class Metrics:
         self._settle_faults = self._counter("settle_failures_total", "Settling transactions that failed.", ("reason",))
         self._drift = self._gauge("metering_drift_units", "Units by which packs and records disagree; 0 is right.")
         self._checked = self._gauge("metering_checked_timestamp_seconds", "When packs and records were last compared.")
+        self._backlog = self._gauge("metering_unread_lines", "Ledger lines that were not compared with packs yet.")
         pack = ("account", "capability")
         self._remaining = self._gauge("pack_remaining_units", "Units left in valid packs, for watched accounts.", pack)
         self._bought = self._gauge("pack_total_units", "Size of the valid packs, for watched accounts.", pack)
@@ -254,10 +255,12 @@ class Metrics:
         """Count a settling transaction that did not commit: "timeout", "connection", "conflict", "pack", "clock"."""
         self._settle_faults.labels(self._reason(reason)).inc()
 
-    def drift(self, units: int, checked_at: float) -> None:
-        """Set what reconciliation found: the sum of |pack.used - recorded|, and when (Unix seconds)."""
+    def drift(self, units: int, checked_at: float, backlog: int = 0) -> None:
+        """Set what reconciliation found: the sum of |pack.used - recorded|, when all was last compared (Unix seconds),
+        and how many lines nobody has read yet."""
         self._drift.set(units)
         self._checked.set(checked_at)
+        self._backlog.set(backlog)
 
     def pack(self, account: str, capability: str, remaining: int, total: int, expires_at: float) -> None:
         """Set the balance of a watched account; `expires_at` (Unix seconds) is the end of its last valid pack."""

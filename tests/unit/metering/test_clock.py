@@ -14,6 +14,7 @@ from service.db.work import Work
 from service.errors import ClockSuspect, Refused
 from service.metering import SqlLedger, housekeeping
 from service.metering import service as metering
+from service.metering.check import Checked
 from service.metering.models import MeterRow, PackRow
 from service.orders import refunds
 from service.orders import service as orders
@@ -202,7 +203,7 @@ async def test_no_wrong_clock_makes(till: Till, what: str, jump: timedelta) -> N
 
 async def test_housekeeping_and_statistics_wait_for_the_clock(till: Till) -> None:
     """A clock two years ahead would drop every line as too old."""
-    house, reported = till.house, list[int]()
+    house, reported = till.house, list[Checked]()
     await house.grant(10)
     await till.ledger.settle(house.call())
     counted = Refusals()
