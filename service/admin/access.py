@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
@@ -29,6 +30,7 @@ class House:
     vault: Vault
     settings: Settings
     clock: Clock = database_clock
+    proving: asyncio.Lock = field(default_factory=asyncio.Lock)  # one proof of the ledger at a time
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from service.metering.verify import Finding
 
 app = typer.Typer(help="The ledger 账本: verify, export, housekeeping.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")
+FINDINGS = 10_000
 DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 Since = Annotated[datetime | None, typer.Option(formats=DATES, help="From this day or second (Beijing time).")]
 Until = Annotated[datetime | None, typer.Option(formats=DATES, help="Up to this day or second, exclusive.")]
@@ -40,15 +41,21 @@ def verify(
                 found = await find_account(unit, account)
                 account_id = found.parent_id or found.id
         async with work.snapshot(base.engine) as session:
-            return await books.prove(session, account_id)
+            return await books.prove(session, account_id, most=FINDINGS, tell=_tell)
 
     findings = books.verify_file(export) if export is not None else run(act)
     if findings or as_json:
         table(("kind", "where", "what"), [(each.kind, each.where, each.what) for each in findings], as_json=as_json)
+    if len(findings) == FINDINGS:
+        print(f"ended after {FINDINGS:,} findings", file=sys.stderr)
     if findings:
         sys.exit(1)
     if not as_json:
         print("the ledger is sound")
+
+
+def _tell(lines: int) -> None:
+    print(f"{lines:,} lines verified …", file=sys.stderr, flush=True)
 
 
 @app.command("export")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import tracemalloc
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from service.errors import Misuse
 from service.metering import books, housekeeping
 from service.metering.check import Checked
 from service.metering.models import MeterRow, PackRow
-from service.metering.verify import Finding
+from service.metering.verify import Finding, LineFact, MeterFact, Verifier
 from service.orders import refunds
 from service.orders import service as orders
 from service.settings import Ledger
@@ -99,6 +100,50 @@ async def test_drawing_on_a_later_pack_first_is_found(house: House) -> None:
         await connection.execute(update(PackRow).where(PackRow.id == first).values(used=0))
         await connection.execute(update(PackRow).where(PackRow.id == second).values(used=2))
     assert [(finding.kind, first in finding.what) for finding in await prove(house)] == [("order", True)]
+
+
+async def test_lines_of_no_meter_are_found_on_whatever_day(house: House) -> None:
+    await house.grant(50)
+    for age in (400, 3, 3, 0):
+        call = house.call(1, call_id=old_id(START.date() - timedelta(days=age)))
+        await house.ledger().settle(call)
+    async with house.engine.begin() as connection:
+        await connection.execute(text("UPDATE usage_record SET capability = 'stray' WHERE seq <> 2"))
+    assert any(finding.what == "3 lines belong to no meter" for finding in await prove(house))
+
+
+async def test_a_proof_may_be_of_one_capability_and_end_early(house: House) -> None:
+    await busy_life(house)
+    async with house.engine.begin() as connection:
+        await connection.execute(text("UPDATE usage_record SET line = line + 5 WHERE capability = 'general'"))
+    async with work.snapshot(house.engine) as session:
+        assert await books.prove(session, house.account_id, "plate") == []
+        assert len(await books.prove(session, house.account_id, "general", most=3)) == 3
+        assert len(await books.prove(session, most=3)) == 3
+
+
+async def test_a_proof_tells_how_far_it_is(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await busy_life(house)
+    monkeypatch.setattr(books, "TOLD", 4)
+    told: list[int] = []
+    async with work.snapshot(house.engine) as session:
+        assert await books.prove(session, tell=told.append) == []
+    assert told == list(range(4, await house.count() + 1, 4)) != []
+
+
+def test_lines_of_the_database_are_verified_without_holding_them() -> None:
+    meter, count = MeterFact("a", "licence", 40_000, 0), 40_000
+    held = []
+    for unique in (True, False):
+        verifier = Verifier([], [meter], unique=unique)
+        tracemalloc.start()
+        for seq in range(1, count + 1):
+            line = LineFact(f"{seq:032x}", 0, seq, START, "a", "licence", "app", None, None, 0)
+            assert list(verifier.line(line)) == []
+        held.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        assert list(verifier.finish()) == []
+    assert held[0] < 20_000 < 1_000_000 < held[1]  # bytes
 
 
 async def test_a_meter_that_forgot_is_found(house: House) -> None:
