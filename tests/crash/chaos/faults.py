@@ -58,13 +58,15 @@ def faults(stack: Stack, dice: random.Random) -> list[Fault]:
             except ProcessLookupError:
                 continue
 
-    nothing = in_thread(lambda: None)
+    nothing, right_time = in_thread(lambda: None), in_thread(stack.postgres.jump, 0)
     return [
         Fault("kill -9 a gateway", in_thread(gateway.kill), in_thread(gateway.start)),
         Fault("kill -9 a worker process", in_thread(signal_child, child_host, signal.SIGKILL), nothing, 0.1),
         Fault("kill -9 a worker host", in_thread(kill_host), in_thread(stack.replace_host, host)),
         Fault("kill -9 Redis, all forgotten", in_thread(stack.valkey.kill), in_thread(stack.valkey.start)),
         Fault("kill -9 Postgres", in_thread(stack.postgres.kill), in_thread(stack.postgres.start)),
+        Fault("set Postgres's clock 40 days ahead", in_thread(stack.postgres.jump, 40), right_time, 2.0),
+        Fault("set Postgres's clock 40 days back", in_thread(stack.postgres.jump, -40), right_time, 2.0),
         Fault("fill Redis's memory", in_thread(_memory, stack, "1mb"), in_thread(_memory, stack, "0"), 2.0),
         Fault("drop all connections", in_thread(_drop, stack), nothing, 0.1),
         Fault(
