@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text, update
 
+from service.contract.capabilities import CAPABILITIES
 from service.db import work
 from service.db.clock import CheckedClock
 from service.db.work import Work
@@ -23,7 +24,9 @@ from service.settings import Ledger
 from service.telemetry.metrics import Metrics
 from service.usage.models import HourRow, RefusalRow
 from service.usage.refusals import Refusal, Refusals, RefusalWriter
+from tests.gateway import GatewayUnderTest, body_of
 from tests.money import START, House
+from tests.pictures import padded_png
 
 JUMPS = (timedelta(days=40), timedelta(days=-40), timedelta(minutes=6), timedelta(minutes=-6))
 
@@ -219,6 +222,22 @@ async def test_housekeeping_and_statistics_wait_for_the_clock(till: Till) -> Non
     till.clocks.database -= 730 * 86_400
     await writer.write()
     assert len(await till.state()) == len(before) + 1
+
+
+async def test_a_call_gets_the_contracts_internal_error_and_no_work_is_done() -> None:
+    gateway, body = GatewayUnderTest(), body_of(CAPABILITIES["general"], padded_png(300))
+
+    async def refuse(*_call: object) -> None:
+        raise ClockSuspect("database", "40 days ahead of this machine's")
+
+    gateway.ledger.admit = refuse  # type: ignore[method-assign]
+    answer = await gateway.call(CAPABILITIES["general"], body)
+    assert (answer.status_code, answer.json()["statusCode"], gateway.broker.tasks) == (500, 50000, [])
+    assert "40 days" not in answer.text
+    del gateway.ledger.admit
+    gateway.ledger.fail = ClockSuspect("own", "set while the call was in work")
+    answer = await gateway.call(CAPABILITIES["general"], body)
+    assert (answer.status_code, answer.json()["statusCode"], gateway.ledger.units) == (500, 50000, 0)
 
 
 async def test_signing_in_and_the_audit_trail_go_on(till: Till) -> None:
