@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
 from service.audit import trail
@@ -85,6 +85,12 @@ async def find(work: Work) -> Findings:
         for key in sorted({*meters, *packs, *rows})
     ]
     return Findings(now, found, int(refusals or 0), list(ordered))
+
+
+async def ahead(connection: AsyncConnection, now: datetime) -> int:
+    """The number of meters whose last settlement lies in the future."""
+    query = select(func.count()).select_from(MeterRow).where(MeterRow.settled_at > now + AHEAD)
+    return int(await connection.scalar(query) or 0)
 
 
 async def repair_meter(work: Work, key: Key) -> None:

@@ -18,6 +18,7 @@ from service.db import clock as clocks
 from service.db import engine as databases
 from service.db import migrate, tables, work  # noqa: F401 - tables: foreign keys need them all
 from service.errors import InkGateError
+from service.metering import clock_repair
 from service.settings import Database, Settings
 
 _SKEW = 30.0  # seconds, as the alert on clocks
@@ -36,13 +37,23 @@ async def database(settings: Settings) -> list[Finding]:
     try:
         async with engine.connect() as connection:
             version = await connection.run_sync(migrate.current)
-            skew = (await clocks.now(connection)).timestamp() - time.time()
+            now = await clocks.now(connection)
+            skew = now.timestamp() - time.time()
+            ahead = await clock_repair.ahead(connection, now) if version is not None else 0
     except Exception as error:  # a driver's own error: anything may be wrong out there
         return [Finding("database", f"{where}: {type(error).__name__}",
                         "Is it running and reachable from here, and INKGATE_DATABASE__URL right?")]
     finally:
         await engine.dispose()
-    return [Finding("database", where), _schema(version), clock("database clock", skew, _SKEW)]
+    return [Finding("database", where), _schema(version), clock("database clock", skew, _SKEW),
+            *_meters(ahead)]
+
+
+def _meters(ahead: int) -> list[Finding]:
+    if not ahead:
+        return []
+    return [Finding("meters", f"{ahead} were settled in the future, by a wrong clock; their calls are refused",
+                    "See that the clocks are right, then run `inkgate ledger repair-clock`.")]
 
 
 def _is_workers(settings: Settings) -> bool:
