@@ -22,15 +22,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.db import clock as clocks
+from service.db import ids
 from service.db.clock import Clock, database_clock
 from service.metering.models import CheckedRow, CheckPackRow, CheckRow, MeterRow, PackRow
 from service.usage.models import RecordRow
 
 NEW, AGAIN = 0, 1
 LOCK = 0x1A7E_C4EC
-METERS = 10_000  # looked at in one round, so that what is held of them is bounded
+METERS = 50_000  # looked at in one round, so that what is held of them is bounded
+LATE = timedelta(days=2)
+"""A call is hardly ever older than this when it is settled: new lines are looked for in few partitions first."""
 
 Key = tuple[str, str]  # main account, capability
+Sum = tuple[str | None, int, int]  # pack, units, lines
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +45,7 @@ class Bounds:
     are what the second reading may take of it."""
 
     lines: int = 20_000_000
-    seconds: float = 60.0
+    seconds: float = 240.0
     step: int = 20_000
     again_lines: int = 0
     again_meters: int = 0
@@ -109,7 +113,7 @@ async def archive(connection: AsyncConnection, key: Key, old: tuple[Any, ...]) -
     """Add lines that retention is about to drop (`old`: its conditions) to the sums of readings that have not come to
     them. In the transaction that drops them, after `hold_off`."""
     for kind, seq in (await connection.execute(select(CheckRow.kind, CheckRow.seq).where(*_row(key)))).all():
-        await _add_up(connection, key, kind, (*old, RecordRow.seq > seq))
+        await _add(connection, key, kind, await _sums(connection, key, (*old, RecordRow.seq > seq)))
 
 
 async def _read_new(round_: _Round) -> bool:
@@ -164,10 +168,10 @@ async def _step(round_: _Round, key: Key, kind: int, lines: int) -> bool:
         now = await clocks.now(connection, round_.clock)
         meter = select(MeterRow.seq).where(MeterRow.account_id == key[0], MeterRow.capability == key[1])
         end: int = (await connection.execute(meter)).scalar_one()
-        begun = await _begun(connection, key, kind, now)
+        begun, read_at = await _begun(connection, key, kind, now)
         upto = min(begun + lines, end)
         if upto > begun:
-            await _add_up(connection, key, kind, (RecordRow.seq > begun, RecordRow.seq <= upto))
+            await _read(connection, key, kind, (begun, upto), read_at)
         values: dict[str, Any] = {"seq": upto, "read_at": now}
         if upto == end:
             values |= {"drift": await _gap(connection, key, kind), "finished_at": now}
@@ -188,11 +192,12 @@ async def _turn(connection: AsyncConnection, *, wait: bool = False) -> None:
         raise _Taken
 
 
-async def _begun(connection: AsyncConnection, key: Key, kind: int, now: datetime) -> int:
-    """The number of the last line added up. A reading that begins takes over what retention has dropped."""
-    seq: int | None = await connection.scalar(select(CheckRow.seq).where(*_row(key, kind)))
-    if seq is not None:
-        return seq
+async def _begun(connection: AsyncConnection, key: Key, kind: int, now: datetime) -> tuple[int, datetime | None]:
+    """The number of the last line added up, and when that was. A reading that begins takes over what retention has
+    dropped."""
+    row = (await connection.execute(select(CheckRow.seq, CheckRow.read_at).where(*_row(key, kind)))).one_or_none()
+    if row is not None:
+        return row[0], row[1]
     ours = (PackRow.account_id == key[0], PackRow.capability == key[1])
     await connection.execute(delete(CheckPackRow).where(
         CheckPackRow.kind == kind, CheckPackRow.pack_id.in_(select(PackRow.id).where(*ours))
@@ -200,17 +205,34 @@ async def _begun(connection: AsyncConnection, key: Key, kind: int, now: datetime
     dropped = select(PackRow.id, literal(kind), PackRow.archived).where(*ours, PackRow.archived > 0)
     await connection.execute(insert(CheckPackRow).from_select(["pack_id", "kind", "units"], dropped))
     lines = select(MeterRow.archived_lines).where(MeterRow.account_id == key[0], MeterRow.capability == key[1])
-    row = {"account_id": key[0], "capability": key[1], "kind": kind, "seq": 0, "drift": 0, "read_at": now}
-    row["lines"] = (await connection.execute(lines)).scalar_one()
-    await connection.execute(insert(CheckRow), row)
-    return 0
+    made = {"account_id": key[0], "capability": key[1], "kind": kind, "seq": 0, "drift": 0, "read_at": now}
+    made["lines"] = (await connection.execute(lines)).scalar_one()
+    await connection.execute(insert(CheckRow), made)
+    return 0, None
 
 
-async def _add_up(connection: AsyncConnection, key: Key, kind: int, which: tuple[Any, ...]) -> None:
-    """Add lines to the sums of a reading."""
+async def _read(
+    connection: AsyncConnection, key: Key, kind: int, span: tuple[int, int], read_at: datetime | None
+) -> None:
+    """Add the lines after number span[0] up to span[1] to the sums of a reading, whose last step was at `read_at`."""
+    which = (RecordRow.seq > span[0], RecordRow.seq <= span[1])
+    if kind == NEW and read_at is not None:
+        recent = RecordRow.call_id >= ids.day_floor((read_at - LATE).date())
+        sums = await _sums(connection, key, (*which, recent))
+        if sum(count for _, _, count in sums) == span[1] - span[0]:
+            await _add(connection, key, kind, sums)
+            return
+    await _add(connection, key, kind, await _sums(connection, key, which))
+
+
+async def _sums(connection: AsyncConnection, key: Key, which: tuple[Any, ...]) -> list[Sum]:
     query = select(RecordRow.pack_id, func.sum(RecordRow.units), func.count()).group_by(RecordRow.pack_id)
     query = query.where(RecordRow.account_id == key[0], RecordRow.capability == key[1], *which)
-    sums = [(pack, int(units), int(count)) for pack, units, count in await connection.execute(query)]
+    return [(pack, int(units), int(count)) for pack, units, count in await connection.execute(query)]
+
+
+async def _add(connection: AsyncConnection, key: Key, kind: int, sums: list[Sum]) -> None:
+    """Add sums of lines to a reading."""
     if not sums:
         return
     packs = [{"pack_id": pack, "kind": kind, "units": units} for pack, units, _ in sums if pack is not None]

@@ -174,6 +174,15 @@ async def test_what_retention_drops_is_not_missed(house: House) -> None:
     assert (await house.count(), await read(house), await read(house, AGAIN)) == (1, 5, 5)
 
 
+async def test_a_call_settled_long_after_it_was_made_is_not_missed(house: House) -> None:
+    await house.grant(100)
+    ledger = house.ledger()
+    for age in (0, 20, 1):
+        await ledger.settle(house.call(2, call_id=old_id(START.date() - timedelta(days=age))))
+        assert (await checked(house)).drift == 0
+    assert await read(house) == 3
+
+
 async def test_every_line_is_read_again_in_the_days_that_the_setting_says(house: House) -> None:
     await busy_life(house)
     keeper = housekeeping.Housekeeper(house.engine, Ledger(recheck_days=1), lambda found: None, clock=house.clock)
