@@ -283,6 +283,8 @@ class Metrics:
         self._clock_refusals = self._counter(
             "clock_refusals_total", "Calls and settlements refused because the time cannot be right.", ("reason",)
         )
+        for reason in ("database", "own", "meter"):  # shown from the start: what appears at 1 has not increased
+            self._clock_refusals.labels(reason)
         self._cert = self._gauge("certificate_expiry_timestamp_seconds", "When a watched certificate ends.", ("file",))
 
     def dependency(self, name: str, up: bool) -> None:

@@ -121,3 +121,10 @@ def test_a_dependency_down_in_one_child_is_down(metrics: Metrics) -> None:
         metrics.children.update(pid, child.snapshot())
     metrics.dependency("database", True)
     assert value(metrics, "inkgate_dependency_up", dependency="database") == 0
+
+
+def test_refusals_by_the_clock_are_there_before_the_first_one(metrics: Metrics) -> None:
+    for reason in ("database", "own", "meter"):
+        assert value(metrics, "inkgate_clock_refusals_total", reason=reason) == 0
+    metrics.clock_refused("meter")
+    assert value(metrics, "inkgate_clock_refusals_total", reason="meter") == 1
