@@ -22,6 +22,10 @@ BEIJING = timezone(timedelta(hours=8), "UTC+8")
 """The zone in which years of validity and days of statistics are counted."""
 
 
+DRIFT = 0.001
+"""Seconds by which a clock may be corrected for each second that nobody read it, as a console's over a quiet month."""
+
+
 def database_clock(now: datetime) -> datetime:
     """The database's time, unchanged."""
     return now
@@ -46,16 +50,18 @@ class CheckedClock:
         elapsed: Callable[[], float] = _elapsed,
     ) -> None:
         self.bound, self._wall, self._elapsed = bound, wall, elapsed
-        self._offset = wall() - elapsed()
+        self._read = elapsed()
+        self._offset = wall() - self._read
 
     def __call__(self, database: datetime) -> datetime:
         """`database` as it came. Raises ClockSuspect."""
-        wall = self._wall()
-        offset, bound = wall - self._elapsed(), self.bound.total_seconds()
+        wall, elapsed = self._wall(), self._elapsed()
+        offset, bound, unread = wall - elapsed, self.bound.total_seconds(), elapsed - self._read
         skew, step = database.timestamp() - wall, offset - self._offset
+        self._read = elapsed
         if abs(skew) > bound:
             raise ClockSuspect("database", f"the database's clock is {_span(skew)} of this machine's")
-        if abs(step) > bound:
+        if abs(step) > bound + DRIFT * unread:
             raise ClockSuspect("own", f"this machine's clock was set {_span(step)} of where it was")
         self._offset = offset
         return database

@@ -126,6 +126,20 @@ async def test_small_steps_of_a_corrected_clock_never_add_up(till: Till) -> None
         assert await till.ledger.settle(till.house.call())
 
 
+async def test_corrections_of_a_month_in_which_nobody_looked_are_no_jump_and_a_jump_is(till: Till) -> None:
+    await till.house.grant(1000)
+    till.clocks.pass_(timedelta(days=30))
+    till.clocks.own += 1200
+    till.clocks.database += 1200
+    await till.admit()
+    till.clocks.pass_(timedelta(days=30))
+    till.clocks.own += 86_400
+    till.clocks.database += 86_400
+    for _ in range(3):  # a reading that was refused makes the next one no better
+        assert await suspect(till.admit()) == "own"
+        till.clocks.pass_(timedelta(hours=12))
+
+
 async def test_a_meter_that_was_idle_for_months_is_not_a_jump(till: Till) -> None:
     await till.house.grant(1000)
     await till.ledger.settle(till.house.call())
