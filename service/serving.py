@@ -126,7 +126,7 @@ def main(argv: list[str]) -> int:
     control = socket.socket(fileno=control_fd)
     frames.recv(control)
     settings = knobs.load()
-    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
+    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, secrets=knobs.secret_values(settings))
     try:
         asyncio.run(_serve_one(settings, socket.socket(fileno=listen_fd), control))
     except InkGateError as error:
