@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from service import __version__
 from service.accounts import SqlDirectory
-from service.accounts import vault as vaults
+from service.accounts.opening import open_vault
 from service.admin import PATH as ADMIN_PATH
 from service.admin import create_admin
 from service.broker.interface import Broker
@@ -79,7 +79,7 @@ async def gateway(
     engine = databases.create(settings.database)
     await migrate.check(engine)
     health = Health({"database": partial(migrate.check, engine), "workers": partial(_some_worker, broker)})
-    vault = vaults.load(settings.security, settings.database)
+    vault = await open_vault(settings, engine)
     shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True) if settings.redis.url else None
     traces = settings.telemetry
     tracing = Tracing.configured(traces.traces_endpoint, "gateway", __version__, traces.traces_ratio)

@@ -1,12 +1,12 @@
-"""Make helm/inkgate/values.schema.json, README.md and files/secrets.json from values.yaml and the service's settings.
+"""Make values.schema.json, README.md and files/secrets.json of the chart from values.yaml and the service's settings.
 
     python -m tools.chart_docs           write all
     python -m tools.chart_docs --check   exit 1 when one of them is not current
 
 In values.yaml the comment above a name is its description; a line `@schema {…}` in it is merged into the JSON schema
 that the value's type gives. `{"$settings": true}` stands for the groups and names of service.settings, so that the
-chart refuses a setting which the service does not have; `{"$secrets": true}` for those of them that are secrets and have
-no value of their own. Which are secrets, templates read in files/secrets.json.
+chart refuses a setting which the service does not have; `{"$secrets": true}` for those of them that are secrets and
+have no value of their own. Which are secrets, templates read in files/secrets.json.
 """
 
 from __future__ import annotations

@@ -49,7 +49,9 @@ class Cluster(ThreadingHTTPServer):
                 data = {key: base64.b64encode(value.encode()).decode() for key, value in self.secrets[name].items()}
                 return 200, {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": name}, "data": data}
             case _:
-                return 404, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+                return 404, {
+                    "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404,
+                }
 
 
 def resources(group: str) -> list[dict[str, Any]]:

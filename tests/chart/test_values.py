@@ -22,7 +22,8 @@ def test_schema_and_readme_are_current() -> None:
     text = (CHART / "values.yaml").read_text()
     schema = chart_docs.build_schema(text)
     assert (CHART / "values.schema.json").read_text() == schema, "run python -m tools.chart_docs"
-    assert (CHART / "files" / "secrets.json").read_text() == chart_docs.build_secrets(), "run python -m tools.chart_docs"
+    secrets = (CHART / "files" / "secrets.json").read_text()
+    assert secrets == chart_docs.build_secrets(), "run python -m tools.chart_docs"
     assert (CHART / "README.md").read_text() == chart_docs.build_readme(text, schema), "run python -m tools.chart_docs"
 
 
