@@ -287,8 +287,7 @@ def secret_settings() -> tuple[SecretSetting, ...]:
 def secret_values(settings: Settings) -> tuple[str, ...]:
     """The texts that must show nowhere: each secret in use, and of a URL its passwords as written and decoded.
 
-    The longest come first, so that a mask leaves nothing of one that holds another. Those of less than
-    `SHORTEST_MASKED` characters are left out.
+    Those of less than `SHORTEST_MASKED` characters are left out. The longest come first.
     """
     found: set[str] = set()
     for each in secret_settings():
@@ -297,7 +296,12 @@ def secret_values(settings: Settings) -> tuple[str, ...]:
             found |= {value.get_secret_value(), *value.get_secret_value().split(",")}
         elif isinstance(value, str):
             found |= passwords(value)
-    return tuple(sorted((text for text in found if len(text) >= SHORTEST_MASKED), key=len, reverse=True))
+    return maskable(found)
+
+
+def maskable(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Those of `secrets` long enough to be masked anywhere; the longest first, since one may be a part of another."""
+    return tuple(sorted((text for text in secrets if len(text) >= SHORTEST_MASKED), key=len, reverse=True))
 
 
 def passwords(url: str) -> set[str]:

@@ -19,7 +19,7 @@ from service.broker import frames
 from service.broker.interface import Reply, Task, WorkerPort
 from service.broker.local_port import LocalPort
 from service.errors import BrokerDown, InkGateError
-from service.settings import passwords
+from service.settings import maskable, passwords
 from service.telemetry import logs
 from service.telemetry.tracing import Tracing
 from service.worker.config import WorkerConfig
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
     control = socket.socket(fileno=control_fd)
     head, _ = frames.recv(control)
     config = WorkerConfig(**head)
-    logs.configure(config.log_level, config.log_format, secrets=passwords(config.redis_url))
+    logs.configure(config.log_level, config.log_format, secrets=maskable(passwords(config.redis_url)))
     try:
         reader = open_reader(config)
         reader.warmup()

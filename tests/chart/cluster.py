@@ -18,6 +18,10 @@ KINDS = {  # what the chart makes of each group; helm asks whether the cluster h
     "v1": ["Secret", "ConfigMap", "Service", "ServiceAccount", "Pod"], "apps/v1": ["Deployment", "StatefulSet"],
     "batch/v1": ["Job"], "policy/v1": ["PodDisruptionBudget"], "networking.k8s.io/v1": ["NetworkPolicy"],
 }
+HELMS = {  # helm takes over what it made itself, and nothing else
+    "labels": {"app.kubernetes.io/managed-by": "Helm"},
+    "annotations": {"meta.helm.sh/release-name": "ink", "meta.helm.sh/release-namespace": "ocr"},
+}
 GROUPS = [
     {"name": group.partition("/")[0], "versions": [{"groupVersion": group, "version": "v1"}],
      "preferredVersion": {"groupVersion": group, "version": "v1"}}
@@ -47,7 +51,8 @@ class Cluster(ThreadingHTTPServer):
                 return 200, {"kind": "APIResourceList", "groupVersion": group, "resources": resources(group)}
             case _ if path.startswith("/api/v1/namespaces/ocr/secrets/") and name in self.secrets:
                 data = {key: base64.b64encode(value.encode()).decode() for key, value in self.secrets[name].items()}
-                return 200, {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": name}, "data": data}
+                metadata = {"name": name, "namespace": "ocr", **HELMS}
+                return 200, {"kind": "Secret", "apiVersion": "v1", "metadata": metadata, "data": data}
             case _:
                 return 404, {
                     "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404,

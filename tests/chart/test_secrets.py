@@ -170,11 +170,12 @@ def test_named_secrets_render_the_same_every_time() -> None:
         assert gateway[f"INKGATE_{variable}"]["valueFrom"]["secretKeyRef"] == reference
 
 
-@pytest.mark.parametrize("chosen", [BUNDLED, UNASKED])
-def test_an_upgrade_keeps_what_the_cluster_holds(chosen: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [("--is-upgrade",), ()], ids=["upgrade", "install after uninstall"])
+@pytest.mark.parametrize("chosen", [BUNDLED, UNASKED], ids=["asked", "unasked"])
+def test_what_the_cluster_holds_is_kept(chosen: tuple[str, ...], step: tuple[str, ...], tmp_path: Path) -> None:
     """Also that of a release which never heard of generateSecrets."""
     with cluster(tmp_path, **HELD) as there:
-        kept = held(render_chart(CHART, *chosen, "--is-upgrade", *there))
+        kept = held(render_chart(CHART, *chosen, *step, *there))
     assert kept[MASTER] == {"master-key": KEY}
     assert kept[POSTGRES] == {
         "password": "pg-pass", "url": "postgresql+asyncpg://inkgate:pg-pass@ink-inkgate-postgres:5432/inkgate",
