@@ -27,7 +27,8 @@ Part = Literal["gateway", "worker", "console", "migrate"]
 def _secret(*parts: Part) -> JsonDict:
     """Marks a setting as a secret that only `parts` of the service need.
 
-    It is the one mark: chart, reference page, settings page of the console, doctor and log redaction go by it.
+    It is the one mark: chart, reference page, doctor and log redaction go by it, and a test holds that no SecretStr
+    lacks it.
     """
     return {"secret": list(parts)}
 
