@@ -85,7 +85,7 @@ that. Takes a dict:
 {{- else if not .root.Values.generateSecrets }}
 {{- fail (printf "%s: name the secret that holds %s. With helm install alone (not Argo CD, not helm template) generateSecrets=true makes one" .setting .key) }}
 {{- else if and .lasting .root.Release.IsUpgrade }}
-{{- fail (printf "%s: the release is there, but its secret %s cannot be seen (rendered without the cluster, or deleted); a new one would open nothing that is stored. Restore it, or name a secret that holds the %s" .setting .name .key) }}
+{{- fail (printf "%s: the release is there, but its secret %s cannot be seen (rendered without the cluster, or deleted); a new one would open nothing that is stored. Restore it, or name a secret that holds the %s; if the release never ran, helm uninstall it first" .setting .name .key) }}
 {{- else }}
 {{- .new }}
 {{- end }}
