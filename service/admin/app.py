@@ -16,7 +16,9 @@ from service import __version__
 from service.accounts.vault import Vault
 from service.admin import accounts, billing, reports
 from service.admin.access import House
+from service.contract.headers import Surface
 from service.errors import Misuse
+from service.repeats import OneLineEach
 from service.settings import Settings
 
 PATH = "/admin/v1"
@@ -48,6 +50,7 @@ def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings) -> FastA
     app.add_exception_handler(Misuse, _misuse)
     app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(OSError, _database)
+    app.add_middleware(OneLineEach, surface=Surface.ADMIN)
     return app
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
+from service.contract.headers import Surface, one_line_each, repeated
 from service.errors import BodyTooLarge, ClientGone, Overloaded
 from service.gateway.budget import Budget
 
@@ -39,10 +40,12 @@ class Exchange:
         self.path: str = scope["path"]
         self.query: str = scope["query_string"].decode("latin-1")
         self.client_ip = ""
-        # The first value wins where a name comes twice: the verifier and everybody after it see the same one.
-        self.headers: dict[str, str] = {}
-        for name, value in scope["headers"]:
-            self.headers.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        # Text whose code points are the bytes received: a signature is checked over those.
+        raw = scope["headers"]
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in one_line_each(raw)}
+        self.repeated = repeated(raw, Surface.CALLS)
+        for name in self.repeated:
+            del self.headers[name]  # none of its lines is believed
         self.body = bytearray()
         self.body_hash = hashlib.sha256(b"").hexdigest()
         self._held = 0

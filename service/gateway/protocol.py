@@ -7,6 +7,7 @@ client that does not read it. A gateway on a bare port needs limits of its own:
     silence    a connection that never asks anything is closed after HEAD_SECONDS
     stall      a client that takes nothing of its answer for STALL_SECONDS is cut off
     remainder  a body that was answered before it was read may trickle on for DRAIN_SECONDS
+    repeats    of Host or Content-Length                                                  → 400
     number     connections above `max_connections` are closed at once
     share      at most READ_BYTES a turn of the loop; a remainder comes at REMAINDER_BYTES a second, so that others do
                not wait for what nobody will read
@@ -19,6 +20,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.contract.headers import Surface, repeated
 from service.gateway.descriptors import MOST
 
 HEAD_SECONDS = 20.0
@@ -76,6 +78,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._arm(HEAD_SECONDS, self._slow)
 
     def on_headers_complete(self) -> None:
+        if names := repeated(self.headers, Surface.SERVER):
+            raise ValueError(f"repeated header {names[0]}")  # answered 400, as any head that is no HTTP
         self._in_head, self._head_bytes = False, 0
         self._disarm()
         super().on_headers_complete()

@@ -49,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "/readyz" | "/healthz":
                 self._report(asyncio.run(self.health.ready()))
             case "/metrics":
-                body, kind = self.metrics.render(self.headers.get("Accept", ""))
+                body, kind = self.metrics.render(", ".join(self.headers.get_all("Accept", [])))
                 self._send(200, body, kind)
             case _:
                 self._send(404, b"not found\n", "text/plain; charset=utf-8")
