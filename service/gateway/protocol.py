@@ -21,6 +21,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.contract.headers import Surface, repeated
+from service.gateway.delivery import EXTENSION, Acknowledgements, CountedTransport, Waiting
 from service.gateway.descriptors import MOST
 
 HEAD_SECONDS = 20.0
@@ -39,6 +40,7 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection. `_in_head` is true from its start, and from the end of each request, to the end of a head."""
 
     max_connections = MOST
+    waiting = Waiting()
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -48,8 +50,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        if len(self.connections) > self.max_connections:
+        self._acknowledgements = Acknowledgements(self.loop, transport, self.waiting)
+        super().connection_made(CountedTransport(transport, self._acknowledgements))  # type: ignore[arg-type]
+        if len(self.connections) + self.waiting.closing > self.max_connections:
             transport.abort()
             return
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio takes four times as much
@@ -59,11 +62,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self._disarm()
         if self._stall:
             self._stall.cancel()
+        self._acknowledgements.lost(orderly=exc is None)
         self._unset_keepalive_if_required()  # uvicorn does so only after an orderly end
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._ended = False
+        self._acknowledgements.look()  # they come with the next request
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -76,6 +81,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(b"431 Request Header Fields Too Large", b"The request's head is too large.")
         elif self._deadline is None and self._idle():
             self._arm(HEAD_SECONDS, self._slow)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {EXTENSION: self._acknowledgements}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
         if names := repeated(self.headers, Surface.SERVER):
@@ -166,4 +175,4 @@ class GuardedProtocol(HttpToolsProtocol):
 
 def guarded(max_connections: int) -> type[GuardedProtocol]:
     """The protocol class of a server that holds at most so many connections."""
-    return type("GuardedProtocol", (GuardedProtocol,), {"max_connections": max_connections})
+    return type("GuardedProtocol", (GuardedProtocol,), {"max_connections": max_connections, "waiting": Waiting()})
