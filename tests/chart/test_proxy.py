@@ -9,7 +9,9 @@ import pytest
 
 from service.settings import Server, Settings
 from tests.gateway import GatewayUnderTest
+from tests.integration.test_delivery import drops
 from tests.integration.test_headers import BODY, GENERAL, call, lines
+from tests.resetting import UNITS, Client, answering, repeat, request
 from tests.served import ask, head, nginx, served
 
 pytestmark = pytest.mark.ops
@@ -48,3 +50,24 @@ async def test_repeats_that_nginx_refuses(front, name):
     value = next(v for n, v in lines() if n == name)
     status, _ = await ask(port, head("POST", GENERAL.paths[0], [*lines(), (name, value)]) + BODY)
     assert status == 400
+
+
+@pytest.mark.parametrize("part", [1000, 0.5, 1.0], ids=["1000-bytes", "half", "all"])
+@pytest.mark.parametrize("size", [1_000, 300_000, 8_600_000], ids=["1kB", "300kB", "8MB"])
+async def test_a_reset_behind_nginx_costs_one_call_unless_nginx_had_it_all(front, size: int, part: float):
+    """nginx is the gateway's peer (D13): what it has taken is delivered, and with `proxy_buffering off` it takes little
+    more of a large answer than its client does."""
+    under_test, port = front
+    answering(under_test, size)
+    data = request("r-1")
+    client = Client(port)
+    await client.send(data)
+    await client.take(part)
+    client.reset()
+    delivered = await drops(under_test, 2)
+    body = await repeat(port, data)
+    assert len(body) > size * 0.8
+    assert under_test.ledger.units == (2 if delivered else 1) * UNITS
+    assert delivered or part != 1.0
+    assert not delivered or size < 8_000_000 or part != 1000, "more than socket buffers hold"
+    assert await drops(under_test), "the repeat was delivered"

@@ -23,7 +23,7 @@ from tests.crash.chaos.stack import Stack
 _CALM = 2.5  # seconds without any fault between a recovery and the next strike
 
 
-async def run(seconds: float, rate: float, seed: int, out: Path) -> list[Promise]:
+async def run(seconds: float, rate: float, seed: int, out: Path, only: str = "") -> list[Promise]:
     """One run: at least one fault of each kind, and as many rounds as fit into `seconds`."""
     dice = random.Random(seed)
     stack = Stack()
@@ -34,13 +34,13 @@ async def run(seconds: float, rate: float, seed: int, out: Path) -> list[Promise
         machine = Machine(lambda: (os.getpid(), *stack.loops), clients.now)
         machine.start()
         strikes: list[Strike] = []
-        round_ = faults(stack, dice)
+        round_ = _chosen(faults(stack, dice, clients), only)
         span = sum(fault.seconds + SETTLING + _CALM for fault in round_)
         rounds = max(1, round(seconds / span))
         traffic = asyncio.create_task(clients.run())
         await asyncio.sleep(_CALM)
         for _ in range(rounds):
-            for fault in faults(stack, dice):
+            for fault in _chosen(faults(stack, dice, clients), only):
                 strikes.append(await _break(fault, clients))
         clients.end()
         await traffic
@@ -54,6 +54,10 @@ async def run(seconds: float, rate: float, seed: int, out: Path) -> list[Promise
         return promises
     finally:
         await stack.close()
+
+
+def _chosen(each: list[Fault], only: str) -> list[Fault]:
+    return [fault for fault in each if only in fault.name]
 
 
 async def _break(fault: Fault, clients: Clients) -> Strike:
@@ -77,8 +81,9 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=10, help="calls per second")
     parser.add_argument("--seed", type=int, default=6, help="which gateway or worker each fault hits")
     parser.add_argument("--out", type=Path, default=Path("build/chaos"), help="folder for the report")
+    parser.add_argument("--only", default="", help="only the faults whose name has this in it")
     given = parser.parse_args()
-    promises = asyncio.run(run(given.seconds, given.rate, given.seed, given.out))
+    promises = asyncio.run(run(given.seconds, given.rate, given.seed, given.out, given.only))
     return 0 if all(promise.kept for promise in promises) else 1
 
 
