@@ -15,6 +15,7 @@ from service.contract.headers import Surface, one_line_each, repeated
 from service.errors import BodyTooLarge, ClientGone, Overloaded
 from service.gateway.budget import Budget
 from service.gateway.delivery import EXTENSION, Acknowledgements
+from service.gateway.request_line import RAW_QUERY
 
 SMALL_BODY = 32 * 1024  # bytes
 _TURNS = 4  # of the event loop that others get for each piece of a large body
@@ -37,10 +38,11 @@ class Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
-        self._acknowledgements: Acknowledgements | None = scope.get("extensions", {}).get(EXTENSION)
+        extensions = scope.get("extensions", {})
+        self._acknowledgements: Acknowledgements | None = extensions.get(EXTENSION)
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.query: str = scope["query_string"].decode("latin-1")
+        self.query: str = extensions.get(RAW_QUERY, scope["query_string"]).decode("latin-1")  # as sent
         self.client_ip = ""
         # Text whose code points are the bytes received: a signature is checked over those.
         raw = scope["headers"]

@@ -23,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from service.contract.headers import Surface, repeated
 from service.gateway.delivery import EXTENSION, Acknowledgements, CountedTransport, Waiting
 from service.gateway.descriptors import MOST
+from service.gateway.request_line import RAW_QUERY, RequestLine
 
 HEAD_SECONDS = 20.0
 HEAD_BYTES = 64 * 1024
@@ -45,6 +46,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._in_head, self._head_bytes = True, 0
+        self._line = RequestLine()
         self._ended = False  # whether a request ended within the data at hand
         self._deadline: asyncio.TimerHandle | None = None  # of the head, or of a body nobody reads any more
         self._stall: asyncio.TimerHandle | None = None
@@ -69,7 +71,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._ended = False
         self._acknowledgements.look()  # they come with the next request
-        super().data_received(data)
+        super().data_received(self._line.shown(data) if self._in_head else data)
         if self.transport.is_closing():
             return
         if not self._in_head:
@@ -84,6 +86,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        if self._ended:
+            self._line.skip()
         self.scope["extensions"] = {EXTENSION: self._acknowledgements}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
@@ -92,9 +96,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head, self._head_bytes = False, 0
         self._disarm()
         super().on_headers_complete()
+        if (query := self._line.query) is not None:
+            self.scope["extensions"][RAW_QUERY] = query  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         self._in_head = self._ended = True
+        self._line = RequestLine()
         self._disarm()
         super().on_message_complete()
 

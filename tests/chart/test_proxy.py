@@ -11,6 +11,8 @@ from service.settings import Server, Settings
 from tests.gateway import GatewayUnderTest
 from tests.integration.test_delivery import drops
 from tests.integration.test_headers import BODY, GENERAL, call, lines
+from tests.integration.test_signed_bytes import code
+from tests.integration.test_signed_bytes import request as signed_request
 from tests.resetting import UNITS, Client, answering, repeat, request
 from tests.served import ask, head, nginx, served
 
@@ -71,3 +73,9 @@ async def test_a_reset_behind_nginx_costs_one_call_unless_nginx_had_it_all(front
     assert delivered or part != 1.0
     assert not delivered or size < 8_000_000 or part != 1000, "more than socket buffers hold"
     assert await drops(under_test), "the repeat was delivered"
+
+
+async def test_bytes_of_headers_and_query_pass_as_they_are(front):
+    _, port = front
+    for value in ("图".encode(), b"\xff\xe9"):
+        assert await code(port, signed_request(b"k=" + value, b"k=" + value, {"x-note": value})) == 0
