@@ -167,7 +167,7 @@ class Console(Group):
         None, description="CSV of networks and their provinces (192.0.2.0/24,浙江) for the map of callers."
     )
     wall_key: SecretStr | None = Field(
-        None, min_length=16, description="Opens /console/wall/KEY, health for a screen on a wall, without a sign-in.",
+        None, min_length=16, description="Opens /console/wall, health for a screen on a wall, without a sign-in.",
         json_schema_extra=_secret("console"),
     )
     setup_code: SecretStr | None = Field(
