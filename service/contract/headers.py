@@ -73,7 +73,10 @@ TABLE: Mapping[str, Row] = {
     "accept": Row(_J, (_PAGES,)),
     "accept-encoding": Row(_J, (_CONSOLE,)),
     "cookie": Row(_J, (_CONSOLE,), b"; "),
-    "forwarded": Row(_J, (_CONSOLE,)),
+    "forwarded": Row(_J, (_CONSOLE,)),  # this and the next three: whether there is one says that a proxy is there
+    "via": Row(_J, (_CONSOLE,)),
+    "x-real-ip": Row(_J, (_CONSOLE,)),
+    "x-forwarded-host": Row(_J, (_CONSOLE,)),
     "x-forwarded-proto": Row(_L, (_CONSOLE,)),
     "origin": Row(_R, (_CONSOLE,)),
     "sec-fetch-site": Row(_R, (_CONSOLE,)),

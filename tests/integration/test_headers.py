@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import http.client
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,14 @@ from fastapi.responses import JSONResponse
 from service.admin import create_admin
 from service.assembly import server_for
 from service.console.app import create_console
-from service.console.visit import POLL_HEADER
 from service.contract.capabilities import CAPABILITIES
 from service.contract.headers import TABLE, Repeat, Surface, one_line_each, repeated
 from service.eop.signature import sign
 from service.repeats import OneLineEach
 from service.settings import Server, Settings
 from service.telemetry.health import Health
+from service.telemetry.metrics import Metrics
+from service.telemetry.probe_server import ProbeServer
 from tests.gateway import AK, PNG, SK, GatewayUnderTest, body_of, signed_headers
 from tests.served import ask, head, served
 
@@ -200,19 +202,41 @@ def _of(value: ast.expr) -> bool:
     return bool(_RECEIVED.search(ast.unparse(value)))
 
 
+def constants(trees: Iterable[ast.Module]) -> dict[str, list[str]]:
+    """Texts of every module-level name that is a text or a tuple of texts."""
+    found = {}
+    for tree in trees:
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                texts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+                if all(isinstance(text, ast.Constant) and isinstance(text.value, str) for text in texts):
+                    found[node.targets[0].id] = [ast.literal_eval(text) for text in texts]
+    return found
+
+
+def names(key: ast.expr, tree: ast.Module, known: dict[str, list[str]]) -> list[str]:
+    """The header names that a look-up may be for; its own source text when they cannot be told."""
+    if isinstance(key, ast.Constant):
+        return [key.value.decode() if isinstance(key.value, bytes) else str(key.value)]
+    text = ast.unparse(key)
+    for node in ast.walk(tree):  # `any(name in headers for name in NAMES)`
+        if isinstance(node, ast.comprehension) and ast.unparse(node.target) == text:
+            text = ast.unparse(node.iter)
+    return known.get(text, [text])
+
+
 def test_every_header_that_the_code_reads_is_in_the_table():
     found, unknown = set[str](), []
-    for path in sorted((ROOT / "service").rglob("*.py")):
+    trees = {path: ast.parse(path.read_text()) for path in sorted((ROOT / "service").rglob("*.py"))}
+    known = constants(trees.values())
+    for path, tree in trees.items():
         name = path.relative_to(ROOT).as_posix()
         if name in _AS_CLIENT | _SIGNED | _FOLDED:
             continue
-        for line, key in reads(ast.parse(path.read_text())):
-            text = ast.unparse(key)
-            text = repr(POLL_HEADER) if text == "POLL_HEADER" else text
-            literal = text.removeprefix("b").strip("'").lower()
-            found.add(literal)
-            if literal not in TABLE:
-                unknown.append(f"{name}:{line} reads {text}")
+        for line, key in reads(tree):
+            read = {each.lower() for each in names(key, tree, known)}
+            found |= read
+            unknown += [f"{name}:{line} reads {each}" for each in sorted(read - set(TABLE))]
     assert not unknown, "say in service/contract/headers.py what a repeat of it means: " + "; ".join(unknown)
     assert found >= {"appkey", "x-forwarded-for", "origin", "x-poll", "accept", "content-length", "decrypted"}
 
@@ -230,3 +254,33 @@ def test_the_contract_page_shows_the_table():
     for name, row in TABLE.items():
         (shown,) = re.findall(rf"^\| `{name}` \|.*$", text, re.M | re.I)
         assert f"| {row.repeat} |" in shown and all(reader in shown for reader in row.readers), name
+
+
+def test_the_inspection_sees_reads_of_every_kind():
+    source = """
+NAMES = ("x-a", "x-b")
+ONE = "x-c"
+any(name in visit.request.headers for name in NAMES)
+request.headers.get(ONE)
+self.headers["X-D"]
+dict(scope["headers"]).get(b"x-e")
+headers.getlist(computed)
+_header(request, "x-f")
+"""
+    tree = ast.parse(source)
+    found = {each for _, key in reads(tree) for each in names(key, tree, constants([tree]))}
+    assert found == {"x-a", "x-b", "x-c", "X-D", "x-e", "computed", "x-f"}
+
+
+def test_the_probe_server_reads_by_the_table():
+    probes = ProbeServer(Health(), Metrics("worker", "test"), "127.0.0.1", 0)
+    probes.start()
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", probes.port, timeout=10)
+        connection.putrequest("GET", "/metrics")
+        for value in ("text/plain", "application/openmetrics-text; version=1.0.0"):
+            connection.putheader("Accept", value)
+        connection.endheaders()
+        assert connection.getresponse().read().endswith(b"# EOF\n")
+    finally:
+        probes.close()
