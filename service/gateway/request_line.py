@@ -18,8 +18,8 @@ class RequestLine:
     has no such bytes in the contract and stays the parser's to refuse."""
 
     def __init__(self) -> None:
-        self._line = b""
-        self._ended = self._high = False
+        self._line = bytearray()
+        self._in_query = self._ended = self._high = False
 
     def skip(self) -> None:
         """The head has begun inside a piece that belongs to the request before it: leave it alone."""
@@ -33,13 +33,11 @@ class RequestLine:
         end = data.find(b"\n", start)
         piece = data[start:] if end < 0 else data[start:end]
         self._ended = end >= 0
-        before = self._line.find(b"?") >= 0
+        mark = 0 if self._in_query else piece.find(b"?") + 1
+        self._in_query = self._in_query or mark > 0
         self._line += piece
-        if piece.isascii():
-            return data
-        self._high = True
-        mark = 0 if before else piece.find(b"?") + 1
-        if not before and mark == 0:
+        self._high = self._high or not piece.isascii()
+        if piece.isascii() or not self._in_query:
             return data
         encoded = piece[:mark] + _HIGH.sub(lambda byte: b"%%%02X" % byte[0][0], piece[mark:])
         return data[:start] + encoded + data[start + len(piece) :]
@@ -49,5 +47,5 @@ class RequestLine:
         """The query as sent, of a line that has come whole; None when the parser has it right."""
         if not self._high:
             return None
-        target = [part for part in self._line.split(b" ") if part][1]
+        target = [part for part in bytes(self._line).split(b" ") if part][1]
         return target.partition(b"#")[0].partition(b"?")[2]

@@ -275,6 +275,8 @@ async def test_so_many_and_no_more_are_waited_for(sock: Sock, monkeypatch: pytes
     acknowledgements.handed(100)
     verdicts = [acknowledgements.delivered() for _ in range(5)]
     assert [each.done() for each in verdicts] == [False] * 3 + [True] * 2
+    other = connection(sock, acknowledgements._waiting)
+    assert other.delivered().result() is True, "what is acknowledged already waits for nobody"
     sock.queued = 100
     acknowledgements.lost(orderly=True)
     assert [each.result() for each in verdicts] == [False] * 5
