@@ -51,7 +51,7 @@ class CallEndpoint:
         except Exception as error:
             call.code, answer = failure(error, call.request_id, always_200=self._always_200)
             self._pipeline.refused(call)
-            await call.exchange.send(answer)
+            await call.exchange.send(answer, paid=False)
             report(self._metrics, call, answer.status, error)
             return
         await self._deliver(call, answer)

@@ -161,16 +161,17 @@ class Exchange:
         finally:
             watcher.cancel()
 
-    async def send(self, answer: Answer) -> asyncio.Future[bool]:
-        """Send the answer. The future says whether the client's TCP has acknowledged all of it (CONTRACT D13); over a
-        transport that is no connection, whether the client was still there when it took the last byte."""
+    async def send(self, answer: Answer, *, paid: bool = True) -> asyncio.Future[bool]:
+        """Send the answer. The future says whether the client's TCP has acknowledged all of it (CONTRACT D13). Of one
+        that is not `paid` for, and over a transport that is no connection, it says at once whether the client was
+        still there when the last byte was handed over."""
         headers = {"content-type": answer.content_type, "content-length": str(len(answer.body)), **answer.headers}
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         start: Message = {"type": "http.response.start", "status": answer.status, "headers": raw}
         if not self._whole:
             return await self._send_early(start, answer.body)
         body: Message = {"type": "http.response.body", "body": answer.body, "more_body": True}
-        if self._acknowledgements is None:
+        if self._acknowledgements is None or not paid:
             return await self._send_watched(start, body)
         await self._send(start)
         await self._send(body)

@@ -157,6 +157,17 @@ async def test_nothing_stays_kept_of_ordinary_calls(gateway):
     assert under_test.ledger.units == 60 * UNITS
 
 
+async def test_refusals_are_not_waited_for(gateway, monkeypatch):
+    under_test, port = gateway
+    under_test.ledger.refuse = 51002
+    monkeypatch.setattr(delivery, "_ask", lambda _socket: 1 / 0)
+    client = Client(port, buffer=0)
+    for turn in range(3):
+        await client.send(request(f"r-{turn}"))
+        assert (await client.answer())[0] == 403
+    client.close()
+
+
 async def test_waiting_delays_neither_answer_nor_connection(gateway, monkeypatch):
     """The peer's acknowledgement never comes: calls go on over the same connection as if it had."""
     under_test, port = gateway
