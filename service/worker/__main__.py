@@ -40,7 +40,11 @@ def main(argv: list[str]) -> int:
     bind_to_parent(parent)
     control = socket.socket(fileno=control_fd)
     head, _ = frames.recv(control)
-    config = WorkerConfig(**head)
+    try:
+        config = WorkerConfig.from_dict(head)
+    except InkGateError as error:
+        frames.send(control, {"kind": "fatal", "error": str(error)})
+        return 2
     logs.configure(config.log_level, config.log_format, secrets=maskable(passwords(config.redis_url)))
     try:
         reader = open_reader(config)
