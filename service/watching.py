@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 from service.accounts import repository
+from service.background import Background
 from service.broker.interface import Broker
 from service.contract.capabilities import CAPABILITIES
 from service.db import clock, work
@@ -17,14 +18,16 @@ from service.telemetry.metrics import Metrics
 from service.telemetry.watch import Sampler, Watch, certificate_sampler
 
 
-def gateway_watch(settings: Settings, engine: AsyncEngine, broker: Broker, metrics: Metrics) -> Watch:
+def gateway_watch(
+    settings: Settings, engine: AsyncEngine, broker: Broker, metrics: Metrics, background: Background
+) -> Watch:
     """The samplers of one gateway process."""
     samplers = [queue_sampler(settings, broker, metrics), database_sampler(engine, metrics)]
     if settings.telemetry.accounts:
         samplers.append(pack_sampler(settings.telemetry.accounts, engine, metrics))
     if settings.telemetry.certificates:
         samplers.append(certificate_sampler(metrics, settings.telemetry.certificates))
-    return Watch(samplers)
+    return Watch(samplers, background)
 
 
 def queue_sampler(settings: Settings, broker: Broker, metrics: Metrics) -> Sampler:

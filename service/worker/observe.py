@@ -27,6 +27,10 @@ class FleetMetrics:
             case "leaving":
                 self._leaving.add(slot)
                 self._metrics.recycled("drain" if event["reason"] == "stop" else event["reason"])
+            case "malformed":
+                self._metrics.malformed(str(event["message"]))
+            case "task failed":
+                self._metrics.background_restarted(str(event["task"]))
             case "gone":
                 self._ready.discard(slot)
                 if slot not in self._leaving and event["status"] != 0:

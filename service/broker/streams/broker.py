@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError, ResponseError
 
+from service.background import Background, BackgroundTask
 from service.broker.admission import Admission
 from service.broker.calls import Calls
 from service.broker.interface import QueueState, Reply, Task
@@ -54,6 +55,7 @@ class StreamsBroker:
         max_bytes: int,
         gateway: str = "",
         on_malformed: Callable[[str], None] = lambda kind: None,
+        background: Background | None = None,
     ) -> None:
         self._on_malformed = on_malformed
         self._redis = client.on_loop(url, _CONNECTIONS)
@@ -67,19 +69,20 @@ class StreamsBroker:
         self._seen = QueueState(0, 0, 0.0, 0)
         self._seen_at = time.monotonic()
         self._waiting: Counter[str] = Counter()
-        self._loops: list[asyncio.Task[None]] = []
+        background = background or Background()
+        self._loops: list[BackgroundTask] = [
+            background.task("reply-listener", self._listen, essential=True),
+            background.task("queue-watch", self._watch, essential=True),
+        ]
         self._up = False
 
     async def start(self) -> None:
         """Begin to listen. A server that is down is no error here: readiness tells, and calls wait for a while."""
-        self._loops = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
+        for loop in self._loops:
+            loop.start()
 
     async def close(self) -> None:
-        running = set(self._loops)
-        while running:  # the client library swallows a cancellation that comes at a bad moment
-            for loop in running:
-                loop.cancel()
-            _, running = await asyncio.wait(running, timeout=0.2)
+        await asyncio.gather(*(loop.close() for loop in self._loops))
         with contextlib.suppress(RedisError, OSError):
             await self._redis.delete(self._reply_to)
         await self._reader.aclose()
@@ -153,7 +156,7 @@ class StreamsBroker:
 
     async def _listen(self) -> None:
         """Read replies for ever. A stream and not a list: what a broken connection swallowed is read again."""
-        last = b"0"
+        self._up, last = False, b"0"
         pause = _PAUSE
         while True:
             try:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from redis.exceptions import ResponseError
 
+from service.background import Background
 from service.broker.interface import Reply, Task
 from service.broker.messages import Malformed, reply_head
 from service.broker.streams import client
@@ -55,6 +56,7 @@ class StreamsPort:
         capabilities: Sequence[str] = CAPABILITIES,
         lease: float = 1.5,
         on_malformed: Callable[[str], None] = lambda kind: None,
+        background: Background | None = None,
     ) -> None:
         self._on_malformed = on_malformed
         self._redis = client.blocking(url)
@@ -71,7 +73,7 @@ class StreamsPort:
         self._looked = 0.0
         self._lag = 0.0  # the server's clock minus ours, in seconds
         self.skipped = 0
-        self._heart = Heart(url, keys, worker, lease / 4, self._holding)
+        self._heart = Heart(url, keys, worker, lease / 4, self._holding, background)
         self._heart.start()
 
     @property

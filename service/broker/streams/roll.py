@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from redis.exceptions import RedisError
 
+from service.background import Background
 from service.broker.fleet import FleetState, WorkerCard
 from service.broker.interface import QueueState
 from service.broker.streams import client
@@ -32,21 +33,21 @@ class RollPoster:
     """Posts the cards of one supervisor every two seconds. A server out of reach is tried again, without end and
     without haste: nothing but the console's list waits for it."""
 
-    def __init__(self, url: str, keys: Keys, cards: Callable[[], Sequence[WorkerCard]]) -> None:
+    def __init__(
+        self, url: str, keys: Keys, cards: Callable[[], Sequence[WorkerCard]], background: Background | None = None
+    ) -> None:
         self._redis = client.on_loop(url, 1)
         self._post = self._redis.register_script(source("post"))
         self._keys, self._cards = keys, cards
         self._host = f"{socket.gethostname()}-{os.getpid()}"
-        self._task: asyncio.Task[None] | None = None
+        self._task = (background or Background()).task("worker-list", self._run)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run())
+        self._task.start()
 
     async def close(self) -> None:
         """Take this host off the roll."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._task.close()
         try:
             await self._redis.hdel(self._keys.roll, self._host)
         except (RedisError, OSError):
