@@ -24,6 +24,7 @@ from service.telemetry.merge import GaugeFold, MetricsFold, Snapshot, families_o
 CAPABILITIES = ("general", "idcard", "plate", "licence")
 UNKNOWN = "none"  # the capability of a request that named none, and the account of a series past its cap
 OTHER = "other"
+_MESSAGES = ("task", "reply", "event")
 
 RequestOutcome = Literal[
     "success", "partial", "client_error", "refused", "limited", "overloaded", "failed", "cancelled"
@@ -307,17 +308,20 @@ class Metrics:
         self._malformed = self._counter(
             "malformed_messages_total", "Messages between our processes that could not be understood.", ("kind",)
         )
+        for kind in _MESSAGES:  # from 0 on, so that an increase shows the first one too
+            self._malformed.labels(self._reason(kind))
 
     def background_up(self, task: str, up: bool) -> None:
         """Say whether a background task runs (see service.background)."""
         self._task_up.labels(self._task(task)).set(1 if up else 0)
+        self._task_restarts.labels(self._task(task))  # from 0 on, so that an increase shows the first one too
 
     def background_restarted(self, task: str) -> None:
         """Count a background task that ended of itself and is started again."""
         self._task_restarts.labels(self._task(task)).inc()
 
     def malformed(self, kind: str) -> None:
-        """Count a message that could not be understood: "task", "reply", "event" or "snapshot"."""
+        """Count a message that could not be understood: a "task" or "reply" of the broker, an "event" of a child."""
         self._malformed.labels(self._reason(kind)).inc()
 
     # --- reading ------------------------------------------------------------------------------------------------
