@@ -23,7 +23,16 @@ log = logging.getLogger(__name__)
 
 
 def read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
-    """Read `task` in a child process that lives no longer than the task's deadline."""
+    """Read `task` in a child process that lives no longer than the task's deadline. One that cannot be started, for
+    want of memory or processes, fails the task and not the worker."""
+    try:
+        return _read_alone(task, config, worker)
+    except OSError as error:
+        log.error("a process to read an image alone could not be started: %s", error, extra=facts(task))
+        return Reply(task.call_id, task.number, Outcome.FAILED, worker=worker, stages={"queue": task.queued})
+
+
+def _read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+import redis
 
 from service.accounts import vault as vaults
 from service.db import engine as databases
@@ -80,3 +81,32 @@ async def test_one_of_two_is_killed_and_nobody_goes_without(clients: tuple[Clien
             await asyncio.sleep(0.5)
             text = (await http.get(f"http://127.0.0.1:{health}/metrics")).text
     assert "inkgate_requests_total" in text and 'outcome="success"' in text
+
+
+async def test_replies_that_nobody_understands_cost_no_gateway(
+    clients: tuple[Clients, int, int], valkey_server: str
+) -> None:
+    traffic, _, health = clients
+    await traffic.run(until=traffic.now() + 2)
+    with redis.Redis.from_url(valkey_server, protocol=2) as server:
+        listening = list(server.scan_iter("{gw-*}:r:*"))
+        assert listening
+        new_field = b'{"call_id": "x", "number": 0, "outcome": "read", "element": {}, "colour": "red"}'
+        for stream in listening:
+            for message in (b"nonsense", b"{}", new_field):
+                server.xadd(stream, {"reply": message})
+    await traffic.run(until=traffic.now() + 3)
+    assert all(call.delivered for call in traffic.calls)
+    until, expected = time.monotonic() + 30, 2.0 * len(listening)
+    async with httpx.AsyncClient() as http:
+        assert await _ready(http, health)
+        counted = 0.0
+        while counted < expected and time.monotonic() < until:
+            await asyncio.sleep(0.5)
+            text = (await http.get(f"http://127.0.0.1:{health}/metrics")).text
+            counted = max(
+                float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                if line.startswith('inkgate_malformed_messages_total{kind="reply"}')
+            )
+    assert counted == expected
+    assert 'inkgate_background_task_restarts_total{task="reply-listener"} 0.0' in text
