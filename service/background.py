@@ -31,7 +31,7 @@ SETTLED_SECONDS = 1.0
 HEALTHY_SECONDS = 30.0
 """A task that has run for so long begins with the first pause again when it fails."""
 
-_CANCEL_AGAIN_SECONDS = 0.2
+_CANCEL_AGAIN_SECONDS = 2.0  # long enough for a cancelled task to give its database connection back
 
 
 class TaskDown(Exception):

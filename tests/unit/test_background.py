@@ -158,6 +158,7 @@ async def test_told_to_end_a_task_that_pauses_does_not_start_again(monkeypatch: 
 
 
 async def test_close_ends_a_task_whose_library_swallows_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CANCEL_AGAIN_SECONDS", 0.05)
     swallowed, begun = 0, asyncio.Event()
 
     async def run() -> None:
