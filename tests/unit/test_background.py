@@ -228,6 +228,7 @@ SHORT_LIVED = {
     ("broker/local.py", "attach"): "as long as one worker process; a new one brings a new one",
     ("cli/demo.py", "ready"): "the demo's own four calls",
     ("db/cache.py", "get"): "one query, awaited by its callers",
+    ("gateway/deliveries.py", "watch"): "the verdict on one answer, ten minutes at most",
     ("gateway/exchange.py", "*"): "as long as one request",
     ("gateway/pipeline.py", "_until_gone"): "as long as one request",
     ("metering/ledger.py", "_enqueue"): "ends when nothing waits; the next call begins a new one",
