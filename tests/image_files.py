@@ -57,8 +57,11 @@ def parts(data: bytes) -> list[bytes]:
 
 
 def resized(data: bytes, width: int, height: int) -> bytes:
-    """A JPEG whose frame header names another size; its scan stays as it was."""
-    at = next(found.start() for found in re.finditer(rb"\xff[\xc0-\xc2]\x00[\x0b\x11\x14]\x08", data))
+    """A JPEG whose frame header, if it has one, names another size; its scan stays as it was."""
+    found = re.search(rb"\xff[\xc0-\xc2]\x00[\x0b\x11\x14]\x08", data)
+    if found is None:
+        return data
+    at = found.start()
     return data[: at + 5] + struct.pack(">HH", height, width) + data[at + 9 :]
 
 
