@@ -15,6 +15,8 @@ from engines.image_header import JPEG, PNG, image_size
 from engines.jpeg_scans import ends_early, jpeg_file
 from engines.types import Image
 
+_STRIP = 64  # rows laid on white at a time: intermediate values take several times the picture's memory
+
 
 def decode(data: bytes, max_pixels: int) -> Image:
     """The picture as BGR uint8 of shape (height, width, 3).
@@ -73,8 +75,11 @@ def _png_has_alpha(data: bytes) -> bool:
 
 def _on_white(raw: np.ndarray) -> Image:
     """BGRA of 8 or 16 bits laid on white."""
-    if raw.dtype == np.uint16:
-        raw = (raw >> 8).astype(np.uint8)
-    alpha = raw[:, :, 3:].astype(np.uint16)
-    laid = (raw[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
-    return laid.astype(np.uint8)
+    laid = np.empty((*raw.shape[:2], 3), np.uint8)
+    for top in range(0, raw.shape[0], _STRIP):
+        strip = raw[top : top + _STRIP]
+        if strip.dtype == np.uint16:
+            strip = (strip >> 8).astype(np.uint8)
+        alpha = strip[:, :, 3:].astype(np.uint16)
+        laid[top : top + _STRIP] = (strip[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    return laid

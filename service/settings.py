@@ -102,6 +102,11 @@ class Worker(Group):
     max_rss_mib: int = Field(
         1024, ge=0, description="A worker leaves when its memory passes this and 1.5 times what it had warm; 0 never."
     )
+    image_mib: int = Field(
+        1536, ge=0,
+        description="MiB that the image in hand may take beyond what a warm worker holds; one that needs more fails; "
+        "0 no limit (ADR 0052).",
+    )
     overrun: float = Field(5.0, gt=0, description="Seconds an image may run past its deadline before its worker ends.")
     grace: float = Field(30.0, gt=0, description="Seconds a stopping worker has for the image in hand.")
     health_host: str = Field("127.0.0.1", description="Address for `inkgate worker`'s health and metrics.")

@@ -27,7 +27,7 @@ from service.telemetry.tracing import Tracing
 from service.worker.config import WorkerConfig
 from service.worker.lanes import run_lanes
 from service.worker.loop import PullLoop
-from service.worker.process import bind_to_parent, rss_mib
+from service.worker.process import bind_to_parent, limit_memory, rss_mib
 from service.worker.reading import open_reader
 from service.worker.watchdog import Watchdog
 
@@ -58,6 +58,7 @@ def main(argv: list[str]) -> int:
         log.exception("the engine did not start")
         frames.send(control, {"kind": "fatal", "error": f"the engine did not start: {error!r}"})
         return 1
+    limit_memory(config.image_mib, config.at_once)
     name = f"{socket.gethostname()}-{os.getpid()}"
     teller = _Teller(control)
     ports = _open_ports(config, name, tasks_fds, teller)

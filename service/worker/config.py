@@ -31,6 +31,7 @@ class WorkerConfig:
     stub_ms: float
     max_images: int
     max_rss_mib: int
+    image_mib: int
     overrun: float
     at_once: int
     log_level: Level
@@ -55,6 +56,7 @@ class WorkerConfig:
             stub_ms=engine.stub_ms,
             max_images=worker.max_images,
             max_rss_mib=worker.max_rss_mib,
+            image_mib=worker.image_mib,
             overrun=worker.overrun,
             at_once=policy.at_once(settings),
             log_level=settings.telemetry.log_level,

@@ -16,7 +16,7 @@ from service.broker import frames
 from service.broker.interface import Outcome, Reply, Task
 from service.broker.messages import Malformed, reply_from, reply_head, task_from, task_head
 from service.worker.config import WorkerConfig
-from service.worker.process import bind_to_parent, spawn
+from service.worker.process import bind_to_parent, limit_memory, spawn
 from service.worker.reading import facts, open_reader, read
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ def main(argv: list[str]) -> None:
     config = WorkerConfig.from_dict(head)
     head, image = frames.recv(sock)
     reader = open_reader(config)
+    limit_memory(config.image_mib, at_once=1)
     reply = read(reader, task_from(head, image), config, "")
     frames.send(sock, reply_head(reply))
 

@@ -23,6 +23,7 @@ from inkgate_client import _exchange as client_exchange
 from inkgate_client import _results as client_results
 from inkgate_client._sealing import Sealer
 
+from engines.defuse import defused
 from engines.errors import DecodeError, PictureTooLarge
 from engines.imaging import decode, header_size
 from service.contract.capabilities import CAPABILITIES
@@ -227,8 +228,7 @@ def picture(data: bytes) -> None:
 
 # Why a file is refused that the decoder alone would have made something of.
 _REASONS = re.compile(
-    "second frame header|height a second time|another one before its end|breaks off|more than|second header"
-    "|PNG is cut off|longer than the file"
+    "second frame header|height a second time|another one before its end|breaks off|more than"
 )
 
 
@@ -259,11 +259,16 @@ def image_decoder(data: bytes) -> None:
 
 
 def _decoder_alone(file: bytes) -> np.ndarray | None:
-    """What the decoder makes of a file that nothing has looked at.
+    """What the decoder makes of a file that nothing has changed.
 
-    Not of an animated PNG: OpenCV 5.0 passes over checksums there, and crashes on some whose chunks are made up. Its
-    animation chunks never reach the decoder (engines.defuse).
+    Not of a PNG that is refused before, whose chunks may take it gigabytes, and not of an animated one: OpenCV 5.0
+    crashes on some whose chunks are made up. Animation chunks never reach the decoder (engines.defuse).
     """
+    if file.startswith(b"\x89PNG"):
+        try:
+            defused(file)
+        except DecodeError:
+            return None
     if b"acTL" in file:
         return None
     try:
