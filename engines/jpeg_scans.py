@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.errors import DecodeError
-from engines.image_header import DNL, EOI, SOF, SOI, SOS, Segment, jpeg_segments
+from engines.image_header import DNL, EOI, SOF, SOS, Segment, jpeg_segments
 from engines.types import Image
 
 _END = b"\xff\xd9"
@@ -52,37 +52,49 @@ class JpegFile:
 def jpeg_file(data: bytes) -> JpegFile:
     """The JPEG's own part of `data`, which starts with SOI.
 
-    Raises DecodeError for a second frame header or a DNL marker, which give another size than the first frame header;
-    for a file that breaks off between its scans or before them; and for more than 100 scans.
+    It ends where its last scan does: behind that the decoder looks for EOI alone. Raises DecodeError for a second frame
+    header or a DNL marker before EOI, which would give another size than the first frame header; for a file that
+    breaks off between its scans or before them; and for more than 100 scans.
     """
     frame: Segment | None = None
     scans: list[Segment] = []
-    end, has_eoi = len(data), False
+    end, has_eoi, complete = len(data), False, False
     for segment in jpeg_segments(data):
-        if segment.marker in SOF and frame is not None:
-            raise DecodeError("the JPEG has a second frame header")
-        if segment.marker == DNL:
-            raise DecodeError("the JPEG sets its height a second time")
-        if segment.marker == SOI:
-            raise DecodeError("the JPEG holds another one before its end")
+        marker = segment.marker
+        if scans and end == len(data):
+            end = segment.at
         if segment.last:
-            end, has_eoi = segment.at, segment.marker == EOI
-        elif segment.marker in SOF:
+            has_eoi = marker == EOI
+        elif complete and not _is_one(data, segment):
+            break  # bytes behind the image that look like a marker
+        elif marker == DNL or (marker in SOF and frame is not None):
+            raise DecodeError("the JPEG has a second frame header, or sets its height a second time")
+        elif marker in SOF:
             frame = segment
-        elif segment.marker == SOS:
-            scans.append(segment)
-            if len(scans) > _MAX_SCANS:
+        elif marker == SOS and frame is not None:
+            if len(scans) == _MAX_SCANS:
                 raise DecodeError(f"the JPEG has more than {_MAX_SCANS} scans")
+            scans.append(segment)
+            end, complete = len(data), _has_every_coefficient(data, frame, scans)
     if frame is None or not scans:
         raise DecodeError("the JPEG has no picture")
     arithmetic = frame.marker in _ARITHMETIC
-    complete = _has_every_coefficient(data, frame, scans)
     if not has_eoi:
         if not complete or arithmetic:
             raise DecodeError("the JPEG breaks off")
         end = _without_padding(data, scans[-1].end, end)
     components = data[frame.start + 5] if frame.end - frame.start > 5 else 0
     return JpegFile(data[:end], scans[-1].end, has_eoi, complete, arithmetic, components == 4)
+
+
+def _is_one(data: bytes, segment: Segment) -> bool:
+    """Whether a frame header, scan header or DNL has the length that its contents give it."""
+    size, start = segment.end - segment.start, segment.start
+    if segment.marker in SOF:
+        return size > 6 and size == 6 + 3 * data[start + 5]
+    if segment.marker == SOS:
+        return size > 4 and size == 4 + 2 * data[start]
+    return segment.marker != DNL or size == 2
 
 
 def ends_early(file: JpegFile, image: Image, decode: Callable[[bytes], Image | None]) -> bool:

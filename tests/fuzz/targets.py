@@ -228,7 +228,7 @@ def picture(data: bytes) -> None:
 
 # Why a file is refused that the decoder alone would have made something of.
 _REASONS = re.compile(
-    "second frame header|height a second time|another one before its end|breaks off|more than"
+    "second frame header|sets its height|breaks off|more than"
 )
 
 

@@ -15,6 +15,7 @@ from engines.defuse import defused
 from engines.errors import DecodeError
 from engines.imaging import decode, header_size
 from engines.jpeg_scans import jpeg_file
+from tests import image_files
 
 MAX_PIXELS = 25_100_000
 
@@ -90,7 +91,7 @@ def test_scan_that_never_ends(filler: bytes):
     start = JPEG[: JPEG.find(b"\xff\xda") + 14]
     began = time.process_time()
     with pytest.raises(DecodeError):
-        jpeg_file(start + filler * (10 * 1024 * 1024 // len(filler)) + b"\xff\xc0\x00\x02")
+        jpeg_file(start + filler * (10 * 1024 * 1024 // len(filler)) + image_files.frame(64, 64))
     assert time.process_time() - began < 0.25
 
 

@@ -74,14 +74,17 @@ def test_second_frame_before_the_scan(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_height_named_behind_the_scan(kind: str) -> None:
-    with pytest.raises(DecodeError, match="height"):
+    with pytest.raises(DecodeError, match="height a second time"):
         decode(KINDS[kind].removesuffix(EOI) + segment(0xDC, b"\x03\xe8") + EOI, LIMIT)
 
 
-def test_another_image_inside() -> None:
-    data = KINDS["baseline"].removesuffix(EOI)
-    with pytest.raises(DecodeError):
-        decode(data + jpeg(400, 300), LIMIT)
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_image_inside(kind: str) -> None:
+    """The decoder stops at its start: the first image is read if it is whole."""
+    data = KINDS[kind].removesuffix(EOI)
+    assert np.array_equal(decode(data + jpeg(400, 300), LIMIT), plainly(KINDS[kind]))
+    with pytest.raises(DecodeError, match="breaks off"):
+        decode(data[:-100] + jpeg(400, 300), LIMIT)
 
 
 def test_thumbnail_is_no_frame() -> None:
@@ -150,6 +153,28 @@ def test_broken_scan(kind: str, filled: bytes, share: float) -> None:
     cut = scans + int((len(whole) - scans - 2) * share)
     with pytest.raises(DecodeError, match="breaks off"):
         decode(whole[:cut] + filled, LIMIT)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(40))
+def test_whole_scan_with_maker_data_instead_of_its_end(kind: str, seed: int) -> None:
+    """Panoramas of some phones: what the maker puts there may look like any marker."""
+    chance = np.random.default_rng(seed)
+    maker = chance.integers(0, 256, 3000, np.uint8)
+    maker[chance.integers(0, 3000, 200)] = 255
+    whole = KINDS[kind]
+    made = whole.removesuffix(EOI) + b"\0\0\0\x01SEFH" + maker.tobytes() + b"SEFT"
+    assert np.array_equal(decode(made, LIMIT), plainly(whole))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("marker", [0xE1, 0xFE, 0xC4, 0xDB, 0xDA, 0x45])
+@pytest.mark.parametrize("end", [b"", EOI])
+def test_broken_scan_with_a_segment_behind_it(kind: str, marker: int, end: bytes) -> None:
+    whole = KINDS[kind]
+    cut = whole.find(b"\xff\xda") + (len(whole) - whole.find(b"\xff\xda")) // (8 if "progressive" in kind else 2)
+    with pytest.raises(DecodeError):
+        decode(whole[:cut] + segment(marker, b"maker data") + end, LIMIT)
 
 
 @pytest.mark.parametrize("kind", KINDS)
