@@ -24,7 +24,8 @@ _ARITHMETIC = (0xC9, 0xCA)  # their scans may leave out bytes at the end, so no 
 _EVERY_COEFFICIENT = (1 << 64) - 1
 _KEPT_PADDING = 4  # bytes: a scan may end in stuffed or zero bytes of its own
 _FILL = 128  # luma of blocks that libjpeg was given no data for; those of CMYK have no one value
-_NEAR_FILL = 3  # grey levels; chroma of the neighbouring blocks shines in
+_NEAR_FILL = 1.5  # grey levels; chroma may shine in from the blocks beside, and is rounded
+_CORNER = 4  # pixels a side, at most
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _PROBE = bytes((place * 73 + 41) % 255 for place in range(256))  # no value is 255: none of them begins a marker
 
@@ -42,6 +43,7 @@ class JpegFile:
     has_every_coefficient: bool  # of every component, as the scans' headers say
     arithmetic: bool
     cmyk: bool
+    corner: int  # pixels a side at the image's lower right that surely belong to its last block
 
     @property
     def data(self) -> bytes:
@@ -76,15 +78,15 @@ def jpeg_file(data: bytes) -> JpegFile:
                 raise DecodeError(f"the JPEG has more than {_MAX_SCANS} scans")
             scans.append(segment)
             end, complete = len(data), _has_every_coefficient(data, frame, scans)
-    if frame is None or not scans:
+    if frame is None or not scans or not _is_one(data, frame):
         raise DecodeError("the JPEG has no picture")
     arithmetic = frame.marker in _ARITHMETIC
     if not has_eoi:
         if not complete or arithmetic:
             raise DecodeError("the JPEG breaks off")
         end = _without_padding(data, scans[-1].end, end)
-    components = data[frame.start + 5] if frame.end - frame.start > 5 else 0
-    return JpegFile(data[:end], scans[-1].end, has_eoi, complete, arithmetic, components == 4)
+    cmyk = data[frame.start + 5] == 4
+    return JpegFile(data[:end], scans[-1].end, has_eoi, complete, arithmetic, cmyk, _corner(data, frame))
 
 
 def _is_one(data: bytes, segment: Segment) -> bool:
@@ -105,7 +107,7 @@ def ends_early(file: JpegFile, image: Image, decode: Callable[[bytes], Image | N
     """
     if file.arithmetic:
         return False
-    if file.has_eoi and file.has_every_coefficient and not file.cmyk and not _grey_corner(image):
+    if file.has_eoi and file.has_every_coefficient and not file.cmyk and not _grey_corner(image, file.corner):
         return False
     other = decode(file.body + _probe(file) + _END)
     return other is None or not np.array_equal(image, other)
@@ -118,11 +120,23 @@ def _probe(file: JpegFile) -> bytes:
     return _PROBE + b"".join(marker + _PROBE[:64] for marker in markers)
 
 
-def _grey_corner(image: Image) -> bool:
+def _corner(data: bytes, frame: Segment) -> int:
+    """Pixels a side of the square at the lower right that lies in the last block of every component."""
+    height, width = (int.from_bytes(data[at : at + 2]) for at in (frame.start + 1, frame.start + 3))
+    sampling = data[frame.start + 7 : frame.end : 3]
+    # A lone component has blocks of 8 pixels whatever its sampling; others come in units of the largest one's blocks.
+    alone = len(sampling) == 1
+    across = 8 if alone else 8 * max(1, *(factors >> 4 for factors in sampling))
+    down = 8 if alone else 8 * max(1, *(factors & 15 for factors in sampling))
+    return min(_CORNER, (width - 1) % across + 1, (height - 1) % down + 1)
+
+
+def _grey_corner(image: Image, side: int) -> bool:
     """Whether a corner has the grey of missing data: the last block, which any EXIF turn leaves in a corner."""
-    corners = image[:: max(1, image.shape[0] - 1), :: max(1, image.shape[1] - 1)].reshape(-1, 3)
+    ends = (slice(0, side), slice(-side, None))
+    corners = np.stack([image[rows, columns].reshape(-1, 3) for rows in ends for columns in ends])
     luma = corners.astype(np.float32) @ np.array((0.114, 0.587, 0.299), np.float32)
-    return bool((np.abs(luma - _FILL) <= _NEAR_FILL).any())
+    return bool((np.abs(luma - _FILL) <= _NEAR_FILL).all(axis=1).any())
 
 
 def _has_every_coefficient(data: bytes, frame: Segment, scans: list[Segment]) -> bool:
