@@ -67,8 +67,10 @@ def jpeg_file(data: bytes) -> JpegFile:
             end = segment.at
         if segment.last:
             has_eoi = marker == EOI
-        elif complete and not _is_one(data, segment):
+        elif complete and not _well_formed(data, segment):
             break  # bytes behind the image that look like a marker
+        elif complete and marker == SOS and frame is not None and frame.marker not in _PROGRESSIVE:
+            break  # the decoder has its image and reads no further scan
         elif marker == DNL or (marker in SOF and frame is not None):
             raise DecodeError("the JPEG has a second frame header, or sets its height a second time")
         elif marker in SOF:
@@ -78,7 +80,7 @@ def jpeg_file(data: bytes) -> JpegFile:
                 raise DecodeError(f"the JPEG has more than {_MAX_SCANS} scans")
             scans.append(segment)
             end, complete = len(data), _has_every_coefficient(data, frame, scans)
-    if frame is None or not scans or not _is_one(data, frame):
+    if frame is None or not scans or not _well_formed(data, frame):
         raise DecodeError("the JPEG has no picture")
     arithmetic = frame.marker in _ARITHMETIC
     if not has_eoi:
@@ -89,7 +91,7 @@ def jpeg_file(data: bytes) -> JpegFile:
     return JpegFile(data[:end], scans[-1].end, has_eoi, complete, arithmetic, cmyk, _corner(data, frame))
 
 
-def _is_one(data: bytes, segment: Segment) -> bool:
+def _well_formed(data: bytes, segment: Segment) -> bool:
     """Whether a frame header, scan header or DNL has the length that its contents give it."""
     size, start = segment.end - segment.start, segment.start
     if segment.marker in SOF:

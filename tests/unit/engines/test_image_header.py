@@ -195,6 +195,14 @@ def test_broken_scan_with_an_end_marker_put_behind_it(kind: str, share: float) -
         decode(whole[: scan + int((len(whole) - scan) * share)] + EOI, LIMIT)
 
 
+def test_broken_scan_with_another_scan_behind_it() -> None:
+    pieces = parts(KINDS["baseline"])
+    scan = next(piece for piece in pieces if piece[1] == 0xDA)
+    cut = b"".join(pieces[: pieces.index(scan)]) + scan[: len(scan) // 2]
+    with pytest.raises(DecodeError, match="breaks off"):
+        decode(cut + scan + EOI, LIMIT)
+
+
 def test_progressive_file_broken_off_early_with_an_end_marker_put_behind_it() -> None:
     pieces = parts(KINDS["progressive"])
     first = next(i for i, piece in enumerate(pieces) if piece[1] == 0xDA)
