@@ -31,7 +31,6 @@ class WorkerConfig:
     stub_ms: float
     max_images: int
     max_rss_mib: int
-    image_mib: int
     overrun: float
     at_once: int
     log_level: Level
@@ -43,6 +42,7 @@ class WorkerConfig:
     lease: float = 0.0
     capabilities: tuple[str, ...] = ()
     plate_types: Mapping[str, str] = field(default_factory=dict)
+    image_mib: int = 1536
 
     @classmethod
     def of(cls, settings: Settings) -> WorkerConfig:
