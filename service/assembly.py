@@ -16,9 +16,10 @@ from fastapi import FastAPI
 
 from service import __version__
 from service.accounts import SqlDirectory
-from service.accounts import vault as vaults
+from service.accounts.opening import open_vault
 from service.admin import PATH as ADMIN_PATH
 from service.admin import create_admin
+from service.background import Background
 from service.broker.interface import Broker
 from service.broker.streams.client import on_loop
 from service.console import Parts as ConsoleParts
@@ -71,17 +72,20 @@ class GatewayServer(uvicorn.Server):
 
 @asynccontextmanager
 async def gateway(
-    settings: Settings, broker: Broker, metrics: Metrics, *, console: bool = False
+    settings: Settings, broker: Broker, metrics: Metrics, background: Background, *, console: bool = False
 ) -> AsyncIterator[tuple[FastAPI, Health]]:
     """The gateway's application over a started broker; ledger and directory are opened and closed here.
 
+    `background` holds the tasks of the whole process, the broker's too: readiness asks it.
     With `console` the pages for customers and operators are served beside it, under /console.
     With a Redis URL, rate limits and kept answers are shared by all gateways.
     """
     engine = databases.create(settings.database)
     await migrate.check(engine)
-    health = Health({"database": partial(migrate.check, engine), "workers": partial(_some_worker, broker)})
-    vault = vaults.load(settings.security, settings.database)
+    health = Health({
+        "database": partial(migrate.check, engine), "workers": partial(_some_worker, broker), "tasks": background.check,
+    })
+    vault = await open_vault(settings, engine)
     shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True) if settings.redis.url else None
     traces = settings.telemetry
     tracing = Tracing.configured(traces.traces_endpoint, "gateway", __version__, traces.traces_ratio)
@@ -98,9 +102,9 @@ async def gateway(
         tracing=tracing,
         refusals=refusals,
     )
-    watch = gateway_watch(settings, engine, broker, metrics, clock)
-    writer = RefusalWriter(engine, refusals, clock=clock)
-    keeper = Housekeeper(engine, settings.ledger, partial(_report, metrics), clock=clock)
+    watch = gateway_watch(settings, engine, broker, metrics, background, clock)
+    writer = RefusalWriter(engine, refusals, clock=clock, background=background)
+    keeper = Housekeeper(engine, settings.ledger, partial(_report, metrics), clock=clock, background=background)
     await ledger.start()
     await watch.start()
     await writer.start()
@@ -139,10 +143,10 @@ async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) ->
     """Run everything in one process tree until it is told to stop. `on_ready` gets the base URL once pictures can be
     read."""
     metrics = Metrics("serve", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
-    console = settings.console.enabled
+    console, background = settings.console.enabled, Background(metrics)
     async with (
-        embedded_fleet(settings, metrics) as broker,
-        gateway(settings, broker, metrics, console=console) as (app, health),
+        embedded_fleet(settings, metrics, background) as broker,
+        gateway(settings, broker, metrics, background, console=console) as (app, health),
     ):
         server = server_for(settings, app, health)
         serving = asyncio.create_task(server.serve(sockets=[listen(settings.server.host, settings.server.port)]))

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from service import __version__
-from service.accounts import vault as vaults
+from service.accounts.opening import open_vault
 from service.assembly import listen, server_for
 from service.broker.streams.keys import Keys
 from service.broker.streams.roll import StreamsFleet
@@ -38,7 +38,7 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
         await migrate.check(engine)
         health = Health({"database": partial(migrate.check, engine)})
         clock = clocks.CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes))
-        parts = Parts.of(settings, engine, vaults.load(settings.security, settings.database), fleet, clock)
+        parts = Parts.of(settings, engine, await open_vault(settings, engine), fleet, clock)
         server = server_for(settings, application(parts, health), health)
         serving = asyncio.create_task(server.serve(sockets=[listen(settings.console.host, settings.console.port)]))
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 from service.accounts import repository
+from service.background import Background
 from service.broker.interface import Broker
 from service.contract.capabilities import CAPABILITIES
 from service.db import clock, work
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 
 
 def gateway_watch(
-    settings: Settings, engine: AsyncEngine, broker: Broker, metrics: Metrics, checked: Clock = database_clock
+    settings: Settings, engine: AsyncEngine, broker: Broker, metrics: Metrics, background: Background,
+    checked: Clock = database_clock,
 ) -> Watch:
     """The samplers of one gateway process; `checked` is the clock by which it settles."""
     samplers = [queue_sampler(settings, broker, metrics), database_sampler(engine, metrics, checked)]
@@ -32,7 +34,7 @@ def gateway_watch(
         samplers.append(pack_sampler(settings.telemetry.accounts, engine, metrics, checked))
     if settings.telemetry.certificates:
         samplers.append(certificate_sampler(metrics, settings.telemetry.certificates))
-    return Watch(samplers)
+    return Watch(samplers, background)
 
 
 def queue_sampler(settings: Settings, broker: Broker, metrics: Metrics) -> Sampler:

@@ -16,8 +16,10 @@ from service import __version__
 from service.accounts.vault import Vault
 from service.admin import accounts, billing, reports
 from service.admin.access import House
+from service.contract.headers import Surface
 from service.db.clock import Clock, database_clock
 from service.errors import ClockSuspect, Misuse
+from service.repeats import OneLineEach
 from service.settings import Settings
 
 PATH = "/admin/v1"
@@ -52,6 +54,7 @@ def create_admin(
     app.add_exception_handler(ClockSuspect, _clock)
     app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(OSError, _database)
+    app.add_middleware(OneLineEach, surface=Surface.ADMIN)
     return app
 
 

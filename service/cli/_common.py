@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service import settings as configuration
 from service.accounts import repository
 from service.accounts.models import Account, AppRow
-from service.accounts.vault import Vault, load
+from service.accounts.opening import open_vault
+from service.accounts.vault import Vault
 from service.db import engine as engines
 from service.db import migrate, tables, work  # noqa: F401 - tables: a command must know them all, for foreign keys
 from service.db.clock import CheckedClock, Clock
@@ -38,9 +39,9 @@ class Base:
     settings: Settings
     clock: Clock
 
-    def vault(self) -> Vault:
-        """The vault that the settings describe."""
-        return load(self.settings.security, self.settings.database)
+    async def vault(self) -> Vault:
+        """The vault that the settings describe. Raises ConfigurationError, also for another database's key."""
+        return await open_vault(self.settings, self.engine)
 
     def begin(self) -> AbstractAsyncContextManager[Work]:
         """A unit of work in the name of the user at the shell."""

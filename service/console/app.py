@@ -15,7 +15,9 @@ from service.console.pages import PAGES
 from service.console.parts import Parts
 from service.console.render import assets, render
 from service.console.visit import Forbidden, Missing, PasswordChangeNeeded, SignInNeeded, anyone
+from service.contract.headers import Surface
 from service.errors import ClockSuspect
+from service.repeats import OneLineEach
 
 BODY_BYTES = 3 * 1024 * 1024  # a picture of 2 MB (manual 7.4) and the form around it
 PACKED = 5  # of nine
@@ -46,6 +48,7 @@ def create_console(parts: Parts) -> FastAPI:
     app.add_exception_handler(404, _refuse)
     app.add_exception_handler(ClockSuspect, _clock)
     app.add_middleware(GZipMiddleware, compresslevel=PACKED)
+    app.add_middleware(OneLineEach, surface=Surface.CONSOLE)
     app.add_middleware(Guard)
     return app
 

@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from service.background import Background
 from service.db import clock as clocks
 from service.db import ids
 from service.db.clock import Clock, database_clock
@@ -42,20 +43,18 @@ class Housekeeper:
 
     def __init__(
         self, engine: AsyncEngine, settings: Ledger, report: Callable[[Checked], None], *,
-        clock: Clock = database_clock,
+        clock: Clock = database_clock, background: Background | None = None,
     ) -> None:
         self._engine, self._settings, self._report, self._clock = engine, settings, report, clock
-        self._task: asyncio.Task[None] | None = None
+        self._task = (background or Background()).task("housekeeping", self._run)
 
     async def start(self) -> None:
         """Begin; the first round starts at once, aside from the caller."""
-        self._task = asyncio.ensure_future(self._run())
+        self._task.start()
 
     async def close(self) -> None:
         """Stop, between two statements if need be: every round is safe to break off."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._task.close()
 
     async def _run(self) -> None:
         while True:

@@ -24,6 +24,7 @@ from service.telemetry.merge import GaugeFold, MetricsFold, Snapshot, families_o
 CAPABILITIES = ("general", "idcard", "plate", "licence")
 UNKNOWN = "none"  # the capability of a request that named none, and the account of a series past its cap
 OTHER = "other"
+_MESSAGES = ("task", "reply", "event")
 
 RequestOutcome = Literal[
     "success", "partial", "client_error", "refused", "limited", "overloaded", "failed", "cancelled"
@@ -90,12 +91,13 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.catalogue: list[MetricDoc] = []
         self.gauge_folds: dict[str, GaugeFold] = {}
-        self._code, self._reason, self._account = _Cap(128), _Cap(32), _Cap(1000)
+        self._code, self._reason, self._account, self._task = _Cap(128), _Cap(32), _Cap(1000), _Cap(256)
         self._make_requests()
         self._make_queue()
         self._make_engine()
         self._make_ledger()
         self._make_dependencies()
+        self._make_background()
         build = self._gauge("build_info", "What is running; always 1.", ("part", "version", "python"))
         build.labels(part, version, platform.python_version()).set(1)
         self._inflight_limit.set(inflight_limit_bytes)
@@ -311,6 +313,35 @@ class Metrics:
     def certificate(self, file: str, expires_at: float) -> None:
         """Set when a certificate ends (Unix seconds). `file` is a name from the settings."""
         self._cert.labels(file).set(expires_at)
+
+    # --- what runs beside the calls -----------------------------------------------------------------------------
+
+    def _make_background(self) -> None:
+        task = ("task",)
+        self._task_up = self._gauge(
+            "background_task_up", "0 while a background task has failed and not yet run again.", task, fold="min"
+        )
+        self._task_restarts = self._counter(
+            "background_task_restarts_total", "Background tasks that failed and were started again.", task
+        )
+        self._malformed = self._counter(
+            "malformed_messages_total", "Messages between our processes that could not be understood.", ("kind",)
+        )
+        for kind in _MESSAGES:  # from 0 on, so that an increase shows the first one too
+            self._malformed.labels(self._reason(kind))
+
+    def background_up(self, task: str, up: bool) -> None:
+        """Say whether a background task runs (see service.background)."""
+        self._task_up.labels(self._task(task)).set(1 if up else 0)
+        self._task_restarts.labels(self._task(task))  # from 0 on, so that an increase shows the first one too
+
+    def background_restarted(self, task: str) -> None:
+        """Count a background task that ended of itself and is started again."""
+        self._task_restarts.labels(self._task(task)).inc()
+
+    def malformed(self, kind: str) -> None:
+        """Count a message that could not be understood: a "task" or "reply" of the broker, an "event" of a child."""
+        self._malformed.labels(self._reason(kind)).inc()
 
     # --- reading ------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.accounts.models import Account
+from service.background import Background
 from service.db import clock as clocks
 from service.db.clock import Clock, database_clock
 from service.errors import ClockSuspect
@@ -61,21 +62,22 @@ class RefusalWriter:
     """Adds the counts to the table every `seconds`, and once more when it is closed."""
 
     def __init__(
-        self, engine: AsyncEngine, refusals: Refusals, *, seconds: float = SECONDS, clock: Clock = database_clock
+        self, engine: AsyncEngine, refusals: Refusals, *, seconds: float = SECONDS, clock: Clock = database_clock,
+        background: Background | None = None,
     ) -> None:
         self._engine, self._refusals, self._seconds, self._clock = engine, refusals, seconds, clock
         self._ending = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._task = (background or Background()).task("refusal-statistics", self._run)
 
     async def start(self) -> None:
         """Begin; nothing is written before the first `seconds` are over."""
-        self._task = asyncio.ensure_future(self._run())
+        self._task.start()
 
     async def close(self) -> None:
         """Stop, after writing what is left if the database takes it."""
+        self._task.ending()
         self._ending.set()
-        if self._task is not None:
-            await self._task
+        await self._task.wait()
         await self._try()
 
     async def _run(self) -> None:

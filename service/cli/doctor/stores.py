@@ -86,13 +86,17 @@ async def master_key(settings: Settings) -> list[Finding]:
     engine = databases.create(settings.database)
     try:
         async with work.reading(engine) as session:
-            opened = await rotation.try_one(session, vault)
+            missing = await rotation.missing_keys(session, vault)
+            opened = not missing and await rotation.try_one(session, vault)
     except InkGateError as error:
         return [Finding("master key", str(error), "Give the key that this database was made with.")]
     except Exception:  # said by the check of the database
         return []
     finally:
         await engine.dispose()
+    if missing:
+        return [Finding("master key", f"some stored secrets are sealed under {', '.join(missing)}, which is not given",
+                        "Give the older keys as well, then run `inkgate keys reseal`.")]
     return [Finding("master key", "opens the stored secrets" if opened else "given; nothing is sealed yet")]
 
 

@@ -35,15 +35,14 @@ async def run(seconds: float, rate: float, seed: int, out: Path, only: str = "")
         machine = Machine(lambda: (os.getpid(), *stack.loops), clients.now)
         machine.start()
         strikes: list[Strike] = []
-        round_ = [fault for fault in faults(stack, dice) if only in fault.name]
+        round_ = _chosen(faults(stack, dice, clients), only)
         span = sum(fault.seconds + SETTLING + _CALM for fault in round_)
         rounds = max(1, round(seconds / span))
         traffic = asyncio.create_task(clients.run())
         await asyncio.sleep(_CALM)
         for _ in range(rounds):
-            for fault in faults(stack, dice):
-                if only in fault.name:
-                    strikes.append(await _break(fault, clients))
+            for fault in _chosen(faults(stack, dice, clients), only):
+                strikes.append(await _break(fault, clients))
         clients.end()
         await traffic
         await asyncio.gather(*(gateway.ready() for gateway in stack.gateways))
@@ -59,6 +58,10 @@ async def run(seconds: float, rate: float, seed: int, out: Path, only: str = "")
         return promises
     finally:
         await stack.close()
+
+
+def _chosen(each: list[Fault], only: str) -> list[Fault]:
+    return [fault for fault in each if only in fault.name]
 
 
 async def _break(fault: Fault, clients: Clients) -> Strike:

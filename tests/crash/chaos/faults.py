@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import redis
 
+from tests.crash.chaos.clients import Clients
 from tests.crash.chaos.stack import Stack
 
 Action = Callable[[], Awaitable[None]]
@@ -35,7 +36,7 @@ class Strike:
     healed: float
 
 
-def faults(stack: Stack, dice: random.Random) -> list[Fault]:
+def faults(stack: Stack, dice: random.Random, clients: Clients) -> list[Fault]:
     """One of each kind; which gateway, host or worker it hits is left to the dice."""
     gateway = dice.choice(stack.gateways)
     paused_gateway = dice.choice(stack.gateways)
@@ -57,6 +58,10 @@ def faults(stack: Stack, dice: random.Random) -> list[Fault]:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
+
+    async def reset_in_mid_answer() -> None:
+        for request_id in await clients.torn(gateway.port, 4):
+            stack.proxy.answers[request_id] += 1
 
     nothing, right_time = in_thread(lambda: None), in_thread(stack.postgres.jump, 0)
     return [
@@ -81,6 +86,7 @@ def faults(stack: Stack, dice: random.Random) -> list[Fault]:
             "pause Redis", in_thread(stack.valkey.signal, signal.SIGSTOP),
             in_thread(stack.valkey.signal, signal.SIGCONT), 2.0,
         ),
+        Fault("reset in mid-answer", reset_in_mid_answer, nothing, 0.1),
     ]
 
 
