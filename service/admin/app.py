@@ -17,7 +17,10 @@ from service import __version__
 from service.accounts.vault import Vault
 from service.admin import accounts, billing, reports
 from service.admin.access import House
-from service.errors import Misuse
+from service.contract.headers import Surface
+from service.db.clock import Clock, database_clock
+from service.errors import ClockSuspect, Misuse
+from service.repeats import OneLineEach
 from service.settings import Settings
 
 PATH = "/admin/v1"
@@ -41,19 +44,23 @@ REFUSALS: Mapping[int | str, dict[str, Any]] = {
 }
 
 
-def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings) -> FastAPI:
+def create_admin(
+    engine: AsyncEngine, vault: Vault, settings: Settings, clock: Clock = database_clock
+) -> FastAPI:
     """The application. Its description is at /openapi.json below where it is mounted; it needs no token."""
     app = FastAPI(
         title="InkGate admin API", version=__version__, docs_url=None, redoc_url=None, responses=dict(REFUSALS)
     )
-    app.state.house = House(engine, vault, settings)
+    app.state.house = House(engine, vault, settings, clock)
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(405, _wrong_method)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(Misuse, _misuse)
+    app.add_exception_handler(ClockSuspect, _clock)
     app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(OSError, _database)
+    app.add_middleware(OneLineEach, surface=Surface.ADMIN)
     return app
 
 
@@ -83,6 +90,10 @@ def _shown(part: object) -> object:
 
 async def _misuse(_request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": str(error)}, 400)
+
+
+async def _clock(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": f"nothing that turns on the time can be done now: {error}"}, 503)
 
 
 async def _database(_request: Request, _error: Exception) -> Response:

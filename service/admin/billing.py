@@ -45,7 +45,7 @@ async def list_packs(
     """The packs of the account's main account, in order of purchase."""
     async with desk.begin() as work:
         account = await accounts.get_account(work, account_id)
-        now = await work.now()
+        now = await work.ledger_now()
         found = await metering.packs_of(work.session, account.parent_id or account.id, capability)
         return [_pack(row, now) for row in found]
 
@@ -54,7 +54,7 @@ async def list_packs(
 async def grant_pack(desk: OrdersWrite, account_id: Id, body: shapes.NewPack) -> shapes.PackOut:
     async with desk.begin() as work:
         row = await metering.grant_pack(work, account_id, body.capability, body.units, app_id=body.app_id)
-        return _pack(row, await work.now())
+        return _pack(row, await work.ledger_now())
 
 
 @router.get("/orders")

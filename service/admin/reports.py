@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query
 
 from service.admin import shapes
 from service.admin.access import AuditRead, UsageRead
@@ -19,6 +20,10 @@ from service.usage import repository
 from service.usage.repository import DIMENSIONS, Scope
 
 router = APIRouter(tags=["reports"])
+PROOF_LINES = 500_000  # some ten seconds of one core
+PROOF_SECONDS = 30.0
+PROOF_FINDINGS = 1000
+_NARROW = "narrow it by account_id and capability, or run: inkgate ledger verify"
 
 
 @router.get("/usage")
@@ -65,8 +70,25 @@ async def audit(
 
 
 @router.get("/ledger/proof")
-async def proof(desk: UsageRead, account_id: Id | None = None) -> shapes.Proof:
-    """Verify the ledger; reads every line of it (of the account)."""
-    async with work.snapshot(desk.house.engine) as session:
-        findings = await books.prove(session, account_id)
-    return shapes.Proof(sound=not findings, findings=[shapes.FindingOut(**asdict(each)) for each in findings[:1000]])
+async def proof(desk: UsageRead, account_id: Id | None = None, capability: Word | None = None) -> shapes.Proof:
+    """Verify the ledger, or what an account has of it, or of one capability; reads every line of that.
+
+    At most 500,000 lines, 30 seconds and 1,000 findings, one proof at a time (503 while another one runs). For more
+    there is `inkgate ledger verify`.
+    """
+    lock = desk.house.proving
+    if lock.locked():
+        raise HTTPException(503, "another proof is running", {"Retry-After": "30"})
+    async with lock:
+        try:
+            async with asyncio.timeout(PROOF_SECONDS), work.snapshot(desk.house.engine) as session:
+                meters = await books.meters(session, account_id)
+                lines = sum(each.seq - each.archived_lines for each in meters if capability in (None, each.capability))
+                if lines > PROOF_LINES:
+                    raise Misuse(f"{lines} lines are more than {PROOF_LINES}; {_NARROW}")
+                findings = await books.prove(session, account_id, capability, most=PROOF_FINDINGS)
+        except TimeoutError:
+            raise Misuse(f"the proof takes longer than {PROOF_SECONDS:g} s; {_NARROW}") from None
+    return shapes.Proof(
+        sound=not findings, lines=lines, findings=[shapes.FindingOut(**asdict(each)) for each in findings]
+    )

@@ -204,4 +204,5 @@ class FindingOut(Shape):
 
 class Proof(Shape):
     sound: bool
+    lines: int
     findings: list[FindingOut]

@@ -28,7 +28,7 @@ def create(
         async with base.begin() as unit:
             parent_id = (await find_account(unit, parent)).id if parent else None
             account = await accounts.create_account(unit, name, parent_id=parent_id)
-            pair = await accounts.create_access_key(unit, base.vault(), account.id)
+            pair = await accounts.create_access_key(unit, await base.vault(), account.id)
             return {"ACCOUNT": account.id, "AK": pair.ak, "SK": pair.sk}
 
     facts(run(act), as_json=as_json)
@@ -65,7 +65,7 @@ def key_create(name: str, as_json: bool = JSON) -> None:
     async def act(base: Base) -> dict[str, object]:
         async with base.begin() as unit:
             account = await find_account(unit, name)
-            pair = await accounts.create_access_key(unit, base.vault(), account.id)
+            pair = await accounts.create_access_key(unit, await base.vault(), account.id)
             return {"AK": pair.ak, "SK": pair.sk}
 
     facts(run(act), as_json=as_json)
@@ -94,7 +94,7 @@ def key_rotate(
     async def act(base: Base) -> dict[str, object]:
         async with base.begin() as unit:
             overlap = timedelta(hours=overlap_hours)
-            pair = await accounts.rotate_access_key(unit, base.vault(), ak, overlap=overlap)
+            pair = await accounts.rotate_access_key(unit, await base.vault(), ak, overlap=overlap)
             return {"AK": pair.ak, "SK": pair.sk}
 
     facts(run(act), as_json=as_json)

@@ -24,7 +24,7 @@ def create(account: str, name: str, description: str = "", as_json: bool = JSON)
     async def act(base: Base) -> dict[str, object]:
         async with base.begin() as unit:
             owner = await find_account(unit, account)
-            new = await accounts.create_app(unit, base.vault(), owner.id, name, description=description)
+            new = await accounts.create_app(unit, await base.vault(), owner.id, name, description=description)
             return {"APP": new.app_id, "APPKEY": new.appkey, "APPSECRET": new.secret, "ENCKEY": new.enckey}
 
     facts(run(act), as_json=as_json)
@@ -90,7 +90,7 @@ def reveal(name: str) -> None:
     async def act(base: Base) -> str:
         async with base.begin() as unit:
             found = await find_app(unit, name)
-            return await accounts.app_secret(unit, base.vault(), found.id)
+            return await accounts.app_secret(unit, await base.vault(), found.id)
 
     typer.echo(run(act))
 

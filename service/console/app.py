@@ -15,7 +15,9 @@ from service.console.pages import PAGES
 from service.console.parts import Parts
 from service.console.render import assets, render
 from service.console.visit import Forbidden, Malformed, Missing, PasswordChangeNeeded, SignInNeeded, anyone
-from service.errors import Misuse
+from service.contract.headers import Surface
+from service.errors import ClockSuspect, Misuse
+from service.repeats import OneLineEach
 
 BODY_BYTES = 3 * 1024 * 1024  # a picture of 2 MB (manual 7.4) and the form around it
 PACKED = 5  # of nine
@@ -46,7 +48,9 @@ def create_console(parts: Parts) -> FastAPI:
     app.add_exception_handler(Malformed, _refuse)
     app.add_exception_handler(Misuse, _refuse)
     app.add_exception_handler(404, _refuse)
+    app.add_exception_handler(ClockSuspect, _clock)
     app.add_middleware(GZipMiddleware, compresslevel=PACKED)
+    app.add_middleware(OneLineEach, surface=Surface.CONSOLE)
     app.add_middleware(Guard)
     return app
 
@@ -107,4 +111,11 @@ async def _refuse(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 404)
     if request.method == "POST":
         request = Request({**request.scope, "method": "GET"})  # the form has been read and refused
-    return render(await anyone(request), "refused.html", status)
+    return render(await anyone(request), "refused.html", status, clock=False)
+
+
+async def _clock(request: Request, _error: Exception) -> Response:
+    """What turns on the time, as the state of a pack, cannot be said or done."""
+    if request.method == "POST":
+        request = Request({**request.scope, "method": "GET"})  # the form has been read
+    return render(await anyone(request), "refused.html", 503, clock=True)

@@ -24,10 +24,13 @@ class Parts:
     `provider` is who else may say who somebody is."""
 
     @classmethod
-    def of(cls, settings: Settings, engine: AsyncEngine, vault: Vault, fleet: Fleet | None) -> Parts:
+    def of(
+        cls, settings: Settings, engine: AsyncEngine, vault: Vault, fleet: Fleet | None, clock: Clock = database_clock
+    ) -> Parts:
         """The parts that the settings ask for. Raises ConfigurationError."""
         provider = Provider(settings.oidc) if settings.oidc.issuer else None
-        return cls(settings, engine, vault, fleet=fleet, regions=load(settings.console.regions), provider=provider)
+        regions = load(settings.console.regions)
+        return cls(settings, engine, vault, clock=clock, fleet=fleet, regions=regions, provider=provider)
 
     settings: Settings
     engine: AsyncEngine

@@ -31,7 +31,7 @@ async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision
     """
     rules.plain_text(reason, "a reason", REASON_LENGTH)
     pack, _ = await _locked(work, pack_id)
-    now = await work.now()
+    now = await work.ledger_now()
     if pack.order_id is None:
         raise Misuse("a granted pack was not paid for and is not refunded")
     if pack.state == REFUNDED:
@@ -73,7 +73,7 @@ async def reject_refund(work: Work, refund_id: str) -> RefundRow:
 
 
 async def _decide(work: Work, refund: RefundRow, state: str) -> RefundRow:
-    decided = await repository.decide_refund(work.session, refund.id, state, await work.now(), work.actor[:64])
+    decided = await repository.decide_refund(work.session, refund.id, state, await work.ledger_now(), work.actor[:64])
     await work.session.refresh(refund)
     if not decided:  # somebody else decided since we read it
         raise Misuse(f"the refund is {refund.state} already")

@@ -67,6 +67,12 @@ async def use_voucher(session: AsyncSession, code_hash: str, order_id: str) -> b
     return await applied(session, change.values(order_id=order_id))
 
 
+async def voucher_of(session: AsyncSession, order_id: str) -> VoucherRow | None:
+    """The voucher that an order used."""
+    found: VoucherRow | None = await session.scalar(select(VoucherRow).where(VoucherRow.order_id == order_id))
+    return found
+
+
 async def vouchers(session: AsyncSession, account_id: str) -> list[VoucherRow]:
     """The vouchers that belong to an account, soonest end first."""
     query = select(VoucherRow).where(VoucherRow.account_id == account_id).order_by(VoucherRow.ends_at)

@@ -39,7 +39,7 @@ async def issue_voucher(
         raise Misuse(f"no product {product_id!r}")
     if account_id is not None:
         await accounts.get_account(work, account_id)
-    now = await work.now()
+    now = await work.ledger_now()
     code = secrets.token_urlsafe(15)
     end = ends_at or now + YEAR
     if end <= now:

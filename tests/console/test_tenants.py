@@ -28,7 +28,8 @@ from service.users.models import UserRow
 from tests.console.house import PASSWORD, ConsoleHouse, Visitor
 
 TEMPLATES = Path(service.console.__file__).parent / "templates"
-PUBLIC = {"/setup", "/login", "/logout", "/preferences", "/wall/{key}", "/oidc", "/oidc/back"}  # for nobody signed in
+# for nobody signed in
+PUBLIC = {"/setup", "/login", "/logout", "/preferences", "/wall", "/wall/{key}", "/oidc", "/oidc/back"}
 THEIRS = {"app_id", "ak", "number", "pack_id"}  # parameters that name a thing of one customer
 
 

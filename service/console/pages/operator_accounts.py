@@ -85,7 +85,7 @@ async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDeta
     account = await queries.account(unit.session, account_id) if len(account_id) == 36 else None
     if account is None:
         raise Missing
-    now = await unit.now()
+    now = await unit.ledger_now()
     parent = await queries.account(unit.session, account.parent_id) if account.parent_id else None
     family = [each for each in await queries.family(unit.session, account.id) if each.id != account.id]
     rows = await queries.apps(unit.session, [account.id], limit=1000)

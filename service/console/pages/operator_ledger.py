@@ -34,6 +34,7 @@ PER_PAGE = 25
 VERIFY = "ledger.verify"
 PROVABLE_LINES = 500_000  # a page does not wait longer than for so many; the CLI proves any number
 SHOWN = 100
+FINDINGS = 1000
 LONGEST = timedelta(days=400)
 
 
@@ -136,7 +137,7 @@ async def _prove(visit: Visit, account_id: str) -> Proof:
             lines = sum(meter.seq - meter.archived_lines for meter in meters)
             if lines > PROVABLE_LINES:
                 return Proof(lines, 0.0, None)
-            findings = await books.prove(session, account_id or None)
+            findings = await books.prove(session, account_id or None, most=FINDINGS)
         proof = Proof(lines, time.perf_counter() - begun, findings)
     async with visit.begin() as unit:
         about = await accounts.account(unit.session, account_id) if account_id else None

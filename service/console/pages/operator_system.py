@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from fastapi import APIRouter
 from pydantic import BaseModel, SecretStr
-from sqlalchemy.engine import make_url
 from starlette.responses import Response
 
 from service.audit.models import EventRow
@@ -18,7 +17,7 @@ from service.console.render import render
 from service.console.visit import Operator
 from service.db.clock import BEIJING
 from service.db.work import Work
-from service.settings import Settings
+from service.settings import Settings, without_passwords
 from service.sheets import Sheet
 
 router = APIRouter(prefix="/operator")
@@ -108,15 +107,13 @@ def settings_view(settings: Settings) -> list[tuple[str, list[tuple[str, str, bo
 def _group(group: str, values: BaseModel) -> Iterator[tuple[str, str, bool, str]]:
     for name, about in type(values).model_fields.items():
         value = getattr(values, name)
-        yield f"INKGATE_{group}__{name}".upper(), shown(value, name), value != about.default, about.description or ""
+        yield f"INKGATE_{group}__{name}".upper(), shown(value), value != about.default, about.description or ""
 
 
-def shown(value: object, name: str) -> str:
-    """A setting as text, without its secrets: passwords in URLs are masked."""
+def shown(value: object) -> str:
+    """A setting as text, without its secrets: passwords in URLs are masked, whatever the setting is called."""
     if value is None or value == "" or value == ():
         return "–"
     if isinstance(value, SecretStr):
         return "••••••"
-    if name == "url":
-        return make_url(str(value)).render_as_string(hide_password=True)
-    return str(value)
+    return without_passwords(str(value))

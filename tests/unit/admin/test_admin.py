@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import text
 
-from service.admin import create_admin, tokens
+from service.admin import create_admin, reports, tokens
 from service.db import work
 from service.errors import Misuse
 from service.settings import Settings
@@ -117,9 +118,38 @@ async def test_usage_audit_and_proof(house: House, admin: httpx.AsyncClient) -> 
     assert (sums["key"], sums["units"], sums["mean_ms"]) == (["general", 0], 3, 20.0)
     assert (await admin.get("/usage", params={**period, "by": "shoe-size"})).status_code == 400
     assert (await admin.get("/usage", params=period | {"since": period["until"]})).status_code == 400
-    assert (await admin.get("/ledger/proof")).json() == {"sound": True, "findings": []}
+    assert (await admin.get("/ledger/proof")).json() == {"sound": True, "lines": 1, "findings": []}
     events = (await admin.get("/audit", params={"account_id": house.account_id})).json()
     assert events[0]["action"] == "pack.grant"
+
+
+async def test_a_proof_is_bounded_in_lines_time_and_findings(
+    house: House, admin: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.grant(100)
+    for _ in range(6):
+        await house.ledger().settle(house.call(2))
+    await house.ledger().settle(house.call(0, capability="licence"))
+    async with house.engine.begin() as connection:
+        await connection.execute(text("UPDATE usage_record SET line = 1"))
+    monkeypatch.setattr(reports, "PROOF_FINDINGS", 4)
+    cut = (await admin.get("/ledger/proof")).json()
+    assert (cut["sound"], cut["lines"], len(cut["findings"])) == (False, 7, 4)
+    monkeypatch.setattr(reports, "PROOF_LINES", 5)
+    refused = await admin.get("/ledger/proof", params={"account_id": house.account_id, "capability": "general"})
+    assert (refused.status_code, "inkgate ledger verify" in refused.json()["detail"]) == (400, True)
+    assert (await admin.get("/ledger/proof", params={"capability": "licence"})).json()["lines"] == 1
+    monkeypatch.setattr(reports, "PROOF_SECONDS", 0.0)
+    slow = await admin.get("/ledger/proof", params={"capability": "licence"})
+    assert (slow.status_code, "longer than 0 s" in slow.json()["detail"]) == (400, True)
+
+
+async def test_one_proof_runs_at_a_time(house: House, admin: httpx.AsyncClient) -> None:
+    lock = admin._transport.app.state.house.proving  # type: ignore[attr-defined]
+    async with lock:
+        busy = await admin.get("/ledger/proof")
+        assert (busy.status_code, busy.headers["retry-after"]) == (503, "30")
+    assert (await admin.get("/ledger/proof")).status_code == 200
 
 
 async def test_the_trail_names_the_token(house: House, admin: httpx.AsyncClient) -> None:
