@@ -24,6 +24,8 @@ else
   echo "made $here/.env"
 fi
 
+chmod 600 "$here/.env"
+
 mkdir -p "$here/tls"
 if [ -f "$here/tls/tls.crt" ]; then
   echo "kept $here/tls/tls.crt"

@@ -6,106 +6,80 @@ pixels lie on white. Sixteen-bit samples keep their upper byte.
 
 from __future__ import annotations
 
-import struct
-
 import cv2
 import numpy as np
 
 from engines.defuse import defused
 from engines.errors import DecodeError, PictureTooLarge
+from engines.image_header import JPEG, PNG, image_size
+from engines.jpeg_scans import ends_early, jpeg_file
 from engines.types import Image
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-# Markers that open a JPEG frame and so carry its size: SOF0..SOF15 without DHT, JPG and DAC.
-_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_END = b"\xff\xd9"  # closes a JPEG, and cannot stand in its compressed data
-_MAX_MARKERS = 4096  # before the frame; a file of nothing but markers would be walked for seconds
+_STRIP = 64  # rows laid on white at a time: intermediate values take several times the picture's memory
 
 
 def decode(data: bytes, max_pixels: int) -> Image:
     """The picture as BGR uint8 of shape (height, width, 3).
 
     Raises PictureTooLarge when the header names more than `max_pixels` pixels (nothing is decoded then), DecodeError
-    when the bytes are not a readable JPEG, PNG or BMP.
+    when the bytes are not a readable JPEG, PNG or BMP, break off inside a scan, decode to another size than the header
+    named, or need more memory than there is.
     """
     width, height = header_size(data)
     if width * height > max_pixels:
         raise PictureTooLarge(f"{width}x{height} pixels, the limit is {max_pixels}")
-    data = defused(data)
-    buffer = np.frombuffer(data, np.uint8)
     try:
-        if _png_has_alpha(data):
-            raw = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
-            if raw is not None and raw.ndim == 3 and raw.shape[2] == 4:
-                return _on_white(raw)
-        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise DecodeError(str(error)) from None
+        image = _jpeg(data) if data.startswith(JPEG) else _decoded(defused(data))
+    except (cv2.error, MemoryError) as error:
+        raise DecodeError(str(error) or "not enough memory") from None
     if image is None:
         raise DecodeError("the decoder gave nothing back")
-    return np.asarray(image, np.uint8)
+    if image.shape not in ((height, width, 3), (width, height, 3)):  # the second after an EXIF turn
+        raise DecodeError(f"the header names {width}x{height} pixels, the picture has the shape {image.shape}")
+    return image
 
 
 def header_size(data: bytes) -> tuple[int, int]:
     """Width and height as the file's header names them (before EXIF turns). Raises DecodeError."""
-    try:
-        if data.startswith(b"\xff\xd8"):
-            return _jpeg_size(data)
-        if data.startswith(_PNG):
-            width, height = struct.unpack_from(">II", data, 16)
-        elif data.startswith(b"BM"):
-            width, height = _bmp_size(data)
-        else:
-            raise DecodeError("neither JPEG, PNG nor BMP")
-    except struct.error:
-        raise DecodeError("the header is cut off") from None
+    width, height = image_size(data)
     if width < 1 or height < 1:
         raise DecodeError(f"the header names {width}x{height} pixels")
     return width, height
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    at = 2
-    for _ in range(_MAX_MARKERS):
-        marker, length = struct.unpack_from(">xBH", data, at)
-        if data[at] != 0xFF:
-            raise DecodeError("the JPEG's segments do not follow one another")
-        if marker == 0xFF:  # a fill byte
-            at += 1
-        elif marker in _SOF:
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            if width < 1 or height < 1:
-                raise DecodeError(f"the header names {width}x{height} pixels")
-            if data.find(_END, at) < 0:  # some releases of OpenCV fill what is missing with grey and say nothing
-                raise DecodeError("the JPEG breaks off")
-            return width, height
-        elif marker == 0x01 or 0xD0 <= marker <= 0xD8:  # markers that stand alone
-            at += 2
-        else:
-            at += 2 + max(length, 2)
-    raise DecodeError("the JPEG has no frame within its first markers")
+def _jpeg(data: bytes) -> Image | None:
+    file = jpeg_file(data)
+    image = _decoded(file.data)
+    if image is not None and ends_early(file, image, _decoded):
+        raise DecodeError("the JPEG breaks off inside a scan")
+    return image
 
 
-def _bmp_size(data: bytes) -> tuple[int, int]:
-    (header,) = struct.unpack_from("<I", data, 14)
-    if header == 12:
-        width, height = struct.unpack_from("<HH", data, 18)
-    else:
-        width, height = struct.unpack_from("<ii", data, 18)
-    return int(width), abs(int(height))  # a negative height means rows from the top
+def _decoded(data: bytes) -> Image | None:
+    """What OpenCV makes of it: BGR uint8, or nothing."""
+    buffer = np.frombuffer(data, np.uint8)
+    if _png_has_alpha(data):
+        raw = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+        if raw is not None and raw.ndim == 3 and raw.shape[2] == 4:
+            return _on_white(raw)
+    image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
+    return None if image is None else np.asarray(image, np.uint8)
 
 
 def _png_has_alpha(data: bytes) -> bool:
     """Whether a PNG carries alpha: in its colour type, or as a tRNS chunk (which stands before the first IDAT)."""
-    if not data.startswith(_PNG):
+    if not data.startswith(PNG):
         return False
     return data[25:26] in (b"\x04", b"\x06") or b"tRNS" in data[: data.find(b"IDAT")]
 
 
 def _on_white(raw: np.ndarray) -> Image:
     """BGRA of 8 or 16 bits laid on white."""
-    if raw.dtype == np.uint16:
-        raw = (raw >> 8).astype(np.uint8)
-    alpha = raw[:, :, 3:].astype(np.uint16)
-    laid = (raw[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
-    return laid.astype(np.uint8)
+    laid = np.empty((*raw.shape[:2], 3), np.uint8)
+    for top in range(0, raw.shape[0], _STRIP):
+        strip = raw[top : top + _STRIP]
+        if strip.dtype == np.uint16:
+            strip = (strip >> 8).astype(np.uint8)
+        alpha = strip[:, :, 3:].astype(np.uint16)
+        laid[top : top + _STRIP] = (strip[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    return laid

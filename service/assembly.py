@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from types import FrameType
 
@@ -16,13 +16,15 @@ from fastapi import FastAPI
 
 from service import __version__
 from service.accounts import SqlDirectory
-from service.accounts import vault as vaults
+from service.accounts.opening import open_vault
 from service.admin import PATH as ADMIN_PATH
 from service.admin import create_admin
+from service.background import Background
 from service.broker.interface import Broker
 from service.broker.streams.client import on_loop
 from service.console import Parts as ConsoleParts
 from service.console import create_console
+from service.db import clock as clocks
 from service.db import engine as databases
 from service.db import migrate
 from service.errors import ConfigurationError, Overloaded
@@ -32,6 +34,7 @@ from service.gateway.memory import share_arenas
 from service.gateway.pipeline import Parts
 from service.gateway.protocol import guarded
 from service.metering import SqlLedger
+from service.metering.check import Checked
 from service.metering.housekeeping import Housekeeper
 from service.ratelimit import LocalLimiter, RedisLimiter
 from service.replay import MemoryReplayStore, RedisReplayStore
@@ -70,22 +73,26 @@ class GatewayServer(uvicorn.Server):
 
 @asynccontextmanager
 async def gateway(
-    settings: Settings, broker: Broker, metrics: Metrics, *, console: bool = False
+    settings: Settings, broker: Broker, metrics: Metrics, background: Background, *, console: bool = False
 ) -> AsyncIterator[tuple[FastAPI, Health]]:
     """The gateway's application over a started broker; ledger and directory are opened and closed here.
 
+    `background` holds the tasks of the whole process, the broker's too: readiness asks it.
     With `console` the pages for customers and operators are served beside it, under /console.
     With a Redis URL, rate limits and kept answers are shared by all gateways.
     """
     share_arenas()
     engine = databases.create(settings.database)
     await migrate.check(engine)
-    health = Health({"database": partial(migrate.check, engine), "workers": partial(_some_worker, broker)})
-    vault = vaults.load(settings.security, settings.database)
+    health = Health({
+        "database": partial(migrate.check, engine), "workers": partial(_some_worker, broker), "tasks": background.check,
+    })
+    vault = await open_vault(settings, engine)
     shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True) if settings.redis.url else None
     traces = settings.telemetry
     tracing = Tracing.configured(traces.traces_endpoint, "gateway", __version__, traces.traces_ratio)
-    ledger, refusals = SqlLedger(engine, metrics=metrics), Refusals()
+    clock = clocks.CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes))
+    ledger, refusals = SqlLedger(engine, metrics=metrics, clock=clock), Refusals()
     pool = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
     parts = Parts(
         directory=SqlDirectory(engine, vault, default_qps=settings.limits.qps),
@@ -97,9 +104,9 @@ async def gateway(
         tracing=tracing,
         refusals=refusals,
     )
-    watch = gateway_watch(settings, engine, broker, metrics)
-    writer = RefusalWriter(engine, refusals)
-    keeper = Housekeeper(engine, settings.ledger, lambda drift: metrics.drift(drift, time.time()))
+    watch = gateway_watch(settings, engine, broker, metrics, background, clock)
+    writer = RefusalWriter(engine, refusals, clock=clock, background=background)
+    keeper = Housekeeper(engine, settings.ledger, partial(_report, metrics), clock=clock, background=background)
     await ledger.start()
     await watch.start()
     await writer.start()
@@ -107,10 +114,10 @@ async def gateway(
     try:
         app = create_app(settings, parts, metrics, health)
         if settings.server.admin:
-            app.mount(ADMIN_PATH, create_admin(engine, vault, settings))
+            app.mount(ADMIN_PATH, create_admin(engine, vault, settings, clock))
         if console:
             fleet = broker if isinstance(broker, EmbeddedBroker) else None
-            app.mount("/console", create_console(ConsoleParts.of(settings, engine, vault, fleet)))
+            app.mount("/console", create_console(ConsoleParts.of(settings, engine, vault, fleet, clock)))
         yield app, health
     finally:
         await keeper.close()
@@ -124,6 +131,10 @@ async def gateway(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _report(metrics: Metrics, found: Checked) -> None:
+    metrics.drift(found.drift, found.checked_at.timestamp(), found.backlog)
+
+
 async def _some_worker(broker: Broker) -> None:
     """Raises Overloaded when no worker is alive: a gateway alone cannot answer."""
     if (await broker.state()).workers == 0:
@@ -134,10 +145,10 @@ async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) ->
     """Run everything in one process tree until it is told to stop. `on_ready` gets the base URL once pictures can be
     read."""
     metrics = Metrics("serve", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
-    console = settings.console.enabled
+    console, background = settings.console.enabled, Background(metrics)
     async with (
-        embedded_fleet(settings, metrics) as broker,
-        gateway(settings, broker, metrics, console=console) as (app, health),
+        embedded_fleet(settings, metrics, background) as broker,
+        gateway(settings, broker, metrics, background, console=console) as (app, health),
     ):
         server = server_for(settings, app, health)
         serving = asyncio.create_task(server.serve(sockets=[listen(settings.server.host, settings.server.port)]))

@@ -13,6 +13,7 @@ InkGateError
 ├── RequestFault            a request-level business error, in the capability's own numbers
 ├── BrokerDown              the queue is out of reach: 50000, nothing counted
 ├── LedgerDown              the ledger is out of reach: 50000, nothing counted
+│   └── ClockSuspect        no clock reading that money may go by: 50000, nothing counted
 └── DeadlineMissed          replies are missing at the deadline: 50000, nothing counted
 """
 
@@ -96,6 +97,18 @@ class BrokerDown(InkGateError):
 
 class LedgerDown(InkGateError):
     """The ledger's database is out of reach, or did not confirm inside the deadline."""
+
+
+class ClockSuspect(LedgerDown):
+    """A clock reading that must not be written to the ledger.
+
+    `reason` is "database" (the database's clock and ours disagree), "own" (our clock was set while we ran) or "meter"
+    (what was settled last lies in the future).
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class DeadlineMissed(InkGateError):

@@ -13,17 +13,20 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from service import __version__
 from service import settings as knobs
 from service.assembly import GatewayServer, gateway, listen, server_for
+from service.background import Background, BackgroundTask
 from service.broker import frames
 from service.broker.streams import StreamsBroker
 from service.broker.streams.keys import Keys
-from service.errors import ConfigurationError, InkGateError
+from service.errors import BrokerDown, ConfigurationError, InkGateError
 from service.settings import Settings
 from service.telemetry import logs
-from service.telemetry.health import Health
+from service.telemetry.health import Check, Health
+from service.telemetry.merge import snapshot_from
 from service.telemetry.metrics import Metrics
 from service.telemetry.probe_server import ProbeServer
 from service.worker.process import bind_to_parent
@@ -35,7 +38,9 @@ _SNAPSHOT_EVERY = 5.0
 
 
 @asynccontextmanager
-async def streams_broker(settings: Settings) -> AsyncIterator[StreamsBroker]:
+async def streams_broker(
+    settings: Settings, metrics: Metrics, background: Background
+) -> AsyncIterator[StreamsBroker]:
     """The gateway's end of the queue in Redis. Raises ConfigurationError without a Redis URL."""
     if not settings.redis.url:
         raise ConfigurationError(
@@ -45,7 +50,8 @@ async def streams_broker(settings: Settings) -> AsyncIterator[StreamsBroker]:
     limits = settings.limits
     broker = StreamsBroker(
         settings.redis.url, Keys(settings.redis.namespace, settings.engine.profile),
-        max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes,
+        max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes, on_malformed=metrics.malformed,
+        background=background,
     )
     await broker.start()
     try:
@@ -55,14 +61,19 @@ async def streams_broker(settings: Settings) -> AsyncIterator[StreamsBroker]:
 
 
 async def serve_gateway(
-    settings: Settings, listener: socket.socket, on_ready: Callable[[str, Metrics], None]
+    settings: Settings, listener: socket.socket, on_ready: Callable[[str, Metrics, Background], None]
 ) -> None:
-    """Answer calls on `listener` until told to stop. `on_ready` gets the base URL and the metrics once it listens."""
+    """Answer calls on `listener` until told to stop. `on_ready` gets the base URL, the metrics and the background tasks
+    once it listens."""
     metrics = Metrics("gateway", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
-    async with streams_broker(settings) as broker, gateway(settings, broker, metrics) as (app, health):
+    background = Background(metrics)
+    async with (
+        streams_broker(settings, metrics, background) as broker,
+        gateway(settings, broker, metrics, background) as (app, health),
+    ):
         server = server_for(settings, app, health)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        announcing = asyncio.create_task(_announce(server, health, lambda url: on_ready(url, metrics)))
+        announcing = asyncio.create_task(_announce(server, health, lambda url: on_ready(url, metrics, background)))
         try:
             await serving
         finally:
@@ -90,13 +101,17 @@ async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[
 
     def hear(slot: int, event: Event) -> None:
         if event["kind"] == "metrics":
-            metrics.children.update(str(event["pid"]), [tuple(family) for family in event["families"]])
+            metrics.children.update(str(event["pid"]), snapshot_from(event["families"]))
         elif event["kind"] == "gone":
             metrics.children.forget(str(event["pid"]))
 
-    supervisor = Supervisor("service.serving", count, {}, shared=[listener], on_event=hear)
-    health = Health()
-    probes = ProbeServer(health, metrics, settings.server.health_host, settings.server.health_port)
+    background = Background(metrics)
+    supervisor = Supervisor(
+        "service.serving", count, {}, shared=[listener], on_event=hear, on_malformed=metrics.malformed, name="gateway",
+        background=background,
+    )
+    health = Health({"gateways": _gateways_check(supervisor), "tasks": background.check})
+    probes = ProbeServer(health, metrics, settings.server.health_host, settings.server.health_port, background)
     probes.start()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -119,6 +134,14 @@ async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[
         await asyncio.to_thread(probes.close)
 
 
+def _gateways_check(supervisor: Supervisor) -> Check:
+    async def check() -> None:
+        if not supervisor.ready:
+            raise BrokerDown("no gateway process is ready")
+
+    return check
+
+
 def main(argv: list[str]) -> int:
     """One gateway of several."""
     parent, control_fd, listen_fd = (int(argument) for argument in argv)
@@ -126,7 +149,7 @@ def main(argv: list[str]) -> int:
     control = socket.socket(fileno=control_fd)
     frames.recv(control)
     settings = knobs.load()
-    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
+    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, secrets=knobs.secret_values(settings))
     try:
         asyncio.run(_serve_one(settings, socket.socket(fileno=listen_fd), control))
     except InkGateError as error:
@@ -136,15 +159,16 @@ def main(argv: list[str]) -> int:
 
 
 async def _serve_one(settings: Settings, listener: socket.socket, control: socket.socket) -> None:
-    reporting: list[asyncio.Task[None]] = []
+    reporting: list[BackgroundTask] = []
 
-    def ready(url: str, metrics: Metrics) -> None:
+    def ready(url: str, metrics: Metrics, background: Background) -> None:
         frames.send(control, {"kind": "ready"})
-        reporting.append(asyncio.create_task(_report(metrics, control)))
+        reporting.append(background.task("metrics-report", partial(_report, metrics, control)))
+        reporting[0].start()
 
     await serve_gateway(settings, listener, ready)
     for task in reporting:
-        task.cancel()
+        await task.close()
 
 
 async def _report(metrics: Metrics, control: socket.socket) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from service import __version__
-from service.accounts import vault as vaults
+from service.accounts.opening import open_vault
 from service.assembly import listen, server_for
 from service.broker.streams.keys import Keys
 from service.broker.streams.roll import StreamsFleet
 from service.console import Parts, create_console
+from service.db import clock as clocks
 from service.db import engine as databases
 from service.db import migrate
 from service.errors import ConfigurationError
@@ -35,7 +37,8 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
     try:
         await migrate.check(engine)
         health = Health({"database": partial(migrate.check, engine)})
-        parts = Parts.of(settings, engine, vaults.load(settings.security, settings.database), fleet)
+        clock = clocks.CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes))
+        parts = Parts.of(settings, engine, await open_vault(settings, engine), fleet, clock)
         server = server_for(settings, application(parts, health), health)
         serving = asyncio.create_task(server.serve(sockets=[listen(settings.console.host, settings.console.port)]))
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it

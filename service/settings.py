@@ -6,15 +6,32 @@ set the name with `_FILE` where a field says so.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qsl, unquote
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from service.errors import ConfigurationError
 
 MIB = 1024 * 1024
+SETUP_CODE_LEAST, SETUP_CODE_MOST = 16, 256  # characters; who guesses it owns the installation
+SHORTEST_MASKED = 8  # characters of a secret; shorter ones, masked everywhere, would spoil the words that hold them
+
+Part = Literal["gateway", "worker", "console", "migrate"]
+
+
+def _secret(*parts: Part) -> JsonDict:
+    """Marks a setting as a secret that only `parts` of the service need.
+
+    It is the one mark: chart, reference page, doctor and log redaction go by it, and a test holds that no SecretStr
+    lacks it.
+    """
+    return {"secret": list(parts)}
 
 
 class Group(BaseModel):
@@ -53,6 +70,7 @@ class Database(Group):
         "sqlite+aiosqlite:///inkgate.db",
         description="SQLAlchemy URL: sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/DB; with TLS "
         "…?sslmode=verify-full&sslrootcert=FILE.",
+        json_schema_extra=_secret("gateway", "console", "migrate"),
     )
     pool_size: int = Field(4, ge=1, description="Connections kept per gateway process (Postgres).")
 
@@ -63,6 +81,7 @@ class Redis(Group):
     url: str = Field(
         "",
         description="redis://[USER:PASSWORD@]HOST:PORT/DB; with TLS rediss://…?ssl_ca_certs=FILE; empty: embedded.",
+        json_schema_extra=_secret("gateway", "worker", "console"),
     )
     namespace: str = Field("inkgate", description="Prefix of every key.")
     lease: float = Field(1.5, gt=0.2, description="Seconds of silence after which a worker's task goes to another.")
@@ -83,6 +102,11 @@ class Worker(Group):
     max_images: int = Field(20_000, ge=0, description="A worker leaves after this many images; 0 never.")
     max_rss_mib: int = Field(
         1024, ge=0, description="A worker leaves when its memory passes this and 1.5 times what it had warm; 0 never."
+    )
+    image_mib: int = Field(
+        1536, ge=0,
+        description="MiB that the image in hand may take beyond what a warm worker holds; one that needs more fails; "
+        "0 no limit (ADR 0052).",
     )
     overrun: float = Field(5.0, gt=0, description="Seconds an image may run past its deadline before its worker ends.")
     grace: float = Field(30.0, gt=0, description="Seconds a stopping worker has for the image in hand.")
@@ -131,6 +155,12 @@ class Ledger(Group):
 
     retention_days: int = Field(400, ge=0, description="Days for which single lines are kept; 0 keeps them for ever.")
     housekeeping_minutes: float = Field(15.0, gt=0, description="Minutes between two rounds of housekeeping.")
+    recheck_days: int = Field(
+        30, ge=1, le=3650, description="Days within which housekeeping reads every line again, to see old ones changed."
+    )
+    clock_jump_minutes: float = Field(
+        5.0, gt=0, le=1440, description="Minutes a clock may be off before nothing is settled by it (ADR 0036)."
+    )
 
 
 class Console(Group):
@@ -149,11 +179,26 @@ class Console(Group):
         None, description="CSV of networks and their provinces (192.0.2.0/24,浙江) for the map of callers."
     )
     wall_key: SecretStr | None = Field(
-        None, min_length=16, description="Opens /console/wall/KEY, health for a screen on a wall, without a sign-in."
+        None, min_length=16, description="Opens /console/wall, health for a screen on a wall, without a sign-in.",
+        json_schema_extra=_secret("console"),
     )
     setup_code: SecretStr | None = Field(
-        None, description="Lets the first operator be made from another machine; without it only from this one."
+        None,
+        description="Lets the first operator be made from another machine; without it only from this one. "
+        "16 to 256 characters.",
+        json_schema_extra=_secret("console"),
     )
+
+    @field_validator("setup_code")
+    @classmethod
+    def _long_enough(cls, code: SecretStr | None) -> SecretStr | None:
+        """The code without blanks around it, as a form sends it and as a file with a last newline does not."""
+        text = code.get_secret_value().strip() if code is not None else ""
+        if not text:
+            return None
+        if not SETUP_CODE_LEAST <= len(text) <= SETUP_CODE_MOST:
+            raise ValueError(f"has {len(text)} characters, and takes {SETUP_CODE_LEAST} to {SETUP_CODE_MOST}")
+        return SecretStr(text)
 
 
 class Oidc(Group):
@@ -161,7 +206,9 @@ class Oidc(Group):
 
     issuer: str = Field("", description="The provider's issuer URL, https://…; empty: local passwords only.")
     client_id: str = Field("", description="Our name there; its redirect URI is https://HOST/console/oidc/back.")
-    client_secret: SecretStr | None = Field(None, description="Our secret there; none for a public client.")
+    client_secret: SecretStr | None = Field(
+        None, description="Our secret there; none for a public client.", json_schema_extra=_secret("console")
+    )
     scope: str = Field("openid profile email", description="What is asked of the provider, `openid` among it.")
     claim: str = Field("preferred_username", min_length=1, description="The claim that is a user's login here.")
     title: str = Field("", max_length=40, description="What the button is called, e.g. the company's name.")
@@ -171,7 +218,8 @@ class Security(Group):
     """Secrets."""
 
     master_key: SecretStr | None = Field(
-        None, description="Base64 of 32 bytes; seals stored secrets. Older keys may follow after commas."
+        None, description="Base64 of 32 bytes; seals stored secrets. Older keys may follow after commas.",
+        json_schema_extra=_secret("gateway", "console"),
     )
     master_key_file: Path | None = Field(
         None, description="File with master keys (mode 0600), one a line, the current one first."
@@ -233,4 +281,72 @@ def load(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "INKGATE_" + "__".join(str(part).upper() for part in first["loc"])
-        raise ConfigurationError(name, first["msg"], "See docs/reference/settings.md for what it takes.") from None
+        problem = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(name, problem, "See docs/reference/settings.md for what it takes.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSetting:
+    """A setting that is a secret, or a URL that may hold one; `parts` are those that need it."""
+
+    group: str
+    name: str
+    parts: tuple[str, ...]
+
+    @property
+    def variable(self) -> str:
+        """Its environment name."""
+        return f"INKGATE_{self.group}__{self.name}".upper()
+
+
+def secret_settings() -> tuple[SecretSetting, ...]:
+    """Every setting that is marked as a secret."""
+    model = Settings.model_json_schema()
+    found = []
+    for group, reference in model["properties"].items():
+        definition = model["$defs"][(reference.get("$ref") or reference["allOf"][0]["$ref"]).rsplit("/", 1)[1]]
+        for name, schema in definition["properties"].items():
+            if "secret" in schema:
+                found.append(SecretSetting(group, name, tuple(schema["secret"])))
+    return tuple(found)
+
+
+def secret_values(settings: Settings) -> tuple[str, ...]:
+    """The texts that must show nowhere: each secret in use, and of a URL its passwords as written and decoded.
+
+    Those of less than `SHORTEST_MASKED` characters are left out. The longest come first.
+    """
+    found: set[str] = set()
+    for each in secret_settings():
+        value = getattr(getattr(settings, each.group), each.name)
+        if isinstance(value, SecretStr):
+            found |= {value.get_secret_value(), *value.get_secret_value().split(",")}
+        elif isinstance(value, str):
+            found |= passwords(value)
+    return maskable(found)
+
+
+def maskable(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Those of `secrets` long enough to be masked anywhere; the longest first, since one may be a part of another."""
+    return tuple(sorted((text for text in secrets if len(text) >= SHORTEST_MASKED), key=len, reverse=True))
+
+
+def passwords(url: str) -> set[str]:
+    """The passwords a URL may hold, as written and decoded; with a stray `@` or `/` in one, every reading of it."""
+    rest = url.partition("://")[2]
+    whole, shortest = rest.rpartition("@")[0], rest.partition("@")[0] if "@" in rest else ""
+    written = {user.partition(":")[2] for user in (whole, shortest)}
+    options = {value for name, value in parse_qsl(rest.partition("?")[2]) if "passw" in name.lower()}
+    return {form for text in written | options for form in (text, unquote(text))} - {""}
+
+
+def without_passwords(text: str) -> str:
+    """`text`, a URL perhaps, with `***` for every password in it."""
+    return masked(text, passwords(text))
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """`text` with `***` for each of `secrets`, the longest first."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
 from service.accounts import repository
+from service.background import Background
 from service.broker.interface import Broker
 from service.contract.capabilities import CAPABILITIES
 from service.db import clock, work
+from service.db.clock import Clock, database_clock
+from service.errors import ClockSuspect
 from service.metering.service import pack_state, packs_of
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 from service.telemetry.watch import Sampler, Watch, certificate_sampler
 
+log = logging.getLogger(__name__)
 
-def gateway_watch(settings: Settings, engine: AsyncEngine, broker: Broker, metrics: Metrics) -> Watch:
-    """The samplers of one gateway process."""
-    samplers = [queue_sampler(settings, broker, metrics), database_sampler(engine, metrics)]
+
+def gateway_watch(
+    settings: Settings, engine: AsyncEngine, broker: Broker, metrics: Metrics, background: Background,
+    checked: Clock = database_clock,
+) -> Watch:
+    """The samplers of one gateway process; `checked` is the clock by which it settles."""
+    samplers = [queue_sampler(settings, broker, metrics), database_sampler(engine, metrics, checked)]
     if settings.telemetry.accounts:
-        samplers.append(pack_sampler(settings.telemetry.accounts, engine, metrics))
+        samplers.append(pack_sampler(settings.telemetry.accounts, engine, metrics, checked))
     if settings.telemetry.certificates:
         samplers.append(certificate_sampler(metrics, settings.telemetry.certificates))
-    return Watch(samplers)
+    return Watch(samplers, background)
 
 
 def queue_sampler(settings: Settings, broker: Broker, metrics: Metrics) -> Sampler:
@@ -43,8 +53,9 @@ def queue_sampler(settings: Settings, broker: Broker, metrics: Metrics) -> Sampl
     return Sampler("queue", read, 2.0)
 
 
-def database_sampler(engine: AsyncEngine, metrics: Metrics) -> Sampler:
-    """Whether the database answers, how far its clock is from ours, and how its pool stands."""
+def database_sampler(engine: AsyncEngine, metrics: Metrics, checked: Clock = database_clock) -> Sampler:
+    """Whether the database answers, how far its clock is from ours and whether that is believed, and how its pool
+    stands."""
 
     async def read() -> None:
         pool = engine.pool
@@ -54,8 +65,9 @@ def database_sampler(engine: AsyncEngine, metrics: Metrics) -> Sampler:
             asked = time.time()
             async with engine.connect() as connection:
                 connection = await connection.execution_options(read_only=True)
-                theirs = (await clock.now(connection)).timestamp()
-            metrics.clock_skew("database", theirs - (asked + time.time()) / 2)
+                theirs = await clock.now(connection)
+            metrics.clock_skew("database", theirs.timestamp() - (asked + time.time()) / 2)
+            metrics.clock_suspect(_suspect(theirs, checked))
         except Exception:
             metrics.dependency("database", False)
             raise
@@ -64,12 +76,23 @@ def database_sampler(engine: AsyncEngine, metrics: Metrics) -> Sampler:
     return Sampler("database", read, 5.0)
 
 
-def pack_sampler(accounts: tuple[str, ...], engine: AsyncEngine, metrics: Metrics) -> Sampler:
+def _suspect(theirs: datetime, checked: Clock) -> bool:
+    try:
+        checked(theirs)
+    except ClockSuspect as error:
+        log.error("nothing is settled: %s; see docs/runbooks/clock-jump.md", error)
+        return True
+    return False
+
+
+def pack_sampler(
+    accounts: tuple[str, ...], engine: AsyncEngine, metrics: Metrics, checked: Clock = database_clock
+) -> Sampler:
     """Balances of the accounts named (or with the ids given) in INKGATE_TELEMETRY__ACCOUNTS, under the name given."""
 
     async def read() -> None:
         async with work.reading(engine) as session:
-            now = await clock.now(session)
+            now = await clock.now(session, checked)
             for name in accounts:
                 found = await repository.account_named(session, name) or await repository.account(session, name)
                 if found is None:

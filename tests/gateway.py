@@ -19,7 +19,7 @@ from service.errors import Refused
 from service.gateway.app import create_app
 from service.gateway.pipeline import Parts
 from service.metering.interface import Settlement
-from service.replay import MemoryReplayStore
+from service.replay import MemoryReplayStore, ReplayStore
 from service.settings import Settings
 from service.telemetry.health import Health
 from service.telemetry.metrics import Metrics
@@ -114,10 +114,10 @@ class MemoryLimiter:
 class GatewayUnderTest:
     """The application, its parts, and a client that signs."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, replays: ReplayStore | None = None) -> None:
         self.settings = settings or Settings()
         self.directory, self.ledger, self.broker = MemoryDirectory(), MemoryLedger(), MemoryBroker()
-        self.limiter, self.replays = MemoryLimiter(), MemoryReplayStore()
+        self.limiter, self.replays = MemoryLimiter(), replays or MemoryReplayStore()
         self.metrics, self.health = Metrics("gateway", "test"), Health()
         parts = Parts(
             self.directory,

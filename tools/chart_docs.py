@@ -1,11 +1,12 @@
-"""Make helm/inkgate/values.schema.json and README.md from values.yaml and the service's own settings.
+"""Make values.schema.json, README.md and files/secrets.json of the chart from values.yaml and the service's settings.
 
-    python -m tools.chart_docs           write both
+    python -m tools.chart_docs           write all
     python -m tools.chart_docs --check   exit 1 when one of them is not current
 
 In values.yaml the comment above a name is its description; a line `@schema {…}` in it is merged into the JSON schema
 that the value's type gives. `{"$settings": true}` stands for the groups and names of service.settings, so that the
-chart refuses a setting which the service does not have.
+chart refuses a setting which the service does not have; `{"$secrets": true}` for those of them that are secrets and
+have no value of their own. Which are secrets, templates read in files/secrets.json.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ from typing import Any
 
 import yaml
 
-from service.settings import Settings
+from service.settings import SecretSetting, Settings, secret_settings
 
 CHART = Path(__file__).resolve().parent.parent / "helm" / "inkgate"
 
-# Set by the chart or taken from a secret, so not to be given as a plain value; None hides a whole group.
-NOT_IN_CONFIG: dict[str, set[str] | None] = {
-    "database": {"url"}, "redis": {"url"}, "security": None, "server": {"host", "port"},
-    "worker": {"processes", "health_host", "health_port"}, "console": {"host", "port", "gateway_url", "setup_code"},
+# Set by the chart, so not to be given as a plain value. Secrets are in `config` for templates to refuse in plain words.
+NOT_IN_CONFIG: dict[str, set[str]] = {
+    "security": {"master_key_file", "sm2"}, "server": {"host", "port"},
+    "worker": {"processes", "health_host", "health_port"}, "console": {"host", "port", "gateway_url"},
 }
+# Secrets that have a value of their own; the others are given under `secrets`.
+OWN_VALUE = {"database.url": "database", "redis.url": "redis", "security.master_key": "masterKey"}
 
 AMOUNTS = {"type": "object", "additionalProperties": {"type": ["string", "integer", "number"]}}
 DEFS: dict[str, Any] = {
@@ -59,14 +62,15 @@ DEFS: dict[str, Any] = {
 def settings_schema() -> dict[str, Any]:
     """The groups and names that `config` takes."""
     model = Settings.model_json_schema()
+    places = {(each.group, each.name): place(each) for each in secret_settings()}
     groups: dict[str, Any] = {}
     for group, reference in model["properties"].items():
         hidden = NOT_IN_CONFIG.get(group, set())
-        if hidden is None:
-            continue
         definition = model["$defs"][(reference.get("$ref") or reference["allOf"][0]["$ref"]).rsplit("/", 1)[1]]
         names = {
-            name: {key: value for key, value in schema.items() if key not in ("title", "default", "writeOnly")}
+            name: {"description": f"Refused, for it is a secret: see {places[group, name]}."}
+            if (group, name) in places
+            else {key: value for key, value in schema.items() if key not in ("title", "default")}
             for name, schema in definition["properties"].items()
             if name not in hidden
         }
@@ -75,6 +79,39 @@ def settings_schema() -> dict[str, Any]:
             "description": definition.get("description", ""),
         }
     return {"type": "object", "additionalProperties": False, "properties": groups}
+
+
+def place(secret: SecretSetting) -> str:
+    """The value that names the Secret in which this setting is held."""
+    setting = f"{secret.group}.{secret.name}"
+    return f"{OWN_VALUE.get(setting, f'secrets.{setting}')}.existingSecret"
+
+
+def secrets_schema() -> dict[str, Any]:
+    """The groups and names that `secrets` takes."""
+    model, groups = Settings.model_json_schema(), dict[str, Any]()
+    for each in secret_settings():
+        if f"{each.group}.{each.name}" in OWN_VALUE:
+            continue
+        about = model["$defs"][each.group.capitalize()]["properties"][each.name]["description"]
+        inside = groups.setdefault(each.group, {"type": "object", "additionalProperties": False, "properties": {}})
+        inside["properties"][each.name] = {
+            "type": "object", "additionalProperties": False, "required": ["existingSecret"], "description": about,
+            "properties": {
+                "existingSecret": {"type": "string", "minLength": 1, "description": "Secret that holds it."},
+                "key": {"type": "string", "minLength": 1, "description": "Its key there; default: the setting's name."},
+            },
+        }
+    return {"type": "object", "additionalProperties": False, "properties": groups}
+
+
+def build_secrets() -> str:
+    """files/secrets.json: what templates must know of each secret setting."""
+    found = [
+        {"group": each.group, "name": each.name, "variable": each.variable, "parts": each.parts, "place": place(each)}
+        for each in secret_settings()
+    ]
+    return json.dumps(found, indent=1) + "\n"
 
 
 def comment_above(lines: list[str], line: int, column: int) -> tuple[str, dict[str, Any]]:
@@ -106,6 +143,8 @@ def schema_of(node: yaml.MappingNode, lines: list[str], path: str = "") -> dict[
         plain = yaml.safe_load(yaml.serialize(value))
         if extra.pop("$settings", False):
             extra = settings_schema()
+        if extra.pop("$secrets", False):
+            extra = secrets_schema()
         if extra:
             schema = extra if {"type", "enum", "$ref"} & set(extra) else {"type": own_type(plain), **extra}
         elif isinstance(value, yaml.MappingNode):
@@ -155,7 +194,11 @@ def build_readme(text: str, schema: str) -> str:
 def main() -> None:
     text = (CHART / "values.yaml").read_text()
     schema = build_schema(text)
-    wanted = {CHART / "values.schema.json": schema, CHART / "README.md": build_readme(text, schema)}
+    wanted = {
+        CHART / "values.schema.json": schema,
+        CHART / "README.md": build_readme(text, schema),
+        CHART / "files" / "secrets.json": build_secrets(),
+    }
     stale = [path for path, content in wanted.items() if not path.exists() or path.read_text() != content]
     if "--check" in sys.argv:
         if stale:

@@ -37,6 +37,8 @@ def table(head: tuple[str, ...], rows: Iterator[tuple[object, ...]] | list[tuple
 
 def takes(schema: dict[str, Any]) -> str:
     """What a setting takes, in a few words."""
+    if "secret" in schema:
+        return "secret"
     if "anyOf" in schema:
         return " / ".join(takes(part) for part in schema["anyOf"] if part.get("type") != "null")
     if "enum" in schema:

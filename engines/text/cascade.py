@@ -92,6 +92,7 @@ class Cascade:
         """Text and score of a line once what is doubtful in its quick reading has been read again."""
         short = line.shape[2] < self._doubt.short_width
         doubtful = _near(quick.scores < (self._doubt.short if short else self._doubt.prose))
+        doubtful = _inside_words(doubtful, quick.characters)
         if quick.characters and not doubtful.any():
             return quick.text, quick.score
         if not short and 0 < doubtful.sum() <= _MOST * len(doubtful):
@@ -111,7 +112,7 @@ def _mend(line: Tensor, quick: Reading, doubtful: NDArray[np.bool_], careful: Re
     for (first, last), (following, _) in zip(stretches, [*stretches[1:], (end, end)], strict=True):
         found = _again(line, quick, first, last, careful)
         if found is None:
-            first, last = max(first - _WIDER, done), min(last + _WIDER, following - 1)
+            first, last = _widened(quick.characters, first, last, done, following)
             found = _again(line, quick, first, last, careful)
         if found is None:
             return None
@@ -129,8 +130,25 @@ def _again(line: Tensor, quick: Reading, first: int, last: int, careful: Recogni
     left = 0 if first == 0 else _between(quick, first - 1)
     right = line.shape[2] if last == end else _between(quick, last)
     again = careful.spell(line[:, :, left:right])
-    span = _fit(again.characters, quick.characters[first : last + 1], first > 0, last < end)
-    return None if span is None else Reading(again.characters[span], again.scores[span], again.columns[span])
+    expected = quick.columns[[first, last]] - left / STRIDE
+    ends = quick.characters[first], quick.characters[last]
+    start = _end_of(again, (0, 1), ends[0], expected[0]) if first > 0 else 0
+    stop = _end_of(again, (-1, -2), ends[1], expected[1]) if last < end else len(again.characters) - 1
+    if start is None or stop is None or stop < start:
+        return None
+    span = slice(start, stop + 1)
+    return Reading(again.characters[span], again.scores[span], again.columns[span])
+
+
+def _end_of(again: Reading, places: tuple[int, int], character: str, column: float) -> int | None:
+    """The place of a stretch's end in its second reading, or None when that reads something else there.
+
+    At a cut the remains of the neighbour may have been read as well, even as the same character: of the two outermost
+    places the one counts that holds `character`, nearest to `column`.
+    """
+    size = len(again.characters)
+    same = [at % size for at in places[:size] if again.characters[at] == character]
+    return min(same, key=lambda at: abs(float(again.columns[at]) - column), default=None)
 
 
 def _near(doubtful: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -139,6 +157,30 @@ def _near(doubtful: NDArray[np.bool_]) -> NDArray[np.bool_]:
     for at in np.flatnonzero(doubtful):
         near[max(at - _REACH, 0) : at + _REACH + 1] = True
     return near
+
+
+def _inside_words(doubtful: NDArray[np.bool_], characters: Sequence[str]) -> NDArray[np.bool_]:
+    """The flags with each run extended until no cut at its ends touches a blank.
+
+    A recogniser drops blanks at the ends of what it reads. Next to such a cut a word of one character would be taken
+    for the remains of its neighbour and lost.
+    """
+    blank = np.array([character.isspace() for character in characters], bool)
+    beside = blank[:-1] | blank[1:]  # a cut between characters `at` and `at + 1` would touch a blank
+    grown = doubtful.copy()
+    for at in range(1, len(grown)):
+        grown[at] |= grown[at - 1] & beside[at - 1]
+    for at in range(len(grown) - 2, -1, -1):
+        grown[at] |= grown[at + 1] & beside[at]
+    return grown
+
+
+def _widened(characters: Sequence[str], first: int, last: int, start: int, stop: int) -> tuple[int, int]:
+    """The stretch from `first` to `last` grown by `_WIDER` characters and to cuts inside words, within start..stop."""
+    flags = np.zeros(stop - start, bool)
+    flags[max(first - _WIDER - start, 0) : last + _WIDER + 1 - start] = True
+    inside = np.flatnonzero(_inside_words(flags, characters[start:stop]))
+    return start + int(inside[0]), start + int(inside[-1])
 
 
 def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -150,22 +192,3 @@ def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
 def _between(reading: Reading, at: int) -> int:
     """The pixel half-way between character `at` and the next one."""
     return round(STRIDE * (float(reading.columns[at] + reading.columns[at + 1]) + 1) / 2)
-
-
-def _fit(again: list[str], before: list[str], left: bool, right: bool) -> slice | None:
-    """Which part of the second reading replaces the first one's stretch, or None when their ends do not agree.
-
-    `left` and `right` tell whether the stretch was cut there; at a cut a sliver of the neighbour may have been read.
-    """
-    if not again:
-        return None
-    start, stop = 0, len(again)
-    if left and again[0] != before[0]:
-        start = 1
-        if len(again) < 2 or again[1] != before[0]:
-            return None
-    if right and again[-1] != before[-1]:
-        stop -= 1
-        if stop <= start or again[stop - 1] != before[-1]:
-            return None
-    return slice(start, stop)

@@ -25,6 +25,11 @@ _SCALE = (1 / (255 * _STD)).astype(np.float32)
 _SHIFT = (-_MEAN / _STD).astype(np.float32)
 _PAGE = 0.75  # short side by long side of a page
 _STRIP = 8  # longer than this times its other side
+_FIELD = 100  # pixels; an image with a shorter side than this is a field cut out of a page, or an icon
+_FIELD_MARGIN = 0.5  # of its shorter side, added to a field on all sides
+_MAX_ENLARGEMENT = 3.5  # times; lines of a field enlarged further are higher than the network knows lines
+_WITHIN = 0.6  # share of a box's area inside a larger one from which it may be a part of the same line
+_SAME_HEIGHT = 0.4  # of the larger box's height that a part of the same line has at least
 _STRIDE = 32  # the network halves the picture five times
 
 
@@ -32,8 +37,8 @@ _STRIDE = 32  # the network halves the picture five times
 class DetectOptions:
     """Sizes in pixels, thresholds as probabilities; defaults are the published ones of PP-OCRv6 small.
 
-    Pictures whose short side is below `short_side` are enlarged to it, as far as `long_side` allows; those whose long
-    side is above `long_side` are reduced.
+    Images whose short side is below `short_side` are enlarged to it, as far as `long_side` and `_MAX_ENLARGEMENT`
+    allow; those whose long side is above `long_side` are reduced.
     """
 
     short_side: int = 736
@@ -71,9 +76,9 @@ class Detector:
         option = self.options
         short, long = min(width, height), max(width, height)
         if limit_side is not None:
-            ratio = min(max(option.short_side / short, 1.0), limit_side / long)
+            ratio = min(max(option.short_side / short, 1.0), limit_side / long, _MAX_ENLARGEMENT)
         elif long < option.long_side:
-            ratio = min(max(option.short_side / short, 1.0), option.long_side / long)
+            ratio = min(max(option.short_side / short, 1.0), option.long_side / long, _MAX_ENLARGEMENT)
         else:
             ratio = min(option.long_side * math.sqrt(_PAGE / (width * height)), 1.0)
         return _to_stride(width * ratio), _to_stride(height * ratio)
@@ -96,18 +101,47 @@ class Detector:
             if min(grown) < option.min_side + 2:
                 continue
             boxes.append(_clockwise(np.asarray(cv2.boxPoints((centre, grown, angle)), np.float32)))
+        return _without_parts(boxes)
+
+
+def _without_parts(boxes: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """The boxes, each (4, 2) in pixels, less those that lie within a larger box of the same line.
+
+    The core of a line may fall into two parts of which the larger one, grown, covers the smaller one as well. What is
+    written there would be read twice.
+    """
+    if len(boxes) < 2:
         return boxes
+    corners = np.stack(boxes)
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)[:, :2]  # of each box, its height and width
+    area = sides.prod(axis=1)
+    overlap = (np.minimum(high[:, None], high) - np.maximum(low[:, None], low)).clip(0).prod(axis=2)
+    part = np.zeros(len(boxes), bool)
+    for small, large in np.argwhere((overlap > _WITHIN * area[:, None]) & (area[:, None] < area)):
+        if sides[small].max() >= _SAME_HEIGHT * sides[large].min():
+            shared, _ = cv2.intersectConvexConvex(corners[small], corners[large])
+            part[small] |= shared >= _WITHIN * area[small]
+    return [box for box, within in zip(boxes, part, strict=True) if not within]
+
+
+def is_field(image: Image) -> bool:
+    """Whether an image is so small that it holds a field cut out of a page, or an icon, and no page."""
+    return bool(min(image.shape[:2]) < _FIELD)
 
 
 def framed(image: Image) -> tuple[Image, NDArray[np.float32]]:
-    """A strip with bands of its edges' colour along both sides, and the offset (x, y) of its pixels; others as is.
+    """A strip or a field with bands of its edges' colour around it, and the offset (x, y) of its pixels; others as is.
 
-    A line that fills its picture from edge to edge is not seen as a line.
+    A line that fills its image from edge to edge is not seen as a line.
     """
     height, width = image.shape[:2]
-    if max(height, width) < _STRIP * min(height, width):
+    if max(height, width) >= _STRIP * min(height, width):
+        across, along = (height, 0) if height < width else (0, width)
+    elif is_field(image):
+        across = along = round(_FIELD_MARGIN * min(height, width))
+    else:
         return image, np.zeros(2, np.float32)
-    across, along = (height, 0) if height < width else (0, width)
     edges = np.concatenate((image[[0, -1]].reshape(-1, 3), image[:, [0, -1]].reshape(-1, 3)))
     colour = [float(level) for level in np.median(edges, axis=0)]
     padded = cv2.copyMakeBorder(image, across, across, along, along, cv2.BORDER_CONSTANT, value=colour)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.text.crop import crop, size, with_ends
+from engines.text.detect import is_field
 from engines.text.order import reading_order
 from engines.text.orient import turn, turn_back
 from engines.types import Choices, EngineInfo, Image, Line, Page, Quad
@@ -104,7 +105,8 @@ class LineEngine:
     def _upright(self, image: Image, clock: _Clock) -> tuple[int, list[Quad]]:
         """The turn that sets the page upright, and the lines found in the turned picture.
 
-        The classifier proposes; a turn is taken when lines read well after it, or better than before it.
+        The classifier proposes; a turn is taken when lines read well after it, or better than before it. It was trained
+        on pages: a field that reads well as it was sent stays so, since many words are words upside down (77, OH).
         """
         proposed = self.orient(image)
         clock.lap("orient")
@@ -112,10 +114,13 @@ class LineEngine:
             quads = self._parts.detector(image, None)
             clock.lap("detect")
             return 0, quads
+        field = is_field(image)
         turned, quads = self._trial(image, proposed, clock)
-        if turned >= _READABLE:
+        if turned >= _READABLE and not field:
             return proposed, quads
         as_sent, own_quads = self._trial(image, 0, clock)
+        if as_sent >= _READABLE and field:
+            return 0, own_quads
         return (proposed, quads) if turned > as_sent else (0, own_quads)
 
     def _second_thought(self, image: Image, score: float, clock: _Clock) -> tuple[int, list[Quad]]:

@@ -25,6 +25,10 @@ public final class Ocr {
             "plate", "/v1/aiop/api/2gt54ed8660w/driven-plate-ocr/platelicense.json",
             "licence", "/v1/aiop/api/2k8jo3ghhjwg/businesslicense/ocr/v1/BusinessLicense.json");
 
+    /** A statusCode other than 0, as a number or as text. */
+    private static final Pattern ERROR =
+            Pattern.compile("\\A\\s*\\{\\s*\"statusCode\"\\s*:\\s*(?:-?[1-9]\\d*|\"CTAPI_\\d+\")\\s*[,}]");
+
     public static void main(String[] args) throws Exception {
         boolean sealed = args.length == 3 && args[2].equals("--sealed");
         if (args.length < 2 || args.length > 3 || (args.length == 3 && !sealed) || !PATHS.containsKey(args[0])) {
@@ -42,6 +46,9 @@ public final class Ocr {
         // Errors come in plain and carry a statusCode; sealed answers carry none (manual 6.2.4, 2.6).
         if (sealed && field(answer, "encryptedResult") != null) {
             answer = sealing.open(field(answer, "encryptedResult"), field(answer, "encryptedResultHash"));
+        } else if (sealed && !ERROR.matcher(answer).find()) {
+            System.err.println("neither a sealed answer nor an error: not from the service");
+            System.exit(1);
         }
         System.out.write((answer + "\n").getBytes(StandardCharsets.UTF_8));
         System.out.flush();

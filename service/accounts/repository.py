@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
+from service.db import ids
+from service.db.changes import applied
+
+SHARED = {"key_share": True}
+"""A lock against other changes of a row that lets rows which name it come in: FOR NO KEY UPDATE."""
 
 
-async def account(session: AsyncSession, account_id: str) -> Account | None:
-    return await session.get(Account, account_id)
+async def account(session: AsyncSession, account_id: str, *, lock: bool = False) -> Account | None:
+    if not ids.valid(account_id):
+        return None
+    return await session.get(
+        Account, account_id, populate_existing=lock, with_for_update=SHARED if lock else None
+    )
+
+
+async def suspend(session: AsyncSession, account_id: str, at: datetime | None) -> bool:
+    """Suspend an account (`at` None: resume it); False when it is so already."""
+    was = Account.suspended_at.is_(None) if at is not None else Account.suspended_at.is_not(None)
+    return await applied(session, update(Account).where(Account.id == account_id, was).values(suspended_at=at))
 
 
 async def account_named(session: AsyncSession, name: str) -> Account | None:
@@ -28,20 +44,40 @@ async def accounts(session: AsyncSession, *, search: str = "", limit: int = 100,
 
 async def family(session: AsyncSession, main_id: str) -> list[Account]:
     """A main account and its sub-accounts."""
+    if not ids.valid(main_id):
+        return []
     return list(await session.scalars(select(Account).where(or_(Account.id == main_id, Account.parent_id == main_id))))
 
 
-async def access_key(session: AsyncSession, ak: str) -> AccessKeyRow | None:
-    return await session.get(AccessKeyRow, ak)
+async def access_key(session: AsyncSession, ak: str, *, lock: bool = False) -> AccessKeyRow | None:
+    return await session.get(
+        AccessKeyRow, ak, populate_existing=lock, with_for_update=SHARED if lock else None
+    )
+
+
+async def disable_key(session: AsyncSession, ak: str, at: datetime | None) -> bool:
+    """Disable a key (`at` None: enable it); False when it is so already."""
+    was = AccessKeyRow.disabled_at.is_(None) if at is not None else AccessKeyRow.disabled_at.is_not(None)
+    return await applied(session, update(AccessKeyRow).where(AccessKeyRow.ak == ak, was).values(disabled_at=at))
 
 
 async def access_keys(session: AsyncSession, account_id: str) -> list[AccessKeyRow]:
+    if not ids.valid(account_id):
+        return []
     query = select(AccessKeyRow).where(AccessKeyRow.account_id == account_id).order_by(AccessKeyRow.created_at)
     return list(await session.scalars(query))
 
 
-async def app(session: AsyncSession, app_id: str) -> AppRow | None:
-    return await session.get(AppRow, app_id)
+async def app(session: AsyncSession, app_id: str, *, lock: bool = False) -> AppRow | None:
+    if not ids.valid(app_id):
+        return None
+    return await session.get(AppRow, app_id, populate_existing=lock, with_for_update=SHARED if lock else None)
+
+
+async def delete_app(session: AsyncSession, app_id: str, at: datetime) -> bool:
+    """Mark a live app as deleted; False when it is already."""
+    change = update(AppRow).where(AppRow.id == app_id, AppRow.deleted_at.is_(None)).values(deleted_at=at)
+    return await applied(session, change)
 
 
 async def app_by_key(session: AsyncSession, appkey: str) -> AppRow | None:
@@ -86,6 +122,8 @@ async def allowed(session: AsyncSession, app_id: str) -> list[AllowedRow]:
 
 async def payer(session: AsyncSession, app_id: str) -> tuple[str, str] | None:
     """(account of the app, main account that pays for it)."""
+    if not ids.valid(app_id):
+        return None
     query = (
         select(Account.id, func.coalesce(Account.parent_id, Account.id))
         .join(AppRow, AppRow.account_id == Account.id)

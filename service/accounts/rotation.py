@@ -1,15 +1,16 @@
-"""Changing the master key: every stored secret is sealed anew, in one transaction."""
+"""The master key against what is stored: whether it is the right one, and changing it, in one transaction."""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from service.accounts.models import AccessKeyRow, AppRow
 from service.accounts.service import key_context, secret_context, sm2_context
-from service.accounts.vault import Vault, sealed_under
+from service.accounts.vault import ID_BYTES, VALUE_SETTING, VERSION, Vault, sealed_under
 from service.audit import trail
 from service.db.work import Work
+from service.errors import ConfigurationError
 
 
 async def reseal(work: Work, vault: Vault) -> int:
@@ -35,6 +36,26 @@ async def reseal(work: Work, vault: Vault) -> int:
             changed += 1
     await trail.record(work, "master_key.reseal", f"master key {vault.current.hex()}", None, secrets=changed)
     return changed
+
+
+async def missing_keys(session: AsyncSession, vault: Vault) -> tuple[str, ...]:
+    """Ids of the master keys that stored secrets are sealed under and that the vault lacks; asked before serving.
+
+    Raises ConfigurationError when it lacks all of them: the key is that of another database. While some secrets can be
+    opened their owners are served, and the rest is for the log and the doctor.
+    """
+    used: set[bytes] = set()
+    for column in (AccessKeyRow.sealed_secret, AppRow.sealed_secret, AppRow.sealed_sm2_key):
+        identity = func.substr(column, len(VERSION) + 1, ID_BYTES)
+        used |= {bytes(each) for each in await session.scalars(select(identity).distinct())}
+    missing = tuple(sorted(each.hex() for each in used if not vault.holds(each)))
+    if missing and len(missing) == len(used):
+        raise ConfigurationError(
+            VALUE_SETTING,
+            f"{vault.current.hex()} opens none of the stored secrets; they are sealed under {', '.join(missing)}",
+            "Give the key that this database was made with, here or in its file",
+        )
+    return missing
 
 
 async def try_one(session: AsyncSession, vault: Vault) -> bool:

@@ -12,6 +12,7 @@ from service.errors import Misuse
 HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 APP_NAME = re.compile(rf"[A-Za-z{HAN}][A-Za-z0-9_{HAN}]{{3,14}}")
 ACCOUNT_NAME_LENGTH = 64
+DESCRIPTION_LENGTH = 500
 NETWORKS_PER_LIST = 100
 MAX_QPS = 100_000.0
 
@@ -37,6 +38,16 @@ def account_name(name: str) -> str:
     return name
 
 
+def plain_text(text: str, what: str, most: int) -> str:
+    """The text, when every database takes it. Raises Misuse when it is longer than `most`, or has a NUL or half a
+    character in it."""
+    if len(text) > most:
+        raise Misuse(f"{what} has at most {most} characters")
+    if "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
+        raise Misuse(f"{what} has characters that cannot be stored")
+    return text
+
+
 def capability(name: str) -> str:
     """The name, when we have such a capability. Raises Misuse otherwise."""
     if name not in CAPABILITIES:
@@ -49,6 +60,8 @@ def networks(texts: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for text in texts:
         try:
+            if "%" in text:
+                raise ValueError("the zone of a link-local address means nothing here")
             found[str(ip_network(text.strip(), strict=False))] = None
         except ValueError:
             raise Misuse(f"{text!r} is neither an address nor a network, such as 192.0.2.0/24") from None

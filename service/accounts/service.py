@@ -62,17 +62,22 @@ async def create_account(work: Work, name: str, *, parent_id: str | None = None)
 
 
 async def suspend_account(work: Work, account_id: str, *, suspended: bool = True) -> Account:
-    """Stop (or allow again) every call of an account and, for a main account, of its sub-accounts."""
+    """Stop (or allow again) every call of an account and, for a main account, of its sub-accounts.
+
+    An account that is so already stays as it is, without a line in the audit trail.
+    """
     account = await get_account(work, account_id)
-    account.suspended_at = await work.now() if suspended else None
-    action = "account.suspend" if suspended else "account.resume"
-    await trail.record(work, action, f"account {account.name}", account.id)
+    changed = await repository.suspend(work.session, account_id, await work.now() if suspended else None)
+    await work.session.refresh(account)
+    if changed:
+        action = "account.suspend" if suspended else "account.resume"
+        await trail.record(work, action, f"account {account.name}", account.id)
     return account
 
 
 async def create_access_key(work: Work, vault: Vault, account_id: str) -> KeyPair:
     """A new access key pair: two strings of 32 hex digits. Raises Misuse when the account has too many."""
-    account = await get_account(work, account_id)
+    account = await get_account(work, account_id, lock=True)  # so that two at once cannot pass the bound
     now = await work.now()
     live = [
         key
@@ -97,7 +102,7 @@ async def create_access_key(work: Work, vault: Vault, account_id: str) -> KeyPai
 
 async def rotate_access_key(work: Work, vault: Vault, ak: str, *, overlap: timedelta = OVERLAP) -> KeyPair:
     """A successor for a key; the old pair goes on working for `overlap`."""
-    old = await _access_key(work, ak)
+    old = await _access_key(work, ak, lock=True)
     pair = await create_access_key(work, vault, old.account_id)
     end = await work.now() + overlap
     old.ends_at = end if old.ends_at is None else min(old.ends_at, end)
@@ -106,10 +111,14 @@ async def rotate_access_key(work: Work, vault: Vault, ak: str, *, overlap: timed
 
 
 async def disable_access_key(work: Work, ak: str, *, disabled: bool = True) -> None:
-    """Stop a key (or let it work again). Gateways notice within the directory's few seconds."""
+    """Stop a key (or let it work again). Gateways notice within the directory's few seconds.
+
+    A key that is so already stays as it is, without a line in the audit trail.
+    """
     key = await _access_key(work, ak)
-    key.disabled_at = await work.now() if disabled else None
-    await trail.record(work, "key.disable" if disabled else "key.enable", f"access key {ak}", key.account_id)
+    if await repository.disable_key(work.session, ak, await work.now() if disabled else None):
+        await work.session.refresh(key)
+        await trail.record(work, "key.disable" if disabled else "key.enable", f"access key {ak}", key.account_id)
 
 
 async def create_app(work: Work, vault: Vault, account_id: str, name: str, *, description: str = "") -> NewApp:
@@ -117,10 +126,9 @@ async def create_app(work: Work, vault: Vault, account_id: str, name: str, *, de
 
     Raises Misuse when the name breaks the manual's rule (4.2) or a live app has it.
     """
-    account = await get_account(work, account_id)
+    account = await get_account(work, account_id, lock=True)  # so that two at once cannot pass the bound
     rules.app_name(name)
-    if len(description) > 500:
-        raise Misuse("an app description has at most 500 characters")
+    rules.plain_text(description, "an app description", rules.DESCRIPTION_LENGTH)
     if await repository.live_app_named(work.session, name):
         raise Misuse(f"there is an app {name!r} already; names are unique")
     if await repository.count_apps(work.session, [account_id]) >= APPS_PER_ACCOUNT:
@@ -147,20 +155,22 @@ async def create_app(work: Work, vault: Vault, account_id: str, name: str, *, de
 async def delete_app(work: Work, app_id: str) -> None:
     """Delete an app: its key stops working, its records and the packs bound to it remain."""
     app = await get_app(work, app_id)
-    app.deleted_at = await work.now()
+    if not await repository.delete_app(work.session, app_id, await work.now()):
+        raise Misuse(f"no app {app_id}")
+    await work.session.refresh(app)
     await trail.record(work, "app.delete", f"app {app.name}", app.account_id, app_id=app.id, appkey=app.appkey)
 
 
 async def app_secret(work: Work, vault: Vault, app_id: str) -> str:
     """The AppSecret in clear. Revealing it is written to the audit trail."""
-    app = await get_app(work, app_id)
+    app = await get_app(work, app_id, lock=True)
     await trail.record(work, "app.reveal", f"app {app.name}", app.account_id, app_id=app.id)
     return vault.open(app.sealed_secret, secret_context(app.id)).decode()
 
 
 async def open_capability(work: Work, app_id: str, capability: str, *, qps: float | None = None) -> None:
     """Open a capability for an app; opening it again changes nothing. It cannot be closed (manual 7.1)."""
-    app = await get_app(work, app_id)
+    app = await get_app(work, app_id, lock=True)
     rules.capability(capability)
     rules.qps(qps)
     if await work.session.get(OpenedRow, (app_id, capability)):
@@ -172,7 +182,7 @@ async def open_capability(work: Work, app_id: str, capability: str, *, qps: floa
 
 async def set_qps(work: Work, app_id: str, capability: str, qps: float | None) -> None:
     """Change the request rate of an opened capability; None goes back to the default of the installation."""
-    app = await get_app(work, app_id)
+    app = await get_app(work, app_id, lock=True)
     opened = await work.session.get(OpenedRow, (app_id, rules.capability(capability)))
     if opened is None:
         raise Misuse(f"the app {app.name!r} has not opened {capability}")
@@ -182,7 +192,7 @@ async def set_qps(work: Work, app_id: str, capability: str, qps: float | None) -
 
 async def set_allowed(work: Work, app_id: str, networks: Iterable[str], *, capability: str | None = None) -> list[str]:
     """Replace the allow-list of an app (40009), or of one capability of it (40010). Empty: every address may call."""
-    app = await get_app(work, app_id)
+    app = await get_app(work, app_id, lock=True)
     wanted = rules.networks(networks)
     scope = rules.capability(capability) if capability else ""
     await work.session.execute(
@@ -198,29 +208,29 @@ async def set_allowed(work: Work, app_id: str, networks: Iterable[str], *, capab
 
 async def set_extras(work: Work, app_id: str, extras: bool) -> None:
     """Whether answers to this app carry what goes beyond the contract."""
-    app = await get_app(work, app_id)
+    app = await get_app(work, app_id, lock=True)
     app.extras = extras
     await trail.record(work, "app.extras", f"app {app.name}", app.account_id, extras=extras)
 
 
-async def get_account(work: Work, account_id: str) -> Account:
+async def get_account(work: Work, account_id: str, *, lock: bool = False) -> Account:
     """The account with this id. Raises Misuse when there is none."""
-    account = await repository.account(work.session, account_id)
+    account = await repository.account(work.session, account_id, lock=lock)
     if account is None:
         raise Misuse(f"no account {account_id}")
     return account
 
 
-async def get_app(work: Work, app_id: str) -> AppRow:
-    """The live app with this id. Raises Misuse when there is none."""
-    app = await repository.app(work.session, app_id)
+async def get_app(work: Work, app_id: str, *, lock: bool = False) -> AppRow:
+    """The live app with this id; `lock` keeps others from changing or deleting it. Raises Misuse when there is none."""
+    app = await repository.app(work.session, app_id, lock=lock)
     if app is None or app.deleted_at is not None:
         raise Misuse(f"no app {app_id}")
     return app
 
 
-async def _access_key(work: Work, ak: str) -> AccessKeyRow:
-    key = await repository.access_key(work.session, ak)
+async def _access_key(work: Work, ak: str, *, lock: bool = False) -> AccessKeyRow:
+    key = await repository.access_key(work.session, ak, lock=lock)
     if key is None:
         raise Misuse(f"no access key {ak}")
     return key

@@ -46,6 +46,10 @@ class Vault:
         sealed = self._ciphers[self.current].encrypt(nonce, secret, context.encode())
         return VERSION + self.current + nonce + sealed
 
+    def holds(self, identity: bytes) -> bool:
+        """Whether the master key of this id is at hand."""
+        return identity in self._ciphers
+
     def open(self, sealed: bytes, context: str) -> bytes:
         """The secret again. Raises ConfigurationError when no key at hand opens it."""
         held = sealed_under(sealed)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from service.accounts.vault import Vault
 from service.admin.tokens import bearer
 from service.db import work
+from service.db.clock import Clock, database_clock
 from service.db.work import Work
 from service.settings import Settings
 
@@ -27,6 +29,8 @@ class House:
     engine: AsyncEngine
     vault: Vault
     settings: Settings
+    clock: Clock = database_clock
+    proving: asyncio.Lock = field(default_factory=asyncio.Lock)  # one proof of the ledger at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Desk:
 
     def begin(self) -> AbstractAsyncContextManager[Work]:
         """A unit of work in the token's name."""
-        return work.begin(self.house.engine, self.actor)
+        return work.begin(self.house.engine, self.actor, self.house.clock)
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A session that only reads."""

@@ -14,6 +14,7 @@ from service.accounts import service as accounts
 from service.accounts.models import AppRow
 from service.admin import shapes
 from service.admin.access import AccountsRead, AccountsWrite
+from service.admin.fields import AccessKeyId, Id, Word
 
 router = APIRouter(tags=["accounts"])
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -22,7 +23,7 @@ Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 @router.get("/accounts")
 async def list_accounts(
-    desk: AccountsRead, search: str = "", limit: Limit = 100, offset: Offset = 0
+    desk: AccountsRead, search: Word = "", limit: Limit = 100, offset: Offset = 0
 ) -> list[shapes.AccountOut]:
     async with desk.reading() as session:
         found = await repository.accounts(session, search=search, limit=limit, offset=offset)
@@ -38,14 +39,14 @@ async def create_account(desk: AccountsWrite, body: shapes.NewAccount) -> shapes
 
 
 @router.put("/accounts/{account_id}/suspension")
-async def suspend_account(desk: AccountsWrite, account_id: str, body: shapes.Suspension) -> shapes.AccountOut:
+async def suspend_account(desk: AccountsWrite, account_id: Id, body: shapes.Suspension) -> shapes.AccountOut:
     async with desk.begin() as work:
         row = await accounts.suspend_account(work, account_id, suspended=body.suspended)
         return shapes.AccountOut.model_validate(row)
 
 
 @router.get("/accounts/{account_id}/keys")
-async def list_keys(desk: AccountsRead, account_id: str) -> list[shapes.KeyOut]:
+async def list_keys(desk: AccountsRead, account_id: Id) -> list[shapes.KeyOut]:
     async with desk.reading() as session:
         found = await repository.access_keys(session, account_id)
         return [
@@ -58,14 +59,14 @@ async def list_keys(desk: AccountsRead, account_id: str) -> list[shapes.KeyOut]:
 
 
 @router.post("/accounts/{account_id}/keys", status_code=201)
-async def create_key(desk: AccountsWrite, account_id: str) -> shapes.NewKey:
+async def create_key(desk: AccountsWrite, account_id: Id) -> shapes.NewKey:
     async with desk.begin() as work:
         pair = await accounts.create_access_key(work, desk.house.vault, account_id)
         return shapes.NewKey(ak=pair.ak, sk=pair.sk)
 
 
 @router.post("/keys/{ak}/rotation", status_code=201)
-async def rotate_key(desk: AccountsWrite, ak: str, body: shapes.Rotation) -> shapes.NewKey:
+async def rotate_key(desk: AccountsWrite, ak: AccessKeyId, body: shapes.Rotation) -> shapes.NewKey:
     async with desk.begin() as work:
         overlap = timedelta(hours=body.overlap_hours)
         pair = await accounts.rotate_access_key(work, desk.house.vault, ak, overlap=overlap)
@@ -73,14 +74,14 @@ async def rotate_key(desk: AccountsWrite, ak: str, body: shapes.Rotation) -> sha
 
 
 @router.put("/keys/{ak}/disabling", status_code=204)
-async def disable_key(desk: AccountsWrite, ak: str, body: shapes.Disabling) -> None:
+async def disable_key(desk: AccountsWrite, ak: AccessKeyId, body: shapes.Disabling) -> None:
     async with desk.begin() as work:
         await accounts.disable_access_key(work, ak, disabled=body.disabled)
 
 
 @router.get("/accounts/{account_id}/apps")
 async def list_apps(
-    desk: AccountsRead, account_id: str, search: str = "", limit: Limit = 100, offset: Offset = 0
+    desk: AccountsRead, account_id: Id, search: Word = "", limit: Limit = 100, offset: Offset = 0
 ) -> list[shapes.AppOut]:
     """The apps of an account and of its sub-accounts."""
     async with desk.reading() as session:
@@ -90,7 +91,7 @@ async def list_apps(
 
 
 @router.post("/accounts/{account_id}/apps", status_code=201)
-async def create_app(desk: AccountsWrite, account_id: str, body: shapes.NewApp) -> shapes.CreatedApp:
+async def create_app(desk: AccountsWrite, account_id: Id, body: shapes.NewApp) -> shapes.CreatedApp:
     async with desk.begin() as work:
         new = await accounts.create_app(
             work, desk.house.vault, account_id, body.name, description=body.description
@@ -99,19 +100,19 @@ async def create_app(desk: AccountsWrite, account_id: str, body: shapes.NewApp) 
 
 
 @router.get("/apps/{app_id}")
-async def get_app(desk: AccountsRead, app_id: str) -> shapes.AppOut:
+async def get_app(desk: AccountsRead, app_id: Id) -> shapes.AppOut:
     async with desk.begin() as work:
         return await _shown(work.session, await accounts.get_app(work, app_id))
 
 
 @router.delete("/apps/{app_id}", status_code=204)
-async def delete_app(desk: AccountsWrite, app_id: str) -> None:
+async def delete_app(desk: AccountsWrite, app_id: Id) -> None:
     async with desk.begin() as work:
         await accounts.delete_app(work, app_id)
 
 
 @router.put("/apps/{app_id}/capabilities/{capability}", status_code=204)
-async def open_capability(desk: AccountsWrite, app_id: str, capability: str, body: shapes.Opening) -> None:
+async def open_capability(desk: AccountsWrite, app_id: Id, capability: Word, body: shapes.Opening) -> None:
     """Open a capability, or change the request rate of an opened one. It cannot be closed."""
     async with desk.begin() as work:
         await accounts.open_capability(work, app_id, capability, qps=body.qps)
@@ -120,7 +121,7 @@ async def open_capability(desk: AccountsWrite, app_id: str, capability: str, bod
 
 @router.put("/apps/{app_id}/networks")
 async def set_networks(
-    desk: AccountsWrite, app_id: str, body: shapes.Networks, capability: str | None = None
+    desk: AccountsWrite, app_id: Id, body: shapes.Networks, capability: Word | None = None
 ) -> shapes.Networks:
     """Replace the allow-list of the app, or with `capability` of that one."""
     async with desk.begin() as work:

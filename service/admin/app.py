@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,11 +17,18 @@ from service import __version__
 from service.accounts.vault import Vault
 from service.admin import accounts, billing, reports
 from service.admin.access import House
-from service.errors import Misuse
+from service.contract.headers import Surface
+from service.db.clock import Clock, database_clock
+from service.errors import ClockSuspect, Misuse
+from service.repeats import OneLineEach
 from service.settings import Settings
 
 PATH = "/admin/v1"
 BODY_BYTES = 64 * 1024  # hundreds of times what any request needs; the body is read and parsed before the token is
+
+
+ROUTERS = (accounts.router, billing.router, reports.router)
+MOST_FAULTS = 20  # that an answer lists
 
 
 class Refusal(BaseModel):
@@ -38,33 +46,57 @@ REFUSALS: Mapping[int | str, dict[str, Any]] = {
 }
 
 
-def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings) -> FastAPI:
+def create_admin(
+    engine: AsyncEngine, vault: Vault, settings: Settings, clock: Clock = database_clock
+) -> FastAPI:
     """The application. Its description is at /openapi.json below where it is mounted; it needs no token."""
     app = FastAPI(
         title="InkGate admin API", version=__version__, docs_url=None, redoc_url=None, responses=dict(REFUSALS),
         max_body_size=BODY_BYTES,
     )
-    app.state.house = House(engine, vault, settings)
-    for router in (accounts.router, billing.router, reports.router):
+    app.state.house = House(engine, vault, settings, clock)
+    for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(405, _wrong_method)
+    app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(Misuse, _misuse)
+    app.add_exception_handler(ClockSuspect, _clock)
     app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(OSError, _database)
+    app.add_middleware(OneLineEach, surface=Surface.ADMIN)
     return app
 
 
 async def _wrong_method(request: Request, _error: Exception) -> Response:
     """Starlette names the methods of one route; a path may have several."""
     methods: set[str] = set()
-    for route in request.app.routes:
+    for route in (route for router in ROUTERS for route in router.routes):
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
             methods |= route.methods or set()
     return JSONResponse({"detail": "Method Not Allowed"}, 405, {"Allow": ", ".join(sorted(methods))})
 
 
+async def _malformed(_request: Request, error: Exception) -> Response:
+    """Where and why a request is not what the description says; not what it was, which JSON may be unable to hold."""
+    assert isinstance(error, RequestValidationError)
+    found = [
+        {"type": each["type"], "loc": [_shown(part) for part in each["loc"]], "msg": _shown(each["msg"])}
+        for each in error.errors()[:MOST_FAULTS]
+    ]
+    return JSONResponse({"detail": found}, 422)
+
+
+def _shown(part: object) -> object:
+    """A name or an index; of a long name the beginning, of a name that is no text what can be told."""
+    return part if isinstance(part, int) else str(part)[:200].encode("utf-8", "replace").decode()
+
+
 async def _misuse(_request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": str(error)}, 400)
+
+
+async def _clock(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": f"nothing that turns on the time can be done now: {error}"}, 503)
 
 
 async def _database(_request: Request, _error: Exception) -> Response:

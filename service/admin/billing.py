@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from service.accounts import service as accounts
 from service.admin import shapes
 from service.admin.access import OrdersRead, OrdersWrite
+from service.admin.fields import Id, OrderNumber, ProductId, Word
 from service.metering import service as metering
 from service.metering.models import PackRow
 from service.orders import refunds, repository
@@ -29,7 +30,7 @@ async def list_products(desk: OrdersRead, every: bool = False) -> list[shapes.Pr
 
 
 @router.put("/catalogue/{product_id}")
-async def set_product(desk: OrdersWrite, product_id: str, body: shapes.ProductIn) -> shapes.ProductOut:
+async def set_product(desk: OrdersWrite, product_id: ProductId, body: shapes.ProductIn) -> shapes.ProductOut:
     async with desk.begin() as work:
         row = await orders.set_product(
             work, product_id, body.capability, body.units, body.price_fen, on_sale=body.on_sale
@@ -39,26 +40,26 @@ async def set_product(desk: OrdersWrite, product_id: str, body: shapes.ProductIn
 
 @router.get("/accounts/{account_id}/packs")
 async def list_packs(
-    desk: OrdersRead, account_id: str, capability: str | None = None
+    desk: OrdersRead, account_id: Id, capability: Word | None = None
 ) -> list[shapes.PackOut]:
     """The packs of the account's main account, in order of purchase."""
     async with desk.begin() as work:
         account = await accounts.get_account(work, account_id)
-        now = await work.now()
+        now = await work.ledger_now()
         found = await metering.packs_of(work.session, account.parent_id or account.id, capability)
         return [_pack(row, now) for row in found]
 
 
 @router.post("/accounts/{account_id}/packs", status_code=201)
-async def grant_pack(desk: OrdersWrite, account_id: str, body: shapes.NewPack) -> shapes.PackOut:
+async def grant_pack(desk: OrdersWrite, account_id: Id, body: shapes.NewPack) -> shapes.PackOut:
     async with desk.begin() as work:
         row = await metering.grant_pack(work, account_id, body.capability, body.units, app_id=body.app_id)
-        return _pack(row, await work.now())
+        return _pack(row, await work.ledger_now())
 
 
 @router.get("/orders")
 async def list_orders(
-    desk: OrdersRead, account_id: str | None = None, state: str = "", limit: Limit = 100
+    desk: OrdersRead, account_id: Id | None = None, state: Word = "", limit: Limit = 100
 ) -> list[shapes.OrderOut]:
     async with desk.reading() as session:
         owners = None if account_id is None else [account_id]
@@ -67,7 +68,7 @@ async def list_orders(
 
 
 @router.post("/accounts/{account_id}/orders", status_code=201)
-async def place_order(desk: OrdersWrite, account_id: str, body: shapes.NewOrder) -> shapes.OrderOut:
+async def place_order(desk: OrdersWrite, account_id: Id, body: shapes.NewOrder) -> shapes.OrderOut:
     async with desk.begin() as work:
         row = await orders.place_order(
             work, account_id, body.quantities, approval=desk.house.settings.orders.approval, app_id=body.app_id,
@@ -77,13 +78,13 @@ async def place_order(desk: OrdersWrite, account_id: str, body: shapes.NewOrder)
 
 
 @router.post("/orders/{number}/approval")
-async def approve_order(desk: OrdersWrite, number: str) -> shapes.OrderOut:
+async def approve_order(desk: OrdersWrite, number: OrderNumber) -> shapes.OrderOut:
     async with desk.begin() as work:
         return _order(await orders.approve_order(work, number))
 
 
 @router.post("/orders/{number}/rejection")
-async def reject_order(desk: OrdersWrite, number: str) -> shapes.OrderOut:
+async def reject_order(desk: OrdersWrite, number: OrderNumber) -> shapes.OrderOut:
     async with desk.begin() as work:
         return _order(await orders.reject_order(work, number))
 
@@ -99,7 +100,7 @@ async def create_voucher(desk: OrdersWrite, body: shapes.NewVoucher) -> shapes.V
 
 @router.get("/refunds")
 async def list_refunds(
-    desk: OrdersRead, account_id: str | None = None, state: str = "", limit: Limit = 100
+    desk: OrdersRead, account_id: Id | None = None, state: Word = "", limit: Limit = 100
 ) -> list[shapes.RefundOut]:
     async with desk.reading() as session:
         found = await repository.refunds(session, account_id, state=state, limit=limit)
@@ -116,14 +117,14 @@ async def request_refund(desk: OrdersWrite, body: shapes.NewRefund) -> shapes.Re
 
 
 @router.post("/refunds/{refund_id}/approval")
-async def approve_refund(desk: OrdersWrite, refund_id: str) -> shapes.RefundOut:
+async def approve_refund(desk: OrdersWrite, refund_id: Id) -> shapes.RefundOut:
     """Take the pack back. Its `state` is "failed" when the pack was used meanwhile."""
     async with desk.begin() as work:
         return shapes.RefundOut.model_validate(await refunds.approve_refund(work, refund_id))
 
 
 @router.post("/refunds/{refund_id}/rejection")
-async def reject_refund(desk: OrdersWrite, refund_id: str) -> shapes.RefundOut:
+async def reject_refund(desk: OrdersWrite, refund_id: Id) -> shapes.RefundOut:
     async with desk.begin() as work:
         return shapes.RefundOut.model_validate(await refunds.reject_refund(work, refund_id))
 

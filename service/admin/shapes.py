@@ -7,14 +7,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
+from service.admin.fields import Id, Moment, ProductId, Text, Word
+
 
 class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
 class NewAccount(Shape):
-    name: str
-    parent_id: str | None = Field(None, description="Main account; makes this a sub-account.")
+    name: Text
+    parent_id: Id | None = Field(None, description="Main account; makes this a sub-account.")
 
 
 class AccountOut(Shape):
@@ -51,8 +53,8 @@ class Disabling(Shape):
 
 
 class NewApp(Shape):
-    name: str = Field(description="4-15 characters: 汉字, letters, digits, underscores; begins with a letter or 汉字.")
-    description: str = ""
+    name: Text = Field(description="4-15 characters: 汉字, letters, digits, underscores; begins with a letter or 汉字.")
+    description: Text = ""
 
 
 class CreatedApp(Shape):
@@ -87,13 +89,13 @@ class Opening(Shape):
 
 
 class Networks(Shape):
-    networks: list[str]
+    networks: list[Word] = Field(max_length=1000)
 
 
 class NewPack(Shape):
-    capability: str
+    capability: Word
     units: StrictInt
-    app_id: str | None = Field(None, description="Bind the pack to this app.")
+    app_id: Id | None = Field(None, description="Bind the pack to this app.")
 
 
 class PackOut(Shape):
@@ -118,16 +120,16 @@ class ProductOut(Shape):
 
 
 class ProductIn(Shape):
-    capability: str
+    capability: Word
     units: StrictInt
     price_fen: StrictInt
     on_sale: StrictBool = True
 
 
 class NewOrder(Shape):
-    quantities: dict[str, int] = Field(description="Product id → quantity.")
-    app_id: str | None = None
-    voucher: str | None = None
+    quantities: dict[ProductId, StrictInt] = Field(max_length=100, description="Product id → quantity.")
+    app_id: Id | None = None
+    voucher: Text | None = None
 
 
 class OrderOut(Shape):
@@ -143,11 +145,11 @@ class OrderOut(Shape):
 
 
 class NewVoucher(Shape):
-    kind: str = Field(description="credit (fen), percent, or goods.")
+    kind: Word = Field(description="credit (fen), percent, or goods.")
     value: StrictInt = 1
-    product_id: str | None = None
-    account_id: str | None = None
-    ends_at: datetime | None = None
+    product_id: ProductId | None = None
+    account_id: Id | None = None
+    ends_at: Moment | None = Field(None, description="Later than now; null: in a year.")
 
 
 class VoucherCode(Shape):
@@ -155,8 +157,8 @@ class VoucherCode(Shape):
 
 
 class NewRefund(Shape):
-    pack_id: str
-    reason: str = ""
+    pack_id: Id
+    reason: Text = ""
 
 
 class RefundOut(Shape):
@@ -202,4 +204,5 @@ class FindingOut(Shape):
 
 class Proof(Shape):
     sound: bool
+    lines: int
     findings: list[FindingOut]

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from service.admin.models import TokenRow
 from service.audit import trail
 from service.db import clock as clocks
+from service.db.changes import applied
 from service.db.work import Work
 from service.errors import Misuse
 
@@ -60,11 +61,11 @@ async def create_token(work: Work, name: str, scopes: Iterable[str], *, valid: t
 
 async def disable_token(work: Work, name: str) -> None:
     """Stop a token. It stays in the list, so that its name stays in the audit trail's language."""
-    row = await work.session.scalar(select(TokenRow).where(TokenRow.name == name))
-    if row is None:
+    if await work.session.scalar(select(TokenRow.name).where(TokenRow.name == name)) is None:
         raise Misuse(f"no token {name!r}")
-    row.disabled_at = await work.now()
-    await trail.record(work, "token.disable", f"admin token {name}", None)
+    change = update(TokenRow).where(TokenRow.name == name, TokenRow.disabled_at.is_(None))
+    if await applied(work.session, change.values(disabled_at=await work.now())):
+        await trail.record(work, "token.disable", f"admin token {name}", None)
 
 
 async def tokens(session: AsyncSession) -> list[TokenRow]:

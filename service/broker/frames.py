@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from service.broker.interface import Task
+from service.broker.messages import Malformed
 
 _LENGTHS = struct.Struct(">II")
 _HEAD_LIMIT = 16 * 1024 * 1024  # an answer of a dense page is some 100 KiB; beyond this the peer is not ours
@@ -35,33 +35,27 @@ def pack(head: Mapping[str, Any], body: bytes = b"") -> list[bytes]:
     return chunks
 
 
-def head_of(task: Task) -> dict[str, Any]:
-    """Everything of a task but its picture; `Task(image=body, **head)` is the way back."""
-    return {
-        "call_id": task.call_id, "number": task.number, "capability": task.capability, "deadline": task.deadline,
-        "extras": task.extras, "delivery": task.delivery, "queued": task.queued, "trace": task.trace,
-    }
-
-
 async def read(reader: asyncio.StreamReader) -> Frame:
-    """The next frame. Raises PeerGone at the end of the stream."""
+    """The next frame. Raises PeerGone at the end of the stream, Malformed when one frame's head is no JSON object: the
+    frame after it can be read all the same."""
     try:
         head, body = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
         if head > _HEAD_LIMIT:
             raise PeerGone(f"a frame's head claims {head} bytes")
         raw = await reader.readexactly(head)
-        return orjson.loads(raw), await reader.readexactly(body) if body else b""
-    except (asyncio.IncompleteReadError, ConnectionError, orjson.JSONDecodeError) as error:
+        content = await reader.readexactly(body) if body else b""
+    except (asyncio.IncompleteReadError, ConnectionError) as error:
         raise PeerGone(str(error)) from error
+    return _object(raw), content
 
 
 def recv(sock: socket.socket) -> Frame:
-    """The next frame from a blocking socket. Raises PeerGone at the end of the stream."""
+    """The next frame from a blocking socket. Raises as `read` does."""
     head, body = _LENGTHS.unpack(_recv_exactly(sock, _LENGTHS.size))
-    try:
-        return orjson.loads(_recv_exactly(sock, head)), bytes(_recv_exactly(sock, body)) if body else b""
-    except orjson.JSONDecodeError as error:
-        raise PeerGone(str(error)) from error
+    if head > _HEAD_LIMIT:
+        raise PeerGone(f"a frame's head claims {head} bytes")
+    raw, content = _recv_exactly(sock, head), bytes(_recv_exactly(sock, body)) if body else b""
+    return _object(raw), content
 
 
 def send(sock: socket.socket, head: Mapping[str, Any], body: bytes = b"") -> None:
@@ -71,6 +65,16 @@ def send(sock: socket.socket, head: Mapping[str, Any], body: bytes = b"") -> Non
             sock.sendall(chunk)
     except OSError as error:
         raise PeerGone(str(error)) from error
+
+
+def _object(raw: bytes | bytearray) -> dict[str, Any]:
+    try:
+        head = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Malformed("a frame's head is no JSON") from error
+    if not isinstance(head, dict):
+        raise Malformed("a frame's head is no JSON object")
+    return head
 
 
 def _recv_exactly(sock: socket.socket, size: int) -> bytearray:

@@ -7,6 +7,7 @@ holds a task has died on it, and the task goes to the front of the queue with it
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import time
 from collections import Counter, OrderedDict
@@ -17,7 +18,10 @@ from service.broker import frames
 from service.broker.admission import Admission
 from service.broker.calls import Calls
 from service.broker.interface import Outcome, QueueState, Reply, Task
+from service.broker.messages import Malformed, reply_from, task_head
 from service.errors import BrokerDown
+
+log = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 _Key = tuple[str, int]
@@ -34,9 +38,21 @@ class _Seat:
 
 
 class LocalBroker:
-    """A Broker over `attach`ed worker sockets. `expected` is the number of workers the fleet keeps up."""
+    """A Broker over `attach`ed worker sockets. `expected` is the number of workers the fleet keeps up.
 
-    def __init__(self, *, max_tasks: int, max_bytes: int, expected: int = 1, clock: Clock = time.time) -> None:
+    `on_malformed` hears the kind of every message that could not be understood.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_tasks: int,
+        max_bytes: int,
+        expected: int = 1,
+        clock: Clock = time.time,
+        on_malformed: Callable[[str], None] = lambda kind: None,
+    ) -> None:
+        self._on_malformed = on_malformed
         self._admission = Admission(max_tasks=max_tasks, max_bytes=max_bytes)
         self._expected = expected
         self._clock = clock
@@ -113,35 +129,60 @@ class LocalBroker:
                 continue
             seat = idle.pop()
             seat.asked, seat.task, seat.since = False, task, now
-            seat.writer.writelines(frames.pack({**frames.head_of(task), "queued": now - since}, task.image))
+            seat.writer.writelines(frames.pack({**task_head(task), "queued": now - since}, task.image))
 
     async def _serve(self, sock: socket.socket) -> None:
         reader, writer = await asyncio.open_unix_connection(sock=sock)
         seat = _Seat(writer)
         try:
             while True:
-                head, _ = await frames.read(reader)
-                if head["kind"] == "pull":
+                try:
+                    head, _ = await frames.read(reader)
+                except Malformed as error:
+                    self._refuse(seat, error)
+                    continue
+                kind = head.get("kind")
+                if kind == "pull":
                     self._seats.add(seat)
                     seat.asked = True
-                elif head["kind"] == "bye":
+                elif kind == "bye":
                     self._leave(seat, begun=False)
                     return
-                else:
+                elif kind == "reply":
                     self._finish(seat, head)
+                else:
+                    log.info("a worker's message of a kind that is not known here is left out")
                 self._hand_out()
         except frames.PeerGone:
             pass
+        except Exception:
+            log.exception("a worker's seat is closed")  # it comes back on another one
         finally:
             self._leave(seat, begun=True)
             writer.close()
 
     def _finish(self, seat: _Seat, head: dict[str, object]) -> None:
-        task, seat.task = seat.task, None
-        reply = _reply(head)
+        try:
+            reply = reply_from(head)
+        except Malformed as error:
+            self._refuse(seat, error)
+            return
+        task = seat.task
+        if task is not None and (task.call_id, task.number) != (reply.call_id, reply.number):
+            self._refuse(seat, Malformed("a reply to another task than the one handed out"))
+            return
+        seat.task = None
         if task is not None and reply.busy:
             self._admission.observe(task.capability, reply.busy)
         self._calls.take(reply)
+
+    def _refuse(self, seat: _Seat, error: Malformed) -> None:
+        """What a worker said cannot be understood: the image it has in hand counts as failed and is not tried again."""
+        self._on_malformed("reply")
+        log.error("a worker's message cannot be understood: %s", error)
+        task, seat.task = seat.task, None
+        if task is not None:
+            self._calls.take(Reply(task.call_id, task.number, Outcome.FAILED))
 
     def _leave(self, seat: _Seat, *, begun: bool) -> None:
         """A seat is gone. What it held goes back to the front, one delivery older if it may have been begun."""
@@ -154,8 +195,3 @@ class LocalBroker:
 
     def _awaited(self, task: Task) -> bool:
         return self._calls.awaits(task.call_id, task.number)
-
-
-def _reply(head: dict[str, object]) -> Reply:
-    fields = {name: head[name] for name in ("call_id", "number", "element", "worker", "stages", "busy")}
-    return Reply(outcome=Outcome(str(head["outcome"])), **fields)  # type: ignore[arg-type]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import select
 import socket
+from collections.abc import Callable
 
 from service.broker import frames
-from service.broker.interface import Reply, Task
+from service.broker.interface import Outcome, Reply, Task
+from service.broker.messages import Malformed, reply_head, task_from
 from service.errors import BrokerDown
+
+log = logging.getLogger(__name__)
 
 
 class LocalPort:
-    """A WorkerPort. Every method raises BrokerDown once the gateway process is gone."""
+    """A WorkerPort. Every method raises BrokerDown once the gateway process is gone.
 
-    def __init__(self, sock: socket.socket) -> None:
+    `on_malformed` hears the kind of every message that could not be understood.
+    """
+
+    def __init__(self, sock: socket.socket, on_malformed: Callable[[str], None] = lambda kind: None) -> None:
+        self._on_malformed = on_malformed
         sock.setblocking(True)
         self._sock = sock
         self._poll = select.poll()
@@ -27,19 +36,22 @@ class LocalPort:
                 self._asked = True
             if not self._poll.poll(max(0.0, timeout) * 1000):
                 return None
-            head, image = frames.recv(self._sock)
+            self._asked = False
+            return task_from(*frames.recv(self._sock))
         except frames.PeerGone as error:
             raise BrokerDown(f"the gateway is gone: {error}") from error
-        self._asked = False
-        return Task(image=image, **head)
+        except Malformed as error:
+            self._on_malformed("task")
+            log.error("a task cannot be understood: %s", error)
+            self._send(error.answer or Reply("", 0, Outcome.FAILED))  # the broker knows whose task it was
+            return None
 
     def reply(self, task: Task, reply: Reply) -> None:
-        head = {
-            "kind": "reply", "call_id": task.call_id, "number": task.number, "outcome": reply.outcome,
-            "element": reply.element, "worker": reply.worker, "stages": dict(reply.stages), "busy": reply.busy,
-        }
+        self._send(reply)
+
+    def _send(self, reply: Reply) -> None:
         try:
-            frames.send(self._sock, head)
+            frames.send(self._sock, {"kind": "reply", **reply_head(reply)})
         except frames.PeerGone as error:
             raise BrokerDown(f"the gateway is gone: {error}") from error
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "ocr": ("service.cli.ocr:ocr", "Read pictures offline and print what is in them."),
     "sign": ("service.cli.sign:sign_body", "Print a curl command that sends a body, signed now."),
     "account": ("service.cli.account:app", "Accounts 账号, sub-accounts and access keys."),
+    "user": ("service.cli.user:app", "Users 用户 of the console: list, disable, reset the password."),
     "app": ("service.cli.apps:app", "Apps 应用 and what they have opened."),
     "pack": ("service.cli.pack:app", "Resource packs 资源包."),
     "order": ("service.cli.order:app", "Catalogue, orders 订单, vouchers 卡券 and refunds 退订."),
@@ -104,10 +105,18 @@ def _leave_no_core() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
+def _readable(words: list[str]) -> None:
+    """Python stands bytes that are no UTF-8 in as halves of surrogate pairs, which no database takes. Raises Misuse."""
+    for word in words:
+        if any("\ud800" <= each <= "\udfff" for each in word):
+            raise Misuse(f"{word.encode('utf-8', 'surrogateescape')!r} is not UTF-8 text")
+
+
 def main() -> None:
     """Run a command; turn our own errors into one line."""
     _leave_no_core()
     try:
+        _readable(sys.argv[1:])
         app()
     except InkGateError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]inkgate:[/red] {error}")

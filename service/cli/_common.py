@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from rich.console import Console
@@ -19,9 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service import settings as configuration
 from service.accounts import repository
 from service.accounts.models import Account, AppRow
-from service.accounts.vault import Vault, load
+from service.accounts.opening import open_vault
+from service.accounts.vault import Vault
 from service.db import engine as engines
 from service.db import migrate, tables, work  # noqa: F401 - tables: a command must know them all, for foreign keys
+from service.db.clock import CheckedClock, Clock
 from service.db.work import Work
 from service.errors import InkGateError, LedgerDown, Misuse
 from service.settings import Settings
@@ -35,14 +37,15 @@ class Base:
 
     engine: AsyncEngine
     settings: Settings
+    clock: Clock
 
-    def vault(self) -> Vault:
-        """The vault that the settings describe."""
-        return load(self.settings.security, self.settings.database)
+    async def vault(self) -> Vault:
+        """The vault that the settings describe. Raises ConfigurationError, also for another database's key."""
+        return await open_vault(self.settings, self.engine)
 
     def begin(self) -> AbstractAsyncContextManager[Work]:
         """A unit of work in the name of the user at the shell."""
-        return work.begin(self.engine, f"cli:{getpass.getuser()}")
+        return work.begin(self.engine, f"cli:{getpass.getuser()}", self.clock)
 
 
 @asynccontextmanager
@@ -51,7 +54,7 @@ async def _base() -> AsyncIterator[Base]:
     engine = engines.create(settings.database)
     try:
         await migrate.check(engine)
-        yield Base(engine, settings)
+        yield Base(engine, settings, CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes)))
     finally:
         await engine.dispose()
 
@@ -74,7 +77,7 @@ def run(action: Callable[[Base], Awaitable[T]]) -> T:
 async def find_account(unit: Work, name: str) -> Account:
     """An account by its name or id. Raises Misuse."""
     found = await repository.account_named(unit.session, name)
-    if found is None and len(name) in (32, 36):
+    if found is None:
         found = await repository.account(unit.session, name)
     if found is None:
         raise Misuse(f"no account {name!r}; see: inkgate account list")
@@ -84,7 +87,7 @@ async def find_account(unit: Work, name: str) -> Account:
 async def find_app(unit: Work, name: str) -> AppRow:
     """A live app by its name, AppKey or id. Raises Misuse."""
     found = await repository.live_app_named(unit.session, name) or await repository.app_by_key(unit.session, name)
-    if found is None and len(name) == 36:
+    if found is None:
         found = await repository.app(unit.session, name)
     if found is None or found.deleted_at is not None:
         raise Misuse(f"no app {name!r}; see: inkgate app list")

@@ -13,6 +13,7 @@ from service.db import work
 
 app = typer.Typer(help="Accounts 账号, sub-accounts and access keys.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")
+LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 
 
 @app.command()
@@ -27,14 +28,14 @@ def create(
         async with base.begin() as unit:
             parent_id = (await find_account(unit, parent)).id if parent else None
             account = await accounts.create_account(unit, name, parent_id=parent_id)
-            pair = await accounts.create_access_key(unit, base.vault(), account.id)
+            pair = await accounts.create_access_key(unit, await base.vault(), account.id)
             return {"ACCOUNT": account.id, "AK": pair.ak, "SK": pair.sk}
 
     facts(run(act), as_json=as_json)
 
 
 @app.command("list")
-def list_(search: str = "", limit: int = 100, as_json: bool = JSON) -> None:
+def list_(search: str = "", limit: int = LIMIT, as_json: bool = JSON) -> None:
     """List accounts."""
 
     async def act(base: Base) -> list[tuple[object, ...]]:
@@ -64,7 +65,7 @@ def key_create(name: str, as_json: bool = JSON) -> None:
     async def act(base: Base) -> dict[str, object]:
         async with base.begin() as unit:
             account = await find_account(unit, name)
-            pair = await accounts.create_access_key(unit, base.vault(), account.id)
+            pair = await accounts.create_access_key(unit, await base.vault(), account.id)
             return {"AK": pair.ak, "SK": pair.sk}
 
     facts(run(act), as_json=as_json)
@@ -85,7 +86,7 @@ def key_list(name: str, as_json: bool = JSON) -> None:
 
 @app.command("key-rotate")
 def key_rotate(
-    ak: str, overlap_hours: float = typer.Option(24.0, min=0, help="Hours that the old key goes on."),
+    ak: str, overlap_hours: float = typer.Option(24.0, min=0, max=24 * 365, help="Hours that the old key goes on."),
     as_json: bool = JSON,
 ) -> None:
     """Create a successor for a key; the old one goes on for a while."""
@@ -93,7 +94,7 @@ def key_rotate(
     async def act(base: Base) -> dict[str, object]:
         async with base.begin() as unit:
             overlap = timedelta(hours=overlap_hours)
-            pair = await accounts.rotate_access_key(unit, base.vault(), ak, overlap=overlap)
+            pair = await accounts.rotate_access_key(unit, await base.vault(), ak, overlap=overlap)
             return {"AK": pair.ak, "SK": pair.sk}
 
     facts(run(act), as_json=as_json)

@@ -18,7 +18,9 @@ app = typer.Typer(help="Tokens of the admin API (/admin/v1).", no_args_is_help=T
 def token_create(
     name: str,
     scope: Annotated[list[str], typer.Option(help="May be given several times: " + ", ".join(tokens.SCOPES))],
-    days: Annotated[int | None, typer.Option(min=1, help="Valid for so many days; without it for ever.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Valid for so many days; without it for ever.")
+    ] = None,
 ) -> None:
     """Create a token. It is shown this once."""
 

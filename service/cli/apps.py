@@ -14,6 +14,7 @@ from service.errors import Misuse
 
 app = typer.Typer(help="Apps 应用: keys, opened capabilities, allow-lists, rates.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")
+LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 
 
 @app.command()
@@ -23,7 +24,7 @@ def create(account: str, name: str, description: str = "", as_json: bool = JSON)
     async def act(base: Base) -> dict[str, object]:
         async with base.begin() as unit:
             owner = await find_account(unit, account)
-            new = await accounts.create_app(unit, base.vault(), owner.id, name, description=description)
+            new = await accounts.create_app(unit, await base.vault(), owner.id, name, description=description)
             return {"APP": new.app_id, "APPKEY": new.appkey, "APPSECRET": new.secret, "ENCKEY": new.enckey}
 
     facts(run(act), as_json=as_json)
@@ -47,7 +48,7 @@ def open_(
 
 
 @app.command("list")
-def list_(account: str, search: str = "", limit: int = 100, as_json: bool = JSON) -> None:
+def list_(account: str, search: str = "", limit: int = LIMIT, as_json: bool = JSON) -> None:
     """List the live apps of an account and of its sub-accounts."""
 
     async def act(base: Base) -> list[tuple[object, ...]]:
@@ -89,7 +90,7 @@ def reveal(name: str) -> None:
     async def act(base: Base) -> str:
         async with base.begin() as unit:
             found = await find_app(unit, name)
-            return await accounts.app_secret(unit, base.vault(), found.id)
+            return await accounts.app_secret(unit, await base.vault(), found.id)
 
     typer.echo(run(act))
 

@@ -13,5 +13,5 @@ from service.telemetry import logs
 def console() -> None:
     """Serve the console until Ctrl-C; gateways run elsewhere (INKGATE_CONSOLE__GATEWAY_URL)."""
     settings = knobs.load()
-    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
+    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, secrets=knobs.secret_values(settings))
     asyncio.run(serve_console(settings, lambda url: announce("console", url)))

@@ -11,6 +11,7 @@ from service.assembly import listen
 from service.cli.ready import announce
 from service.cli.serve import Host, Port, overridden
 from service.serving import serve_gateway, supervise_gateways
+from service.settings import secret_values
 from service.telemetry import logs
 
 
@@ -21,7 +22,7 @@ def gateway(
 ) -> None:
     """Run a gateway over Redis and the database until Ctrl-C; `inkgate worker` reads the pictures."""
     settings = overridden(host=host, port=port)
-    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
+    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, secrets=secret_values(settings))
 
     def ready(url: str, *_: object) -> None:
         announce("gateway", url)

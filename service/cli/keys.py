@@ -41,7 +41,7 @@ def reseal(
 
     async def act(base: Base) -> int:
         async with base.begin() as unit:
-            return await rotation.reseal(unit, base.vault())
+            return await rotation.reseal(unit, await base.vault())
 
     typer.echo(f"{run(act)} secrets sealed anew")
     if not drop:

@@ -13,11 +13,15 @@ from service.cli._common import Base, find_account, run, table
 from service.db import work
 from service.db.clock import BEIJING
 from service.errors import Misuse
-from service.metering import books, housekeeping
+from service.metering import books, check, clock_repair, housekeeping
+from service.metering.check import Checked
+from service.metering.clock_repair import Ahead
 from service.metering.verify import Finding
 
 app = typer.Typer(help="The ledger 账本: verify, export, housekeeping.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+FINDINGS = 10_000
 DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 Since = Annotated[datetime | None, typer.Option(formats=DATES, help="From this day or second (Beijing time).")]
 Until = Annotated[datetime | None, typer.Option(formats=DATES, help="Up to this day or second, exclusive.")]
@@ -38,15 +42,21 @@ def verify(
                 found = await find_account(unit, account)
                 account_id = found.parent_id or found.id
         async with work.snapshot(base.engine) as session:
-            return await books.prove(session, account_id)
+            return await books.prove(session, account_id, most=FINDINGS, tell=_tell)
 
     findings = books.verify_file(export) if export is not None else run(act)
     if findings or as_json:
         table(("kind", "where", "what"), [(each.kind, each.where, each.what) for each in findings], as_json=as_json)
+    if len(findings) == FINDINGS:
+        print(f"ended after {FINDINGS:,} findings", file=sys.stderr)
     if findings:
         sys.exit(1)
     if not as_json:
         print("the ledger is sound")
+
+
+def _tell(lines: int) -> None:
+    print(f"{lines:,} lines verified …", file=sys.stderr, flush=True)
 
 
 @app.command("export")
@@ -77,19 +87,66 @@ def export_(
 
 
 @app.command()
-def maintain() -> None:
+def maintain(
+    from_start: bool = typer.Option(
+        False, "--from-start", help="Forget which lines were compared, and read all of them anew."
+    ),
+) -> None:
     """Run one round of housekeeping now: partitions ahead, retention, comparison of packs and lines."""
 
-    async def act(base: Base) -> int:
-        keeper = housekeeping.Housekeeper(base.engine, base.settings.ledger, lambda drift: None)
+    async def act(base: Base) -> Checked:
+        if from_start:
+            await check.start_again(base.engine)
+        keeper = housekeeping.Housekeeper(base.engine, base.settings.ledger, lambda found: None, clock=base.clock)
         return await keeper.round()
 
-    drift = run(act)
-    print(f"drift {drift} units")
-    if drift:
+    found = run(act)
+    print(f"drift {found.drift} units")
+    if found.backlog:
+        print(f"{found.backlog:,} lines are left for later rounds")
+    if found.drift:
         sys.exit(1)
 
 
+@app.command("repair-clock")
+def repair_clock(
+    yes: bool = typer.Option(False, "--yes", help="Do it; without this only say what would be done."),
+    as_json: bool = JSON,
+) -> None:
+    """Put right what was settled while the clock was ahead. Correct the clocks first; ledger lines are not touched."""
+
+    async def act(base: Base) -> clock_repair.Findings:
+        async with base.begin() as unit:
+            found = await clock_repair.find(unit)
+        if yes:
+            for each in found.meters:  # each in a transaction of its own: calls wait for one meter at a time
+                async with base.begin() as unit:
+                    await clock_repair.repair_meter(unit, (each.account_id, each.capability))
+            if not found.nothing:
+                async with base.begin() as unit:
+                    await clock_repair.repair_statistics(unit)
+        return found
+
+    found = run(act)
+    columns = ("account", "capability", "settled_at", "packs", "hours", "calls", "units")
+    if found.meters or as_json:
+        table(columns, [tuple(getattr(each, name) for name in Ahead.__slots__) for each in found.meters],
+              as_json=as_json)
+    if as_json:
+        return
+    for pack in found.ordered:
+        print(f"pack {pack} was ordered in the future and is left as it is: grant another, or wait for it")
+    if found.nothing:
+        print("nothing lies in the future")
+    elif yes:
+        print(f"put right: {len(found.meters)} meters, {found.refusals} refused calls; now run: inkgate ledger verify")
+    else:
+        print(f"{len(found.meters)} meters and {found.refusals} refused calls lie in the future; to put them right "
+              "take a backup, then add --yes")
+
+
 def beijing(moment: datetime | None) -> datetime | None:
-    """A moment as typed, in the zone in which the manual counts."""
+    """A moment as typed, in the zone in which the manual counts. Raises Misuse when it is too far off."""
+    if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise Misuse(f"a moment lies between the years {FIRST_YEAR} and {LAST_YEAR}")
     return moment.replace(tzinfo=BEIJING) if moment is not None else None

@@ -64,11 +64,14 @@ def ocr(
 def _read(
     pictures: list[Path], rule: Capability, profile: Profile | None, extras: bool, screen: Console
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
+    from engines.decoder_limits import limit_decoder
     from engines.errors import DecodeError, ModelError, PictureTooLarge
+
+    engine = settings.load().engine
+    limit_decoder(engine.max_pixels)
     from engines.registry import open_reader
     from service.worker.render import element
 
-    engine = settings.load().engine
     with Progress(console=screen, transient=True) as progress:
         loading = progress.add_task("loading models", total=None)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from service.orders.vouchers import issue_voucher
 
 app = typer.Typer(help="Catalogue, orders 订单, vouchers 卡券 and refunds 退订.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")
+LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 Items = Annotated[list[str], typer.Argument(help="PRODUCT or PRODUCT=QUANTITY, as in general-100k=2.")]
 
 
@@ -71,7 +73,7 @@ def place(
 
 
 @app.command("list")
-def list_(account: str = "", state: str = "", limit: int = 100, as_json: bool = JSON) -> None:
+def list_(account: str = "", state: str = "", limit: int = LIMIT, as_json: bool = JSON) -> None:
     """List orders, newest first."""
 
     async def act(base: Base) -> list[tuple[object, ...]]:
@@ -120,7 +122,7 @@ def voucher(
     async def act(base: Base) -> str:
         async with base.begin() as unit:
             owner = (await find_account(unit, account)).id if account else None
-            worth = fen(value) if kind == "credit" else int(value)
+            worth = fen(value) if kind == "credit" else _whole(value)
             return await issue_voucher(unit, kind, worth, product_id=product_id or None, account_id=owner)
 
     typer.echo(run(act))
@@ -182,7 +184,7 @@ def yuan(amount: int) -> str:
 def fen(amount: str) -> int:
     """Yuan as typed, in fen. Raises Misuse for what is no amount."""
     whole, _, part = amount.partition(".")
-    if not whole.isascii() or not whole.isdigit() or len(part) > 2 or (part and not part.isdigit()):
+    if re.fullmatch(r"[0-9]{1,13}(\.[0-9]{0,2})?", amount) is None:
         raise Misuse(f"{amount!r} is no amount of yuan")
     return int(whole) * 100 + int((part + "00")[:2])
 
@@ -191,7 +193,12 @@ def _quantities(items: list[str]) -> dict[str, int]:
     wanted: dict[str, int] = {}
     for item in items:
         product_id, _, quantity = item.partition("=")
-        if quantity and not quantity.isdigit():
-            raise Misuse(f"{item!r} is not PRODUCT=QUANTITY")
-        wanted[product_id] = wanted.get(product_id, 0) + int(quantity or 1)
+        wanted[product_id] = wanted.get(product_id, 0) + _whole(quantity or "1", f"{item!r} is not PRODUCT=QUANTITY")
     return wanted
+
+
+def _whole(text: str, problem: str = "") -> int:
+    """A whole number as typed. Raises Misuse."""
+    if re.fullmatch("[0-9]{1,9}", text) is None:
+        raise Misuse(problem or f"{text!r} is no whole number")
+    return int(text)

@@ -26,7 +26,7 @@ EngineOption = Annotated[
 def serve(host: Host = None, port: Port = None, profile: ProfileOption = None, engine: EngineOption = None) -> None:
     """Run gateway and workers on this machine (SQLite, no Redis) until Ctrl-C."""
     settings = overridden(host=host, port=port, profile=profile, runtime=engine)
-    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
+    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, secrets=knobs.secret_values(settings))
     migrate.upgrade(settings.database.url)
     asyncio.run(serve_embedded(settings, lambda url: announce("InkGate", url)))
 

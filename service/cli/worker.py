@@ -23,5 +23,5 @@ def worker(
     if processes is not None:
         given = {**settings.worker.model_dump(), "processes": processes}
         settings = knobs.load(**{**settings.model_dump(), "worker": given})
-    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format)
+    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, secrets=knobs.secret_values(settings))
     asyncio.run(serve_workers(settings, lambda url: announce("worker", url)))

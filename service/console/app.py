@@ -14,7 +14,10 @@ from service import __version__
 from service.console.pages import PAGES
 from service.console.parts import Parts
 from service.console.render import assets, render
-from service.console.visit import FORM_BYTES, Forbidden, Missing, PasswordChangeNeeded, SignInNeeded, anyone
+from service.console.visit import FORM_BYTES, Forbidden, Malformed, Missing, PasswordChangeNeeded, SignInNeeded, anyone
+from service.contract.headers import Surface
+from service.errors import ClockSuspect, Misuse
+from service.repeats import OneLineEach
 
 UPLOAD_BYTES = 3 * 1024 * 1024  # a picture of 2 MB (manual 7.4) and the form around it
 PACKED = 5  # of nine
@@ -42,14 +45,23 @@ def create_console(parts: Parts) -> FastAPI:
     app.add_exception_handler(PasswordChangeNeeded, _change_password)
     app.add_exception_handler(Forbidden, _refuse)
     app.add_exception_handler(Missing, _refuse)
+    app.add_exception_handler(Malformed, _refuse)
+    app.add_exception_handler(Misuse, _refuse)
     app.add_exception_handler(404, _refuse)
+    app.add_exception_handler(ClockSuspect, _clock)
     app.add_middleware(GZipMiddleware, compresslevel=PACKED)
+    app.add_middleware(OneLineEach, surface=Surface.CONSOLE)
     app.add_middleware(Guard)
     return app
 
 
+STATUSES = {Forbidden: 403, Malformed: 400, Misuse: 422}
+"""What a refused page is answered with; everything else is not there."""
+
+
 class Guard:
-    """Sets the security headers of every answer and refuses bodies that are too large or of unknown size."""
+    """Sets the security headers of every answer; refuses bodies that are too large or of unknown size, and addresses
+    with a NUL in them, which no column takes."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -67,6 +79,9 @@ class Guard:
                     message["headers"].append((b"cache-control", b"no-store"))
             await send(message)
 
+        if "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
+            await Response("", 400)(scope, receive, send_guarded)
+            return
         if scope["method"] not in ("GET", "HEAD"):
             length = dict(scope["headers"]).get(b"content-length", b"")
             if not length.isdigit() or int(length) > _most(scope):
@@ -99,7 +114,14 @@ async def _change_password(request: Request, _error: Exception) -> Response:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    status = 403 if isinstance(error, Forbidden) else 404
+    status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 404)
     if request.method == "POST":
         request = Request({**request.scope, "method": "GET"})  # the form has been read and refused
-    return render(await anyone(request), "refused.html", status)
+    return render(await anyone(request), "refused.html", status, clock=False)
+
+
+async def _clock(request: Request, _error: Exception) -> Response:
+    """What turns on the time, as the state of a pack, cannot be said or done."""
+    if request.method == "POST":
+        request = Request({**request.scope, "method": "GET"})  # the form has been read
+    return render(await anyone(request), "refused.html", 503, clock=True)

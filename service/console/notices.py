@@ -40,7 +40,7 @@ PROBLEMS: tuple[tuple[str, str], ...] = (
     (r"the app name '(?P<name>.*)' does not fit.*",
      "应用名称“{name}”不符合规则：4-15 个字符，支持汉字、英文字母、数字、下划线，须以字母或汉字开头。"),
     (r"there is an app '(?P<name>.*)' already.*", "应用名称“{name}”已被使用，名称全局唯一。"),
-    (r"an app description has at most (?P<n>\d+) characters", "应用概述不超过 {n} 个字符。"),
+    (r".* has at most (?P<n>\d+) characters", "内容不超过 {n} 个字符。"),
     (r"an account holds at most (?P<n>\d+) apps.*", "每个账号最多 {n} 个应用，请先删除不用的应用。"),
     (r"an account holds at most (?P<n>\d+) live access keys.*", "每个账号最多 {n} 个有效 AccessKey，请先禁用一个。"),
     (r"'(?P<text>.*)' is neither an address nor a network.*", "“{text}”不是 IP 地址或网段，例如 192.0.2.0/24。"),
@@ -53,6 +53,12 @@ PROBLEMS: tuple[tuple[str, str], ...] = (
     (r"a login has 3 to 64.*", "登录名须为 3-64 位字母、数字或 . _ @ -。"),
     (r"a password has (?P<low>\d+) to (?P<high>\d+) characters", "密码长度须为 {low}-{high} 位。"),
     (r"this password is too easy to guess", "密码过于简单，请换一个。"),
+    (r"the last operator who may sign in is not disabled.*", "不能停用最后一位可登录的运营人员，请先新建或恢复一位。"),
+    (r"the password was changed meanwhile.*", "密码已被他人修改，请重新登录。"),
+    (r"somebody else changed the same thing at the same time.*", "其他人同时修改了同一内容，请查看后重试。"),
+    (r"a value is too long, out of range, or has characters that cannot be stored",
+     "有内容过长、超出范围或含无法保存的字符。"),
+    (r".* has characters that cannot be stored", "有内容含无法保存的字符。"),
     (r"this installation has been set up already", "本系统已完成初始化。"),
     (r"order 1 to (?P<n>\d+) of a product", "每种规格可购买 1-{n} 个。"),
     (r"an order names at least one product", "请至少选择一个资源包。"),
@@ -69,7 +75,7 @@ PROBLEMS: tuple[tuple[str, str], ...] = (
     (r"a refund of this pack is pending already", "该资源包的退订正在审批。"),
     (r"the refund is \w+ already", "该退订已处理。"),
     (r"a pack holds 1 to (?P<n>\d+) units", "资源包次数须为 1-{n}。"),
-    (r"a product has an id of 1 to 32 characters.*", "产品价格须大于等于 0。"),
+    (r"a product has an id of 1 to 32 printable characters.*", "产品价格须大于等于 0。"),
 )
 """What the services say when they refuse (English), and how the console says it in Chinese."""
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.accounts.vault import Vault
 from service.broker.fleet import Fleet
+from service.console.attempts import Attempts
 from service.console.oidc import Provider
 from service.console.regions import RegionTable, load
 from service.db.clock import Clock, database_clock
@@ -23,10 +24,13 @@ class Parts:
     `provider` is who else may say who somebody is."""
 
     @classmethod
-    def of(cls, settings: Settings, engine: AsyncEngine, vault: Vault, fleet: Fleet | None) -> Parts:
+    def of(
+        cls, settings: Settings, engine: AsyncEngine, vault: Vault, fleet: Fleet | None, clock: Clock = database_clock
+    ) -> Parts:
         """The parts that the settings ask for. Raises ConfigurationError."""
         provider = Provider(settings.oidc) if settings.oidc.issuer else None
-        return cls(settings, engine, vault, fleet=fleet, regions=load(settings.console.regions), provider=provider)
+        regions = load(settings.console.regions)
+        return cls(settings, engine, vault, clock=clock, fleet=fleet, regions=regions, provider=provider)
 
     settings: Settings
     engine: AsyncEngine
@@ -37,3 +41,4 @@ class Parts:
     regions: RegionTable | None = None
     provider: Provider | None = None
     proving: asyncio.Lock = field(default_factory=asyncio.Lock)  # one proof of the ledger at a time
+    attempts: Attempts = field(default_factory=Attempts)  # at guessing the set-up code, in this process

@@ -79,7 +79,7 @@ async def scope_of(unit: Work, account: Account) -> Scope:
 
 def span_of(days: str, now: datetime) -> Span:
     """The span that a page's `days` asks for; anything odd gives a week."""
-    count = int(days) if days.isdigit() and int(days) in PERIODS else 7
+    count = next((each for each in PERIODS if str(each) == days), 7)
     local = now.astimezone(BEIJING)
     if count == 1:
         until = local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)

@@ -54,6 +54,10 @@ class Missing(Exception):
     """There is no such thing, or it belongs to somebody else; which of the two is not told."""
 
 
+class Malformed(Exception):
+    """The address or the form holds what none of our pages sends."""
+
+
 @dataclass(slots=True)
 class Visit:
     """What every page function gets. `form` is empty on GET."""
@@ -97,10 +101,25 @@ class Visit:
         return value.strip()[:limit] if isinstance(value, str) else ""
 
 
+    def flag(self, name: str) -> bool:
+        """Whether a switch of the form is set. Raises Malformed for a value that none of our forms sends."""
+        value = self.text(name)
+        if value not in ("", "1"):
+            raise Malformed
+        return bool(value)
+
+
+def storable(text: str) -> bool:
+    """Whether every database takes a text: Postgres has no NUL, and half a surrogate pair is no character."""
+    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
+
+
 async def anyone(request: Request) -> Visit:
     """A visit by whoever it is. An unsafe method must carry the form token of its session or of its form cookie."""
     parts: Parts = request.app.state.parts
     form = await _form(request) if request.method == "POST" else FormData()
+    if any(not storable(text) for item in form.multi_items() for text in item if isinstance(text, str)):
+        raise Malformed
     cookies = request.cookies
     theme = cookies.get(THEME_COOKIE, "auto")
     theme = theme if theme in THEMES else "auto"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -9,16 +10,84 @@ from sqlalchemy import func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
+from service.errors import ClockSuspect
+
 Clock = Callable[[datetime], datetime]
-"""From the database's time to the time that counts. In production: the same."""
+"""From the database's time to the time that counts. In production: the same, once it was checked (`CheckedClock`)."""
+
+BOUND = timedelta(minutes=5)
+"""How far a clock may be off before nothing is settled by it; INKGATE_LEDGER__CLOCK_JUMP_MINUTES."""
 
 BEIJING = timezone(timedelta(hours=8), "UTC+8")
 """The zone in which years of validity and days of statistics are counted."""
 
 
+DRIFT = 0.001
+"""Seconds by which a clock may be corrected for each second that nobody read it, as a console's over a quiet month."""
+
+
 def database_clock(now: datetime) -> datetime:
     """The database's time, unchanged."""
     return now
+
+
+def _elapsed() -> float:
+    """Seconds that pass whatever is done to the clock; those of a suspended machine too, where the system counts
+    them."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class CheckedClock:
+    """The database's time, unless it cannot be right. One for each process.
+
+    A reading is believed when the database's clock and this machine's agree within `bound`, and this machine's clock
+    was not set by more than that since the last reading that was believed: where both are on one machine they agree
+    however wrong they are. What is refused stays refused until the clock is back or the process is started again.
+    """
+
+    def __init__(
+        self, bound: timedelta = BOUND, *, wall: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = _elapsed,
+    ) -> None:
+        self.bound, self._wall, self._elapsed = bound, wall, elapsed
+        self._read = elapsed()
+        self._offset = wall() - self._read
+
+    def __call__(self, database: datetime) -> datetime:
+        """`database` as it came. Raises ClockSuspect."""
+        wall, elapsed = self._wall(), self._elapsed()
+        offset, bound, unread = wall - elapsed, self.bound.total_seconds(), elapsed - self._read
+        skew, step = database.timestamp() - wall, offset - self._offset
+        self._read = elapsed
+        if abs(skew) > bound:
+            raise ClockSuspect("database", f"the database's clock is {_span(skew)} of this machine's")
+        if abs(step) > bound + DRIFT * unread:
+            raise ClockSuspect("own", f"this machine's clock was set {_span(step)} of where it was")
+        self._offset = offset
+        return database
+
+
+def unchecked(clock: Clock) -> Clock:
+    """The same clock without its check: for what must go on while no money does, as signing in and the audit trail."""
+    return database_clock if isinstance(clock, CheckedClock) else clock
+
+
+def not_before(now: datetime, last: datetime, clock: Clock) -> datetime:
+    """`now`, or `last` while the clock is a little behind what was settled last.
+
+    Raises ClockSuspect when it is behind by more than the bound: by a wrong reading, then or now.
+    """
+    bound = clock.bound if isinstance(clock, CheckedClock) else BOUND
+    if last - now > bound:
+        raise ClockSuspect(
+            "meter", f"the last settlement lies {_span((last - now).total_seconds())} of now; when the clocks are "
+            "right, run: inkgate ledger repair-clock"
+        )
+    return max(last, now)
+
+
+def _span(seconds: float) -> str:
+    return f"{timedelta(seconds=round(abs(seconds)))} {'ahead' if seconds > 0 else 'behind'}"
 
 
 def now_column(dialect: str) -> ColumnElement[object]:

@@ -6,6 +6,7 @@ Migrations expand first and contract a release later, so gateways of the release
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -74,9 +75,7 @@ def current(connection: Connection) -> str | None:
 
 def head() -> str:
     """The newest revision that this release knows."""
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
-    assert newest is not None
-    return newest
+    return _revisions()[0]
 
 
 def known(revision: str) -> bool:
@@ -84,8 +83,18 @@ def known(revision: str) -> bool:
     return revision in _known()
 
 
-def _known() -> set[str | None]:
-    return {None, *(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())}
+def _known() -> frozenset[str | None]:
+    return _revisions()[1]
+
+
+@cache
+def _revisions() -> tuple[str, frozenset[str | None]]:
+    """The newest revision and all of them, None for an empty database among them. Read from the release's files once:
+    readiness asks for them every few seconds, on the loop that serves calls."""
+    scripts = ScriptDirectory.from_config(_config())
+    newest = scripts.get_current_head()
+    assert newest is not None
+    return newest, frozenset({None, *(script.revision for script in scripts.walk_revisions())})
 
 
 def _config() -> Config:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from service.db import changes
 from service.db import clock as clocks
 from service.db.clock import Clock, database_clock
 
@@ -23,22 +25,35 @@ class Work:
     clock: Clock = database_clock
 
     async def now(self) -> datetime:
-        """The time by the database (through the clock that a test may bend)."""
+        """The time by the database (through the clock that a test may bend), right or wrong."""
+        return await clocks.now(self.session, clocks.unchecked(self.clock))
+
+    async def ledger_now(self) -> datetime:
+        """The time by which money goes: packs, orders, refunds, vouchers. Raises ClockSuspect."""
         return await clocks.now(self.session, self.clock)
 
 
 @asynccontextmanager
 async def begin(engine: AsyncEngine, actor: str, clock: Clock = database_clock) -> AsyncIterator[Work]:
-    """Open a unit of work; it commits when the block ends and rolls back when the block raises."""
-    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-        yield Work(session, actor, clock)
+    """Open a unit of work; it commits when the block ends and rolls back when the block raises.
+
+    Raises Misuse when the database refuses a value, or a row that somebody else made meanwhile.
+    """
+    try:
+        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+            yield Work(session, actor, clock)
+    except (StatementError, OverflowError, UnicodeEncodeError) as error:
+        raise changes.refused(error) or error from error
 
 
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-    """A session that only reads; on SQLite it keeps no writer waiting."""
-    async with AsyncSession(engine.execution_options(read_only=True), expire_on_commit=False) as session:
-        yield session
+    """A session that only reads; on SQLite it keeps no writer waiting. Raises Misuse for a value of no column."""
+    try:
+        async with AsyncSession(engine.execution_options(read_only=True), expire_on_commit=False) as session:
+            yield session
+    except (StatementError, OverflowError, UnicodeEncodeError) as error:
+        raise changes.refused(error) or error from error
 
 
 @asynccontextmanager

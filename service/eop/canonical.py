@@ -1,9 +1,13 @@
-"""The string that is signed (manual 6.2.3): header lines, sorted query, hash of the raw body."""
+"""The string that is signed (manual 6.2.3): header lines, sorted query, hash of the raw body.
+
+Headers and query are bytes on the wire (CONTRACT D8, D9). They are handled as text whose code points are those bytes
+(latin-1), so that encoding it the same way gives back what was sent, whatever it was meant to be.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import quote, quote_plus, unquote_plus
+from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 
 def canonical(signed: Sequence[str], headers: Mapping[str, str], query: str, body_hash: str) -> str:
@@ -19,17 +23,22 @@ def query_forms(raw: str) -> tuple[str, ...]:
     """Every order and encoding of a query that clients of the public endpoint sign, most usual first (CONTRACT R6).
 
     Raw pairs sorted as whole strings (the manual's sample); raw pairs sorted by key (its text); decoded and encoded
-    again by RFC 3986 or as Go's url.Values does, sorted by key.
+    again by RFC 3986 or as Go's url.Values does, sorted by key. `raw` and the forms are latin-1 text.
     """
     if not raw:
         return ("",)
     pairs = raw.split("&")
     by_key = sorted(pairs, key=lambda pair: pair.partition("=")[0])
     decoded = sorted(
-        ((unquote_plus(key), unquote_plus(value)) for key, _, value in (p.partition("=") for p in pairs if p)),
+        ((_decoded(key), _decoded(value)) for key, _, value in (p.partition("=") for p in pairs if p)),
         key=lambda item: item[0],
     )
-    rfc3986 = "&".join(f"{key}={quote(value, safe='~')}" for key, value in decoded)
+    rfc3986 = "&".join(f"{key.decode('latin-1')}={quote(value, safe='~')}" for key, value in decoded)
     rfc3986_keys = "&".join(f"{quote(key, safe='~')}={quote(value, safe='~')}" for key, value in decoded)
     go = "&".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in decoded)
     return tuple(dict.fromkeys(("&".join(sorted(pairs)), "&".join(by_key), rfc3986_keys, rfc3986, go)))
+
+
+def _decoded(text: str) -> bytes:
+    """The octets that a part of a query stands for: %-sequences and `+` undone, everything else as it was sent."""
+    return unquote_to_bytes(text.replace("+", " ").encode("latin-1"))

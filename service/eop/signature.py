@@ -37,8 +37,10 @@ def sign(ak: str, secret: bytes, headers: Mapping[str, str], query: str, body_ha
 def verify(authorization: Authorization, secret: bytes, headers: Mapping[str, str], query: str, body_hash: str) -> bool:
     """Whether the signature fits any accepted form of the query, with the hash in lower or upper case.
 
-    `headers` has lower-case names and the values as received. False as well when a signed header is absent, when
-    eop-date is not signed, or when the request id header is absent (CONTRACT R4).
+    `headers` has lower-case names and the values as received; they and `query` are latin-1 text, a code point a byte.
+    What is signed is what was sent. Clients that hold text send some of it as latin-1 and sign it as UTF-8 (Python's
+    http.client, Java's HttpURLConnection): that fits as well. False also when a signed header is absent, when eop-date
+    is not signed, or when the request id header is absent (CONTRACT R4).
     """
     if "eop-date" not in authorization.signed or "ctyun-eop-request-id" not in headers:
         return False
@@ -46,10 +48,15 @@ def verify(authorization: Authorization, secret: bytes, headers: Mapping[str, st
         return False
     key = day_key(authorization.ak, secret, headers["eop-date"])
     matched = False
-    for form in query_forms(query):
-        for digest in (body_hash, body_hash.upper()):
-            text = canonical(authorization.signed, headers, form, digest)
-            matched |= hmac.compare_digest(_mac(key, text.encode()), authorization.signature)
+    values = {name: headers[name] for name in authorization.signed}
+    readings = [values]
+    if not all(value.isascii() for value in values.values()):
+        readings.append({name: value.encode().decode("latin-1") for name, value in values.items()})
+    for reading in readings:
+        for form in query_forms(query):
+            for digest in (body_hash, body_hash.upper()):
+                text = canonical(authorization.signed, reading, form, digest)
+                matched |= hmac.compare_digest(_mac(key, text.encode("latin-1")), authorization.signature)
     return matched
 
 

@@ -60,6 +60,8 @@ class Admission:
 
     async def known(self, exchange: Exchange) -> tuple[Authorization, AccessKey]:
         """Who claims to call, by the headers alone; needs no body. Raises Refused 10020 or 10002."""
+        if exchange.repeated:
+            raise Refused(10020, f"repeated header {exchange.repeated[0]}")
         authorization = parse(exchange.headers.get("eop-authorization", ""))
         if authorization is None:
             raise Refused(10020, "no Eop-Authorization of the documented form")

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service import __version__
+from service.contract.headers import Surface, one_line_each, repeated
 from service.contract.openapi import document
 from service.contract.refusals import REFUSALS, refusal_body
 from service.gateway.calls import CallEndpoint
@@ -55,7 +56,7 @@ def _add_probes(app: FastAPI, health: Health) -> None:
 def _add_metrics(app: FastAPI, metrics: Metrics) -> None:
     @app.get("/metrics", include_in_schema=False)
     async def scrape(request: Request) -> Response:
-        body, content_type = metrics.render(request.headers.get("accept", ""))
+        body, content_type = metrics.render(_header(request, "accept"))
         return Response(body, headers={"content-type": content_type})
 
 
@@ -76,6 +77,14 @@ async def _not_found(request: Request, error: Exception) -> Response:
     """Everything outside our routes: the platform's "service not registered", or a wrong method on our own pages."""
     status = error.status_code if isinstance(error, HTTPException) else 404
     code = 40008 if status == 405 else 50001
-    request_id = request.headers.get("ctyun-eop-request-id", "")[:128]
+    request_id = _header(request, "ctyun-eop-request-id")[:128]
     headers = error.headers if isinstance(error, HTTPException) else None  # which methods a page of ours allows
     return JSONResponse(refusal_body(code, request_id), REFUSALS[code].http, headers)
+
+
+def _header(request: Request, name: str) -> str:
+    """The header as the table of repeats has it; "" when it is absent, or repeated where it must not be."""
+    raw = request.scope["headers"]
+    if name in repeated(raw, Surface.PAGES):
+        return ""
+    return dict(one_line_each(raw)).get(name.encode(), b"").decode("latin-1")

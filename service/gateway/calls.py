@@ -12,7 +12,7 @@ from service.errors import ClientGone
 from service.gateway.client_ip import client_ip
 from service.gateway.exchange import Answer, Exchange
 from service.gateway.failures import failure
-from service.gateway.observe import report
+from service.gateway.observe import NOT_DELIVERED, report
 from service.gateway.pipeline import Call, Pipeline
 from service.gateway.timing import Stopwatch
 from service.settings import Settings
@@ -52,17 +52,16 @@ class CallEndpoint:
         except Exception as error:
             call.code, answer = failure(error, call.request_id, always_200=self._always_200)
             self._pipeline.refused(call)
-            await call.exchange.send(answer)
+            await call.exchange.send(answer, paid=False)
             report(self._metrics, call, answer.status, error)
             return
         await self._deliver(call, answer)
 
     async def _deliver(self, call: Call, answer: Answer) -> None:
         delivered = await call.exchange.send(answer)
-        if delivered:
-            await self._pipeline.delivered(call)
-        reason = "" if delivered else "paid for, not delivered whole; kept for replay"
-        report(self._metrics, call, answer.status, reason=reason)
+        lost = delivered.done() and not delivered.result()
+        report(self._metrics, call, answer.status, reason=NOT_DELIVERED if lost else "")
+        await self._pipeline.deliver(call, delivered)
 
 
 def _request_id(exchange: Exchange) -> str:

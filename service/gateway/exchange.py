@@ -11,8 +11,11 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
+from service.contract.headers import Surface, one_line_each, repeated
 from service.errors import BodyTooLarge, BodyTooSlow, ClientGone, Overloaded
 from service.gateway.budget import Budget
+from service.gateway.delivery import EXTENSION, Acknowledgements
+from service.gateway.request_line import RAW_QUERY
 
 SMALL_BODY = 32 * 1024  # bytes
 _TURNS = 4  # of the event loop that others get for each piece of a large body
@@ -35,14 +38,18 @@ class Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
+        extensions = scope.get("extensions", {})
+        self._acknowledgements: Acknowledgements | None = extensions.get(EXTENSION)
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.query: str = scope["query_string"].decode("latin-1")
+        self.query: str = extensions.get(RAW_QUERY, scope["query_string"]).decode("latin-1")  # as sent
         self.client_ip = ""
-        # The first value wins where a name comes twice: the verifier and everybody after it see the same one.
-        self.headers: dict[str, str] = {}
-        for name, value in scope["headers"]:
-            self.headers.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        # Text whose code points are the bytes received: a signature is checked over those.
+        raw = scope["headers"]
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in one_line_each(raw)}
+        self.repeated = repeated(raw, Surface.CALLS)
+        for name in self.repeated:
+            del self.headers[name]  # none of its lines is believed
         self.body = bytearray()
         self.body_hash = hashlib.sha256(b"").hexdigest()
         self._held = 0
@@ -161,25 +168,37 @@ class Exchange:
         finally:
             watcher.cancel()
 
-    async def send(self, answer: Answer) -> bool:
-        """Send the answer; whether the client was still there when the last byte was handed to the socket."""
+    async def send(self, answer: Answer, *, paid: bool = True) -> asyncio.Future[bool]:
+        """Send the answer. The future says whether the client's TCP has acknowledged all of it (CONTRACT D13). Of one
+        that is not `paid` for, and over a transport that is no connection, it says at once whether the client was
+        still there when the last byte was handed over."""
         headers = {"content-type": answer.content_type, "content-length": str(len(answer.body)), **answer.headers}
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         start: Message = {"type": "http.response.start", "status": answer.status, "headers": raw}
         if not self._whole:
             return await self._send_early(start, answer.body)
+        body: Message = {"type": "http.response.body", "body": answer.body, "more_body": True}
+        if self._acknowledgements is None or not paid:
+            return await self._send_watched(start, body)
+        await self._send(start)
+        await self._send(body)
+        delivered = self._acknowledgements.delivered()  # now: no byte of a next answer has been handed over yet
+        await self._send({"type": "http.response.body", "body": b""})
+        return delivered
+
+    async def _send_watched(self, start: Message, body: Message) -> asyncio.Future[bool]:
         gone = asyncio.ensure_future(self.disconnected())
         try:
             await self._send(start)
-            await self._send({"type": "http.response.body", "body": answer.body, "more_body": True})
+            await self._send(body)
             await asyncio.sleep(0)  # lets a pending hang-up reach the watcher before the exchange ends
             delivered = not gone.done()
             await self._send({"type": "http.response.body", "body": b""})
-            return delivered
+            return _known(delivered)
         finally:
             gone.cancel()
 
-    async def _send_early(self, start: Message, body: bytes) -> bool:
+    async def _send_early(self, start: Message, body: bytes) -> asyncio.Future[bool]:
         """Answer a request that is still being sent. Closing on unread bytes would reset the connection, and the answer
         might be lost with it: what comes is dropped until the client has stopped.
         """
@@ -188,4 +207,10 @@ class Exchange:
         with contextlib.suppress(ClientGone):
             await self._drain(_MOST_DROPPED)
         await self._send({"type": "http.response.body", "body": b""})
-        return True
+        return _known(False)  # nobody pays for an answer to half a request
+
+
+def _known(delivered: bool) -> asyncio.Future[bool]:
+    future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    future.set_result(delivered)
+    return future

@@ -11,6 +11,7 @@ from service.metering.policy import Event
 from service.telemetry.metrics import Metrics, RequestOutcome, Stage
 
 log = logging.getLogger("inkgate.call")
+NOT_DELIVERED = "paid for, not delivered whole; kept for replay"
 _IMAGE_OUTCOME = {Event.IMAGE_READ: "read", Event.IMAGE_FAULT: "rejected", Event.INTERNAL_FAULT: "failed"}
 _STAGES = frozenset(get_args(Stage))
 

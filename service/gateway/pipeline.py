@@ -21,6 +21,7 @@ from service.db import ids
 from service.errors import ClientGone, DeadlineMissed, RateLimited, Refused, RequestFault, SealFault
 from service.gateway.admission import Admission, Caller, Known
 from service.gateway.budget import Budget
+from service.gateway.deliveries import Deliveries
 from service.gateway.exchange import SMALL_BODY, Answer, Exchange
 from service.gateway.memory import LARGE_BODY, give_back
 from service.gateway.timing import Stopwatch
@@ -77,6 +78,7 @@ class Pipeline:
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self._settings, self._parts = settings, parts
         self.tracing = parts.tracing
+        self._deliveries = Deliveries(parts.replays)
         self._sm2 = sm2.choose(settings.security.sm2)
         self._admission = Admission(parts.directory, settings.server.clock_window)
         self._policy = Policy(settings.billing.model_dump())
@@ -92,6 +94,7 @@ class Pipeline:
         call.body_bytes = len(exchange.body)
         with call.watch.stage("auth"):
             call.caller = await self._admission.admit(exchange, call.known)
+        await self._deliveries.verdict(self._replay_key(call))
         kept = await self._parts.replays.find(self._replay_key(call))
         if kept is not None:
             return await self._pay(call, kept)
@@ -103,10 +106,10 @@ class Pipeline:
         except TimeoutError:
             raise DeadlineMissed("the call outlived its deadline") from None
 
-    async def delivered(self, call: Call) -> None:
-        """The client has the whole answer: it is not to be replayed."""
+    async def deliver(self, call: Call, delivered: asyncio.Future[bool]) -> None:
+        """Once the client has the whole answer, it is not to be replayed. Does not wait for the verdict on it."""
         if call.caller is not None:
-            await self._parts.replays.drop(self._replay_key(call), call.call_id)
+            await self._deliveries.watch(self._replay_key(call), call.call_id, delivered)
 
     def refused(self, call: Call) -> None:
         """The call is answered with its code and is not in the ledger: count it for the statistics."""

@@ -7,6 +7,7 @@ client that does not read it. A gateway on a bare port needs limits of its own:
     silence    a connection that never asks anything is closed after HEAD_SECONDS
     stall      a client that takes nothing of its answer for STALL_SECONDS is cut off
     remainder  a body that was answered before it was read may trickle on for DRAIN_SECONDS
+    repeats    of Host or Content-Length                                                  → 400
     number     connections above `max_connections` are closed at once
     share      at most READ_BYTES a turn of the loop; a remainder comes at REMAINDER_BYTES a second, so that others do
                not wait for what nobody will read
@@ -19,7 +20,10 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.contract.headers import Surface, repeated
+from service.gateway.delivery import EXTENSION, Acknowledgements, CountedTransport, Waiting
 from service.gateway.descriptors import MOST
+from service.gateway.request_line import RAW_QUERY, RequestLine
 
 HEAD_SECONDS = 20.0
 HEAD_BYTES = 64 * 1024
@@ -37,17 +41,20 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection. `_in_head` is true from its start, and from the end of each request, to the end of a head."""
 
     max_connections = MOST
+    waiting = Waiting()
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._in_head, self._head_bytes = True, 0
+        self._line = RequestLine()
         self._ended = False  # whether a request ended within the data at hand
         self._deadline: asyncio.TimerHandle | None = None  # of the head, or of a body nobody reads any more
         self._stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        if len(self.connections) > self.max_connections:
+        self._acknowledgements = Acknowledgements(self.loop, transport, self.waiting)
+        super().connection_made(CountedTransport(transport, self._acknowledgements))  # type: ignore[arg-type]
+        if len(self.connections) + self.waiting.closing > self.max_connections:
             transport.abort()
             return
         transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio takes four times as much
@@ -57,12 +64,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self._disarm()
         if self._stall:
             self._stall.cancel()
+        self._acknowledgements.lost(orderly=exc is None)
         self._unset_keepalive_if_required()  # uvicorn does so only after an orderly end
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._ended = False
-        super().data_received(data)
+        self._acknowledgements.look()  # they come with the next request
+        super().data_received(self._line.shown(data) if self._in_head else data)
         if self.transport.is_closing():
             return
         if not self._in_head:
@@ -75,13 +84,24 @@ class GuardedProtocol(HttpToolsProtocol):
         elif self._deadline is None and self._idle():
             self._arm(HEAD_SECONDS, self._slow)
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._ended:
+            self._line.skip()
+        self.scope["extensions"] = {EXTENSION: self._acknowledgements}  # type: ignore[dict-item]
+
     def on_headers_complete(self) -> None:
+        if names := repeated(self.headers, Surface.SERVER):
+            raise ValueError(f"repeated header {names[0]}")  # answered 400, as any head that is no HTTP
         self._in_head, self._head_bytes = False, 0
         self._disarm()
         super().on_headers_complete()
+        if (query := self._line.query) is not None:
+            self.scope["extensions"][RAW_QUERY] = query  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         self._in_head = self._ended = True
+        self._line = RequestLine()
         self._disarm()
         super().on_message_complete()
 
@@ -162,4 +182,4 @@ class GuardedProtocol(HttpToolsProtocol):
 
 def guarded(max_connections: int) -> type[GuardedProtocol]:
     """The protocol class of a server that holds at most so many connections."""
-    return type("GuardedProtocol", (GuardedProtocol,), {"max_connections": max_connections})
+    return type("GuardedProtocol", (GuardedProtocol,), {"max_connections": max_connections, "waiting": Waiting()})

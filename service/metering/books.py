@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import csv
+import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing
 from dataclasses import asdict, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from service.db import ids
 from service.errors import Misuse
 from service.metering.models import MeterRow, PackRow
 from service.metering.verify import Finding, LineFact, MeterFact, PackFact, Verifier, verify
+from service.sheets import Sheet
 from service.usage.models import RecordRow
 
 PAGE = 5000
+TOLD = 1_000_000  # lines between two reports of progress
+BREATH = 500  # lines between two turns of the loop
 LINE_COLUMNS = (
     "call_id", "line", "seq", "settled_at", "account_id", "capability", "app_id", "pack_id", "first_unit", "units",
     "images", "failed_images", "code", "body_bytes", "duration_ms", "client_ip", "request_id",
@@ -68,43 +73,69 @@ def _lines_of(meter: MeterFact, since: datetime | None, until: datetime | None) 
     return query.order_by(RecordRow.seq)
 
 
-async def prove(session: AsyncSession, account_id: str | None = None) -> list[Finding]:
-    """Verify the ledger in the database. The session must see one snapshot of it: `service.db.work.snapshot`."""
-    all_packs, all_meters = await packs(session, account_id), await meters(session, account_id)
+async def prove(
+    session: AsyncSession, account_id: str | None = None, capability: str | None = None, *, most: int | None = None,
+    tell: Callable[[int], None] | None = None,
+) -> list[Finding]:
+    """Verify the ledger in the database, or what an account has of it, or of one capability.
+
+    The session must see one snapshot of it: `service.db.work.snapshot`. Ends after `most` findings. `tell` hears every
+    TOLD lines how many were read. What is held does not grow with the lines; one page of them is.
+    """
     findings: list[Finding] = []
-    strays = select(func.count()).select_from(RecordRow)
-    for meter in all_meters:
-        own = [each for each in all_packs if (each.account_id, each.capability) == (meter.account_id, meter.capability)]
-        verifier = Verifier(own, [meter])
-        async for row in lines(session, meter):
-            findings += verifier.line(fact(row))
-        findings += verifier.finish()
-        strays = strays.where(
-            ~((RecordRow.account_id == meter.account_id) & (RecordRow.capability == meter.capability))
-        )
-    metered = {(each.account_id, each.capability) for each in all_meters}
-    findings += verify([each for each in all_packs if (each.account_id, each.capability) not in metered], [], [])
-    if account_id is None and (count := await session.scalar(strays)):
-        findings.append(Finding("sequence", "ledger", f"{count} lines belong to no meter"))
+    async with aclosing(_examine(session, account_id, capability, tell)) as found:
+        async for each in found:
+            findings.append(each)
+            if len(findings) == most:
+                break
     return findings
+
+
+async def _examine(
+    session: AsyncSession, account_id: str | None, capability: str | None, tell: Callable[[int], None] | None
+) -> AsyncGenerator[Finding, None]:
+    chosen = [each for each in await meters(session, account_id) if capability in (None, each.capability)]
+    own: dict[tuple[str, str], list[PackFact]] = {(each.account_id, each.capability): [] for each in chosen}
+    for pack in await packs(session, account_id):
+        if capability in (None, pack.capability):
+            own.setdefault((pack.account_id, pack.capability), []).append(pack)
+    count = 0
+    for meter in chosen:
+        # The primary key keeps a call from being there twice: no call needs to be remembered.
+        verifier = Verifier(own.pop((meter.account_id, meter.capability)), [meter], unique=True)
+        async for row in lines(session, meter):
+            for finding in verifier.line(fact(row)):
+                yield finding
+            count += 1
+            if count % BREATH == 0:
+                await asyncio.sleep(0)  # a gateway's loop serves calls meanwhile
+            if tell is not None and count % TOLD == 0:
+                tell(count)
+        for finding in verifier.finish():
+            yield finding
+    for finding in verify([pack for packs_ in own.values() for pack in packs_], [], []):
+        yield finding
+    if account_id is None and capability is None and (strays := await _strays(session)):
+        yield Finding("sequence", "ledger", f"{strays} lines belong to no meter")
+
+
+async def _strays(session: AsyncSession) -> int:
+    """Lines that belong to no meter, counted a day at a time: a count of them all would outlast the time limit of a
+    statement."""
+    metered = exists().where(MeterRow.account_id == RecordRow.account_id, MeterRow.capability == RecordRow.capability)
+    first = select(RecordRow.call_id).order_by(RecordRow.call_id).limit(1)
+    count, call_id = 0, await session.scalar(first)
+    while call_id is not None:
+        end = ids.day_floor(ids.made_at(call_id).date() + timedelta(days=1))
+        day = select(func.count()).select_from(RecordRow).where(RecordRow.call_id >= call_id, RecordRow.call_id < end)
+        count += int(await session.scalar(day.where(~metered)) or 0)
+        call_id = await session.scalar(first.where(RecordRow.call_id >= end))
+    return count
 
 
 def fact(row: dict[str, Any]) -> LineFact:
     """What verification needs of a line."""
     return LineFact(**{each.name: row[each.name] for each in fields(LineFact)})
-
-
-async def drift(session: AsyncSession) -> int:
-    """Σ over packs of |used - archived - Σ lines|: 0 in a sound ledger (metric inkgate_metering_drift_units)."""
-    sums = (
-        select(RecordRow.pack_id, func.sum(RecordRow.units).label("units"))
-        .where(RecordRow.pack_id.is_not(None))
-        .group_by(RecordRow.pack_id)
-        .subquery()
-    )
-    gap = func.abs(PackRow.used - PackRow.archived - func.coalesce(sums.c.units, 0))
-    query = select(func.sum(gap)).select_from(PackRow).outerjoin(sums, sums.c.pack_id == PackRow.id)
-    return int(await session.scalar(query) or 0)
 
 
 async def export_json(
@@ -131,12 +162,12 @@ async def export_csv(
     session: AsyncSession, out: TextIO, account_id: str, since: datetime | None = None, until: datetime | None = None
 ) -> int:
     """Write an account's lines as CSV with a header. Returns their number."""
-    writer = csv.writer(out)
-    writer.writerow(LINE_COLUMNS)
+    sheet = Sheet(out)
+    sheet.row(LINE_COLUMNS)
     count = 0
     for meter in await meters(session, account_id):
         async for row in lines(session, meter, since=since, until=until):
-            writer.writerow(_plain(value) if isinstance(value, datetime) else value for value in row.values())
+            sheet.row(row.values())
             count += 1
     return count
 

@@ -1,7 +1,8 @@
-"""Keeping the ledger: partitions made ahead, old lines dropped, hours added to days, books compared with packs.
+"""Keeping the ledger: partitions made ahead, old lines dropped, hours added to days, packs compared with lines.
 
-Any number of gateways may run it; one at a time works. Nothing here is in the way of a call: a missing partition only
-means that lines wait in the default one until the next round.
+Every gateway runs rounds. Each part of a round takes its turn by an advisory lock, and goes on from where another
+gateway left it. Nothing here is in the way of a call: a missing partition only means that lines wait in the default one
+until the next round.
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from service.background import Background
 from service.db import clock as clocks
-from service.db import ids, work
+from service.db import ids
 from service.db.clock import Clock, database_clock
-from service.metering import books
+from service.errors import ClockSuspect
+from service.metering import check
+from service.metering.check import Bounds, Checked
 from service.metering.models import MeterRow, PackRow
 from service.settings import Ledger
 from service.usage import rollup
@@ -26,40 +31,41 @@ from service.usage.models import RecordRow
 
 LOCK = 0x1A7E_B00C
 DAYS_AHEAD = 7
+AGAIN_METERS = 10  # at least so many meters a round are read again
 LOCK_NOT_AVAILABLE = "55P03"
 
 log = logging.getLogger(__name__)
 
 
 class Housekeeper:
-    """Runs a round every so often until it is closed. `report` is told the drift in units after each round."""
+    """Runs a round every so often until it is closed. `report` is told after each round what is known of the ledger,
+    whichever gateway found it out."""
 
     def __init__(
-        self, engine: AsyncEngine, settings: Ledger, report: Callable[[int], None], *, clock: Clock = database_clock
+        self, engine: AsyncEngine, settings: Ledger, report: Callable[[Checked], None], *,
+        clock: Clock = database_clock, background: Background | None = None,
     ) -> None:
         self._engine, self._settings, self._report, self._clock = engine, settings, report, clock
-        self._task: asyncio.Task[None] | None = None
+        self._task = (background or Background()).task("housekeeping", self._run)
 
     async def start(self) -> None:
         """Begin; the first round starts at once, aside from the caller."""
-        self._task = asyncio.ensure_future(self._run())
+        self._task.start()
 
     async def close(self) -> None:
         """Stop, between two statements if need be: every round is safe to break off."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._task.close()
 
     async def _run(self) -> None:
         while True:
             try:
                 await self.round()
-            except (SQLAlchemyError, OSError) as error:
+            except (SQLAlchemyError, OSError, ClockSuspect) as error:
                 log.warning("housekeeping of the ledger failed and will be tried again: %s", error)
             await asyncio.sleep(self._settings.housekeeping_minutes * 60)
 
-    async def round(self) -> int:
-        """One round. Returns the drift: units that packs and lines disagree about."""
+    async def round(self) -> Checked:
+        """One round. Returns what is known of the ledger then. Raises ClockSuspect, and SQLAlchemyError."""
         today = await self._today()
         try:
             for number in range(-1, DAYS_AHEAD + 1):
@@ -71,12 +77,23 @@ class Housekeeper:
                 raise
             log.info("housekeeping of the ledger leaves partitions to the next round: somebody reads them")
         await rollup.roll(self._engine, self._clock)
-        async with work.snapshot(self._engine) as session:
-            drift = await books.drift(session)
-        self._report(drift)
-        if drift:
-            log.error("packs and lines of the ledger disagree about %d units; run: inkgate ledger verify", drift)
-        return drift
+        again = timedelta(days=self._settings.recheck_days)
+        found = await check.check(self._engine, await self._bounds(again), again, self._clock)
+        self._report(found)
+        if found.drift:
+            log.error("packs and lines of the ledger disagree about %d units; run: inkgate ledger verify", found.drift)
+        return found
+
+    async def _bounds(self, again: timedelta) -> Bounds:
+        """What a round may cost; old lines are read again at the pace at which all of them are in time."""
+        rounds = max(1.0, again / timedelta(minutes=self._settings.housekeeping_minutes))
+        query = select(func.count(), func.sum(MeterRow.seq - MeterRow.archived_lines))
+        async with self._engine.connect() as connection:
+            connection = await connection.execution_options(read_only=True)
+            meters, lines = (await connection.execute(query)).one()
+        bounds = Bounds()
+        again_lines = int(int(lines or 0) / rounds) + bounds.step
+        return replace(bounds, again_lines=again_lines, again_meters=int(meters / rounds) + AGAIN_METERS)
 
     async def _today(self) -> date:
         async with self._engine.connect() as connection:
@@ -142,11 +159,13 @@ async def drop_before(engine: AsyncEngine, day: date) -> int:
 async def _archive(connection: AsyncConnection, account_id: str, capability: str, floor: str) -> int:
     if connection.dialect.name == "postgresql":
         await _take_turn(connection)
+    await check.hold_off(connection)
     old = (RecordRow.account_id == account_id, RecordRow.capability == capability, RecordRow.call_id < floor)
     query = select(RecordRow.pack_id, func.sum(RecordRow.units), func.count()).where(*old).group_by(RecordRow.pack_id)
     sums = [(pack_id, int(units), int(count)) for pack_id, units, count in await connection.execute(query)]
     if not sums:
         return 0
+    await check.archive(connection, (account_id, capability), old)
     # Nobody writes lines of days long gone, so no meter is locked; rows that settling needs are touched last.
     await connection.execute(delete(RecordRow).where(*old))
     for pack_id, units, _ in sums:

@@ -23,10 +23,10 @@ from service.db import clock as clocks
 from service.db import work
 from service.db.cache import Cache
 from service.db.clock import Clock, database_clock
-from service.errors import LedgerDown, Refused
+from service.errors import ClockSuspect, LedgerDown, Refused
 from service.metering.interface import Settlement
 from service.metering.packs import FREE_CAPABILITIES, Pack, refusal
-from service.metering.settle import Meter, Verdict, normal, read_packs, settle_batch
+from service.metering.settle import Verdict, admission_meter, normal, read_packs, settle_batch
 from service.telemetry.metrics import Metrics
 
 BATCH = 256
@@ -46,7 +46,7 @@ Waiting = tuple[Settlement, "asyncio.Future[bool]"]
 
 @dataclass(slots=True)
 class Balance:
-    """The packs of a meter as read at the database's `read_at`, which was `monotonic` here."""
+    """The packs of a meter as read at `read_at`, the time at which it would have settled, `monotonic` here."""
 
     packs: list[Pack]
     read_at: datetime
@@ -106,6 +106,10 @@ class SqlLedger:
         try:
             payer = await self._payers.get(app_id)
             balance = await self._balances.get((payer, capability))
+        except ClockSuspect as error:
+            if self._metrics is not None:
+                self._metrics.clock_refused(error.reason)
+            raise
         except (SQLAlchemyError, OSError) as error:
             raise LedgerDown(f"the balance cannot be read: {type(error).__name__}") from error
         code = refusal(balance.packs, app_id, units, balance.now())
@@ -161,6 +165,9 @@ class SqlLedger:
         try:
             verdicts = await self._persist(key, [settlement for settlement, _ in batch])
         except Exception as error:  # every waiter hears of it, and the lane goes on
+            if isinstance(error, ClockSuspect):
+                self._refuse_by_clock(batch, error)
+                return
             if len(batch) > 1 and not _transient(error):
                 for each in batch:  # one bad settlement must not fail its neighbours
                     await self._settle(key, [each])
@@ -177,6 +184,13 @@ class SqlLedger:
             else:
                 future.set_exception(Refused(verdict))
 
+    def _refuse_by_clock(self, batch: list[Waiting], error: ClockSuspect) -> None:
+        for _, future in batch:
+            if self._metrics is not None:
+                self._metrics.clock_refused(error.reason)
+            if not future.done():
+                future.set_exception(ClockSuspect(error.reason, str(error)))
+
     async def _persist(self, key: Key, settlements: Sequence[Settlement]) -> list[Verdict | int]:
         """One transaction, repeated while the connection is lost and time is left."""
         end = time.monotonic() + self._patience
@@ -191,7 +205,7 @@ class SqlLedger:
                 return settled.verdicts
             except Exception as error:
                 if self._metrics is not None:
-                    self._metrics.settle_failed("connection" if _transient(error) else "error")
+                    self._metrics.settle_failed(_kind(error))
                 pause = BACKOFF[min(attempt, len(BACKOFF) - 1)]
                 attempt += 1
                 if not _transient(error) or time.monotonic() + pause >= end:
@@ -213,8 +227,8 @@ class SqlLedger:
         async with self._engine.connect() as connection:
             connection = await connection.execution_options(read_only=True)
             moment = time.monotonic()
-            now = await clocks.now(connection, self._clock)
-            return Balance(await read_packs(connection, Meter(*key, 0, now), usable=False), now, moment)
+            meter = await admission_meter(connection, *key, self._clock)
+            return Balance(await read_packs(connection, meter, usable=False), meter.now, moment)
 
     async def _read_payer(self, app_id: str) -> str:
         async with work.reading(self._engine) as session:
@@ -227,6 +241,12 @@ class SqlLedger:
 def _advance(used: dict[str, int], balance: Balance) -> None:
     for pack in balance.packs:
         pack.used = max(pack.used, used.get(pack.id, 0))
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, ClockSuspect):
+        return "clock"
+    return "connection" if _transient(error) else "error"
 
 
 def _transient(error: Exception) -> bool:

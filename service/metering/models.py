@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.db.base import Base, UtcDateTime, identifier
@@ -73,3 +73,42 @@ class PackRow(Base):
     refunded_seq: Mapped[int | None] = mapped_column(BigInteger)  # and when it was refunded
     order_id: Mapped[str | None] = mapped_column(ForeignKey("pack_order.id"))
     price_fen: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # what a refund gives back
+
+
+class CheckRow(Base):
+    """How far the lines of a meter have been added up: those up to `seq`, `lines` of them. Written by housekeeping
+    alone (`check.py`). `kind` says which of the two readings it is, of what is new or of everything again; `drift` is
+    what this reading found at its end, in units, `finished_at` when that was."""
+
+    __tablename__ = "ledger_check"
+
+    account_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    capability: Mapped[str] = mapped_column(String(16), primary_key=True)
+    kind: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    lines: Mapped[int] = mapped_column(BigInteger)
+    drift: Mapped[int] = mapped_column(BigInteger)
+    read_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class CheckPackRow(Base):
+    """Units of a pack in the lines added up so far, those that retention has dropped among them."""
+
+    __tablename__ = "ledger_check_pack"
+
+    pack_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    kind: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    units: Mapped[int] = mapped_column(BigInteger)
+
+
+class CheckedRow(Base):
+    """One row: what the last round found, for every gateway to report. `checked_at` is when the last round ended that
+    left no line out; before the first one, when checking began."""
+
+    __tablename__ = "ledger_checked"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    drift: Mapped[int] = mapped_column(BigInteger)
+    backlog: Mapped[int] = mapped_column(BigInteger)
+    checked_at: Mapped[datetime] = mapped_column(UtcDateTime)

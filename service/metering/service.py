@@ -52,7 +52,7 @@ async def grant_pack(
         owner = await accounts.payer(work.session, app_id)
         if owner is None or owner[1] != payer:
             raise Misuse(f"no app {app_id} in account {account.name!r}")
-    now = await work.now()
+    now = await work.ledger_now()
     start = starts_at or now
     if start >= (ends_at or a_year_after(start)):
         raise Misuse("a pack ends after it starts")

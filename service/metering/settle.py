@@ -51,7 +51,10 @@ class Settled:
 
 
 async def lock_meter(connection: AsyncConnection, account_id: str, capability: str, clock: Clock) -> Meter:
-    """Lock the meter's row, making it on first use. `now` never lies before what was settled last."""
+    """Lock the meter's row, making it on first use. `now` never lies before what was settled last.
+
+    Raises ClockSuspect when the time cannot be right; nothing has been written to the meter then.
+    """
     dialect, key = connection.dialect.name, {"b_account": account_id, "b_capability": capability}
     row = (await connection.execute(statements.lock_meter(dialect), key)).one_or_none()
     if row is None:
@@ -59,7 +62,16 @@ async def lock_meter(connection: AsyncConnection, account_id: str, capability: s
         first["settled_at"] = await clocks.now(connection, clock)
         await connection.execute(statements.make_meter(dialect), first)
         row = (await connection.execute(statements.lock_meter(dialect), key)).one()
-    return Meter(account_id, capability, row[0], max(row[1], clock(clocks.parse(row[2]))))
+    return Meter(account_id, capability, row[0], clocks.not_before(clock(clocks.parse(row[2])), row[1], clock))
+
+
+async def admission_meter(connection: AsyncConnection, account_id: str, capability: str, clock: Clock) -> Meter:
+    """What `lock_meter` would see, without locking or making a row. Raises ClockSuspect where it would."""
+    key = {"b_account": account_id, "b_capability": capability}
+    row = (await connection.execute(statements.read_meter(connection.dialect.name), key)).one_or_none()
+    if row is None:
+        return Meter(account_id, capability, 0, await clocks.now(connection, clock))
+    return Meter(account_id, capability, row[0], clocks.not_before(clock(clocks.parse(row[2])), row[1], clock))
 
 
 async def settle_batch(
@@ -162,13 +174,14 @@ async def _write(
     key = {"b_account": meter.account_id, "b_capability": meter.capability}
     advance = {"seq": meter.seq + len(lines), "settled_at": meter.now}
     await connection.execute(statements.ADVANCE_METER, key | advance)
-    await connection.execute(statements.add_hours(connection.dialect.name), _hours(lines))
+    await connection.execute(statements.add_hours(connection.dialect.name), hours(lines))
 
 
-def _hours(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def hours(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of hourly sums for these lines, by the hour in which each was settled."""
     sums: dict[tuple[Any, ...], dict[str, Any]] = {}
     for line in lines:
-        hour = line["settled_at"].replace(minute=0, second=0, microsecond=0)
+        hour = hour_of(line["settled_at"])
         key = (hour, line["app_id"], line["capability"], line["code"])
         row = sums.get(key)
         if row is None:
@@ -180,6 +193,11 @@ def _hours(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for name in statements.SUMS[1:]:
             row[name] += line[name]
     return list(sums.values())
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The hour (UTC) that a moment lies in."""
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def normal(settlement: Settlement) -> Settlement:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Uuid, any_, bindparam, insert, select, update
+from sqlalchemy import Executable, Select, Uuid, any_, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.db import clock as clocks
@@ -59,11 +59,15 @@ ADVANCE_METER = (
 
 
 @cache
+def read_meter(dialect: str) -> Select[Any]:
+    """The meter's row: its seq, its last instant, and the database's time."""
+    return select(_meter.seq, _meter.settled_at, clocks.now_column(dialect)).where(*_this_meter)
+
+
+@cache
 def lock_meter(dialect: str) -> Executable:
-    """Lock the meter's row: its seq, its last instant, and the database's time."""
-    return (
-        select(_meter.seq, _meter.settled_at, clocks.now_column(dialect)).where(*_this_meter).with_for_update()
-    )
+    """The same, with the row locked."""
+    return read_meter(dialect).with_for_update()
 
 
 @cache

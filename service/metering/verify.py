@@ -98,13 +98,16 @@ def verify(
 
 
 class Verifier:
-    """Takes lines ordered by (account, capability, seq). Holds 16 bytes and change for each call it has seen.
+    """Takes lines ordered by (account, capability, seq).
 
-    `whole` False is for an export of a period: what lies before its first line is taken as it is.
+    `whole` False is for an export of a period: what lies before its first line is taken as it is. `unique` is for lines
+    of a table whose key is (call, line): otherwise a few dozen bytes are held for each call seen.
     """
 
-    def __init__(self, packs: Iterable[PackFact], meters: Iterable[MeterFact], *, whole: bool = True) -> None:
-        self._whole = whole
+    def __init__(
+        self, packs: Iterable[PackFact], meters: Iterable[MeterFact], *, whole: bool = True, unique: bool = False
+    ) -> None:
+        self._whole, self._unique = whole, unique
         self._meters = {(each.account_id, each.capability): each for each in meters}
         self._packs = {each.id: _Standing(each, each.archived) for each in packs}
         self._seen: dict[tuple[str, str], _Meter] = {}
@@ -125,14 +128,16 @@ class Verifier:
             yield from self._meter_sums()
 
     def _numbering(self, line: LineFact) -> Iterator[Finding]:
-        key = bytes.fromhex(line.call_id.replace("-", ""))
         follows = self._call == (line.call_id, line.line - 1)
+        if line.line != 0 and not follows:
+            yield Finding("duplicate", _where(line), f"line {line.line} does not follow the one before it")
+        self._call = (line.call_id, line.line)
+        if self._unique:
+            return
+        key = bytes.fromhex(line.call_id.replace("-", ""))
         if line.line == 0 and key in self._calls:
             yield Finding("duplicate", _where(line), "the call was recorded before")
-        elif line.line != 0 and not follows:
-            yield Finding("duplicate", _where(line), f"line {line.line} does not follow the one before it")
         self._calls.add(key)
-        self._call = (line.call_id, line.line)
 
     def _sequence(self, line: LineFact) -> Iterator[Finding]:
         meter = self._meter(line)

@@ -1,23 +1,26 @@
 """Refunds 退订 (manual 2.3, 7.2; M9): a whole pack, never used, within 7 x 24 hours of its order.
 
 While a request is pending the pack stays in the queue. Deciding and deducting both hold the meter's row: either the
-deduction was first and the refund fails, or the refund was first and the pack is gone.
+deduction was first and the refund fails, or the refund was first and the pack is gone. A refund is decided by an UPDATE
+that names the pending state, so of two decisions at once the second one is refused, whichever they are.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+from service.accounts import rules
 from service.audit import trail
 from service.db import ids
 from service.db.work import Work
 from service.errors import Misuse
 from service.metering.models import REFUNDED, PackRow
-from service.metering.settle import lock_meter
+from service.metering.settle import Meter, lock_meter
 from service.orders import repository
 from service.orders.models import RefundRow
 
 WINDOW = timedelta(days=7)
+REASON_LENGTH = 500
 PENDING, APPROVED, REJECTED, FAILED = "pending", "approved", "rejected", "failed"
 
 
@@ -26,8 +29,9 @@ async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision
 
     Raises Misuse when the pack is unknown, granted without an order, used, refunded, or ordered too long ago.
     """
-    pack = await _locked(work, pack_id)
-    now = await work.now()
+    rules.plain_text(reason, "a reason", REASON_LENGTH)
+    pack, _ = await _locked(work, pack_id)
+    now = await work.ledger_now()
     if pack.order_id is None:
         raise Misuse("a granted pack was not paid for and is not refunded")
     if pack.state == REFUNDED:
@@ -40,7 +44,7 @@ async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision
         raise Misuse("a refund of this pack is pending already")
     refund = RefundRow(
         id=ids.new(), pack_id=pack_id, account_id=pack.account_id, state=PENDING, amount_fen=pack.price_fen,
-        reason=reason[:500], requested_at=now,
+        reason=reason, requested_at=now,
     )
     work.session.add(refund)
     await work.session.flush()
@@ -53,15 +57,14 @@ async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision
 async def approve_refund(work: Work, refund_id: str) -> RefundRow:
     """Take the pack back. When it was used meanwhile the refund has failed: look at the state of what is returned."""
     refund = await _undecided(work, refund_id)
-    pack = await _locked(work, refund.pack_id)
-    refund = await _undecided(work, refund_id)  # somebody may have decided while we waited for the meter
+    pack, meter = await _locked(work, refund.pack_id)
     if pack.used:
         return await _decide(work, refund, FAILED)
-    pack.state = REFUNDED
-    connection = await work.session.connection()
-    meter = await lock_meter(connection, pack.account_id, pack.capability, work.clock)
-    pack.refunded_seq = meter.seq
-    return await _decide(work, refund, APPROVED)
+    decided = await _decide(work, refund, APPROVED)
+    if not await repository.refund_pack(work.session, pack.id, meter.seq):
+        raise Misuse("the pack has been refunded")
+    await work.session.refresh(pack)
+    return decided
 
 
 async def reject_refund(work: Work, refund_id: str) -> RefundRow:
@@ -70,8 +73,10 @@ async def reject_refund(work: Work, refund_id: str) -> RefundRow:
 
 
 async def _decide(work: Work, refund: RefundRow, state: str) -> RefundRow:
-    refund.state, refund.decided_at, refund.decided_by = state, await work.now(), work.actor[:64]
-    await work.session.flush()
+    decided = await repository.decide_refund(work.session, refund.id, state, await work.ledger_now(), work.actor[:64])
+    await work.session.refresh(refund)
+    if not decided:  # somebody else decided since we read it
+        raise Misuse(f"the refund is {refund.state} already")
     await trail.record(work, f"refund.{state}", f"pack {refund.pack_id}", refund.account_id, fen=refund.amount_fen)
     return refund
 
@@ -85,13 +90,13 @@ async def _undecided(work: Work, refund_id: str) -> RefundRow:
     return refund
 
 
-async def _locked(work: Work, pack_id: str) -> PackRow:
-    """The pack, read under its meter's lock."""
+async def _locked(work: Work, pack_id: str) -> tuple[PackRow, Meter]:
+    """The pack, read under its meter's lock, and that meter."""
     pack = await repository.pack(work.session, pack_id)
     if pack is None:
         raise Misuse(f"no pack {pack_id}")
     connection = await work.session.connection()
-    await lock_meter(connection, pack.account_id, pack.capability, work.clock)
+    meter = await lock_meter(connection, pack.account_id, pack.capability, work.clock)
     fresh = await repository.pack(work.session, pack_id)
     assert fresh is not None
-    return fresh
+    return fresh, meter

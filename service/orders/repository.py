@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.metering.models import PackRow
+from service.db import ids
+from service.db.changes import applied
+from service.metering.models import ACTIVE, REFUNDED, PackRow
 from service.orders.models import OrderLineRow, OrderRow, ProductRow, RefundRow, VoucherRow
 
 
@@ -18,14 +21,21 @@ async def products(session: AsyncSession, *, on_sale: bool = True) -> list[Produ
     return list(await session.scalars(query))
 
 
-async def product(session: AsyncSession, product_id: str) -> ProductRow | None:
-    return await session.get(ProductRow, product_id)
+async def product(session: AsyncSession, product_id: str, *, lock: bool = False) -> ProductRow | None:
+    return await session.get(ProductRow, product_id, with_for_update={"key_share": True} if lock else None)
 
 
-async def order(session: AsyncSession, number: str, *, lock: bool = False) -> OrderRow | None:
-    query = select(OrderRow).where(OrderRow.number == number)
-    found: OrderRow | None = await session.scalar(query.with_for_update() if lock else query)
+async def order(session: AsyncSession, number: str) -> OrderRow | None:
+    """An order as it stands now, not as this session may have read it before."""
+    query = select(OrderRow).where(OrderRow.number == number).execution_options(populate_existing=True)
+    found: OrderRow | None = await session.scalar(query)
     return found
+
+
+async def decide_order(session: AsyncSession, order_id: str, state: str, at: datetime, by: str) -> bool:
+    """Move a pending order to `state`; False when it is not pending any more."""
+    change = update(OrderRow).where(OrderRow.id == order_id, OrderRow.state == "pending")
+    return await applied(session, change.values(state=state, decided_at=at, decided_by=by))
 
 
 async def orders(
@@ -47,8 +57,19 @@ async def lines(session: AsyncSession, order_id: str) -> list[OrderLineRow]:
 
 
 async def voucher(session: AsyncSession, code_hash: str) -> VoucherRow | None:
-    query = select(VoucherRow).where(VoucherRow.code_hash == code_hash).with_for_update()
-    found: VoucherRow | None = await session.scalar(query)
+    """A voucher as it stands now, locked."""
+    return await session.get(VoucherRow, code_hash, populate_existing=True, with_for_update=True)
+
+
+async def use_voucher(session: AsyncSession, code_hash: str, order_id: str) -> bool:
+    """Give an unused voucher to an order; False when another order has it."""
+    change = update(VoucherRow).where(VoucherRow.code_hash == code_hash, VoucherRow.order_id.is_(None))
+    return await applied(session, change.values(order_id=order_id))
+
+
+async def voucher_of(session: AsyncSession, order_id: str) -> VoucherRow | None:
+    """The voucher that an order used."""
+    found: VoucherRow | None = await session.scalar(select(VoucherRow).where(VoucherRow.order_id == order_id))
     return found
 
 
@@ -60,17 +81,29 @@ async def vouchers(session: AsyncSession, account_id: str) -> list[VoucherRow]:
 
 async def release_voucher(session: AsyncSession, order_id: str) -> None:
     """Make the voucher of an order that came to nothing usable again."""
-    for row in await session.scalars(select(VoucherRow).where(VoucherRow.order_id == order_id)):
-        row.order_id = None
+    change = update(VoucherRow).where(VoucherRow.order_id == order_id).values(order_id=None)
+    await session.execute(change.execution_options(synchronize_session=False))
 
 
 async def pack(session: AsyncSession, pack_id: str) -> PackRow | None:
     """A pack as it stands now, not as this session may have read it before."""
-    return await session.get(PackRow, pack_id, populate_existing=True)
+    return await session.get(PackRow, pack_id, populate_existing=True) if ids.valid(pack_id) else None
+
+
+async def refund_pack(session: AsyncSession, pack_id: str, seq: int) -> bool:
+    """Take an unused pack out of the queue, at its meter's `seq`; False when it is used or refunded already."""
+    change = update(PackRow).where(PackRow.id == pack_id, PackRow.state == ACTIVE, PackRow.used == 0)
+    return await applied(session, change.values(state=REFUNDED, refunded_seq=seq))
 
 
 async def refund(session: AsyncSession, refund_id: str) -> RefundRow | None:
-    return await session.get(RefundRow, refund_id, populate_existing=True)
+    return await session.get(RefundRow, refund_id, populate_existing=True) if ids.valid(refund_id) else None
+
+
+async def decide_refund(session: AsyncSession, refund_id: str, state: str, at: datetime, by: str) -> bool:
+    """Move a pending refund to `state`; False when it is not pending any more."""
+    change = update(RefundRow).where(RefundRow.id == refund_id, RefundRow.state == "pending")
+    return await applied(session, change.values(state=state, decided_at=at, decided_by=by))
 
 
 async def pending_refund(session: AsyncSession, pack_id: str) -> RefundRow | None:

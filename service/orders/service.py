@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from service.accounts import repository as accounts
@@ -17,11 +17,13 @@ from service.errors import Misuse
 from service.metering.packs import FREE_CAPABILITIES
 from service.metering.service import MAX_UNITS, grant_pack
 from service.orders import repository
+from service.orders.discounts import shares
 from service.orders.models import OrderLineRow, OrderRow, ProductRow
 from service.orders.vouchers import redeem
 
 PENDING, ACTIVE, REJECTED, CANCELLED = "pending", "active", "rejected", "cancelled"
 MAX_QUANTITY = 100
+MAX_LINES = 100
 MAX_PRICE_FEN = 10**12
 
 
@@ -35,9 +37,10 @@ async def set_product(
     known_capability(capability)
     if capability in FREE_CAPABILITIES:
         raise Misuse(f"{capability} is free; it has no packs to sell")
-    if not (0 < units <= MAX_UNITS and 0 <= price_fen <= MAX_PRICE_FEN and 0 < len(product_id) <= 32):
-        raise Misuse("a product has an id of 1 to 32 characters, at least one unit, and a price of 0 or more")
-    row = await repository.product(work.session, product_id)
+    fits = 0 < len(product_id) <= 32 and product_id.isprintable()
+    if not (0 < units <= MAX_UNITS and 0 <= price_fen <= MAX_PRICE_FEN and fits):
+        raise Misuse("a product has an id of 1 to 32 printable characters, at least one unit, and a price of 0 or more")
+    row = await repository.product(work.session, product_id, lock=True)
     if row is None:
         row = ProductRow(id=product_id, capability=capability, units=units)
         work.session.add(row)
@@ -70,7 +73,7 @@ async def place_order(
         owner = await accounts.payer(work.session, app_id)
         if owner is None or owner[1] != (account.parent_id or account.id):
             raise Misuse(f"no app {app_id} in account {account.name!r}")
-    now = await work.now()
+    now = await work.ledger_now()
     order = OrderRow(
         id=ids.new(), number=_number(now), account_id=account_id, app_id=app_id, state=PENDING, amount_fen=0,
         discount_fen=0, ordered_at=now,
@@ -112,25 +115,35 @@ async def reject_order(work: Work, number: str, *, cancelled: bool = False) -> O
 async def _activate(work: Work, order: OrderRow) -> None:
     await _decide(work, order, ACTIVE)
     lines = await repository.lines(work.session, order.id)
-    discount = order.discount_fen
-    for line in sorted(lines, key=lambda each: each.capability):  # meters are locked in one order everywhere
-        for _ in range(line.quantity):
-            share = min(discount, line.price_fen)  # what was not paid is not paid back
-            discount -= share
-            await grant_pack(
-                work, order.account_id, line.capability, line.units, app_id=order.app_id,
-                ordered_at=order.ordered_at, order_id=order.id, price_fen=line.price_fen - share,
-            )
+    lines.sort(key=lambda each: each.capability)  # meters are locked in one order everywhere
+    pieces = [line for line in lines for _ in range(line.quantity)]
+    spread = shares(order.discount_fen, [each.price_fen for each in pieces], await _goods(work, order, pieces))
+    for line, share in zip(pieces, spread, strict=True):
+        await grant_pack(
+            work, order.account_id, line.capability, line.units, app_id=order.app_id, ordered_at=order.ordered_at,
+            order_id=order.id, price_fen=line.price_fen - share,  # what was not paid is not paid back
+        )
+
+
+async def _goods(work: Work, order: OrderRow, pieces: Sequence[OrderLineRow]) -> int | None:
+    """Which of the packs a goods voucher is for; None when the order has none."""
+    voucher = await repository.voucher_of(work.session, order.id) if order.discount_fen else None
+    if voucher is None or voucher.kind != "goods":
+        return None
+    return next((index for index, each in enumerate(pieces) if each.product_id == voucher.product_id), None)
 
 
 async def _decide(work: Work, order: OrderRow, state: str) -> None:
-    order.state, order.decided_at, order.decided_by = state, await work.now(), work.actor[:64]
-    await work.session.flush()
+    decided = await repository.decide_order(work.session, order.id, state, await work.ledger_now(), work.actor[:64])
+    await work.session.refresh(order)
+    if not decided:
+        raise Misuse(f"order {order.number} is {order.state} already")
     await trail.record(work, f"order.{state}", f"order {order.number}", order.account_id)
 
 
 async def _pending(work: Work, number: str) -> OrderRow:
-    order = await repository.order(work.session, number, lock=True)
+    """An order that looks pending; whether it still is shows when it is decided."""
+    order = await repository.order(work.session, number)
     if order is None:
         raise Misuse(f"no order {number}")
     if order.state != PENDING:
@@ -140,6 +153,8 @@ async def _pending(work: Work, number: str) -> OrderRow:
 
 async def _lines(work: Work, order_id: str, quantities: Mapping[str, int]) -> list[OrderLineRow]:
     lines: list[OrderLineRow] = []
+    if len(quantities) > MAX_LINES:
+        raise Misuse(f"an order names at most {MAX_LINES} products")
     for product_id, quantity in quantities.items():
         product = await repository.product(work.session, product_id)
         if product is None or not product.on_sale:

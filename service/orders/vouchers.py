@@ -16,6 +16,7 @@ from service.orders.models import OrderLineRow, OrderRow, VoucherRow
 
 KINDS = ("credit", "percent", "goods")
 YEAR = timedelta(days=365)
+MAX_VALUE = 10**12  # fen
 
 
 async def issue_voucher(
@@ -30,17 +31,19 @@ async def issue_voucher(
     """A new voucher; its code is shown this once. `value` is fen for credit, 1-100 for percent, ignored for goods."""
     if kind not in KINDS:
         raise Misuse(f"a voucher is one of {', '.join(KINDS)}")
-    if value <= 0 or (kind == "percent" and value > 100):
-        raise Misuse("a voucher is worth more than nothing, and at most 100 percent")
+    if not 0 < value <= (100 if kind == "percent" else MAX_VALUE):
+        raise Misuse(f"a voucher is worth more than nothing, and at most 100 percent or {MAX_VALUE} fen")
     if (kind == "goods") != (product_id is not None):
         raise Misuse("a goods voucher names its product, the others none")
     if product_id is not None and await repository.product(work.session, product_id) is None:
         raise Misuse(f"no product {product_id!r}")
     if account_id is not None:
         await accounts.get_account(work, account_id)
-    now = await work.now()
+    now = await work.ledger_now()
     code = secrets.token_urlsafe(15)
     end = ends_at or now + YEAR
+    if end <= now:
+        raise Misuse("a voucher ends after it is issued")
     work.session.add(
         VoucherRow(
             code_hash=hash_of(code), kind=kind, value=value, product_id=product_id, account_id=account_id,
@@ -65,7 +68,8 @@ async def redeem(work: Work, code: str, order: OrderRow, lines: Sequence[OrderLi
     if not voucher.starts_at <= now < voucher.ends_at:
         raise Misuse("the voucher is not valid now")
     discount = _discount(voucher, order, lines)
-    voucher.order_id = order.id
+    if not await repository.use_voucher(work.session, voucher.code_hash, order.id):
+        raise Misuse("the voucher has been used")
     await trail.record(
         work, "voucher.use", f"voucher {voucher.code_hash[:12]}", order.account_id, order=order.number, fen=discount
     )

@@ -11,9 +11,8 @@ import base64
 import binascii
 import secrets
 
-from gmssl.sm2 import CryptSM2
-
 from service.sealed.curve import G, N, on_curve, valid_private
+from service.sealed.sm2 import multiplier
 
 # SEQUENCE { SEQUENCE { OID id-ecPublicKey, OID sm2p256v1 }, BIT STRING 04‖x‖y }, up to the 04.
 _SPKI_HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200") + b"\x04"
@@ -32,10 +31,8 @@ def public_of(private: bytes) -> str:
     """
     if not valid_private(private):
         raise ValueError("an SM2 private key is 32 bytes holding a number from 1 to n-2")
-    # Not constant in time, and met only where a key is made or imported: nobody can ask for it again and measure.
-    arithmetic = CryptSM2(private_key="", public_key="")
-    point = bytes.fromhex(arithmetic._kg(int.from_bytes(private, "big"), G.hex()))
-    if not on_curve(point):  # pragma: no cover - a broken library
+    point = multiplier().multiply(private, G)
+    if point is None or not on_curve(point):  # pragma: no cover - a broken library
         raise ValueError("the library made a point that is not on the curve")
     return encode_public(point)
 

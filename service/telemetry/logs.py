@@ -6,7 +6,8 @@
 
 Bound fields follow the task or thread through contextvars. What must not be logged does not get through even by
 mistake: bytes are replaced by their length, long strings are cut, fields with secret-looking names and passwords
-inside URLs are masked, and recognised text is personal data, so fields that name it are masked too.
+inside URLs are masked, the secrets of the settings are masked wherever they stand, and recognised text is personal
+data, so fields that name it are masked too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import IO, Any, Literal
@@ -27,7 +28,7 @@ _EMPTY: Mapping[str, Any] = {}
 _MASK = "***"
 _LONGEST = 2048  # characters of one string value
 _SECRET_NAME = re.compile(
-    r"(secret|passw|token|authori[sz]ation|signature|cookie|private|master_?key|app_?key|hash_?key|(^|_)sk$|dsn"
+    r"(secret|passw|token|authori[sz]ation|signature|cookie|private|master_?key|app_?key|hash_?key|wall_?key|setup_?code|(^|_)sk$|dsn"
     r"|^(text|texts|words|body|image|picture|element|returnobj|detail)$)",
     re.IGNORECASE,
 )
@@ -79,7 +80,22 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     return {key: clean(key, value) for key, value in {**context(), **extra}.items()}
 
 
-class JsonFormatter(logging.Formatter):
+class _Masking(logging.Formatter):
+    """Masks known secrets in the finished line: a library's message or a trace may hold one under any name."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        super().__init__()
+        # In a JSON string a secret may look different: its quotes and backslashes are escaped.
+        forms = {form for text in secrets for form in (text, json.dumps(text, ensure_ascii=False)[1:-1])}
+        kept = sorted(forms - {""}, key=len, reverse=True)
+        self._secrets = re.compile("|".join(map(re.escape, kept))) if kept else None
+
+    def masked(self, line: str) -> str:
+        """`line` without the secrets."""
+        return self._secrets.sub(_MASK, line) if self._secrets else line
+
+
+class JsonFormatter(_Masking):
     """time (UTC, RFC 3339 with milliseconds), level, logger, message, then the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -94,23 +110,28 @@ class JsonFormatter(logging.Formatter):
             line.setdefault(key, value)
         if record.exc_info:
             line["exception"] = _cut(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False)
+        return self.masked(json.dumps(line, ensure_ascii=False))
 
 
-class TextFormatter(logging.Formatter):
+class TextFormatter(_Masking):
     """The same for a person at a terminal: time, level, logger, message, key=value."""
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
         fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
         line = f"{stamp} {record.levelname.lower():7} {record.name}: {_cut(record.getMessage())}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return self.masked(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)
 
 
-def configure(level: Level = "info", format: Format = "json", stream: IO[str] | None = None) -> None:
-    """Send all logging of this process to `stream` (stderr). Called once, by the command that starts the process."""
+def configure(
+    level: Level = "info", format: Format = "json", stream: IO[str] | None = None, *, secrets: Iterable[str] = ()
+) -> None:
+    """Send all logging of this process to `stream` (stderr). Called once, by the command that starts the process.
+
+    `secrets` are masked wherever they stand.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
+    handler.setFormatter(JsonFormatter(secrets) if format == "json" else TextFormatter(secrets))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from threading import Lock
-from typing import Literal
+from typing import Any, Literal
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
@@ -40,6 +40,29 @@ def families_of(families: Iterable[Metric]) -> Snapshot:
         for f in families
         if f.name.startswith("inkgate_")
     ]
+
+
+def snapshot_from(families: object) -> Snapshot:
+    """A snapshot that came as JSON. What is not of its form, a release's that we do not know for one, is left out: a
+    scrape of all processes must not fail on one of them."""
+    return [
+        (family[0], family[1], [_sample(each) for each in family[2] if _is_sample(each)])
+        for family in (families if isinstance(families, list) else ())
+        if isinstance(family, list) and len(family) >= 3
+        and isinstance(family[0], str) and isinstance(family[1], str) and isinstance(family[2], list)
+    ]
+
+
+def _is_sample(sample: object) -> bool:
+    return (
+        isinstance(sample, list) and len(sample) >= 3 and isinstance(sample[0], str) and isinstance(sample[1], dict)
+        and all(isinstance(value, str) for value in sample[1].values())
+        and isinstance(sample[2], int | float) and not isinstance(sample[2], bool)
+    )
+
+
+def _sample(sample: list[Any]) -> tuple[str, dict[str, str], float]:
+    return sample[0], sample[1], sample[2]
 
 
 class MetricsFold:

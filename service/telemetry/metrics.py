@@ -24,6 +24,7 @@ from service.telemetry.merge import GaugeFold, MetricsFold, Snapshot, families_o
 CAPABILITIES = ("general", "idcard", "plate", "licence")
 UNKNOWN = "none"  # the capability of a request that named none, and the account of a series past its cap
 OTHER = "other"
+_MESSAGES = ("task", "reply", "event")
 
 RequestOutcome = Literal[
     "success", "partial", "client_error", "refused", "limited", "overloaded", "failed", "cancelled", "slow_body"
@@ -90,12 +91,13 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.catalogue: list[MetricDoc] = []
         self.gauge_folds: dict[str, GaugeFold] = {}
-        self._code, self._reason, self._account = _Cap(128), _Cap(32), _Cap(1000)
+        self._code, self._reason, self._account, self._task = _Cap(128), _Cap(32), _Cap(1000), _Cap(256)
         self._make_requests()
         self._make_queue()
         self._make_engine()
         self._make_ledger()
         self._make_dependencies()
+        self._make_background()
         build = self._gauge("build_info", "What is running; always 1.", ("part", "version", "python"))
         build.labels(part, version, platform.python_version()).set(1)
         self._inflight_limit.set(inflight_limit_bytes)
@@ -236,6 +238,7 @@ class Metrics:
         self._settle_faults = self._counter("settle_failures_total", "Settling transactions that failed.", ("reason",))
         self._drift = self._gauge("metering_drift_units", "Units by which packs and records disagree; 0 is right.")
         self._checked = self._gauge("metering_checked_timestamp_seconds", "When packs and records were last compared.")
+        self._backlog = self._gauge("metering_unread_lines", "Ledger lines that were not compared with packs yet.")
         pack = ("account", "capability")
         self._remaining = self._gauge("pack_remaining_units", "Units left in valid packs, for watched accounts.", pack)
         self._bought = self._gauge("pack_total_units", "Size of the valid packs, for watched accounts.", pack)
@@ -251,13 +254,15 @@ class Metrics:
         self._settle_time.observe(seconds)
 
     def settle_failed(self, reason: str) -> None:
-        """Count a settling transaction that did not commit: "timeout", "connection", "conflict", "pack"."""
+        """Count a settling transaction that did not commit: "timeout", "connection", "conflict", "pack", "clock"."""
         self._settle_faults.labels(self._reason(reason)).inc()
 
-    def drift(self, units: int, checked_at: float) -> None:
-        """Set what reconciliation found: the sum of |pack.used - recorded|, and when (Unix seconds)."""
+    def drift(self, units: int, checked_at: float, backlog: int = 0) -> None:
+        """Set what reconciliation found: the sum of |pack.used - recorded|, when all was last compared (Unix seconds),
+        and how many lines nobody has read yet."""
         self._drift.set(units)
         self._checked.set(checked_at)
+        self._backlog.set(backlog)
 
     def pack(self, account: str, capability: str, remaining: int, total: int, expires_at: float) -> None:
         """Set the balance of a watched account; `expires_at` (Unix seconds) is the end of its last valid pack."""
@@ -274,6 +279,14 @@ class Metrics:
             "dependency_connections", "Connections of a pool, by state.", ("dependency", "state"), fold="sum"
         )
         self._skew = self._gauge("clock_skew_seconds", "Its clock minus ours.", ("dependency",))
+        self._suspect = self._gauge(
+            "clock_suspect", "1 while no time of the database is believed, and so nothing is settled."
+        )
+        self._clock_refusals = self._counter(
+            "clock_refusals_total", "Calls and settlements refused because the time cannot be right.", ("reason",)
+        )
+        for reason in ("database", "own", "meter"):  # shown from the start: what appears at 1 has not increased
+            self._clock_refusals.labels(reason)
         self._cert = self._gauge("certificate_expiry_timestamp_seconds", "When a watched certificate ends.", ("file",))
 
     def dependency(self, name: str, up: bool) -> None:
@@ -289,9 +302,46 @@ class Metrics:
         """Set how far another clock (the database's) is ahead of ours, in seconds."""
         self._skew.labels(dependency).set(seconds)
 
+    def clock_suspect(self, suspect: bool) -> None:
+        """Say whether the time that the database gives cannot be right."""
+        self._suspect.set(1 if suspect else 0)
+
+    def clock_refused(self, reason: str) -> None:
+        """Count a refusal by the clock: "database", "own" or "meter" (errors.ClockSuspect)."""
+        self._clock_refusals.labels(self._reason(reason)).inc()
+
     def certificate(self, file: str, expires_at: float) -> None:
         """Set when a certificate ends (Unix seconds). `file` is a name from the settings."""
         self._cert.labels(file).set(expires_at)
+
+    # --- what runs beside the calls -----------------------------------------------------------------------------
+
+    def _make_background(self) -> None:
+        task = ("task",)
+        self._task_up = self._gauge(
+            "background_task_up", "0 while a background task has failed and not yet run again.", task, fold="min"
+        )
+        self._task_restarts = self._counter(
+            "background_task_restarts_total", "Background tasks that failed and were started again.", task
+        )
+        self._malformed = self._counter(
+            "malformed_messages_total", "Messages between our processes that could not be understood.", ("kind",)
+        )
+        for kind in _MESSAGES:  # from 0 on, so that an increase shows the first one too
+            self._malformed.labels(self._reason(kind))
+
+    def background_up(self, task: str, up: bool) -> None:
+        """Say whether a background task runs (see service.background)."""
+        self._task_up.labels(self._task(task)).set(1 if up else 0)
+        self._task_restarts.labels(self._task(task))  # from 0 on, so that an increase shows the first one too
+
+    def background_restarted(self, task: str) -> None:
+        """Count a background task that ended of itself and is started again."""
+        self._task_restarts.labels(self._task(task)).inc()
+
+    def malformed(self, kind: str) -> None:
+        """Count a message that could not be understood: a "task" or "reply" of the broker, an "event" of a child."""
+        self._malformed.labels(self._reason(kind)).inc()
 
     # --- reading ------------------------------------------------------------------------------------------------
 

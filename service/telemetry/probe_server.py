@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import ClassVar
 
+from service.background import Background
 from service.telemetry.health import Health, Report
 from service.telemetry.metrics import Metrics
 
@@ -18,17 +18,20 @@ from service.telemetry.metrics import Metrics
 class ProbeServer:
     """Serve `health` and `metrics` on host:port (0 takes a free one) until `close`."""
 
-    def __init__(self, health: Health, metrics: Metrics, host: str, port: int) -> None:
+    def __init__(
+        self, health: Health, metrics: Metrics, host: str, port: int, background: Background | None = None
+    ) -> None:
         handler = type("Handler", (_Handler,), {"health": health, "metrics": metrics})
         self._server = ThreadingHTTPServer((host, port), handler)
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
-        self._thread = Thread(target=self._server.serve_forever, name="probes", daemon=True)
+        self._thread = (background or Background()).thread("probes", self._server.serve_forever)
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
+        self._thread.ending()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
@@ -49,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "/readyz" | "/healthz":
                 self._report(asyncio.run(self.health.ready()))
             case "/metrics":
-                body, kind = self.metrics.render(self.headers.get("Accept", ""))
+                body, kind = self.metrics.render(", ".join(self.headers.get_all("Accept", [])))
                 self._send(200, body, kind)
             case _:
                 self._send(404, b"not found\n", "text/plain; charset=utf-8")

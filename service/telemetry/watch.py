@@ -10,10 +10,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
 
+from service.background import Background
 from service.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -32,18 +34,17 @@ class Sampler:
 class Watch:
     """Runs samplers from `start` to `close`."""
 
-    def __init__(self, samplers: Sequence[Sampler]) -> None:
-        self._samplers = tuple(samplers)
-        self._tasks: list[asyncio.Task[None]] = []
+    def __init__(self, samplers: Sequence[Sampler], background: Background | None = None) -> None:
+        background = background or Background()
+        self._tasks = [background.task(f"sampler-{item.name}", partial(self._run, item)) for item in samplers]
 
     async def start(self) -> None:
         """Begin; the first reading of each sampler is made at once, in the background."""
-        self._tasks = [asyncio.create_task(self._run(item), name=f"watch-{item.name}") for item in self._samplers]
+        for task in self._tasks:
+            task.start()
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(task.close() for task in self._tasks))
 
     async def _run(self, sampler: Sampler) -> None:
         failing = False

@@ -18,8 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.accounts.models import Account
+from service.background import Background
 from service.db import clock as clocks
 from service.db.clock import Clock, database_clock
+from service.errors import ClockSuspect
 from service.usage.models import NOBODY, RefusalRow
 
 SECONDS = 30.0
@@ -60,21 +62,22 @@ class RefusalWriter:
     """Adds the counts to the table every `seconds`, and once more when it is closed."""
 
     def __init__(
-        self, engine: AsyncEngine, refusals: Refusals, *, seconds: float = SECONDS, clock: Clock = database_clock
+        self, engine: AsyncEngine, refusals: Refusals, *, seconds: float = SECONDS, clock: Clock = database_clock,
+        background: Background | None = None,
     ) -> None:
         self._engine, self._refusals, self._seconds, self._clock = engine, refusals, seconds, clock
         self._ending = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._task = (background or Background()).task("refusal-statistics", self._run)
 
     async def start(self) -> None:
         """Begin; nothing is written before the first `seconds` are over."""
-        self._task = asyncio.ensure_future(self._run())
+        self._task.start()
 
     async def close(self) -> None:
         """Stop, after writing what is left if the database takes it."""
+        self._task.ending()
         self._ending.set()
-        if self._task is not None:
-            await self._task
+        await self._task.wait()
         await self._try()
 
     async def _run(self) -> None:
@@ -86,7 +89,7 @@ class RefusalWriter:
     async def _try(self) -> None:
         try:
             await self.write()
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except (SQLAlchemyError, OSError, TimeoutError, ClockSuspect) as error:
             log.warning("statistics of refused calls wait for the database: %s", type(error).__name__)
 
     async def write(self) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.users.models import SessionRow, UserRow
+from service.db import ids
+from service.db.changes import applied
+from service.users.models import OPERATOR, SessionRow, UserRow
 
 
 async def any_user(session: AsyncSession) -> bool:
@@ -15,14 +17,63 @@ async def any_user(session: AsyncSession) -> bool:
     return bool(await session.scalar(select(func.count()).select_from(UserRow)))
 
 
+async def nobody_else_is_made(session: AsyncSession) -> None:
+    """Keep others from making users until this transaction ends; on SQLite it is the only writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(text("LOCK TABLE console_user IN SHARE ROW EXCLUSIVE MODE"))
+
+
 async def user(session: AsyncSession, user_id: str) -> UserRow | None:
-    return await session.get(UserRow, user_id)
+    return await session.get(UserRow, user_id) if ids.valid(user_id) else None
 
 
 async def user_named(session: AsyncSession, login: str, *, lock: bool = False) -> UserRow | None:
+    """A user by login; `lock` reads the row as it stands now and keeps others from changing it."""
     query = select(UserRow).where(UserRow.login == login)
-    found: UserRow | None = await session.scalar(query.with_for_update() if lock else query)
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    found: UserRow | None = await session.scalar(query)
     return found
+
+
+async def lock_operators(session: AsyncSession) -> set[str]:
+    """Ids of the operators who may sign in; none of them is disabled by somebody else before this transaction ends."""
+    query = select(UserRow.id).where(UserRow.role == OPERATOR, UserRow.disabled_at.is_(None)).order_by(UserRow.id)
+    return set(await session.scalars(query.with_for_update(key_share=True)))
+
+
+async def disable(session: AsyncSession, user_id: str, at: datetime | None) -> bool:
+    """Disable a user (`at` None: enable again); False when it is so already."""
+    was = UserRow.disabled_at.is_(None) if at is not None else UserRow.disabled_at.is_not(None)
+    return await applied(session, update(UserRow).where(UserRow.id == user_id, was).values(disabled_at=at))
+
+
+async def change_password(session: AsyncSession, user_id: str, old_hash: str, new_hash: str) -> bool:
+    """A user's own new password; False when the old one is not theirs any more, or the user is disabled."""
+    change = update(UserRow).where(
+        UserRow.id == user_id, UserRow.password_hash == old_hash, UserRow.disabled_at.is_(None)
+    )
+    return await applied(session, change.values(password_hash=new_hash, must_change=False))
+
+
+async def reset_password(session: AsyncSession, user_id: str, new_hash: str) -> bool:
+    """A password given by somebody else: it must be changed, and a lock ends. False when there is no such user."""
+    change = update(UserRow).where(UserRow.id == user_id)
+    return await applied(
+        session, change.values(password_hash=new_hash, must_change=True, failures=0, locked_until=None)
+    )
+
+
+async def touch(session: AsyncSession, token_hash: str, now: datetime, seen_before: datetime) -> bool:
+    """Note that a session is in use, when it was last noted before `seen_before`; False when not, or it has ended."""
+    change = update(SessionRow).where(SessionRow.token_hash == token_hash, SessionRow.seen_at < seen_before)
+    return await applied(session, change.values(seen_at=now))
+
+
+async def prove(session: AsyncSession, token_hash: str, now: datetime) -> bool:
+    """Note that the password was entered again; False when the session has ended."""
+    change = update(SessionRow).where(SessionRow.token_hash == token_hash).values(proved_at=now)
+    return await applied(session, change)
 
 
 async def users(session: AsyncSession, account_id: str | None = None, *, limit: int = 200) -> list[UserRow]:
@@ -30,6 +81,12 @@ async def users(session: AsyncSession, account_id: str | None = None, *, limit: 
     query = select(UserRow).order_by(UserRow.login).limit(limit)
     if account_id is not None:
         query = query.where(UserRow.account_id == account_id)
+    return list(await session.scalars(query))
+
+
+async def operators(session: AsyncSession, *, limit: int = 200) -> list[UserRow]:
+    """The operators, disabled ones too, in order of their login."""
+    query = select(UserRow).where(UserRow.role == OPERATOR).order_by(UserRow.login).limit(limit)
     return list(await session.scalars(query))
 
 

@@ -67,29 +67,33 @@ async def create_user(
 
 async def create_first(work: Work, login: str, password_hash: str) -> UserRow:
     """The operator of a fresh installation. Raises Misuse when there is a user already."""
+    await repository.nobody_else_is_made(work.session)
     if await repository.any_user(work.session):
         raise Misuse("this installation has been set up already")
     return await create_user(work, login, password_hash)
 
 
-async def password_fits(session: AsyncSession, passwords: Passwords, login: str, password: str) -> bool:
-    """Whether a login and a password belong together. Apart from the writing below, because a check takes long enough
-    to keep other writers of an embedded database waiting."""
+async def password_proof(session: AsyncSession, passwords: Passwords, login: str, password: str) -> str | None:
+    """The stored hash that a password fits, None when it fits none. Apart from the writing below, because a check takes
+    long enough to keep other writers of an embedded database waiting; the hash shows there whether the password was
+    changed meanwhile."""
     user = await repository.user_named(session, login)
-    return await passwords.check(password, user.password_hash if user else None)
+    hashed = user.password_hash if user else None
+    return hashed if await passwords.check(password, hashed) else None
 
 
-async def sign_in(work: Work, login: str, fits: bool, lifetime: Lifetime) -> str | None:
-    """The token of a new session, None when the password does not fit or the user is locked or disabled.
+async def sign_in(work: Work, login: str, proof: str | None, lifetime: Lifetime) -> str | None:
+    """The token of a new session, None when the password does not fit or the user is locked or disabled. `proof` is
+    what `password_proof` gave.
 
     Commit the work in both cases: wrong passwords are counted, and after five in a row the user is locked for a
     quarter of an hour.
     """
     user = await repository.user_named(work.session, login, lock=True)
     now = await work.now()
-    if user is None or user.disabled_at is not None or _locked(user, now):
+    if user is None or user.disabled_at is not None or is_locked(user, now):
         return None
-    if not fits:
+    if proof is None or proof != user.password_hash:
         await _failed(work, user, now)
         return None
     user.failures, user.locked_until, user.last_login_at = 0, None, now
@@ -102,6 +106,8 @@ async def sign_in(work: Work, login: str, fits: bool, lifetime: Lifetime) -> str
 async def sign_in_by_provider(work: Work, login: str, lifetime: Lifetime) -> str | None:
     """The token of a new session for somebody whom an identity provider vouches for, None when there is no such user
     or it is disabled. An initial password that was never changed ends: nobody needs it any more."""
+    if LOGIN.fullmatch(login) is None:
+        return None
     user = await repository.user_named(work.session, login, lock=True)
     if user is None or user.disabled_at is not None:
         return None
@@ -130,30 +136,32 @@ async def resume(work: Work, token: str, lifetime: Lifetime) -> SignedIn | None:
 
 async def touch(work: Work, token_hash: str) -> None:
     """Note that a session is in use; a write a minute is enough."""
-    row = await work.session.get(SessionRow, token_hash)
     now = await work.now()
-    if row is not None and now - row.seen_at > TOUCH:
-        row.seen_at = now
+    await repository.touch(work.session, token_hash, now, now - TOUCH)
 
 
-async def prove(work: Work, signed_in: SignedIn, fits: bool) -> bool:
-    """The password was entered again, before a secret is shown. Wrong ones count towards the lock."""
+async def prove(work: Work, signed_in: SignedIn, proof: str | None) -> bool:
+    """The password was entered again, before a secret is shown; `proof` is what `password_proof` gave. Wrong ones count
+    towards the lock."""
     user = await repository.user_named(work.session, signed_in.user.login, lock=True)
-    row = await work.session.get(SessionRow, signed_in.token_hash)
     now = await work.now()
-    if user is None or row is None or _locked(user, now):
+    if user is None or user.disabled_at is not None or is_locked(user, now):
         return False
-    if not fits:
+    if proof is None or proof != user.password_hash:
         await _failed(work, user, now)
         return False
-    user.failures, row.proved_at = 0, now
-    return True
+    user.failures = 0
+    return await repository.prove(work.session, signed_in.token_hash, now)
 
 
 async def change_password(work: Work, signed_in: SignedIn, password_hash: str) -> None:
-    """Set a user's new password and end the other sessions."""
-    user = await _get(work, signed_in.user.id)
-    user.password_hash, user.must_change = password_hash, False
+    """Set a user's new password and end the other sessions.
+
+    Raises Misuse when the password was changed by somebody else, or the user disabled, since the page was asked for.
+    """
+    user = signed_in.user
+    if not await repository.change_password(work.session, user.id, user.password_hash, password_hash):
+        raise Misuse("the password was changed meanwhile; sign in again")
     await repository.drop_sessions(work.session, user.id, but=signed_in.token_hash)
     await trail.record(work, "user.password", f"user {user.login}", user.account_id)
 
@@ -161,18 +169,27 @@ async def change_password(work: Work, signed_in: SignedIn, password_hash: str) -
 async def reset_password(work: Work, user_id: str, password_hash: str) -> None:
     """A password given by somebody else, to be changed at the next login; every session of the user ends."""
     user = await _get(work, user_id)
-    user.password_hash, user.must_change = password_hash, True
-    user.failures, user.locked_until = 0, None
+    await repository.reset_password(work.session, user_id, password_hash)
+    await work.session.refresh(user)
     await repository.drop_sessions(work.session, user.id)
     await trail.record(work, "user.reset", f"user {user.login}", user.account_id)
 
 
-async def disable_user(work: Work, user_id: str, *, disabled: bool = True) -> None:
-    """Stop a user from signing in (or allow it again); sessions end at once."""
+async def disable_user(work: Work, user_id: str, *, disabled: bool = True) -> UserRow:
+    """Stop a user from signing in (or allow it again); sessions end at once.
+
+    A user that is so already stays as it is, without a line in the audit trail. Raises Misuse for the last operator
+    who may sign in.
+    """
     user = await _get(work, user_id)
-    user.disabled_at = await work.now() if disabled else None
+    if disabled and user.role == OPERATOR and await repository.lock_operators(work.session) == {user_id}:
+        raise Misuse("the last operator who may sign in is not disabled; make or enable another one first")
+    changed = await repository.disable(work.session, user_id, await work.now() if disabled else None)
+    await work.session.refresh(user)
     await repository.drop_sessions(work.session, user.id)
-    await trail.record(work, "user.disable" if disabled else "user.enable", f"user {user.login}", user.account_id)
+    if changed:
+        await trail.record(work, "user.disable" if disabled else "user.enable", f"user {user.login}", user.account_id)
+    return user
 
 
 async def sign_out(work: Work, token: str) -> None:
@@ -183,10 +200,6 @@ async def sign_out(work: Work, token: str) -> None:
 def hash_of(token: str) -> str:
     """What is stored of a session token: 256 random bits need no salt."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _locked(user: UserRow, now: datetime) -> bool:
-    return user.locked_until is not None and user.locked_until > now
 
 
 async def _begin(work: Work, user: UserRow, now: datetime) -> str:
@@ -206,6 +219,20 @@ async def _failed(work: Work, user: UserRow, now: datetime) -> None:
     if user.failures >= FAILURES:
         user.failures, user.locked_until = 0, now + LOCK
         await trail.record(work, "user.lock", f"user {user.login}", user.account_id)
+
+
+def is_locked(user: UserRow, now: datetime) -> bool:
+    """Whether wrong passwords keep the user out now."""
+    return user.locked_until is not None and user.locked_until > now
+
+
+def state_of(user: UserRow, now: datetime) -> str:
+    """How a user stands: "disabled", "locked" (by wrong passwords, for a while), "must-change", "good"."""
+    if user.disabled_at is not None:
+        return "disabled"
+    if is_locked(user, now):
+        return "locked"
+    return "must-change" if user.must_change else "good"
 
 
 async def _get(work: Work, user_id: str) -> UserRow:

@@ -11,20 +11,23 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from engines.errors import ModelError
 from service import __version__
+from service.background import Background
 from service.broker import frames
 from service.broker.interface import Reply, Task, WorkerPort
 from service.broker.local_port import LocalPort
 from service.errors import BrokerDown, InkGateError
+from service.settings import maskable, passwords
 from service.telemetry import logs
 from service.telemetry.tracing import Tracing
 from service.worker.config import WorkerConfig
 from service.worker.lanes import run_lanes
 from service.worker.loop import PullLoop
-from service.worker.process import bind_to_parent, rss_mib
+from service.worker.process import bind_to_parent, limit_memory, rss_mib
 from service.worker.reading import open_reader
 from service.worker.watchdog import Watchdog
 
@@ -39,8 +42,12 @@ def main(argv: list[str]) -> int:
     bind_to_parent(parent)
     control = socket.socket(fileno=control_fd)
     head, _ = frames.recv(control)
-    config = WorkerConfig(**head)
-    logs.configure(config.log_level, config.log_format)
+    try:
+        config = WorkerConfig.from_dict(head)
+    except InkGateError as error:
+        frames.send(control, {"kind": "fatal", "error": str(error)})
+        return 2
+    logs.configure(config.log_level, config.log_format, secrets=maskable(passwords(config.redis_url)))
     try:
         reader = open_reader(config)
         reader.warmup()
@@ -51,32 +58,28 @@ def main(argv: list[str]) -> int:
         log.exception("the engine did not start")
         frames.send(control, {"kind": "fatal", "error": f"the engine did not start: {error!r}"})
         return 1
+    limit_memory(config.image_mib, config.at_once)
     name = f"{socket.gethostname()}-{os.getpid()}"
-    ports = _open_ports(config, name, tasks_fds)
+    teller = _Teller(control)
+    ports = _open_ports(config, name, tasks_fds, teller)
     info = reader.info
     engine = {"engine": info.name, "model": " ".join(sorted(info.models)) or info.version, "device": info.device}
-    frames.send(
-        control,
-        {"kind": "ready", "name": name, "engine": engine, "profile": config.profile, "rss_mib": rss_mib()},
-    )
+    teller.tell({"kind": "ready", "name": name, "engine": engine, "profile": config.profile, "rss_mib": rss_mib()})
 
-    telling = threading.Lock()
     watchdog = Watchdog()
 
     def done(task: Task, reply: Reply, in_hand: int) -> None:
-        event = {
+        teller.tell({
             "kind": "done", "capability": task.capability, "outcome": reply.outcome, "delivery": task.delivery,
             "stages": dict(reply.stages), "lines": (reply.element or {}).get("text_line"), "rss_mib": rss_mib(),
             "in_hand": in_hand,
-        }
-        with telling:
-            frames.send(control, event)
+        })
 
     tracing = Tracing.configured(config.traces_endpoint, "worker", __version__, config.traces_ratio)
     lanes = [PullLoop(port, reader, config, name, stop, done, tracing, watchdog) for port in ports]
     try:
         reason = run_lanes(lanes, stop)
-        frames.send(control, {"kind": "leaving", "reason": reason})
+        teller.tell({"kind": "leaving", "reason": reason})
     except (BrokerDown, frames.PeerGone):
         pass  # the gateway process is gone: so is our work
     tracing.close()
@@ -85,17 +88,42 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _open_ports(config: WorkerConfig, name: str, tasks_fds: list[int]) -> Sequence[WorkerPort]:
+class _Teller:
+    """Events for the supervisor, from any thread. Raises frames.PeerGone once it is gone."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control, self._turn = control, threading.Lock()
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        with self._turn:
+            frames.send(self._control, event)
+
+    def malformed(self, kind: str) -> None:
+        """A message that this process could not understand."""
+        self.tell({"kind": "malformed", "message": kind})
+
+    def background_up(self, task: str, up: bool) -> None:
+        """See service.background.Observer. The state of a thread ends with its process: failures are told, no state."""
+
+    def background_restarted(self, task: str) -> None:
+        """See service.background.Observer."""
+        self.tell({"kind": "task failed", "task": task})
+
+
+def _open_ports(config: WorkerConfig, name: str, tasks_fds: list[int], teller: _Teller) -> Sequence[WorkerPort]:
     """A port for each picture that may be in hand: the embedded broker's sockets where there are some, else Redis."""
     if tasks_fds:
-        return [LocalPort(socket.socket(fileno=fd)) for fd in tasks_fds]
+        return [LocalPort(socket.socket(fileno=fd), teller.malformed) for fd in tasks_fds]
     from service.broker.streams import StreamsPort  # the Redis client is not for embedded workers to load
     from service.broker.streams.keys import Keys
 
     keys = Keys(config.namespace, config.profile)
     names = [name, *(f"{name}-{lane}" for lane in range(1, config.at_once))]
     return [
-        StreamsPort(config.redis_url, keys, each, capabilities=config.capabilities, lease=config.lease)
+        StreamsPort(
+            config.redis_url, keys, each, capabilities=config.capabilities, lease=config.lease,
+            on_malformed=teller.malformed, background=Background(teller),
+        )
         for each in names
     ]
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from service.broker.messages import known
+from service.errors import Misuse
 from service.telemetry.logs import Format, Level
 from service.worker import policy
 
@@ -15,7 +17,11 @@ if TYPE_CHECKING:  # a worker process receives its part and never loads the sett
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """Sent as the first frame on the control socket, so that neither argv nor the environment shows it."""
+    """Sent as the first frame on the control socket, so that neither argv nor the environment shows it.
+
+    A supervisor of the release before may start this one, once the files on disk have been replaced: every field added
+    from now on has a default.
+    """
 
     runtime: str
     profile: str
@@ -36,6 +42,7 @@ class WorkerConfig:
     lease: float = 0.0
     capabilities: tuple[str, ...] = ()
     plate_types: Mapping[str, str] = field(default_factory=dict)
+    image_mib: int = 1536
 
     @classmethod
     def of(cls, settings: Settings) -> WorkerConfig:
@@ -49,6 +56,7 @@ class WorkerConfig:
             stub_ms=engine.stub_ms,
             max_images=worker.max_images,
             max_rss_mib=worker.max_rss_mib,
+            image_mib=worker.image_mib,
             overrun=worker.overrun,
             at_once=policy.at_once(settings),
             log_level=settings.telemetry.log_level,
@@ -61,6 +69,14 @@ class WorkerConfig:
             capabilities=worker.capabilities,
             plate_types=worker.plate_types,
         )
+
+    @classmethod
+    def from_dict(cls, head: Mapping[str, Any]) -> WorkerConfig:
+        """The way back from `as_dict`; fields of another release are left out. Raises Misuse when one is missing."""
+        try:
+            return cls(**known(cls, head))
+        except TypeError as error:
+            raise Misuse(f"the supervisor is of another release ({error}): restart it") from None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from service.background import Background
 from service.broker.fleet import FleetState
 from service.broker.local import LocalBroker
 from service.settings import Settings
@@ -38,7 +39,9 @@ class EmbeddedBroker(LocalBroker):
 
 
 @asynccontextmanager
-async def embedded_fleet(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[EmbeddedBroker]:
+async def embedded_fleet(
+    settings: Settings, metrics: Metrics | None = None, background: Background | None = None
+) -> AsyncIterator[EmbeddedBroker]:
     """Start the workers that the settings and the machine ask for, and yield the broker before they are warm.
 
     `metrics` are those of this process; they count what the workers do.
@@ -46,7 +49,10 @@ async def embedded_fleet(settings: Settings, metrics: Metrics | None = None) -> 
     """
     count, seats = policy.processes(settings), policy.at_once(settings)
     limits = settings.limits
-    broker = EmbeddedBroker(max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes, expected=count * seats)
+    malformed = metrics.malformed if metrics else _nobody
+    broker = EmbeddedBroker(
+        max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes, expected=count * seats, on_malformed=malformed
+    )
 
     def sockets(slot: int) -> list[socket.socket]:
         """A seat at the broker for each picture that the worker may have in hand."""
@@ -69,7 +75,9 @@ async def embedded_fleet(settings: Settings, metrics: Metrics | None = None) -> 
         WorkerConfig.of(settings).as_dict(),
         on_spawn=sockets,
         on_event=hear,
+        on_malformed=malformed,
         extra_env=native_threads(settings),
+        background=background,
     )
     await broker.start()
     broker.supervisor.start()
@@ -78,6 +86,10 @@ async def embedded_fleet(settings: Settings, metrics: Metrics | None = None) -> 
     finally:
         await broker.supervisor.stop(settings.worker.grace)
         await broker.close()
+
+
+def _nobody(kind: str) -> None:
+    """Without metrics nobody counts."""
 
 
 def native_threads(settings: Settings) -> dict[str, str]:

@@ -14,15 +14,25 @@ from dataclasses import replace
 
 from service.broker import frames
 from service.broker.interface import Outcome, Reply, Task
+from service.broker.messages import Malformed, reply_from, reply_head, task_from, task_head
 from service.worker.config import WorkerConfig
-from service.worker.process import bind_to_parent, spawn
+from service.worker.process import bind_to_parent, limit_memory, spawn
 from service.worker.reading import facts, open_reader, read
 
 log = logging.getLogger(__name__)
 
 
 def read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
-    """Read `task` in a child process that lives no longer than the task's deadline."""
+    """Read `task` in a child process that lives no longer than the task's deadline. One that cannot be started, for
+    want of memory or processes, fails the task and not the worker."""
+    try:
+        return _read_alone(task, config, worker)
+    except OSError as error:
+        log.error("a process to read an image alone could not be started: %s", error, extra=facts(task))
+        return Reply(task.call_id, task.number, Outcome.FAILED, worker=worker, stages={"queue": task.queued})
+
+
+def _read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:
@@ -30,12 +40,10 @@ def read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
         try:
             ours.settimeout(max(0.1, task.deadline - time.time()))
             frames.send(ours, replace(config, redis_url="").as_dict())
-            frames.send(ours, frames.head_of(task), task.image)
+            frames.send(ours, task_head(task), task.image)
             head, _ = frames.recv(ours)
-            reply = Reply(
-                task.call_id, task.number, Outcome(head["outcome"]), head["element"], worker, head["stages"]
-            )
-        except frames.PeerGone as error:
+            reply = replace(reply_from({**head, "call_id": task.call_id, "number": task.number}), worker=worker)
+        except (frames.PeerGone, Malformed) as error:
             log.error("poison: this picture took down a process of its own: %s", error, extra=facts(task))
             reply = Reply(task.call_id, task.number, Outcome.FAILED, worker=worker, stages={"queue": task.queued})
         finally:
@@ -50,11 +58,12 @@ def main(argv: list[str]) -> None:
     bind_to_parent(parent)
     sock = socket.socket(fileno=fd)
     head, _ = frames.recv(sock)
-    config = WorkerConfig(**head)
+    config = WorkerConfig.from_dict(head)
     head, image = frames.recv(sock)
     reader = open_reader(config)
-    reply = read(reader, Task(image=image, **head), config, "")
-    frames.send(sock, {"outcome": reply.outcome, "element": reply.element, "stages": dict(reply.stages)})
+    limit_memory(config.image_mib, at_once=1)
+    reply = read(reader, task_from(head, image), config, "")
+    frames.send(sock, reply_head(reply))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from service.broker.interface import Outcome, Reply, Task, WorkerPort
 from service.telemetry.tracing import Tracing
 from service.worker.config import WorkerConfig
 from service.worker.isolate import read_alone
-from service.worker.process import rss_mib
+from service.worker.process import data_mib, memory_for_images, rss_mib
 from service.worker.reading import facts, read
 from service.worker.watchdog import Watchdog
 
@@ -54,6 +54,9 @@ class PullLoop:
         self._around = 0.0  # seconds an image takes besides reading, a moving mean
         # Some engines are larger than the limit before they have read anything.
         self._most_rss = max(config.max_rss_mib, _ABOVE_WARM * rss_mib()) if config.max_rss_mib else math.inf
+        # Memory that stays taken comes off what the next image may take (limit_memory): half of that is kept free.
+        room = memory_for_images(config.image_mib, config.at_once)
+        self._most_data = data_mib() + room / 2 if room else math.inf
         # Workers that started together must not all leave together. A lane reads its share of a worker's images.
         share = config.max_images / config.at_once
         self._images_left = math.ceil(share * random.uniform(0.9, 1.1)) or None  # noqa: S311
@@ -79,7 +82,7 @@ class PullLoop:
                 self._images_left -= 1
                 if self._images_left <= 0:
                     return "images"
-            if rss_mib() > self._most_rss:
+            if rss_mib() > self._most_rss or data_mib() > self._most_data:
                 return "memory"
         return "stop"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -14,6 +16,7 @@ from pathlib import Path
 import service
 
 _PR_SET_PDEATHSIG = 1
+_FURTHER_IMAGE = 1 / 3  # of the memory for the first image in hand; not all are at their most at once
 
 
 def spawn(
@@ -65,3 +68,35 @@ def rss_mib() -> float:
     except OSError:
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def data_mib() -> float:
+    """This process's writable memory of its own in MiB, resident or not; 0.0 where /proc does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def memory_for_images(image_mib: int, at_once: int) -> float:
+    """MiB that the images in hand may take together."""
+    return image_mib * (1 + _FURTHER_IMAGE * (at_once - 1))
+
+
+def limit_memory(image_mib: int, at_once: int) -> float:
+    """Let this process take `memory_for_images` beyond what it holds now, when it is warm.
+
+    Past it allocations fail, and with them the image in hand, not the process. RLIMIT_DATA counts what is writable and
+    private: neither libraries and mapped models nor the address space that CUDA reserves. Returns the limit in MiB;
+    math.inf where there is none: for 0, and where the system has no such count.
+    """
+    held = data_mib()
+    if not image_mib or not held:
+        return math.inf
+    limit = int((held + memory_for_images(image_mib, at_once)) * 2**20)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))  # soft alone: a child sets its own, which may be higher
+    return limit / 2**20

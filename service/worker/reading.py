@@ -6,6 +6,7 @@ import logging
 import time
 from pathlib import Path
 
+from engines.decoder_limits import limit_decoder
 from engines.errors import DecodeError, PictureTooLarge
 from engines.interfaces import Reader
 from service.broker.interface import Outcome, Reply, Task
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 def open_reader(config: WorkerConfig) -> Reader:
     """The reader that the settings name, networks loaded, not warmed up. Raises engines.errors.ModelError."""
+    limit_decoder(config.max_pixels)
     if config.runtime == "stub":
         from service.worker.stub import StubReader
 

@@ -31,14 +31,14 @@ class Roster:
             case "ready":
                 engine = event["engine"]
                 card = replace(
-                    card, name=event["name"], state=READY, since=now, engine=engine["engine"], models=engine["model"],
-                    device=engine["device"],
+                    card, name=event["name"], state=READY, since=now, engine=engine.get("engine", ""),
+                    models=engine.get("model", ""), device=engine.get("device", ""),
                 )
             case "done":
                 self._rates[slot].add(now)
                 card = replace(card, images=card.images + 1)
             case "leaving":
-                card = replace(card, state=LEAVING, since=now, reason=event["reason"])
+                card = replace(card, state=LEAVING, since=now, reason=event.get("reason", "stop"))
             case "gone":
                 reason = card.reason if card.state == LEAVING else "crash"
                 card = replace(

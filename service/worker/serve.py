@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 
 from service import __version__
+from service.background import Background
 from service.broker.streams.client import OUT_OF_REACH, on_loop
 from service.broker.streams.keys import Keys
 from service.broker.streams.roll import RollPoster
@@ -38,6 +39,7 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
             "Set it, or run everything in one process tree with `inkgate serve`.",
         )
     metrics = Metrics("worker", __version__)
+    background = Background(metrics)
     count, profile = policy.processes(settings), settings.engine.profile
     roster, counted = Roster(count, profile), FleetMetrics(metrics)
 
@@ -50,11 +52,16 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         count,
         WorkerConfig.of(settings).as_dict(),
         on_event=hear,
+        on_malformed=metrics.malformed,
         extra_env=native_threads(settings),
+        essential=True,
+        background=background,
     )
-    health = Health({"redis": _redis_check(settings.redis.url), "workers": _workers_check(supervisor)})
-    probes = _probe_server(settings, health, metrics)
-    poster = RollPoster(settings.redis.url, Keys(settings.redis.namespace, profile), roster.cards)
+    health = Health({
+        "redis": _redis_check(settings.redis.url), "workers": _workers_check(supervisor), "tasks": background.check,
+    })
+    probes = _probe_server(settings, health, metrics, background)
+    poster = RollPoster(settings.redis.url, Keys(settings.redis.namespace, profile), roster.cards, background)
     stop = _until_told()
     supervisor.start()
     poster.start()
@@ -89,10 +96,10 @@ def _until_told() -> asyncio.Future[None]:
     return told
 
 
-def _probe_server(settings: Settings, health: Health, metrics: Metrics) -> ProbeServer:
+def _probe_server(settings: Settings, health: Health, metrics: Metrics, background: Background) -> ProbeServer:
     host, port = settings.worker.health_host, settings.worker.health_port
     try:
-        probes = ProbeServer(health, metrics, host, port)
+        probes = ProbeServer(health, metrics, host, port, background)
     except OSError as error:
         raise ConfigurationError(
             "INKGATE_WORKER__HEALTH_PORT", f"cannot listen on {host}:{port} ({error.strerror})", "Choose another port."

@@ -10,9 +10,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from service.background import Background, BackgroundTask
 from service.broker import frames
+from service.broker.messages import Malformed
 from service.errors import Misuse
 from service.worker.process import spawn
 
@@ -21,6 +24,7 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
 _HEALTHY_AFTER = 30.0  # seconds after which a child's death is news again, not the next of a series
+_LAST_WAIT = 5.0  # seconds for a killed child to be gone
 
 Event = Mapping[str, Any]
 
@@ -30,7 +34,10 @@ class Supervisor:
 
     `on_spawn(slot)` may return further sockets to pass on; they are closed here once the child has them. `shared`
     sockets go to every child and stay open.
-    `on_event(slot, event)` hears "ready", "done", "leaving" and "fatal" from the child, and "gone" from here.
+    `on_event(slot, event)` hears "ready", "done", "leaving" and "fatal" from the child, and "gone" from here; what it
+    cannot take, of a child of another release for one, is logged and told to `on_malformed`.
+    Each slot is kept by a background task of its own, `<name>-slot-<n>`: one that cannot start its child (no memory,
+    no process, no file descriptor left) is started again; with `essential` the host is not ready meanwhile.
     """
 
     def __init__(
@@ -42,19 +49,28 @@ class Supervisor:
         shared: Sequence[socket.socket] = (),
         on_spawn: Callable[[int], Sequence[socket.socket]] = lambda slot: (),
         on_event: Callable[[int, Event], None] = lambda slot, event: None,
+        on_malformed: Callable[[str], None] = lambda kind: None,
         extra_env: Mapping[str, str] | None = None,
+        name: str = "worker",
+        essential: bool = False,
+        background: Background | None = None,
     ) -> None:
         self._module = module
         self._greeting = greeting
         self._shared = shared
         self._on_spawn = on_spawn
         self._on_event = on_event
+        self._on_malformed = on_malformed
         self._extra_env = extra_env
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._ready: set[int] = set()
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._keepers: list[asyncio.Task[None]] = []
+        background = background or Background()
+        self._keepers: list[BackgroundTask] = [
+            background.task(f"{name}-slot-{slot}", partial(self._keep, slot), essential=essential)
+            for slot in range(count)
+        ]
         self.count = count
         self.restarts = 0
         self.fatal = ""
@@ -69,7 +85,8 @@ class Supervisor:
         return [child.pid for child in self._children.values()]
 
     def start(self) -> None:
-        self._keepers = [asyncio.create_task(self._keep(slot)) for slot in range(self.count)]
+        for keeper in self._keepers:
+            keeper.start()
 
     async def wait_ready(self, count: int = 1) -> None:
         """Wait until `count` children are ready. Raises Misuse with a child's own words if none can start."""
@@ -82,16 +99,16 @@ class Supervisor:
     async def stop(self, grace: float) -> None:
         """SIGTERM to all; SIGKILL to those that are still there after `grace` seconds."""
         self._stopping.set()
+        for keeper in self._keepers:
+            keeper.ending()
         for child in self._children.values():
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(signal.SIGTERM)
-        if not self._keepers:
-            return
-        _, late = await asyncio.wait(self._keepers, timeout=grace)
+        await asyncio.gather(*(keeper.wait(grace) for keeper in self._keepers))
         for child in self._children.values():
             child.kill()
-        if late:
-            await asyncio.wait(late, timeout=5)
+        await asyncio.gather(*(keeper.wait(_LAST_WAIT) for keeper in self._keepers))
+        await asyncio.gather(*(keeper.close() for keeper in self._keepers))
 
     async def _keep(self, slot: int) -> None:
         failures = 0
@@ -112,39 +129,72 @@ class Supervisor:
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def _run(self, slot: int) -> int:
-        """One life of one child, from start to exit status."""
-        ours, theirs = socket.socketpair()
-        passed = self._on_spawn(slot)
-        child = spawn(self._module, [theirs, *self._shared, *passed], extra_env=self._extra_env)
+        """One life of one child, from start to exit status. Raises OSError when none can be started."""
+        child, ours = self._spawn(slot)
         self._children[slot] = child
-        for sock in (theirs, *passed):
-            sock.close()
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
-            writer.writelines(frames.pack(self._greeting))
-            while True:
-                event, _ = await frames.read(reader)
-                self._hear(slot, event)
-        except frames.PeerGone:
-            pass  # the socket ends with the process, and sooner than any poll would tell
+            await self._listen(slot, ours)
         finally:
-            writer.close()
             self._ready.discard(slot)
             status = await _reap(child)
             del self._children[slot]
             self._hear(slot, {"kind": "gone", "status": status, "pid": child.pid})
         return status
 
+    def _spawn(self, slot: int) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        """A child and our end of its control socket; the sockets that it has are closed here, whatever happens."""
+        ours, theirs = socket.socketpair()
+        passed: Sequence[socket.socket] = ()
+        try:
+            passed = self._on_spawn(slot)
+            return spawn(self._module, [theirs, *self._shared, *passed], extra_env=self._extra_env), ours
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            for sock in (theirs, *passed):
+                sock.close()
+
+    async def _listen(self, slot: int, ours: socket.socket) -> None:
+        """Greet a child and hear its events until it has gone: its socket tells sooner than any poll would."""
+        try:
+            reader, writer = await asyncio.open_unix_connection(sock=ours)
+        except BaseException:
+            ours.close()
+            raise
+        try:
+            writer.writelines(frames.pack(self._greeting))
+            while True:
+                try:
+                    event, _ = await frames.read(reader)
+                except Malformed as error:
+                    self._refuse(slot, error)
+                else:
+                    self._hear(slot, event)
+        except frames.PeerGone:
+            pass
+        finally:
+            writer.close()
+
     def _hear(self, slot: int, event: Event) -> None:
-        if event["kind"] == "ready":
+        """Take one event. Never raises: one that cannot be understood must not cost us the child that sent it."""
+        kind = event.get("kind")
+        if kind == "ready":
             self._ready.add(slot)
             self.fatal = ""
-        elif event["kind"] == "leaving":
+        elif kind == "leaving":
             self._ready.discard(slot)
-        elif event["kind"] == "fatal":
-            self.fatal = str(event["error"])
+        elif kind == "fatal":
+            self.fatal = str(event.get("error", "it could not start"))
         self._changed.set()
-        self._on_event(slot, event)
+        try:
+            self._on_event(slot, {"kind": "", **event})
+        except Exception as error:
+            self._refuse(slot, error)
+
+    def _refuse(self, slot: int, error: Exception) -> None:
+        self._on_malformed("event")
+        log.error("an event of %s %d cannot be understood: %s", self._module, slot, type(error).__name__)
 
 
 async def _reap(child: subprocess.Popen[bytes]) -> int:

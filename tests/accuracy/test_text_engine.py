@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
 
 from engines.imaging import decode
 from engines.interfaces import TextEngine
@@ -159,6 +160,50 @@ def test_a_picture_of_one_small_word(engine: TextEngine, sample: np.ndarray) -> 
     assert "".join(line.text for line in page.lines) == "图书馆开放通知"
     corners = np.array([line.quad for line in page.lines]).reshape(-1, 2)
     assert np.allclose((corners.min(axis=0), corners.max(axis=0)), ((4, 3), (128, 21)), atol=5)
+
+
+FIELDS = ["OK", "77", "128.00", "A4", "40%", "Hi", "11:30", "No.1", "2026-04-17", "13800138000"]
+
+
+@pytest.mark.parametrize("margin", [0, 3])
+def test_fields_cut_out_tight(engine: TextEngine, margin: int) -> None:
+    """No margin around the ink; several of them are words upside down too."""
+    sizes = (14, 22, 36)
+    read = {
+        (text, size): "".join(line.text for line in engine.read(drawn(text, size, margin)).lines)
+        for text in FIELDS
+        for size in sizes
+    }
+    wrong = {case: got for case, got in read.items() if got != case[0]}
+    assert len(wrong) <= len(read) // 10, wrong
+
+
+SENTENCES = [
+    "Chapter 4 begins on page 9 of volume 2.",
+    "We need 5 bolts and 3 nuts of size M.",
+    "The train on platform 6 leaves in 8 minutes.",
+    "Set x to 7 and y to 9 before step 2.",
+    "I have a dog, a cat and 6 birds.",
+    "Every 7 hours take a pill with 4 glasses.",
+]
+
+
+@pytest.mark.parametrize("size", [18, 24, 30])
+def test_words_of_one_character_within_running_text(engine: TextEngine, size: int) -> None:
+    for sentence in SENTENCES:
+        read = "".join(line.text for line in engine.read(drawn(sentence, size, 20)).lines)
+        assert read.replace(" ", "") == sentence.replace(" ", "")
+
+
+def drawn(text: str, size: int, margin: int) -> np.ndarray:
+    """Dark `text` on white, `margin` pixels around its ink, no side below 33 pixels; BGR uint8."""
+    font = ImageFont.load_default(size)
+    left, top, right, bottom = (round(edge) for edge in font.getbbox(text))
+    width, height = (max(side + 2 * margin, 33) for side in (right - left, bottom - top))
+    image = Pillow.new("RGB", (width, height), "white")
+    place = (width - right + left) // 2 - left, (height - bottom + top) // 2 - top
+    ImageDraw.Draw(image).text(place, text, font=font, fill=(30, 30, 30))
+    return np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
 
 
 def test_a_strip_a_hundred_times_longer_than_high(engine: TextEngine, sample: np.ndarray) -> None:

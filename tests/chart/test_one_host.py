@@ -23,7 +23,8 @@ from typing import Any
 
 import pytest
 
-from tests.chart.conftest import ROOT
+from service.settings import secret_settings
+from tests.chart.conftest import CHART, ROOT, render_chart
 from tools import ops_tools
 
 pytestmark = pytest.mark.ops
@@ -89,6 +90,29 @@ def test_the_service_takes_the_environment_that_compose_makes(services: dict[str
         assert ("postgresql+asyncpg://inkgate:pg@postgres:5432/inkgate" in done.stdout) == (name != "worker")
 
 
+def test_a_service_gets_the_secrets_that_its_part_needs(services: dict[str, Any]) -> None:
+    for name in ("gateway", "worker", "migrate"):
+        given = set(services[name]["environment"])
+        for each in secret_settings():
+            assert (each.variable in given) == (name in each.parts), f"{name}: {each.variable}"
+
+
+def test_the_queues_password_is_in_a_file_for_its_owner_alone(services: dict[str, Any], tmp_path: Path) -> None:
+    chart = render_chart(CHART, "--values", str(CHART / "ci" / "bundled-values.yaml"))
+    pod = dict(chart.pods())["ink-inkgate-redis"]
+    for number, command in enumerate((services["redis"]["command"], pod["containers"][0]["command"])):
+        written, told = tmp_path / f"{number}.conf", command[-1].replace("$$", "$")
+        script = told.partition(" && exec ")[0].replace("/tmp/redis.conf", str(written))
+        subprocess.run(["sh", "-c", script], check=True, env={"PATH": os.environ["PATH"], "REDIS_PASSWORD": "rd"})
+        assert "requirepass rd\n" in written.read_text()
+        assert stat.S_IMODE(written.stat().st_mode) == 0o600, command
+
+
+def test_a_deployments_secrets_are_not_for_git() -> None:
+    for path in ("deploy/.env", "deploy/tls/tls.key"):
+        assert subprocess.run(["git", "check-ignore", "--quiet", path], cwd=ROOT).returncode == 0, path
+
+
 def test_only_nginx_is_reachable_from_outside(services: dict[str, Any]) -> None:
     published = {name: port for name, item in services.items() for port in item.get("ports", [])}
     assert set(published) == {"nginx", "prometheus"}
@@ -131,6 +155,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_init_makes_secrets_once_and_keeps_them_private(prepared: Path) -> None:
     before = (prepared / ".env").read_text()
+    (prepared / ".env").chmod(0o644)  # written anew by an editor, or copied
     done = subprocess.run(["sh", str(prepared / "init.sh")], check=True, capture_output=True, text=True)
     assert "kept" in done.stdout
     assert (prepared / ".env").read_text() == before

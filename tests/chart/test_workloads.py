@@ -144,7 +144,9 @@ def test_the_ingress_keeps_host_and_lets_large_bodies_through(render: Render) ->
     assert "nginx.ingress.kubernetes.io/upstream-vhost" not in notes
     (path,) = gateway["spec"]["rules"][0]["http"]["paths"]
     assert path["path"] == "/v1", "metrics and health stay inside"
+    assert "nginx.ingress.kubernetes.io/enable-access-log" not in notes
     console = render("ingress-hpa").one("Ingress", "ink-inkgate-console")
+    assert console["metadata"]["annotations"]["nginx.ingress.kubernetes.io/enable-access-log"] == "false"
     assert console["spec"]["rules"][0]["host"] == "console.example.com"
 
 

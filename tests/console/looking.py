@@ -14,7 +14,7 @@ from service.console.pages import PAGES
 from tests.console.browser import Person
 
 LOOKS = Path(__file__).with_name("looks.js").read_text("utf-8")
-NO_PAGES = {"/samples/{name}.jpg", "/apps/name", "/callers", "/oidc", "/oidc/back"}
+NO_PAGES = {"/samples/{name}.jpg", "/apps/name", "/callers", "/oidc", "/oidc/back", "/wall/{key}"}
 """Pictures, fragments of pages, ways to elsewhere; and what ends in .csv."""
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
 COLD_BYTES, WARM_BYTES = 1_000_000, 60_000

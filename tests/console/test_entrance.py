@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -11,14 +12,17 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.audit import trail
+from service.console import attempts
 from service.console.pages import PAGES
 from service.db import work
 from service.errors import ConfigurationError
 from service.serving_console import application, serve_console
 from service.telemetry.health import Health
+from service.users import repository
 from service.users.models import SessionRow, UserRow
 from tests.console.house import PASSWORD, ConsoleHouse
 
+CODE = "open sesame, 芝麻开门"
 
 async def test_the_first_run_makes_the_operator_once(engine: AsyncEngine) -> None:
     house = await ConsoleHouse.empty(engine)
@@ -33,7 +37,7 @@ async def test_the_first_run_makes_the_operator_once(engine: AsyncEngine) -> Non
 
 
 async def test_set_up_from_elsewhere_needs_the_code(engine: AsyncEngine) -> None:
-    house = await ConsoleHouse.empty(engine, console={"setup_code": "open sesame"})
+    house = await ConsoleHouse.empty(engine, console={"setup_code": CODE})
     stranger = house.visitor(peer="192.0.2.7")
     wrong = await stranger.submit("/setup", page="/setup", login="chief", password=PASSWORD, code="guess")
     assert wrong.status_code == 422
@@ -42,8 +46,73 @@ async def test_set_up_from_elsewhere_needs_the_code(engine: AsyncEngine) -> None
     forwarded = await proxied.post("/setup", data={"csrf": token, "login": "chief", "password": PASSWORD},
                                    headers={"x-forwarded-for": "192.0.2.7"})
     assert forwarded.status_code == 422
-    right = await stranger.submit("/setup", page="/setup", login="chief", password=PASSWORD, code="open sesame")
+    right = await stranger.submit("/setup", page="/setup", login="chief", password=PASSWORD, code=CODE)
     assert right.status_code == 303
+
+
+@pytest.mark.parametrize("wrong", ["芝麻开门", "é" * 16, "", " ", "\u200b" + CODE, CODE + "x", CODE[:-1], "\ud800"])
+async def test_a_wrong_set_up_code_is_a_plain_refusal(engine: AsyncEngine, wrong: str) -> None:
+    house = await ConsoleHouse.empty(engine, console={"setup_code": CODE})
+    stranger = house.visitor(peer="192.0.2.7")
+    token = await stranger.token("/setup")
+    body = urlencode({"csrf": token, "login": "chief", "password": PASSWORD, "code": wrong}, errors="replace")
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await stranger.post("/setup", content=body.encode(), headers=form)
+    assert answer.status_code == 422 and "INKGATE_CONSOLE__SETUP_CODE" in answer.text
+    async with work.reading(engine) as session:
+        assert await repository.users(session) == []
+
+
+async def test_without_a_code_nobody_sets_up_from_elsewhere(engine: AsyncEngine) -> None:
+    house = await ConsoleHouse.empty(engine)
+    for given in ("", " ", "None", CODE):
+        answer = await house.visitor(peer="192.0.2.7").submit(
+            "/setup", page="/setup", login="chief", password=PASSWORD, code=given
+        )
+        assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "x-real-ip", "via", "x-forwarded-proto"])
+async def test_a_proxy_on_this_machine_is_not_this_machine(engine: AsyncEngine, header: str) -> None:
+    house = await ConsoleHouse.empty(engine)
+    visitor = house.visitor()
+    token = await visitor.token("/setup")
+    data = {"csrf": token, "login": "chief", "password": PASSWORD}
+    assert (await visitor.post("/setup", data=data, headers={header: "http"})).status_code == 422
+
+
+async def test_guessing_the_set_up_code_is_slow(engine: AsyncEngine) -> None:
+    house = await ConsoleHouse.empty(engine, console={"setup_code": CODE})
+
+    async def guess(peer: str, code: str) -> httpx.Response:
+        return await house.visitor(peer).submit("/setup", page="/setup", login="chief", password=PASSWORD, code=code)
+
+    for number in range(attempts.BY_ADDRESS):
+        assert (await guess("192.0.2.7", f"guess number {number:04}")).status_code == 422
+    late = await guess("192.0.2.7", CODE)  # not even the right one: it would tell a guesser that it is right
+    assert late.status_code == 429 and 0 < int(late.headers["retry-after"]) <= attempts.SPAN
+    assert (await guess("198.51.100.7", CODE)).status_code == 303
+
+
+def test_attempts_are_bounded_by_address_and_in_all() -> None:
+    now = [0.0]
+    counted = attempts.Attempts(lambda: now[0])
+    assert [counted.wait("192.0.2.7") for _ in range(attempts.BY_ADDRESS)] == [0] * attempts.BY_ADDRESS
+    assert counted.wait("192.0.2.7") == counted.wait("::ffff:192.0.2.7") == attempts.SPAN
+    let_in = sum(counted.wait(f"10.0.{host // 250}.{host % 250}") == 0 for host in range(5000))
+    assert let_in == attempts.IN_ALL - attempts.BY_ADDRESS
+    now[0] = attempts.SPAN
+    assert counted.wait("192.0.2.7") == 0
+    one_network = [counted.wait(f"2001:db8::{host:x}") == 0 for host in range(100)]
+    assert sum(one_network) == attempts.BY_ADDRESS
+
+
+def test_the_memory_of_addresses_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "IN_ALL", 10_000)
+    counted = attempts.Attempts(lambda: 0.0)
+    for host in range(3000):
+        counted.wait(f"10.0.{host // 250}.{host % 250}")
+    assert len(counted._by_address) == attempts.ADDRESSES
 
 
 async def test_each_sign_in_has_a_token_of_its_own_and_only_its_hash_is_kept(console: ConsoleHouse) -> None:

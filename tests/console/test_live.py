@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,7 +13,7 @@ from service.broker.interface import QueueState
 from service.db import work
 from service.errors import BrokerDown
 from service.users.models import SessionRow
-from tests.console.house import ConsoleHouse
+from tests.console.house import ConsoleHouse, Visitor
 from tests.console.test_pages import call, traffic
 
 KEY = "a screen on a wall"
@@ -38,6 +39,12 @@ async def house_with(engine: AsyncEngine, fleet: Watched | None) -> ConsoleHouse
     return house
 
 
+async def at_the_wall(house: ConsoleHouse) -> Visitor:
+    visitor = house.visitor()
+    assert (await visitor.submit("/wall", page="/wall", key=KEY)).status_code == 303
+    return visitor
+
+
 BUSY = FleetState(QueueState(3, 2, 1.5, 2), [CARD, replace(CARD, slot=1, state=STARTING, per_second=0.0)])
 
 
@@ -52,7 +59,7 @@ async def test_workers_and_queue_are_shown_as_they_stand(engine: AsyncEngine) ->
 async def test_a_queue_that_is_away_and_a_console_alone_say_so(engine: AsyncEngine) -> None:
     house = await house_with(engine, Watched(None))
     assert "队列没有应答" in await (await house.signed_in("chief")).see("/operator/workers")
-    assert "需要处理" in await house.visitor().see(f"/wall/{KEY}")
+    assert "需要处理" in await (await at_the_wall(house)).see("/wall")
 
 
 async def test_without_redis_a_console_alone_says_what_it_needs(console: ConsoleHouse) -> None:
@@ -62,15 +69,55 @@ async def test_without_redis_a_console_alone_says_what_it_needs(console: Console
 async def test_the_wall_shows_true_numbers_to_whoever_has_the_key_and_no_name(engine: AsyncEngine) -> None:
     house = await house_with(engine, Watched(BUSY))
     await traffic(house, call(house, "licence", units=1, images=1), call(house, "licence", code=400018, images=0))
-    page = await house.visitor().see(f"/wall/{KEY}")
+    page = await (await at_the_wall(house)).see("/wall")
     assert "运行正常" in page and "<dd>2</dd>" in page and "50.0%" in page
     assert "青禾" not in page and "portal_app" not in page
-    for path in ("/wall/wrong", "/wall/"):
-        assert (await house.visitor().get(path)).status_code == 404
+
+
+async def test_the_wall_asks_for_its_key_and_tells_it_to_nobody(engine: AsyncEngine) -> None:
+    house = await house_with(engine, Watched(BUSY))
+    visitor = house.visitor()
+    assert 'type="password"' in await visitor.see("/wall")
+    wrong = await visitor.submit("/wall", page="/wall", key="another key of some length")
+    assert wrong.status_code == 422 and "大屏密钥不正确" in wrong.text and "inkgate_wall" not in visitor.cookies
+    assert (await house.visitor().post("/wall", data={"key": KEY})).status_code == 403, "a form of another site"
+    opened = await visitor.submit("/wall", page="/wall", key=KEY)
+    assert (opened.status_code, opened.headers["location"]) == (303, "/console/wall")
+    cookie = opened.headers["set-cookie"]
+    assert "HttpOnly" in cookie and "SameSite=lax" in cookie and KEY not in cookie
+    page = await visitor.see("/wall")
+    assert "运行正常" in page and KEY not in page and 'hx-get="/console/wall"' in page
+
+
+async def test_an_address_with_the_key_in_its_path_opens_nothing(engine: AsyncEngine) -> None:
+    house = await house_with(engine, Watched(BUSY))
+    for path in (f"/wall/{KEY}", "/wall/wrong"):
+        answer = await house.visitor().get(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/console/wall")
+        assert "inkgate_wall" not in answer.headers.get("set-cookie", "") and KEY not in answer.text
+
+
+async def test_the_link_for_operators_has_the_key_where_no_server_sees_it(engine: AsyncEngine) -> None:
+    page = await (await (await house_with(engine, Watched(BUSY))).signed_in("chief")).see("/operator/workers")
+    assert 'href="/console/wall#a%20screen%20on%20a%20wall"' in page
+
+
+async def test_another_key_shuts_the_wall(engine: AsyncEngine) -> None:
+    house = await house_with(engine, Watched(BUSY))
+    visitor = await at_the_wall(house)
+    changed = house.parts.settings.console.model_copy(update={"wall_key": SecretStr("yet another key for it")})
+    house.app.routes[-1].app.state.parts = replace(  # type: ignore[attr-defined]
+        house.parts, settings=house.parts.settings.model_copy(update={"console": changed})
+    )
+    assert 'type="password"' in await visitor.see("/wall")
+    fetched = await visitor.get("/wall", headers={"HX-Request": "true", "X-Poll": "1"})
+    assert (fetched.status_code, fetched.headers["hx-redirect"]) == (204, "/console/wall"), "the screen asks again"
 
 
 async def test_there_is_no_wall_without_a_key(console: ConsoleHouse) -> None:
-    assert (await console.visitor().get("/wall/None")).status_code == 404
+    for path in ("/wall", "/wall/None"):
+        assert (await console.visitor().get(path)).status_code == 404
+    assert (await console.visitor().submit("/wall", key="None")).status_code == 404
 
 
 async def test_a_page_that_fetches_itself_does_not_keep_a_session_alive(console: ConsoleHouse) -> None:

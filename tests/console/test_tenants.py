@@ -27,9 +27,9 @@ from service.users import service as users
 from service.users.models import UserRow
 from tests.console.house import PASSWORD, ConsoleHouse, Visitor
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no database decides who may see what
 TEMPLATES = Path(service.console.__file__).parent / "templates"
-PUBLIC = {"/setup", "/login", "/logout", "/preferences", "/wall/{key}", "/oidc", "/oidc/back"}  # for nobody signed in
+# for nobody signed in
+PUBLIC = {"/setup", "/login", "/logout", "/preferences", "/wall", "/wall/{key}", "/oidc", "/oidc/back"}
 THEIRS = {"app_id", "ak", "number", "pack_id"}  # parameters that name a thing of one customer
 
 

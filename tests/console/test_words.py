@@ -65,7 +65,7 @@ def test_refusals_of_the_services_are_said_in_chinese(message: str, chinese: str
 
 def test_the_refusals_that_the_console_knows_are_those_of_the_services() -> None:
     """A message that was reworded in a service would show up in English: each pattern fits one that is in the code."""
-    rooms = ("accounts", "orders", "users", "metering")
+    rooms = ("accounts", "orders", "users", "metering", "db")
     root = ROOT.parent
     source = " ".join(path.read_text("utf-8") for room in rooms for path in (root / room).glob("*.py"))
     source = re.sub(r'"\s+f?"', "", source)

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+import redis
 
 from service.accounts import vault as vaults
 from service.db import engine as databases
@@ -25,9 +26,16 @@ from tests.valkey import free_port
 
 
 @pytest.fixture
-async def clients(postgres: Postgres, valkey_server: str, tmp_path: Path) -> AsyncIterator[tuple[Clients, int, int]]:
+def namespace() -> str:
+    return f"gw-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def clients(
+    postgres: Postgres, valkey_server: str, tmp_path: Path, namespace: str
+) -> AsyncIterator[tuple[Clients, int, int]]:
     """Clients of a running pair; with them the supervisor's pid and its port for health and metrics."""
-    url, key_file, namespace = await asyncio.to_thread(postgres.wiped), tmp_path / "key", f"gw-{uuid.uuid4().hex[:8]}"
+    url, key_file = await asyncio.to_thread(postgres.wiped), tmp_path / "key"
     vaults.write(key_file, [vaults.new_key()])
     engine = databases.create(Database(url=url))
     vault = vaults.load(Security(master_key_file=key_file), Database(url=url))
@@ -80,3 +88,32 @@ async def test_one_of_two_is_killed_and_nobody_goes_without(clients: tuple[Clien
             await asyncio.sleep(0.5)
             text = (await http.get(f"http://127.0.0.1:{health}/metrics")).text
     assert "inkgate_requests_total" in text and 'outcome="success"' in text
+
+
+async def test_replies_that_nobody_understands_cost_no_gateway(
+    clients: tuple[Clients, int, int], valkey_server: str, namespace: str
+) -> None:
+    traffic, _, health = clients
+    await traffic.run(until=traffic.now() + 2)
+    with redis.Redis.from_url(valkey_server, protocol=2) as server:
+        listening = list(server.scan_iter(f"{{{namespace}}}:r:*"))
+        assert listening
+        new_field = b'{"call_id": "x", "number": 0, "outcome": "read", "element": {}, "colour": "red"}'
+        for stream in listening:
+            for message in (b"nonsense", b"{}", new_field):
+                server.xadd(stream, {"reply": message})
+    await traffic.run(until=traffic.now() + 3)
+    assert all(call.delivered for call in traffic.calls)
+    until, expected = time.monotonic() + 30, 2.0 * len(listening)
+    async with httpx.AsyncClient() as http:
+        assert await _ready(http, health)
+        counted = 0.0
+        while counted < expected and time.monotonic() < until:
+            await asyncio.sleep(0.5)
+            text = (await http.get(f"http://127.0.0.1:{health}/metrics")).text
+            counted = max(
+                float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                if line.startswith('inkgate_malformed_messages_total{kind="reply"}')
+            )
+    assert counted == expected
+    assert 'inkgate_background_task_restarts_total{task="reply-listener"} 0.0' in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import time
 import uuid
@@ -12,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import redis
 
 from service.broker.interface import Outcome, Task
 from service.broker.streams import StreamsBroker
@@ -196,3 +198,35 @@ async def test_without_redis_url_it_says_what_to_set(capfd: pytest.CaptureFixtur
     process = python("-m", "service.cli", "worker", REDIS__URL="")
     assert await asyncio.to_thread(process.wait, 60) == 2
     assert "INKGATE_REDIS__URL" in capfd.readouterr().err
+
+
+async def test_an_entry_that_nobody_understands_costs_no_worker(stage: Stage) -> None:
+    host = stage.host(1)
+    await host.ready()
+    keys = Keys(stage.namespace, "balanced")
+    with redis.Redis.from_url(stage.url, protocol=2) as server:
+        for bad in ({"call": "x"}, {"n": "0", "ttl": "60000", "to": "nobody"}, {"call": "x", "n": "0", "ttl": "soon"}):
+            server.xadd(keys.stream("general"), bad)
+    assert [reply.outcome for reply in await stage.broker.submit(call("after", [b"image"]))] == [Outcome.READ]
+    async with asyncio.timeout(30):
+        while await host.metric('inkgate_malformed_messages_total{kind="task"}') < 3:
+            await asyncio.sleep(0.1)
+    assert await host.metric("inkgate_worker_recycles_total") == 0.0
+    assert (await host.get("/readyz")).json()["parts"]["tasks"] == "ok"
+
+
+async def test_a_host_without_file_descriptors_starts_its_worker_once_it_has_some(stage: Stage) -> None:
+    host = stage.host(1)
+    await host.ready()
+    (worker,) = host.children
+    limits = resource.prlimit(host.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(host.process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    os.kill(worker, signal.SIGKILL)
+    await asyncio.sleep(2)  # several starts that fail
+    assert not host.children and host.process.poll() is None
+    resource.prlimit(host.process.pid, resource.RLIMIT_NOFILE, limits)
+    async with asyncio.timeout(60):
+        while not host.children or (await host.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0.1)
+    assert [reply.outcome for reply in await stage.broker.submit(call("after", [b"image"]))] == [Outcome.READ]
+    assert await host.metric('inkgate_background_task_restarts_total{task="worker-slot-0"}') >= 1

@@ -11,6 +11,7 @@ def main() -> None:
     name, *arguments = sys.argv[1:]
     # Only what parses is watched: watching whole libraries takes minutes to prepare and leads the fuzzer astray.
     watched = ["service.contract", "service.eop", "service.sealed", "engines.imaging", "inkgate_client"]
+    watched += ["engines.image_header", "engines.defuse", "engines.jpeg_scans", "tests.fuzz.image_mutations"]
     with atheris.instrument_imports(include=[*watched, "service.gateway.client_ip"]):
         from tests.fuzz.targets import TARGETS
     atheris.Setup([sys.argv[0], *arguments], TARGETS[name])

@@ -19,7 +19,8 @@ from PIL import Image
 
 from service.contract.capabilities import CAPABILITIES
 from service.sealed import keys
-from tests.fuzz import targets
+from tests import image_files
+from tests.fuzz import image_mutations, targets
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -51,6 +52,46 @@ def pictures() -> Iterator[tuple[str, bytes]]:
     yield "topdown.bmp", bytes(bmp)
     yield "os2.bmp", b"BM" + struct.pack("<IHHIIHHHH", 26 + 3 * 40 * 36, 0, 0, 26, 12, 40, 36, 1, 24) + bytes(4320)
     yield from _broken(_saved(colour, "PNG"), _saved(colour, "JPEG"), _saved(colour, "BMP"))
+
+
+def contradictory() -> Iterator[tuple[str, bytes]]:
+    """Files that name two sizes or hold two images, and odd ones that are sound."""
+    jpeg, eoi = image_files.jpeg(40, 36), image_files.EOI
+    pieces = image_files.parts(jpeg)
+    yield "hidden-frame.jpg", image_files.hidden_frame((40, 36), image_files.resized(jpeg, 16_000, 16_000))
+    yield "hidden-frame-small.jpg", image_files.hidden_frame((64, 64), jpeg)
+    yield "frame-behind-scan.jpg", jpeg.removesuffix(eoi) + image_files.frame(64, 64) + eoi
+    yield "height-behind-scan.jpg", jpeg.removesuffix(eoi) + image_files.segment(0xDC, b"\0\x40") + eoi
+    yield "stray.jpg", pieces[0] + pieces[1] + b"".join(b"\xff\0stray" + piece for piece in pieces[2:])
+    yield "no-end.jpg", jpeg.removesuffix(eoi)
+    yield "no-end-padded.jpg", jpeg.removesuffix(eoi) + bytes(500)
+    yield "two-images.jpg", jpeg + image_files.jpeg(64, 48)
+    yield "image-inside.jpg", jpeg.removesuffix(eoi) + image_files.jpeg(64, 48)
+    yield "cut-with-end.jpg", jpeg[: len(jpeg) * 3 // 4] + eoi
+    yield "animated.png", image_files.animated_png(40, 36)
+    png = image_files.png(40, 36)
+    yield "second-header.png", png[:33] + image_files.ihdr(64, 48) + png[33:]
+    yield "header-checksum.png", png[:29] + bytes(4) + png[33:]
+    for header in (12, 16, 36, 52, 56, 64, 108, 124):
+        yield f"header-{header}.bmp", image_files.bmp(40, 36, header=header)
+    yield "rle8.bmp", image_files.bmp(40, 36, bits=8, compression=1, pixels=b"\x28\x09\0\0" * 36 + b"\0\1")
+    yield "rle4.bmp", image_files.bmp(40, -36, bits=4, compression=2, pixels=b"\x28\x99\0\0" * 36 + b"\0\1")
+    yield "fields.bmp", image_files.bmp(40, 36, bits=16, compression=3)
+    yield "lowest.bmp", image_files.bmp(40, -(2**31), pixels=b"d" * 500)
+
+
+def changes() -> Iterator[tuple[str, bytes]]:
+    """Every base of image_mutations unchanged, and every change once to a base of each format."""
+    bases = image_mutations.bases()
+    for number in range(len(bases)):
+        yield f"base-{number}", bytes((number,))
+    for start in (b"\xff\xd8", b"\x89PNG", b"BM"):
+        number = next(number for number, base in enumerate(bases) if base.startswith(start))
+        for what in range(24):
+            yield f"change-{number}-{what}", bytes((number, what, 3, 40, 64))
+    yield "animation-that-crashes", bytes.fromhex("0aeb197a694ba71939774597b85f700b1c06031464")
+    yield "end-with-a-length", bytes.fromhex("2d807c442949454e44")
+    yield "chunk-of-gigabytes", bytes.fromhex("322d59e9e9e9e9b16a979de9e9ede9e9e9e9e9e9e9e9e9e9e9e9e940")
 
 
 def _broken(png: bytes, jpeg: bytes, bmp: bytes) -> Iterator[tuple[str, bytes]]:
@@ -223,7 +264,9 @@ def _short_key() -> bytes:
 
 def main() -> None:
     inputs = [*texts(), *bodies()]
-    inputs += [(name, file, data) for file, data in pictures() for name in ("picture", "picture_header")]
+    files = [*pictures(), *contradictory()]
+    inputs += [(name, file, data) for file, data in files for name in ("picture", "picture_header")]
+    inputs += [("image_decoder", name, data) for name, data in changes()]
     for name, file, data in inputs:
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)

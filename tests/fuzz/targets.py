@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -15,11 +16,14 @@ from datetime import UTC, datetime
 from functools import cache
 from ipaddress import ip_address
 
+import cv2
 import inkgate_client
+import numpy as np
 from inkgate_client import _exchange as client_exchange
 from inkgate_client import _results as client_results
 from inkgate_client._sealing import Sealer
 
+from engines.defuse import defused
 from engines.errors import DecodeError, PictureTooLarge
 from engines.imaging import decode, header_size
 from service.contract.base64_text import decode_pieces
@@ -32,6 +36,7 @@ from service.eop.canonical import query_forms
 from service.errors import Refused, RequestFault, SealFault
 from service.gateway.client_ip import client_ip, parse_networks
 from service.sealed import keys, open_request, seal_answer, sm3, sm4
+from tests.fuzz.image_mutations import mutated
 from tests.json_oracle import compare_short
 
 Target = Callable[[bytes], None]
@@ -234,6 +239,55 @@ def picture(data: bytes) -> None:
     height, width = image.shape[:2]
     assert image.shape == (height, width, 3) and image.dtype == "uint8"
     assert sorted((width, height)) == sorted(header_size(data)) and width * height <= MAX_PIXELS
+
+
+# Why a file is refused that the decoder alone would have made something of.
+_REASONS = re.compile(
+    "second frame header|sets its height|breaks off|more than"
+)
+
+
+@target
+def image_decoder(data: bytes) -> None:
+    """Whatever is put where in an image file, the size that the gateway checks is the size that the decoder gives, or
+    the file is refused for a stated reason. See image_mutations for how the input becomes a file."""
+    file = mutated(data)
+    try:
+        size = dimensions(file)
+    except ImageFault as fault:
+        assert fault.fault == "decode"
+        with contextlib.suppress(DecodeError, PictureTooLarge):
+            assert decode(file, MAX_PIXELS) is None, "decoded, though it has no header"
+        return
+    if not 0 < size[0] * size[1] <= MAX_PIXELS:
+        return
+    alone = _decoder_alone(file)
+    assert alone is None or sorted(alone.shape[:2]) == sorted(size), f"{size} was checked, {alone.shape} is decoded"
+    try:
+        image = decode(file, MAX_PIXELS)
+    except DecodeError as error:
+        assert alone is None or _REASONS.search(str(error)), f"refused though it can be decoded: {error}"
+        return
+    assert sorted(image.shape[:2]) == sorted(size)
+    if alone is not None and not file.startswith(b"\x89PNG"):  # the decoder alone leaves a PNG's alpha out
+        assert np.array_equal(image, alone), "other pixels than those of the untouched file"
+
+
+def _decoder_alone(file: bytes) -> np.ndarray | None:
+    """What the decoder makes of the file, without what we find out about it.
+
+    A PNG it is given without the chunks that never reach it (engines.defuse): by the lengths of others it takes
+    gigabytes, and OpenCV 5.0 crashes on some animations whose chunks are made up.
+    """
+    if file.startswith(b"\x89PNG"):
+        try:
+            file = defused(file)
+        except DecodeError:
+            return None
+    try:
+        return cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
 
 
 @target

@@ -1,4 +1,4 @@
-"""The admin API alone on loopback over a fresh SQLite file: python -m tests.hostile.admin_server FOLDER
+"""The admin API alone on loopback over an empty database: python -m tests.hostile.admin_server FOLDER URL
 
 Writes FOLDER/ready with the address and a token of every scope, and serves until it is ended.
 """
@@ -18,8 +18,8 @@ from service.db import migrate, work
 from service.settings import Database, Settings
 
 
-async def main(folder: Path) -> None:
-    database = Database(url=f"sqlite+aiosqlite:///{folder / 'admin.db'}")
+async def main(folder: Path, url: str) -> None:
+    database = Database(url=url)
     await asyncio.to_thread(migrate.upgrade, database.url)
     engine = databases.create(database)
     async with work.begin(engine, "test") as unit:
@@ -36,4 +36,4 @@ async def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

@@ -43,8 +43,8 @@ def schemathesis(folder: Path, url: str, *options: str, **environment: str) -> N
     assert "Tested: " in ran.stdout
 
 
-def test_admin_api_keeps_to_its_description(tmp_path: Path):
-    with serving(tmp_path, tmp_path / "ready", "tests.hostile.admin_server", str(tmp_path)) as said:
+def test_admin_api_keeps_to_its_description(database_url: str, tmp_path: Path):
+    with serving(tmp_path, tmp_path / "ready", "tests.hostile.admin_server", str(tmp_path), database_url) as said:
         url, token = said.split()
         header = f"Authorization: Bearer {token}"
         schemathesis(tmp_path, f"{url}/openapi.json", "--header", header, "--max-examples", "3")

@@ -7,7 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import inkgate_client as ink
@@ -115,6 +117,37 @@ def test_java_example(sandbox, pictures, tmp_path: Path):
     assert sealed["returnObj"] == plain["returnObj"]
     wrong = {**sandbox.keys, "ENCKEY": json.loads(VECTORS.read_text("utf-8"))["public_key"]}
     assert json.loads(run([*java, "general", pictures["general"], "--sealed"], wrong))["statusCode"] == 40019
+
+
+class Forger(BaseHTTPRequestHandler):
+    """Answers every call with a success in plain."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b'{"statusCode":0,"message":{"success":1,"fail":0},"returnObj":[]}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@pytest.mark.skipif(bouncycastle() is None, reason="needs a JDK and BouncyCastle's bcprov jar (BCPROV=…)")
+def test_java_example_refuses_a_success_in_plain(pictures, tmp_path: Path):
+    jar = bouncycastle()
+    assert jar
+    sources = [str(file) for file in (EXAMPLES / "java").glob("*.java")]
+    run(["javac", "-encoding", "UTF-8", "-cp", jar, "-d", str(tmp_path), *sources], {})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Forger)
+    Thread(target=server.serve_forever, daemon=True).start()
+    enckey = json.loads(VECTORS.read_text("utf-8"))["public_key"]
+    keys = {"BASE_URL": f"http://127.0.0.1:{server.server_port}", "AK": "a", "SK": "s", "APPKEY": "k", "ENCKEY": enckey}
+    java = ["java", "-cp", f"{jar}{os.pathsep}{tmp_path}", "Ocr", "general", pictures["general"]]
+    assert json.loads(run(java, keys))["statusCode"] == 0
+    ran = subprocess.run([*java, "--sealed"], env={**os.environ, **keys}, capture_output=True, text=True, timeout=180)
+    server.shutdown()
+    assert (ran.returncode, ran.stdout) == (1, "") and "neither" in ran.stderr
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="needs a Go toolchain")

@@ -176,6 +176,17 @@ def test_a_schema_of_another_release_is_told(
     assert report["schema"]["remedy"] == remedy
 
 
+def test_a_meter_in_the_future_is_told(deployed: dict[str, object], postgres: Postgres, doctor: Doctor) -> None:
+    database = urlsplit(str(deployed["DATABASE__URL"])).path.strip("/")
+    assert "meters" not in doctor(SERVER__PORT=0, **deployed)[1]
+    postgres.execute("UPDATE meter SET settled_at = settled_at + interval '40 days'", database)
+    try:
+        status, report = doctor(SERVER__PORT=0, **deployed)
+    finally:
+        postgres.execute("UPDATE meter SET settled_at = settled_at - interval '40 days'", database)
+    assert (status, "repair-clock" in str(report["meters"]["remedy"])) == (1, True)
+
+
 @pytest.mark.parametrize(("days", "well"), [(60, True), (5, False), (-1, False)])
 def test_a_certificate_that_ends_soon_is_told(days: int, well: bool, tmp_path: Path, doctor: Doctor) -> None:
     now, key = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1())

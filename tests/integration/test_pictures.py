@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from service.samples import sample
+from tests import image_files
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,6 +66,23 @@ def sixteen_bit() -> bytes:
     return encode(base().convert("L").convert("I").point(lambda value: value * 257).convert("I;16"), "PNG")
 
 
+def end_lost(image: Image.Image, end: bytes = b"", **options: object) -> bytes:
+    """Without the marker at its end, with `end` instead."""
+    return encode(image, "JPEG", **options).removesuffix(image_files.EOI) + end
+
+
+def broken_scan(image: Image.Image) -> bytes:
+    """Cut in its middle, with an end marker put behind the cut."""
+    data = encode(image, "JPEG")
+    return data[: len(data) // 2] + image_files.EOI
+
+
+def stray_bytes(image: Image.Image) -> bytes:
+    """Between its segments, as some cameras leave them."""
+    pieces = image_files.parts(encode(image, "JPEG"))
+    return b"".join([*pieces[:2], *(b"\xff\0stray" + piece for piece in pieces[2:])])
+
+
 BLANK = Image.new("RGB", (300, 200), "white")
 TEXT = "阅览室"
 PICTURES: dict[str, tuple[bytes, str | int]] = {
@@ -89,6 +107,17 @@ PICTURES: dict[str, tuple[bytes, str | int]] = {
     "too_small.png": (encode(BLANK.resize((31, 200)), "PNG"), 410002),
     "too_large.png": (encode(Image.new("L", (5001, 40), 255), "PNG"), 410002),
     "truncated.jpg": (sample("general")[:3000], 410001),
+    "end_lost.jpg": (end_lost(base()), TEXT),
+    "end_lost_progressive.jpg": (end_lost(base(), bytes(700), progressive=True), TEXT),
+    "maker_data.jpg": (encode(base(), "JPEG") + b"SEFT maker data \xff\xc0\0\x0b" * 9, TEXT),
+    "several_images.jpg": (encode(base(), "JPEG") + encode(BLANK, "JPEG"), TEXT),
+    "stray_bytes.jpg": (stray_bytes(base()), TEXT),
+    "broken_scan.jpg": (broken_scan(base()), 410001),
+    "broken_progressive.jpg": (encode(base(), "JPEG", progressive=True)[:-200], 410001),
+    "second_frame.jpg": (end_lost(base(), image_files.frame(64, 64) + image_files.EOI), 410001),
+    "hidden_frame.jpg": (
+        image_files.hidden_frame((64, 64), image_files.resized(encode(base(), "JPEG"), 16_000, 16_000)), 410002,
+    ),
     "truncated.png": (encode(base(), "PNG")[:200], 410001),
     "gif.gif": (encode(base(), "GIF"), 400012),
     "text.txt": ("不是图片".encode(), 400012),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.broker.interface import QueueState
 from service.db import engine as databases
 from service.db import migrate
+from service.db.clock import CheckedClock
 from service.errors import BrokerDown
 from service.settings import Database, Redis, Settings
 from service.telemetry.metrics import Metrics
@@ -92,3 +94,12 @@ async def test_the_ledger_counts_what_it_settles(engine: AsyncEngine) -> None:
     assert value(metrics, "inkgate_units_settled_total", capability="general") == 3
     assert value(metrics, "inkgate_settle_duration_seconds_count") == 2
     assert value(metrics, "inkgate_settle_batch_size_sum") == 2
+
+
+async def test_a_database_whose_clock_cannot_be_right_is_told(engine: AsyncEngine) -> None:
+    metrics, off = Metrics("gateway", "1"), 0.0
+    checked = CheckedClock(wall=lambda: time.time() + off)
+    for off, suspect in ((0.0, 0), (400.0, 1), (-400.0, 1), (0.0, 0)):  # noqa: B007 - read by the lambda
+        await database_sampler(engine, metrics, checked).read()
+        assert value(metrics, "inkgate_clock_suspect") == suspect
+        assert value(metrics, "inkgate_dependency_up", dependency="database") == 1

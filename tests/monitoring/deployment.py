@@ -55,7 +55,7 @@ class Prometheus:
     def _hasty(text: str) -> str:
         """The same rules in a hurry; counts that take many faults in an hour are reached by a few."""
         for pattern, hasty in (
-            (r"for: \S+", "for: 2s"), (r"\[(5m|30m)\]", "[10s]"), (r"\[(10m|1h|6h)\]", "[20s]"),
+            (r"for: \S+", "for: 2s"), (r"\[(5m|30m)\]", "[10s]"), (r"\[(10m|15m|1h|6h)\]", "[20s]"),
             (r"(oldest_age_seconds\)) > 30", r"\1 > 2"), (r"(recycles_total.*) > 10", r"\1 > 2"),
             (r"(poison_images_total.*) > 3", r"\1 > 2"),
         ):

@@ -11,7 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 
+from service.broker.streams.keys import Keys
 from service.samples import sample
 from service.telemetry.metrics import Metrics
 from tests.keys import MASTER_KEY
@@ -118,6 +120,13 @@ def test_drift_is_told_and_its_mending_too(deployment: Deployment, postgres: Pos
     finally:
         postgres.execute(change.format("-"), name)
     clear(deployment, "InkGateMeteringDrift")
+
+
+def test_a_message_that_nobody_understands_fires_and_clears(deployment: Deployment) -> None:
+    with redis.Redis.from_url(deployment.valkey.url, protocol=2) as server:
+        server.xadd(Keys("inkgate", "balanced").stream("general"), {"call": "x", "n": "0", "ttl": "soon"})
+    fires(deployment, "InkGateMalformedMessages")
+    clear(deployment, "InkGateMalformedMessages")
 
 
 def test_the_charts_notes_lead_to_a_first_call(deployment: Deployment, tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ from tests.postgres import Postgres
 from tests.valkey import Valkey, free_port
 
 SCHEMA_OF_THE_FIRST_RELEASE = "0004"
+STRICT_READERS = "3c61baa2f90a7422bff501268018cc6e0ae5a672"
+"""The last commit whose gateways fail on a reply with an unknown field, and whose workers on an odd stream entry."""
 
 PROVISION = """
 import asyncio, dataclasses, json
@@ -61,6 +63,18 @@ def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def strict_readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of STRICT_READERS, in a folder of its own."""
+    try:
+        archive = git("archive", STRICT_READERS, "service", "engines")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"{STRICT_READERS} is not in this copy's history: {error.stderr.decode().strip()}")
+    folder = tmp_path_factory.mktemp("strict")
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
+    return folder
+
+
 class Before:
     """Processes of the release before, on the same stores."""
 
@@ -90,6 +104,53 @@ class Before:
                         return process
                 assert process.poll() is None, "the worker ended"
                 await asyncio.sleep(0.1)
+
+
+SUBMIT = """
+import asyncio, sys, time
+from service.broker.interface import Task
+from service.broker.streams import StreamsBroker
+from service.broker.streams.keys import Keys
+
+async def main(url, namespace):
+    broker = StreamsBroker(url, Keys(namespace, "balanced"), max_tasks=100, max_bytes=1 << 30)
+    await broker.start()
+    for call in range(5):
+        tasks = [Task(f"c{call}", number, "general", time.time() + 60, b"image %d" % number) for number in range(3)]
+        print(*(reply.outcome for reply in await broker.submit(tasks)))
+    await broker.close()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_workers_and_gateways_of_the_release_before_and_of_this_one(
+    strict_readers: Path, valkey_server: str
+) -> None:
+    settings = {"REDIS__URL": valkey_server, "ENGINE__RUNTIME": "stub", "TELEMETRY__LOG_LEVEL": "error"}
+    read = ["read read read"] * 5
+
+    namespace = f"strict-{free_port()}"
+    before = Before(strict_readers, {**settings, "REDIS__NAMESPACE": namespace})
+    worker = await before.worker()
+    try:
+        today = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-c", SUBMIT, valkey_server, namespace], cwd=ROOT, capture_output=True,
+            text=True, timeout=120,
+        )
+        assert today.stdout.splitlines() == read, today.stderr
+    finally:
+        worker.kill()
+        worker.wait()
+
+    namespace += "-reverse"
+    host = WorkerHost(valkey_server, namespace, 1, TELEMETRY__LOG_LEVEL="error")
+    try:
+        await host.ready()
+        told = await asyncio.to_thread(before.run, "-c", SUBMIT, valkey_server, namespace)
+        assert told.splitlines() == read
+    finally:
+        await asyncio.to_thread(host.end)
 
 
 class OldGateway(Gateway):

@@ -44,13 +44,13 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 
 {{- define "inkgate.databaseSecret" -}}
-{{- if .Values.bundled.postgres.enabled }}{{ include "inkgate.fullname" . }}-postgres
+{{- if .Values.bundled.postgres.enabled }}{{ .Values.bundled.postgres.existingSecret | default (printf "%s-postgres" (include "inkgate.fullname" .)) }}
 {{- else }}{{ required "database.existingSecret: name the secret that holds the Postgres address, or set bundled.postgres.enabled to try InkGate out" .Values.database.existingSecret }}
 {{- end }}
 {{- end }}
 
 {{- define "inkgate.redisSecret" -}}
-{{- if .Values.bundled.redis.enabled }}{{ include "inkgate.fullname" . }}-redis
+{{- if .Values.bundled.redis.enabled }}{{ .Values.bundled.redis.existingSecret | default (printf "%s-redis" (include "inkgate.fullname" .)) }}
 {{- else }}{{ required "redis.existingSecret: name the secret that holds the Redis address, or set bundled.redis.enabled to try InkGate out" .Values.redis.existingSecret }}
 {{- end }}
 {{- end }}
@@ -78,6 +78,12 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- define "inkgate.grace" -}}
 {{- $deadline := dig "limits" "deadline" 60 .Values.config -}}
 {{- add (ceil $deadline) 15 .Values.preStopSeconds }}
+{{- end }}
+
+{{/* The port of a URL: its own, or the scheme's. */}}
+{{- define "inkgate.urlPort" -}}
+{{- $url := urlParse . -}}
+{{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "80" "443" (eq $url.scheme "http")) }}
 {{- end }}
 
 {{/* Settings as environment lines: {group: {name: value}} gives INKGATE_GROUP__NAME. Lists are JSON. */}}

@@ -139,6 +139,7 @@ affinity: {{- toYaml . | nindent 2 }}
       name: {{ include "inkgate.masterKeySecret" $root }}
       key: {{ $root.Values.masterKey.key }}
 {{- end }}
+{{- include "inkgate.secretEnv" (dict "root" $root "part" .part) }}
 {{- range $line := include "inkgate.settings" .settings | trim | splitList "\n" }}
 {{- if $line }}
 {{- $pair := regexSplit ": " $line 2 }}
@@ -146,8 +147,8 @@ affinity: {{- toYaml . | nindent 2 }}
   value: {{ index $pair 1 }}
 {{- end }}
 {{- end }}
-{{- with $root.Values.extraEnv }}
-{{ toYaml . }}
+{{- with include "inkgate.extraEnv" (dict "root" $root "part" .part) }}
+{{ . }}
 {{- end }}
 {{- end }}
 

@@ -8,7 +8,7 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -16,9 +16,11 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError, ResponseError
 
+from service.background import Background, BackgroundTask
 from service.broker.admission import Admission
 from service.broker.calls import Calls
-from service.broker.interface import Outcome, QueueState, Reply, Task
+from service.broker.interface import QueueState, Reply, Task
+from service.broker.messages import Malformed, reply_from
 from service.broker.streams import client
 from service.broker.streams.keys import CAPABILITIES, GROUP, Keys, entry
 from service.broker.streams.scripts import source
@@ -39,9 +41,23 @@ _LONGEST_PAUSE = 1.0
 
 
 class StreamsBroker:
-    """A Broker over one Redis or Valkey. Every gateway process has one, with a name of its own."""
+    """A Broker over one Redis or Valkey. Every gateway process has one, with a name of its own.
 
-    def __init__(self, url: str, keys: Keys, *, max_tasks: int, max_bytes: int, gateway: str = "") -> None:
+    `on_malformed` hears the kind of every message that could not be understood.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        keys: Keys,
+        *,
+        max_tasks: int,
+        max_bytes: int,
+        gateway: str = "",
+        on_malformed: Callable[[str], None] = lambda kind: None,
+        background: Background | None = None,
+    ) -> None:
+        self._on_malformed = on_malformed
         self._redis = client.on_loop(url, _CONNECTIONS)
         self._reader = client.on_loop(url, 1)
         self._state = self._redis.register_script(source("state"))
@@ -53,19 +69,20 @@ class StreamsBroker:
         self._seen = QueueState(0, 0, 0.0, 0)
         self._seen_at = time.monotonic()
         self._waiting: Counter[str] = Counter()
-        self._loops: list[asyncio.Task[None]] = []
+        background = background or Background()
+        self._loops: list[BackgroundTask] = [
+            background.task("reply-listener", self._listen, essential=True),
+            background.task("queue-watch", self._watch, essential=True),
+        ]
         self._up = False
 
     async def start(self) -> None:
         """Begin to listen. A server that is down is no error here: readiness tells, and calls wait for a while."""
-        self._loops = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
+        for loop in self._loops:
+            loop.start()
 
     async def close(self) -> None:
-        running = set(self._loops)
-        while running:  # the client library swallows a cancellation that comes at a bad moment
-            for loop in running:
-                loop.cancel()
-            _, running = await asyncio.wait(running, timeout=0.2)
+        await asyncio.gather(*(loop.close() for loop in self._loops))
         with contextlib.suppress(RedisError, OSError):
             await self._redis.delete(self._reply_to)
         await self._reader.aclose()
@@ -139,7 +156,7 @@ class StreamsBroker:
 
     async def _listen(self) -> None:
         """Read replies for ever. A stream and not a list: what a broken connection swallowed is read again."""
-        last = b"0"
+        self._up, last = False, b"0"
         pause = _PAUSE
         while True:
             try:
@@ -161,7 +178,7 @@ class StreamsBroker:
         found: Any = await self._reader.xread({self._reply_to: last}, count=256, block=block)
         for _, entries in found or ():
             for _, fields in entries:
-                self._take(fields[b"reply"])
+                self._take(fields)
             last = entries[-1][0]
             await self._reader.xtrim(self._reply_to, minid=last.decode(), approximate=False)
         return last
@@ -185,9 +202,21 @@ class StreamsBroker:
             for chunk in _chunks(lost):
                 await self._add(chunk)
 
-    def _take(self, raw: bytes) -> None:
-        message = orjson.loads(raw)
-        reply = Reply(**{**message, "outcome": Outcome(message["outcome"])})
+    def _take(self, fields: Mapping[bytes, bytes]) -> None:
+        """Hand one reply to its call. One that cannot be understood fails its call, where it names one, or is dropped:
+        never raises, for it would be read again and again."""
+        try:
+            self._hand_over(reply_from(orjson.loads(fields[b"reply"])))
+        except Exception as error:
+            self._on_malformed("reply")
+            if not isinstance(error, Malformed):  # its text may hold what was read from an image
+                log.error("a worker's reply cannot be understood: %s", type(error).__name__)
+                return
+            log.error("a worker's reply cannot be understood: %s", error)
+            if error.answer is not None:
+                self._calls.take(error.answer)
+
+    def _hand_over(self, reply: Reply) -> None:
         task = self._calls.task(reply.call_id, reply.number)
         if self._calls.take(reply) and task is not None and reply.busy:
             self._admission.observe(task.capability, reply.busy)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from redis.exceptions import RedisError
 
+from service.background import Background
 from service.broker.streams import client
 from service.broker.streams.keys import GROUP, Keys
 from service.broker.streams.scripts import source
@@ -17,20 +18,22 @@ log = logging.getLogger(__name__)
 _FORGET_MS = 60_000
 _SWEEP_EVERY = 200  # beats between two looks for consumers that left without a word
 _CONSUMER_SILENCE_MS = 600_000
+_LAST_BEAT_SECONDS = 2.0
 
 
 class Heart:
     """Beats every `interval` seconds from `start` to `stop`; `held` tells which entries (id -> stream) to keep."""
 
     def __init__(
-        self, url: str, keys: Keys, worker: str, interval: float, held: Callable[[], Mapping[bytes, str]]
+        self, url: str, keys: Keys, worker: str, interval: float, held: Callable[[], Mapping[bytes, str]],
+        background: Background | None = None,
     ) -> None:
         self._redis = client.blocking(url)
         self._beat = self._redis.register_script(source("beat"))
         self._leave = self._redis.register_script(source("leave"))
         self._keys, self._worker, self._interval, self._held = keys, worker, interval, held
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+        self._thread = (background or Background()).thread("heartbeat", self._run)
         self.beating = False
 
     def start(self) -> None:
@@ -38,8 +41,9 @@ class Heart:
 
     def stop(self) -> None:
         """Stop beating and take the worker's name off the list."""
+        self._thread.ending()
         self._stop.set()
-        self._thread.join(timeout=2)
+        self._thread.join(_LAST_BEAT_SECONDS)
         try:
             self._sweep(self._worker)
         except (RedisError, OSError):

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from service.broker.interface import Task
+from service.broker.interface import Outcome, Reply, Task
+from service.broker.messages import Malformed
 
 GROUP = "workers"
 CAPABILITIES = ("general", "idcard", "plate", "licence")
@@ -38,7 +39,7 @@ class Keys:
         """The prefix of all payload keys."""
         return f"{{{self.namespace}}}:img:"
 
-    def image(self, task: Task) -> str:
+    def image(self, task: Task | Reply) -> str:
         return f"{self.images}{task.call_id}:{task.number}"
 
     def replies(self, gateway: str) -> str:
@@ -61,14 +62,26 @@ def entry(task: Task, ttl_ms: int, reply_to: str) -> dict[str, str | int]:
     }
 
 
-def task_of(fields: Mapping[bytes, bytes], capability: str, image: bytes, left: float, now: float) -> Task:
-    """The task of an entry. `left` seconds remain to its deadline; `now` is this host's clock."""
+def task_of(fields: Mapping[bytes, bytes], capability: str, image: bytes, age: float, now: float) -> Task:
+    """The task of an entry that waited for `age` seconds; `now` is this host's clock. Fields of another release that we
+    do not know are left out. Raises Malformed when the call, the number, the time to live or the reply stream is not
+    there or not legible.
+    """
+    try:
+        call_id, number = fields[b"call"].decode(), int(fields[b"n"])
+        fields[b"to"].decode()
+    except (KeyError, ValueError):
+        raise Malformed("a stream entry names no call, number or reply stream") from None
+    try:
+        left = int(fields[b"ttl"]) / 1000 - age
+    except (KeyError, ValueError):
+        raise Malformed("a stream entry has no time to live", Reply(call_id, number, Outcome.FAILED)) from None
     return Task(
-        call_id=fields[b"call"].decode(),
-        number=int(fields[b"n"]),
+        call_id=call_id,
+        number=number,
         capability=capability,
         deadline=now + left,
         image=image,
-        extras=fields[b"extras"] == b"1",
-        trace=fields[b"trace"].decode(),
+        extras=fields.get(b"extras") == b"1",
+        trace=fields.get(b"trace", b"").decode(errors="replace"),
     )

@@ -6,14 +6,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 from redis.exceptions import ResponseError
 
+from service.background import Background
 from service.broker.interface import Reply, Task
+from service.broker.messages import Malformed, reply_head
 from service.broker.streams import client
 from service.broker.streams.heart import Heart
 from service.broker.streams.keys import CAPABILITIES, GROUP, Keys, task_of
@@ -40,7 +42,10 @@ class _Entry:
 
 
 class StreamsPort:
-    """A WorkerPort. While the server is out of reach `pull` returns None and `reply` tries on until the deadline."""
+    """A WorkerPort. While the server is out of reach `pull` returns None and `reply` tries on until the deadline.
+
+    `on_malformed` hears the kind of every message that could not be understood.
+    """
 
     def __init__(
         self,
@@ -50,7 +55,10 @@ class StreamsPort:
         *,
         capabilities: Sequence[str] = CAPABILITIES,
         lease: float = 1.5,
+        on_malformed: Callable[[str], None] = lambda kind: None,
+        background: Background | None = None,
     ) -> None:
+        self._on_malformed = on_malformed
         self._redis = client.blocking(url)
         self._pull = self._redis.register_script(source("pull"))
         self._answer = self._redis.register_script(source("reply"))
@@ -65,7 +73,7 @@ class StreamsPort:
         self._looked = 0.0
         self._lag = 0.0  # the server's clock minus ours, in seconds
         self.skipped = 0
-        self._heart = Heart(url, keys, worker, lease / 4, self._holding)
+        self._heart = Heart(url, keys, worker, lease / 4, self._holding, background)
         self._heart.start()
 
     @property
@@ -92,20 +100,24 @@ class StreamsPort:
         entry = self._entries.pop((task.call_id, task.number), None)
         if entry is None:
             raise ValueError("a task is answered once, by the port that pulled it")
-        keys = [entry.stream, self._keys.image(task), entry.fields[b"to"].decode()]
-        message = orjson.dumps({
-            "call_id": reply.call_id, "number": reply.number, "outcome": reply.outcome, "element": reply.element,
-            "worker": reply.worker, "stages": dict(reply.stages), "busy": reply.busy,
-        })
+        self._send(entry, reply, task.deadline)
+
+    def _send(self, entry: _Entry, reply: Reply, deadline: float) -> None:
+        keys = [entry.stream, self._keys.image(reply), entry.fields[b"to"].decode()]
+        message = orjson.dumps(reply_head(reply))
         while True:
             try:
                 self._answer(keys=keys, args=[GROUP, entry.id, message, _REPLY_OUTLIVES_MS, _REPLIES_KEPT])
                 break
             except client.OUT_OF_REACH as error:
-                if time.time() > task.deadline:
+                if time.time() > deadline:
                     log.warning("a reply found no way to its gateway: %s", error)
                     break
                 time.sleep(_PAUSE)
+            except ResponseError as error:  # trying again changes nothing; an entry still queued goes to another worker
+                self._on_malformed("reply")
+                log.error("a reply was not taken by the server: %s", error)
+                break
         with self._lock:
             self._held.pop(entry.id, None)
 
@@ -157,11 +169,15 @@ class StreamsPort:
     def _begin(self, entry: _Entry) -> Task | None:
         with self._lock:
             self._held[entry.id] = entry.stream
-        age = max(0.0, time.time() + self._lag - entry.queued_at)
-        left = int(entry.fields[b"ttl"]) / 1000 - age
-        task = task_of(entry.fields, entry.capability, b"", left, time.time())
+        now = time.time()
+        age = max(0.0, now + self._lag - entry.queued_at)
         try:
-            image = self._redis.get(self._keys.image(task)) if left > 0 else None
+            task = task_of(entry.fields, entry.capability, b"", age, now)
+        except Malformed as error:
+            self._refuse(entry, error)
+            return None
+        try:
+            image = self._redis.get(self._keys.image(task)) if task.deadline > now else None
         except client.OUT_OF_REACH:
             self._buffer.appendleft(entry)  # it is ours and we keep it alive: it must not be forgotten
             raise
@@ -170,6 +186,15 @@ class StreamsPort:
             return None
         self._entries[task.call_id, task.number] = entry
         return replace(task, image=image, delivery=entry.deliveries, queued=age)
+
+    def _refuse(self, entry: _Entry, error: Malformed) -> None:
+        """An entry that cannot be understood is answered as failed where it names its call, and is not tried again."""
+        self._on_malformed("task")
+        log.error("an entry of the queue cannot be understood: %s", error)
+        if error.answer is not None:
+            self._send(entry, error.answer, time.time())
+        else:
+            self._forget(entry)
 
     def _forget(self, entry: _Entry) -> None:
         self.skipped += 1

@@ -6,15 +6,17 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 import orjson
 from redis.exceptions import RedisError
 
+from service.background import Background
 from service.broker.fleet import FleetState, WorkerCard
 from service.broker.interface import QueueState
+from service.broker.messages import known
 from service.broker.streams import client
 from service.broker.streams.keys import GROUP, Keys
 from service.broker.streams.scripts import source
@@ -26,27 +28,28 @@ POST_EVERY = 2.0
 _SILENT_MS = 10_000  # a host that has not posted for so long is not shown
 _FORGET_MS = 60_000
 _ALIVE_MS = 5_000
+_TYPES: Mapping[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float)}
 
 
 class RollPoster:
     """Posts the cards of one supervisor every two seconds. A server out of reach is tried again, without end and
     without haste: nothing but the console's list waits for it."""
 
-    def __init__(self, url: str, keys: Keys, cards: Callable[[], Sequence[WorkerCard]]) -> None:
+    def __init__(
+        self, url: str, keys: Keys, cards: Callable[[], Sequence[WorkerCard]], background: Background | None = None
+    ) -> None:
         self._redis = client.on_loop(url, 1)
         self._post = self._redis.register_script(source("post"))
         self._keys, self._cards = keys, cards
         self._host = f"{socket.gethostname()}-{os.getpid()}"
-        self._task: asyncio.Task[None] | None = None
+        self._task = (background or Background()).task("worker-list", self._run)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run())
+        self._task.start()
 
     async def close(self) -> None:
         """Take this host off the roll."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._task.close()
         try:
             await self._redis.hdel(self._keys.roll, self._host)
         except (RedisError, OSError):
@@ -91,9 +94,22 @@ class StreamsFleet:
 
 
 def _cards(text: bytes, now: int) -> list[WorkerCard]:
-    """The cards of one host, none when it fell silent. Fields of another release that we do not know are left out."""
+    """The cards of one host, none when it fell silent or cannot be understood: it must not hide the other hosts. Fields
+    of another release that we do not know are left out."""
     posted_at, _, cards = text.partition(b" ")
-    if now - int(posted_at) > _SILENT_MS:
+    try:
+        if now - int(posted_at) > _SILENT_MS:
+            return []
+        return [WorkerCard(**_typed(card)) for card in orjson.loads(cards)]
+    except (TypeError, ValueError, AttributeError) as error:
+        log.warning("a host's list of workers cannot be understood: %s", type(error).__name__)
         return []
-    known = WorkerCard.__dataclass_fields__
-    return [WorkerCard(**{name: card[name] for name in card.keys() & known.keys()}) for card in orjson.loads(cards)]
+
+
+def _typed(card: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a card that we know. Raises TypeError for a value of another type."""
+    given = known(WorkerCard, card)
+    for each in fields(WorkerCard):
+        if each.name in given and not isinstance(given[each.name], _TYPES[str(each.type)]):
+            raise TypeError(each.name)
+    return given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +15,7 @@ from rich.table import Table
 from service import settings as knobs
 from service.cli.doctor import gateway, host, stores
 from service.cli.doctor.finding import Finding
-from service.settings import Settings
+from service.settings import Settings, masked, secret_values
 
 _SECONDS = 15.0  # one check; a firewall that swallows packets must not hold up the others
 
@@ -37,7 +37,8 @@ def doctor(
         ("certificates", host.certificates), ("disk", host.disk), ("limits", host.limits),
         ("time zone", host.time_zone),
     ]
-    findings = asyncio.run(_examine(settings, checks))
+    known = secret_values(settings)
+    findings = [_masked(finding, known) for finding in asyncio.run(_examine(settings, checks))]
     if as_json:
         print(json.dumps([_plain(finding) for finding in findings], ensure_ascii=False, indent=1))
     else:
@@ -56,6 +57,11 @@ async def _one(name: str, check: Check, settings: Settings) -> list[Finding]:
         return await asyncio.wait_for(check(settings), _SECONDS)
     except TimeoutError:
         return [Finding(name, f"no answer within {_SECONDS:g} s", "Is a firewall between here and there?")]
+
+
+def _masked(finding: Finding, known: Sequence[str]) -> Finding:
+    """The finding without secrets: a driver's own words may hold one."""
+    return dataclasses.replace(finding, found=masked(finding.found, known), remedy=masked(finding.remedy, known))
 
 
 def _plain(finding: Finding) -> dict[str, object]:

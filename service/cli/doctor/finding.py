@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+
+from service.settings import without_passwords
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,9 @@ class Finding:
 
 
 def place(url: str) -> str:
-    """A URL without its password and options."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    """A URL without user, password and options; a password may hold what a URL should not have bare, as `/`."""
+    scheme, mark, rest = without_passwords(url).partition("?")[0].partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 def clock(what: str, skew: float, bound: float) -> Finding:

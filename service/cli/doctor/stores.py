@@ -18,6 +18,7 @@ from service.db import clock as clocks
 from service.db import engine as databases
 from service.db import migrate, tables, work  # noqa: F401 - tables: foreign keys need them all
 from service.errors import InkGateError
+from service.metering import clock_repair
 from service.settings import Database, Settings
 
 _SKEW = 30.0  # seconds, as the alert on clocks
@@ -36,13 +37,23 @@ async def database(settings: Settings) -> list[Finding]:
     try:
         async with engine.connect() as connection:
             version = await connection.run_sync(migrate.current)
-            skew = (await clocks.now(connection)).timestamp() - time.time()
+            now = await clocks.now(connection)
+            skew = now.timestamp() - time.time()
+            ahead = await clock_repair.ahead(connection, now) if version is not None else 0
     except Exception as error:  # a driver's own error: anything may be wrong out there
         return [Finding("database", f"{where}: {type(error).__name__}",
                         "Is it running and reachable from here, and INKGATE_DATABASE__URL right?")]
     finally:
         await engine.dispose()
-    return [Finding("database", where), _schema(version), clock("database clock", skew, _SKEW)]
+    return [Finding("database", where), _schema(version), clock("database clock", skew, _SKEW),
+            *_meters(ahead)]
+
+
+def _meters(ahead: int) -> list[Finding]:
+    if not ahead:
+        return []
+    return [Finding("meters", f"{ahead} were settled in the future, by a wrong clock; their calls are refused",
+                    "See that the clocks are right, then run `inkgate ledger repair-clock`.")]
 
 
 def _is_workers(settings: Settings) -> bool:
@@ -75,13 +86,17 @@ async def master_key(settings: Settings) -> list[Finding]:
     engine = databases.create(settings.database)
     try:
         async with work.reading(engine) as session:
-            opened = await rotation.try_one(session, vault)
+            missing = await rotation.missing_keys(session, vault)
+            opened = not missing and await rotation.try_one(session, vault)
     except InkGateError as error:
         return [Finding("master key", str(error), "Give the key that this database was made with.")]
     except Exception:  # said by the check of the database
         return []
     finally:
         await engine.dispose()
+    if missing:
+        return [Finding("master key", f"some stored secrets are sealed under {', '.join(missing)}, which is not given",
+                        "Give the older keys as well, then run `inkgate keys reseal`.")]
     return [Finding("master key", "opens the stored secrets" if opened else "given; nothing is sealed yet")]
 
 

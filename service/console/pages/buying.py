@@ -116,7 +116,7 @@ async def _confirm(visit: Visit, capability: str, problem: str = "") -> Response
 async def order(visit: Customer, capability: str) -> Response:
     """Step 3: place the order."""
     account = _buyer(visit, capability)
-    if not visit.text("agreed"):
+    if not visit.flag("agreed"):
         return await _confirm(visit, capability, visit.words("请先阅读并同意服务协议。"))
     given = {name: value for name, value in visit.form.items() if isinstance(value, str)}
     try:

@@ -68,7 +68,7 @@ def standing(packs: list[PackRow], now: datetime) -> str:
 
 async def view(unit: Work, scope: Scope) -> list[Row]:
     """All four capabilities."""
-    now = await unit.now()
+    now = await unit.ledger_now()
     packs = await packs_of(unit.session, scope.main_id)
     opened = await repository.opened_counts(unit.session, scope.account_ids)
     return [_row(name, [each for each in packs if each.capability == name], opened.get(name, 0), now)
@@ -84,7 +84,7 @@ def _row(name: str, packs: list[PackRow], apps: int, now: datetime) -> Row:
 
 async def detail(unit: Work, scope: Scope, capability: str) -> Detail:
     """使用详情 of one capability: its packs in the order in which they are drawn on, and units by app of a year."""
-    now = await unit.now()
+    now = await unit.ledger_now()
     packs = await packs_of(unit.session, scope.main_id, capability)
     opened = await repository.opened_counts(unit.session, scope.account_ids)
     numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])

@@ -19,18 +19,20 @@ from service.console.visit import (
     THEME_COOKIE,
     THEMES,
     Anyone,
-    Forbidden,
     Missing,
     Signed,
     Visit,
     lifetime,
 )
 from service.errors import Misuse
+from service.settings import SETUP_CODE_MOST
 from service.users import repository
 from service.users import service as users
 
 router = APIRouter()
 FRESH = timedelta(minutes=5)
+PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded", "via")
+"""Whoever sends one of these speaks for somebody else, wherever the connection comes from."""
 
 
 @router.get("/setup")
@@ -44,20 +46,35 @@ async def setup_page(visit: Anyone) -> Response:
 async def setup(visit: Anyone) -> Response:
     await _only_when_fresh(visit)
     login, password = visit.text("login", 64), _password(visit, "password")
-    code = visit.parts.settings.console.setup_code
     needed = not _from_this_machine(visit)
+
+    def again(problem: str, status: int = 422) -> Response:
+        return render(visit, "setup.html", status, login=login, code_needed=needed, problem=problem)
+
+    if needed:
+        wait = visit.parts.attempts.wait(_peer(visit))
+        if wait:
+            said = visit.words("尝试次数过多，请在 {minutes} 分钟后再试，或在本机上初始化。", minutes=-(-wait // 60))
+            late = again(said, 429)
+            late.headers["retry-after"] = str(wait)
+            return late
+        if not _code_fits(visit):
+            return again(visit.words("初始化口令不正确。它是设置 INKGATE_CONSOLE__SETUP_CODE 的值。"))
     try:
-        if needed and not (code and secrets.compare_digest(code.get_secret_value(), visit.text("code"))):
-            raise Forbidden
         hashed = await visit.parts.passwords.new(password, login)
         async with visit.begin() as unit:
             await users.create_first(unit, login, hashed)
     except Misuse as problem:
-        return render(visit, "setup.html", 422, login=login, code_needed=needed, problem=explain(visit.words, problem))
-    except Forbidden:
-        wrong = visit.words("初始化口令不正确。它是设置 INKGATE_CONSOLE__SETUP_CODE 的值。")
-        return render(visit, "setup.html", 422, login=login, code_needed=needed, problem=wrong)
+        return again(explain(visit.words, problem))
     return await _enter(visit, login, password, "/?done=welcome")
+
+
+def _code_fits(visit: Visit) -> bool:
+    """Whether the form has the set-up code; compared as bytes, since text that is not ASCII cannot be compared in
+    constant time."""
+    code = visit.parts.settings.console.setup_code
+    given = visit.text("code", SETUP_CODE_MOST + 1).encode("utf-8", "replace")
+    return code is not None and secrets.compare_digest(code.get_secret_value().encode(), given)
 
 
 @router.get("/login")
@@ -100,10 +117,10 @@ async def change_password(visit: Signed) -> Response:
         return render(visit, "password.html", 422, problem=wrong)
     try:
         hashed = await visit.parts.passwords.new(new, visit.login)
+        async with visit.begin() as unit:
+            await users.change_password(unit, visit.signed_in, hashed)
     except Misuse as problem:
         return render(visit, "password.html", 422, problem=explain(visit.words, problem))
-    async with visit.begin() as unit:
-        await users.change_password(unit, visit.signed_in, hashed)
     return go(visit, "/", "password")
 
 
@@ -127,16 +144,16 @@ async def prove(visit: Visit, password: str) -> bool:
         async with visit.reading() as unit:
             return await unit.now() - visit.signed_in.proved_at < FRESH
     async with visit.reading() as unit:
-        fits = await users.password_fits(unit.session, visit.parts.passwords, visit.login, password)
+        proof = await users.password_proof(unit.session, visit.parts.passwords, visit.login, password)
     async with visit.begin() as unit:
-        return await users.prove(unit, visit.signed_in, fits)
+        return await users.prove(unit, visit.signed_in, proof)
 
 
 async def _enter(visit: Visit, login: str, password: str, where: str) -> Response:
     async with visit.reading() as unit:
-        fits = await users.password_fits(unit.session, visit.parts.passwords, login, password)
+        proof = await users.password_proof(unit.session, visit.parts.passwords, login, password)
     async with visit.begin() as unit:
-        token = await users.sign_in(unit, login, fits, lifetime(visit.parts))
+        token = await users.sign_in(unit, login, proof, lifetime(visit.parts))
     if token is None:
         wrong = visit.words("登录名或密码不正确。连续输错 5 次将锁定 15 分钟。")
         return render(visit, "login.html", 422, login=login, next=where, problem=wrong)
@@ -157,13 +174,18 @@ async def _only_when_fresh(visit: Visit) -> None:
 
 def _from_this_machine(visit: Visit) -> bool:
     """Whether the browser runs on this machine: a loopback peer, and no proxy that speaks for somebody else."""
-    request = visit.request
-    if request.client is None or "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+    if any(name in visit.request.headers for name in PROXY_HEADERS):
         return False
     try:
-        return ip_address(request.client.host).is_loopback
+        return ip_address(_peer(visit)).is_loopback
     except ValueError:
         return False
+
+
+def _peer(visit: Visit) -> str:
+    """The address at the other end of the connection, "" when it has none."""
+    client = visit.request.client
+    return client.host if client is not None else ""
 
 
 def _password(visit: Visit, name: str) -> str:

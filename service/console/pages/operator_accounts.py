@@ -27,6 +27,15 @@ from service.users.models import UserRow
 
 router = APIRouter(prefix="/operator/accounts")
 PER_PAGE = 50
+MOST_OPERATORS = 1000  # that the page lists
+
+
+@dataclass(frozen=True, slots=True)
+class UserLine:
+    """A user and how it stands: disabled, locked (wrong passwords), must-change, good."""
+
+    user: UserRow
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ class Accounts:
     search: str
     page: int
     more: bool
-    operators: list[UserRow]
+    operators: list[UserLine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class AccountDetail:
     account: Account
     parent: Account | None
     family: list[Account]
-    users: list[UserRow]
+    users: list[UserLine]
     apps: list[tuple[AppRow, list[OpenedRow]]]
     packs: list[PackLine]
     default_qps: float
@@ -67,7 +76,7 @@ async def view(unit: Work, search: str, page: int) -> Accounts:
     rows = await queries.accounts(unit.session, search=search, limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE)
     parents = await repository.account_names(unit.session, [each.parent_id for each in rows if each.parent_id])
     mains = [each for each in await queries.accounts(unit.session, limit=1000) if each.parent_id is None]
-    operators = [each for each in await user_queries.users(unit.session, limit=1000) if each.account_id is None]
+    operators = await user_lines(unit, await user_queries.operators(unit.session, limit=MOST_OPERATORS))
     return Accounts(rows[:PER_PAGE], parents, mains, search, page, len(rows) > PER_PAGE, operators)
 
 
@@ -76,7 +85,7 @@ async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDeta
     account = await queries.account(unit.session, account_id) if len(account_id) == 36 else None
     if account is None:
         raise Missing
-    now = await unit.now()
+    now = await unit.ledger_now()
     parent = await queries.account(unit.session, account.parent_id) if account.parent_id else None
     family = [each for each in await queries.family(unit.session, account.id) if each.id != account.id]
     rows = await queries.apps(unit.session, [account.id], limit=1000)
@@ -89,8 +98,14 @@ async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDeta
         for each in packs
     ]
     allowed = {each.id: await repository.allowed_of(unit.session, each.id) for each in rows}
-    return AccountDetail(account, parent, family, await user_queries.users(unit.session, account.id), apps, lines,
-                         default_qps, allowed)
+    people = await user_lines(unit, await user_queries.users(unit.session, account.id))
+    return AccountDetail(account, parent, family, people, apps, lines, default_qps, allowed)
+
+
+async def user_lines(unit: Work, rows: list[UserRow]) -> list[UserLine]:
+    """Users as the pages list them."""
+    now = await unit.now()
+    return [UserLine(each, users.state_of(each, now)) for each in rows]
 
 
 @router.get("")
@@ -128,6 +143,30 @@ async def create_operator(visit: Operator) -> Response:
     return await _list(visit, new=NewLogin(login, password))
 
 
+@router.post("/operators/{user_id}/reset")
+async def reset_operator(visit: Operator, user_id: str) -> Response:
+    """A new initial password for an operator, shown this once; the operator's sessions end."""
+    password = secrets.token_urlsafe(12)
+    hashed = await visit.parts.passwords.hash(password)
+    async with visit.begin() as unit:
+        user = await _user(unit, None, user_id)
+        await users.reset_password(unit, user.id, hashed)
+    return await _list(visit, new=NewLogin(user.login, password))
+
+
+@router.post("/operators/{user_id}/disable")
+async def disable_operator(visit: Operator, user_id: str) -> Response:
+    """Stop an operator, or with `enable` in the form let one sign in again. The last one stays."""
+    enable = visit.flag("enable")
+    try:
+        async with visit.begin() as unit:
+            user = await _user(unit, None, user_id)
+            await users.disable_user(unit, user.id, disabled=not enable)
+    except Misuse as problem:
+        return await _list(visit, status=422, problem=explain(visit.words, problem))
+    return go(visit, "/operator/accounts", "user-enabled" if enable else "user-disabled")
+
+
 @router.get("/{account_id}")
 async def detail_page(visit: Operator, account_id: str) -> Response:
     return await _show(visit, account_id)
@@ -136,8 +175,10 @@ async def detail_page(visit: Operator, account_id: str) -> Response:
 @router.post("/{account_id}/suspend")
 async def suspend(visit: Operator, account_id: str) -> Response:
     """Stop, or with `resume` in the form allow again, every call of the account."""
-    resume = bool(visit.text("resume"))
+    resume = visit.flag("resume")
     async with visit.begin() as unit:
+        if await queries.account(unit.session, account_id) is None:
+            raise Missing
         await accounts.suspend_account(unit, account_id, suspended=not resume)
     return go(visit, f"/operator/accounts/{account_id}", "account-resumed" if resume else "account-suspended")
 
@@ -166,7 +207,7 @@ async def reset(visit: Operator, account_id: str, user_id: str) -> Response:
 
 @router.post("/{account_id}/users/{user_id}/disable")
 async def disable(visit: Operator, account_id: str, user_id: str) -> Response:
-    enable = bool(visit.text("enable"))
+    enable = visit.flag("enable")
     async with visit.begin() as unit:
         user = await _user(unit, account_id, user_id)
         await users.disable_user(unit, user.id, disabled=not enable)
@@ -180,7 +221,7 @@ async def grant(visit: Operator, account_id: str) -> Response:
     try:
         async with visit.begin() as unit:
             await grant_pack(
-                unit, account_id, visit.text("capability"), int(units) if units.isdigit() else 0,
+                unit, account_id, visit.text("capability"), int(units) if units.isascii() and units.isdigit() else 0,
                 app_id=visit.text("app") or None,
             )
     except Misuse as problem:
@@ -216,7 +257,8 @@ async def allow(visit: Operator, account_id: str, app_id: str) -> Response:
     return go(visit, f"/operator/accounts/{account_id}", "allowed")
 
 
-async def _user(unit: Work, account_id: str, user_id: str) -> UserRow:
+async def _user(unit: Work, account_id: str | None, user_id: str) -> UserRow:
+    """A user of an account, or with None an operator. Raises Missing."""
     user = await user_queries.user(unit.session, user_id) if len(user_id) == 36 else None
     if user is None or user.account_id != account_id:
         raise Missing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import io
 import time
 from collections.abc import AsyncIterator
@@ -26,6 +25,7 @@ from service.db import work
 from service.db.work import Work
 from service.metering import books
 from service.metering.verify import Finding, MeterFact
+from service.sheets import Sheet
 from service.usage import repository as usage
 from service.usage.models import RecordRow
 
@@ -34,6 +34,7 @@ PER_PAGE = 25
 VERIFY = "ledger.verify"
 PROVABLE_LINES = 500_000  # a page does not wait longer than for so many; the CLI proves any number
 SHOWN = 100
+FINDINGS = 1000
 LONGEST = timedelta(days=400)
 
 
@@ -102,6 +103,10 @@ async def page(visit: Operator, account: str = "", capability: str = "general", 
 async def verify(visit: Operator) -> Response:
     """Prove the ledger of one account, or the whole of it, and note the verdict in the audit trail."""
     account = visit.text("account", 36)
+    if account:
+        async with visit.reading() as unit:
+            if await accounts.account(unit.session, account) is None:
+                raise Missing
     proof = await _prove(visit, account)
     return await _show(visit, account, visit.text("capability") or "general", "", proof)
 
@@ -132,7 +137,7 @@ async def _prove(visit: Visit, account_id: str) -> Proof:
             lines = sum(meter.seq - meter.archived_lines for meter in meters)
             if lines > PROVABLE_LINES:
                 return Proof(lines, 0.0, None)
-            findings = await books.prove(session, account_id or None)
+            findings = await books.prove(session, account_id or None, most=FINDINGS)
         proof = Proof(lines, time.perf_counter() - begun, findings)
     async with visit.begin() as unit:
         about = await accounts.account(unit.session, account_id) if account_id else None
@@ -153,17 +158,17 @@ async def _show(
 
 async def _csv(visit: Visit, account_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
     """The text of the sheet, some thousand lines at a time."""
-    sheet = io.StringIO("\ufeff")
-    sheet.seek(0, io.SEEK_END)
-    writer = csv.writer(sheet)
-    writer.writerow(books.LINE_COLUMNS)
+    text = io.StringIO("\ufeff", newline="")
+    text.seek(0, io.SEEK_END)
+    sheet = Sheet(text)
+    sheet.row(books.LINE_COLUMNS)
     async with work.snapshot(visit.parts.engine) as session:
         for meter in await books.meters(session, account_id):
             async for row in books.lines(session, meter, since=since, until=until):
-                writer.writerow(value.isoformat() if isinstance(value, datetime) else value for value in row.values())
-                if sheet.tell() > 256 * 1024:
-                    yield sheet.getvalue()
-                    sheet.seek(0)
-                    sheet.truncate()
+                sheet.row(row.values())
+                if text.tell() > 256 * 1024:
+                    yield text.getvalue()
+                    text.seek(0)
+                    text.truncate()
                     await asyncio.sleep(0)
-    yield sheet.getvalue()
+    yield text.getvalue()

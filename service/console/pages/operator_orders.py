@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -12,7 +13,7 @@ from service.console import repository
 from service.console.notices import explain
 from service.console.pages.buying import OrderView, order_view
 from service.console.render import go, render
-from service.console.visit import Operator, Visit
+from service.console.visit import Missing, Operator, Visit
 from service.db.work import Work
 from service.errors import Misuse
 from service.metering.models import PackRow
@@ -22,8 +23,12 @@ from service.orders import service as ordering
 from service.orders.models import ProductRow, RefundRow
 
 router = APIRouter(prefix="/operator")
+YUAN = re.compile(r"[0-9]{1,13}(\.[0-9]{1,6})?")
 STATES = ("pending", "active", "rejected", "cancelled")
 REFUND_STATES = ("pending", "approved", "rejected", "failed")
+ORDER_DECISIONS = {"approve": ordering.approve_order, "reject": ordering.reject_order}
+REFUND_DECISIONS = {"approve": refunds.approve_refund, "reject": refunds.reject_refund}
+"""The words that decide; any other word in the address decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,12 @@ async def order_page(visit: Operator, state: str = "pending") -> Response:
 
 @router.post("/orders/{number}/{decision}")
 async def decide_order(visit: Operator, number: str, decision: str) -> Response:
+    decide = ORDER_DECISIONS.get(decision)
+    if decide is None:
+        raise Missing
     try:
         async with visit.begin() as unit:
-            if decision == "approve":
-                await ordering.approve_order(unit, number)
-            else:
-                await ordering.reject_order(unit, number)
+            await decide(unit, number)
     except Misuse as problem:
         return await _orders(visit, "pending", 422, explain(visit.words, problem))
     return go(visit, "/operator/orders", "approved" if decision == "approve" else "rejected")
@@ -80,12 +85,12 @@ async def refund_page(visit: Operator, state: str = "pending") -> Response:
 
 @router.post("/refunds/{refund_id}/{decision}")
 async def decide_refund(visit: Operator, refund_id: str, decision: str) -> Response:
+    decide = REFUND_DECISIONS.get(decision)
+    if decide is None:
+        raise Missing
     try:
         async with visit.begin() as unit:
-            if decision == "approve":
-                decided = await refunds.approve_refund(unit, refund_id)
-            else:
-                decided = await refunds.reject_refund(unit, refund_id)
+            decided = await decide(unit, refund_id)
     except Misuse as problem:
         return await _refunds(visit, "pending", 422, explain(visit.words, problem))
     done = {"approved": "approved", "failed": "refund-failed"}.get(decided.state, "rejected")
@@ -113,7 +118,7 @@ async def set_product(visit: Operator, product_id: str) -> Response:
             row = await orders.product(unit.session, product_id)
             if row is None:
                 raise Misuse(f"no product {product_id!r} on sale")
-            price, on_sale = fen(visit.text("price", 20)), bool(visit.text("on_sale"))
+            price, on_sale = fen(visit.text("price", 20)), visit.flag("on_sale")
             await ordering.set_product(unit, row.id, row.capability, row.units, price, on_sale=on_sale)
     except Misuse as problem:
         return await _products(visit, 422, explain(visit.words, problem))
@@ -122,11 +127,11 @@ async def set_product(visit: Operator, product_id: str) -> Response:
 
 def fen(yuan: str) -> int:
     """A price in yuan as typed, in fen; -1, which the catalogue refuses, for what is no price."""
-    try:
-        amount = Decimal(yuan.replace(",", "")) * 100
-    except InvalidOperation:
+    typed = yuan.replace(",", "")
+    if YUAN.fullmatch(typed) is None:
         return -1
-    return int(amount) if amount.is_finite() and amount == amount.to_integral_value() else -1
+    amount = Decimal(typed) * 100
+    return int(amount) if amount == amount.to_integral_value() else -1
 
 
 async def _products(visit: Visit, status: int = 200, problem: str = "") -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from datetime import datetime, timedelta
 
 from fastapi import APIRouter
 from pydantic import BaseModel, SecretStr
-from sqlalchemy.engine import make_url
 from starlette.responses import Response
 
 from service.audit.models import EventRow
@@ -19,11 +17,13 @@ from service.console.render import render
 from service.console.visit import Operator
 from service.db.clock import BEIJING
 from service.db.work import Work
-from service.settings import Settings
+from service.settings import Settings, without_passwords
+from service.sheets import Sheet
 
 router = APIRouter(prefix="/operator")
 PER_PAGE = 50
 EXPORTED = 10_000
+FIRST_YEAR, LAST_YEAR = 1970, 2199
 ACTIONS = ("account", "app", "key", "ledger", "order", "pack", "product", "refund", "user", "voucher")
 
 
@@ -44,11 +44,13 @@ def filter_of(q: str, action: str, since: str, until: str) -> Filter:
 
 
 def day_of(text: str) -> datetime | None:
-    """The beginning of a day as typed, in the zone of the console; None for what is no day."""
+    """The beginning of a day as typed, in the zone of the console; None for what is no day, or one so far off that
+    other zones cannot write it."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=BEIJING)
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=BEIJING)
     except ValueError:
         return None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 async def audit_view(unit: Work, wanted: Filter, limit: int, offset: int = 0) -> list[EventRow]:
@@ -83,18 +85,13 @@ async def audit_csv(visit: Operator, q: str = "", action: str = "", since: str =
 
 
 def csv_answer(name: str, head: Sequence[str], lines: Sequence[Sequence[object]]) -> Response:
-    """A CSV to save. Starts with a byte-order mark for spreadsheets; text that they would take for a formula is
-    quoted."""
-    sheet = io.StringIO()
-    writer = csv.writer(sheet)
-    writer.writerow(head)
-    writer.writerows([[_harmless(cell) for cell in line] for line in lines])
+    """A CSV to save. Starts with a byte-order mark for spreadsheets."""
+    text = io.StringIO(newline="")
+    sheet = Sheet(text)
+    for line in (head, *lines):
+        sheet.row(line)
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response("\ufeff" + sheet.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _harmless(cell: object) -> object:
-    return "'" + cell if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell
+    return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/settings")
@@ -110,15 +107,13 @@ def settings_view(settings: Settings) -> list[tuple[str, list[tuple[str, str, bo
 def _group(group: str, values: BaseModel) -> Iterator[tuple[str, str, bool, str]]:
     for name, about in type(values).model_fields.items():
         value = getattr(values, name)
-        yield f"INKGATE_{group}__{name}".upper(), shown(value, name), value != about.default, about.description or ""
+        yield f"INKGATE_{group}__{name}".upper(), shown(value), value != about.default, about.description or ""
 
 
-def shown(value: object, name: str) -> str:
-    """A setting as text, without its secrets: passwords in URLs are masked."""
+def shown(value: object) -> str:
+    """A setting as text, without its secrets: passwords in URLs are masked, whatever the setting is called."""
     if value is None or value == "" or value == ():
         return "–"
     if isinstance(value, SecretStr):
         return "••••••"
-    if name == "url":
-        return make_url(str(value)).render_as_string(hide_password=True)
-    return str(value)
+    return without_passwords(str(value))

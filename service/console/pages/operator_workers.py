@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from service.broker.fleet import READY, Fleet, FleetState
-from service.console.render import render
+from service.console.render import go, render, set_cookie
 from service.console.visit import Anyone, Missing, Operator, Visit
 from service.db.work import Work
 from service.errors import BrokerDown
@@ -20,6 +22,9 @@ from service.usage import repository as usage
 from service.usage.repository import Scope
 
 router = APIRouter()
+WALL_COOKIE = "inkgate_wall"
+LONGEST_KEY = 1024  # characters
+WALL_DAYS = 365  # a screen is started again by people who do not know the key
 OLD_SECONDS = 10.0  # a picture that waits longer is near the end of most callers' patience
 
 
@@ -95,21 +100,54 @@ def moment(seconds: float) -> datetime:
 @router.get("/operator/workers")
 async def workers_page(visit: Operator) -> Response:
     return render(visit, "operator_workers.html", model=await workers_view(visit.parts.fleet), moment=moment,
-                  wall=_wall_path(visit))
+                  wall=_wall_link(visit))
 
 
-@router.get("/wall/{key}")
-async def wall_page(visit: Anyone, key: str) -> Response:
-    """Open to whoever has the key of INKGATE_CONSOLE__WALL_KEY; without such a setting there is no such page."""
-    held = visit.parts.settings.console.wall_key
-    if held is None or not secrets.compare_digest(held.get_secret_value().encode(), key.encode()):
-        raise Missing
+@router.get("/wall")
+async def wall_page(visit: Anyone) -> Response:
+    """Open to whoever has given the key of INKGATE_CONSOLE__WALL_KEY; others are asked for it. Without such a setting
+    there is no such page."""
+    key = _wall_key(visit)
+    if not secrets.compare_digest(visit.request.cookies.get(WALL_COOKIE, "").encode(), _proof(key).encode()):
+        if "hx-request" in visit.request.headers:  # the screen is there and the key has changed
+            return Response(status_code=204, headers={"hx-redirect": f"{visit.root}/wall"})
+        return render(visit, "wall_key.html")
     async with visit.reading() as unit:
         model = await wall_view(unit, visit.parts.fleet)
     return render(visit, "wall.html", model=model)
 
 
-def _wall_path(visit: Visit) -> str:
-    """Where the wall screen is, "" without a key."""
+@router.post("/wall")
+async def open_wall(visit: Anyone) -> Response:
+    """Take the key out of the form, where no proxy logs it, and remember in a cookie that it was right."""
+    key = _wall_key(visit)
+    if not secrets.compare_digest(visit.text("key", LONGEST_KEY).encode(), key.strip()[:LONGEST_KEY].encode()):
+        return render(visit, "wall_key.html", 422, problem=visit.words("大屏密钥不正确。"))
+    answer = go(visit, "/wall")
+    set_cookie(visit, answer, WALL_COOKIE, _proof(key), days=WALL_DAYS)
+    return answer
+
+
+@router.get("/wall/{key}")
+async def old_wall_page(visit: Anyone, key: str) -> Response:
+    """Once the key stood in the path, and so in the log of every proxy on the way: there it opens nothing any more."""
+    _wall_key(visit)
+    return go(visit, "/wall")
+
+
+def _wall_key(visit: Visit) -> str:
     held = visit.parts.settings.console.wall_key
-    return f"/wall/{held.get_secret_value()}" if held else ""
+    if held is None:
+        raise Missing
+    return held.get_secret_value()
+
+
+def _proof(key: str) -> str:
+    """What the cookie holds: it shows that the key was given, does not tell it, and ends with it."""
+    return hmac.digest(key.encode(), b"inkgate wall screen", "sha256").hex()
+
+
+def _wall_link(visit: Visit) -> str:
+    """The wall screen with its key behind the #, which browsers send to nobody; "" without a key."""
+    held = visit.parts.settings.console.wall_key
+    return f"/wall#{quote(held.get_secret_value(), safe='')}" if held else ""

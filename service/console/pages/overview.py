@@ -55,7 +55,7 @@ class Overview:
 
 async def view(unit: Work, scope: Scope, words: Words, days: str, capability: str = "", app_id: str = "") -> Overview:
     """The whole page. `capability` and `app_id` narrow the response times only, as in the manual."""
-    now = await unit.now()
+    now = await unit.ledger_now()
     span = span_of(days, now)
     part = scope.part(span)
 

@@ -50,7 +50,7 @@ class Refunds:
 
 async def view(unit: Work, scope: Scope) -> Refunds:
     """Packs that were bought, latest order first, and what became of earlier requests."""
-    now = await unit.now()
+    now = await unit.ledger_now()
     packs = [each for each in await packs_of(unit.session, scope.main_id) if each.order_id and each.state == "active"]
     numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
     past = await orders.refunds(unit.session, scope.main_id)

@@ -165,12 +165,27 @@
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 
+  // A key behind the # has not been sent to any server. It goes into the form and out of the address.
+  function takeFragment() {
+    const field = document.querySelector("[data-from-fragment]");
+    const given = location.hash.slice(1);
+    if (!field || !given) return;
+    history.replaceState(null, "", location.pathname);
+    try {
+      field.value = decodeURIComponent(given);
+    } catch {
+      return; // not written by us
+    }
+    if (!document.querySelector("[role=alert]")) field.form.requestSubmit();
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     label(document);
     drawAll();
     const done = document.body.dataset.notice;
     if (done) toast(done);
     document.querySelector("dialog[data-open]")?.showModal();
+    takeFragment();
   });
   document.addEventListener("htmx:afterSwap", (event) => label(event.target));
   document.addEventListener("htmx:afterSettle", drawAll);

@@ -6,6 +6,6 @@ gmssl       pure Python: slow and not constant in time, only when asked for by n
 """
 
 from service.sealed.sm2.ciphertext import decrypt
-from service.sealed.sm2.provider import NAMES, Provider, choose
+from service.sealed.sm2.provider import NAMES, Provider, choose, multiplier
 
-__all__ = ["NAMES", "Provider", "choose", "decrypt"]
+__all__ = ["NAMES", "Provider", "choose", "decrypt", "multiplier"]

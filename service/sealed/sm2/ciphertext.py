@@ -2,7 +2,8 @@
 
 A ciphertext is C1 (a point), C2 (the masked text) and C3 (a hash of point and text). The manual's text says C1C3C2,
 its sample code produces C1C2C3, and both come with or without the 04 that marks an uncompressed point. Nothing tells
-them apart but C3, which authenticates: a wrong reading does not verify.
+them apart but C3, which authenticates: a wrong reading does not verify. A third form is the SEQUENCE of GM/T 0009,
+known by its tag and by being exactly as long as it says (CONTRACT D10).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Protocol
 
 from service.sealed import sm3
 from service.sealed.curve import POINT, on_curve, valid_private
+from service.sealed.sm2 import der
 
 HASH = 32
 LONGEST = 255  # bytes of plain text; the longest that GmSSL takes, far above any key
@@ -31,8 +33,7 @@ def decrypt(provider: Opener, private: bytes, ciphertext: bytes) -> bytes | None
     """
     if not valid_private(private):
         raise ValueError("the SM2 private key is unusable")
-    for bare in _without_marker(ciphertext):
-        c1, rest = bare[:POINT], bare[POINT:]
+    for c1, rest in _forms(ciphertext):
         if not HASH < len(rest) <= HASH + LONGEST or not on_curve(c1):
             continue
         plain = provider.open(private, c1, rest)
@@ -60,10 +61,14 @@ def unmask(shared: bytes, rest: bytes) -> bytes | None:
     return None
 
 
-def _without_marker(ciphertext: bytes) -> Iterator[bytes]:
+def _forms(ciphertext: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """C1, and C2 and C3 in whichever order, of every form that the ciphertext may have."""
+    if (parts := der.unpack(ciphertext)) is not None:
+        c1, c3, c2 = parts
+        yield c1, c3 + c2
     if ciphertext[:1] == b"\x04":
-        yield ciphertext[1:]
-    yield ciphertext  # also after a 04: a bare x may begin with that byte
+        yield ciphertext[1 : POINT + 1], ciphertext[POINT + 1 :]
+    yield ciphertext[:POINT], ciphertext[POINT:]  # also after 04 or 30: a bare x may begin with that byte
 
 
 def _kdf(secret: bytes, length: int) -> bytes:

@@ -22,6 +22,11 @@ class GmsslPython:
         self._arithmetic = CryptSM2(private_key="", public_key="")
 
     def open(self, private: bytes, c1: bytes, rest: bytes) -> bytes | None:
-        product = self._arithmetic._kg(int.from_bytes(private, "big"), c1.hex())
+        shared = self.multiply(private, c1)
+        return None if shared is None else unmask(shared, rest)
+
+    def multiply(self, private: bytes, point: bytes) -> bytes | None:
+        """d times a point as 64 bytes, None when there is no such point. Not constant in time."""
+        product = self._arithmetic._kg(int.from_bytes(private, "big"), point.hex())
         shared = bytes.fromhex(product) if product else b""
-        return unmask(shared, rest) if on_curve(shared) else None
+        return shared if on_curve(shared) else None

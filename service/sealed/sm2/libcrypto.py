@@ -47,11 +47,11 @@ class Libcrypto:
             raise OSError("this OpenSSL was built without SM2")
 
     def open(self, private: bytes, c1: bytes, rest: bytes) -> bytes | None:
-        shared = self._multiply(private, c1)
+        shared = self.multiply(private, c1)
         return None if shared is None else unmask(shared, rest)
 
-    def _multiply(self, private: bytes, point: bytes) -> bytes | None:
-        """d·C1 as 64 bytes, or None when OpenSSL refuses the point."""
+    def multiply(self, private: bytes, point: bytes) -> bytes | None:
+        """d times a point as 64 bytes, or None when OpenSSL refuses the point. Constant in time."""
         lib, group = self._lib, self._group
         context = lib.BN_CTX_new()
         scalar = lib.BN_bin2bn(private, len(private), None)

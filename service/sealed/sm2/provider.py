@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from service.errors import ConfigurationError
+from service.sealed.curve import G
 from service.sealed.sm2.ciphertext import decrypt
 from service.sealed.sm2.gmssl_c import GmsslC
 from service.sealed.sm2.gmssl_python import GmsslPython
@@ -26,12 +27,22 @@ class Provider(Protocol):
         """
 
 
+class Multiplier(Protocol):
+    """The scalar multiplication alone."""
+
+    name: str
+
+    def multiply(self, private: bytes, point: bytes) -> bytes | None:
+        """`private` times `point` as 64 bytes, or None when the library refuses. The caller has checked both."""
+
+
 _FACTORIES: dict[str, Callable[[], Provider]] = {
     Libcrypto.name: Libcrypto,
     GmsslC.name: GmsslC,
     GmsslPython.name: GmsslPython,
 }
 AUTOMATIC = (Libcrypto.name, GmsslC.name)
+_MULTIPLIERS: tuple[Callable[[], Multiplier], ...] = (Libcrypto, GmsslPython)
 NAMES = ("auto", *_FACTORIES)
 
 # The encryption example of GB/T 32918.5; its x begins with 04, which catches code that strips markers by sight.
@@ -43,6 +54,10 @@ _C1 = bytes.fromhex(
 _C2 = bytes.fromhex("21886ca989ca9c7d58087307ca93092d651efa")
 _C3 = bytes.fromhex("59983c18f809e262923c53aec295d30383b54e39d609d160afcb1908d0bd8766")
 _PLAIN = b"encryption standard"
+_PUBLIC = bytes.fromhex(
+    "09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020"
+    "ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"
+)
 
 
 @functools.cache
@@ -65,6 +80,25 @@ def choose(name: str = "auto") -> Provider:
         "INKGATE_SECURITY__SM2",
         f"no SM2 library is usable: {', '.join(reasons)}",
         f"Choose one of {', '.join(NAMES)}; gmssl-pyx comes with a full installation.",
+    )
+
+
+@functools.cache
+def multiplier() -> Multiplier:
+    """What makes public keys: libcrypto, constant in time, and gmssl where there is none. Self-tested, kept.
+
+    gmssl-pyx multiplies for nobody. Raises ConfigurationError when neither gives the standard's public key.
+    """
+    for make in _MULTIPLIERS:
+        try:
+            found = make()
+            if found.multiply(_PRIVATE, G) == _PUBLIC:
+                return found
+        except (ImportError, OSError, AttributeError):
+            continue
+    raise ConfigurationError(
+        "INKGATE_SECURITY__SM2", "no SM2 library can make a key pair",
+        "Install OpenSSL 3 with SM2, or the package gmssl.",
     )
 
 

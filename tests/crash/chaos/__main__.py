@@ -23,10 +23,11 @@ from tests.crash.chaos.stack import Stack
 _CALM = 2.5  # seconds without any fault between a recovery and the next strike
 
 
-async def run(seconds: float, rate: float, seed: int, out: Path) -> list[Promise]:
-    """One run: at least one fault of each kind, and as many rounds as fit into `seconds`."""
+async def run(seconds: float, rate: float, seed: int, out: Path, only: str = "") -> list[Promise]:
+    """One run: at least one fault of each kind, and as many rounds as fit into `seconds`. With `only`, of the kinds
+    whose names hold it."""
     dice = random.Random(seed)
-    stack = Stack()
+    stack = Stack(bent_clock=True)
     try:
         say("starting Postgres, Valkey, 3 gateways, 3 worker hosts and the proxy")
         keys = await stack.start()
@@ -34,26 +35,33 @@ async def run(seconds: float, rate: float, seed: int, out: Path) -> list[Promise
         machine = Machine(lambda: (os.getpid(), *stack.loops), clients.now)
         machine.start()
         strikes: list[Strike] = []
-        round_ = faults(stack, dice)
+        round_ = _chosen(faults(stack, dice, clients), only)
         span = sum(fault.seconds + SETTLING + _CALM for fault in round_)
         rounds = max(1, round(seconds / span))
         traffic = asyncio.create_task(clients.run())
         await asyncio.sleep(_CALM)
         for _ in range(rounds):
-            for fault in faults(stack, dice):
+            for fault in _chosen(faults(stack, dice, clients), only):
                 strikes.append(await _break(fault, clients))
         clients.end()
         await traffic
         await asyncio.gather(*(gateway.ready() for gateway in stack.gateways))
         await clients.again()
         busy = machine.stop()
-        seen = Witness(await stack.charged(), stack.proxy.answers, await stack.findings(), busy, machine.starved)
+        seen = Witness(
+            await stack.charged(), stack.proxy.answers, await stack.findings(), busy, machine.starved,
+            await stack.misdated(),
+        )
         promises = judge(clients.calls, strikes, seen)
         write(out, clients.calls, strikes, seen, promises)
         print(table(clients.calls, strikes, seen, promises))
         return promises
     finally:
         await stack.close()
+
+
+def _chosen(each: list[Fault], only: str) -> list[Fault]:
+    return [fault for fault in each if only in fault.name]
 
 
 async def _break(fault: Fault, clients: Clients) -> Strike:
@@ -77,8 +85,9 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=10, help="calls per second")
     parser.add_argument("--seed", type=int, default=6, help="which gateway or worker each fault hits")
     parser.add_argument("--out", type=Path, default=Path("build/chaos"), help="folder for the report")
+    parser.add_argument("--only", default="", help="only faults with this in their name, e.g. clock")
     given = parser.parse_args()
-    promises = asyncio.run(run(given.seconds, given.rate, given.seed, given.out))
+    promises = asyncio.run(run(given.seconds, given.rate, given.seed, given.out, given.only))
     return 0 if all(promise.kept for promise in promises) else 1
 
 

@@ -19,9 +19,11 @@ from service.eop.signing import call_headers
 from service.provision import Keys
 from service.worker.stub import stub_text
 from tests.pictures import padded_png
+from tests.resetting import Client
 
 PATIENCE = 40.0  # seconds for which a client repeats a failed request
 _PAUSE = 0.5
+_TORN = 50  # images of a call whose answer is to be larger than the buffers of a client with small ones
 
 
 @dataclass(slots=True)
@@ -79,6 +81,30 @@ class Clients:
             for call in self.calls:
                 if not call.delivered:
                     await self._try(http, call, self._request(call))
+
+    async def torn(self, port: int, count: int) -> list[str]:
+        """So many calls at once to the gateway on `port`, each reset after 1,000 bytes of its answer and then repeated
+        as any other call is. The request ids of those whose answer our kernel had acknowledged whole all the same."""
+        calls = [Call("general", [picture() for _ in range(_TORN)], str(uuid.uuid4())) for _ in range(count)]
+        self.calls += calls
+        async with httpx.AsyncClient(timeout=20.0) as http:
+            whole = await asyncio.gather(*(self._tear(port, call) for call in calls))
+            await asyncio.gather(*(self._client(http, call) for call in calls))
+        return [call.request_id for call, had in zip(calls, whole, strict=True) if had]
+
+    async def _tear(self, port: int, call: Call) -> bool:
+        """Whether the answer had come whole when the connection was reset."""
+        begun, request, client = self.now(), self._request(call), Client(port)
+        lines = b"".join(b"%s: %s\r\n" % pair for pair in request.headers.raw)
+        try:
+            await client.send(b"POST %s HTTP/1.1\r\n%s\r\n%s" % (request.url.raw_path, lines, request.content))
+            taken = await client.take(1000)
+            return taken.acknowledged == taken.whole
+        except (OSError, TimeoutError):  # another fault's doing
+            return False
+        finally:
+            client.reset()
+            call.attempts.append(Attempt(begun, self.now(), "error", "reset in mid-answer"))
 
     def _make(self) -> Call:
         capability = self._random.choice(["general", "general", "idcard", "plate", "licence"])

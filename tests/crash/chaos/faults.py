@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import redis
 
+from tests.crash.chaos.clients import Clients
 from tests.crash.chaos.stack import Stack
 
 Action = Callable[[], Awaitable[None]]
@@ -35,7 +36,7 @@ class Strike:
     healed: float
 
 
-def faults(stack: Stack, dice: random.Random) -> list[Fault]:
+def faults(stack: Stack, dice: random.Random, clients: Clients) -> list[Fault]:
     """One of each kind; which gateway, host or worker it hits is left to the dice."""
     gateway = dice.choice(stack.gateways)
     paused_gateway = dice.choice(stack.gateways)
@@ -58,13 +59,19 @@ def faults(stack: Stack, dice: random.Random) -> list[Fault]:
             except ProcessLookupError:
                 continue
 
-    nothing = in_thread(lambda: None)
+    async def reset_in_mid_answer() -> None:
+        for request_id in await clients.torn(gateway.port, 4):
+            stack.proxy.answers[request_id] += 1
+
+    nothing, right_time = in_thread(lambda: None), in_thread(stack.postgres.jump, 0)
     return [
         Fault("kill -9 a gateway", in_thread(gateway.kill), in_thread(gateway.start)),
         Fault("kill -9 a worker process", in_thread(signal_child, child_host, signal.SIGKILL), nothing, 0.1),
         Fault("kill -9 a worker host", in_thread(kill_host), in_thread(stack.replace_host, host)),
         Fault("kill -9 Redis, all forgotten", in_thread(stack.valkey.kill), in_thread(stack.valkey.start)),
         Fault("kill -9 Postgres", in_thread(stack.postgres.kill), in_thread(stack.postgres.start)),
+        Fault("set Postgres's clock 40 days ahead", in_thread(stack.postgres.jump, 40), right_time, 2.0),
+        Fault("set Postgres's clock 40 days back", in_thread(stack.postgres.jump, -40), right_time, 2.0),
         Fault("fill Redis's memory", in_thread(_memory, stack, "1mb"), in_thread(_memory, stack, "0"), 2.0),
         Fault("drop all connections", in_thread(_drop, stack), nothing, 0.1),
         Fault(
@@ -79,6 +86,7 @@ def faults(stack: Stack, dice: random.Random) -> list[Fault]:
             "pause Redis", in_thread(stack.valkey.signal, signal.SIGSTOP),
             in_thread(stack.valkey.signal, signal.SIGCONT), 2.0,
         ),
+        Fault("reset in mid-answer", reset_in_mid_answer, nothing, 0.1),
     ]
 
 

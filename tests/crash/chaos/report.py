@@ -28,13 +28,15 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """What was seen besides the calls: units of each payment and answers that reached the harness, by request id."""
+    """What was seen besides the calls: units of each payment and answers that reached the harness, by request id;
+    and rows of the ledger that are dated outside the run."""
 
     charged: Mapping[str, Sequence[int]]
     answers: Mapping[str, int]
     findings: Sequence[str]
     machine: str
     starved: Callable[[float, float], bool]
+    misdated: Sequence[str] = ()
 
 
 def judge(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness) -> list[Promise]:
@@ -59,6 +61,7 @@ def judge(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness) -> li
             "after an answer had come",
         ),
         Promise("delivered answers cost what they hold", not odd, f"{len(odd)} of {len(calls)} differ"),
+        Promise("nothing is dated by a wrong clock", not seen.misdated, "; ".join(seen.misdated) or "nothing"),
         Promise("the ledger verifies", not seen.findings, "; ".join(seen.findings[:3]) or "no finding"),
         Promise(
             f"available {AVAILABILITY:.1%} outside the kill windows", share >= AVAILABILITY,

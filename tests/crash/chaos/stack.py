@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -21,9 +22,10 @@ from service.accounts import vault as vaults
 from service.db import engine as databases
 from service.db import migrate, work
 from service.metering import books
+from service.metering.models import MeterRow, PackRow
 from service.provision import Keys, provision
 from service.settings import Database, Security
-from service.usage.models import RecordRow
+from service.usage.models import HourRow, RecordRow
 from tests.crash.chaos.machine import children
 from tests.crash.chaos.proxy import Proxy
 from tests.crash.processes import WorkerHost, python
@@ -71,6 +73,20 @@ class PostgresServer:
             "WHERE pid <> pg_backend_pid() AND usename IS NOT NULL"
         )
 
+    def bend(self) -> None:
+        """Let `jump` set the clock that sessions opened from now on see: their `clock_timestamp` is ours, which adds an
+        offset to Postgres's own. `public` stands first, since that is where tables are made."""
+        Postgres(self.dsn).execute(
+            "CREATE SCHEMA bent; CREATE TABLE bent.off AS SELECT interval '0' AS by;"
+            "CREATE FUNCTION bent.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS "
+            "'SELECT pg_catalog.clock_timestamp() + (SELECT by FROM bent.off)';"
+            "ALTER DATABASE postgres SET search_path = public, bent, pg_catalog"
+        )
+
+    def jump(self, days: int) -> None:
+        """Set the clock of every session so many days ahead of the right time; 0 puts it right."""
+        Postgres(self.dsn).execute(f"UPDATE bent.off SET by = interval '{days} days'")
+
     def close(self) -> None:
         with contextlib.suppress(Exception):
             os.kill(self._server.get_pid() or 0, signal.SIGQUIT)
@@ -117,12 +133,15 @@ class Gateway:
 
 
 class Stack:
-    """Everything, started once; the faults reach into it. `settings` go to every process, last."""
+    """Everything, started once; the faults reach into it. `settings` go to every process, last. With `bent_clock` the
+    clock of Postgres may be set (`PostgresServer.jump`)."""
 
     def __init__(
-        self, *, gateways: int = 3, hosts: int = 3, processes: int = 1, stub_ms: float = 20, **settings: object
+        self, *, gateways: int = 3, hosts: int = 3, processes: int = 1, stub_ms: float = 20, bent_clock: bool = False,
+        **settings: object,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="inkgate-chaos-")
+        self._bent_clock = bent_clock
         self.postgres = PostgresServer(Path(self._folder.name) / "data")
         self.valkey = Valkey()
         self.url = Postgres(self.postgres.dsn).url("postgres")
@@ -149,6 +168,9 @@ class Stack:
         self.valkey.start()
         vaults.write(self._key_file, [vaults.new_key()])
         await asyncio.to_thread(migrate.upgrade, self.url)
+        if self._bent_clock:
+            await asyncio.to_thread(self.postgres.bend)
+        self.begun = datetime.now(UTC)
         engine = databases.create(Database(url=self.url))
         self.vault = vaults.load(Security(master_key_file=self._key_file), Database(url=self.url))
         keys = await provision(engine, self.vault, 10_000.0, refused=False)
@@ -200,6 +222,19 @@ class Stack:
             for request_id, units in await connection.execute(rows):
                 if units:
                     found.setdefault(request_id, []).append(int(units))
+        await engine.dispose()
+        return found
+
+    async def misdated(self) -> list[str]:
+        """Lines, meters and hours of another time than this run's."""
+        first, last = self.begun - timedelta(hours=1), datetime.now(UTC) + timedelta(minutes=5)
+        engine = databases.create(Database(url=self.url))
+        found: list[str] = []
+        async with engine.connect() as connection:
+            for column in (RecordRow.settled_at, MeterRow.settled_at, HourRow.hour, PackRow.exhausted_at):
+                query = select(func.count()).where(~column.between(first, last))
+                if count := await connection.scalar(query):
+                    found.append(f"{count} of {column.class_.__tablename__}")
         await engine.dispose()
         return found
 

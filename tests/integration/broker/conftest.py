@@ -77,8 +77,9 @@ class StreamsTable:
     async def kill(self, port: WorkerPort) -> None:
         """What the server sees when a worker process is killed: silence."""
         assert isinstance(port, StreamsPort)
+        port._heart._thread.ending()
         port._heart._stop.set()
-        await asyncio.to_thread(port._heart._thread.join)
+        await asyncio.to_thread(port._heart._thread.join, 20)
         port._redis.close()
         self.ports.remove(port)
 

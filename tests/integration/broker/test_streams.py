@@ -100,6 +100,7 @@ async def test_a_resumed_worker_answers_beside_its_heir(table: StreamsTable) -> 
     call = asyncio.create_task(broker.submit(tasks("p", b"0")))
     held = await pull(paused)
     assert held is not None
+    paused._heart._thread.ending()
     paused._heart._stop.set()  # what SIGSTOP does to the heartbeat
     heir = await table.port()
     async with asyncio.timeout(5):

@@ -9,8 +9,9 @@ from datetime import timedelta
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
-from service.admin import create_admin, tokens
+from service.admin import create_admin, reports, tokens
 from service.admin.app import BODY_BYTES
 from service.db import work
 from service.errors import Misuse
@@ -120,9 +121,38 @@ async def test_usage_audit_and_proof(house: House, admin: httpx.AsyncClient) -> 
     assert (sums["key"], sums["units"], sums["mean_ms"]) == (["general", 0], 3, 20.0)
     assert (await admin.get("/usage", params={**period, "by": "shoe-size"})).status_code == 400
     assert (await admin.get("/usage", params=period | {"since": period["until"]})).status_code == 400
-    assert (await admin.get("/ledger/proof")).json() == {"sound": True, "findings": []}
+    assert (await admin.get("/ledger/proof")).json() == {"sound": True, "lines": 1, "findings": []}
     events = (await admin.get("/audit", params={"account_id": house.account_id})).json()
     assert events[0]["action"] == "pack.grant"
+
+
+async def test_a_proof_is_bounded_in_lines_time_and_findings(
+    house: House, admin: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.grant(100)
+    for _ in range(6):
+        await house.ledger().settle(house.call(2))
+    await house.ledger().settle(house.call(0, capability="licence"))
+    async with house.engine.begin() as connection:
+        await connection.execute(text("UPDATE usage_record SET line = 1"))
+    monkeypatch.setattr(reports, "PROOF_FINDINGS", 4)
+    cut = (await admin.get("/ledger/proof")).json()
+    assert (cut["sound"], cut["lines"], len(cut["findings"])) == (False, 7, 4)
+    monkeypatch.setattr(reports, "PROOF_LINES", 5)
+    refused = await admin.get("/ledger/proof", params={"account_id": house.account_id, "capability": "general"})
+    assert (refused.status_code, "inkgate ledger verify" in refused.json()["detail"]) == (400, True)
+    assert (await admin.get("/ledger/proof", params={"capability": "licence"})).json()["lines"] == 1
+    monkeypatch.setattr(reports, "PROOF_SECONDS", 0.0)
+    slow = await admin.get("/ledger/proof", params={"capability": "licence"})
+    assert (slow.status_code, "longer than 0 s" in slow.json()["detail"]) == (400, True)
+
+
+async def test_one_proof_runs_at_a_time(house: House, admin: httpx.AsyncClient) -> None:
+    lock = admin._transport.app.state.house.proving  # type: ignore[attr-defined]
+    async with lock:
+        busy = await admin.get("/ledger/proof")
+        assert (busy.status_code, busy.headers["retry-after"]) == (503, "30")
+    assert (await admin.get("/ledger/proof")).status_code == 200
 
 
 async def test_the_trail_names_the_token(house: House, admin: httpx.AsyncClient) -> None:
@@ -171,3 +201,50 @@ async def test_deep_or_wide_json_of_a_known_caller_is_refused_quickly(admin: htt
         answer = await admin.post("/accounts", content=body, headers={"content-type": "application/json"})
         assert answer.status_code in (400, 422)
         assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/accounts/not-an-id/keys", 422), (f"/accounts/{'z' * 36}/keys", 422), ("/accounts?search=%00", 422),
+        ("/accounts/00000000-0000-7000-8000-000000000000/packs", 400), ("/orders?account_id=1", 422),
+        ("/audit?since=2026-03-01T00:00:00", 422), ("/audit?since=0001-01-01T00:00:00Z", 400),
+        ("/audit?until=9999-12-31T23:59:59-14:00", 400), ("/audit?since=1767225600", 422),
+        ("/ledger/proof?account_id=%00", 422), ("/orders?state=%00", 422),
+    ],
+)
+async def test_a_bad_address_is_the_same_refusal_on_both(admin: httpx.AsyncClient, path: str, status: int) -> None:
+    answer = await admin.get(path)
+    assert answer.status_code == status and "input" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"kind": "credit", "value": NaN}', '{"kind": "credit", "value": 1e400}', '{"kind": "\\ud800"}', '{"\\ud800": 1}',
+     '{"kind": "credit", "ends_at": "2030-01-01T00:00:00"}', '{"kind": "cre\\u0000dit"}',
+     '{"kind": "credit", "account_id": "1"}'],
+)
+async def test_what_json_can_say_and_a_column_cannot_hold_is_422(admin: httpx.AsyncClient, body: str) -> None:
+    """NaN and halves of surrogate pairs made the answer itself fail: it repeated them."""
+    answer = await admin.post("/vouchers", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert {"type", "loc", "msg"} == set(answer.json()["detail"][0])
+
+
+@pytest.mark.parametrize("more", [{"ends_at": "2020-01-01T00:00:00Z"}, {"value": 10**30}, {"value": 0}])
+async def test_a_voucher_that_is_over_or_out_of_range_is_not_issued(
+    admin: httpx.AsyncClient, more: dict[str, object]
+) -> None:
+    answer = await admin.post("/vouchers", json={"kind": "credit"} | more)
+    assert answer.status_code == 400 and "voucher" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("PATCH", "/accounts", "GET, POST"), ("DELETE", "/orders", "GET"), ("PATCH", "/apps/x", "DELETE, GET")],
+)
+async def test_a_wrong_method_is_told_which_ones_there_are(
+    admin: httpx.AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    answer = await admin.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)

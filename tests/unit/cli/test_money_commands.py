@@ -148,3 +148,22 @@ def test_mistakes_are_one_plain_line(inkgate: Shell, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("INKGATE_DATABASE__URL", "postgresql+asyncpg://x@127.0.0.1:1/x")
     inkgate("account", "list", status=1)
     assert "Check INKGATE_DATABASE__URL" in inkgate.error and "Traceback" not in inkgate.error
+
+
+def test_a_meter_in_the_future_is_told_and_then_put_right(inkgate: Shell, tmp_path: Path) -> None:
+    inkgate("account", "create", "demo")
+    inkgate("pack", "grant", "demo", "general", "1000")
+    assert "nothing lies in the future" in inkgate("ledger", "repair-clock")
+    with sqlite3.connect(tmp_path / "inkgate.db") as connection:
+        connection.execute("UPDATE meter SET settled_at = datetime('now', '+40 days')")
+    connection.close()
+    inkgate("pack", "grant", "demo", "general", "1000", status=1)
+    assert "ahead of now" in inkgate.error and "inkgate ledger repair-clock" in inkgate.error
+    assert "add --yes" in inkgate("ledger", "repair-clock")
+    (row,) = json.loads(inkgate("ledger", "repair-clock", "--json"))
+    assert (row["capability"], row["packs"], row["hours"]) == ("general", 0, 0)
+    assert "put right: 1 meters" in inkgate("ledger", "repair-clock", "--yes")
+    assert "nothing lies in the future" in inkgate("ledger", "repair-clock")
+    assert "the ledger is sound" in inkgate("ledger", "verify")
+    inkgate("pack", "grant", "demo", "general", "1000")
+    assert "ledger.repair_clock" in inkgate("audit", "--json")

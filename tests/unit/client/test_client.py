@@ -246,6 +246,15 @@ def test_sealed_answer_that_was_tampered_with(service: Callable[..., Service]):
         played.client.general(b"a")
 
 
+@pytest.mark.parametrize("more", [{}, {"encryptedResult": "AAAA", "encryptedResultHash": "AAAA"}])
+@pytest.mark.parametrize("code", [0, 0.0, False])
+def test_a_success_in_plain_to_a_sealed_call_is_refused(service: Callable[..., Service], code: object, more: object):
+    """Somebody on the way may answer as they like; only who holds the app's private key can seal."""
+    forged = {**success(PAGE), "statusCode": code, **more}  # type: ignore[dict-item]
+    with pytest.raises(ink.BadAnswer, match="plain"):
+        service(forged, enckey=ENCKEY).client.general(b"a")
+
+
 def test_errors_of_sealed_calls_come_in_plain(service: Callable[..., Service]):
     with pytest.raises(ink.ApiError, match="40019"):
         service(refusal(200, 40019), enckey=ENCKEY).client.general(b"a")

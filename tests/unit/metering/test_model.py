@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from service.db import engine as engines
 from service.db import ids, work
-from service.errors import LedgerDown, Misuse, Refused
+from service.db.clock import BOUND
+from service.errors import ClockSuspect, LedgerDown, Misuse, Refused
 from service.metering import books, ledger
 from service.metering.models import PackRow
 from service.orders import refunds
@@ -189,10 +190,22 @@ class LedgerMachine(RuleBasedStateMachine):
         if call in self.calls:
             self._settle([call])
 
-    @rule(hours=st.integers(1, 5))
-    def clock_jumps_back_a_moment(self, hours: int) -> None:
-        self.house.clock.pass_(hours=-hours)
+    @rule(seconds=st.integers(1, int(BOUND.total_seconds())))
+    def clock_goes_back_a_moment(self, seconds: int) -> None:
+        self.house.clock.pass_(seconds=-seconds)
         self._settle([(ids.new(), 0, 0)])
+        self.house.clock.pass_(seconds=seconds)
+
+    @precondition(lambda self: self.calls)
+    @rule(hours=st.integers(1, 24 * 400), units=st.integers(0, 8))
+    def clock_jumps_back(self, hours: int, units: int) -> None:
+        self._settle([(ids.new(), 0, 0)])  # now, so that the jump goes behind it
+        self.house.clock.pass_(hours=-hours)
+        try:
+            self.run(self.ledger.settle(self.house.call(units, app_id=self.apps[0])))
+            raise AssertionError("settled by a clock that jumped")
+        except ClockSuspect as error:
+            assert error.reason == "meter"
         self.house.clock.pass_(hours=hours)
 
     # -- the model

@@ -7,7 +7,8 @@ import base64
 import gmssl_pyx
 import pytest
 
-from service.sealed import curve, keys
+from service.errors import ConfigurationError
+from service.sealed import curve, keys, sm2
 
 # GB/T 32918.5, the key pair of its encryption example on sm2p256v1.
 STANDARD_PRIVATE = bytes.fromhex("3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8")
@@ -77,3 +78,45 @@ def test_coordinates_must_be_reduced():
 def test_public_key_that_is_none(text: str, reason: str):
     with pytest.raises(ValueError, match=reason):
         keys.decode_public(text)
+
+
+# --- who multiplies: libcrypto, constant in time; gmssl only where there is none
+
+
+def test_libcrypto_makes_public_keys():
+    assert sm2.multiplier().name == "libcrypto"
+
+
+def fallen_back(monkeypatch: pytest.MonkeyPatch, first: object) -> sm2.provider.Multiplier:
+    monkeypatch.setattr(sm2.provider, "_MULTIPLIERS", (first, sm2.provider.GmsslPython))
+    return sm2.provider.multiplier.__wrapped__()
+
+
+def test_gmssl_stands_in_and_agrees(monkeypatch: pytest.MonkeyPatch):
+    def missing() -> sm2.provider.Multiplier:
+        raise OSError("no libcrypto")
+
+    other = fallen_back(monkeypatch, missing)
+    assert other.name == "gmssl"
+    for number in (1, 2, 3, 2**255, curve.N - 2, int.from_bytes(STANDARD_PRIVATE, "big")):
+        private = number.to_bytes(32, "big")
+        expected = sm2.multiplier().multiply(private, curve.G)
+        assert expected is not None and curve.on_curve(expected)
+        assert other.multiply(private, curve.G) == expected
+    monkeypatch.setattr(keys, "multiplier", lambda: other)
+    private, public = keys.generate()
+    sealed = gmssl_pyx.sm2_encrypt(keys.decode_public(public), b"sixteen byte key")
+    assert gmssl_pyx.sm2_decrypt(private, sealed) == b"sixteen byte key"
+
+
+def test_a_library_that_multiplies_wrongly_is_not_taken(monkeypatch: pytest.MonkeyPatch):
+    class Wrong:
+        name = "libcrypto"
+
+        def multiply(self, private: bytes, point: bytes) -> bytes | None:
+            return point
+
+    assert fallen_back(monkeypatch, Wrong).name == "gmssl"
+    monkeypatch.setattr(sm2.provider, "_MULTIPLIERS", (Wrong,))
+    with pytest.raises(ConfigurationError, match="key pair"):
+        sm2.provider.multiplier.__wrapped__()

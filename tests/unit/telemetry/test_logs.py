@@ -89,3 +89,23 @@ def test_an_exception_stays_on_its_line(stream: io.StringIO) -> None:
 def test_text_mode_is_for_people() -> None:
     record = logging.makeLogRecord({"msg": "ready", "name": "service", "levelname": "INFO", "port": 8080})
     assert logs.TextFormatter().format(record).endswith("info    service: ready port=8080")
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_known_secret_is_masked_wherever_it_stands(form: logs.Format) -> None:
+    secrets, out = ("wall-key-0123456789", 'with "quotes"\\'), io.StringIO()
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    try:
+        logs.configure("info", form, out, secrets=secrets)
+        logging.getLogger("x").info("GET /console/wall/%s", secrets[0], extra={"path": f"/{secrets[1]}"})
+        try:
+            raise ValueError(f"no such {secrets[0]} or {secrets[1]}")
+        except ValueError:
+            logging.getLogger("x").exception("failed")
+    finally:
+        root.handlers[:], root.level = before, level
+    assert out.getvalue().count("***") >= 3
+    assert "0123456789" not in out.getvalue() and "quotes" not in out.getvalue()
+    if form == "json":
+        assert all(json.loads(line) for line in out.getvalue().splitlines())

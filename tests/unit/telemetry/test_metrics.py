@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.broker.interface import QueueState
+from service.telemetry.merge import snapshot_from
 from service.telemetry.metrics import OTHER, Metrics
 
 
@@ -121,3 +123,44 @@ def test_a_dependency_down_in_one_child_is_down(metrics: Metrics) -> None:
         metrics.children.update(pid, child.snapshot())
     metrics.dependency("database", True)
     assert value(metrics, "inkgate_dependency_up", dependency="database") == 0
+
+
+def test_refusals_by_the_clock_are_there_before_the_first_one(metrics: Metrics) -> None:
+    for reason in ("database", "own", "meter"):
+        assert value(metrics, "inkgate_clock_refusals_total", reason=reason) == 0
+    metrics.clock_refused("meter")
+    assert value(metrics, "inkgate_clock_refusals_total", reason="meter") == 1
+
+
+def test_a_background_task_is_counted_from_nothing_and_is_up_if_it_is_in_every_process(metrics: Metrics) -> None:
+    metrics.background_up("listener", True)
+    assert value(metrics, "inkgate_background_task_restarts_total", task="listener") == 0
+    child = Metrics("gateway", "1.2.3")
+    child.background_up("listener", False)
+    child.background_restarted("listener")
+    metrics.children.update("7", child.snapshot())
+    assert value(metrics, "inkgate_background_task_up", task="listener") == 0
+    assert value(metrics, "inkgate_background_task_restarts_total", task="listener") == 1
+
+
+@pytest.mark.parametrize("odd", [
+    None, 7, "text", {}, [7], [["inkgate_requests", "counter"]], [["inkgate_requests", "counter", 7]],
+    [[7, "counter", []]],
+    [["inkgate_requests", "counter", [7, ["x"], ["x", {"label": 7}, 1.0], ["x", {}, None], ["x", {}, "1"]]]],
+])
+def test_a_snapshot_of_another_form_does_not_fail_the_scrape(metrics: Metrics, odd: object) -> None:
+    child = Metrics("gateway", "1.2.3")
+    child.request("general", "success", 0, 0.1)
+    sound = json.loads(json.dumps(child.snapshot()))
+    metrics.children.update("7", snapshot_from(odd))
+    metrics.children.update("8", snapshot_from([*sound, *(odd if isinstance(odd, list) else [])]))
+    assert value(metrics, "inkgate_requests_total", capability="general", outcome="success", code="0") == 1
+    metrics.children.forget("7")
+    metrics.children.forget("8")
+    assert value(metrics, "inkgate_requests_total", capability="general", outcome="success", code="0") == 1
+
+
+def test_a_family_of_the_next_release_is_left_out(metrics: Metrics) -> None:
+    tomorrow = ["inkgate_tomorrow", "gauge", [["inkgate_tomorrow", {}, 1.0, "more"]], 7]
+    metrics.children.update("7", snapshot_from([tomorrow]))
+    assert b"tomorrow" not in metrics.render()[0]

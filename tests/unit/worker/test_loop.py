@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 
@@ -9,6 +10,7 @@ import pytest
 
 from service.broker.interface import Outcome, Reply, Task
 from service.settings import Settings, Worker
+from service.worker import isolate
 from service.worker import loop as module
 from service.worker.config import WorkerConfig
 from service.worker.loop import PullLoop
@@ -52,6 +54,25 @@ def test_an_engine_larger_than_the_limit_has_room_above_what_it_had_warm(monkeyp
     assert (reason, len(replies)) == ("memory", 2)
 
 
+def test_it_leaves_when_what_it_holds_leaves_too_little_for_the_next_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([500.0, 590.0, 610.0])  # warm, then after each picture; the limit lies at 700
+    monkeypatch.setattr(module, "data_mib", lambda: next(sizes))
+    reason, replies = pulled(Worker(max_images=0, max_rss_mib=0, image_mib=200))
+    assert (reason, len(replies)) == ("memory", 2)
+
+
 def test_it_leaves_after_so_many_images_and_not_all_workers_at_the_same_one() -> None:
     counts = {len(pulled(Worker(max_images=100, max_rss_mib=0))[1]) for _ in range(12)}
     assert all(90 <= count <= 111 for count in counts) and len(counts) > 1
+
+
+def test_an_image_to_be_read_alone_without_a_process_left_fails_and_not_its_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_process(*arguments: object) -> None:
+        raise OSError(errno.EAGAIN, "no process left")
+
+    monkeypatch.setattr(isolate, "spawn", no_process)
+    task = Task("call", 0, "general", time.time() + 60, b"image", delivery=2)
+    reply = isolate.read_alone(task, WorkerConfig.of(Settings()), "w")
+    assert (reply.outcome, reply.call_id, reply.number) == (Outcome.FAILED, "call", 0)

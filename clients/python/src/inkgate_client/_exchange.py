@@ -108,8 +108,15 @@ class Exchange(Generic[Result]):
         return answer
 
     def _unsealed(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """Errors come in plain and have a statusCode; sealed answers have none (manual 6.2.4, 2.6)."""
-        if self._seal is None or "statusCode" in answer:
+        """Errors come in plain and have a statusCode; sealed answers have none (manual 6.2.4, 2.6).
+
+        Raises ValueError for a success in plain: whoever sent it had not the key that the call was sealed for.
+        """
+        if self._seal is None:
+            return answer
+        if "statusCode" in answer:
+            if answer["statusCode"] == 0:
+                raise ValueError("a success in plain to a sealed call")
             return answer
         plain: dict[str, Any] = json.loads(self._seal.open(answer["encryptedResult"], answer["encryptedResultHash"]))
         return plain

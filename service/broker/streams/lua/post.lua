@@ -8,7 +8,8 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%d %s', now, ARGV[2]))
 local all = redis.call('HGETALL', KEYS[1])
 for at = 1, #all, 2 do
-    if now - tonumber(string.match(all[at + 1], '^%d+')) > tonumber(ARGV[3]) then redis.call('HDEL', KEYS[1], all[at]) end
+    local posted = tonumber(string.match(all[at + 1], '^%d+') or '0')  -- what has no time is forgotten as well
+    if now - posted > tonumber(ARGV[3]) then redis.call('HDEL', KEYS[1], all[at]) end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return now

@@ -14,6 +14,8 @@ local skipped = 0
 local function live(stream, id, fields)
     local field = {}
     for at = 1, #fields, 2 do field[fields[at]] = fields[at + 1] end
+    -- What cannot be understood is the worker's to count and to answer: an error here would come back with the entry.
+    if not (field['call'] and field['n'] and tonumber(field['ttl'])) then return true end
     local image = prefix .. field['call'] .. ':' .. field['n']
     local age = now - tonumber(string.match(id, '^%d+'))
     if age < tonumber(field['ttl']) and redis.call('EXISTS', image) == 1 then return true end

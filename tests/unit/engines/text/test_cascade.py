@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engines.text.cascade import Cascade, Doubt
 from engines.text.recognise import HEIGHT, STRIDE, Reading, Recogniser
@@ -87,15 +89,52 @@ def test_a_short_line_is_read_again_whole() -> None:
     assert careful.widths == [8 * PER_CHARACTER * STRIDE]
 
 
-def test_a_sliver_of_a_neighbour_at_the_cut_is_dropped() -> None:
-    class Sliver(Fake):
-        def spell(self, line: np.ndarray) -> Reading:
-            whole = super().spell(line)
-            scores = np.concatenate(([0.5], whole.scores, [0.5])).astype(np.float32)
-            return Reading(["丨", *whole.characters, "丶"], scores, whole.columns)
+class Remains(Fake):
+    """Reads the remains of a neighbour at both edges as further characters, which may repeat the outermost ones."""
 
+    def __init__(self, left: str = "", right: str = "") -> None:
+        super().__init__()
+        self.left, self.right = left, right
+
+    def spell(self, line: np.ndarray) -> Reading:
+        whole = super().spell(line)
+        characters = [self.left or whole.characters[0], *whole.characters, self.right or whole.characters[-1]]
+        columns = np.concatenate(([0], whole.columns, [line.shape[2] // STRIDE - 1]))
+        return Reading(characters, np.full(len(characters), 0.5, np.float32), columns)
+
+
+@pytest.mark.parametrize(("left", "right"), [("丨", "丶"), ("", "丶"), ("丨", ""), ("", "")])
+def test_the_remains_of_a_neighbour_at_a_cut_are_dropped(left: str, right: str) -> None:
     quick = Fake([15], {15: "错"})
-    assert Cascade(quick, Scripts(Sliver()), DOUBT).read_line(line(30))[0] == text(30)
+    assert Cascade(quick, Scripts(Remains(left, right)), DOUBT).read_line(line(30))[0] == text(30)
+
+
+class Words(Fake):
+    """Reads the characters of `text`; an accurate one drops blanks at the ends of what it is given, as networks do."""
+
+    def __init__(self, text: str, doubts: Sequence[int] = (), *, accurate: bool) -> None:
+        super().__init__(doubts)
+        self.text, self.accurate = text, accurate
+
+    def spell(self, line: np.ndarray) -> Reading:
+        reading = super().spell(line)
+        characters = [self.text[ord(character) - 0x4E00] for character in reading.characters]
+        kept = slice(0, len(characters))
+        if self.accurate:
+            inked = [at for at, character in enumerate(characters) if character != " "]
+            kept = slice(inked[0], inked[-1] + 1) if inked else slice(0, 0)
+        return Reading(characters[kept], reading.scores[kept], reading.columns[kept])
+
+
+@given(
+    words=st.lists(st.text("aab1", min_size=1, max_size=6), min_size=4, max_size=14),
+    doubts=st.lists(st.integers(0, 60), min_size=1, max_size=6),
+)
+@settings(max_examples=300, deadline=None)
+def test_what_both_readings_agree_on_is_neither_lost_nor_doubled(words: list[str], doubts: list[int]) -> None:
+    told = " ".join(words)
+    draft, accurate = Words(told, doubts, accurate=False), Words(told, accurate=True)
+    assert Cascade(draft, Scripts(accurate), DOUBT).read_line(line(len(told)))[0] == told
 
 
 def test_nothing_read_is_asked_of_the_careful_one() -> None:

@@ -1,0 +1,30 @@
+"""The vault of a part that serves: the keys of the settings, held against what the database has."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.accounts import rotation, vault
+from service.db import work
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+async def open_vault(settings: Settings, engine: AsyncEngine) -> vault.Vault:
+    """The vault that the settings describe, over a database of this release's schema.
+
+    Raises ConfigurationError when a key is malformed or not given, or opens none of the stored secrets: better no start
+    than one whose every call fails. Some that it cannot open are logged.
+    """
+    opened = vault.load(settings.security, settings.database)
+    async with work.reading(engine) as session:
+        missing = await rotation.missing_keys(session, opened)
+    if missing:
+        log.error(
+            "some stored secrets cannot be opened: give the older master keys as well",
+            extra={"sealed_under": ", ".join(missing)},
+        )
+    return opened

@@ -1,0 +1,43 @@
+"""The types of what comes in over the admin API: what columns take is checked here, so both databases refuse alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, StringConstraints
+
+from service.db.ids import CANONICAL
+from service.errors import Misuse
+
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+STORABLE = r"^[^\x00]*$"  # Postgres takes no NUL; halves of surrogate pairs are refused before
+
+
+def _no_number(value: object) -> object:
+    """A bare number would be read as seconds since 1970, though the description says date and time."""
+    if isinstance(value, str) and value.replace(".", "", 1).lstrip("+-").isdigit():
+        raise ValueError("give a date and time, like 2026-01-31T08:00:00+08:00")
+    if isinstance(value, int | float):
+        raise ValueError("give a date and time, like 2026-01-31T08:00:00+08:00")
+    return value
+
+
+def _in_range(value: datetime) -> datetime:
+    """Instants that both databases take in every zone. Not a ValueError: the form is right, the time is not."""
+    if not EARLIEST <= value < LATEST:
+        raise Misuse(f"a moment lies between the years {EARLIEST.year} and {LATEST.year}")
+    return value
+
+
+Id = Annotated[str, StringConstraints(pattern=f"^{CANONICAL.pattern}$")]
+"""A UUID as we write it: lower case, with hyphens."""
+
+OrderNumber = Annotated[str, StringConstraints(pattern="^[0-9]{20}$")]
+AccessKeyId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
+ProductId = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=STORABLE)]
+Word = Annotated[str, StringConstraints(max_length=64, pattern=STORABLE)]
+"""A name of ours or what is searched for: a capability, a state, a part of a name."""
+
+Text = Annotated[str, StringConstraints(max_length=500, pattern=STORABLE)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_range)]

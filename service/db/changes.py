@@ -1,0 +1,46 @@
+"""Changes of state that name the state they leave, and what a database's refusal of a value means.
+
+Two people may decide about one thing at once. Postgres lets both read the old state; an UPDATE whose WHERE names that
+state waits for the other one and then finds it gone. SQLite has one writer at a time, and the same UPDATE serves it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CursorResult, Update
+from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from service.errors import Misuse
+
+CLASHES = ("23505", "23503")  # SQLSTATE: unique and foreign key violations
+CLASHES_SQLITE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_FOREIGNKEY")
+BAD_VALUE = "22"  # the class of SQLSTATEs for data that a column does not take
+
+
+async def applied(session: AsyncSession, change: Update) -> bool:
+    """Run an UPDATE of one row; False when no row is in the state that its WHERE names.
+
+    Rows that the session holds are not changed by it: read them again (`AsyncSession.refresh`).
+    """
+    result = await session.execute(change.execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
+
+
+def refused(error: StatementError | OverflowError | UnicodeEncodeError) -> Misuse | None:
+    """The Misuse that an error of the database stands for: somebody else was first, or a value that no column takes.
+
+    None for everything else: a database out of reach, a CHECK that we broke ourselves.
+    """
+    cause: Any = error.orig if isinstance(error, StatementError) else error  # SQLite's driver raises some bare
+    while cause is not None:
+        state = str(getattr(cause, "sqlstate", None) or "")
+        name = getattr(cause, "sqlite_errorname", "")
+        if isinstance(error, IntegrityError) and (state in CLASHES or name in CLASHES_SQLITE):
+            return Misuse("somebody else changed the same thing at the same time; look at it and try again")
+        if state.startswith(BAD_VALUE) or isinstance(cause, ValueError | OverflowError):
+            return Misuse("a value is too long, out of range, or has characters that cannot be stored")
+        cause = cause.__cause__
+    return None

@@ -1,0 +1,260 @@
+"""Puts right what was settled while the clock was ahead: meters, the ends of packs, and hours in the future.
+
+Lines stay as they were written, with the time that was read then: the ledger is append-only, and `verify` holds each
+line against its pack at the time that it names. What goes on from the future is corrected: the meter's last instant,
+without which nothing is settled again, when packs were used up, and the hours that statistics and bills are made of.
+Every correction stands in the audit trail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.sql.elements import ColumnElement
+
+from service.audit import trail
+from service.db import clock as clocks
+from service.db import ids
+from service.db.work import Work
+from service.metering import statements
+from service.metering.models import MeterRow, PackRow
+from service.metering.settle import hour_of, hours
+from service.usage.models import DayRow, HourRow, RecordRow, RefusalRow, RolledRow
+
+AHEAD = clocks.BOUND
+"""What lies further ahead than this was written by a wrong clock."""
+
+PAGE = 5000
+COUNTED = ("pack_id", "line", "units", "images", "failed_images", "body_bytes", "duration_ms", "app_id", "code",
+           "account_id", "capability")
+
+Key = tuple[str, str]  # main account, capability
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What of one meter lies in the future: its last instant (None when that is right), and how many packs and rows of
+    hours, with the calls and units in them."""
+
+    account_id: str
+    capability: str
+    settled_at: datetime | None
+    packs: int
+    hours: int
+    calls: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything in the future at `now`. Packs that were ordered there are told, and left to an operator to decide."""
+
+    now: datetime
+    meters: list[Ahead]
+    refusals: int
+    ordered: list[str]
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.meters or self.refusals)
+
+
+async def find(work: Work) -> Findings:
+    """What lies in the future. Reads only. Raises ClockSuspect when the time cannot be told now."""
+    now, session = await work.ledger_now(), work.session
+    late = now + AHEAD
+    meters = {
+        (account, capability): settled
+        for account, capability, settled in await session.execute(
+            select(MeterRow.account_id, MeterRow.capability, MeterRow.settled_at).where(MeterRow.settled_at > late)
+        )
+    }
+    packs = await _by_meter(session, PackRow, (func.count(),), PackRow.exhausted_at > late)
+    sums = (func.count(), func.sum(HourRow.calls), func.sum(HourRow.units))
+    rows = await _by_meter(session, HourRow, sums, HourRow.hour > late)
+    refusals = await session.scalar(select(func.sum(RefusalRow.calls)).where(RefusalRow.hour > late))
+    ordered = await session.scalars(select(PackRow.id).where(PackRow.ordered_at > late).order_by(PackRow.id))
+    found = [
+        Ahead(*key, meters.get(key), *packs.get(key, (0,)), *rows.get(key, (0, 0, 0)))
+        for key in sorted({*meters, *packs, *rows})
+    ]
+    return Findings(now, found, int(refusals or 0), list(ordered))
+
+
+async def ahead(connection: AsyncConnection, now: datetime) -> int:
+    """The number of meters whose last settlement lies in the future."""
+    query = select(func.count()).select_from(MeterRow).where(MeterRow.settled_at > now + AHEAD)
+    return int(await connection.scalar(query) or 0)
+
+
+async def repair_meter(work: Work, key: Key) -> None:
+    """Correct one meter, with its packs and hours, in the caller's transaction. Raises ClockSuspect as `find`."""
+    account_id, capability = key
+    now, session = await work.ledger_now(), work.session
+    meter = (MeterRow.account_id == account_id, MeterRow.capability == capability)
+    locked = select(MeterRow.seq, MeterRow.settled_at).where(*meter).with_for_update()
+    seq, settled_at = (await session.execute(locked)).one()
+    move = _Move(now, await _before(session, key, seq, now), await _take_hours(session, key, now))
+    async for page in _lines(session, key, move.before.seq):
+        await _add(session, move.place(page))
+    await _add(session, move.rest(key))
+    if move.earliest is not None:
+        again = update(RolledRow).where(RolledRow.until > move.earliest)
+        await session.execute(again.values(until=move.earliest))
+    packs = await _move_packs(session, key, move)
+    becomes = min(settled_at, now)
+    await session.execute(update(MeterRow).where(*meter).values(settled_at=becomes))
+    await trail.record(
+        work, "ledger.repair_clock", f"meter {capability}", account_id, seq=seq, was=settled_at.isoformat(),
+        becomes=becomes.isoformat(), lines=seq - move.before.seq, packs=packs,
+    )
+
+
+async def repair_statistics(work: Work) -> None:
+    """Correct what belongs to no meter: refused calls, whose hour nobody knows any more, go to the present one, and
+    days in the future go. Raises ClockSuspect as `find`."""
+    now, session = await work.ledger_now(), work.session
+    late, key = now + AHEAD, ("account_id", "app_id", "capability", "code")
+    columns = [getattr(RefusalRow, name) for name in key]
+    query = select(*columns, func.sum(RefusalRow.calls)).where(RefusalRow.hour > late).group_by(*columns)
+    found = [
+        dict(zip(key, row[:-1], strict=True)) | {"hour": hour_of(now), "calls": int(row[-1])}
+        for row in await session.execute(query)
+    ]
+    if found:
+        connection = await session.connection()
+        table: Any = RefusalRow.__table__
+        statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+        add = {"calls": table.c.calls + statement.excluded.calls}
+        await session.execute(delete(RefusalRow).where(RefusalRow.hour > late))
+        await connection.execute(
+            statement.on_conflict_do_update(index_elements=["hour", *key], set_=add), found
+        )
+        calls = sum(each["calls"] for each in found)
+        await trail.record(work, "ledger.repair_clock", "refused calls", None, calls=calls, becomes=now.isoformat())
+    await session.execute(delete(DayRow).where(DayRow.day > now))
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The last line before those in the future: its number, and its time unless there is none."""
+
+    seq: int
+    settled_at: datetime | None
+
+
+@dataclass(slots=True)
+class _Move:
+    """From the hours of the future, taken down, to the hours in which their lines were settled really.
+
+    A line belongs to the moment at which its call was made, by its gateway's clock, held between the line before the
+    future and now. `left` is what was taken down by (app, code) and no line has explained yet; `emptied` is when the
+    last line of each pack was settled; `earliest` is the first hour that anything was added to.
+    """
+
+    now: datetime
+    before: _Before
+    left: dict[tuple[str, int], dict[str, int]]
+    emptied: dict[str, datetime] = field(default_factory=dict)
+    earliest: datetime | None = None
+
+    def place(self, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows of hours that a page of lines adds to."""
+        moved = []
+        for line in page:
+            taken = hour_of(line["settled_at"]) > self.now + AHEAD
+            line["settled_at"] = self._moment(line["call_id"])
+            if line["pack_id"] is not None:
+                self.emptied[line["pack_id"]] = line["settled_at"]
+            if taken:
+                moved.append(line)
+        rows = hours(moved)
+        for row in rows:
+            self.earliest = min(self.earliest or row["hour"], row["hour"])
+            sums = self.left.get((row["app_id"], row["code"]), {})
+            for name in sums:
+                sums[name] = max(0, sums[name] - row[name])
+        return rows
+
+    def rest(self, key: Key) -> list[dict[str, Any]]:
+        """What no line explains, as rows of the present hour."""
+        ours = {"hour": hour_of(self.now), "account_id": key[0], "capability": key[1]}
+        return [
+            ours | {"app_id": app, "code": code} | sums for (app, code), sums in self.left.items() if any(sums.values())
+        ]
+
+    def _moment(self, call_id: str) -> datetime:
+        made = ids.made_at(call_id)
+        if self.before.settled_at is not None:
+            made = max(made, self.before.settled_at)
+        return min(made, self.now)
+
+
+async def _by_meter(
+    session: AsyncSession, row: Any, values: Sequence[Any], condition: Any
+) -> dict[Key, tuple[int, ...]]:
+    query = select(row.account_id, row.capability, *values).where(condition).group_by(row.account_id, row.capability)
+    return {(each[0], each[1]): tuple(int(value) for value in each[2:]) for each in await session.execute(query)}
+
+
+async def _before(session: AsyncSession, key: Key, seq: int, now: datetime) -> _Before:
+    """Goes back from line `seq`, page by page, to the last one that does not lie in the future."""
+    query = select(RecordRow.seq, RecordRow.settled_at).where(*_of(key)).order_by(RecordRow.seq.desc()).limit(PAGE)
+    last = seq + 1
+    while page := (await session.execute(query.where(RecordRow.seq < last))).all():
+        for number, settled_at in page:
+            if settled_at <= now + AHEAD:
+                return _Before(number, settled_at)
+        last = page[-1][0]
+    return _Before(last - 1, None)
+
+
+async def _lines(session: AsyncSession, key: Key, after: int) -> AsyncIterator[list[dict[str, Any]]]:
+    """The lines of a meter after number `after`, a page at a time."""
+    names = ("seq", "call_id", "settled_at", *COUNTED)
+    query: Select[Any] = select(*(getattr(RecordRow, name) for name in names)).where(*_of(key))
+    query = query.order_by(RecordRow.seq).limit(PAGE)
+    while page := (await session.execute(query.where(RecordRow.seq > after))).all():
+        yield [dict(zip(names, row, strict=True)) for row in page]
+        after = page[-1][0]
+
+
+def _of(key: Key) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return RecordRow.account_id == key[0], RecordRow.capability == key[1]
+
+
+async def _take_hours(session: AsyncSession, key: Key, now: datetime) -> dict[tuple[str, int], dict[str, int]]:
+    """Take the meter's hours in the future down. Returns their sums by (app, code)."""
+    ours = (HourRow.account_id == key[0], HourRow.capability == key[1], HourRow.hour > now + AHEAD)
+    sums = [func.sum(getattr(HourRow, name)) for name in statements.SUMMED]
+    query = select(HourRow.app_id, HourRow.code, *sums).where(*ours).group_by(HourRow.app_id, HourRow.code)
+    taken = {
+        (row[0], row[1]): {name: int(value) for name, value in zip(statements.SUMMED, row[2:], strict=True)}
+        for row in await session.execute(query)
+    }
+    await session.execute(delete(HourRow).where(*ours))
+    return taken
+
+
+async def _add(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection = await session.connection()
+        await connection.execute(statements.add_hours(connection.dialect.name), rows)
+
+
+async def _move_packs(session: AsyncSession, key: Key, move: _Move) -> int:
+    """Let packs be used up when their last line was settled really. Returns their number."""
+    query = select(PackRow.id).where(
+        PackRow.account_id == key[0], PackRow.capability == key[1], PackRow.exhausted_at > move.now + AHEAD
+    )
+    packs = list(await session.scalars(query))
+    for pack in packs:
+        moment = move.emptied.get(pack, move.now)
+        await session.execute(update(PackRow).where(PackRow.id == pack).values(exhausted_at=moment))
+    return len(packs)

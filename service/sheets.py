@@ -1,0 +1,49 @@
+"""The one writer of CSV: cells that a spreadsheet would take for a formula become text.
+
+Request ids, names and reasons come from clients and customers; operators open exports in a spreadsheet, which computes
+a cell that begins with = + - @, also in their full-width forms and after blanks or quotes. Such a cell gets an
+apostrophe in front, the spreadsheets' own sign for text. Numbers stay numbers. Some spreadsheets split lines at
+semicolons or tabs, so what follows one of these inside a cell is treated as the beginning of a cell.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from math import isfinite
+from typing import TextIO
+
+TRIGGERS = "=+\\-@＝＋－＠﹦﹢﹣﹫⁼⁺⁻₌₊₋−"
+SKIPPED = "\\s\\x00-\\x1f\\x7f\"'`´‘’“”＂＇\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+"""What a spreadsheet drops or ignores before it looks at the first character."""
+
+FORMULA = re.compile(f"[{SKIPPED}]*[{TRIGGERS}]|[\t\r\n]")
+INNER_FORMULA = re.compile(f"([;\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029])(?=[{SKIPPED}]*[{TRIGGERS}])")
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+class Sheet:
+    """Writes rows of CSV to a text file; open it with newline=""."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._writer = csv.writer(out)
+
+    def row(self, cells: Iterable[object]) -> None:
+        """Write a row. Instants become ISO 8601, None an empty cell, and no text a formula."""
+        self._writer.writerow([cell(each) for each in cells])
+
+
+def cell(value: object) -> object:
+    """A value as it goes into a sheet."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float | Decimal) and isfinite(value):
+        return value
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    if NUMBER.fullmatch(text):
+        return text
+    text = INNER_FORMULA.sub(r"\1'", text)
+    return "'" + text if FORMULA.match(text) else text

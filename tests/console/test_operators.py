@@ -1,0 +1,129 @@
+"""Operators can be stopped and given a new password; the last one stays; an unknown word decides nothing."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from service.audit import trail
+from service.db import work
+from service.metering.service import packs_of
+from service.orders import refunds, repository
+from service.orders.service import place_order
+from service.users import service as users
+from service.users.models import UserRow
+from tests.console.house import PASSWORD, ConsoleHouse
+
+PAGE = "/operator/accounts"
+
+
+async def user_id(console: ConsoleHouse, login: str) -> str:
+    async with work.reading(console.engine) as session:
+        found = await session.scalar(select(UserRow.id).where(UserRow.login == login))
+    assert found is not None
+    return str(found)
+
+
+async def actions(console: ConsoleHouse) -> list[tuple[str, str, str]]:
+    async with work.reading(console.engine) as session:
+        return [(each.actor, each.action, each.subject) for each in await trail.events(session)]
+
+
+@pytest.fixture
+async def deputy(console: ConsoleHouse) -> str:
+    """The id of a second operator, "deputy"."""
+    hashed = await console.parts.passwords.hash(PASSWORD)
+    async with console.begin() as unit:
+        return (await users.create_user(unit, "deputy", hashed)).id
+
+
+async def test_an_operator_is_disabled_at_once_and_enabled_again(console: ConsoleHouse, deputy: str) -> None:
+    chief, second = await console.signed_in("chief"), await console.signed_in("deputy")
+    await second.see(PAGE)
+    done = await chief.submit(f"{PAGE}/operators/{deputy}/disable", page=PAGE)
+    assert done.headers["location"].endswith("done=user-disabled")
+    assert (await second.get(PAGE)).headers["location"].startswith("/console/login")
+    refused = await console.visitor().submit("/login", login="deputy", password=PASSWORD)
+    assert refused.status_code == 422
+    assert "已停用" in await chief.see(PAGE)
+    back = await chief.submit(f"{PAGE}/operators/{deputy}/disable", page=PAGE, enable="1")
+    assert back.headers["location"].endswith("done=user-enabled")
+    await console.signed_in("deputy")
+    assert {("console:chief", "user.disable", "user deputy"), ("console:chief", "user.enable", "user deputy")} <= set(
+        await actions(console)
+    )
+
+
+async def test_the_last_operator_who_may_sign_in_stays(console: ConsoleHouse, deputy: str) -> None:
+    chief = await console.signed_in("chief")
+    await chief.submit(f"{PAGE}/operators/{deputy}/disable", page=PAGE)
+    mine = await user_id(console, "chief")
+    kept = await chief.submit(f"{PAGE}/operators/{mine}/disable", page=PAGE)
+    assert kept.status_code == 422 and "最后一位" in kept.text
+    await chief.see(PAGE)
+
+
+async def test_an_operators_password_is_reset(console: ConsoleHouse, deputy: str) -> None:
+    chief, second = await console.signed_in("chief"), await console.signed_in("deputy")
+    shown = await chief.submit(f"{PAGE}/operators/{deputy}/reset", page=PAGE)
+    assert shown.status_code == 200 and "初始密码" in shown.text
+    assert (await second.get(PAGE)).status_code == 303
+    assert (await console.visitor().submit("/login", login="deputy", password=PASSWORD)).status_code == 422
+    assert ("console:chief", "user.reset", "user deputy") in await actions(console)
+
+
+async def test_a_disabled_customers_sessions_end_at_once(console: ConsoleHouse) -> None:
+    chief, lin = await console.signed_in("chief"), await console.signed_in("lin")
+    page = f"{PAGE}/{console.account_id}"
+    await chief.submit(f"{page}/users/{await user_id(console, 'lin')}/disable", page=page)
+    assert (await lin.get("/apps")).headers["location"].startswith("/console/login")
+
+
+async def test_a_user_of_the_other_kind_is_not_reached_by_the_wrong_address(console: ConsoleHouse, deputy: str) -> None:
+    chief = await console.signed_in("chief")
+    lin = await user_id(console, "lin")
+    for path in (f"{PAGE}/operators/{lin}", f"{PAGE}/{console.account_id}/users/{deputy}",
+                 f"{PAGE}/{console.other_id}/users/{lin}"):
+        for change in ("reset", "disable"):
+            assert (await chief.submit(f"{path}/{change}", page=PAGE)).status_code == 404, path
+    await console.signed_in("deputy")
+
+
+async def test_a_locked_user_shows_as_locked(console: ConsoleHouse) -> None:
+    chief = await console.signed_in("chief")
+    for _ in range(5):
+        await console.visitor().submit("/login", login="lin", password="wrong")
+    assert "已锁定" in await chief.see(f"{PAGE}/{console.account_id}")
+    console.clock.pass_(minutes=16)
+    chief = await console.signed_in("chief")
+    page = await chief.see(f"{PAGE}/{console.account_id}")
+    assert "已锁定" not in page and "正常" in page
+
+
+@pytest.mark.parametrize("word", ["Approve", "approved", "x", "%E2%80%8Bapprove", "reject ", "cancel"])
+async def test_an_unknown_word_decides_nothing(console: ConsoleHouse, word: str) -> None:
+    async with console.begin() as unit:
+        await place_order(unit, console.account_id, {"idcard-100k": 1}, approval="immediate")
+        order = await place_order(unit, console.account_id, {"general-100k": 1}, approval="operator")
+        refund = await refunds.request_refund(unit, (await packs_of(unit.session, console.account_id))[0].id)
+    chief = await console.signed_in("chief")
+    assert (await chief.submit(f"/operator/orders/{order.number}/{word}", page=PAGE)).status_code == 404
+    assert (await chief.submit(f"/operator/refunds/{refund.id}/{word}", page=PAGE)).status_code == 404
+    async with work.reading(console.engine) as session:
+        kept, asked = await repository.order(session, order.number), await repository.refund(session, refund.id)
+    assert kept is not None and asked is not None
+    assert (kept.state, asked.state) == ("pending", "pending")
+
+
+@pytest.mark.parametrize("value", ["0", "no", "false", "on"])
+async def test_a_switch_with_an_unknown_value_switches_nothing(console: ConsoleHouse, value: str) -> None:
+    """Any text once meant yes: `resume=no` resumed a suspended account."""
+    chief = await console.signed_in("chief")
+    page = f"{PAGE}/{console.account_id}"
+    before = await actions(console)
+    lin = await user_id(console, "lin")
+    for path, name in ((f"{page}/suspend", "resume"), (f"{page}/users/{lin}/disable", "enable"),
+                       ("/operator/products/general-100k", "on_sale")):
+        answer = await chief.submit(path, page=PAGE, price="1", **{name: value})
+        assert answer.status_code == 400, path
+    assert await actions(console) == before

@@ -1,0 +1,108 @@
+"""`inkgate user …`: operators are stopped and given new passwords from the shell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from service.audit import trail
+from service.db import engine as engines
+from service.db import work
+from service.settings import Database
+from service.users import service as users
+from service.users.models import SessionRow
+from service.users.passwords import Passwords
+from tests.console.house import quick_passwords
+from tests.unit.cli.test_money_commands import Shell, inkgate
+
+__all__ = ["inkgate"]
+PASSWORD = "a quiet afternoon"
+LIFETIME = users.Lifetime(users.LOCK, users.LOCK)
+
+
+class People:
+    """Two operators and a customer's user, each signed in, in the database of the shell."""
+
+    def __init__(self, folder: Path) -> None:
+        self._url = f"sqlite+aiosqlite:///{folder}/inkgate.db"
+
+    def make(self, account_id: str) -> None:
+        asyncio.run(self._make(account_id))
+
+    def fits(self, login: str, password: str) -> bool:
+        return asyncio.run(self._fits(login, password))
+
+    def seen(self) -> tuple[int, list[tuple[str, str]]]:
+        """(sessions, the audit trail)."""
+        return asyncio.run(self._seen())
+
+    async def _make(self, account_id: str) -> None:
+        engine, passwords = engines.create(Database(url=self._url)), quick_passwords()
+        async with work.begin(engine, "test") as unit:
+            hashed = await passwords.hash(PASSWORD)
+            for login, owner in (("chief", None), ("deputy", None), ("lin", account_id)):
+                await users.create_user(unit, login, hashed, account_id=owner)
+                assert await users.sign_in(unit, login, hashed, LIFETIME)
+        await engine.dispose()
+
+    async def _fits(self, login: str, password: str) -> bool:
+        engine = engines.create(Database(url=self._url))
+        async with work.reading(engine) as session:
+            fits = await users.password_proof(session, Passwords(), login, password)
+        await engine.dispose()
+        return fits is not None
+
+    async def _seen(self) -> tuple[int, list[tuple[str, str]]]:
+        engine = engines.create(Database(url=self._url))
+        async with work.reading(engine) as session:
+            sessions = list(await session.scalars(select(SessionRow.token_hash)))
+            events = [(each.action, each.subject) for each in await trail.events(session)]
+        await engine.dispose()
+        return len(sessions), events
+
+
+@pytest.fixture
+def people(inkgate: Shell, tmp_path: Path) -> People:
+    people = People(tmp_path)
+    people.make(inkgate.facts("account", "create", "demo")["ACCOUNT"])
+    return people
+
+
+def states(inkgate: Shell, *options: str) -> dict[str, str]:
+    return {each["login"]: each["state"] for each in json.loads(inkgate("user", "list", "--json", *options))}
+
+
+def test_users_are_listed_with_their_state(inkgate: Shell, people: People) -> None:
+    assert states(inkgate) == {"chief": "good", "deputy": "good", "lin": "good"}
+    assert set(states(inkgate, "--operators")) == {"chief", "deputy"}
+    assert set(states(inkgate, "--account", "demo")) == {"lin"}
+    inkgate("user", "list", "--account", "demo", "--operators", status=2)
+
+
+def test_an_operator_is_disabled_and_the_last_one_stays(inkgate: Shell, people: People) -> None:
+    inkgate("user", "disable", "deputy")
+    assert states(inkgate)["deputy"] == "disabled"
+    assert people.seen()[0] == 2
+    inkgate("user", "disable", "chief", status=2)
+    assert "last operator" in inkgate.error
+    inkgate("user", "disable", "deputy", "--enable")
+    inkgate("user", "disable", "chief")
+    assert ("user.disable", "user chief") in people.seen()[1]
+
+
+def test_a_password_is_reset_and_shown_once(inkgate: Shell, people: People) -> None:
+    given = inkgate.facts("user", "reset", "chief")
+    assert people.fits("chief", given["PASSWORD"]) and not people.fits("chief", PASSWORD)
+    assert states(inkgate)["chief"] == "must-change"
+    sessions, events = people.seen()
+    assert sessions == 2 and ("user.reset", "user chief") in events
+
+
+def test_a_user_who_is_not_there(inkgate: Shell, people: People) -> None:
+    for words in (("disable", "nobody"), ("reset", "nobody")):
+        inkgate("user", *words, status=2)
+        assert "inkgate user list" in inkgate.error

@@ -1,0 +1,283 @@
+"""Background tasks: what ends one starts it again, says why, and turns readiness red; ends are clean."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from service import background as module
+from service.background import Background, TaskDown
+from service.telemetry.health import Health
+
+SERVICE = Path(module.__file__).parent
+
+
+class Notes:
+    """An observer that keeps what it heard."""
+
+    def __init__(self) -> None:
+        self.restarts: Counter[str] = Counter()
+        self.up: dict[str, list[bool]] = {}
+
+    def background_up(self, task: str, up: bool) -> None:
+        self.up.setdefault(task, []).append(up)
+
+    def background_restarted(self, task: str) -> None:
+        self.restarts[task] += 1
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(module, "LONGEST_PAUSE_SECONDS", 0.04)
+    monkeypatch.setattr(module, "SETTLED_SECONDS", 0.5)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def cancelled_inside() -> None:
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    await future
+
+
+async def returns() -> None:
+    return None
+
+
+async def raises() -> None:
+    raise LookupError("unforeseen")
+
+
+@pytest.mark.parametrize(("fault", "cause"), [
+    (returns, "returned"), (raises, "LookupError"), (cancelled_inside, "CancelledError"),
+])
+async def test_whatever_ends_a_task_starts_it_again(
+    fault: Callable[[], object], cause: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    lives, notes = 0, Notes()
+
+    async def run() -> None:
+        nonlocal lives
+        lives += 1
+        await (fault() if lives <= 3 else for_ever())  # type: ignore[misc]
+
+    background = Background(notes)
+    health = Health({"tasks": background.check})
+    health.started()
+    task = background.task("listener", run, essential=True)
+    with caplog.at_level(logging.ERROR):
+        task.start()
+        await until(lambda: lives == 1)
+        await until(lambda: notes.restarts["listener"] == 1)
+        assert (await health.ready()).parts["tasks"] == "TaskDown"
+        with pytest.raises(TaskDown, match="listener"):
+            await background.check()
+        await until(lambda: lives == 4)
+        assert not (await health.ready()).ok, "up again only once it has run for a while"
+        await until(lambda: notes.up["listener"][-1])
+    assert (await health.ready()).ok
+    assert notes.restarts == {"listener": 3} and notes.up["listener"] == [True, False, False, False, True]
+    assert {vars(record)["cause"] for record in caplog.records} == {cause}
+    await task.close()
+    assert lives == 4
+
+
+async def test_the_pause_doubles_up_to_a_cap_and_starts_anew_after_a_healthy_life(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lives = 0
+
+    async def run() -> None:
+        nonlocal lives
+        lives += 1
+        if lives == 6:
+            await asyncio.sleep(0.3)
+        if lives == 7:
+            await for_ever()
+        raise LookupError
+
+    monkeypatch.setattr(module, "HEALTHY_SECONDS", 0.25)
+    task = Background().task("listener", run)
+    task.start()
+    await until(lambda: lives == 7)
+    pauses = [vars(record)["pause"] for record in caplog.records if record.levelno == logging.ERROR]
+    assert pauses == [0.01, 0.02, 0.04, 0.04, 0.04, 0.01]
+    await task.close()
+
+
+async def test_a_task_that_is_not_essential_leaves_readiness_alone() -> None:
+    notes = Notes()
+    background = Background(notes)
+    task = background.task("sampler", raises)
+    task.start()
+    await until(lambda: notes.restarts["sampler"] > 2)
+    await background.check()
+    await task.close()
+
+
+async def test_told_to_end_a_task_may_return() -> None:
+    stop, notes = asyncio.Event(), Notes()
+
+    async def run() -> None:
+        await stop.wait()
+
+    task = Background(notes).task("writer", run)
+    task.start()
+    assert not await task.wait(0.01)
+    task.ending()
+    stop.set()
+    assert await task.wait(20) and not notes.restarts
+
+
+async def test_told_to_end_a_task_that_pauses_does_not_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 60.0)
+    monkeypatch.setattr(module, "LONGEST_PAUSE_SECONDS", 60.0)
+    notes = Notes()
+    task = Background(notes).task("writer", raises)
+    task.start()
+    await until(lambda: notes.restarts["writer"] == 1)
+    task.ending()
+    assert await task.wait(20) and notes.restarts["writer"] == 1
+
+
+async def test_close_ends_a_task_whose_library_swallows_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CANCEL_AGAIN_SECONDS", 0.05)
+    swallowed, begun = 0, asyncio.Event()
+
+    async def run() -> None:
+        nonlocal swallowed
+        while True:
+            try:
+                begun.set()
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                swallowed += 1
+                if swallowed > 2:
+                    raise
+
+    task = Background().task("listener", run)
+    task.start()
+    await begun.wait()
+    async with asyncio.timeout(20):
+        await task.close()
+    assert swallowed == 3
+
+
+async def test_an_observer_that_fails_does_not_end_the_task() -> None:
+    class Broken(Notes):
+        def background_restarted(self, task: str) -> None:
+            super().background_restarted(task)
+            raise ConnectionError
+
+    notes = Broken()
+    task = Background(notes).task("listener", raises)
+    task.start()
+    await until(lambda: notes.restarts["listener"] > 2)
+    await task.close()
+
+
+def test_whatever_ends_a_thread_starts_it_again() -> None:
+    lives, stop, notes = 0, threading.Event(), Notes()
+
+    def run() -> None:
+        nonlocal lives
+        lives += 1
+        if lives == 1:
+            raise LookupError
+        if lives > 2:
+            stop.wait(60)
+
+    background = Background(notes)
+    thread = background.thread("heart", run, essential=True)
+    thread.start()
+    while not notes.restarts:
+        time.sleep(0.001)
+    with pytest.raises(TaskDown):
+        asyncio.run(background.check())
+    deadline = time.monotonic() + 20
+    while notes.up["heart"] != [True, False, False, True] and time.monotonic() < deadline:
+        time.sleep(0.005)
+    asyncio.run(background.check())
+    assert notes.restarts["heart"] == 2 and lives == 3
+    thread.ending()
+    stop.set()
+    thread.join(20)
+    assert lives == 3 and notes.restarts["heart"] == 2
+
+
+SHORT_LIVED = {
+    ("accounts/sql_directory.py", "_note_use"): "one write, at most one a minute and key",
+    ("assembly.py", "serve_embedded"): "the web server and the announcement, awaited by the caller",
+    ("broker/local.py", "attach"): "as long as one worker process; a new one brings a new one",
+    ("cli/demo.py", "ready"): "the demo's own four calls",
+    ("db/cache.py", "get"): "one query, awaited by its callers",
+    ("gateway/deliveries.py", "watch"): "the verdict on one answer, ten minutes at most",
+    ("gateway/exchange.py", "*"): "as long as one request",
+    ("gateway/pipeline.py", "_until_gone"): "as long as one request",
+    ("metering/ledger.py", "_enqueue"): "ends when nothing waits; the next call begins a new one",
+    ("serving.py", "serve_gateway"): "the web server and the announcement, awaited by the caller",
+    ("serving.py", "supervise_gateways"): "waits for the start and for the end, awaited by the caller",
+    ("serving_console.py", "serve_console"): "the web server, awaited by the caller",
+    ("worker/lanes.py", "run_lanes"): "pull loops, whose end ends the process: the supervisor starts another",
+    ("worker/serve.py", "serve_workers"): "waits for the first worker, awaited by the caller",
+    ("assembly.py", "gateway"): "a pool for parsing; its threads end with a job's error in the job's future",
+}
+STARTERS = {
+    "create_task", "ensure_future", "TaskGroup", "Thread", "Timer", "start_new_thread", "ThreadPoolExecutor",
+    "run_coroutine_threadsafe",
+}
+
+
+def starts() -> dict[tuple[str, str], list[str]]:
+    """Where tasks and threads are started: (file, function) to the calls that do it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in sorted(SERVICE.rglob("*.py")):
+        if path == Path(module.__file__):
+            continue
+
+        def visit(node: ast.AST, function: str, file: str) -> None:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                function = node.name
+            if isinstance(node, ast.Call):
+                called = node.func
+                name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+                if name in STARTERS:
+                    found.setdefault((file, function), []).append(name)
+            for child in ast.iter_child_nodes(node):
+                visit(child, function, file)
+
+        visit(ast.parse(path.read_text(encoding="utf-8")), "", str(path.relative_to(SERVICE)))
+    return found
+
+
+def test_nothing_long_lived_is_started_but_as_a_background_task() -> None:
+    """A new entry in SHORT_LIVED needs a reason why the end of that task ends nothing that calls wait for."""
+    allowed = set(SHORT_LIVED)
+    unknown = {
+        place: calls for place, calls in starts().items() if place not in allowed and (place[0], "*") not in allowed
+    }
+    assert not unknown, "start it through service.background"
+
+
+def test_the_list_of_short_lived_tasks_holds_nothing_that_is_gone() -> None:
+    places = set(starts())
+    files = {file for file, _ in places}
+    stale = [place for place in SHORT_LIVED if place not in places and not (place[1] == "*" and place[0] in files)]
+    assert not stale
