@@ -40,6 +40,7 @@ def head_of(task: Task) -> dict[str, Any]:
     return {
         "call_id": task.call_id, "number": task.number, "capability": task.capability, "deadline": task.deadline,
         "extras": task.extras, "delivery": task.delivery, "queued": task.queued, "trace": task.trace,
+        "app": task.app,
     }
 
 

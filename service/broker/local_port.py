@@ -37,6 +37,7 @@ class LocalPort:
         head = {
             "kind": "reply", "call_id": task.call_id, "number": task.number, "outcome": reply.outcome,
             "element": reply.element, "worker": reply.worker, "stages": dict(reply.stages), "busy": reply.busy,
+            "killed": reply.killed,
         }
         try:
             frames.send(self._sock, head)

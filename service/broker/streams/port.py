@@ -13,16 +13,19 @@ from typing import Any
 import orjson
 from redis.exceptions import ResponseError
 
+from service.broker.holdoff import LONGEST, REMEMBERED, HoldOffRule
 from service.broker.interface import Reply, Task
 from service.broker.streams import client
 from service.broker.streams.heart import Heart
-from service.broker.streams.keys import CAPABILITIES, GROUP, Keys, task_of
+from service.broker.streams.keys import CAPABILITIES, GROUP, Keys, name, task_of
 from service.broker.streams.scripts import source
 
 log = logging.getLogger(__name__)
 
 _REPLY_OUTLIVES_MS = 120_000
 _REPLIES_KEPT = 10_000
+_SKIPPED_MOST = 64  # by one look, see fair.lua
+_AWAKE_MS = 100  # after the end of its sleep, until a worker has looked again
 _BEYOND_EVERY_LEASE_MS = 3_600_000
 _PAUSE = 0.1  # between two tries while the server is out of reach
 
@@ -50,10 +53,15 @@ class StreamsPort:
         *,
         capabilities: Sequence[str] = CAPABILITIES,
         lease: float = 1.5,
+        rule: HoldOffRule | None = None,
+        overrun: float = 5.0,
     ) -> None:
         self._redis = client.blocking(url)
         self._pull = self._redis.register_script(source("pull"))
         self._answer = self._redis.register_script(source("reply"))
+        self._strike = self._redis.register_script(source("strike"))
+        self._rule, self._overran_ms = rule or HoldOffRule(), int(overrun * 500)  # half of what the watchdog grants
+        self._slept = self._more = False
         self._hand_back = self._redis.register_script(source("hand_back"))
         self._keys, self._worker, self._lease = keys, worker, lease
         self._capabilities = deque(capabilities)
@@ -76,7 +84,7 @@ class StreamsPort:
     def pull(self, timeout: float) -> Task | None:
         """See WorkerPort.pull."""
         try:
-            entry = self._buffer.popleft() if self._buffer else self._look() or self._wait(timeout)
+            entry = self._buffer.popleft() if self._buffer else self._look(timeout) or self._wait(timeout)
             return None if entry is None else self._begin(entry)
         except ResponseError as error:
             if not client.lacks_group(error):
@@ -93,6 +101,8 @@ class StreamsPort:
         if entry is None:
             raise ValueError("a task is answered once, by the port that pulled it")
         keys = [entry.stream, self._keys.image(task), entry.fields[b"to"].decode()]
+        if reply.killed:
+            self._count_death(task.app, name(task))
         message = orjson.dumps({
             "call_id": reply.call_id, "number": reply.number, "outcome": reply.outcome, "element": reply.element,
             "worker": reply.worker, "stages": dict(reply.stages), "busy": reply.busy,
@@ -120,28 +130,41 @@ class StreamsPort:
         self._heart.stop()
         self._redis.close()
 
-    def _look(self) -> _Entry | None:
-        """One look at all streams, beginning with another one each time; silent workers' tasks a few times a lease."""
+    def _look(self, timeout: float) -> _Entry | None:
+        """One look at all streams, beginning with another one each time; silent workers' tasks a few times a lease.
+
+        When it finds nothing, this worker is known to sleep for the next `timeout` seconds.
+        """
         self._capabilities.rotate(-1)
         reclaim = time.monotonic() - self._looked > self._lease / 4
         streams = self._keys.streams(tuple(self._capabilities))
         found: Any = self._pull(
-            keys=streams, args=[GROUP, self._worker, int(self._lease * 1000), int(reclaim), self._keys.images]
+            keys=[self._keys.held, *streams],
+            args=[
+                GROUP, self._worker, int(self._lease * 1000), int(reclaim), self._keys.images, self._overran_ms,
+                int(self._slept), self._block(timeout) + _AWAKE_MS,
+            ],
         )
+        self._slept = False
         if reclaim:
             self._looked = time.monotonic()
         self._lag = found[0] / 1000 - time.time()
         self.skipped += found[1]
-        if len(found) == 2:
+        self._more = found[1] >= _SKIPPED_MOST
+        for app, died in zip(found[2][::2], found[2][1::2], strict=True):
+            self._count_death(app.decode(), died.decode())
+        if len(found) == 3:
             return None
-        _, _, index, entry_id, deliveries, flat = found
+        _, _, _, index, entry_id, deliveries, flat = found
         return self._entry(streams[index - 1], entry_id, deliveries, dict(zip(flat[::2], flat[1::2], strict=True)))
 
     def _wait(self, timeout: float) -> _Entry | None:
         """Sleep on all streams until a task comes. Of two that come at the same moment, one is kept here."""
+        if self._more:
+            return None
+        self._slept = True
         streams: dict[Any, Any] = dict.fromkeys(self._of_stream, ">")
-        block = max(1, int(min(timeout, self._lease / 4) * 1000))
-        found: Any = self._redis.xreadgroup(GROUP, self._worker, streams, count=1, block=block)
+        found: Any = self._redis.xreadgroup(GROUP, self._worker, streams, count=1, block=self._block(timeout))
         for stream, entries in found or ():
             for entry_id, fields in entries:
                 entry = self._entry(stream.decode(), entry_id, 1, fields)
@@ -149,6 +172,25 @@ class StreamsPort:
                     self._held[entry.id] = entry.stream
                 self._buffer.append(entry)
         return self._buffer.popleft() if self._buffer else None
+
+    def _block(self, timeout: float) -> int:
+        """Milliseconds to sleep: not so long that a silent worker's task would wait."""
+        return max(1, int(min(timeout, self._lease / 4) * 1000))
+
+    def _count_death(self, app: str, died: str) -> None:
+        """An image of this app has killed a worker. A server that is out of reach is not told."""
+        rule = self._rule
+        if not rule.deaths or not app:
+            return
+        keys = [self._keys.held, self._keys.deaths(app), self._keys.holds(app)]
+        times = (rule.window, rule.seconds, LONGEST, REMEMBERED)
+        try:
+            held: Any = self._strike(keys=keys, args=[app, died, rule.deaths, *(int(each * 1000) for each in times)])
+        except client.OUT_OF_REACH as error:
+            log.warning("a death was not counted: %s", error, extra={"app": app})
+            return
+        if held:
+            log.error("held off: images of this app killed workers", extra={"app": app, "seconds": held / 1000})
 
     def _entry(self, stream: str, entry_id: bytes, deliveries: int, fields: Mapping[bytes, bytes]) -> _Entry:
         queued_at = int(entry_id.split(b"-")[0]) / 1000
@@ -169,7 +211,8 @@ class StreamsPort:
             self._forget(entry)
             return None
         self._entries[task.call_id, task.number] = entry
-        return replace(task, image=image, delivery=entry.deliveries, queued=age)
+        waited = int(entry.fields.get(b"waited", 0)) / 1000  # before it came into the stream
+        return replace(task, image=image, delivery=entry.deliveries, queued=age + waited)
 
     def _forget(self, entry: _Entry) -> None:
         self.skipped += 1

@@ -236,7 +236,7 @@ async def test_a_leaving_worker_hands_back_what_it_did_not_begin(table: StreamsT
     await pull(leaving, 0.5)
     call = asyncio.create_task(broker.submit(tasks("l", b"0")))
     await asyncio.sleep(0.2)
-    leaving._buffer.append(await asyncio.to_thread(leaving._look))  # type: ignore[arg-type]
+    leaving._buffer.append(await asyncio.to_thread(leaving._look, 0.1))  # type: ignore[arg-type]
     await asyncio.to_thread(leaving.close)
     table.ports.clear()
     begun = time.monotonic()
@@ -252,7 +252,7 @@ async def test_names_of_vanished_workers_are_swept(table: StreamsTable) -> None:
     other = await table.port()
     await pull(other, 0.5)
     assert isinstance(other, StreamsPort)
-    other._heart._leave(keys=[table.keys.workers, *table.keys.streams()], args=[GROUP, "", 0])
+    other._heart._leave(keys=[table.keys.workers, table.keys.aware, *table.keys.streams()], args=[GROUP, "", 0])
     with redis.Redis.from_url(table.url, protocol=2) as server:
         names = [consumer["name"] for consumer in server.xinfo_consumers(table.keys.stream("general"), GROUP)]
     assert b"w0" not in names
