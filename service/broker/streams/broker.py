@@ -9,9 +9,10 @@ import time
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import orjson
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from service.broker.admission import Admission
 from service.broker.calls import Calls
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 _CONNECTIONS = 16
 _CHUNK_BYTES = 8 * 2**20
 _CHUNK_TASKS = 16
+_SMALL_BYTES = 64 * 1024  # more are not handed through a script: it would copy them
 _PAYLOAD_GRACE_MS = 30_000  # a payload outlives its deadline by this, for the worker that has just begun
 _PATIENCE = 5.0             # seconds a call waits for a server that is out of reach
 _STATE_EVERY = 0.5
@@ -147,20 +149,19 @@ class StreamsBroker:
                 await self._add([task])
             return
         keys = (self._keys.stream(first.capability), self._keys.held)
+        small = sum(len(task.image) for task in chunk) <= _SMALL_BYTES  # one command then, half of the gateway's CPU
         given: list[str | bytes | float] = [
-            GROUP, self._keys.images, first.app, self._cost(first), BURST, self._seen.unaware
+            GROUP, self._keys.images, first.app, self._cost(first), BURST, self._seen.unaware, int(small)
         ]
-        async with self._redis.pipeline(transaction=True) as commands:
+        async with self._redis.pipeline(transaction=False) as commands:
             for task in chunk:
                 ttl = max(1, int((task.deadline - time.time()) * 1000))
-                commands.set(self._keys.image(task), task.image, px=ttl + _PAYLOAD_GRACE_MS)
-                given += name(task), entry(task, ttl, self._reply_to)
-            # Not the script object, which asks the server on every transaction whether it has the script.
-            commands.evalsha(self._submit.sha, len(keys), *keys, *given)
-            try:
-                await commands.execute()
-            except NoScriptError:  # a server that is new or was emptied
-                await self._submit(keys=keys, args=given)
+                kept = ttl + _PAYLOAD_GRACE_MS
+                given += name(task), entry(task, ttl, self._reply_to), kept, task.image if small else b""
+                if not small:
+                    commands.set(self._keys.image(task), task.image, px=kept)
+            await commands.execute()
+        await self._submit(keys=keys, args=given)  # after the payloads
         self._waiting[first.capability][first.app] += len(chunk)
 
     def _cost(self, task: Task) -> float:
@@ -169,7 +170,7 @@ class StreamsBroker:
     async def _withdraw(self, tasks: Sequence[Task]) -> None:
         """Take the tasks of one call off the queue and delete their payloads."""
         first = tasks[0]
-        given = [self._keys.images, first.app, self._cost(first), *map(name, tasks)]
+        given: list[str | float] = [self._keys.images, first.app, self._cost(first), *map(name, tasks)]
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(2):
                 await self._withdrawal(keys=[self._keys.stream(first.capability)], args=given)
@@ -243,7 +244,7 @@ class StreamsBroker:
     async def _feed(self) -> None:
         """Workers of an older release see only what is in the streams: keep something there for each of them."""
         for stream in self._keys.streams():
-            given = [GROUP, self._keys.images, "", 1.0, BURST, self._seen.unaware]
+            given: list[str | float] = [GROUP, self._keys.images, "", 1.0, BURST, self._seen.unaware, 0]
             await self._submit(keys=[stream, self._keys.held], args=given)
 
 

@@ -83,8 +83,8 @@ def entry(task: Task, ttl_ms: int, reply_to: str) -> bytes:
     """What a stream entry holds, as a JSON list of names and values. The deadline is a duration: from the queueing on
     while the task waits, from the entry's id on once it is in the stream, both by the server's clock."""
     return orjson.dumps([
-        "call", task.call_id, "n", str(task.number), "ttl", str(ttl_ms), "to", reply_to, "extras", str(int(task.extras)),
-        "trace", task.trace, "app", task.app,
+        "call", task.call_id, "n", str(task.number), "ttl", str(ttl_ms), "to", reply_to,
+        "extras", str(int(task.extras)), "trace", task.trace, "app", task.app,
     ])
 
 

@@ -25,7 +25,7 @@ class Seen:
     `unaware` is the number of live workers that know of no fair order: those of an older release.
     """
 
-    state: QueueState = QueueState(0, 0, 0.0, 0)
+    state: QueueState = field(default_factory=lambda: QueueState(0, 0, 0.0, 0))
     waiting: Mapping[str, Counter[str]] = field(default_factory=dict)
     held: Mapping[str, float] = field(default_factory=dict)
     unaware: int = 0

@@ -20,7 +20,6 @@ from service.broker.local_port import LocalPort
 from service.broker.streams import StreamsBroker, StreamsPort
 from service.broker.streams.keys import Keys
 
-
 RULE = HoldOffRule(deaths=2, window=60.0, seconds=3.0)
 
 

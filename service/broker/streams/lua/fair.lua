@@ -53,10 +53,10 @@ local function move(stream, prefix, held)
         end
         if wanted(field, waited, prefix, held) then
             -- The entry's id tells when it was moved; its time to live is what is left from there.
-            field.ttl, field.waited = string.format('%d', tonumber(field.ttl) - waited), string.format('%d', waited)
-            local flat = {}
-            for key, value in pairs(field) do flat[#flat + 1], flat[#flat + 2] = key, value end
-            redis.call('XADD', stream, '*', unpack(flat))
+            for at = 1, #entry, 2 do
+                if entry[at] == 'ttl' then entry[at + 1] = tonumber(field.ttl) - waited end
+            end
+            redis.call('XADD', stream, '*', 'waited', waited, unpack(entry))
             return true, skipped
         end
         skipped = skipped + 1

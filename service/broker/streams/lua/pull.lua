@@ -52,15 +52,16 @@ if reclaim == '1' then
 end
 
 for at = 2, #KEYS do
-    local stream, more = KEYS[at], true
+    local stream, more, moved = KEYS[at], true, false
     while more and skipped < SKIPPED_MOST do
         local found = redis.call('XREADGROUP', 'GROUP', group, me, 'COUNT', 1, 'STREAMS', stream, '>')
         if found and found[1] then
             local id, fields = found[1][2][1][1], found[1][2][1][2]
-            if live(stream, id, fields) then return { now, skipped, overran, at - 1, id, 1, fields } end
+            if moved or live(stream, id, fields) then return { now, skipped, overran, at - 1, id, 1, fields } end
         else
             local passed
             more, passed = move(stream, prefix, held)
+            moved = more
             skipped = skipped + passed
         end
     end
