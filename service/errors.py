@@ -5,7 +5,8 @@ InkGateError
 ├── Misuse                  a command or an admin call asks for what cannot be: one line, exit status 2 / HTTP 4xx
 ├── Refused                 a gateway code (manual 6.1.3): 10002 … 51003; never charged
 │   ├── RateLimited         42900, HTTP 429 (CONTRACT D6); never charged
-│   └── Overloaded          50300, HTTP 503: the queue is full or the deadline cannot be met; never charged
+│   ├── Overloaded          50300, HTTP 503: the queue is full or the deadline cannot be met; never charged
+│   └── HeldOff             50300, HTTP 503: images of this app have killed workers (CONTRACT D12); never charged
 ├── BodyTooLarge            the body passes the limit: HTTP 413 with the page of manual 4.4
 ├── ClientGone              the client hung up or never finished its body: no answer, nothing counted
 ├── SealFault               a sealed body is wrong: 40017 … 40020 (manual 6.2.4)
@@ -56,6 +57,13 @@ class Overloaded(Refused):
 
     def __init__(self, detail: str = "", retry_after: int = 2) -> None:
         super().__init__(50300, detail, retry_after)
+
+
+class HeldOff(Refused):
+    """Images of this app have killed workers, and it is held off for a while."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(50300, "held off: images of this app killed workers", retry_after)
 
 
 class BodyTooLarge(InkGateError):

@@ -45,7 +45,7 @@ async def streams_broker(settings: Settings) -> AsyncIterator[StreamsBroker]:
     limits = settings.limits
     broker = StreamsBroker(
         settings.redis.url, Keys(settings.redis.namespace, settings.engine.profile),
-        max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes,
+        max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes, weights=limits.weights,
     )
     await broker.start()
     try:

@@ -24,7 +24,7 @@ from service.errors import BrokerDown
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
-_OVERRAN = 1.0  # seconds past its deadline from which on a task, and not a kill from outside, ended its worker
+_OVERRAN = 0.5  # of what the watchdog grants: who lived so long past a deadline was ended by it, not from outside
 
 
 class _Seat:
@@ -39,7 +39,8 @@ class _Seat:
 class LocalBroker:
     """A Broker over `attach`ed worker sockets. `expected` is the number of workers the fleet keeps up.
 
-    `weights` are those of apps that have another one than 1.0; `rule` says when an app is held off.
+    `weights` are those of apps that have another one than 1.0; `rule` says when an app is held off. `overrun` is what
+    a worker's watchdog grants an image past its deadline, in seconds.
     """
 
     def __init__(
@@ -51,10 +52,12 @@ class LocalBroker:
         clock: Clock = time.time,
         weights: Mapping[str, float] | None = None,
         rule: HoldOffRule | None = None,
+        overrun: float = 5.0,
     ) -> None:
         self._admission = Admission(max_tasks=max_tasks, max_bytes=max_bytes, weights=weights)
         self._queue = FairQueue(weights)
         self._holdoffs = HoldOffs(rule or HoldOffRule())
+        self._overran = _OVERRAN * overrun
         self._expected = expected
         self._clock = clock
         self._calls = Calls()
@@ -164,7 +167,7 @@ class LocalBroker:
         if entry is None or self._closed:
             return
         task = entry.task
-        if begun and self._clock() > task.deadline + _OVERRAN:
+        if begun and self._clock() > task.deadline + self._overran:
             self._strike(task)  # its watchdog ended it
         if self._awaited(task):
             again = replace(task, delivery=task.delivery + 1) if begun else task

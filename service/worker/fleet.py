@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from service.broker.fleet import FleetState
+from service.broker.holdoff import HoldOffRule
 from service.broker.local import LocalBroker
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
@@ -46,7 +47,14 @@ async def embedded_fleet(settings: Settings, metrics: Metrics | None = None) -> 
     """
     count, seats = policy.processes(settings), policy.at_once(settings)
     limits = settings.limits
-    broker = EmbeddedBroker(max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes, expected=count * seats)
+    broker = EmbeddedBroker(
+        max_tasks=limits.inflight_tasks,
+        max_bytes=limits.inflight_bytes,
+        expected=count * seats,
+        weights=limits.weights,
+        rule=HoldOffRule(limits.killed_workers, limits.killed_window, limits.hold_off),
+        overrun=settings.worker.overrun,
+    )
 
     def sockets(slot: int) -> list[socket.socket]:
         """A seat at the broker for each picture that the worker may have in hand."""

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 _REPLY_OUTLIVES_MS = 120_000
 _REPLIES_KEPT = 10_000
 _SKIPPED_MOST = 64  # by one look, see fair.lua
+_OVERRAN = 0.5  # of what the watchdog grants: who beat so long past a deadline was ended by it, not from outside
 _AWAKE_MS = 100  # after the end of its sleep, until a worker has looked again
 _BEYOND_EVERY_LEASE_MS = 3_600_000
 _PAUSE = 0.1  # between two tries while the server is out of reach
@@ -60,7 +61,7 @@ class StreamsPort:
         self._pull = self._redis.register_script(source("pull"))
         self._answer = self._redis.register_script(source("reply"))
         self._strike = self._redis.register_script(source("strike"))
-        self._rule, self._overran_ms = rule or HoldOffRule(), int(overrun * 500)  # half of what the watchdog grants
+        self._rule, self._overran_ms = rule or HoldOffRule(), int(overrun * 1000 * _OVERRAN)
         self._slept = self._more = False
         self._hand_back = self._redis.register_script(source("hand_back"))
         self._keys, self._worker, self._lease = keys, worker, lease

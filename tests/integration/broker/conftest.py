@@ -20,7 +20,7 @@ from service.broker.local_port import LocalPort
 from service.broker.streams import StreamsBroker, StreamsPort
 from service.broker.streams.keys import Keys
 
-RULE = HoldOffRule(deaths=2, window=60.0, seconds=3.0)
+RULE = HoldOffRule(deaths=2, window=60.0, seconds=6.0)
 
 
 class LocalTable:
@@ -32,7 +32,7 @@ class LocalTable:
         self._socks: dict[int, socket.socket] = {}
 
     async def broker(self, *, max_tasks: int = 1000, max_bytes: int = 1 << 30, **options: Any) -> Broker:
-        broker = LocalBroker(max_tasks=max_tasks, max_bytes=max_bytes, rule=RULE, **options)
+        broker = LocalBroker(max_tasks=max_tasks, max_bytes=max_bytes, rule=RULE, overrun=0.2, **options)
         await broker.start()
         self.brokers.append(broker)
         return broker
