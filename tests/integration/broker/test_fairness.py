@@ -172,7 +172,7 @@ async def test_an_app_whose_images_kill_is_held_off_for_a_while(table: Any) -> N
     while (task := await pull(port, 1.0)) is not None:
         await asyncio.to_thread(port.reply, task, answer(task))
         served.append(task)
-    assert {each.app for each in served} == {"p"}, f"not begun is what the app has queued: {[(t.app, t.number, t.delivery) for t in served]}"
+    assert {each.app for each in served} == {"p"}, [(each.app, each.number, each.delivery) for each in served]
     killers, others = await asyncio.gather(*waiting)
     assert {reply.outcome for reply in killers} == {Outcome.FAILED}
     assert {reply.outcome for reply in others} == {Outcome.READ}
