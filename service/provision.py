@@ -24,7 +24,7 @@ COMMERCIAL = tuple(name for name, capability in CAPABILITIES.items() if capabili
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a client needs to sign and to seal, further apps that are refused each in its own way, and a `second` paid one."""
+    """What a client needs to sign and to seal, a `second` paid app, and apps refused each in its own way."""
 
     ak: str
     sk: str = field(repr=False)

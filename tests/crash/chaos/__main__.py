@@ -24,7 +24,7 @@ _CALM = 2.5  # seconds without any fault between a recovery and the next strike
 
 
 async def run(seconds: float, rate: float, seed: int, out: Path, only: str = "") -> list[Promise]:
-    """One run: at least one fault of each kind that has `only` in its name, and as many rounds as fit into `seconds`."""
+    """One run: a fault of each kind (with `only` in its name) at least, and as many rounds as fit into `seconds`."""
     dice = random.Random(seed)
     stack = Stack()
     try:

@@ -20,19 +20,20 @@ from service.broker.local_port import LocalPort
 from service.broker.streams import StreamsBroker, StreamsPort
 from service.broker.streams.keys import Keys
 
-RULE = HoldOffRule(deaths=2, window=60.0, seconds=6.0)
+RULE = HoldOffRule(deaths=2, window=60.0, seconds=60.0)
 
 
 class LocalTable:
     """The embedded broker; ports sit on socket pairs."""
 
     def __init__(self) -> None:
+        self.rule = RULE
         self.brokers: list[LocalBroker] = []
         self.ports: list[LocalPort] = []
         self._socks: dict[int, socket.socket] = {}
 
     async def broker(self, *, max_tasks: int = 1000, max_bytes: int = 1 << 30, **options: Any) -> Broker:
-        broker = LocalBroker(max_tasks=max_tasks, max_bytes=max_bytes, rule=RULE, overrun=0.2, **options)
+        broker = LocalBroker(max_tasks=max_tasks, max_bytes=max_bytes, rule=self.rule, overrun=0.2, **options)
         await broker.start()
         self.brokers.append(broker)
         return broker
@@ -63,6 +64,7 @@ class StreamsTable:
         self.url = url
         self.keys = Keys(f"test-{uuid.uuid4().hex[:8]}", "balanced")
         self.lease = 0.6
+        self.rule = RULE
         self.brokers: list[StreamsBroker] = []
         self.ports: list[StreamsPort] = []
 
@@ -73,7 +75,7 @@ class StreamsTable:
         return broker
 
     async def port(self) -> WorkerPort:
-        port = StreamsPort(self.url, self.keys, f"w{len(self.ports)}", lease=self.lease, rule=RULE, overrun=0.2)
+        port = StreamsPort(self.url, self.keys, f"w{len(self.ports)}", lease=self.lease, rule=self.rule, overrun=0.2)
         self.ports.append(port)
         return port
 
