@@ -1,9 +1,9 @@
 """The embedded broker's queue: tasks of all apps in start-time fair order (docs/adr/0045-fair-order.md).
 
 Each task gets a start tag: the end of the app's task before it, or BURST before the queue's virtual time, whichever is
-later. A task takes 1 / weight of virtual time, and the lowest tag goes first. So an app that sent little lately goes
-ahead of what others have queued, however much that is, one that sends much gets its turns, and one that is alone gets
-every worker.
+later. A task takes 1 / weight of virtual time, and the lowest tag goes first. While nothing waits all are even. So an app
+that sent little lately goes ahead of what others have queued, however much that is, one that sends much gets its turns,
+and one that is alone gets every worker.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from service.broker.shares import DEFAULT_WEIGHT
 
 BURST = 8.0  # images of weight 1 by which an app that sent less than its share may be ahead of the others
 _SLACK = 64  # removed tasks that the heap may hold besides as many as there are live ones
-_APPS = 1000  # apps whose last tag is kept without asking whether it still says anything
 Key = tuple[str, int]
 
 
@@ -54,10 +53,10 @@ class FairQueue:
 
     def push(self, task: Task, since: float) -> None:
         """Queue a task behind those of its own app."""
+        if not self._live:
+            self._finish.clear()  # while nothing waits nobody is ahead of anybody
         start = max(self._now - BURST, self._finish.get(task.app, -math.inf))
         self._finish[task.app] = start + self._cost(task)
-        if len(self._finish) > _APPS:
-            self._finish = {app: end for app, end in self._finish.items() if end > self._now - BURST}
         self._count += 1
         self._add(Waiting(start, self._count, since, task))
 

@@ -13,7 +13,7 @@ import redis
 
 from service.broker.holdoff import HoldOffRule
 from service.broker.interface import Outcome, Task
-from service.broker.streams import StreamsBroker
+from service.broker.streams import StreamsBroker, holds
 from service.broker.streams.keys import GROUP
 from service.broker.streams.look import look
 from service.errors import DeadlineMissed
@@ -59,6 +59,20 @@ async def test_no_app_is_starved_and_the_leftover_is_the_floods(table: Any) -> N
     assert all(13 <= count <= 17 for count in counts.values()), counts
     assert set(order(await serve(port, 55))[-25:]) == {"f"}
     await asyncio.gather(*calls)
+
+
+async def test_who_was_busy_alone_is_not_behind_a_flood_that_comes(table: Any) -> None:
+    broker, port = await table.broker(), await table.port()
+    for n in range(12):
+        call = asyncio.create_task(broker.submit(tasks(f"p{n}", b"x", app="p")))
+        await serve(port, 1)
+        await call
+    flood = await queued(broker, "f", 30, "f")
+    await serve(port, 2)
+    polite = await queued(broker, "p", 1, "p")
+    assert order(await serve(port, 1)) == "p"
+    await polite
+    flood.cancel()
 
 
 async def test_weights_divide_the_workers(table: Any) -> None:
@@ -245,6 +259,18 @@ async def test_all_gateways_know_of_a_hold_off(streams: StreamsTable) -> None:
     async with asyncio.timeout(3):
         while not (one.held("k") and two.held("k")):
             await asyncio.sleep(0.05)
+
+
+async def test_an_operator_sees_and_lifts_a_hold_off(streams: StreamsTable) -> None:
+    broker, port = await streams.broker(), await streams.port()
+    await strike(broker, port, "1", "k")
+    await strike(broker, port, "2", "k")
+    assert 50 < (await holds.held(streams.url, streams.keys))["k"] <= 60
+    assert await holds.lift(streams.url, streams.keys, "k")
+    assert not await holds.lift(streams.url, streams.keys, "k")
+    assert not await holds.held(streams.url, streams.keys)
+    await strike(broker, port, "3", "k")
+    assert not await holds.held(streams.url, streams.keys), "its deaths are forgotten"
 
 
 async def test_a_worker_of_the_release_before_is_fed(streams: StreamsTable) -> None:

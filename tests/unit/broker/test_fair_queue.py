@@ -64,11 +64,21 @@ def test_weights() -> None:
 
 def test_what_an_app_did_not_use_is_not_saved_up() -> None:
     queue = FairQueue()
-    push(queue, tasks("a", 20))
+    push(queue, tasks("a", 40))
     pop(queue, 20)
-    push(queue, tasks("a", 20))
     push(queue, tasks("b", 30))  # was idle all the time
     assert pop(queue, 28).count("b") == pytest.approx((28 - BURST) / 2 + BURST, abs=1)
+
+
+def test_who_was_busy_while_nobody_waited_is_not_behind_a_flood_that_comes() -> None:
+    queue = FairQueue()
+    for _ in range(100):
+        push(queue, tasks("p", 1))
+        assert pop(queue, 1) == "p"
+    push(queue, tasks("f", 50))
+    pop(queue, 2)
+    push(queue, tasks("p", 1))
+    assert pop(queue, 1) == "p"
 
 
 def test_a_task_put_back_comes_first() -> None:
@@ -108,7 +118,7 @@ def test_memory_follows_what_is_live() -> None:
         push(queue, tasks(f"app {n}", 1))
         queue.remove((f"app {n}", 0))
     assert len(queue) == 1
-    assert len(queue._heap) < 100 and len(queue._finish) <= 1001
+    assert len(queue._heap) < 100 and len(queue._finish) <= 2001, "as many as there are apps"
     assert queue.waiting == {"general": {"a": 1}}
 
 

@@ -7,14 +7,14 @@
 --include fair
 local stream, held, group, prefix, app = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3]
 local cost, burst, unaware = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local TAGS_MOST, TAGS_OUTLIVE_MS = 1000, 3600000
+local TAGS_OUTLIVE_MS = 3600000
 local tags, added = stream .. ':tags', 0
 local nothing_waits = redis.call('ZCARD', stream .. ':order') == 0
 redis.call('ZREMRANGEBYSCORE', stream .. ':idle', '-inf', now)
 local sleepers = redis.call('ZCARD', stream .. ':idle')
 if #ARGV > 7 then
-    -- Tags are kept while images wait; else they may go when they are many, and all apps begin anew.
-    if nothing_waits and redis.call('HLEN', tags) > TAGS_MOST then redis.call('DEL', tags) end
+    -- While nothing waits nobody is ahead of anybody: all begin anew.
+    if nothing_waits then redis.call('DEL', tags) end
     local found = redis.call('HMGET', tags, 'now', 'app:' .. app)
     local start = math.max(tonumber(found[1] or 0) - burst, tonumber(found[2] or -math.huge))
     for at = 8, #ARGV, 4 do
