@@ -1,9 +1,9 @@
 """The embedded broker's queue: tasks of all apps in start-time fair order (docs/adr/0045-fair-order.md).
 
 Each task gets a start tag: the end of the app's task before it, or BURST before the queue's virtual time, whichever is
-later. A task takes 1 / weight of virtual time, and the lowest tag goes first. While nothing waits all are even. So an app
-that sent little lately goes ahead of what others have queued, however much that is, one that sends much gets its turns,
-and one that is alone gets every worker.
+later. A task takes 1 / weight of virtual time, and the lowest tag goes first. While nothing waits all are even. So an
+app that sent little lately goes ahead of what others have queued, however much that is, one that sends much gets its
+turns, and one that is alone gets every worker.
 """
 
 from __future__ import annotations
