@@ -150,7 +150,7 @@ def clear(deployment: Deployment, *alerts: str) -> None:
 
 
 STALLED = ("InkGateQueueOld", "InkGateErrorBudgetBurnsFast", "InkGateErrorBudgetBurns")
-KILLED = ("InkGateRecycleStorm", "InkGatePoisonImages")
+KILLED = ("InkGateRecycleStorm", "InkGatePoisonImages", "InkGateAppHeldOff")
 GONE = ("InkGateNoLiveWorker", "InkGateTargetDown")
 
 
