@@ -183,7 +183,7 @@ class StreamsBroker:
             try:
                 last = await self._read(last)
                 if not self._up:
-                    await self._mend()
+                    last = await self._mend(last)
                     self._up = True
                 pause = _PAUSE
             except (RedisError, OSError) as error:
@@ -204,7 +204,7 @@ class StreamsBroker:
             await self._reader.xtrim(self._reply_to, minid=last.decode(), approximate=False)
         return last
 
-    async def _mend(self) -> None:
+    async def _mend(self, last: bytes) -> bytes:
         """Back after an interruption: queue again what is neither answered nor known to the server any more.
 
         A server that restarted empty has forgotten our tasks; we still hold their pictures.
@@ -212,16 +212,20 @@ class StreamsBroker:
         now = time.time()
         waiting = [task for key, task in self._placed.items() if self._calls.awaits(*key) and task.deadline > now]
         if not waiting:
-            return
+            return last
         async with self._reader.pipeline(transaction=False) as commands:
             for task in waiting:
                 commands.exists(self._keys.image(task))
             known = await commands.execute()
         lost = [task for task, there in zip(waiting, known, strict=True) if not there]
         if lost:
+            last = await self._read(last)  # a payload that went with its answer since we read is not lost
+            lost = [task for task in lost if self._calls.awaits(task.call_id, task.number)]
+        if lost:
             log.warning("%d images were lost with the server's memory: queued again", len(lost))
             for chunk in _chunks(lost):
                 await self._add(chunk)
+        return last
 
     def _take(self, raw: bytes) -> None:
         message = orjson.loads(raw)

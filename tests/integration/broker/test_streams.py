@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from service.broker.interface import Outcome, WorkerPort
-from service.broker.streams import StreamsPort
+from service.broker.streams import StreamsBroker, StreamsPort
 from service.broker.streams import port as port_module
 from service.broker.streams.keys import GROUP
 from service.errors import BrokerDown, Overloaded
@@ -168,6 +168,16 @@ async def test_calls_outlive_a_restart_that_forgets_everything(own: tuple[Valkey
         assert texts(await call) == ["0", "1", "2"]
         assert texts(await during) == ["3"]
     assert time.monotonic() - begun < 5
+
+
+async def test_what_was_answered_while_a_gateway_was_not_reading_is_not_queued_again(table: StreamsTable) -> None:
+    deaf = StreamsBroker(table.url, table.keys, max_tasks=10, max_bytes=1000)  # not started: it reads nothing
+    call = asyncio.create_task(deaf.submit(tasks("c", b"0")))
+    await serve(await table.port(), 1)
+    await deaf._mend(b"0")
+    assert texts(await call) == ["0"]
+    assert await pull(table.ports[0], 0.5) is None
+    await deaf.close()
 
 
 async def test_a_server_that_stays_away_is_an_error_not_a_wait_for_ever(
