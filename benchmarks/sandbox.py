@@ -17,12 +17,15 @@ MEMORY = Path("/dev/shm")
 
 
 @contextmanager
-def stub_service() -> Iterator[tuple[dict[str, str], psutil.Process]]:
-    """Keys and address (BASE_URL, AK, SK, APPKEY, ENCKEY) of a running service, and its gateway's process."""
+def stub_service(engine_ms: float = 0.0) -> Iterator[tuple[dict[str, str], psutil.Process]]:
+    """Keys and address (BASE_URL, AK, SK, APPKEY, ENCKEY, …) of a running service, and its gateway's process.
+
+    The engine takes `engine_ms` milliseconds for an image.
+    """
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         env_file = Path(folder) / "env"
         command = [sys.executable, "-m", "service.cli", "sandbox", "--engine", "stub", "--qps", "100000"]
-        environment = {**os.environ, "TMPDIR": folder}
+        environment = {**os.environ, "TMPDIR": folder, "INKGATE_ENGINE__STUB_MS": str(engine_ms)}
         server = subprocess.Popen([*command, "--env-file", str(env_file)], stderr=subprocess.DEVNULL, env=environment)
         try:
             while not env_file.exists():

@@ -6,7 +6,8 @@ InkGateError
 ├── Refused                 a gateway code (manual 6.1.3): 10002 … 51003; never charged
 │   ├── RateLimited         42900, HTTP 429 (CONTRACT D6); never charged
 │   ├── Overloaded          50300, HTTP 503: the queue is full or the deadline cannot be met; never charged
-│   └── BodyTooSlow         40800, HTTP 408: the body did not come in time (CONTRACT D12); never charged
+│   ├── BodyTooSlow         40800, HTTP 408: the body did not come in time (CONTRACT D12); never charged
+│   └── HeldOff             50300, HTTP 503: images of this app have killed workers (CONTRACT D12); never charged
 ├── BodyTooLarge            the body passes the limit: HTTP 413 with the page of manual 4.4
 ├── ClientGone              the client hung up: no answer, nothing counted
 ├── SealFault               a sealed body is wrong: 40017 … 40020 (manual 6.2.4)
@@ -65,6 +66,13 @@ class BodyTooSlow(Refused):
 
     def __init__(self) -> None:
         super().__init__(40800, "the body took too long")
+
+
+class HeldOff(Refused):
+    """Images of this app have killed workers, and it is held off for a while."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(50300, "held off: images of this app killed workers", retry_after)
 
 
 class BodyTooLarge(InkGateError):

@@ -24,36 +24,50 @@ COMMERCIAL = tuple(name for name, capability in CAPABILITIES.items() if capabili
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a client needs to sign and to seal, and further apps that are refused each in its own way."""
+    """What a client needs to sign and to seal, a `second` paid app, and apps refused each in its own way."""
 
     ak: str
     sk: str = field(repr=False)
     appkey: str = ""
     enckey: str = ""
     refused: dict[str, str] = field(default_factory=dict)
+    second: str = ""
 
     def lines(self, base_url: str) -> list[str]:
         """NAME=value lines for a shell or an environment file."""
         named = {"BASE_URL": base_url, "AK": self.ak, "SK": self.sk, "APPKEY": self.appkey, "ENCKEY": self.enckey}
+        if self.second:
+            named["APPKEY_SECOND"] = self.second
         return [f"{name}={value}" for name, value in {**named, **self.refused}.items()]
 
 
-async def provision(engine: AsyncEngine, vault: Vault, qps: float, *, refused: bool) -> Keys:
+async def provision(
+    engine: AsyncEngine, vault: Vault, qps: float, *, refused: bool, second: bool = False
+) -> Keys:
     """One account and an app with every capability opened and paid; with `refused` also apps for each 4xxxx and 5xxxx
-    code. Packs are bound to their app, so that the apps of one account do not pay for each other."""
+    code, with `second` another paid one. Packs are bound to their app, so that the apps of one account do not pay for
+    each other."""
     async with begin(engine, "sandbox") as work:
         account = await accounts.create_account(work, "sandbox")
         pair = await accounts.create_access_key(work, vault, account.id)
-        main = await accounts.create_app(work, vault, account.id, "sandbox_app")
-        for name in CAPABILITIES:
-            await accounts.open_capability(work, main.app_id, name, qps=qps)
-        for name in COMMERCIAL:
-            await grant_pack(work, account.id, name, UNITS, app_id=main.app_id)
+        main, *others_paid = [
+            await _paid(work, vault, account.id, name, qps) for name in ("sandbox_app", "sandbox_second")[: 1 + second]
+        ]
         others = await _refused(work, vault, account.id) if refused else {}
     if refused:
         await _use_up(engine, account.id, others["exhausted"].app_id)
     names = {f"APPKEY_{name.upper()}": app.appkey for name, app in others.items()}
-    return Keys(pair.ak, pair.sk, main.appkey, main.enckey, names)
+    paid = others_paid[0].appkey if others_paid else ""
+    return Keys(pair.ak, pair.sk, main.appkey, main.enckey, names, paid)
+
+
+async def _paid(work: Work, vault: Vault, account_id: str, name: str, qps: float) -> accounts.NewApp:
+    app = await accounts.create_app(work, vault, account_id, name)
+    for capability in CAPABILITIES:
+        await accounts.open_capability(work, app.app_id, capability, qps=qps)
+    for capability in COMMERCIAL:
+        await grant_pack(work, account_id, capability, UNITS, app_id=app.app_id)
+    return app
 
 
 async def _refused(work: Work, vault: Vault, account_id: str) -> dict[str, accounts.NewApp]:

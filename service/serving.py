@@ -50,8 +50,8 @@ async def streams_broker(
     limits = settings.limits
     broker = StreamsBroker(
         settings.redis.url, Keys(settings.redis.namespace, settings.engine.profile),
-        max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes, on_malformed=metrics.malformed,
-        background=background,
+        max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes, weights=limits.weights,
+        on_malformed=metrics.malformed, background=background,
     )
     await broker.start()
     try:

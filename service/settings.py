@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import parse_qsl, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -61,6 +61,16 @@ class Limits(Group):
     deadline: float = Field(60.0, gt=0, description="Seconds a call may take from its last body byte.")
     body_timeout: float = Field(60.0, gt=0, description="Seconds a client may take to send its body.")
     qps: float = Field(10.0, gt=0, description="Requests per second per app and capability by default.")
+    weights: dict[str, Annotated[float, Field(ge=0.01, le=100)]] = Field(
+        {}, description="Shares of apps in workers and room (JSON object, AppKey: weight from 0.01 to 100); else 1."
+    )
+    killed_workers: int = Field(
+        5, ge=0, description="Worker deaths by images of one app within killed_window that hold it off; 0 never."
+    )
+    killed_window: float = Field(600.0, gt=0, description="Seconds for which such a death counts.")
+    hold_off: float = Field(
+        600.0, gt=0, description="Seconds an app is held off (503); doubles with each time within a day, up to an hour."
+    )
 
 
 class Database(Group):

@@ -87,6 +87,7 @@ class MemoryBroker:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
     fail: Exception | None = None
+    holds: dict[str, float] = field(default_factory=dict)  # AppKey -> seconds
 
     async def submit(self, tasks: Sequence[Task]) -> list[Reply]:
         if self.fail:
@@ -98,6 +99,9 @@ class MemoryBroker:
 
     async def state(self) -> QueueState:
         return QueueState(0, 0, 0.0, 1)
+
+    def held(self, app: str) -> float:
+        return self.holds.get(app, 0.0)
 
     async def start(self) -> None: ...
 

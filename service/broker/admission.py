@@ -9,22 +9,35 @@ import math
 from collections.abc import Mapping, Sequence
 
 from service.broker.interface import Task
+from service.broker.shares import Shares
 from service.errors import Overloaded
+
+Waiting = Mapping[str, Mapping[str, int]]
+"""Images that wait: capability -> app -> how many."""
 
 _WEIGHT = 0.1    # of the newest sample in the moving mean of service times
 _MARGIN = 0.85   # part of the time left that the forecast may fill: service times scatter around their mean
 _LONGEST_RETRY = 30
+_LARGEST_CALL = 50  # images
 
 
 class Admission:
-    """Counts what is in work and forecasts when a new call would be done."""
+    """Counts what is in work and forecasts when a new call would be done. `weights` are those of apps, 1.0 each."""
 
-    def __init__(self, *, max_tasks: int, max_bytes: int) -> None:
-        self.max_tasks = max_tasks
-        self.max_bytes = max_bytes
-        self.tasks = 0
-        self.bytes = 0
+    def __init__(self, *, max_tasks: int, max_bytes: int, weights: Mapping[str, float] | None = None) -> None:
+        self._tasks = Shares(max_tasks, weights, largest=_LARGEST_CALL)
+        self._bytes = Shares(max_bytes, weights)
         self._service: dict[str, float] = {}
+
+    @property
+    def tasks(self) -> int:
+        """Images in work."""
+        return self._tasks.used
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the images in work."""
+        return self._bytes.used
 
     def observe(self, capability: str, seconds: float) -> None:
         """Learn how long a worker took for one image."""
@@ -35,32 +48,55 @@ class Admission:
         """Seconds a worker takes for one image; 0.0 while nothing is known, which lets calls in."""
         return self._service.get(capability, 0.0)
 
-    def enter(self, tasks: Sequence[Task], waiting: Mapping[str, int], workers: int, now: float) -> None:
-        """Count the tasks of one call in. `waiting` is the number of queued images per capability.
+    def enter(self, tasks: Sequence[Task], waiting: Waiting, workers: int, now: float) -> None:
+        """Count the tasks of one call in.
 
-        Raises Overloaded when a bound is passed or the forecast misses the deadline.
+        Raises Overloaded when a bound or the app's share of it is passed, or when the forecast misses the deadline.
         """
-        size = sum(len(task.image) for task in tasks)
-        if self.tasks + len(tasks) > self.max_tasks:
-            raise Overloaded(f"{self.tasks} images in work, the limit is {self.max_tasks}")
-        if self.bytes + size > self.max_bytes:
-            raise Overloaded(f"{self.bytes} bytes in work and {size} more, the limit is {self.max_bytes}")
+        app, size = tasks[0].app, sum(len(task.image) for task in tasks)
+        if not self._tasks.fits(app, len(tasks)):
+            raise Overloaded(_full(self._tasks, app, "images"))
+        if not self._bytes.fits(app, size):
+            raise Overloaded(f"{_full(self._bytes, app, 'bytes')}, {size} more are asked for")
         self._forecast(tasks, waiting, workers, now)
-        self.tasks += len(tasks)
-        self.bytes += size
+        self._tasks.take(app, len(tasks))
+        self._bytes.take(app, size)
 
     def leave(self, tasks: Sequence[Task]) -> None:
-        self.tasks -= len(tasks)
-        self.bytes -= sum(len(task.image) for task in tasks)
+        self._tasks.give(tasks[0].app, len(tasks))
+        self._bytes.give(tasks[0].app, sum(len(task.image) for task in tasks))
 
-    def _forecast(self, tasks: Sequence[Task], waiting: Mapping[str, int], workers: int, now: float) -> None:
+    def _forecast(self, tasks: Sequence[Task], waiting: Waiting, workers: int, now: float) -> None:
         if not self.tasks:
             return  # an idle gateway always tries: a forecast spoilt by one stall must be able to mend itself
         left = min(task.deadline for task in tasks) - now
-        backlog = sum(count * self.mean_service(capability) for capability, count in waiting.items())
+        ahead = self._ahead(tasks, waiting)
         own = [self.mean_service(task.capability) for task in tasks]
         # One image cannot be shared among workers: a call takes at least its longest image.
-        expected = max((backlog + sum(own)) / max(1, workers), backlog / max(1, workers) + max(own))
+        expected = max((ahead + sum(own)) / max(1, workers), ahead / max(1, workers) + max(own))
         if expected > left * _MARGIN:
             wait = min(_LONGEST_RETRY, max(1, math.ceil(expected - left * _MARGIN)))
             raise Overloaded(f"{expected:.1f} s of work ahead, {left:.1f} s left", retry_after=wait)
+
+    def _ahead(self, tasks: Sequence[Task], waiting: Waiting) -> float:
+        """Seconds of work that come before the last of these tasks in fair order, the tasks themselves left out.
+
+        While an app has k images to be read, each other app of the capability gets its weight's worth of turns at most;
+        and workers take the capabilities in turn, so each other one gets as many turns as all of ours.
+        """
+        app, capability = tasks[0].app, tasks[0].capability
+        apps = waiting.get(capability, {})
+        mine = apps.get(app, 0) + len(tasks)
+        per_turn = 1 / self._tasks.weight(app)
+        others = sum(
+            min(count, mine * per_turn * self._tasks.weight(other)) for other, count in apps.items() if other != app
+        )
+        ahead = (mine + others - len(tasks)) * self.mean_service(capability)
+        for name, lanes in waiting.items():
+            if name != capability:
+                ahead += min(sum(lanes.values()), mine + others) * self.mean_service(name)
+        return ahead
+
+
+def _full(shares: Shares, app: str, what: str) -> str:
+    return f"{shares.used} {what} in work, {shares.held(app)} of them this app's; the limit is {shares.limit}"

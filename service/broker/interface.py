@@ -26,6 +26,7 @@ class Task:
     """One image of one call. `deadline` is Unix time in seconds; `image` holds the decoded (not base64) file bytes.
 
     `trace` is the W3C traceparent of the call, so that the worker's spans and logs join the gateway's.
+    `app` is the AppKey of the app that calls: apps share workers and room by it, and answer for what their images kill.
     The broker fills in `delivery` (1 for the first worker that gets it) and `queued` (seconds it waited) on the way.
     """
 
@@ -38,6 +39,7 @@ class Task:
     delivery: int = 1
     trace: str = ""
     queued: float = 0.0
+    app: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Reply:
     """The answer to one task. `element` is the contract's element (plain JSON types) when the outcome is READ.
 
     `busy` is what an image costs its worker at the moment, in seconds: reading it, and fetching and answering as well.
-    Brokers forecast by it; 0.0 says nothing.
+    Brokers forecast by it; 0.0 says nothing. `killed`: a process that read this image alone died of it.
     """
 
     call_id: str
@@ -55,16 +57,21 @@ class Reply:
     worker: str = ""
     stages: Mapping[str, float] = field(default_factory=dict)  # seconds per stage, "queue" and "infer" among them
     busy: float = 0.0
+    killed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """What admission and metrics look at: tasks waiting, tasks in work, age of the oldest waiting, live workers."""
+    """What admission and metrics look at: tasks waiting, tasks in work, age of the oldest waiting, live workers.
+
+    `held` is the number of apps that are held off.
+    """
 
     depth: int
     in_flight: int
     oldest_age: float
     workers: int
+    held: int = 0
 
 
 class Broker(Protocol):
@@ -81,6 +88,9 @@ class Broker(Protocol):
         """
 
     async def state(self) -> QueueState: ...
+
+    def held(self, app: str) -> float:
+        """Seconds for which the app is still held off, for its images killed workers; 0.0: it is not."""
 
     async def close(self) -> None: ...
 

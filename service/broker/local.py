@@ -1,7 +1,7 @@
 """The embedded broker: one gateway process, worker processes on socket pairs, the queue in the gateway's memory.
 
-Every attached socket is a seat. A seat that asked for work gets the oldest task; a seat whose socket closes while it
-holds a task has died on it, and the task goes to the front of the queue with its delivery counted up.
+Every attached socket is a seat. A seat that asked for work gets the next task in fair order; a seat whose socket closes
+while it holds a task has died on it, and the task keeps its place in that order, its delivery counted up.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import asyncio
 import logging
 import socket
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from service.broker import frames
 from service.broker.admission import Admission
 from service.broker.calls import Calls
+from service.broker.fair_queue import FairQueue, Waiting
+from service.broker.holdoff import HoldOffRule, HoldOffs
 from service.broker.interface import Outcome, QueueState, Reply, Task
 from service.broker.messages import Malformed, reply_from, task_head
 from service.errors import BrokerDown
@@ -24,7 +25,7 @@ from service.errors import BrokerDown
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
-_Key = tuple[str, int]
+_OVERRAN = 0.5  # of what the watchdog grants: who lived so long past a deadline was ended by it, not from outside
 
 
 class _Seat:
@@ -33,14 +34,15 @@ class _Seat:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.writer = writer
         self.asked = False
-        self.task: Task | None = None
-        self.since = 0.0
+        self.entry: Waiting | None = None
 
 
 class LocalBroker:
     """A Broker over `attach`ed worker sockets. `expected` is the number of workers the fleet keeps up.
 
-    `on_malformed` hears the kind of every message that could not be understood.
+    `weights` are those of apps that have another one than 1.0; `rule` says when an app is held off. `overrun` is what
+    a worker's watchdog grants an image past its deadline, in seconds. `on_malformed` hears the kind of every message
+    that could not be understood.
     """
 
     def __init__(
@@ -50,15 +52,19 @@ class LocalBroker:
         max_bytes: int,
         expected: int = 1,
         clock: Clock = time.time,
+        weights: Mapping[str, float] | None = None,
+        rule: HoldOffRule | None = None,
+        overrun: float = 5.0,
         on_malformed: Callable[[str], None] = lambda kind: None,
     ) -> None:
         self._on_malformed = on_malformed
-        self._admission = Admission(max_tasks=max_tasks, max_bytes=max_bytes)
+        self._admission = Admission(max_tasks=max_tasks, max_bytes=max_bytes, weights=weights)
+        self._queue = FairQueue(weights)
+        self._holdoffs = HoldOffs(rule or HoldOffRule())
+        self._overran = _OVERRAN * overrun
         self._expected = expected
         self._clock = clock
         self._calls = Calls()
-        self._queue: OrderedDict[_Key, tuple[float, Task]] = OrderedDict()  # -> (queued since, task)
-        self._waiting: Counter[str] = Counter()
         self._seats: set[_Seat] = set()
         self._servers: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -84,52 +90,49 @@ class LocalBroker:
         if self._closed:
             raise BrokerDown("the embedded broker is closed")
         now = self._clock()
-        self._admission.enter(tasks, self._waiting, len(self._seats) or self._expected, now)
+        self._admission.enter(tasks, self._queue.waiting, len(self._seats) or self._expected, now)
         call = self._calls.open(tasks)
         try:
             for task in tasks:
-                self._push((task.call_id, task.number), now, task)
+                self._queue.push(task, now)
             self._hand_out()
             return await call.replies(min(task.deadline for task in tasks), now)
         finally:
             self._calls.close(call)
             self._admission.leave(tasks)
             for task in tasks:
-                self._drop((task.call_id, task.number))
+                self._queue.remove((task.call_id, task.number))
 
     async def state(self) -> QueueState:
-        since = next(iter(self._queue.values()))[0] if self._queue else None
+        since = self._queue.oldest()
         return QueueState(
             depth=len(self._queue),
-            in_flight=sum(seat.task is not None for seat in self._seats),
+            in_flight=sum(seat.entry is not None for seat in self._seats),
             oldest_age=0.0 if since is None else max(0.0, self._clock() - since),
             workers=len(self._seats),
+            held=self._holdoffs.held(self._clock()),
         )
 
-    def _push(self, key: _Key, since: float, task: Task, *, first: bool = False) -> None:
-        self._queue[key] = since, task
-        self._waiting[task.capability] += 1
-        if first:
-            self._queue.move_to_end(key, last=False)
-
-    def _drop(self, key: _Key) -> None:
-        entry = self._queue.pop(key, None)
-        if entry is not None:
-            self._waiting[entry[1].capability] -= 1
+    def held(self, app: str) -> float:
+        """See Broker.held."""
+        return self._holdoffs.left(app, self._clock())
 
     def _hand_out(self) -> None:
-        """Give the oldest tasks to the seats that asked; tasks past their deadline are answered instead."""
+        """Give the seats that asked their next tasks; tasks past their deadline, and those of an app that has been held
+        off since, are answered instead."""
         now = self._clock()
-        idle = [seat for seat in self._seats if seat.asked and seat.task is None]
-        while idle and self._queue:
-            key, (since, task) = next(iter(self._queue.items()))
-            self._drop(key)
+        idle = [seat for seat in self._seats if seat.asked and seat.entry is None]
+        while idle and (entry := self._queue.pop()) is not None:
+            task = entry.task
             if task.deadline <= now:
                 self._calls.take(Reply(task.call_id, task.number, Outcome.EXPIRED))
-                continue
-            seat = idle.pop()
-            seat.asked, seat.task, seat.since = False, task, now
-            seat.writer.writelines(frames.pack({**task_head(task), "queued": now - since}, task.image))
+            elif self._holdoffs.left(task.app, now):
+                self._calls.take(Reply(task.call_id, task.number, Outcome.FAILED))
+            else:
+                seat = idle.pop()
+                seat.asked, seat.entry = False, entry
+                queued = now - entry.since
+                seat.writer.writelines(frames.pack({**task_head(task), "queued": queued}, task.image))
 
     async def _serve(self, sock: socket.socket) -> None:
         reader, writer = await asyncio.open_unix_connection(sock=sock)
@@ -167,31 +170,43 @@ class LocalBroker:
         except Malformed as error:
             self._refuse(seat, error)
             return
-        task = seat.task
-        if task is not None and (task.call_id, task.number) != (reply.call_id, reply.number):
+        entry = seat.entry
+        if entry is not None and (entry.task.call_id, entry.task.number) != (reply.call_id, reply.number):
             self._refuse(seat, Malformed("a reply to another task than the one handed out"))
             return
-        seat.task = None
-        if task is not None and reply.busy:
-            self._admission.observe(task.capability, reply.busy)
+        seat.entry = None
+        if entry is not None and reply.busy:
+            self._admission.observe(entry.task.capability, reply.busy)
+        if entry is not None and reply.killed:
+            self._strike(entry.task)
         self._calls.take(reply)
 
     def _refuse(self, seat: _Seat, error: Malformed) -> None:
         """What a worker said cannot be understood: the image it has in hand counts as failed and is not tried again."""
         self._on_malformed("reply")
         log.error("a worker's message cannot be understood: %s", error)
-        task, seat.task = seat.task, None
-        if task is not None:
-            self._calls.take(Reply(task.call_id, task.number, Outcome.FAILED))
+        entry, seat.entry = seat.entry, None
+        if entry is not None:
+            self._calls.take(Reply(entry.task.call_id, entry.task.number, Outcome.FAILED))
 
     def _leave(self, seat: _Seat, *, begun: bool) -> None:
-        """A seat is gone. What it held goes back to the front, one delivery older if it may have been begun."""
+        """A seat is gone. What it held goes back to its place, one delivery older if it may have been begun."""
         self._seats.discard(seat)
-        task, seat.task = seat.task, None
-        if task is not None and not self._closed and self._awaited(task):
+        entry, seat.entry = seat.entry, None
+        if entry is None or self._closed:
+            return
+        task = entry.task
+        if begun and self._clock() > task.deadline + self._overran:
+            self._strike(task)  # its watchdog ended it
+        if self._awaited(task):
             again = replace(task, delivery=task.delivery + 1) if begun else task
-            self._push((task.call_id, task.number), seat.since, again, first=True)
+            self._queue.put_back(replace(entry, task=again))
             self._hand_out()
+
+    def _strike(self, task: Task) -> None:
+        seconds = self._holdoffs.strike(task.app, self._clock())
+        if seconds:
+            log.error("held off: images of this app killed workers", extra={"app": task.app, "seconds": seconds})
 
     def _awaited(self, task: Task) -> bool:
         return self._calls.awaits(task.call_id, task.number)

@@ -51,7 +51,7 @@ class LocalPort:
 
     def _send(self, reply: Reply) -> None:
         try:
-            frames.send(self._sock, {"kind": "reply", **reply_head(reply)})
+            frames.send(self._sock, {"kind": "reply", **reply_head(reply), "killed": reply.killed})
         except frames.PeerGone as error:
             raise BrokerDown(f"the gateway is gone: {error}") from error
 

@@ -84,6 +84,7 @@ def reply_from(message: object) -> Reply:
         worker=worker if isinstance(worker, str) else "",
         stages=_seconds(stages) if isinstance(stages, Mapping) else {},
         busy=busy if _is_number(busy) and busy > 0 else 0.0,
+        killed=message.get("killed") is True,
     )
 
 

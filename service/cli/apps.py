@@ -8,6 +8,8 @@ import typer
 
 from service.accounts import repository
 from service.accounts import service as accounts
+from service.broker.streams import holds
+from service.broker.streams.keys import Keys
 from service.cli._common import Base, facts, find_account, find_app, run, table
 from service.contract.capabilities import CAPABILITIES
 from service.errors import Misuse
@@ -129,6 +131,43 @@ def qps(
             await accounts.set_qps(unit, found.id, capability, value)
 
     run(act)
+
+
+@app.command()
+def held(as_json: bool = JSON) -> None:
+    """List the apps that are held off because their images killed workers (over Redis)."""
+
+    async def act(base: Base) -> list[tuple[object, ...]]:
+        url, keys = _queue(base)
+        found = await holds.held(url, keys)
+        rows: list[tuple[object, ...]] = []
+        async with base.begin() as unit:
+            for appkey, seconds in found.items():
+                row = await repository.app_by_key(unit.session, appkey)
+                rows.append((row.name if row else "", appkey, f"{seconds:.0f}"))
+        return rows
+
+    table(("name", "appkey", "seconds"), run(act), as_json=as_json)
+
+
+@app.command()
+def lift(name: str) -> None:
+    """End the hold-off of an app whose images killed workers (over Redis); gateways know within a second."""
+
+    async def act(base: Base) -> bool:
+        url, keys = _queue(base)
+        async with base.begin() as unit:
+            found = await find_app(unit, name)
+            return await holds.lift(url, keys, found.appkey)
+
+    typer.echo("lifted" if run(act) else "was not held off; its deaths are forgotten")
+
+
+def _queue(base: Base) -> tuple[str, Keys]:
+    redis = base.settings.redis
+    if not redis.url:
+        raise Misuse("INKGATE_REDIS__URL is empty: `inkgate serve` keeps hold-offs in memory, and a restart ends them")
+    return redis.url, Keys(redis.namespace, base.settings.engine.profile)
 
 
 @app.command()

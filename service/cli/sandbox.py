@@ -70,6 +70,6 @@ async def _provision(settings: Settings, qps: float, refused: bool) -> Keys:
     engine = databases.create(settings.database)
     try:
         vault = vaults.load(settings.security, settings.database)
-        return await provision(engine, vault, qps, refused=refused)
+        return await provision(engine, vault, qps, refused=refused, second=refused)
     finally:
         await engine.dispose()

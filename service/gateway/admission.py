@@ -70,6 +70,16 @@ class Admission:
             raise Refused(10002, "unknown or disabled access key")
         return authorization, key
 
+    async def claimed(self, exchange: Exchange) -> str:
+        """The AppKey in whose name a body is sent, unproven; the access key where the account has no such app.
+
+        Raises Refused 10020 or 10002, as `known` does.
+        """
+        _, key = await self.known(exchange)
+        appkey = exchange.headers.get("appkey", "")
+        app = await self._directory.app(appkey) if appkey else None
+        return key.ak if app is None or app.account_id != key.account_id else app.appkey
+
     async def _authenticate(self, exchange: Exchange) -> AccessKey:
         authorization, key = await self.known(exchange)
         if not verify(authorization, key.secret, exchange.headers, exchange.query, exchange.body_hash):

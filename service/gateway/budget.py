@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from service.broker.shares import Shares
 from service.errors import Overloaded
 
 
 class Budget:
-    """A counter with a ceiling. Not thread-safe: used on one event loop."""
+    """A counter with a ceiling that apps share. Not thread-safe: used on one event loop.
 
-    def __init__(self, limit: int, what: str) -> None:
-        self.limit, self.used, self._what = limit, 0, what
+    `largest` is what one request may need; what lies above it may be kept for apps below their share (see Shares).
+    Without it nothing is. `of` gives one app's view; the budget itself counts for those whose app is not known.
+    """
+
+    def __init__(
+        self, limit: int, what: str, *, weights: Mapping[str, float] | None = None, largest: int | None = None
+    ) -> None:
+        self._shares = Shares(limit, weights, largest=limit if largest is None else largest)
+        self._what, self._app = what, ""
+
+    def of(self, app: str) -> Budget:
+        """The same budget, counting for `app`."""
+        view = copy.copy(self)
+        view._app = app
+        return view
+
+    @property
+    def limit(self) -> int:
+        return self._shares.limit
+
+    @property
+    def used(self) -> int:
+        """What all apps hold together."""
+        return self._shares.used
 
     def check(self, amount: int) -> None:
         """Raise Overloaded when `amount` would not fit now."""
-        if self.used + amount > self.limit:
-            raise Overloaded(f"{self._what} in work: {self.used} + {amount} > {self.limit}")
+        if not self._shares.fits(self._app, amount):
+            own = self._shares.held(self._app)
+            raise Overloaded(f"{self._what} in work: {self.used} ({own} of this app) + {amount}, limit {self.limit}")
 
     def take(self, amount: int) -> None:
         """Count `amount` in. Raises Overloaded when it does not fit."""
         self.check(amount)
-        self.used += amount
+        self._shares.take(self._app, amount)
 
     def give(self, amount: int) -> None:
-        self.used -= amount
+        self._shares.give(self._app, amount)
 
     @contextmanager
     def hold(self, amount: int) -> Iterator[None]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import logging
 from typing import cast, get_args
 
-from service.errors import BodyTooLarge, BodyTooSlow, ClientGone, Overloaded, RateLimited, Refused, RequestFault
+from service.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    ClientGone,
+    HeldOff,
+    Overloaded,
+    RateLimited,
+    Refused,
+    RequestFault,
+)
 from service.gateway.pipeline import Call
 from service.metering.policy import Event
 from service.telemetry.metrics import Metrics, RequestOutcome, Stage
@@ -31,8 +40,14 @@ def report(metrics: Metrics, call: Call, status: int, error: Exception | None = 
     if call.replayed and capability is not None:
         metrics.replayed(capability)
     if isinstance(error, Refused | BodyTooLarge):
-        metrics.rejected(str(error.code) if isinstance(error, Refused) else "too_large")
+        metrics.rejected(_reason(error))
     _log(call, status, reason or (str(error) if error else ""))
+
+
+def _reason(error: Refused | BodyTooLarge) -> str:
+    if isinstance(error, HeldOff):
+        return "held_off"
+    return str(error.code) if isinstance(error, Refused) else "too_large"
 
 
 def _outcome(call: Call, error: Exception | None) -> RequestOutcome:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from service.broker.interface import Broker, Outcome, Reply, Task
 from service.contract.answers import batch_answer, fault_answer, seal_fault_answer, single_answer
 from service.contract.requests import ParsedRequest, check, parse, refuse_encoding
 from service.db import ids
-from service.errors import ClientGone, DeadlineMissed, RateLimited, Refused, RequestFault, SealFault
+from service.errors import ClientGone, DeadlineMissed, HeldOff, RateLimited, Refused, RequestFault, SealFault
 from service.gateway.admission import Admission, Caller, Known
 from service.gateway.budget import Budget
 from service.gateway.deliveries import Deliveries
@@ -32,6 +33,8 @@ from service.sealed import SealedRequest, open_request, seal_answer, sm2
 from service.settings import Settings
 from service.telemetry.tracing import Tracing
 from service.usage.refusals import Refusal, Refusals
+
+_LARGEST_CALL = 50  # images (CONTRACT section 4)
 
 
 class RateLimiter(Protocol):
@@ -82,15 +85,18 @@ class Pipeline:
         self._sm2 = sm2.choose(settings.security.sm2)
         self._admission = Admission(parts.directory, settings.server.clock_window)
         self._policy = Policy(settings.billing.model_dump())
-        self.bytes_in_flight = Budget(settings.limits.inflight_bytes, "body bytes")
-        self.tasks_in_flight = Budget(settings.limits.inflight_tasks, "images")
+        limits, weights = settings.limits, settings.limits.weights
+        self.bytes_in_flight = Budget(limits.inflight_bytes, "body bytes", weights=weights, largest=limits.body_bytes)
+        self.tasks_in_flight = Budget(limits.inflight_tasks, "images", weights=weights, largest=_LARGEST_CALL)
 
     async def run(self, call: Call) -> Answer:
         """The answer to a call, settled and kept for replay. Raises errors of `service.errors`."""
         exchange, limits = call.exchange, self._settings.limits
+        budget = self.bytes_in_flight
         if exchange.large_body and exchange.announced <= limits.body_bytes:
-            await self._admission.known(exchange)  # strangers cannot make us hold megabytes
-        await exchange.read_body(limits.body_bytes, limits.body_timeout, self.bytes_in_flight)
+            # Strangers cannot make us hold megabytes, and what is sent in an app's name counts as that app's.
+            budget = budget.of(await self._admission.claimed(exchange))
+        await exchange.read_body(limits.body_bytes, limits.body_timeout, budget)
         call.body_bytes = len(exchange.body)
         with call.watch.stage("auth"):
             call.caller = await self._admission.admit(exchange, call.known)
@@ -123,9 +129,12 @@ class Pipeline:
                 self._parts.pool.submit(give_back)
 
     async def _enter(self, call: Call) -> None:
-        """Packs that have something left, then the rate (CONTRACT section 3, order of checks)."""
+        """Not held off, packs that have something left, then the rate (CONTRACT section 3, order of checks)."""
         assert call.caller is not None
         app, capability = call.caller.app, call.caller.capability
+        held = self._parts.broker.held(app.appkey)
+        if held > 0:
+            raise HeldOff(math.ceil(held))
         await self._parts.ledger.admit(app.account_id, app.app_id, capability.name, 0)
         wait = await self._parts.limiter.take(app.app_id, capability.name, call.caller.qps)
         if wait is not None:
@@ -186,16 +195,16 @@ class Pipeline:
     async def _read(self, call: Call, parsed: ParsedRequest, deadline: float) -> list[Reply]:
         """Send the good images to the workers; give up when the client hangs up."""
         assert call.caller is not None
-        name = call.caller.capability.name
+        name, app = call.caller.capability.name, call.caller.app.appkey
         extras = call.caller.app.extras or call.exchange.headers.get("x-inkgate-extras", "") == "1"
         tasks = [
-            Task(call.call_id, number, name, deadline, image, extras, trace=self.tracing.traceparent())
+            Task(call.call_id, number, name, deadline, image, extras, trace=self.tracing.traceparent(), app=app)
             for number, image in enumerate(parsed.images)
             if isinstance(image, bytes)
         ]
         if not tasks:
             return []
-        with self.tasks_in_flight.hold(len(tasks)):
+        with self.tasks_in_flight.of(app).hold(len(tasks)):
             replies = await self._until_gone(call, tasks)
         call.watch.add_all(stages for reply in replies if (stages := reply.stages))
         if any(reply.outcome is Outcome.EXPIRED for reply in replies):

@@ -52,6 +52,8 @@ class QueueReading(Protocol):
     def oldest_age(self) -> float: ...
     @property
     def workers(self) -> int: ...
+    @property
+    def held(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ class Metrics:
         self._oldest = self._gauge("queue_oldest_age_seconds", "Age of the image that waits longest.")
         self._in_flight = self._gauge("tasks_in_flight", "Images that workers hold.")
         self._workers = self._gauge("workers_live", "Worker processes with a fresh lease.")
+        self._held = self._gauge("apps_held_off", "Apps held off because their images killed workers.")
         self._reclaimed = self._counter("tasks_reclaimed_total", "Images taken over from a worker that died.")
         self._poison = self._counter("poison_images_total", "Images set aside because they killed a worker.")
 
@@ -172,6 +175,7 @@ class Metrics:
         self._in_flight.set(state.in_flight)
         self._oldest.set(state.oldest_age)
         self._workers.set(state.workers)
+        self._held.set(state.held)
 
     def reclaimed(self, count: int = 1) -> None:
         """Count tasks taken over from a dead worker."""

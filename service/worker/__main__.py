@@ -18,6 +18,7 @@ from engines.errors import ModelError
 from service import __version__
 from service.background import Background
 from service.broker import frames
+from service.broker.holdoff import HoldOffRule
 from service.broker.interface import Reply, Task, WorkerPort
 from service.broker.local_port import LocalPort
 from service.errors import BrokerDown, InkGateError
@@ -118,10 +119,12 @@ def _open_ports(config: WorkerConfig, name: str, tasks_fds: list[int], teller: _
     from service.broker.streams.keys import Keys
 
     keys = Keys(config.namespace, config.profile)
+    rule = HoldOffRule(config.killed_workers, config.killed_window, config.hold_off)
     names = [name, *(f"{name}-{lane}" for lane in range(1, config.at_once))]
     return [
         StreamsPort(
-            config.redis_url, keys, each, capabilities=config.capabilities, lease=config.lease,
+            config.redis_url, keys, each,
+            capabilities=config.capabilities, lease=config.lease, rule=rule, overrun=config.overrun,
             on_malformed=teller.malformed, background=Background(teller),
         )
         for each in names

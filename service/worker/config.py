@@ -43,6 +43,9 @@ class WorkerConfig:
     capabilities: tuple[str, ...] = ()
     plate_types: Mapping[str, str] = field(default_factory=dict)
     image_mib: int = 1536
+    killed_workers: int = 0
+    killed_window: float = 0.0
+    hold_off: float = 0.0
 
     @classmethod
     def of(cls, settings: Settings) -> WorkerConfig:
@@ -68,6 +71,9 @@ class WorkerConfig:
             lease=settings.redis.lease,
             capabilities=worker.capabilities,
             plate_types=worker.plate_types,
+            killed_workers=settings.limits.killed_workers,
+            killed_window=settings.limits.killed_window,
+            hold_off=settings.limits.hold_off,
         )
 
     @classmethod

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from service.background import Background
 from service.broker.fleet import FleetState
+from service.broker.holdoff import HoldOffRule
 from service.broker.local import LocalBroker
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
@@ -51,7 +52,13 @@ async def embedded_fleet(
     limits = settings.limits
     malformed = metrics.malformed if metrics else _nobody
     broker = EmbeddedBroker(
-        max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes, expected=count * seats, on_malformed=malformed
+        max_tasks=limits.inflight_tasks,
+        max_bytes=limits.inflight_bytes,
+        expected=count * seats,
+        weights=limits.weights,
+        rule=HoldOffRule(limits.killed_workers, limits.killed_window, limits.hold_off),
+        overrun=settings.worker.overrun,
+        on_malformed=malformed,
     )
 
     def sockets(slot: int) -> list[socket.socket]:

@@ -1,13 +1,15 @@
 """Reading a picture that may have killed a worker: alone, in a process that may die.
 
 `read_alone` starts `python -m service.worker.isolate`, hands it the picture over a socket pair, and takes whatever
-happens to it as the answer: its reply, or the internal error.
+happens to it as the answer: its reply, or the internal error. The child says when it begins to read: only what ends it
+after that, and by itself, is the picture's doing.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -20,6 +22,8 @@ from service.worker.process import bind_to_parent, limit_memory, spawn
 from service.worker.reading import facts, open_reader, read
 
 log = logging.getLogger(__name__)
+
+_END_SECONDS = 1.0  # between the end of a process's sockets and its own
 
 
 def read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
@@ -34,6 +38,7 @@ def read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
 
 def _read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
     ours, theirs = socket.socketpair()
+    begun = killed = False
     with ours:
         with theirs:
             child = spawn("service.worker.isolate", [theirs])
@@ -41,15 +46,28 @@ def _read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
             ours.settimeout(max(0.1, task.deadline - time.time()))
             frames.send(ours, replace(config, redis_url="").as_dict())
             frames.send(ours, task_head(task), task.image)
+            frames.recv(ours)
+            begun = True
             head, _ = frames.recv(ours)
             reply = replace(reply_from({**head, "call_id": task.call_id, "number": task.number}), worker=worker)
         except (frames.PeerGone, Malformed) as error:
+            killed = begun and isinstance(error, frames.PeerGone) and _died(child)
             log.error("poison: this picture took down a process of its own: %s", error, extra=facts(task))
-            reply = Reply(task.call_id, task.number, Outcome.FAILED, worker=worker, stages={"queue": task.queued})
+            reply = Reply(
+                task.call_id, task.number, Outcome.FAILED, worker=worker, stages={"queue": task.queued}, killed=killed
+            )
         finally:
             child.kill()
             child.wait()
     return reply
+
+
+def _died(child: subprocess.Popen[bytes]) -> bool:
+    """Whether the child has ended by itself. One that is too slow is still there, and will be killed."""
+    try:
+        return child.wait(_END_SECONDS) != 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def main(argv: list[str]) -> None:
@@ -62,6 +80,7 @@ def main(argv: list[str]) -> None:
     head, image = frames.recv(sock)
     reader = open_reader(config)
     limit_memory(config.image_mib, at_once=1)
+    frames.send(sock, {"kind": "begun"})
     reply = read(reader, task_from(head, image), config, "")
     frames.send(sock, reply_head(reply))
 

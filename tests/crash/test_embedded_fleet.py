@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from service.broker.interface import Outcome, Task
-from service.errors import Misuse
-from service.settings import Engine, Settings, Worker
+from service.errors import DeadlineMissed, Misuse
+from service.settings import Engine, Limits, Settings, Worker
 from service.worker.fleet import EmbeddedBroker, embedded_fleet
 from service.worker.stub import stub_text
 from tests.crash.processes import gone
@@ -74,6 +75,37 @@ async def test_a_crashing_picture_costs_the_other_49_nothing() -> None:
         await broker.wait_ready(2)
         assert texts(await broker.submit(call("next", [b"x"]))) == [stub_text(b"x")]
         assert broker.supervisor.restarts == 1, "the second try runs in a child that may die alone"
+
+
+async def test_an_app_whose_pictures_crash_and_hang_is_held_off() -> None:
+    settings = stub(overrun=0.5).model_copy(update={"limits": Limits(killed_workers=3, hold_off=60)})
+    async with embedded_fleet(settings) as broker:
+        await broker.wait_ready(2)
+        killers = [replace(task, app="killer") for task in call("k", [b"inkgate-stub:crash"] * 2)]
+        assert [reply.outcome for reply in await broker.submit(killers)] == [Outcome.FAILED] * 2
+        assert not broker.held("killer")
+        (hangs,) = call("h", [b"inkgate-stub:hang"], seconds=0.5)
+        with pytest.raises(DeadlineMissed):
+            await broker.submit([replace(hangs, app="killer")])
+        async with asyncio.timeout(10):
+            while not broker.held("killer"):
+                await asyncio.sleep(0.05)
+        assert (await broker.state()).held == 1 and not broker.held("")
+        (fine,) = call("f", [b"fine"])
+        assert texts(await broker.submit([replace(fine, app="another")])) == [stub_text(b"fine")]
+
+
+async def test_a_fleet_killed_from_outside_holds_nobody_off() -> None:
+    settings = stub(100.0).model_copy(update={"limits": Limits(killed_workers=1)})
+    async with embedded_fleet(settings) as broker:
+        await broker.wait_ready(2)
+        images = [f"picture {n}".encode() for n in range(8)]
+        waiting = asyncio.create_task(broker.submit([replace(task, app="a") for task in call("a", images)]))
+        await asyncio.sleep(0.15)
+        for pid in broker.supervisor.pids:
+            os.kill(pid, signal.SIGKILL)
+        assert texts(await waiting) == [stub_text(image) for image in images]
+        assert not broker.held("a")
 
 
 async def test_a_raising_picture_is_answered_and_costs_no_worker() -> None:

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from service.broker.interface import Outcome, Task
 from service.broker.streams import StreamsBroker
 from service.broker.streams.keys import Keys
 from service.broker.streams.roll import StreamsFleet
+from service.errors import DeadlineMissed
 from service.worker.stub import stub_text
 from tests.crash.processes import WorkerHost, gone, python
 
@@ -126,6 +128,46 @@ async def test_a_crashing_picture_costs_the_other_49_nothing(stage: Stage) -> No
     assert await host.metric("inkgate_poison_images_total") == 1
     assert await host.metric('inkgate_worker_recycles_total{reason="crash"}') == 1
     assert texts(await stage.broker.submit(call("next", [b"x"]))) == [stub_text(b"x")]
+
+
+async def test_an_app_whose_pictures_kill_is_held_off_and_what_it_has_queued_spares_the_fleet(stage: Stage) -> None:
+    host = stage.host(2, LIMITS__KILLED_WORKERS=3, LIMITS__HOLD_OFF=60, WORKER__OVERRUN=1)
+    await host.ready(2)
+    killers = [replace(task, app="killer") for task in call("k", [b"inkgate-stub:crash"] * 40)]
+    fine = [replace(task, app="another") for task in call("f", [b"one", b"two"])]
+    replies, others = await asyncio.gather(stage.broker.submit(killers), stage.broker.submit(fine))
+    assert {reply.outcome for reply in replies} == {Outcome.FAILED}
+    assert texts(others) == [stub_text(b"one"), stub_text(b"two")]
+    async with asyncio.timeout(5):
+        while not stage.broker.held("killer"):
+            await asyncio.sleep(0.05)
+    assert 50 < stage.broker.held("killer") <= 60 and not stage.broker.held("another")
+    await host.ready(2)
+    assert await host.metric('inkgate_worker_recycles_total{reason="crash"}') <= 12, "not one for each of the forty"
+
+
+async def test_a_hanging_picture_counts_when_its_worker_had_to_end(stage: Stage) -> None:
+    host = stage.host(2, LIMITS__KILLED_WORKERS=1, WORKER__OVERRUN=1)
+    await host.ready(2)
+    (hangs,) = call("h", [b"inkgate-stub:hang"], seconds=0.5)
+    with pytest.raises(DeadlineMissed):
+        await stage.broker.submit([replace(hangs, app="killer")])
+    async with asyncio.timeout(15):
+        while not stage.broker.held("killer"):
+            await asyncio.sleep(0.05)
+
+
+async def test_workers_killed_from_outside_hold_nobody_off(stage: Stage) -> None:
+    host = stage.host(2, LIMITS__KILLED_WORKERS=1, ENGINE__STUB_MS=100)
+    await host.ready(2)
+    images = [f"picture {n}".encode() for n in range(8)]
+    waiting = asyncio.create_task(stage.broker.submit([replace(task, app="a") for task in call("a", images)]))
+    await asyncio.sleep(0.25)
+    for pid in host.children:
+        os.kill(pid, signal.SIGKILL)
+    assert texts(await waiting) == [stub_text(image) for image in images]
+    await asyncio.sleep(0.7)
+    assert not stage.broker.held("a") and (await stage.broker.state()).held == 0
 
 
 async def test_a_paused_worker_host_delays_nobody_for_long(stage: Stage) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
+import json
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+
+from PIL import Image
+
+from service.eop.signing import call_headers
 
 MIB = 1 << 20
 RATE = 60  # connections a second
@@ -17,10 +24,16 @@ ATTACKS: dict[str, Attack] = {}
 
 
 class Target:
-    """Where to connect, until when, and a tally of what came back. `ak` is an access key that exists."""
+    """Where to connect, until when, and a tally of what came back. `ak` is an access key that exists.
 
-    def __init__(self, port: int, ak: str, seconds: float, begun: Callable[[], None]) -> None:
+    `keys` are those of the sandbox, for attackers that are customers: SK, and APPKEY_SECOND of a paid app.
+    """
+
+    def __init__(
+        self, port: int, ak: str, seconds: float, begun: Callable[[], None], keys: Mapping[str, str] | None = None
+    ) -> None:
         self.port, self.ak, self.tally = port, ak, Counter[str]()
+        self.keys = keys or {}
         self._seconds, self.begun, self._next = seconds, begun, 0.0
         self.begin()
 
@@ -202,6 +215,34 @@ async def versions(target: Target) -> None:
         await target.once(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(500))
         await target.once(os.urandom(2000) + b"\r\n\r\n")
         await target.once(post("upgrade: websocket", "connection: upgrade"))
+
+
+FLOOD = "a paying app that sends 10 requests of 50 images a second"
+ENGINE_MS = {FLOOD: 100.0}  # what an image takes while an attack is tried; 0 unless it is named here
+
+
+@attack(FLOOD)
+async def flood(target: Target) -> None:
+    images = [base64.b64encode(_png()).decode()] * 50
+    body = json.dumps({"data": images}).encode()
+    sent: set[asyncio.Task[None]] = set()
+    while target.on:
+        signed = call_headers(target.ak, target.keys["SK"].encode(), target.keys["APPKEY_SECOND"], body)
+        lines = [f"{name}: {value}" for name, value in signed.items()]
+        request = post(f"content-length: {len(body)}", "connection: close", *lines, body=body)
+        sent.add(asyncio.create_task(target.once(request, wait=70)))
+        await asyncio.sleep(0.1)
+    await asyncio.wait(sent, timeout=1)
+    for task in sent:
+        if not task.done():
+            target.tally["hung up on"] += 1
+            task.cancel()
+
+
+def _png() -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (64, 64), 255).save(out, "PNG")
+    return out.getvalue()
 
 
 PREPARED = "idle connections"

@@ -23,6 +23,7 @@ import statistics
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -34,15 +35,15 @@ from PIL import Image
 
 from benchmarks.machine import facts
 from benchmarks.sandbox import stub_service
-from tests.hostile.attacks import ATTACKS, MIB, PREPARED, RATE, Target
+from tests.hostile.attacks import ATTACKS, ENGINE_MS, MIB, PREPARED, RATE, Target
 
 KEPT = Path(__file__).parents[2] / "benchmarks" / "results" / "rude.json"
 TIMES = 2.0  # how much longer the polite client's p99 may be beside an attack
 
 
-def attacker(name: str, port: int, ak: str, seconds: float, back: Connection) -> None:
+def attacker(name: str, port: int, keys: dict[str, str], seconds: float, back: Connection) -> None:
     os.nice(19)
-    target = Target(port, ak, seconds, lambda: back.send("begun"))
+    target = Target(port, keys["AK"], seconds, lambda: back.send("begun"), keys)
     if not name.endswith(PREPARED):
         target.begun()
 
@@ -93,7 +94,7 @@ class Trial:
         self.alone += took
         here, there = multiprocessing.Pipe()
         port = int(keys["BASE_URL"].rsplit(":", 1)[1])
-        process = multiprocessing.Process(target=attacker, args=(self.name, port, keys["AK"], seconds, there))
+        process = multiprocessing.Process(target=attacker, args=(self.name, port, keys, seconds, there))
         process.start()
         here.recv()  # begun
         cpu = sum(server.cpu_times()[:2])
@@ -139,13 +140,12 @@ def line(row: dict[str, Any]) -> str:
     return f"| {row['tried']} | {said} | {calls} | {p50} | {p99} | {end} |"
 
 
-def run(keys: dict[str, str], server: psutil.Process, options: argparse.Namespace) -> list[dict[str, Any]]:
+def run(
+    keys: dict[str, str], server: psutil.Process, names: Sequence[str], options: argparse.Namespace
+) -> list[dict[str, Any]]:
     polite, rows = Polite(keys), []
     polite.calls(1)
-    print(HEAD)
-    for name in ATTACKS:
-        if options.only not in name:
-            continue
+    for name in names:
         trial = Trial(name)
         for _ in range(options.rounds):
             trial.round(keys, polite, server, options.seconds)
@@ -162,9 +162,14 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help=f"write {KEPT.name}")
     options = parser.parse_args()
     machine = facts("uvicorn", "httptools", "fastapi")
-    with stub_service() as (keys, server):
-        rows = run(keys, server, options)
-        stands = server.is_running()
+    rows, stands = [], True
+    print(HEAD)
+    for engine_ms in sorted({0.0, *ENGINE_MS.values()}):
+        names = [name for name in ATTACKS if options.only in name and ENGINE_MS.get(name, 0.0) == engine_ms]
+        if names:
+            with stub_service(engine_ms) as (keys, server):
+                rows += run(keys, server, names, options)
+                stands = stands and server.is_running()
     if options.keep:
         document = {"rounds": options.rounds, "seconds": options.seconds, "rate": RATE, "machine": machine}
         document["rows"] = rows

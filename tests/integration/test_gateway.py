@@ -10,6 +10,7 @@ import pytest
 from service.broker.interface import Outcome
 from service.contract.capabilities import CAPABILITIES, GENERAL, IDCARD, LICENCE, PLATE
 from service.errors import DeadlineMissed, LedgerDown, Overloaded
+from service.gateway.app import CALLS
 from service.settings import Limits, Server, Settings
 from tests.gateway import APPKEY, PNG, GatewayUnderTest, body_of, signed_headers
 
@@ -27,6 +28,30 @@ async def test_a_good_call_is_answered_and_charged_once(gateway, capability):
     (settlement,) = gateway.ledger.settled.values()
     assert (settlement.units, settlement.images, settlement.failed_images, settlement.code) == (1, 1, 0, 0)
     assert settlement.capability == capability.name
+
+
+async def test_an_app_held_off_is_refused_before_any_work_and_pays_nothing(gateway):
+    gateway.broker.holds = {APPKEY: 42.3, "another": 99.0}
+    response = await gateway.call(GENERAL, body_of(GENERAL, PNG))
+    assert (response.status_code, response.json()["statusCode"]) == (503, 50300)
+    assert response.headers["retry-after"] == "43"
+    assert not gateway.broker.tasks and not gateway.ledger.settled
+    gateway.broker.holds = {APPKEY: 0.0}
+    assert (await gateway.call(GENERAL, body_of(GENERAL, PNG))).status_code == 200
+    assert gateway.broker.tasks[0].app == APPKEY
+
+
+async def test_bodies_in_one_apps_name_leave_room_for_others():
+    gateway = GatewayUnderTest(Settings(limits=Limits(inflight_bytes=1_000_000, body_bytes=500_000)))
+    large = body_of(GENERAL, PNG + b"\0" * 100_000)
+    (calls,) = [route.app for route in gateway.app.routes if getattr(route, "path", "") == CALLS]
+    budget = calls._pipeline.bytes_in_flight
+    with budget.of(APPKEY).hold(700_000):
+        assert (await gateway.call(GENERAL, large)).json()["statusCode"] == 50300
+        with budget.of("another").hold(200_000):
+            pass
+    with budget.of("another").hold(800_000):
+        assert (await gateway.call(GENERAL, large)).status_code == 200
 
 
 async def test_images_reach_the_broker_decoded_and_in_order(gateway):

@@ -126,7 +126,7 @@ class Deployment:
 
     def new_workers(self, port: int | None = None) -> WorkerHost:
         """Two stub workers that take 20 ms a picture; `port` is where Prometheus looks for them."""
-        return WorkerHost(self.valkey.url, "inkgate", port=port, ENGINE__STUB_MS=20)
+        return WorkerHost(self.valkey.url, "inkgate", port=port, ENGINE__STUB_MS=20, LIMITS__HOLD_OFF=15)
 
     def ready(self) -> None:
         def answers() -> bool:

@@ -159,7 +159,7 @@ def clear(deployment: Deployment, *alerts: str) -> None:
 
 
 STALLED = ("InkGateQueueOld", "InkGateErrorBudgetBurnsFast", "InkGateErrorBudgetBurns")
-KILLED = ("InkGateRecycleStorm", "InkGatePoisonImages")
+KILLED = ("InkGateRecycleStorm", "InkGatePoisonImages", "InkGateAppHeldOff")
 GONE = ("InkGateNoLiveWorker", "InkGateTargetDown")
 
 

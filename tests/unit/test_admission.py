@@ -9,8 +9,8 @@ from service.broker.interface import Task
 from service.errors import Overloaded
 
 
-def call(images: int, *, left: float = 10.0, size: int = 1) -> list[Task]:
-    return [Task("c", number, "general", left, b"x" * size) for number in range(images)]
+def call(images: int, *, left: float = 10.0, size: int = 1, app: str = "") -> list[Task]:
+    return [Task("c", number, "general", left, b"x" * size, app=app) for number in range(images)]
 
 
 def test_counts_in_and_out() -> None:
@@ -44,17 +44,17 @@ def test_forecast(waiting: int, workers: int, images: int, admitted: bool) -> No
     door.observe("general", 1.0)
     door.enter(call(1), {}, 1, now=0)  # somebody is in work
     if admitted:
-        door.enter(call(images), {"general": waiting}, workers, now=0)
+        door.enter(call(images), {"general": {"": waiting}}, workers, now=0)
     else:
         with pytest.raises(Overloaded) as refused:
-            door.enter(call(images), {"general": waiting}, workers, now=0)
+            door.enter(call(images), {"general": {"": waiting}}, workers, now=0)
         assert refused.value.retry_after is not None and refused.value.retry_after >= 1
 
 
 def test_nothing_known_lets_in() -> None:
     door = Admission(max_tasks=1000, max_bytes=1000)
     door.enter(call(1), {}, 1, now=0)
-    door.enter(call(50), {"general": 900}, 1, now=0)
+    door.enter(call(50), {"general": {"": 900}}, 1, now=0)
 
 
 def test_an_idle_gateway_tries_whatever_the_forecast_says() -> None:
@@ -71,3 +71,32 @@ def test_mean_follows_slowly() -> None:
     door.observe("general", 2.0)
     assert door.mean_service("general") == pytest.approx(1.1)
     assert door.mean_service("plate") == 0.0
+
+
+def test_the_forecast_counts_what_comes_before_the_apps_own_images() -> None:
+    door = Admission(max_tasks=10_000, max_bytes=10_000, weights={"heavy": 2.0})
+    door.observe("general", 1.0)
+    door.observe("idcard", 1.0)
+    door.enter(call(1), {}, 1, now=0)
+    flood = {"general": {"flood": 900}}
+    door.enter(call(4, app="polite"), flood, 1, now=0)  # 4 of its own, 4 of the flood's between them
+    with pytest.raises(Overloaded):
+        door.enter(call(5, app="polite"), flood, 1, now=0)
+    with pytest.raises(Overloaded):
+        door.enter(call(1, app="flood"), flood, 1, now=0)
+    door.enter(call(5, app="heavy"), flood, 1, now=0)
+    three = {"general": {"flood": 900}, "idcard": {"flood": 900}, "plate": {}}
+    door.enter(call(2, app="polite"), three, 1, now=0)
+    with pytest.raises(Overloaded):
+        door.enter(call(3, app="polite"), three, 1, now=0)
+
+
+def test_a_flood_leaves_room_for_others() -> None:
+    door = Admission(max_tasks=1000, max_bytes=10_000)
+    calls = 0
+    with pytest.raises(Overloaded, match="800 of them this app's"):
+        while True:
+            door.enter(call(50, app="flood"), {}, 1, now=0)
+            calls += 1
+    assert calls == 16
+    door.enter(call(50, app="polite"), {}, 1, now=0)

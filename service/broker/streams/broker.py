@@ -7,22 +7,23 @@ import contextlib
 import logging
 import time
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
-from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError, ResponseError
 
 from service.background import Background, BackgroundTask
 from service.broker.admission import Admission
 from service.broker.calls import Calls
+from service.broker.fair_queue import BURST
 from service.broker.interface import QueueState, Reply, Task
 from service.broker.messages import Malformed, reply_from
+from service.broker.shares import DEFAULT_WEIGHT
 from service.broker.streams import client
-from service.broker.streams.keys import CAPABILITIES, GROUP, Keys, entry
+from service.broker.streams.keys import GROUP, Keys, entry, name
+from service.broker.streams.look import Seen, look, script
 from service.broker.streams.scripts import source
 from service.errors import BrokerDown, Overloaded
 
@@ -31,11 +32,11 @@ log = logging.getLogger(__name__)
 _CONNECTIONS = 16
 _CHUNK_BYTES = 8 * 2**20
 _CHUNK_TASKS = 16
+_SMALL_BYTES = 64 * 1024  # more are not handed through a script: it would copy them
 _PAYLOAD_GRACE_MS = 30_000  # a payload outlives its deadline by this, for the worker that has just begun
 _PATIENCE = 5.0             # seconds a call waits for a server that is out of reach
 _STATE_EVERY = 0.5
 _BLIND_AFTER = 3.0
-_ALIVE_MS = 5_000
 _PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
 
@@ -43,7 +44,8 @@ _LONGEST_PAUSE = 1.0
 class StreamsBroker:
     """A Broker over one Redis or Valkey. Every gateway process has one, with a name of its own.
 
-    `on_malformed` hears the kind of every message that could not be understood.
+    `weights` are those of apps that have another one than 1.0. `on_malformed` hears the kind of every message that
+    could not be understood.
     """
 
     def __init__(
@@ -54,21 +56,25 @@ class StreamsBroker:
         max_tasks: int,
         max_bytes: int,
         gateway: str = "",
+        weights: Mapping[str, float] | None = None,
         on_malformed: Callable[[str], None] = lambda kind: None,
         background: Background | None = None,
     ) -> None:
         self._on_malformed = on_malformed
         self._redis = client.on_loop(url, _CONNECTIONS)
         self._reader = client.on_loop(url, 1)
-        self._state = self._redis.register_script(source("state"))
+        self._state = script(self._redis)
+        self._submit = self._redis.register_script(source("submit"))
+        self._withdrawal = self._redis.register_script(source("withdraw"))
         self._keys = keys
         self._reply_to = keys.replies(gateway or uuid.uuid4().hex)
-        self._admission = Admission(max_tasks=max_tasks, max_bytes=max_bytes)
+        self._admission = Admission(max_tasks=max_tasks, max_bytes=max_bytes, weights=weights)
+        self._weights = weights or {}
         self._calls = Calls()
         self._placed: dict[tuple[str, int], Task] = {}  # what the server was told and has not answered
-        self._seen = QueueState(0, 0, 0.0, 0)
+        self._seen = Seen()
         self._seen_at = time.monotonic()
-        self._waiting: Counter[str] = Counter()
+        self._waiting: defaultdict[str, Counter[str]] = defaultdict(Counter)
         background = background or Background()
         self._loops: list[BackgroundTask] = [
             background.task("reply-listener", self._listen, essential=True),
@@ -99,7 +105,7 @@ class StreamsBroker:
         """See Broker.submit."""
         now = time.time()
         deadline = min(task.deadline for task in tasks)
-        self._admission.enter(tasks, self._waiting, self._seen.workers, now)
+        self._admission.enter(tasks, self._waiting, self._seen.state.workers, now)
         call = self._calls.open(tasks)
         try:
             await self._queue(tasks, min(deadline, now + _PATIENCE))
@@ -117,7 +123,11 @@ class StreamsBroker:
         """The whole queue, all gateways together, about half a second old. Raises BrokerDown when it cannot be seen."""
         if time.monotonic() - self._seen_at > _BLIND_AFTER:
             raise BrokerDown("the queue has not been seen for a while")
-        return self._seen
+        return self._seen.state
+
+    def held(self, app: str) -> float:
+        """See Broker.held; known half a second after the last death."""
+        return max(0.0, self._seen.held.get(app, 0.0) - (time.monotonic() - self._seen_at))
 
     async def _queue(self, tasks: Sequence[Task], until: float) -> None:
         """Queue tasks, waiting for a server that is out of reach until `until`."""
@@ -139,20 +149,38 @@ class StreamsBroker:
                 pause = min(_LONGEST_PAUSE, pause * 2)
 
     async def _add(self, chunk: Sequence[Task]) -> None:
-        async with self._redis.pipeline(transaction=True) as commands:
+        """Queue tasks of one capability; those of one app at a time take their places in the fair order."""
+        first = chunk[0]
+        if any(task.app != first.app or task.capability != first.capability for task in chunk):
+            for task in chunk:
+                await self._add([task])
+            return
+        keys = (self._keys.stream(first.capability), self._keys.held)
+        small = sum(len(task.image) for task in chunk) <= _SMALL_BYTES  # one command then, half of the gateway's CPU
+        given: list[str | bytes | float] = [
+            GROUP, self._keys.images, first.app, self._cost(first), BURST, self._seen.unaware, int(small)
+        ]
+        async with self._redis.pipeline(transaction=False) as commands:
             for task in chunk:
                 ttl = max(1, int((task.deadline - time.time()) * 1000))
-                commands.set(self._keys.image(task), task.image, px=ttl + _PAYLOAD_GRACE_MS)
-                fields: dict[Any, Any] = entry(task, ttl, self._reply_to)
-                commands.xadd(self._keys.stream(task.capability), fields)
+                kept = ttl + _PAYLOAD_GRACE_MS
+                given += name(task), entry(task, ttl, self._reply_to), kept, task.image if small else b""
+                if not small:
+                    commands.set(self._keys.image(task), task.image, px=kept)
             await commands.execute()
-        self._waiting.update(task.capability for task in chunk)
+        await self._submit(keys=keys, args=given)  # after the payloads
+        self._waiting[first.capability][first.app] += len(chunk)
+
+    def _cost(self, task: Task) -> float:
+        return 1 / self._weights.get(task.app, DEFAULT_WEIGHT)
 
     async def _withdraw(self, tasks: Sequence[Task]) -> None:
-        """Delete the payloads: workers skip entries without one. The entries stay, for the group's lag counts them."""
+        """Take the tasks of one call off the queue and delete their payloads."""
+        first = tasks[0]
+        given: list[str | float] = [self._keys.images, first.app, self._cost(first), *map(name, tasks)]
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(2):
-                await self._redis.unlink(*(self._keys.image(task) for task in tasks))
+                await self._withdrawal(keys=[self._keys.stream(first.capability)], args=given)
 
     async def _listen(self) -> None:
         """Read replies for ever. A stream and not a list: what a broken connection swallowed is read again."""
@@ -162,7 +190,7 @@ class StreamsBroker:
             try:
                 last = await self._read(last)
                 if not self._up:
-                    await self._mend()
+                    last = await self._mend(last)
                     self._up = True
                 pause = _PAUSE
             except (RedisError, OSError) as error:
@@ -183,7 +211,7 @@ class StreamsBroker:
             await self._reader.xtrim(self._reply_to, minid=last.decode(), approximate=False)
         return last
 
-    async def _mend(self) -> None:
+    async def _mend(self, last: bytes) -> bytes:
         """Back after an interruption: queue again what is neither answered nor known to the server any more.
 
         A server that restarted empty has forgotten our tasks; we still hold their pictures.
@@ -191,16 +219,20 @@ class StreamsBroker:
         now = time.time()
         waiting = [task for key, task in self._placed.items() if self._calls.awaits(*key) and task.deadline > now]
         if not waiting:
-            return
+            return last
         async with self._reader.pipeline(transaction=False) as commands:
             for task in waiting:
                 commands.exists(self._keys.image(task))
             known = await commands.execute()
         lost = [task for task, there in zip(waiting, known, strict=True) if not there]
         if lost:
+            last = await self._read(last)  # a payload that went with its answer since we read is not lost
+            lost = [task for task in lost if self._calls.awaits(task.call_id, task.number)]
+        if lost:
             log.warning("%d images were lost with the server's memory: queued again", len(lost))
             for chunk in _chunks(lost):
                 await self._add(chunk)
+        return last
 
     def _take(self, fields: Mapping[bytes, bytes]) -> None:
         """Hand one reply to its call. One that cannot be understood fails its call, where it names one, or is dropped:
@@ -225,25 +257,18 @@ class StreamsBroker:
         """Look at the whole queue twice a second. Between two looks our own submissions are counted on top."""
         while True:
             with contextlib.suppress(RedisError, OSError):
-                self._seen, self._waiting = await _look(self._state, self._keys)
+                self._seen = await look(self._state, self._keys)
                 self._seen_at = time.monotonic()
+                self._waiting = defaultdict(Counter, self._seen.waiting)
+                if self._seen.unaware and self._seen.state.depth:
+                    await self._feed()
             await asyncio.sleep(_STATE_EVERY)
 
-
-async def look(redis: Redis, keys: Keys) -> QueueState:
-    """The whole queue, asked of the server now. Raises RedisError when it cannot be asked."""
-    state, _ = await _look(redis.register_script(source("state")), keys)
-    return state
-
-
-async def _look(script: AsyncScript, keys: Keys) -> tuple[QueueState, Counter[str]]:
-    """The queue, and what waits by capability."""
-    found = await script(keys=[keys.workers, *keys.streams()], args=[GROUP, _ALIVE_MS])
-    waiting = Counter(dict(zip(CAPABILITIES, found[2::2], strict=True)))
-    state = QueueState(
-        depth=sum(waiting.values()), in_flight=sum(found[3::2]), oldest_age=found[1] / 1000, workers=found[0]
-    )
-    return state, waiting
+    async def _feed(self) -> None:
+        """Workers of an older release see only what is in the streams: keep something there for each of them."""
+        for stream in self._keys.streams():
+            given: list[str | float] = [GROUP, self._keys.images, "", 1.0, BURST, self._seen.unaware, 0]
+            await self._submit(keys=[stream, self._keys.held], args=given)
 
 
 def _chunks(tasks: Sequence[Task]) -> Iterator[list[Task]]:

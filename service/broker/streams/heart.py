@@ -56,7 +56,8 @@ class Heart:
             try:
                 held = dict(self._held())
                 self._beat(
-                    keys=[self._keys.workers, *held.values()], args=[GROUP, self._worker, _FORGET_MS, *held.keys()]
+                    keys=[self._keys.workers, self._keys.aware, *held.values()],
+                    args=[GROUP, self._worker, _FORGET_MS, *held.keys()]
                 )
                 beats += 1
                 if beats % _SWEEP_EVERY == 0:
@@ -68,7 +69,8 @@ class Heart:
 
     def _sweep(self, worker: str) -> None:
         self._leave(
-            keys=[self._keys.workers, *self._keys.streams()], args=[GROUP, worker, _CONSUMER_SILENCE_MS]
+            keys=[self._keys.workers, self._keys.aware, *self._keys.streams()],
+            args=[GROUP, worker, _CONSUMER_SILENCE_MS],
         )
 
     def _tell(self, beating: bool, error: Exception | None = None) -> None:

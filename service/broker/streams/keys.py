@@ -3,9 +3,14 @@
 All keys of one namespace carry the same hash tag, so that scripts may touch them together on a cluster as well:
 
     {ns}:q:<capability>:<profile>   stream, consumer group "workers"; one small entry per image
+    {ns}:q:<capability>:<profile>:… the fair order of what waits before it is in the stream, see lua/fair.lua
     {ns}:img:<call>:<number>        the picture's bytes, with a TTL; gone means withdrawn or answered
     {ns}:r:<gateway>                stream of replies to one gateway
     {ns}:workers:<profile>          sorted set: worker -> server time of its last heartbeat, in milliseconds
+    {ns}:aware:<profile>            the same, of those who know the fair order
+    {ns}:held                       sorted set: app -> server time in ms until which it is held off
+    {ns}:deaths:<app>               sorted set: workers that images of an app killed of late
+    {ns}:holds:<app>                how often an app was held off of late
     {ns}:roll:<profile>             hash: host -> server time and what its supervisor tells of its workers
 """
 
@@ -13,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import orjson
 
 from service.broker.interface import Outcome, Reply, Task
 from service.broker.messages import Malformed
@@ -40,7 +47,7 @@ class Keys:
         return f"{{{self.namespace}}}:img:"
 
     def image(self, task: Task | Reply) -> str:
-        return f"{self.images}{task.call_id}:{task.number}"
+        return f"{self.images}{name(task)}"
 
     def replies(self, gateway: str) -> str:
         return f"{{{self.namespace}}}:r:{gateway}"
@@ -50,16 +57,36 @@ class Keys:
         return f"{{{self.namespace}}}:workers:{self.profile}"
 
     @property
+    def aware(self) -> str:
+        return f"{{{self.namespace}}}:aware:{self.profile}"
+
+    @property
+    def held(self) -> str:
+        return f"{{{self.namespace}}}:held"
+
+    def deaths(self, app: str) -> str:
+        return f"{{{self.namespace}}}:deaths:{app}"
+
+    def holds(self, app: str) -> str:
+        return f"{{{self.namespace}}}:holds:{app}"
+
+    @property
     def roll(self) -> str:
         return f"{{{self.namespace}}}:roll:{self.profile}"
 
 
-def entry(task: Task, ttl_ms: int, reply_to: str) -> dict[str, str | int]:
-    """What a stream entry holds. The deadline is a duration: the entry's id tells since when, by the server's clock."""
-    return {
-        "call": task.call_id, "n": task.number, "ttl": ttl_ms, "to": reply_to, "extras": int(task.extras),
-        "trace": task.trace,
-    }
+def name(task: Task | Reply) -> str:
+    """What a waiting task is called in the fair order."""
+    return f"{task.call_id}:{task.number}"
+
+
+def entry(task: Task, ttl_ms: int, reply_to: str) -> bytes:
+    """What a stream entry holds, as a JSON list of names and values. The deadline is a duration: from the queueing on
+    while the task waits, from the entry's id on once it is in the stream, both by the server's clock."""
+    return orjson.dumps([
+        "call", task.call_id, "n", str(task.number), "ttl", str(ttl_ms), "to", reply_to,
+        "extras", str(int(task.extras)), "trace", task.trace, "app", task.app,
+    ])
 
 
 def task_of(fields: Mapping[bytes, bytes], capability: str, image: bytes, age: float, now: float) -> Task:
@@ -84,4 +111,5 @@ def task_of(fields: Mapping[bytes, bytes], capability: str, image: bytes, age: f
         image=image,
         extras=fields.get(b"extras") == b"1",
         trace=fields.get(b"trace", b"").decode(errors="replace"),
+        app=fields.get(b"app", b"").decode(errors="replace"),
     )

@@ -14,17 +14,21 @@ import orjson
 from redis.exceptions import ResponseError
 
 from service.background import Background
+from service.broker.holdoff import LONGEST, REMEMBERED, HoldOffRule
 from service.broker.interface import Reply, Task
 from service.broker.messages import Malformed, reply_head
 from service.broker.streams import client
 from service.broker.streams.heart import Heart
-from service.broker.streams.keys import CAPABILITIES, GROUP, Keys, task_of
+from service.broker.streams.keys import CAPABILITIES, GROUP, Keys, name, task_of
 from service.broker.streams.scripts import source
 
 log = logging.getLogger(__name__)
 
 _REPLY_OUTLIVES_MS = 120_000
 _REPLIES_KEPT = 10_000
+_SKIPPED_MOST = 64  # by one look, see fair.lua
+_OVERRAN = 0.5  # of what the watchdog grants: who beat so long past a deadline was ended by it, not from outside
+_AWAKE_MS = 100  # after the end of its sleep, until a worker has looked again
 _BEYOND_EVERY_LEASE_MS = 3_600_000
 _PAUSE = 0.1  # between two tries while the server is out of reach
 
@@ -55,6 +59,8 @@ class StreamsPort:
         *,
         capabilities: Sequence[str] = CAPABILITIES,
         lease: float = 1.5,
+        rule: HoldOffRule | None = None,
+        overrun: float = 5.0,
         on_malformed: Callable[[str], None] = lambda kind: None,
         background: Background | None = None,
     ) -> None:
@@ -62,6 +68,9 @@ class StreamsPort:
         self._redis = client.blocking(url)
         self._pull = self._redis.register_script(source("pull"))
         self._answer = self._redis.register_script(source("reply"))
+        self._strike = self._redis.register_script(source("strike"))
+        self._rule, self._overran_ms = rule or HoldOffRule(), int(overrun * 1000 * _OVERRAN)
+        self._slept = self._more = False
         self._hand_back = self._redis.register_script(source("hand_back"))
         self._keys, self._worker, self._lease = keys, worker, lease
         self._capabilities = deque(capabilities)
@@ -84,7 +93,7 @@ class StreamsPort:
     def pull(self, timeout: float) -> Task | None:
         """See WorkerPort.pull."""
         try:
-            entry = self._buffer.popleft() if self._buffer else self._look() or self._wait(timeout)
+            entry = self._buffer.popleft() if self._buffer else self._look(timeout) or self._wait(timeout)
             return None if entry is None else self._begin(entry)
         except ResponseError as error:
             if not client.lacks_group(error):
@@ -100,6 +109,8 @@ class StreamsPort:
         entry = self._entries.pop((task.call_id, task.number), None)
         if entry is None:
             raise ValueError("a task is answered once, by the port that pulled it")
+        if reply.killed:
+            self._count_death(task.app, name(task))
         self._send(entry, reply, task.deadline)
 
     def _send(self, entry: _Entry, reply: Reply, deadline: float) -> None:
@@ -132,28 +143,41 @@ class StreamsPort:
         self._heart.stop()
         self._redis.close()
 
-    def _look(self) -> _Entry | None:
-        """One look at all streams, beginning with another one each time; silent workers' tasks a few times a lease."""
+    def _look(self, timeout: float) -> _Entry | None:
+        """One look at all streams, beginning with another one each time; silent workers' tasks a few times a lease.
+
+        When it finds nothing, this worker is known to sleep for the next `timeout` seconds.
+        """
         self._capabilities.rotate(-1)
         reclaim = time.monotonic() - self._looked > self._lease / 4
         streams = self._keys.streams(tuple(self._capabilities))
         found: Any = self._pull(
-            keys=streams, args=[GROUP, self._worker, int(self._lease * 1000), int(reclaim), self._keys.images]
+            keys=[self._keys.held, *streams],
+            args=[
+                GROUP, self._worker, int(self._lease * 1000), int(reclaim), self._keys.images, self._overran_ms,
+                int(self._slept), self._block(timeout) + _AWAKE_MS,
+            ],
         )
+        self._slept = False
         if reclaim:
             self._looked = time.monotonic()
         self._lag = found[0] / 1000 - time.time()
         self.skipped += found[1]
-        if len(found) == 2:
+        self._more = found[1] >= _SKIPPED_MOST
+        for app, died in zip(found[2][::2], found[2][1::2], strict=True):
+            self._count_death(app.decode(), died.decode())
+        if len(found) == 3:
             return None
-        _, _, index, entry_id, deliveries, flat = found
+        _, _, _, index, entry_id, deliveries, flat = found
         return self._entry(streams[index - 1], entry_id, deliveries, dict(zip(flat[::2], flat[1::2], strict=True)))
 
     def _wait(self, timeout: float) -> _Entry | None:
         """Sleep on all streams until a task comes. Of two that come at the same moment, one is kept here."""
+        if self._more:
+            return None
+        self._slept = True
         streams: dict[Any, Any] = dict.fromkeys(self._of_stream, ">")
-        block = max(1, int(min(timeout, self._lease / 4) * 1000))
-        found: Any = self._redis.xreadgroup(GROUP, self._worker, streams, count=1, block=block)
+        found: Any = self._redis.xreadgroup(GROUP, self._worker, streams, count=1, block=self._block(timeout))
         for stream, entries in found or ():
             for entry_id, fields in entries:
                 entry = self._entry(stream.decode(), entry_id, 1, fields)
@@ -161,6 +185,25 @@ class StreamsPort:
                     self._held[entry.id] = entry.stream
                 self._buffer.append(entry)
         return self._buffer.popleft() if self._buffer else None
+
+    def _block(self, timeout: float) -> int:
+        """Milliseconds to sleep: not so long that a silent worker's task would wait."""
+        return max(1, int(min(timeout, self._lease / 4) * 1000))
+
+    def _count_death(self, app: str, died: str) -> None:
+        """An image of this app has killed a worker. A server that is out of reach is not told."""
+        rule = self._rule
+        if not rule.deaths or not app:
+            return
+        keys = [self._keys.held, self._keys.deaths(app), self._keys.holds(app)]
+        times = (rule.window, rule.seconds, LONGEST, REMEMBERED)
+        try:
+            held: Any = self._strike(keys=keys, args=[app, died, rule.deaths, *(int(each * 1000) for each in times)])
+        except client.OUT_OF_REACH as error:
+            log.warning("a death was not counted: %s", error, extra={"app": app})
+            return
+        if held:
+            log.error("held off: images of this app killed workers", extra={"app": app, "seconds": held / 1000})
 
     def _entry(self, stream: str, entry_id: bytes, deliveries: int, fields: Mapping[bytes, bytes]) -> _Entry:
         queued_at = int(entry_id.split(b"-")[0]) / 1000
@@ -185,7 +228,9 @@ class StreamsPort:
             self._forget(entry)
             return None
         self._entries[task.call_id, task.number] = entry
-        return replace(task, image=image, delivery=entry.deliveries, queued=age)
+        waited = entry.fields.get(b"waited", b"")  # ms in the fair order, before it came into the stream
+        queued = age + (int(waited) / 1000 if waited.isdigit() else 0.0)
+        return replace(task, image=image, delivery=entry.deliveries, queued=queued)
 
     def _refuse(self, entry: _Entry, error: Malformed) -> None:
         """An entry that cannot be understood is answered as failed where it names its call, and is not tried again."""

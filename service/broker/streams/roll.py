@@ -15,10 +15,10 @@ from redis.exceptions import RedisError
 
 from service.background import Background
 from service.broker.fleet import FleetState, WorkerCard
-from service.broker.interface import QueueState
 from service.broker.messages import known
 from service.broker.streams import client
-from service.broker.streams.keys import GROUP, Keys
+from service.broker.streams.keys import Keys
+from service.broker.streams.look import look, script
 from service.broker.streams.scripts import source
 from service.errors import BrokerDown
 
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 POST_EVERY = 2.0
 _SILENT_MS = 10_000  # a host that has not posted for so long is not shown
 _FORGET_MS = 60_000
-_ALIVE_MS = 5_000
 _TYPES: Mapping[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float)}
 
 
@@ -71,23 +70,20 @@ class StreamsFleet:
 
     def __init__(self, url: str, keys: Keys) -> None:
         self._redis = client.on_loop(url, 2)
-        self._state = self._redis.register_script(source("state"))
+        self._state = script(self._redis)
         self._keys = keys
 
     async def look(self) -> FleetState:
         """See Fleet."""
-        keys = [self._keys.workers, *self._keys.streams()]
         try:
-            found: Any = await self._state(keys=keys, args=[GROUP, _ALIVE_MS])
+            seen = await look(self._state, self._keys)
             posted: Any = await self._redis.hgetall(self._keys.roll)
             seconds, micros = await self._redis.time()
         except (RedisError, OSError) as error:
             raise BrokerDown(str(error)) from error
-        workers, age, *rest = found
-        queue = QueueState(sum(rest[::2]), sum(rest[1::2]), age / 1000, workers)
         now = seconds * 1000 + micros // 1000
         cards = [card for text in posted.values() for card in _cards(text, now)]
-        return FleetState(queue, sorted(cards, key=lambda card: (card.host, card.slot)))
+        return FleetState(seen.state, sorted(cards, key=lambda card: (card.host, card.slot)))
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -11,8 +11,8 @@ from service.accounts import rotation
 from service.accounts.vault import key_file, load
 from service.broker.interface import QueueState
 from service.broker.streams import client
-from service.broker.streams.broker import look
 from service.broker.streams.keys import Keys
+from service.broker.streams.look import look, script
 from service.cli.doctor.finding import Finding, clock, place
 from service.db import clock as clocks
 from service.db import engine as databases
@@ -113,7 +113,7 @@ async def queue(settings: Settings) -> list[Finding]:
         server, memory = await redis.info("server"), await redis.info("memory")
         seconds, micros = await redis.time()
         skew = seconds + micros / 1e6 - time.time()
-        state = await look(redis, Keys(settings.redis.namespace, settings.engine.profile))
+        state = (await look(script(redis), Keys(settings.redis.namespace, settings.engine.profile))).state
     except AuthenticationError:
         return [Finding("queue", f"{where}: wrong user or password", "Correct INKGATE_REDIS__URL.")]
     except (RedisError, OSError) as error:

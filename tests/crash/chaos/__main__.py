@@ -72,7 +72,7 @@ async def _break(fault: Fault, clients: Clients) -> Strike:
     await fault.heal()
     healed = clients.now()
     await asyncio.sleep(max(0.0, SETTLING + _CALM - (clients.now() - healed)))
-    return Strike(fault.name, struck, healed)
+    return Strike(fault.name, struck, healed, fault.excused)
 
 
 def say(line: str) -> None:

@@ -19,12 +19,16 @@ Action = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`heal` returns once what was struck is started again (not: is ready again)."""
+    """`heal` returns once what was struck is started again (not: is ready again).
+
+    A fault that is not `excused` is one that callers must not notice: it has no kill window.
+    """
 
     name: str
     strike: Action
     heal: Action
     seconds: float = 1.0
+    excused: bool = True
 
 
 @dataclass(slots=True)
@@ -34,6 +38,7 @@ class Strike:
     name: str
     struck: float
     healed: float
+    excused: bool = True
 
 
 def faults(stack: Stack, dice: random.Random, clients: Clients) -> list[Fault]:
@@ -87,6 +92,7 @@ def faults(stack: Stack, dice: random.Random, clients: Clients) -> list[Fault]:
             in_thread(stack.valkey.signal, signal.SIGCONT), 2.0,
         ),
         Fault("reset in mid-answer", reset_in_mid_answer, nothing, 0.1),
+        Fault("a flood by another app", stack.flood.start, stack.flood.stop, 6.0, excused=False),
     ]
 
 

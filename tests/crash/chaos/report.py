@@ -42,7 +42,8 @@ class Witness:
 def judge(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness) -> list[Promise]:
     attempts = [attempt for call in calls for attempt in call.attempts]
     wrong = [attempt.detail for attempt in attempts if attempt.result == "wrong"]
-    outside = [attempt for attempt in attempts if not _in_window(attempt, strikes)]
+    excused = [strike for strike in strikes if strike.excused]
+    outside = [attempt for attempt in attempts if not _in_window(attempt, excused)]
     unjudged = [attempt for attempt in outside if _machines(attempt, seen)]
     good = sum(attempt.result == "ok" for attempt in outside)
     share = good / (len(outside) - len(unjudged)) if good else 0.0

@@ -26,6 +26,7 @@ from service.metering.models import MeterRow, PackRow
 from service.provision import Keys, provision
 from service.settings import Database, Security
 from service.usage.models import HourRow, RecordRow
+from tests.crash.chaos.flood import Flood
 from tests.crash.chaos.machine import children
 from tests.crash.chaos.proxy import Proxy
 from tests.crash.processes import WorkerHost, python
@@ -173,7 +174,7 @@ class Stack:
         self.begun = datetime.now(UTC)
         engine = databases.create(Database(url=self.url))
         self.vault = vaults.load(Security(master_key_file=self._key_file), Database(url=self.url))
-        keys = await provision(engine, self.vault, 10_000.0, refused=False)
+        keys = await provision(engine, self.vault, 10_000.0, refused=False, second=True)
         await engine.dispose()
         self.hosts = [self._make_host() for _ in range(self.host_count)]
         for gateway in self.gateways:
@@ -183,6 +184,7 @@ class Stack:
             *(host.ready(self._processes, within=180) for host in self.hosts),
         )
         await self.proxy.start()
+        self.flood = Flood(f"http://127.0.0.1:{self.proxy.port}", keys)
         self._keeper = asyncio.create_task(self._keep())
         return keys
 

@@ -13,23 +13,27 @@ from typing import Any
 import pytest
 import redis
 
+from service.broker.holdoff import HoldOffRule
 from service.broker.interface import Broker, Outcome, Reply, Task, WorkerPort
 from service.broker.local import LocalBroker
 from service.broker.local_port import LocalPort
 from service.broker.streams import StreamsBroker, StreamsPort
 from service.broker.streams.keys import Keys
 
+RULE = HoldOffRule(deaths=2, window=60.0, seconds=60.0)
+
 
 class LocalTable:
     """The embedded broker; ports sit on socket pairs."""
 
     def __init__(self) -> None:
+        self.rule = RULE
         self.brokers: list[LocalBroker] = []
         self.ports: list[LocalPort] = []
         self._socks: dict[int, socket.socket] = {}
 
-    async def broker(self, *, max_tasks: int = 1000, max_bytes: int = 1 << 30) -> Broker:
-        broker = LocalBroker(max_tasks=max_tasks, max_bytes=max_bytes)
+    async def broker(self, *, max_tasks: int = 1000, max_bytes: int = 1 << 30, **options: Any) -> Broker:
+        broker = LocalBroker(max_tasks=max_tasks, max_bytes=max_bytes, rule=self.rule, overrun=0.2, **options)
         await broker.start()
         self.brokers.append(broker)
         return broker
@@ -60,17 +64,18 @@ class StreamsTable:
         self.url = url
         self.keys = Keys(f"test-{uuid.uuid4().hex[:8]}", "balanced")
         self.lease = 0.6
+        self.rule = RULE
         self.brokers: list[StreamsBroker] = []
         self.ports: list[StreamsPort] = []
 
-    async def broker(self, *, max_tasks: int = 1000, max_bytes: int = 1 << 30) -> Broker:
-        broker = StreamsBroker(self.url, self.keys, max_tasks=max_tasks, max_bytes=max_bytes)
+    async def broker(self, *, max_tasks: int = 1000, max_bytes: int = 1 << 30, **options: Any) -> Broker:
+        broker = StreamsBroker(self.url, self.keys, max_tasks=max_tasks, max_bytes=max_bytes, **options)
         await broker.start()
         self.brokers.append(broker)
         return broker
 
     async def port(self) -> WorkerPort:
-        port = StreamsPort(self.url, self.keys, f"w{len(self.ports)}", lease=self.lease)
+        port = StreamsPort(self.url, self.keys, f"w{len(self.ports)}", lease=self.lease, rule=self.rule, overrun=0.2)
         self.ports.append(port)
         return port
 
@@ -100,9 +105,11 @@ async def table(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     await made.close()
 
 
-def tasks(call: str, *images: bytes, seconds: float = 20.0, capability: str = "general") -> list[Task]:
+def tasks(
+    call: str, *images: bytes, seconds: float = 20.0, capability: str = "general", app: str = ""
+) -> list[Task]:
     deadline = time.time() + seconds
-    return [Task(call, number, capability, deadline, image) for number, image in enumerate(images)]
+    return [Task(call, number, capability, deadline, image, app=app) for number, image in enumerate(images)]
 
 
 async def pull(port: WorkerPort, timeout: float = 5.0) -> Task | None:

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from service.broker.interface import Outcome, WorkerPort
-from service.broker.streams import StreamsPort
+from service.broker.streams import StreamsBroker, StreamsPort
 from service.broker.streams import port as port_module
 from service.broker.streams.keys import GROUP
 from service.errors import BrokerDown, Overloaded
@@ -171,6 +171,16 @@ async def test_calls_outlive_a_restart_that_forgets_everything(own: tuple[Valkey
     assert time.monotonic() - begun < 5
 
 
+async def test_what_was_answered_while_a_gateway_was_not_reading_is_not_queued_again(table: StreamsTable) -> None:
+    deaf = StreamsBroker(table.url, table.keys, max_tasks=10, max_bytes=1000)  # not started: it reads nothing
+    call = asyncio.create_task(deaf.submit(tasks("c", b"0")))
+    await serve(await table.port(), 1)
+    await deaf._mend(b"0")
+    assert texts(await call) == ["0"]
+    assert await pull(table.ports[0], 0.5) is None
+    await deaf.close()
+
+
 async def test_a_server_that_stays_away_is_an_error_not_a_wait_for_ever(
     own: tuple[Valkey, StreamsTable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,7 +247,7 @@ async def test_a_leaving_worker_hands_back_what_it_did_not_begin(table: StreamsT
     await pull(leaving, 0.5)
     call = asyncio.create_task(broker.submit(tasks("l", b"0")))
     await asyncio.sleep(0.2)
-    leaving._buffer.append(await asyncio.to_thread(leaving._look))  # type: ignore[arg-type]
+    leaving._buffer.append(await asyncio.to_thread(leaving._look, 0.1))  # type: ignore[arg-type]
     await asyncio.to_thread(leaving.close)
     table.ports.clear()
     begun = time.monotonic()
@@ -253,7 +263,7 @@ async def test_names_of_vanished_workers_are_swept(table: StreamsTable) -> None:
     other = await table.port()
     await pull(other, 0.5)
     assert isinstance(other, StreamsPort)
-    other._heart._leave(keys=[table.keys.workers, *table.keys.streams()], args=[GROUP, "", 0])
+    other._heart._leave(keys=[table.keys.workers, table.keys.aware, *table.keys.streams()], args=[GROUP, "", 0])
     with redis.Redis.from_url(table.url, protocol=2) as server:
         names = [consumer["name"] for consumer in server.xinfo_consumers(table.keys.stream("general"), GROUP)]
     assert b"w0" not in names

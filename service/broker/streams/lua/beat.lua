@@ -1,15 +1,17 @@
 #!lua flags=allow-oom
 -- One heartbeat of one worker: it is alive, and so are the tasks it holds.
--- KEYS  the workers' sorted set, then the streams of the held tasks (one per task)
+-- KEYS  the workers' sorted set, that of workers who know the fair order, then the streams of the held tasks (one each)
 -- ARGV  group, worker, ms after which a silent worker is forgotten, then the ids of the held tasks
 -- ->    now_ms
 local group, me = ARGV[1], ARGV[2]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-redis.call('ZADD', KEYS[1], now, me)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[3]))
-for at = 2, #KEYS do
-    local id = ARGV[at + 2]
+for at = 1, 2 do
+    redis.call('ZADD', KEYS[at], now, me)
+    redis.call('ZREMRANGEBYSCORE', KEYS[at], '-inf', now - tonumber(ARGV[3]))
+end
+for at = 3, #KEYS do
+    local id = ARGV[at + 1]
     -- XCLAIM would take a task back from the worker that has claimed it from us: only touch what is still ours.
     local mine = redis.pcall('XPENDING', KEYS[at], group, id, id, 1, me)
     if not mine.err and #mine > 0 then redis.call('XCLAIM', KEYS[at], group, me, 0, id, 'JUSTID') end

@@ -1,11 +1,15 @@
 #!lua flags=allow-oom
 -- A worker leaves, or is found to have left long ago: forget its name. A consumer with pending tasks stays, for
 -- deleting it would delete the record that they are pending.
--- KEYS  the workers' sorted set, then the streams it served
+-- KEYS  the workers' sorted set, that of workers who know the fair order, then the streams it served
 -- ARGV  group, worker ('' to look for forgotten ones only), ms of silence after which a consumer is forgotten
 local group, me, silence = ARGV[1], ARGV[2], tonumber(ARGV[3])
-if me ~= '' then redis.call('ZREM', KEYS[1], me) end
-for at = 2, #KEYS do
+if me ~= '' then
+    redis.call('ZREM', KEYS[1], me)
+    redis.call('ZREM', KEYS[2], me)
+end
+for at = 3, #KEYS do
+    if me ~= '' then redis.call('ZREM', KEYS[at] .. ':idle', me) end
     local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[at], group)
     if not consumers.err then
         for _, flat in ipairs(consumers) do

@@ -1,0 +1,36 @@
+"""Apps that are held off: which they are, and how an operator lifts it (docs/adr/0046-hold-off.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from redis.exceptions import RedisError
+
+from service.broker.streams import client
+from service.broker.streams.keys import Keys
+from service.broker.streams.look import look, script
+from service.errors import BrokerDown
+
+
+async def held(url: str, keys: Keys) -> Mapping[str, float]:
+    """AppKey -> seconds for which the app is still held off. Raises BrokerDown when the server does not answer."""
+    redis = client.on_loop(url, 1)
+    try:
+        return (await look(script(redis), keys)).held
+    except (RedisError, OSError) as error:
+        raise BrokerDown(str(error)) from error
+    finally:
+        await redis.aclose()
+
+
+async def lift(url: str, keys: Keys, appkey: str) -> bool:
+    """End an app's hold-off and forget its deaths; whether it was held off. Raises BrokerDown, as `held` does."""
+    redis = client.on_loop(url, 1)
+    try:
+        lifted = await redis.zrem(keys.held, appkey)
+        await redis.delete(keys.deaths(appkey), keys.holds(appkey))
+    except (RedisError, OSError) as error:
+        raise BrokerDown(str(error)) from error
+    finally:
+        await redis.aclose()
+    return bool(lifted)

@@ -1,0 +1,182 @@
+"""The fair order by itself: turns, weights, removal, and a polite app's waiting beside a flood."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+import statistics
+from collections.abc import Iterable
+
+import pytest
+
+from service.broker.admission import Admission
+from service.broker.fair_queue import BURST, FairQueue
+from service.broker.interface import Task
+from service.errors import Overloaded
+
+
+def tasks(app: str, count: int, call: str = "", capability: str = "general") -> list[Task]:
+    return [Task(call or app, number, capability, 1e9, b"x", app=app) for number in range(count)]
+
+
+def push(queue: FairQueue, new: Iterable[Task], since: float = 0.0) -> None:
+    for task in new:
+        queue.push(task, since)
+
+
+def pop(queue: FairQueue, count: int) -> str:
+    popped = [queue.pop() for _ in range(count)]
+    return "".join(entry.task.app for entry in popped if entry is not None)
+
+
+def test_an_app_that_is_alone_is_served_in_its_own_order() -> None:
+    queue = FairQueue()
+    push(queue, tasks("a", 3))
+    assert [entry.task.number for _ in range(3) if (entry := queue.pop())] == [0, 1, 2]
+    assert queue.pop() is None and not len(queue)
+
+
+def test_who_sent_little_goes_ahead_of_what_others_have_queued() -> None:
+    queue = FairQueue()
+    push(queue, tasks("f", 50))
+    assert pop(queue, 20) == "f" * 20
+    push(queue, tasks("p", 5))
+    assert pop(queue, 6) == "pppppf"
+
+
+def test_apps_take_turns_and_none_is_starved() -> None:
+    queue = FairQueue()
+    push(queue, tasks("f", 100))
+    push(queue, tasks("p", 10))
+    push(queue, tasks("q", 10))
+    order = pop(queue, 30)
+    assert order.count("f") == order.count("p") == order.count("q") == 10
+    assert pop(queue, 90) == "f" * 90, "the leftover is the flood's"
+
+
+def test_weights() -> None:
+    queue = FairQueue({"h": 3.0})
+    push(queue, tasks("h", 40))
+    push(queue, tasks("l", 40))
+    assert pop(queue, 40).count("h") == 30
+
+
+def test_what_an_app_did_not_use_is_not_saved_up() -> None:
+    queue = FairQueue()
+    push(queue, tasks("a", 40))
+    pop(queue, 20)
+    push(queue, tasks("b", 30))  # was idle all the time
+    assert pop(queue, 28).count("b") == pytest.approx((28 - BURST) / 2 + BURST, abs=1)
+
+
+def test_who_was_busy_while_nobody_waited_is_not_behind_a_flood_that_comes() -> None:
+    queue = FairQueue()
+    for _ in range(100):
+        push(queue, tasks("p", 1))
+        assert pop(queue, 1) == "p"
+    push(queue, tasks("f", 50))
+    pop(queue, 2)
+    push(queue, tasks("p", 1))
+    assert pop(queue, 1) == "p"
+
+
+def test_a_task_put_back_comes_first() -> None:
+    queue = FairQueue()
+    push(queue, tasks("a", 5))
+    first = queue.pop()
+    assert first is not None
+    push(queue, tasks("b", 5))
+    queue.put_back(first)
+    assert pop(queue, 1) == "a" and len(queue) == 9
+
+
+def test_a_task_put_back_into_an_empty_queue_leaves_it_empty_again() -> None:
+    queue = FairQueue()
+    push(queue, tasks("a", 1))
+    only = queue.pop()
+    assert only is not None
+    queue.put_back(only)
+    assert pop(queue, 2) == "a" and not queue.waiting["general"]
+
+
+def test_removed_tasks_cost_their_app_nothing() -> None:
+    queue = FairQueue()
+    push(queue, tasks("a", 50, "gone"))
+    for number in range(50):
+        queue.remove(("gone", number))
+    queue.remove(("gone", 0))
+    push(queue, tasks("a", 2, "next"))
+    push(queue, tasks("b", 2))
+    assert sorted(pop(queue, 2)) == ["a", "b"]
+
+
+def test_memory_follows_what_is_live() -> None:
+    queue = FairQueue()
+    push(queue, tasks("a", 1, "stays"))
+    for n in range(2000):
+        push(queue, tasks(f"app {n}", 1))
+        queue.remove((f"app {n}", 0))
+    assert len(queue) == 1
+    assert len(queue._heap) < 100 and len(queue._finish) <= 2001, "as many as there are apps"
+    assert queue.waiting == {"general": {"a": 1}}
+
+
+def test_oldest_is_who_waits_longest_whatever_the_order() -> None:
+    queue = FairQueue()
+    assert queue.oldest() is None
+    push(queue, tasks("f", 3, "early"), since=1.0)
+    push(queue, tasks("p", 1), since=2.0)
+    assert queue.oldest() == 1.0
+
+
+def simulate(*, flood: bool, workers: int, service: float, seconds: float = 600.0) -> tuple[list[float], int]:
+    """Latencies of a polite app's single images on a virtual clock, and the images of a flood that were read.
+
+    The flood sends ten calls of fifty images a second through the same admission as everybody; a call is given up at
+    its deadline of 60 s as a gateway does.
+    """
+    dice, queue, admission = random.Random(11), FairQueue(), Admission(max_tasks=1000, max_bytes=1 << 30)
+    admission.observe("general", service)
+    numbers = itertools.count()
+    arrivals, due = [], 0.0
+    while due < seconds:
+        due += dice.expovariate(1.0)
+        arrivals.append((due, next(numbers), "p"))
+    if flood:
+        arrivals += [(n / 10, next(numbers), "f") for n in range(int(seconds * 10))]
+    events: list[tuple[float, int, str]] = sorted(arrivals)
+    idle, read, took = workers, 0, []
+    while events:
+        now, number, what = heapq.heappop(events)
+        if what == "done":
+            idle += 1
+        else:
+            call = [Task(str(number), n, "general", now + 60, b"x", app=what) for n in range(50 if what == "f" else 1)]
+            try:
+                admission.enter(call, queue.waiting, workers, now)
+            except Overloaded:
+                assert what == "f", "the polite app is never refused"
+                continue
+            push(queue, call, now)
+        while idle and (entry := queue.pop()):
+            idle -= 1
+            admission.leave([entry.task])
+            heapq.heappush(events, (now + service, next(numbers), "done"))
+            if entry.task.app == "p":
+                took.append(now + service - entry.since)
+            else:
+                read += 1
+    return took, read
+
+
+@pytest.mark.parametrize("workers", [2, 8])
+def test_beside_a_flood_a_polite_apps_p99_at_most_doubles(workers: int) -> None:
+    service = 0.25
+    quiet, _ = simulate(flood=False, workers=workers, service=service)
+    beside, read = simulate(flood=True, workers=workers, service=service)
+    assert len(quiet) == len(beside) > 500
+    p99 = [statistics.quantiles(took, n=100)[98] for took in (quiet, beside)]
+    assert p99[1] <= 2 * p99[0]
+    assert max(beside) <= max(quiet) + service, "what is being read is read to its end, nothing else is waited for"
+    assert read + len(beside) > 0.95 * 600 * workers / service, "the flood gets what is left"

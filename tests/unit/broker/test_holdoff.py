@@ -1,0 +1,39 @@
+"""When an app is held off, for how long, and that one in memory forgets in time."""
+
+from __future__ import annotations
+
+from service.broker.holdoff import APPS, LONGEST, HoldOffRule, HoldOffs
+
+RULE = HoldOffRule(deaths=3, window=100.0, seconds=50.0)
+
+
+def test_so_many_deaths_in_the_window_hold_an_app_off() -> None:
+    held = HoldOffs(RULE)
+    assert [held.strike("a", moment) for moment in (0, 10, 20)] == [0.0, 0.0, 50.0]
+    assert held.left("a", 30) == 40.0 and held.left("b", 30) == 0.0 and held.held(30) == 1
+    assert held.left("a", 70) == 0.0 and held.held(70) == 0
+
+
+def test_deaths_far_apart_do_not() -> None:
+    held = HoldOffs(RULE)
+    assert not any(held.strike("a", moment) for moment in range(0, 1000, 60))
+
+
+def test_each_time_lasts_longer_within_a_day() -> None:
+    held = HoldOffs(RULE)
+    lasted = [max(held.strike("a", 1000.0 * turn + n) for n in range(3)) for turn in range(8)]
+    assert lasted[:4] == [50, 100, 200, 400] and lasted[-1] == LONGEST
+    assert max(held.strike("a", 200_000.0 + n) for n in range(3)) == 50
+
+
+def test_never_when_switched_off_nor_for_an_app_that_is_not_known() -> None:
+    off, on = HoldOffs(HoldOffRule(deaths=0)), HoldOffs(RULE)
+    assert not any(off.strike("a", 0) for _ in range(50))
+    assert not any(on.strike("", 0) for _ in range(50))
+
+
+def test_memory_is_bounded() -> None:
+    held = HoldOffs(RULE)
+    for n in range(2 * APPS):
+        held.strike(str(n), 0)
+    assert len(held._apps) == APPS
