@@ -60,7 +60,11 @@ async def test_killed_workers_cost_no_answer() -> None:
         assert broker.supervisor.restarts == 2
         cards = (await broker.look()).workers
         assert [(card.state, card.recycles, card.reason) for card in cards] == [("ready", 1, "crash")] * 2
-        assert sum(card.images for card in cards) == 12 and all(card.resident_bytes > 2**20 for card in cards)
+        assert all(card.resident_bytes > 2**20 for card in cards)
+        # A worker reports an image after it has answered; the two that were killed may have been in between.
+        async with asyncio.timeout(10):
+            while not 10 <= sum(card.images for card in (await broker.look()).workers) <= 12:
+                await asyncio.sleep(0.05)
 
 
 async def test_a_crashing_picture_costs_the_other_49_nothing() -> None:

@@ -117,7 +117,7 @@ async def test_the_reply_listener(table: StreamsTable, monkeypatch: pytest.Monke
 
 async def test_the_watch_of_the_queue(table: StreamsTable, monkeypatch: pytest.MonkeyPatch) -> None:
     process = Process()
-    monkeypatch.setattr(broker_module, "_look", Fault(broker_module._look, 2))
+    monkeypatch.setattr(broker_module, "look", Fault(broker_module.look, 2))
     broker = StreamsBroker(table.url, table.keys, max_tasks=99, max_bytes=1 << 30, background=process.background)
     table.brokers.append(broker)
     await broker.start()

@@ -39,6 +39,7 @@ class Worker:
             self._server.xgroup_create(self.stream, GROUP, id="0", mkstream=True)
         except redis.ResponseError as error:
             assert "BUSYGROUP" in str(error)
+        self._server.zadd(self._table.keys.workers, {"old": int(time.time() * 1000)})  # its heartbeat
         found: Any = self._server.xreadgroup(GROUP, "old", {self.stream: ">"}, count=1, block=5000)
         return found[0][1][0]
 
