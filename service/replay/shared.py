@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from service.metering.interface import Settlement
 from service.replay.interface import TTL, KeptAnswer
 
 KEEP, DROP = (Path(__file__).with_name(f"{name}.lua").read_text(encoding="utf-8") for name in ("keep", "drop"))
+
+_SETTLEMENT = frozenset(each.name for each in fields(Settlement))
 
 
 class RedisReplayStore:
@@ -58,4 +60,6 @@ class RedisReplayStore:
 def _read(raw: bytes) -> KeptAnswer:
     _, head, body = raw.split(b"\n", 2)
     kept = orjson.loads(head)
-    return KeptAnswer(Settlement(**kept["settlement"]), kept["status"], body)
+    # A gateway of the next release may have kept it: fields that this one does not know are left out.
+    settlement = {name: value for name, value in kept["settlement"].items() if name in _SETTLEMENT}
+    return KeptAnswer(Settlement(**settlement), kept["status"], body)

@@ -62,6 +62,17 @@ async def test_memory_forgets_after_ten_minutes(monkeypatch):
     assert await store.find("k") is None
 
 
+async def test_an_answer_that_the_next_release_kept_is_found(valkey_url):
+    """During an upgrade both releases answer repeats; an unknown field must not cost the client its paid answer."""
+    async with Redis.from_url(valkey_url) as client:
+        store = RedisReplayStore(client, "next")
+        await store.keep("k", ANSWER)
+        (key,) = await client.keys("next:*")
+        kept = await client.get(key)
+        await client.set(key, kept.replace(b'"settlement":{', b'"settlement":{"colour":"red",'))
+        assert await store.find("k") == ANSWER
+
+
 async def test_no_redis_no_payment():
     async with Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.2) as client:
         store = RedisReplayStore(client, "test")
