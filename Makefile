@@ -125,7 +125,7 @@ reference: $(VENV)/.docs ## Make the reference pages, the chart's schema and the
 
 docs: $(VENV)/.docs ## The documentation as a site in site/, with every link checked; fails when a page is not current
 	@$(BIN)/python -m tools.reference --check
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "site/index.html"
 
 $(VENV)/.fuzz: $(VENV)/.test
