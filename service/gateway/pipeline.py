@@ -288,7 +288,8 @@ class Pipeline:
     def _replay_key(self, call: Call) -> str:
         assert call.caller is not None
         exchange = call.exchange
-        return replay_key(call.caller.app.app_id, call.request_id, exchange.body_hash, call.caller.capability.name)
+        sent = exchange.headers.get("ctyun-eop-request-id", "")  # not `request_id`, which is ours where this is odd
+        return replay_key(call.caller.app.app_id, sent, exchange.body_hash, call.caller.capability.name)
 
 
 def _element(reply: Reply) -> Any:

@@ -75,6 +75,20 @@ async def test_a_reset_in_mid_answer_and_a_repeat_cost_one_call(gateway, size: s
     assert await drops(under_test), "the repeat was delivered"
 
 
+@pytest.mark.parametrize("request_id", ["a b", "\u00e9".encode().decode("latin-1"), "x" * 130])
+async def test_the_request_is_told_by_its_id_as_it_was_sent(gateway, request_id: str):
+    """Ids that we do not echo or log as they are, and which a signature takes all the same."""
+    under_test, port = gateway
+    answering(under_test, SIZES["300kB"])
+    data = request(request_id)
+    client = Client(port)
+    await client.send(data)
+    await client.take(1000)
+    client.reset()
+    await repeat(port, data)
+    assert under_test.ledger.units == UNITS
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_resets_again_and_again_cost_one_call(gateway, size: str):
     under_test, port = gateway
