@@ -59,7 +59,11 @@ class Limits(Group):
     inflight_bytes: int = Field(512 * MIB, gt=0, description="Body bytes in work per gateway; above it 503.")
     inflight_tasks: int = Field(1000, gt=0, description="Images in work per gateway; above it 503.")
     deadline: float = Field(60.0, gt=0, description="Seconds a call may take from its last body byte.")
-    body_timeout: float = Field(60.0, gt=0, description="Seconds a client may take to send its body.")
+    body_timeout: float = Field(
+        55.0, gt=0,
+        description="Seconds a client may take to send its body. Less than a proxy in front waits (60 as a rule): it "
+        "would close the connection without an answer.",
+    )
     qps: float = Field(10.0, gt=0, description="Requests per second per app and capability by default.")
     weights: dict[str, Annotated[float, Field(ge=0.01, le=100)]] = Field(
         {}, description="Shares of apps in workers and room (JSON object, AppKey: weight from 0.01 to 100); else 1."

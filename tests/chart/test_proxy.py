@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from service.settings import Server, Settings
+from service.settings import Limits, Server, Settings
 from tests.gateway import GatewayUnderTest
 from tests.integration.test_delivery import drops
 from tests.integration.test_headers import BODY, GENERAL, call, lines
@@ -17,6 +19,7 @@ from tests.resetting import UNITS, Client, answering, repeat, request
 from tests.served import ask, head, nginx, served
 
 pytestmark = pytest.mark.ops
+INGRESS_BODY_SECONDS = 60  # client-body-timeout of ingress-nginx, unless somebody sets it
 
 
 @pytest.fixture
@@ -26,6 +29,25 @@ async def front(tmp_path: Path) -> AsyncIterator[tuple[GatewayUnderTest, int]]:
     async with served(under_test.app) as gateway:
         with nginx(tmp_path, gateway) as port:
             yield under_test, port
+
+
+def test_the_gateway_gives_up_on_a_slow_body_before_a_proxy_does():
+    """Who waits as long as the gateway may close the connection first, without the contract's answer."""
+    found = re.search(r"client_body_timeout (\d+)s;", Path("deploy/nginx/calls.conf").read_text(encoding="utf-8"))
+    assert found is not None
+    assert Settings().limits.body_timeout + 5 <= min(int(found[1]), INGRESS_BODY_SECONDS)
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["begun", "not-begun"])
+async def test_a_stalled_body_gets_the_contracts_answer(tmp_path: Path, begun: bool):
+    under_test = GatewayUnderTest(Settings(limits=Limits(body_timeout=1)))
+    stalled = request("slow")
+    cut = len(stalled) - 100 if begun else stalled.index(b"\r\n\r\n") + 4
+    async with served(under_test.app) as gateway:
+        with nginx(tmp_path, gateway) as port:
+            status, answer = await ask(port, stalled[:cut])
+    assert status == 408 and json.loads(answer)["statusCode"] == 40800
+    assert under_test.ledger.units == 0
 
 
 async def test_a_clients_forwarding_lines_do_not_pass(front):
