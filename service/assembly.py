@@ -84,14 +84,15 @@ async def gateway(
     share_arenas()
     engine = databases.create(settings.database)
     await migrate.check(engine)
+    clock = clocks.CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes))
     health = Health({
         "database": partial(migrate.check, engine), "workers": partial(_some_worker, broker), "tasks": background.check,
+        "clock": clock.check,
     })
     vault = await open_vault(settings, engine)
     shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True) if settings.redis.url else None
     traces = settings.telemetry
     tracing = Tracing.configured(traces.traces_endpoint, "gateway", __version__, traces.traces_ratio)
-    clock = clocks.CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes))
     ledger, refusals = SqlLedger(engine, metrics=metrics, clock=clock), Refusals()
     pool = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
     parts = Parts(

@@ -56,15 +56,29 @@ class CheckedClock:
     def __call__(self, database: datetime) -> datetime:
         """`database` as it came. Raises ClockSuspect."""
         wall, elapsed = self._wall(), self._elapsed()
-        offset, bound, unread = wall - elapsed, self.bound.total_seconds(), elapsed - self._read
-        skew, step = database.timestamp() - wall, offset - self._offset
+        skew, unread = database.timestamp() - wall, elapsed - self._read
         self._read = elapsed
-        if abs(skew) > bound:
+        if abs(skew) > self.bound.total_seconds():
             raise ClockSuspect("database", f"the database's clock is {_span(skew)} of this machine's")
-        if abs(step) > bound + DRIFT * unread:
-            raise ClockSuspect("own", f"this machine's clock was set {_span(step)} of where it was")
-        self._offset = offset
+        self._judge_own(wall - elapsed, unread)
+        self._offset = wall - elapsed
         return database
+
+    async def check(self) -> None:
+        """For readiness: raises ClockSuspect while this machine's clock is the wrong one.
+
+        Another gateway's may be right. A wrong time of the database or of a meter is the same for every gateway: were
+        they not ready for that, none would be left.
+        """
+        elapsed = self._elapsed()
+        self._judge_own(self._wall() - elapsed, elapsed - self._read)
+
+    def _judge_own(self, offset: float, unread: float) -> None:
+        """Raise ClockSuspect when this machine's clock, `offset` seconds from the time elapsed, was set since the last
+        reading that was believed; `unread` seconds have passed since anybody read it."""
+        step = offset - self._offset
+        if abs(step) > self.bound.total_seconds() + DRIFT * unread:
+            raise ClockSuspect("own", f"this machine's clock was set {_span(step)} of where it was")
 
 
 def unchecked(clock: Clock) -> Clock:

@@ -39,7 +39,7 @@ class Ledger(Protocol):
         """Refuse a call that cannot be paid for. `units` 0 asks only whether anything is left.
 
         Raises errors.Refused with 51002 (never bought), 51001 (none valid any more), 51003 (too little left).
-        Writes nothing. Free capabilities always pass.
+        Writes nothing. Free capabilities need no pack. Raises errors.LedgerDown and ClockSuspect where settling would.
         """
 
     async def settle(self, settlement: Settlement) -> bool:

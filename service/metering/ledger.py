@@ -101,8 +101,6 @@ class SqlLedger:
 
     async def admit(self, account_id: str, app_id: str, capability: str, units: int) -> None:
         """See the interface. The balance may be `balance_ttl` old; settling decides in the end."""
-        if capability in FREE_CAPABILITIES:
-            return
         try:
             payer = await self._payers.get(app_id)
             balance = await self._balances.get((payer, capability))
@@ -112,6 +110,8 @@ class SqlLedger:
             raise
         except (SQLAlchemyError, OSError) as error:
             raise LedgerDown(f"the balance cannot be read: {type(error).__name__}") from error
+        if capability in FREE_CAPABILITIES:  # the clock was asked all the same: what cannot be settled is not read
+            return
         code = refusal(balance.packs, app_id, units, balance.now())
         if code is not None:
             raise Refused(code)

@@ -56,7 +56,7 @@ def test_metrics_tell_what_happened(sandbox):
 def test_ready_says_what_it_looked_at(sandbox):
     with urllib.request.urlopen(sandbox.keys["BASE_URL"] + "/readyz", timeout=10) as response:
         parts = json.load(response)["parts"]
-    assert parts == {"started": "ok", "draining": "ok", "database": "ok", "workers": "ok", "tasks": "ok"}
+    assert parts == {"started": "ok", "draining": "ok", "database": "ok", "workers": "ok", "tasks": "ok", "clock": "ok"}
 
 
 def test_the_idle_tree_fits_in_600_megabytes(sandbox):

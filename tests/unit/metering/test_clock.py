@@ -107,6 +107,8 @@ async def test_a_jump_of_the_one_clock_of_one_machine_is_noticed(till: Till, jum
     till.clocks.database += jump.total_seconds()
     till.clocks.own += jump.total_seconds()
     assert await suspect(till.admit()) == "own"
+    assert await suspect(till.ledger.admit(till.house.account_id, till.house.app.app_id, "licence", 1)) == "own"
+    assert await suspect(till.clocks.check()) == "own", "this gateway is out of the rotation"
     till.clocks.pass_(timedelta(hours=1))
     assert await suspect(till.ledger.settle(till.house.call())) == "own"
     assert await till.state() == before
