@@ -102,7 +102,7 @@ def test_key_that_sm2_cannot_open(name: str, bad: bytes):
     assert refusal(Sealer(POINT, replaced={name: text(bad)})(PLAIN)).code == 40019
 
 
-@pytest.mark.parametrize("bad", [os.urandom(31), os.urandom(15), bytes(16)])
+@pytest.mark.parametrize("bad", [os.urandom(31), os.urandom(15), bytes(16)], ids=["31", "15", "zeros"])
 def test_body_that_sm4_cannot_open(bad: bytes):
     assert refusal(Sealer(POINT, replaced={"encryptedBody": text(bad)})(PLAIN)).code == 40020
 
