@@ -43,6 +43,19 @@ class Shares:
             return True
         return self.used + amount <= self.limit and (not own or own + amount <= self.share(app))
 
+    def goes_on(self, app: str, amount: int, *, before: int, announced: int) -> bool:
+        """Whether a body of the app of which `before` has been taken may take `amount` more.
+
+        What a body announced was judged by `fits` before its first byte. It is not refused in the middle because it
+        passes the share by itself, only when the app's other bodies do: several that were let in together hold at
+        most the share and one body. What was not announced is judged piece by piece. A body that is all the app holds
+        may fill what is free.
+        """
+        beside = self._held.get(app, 0) - before
+        if not beside or (before + amount <= announced and beside <= self.share(app)):
+            return self.used + amount <= self.limit
+        return self.fits(app, amount)
+
     def take(self, app: str, amount: int) -> None:
         """Count `amount` in, without asking whether it fits."""
         self.used += amount

@@ -41,13 +41,23 @@ class Budget:
     def check(self, amount: int) -> None:
         """Raise Overloaded when `amount` would not fit now."""
         if not self._shares.fits(self._app, amount):
-            own = self._shares.held(self._app)
-            raise Overloaded(f"{self._what} in work: {self.used} ({own} of this app) + {amount}, limit {self.limit}")
+            raise self._overloaded(amount)
 
     def take(self, amount: int) -> None:
         """Count `amount` in. Raises Overloaded when it does not fit."""
         self.check(amount)
         self._shares.take(self._app, amount)
+
+    def take_piece(self, amount: int, *, before: int, announced: int) -> None:
+        """Count `amount` more in of a body of which `before` is counted already; `announced` is what `check` let in,
+        0 for a body without a length. Raises Overloaded (see Shares.goes_on)."""
+        if not self._shares.goes_on(self._app, amount, before=before, announced=announced):
+            raise self._overloaded(amount)
+        self._shares.take(self._app, amount)
+
+    def _overloaded(self, amount: int) -> Overloaded:
+        own = self._shares.held(self._app)
+        return Overloaded(f"{self._what} in work: {self.used} ({own} of this app) + {amount}, limit {self.limit}")
 
     def give(self, amount: int) -> None:
         self._shares.give(self._app, amount)

@@ -108,7 +108,7 @@ class Exchange:
     def _take(self, amount: int) -> None:
         assert self._budget is not None
         try:
-            self._budget.take(amount)
+            self._budget.take_piece(amount, before=self._held, announced=self.announced)
         except Overloaded:
             self.release()
             raise

@@ -5,6 +5,7 @@ import gzip
 import json
 from unittest.mock import patch
 
+import httpx
 import pytest
 
 from service.broker.interface import Outcome
@@ -13,6 +14,7 @@ from service.errors import DeadlineMissed, LedgerDown, Overloaded
 from service.gateway.app import CALLS
 from service.settings import Limits, Server, Settings
 from tests.gateway import APPKEY, PNG, GatewayUnderTest, body_of, signed_headers
+from tests.served import served
 
 
 @pytest.fixture
@@ -52,6 +54,46 @@ async def test_bodies_in_one_apps_name_leave_room_for_others():
             pass
     with budget.of("another").hold(800_000):
         assert (await gateway.call(GENERAL, large)).status_code == 200
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
+async def test_a_large_body_is_not_refused_in_its_middle_for_the_share_of_its_app(chunked):
+    """Four apps hold 760 kB of 1 MB, and another's share is 167 kB: its first body passes that, a second may not."""
+    gateway = GatewayUnderTest(Settings(limits=Limits(inflight_bytes=1_000_000, body_bytes=500_000)))
+    large = json.dumps(body_of(GENERAL, PNG + b"\0" * 147_000)).encode()
+    assert 190_000 < len(large) < 200_000
+    headers = signed_headers(large)
+    half_way, asked = asyncio.Event(), asyncio.Event()
+
+    async def pieces():
+        yield large[:175_000]  # past the share
+        half_way.set()
+        await asked.wait()
+        yield large[175_000:]
+
+    length = {} if chunked else {"content-length": str(len(large))}
+    async with (
+        served(gateway.app) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+    ):
+        (calls,) = [route.app for route in gateway.app.routes if getattr(route, "path", "") == CALLS]
+        budget = calls._pipeline.bytes_in_flight
+        for number in range(4):
+            budget.of(f"another-{number}").take(190_000)
+        sending = asyncio.create_task(
+            client.post(GENERAL.paths[0], content=pieces(), headers={**headers, **length})
+        )
+        async with asyncio.timeout(60):
+            await half_way.wait()
+            while budget.used < 935_000 and not sending.done():
+                await asyncio.sleep(0.01)
+        assert not sending.done()
+        second = await gateway.call(GENERAL, body_of(GENERAL, PNG + b"\1" * 25_000))
+        assert second.json()["statusCode"] == 50300, "above its share, the app leaves the rest to others"
+        budget.of("fifth").take(35_000)  # as large as the second
+        asked.set()
+        assert (await sending).json()["statusCode"] == 0
+        assert budget.used == 795_000
 
 
 async def test_images_reach_the_broker_decoded_and_in_order(gateway):

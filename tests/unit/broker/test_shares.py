@@ -81,3 +81,86 @@ def test_a_budgets_views_count_together() -> None:
         with budget.of("b").hold(2):
             assert budget.used == 10
     assert budget.used == 0
+
+
+def fill_body(budget: Budget, length: int, *, announced: int | None = None, before: int = 0) -> int:
+    """Take a body in pieces of 1 as the gateway does: how much was let in."""
+    known = length if announced is None else announced
+    if not before:
+        budget.check(known)
+    while before < length:
+        try:
+            budget.take_piece(1, before=before, announced=known)
+        except Overloaded:
+            break
+        before += 1
+    return before
+
+
+def crowded() -> Budget:
+    """512, of which five apps hold 82 each: a sixth app's share is 73, and 102 are free."""
+    budget = Budget(512, "body bytes", largest=100)
+    for number in range(5):
+        budget.of(f"a{number}").take(82)
+    return budget
+
+
+@pytest.mark.parametrize("announced", [100, 0], ids=["announced", "chunked"])
+def test_the_first_body_of_an_app_is_not_refused_in_its_middle(announced: int) -> None:
+    budget = crowded()
+    assert fill_body(budget.of("new"), 100, announced=announced) == 100
+    assert budget.used == 510
+
+
+def test_a_first_body_ends_where_the_limit_does() -> None:
+    budget = crowded()
+    budget.of("a5").take(20)
+    assert fill_body(budget.of("new"), 100, announced=0) == 82
+    assert budget.used == 512
+
+
+def test_a_small_body_beside_it_does_not_stop_a_body_that_was_let_in() -> None:
+    budget = crowded()
+    new = budget.of("new")
+    new.check(99)
+    new.take_piece(40, before=0, announced=99)
+    assert fill_body(new, 1) == 1
+    assert fill_body(new, 99, before=40) == 99
+
+
+def test_bodies_let_in_together_leave_room_for_others() -> None:
+    """Each is checked while the app holds nothing. They stop when those beside them fill the app's share."""
+    budget = Budget(512, "body bytes", largest=100)
+    for number in range(3):
+        budget.of(f"a{number}").take(82)
+    flood, held = budget.of("flood"), [0] * 10
+    for _ in held:
+        flood.check(100)
+    growing = set(range(10))
+    while growing:
+        for number in sorted(growing):
+            try:
+                flood.take_piece(1, before=held[number], announced=100)
+                held[number] += 1
+            except Overloaded:  # as the gateway does: its part is given back at once
+                flood.give(held[number])
+                held[number] = 0
+                growing.discard(number)
+            if held[number] == 100:
+                growing.discard(number)
+    assert 100 <= sum(held) <= 102 + 100, "its share and one body"
+    budget.of("other").check(60)
+
+
+@pytest.mark.parametrize("announced", [10, 0], ids=["beyond", "chunked"])
+def test_what_was_not_announced_is_judged_by_the_share(announced: int) -> None:
+    budget = crowded()
+    new = budget.of("new")
+    new.take(1)  # another body of the app
+    assert fill_body(new, 100, announced=announced) == 72
+
+
+def test_no_body_beside_a_share_that_is_used_up() -> None:
+    budget = crowded()
+    with pytest.raises(Overloaded):
+        fill_body(budget.of("a0"), 10)
