@@ -183,7 +183,7 @@ def server_for(settings: Settings, app: FastAPI, health: Health) -> GatewayServe
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # who is believed is ours to say: service/gateway/client_ip.py
+        proxy_headers=False,  # who is believed is ours to say: service/client_ip.py
         http=guarded(connections_allowed()),
         ws="none",
         timeout_keep_alive=75,

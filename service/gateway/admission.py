@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from service.accounts.directory import AccessKey, App, Directory
+from service.client_ip import within
 from service.contract.capabilities import Capability
 from service.contract.routes import resolve
 from service.eop.header import Authorization, parse
 from service.eop.signature import in_window, verify
 from service.errors import Refused, RequestFault
-from service.gateway.client_ip import within
 from service.gateway.exchange import Exchange
 
 

@@ -7,11 +7,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service import __version__
+from service.client_ip import parse_networks
 from service.contract.headers import Surface, one_line_each, repeated
 from service.contract.openapi import document
 from service.contract.refusals import REFUSALS, refusal_body
 from service.gateway.calls import CallEndpoint
-from service.gateway.client_ip import parse_networks
 from service.gateway.pipeline import Parts, Pipeline
 from service.gateway.reference import load_examples, reference_page
 from service.settings import Settings

@@ -8,8 +8,8 @@ import uuid
 from starlette.types import Receive, Scope, Send
 
 from service.accounts.directory import Network
+from service.client_ip import client_ip
 from service.errors import ClientGone
-from service.gateway.client_ip import client_ip
 from service.gateway.exchange import Answer, Exchange
 from service.gateway.failures import failure
 from service.gateway.observe import NOT_DELIVERED, report

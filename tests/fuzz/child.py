@@ -12,7 +12,7 @@ def main() -> None:
     # Only what parses is watched: watching whole libraries takes minutes to prepare and leads the fuzzer astray.
     watched = ["service.contract", "service.eop", "service.sealed", "engines.imaging", "inkgate_client"]
     watched += ["engines.image_header", "engines.defuse", "engines.jpeg_scans", "tests.fuzz.image_mutations"]
-    with atheris.instrument_imports(include=[*watched, "service.gateway.client_ip"]):
+    with atheris.instrument_imports(include=[*watched, "service.client_ip"]):
         from tests.fuzz.targets import TARGETS
     atheris.Setup([sys.argv[0], *arguments], TARGETS[name])
     atheris.Fuzz()

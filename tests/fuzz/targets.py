@@ -26,6 +26,7 @@ from inkgate_client._sealing import Sealer
 from engines.defuse import defused
 from engines.errors import DecodeError, PictureTooLarge
 from engines.imaging import decode, header_size
+from service.client_ip import client_ip, parse_networks
 from service.contract.base64_text import decode_pieces
 from service.contract.capabilities import CAPABILITIES
 from service.contract.images import ImageFault, check_image, decode_base64, dimensions
@@ -34,7 +35,6 @@ from service.contract.routes import resolve
 from service.eop import header, signature
 from service.eop.canonical import query_forms
 from service.errors import Refused, RequestFault, SealFault
-from service.gateway.client_ip import client_ip, parse_networks
 from service.sealed import keys, open_request, seal_answer, sm3, sm4
 from tests.fuzz.image_mutations import mutated
 from tests.json_oracle import compare_short
