@@ -23,13 +23,14 @@ class Attempts:
         self._in_all = 0
         self._by_address: OrderedDict[str, int] = OrderedDict()
 
-    def wait(self, peer: str) -> int:
-        """Count an attempt by an address: 0 when it may be judged, else the seconds until the next one may."""
+    def wait(self, client: str) -> int:
+        """Count an attempt by an address, the client's where trusted proxies stand in between: 0 when it may be judged,
+        else the seconds until the next one may."""
         now = self._clock()
         if now - self._begun >= SPAN:
             self._begun, self._in_all = now, 0
             self._by_address.clear()
-        source = _source(peer)
+        source = _source(client)
         count = self._by_address.get(source, 0)
         if self._in_all >= IN_ALL or count >= BY_ADDRESS:
             return math.ceil(self._begun + SPAN - now)
@@ -41,10 +42,10 @@ class Attempts:
         return 0
 
 
-def _source(peer: str) -> str:
+def _source(client: str) -> str:
     """The address that is counted: an IPv6 network of 64 bits is one customer's."""
     try:
-        address = ip_address(peer)
+        address = ip_address(client)
     except ValueError:
         return ""
     if isinstance(address, IPv6Address):

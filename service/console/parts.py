@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.accounts.directory import Network
 from service.accounts.vault import Vault
 from service.broker.fleet import Fleet
+from service.client_ip import parse_networks
 from service.console.attempts import Attempts
 from service.console.oidc import Provider
 from service.console.regions import RegionTable, load
@@ -21,7 +23,7 @@ from service.users.passwords import Passwords
 class Parts:
     """The database, the vault that opens a caller's own keys, and the settings. `fleet` sees queue and workers; a
     console alone, without Redis, has none. `regions` tells where addresses lie, when there is a table.
-    `provider` is who else may say who somebody is."""
+    `provider` is who else may say who somebody is, `trusted` the proxies whose X-Forwarded-For is believed."""
 
     @classmethod
     def of(
@@ -30,7 +32,10 @@ class Parts:
         """The parts that the settings ask for. Raises ConfigurationError."""
         provider = Provider(settings.oidc) if settings.oidc.issuer else None
         regions = load(settings.console.regions)
-        return cls(settings, engine, vault, clock=clock, fleet=fleet, regions=regions, provider=provider)
+        trusted = parse_networks(settings.server.trusted_proxies)
+        return cls(
+            settings, engine, vault, clock=clock, fleet=fleet, regions=regions, provider=provider, trusted=trusted
+        )
 
     settings: Settings
     engine: AsyncEngine
@@ -40,5 +45,6 @@ class Parts:
     fleet: Fleet | None = None
     regions: RegionTable | None = None
     provider: Provider | None = None
+    trusted: tuple[Network, ...] = ()
     proving: asyncio.Lock = field(default_factory=asyncio.Lock)  # one proof of the ledger at a time
     attempts: Attempts = field(default_factory=Attempts)  # at guessing the set-up code, in this process

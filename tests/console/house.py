@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.accounts import service as accounts
 from service.accounts.vault import Vault, new_key
+from service.client_ip import parse_networks
 from service.console import Parts, create_console
 from service.db import work
 from service.settings import Settings
@@ -45,7 +46,9 @@ class ConsoleHouse:
     async def empty(cls, engine: AsyncEngine, **settings: object) -> ConsoleHouse:
         """Without any user: before the first run."""
         clock = BentClock(NOW)
-        parts = Parts(Settings(**settings), engine, Vault([new_key()]), quick_passwords(), clock)  # type: ignore[arg-type]
+        read = Settings(**settings)  # type: ignore[arg-type]
+        trusted = parse_networks(read.server.trusted_proxies)
+        parts = Parts(read, engine, Vault([new_key()]), quick_passwords(), clock, trusted=trusted)
         root = FastAPI()
         root.mount("/console", create_console(parts))
         return cls(engine, parts, root, clock)

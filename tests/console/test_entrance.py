@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.audit import trail
-from service.console import attempts
+from service.console import Parts, attempts
 from service.console.pages import PAGES
 from service.db import work
 from service.errors import ConfigurationError
 from service.serving_console import application, serve_console
+from service.settings import Server, Settings
 from service.telemetry.health import Health
 from service.users import repository
 from service.users.models import SessionRow, UserRow
@@ -92,6 +93,32 @@ async def test_guessing_the_set_up_code_is_slow(engine: AsyncEngine) -> None:
     late = await guess("192.0.2.7", CODE)  # not even the right one: it would tell a guesser that it is right
     assert late.status_code == 429 and 0 < int(late.headers["retry-after"]) <= attempts.SPAN
     assert (await guess("198.51.100.7", CODE)).status_code == 303
+
+
+async def test_guesses_behind_a_trusted_proxy_count_by_client(engine: AsyncEngine) -> None:
+    server = {"trusted_proxies": ["127.0.0.0/8", "10.0.0.0/8"]}
+    house = await ConsoleHouse.empty(engine, console={"setup_code": CODE}, server=server)
+
+    async def guess(*forwarded: str, code: str = "a wrong guess of it", peer: str = "127.0.0.1") -> int:
+        visitor = house.visitor(peer)
+        fields = {"csrf": await visitor.token("/setup"), "login": "chief", "password": PASSWORD, "code": code}
+        lines = [("x-forwarded-for", line) for line in forwarded]
+        return (await visitor.post("/setup", data=fields, headers=lines)).status_code
+
+    for number in range(attempts.BY_ADDRESS):  # what a client writes itself stands to the left, in lines of its own too
+        assert await guess(f"198.51.100.{number}, 192.0.2.7, 10.0.0.1") == 422
+    assert await guess("192.0.2.7", code=CODE) == 429
+    assert await guess("198.51.100.7", "192.0.2.7", code=CODE) == 429, "lines are one list"
+    for _ in range(attempts.BY_ADDRESS):  # nobody trusts this peer: it speaks for itself alone
+        assert await guess("203.0.113.1", peer="192.0.2.8") == 422
+    assert await guess("203.0.113.2", peer="192.0.2.8", code=CODE) == 429
+    assert await guess("192.0.2.9", code=CODE) == 303, "another client of the same proxy"
+
+
+async def test_a_console_does_not_start_with_malformed_trusted_proxies(console: ConsoleHouse) -> None:
+    settings = Settings(server=Server(trusted_proxies=("10.0.0.0/33",)))
+    with pytest.raises(ConfigurationError, match="INKGATE_SERVER__TRUSTED_PROXIES"):
+        Parts.of(settings, console.engine, console.parts.vault, None)
 
 
 def test_attempts_are_bounded_by_address_and_in_all() -> None:

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from service.client_ip import client_ip
 from service.console.catalogue import LANGUAGES
 from service.console.notices import explain
 from service.console.render import go, render, set_cookie
@@ -52,7 +53,8 @@ async def setup(visit: Anyone) -> Response:
         return render(visit, "setup.html", status, login=login, code_needed=needed, problem=problem)
 
     if needed:
-        wait = visit.parts.attempts.wait(_peer(visit))
+        forwarded = visit.request.headers.get("x-forwarded-for", "")
+        wait = visit.parts.attempts.wait(client_ip(_peer(visit), forwarded, visit.parts.trusted))
         if wait:
             said = visit.words("尝试次数过多，请在 {minutes} 分钟后再试，或在本机上初始化。", minutes=-(-wait // 60))
             late = again(said, 429)
