@@ -85,7 +85,8 @@ def memory_for_images(image_mib: int, at_once: int) -> float:
 
 
 def limit_memory(image_mib: int, at_once: int) -> float:
-    """Let this process take `memory_for_images` beyond what it holds now, when it is warm.
+    """Let this process take `memory_for_images` beyond what it holds now: a worker once warm, a process that reads
+    one image alone with its models loaded and without a warm-up, which then comes off the image's part.
 
     Past it allocations fail, and with them the image in hand, not the process. RLIMIT_DATA counts what is writable and
     private: neither libraries and mapped models nor the address space that CUDA reserves. Returns the limit in MiB;
