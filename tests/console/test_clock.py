@@ -7,12 +7,16 @@ from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.accounts import repository as account_queries
 from service.console import create_console
 from service.db import work
 from service.db.clock import CheckedClock
+from service.metering.models import REFUNDED, PackRow
 from service.orders import repository as orders
+from service.users import repository as user_queries
 from tests.console.house import ConsoleHouse
 from tests.console.test_pages import bought
 
@@ -38,8 +42,8 @@ async def wall(console: ConsoleHouse) -> Wall:
 
 @pytest.mark.parametrize("days", [40, -40])
 async def test_packs_are_not_judged_by_a_wrong_clock(console: ConsoleHouse, wall: Wall, days: int) -> None:
-    lin, chief = await console.signed_in("lin"), await console.signed_in("chief")
-    pages = ((lin, "/"), (lin, "/capabilities"), (lin, "/refunds"), (chief, f"/operator/accounts/{console.account_id}"))
+    lin = await console.signed_in("lin")
+    pages = ((lin, "/"), (lin, "/capabilities"), (lin, "/refunds"))
     for visitor, path in pages:
         await visitor.see(path)
     wall.off = days * 86_400
@@ -50,6 +54,47 @@ async def test_packs_are_not_judged_by_a_wrong_clock(console: ConsoleHouse, wall
     wall.off = 0.0
     for visitor, path in pages:
         await visitor.see(path)
+
+
+@pytest.mark.parametrize("days", [40, -40])
+async def test_an_operator_acts_on_an_account_while_the_clock_is_wrong(
+    console: ConsoleHouse, wall: Wall, engine: AsyncEngine, days: int
+) -> None:
+    page = f"/operator/accounts/{console.account_id}"
+    chief = await console.signed_in("chief")
+    right = await chief.see(page)
+    assert "有效</span>" in right and "未知" not in right
+    wall.off = days * 86_400
+    wrong = await chief.see(page)
+    assert "系统时间异常" in wrong and "未知</span>" in wrong and "有效</span>" not in wrong
+    async with work.reading(engine) as session:
+        (user,) = await user_queries.users(session, console.account_id)
+    reset = await chief.submit(f"{page}/users/{user.id}/reset", page=page)
+    assert reset.status_code == 200 and "lin" in reset.text
+    assert (await chief.submit(f"{page}/suspend", page=page)).status_code == 303
+    async with work.reading(engine) as session:
+        account = await account_queries.account(session, console.account_id)
+        assert account is not None and account.suspended_at is not None
+    granted = await chief.submit(f"{page}/packs", page=page, capability="general", units="1000")
+    assert (granted.status_code, "系统时间异常" in granted.text) == (503, True)
+    assert (await chief.submit(f"{page}/suspend", page=page, resume="1")).status_code == 303
+    wall.off = 0.0
+    assert await chief.see(page) and "系统时间异常" not in await chief.see(page)
+
+
+async def test_packs_that_are_used_up_or_refunded_are_so_by_any_clock(
+    console: ConsoleHouse, wall: Wall, engine: AsyncEngine
+) -> None:
+    page = f"/operator/accounts/{console.account_id}"
+    chief = await console.signed_in("chief")
+    wall.off = 40 * 86_400
+    used_up = {"used": PackRow.total, "exhausted_at": PackRow.starts_at}
+    refunded = {"state": REFUNDED, "used": 0, "exhausted_at": None}
+    for values, state in ((used_up, "已用完"), (refunded, "已退订")):
+        async with work.begin(engine, "test") as unit:
+            await unit.session.execute(update(PackRow).values(**values))
+        text = await chief.see(page)
+        assert f"{state}</span>" in text and "未知</span>" not in text
 
 
 async def test_nothing_is_bought_by_a_wrong_clock(console: ConsoleHouse, wall: Wall, engine: AsyncEngine) -> None:

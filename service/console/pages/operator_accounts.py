@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -18,7 +19,8 @@ from service.console.render import go, render
 from service.console.visit import Missing, Operator, Visit
 from service.contract.capabilities import CAPABILITIES
 from service.db.work import Work
-from service.errors import Misuse
+from service.errors import ClockSuspect, Misuse
+from service.metering.models import PackRow
 from service.metering.packs import FREE_CAPABILITIES
 from service.metering.service import grant_pack, pack_state, packs_of
 from service.users import repository as user_queries
@@ -61,6 +63,7 @@ class AccountDetail:
     packs: list[PackLine]
     default_qps: float
     allowed: dict[str, dict[str, list[str]]]
+    clock_refused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,15 @@ async def view(unit: Work, search: str, page: int) -> Accounts:
 
 
 async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDetail:
-    """One account with everything that hangs on it; `allowed` are its apps' allow-lists. Raises Missing."""
+    """One account with everything that hangs on it; `allowed` are its apps' allow-lists. Raises Missing.
+
+    While the clock is refused (`clock_refused`) the page shows all the same, so that an operator can act (ADR 0036);
+    packs whose state turns on the time are "unknown".
+    """
     account = await queries.account(unit.session, account_id) if len(account_id) == 36 else None
     if account is None:
         raise Missing
-    now = await unit.ledger_now()
+    now = await _trusted_now(unit)
     parent = await queries.account(unit.session, account.parent_id) if account.parent_id else None
     family = [each for each in await queries.family(unit.session, account.id) if each.id != account.id]
     rows = await queries.apps(unit.session, [account.id], limit=1000)
@@ -94,12 +101,28 @@ async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDeta
     numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
     names = {app.id: app.name for app in rows}
     lines = [
-        PackLine(each, pack_state(each, now), numbers.get(each.order_id or "", ""), names.get(each.app_id or "", ""))
+        PackLine(each, _pack_state(each, now), numbers.get(each.order_id or "", ""), names.get(each.app_id or "", ""))
         for each in packs
     ]
     allowed = {each.id: await repository.allowed_of(unit.session, each.id) for each in rows}
     people = await user_lines(unit, await user_queries.users(unit.session, account.id))
-    return AccountDetail(account, parent, family, people, apps, lines, default_qps, allowed)
+    return AccountDetail(account, parent, family, people, apps, lines, default_qps, allowed, now is None)
+
+
+async def _trusted_now(unit: Work) -> datetime | None:
+    """The time by which packs are judged; None while it is refused."""
+    try:
+        return await unit.ledger_now()
+    except ClockSuspect:
+        return None
+
+
+def _pack_state(pack: PackRow, now: datetime | None) -> str:
+    """As `pack_state`; "unknown" without a time, except where the state does not turn on it."""
+    if now is not None:
+        return pack_state(pack, now)
+    state = pack_state(pack, pack.starts_at)
+    return "unknown" if state == "valid" else state
 
 
 async def user_lines(unit: Work, rows: list[UserRow]) -> list[UserLine]:
