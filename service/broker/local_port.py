@@ -51,7 +51,7 @@ class LocalPort:
 
     def _send(self, reply: Reply) -> None:
         try:
-            frames.send(self._sock, {"kind": "reply", **reply_head(reply), "killed": reply.killed})
+            frames.send(self._sock, {"kind": "reply", **reply_head(reply, embedded=True)})
         except frames.PeerGone as error:
             raise BrokerDown(f"the gateway is gone: {error}") from error
 

@@ -55,12 +55,17 @@ def task_from(head: object, image: bytes) -> Task:
     return Task(image=image, **known(Task, {name: value for name, value in head.items() if name != "image"}))
 
 
-def reply_head(reply: Reply) -> dict[str, Any]:
-    """A reply as JSON types, its fields those of REPLY_FIELDS."""
-    return {
+def reply_head(reply: Reply, *, embedded: bool = False) -> dict[str, Any]:
+    """A reply as JSON types, its fields those of REPLY_FIELDS.
+
+    An `embedded` broker, always of the worker's own release, also gets `killed`, for it counts deaths itself; over
+    Redis the worker does.
+    """
+    head = {
         "call_id": reply.call_id, "number": reply.number, "outcome": reply.outcome, "element": reply.element,
         "worker": reply.worker, "stages": dict(reply.stages), "busy": reply.busy,
     }
+    return {**head, "killed": reply.killed} if embedded else head
 
 
 def reply_from(message: object) -> Reply:

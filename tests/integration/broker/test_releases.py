@@ -7,7 +7,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from service.broker.fleet import WorkerCard
 from service.broker.interface import Outcome, Task
 from service.broker.local import LocalBroker
 from service.broker.local_port import LocalPort
-from service.broker.messages import reply_head, task_from, task_head
+from service.broker.messages import reply_from, reply_head, task_from, task_head
 from service.broker.streams import StreamsBroker, StreamsPort
 from service.broker.streams.keys import GROUP
 from service.worker.config import WorkerConfig
@@ -258,7 +258,9 @@ def test_tasks_and_configurations_of_either_release_are_read() -> None:
 
 def test_what_a_reply_says_is_what_the_release_before_reads() -> None:
     task = Task("c", 0, "general", 9.0, b"i")
-    released.read_reply(frames.pack(reply_head(answer(task)))[1])
+    killed = replace(answer(task), killed=True)
+    released.read_reply(frames.pack(reply_head(killed))[1])
+    assert reply_from(reply_head(killed, embedded=True)) == killed, "within one release it is said"
 
 
 REQUIRED = {
