@@ -75,9 +75,13 @@ class FairQueue:
         return None
 
     def remove(self, key: Key) -> None:
-        """Take a task out, if it still waits. Its app's later tasks come as if it had never been there."""
+        """Take a task out, if it still waits. Its app's later tasks come as if it had never been there.
+
+        One whose worker died stays: only reading it alone tells whose fault that was, and a client that hangs up must
+        not prevent it.
+        """
         entry = self._live.get(key)
-        if entry is None:
+        if entry is None or entry.task.delivery > 1:
             return
         self._forget(entry)
         app = entry.task.app

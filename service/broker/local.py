@@ -17,7 +17,7 @@ from service.broker import frames
 from service.broker.admission import Admission
 from service.broker.calls import Calls
 from service.broker.fair_queue import FairQueue, Waiting
-from service.broker.holdoff import HoldOffRule, HoldOffs
+from service.broker.holdoff import DEATH_POINTS, OVERRAN, OVERRUN_POINTS, HoldOffRule, HoldOffs, held_throughout
 from service.broker.interface import Outcome, QueueState, Reply, Task
 from service.broker.messages import Malformed, reply_from, task_head
 from service.errors import BrokerDown
@@ -25,7 +25,6 @@ from service.errors import BrokerDown
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
-_OVERRAN = 0.5  # of what the watchdog grants: who lived so long past a deadline was ended by it, not from outside
 
 
 class _Seat:
@@ -35,6 +34,7 @@ class _Seat:
         self.writer = writer
         self.asked = False
         self.entry: Waiting | None = None
+        self.begun = 0.0  # when the entry was handed out, Unix time
 
 
 class LocalBroker:
@@ -61,7 +61,7 @@ class LocalBroker:
         self._admission = Admission(max_tasks=max_tasks, max_bytes=max_bytes, weights=weights)
         self._queue = FairQueue(weights)
         self._holdoffs = HoldOffs(rule or HoldOffRule())
-        self._overran = _OVERRAN * overrun
+        self._overran = OVERRAN * overrun
         self._expected = expected
         self._clock = clock
         self._calls = Calls()
@@ -91,17 +91,19 @@ class LocalBroker:
             raise BrokerDown("the embedded broker is closed")
         now = self._clock()
         self._admission.enter(tasks, self._queue.waiting, len(self._seats) or self._expected, now)
-        call = self._calls.open(tasks)
+        call = None
         try:
+            call = self._calls.open(tasks)
             for task in tasks:
                 self._queue.push(task, now)
             self._hand_out()
             return await call.replies(min(task.deadline for task in tasks), now)
         finally:
-            self._calls.close(call)
             self._admission.leave(tasks)
-            for task in tasks:
-                self._queue.remove((task.call_id, task.number))
+            if call is not None:
+                self._calls.close(call)
+                for task in tasks:
+                    self._queue.remove((task.call_id, task.number))
 
     async def state(self) -> QueueState:
         since = self._queue.oldest()
@@ -130,7 +132,7 @@ class LocalBroker:
                 self._calls.take(Reply(task.call_id, task.number, Outcome.FAILED))
             else:
                 seat = idle.pop()
-                seat.asked, seat.entry = False, entry
+                seat.asked, seat.entry, seat.begun = False, entry, now
                 queued = now - entry.since
                 seat.writer.writelines(frames.pack({**task_head(task), "queued": queued}, task.image))
 
@@ -178,7 +180,7 @@ class LocalBroker:
         if entry is not None and reply.busy:
             self._admission.observe(entry.task.capability, reply.busy)
         if entry is not None and reply.killed:
-            self._strike(entry.task)
+            self._strike(entry.task, DEATH_POINTS)
         self._calls.take(reply)
 
     def _refuse(self, seat: _Seat, error: Malformed) -> None:
@@ -190,21 +192,26 @@ class LocalBroker:
             self._calls.take(Reply(entry.task.call_id, entry.task.number, Outcome.FAILED))
 
     def _leave(self, seat: _Seat, *, begun: bool) -> None:
-        """A seat is gone. What it held goes back to its place, one delivery older if it may have been begun."""
+        """A seat is gone. What it held goes back to its place, one delivery older if it may have been begun.
+
+        What was begun is read alone, once, even when nobody waits for it any more: whoever hangs up in time would never
+        be held off otherwise.
+        """
         self._seats.discard(seat)
         entry, seat.entry = seat.entry, None
         if entry is None or self._closed:
             return
         task = entry.task
-        if begun and self._clock() > task.deadline + self._overran:
-            self._strike(task)  # its watchdog ended it
-        if self._awaited(task):
+        ended_by_watchdog = begun and self._clock() > task.deadline + self._overran
+        if ended_by_watchdog and held_throughout(task.deadline - seat.begun, task.deadline - entry.since):
+            self._strike(task, OVERRUN_POINTS)
+        if self._awaited(task) or (begun and task.delivery == 1):
             again = replace(task, delivery=task.delivery + 1) if begun else task
             self._queue.put_back(replace(entry, task=again))
             self._hand_out()
 
-    def _strike(self, task: Task) -> None:
-        seconds = self._holdoffs.strike(task.app, self._clock())
+    def _strike(self, task: Task, points: int) -> None:
+        seconds = self._holdoffs.strike(task.app, self._clock(), points)
         if seconds:
             log.error("held off: images of this app killed workers", extra={"app": task.app, "seconds": seconds})
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from service.broker.holdoff import OVERRUNS
 from service.broker.interface import Outcome, Task
 from service.errors import DeadlineMissed, Misuse
 from service.settings import Engine, Limits, Settings, Worker
@@ -88,15 +89,38 @@ async def test_an_app_whose_pictures_crash_and_hang_is_held_off() -> None:
         killers = [replace(task, app="killer") for task in call("k", [b"inkgate-stub:crash"] * 2)]
         assert [reply.outcome for reply in await broker.submit(killers)] == [Outcome.FAILED] * 2
         assert not broker.held("killer")
-        (hangs,) = call("h", [b"inkgate-stub:hang"], seconds=0.5)
-        with pytest.raises(DeadlineMissed):
-            await broker.submit([replace(hangs, app="killer")])
+        for n in range(OVERRUNS):
+            assert not broker.held("killer")
+            await broker.wait_ready(2)
+            (hangs,) = call(f"h{n}", [b"inkgate-stub:hang"], seconds=0.7)
+            with pytest.raises(DeadlineMissed):
+                await broker.submit([replace(hangs, app="killer")])
         async with asyncio.timeout(10):
             while not broker.held("killer"):
                 await asyncio.sleep(0.05)
         assert (await broker.state()).held == 1 and not broker.held("")
         (fine,) = call("f", [b"fine"])
         assert texts(await broker.submit([replace(fine, app="another")])) == [stub_text(b"fine")]
+
+
+async def test_an_app_whose_client_hangs_up_while_its_pictures_crash_is_held_off() -> None:
+    settings = stub().model_copy(update={"limits": Limits(killed_workers=2, hold_off=60)})
+    async with embedded_fleet(settings) as broker:
+        await broker.wait_ready(2)
+        for n in range(2):
+            (crashes,) = call(f"k{n}", [b"inkgate-stub:crash"])
+            waiting = asyncio.create_task(broker.submit([replace(crashes, app="killer")]))
+            while not (await broker.state()).in_flight:
+                await asyncio.sleep(0.001)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            async with asyncio.timeout(20):
+                while broker.supervisor.restarts <= n or (await broker.state()).in_flight:
+                    await asyncio.sleep(0.02)
+        async with asyncio.timeout(20):
+            while not broker.held("killer"):
+                await asyncio.sleep(0.05)
 
 
 async def test_a_fleet_killed_from_outside_holds_nobody_off() -> None:

@@ -8,7 +8,7 @@ import logging
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from service.background import Background, BackgroundTask
 from service.broker.admission import Admission
-from service.broker.calls import Calls
+from service.broker.calls import Call, Calls
 from service.broker.fair_queue import BURST
 from service.broker.interface import QueueState, Reply, Task
 from service.broker.messages import Malformed, reply_from
@@ -106,18 +106,16 @@ class StreamsBroker:
         now = time.time()
         deadline = min(task.deadline for task in tasks)
         self._admission.enter(tasks, self._waiting, self._seen.state.workers, now)
-        call = self._calls.open(tasks)
+        call = None
         try:
+            call = self._calls.open(tasks)
             await self._queue(tasks, min(deadline, now + _PATIENCE))
             _heed_cancellation()
             return await call.replies(deadline, time.time())
         finally:
-            self._calls.close(call)
             self._admission.leave(tasks)
-            for task in tasks:
-                self._placed.pop((task.call_id, task.number), None)
-            if call.unanswered:
-                await self._withdraw(call.unanswered)
+            if call is not None:
+                await self._end(call)
 
     async def state(self) -> QueueState:
         """The whole queue, all gateways together, about half a second old. Raises BrokerDown when it cannot be seen."""
@@ -174,10 +172,20 @@ class StreamsBroker:
     def _cost(self, task: Task) -> float:
         return 1 / self._weights.get(task.app, DEFAULT_WEIGHT)
 
-    async def _withdraw(self, tasks: Sequence[Task]) -> None:
-        """Take the tasks of one call off the queue and delete their payloads."""
+    async def _end(self, call: Call) -> None:
+        """Forget a call; what of it is not answered is withdrawn."""
+        self._calls.close(call)
+        placed = {number for number in call.tasks if self._placed.pop((call.call_id, number), None) is not None}
+        if call.unanswered:
+            await self._withdraw(call.unanswered, placed)
+
+    async def _withdraw(self, tasks: Sequence[Task], placed: Container[int]) -> None:
+        """Take the tasks of one call off the queue and delete the payloads of those that nobody has begun. `placed` are
+        the numbers of those that the server has queued: the others cannot have been begun."""
         first = tasks[0]
-        given: list[str | float] = [self._keys.images, first.app, self._cost(first), *map(name, tasks)]
+        names = [name(task) for task in tasks if task.number in placed]
+        others = [name(task) for task in tasks if task.number not in placed]
+        given: list[str | float] = [self._keys.images, first.app, self._cost(first), len(names), *names, *others]
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(2):
                 await self._withdrawal(keys=[self._keys.stream(first.capability)], args=given)

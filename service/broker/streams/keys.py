@@ -5,11 +5,12 @@ All keys of one namespace carry the same hash tag, so that scripts may touch the
     {ns}:q:<capability>:<profile>   stream, consumer group "workers"; one small entry per image
     {ns}:q:<capability>:<profile>:… the fair order of what waits before it is in the stream, see lua/fair.lua
     {ns}:img:<call>:<number>        the picture's bytes, with a TTL; gone means withdrawn or answered
+    {ns}:img:<call>:<number>:begun  the same, of one that was withdrawn after it had been delivered, see lua/fair.lua
     {ns}:r:<gateway>                stream of replies to one gateway
     {ns}:workers:<profile>          sorted set: worker -> server time of its last heartbeat, in milliseconds
     {ns}:aware:<profile>            the same, of those who know the fair order
     {ns}:held                       sorted set: app -> server time in ms until which it is held off
-    {ns}:deaths:<app>               sorted set: workers that images of an app killed of late
+    {ns}:deaths:<app>               sorted set: workers that images of an app killed or held too long of late, by points
     {ns}:holds:<app>                how often an app was held off of late
     {ns}:roll:<profile>             hash: host -> server time and what its supervisor tells of its workers
 """
@@ -48,6 +49,9 @@ class Keys:
 
     def image(self, task: Task | Reply) -> str:
         return f"{self.images}{name(task)}"
+
+    def begun(self, task: Task) -> str:
+        return f"{self.image(task)}:begun"
 
     def replies(self, gateway: str) -> str:
         return f"{{{self.namespace}}}:r:{gateway}"

@@ -14,7 +14,15 @@ import orjson
 from redis.exceptions import ResponseError
 
 from service.background import Background
-from service.broker.holdoff import LONGEST, REMEMBERED, HoldOffRule
+from service.broker.holdoff import (
+    DEATH_POINTS,
+    LONGEST,
+    OVERRAN,
+    OVERRUN_POINTS,
+    REMEMBERED,
+    HoldOffRule,
+    held_throughout,
+)
 from service.broker.interface import Reply, Task
 from service.broker.messages import Malformed, reply_head
 from service.broker.streams import client
@@ -27,7 +35,6 @@ log = logging.getLogger(__name__)
 _REPLY_OUTLIVES_MS = 120_000
 _REPLIES_KEPT = 10_000
 _SKIPPED_MOST = 64  # by one look, see fair.lua
-_OVERRAN = 0.5  # of what the watchdog grants: who beat so long past a deadline was ended by it, not from outside
 _AWAKE_MS = 100  # after the end of its sleep, until a worker has looked again
 _BEYOND_EVERY_LEASE_MS = 3_600_000
 _PAUSE = 0.1  # between two tries while the server is out of reach
@@ -43,6 +50,15 @@ class _Entry:
     deliveries: int
     queued_at: float
     fields: Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """An image that is being read, and when it has overrun, by the monotonic clock."""
+
+    app: str
+    name: str
+    overruns_at: float
 
 
 class StreamsPort:
@@ -69,7 +85,7 @@ class StreamsPort:
         self._pull = self._redis.register_script(source("pull"))
         self._answer = self._redis.register_script(source("reply"))
         self._strike = self._redis.register_script(source("strike"))
-        self._rule, self._overran_ms = rule or HoldOffRule(), int(overrun * 1000 * _OVERRAN)
+        self._rule, self._overran = rule or HoldOffRule(), OVERRAN * overrun
         self._slept = self._more = False
         self._hand_back = self._redis.register_script(source("hand_back"))
         self._keys, self._worker, self._lease = keys, worker, lease
@@ -77,6 +93,8 @@ class StreamsPort:
         self._of_stream = {keys.stream(capability): capability for capability in capabilities}
         self._buffer: deque[_Entry] = deque()
         self._held: dict[bytes, str] = {}
+        self._reading: dict[bytes, _Reading] = {}
+        self._beat_at = time.monotonic()
         self._entries: dict[tuple[str, int], _Entry] = {}
         self._lock = threading.Lock()
         self._looked = 0.0
@@ -109,8 +127,10 @@ class StreamsPort:
         entry = self._entries.pop((task.call_id, task.number), None)
         if entry is None:
             raise ValueError("a task is answered once, by the port that pulled it")
+        with self._lock:
+            self._reading.pop(entry.id, None)
         if reply.killed:
-            self._count_death(task.app, name(task))
+            self._strike_app(task.app, name(task), DEATH_POINTS)
         self._send(entry, reply, task.deadline)
 
     def _send(self, entry: _Entry, reply: Reply, deadline: float) -> None:
@@ -154,7 +174,7 @@ class StreamsPort:
         found: Any = self._pull(
             keys=[self._keys.held, *streams],
             args=[
-                GROUP, self._worker, int(self._lease * 1000), int(reclaim), self._keys.images, self._overran_ms,
+                GROUP, self._worker, int(self._lease * 1000), int(reclaim), self._keys.images,
                 int(self._slept), self._block(timeout) + _AWAKE_MS,
             ],
         )
@@ -164,11 +184,9 @@ class StreamsPort:
         self._lag = found[0] / 1000 - time.time()
         self.skipped += found[1]
         self._more = found[1] >= _SKIPPED_MOST
-        for app, died in zip(found[2][::2], found[2][1::2], strict=True):
-            self._count_death(app.decode(), died.decode())
-        if len(found) == 3:
+        if len(found) == 2:
             return None
-        _, _, _, index, entry_id, deliveries, flat = found
+        _, _, index, entry_id, deliveries, flat = found
         return self._entry(streams[index - 1], entry_id, deliveries, dict(zip(flat[::2], flat[1::2], strict=True)))
 
     def _wait(self, timeout: float) -> _Entry | None:
@@ -190,17 +208,19 @@ class StreamsPort:
         """Milliseconds to sleep: not so long that a silent worker's task would wait."""
         return max(1, int(min(timeout, self._lease / 4) * 1000))
 
-    def _count_death(self, app: str, died: str) -> None:
-        """An image of this app has killed a worker. A server that is out of reach is not told."""
+    def _strike_app(self, app: str, image: str, points: int) -> None:
+        """An image of this app has killed a worker or overrun. A server that is out of reach is not told."""
         rule = self._rule
         if not rule.deaths or not app:
             return
         keys = [self._keys.held, self._keys.deaths(app), self._keys.holds(app)]
         times = (rule.window, rule.seconds, LONGEST, REMEMBERED)
         try:
-            held: Any = self._strike(keys=keys, args=[app, died, rule.deaths, *(int(each * 1000) for each in times)])
+            held: Any = self._strike(
+                keys=keys, args=[app, image, rule.points, *(int(each * 1000) for each in times), points]
+            )
         except client.OUT_OF_REACH as error:
-            log.warning("a death was not counted: %s", error, extra={"app": app})
+            log.warning("a death or an overrun was not counted: %s", error, extra={"app": app})
             return
         if held:
             log.error("held off: images of this app killed workers", extra={"app": app, "seconds": held / 1000})
@@ -220,17 +240,26 @@ class StreamsPort:
             self._refuse(entry, error)
             return None
         try:
-            image = self._redis.get(self._keys.image(task)) if task.deadline > now else None
+            image = self._payload(task, entry) if task.deadline > now else None
         except client.OUT_OF_REACH:
             self._buffer.appendleft(entry)  # it is ours and we keep it alive: it must not be forgotten
             raise
         if not isinstance(image, bytes):  # withdrawn or expired between delivery and now
-            self._forget(entry)
+            self._forget(entry, self._keys.begun(task))
             return None
         self._entries[task.call_id, task.number] = entry
         waited = entry.fields.get(b"waited", b"")  # ms in the fair order, before it came into the stream
         queued = age + (int(waited) / 1000 if waited.isdigit() else 0.0)
+        left = task.deadline - now
+        if entry.deliveries == 1 and held_throughout(left, left + queued):
+            with self._lock:
+                self._reading[entry.id] = _Reading(task.app, name(task), time.monotonic() + left + self._overran)
         return replace(task, image=image, delivery=entry.deliveries, queued=queued)
+
+    def _payload(self, task: Task, entry: _Entry) -> object:
+        """The image's bytes; those of one that nobody waits for as well, if its first worker died."""
+        image = self._redis.get(self._keys.image(task))
+        return self._redis.get(self._keys.begun(task)) if image is None and entry.deliveries > 1 else image
 
     def _refuse(self, entry: _Entry, error: Malformed) -> None:
         """An entry that cannot be understood is answered as failed where it names its call, and is not tried again."""
@@ -241,18 +270,31 @@ class StreamsPort:
         else:
             self._forget(entry)
 
-    def _forget(self, entry: _Entry) -> None:
+    def _forget(self, entry: _Entry, *payload: str) -> None:
         self.skipped += 1
         with self._lock:
             self._held.pop(entry.id, None)
         with self._redis.pipeline(transaction=True) as commands:
             commands.xack(entry.stream, GROUP, entry.id)
             commands.xdel(entry.stream, entry.id)
+            if payload:
+                commands.delete(*payload)
             commands.execute()
 
     def _holding(self) -> Mapping[bytes, str]:
+        """What the heart keeps alive with this beat. Overruns are counted here as well: the watchdog leaves a worker no
+        time to do so, and nobody else knows when an image was begun."""
+        now = time.monotonic()
         with self._lock:
-            return dict(self._held)
+            if now - self._beat_at > self._lease:
+                self._reading.clear()  # this process stood still, or had no server: nothing is an image's doing
+            self._beat_at = now
+            overran = [entry_id for entry_id, each in self._reading.items() if now > each.overruns_at]
+            images = [self._reading.pop(entry_id) for entry_id in overran]
+            held = dict(self._held)
+        for image in images:
+            self._strike_app(image.app, image.name, OVERRUN_POINTS)
+        return held
 
     def _make_groups(self) -> None:
         """From 0, not from "now": what was queued before the group existed is to be read as well."""

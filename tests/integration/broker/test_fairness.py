@@ -211,23 +211,6 @@ async def test_a_hold_off_ends(table: Any) -> None:
     assert (await call)[0].outcome is Outcome.READ
 
 
-async def test_a_worker_that_an_image_kept_busy_past_its_deadline_counts(table: Any) -> None:
-    broker = await table.broker()
-    for n in range(2):
-        port = await table.port()
-        call = asyncio.create_task(broker.submit(tasks(f"hangs{n}", b"x", app="k", seconds=0.4)))
-        assert await pull(port) is not None
-        with pytest.raises(DeadlineMissed):
-            await call
-        await asyncio.sleep(1.2)  # it hangs, and its heart beats
-        await table.kill(port)
-    other = await table.port()
-    async with asyncio.timeout(8):
-        while not (await broker.state()).held:
-            await pull(other, 0.2)
-    assert broker.held("k")
-
-
 async def test_workers_killed_from_outside_hold_nobody_off(table: Any) -> None:
     broker = await table.broker()
     for n in range(4):

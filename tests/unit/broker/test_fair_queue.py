@@ -7,6 +7,7 @@ import itertools
 import random
 import statistics
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -180,3 +181,15 @@ def test_beside_a_flood_a_polite_apps_p99_at_most_doubles(workers: int) -> None:
     assert p99[1] <= 2 * p99[0]
     assert max(beside) <= max(quiet) + service, "what is being read is read to its end, nothing else is waited for"
     assert read + len(beside) > 0.95 * 600 * workers / service, "the flood gets what is left"
+
+
+def test_what_waits_to_be_read_alone_cannot_be_withdrawn() -> None:
+    queue = FairQueue()
+    push(queue, tasks("a", 2))
+    begun, given_back = queue.pop(), queue.pop()
+    assert begun is not None and given_back is not None
+    queue.put_back(replace(begun, task=replace(begun.task, delivery=2)))
+    queue.put_back(given_back)
+    for entry in (begun, given_back):
+        queue.remove(entry.key)
+    assert pop(queue, 2) == "a" and not len(queue)

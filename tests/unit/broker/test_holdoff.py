@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.broker.holdoff import APPS, LONGEST, HoldOffRule, HoldOffs
+from service.broker.holdoff import APPS, LONGEST, OVERRUN_POINTS, OVERRUNS, HoldOffRule, HoldOffs, held_throughout
 
 RULE = HoldOffRule(deaths=3, window=100.0, seconds=50.0)
 
@@ -17,6 +17,21 @@ def test_so_many_deaths_in_the_window_hold_an_app_off() -> None:
 def test_deaths_far_apart_do_not() -> None:
     held = HoldOffs(RULE)
     assert not any(held.strike("a", moment) for moment in range(0, 1000, 60))
+
+
+def test_overruns_count_a_fifth_of_a_death() -> None:
+    alone, mixed = HoldOffs(RULE), HoldOffs(RULE)
+    needed = RULE.deaths * OVERRUNS
+    assert not any(alone.strike("a", n, OVERRUN_POINTS) for n in range(needed - 1))
+    assert alone.strike("a", needed, OVERRUN_POINTS) == 50.0
+    assert not any(mixed.strike("a", n) for n in range(RULE.deaths - 1))
+    assert not any(mixed.strike("a", 10 + n, OVERRUN_POINTS) for n in range(OVERRUNS - 1))
+    assert mixed.strike("a", 20, OVERRUN_POINTS) == 50.0
+
+
+def test_an_image_begun_late_cannot_overrun() -> None:
+    assert held_throughout(60.0, 60.0) and held_throughout(49.0, 60.0)
+    assert not held_throughout(47.0, 60.0) and not held_throughout(-1.0, 60.0)
 
 
 def test_each_time_lasts_longer_within_a_day() -> None:

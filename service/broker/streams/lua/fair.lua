@@ -21,18 +21,23 @@ end
 
 local function legible(field) return field.call and field.n and tonumber(field.ttl) and field.to end
 
+-- Where the payload of an image goes that was withdrawn after it had been delivered: if its worker dies, it is read alone
+-- though nobody waits for it. Otherwise whoever hangs up in time would never be held off.
+local BEGUN = ':begun'
+
 -- Whether an image is still wanted: in time, not withdrawn (its payload is there), its app not held off. What an app
--- that is held off has in the queue is answered as failed, or each of it might kill a worker.
-local function wanted(field, age, prefix, held)
+-- that is held off has in the queue is answered as failed, or each of it might kill a worker. `died`: its first worker did.
+local function wanted(field, age, prefix, held, died)
     local image = prefix .. field.call .. ':' .. field.n
-    if age < tonumber(field.ttl) and redis.call('EXISTS', image) == 1 then
+    local there = redis.call('EXISTS', image) == 1 or died and redis.call('EXISTS', image .. BEGUN) == 1
+    if age < tonumber(field.ttl) and there then
         local until_ms = field.app and redis.call('ZSCORE', held, field.app)
         if not until_ms or tonumber(until_ms) <= now then return true end
         local reply = cjson.encode({ call_id = field.call, number = tonumber(field.n), outcome = 'failed' })
         redis.call('XADD', field.to, 'MAXLEN', '~', REPLIES_KEPT, '*', 'reply', reply)
         redis.call('PEXPIRE', field.to, REPLY_OUTLIVES_MS)
     end
-    redis.call('DEL', image)
+    redis.call('DEL', image, image .. BEGUN)
     return false
 end
 

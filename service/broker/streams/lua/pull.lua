@@ -2,23 +2,20 @@
 -- The next live task for one worker, or nothing.
 -- KEYS  the held apps, then the streams this worker serves, in the order to look at them
 -- ARGV  group, consumer, lease in ms, 1 to look for tasks of silent workers, prefix of the payload keys,
---       ms past its deadline from which on a task, and no kill from outside, ended its worker,
 --       1 when this worker has slept, ms for which it sleeps when it gets nothing; 0: it will not
--- ->    { now_ms, skipped, { app, "call:number", … of images that ended their worker } }, and when there is a task also
---       index of the stream, id, deliveries, fields
+-- ->    { now_ms, skipped }, and when there is a task also index of the stream, id, deliveries, fields
 --
 -- Tasks of workers that stopped beating come first: their callers have waited longest. Then what was put into the stream
 -- to wake somebody, then whose turn it is. Expired and withdrawn tasks (payload gone) are deleted on the way; they are
 -- delivered to us before, so the group's lag stays a number.
 --include fair
 local held, group, me, lease, reclaim, prefix = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local overran_ms, slept, sleeps = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
-local skipped, overran = 0, {}
+local slept, sleeps, skipped = ARGV[6], tonumber(ARGV[7]), 0
 
-local function live(stream, id, fields)
+local function live(stream, id, fields, died)
     local field, age = named(fields), now - tonumber(string.match(id, '^%d+'))
     -- What cannot be understood is the worker's to count and to answer: an error here would come back with the entry.
-    if not legible(field) or wanted(field, age, prefix, held) then return true end
+    if not legible(field) or wanted(field, age, prefix, held, died) then return true end
     redis.call('XACK', stream, group, id)
     redis.call('XDEL', stream, id)
     skipped = skipped + 1
@@ -34,17 +31,12 @@ if reclaim == '1' then
         local stream = KEYS[at]
         local silent = redis.call('XPENDING', stream, group, 'IDLE', lease, '-', '+', 1)
         while #silent > 0 and skipped < SKIPPED_MOST do
-            local id, last_beat, deliveries = silent[1][1], now - silent[1][3], silent[1][4]
+            local id, deliveries = silent[1][1], silent[1][4]
             local claimed = redis.call('XCLAIM', stream, group, me, lease, id)
             if #claimed > 0 and claimed[1] then
                 local fields = claimed[1][2]
-                if live(stream, id, fields) then
-                    return { now, skipped, overran, at - 1, id, deliveries + 1, fields }
-                end
-                local field = named(fields)
-                if field.app and last_beat > tonumber(string.match(id, '^%d+')) + tonumber(field.ttl) + overran_ms then
-                    overran[#overran + 1] = field.app
-                    overran[#overran + 1] = field.call .. ':' .. field.n
+                if live(stream, id, fields, deliveries == 1) then
+                    return { now, skipped, at - 1, id, deliveries + 1, fields }
                 end
             end
             silent = redis.call('XPENDING', stream, group, 'IDLE', lease, '-', '+', 1)
@@ -58,7 +50,7 @@ for at = 2, #KEYS do
         local found = redis.call('XREADGROUP', 'GROUP', group, me, 'COUNT', 1, 'STREAMS', stream, '>')
         if found and found[1] then
             local id, fields = found[1][2][1][1], found[1][2][1][2]
-            if moved or live(stream, id, fields) then return { now, skipped, overran, at - 1, id, 1, fields } end
+            if moved or live(stream, id, fields) then return { now, skipped, at - 1, id, 1, fields } end
         else
             local passed
             more, passed = move(stream, prefix, held)
@@ -70,4 +62,4 @@ end
 if sleeps > 0 and skipped < SKIPPED_MOST then
     for at = 2, #KEYS do redis.call('ZADD', KEYS[at] .. ':idle', now + sleeps, me) end
 end
-return { now, skipped, overran }
+return { now, skipped }
