@@ -69,9 +69,11 @@ class Limits(Group):
         {}, description="Shares of apps in workers and room (JSON object, AppKey: weight from 0.01 to 100); else 1."
     )
     killed_workers: int = Field(
-        5, ge=0, description="Worker deaths by images of one app within killed_window that hold it off; 0 never."
+        5, ge=0, description=(
+            "Worker deaths by images of one app within killed_window that hold it off; overruns a fifth; 0 never."
+        )
     )
-    killed_window: float = Field(600.0, gt=0, description="Seconds for which such a death counts.")
+    killed_window: float = Field(600.0, gt=0, description="Seconds for which such a death or overrun counts.")
     hold_off: float = Field(
         600.0, gt=0, description="Seconds an app is held off (503); doubles with each time within a day, up to an hour."
     )
