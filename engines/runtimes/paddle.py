@@ -23,7 +23,7 @@ import numpy as np
 
 from engines.errors import ModelError
 from engines.manifest import locate, verify
-from engines.text.detect import framed
+from engines.text.detect import MAX_ENLARGEMENT, framed
 from engines.text.engine import FindLines, Parts, ReadCrops
 from engines.text.orient import Orienter
 from engines.types import Image, Quad
@@ -112,7 +112,8 @@ class PaddleDetector:
         self._turn = threading.Lock()
 
     def __call__(self, image: Image, limit_side: int | None = None) -> list[Quad]:
-        """Quadrilaterals of lines in pixels of `image`, unordered; by default the short side is seen at 736."""
+        """Quadrilaterals of lines in pixels of `image`, unordered; by default the short side is seen at 736, or enlarged
+        `MAX_ENLARGEMENT` times where that is less."""
         if min(image.shape[:2]) < 2:
             return []  # PaddleOCR cannot scale a picture of one pixel
         whole, margin = framed(image)
@@ -131,7 +132,7 @@ def _limit(width: int, height: int, limit_side: int | None) -> dict[str, Any]:
         limit_side = round(long * math.sqrt(_MOST_PIXELS / (width * height)))
     if limit_side is not None and long * max(_SHORT_SIDE / short, 1.0) > limit_side:
         return {"limit_side_len": limit_side, "limit_type": "max"}
-    return {"limit_side_len": _SHORT_SIDE, "limit_type": "min"}
+    return {"limit_side_len": min(_SHORT_SIDE, round(MAX_ENLARGEMENT * short)), "limit_type": "min"}
 
 
 class PaddleRecogniser:

@@ -27,7 +27,7 @@ _PAGE = 0.75  # short side by long side of a page
 _STRIP = 8  # longer than this times its other side
 _FIELD = 100  # pixels; an image with a shorter side than this is a field cut out of a page, or an icon
 _FIELD_MARGIN = 0.5  # of its shorter side, added to a field on all sides
-_MAX_ENLARGEMENT = 3.5  # times; lines of a field enlarged further are higher than the network knows lines
+MAX_ENLARGEMENT = 3.5  # times; lines of a field enlarged further are higher than the network knows lines
 _WITHIN = 0.6  # share of a box's area inside a larger one from which it may be a part of the same line
 _SAME_HEIGHT = 0.4  # of the larger box's height that a part of the same line has at least
 _STRIDE = 32  # the network halves the picture five times
@@ -37,7 +37,7 @@ _STRIDE = 32  # the network halves the picture five times
 class DetectOptions:
     """Sizes in pixels, thresholds as probabilities; defaults are the published ones of PP-OCRv6 small.
 
-    Images whose short side is below `short_side` are enlarged to it, as far as `long_side` and `_MAX_ENLARGEMENT`
+    Images whose short side is below `short_side` are enlarged to it, as far as `long_side` and `MAX_ENLARGEMENT`
     allow; those whose long side is above `long_side` are reduced.
     """
 
@@ -76,9 +76,9 @@ class Detector:
         option = self.options
         short, long = min(width, height), max(width, height)
         if limit_side is not None:
-            ratio = min(max(option.short_side / short, 1.0), limit_side / long, _MAX_ENLARGEMENT)
+            ratio = min(max(option.short_side / short, 1.0), limit_side / long, MAX_ENLARGEMENT)
         elif long < option.long_side:
-            ratio = min(max(option.short_side / short, 1.0), option.long_side / long, _MAX_ENLARGEMENT)
+            ratio = min(max(option.short_side / short, 1.0), option.long_side / long, MAX_ENLARGEMENT)
         else:
             ratio = min(option.long_side * math.sqrt(_PAGE / (width * height)), 1.0)
         return _to_stride(width * ratio), _to_stride(height * ratio)
