@@ -94,6 +94,7 @@ def test_app_keys_and_opening(walk: Walk) -> None:
     assert page.locator(".secret code").inner_text() == secret
     page = lin.go("/keys")
     page.click(".head .main-action")
+    page.wait_for_selector(".secret code >> nth=1")
     assert page.locator(".secret code").count() == 2
     page.click("[data-copy] >> nth=0")
     assert re.fullmatch("[0-9a-f]{32}", page.evaluate("navigator.clipboard.readText()"))

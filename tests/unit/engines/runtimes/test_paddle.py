@@ -75,7 +75,7 @@ def test_without_paddleocr_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) 
         (900, 560, None, 736, "min"),  # small: enlarged
         (1500, 1200, None, 736, "min"),  # large enough: as it is
         (5400, 3360, None, 2196, "max"),  # huge: to the area of 2000 x 1500
-        (40, 4000, None, 736, "min"),  # a strip keeps its letters
+        (40, 4000, None, 140, "min"),  # a strip keeps its letters, and they are not made higher than the network knows
         (900, 560, 640, 640, "max"),
         (900, 560, 4000, 736, "min"),  # room enough to enlarge
         (5400, 3360, 2500, 2500, "max"),
