@@ -112,8 +112,10 @@ class PaddleDetector:
         self._turn = threading.Lock()
 
     def __call__(self, image: Image, limit_side: int | None = None) -> list[Quad]:
-        """Quadrilaterals of lines in pixels of `image`, unordered; by default the short side is seen at 736, or enlarged
-        `MAX_ENLARGEMENT` times where that is less."""
+        """Quadrilaterals of lines in pixels of `image`, unordered.
+
+        By default the short side is seen at 736 pixels, or enlarged `MAX_ENLARGEMENT` times where that is less.
+        """
         if min(image.shape[:2]) < 2:
             return []  # PaddleOCR cannot scale a picture of one pixel
         whole, margin = framed(image)
