@@ -158,12 +158,16 @@ async def _keys(engine: AsyncEngine, query: Any) -> list[Key]:
         return [(account, capability) for account, capability in await connection.execute(query)]
 
 
+def _one_state(engine: AsyncEngine) -> AsyncEngine:
+    """The engine with transactions that see one state of the database throughout."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="REPEATABLE READ")
+    return engine  # SQLite has nothing else
+
+
 async def _step(round_: _Round, key: Key, kind: int, lines: int) -> bool:
     """Add up the next lines of a meter in one transaction. Returns whether that was the last of them."""
-    engine = round_.engine
-    if engine.dialect.name == "postgresql":
-        engine = engine.execution_options(isolation_level="REPEATABLE READ")
-    async with engine.begin() as connection:
+    async with _one_state(round_.engine).begin() as connection:
         await _turn(connection)
         now = await clocks.now(connection, round_.clock)
         meter = select(MeterRow.seq).where(MeterRow.account_id == key[0], MeterRow.capability == key[1])
@@ -277,10 +281,7 @@ async def _forget_finished(engine: AsyncEngine, key: Key, before: datetime) -> N
 
 
 async def _conclude(round_: _Round, whole: bool) -> Checked:
-    engine = round_.engine
-    if engine.dialect.name == "postgresql":
-        engine = engine.execution_options(isolation_level="REPEATABLE READ")
-    async with engine.begin() as connection:
+    async with _one_state(round_.engine).begin() as connection:
         await _turn(connection)
         now = await clocks.now(connection, round_.clock)
         found, backlog = await _drift(connection), await _backlog(connection)
