@@ -78,6 +78,7 @@ console-shots: $(VENV)/.console ## The same walk, and the pictures of docs/howto
 	  -k 'not every and not english and not left_out'
 
 lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the rooms
+	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports

@@ -52,8 +52,10 @@ def main() -> None:
     figures = measure(args.pictures, args.count, args.profile)
     found = {"machine": facts("onnxruntime", "numpy", "opencv-python-headless"), "profile": args.profile}
     args.json.write_text(json.dumps({**found, **figures}, indent=1) + "\n")
-    print(f"most {figures['most_mib']} MiB; rise from picture {WARM} on {figures['rise_mib']} MiB, "
-          f"scatter {figures['scatter_mib']} MiB")
+    print(
+        f"most {figures['most_mib']} MiB; rise from picture {WARM} on {figures['rise_mib']} MiB, "
+        f"scatter {figures['scatter_mib']} MiB"
+    )
 
 
 if __name__ == "__main__":

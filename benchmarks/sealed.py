@@ -71,8 +71,11 @@ def main() -> None:
     medians = {kind: round(statistics.median(seconds), 3) for kind, seconds in spent.items()}
     more = sorted(sealed - plain for plain, sealed in zip(spent["plain"], spent["sealed"], strict=True))
     figures = {
-        "rounds": options.rounds, "picture_bytes": len(picture()), "cpu_seconds": medians,
-        "more": round(statistics.median(more), 3), "most_more": round(more[-1], 3),
+        "rounds": options.rounds,
+        "picture_bytes": len(picture()),
+        "cpu_seconds": medians,
+        "more": round(statistics.median(more), 3),
+        "most_more": round(more[-1], 3),
     }
     (RESULTS / "sealed.json").write_text(json.dumps({"machine": machine, **figures}, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(figures))

@@ -73,9 +73,11 @@ async def _settle(ledger: SqlLedger, account: str, app: str, calls: int) -> None
     async def client() -> None:
         for _ in left:
             took = random.randint(400, 2000)
-            await ledger.settle(Settlement(
-                ids.new(), account, app, "general", 1, 1, 0, 0, 400_000, took, "203.0.113.20", str(uuid.uuid4())
-            ))
+            await ledger.settle(
+                Settlement(
+                    ids.new(), account, app, "general", 1, 1, 0, 0, 400_000, took, "203.0.113.20", str(uuid.uuid4())
+                )
+            )
 
     await asyncio.gather(*(client() for _ in range(AT_ONCE)))
 

@@ -20,7 +20,11 @@ def component(found: metadata.Distribution) -> dict[str, object]:
     name = re.sub(r"[-_.]+", "-", found.metadata["Name"]).lower()
     reference = f"pkg:pypi/{name}@{found.version}"
     part: dict[str, object] = {
-        "type": "library", "bom-ref": reference, "name": name, "version": found.version, "purl": reference
+        "type": "library",
+        "bom-ref": reference,
+        "name": name,
+        "version": found.version,
+        "purl": reference,
     }
     licence = found.metadata.get("License-Expression") or found.metadata.get("License") or ""
     if licence and len(licence) < 80:  # some packages put the whole text there
@@ -35,8 +39,12 @@ def document() -> dict[str, object]:
     listed = [parts[name] for name in sorted(parts)]
     serial = uuid.uuid5(NAMESPACE, json.dumps([service, listed], sort_keys=True))
     return {
-        "bomFormat": "CycloneDX", "specVersion": "1.6", "serialNumber": f"urn:uuid:{serial}", "version": 1,
-        "metadata": {"component": service}, "components": listed,
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{serial}",
+        "version": 1,
+        "metadata": {"component": service},
+        "components": listed,
     }
 
 

@@ -85,10 +85,14 @@ async def gateway(
     engine = databases.create(settings.database)
     await migrate.check(engine)
     clock = clocks.CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes))
-    health = Health({
-        "database": partial(migrate.check, engine), "workers": partial(_some_worker, broker), "tasks": background.check,
-        "clock": clock.check,
-    })
+    health = Health(
+        {
+            "database": partial(migrate.check, engine),
+            "workers": partial(_some_worker, broker),
+            "tasks": background.check,
+            "clock": clock.check,
+        }
+    )
     vault = await open_vault(settings, engine)
     shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True) if settings.redis.url else None
     traces = settings.telemetry

@@ -41,9 +41,7 @@ class Keys:
         return [f"{name}={value}" for name, value in {**named, **self.refused}.items()]
 
 
-async def provision(
-    engine: AsyncEngine, vault: Vault, qps: float, *, refused: bool, second: bool = False
-) -> Keys:
+async def provision(engine: AsyncEngine, vault: Vault, qps: float, *, refused: bool, second: bool = False) -> Keys:
     """One account and an app with every capability opened and paid; with `refused` also apps for each 4xxxx and 5xxxx
     code, with `second` another paid one. Packs are bound to their app, so that the apps of one account do not pay for
     each other."""

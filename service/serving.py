@@ -38,20 +38,23 @@ _SNAPSHOT_EVERY = 5.0
 
 
 @asynccontextmanager
-async def streams_broker(
-    settings: Settings, metrics: Metrics, background: Background
-) -> AsyncIterator[StreamsBroker]:
+async def streams_broker(settings: Settings, metrics: Metrics, background: Background) -> AsyncIterator[StreamsBroker]:
     """The gateway's end of the queue in Redis. Raises ConfigurationError without a Redis URL."""
     if not settings.redis.url:
         raise ConfigurationError(
-            "INKGATE_REDIS__URL", "is empty, and `inkgate gateway` queues in Redis",
+            "INKGATE_REDIS__URL",
+            "is empty, and `inkgate gateway` queues in Redis",
             "Set it, or run everything in one process tree with `inkgate serve`.",
         )
     limits = settings.limits
     broker = StreamsBroker(
-        settings.redis.url, Keys(settings.redis.namespace, settings.engine.profile),
-        max_tasks=limits.inflight_tasks, max_bytes=limits.inflight_bytes, weights=limits.weights,
-        on_malformed=metrics.malformed, background=background,
+        settings.redis.url,
+        Keys(settings.redis.namespace, settings.engine.profile),
+        max_tasks=limits.inflight_tasks,
+        max_bytes=limits.inflight_bytes,
+        weights=limits.weights,
+        on_malformed=metrics.malformed,
+        background=background,
     )
     await broker.start()
     try:
@@ -107,7 +110,13 @@ async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[
 
     background = Background(metrics)
     supervisor = Supervisor(
-        "service.serving", count, {}, shared=[listener], on_event=hear, on_malformed=metrics.malformed, name="gateway",
+        "service.serving",
+        count,
+        {},
+        shared=[listener],
+        on_event=hear,
+        on_malformed=metrics.malformed,
+        name="gateway",
         background=background,
     )
     health = Health({"gateways": _gateways_check(supervisor), "tasks": background.check})

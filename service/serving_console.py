@@ -28,7 +28,8 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
     """Serve the pages until told to stop; `on_ready` gets their address. Raises ConfigurationError."""
     if not settings.console.gateway_url:
         raise ConfigurationError(
-            "INKGATE_CONSOLE__GATEWAY_URL", "is empty, and the try-it page calls the gateway",
+            "INKGATE_CONSOLE__GATEWAY_URL",
+            "is empty, and the try-it page calls the gateway",
             "Set it, for example to http://gateway:8080.",
         )
     engine = databases.create(settings.database)

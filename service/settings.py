@@ -60,7 +60,8 @@ class Limits(Group):
     inflight_tasks: int = Field(1000, gt=0, description="Images in work per gateway; above it 503.")
     deadline: float = Field(60.0, gt=0, description="Seconds a call may take from its last body byte.")
     body_timeout: float = Field(
-        55.0, gt=0,
+        55.0,
+        gt=0,
         description="Seconds a client may take to send its body. Less than a proxy in front waits (60 as a rule): it "
         "would close the connection without an answer.",
     )
@@ -69,9 +70,11 @@ class Limits(Group):
         {}, description="Shares of apps in workers and room (JSON object, AppKey: weight from 0.01 to 100); else 1."
     )
     killed_workers: int = Field(
-        5, ge=0, description=(
+        5,
+        ge=0,
+        description=(
             "Worker deaths by images of one app within killed_window that hold it off; overruns a fifth; 0 never."
-        )
+        ),
     )
     killed_window: float = Field(600.0, gt=0, description="Seconds for which such a death or overrun counts.")
     hold_off: float = Field(
@@ -120,7 +123,8 @@ class Worker(Group):
         1024, ge=0, description="A worker leaves when its memory passes this and 1.5 times what it had warm; 0 never."
     )
     image_mib: int = Field(
-        1536, ge=0,
+        1536,
+        ge=0,
         description="MiB that the image in hand may take beyond what a warm worker holds; one that needs more fails; "
         "0 no limit (ADR 0052).",
     )
@@ -195,7 +199,9 @@ class Console(Group):
         None, description="CSV of networks and their provinces (192.0.2.0/24,浙江) for the map of callers."
     )
     wall_key: SecretStr | None = Field(
-        None, min_length=16, description="Opens /console/wall, health for a screen on a wall, without a sign-in.",
+        None,
+        min_length=16,
+        description="Opens /console/wall, health for a screen on a wall, without a sign-in.",
         json_schema_extra=_secret("console"),
     )
     setup_code: SecretStr | None = Field(
@@ -234,7 +240,8 @@ class Security(Group):
     """Secrets."""
 
     master_key: SecretStr | None = Field(
-        None, description="Base64 of 32 bytes; seals stored secrets. Older keys may follow after commas.",
+        None,
+        description="Base64 of 32 bytes; seals stored secrets. Older keys may follow after commas.",
         json_schema_extra=_secret("gateway", "console"),
     )
     master_key_file: Path | None = Field(
@@ -292,7 +299,7 @@ def load(**overrides: object) -> Settings:
     except SettingsError as error:  # a list or an object that is not JSON; the library names the group alone
         group = str(error).partition('"')[2].partition('"')[0].upper()
         raise ConfigurationError(
-            f"INKGATE_{group}__…", "a list or an object that is not JSON", "Write it as JSON, as in [\"10.0.0.0/8\"]."
+            f"INKGATE_{group}__…", "a list or an object that is not JSON", 'Write it as JSON, as in ["10.0.0.0/8"].'
         ) from None
     except ValidationError as error:
         first = error.errors()[0]

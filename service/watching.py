@@ -25,7 +25,11 @@ log = logging.getLogger(__name__)
 
 
 def gateway_watch(
-    settings: Settings, engine: AsyncEngine, broker: Broker, metrics: Metrics, background: Background,
+    settings: Settings,
+    engine: AsyncEngine,
+    broker: Broker,
+    metrics: Metrics,
+    background: Background,
     checked: Clock = database_clock,
 ) -> Watch:
     """The samplers of one gateway process; `checked` is the clock by which it settles."""
@@ -102,7 +106,10 @@ def pack_sampler(
                     mine = [pack for pack in packs if pack.capability == capability and pack.ends_at > now]
                     if mine:
                         metrics.pack(
-                            name, capability, sum(p.total - p.used for p in mine), sum(p.total for p in mine),
+                            name,
+                            capability,
+                            sum(p.total - p.used for p in mine),
+                            sum(p.total for p in mine),
                             max(p.ends_at for p in mine).timestamp(),
                         )
 

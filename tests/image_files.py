@@ -100,7 +100,13 @@ def animated_png(width: int, height: int) -> bytes:
 
 
 def bmp(
-    width: int, height: int, *, header: int = 40, bits: int = 24, compression: int = 0, offset: int | None = None,
+    width: int,
+    height: int,
+    *,
+    header: int = 40,
+    bits: int = 24,
+    compression: int = 0,
+    offset: int | None = None,
     pixels: bytes | None = None,
 ) -> bytes:
     """A BMP with a header of `header` bytes; its pixels are 100 where `pixels` does not give them."""

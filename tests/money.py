@@ -67,9 +67,7 @@ class House:
         async with work.begin(self.engine, "test", self.clock) as unit:
             return await accounts.create_app(unit, self.vault, self.account_id, f"{self.name}_app_{self.names}")
 
-    async def grant(
-        self, units: int, capability: str = "general", app_id: str | None = None, **more: datetime
-    ) -> str:
+    async def grant(self, units: int, capability: str = "general", app_id: str | None = None, **more: datetime) -> str:
         """A pack; the clock moves a second, so that packs stand in the order in which a test grants them."""
         async with work.begin(self.engine, "test", self.clock) as unit:
             pack = await metering.grant_pack(unit, self.account_id, capability, units, app_id=app_id, **more)
@@ -77,7 +75,11 @@ class House:
         return pack.id
 
     def call(
-        self, units: int = 1, capability: str = "general", app_id: str | None = None, call_id: str | None = None,
+        self,
+        units: int = 1,
+        capability: str = "general",
+        app_id: str | None = None,
+        call_id: str | None = None,
         code: int = 0,
     ) -> Settlement:
         return Settlement(

@@ -40,8 +40,20 @@ class Valkey:
     def start(self) -> None:
         self.process = subprocess.Popen(
             [
-                str(get_binary_path()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self._dir.name,
-                "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", *self._options,
+                str(get_binary_path()),
+                "--port",
+                str(self.port),
+                "--bind",
+                "127.0.0.1",
+                "--dir",
+                self._dir.name,
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--maxmemory-policy",
+                "noeviction",
+                *self._options,
             ],
             stdout=subprocess.DEVNULL,
         )

@@ -25,8 +25,10 @@ CHART = Path(__file__).resolve().parent.parent / "helm" / "inkgate"
 
 # Set by the chart, so not to be given as a plain value. Secrets are in `config` for templates to refuse in plain words.
 NOT_IN_CONFIG: dict[str, set[str]] = {
-    "security": {"master_key_file", "sm2"}, "server": {"host", "port"},
-    "worker": {"processes", "health_host", "health_port"}, "console": {"host", "port", "gateway_url"},
+    "security": {"master_key_file", "sm2"},
+    "server": {"host", "port"},
+    "worker": {"processes", "health_host", "health_port"},
+    "console": {"host", "port", "gateway_url"},
 }
 # Secrets that have a value of their own; the others are given under `secrets`.
 OWN_VALUE = {"database.url": "database", "redis.url": "redis", "security.master_key": "masterKey"}
@@ -37,10 +39,13 @@ DEFS: dict[str, Any] = {
     "object": {"type": "object", "additionalProperties": True},
     "objects": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
     "resources": {
-        "type": "object", "additionalProperties": False, "properties": {"requests": AMOUNTS, "limits": AMOUNTS},
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"requests": AMOUNTS, "limits": AMOUNTS},
     },
     "workerAutoscaling": {
-        "type": "object", "additionalProperties": False,
+        "type": "object",
+        "additionalProperties": False,
         "properties": {
             "mode": {
                 "enum": ["none", "hpa", "keda"],
@@ -49,10 +54,14 @@ DEFS: dict[str, Any] = {
             "minReplicas": {"type": "integer", "minimum": 1, "description": "Fewest pods; never 0."},
             "maxReplicas": {"type": "integer", "minimum": 1, "description": "Most pods."},
             "oldestAgeSeconds": {
-                "type": "number", "exclusiveMinimum": 0, "description": "Waiting time of the oldest picture aimed at.",
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "description": "Waiting time of the oldest picture aimed at.",
             },
             "tasksPerReplica": {
-                "type": "number", "exclusiveMinimum": 0, "description": "Pictures waiting or held per pod aimed at.",
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "description": "Pictures waiting or held per pod aimed at.",
             },
         },
     },
@@ -75,7 +84,9 @@ def settings_schema() -> dict[str, Any]:
             if name not in hidden
         }
         groups[group] = {
-            "type": "object", "additionalProperties": False, "properties": names,
+            "type": "object",
+            "additionalProperties": False,
+            "properties": names,
             "description": definition.get("description", ""),
         }
     return {"type": "object", "additionalProperties": False, "properties": groups}
@@ -96,7 +107,10 @@ def secrets_schema() -> dict[str, Any]:
         about = model["$defs"][each.group.capitalize()]["properties"][each.name]["description"]
         inside = groups.setdefault(each.group, {"type": "object", "additionalProperties": False, "properties": {}})
         inside["properties"][each.name] = {
-            "type": "object", "additionalProperties": False, "required": ["existingSecret"], "description": about,
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["existingSecret"],
+            "description": about,
             "properties": {
                 "existingSecret": {"type": "string", "minLength": 1, "description": "Secret that holds it."},
                 "key": {"type": "string", "minLength": 1, "description": "Its key there; default: the setting's name."},

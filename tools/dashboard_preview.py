@@ -37,7 +37,13 @@ def human(value: float, unit: str) -> str:
         case "percentunit":
             return f"{value * 100:.3g} %"
         case "s":
-            return f"{value * 1e3:.3g} ms" if abs(value) < 1 else f"{value / 86400:.3g} d" if value > 1e5 else f"{value:.3g} s"
+            return (
+                f"{value * 1e3:.3g} ms"
+                if abs(value) < 1
+                else f"{value / 86400:.3g} d"
+                if value > 1e5
+                else f"{value:.3g} s"
+            )
         case "bytes":
             size = min(3, int(math.log(max(abs(value), 1), 1024)))
             return f"{value / 1024**size:.3g} {('B', 'KiB', 'MiB', 'GiB')[size]}"
@@ -53,8 +59,11 @@ def ask(deployment: Deployment, panel: dict[str, Any], end: float) -> list[Serie
     found: list[Series] = []
     for target in panel["targets"]:
         answer = deployment.prometheus.get(
-            "query_range", query=target["expr"].replace("$__rate_interval", "10s"), start=str(end - SECONDS + 10),
-            end=str(end), step="1",
+            "query_range",
+            query=target["expr"].replace("$__rate_interval", "10s"),
+            start=str(end - SECONDS + 10),
+            end=str(end),
+            step="1",
         )
         for series in answer["result"]:
             legend = re.sub(r"{{(\w+)}}", lambda name, m=series["metric"]: m.get(name[1], ""), target["legendFormat"])
@@ -67,13 +76,17 @@ def draw_panel(panel: dict[str, Any], found: list[Series], end: float) -> str:
     """One panel as a group of SVG elements."""
     place, unit = panel["gridPos"], panel["fieldConfig"]["defaults"]["unit"]
     x, y, width, height = place["x"] * CELL, place["y"] * ROW, place["w"] * CELL - 8, place["h"] * ROW - 8
-    parts = [f'<g transform="translate({x + 4},{y + 4})"><rect class="p" width="{width}" height="{height}" rx="4"/>',
-             f'<text class="t" x="10" y="18">{escape(panel["title"])}</text>']
+    parts = [
+        f'<g transform="translate({x + 4},{y + 4})"><rect class="p" width="{width}" height="{height}" rx="4"/>',
+        f'<text class="t" x="10" y="18">{escape(panel["title"])}</text>',
+    ]
     if panel["type"] == "stat":
         shown = human(found[0][1][-1][1], unit) if found else "–"
         parts.append(f'<text class="s" x="{width / 2}" y="{height / 2 + 16}">{escape(shown)}</text>')
     elif found:
-        parts += curves(found[:8], unit, width, height, end, panel["fieldConfig"]["defaults"]["custom"]["stacking"]["mode"])
+        parts += curves(
+            found[:8], unit, width, height, end, panel["fieldConfig"]["defaults"]["custom"]["stacking"]["mode"]
+        )
     else:
         parts.append(f'<text class="n" x="{width / 2}" y="{height / 2}">no such event</text>')
     return "".join([*parts, "</g>"])
@@ -94,8 +107,10 @@ def curves(found: list[Series], unit: str, width: int, height: int, end: float, 
     parts = []
     for share in (0.0, 0.5, 1.0):
         at = low - (low - high) * share
-        parts.append(f'<path class="g" d="M{left} {at:.0f}H{right}"/>'
-                     f'<text class="a" x="{left - 6}" y="{at + 4:.0f}">{escape(human(top * share, unit))}</text>')
+        parts.append(
+            f'<path class="g" d="M{left} {at:.0f}H{right}"/>'
+            f'<text class="a" x="{left - 6}" y="{at + 4:.0f}">{escape(human(top * share, unit))}</text>'
+        )
     legends, at_x = [], 10
     for number, (legend, points) in enumerate(found):
         colour = COLOURS[number % len(COLOURS)]
@@ -105,8 +120,10 @@ def curves(found: list[Series], unit: str, width: int, height: int, end: float, 
         )
         parts.append(f'<path class="l" stroke="{colour}" d="M{path}"/>')
         if at_x + 14 + 6 * len(legend) < width:
-            legends.append(f'<rect x="{at_x}" y="{height - 19}" width="8" height="3" fill="{colour}"/>'
-                           f'<text class="k" x="{at_x + 12}" y="{height - 14}">{escape(legend)}</text>')
+            legends.append(
+                f'<rect x="{at_x}" y="{height - 19}" width="8" height="3" fill="{colour}"/>'
+                f'<text class="k" x="{at_x + 12}" y="{height - 14}">{escape(legend)}</text>'
+            )
             at_x += 24 + 6 * len(legend)
     return parts + legends
 
@@ -121,11 +138,14 @@ def draw(board: dict[str, Any], deployment: Deployment, end: float) -> str:
     height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"]) * ROW + 8
     parts = [
         f'<text class="r" x="8" y="{panel["gridPos"]["y"] * ROW + 17}">{escape(panel["title"])}</text>'
-        if panel["type"] == "row" else draw_panel(panel, ask(deployment, panel, end), end)
+        if panel["type"] == "row"
+        else draw_panel(panel, ask(deployment, panel, end), end)
         for panel in board["panels"]
     ]
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {24 * CELL} {height}"><style>{STYLE}</style>'
-            f'<rect class="b" width="100%" height="100%"/>{"".join(parts)}</svg>\n')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {24 * CELL} {height}"><style>{STYLE}</style>'
+        f'<rect class="b" width="100%" height="100%"/>{"".join(parts)}</svg>\n'
+    )
 
 
 def load(deployment: Deployment) -> float:

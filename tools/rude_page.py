@@ -7,8 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 KEPT = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "rude.json"
-HEAD = ("试了什么 / Tried", "得到的答复 / Answered", "调用数 / Calls", "p50 ms", "p99 ms", "p99 倍数 / Times", "失败 / Failed",
-        "网关核数 / Cores", "MiB")
+HEAD = (
+    "试了什么 / Tried",
+    "得到的答复 / Answered",
+    "调用数 / Calls",
+    "p50 ms",
+    "p99 ms",
+    "p99 倍数 / Times",
+    "失败 / Failed",
+    "网关核数 / Cores",
+    "MiB",
+)
 ABOUT = """
 `make rude` 启动一个网关，一边是表中的客户端（合计每秒至多 {rate} 个新连接），一边是一个守规矩的客户端，一次接一次地调用。每行 {rounds} 轮，每轮先单独
 {seconds:g} 秒，再同时 {seconds:g} 秒；「→」左边是单独，右边是同时。引擎是替身，数据库在内存里，所以看到的是网关自己；攻击方以最低优先级运行，因为真实的攻击方
@@ -29,14 +38,23 @@ def rude_page(note: str, table: Callable[[tuple[str, ...], list[tuple[object, ..
     kept = json.loads(KEPT.read_text(encoding="utf-8"))
     rows: list[tuple[object, ...]] = [
         (
-            row["tried"], ", ".join(f"{what}: {count:,}" for what, count in row["answered"].items()),
+            row["tried"],
+            ", ".join(f"{what}: {count:,}" for what, count in row["answered"].items()),
             *(" → ".join(f"{value:,}" for value in row[name]) for name in ("calls", "p50_ms", "p99_ms")),
-            f"{row['times']:.2f}", row["failed"], row["cpu"], row["rss_mib"],
+            f"{row['times']:.2f}",
+            row["failed"],
+            row["cpu"],
+            row["rss_mib"],
         )
         for row in kept["rows"]
     ]
     machine = kept["machine"]
-    return "\n".join([
-        "# 粗鲁的客户端 · Rude clients\n", note, ABOUT.format(**kept).lstrip(), table(HEAD, rows),
-        END.format(**machine, load=machine["load_average"][0]).strip() + "\n",
-    ])
+    return "\n".join(
+        [
+            "# 粗鲁的客户端 · Rude clients\n",
+            note,
+            ABOUT.format(**kept).lstrip(),
+            table(HEAD, rows),
+            END.format(**machine, load=machine["load_average"][0]).strip() + "\n",
+        ]
+    )

@@ -1,6 +1,6 @@
 """Compute the sizing page from benchmarks/results.
 
-    python -m tools.sizing     write docs/reference/sizing.md; run it after new results
+python -m tools.sizing     write docs/reference/sizing.md; run it after new results
 """
 
 from __future__ import annotations
@@ -47,10 +47,15 @@ def measured() -> Measured:
     simulation = json.loads((RESULTS / "scale-out-simulation.json").read_text())["rows"]
     balanced, fast = engines["inkgate balanced"], engines["inkgate fast"]
     return Measured(
-        balanced["cpu_seconds_per_image"], balanced["peak_rss_mib"], fast["cpu_seconds_per_image"],
-        fast["peak_rss_mib"], broker["streams, 500 kB"]["median"] / 1e3, ledger["gateway_cpu_us_per_call"] / 1e6,
+        balanced["cpu_seconds_per_image"],
+        balanced["peak_rss_mib"],
+        fast["cpu_seconds_per_image"],
+        fast["peak_rss_mib"],
+        broker["streams, 500 kB"]["median"] / 1e3,
+        ledger["gateway_cpu_us_per_call"] / 1e6,
         simulation[-1]["server_us_per_picture"] / 1e6,
-        storage["table_and_index_bytes_per_call"], storage["log_bytes_per_call"],
+        storage["table_and_index_bytes_per_call"],
+        storage["log_bytes_per_call"],
     )
 
 
@@ -61,17 +66,34 @@ def row(rate: int, found: Measured) -> tuple[str, ...]:
     cells = max(1, math.ceil(rate * found.redis / BUSY))
     redis = rate * (PICTURE * WAIT + ANSWER * KEEP)
     return (
-        f"{rate:,}", f"{balanced:,}", f"{balanced * found.balanced_mib / 1024:,.1f}", f"{fast:,}",
-        f"{fast * found.fast_mib / 1024:,.1f}", f"{gateways:,}", f"{cells}", f"{redis / 1e9:,.2f}",
-        f"{rate * DAY * found.table_bytes / 1e9:,.2f}", f"{rate * DAY * found.log_bytes / 1e9:,.2f}",
+        f"{rate:,}",
+        f"{balanced:,}",
+        f"{balanced * found.balanced_mib / 1024:,.1f}",
+        f"{fast:,}",
+        f"{fast * found.fast_mib / 1024:,.1f}",
+        f"{gateways:,}",
+        f"{cells}",
+        f"{redis / 1e9:,.2f}",
+        f"{rate * DAY * found.table_bytes / 1e9:,.2f}",
+        f"{rate * DAY * found.log_bytes / 1e9:,.2f}",
     )
 
 
 def page() -> str:
     """The page, from the results as they are now."""
     found = measured()
-    head = ("图/秒 · img/s", "`balanced` 核 · cores", "内存 · GiB", "`fast` 核 · cores", "内存 · GiB", "网关核 · gateway cores",
-            "Redis", "Redis GB", "Postgres GB/天 · day", "WAL GB/天 · day")
+    head = (
+        "图/秒 · img/s",
+        "`balanced` 核 · cores",
+        "内存 · GiB",
+        "`fast` 核 · cores",
+        "内存 · GiB",
+        "网关核 · gateway cores",
+        "Redis",
+        "Redis GB",
+        "Postgres GB/天 · day",
+        "WAL GB/天 · day",
+    )
     lines = [head, ("---",) * len(head), *(row(rate, found) for rate in RATES)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return f"""# 容量规划 · Sizing

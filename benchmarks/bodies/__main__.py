@@ -33,8 +33,11 @@ def run(mib: int, only: str) -> list[dict[str, Any]]:
                 continue
             done = gateway.trial(shape, form, mib * MIB, capability)
             mark = "" if done.within and done.livez_ms <= LIVEZ_MS else " **"
-            print(f"| {shape} ({form}) | {done.capability} | {done.body_mib} | {done.code} | {done.seconds} | "
-                  f"{done.peak_mib} | {done.bound_mib} | {done.livez_ms}{mark} |", flush=True)
+            print(
+                f"| {shape} ({form}) | {done.capability} | {done.body_mib} | {done.code} | {done.seconds} | "
+                f"{done.peak_mib} | {done.bound_mib} | {done.livez_ms}{mark} |",
+                flush=True,
+            )
             rows.append(done.row())
     return rows
 

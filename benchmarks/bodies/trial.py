@@ -108,7 +108,14 @@ class Gateway:
         livez.stop()
         bound = TIMES * len(body) / MIB + BASE_MIB
         return Trial(
-            shape, form, capability.name, round(len(body) / MIB, 1), code, round(took, 2), self._peak(), int(bound),
+            shape,
+            form,
+            capability.name,
+            round(len(body) / MIB, 1),
+            code,
+            round(took, 2),
+            self._peak(),
+            int(bound),
             round(livez.worst * 1e3, 1),
         )
 

@@ -50,13 +50,18 @@ class BigCall:
         """HTTP status, statusCode (0 for a page), and whether Retry-After came. Stops sending when it is answered."""
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         signed = {
-            "appkey": self._keys.appkey, "ctyun-eop-request-id": str(uuid.uuid4()),
+            "appkey": self._keys.appkey,
+            "ctyun-eop-request-id": str(uuid.uuid4()),
             "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ"),
         }
         authorization = sign(self._keys.ak, self._keys.sk.encode(), signed, "", self._digest)
         head = {
-            **signed, "Eop-Authorization": authorization, "Content-Type": "application/json", "Host": "inkgate",
-            "Content-Length": str(self.size), "Connection": "close",
+            **signed,
+            "Eop-Authorization": authorization,
+            "Content-Type": "application/json",
+            "Host": "inkgate",
+            "Content-Length": str(self.size),
+            "Connection": "close",
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
         writer.write(f"POST {PATH} HTTP/1.1\r\n{lines}\r\n".encode())
@@ -81,7 +86,9 @@ class Memory:
         workers = stack.hosts[0].children
         assert stack.gateways[0].process is not None and stack.valkey.process is not None
         self._pids = {
-            "gateway": [stack.gateways[0].process.pid], "worker": workers, "valkey": [stack.valkey.process.pid],
+            "gateway": [stack.gateways[0].process.pid],
+            "worker": workers,
+            "valkey": [stack.valkey.process.pid],
         }
         self.before, self.highest = self._look(), self._look()
 
@@ -112,10 +119,14 @@ async def measure(count: int, clients: int, **settings: object) -> dict[str, Any
         watching.cancel()
         after = (await BigCall(keys, 1).send(port))[0]
         return {
-            "pictures": count, "clients": clients, "body_bytes": big.size, "seconds": round(took, 1),
+            "pictures": count,
+            "clients": clients,
+            "body_bytes": big.size,
+            "seconds": round(took, 1),
             "answers": {f"{status} {code}": number for (status, code, _), number in Counter(answers).items()},
             "refused_without_retry_after": sum(status == 503 and not later for status, _, later in answers),
-            "rss_mib_before": memory.before, "rss_mib_highest": memory.highest,
+            "rss_mib_before": memory.before,
+            "rss_mib_highest": memory.highest,
             "workers_restarted": len(set(stack.hosts[0].children) - set(before)),
             "status_of_a_call_afterwards": after,
         }

@@ -57,8 +57,10 @@ async def cpu_per_picture() -> dict[str, dict[str, float]]:
             stub = stub_cpu(size)
             rounds = [((await closed_loop(fleet, 200, 4, size))[1] / 200 - stub) * 1000 for _ in range(5)]
         found[f"{kind}, {size // 1000} kB"] = {
-            "median": round(statistics.median(rounds), 2), "lowest": round(min(rounds), 2),
-            "highest": round(max(rounds), 2), "stub": round(stub * 1000, 2),
+            "median": round(statistics.median(rounds), 2),
+            "lowest": round(min(rounds), 2),
+            "highest": round(max(rounds), 2),
+            "stub": round(stub * 1000, 2),
         }
     return found
 
@@ -77,7 +79,8 @@ async def throughput(rounds: int, stub_ms: float = 200.0, images: int = 60) -> d
         return round(statistics.median(one / two for one, two in zip(rates[name], rates[other], strict=True)), 3)
 
     return {
-        "stub_ms": stub_ms, "pictures_per_second": rates,
+        "stub_ms": stub_ms,
+        "pictures_per_second": rates,
         "redis over in-process, 2 workers": ratio("streams x2", "local x2"),
         **{f"2 workers over 1, {kind}": ratio(f"{kind} x2", f"{kind} x1") for kind in KINDS},
     }

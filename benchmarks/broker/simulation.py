@@ -126,9 +126,12 @@ async def step(url: str, workers: int, service: float, size: int, seconds: float
         process.communicate()
     overhead = [1000 * (wait - service) for wait in waits]
     return {
-        "workers": workers, "service_seconds": service, "pictures_per_second": round(len(waits) / took, 1),
+        "workers": workers,
+        "service_seconds": service,
+        "pictures_per_second": round(len(waits) / took, 1),
         "of_the_ideal": round(len(waits) / took / (workers / service), 3),
-        "server_idle": round(idle, 3), "server_busy": round(used / took, 3),
+        "server_idle": round(idle, 3),
+        "server_busy": round(used / took, 3),
         "server_us_per_picture": round(used / len(waits) * 1e6),
         "overhead_p50_ms": round(statistics.median(overhead)),
         "overhead_p99_ms": round(sorted(overhead)[int(len(overhead) * 0.99)]),
@@ -160,7 +163,10 @@ def main() -> None:
     given = parser.parse_args()
     rows = asyncio.run(run(given))
     conditions = {
-        "gateways": _GATEWAYS, "picture_bytes": given.size, "seconds": given.seconds, "share_of_a_core": given.share,
+        "gateways": _GATEWAYS,
+        "picture_bytes": given.size,
+        "seconds": given.seconds,
+        "share_of_a_core": given.share,
     }
     result = {"machine": facts("redis"), "conditions": conditions, "rows": rows}
     given.out.write_text(json.dumps(result, indent=1) + "\n")

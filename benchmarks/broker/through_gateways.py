@@ -101,9 +101,7 @@ class Load:
 async def measure(workers: int, args: argparse.Namespace, *, over: bool) -> dict[str, Any]:
     """Unloaded, at 70 %, and where `over` is true at 100 % and 300 %."""
     capacity = workers / (args.stub_ms / 1000)
-    stack = Stack(
-        gateways=_GATEWAYS, hosts=1, processes=workers, stub_ms=args.stub_ms, LIMITS__DEADLINE=args.deadline
-    )
+    stack = Stack(gateways=_GATEWAYS, hosts=1, processes=workers, stub_ms=args.stub_ms, LIMITS__DEADLINE=args.deadline)
     limits = httpx.Limits(max_connections=2000, max_keepalive_connections=200)
     try:
         keys = await stack.start()
@@ -147,7 +145,8 @@ def main() -> None:
     for workers in [*args.fewer, args.workers]:
         found[f"{workers} workers"] = asyncio.run(measure(workers, args, over=workers == args.workers))
     conditions = {
-        "gateways": _GATEWAYS, "picture_bytes": _PICTURE_BYTES,
+        "gateways": _GATEWAYS,
+        "picture_bytes": _PICTURE_BYTES,
         **{name: getattr(args, name) for name in ("stub_ms", "deadline", "seconds")},
     }
     machine = facts("redis", "fastapi", "uvicorn", "asyncpg")

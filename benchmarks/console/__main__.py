@@ -41,9 +41,16 @@ APPS = 18
 STALE = timedelta(minutes=70)  # as old as the sums of days get before housekeeping adds the next hour
 PAGES = (
     *(f"{page}?days={days}" for days in (1, 7, 30, 90) for page in ("/", "/monitor")),
-    "/?days=90&app={app}&capability=general", "/monitor?days=90&app={app}", "/monitor?days=1&app={app}",
-    "/callers?days=90", "/capabilities", "/capabilities/general", "/apps", "/bills",
-    "/monitor.csv?days=90", "/monitor-errors.csv?days=90",
+    "/?days=90&app={app}&capability=general",
+    "/monitor?days=90&app={app}",
+    "/monitor?days=1&app={app}",
+    "/callers?days=90",
+    "/capabilities",
+    "/capabilities/general",
+    "/apps",
+    "/bills",
+    "/monitor.csv?days=90",
+    "/monitor-errors.csv?days=90",
 )
 
 
@@ -99,8 +106,10 @@ async def _timed(visitor: Visitor, path: str, rounds: int, server: int | None) -
         walls.append(spent["wall"])
         processor += spent["cpu"]
     return {
-        "median_ms": round(median(walls) * 1000, 1), "least_ms": round(min(walls) * 1000, 1),
-        "processor_ms": round(processor / rounds * 1000, 1), "kb_sent": round(sent / 1000, 1),
+        "median_ms": round(median(walls) * 1000, 1),
+        "least_ms": round(min(walls) * 1000, 1),
+        "processor_ms": round(processor / rounds * 1000, 1),
+        "kb_sent": round(sent / 1000, 1),
     }
 
 

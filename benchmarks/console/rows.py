@@ -70,9 +70,17 @@ async def _hours(connection: AsyncConnection) -> int:
     share = "(7 + (h.n * 37 + a.n * 11 + c.n * 5) % 23)"
     calls = f"{share} * {len(MS)}"
     known = {
-        "hour": "h.hour", "app_id": "a.id", "capability": "c.capability", "code": "c.code", "account_id": "a.account",
-        "calls": calls, "images": calls, "failed_images": f"{share} / 7", "units": calls,
-        "body_bytes": f"{calls} * 180000", "duration_ms": f"{share} * {sum(MS)}",
+        "hour": "h.hour",
+        "app_id": "a.id",
+        "capability": "c.capability",
+        "code": "c.code",
+        "account_id": "a.account",
+        "calls": calls,
+        "images": calls,
+        "failed_images": f"{share} / 7",
+        "units": calls,
+        "body_bytes": f"{calls} * 180000",
+        "duration_ms": f"{share} * {sum(MS)}",
         **{latency.column(ms): share for ms in MS},
     }
     query = f"SELECT {', '.join(known.values())} FROM bench_hour h, bench_app a, bench_code c"
@@ -80,8 +88,14 @@ async def _hours(connection: AsyncConnection) -> int:
 
 
 async def _refusals(connection: AsyncConnection) -> int:
-    known = {"hour": "h.hour", "app_id": "a.id", "capability": "r.capability", "code": "r.code",
-             "account_id": "a.account", "calls": "1 + (h.n + a.n) % 5"}
+    known = {
+        "hour": "h.hour",
+        "app_id": "a.id",
+        "capability": "r.capability",
+        "code": "r.code",
+        "account_id": "a.account",
+        "calls": "1 + (h.n + a.n) % 5",
+    }
     query = f"SELECT {', '.join(known.values())} FROM bench_hour h, bench_app a, bench_refusal r"
     return await _insert(connection, RefusalRow, known, query)
 
@@ -94,13 +108,28 @@ async def _insert(connection: AsyncConnection, row: Any, known: dict[str, str], 
 async def _lines(connection: AsyncConnection, who: Customer, now: datetime, calls: int) -> None:
     names = tuple(CAPABILITIES)
     for start in range(0, calls, 1000):
-        await connection.execute(insert(RecordRow), [
-            {
-                "call_id": ids.new(), "line": 0, "seq": n // len(names) + 1, "account_id": who.account_id,
-                "settled_at": now - timedelta(seconds=calls - n), "app_id": who.apps[n % len(who.apps)],
-                "capability": names[n % len(names)], "pack_id": None, "first_unit": None, "units": 1, "images": 1,
-                "failed_images": 0, "code": 0, "body_bytes": 180_000, "duration_ms": 320,
-                "client_ip": f"10.{n % 7}.{n % 50}.{n % 9}", "request_id": "r",
-            }
-            for n in range(start, min(start + 1000, calls))
-        ])
+        await connection.execute(
+            insert(RecordRow),
+            [
+                {
+                    "call_id": ids.new(),
+                    "line": 0,
+                    "seq": n // len(names) + 1,
+                    "account_id": who.account_id,
+                    "settled_at": now - timedelta(seconds=calls - n),
+                    "app_id": who.apps[n % len(who.apps)],
+                    "capability": names[n % len(names)],
+                    "pack_id": None,
+                    "first_unit": None,
+                    "units": 1,
+                    "images": 1,
+                    "failed_images": 0,
+                    "code": 0,
+                    "body_bytes": 180_000,
+                    "duration_ms": 320,
+                    "client_ip": f"10.{n % 7}.{n % 50}.{n % 9}",
+                    "request_id": "r",
+                }
+                for n in range(start, min(start + 1000, calls))
+            ],
+        )

@@ -41,8 +41,19 @@ class NaiveLedger:
         async with self._pool.acquire() as connection, connection.transaction():
             pack = await connection.fetchrow(FIND, account, call.capability)
             await connection.execute(
-                RECORD, UUID(call.call_id), account, app, call.capability, pack["id"], pack["used"], call.units,
-                call.images, call.body_bytes, call.duration_ms, call.client_ip, call.request_id,
+                RECORD,
+                UUID(call.call_id),
+                account,
+                app,
+                call.capability,
+                pack["id"],
+                pack["used"],
+                call.units,
+                call.images,
+                call.body_bytes,
+                call.duration_ms,
+                call.client_ip,
+                call.request_id,
             )
             await connection.execute(USE, pack["id"], call.units)
         return True

@@ -59,8 +59,16 @@ def bundle(folder: Path, with_images: bool) -> None:
         (folder / part).mkdir(parents=True, exist_ok=True)
     print("wheels …")
     _pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "wheels"), str(ROOT))
-    _pip("download", "--quiet", "--dest", str(folder / "wheels"), "--constraint", str(ROOT / "constraints.txt"),
-         "--prefer-binary", f"{ROOT}[otel]")
+    _pip(
+        "download",
+        "--quiet",
+        "--dest",
+        str(folder / "wheels"),
+        "--constraint",
+        str(ROOT / "constraints.txt"),
+        "--prefer-binary",
+        f"{ROOT}[otel]",
+    )
     for line in requirements():  # what only another patch release of this Python needs (Debian 12 has 3.11.2)
         if re.search(r"python_full_version < '\d+\.\d+\.[1-9]", line):
             _pip("download", "--quiet", "--no-deps", "--dest", str(folder / "wheels"), line.split(";")[0].strip())

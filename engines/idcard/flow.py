@@ -63,7 +63,9 @@ def _extras(attempt: _Attempt, card: IdCard, image: Image) -> dict[str, object]:
         "angle": attempt.angle,
         "fields": fields,
         "warnings": [
-            *card_warnings(card, attempt.found, today), *border_warnings(fields, image), *picture_warnings(image)
+            *card_warnings(card, attempt.found, today),
+            *border_warnings(fields, image),
+            *picture_warnings(image),
         ],
     }
 

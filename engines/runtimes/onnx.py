@@ -115,7 +115,7 @@ def _share_arena() -> None:
 
 
 def device() -> str:
-    """"cuda" where the installed runtime can use it, else "cpu"."""
+    """ "cuda" where the installed runtime can use it, else "cpu"."""
     return "cuda" if "CUDAExecutionProvider" in ort.get_available_providers() else "cpu"
 
 

@@ -87,7 +87,7 @@ class Recogniser:
 
     def _choices(self, scores: NDArray[np.float32]) -> Choices:
         columns = self.decode(scores).columns
-        best = np.argsort(scores[columns], axis=1)[:, :-_CHOICES - 1 : -1]
+        best = np.argsort(scores[columns], axis=1)[:, : -_CHOICES - 1 : -1]
         return [
             [(self.charset[k], float(scores[column, k])) for k in row if k]
             for column, row in zip(columns, best, strict=True)

@@ -19,9 +19,7 @@ SHARED = {"key_share": True}
 async def account(session: AsyncSession, account_id: str, *, lock: bool = False) -> Account | None:
     if not ids.valid(account_id):
         return None
-    return await session.get(
-        Account, account_id, populate_existing=lock, with_for_update=SHARED if lock else None
-    )
+    return await session.get(Account, account_id, populate_existing=lock, with_for_update=SHARED if lock else None)
 
 
 async def suspend(session: AsyncSession, account_id: str, at: datetime | None) -> bool:
@@ -50,9 +48,7 @@ async def family(session: AsyncSession, main_id: str) -> list[Account]:
 
 
 async def access_key(session: AsyncSession, ak: str, *, lock: bool = False) -> AccessKeyRow | None:
-    return await session.get(
-        AccessKeyRow, ak, populate_existing=lock, with_for_update=SHARED if lock else None
-    )
+    return await session.get(AccessKeyRow, ak, populate_existing=lock, with_for_update=SHARED if lock else None)
 
 
 async def disable_key(session: AsyncSession, ak: str, at: datetime | None) -> bool:

@@ -195,9 +195,7 @@ async def set_allowed(work: Work, app_id: str, networks: Iterable[str], *, capab
     app = await get_app(work, app_id, lock=True)
     wanted = rules.networks(networks)
     scope = rules.capability(capability) if capability else ""
-    await work.session.execute(
-        delete(AllowedRow).where(AllowedRow.app_id == app_id, AllowedRow.capability == scope)
-    )
+    await work.session.execute(delete(AllowedRow).where(AllowedRow.app_id == app_id, AllowedRow.capability == scope))
     work.session.add_all(AllowedRow(app_id=app_id, capability=scope, network=network) for network in wanted)
     await work.session.flush()
     await trail.record(

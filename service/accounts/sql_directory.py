@@ -38,8 +38,14 @@ class SqlDirectory:
     """
 
     def __init__(
-        self, engine: AsyncEngine, vault: Vault, *, default_qps: float = 10.0, ttl: float = TTL,
-        capacity: int = CAPACITY, clock: Clock = database_clock,
+        self,
+        engine: AsyncEngine,
+        vault: Vault,
+        *,
+        default_qps: float = 10.0,
+        ttl: float = TTL,
+        capacity: int = CAPACITY,
+        clock: Clock = database_clock,
     ) -> None:
         self._engine, self._vault, self._default_qps, self._clock = engine, vault, default_qps, clock
         self._keys: Cache[str, AccessKey | None] = Cache(self._load_key, ttl, capacity)

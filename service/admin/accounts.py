@@ -51,7 +51,10 @@ async def list_keys(desk: AccountsRead, account_id: Id) -> list[shapes.KeyOut]:
         found = await repository.access_keys(session, account_id)
         return [
             shapes.KeyOut(
-                ak=row.ak, created_at=row.created_at, last_used_at=row.last_used_at, ends_at=row.ends_at,
+                ak=row.ak,
+                created_at=row.created_at,
+                last_used_at=row.last_used_at,
+                ends_at=row.ends_at,
                 disabled_at=row.disabled_at,
             )
             for row in found
@@ -93,9 +96,7 @@ async def list_apps(
 @router.post("/accounts/{account_id}/apps", status_code=201)
 async def create_app(desk: AccountsWrite, account_id: Id, body: shapes.NewApp) -> shapes.CreatedApp:
     async with desk.begin() as work:
-        new = await accounts.create_app(
-            work, desk.house.vault, account_id, body.name, description=body.description
-        )
+        new = await accounts.create_app(work, desk.house.vault, account_id, body.name, description=body.description)
         return shapes.CreatedApp(**asdict(new))
 
 
@@ -125,9 +126,7 @@ async def set_networks(
 ) -> shapes.Networks:
     """Replace the allow-list of the app, or with `capability` of that one."""
     async with desk.begin() as work:
-        return shapes.Networks(
-            networks=await accounts.set_allowed(work, app_id, body.networks, capability=capability)
-        )
+        return shapes.Networks(networks=await accounts.set_allowed(work, app_id, body.networks, capability=capability))
 
 
 async def _shown(session: AsyncSession, row: AppRow) -> shapes.AppOut:
@@ -139,7 +138,14 @@ async def _shown(session: AsyncSession, row: AppRow) -> shapes.AppOut:
         for each in await repository.opened(session, row.id)
     ]
     return shapes.AppOut(
-        id=row.id, account_id=row.account_id, name=row.name, description=row.description, appkey=row.appkey,
-        enckey=row.sm2_public_key, extras=row.extras, created_at=row.created_at, opened=opened,
+        id=row.id,
+        account_id=row.account_id,
+        name=row.name,
+        description=row.description,
+        appkey=row.appkey,
+        enckey=row.sm2_public_key,
+        extras=row.extras,
+        created_at=row.created_at,
+        opened=opened,
         allowed=lists.get("", []),
     )

@@ -46,12 +46,14 @@ REFUSALS: Mapping[int | str, dict[str, Any]] = {
 }
 
 
-def create_admin(
-    engine: AsyncEngine, vault: Vault, settings: Settings, clock: Clock = database_clock
-) -> FastAPI:
+def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings, clock: Clock = database_clock) -> FastAPI:
     """The application. Its description is at /openapi.json below where it is mounted; it needs no token."""
     app = FastAPI(
-        title="InkGate admin API", version=__version__, docs_url=None, redoc_url=None, responses=dict(REFUSALS),
+        title="InkGate admin API",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        responses=dict(REFUSALS),
         max_body_size=BODY_BYTES,
     )
     app.state.house = House(engine, vault, settings, clock)

@@ -39,9 +39,7 @@ async def set_product(desk: OrdersWrite, product_id: ProductId, body: shapes.Pro
 
 
 @router.get("/accounts/{account_id}/packs")
-async def list_packs(
-    desk: OrdersRead, account_id: Id, capability: Word | None = None
-) -> list[shapes.PackOut]:
+async def list_packs(desk: OrdersRead, account_id: Id, capability: Word | None = None) -> list[shapes.PackOut]:
     """The packs of the account's main account, in order of purchase."""
     async with desk.begin() as work:
         account = await accounts.get_account(work, account_id)
@@ -71,7 +69,11 @@ async def list_orders(
 async def place_order(desk: OrdersWrite, account_id: Id, body: shapes.NewOrder) -> shapes.OrderOut:
     async with desk.begin() as work:
         row = await orders.place_order(
-            work, account_id, body.quantities, approval=desk.house.settings.orders.approval, app_id=body.app_id,
+            work,
+            account_id,
+            body.quantities,
+            approval=desk.house.settings.orders.approval,
+            app_id=body.app_id,
             voucher=body.voucher,
         )
         return _order(row)
@@ -110,9 +112,7 @@ async def list_refunds(
 @router.post("/refunds", status_code=201)
 async def request_refund(desk: OrdersWrite, body: shapes.NewRefund) -> shapes.RefundOut:
     async with desk.begin() as work:
-        row = await refunds.request_refund(
-            work, body.pack_id, body.reason, decision=desk.house.settings.orders.refunds
-        )
+        row = await refunds.request_refund(work, body.pack_id, body.reason, decision=desk.house.settings.orders.refunds)
         return shapes.RefundOut.model_validate(row)
 
 
@@ -131,15 +131,28 @@ async def reject_refund(desk: OrdersWrite, refund_id: Id) -> shapes.RefundOut:
 
 def _pack(row: PackRow, now: datetime) -> shapes.PackOut:
     return shapes.PackOut(
-        id=row.id, capability=row.capability, app_id=row.app_id, total=row.total, used=row.used,
-        state=metering.pack_state(row, now), ordered_at=row.ordered_at, starts_at=row.starts_at, ends_at=row.ends_at,
+        id=row.id,
+        capability=row.capability,
+        app_id=row.app_id,
+        total=row.total,
+        used=row.used,
+        state=metering.pack_state(row, now),
+        ordered_at=row.ordered_at,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
         order_id=row.order_id,
     )
 
 
 def _order(row: OrderRow) -> shapes.OrderOut:
     return shapes.OrderOut(
-        number=row.number, account_id=row.account_id, app_id=row.app_id, state=row.state, amount_fen=row.amount_fen,
-        discount_fen=row.discount_fen, ordered_at=row.ordered_at, decided_at=row.decided_at,
+        number=row.number,
+        account_id=row.account_id,
+        app_id=row.app_id,
+        state=row.state,
+        amount_fen=row.amount_fen,
+        discount_fen=row.discount_fen,
+        ordered_at=row.ordered_at,
+        decided_at=row.decided_at,
         decided_by=row.decided_by,
     )

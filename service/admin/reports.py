@@ -47,9 +47,17 @@ async def usage(
         sums = await repository.totals(session, Scope(since, until, account_id, capability=capability), by, times=True)
     return [
         shapes.UsageOut(
-            key=list(each.key), calls=each.calls, images=each.images, failed_images=each.failed_images,
-            units=each.units, body_bytes=each.body_bytes, mean_ms=each.mean_ms or 0.0, refused=each.refused,
-            p50_ms=each.percentile(0.5), p95_ms=each.percentile(0.95), p99_ms=each.percentile(0.99),
+            key=list(each.key),
+            calls=each.calls,
+            images=each.images,
+            failed_images=each.failed_images,
+            units=each.units,
+            body_bytes=each.body_bytes,
+            mean_ms=each.mean_ms or 0.0,
+            refused=each.refused,
+            p50_ms=each.percentile(0.5),
+            p95_ms=each.percentile(0.95),
+            p99_ms=each.percentile(0.99),
         )
         for each in sums
     ]

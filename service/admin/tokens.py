@@ -50,7 +50,10 @@ async def create_token(work: Work, name: str, scopes: Iterable[str], *, valid: t
     token = PREFIX + secrets.token_urlsafe(32)
     work.session.add(
         TokenRow(
-            token_hash=_hash(token), name=name, scopes=" ".join(wanted), created_at=now,
+            token_hash=_hash(token),
+            name=name,
+            scopes=" ".join(wanted),
+            created_at=now,
             ends_at=None if valid is None else now + valid,
         )
     )

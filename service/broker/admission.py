@@ -15,8 +15,8 @@ from service.errors import Overloaded
 Waiting = Mapping[str, Mapping[str, int]]
 """Images that wait: capability -> app -> how many."""
 
-_WEIGHT = 0.1    # of the newest sample in the moving mean of service times
-_MARGIN = 0.85   # part of the time left that the forecast may fill: service times scatter around their mean
+_WEIGHT = 0.1  # of the newest sample in the moving mean of service times
+_MARGIN = 0.85  # part of the time left that the forecast may fill: service times scatter around their mean
 _LONGEST_RETRY = 30
 _LARGEST_CALL = 50  # images
 

@@ -62,8 +62,13 @@ def reply_head(reply: Reply, *, embedded: bool = False) -> dict[str, Any]:
     Redis the worker does.
     """
     head = {
-        "call_id": reply.call_id, "number": reply.number, "outcome": reply.outcome, "element": reply.element,
-        "worker": reply.worker, "stages": dict(reply.stages), "busy": reply.busy,
+        "call_id": reply.call_id,
+        "number": reply.number,
+        "outcome": reply.outcome,
+        "element": reply.element,
+        "worker": reply.worker,
+        "stages": dict(reply.stages),
+        "busy": reply.busy,
     }
     return {**head, "killed": reply.killed} if embedded else head
 
@@ -85,7 +90,10 @@ def reply_from(message: object) -> Reply:
         element = None
     worker, stages, busy = message.get("worker", ""), message.get("stages"), message.get("busy", 0.0)
     return Reply(
-        call_id, number, outcome, element,
+        call_id,
+        number,
+        outcome,
+        element,
         worker=worker if isinstance(worker, str) else "",
         stages=_seconds(stages) if isinstance(stages, Mapping) else {},
         busy=busy if _is_number(busy) and busy > 0 else 0.0,

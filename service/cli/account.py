@@ -86,7 +86,8 @@ def key_list(name: str, as_json: bool = JSON) -> None:
 
 @app.command("key-rotate")
 def key_rotate(
-    ak: str, overlap_hours: float = typer.Option(24.0, min=0, max=24 * 365, help="Hours that the old key goes on."),
+    ak: str,
+    overlap_hours: float = typer.Option(24.0, min=0, max=24 * 365, help="Hours that the old key goes on."),
     as_json: bool = JSON,
 ) -> None:
     """Create a successor for a key; the old one goes on for a while."""

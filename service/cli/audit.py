@@ -22,8 +22,13 @@ def audit(
             owner = (await find_account(unit, account)).id if account else None
             events = await trail.events(unit.session, account_id=owner, limit=limit)
         return [
-            (each.at, each.actor, each.action, each.subject,
-             each.detail if as_json else json.dumps(each.detail, ensure_ascii=False))
+            (
+                each.at,
+                each.actor,
+                each.action,
+                each.subject,
+                each.detail if as_json else json.dumps(each.detail, ensure_ascii=False),
+            )
             for each in events
         ]
 

@@ -119,8 +119,7 @@ def _farewell(screen: Console, base_url: str, keys: Keys) -> None:
         """  printf '{"data": ["%s"]}' "$(base64 -w0 picture.jpg)" > body.json""",
         f"  {command} sign body.json | sh",
         "",
-        f"[bold]Pages[/bold]  reference {base_url}/docs   metrics {base_url}/metrics   "
-        f"console {base_url}/console",
+        f"[bold]Pages[/bold]  reference {base_url}/docs   metrics {base_url}/metrics   console {base_url}/console",
         "[green]Running.[/green] Ctrl-C stops it.",
     )
     screen.print()

@@ -130,8 +130,9 @@ def repair_clock(
     found = run(act)
     columns = ("account", "capability", "settled_at", "packs", "hours", "calls", "units")
     if found.meters or as_json:
-        table(columns, [tuple(getattr(each, name) for name in Ahead.__slots__) for each in found.meters],
-              as_json=as_json)
+        table(
+            columns, [tuple(getattr(each, name) for name in Ahead.__slots__) for each in found.meters], as_json=as_json
+        )
     if as_json:
         return
     for pack in found.ordered:
@@ -141,8 +142,10 @@ def repair_clock(
     elif yes:
         print(f"put right: {len(found.meters)} meters, {found.refusals} refused calls; now run: inkgate ledger verify")
     else:
-        print(f"{len(found.meters)} meters and {found.refusals} refused calls lie in the future; to put them right "
-              "take a backup, then add --yes")
+        print(
+            f"{len(found.meters)} meters and {found.refusals} refused calls lie in the future; to put them right "
+            "take a backup, then add --yes"
+        )
 
 
 def beijing(moment: datetime | None) -> datetime | None:

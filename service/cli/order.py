@@ -63,8 +63,12 @@ def place(
         async with base.begin() as unit:
             owner = await find_account(unit, account)
             order = await orders.place_order(
-                unit, owner.id, _quantities(items), approval=base.settings.orders.approval,
-                app_id=(await find_app(unit, only_app)).id if only_app else None, voucher=voucher or None,
+                unit,
+                owner.id,
+                _quantities(items),
+                approval=base.settings.orders.approval,
+                app_id=(await find_app(unit, only_app)).id if only_app else None,
+                voucher=voucher or None,
             )
             pays = order.amount_fen - order.discount_fen
             return {"ORDER": order.number, "STATE": order.state, "YUAN": yuan(pays)}

@@ -41,8 +41,16 @@ def list_(account: str, capability: str = typer.Option("", help="Only this one."
             now = await unit.ledger_now()
             found = await metering.packs_of(unit.session, owner.parent_id or owner.id, capability or None)
         return [
-            (pack.id, pack.capability, metering.pack_state(pack, now), pack.used, pack.total, pack.starts_at,
-             pack.ends_at, pack.app_id)
+            (
+                pack.id,
+                pack.capability,
+                metering.pack_state(pack, now),
+                pack.used,
+                pack.total,
+                pack.starts_at,
+                pack.ends_at,
+                pack.app_id,
+            )
             for pack in found
         ]
 

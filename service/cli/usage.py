@@ -37,8 +37,16 @@ def usage(
             scope = Scope(beijing(since) or end - timedelta(days=30), end, payer)
             sums = await repository.totals(unit.session, scope, names)
         return [
-            (*each.key, each.calls, each.images, each.failed_images, each.units, each.body_bytes,
-             round(each.mean_ms or 0), each.refused)
+            (
+                *each.key,
+                each.calls,
+                each.images,
+                each.failed_images,
+                each.units,
+                each.body_bytes,
+                round(each.mean_ms or 0),
+                each.refused,
+            )
             for each in sums
         ]
 

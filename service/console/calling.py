@@ -86,7 +86,7 @@ def as_curl(made: Call, endpoint: str) -> str:
 def as_python(capability: Capability, signer: Signer, endpoint: str) -> str:
     """A program that signs for itself, standard library only; the secret comes from the environment."""
     head, tail = _around(capability)
-    return f'''import base64, hashlib, hmac, os, urllib.request, uuid
+    return f"""import base64, hashlib, hmac, os, urllib.request, uuid
 from datetime import datetime, timedelta, timezone
 
 AK, SK, APPKEY = {signer.ak!r}, os.environ["SK"], {signer.appkey!r}
@@ -110,7 +110,7 @@ headers = {{
 }}
 request = urllib.request.Request({endpoint + capability.paths[0]!r}, body, headers)
 print(urllib.request.urlopen(request, timeout=75).read().decode())
-'''
+"""
 
 
 def as_java(capability: Capability, signer: Signer, endpoint: str) -> str:

@@ -17,8 +17,16 @@ SERIES = 8
 
 
 def over_time(
-    span: Span, rows: Sequence[Sums], value: Value, *, name: Callable[[Any], str], rest: str, unit: str = "",
-    kind: str = "line", stack: bool = False, whole: bool = False,
+    span: Span,
+    rows: Sequence[Sums],
+    value: Value,
+    *,
+    name: Callable[[Any], str],
+    rest: str,
+    unit: str = "",
+    kind: str = "line",
+    stack: bool = False,
+    whole: bool = False,
 ) -> Chart:
     """A series for each second key of `rows` (grouped by step, then one more), most requests first; those beyond
     SERIES are one called `rest`. Steps without calls are 0, or a gap where there is no value, as with a mean."""
@@ -63,8 +71,14 @@ def _chart(
     span: Span, series: list[dict[str, Any]], unit: str, *, kind: str, stack: bool = False, whole: bool = False
 ) -> Chart:
     names = [span.label(step) for step in span.steps()]
-    return {"kind": kind, "names": names, "series": series, "unit": unit, "stack": "all" if stack else None,
-            "whole": whole}
+    return {
+        "kind": kind,
+        "names": names,
+        "series": series,
+        "unit": unit,
+        "stack": "all" if stack else None,
+        "whole": whole,
+    }
 
 
 def _rounded(value: float | None) -> float | None:
@@ -80,8 +94,14 @@ def pie(parts: Mapping[str, int]) -> Chart:
 def ranking(parts: Sequence[tuple[str, int]], unit: str, limit: int = 10) -> Chart:
     """Bars that lie, most first."""
     top = sorted(parts, key=lambda each: -each[1])[:limit]
-    return {"kind": "ranking", "names": [name for name, _ in top], "unit": unit, "whole": True, "stack": None,
-            "series": [{"name": unit, "data": [value for _, value in top]}]}
+    return {
+        "kind": "ranking",
+        "names": [name for name, _ in top],
+        "unit": unit,
+        "whole": True,
+        "stack": None,
+        "series": [{"name": unit, "data": [value for _, value in top]}],
+    }
 
 
 def by_step(span: Span, rows: Iterable[Sums]) -> list[tuple[datetime, Sums]]:

@@ -37,8 +37,10 @@ def notice(visit: Visit) -> str:
 
 
 PROBLEMS: tuple[tuple[str, str], ...] = (
-    (r"the app name '(?P<name>.*)' does not fit.*",
-     "应用名称“{name}”不符合规则：4-15 个字符，支持汉字、英文字母、数字、下划线，须以字母或汉字开头。"),
+    (
+        r"the app name '(?P<name>.*)' does not fit.*",
+        "应用名称“{name}”不符合规则：4-15 个字符，支持汉字、英文字母、数字、下划线，须以字母或汉字开头。",
+    ),
     (r"there is an app '(?P<name>.*)' already.*", "应用名称“{name}”已被使用，名称全局唯一。"),
     (r".* has at most (?P<n>\d+) characters", "内容不超过 {n} 个字符。"),
     (r"an account holds at most (?P<n>\d+) apps.*", "每个账号最多 {n} 个应用，请先删除不用的应用。"),
@@ -56,8 +58,10 @@ PROBLEMS: tuple[tuple[str, str], ...] = (
     (r"the last operator who may sign in is not disabled.*", "不能停用最后一位可登录的运营人员，请先新建或恢复一位。"),
     (r"the password was changed meanwhile.*", "密码已被他人修改，请重新登录。"),
     (r"somebody else changed the same thing at the same time.*", "其他人同时修改了同一内容，请查看后重试。"),
-    (r"a value is too long, out of range, or has characters that cannot be stored",
-     "有内容过长、超出范围或含无法保存的字符。"),
+    (
+        r"a value is too long, out of range, or has characters that cannot be stored",
+        "有内容过长、超出范围或含无法保存的字符。",
+    ),
     (r".* has characters that cannot be stored", "有内容含无法保存的字符。"),
     (r"this installation has been set up already", "本系统已完成初始化。"),
     (r"order 1 to (?P<n>\d+) of a product", "每种规格可购买 1-{n} 个。"),

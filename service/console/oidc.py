@@ -91,9 +91,14 @@ class Provider:
         metadata = await self._known()
         challenge = base64.urlsafe_b64encode(hashlib.sha256(attempt.verifier.encode()).digest()).rstrip(b"=").decode()
         query = {
-            "response_type": "code", "client_id": self._settings.client_id, "redirect_uri": redirect,
-            "scope": self._settings.scope, "state": attempt.state, "nonce": attempt.nonce,
-            "code_challenge": challenge, "code_challenge_method": "S256",
+            "response_type": "code",
+            "client_id": self._settings.client_id,
+            "redirect_uri": redirect,
+            "scope": self._settings.scope,
+            "state": attempt.state,
+            "nonce": attempt.nonce,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
         }
         if attempt.again:
             query |= {"prompt": "login", "max_age": "0"}
@@ -103,8 +108,11 @@ class Provider:
     async def finish(self, attempt: Attempt, redirect: str, code: str) -> str:
         """The login of whoever came back with `code`. Raises OidcError."""
         form = {
-            "grant_type": "authorization_code", "code": code, "redirect_uri": redirect,
-            "code_verifier": attempt.verifier, "client_id": self._settings.client_id,
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect,
+            "code_verifier": attempt.verifier,
+            "client_id": self._settings.client_id,
         }
         metadata = await self._known()
         secret = self._settings.client_secret.get_secret_value() if self._settings.client_secret else ""
@@ -136,8 +144,13 @@ class Provider:
         try:
             key = await self._key(jwt.get_unverified_header(token))
             claims: Mapping[str, Any] = jwt.decode(
-                token, key, algorithms=ALGORITHMS, audience=self._settings.client_id, issuer=self._metadata["issuer"],
-                leeway=LEEWAY_SECONDS, options={"require": ["exp", "iat", "iss", "aud", "sub"]},
+                token,
+                key,
+                algorithms=ALGORITHMS,
+                audience=self._settings.client_id,
+                issuer=self._metadata["issuer"],
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise OidcError(f"the ID token does not hold: {error}") from error

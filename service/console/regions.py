@@ -31,20 +31,39 @@ class Province:
 
 PROVINCES: tuple[Province, ...] = (
     Province("黑龙江", "23", "HL", 8, 0),
-    Province("内蒙古", "15", "NM", 6, 1), Province("吉林", "22", "JL", 8, 1),
-    Province("新疆", "65", "XJ", 0, 2), Province("北京", "11", "BJ", 6, 2), Province("天津", "12", "TJ", 7, 2),
+    Province("内蒙古", "15", "NM", 6, 1),
+    Province("吉林", "22", "JL", 8, 1),
+    Province("新疆", "65", "XJ", 0, 2),
+    Province("北京", "11", "BJ", 6, 2),
+    Province("天津", "12", "TJ", 7, 2),
     Province("辽宁", "21", "LN", 8, 2),
-    Province("青海", "63", "QH", 1, 3), Province("甘肃", "62", "GS", 2, 3), Province("宁夏", "64", "NX", 3, 3),
-    Province("陕西", "61", "SN", 4, 3), Province("山西", "14", "SX", 5, 3), Province("河北", "13", "HE", 6, 3),
+    Province("青海", "63", "QH", 1, 3),
+    Province("甘肃", "62", "GS", 2, 3),
+    Province("宁夏", "64", "NX", 3, 3),
+    Province("陕西", "61", "SN", 4, 3),
+    Province("山西", "14", "SX", 5, 3),
+    Province("河北", "13", "HE", 6, 3),
     Province("山东", "37", "SD", 7, 3),
-    Province("西藏", "54", "XZ", 1, 4), Province("四川", "51", "SC", 2, 4), Province("重庆", "50", "CQ", 3, 4),
-    Province("湖北", "42", "HB", 4, 4), Province("河南", "41", "HA", 5, 4), Province("安徽", "34", "AH", 6, 4),
-    Province("江苏", "32", "JS", 7, 4), Province("上海", "31", "SH", 8, 4),
-    Province("云南", "53", "YN", 2, 5), Province("贵州", "52", "GZ", 3, 5), Province("湖南", "43", "HN", 4, 5),
-    Province("江西", "36", "JX", 5, 5), Province("福建", "35", "FJ", 6, 5), Province("浙江", "33", "ZJ", 7, 5),
-    Province("广西", "45", "GX", 3, 6), Province("广东", "44", "GD", 4, 6), Province("香港", "81", "HK", 5, 6),
+    Province("西藏", "54", "XZ", 1, 4),
+    Province("四川", "51", "SC", 2, 4),
+    Province("重庆", "50", "CQ", 3, 4),
+    Province("湖北", "42", "HB", 4, 4),
+    Province("河南", "41", "HA", 5, 4),
+    Province("安徽", "34", "AH", 6, 4),
+    Province("江苏", "32", "JS", 7, 4),
+    Province("上海", "31", "SH", 8, 4),
+    Province("云南", "53", "YN", 2, 5),
+    Province("贵州", "52", "GZ", 3, 5),
+    Province("湖南", "43", "HN", 4, 5),
+    Province("江西", "36", "JX", 5, 5),
+    Province("福建", "35", "FJ", 6, 5),
+    Province("浙江", "33", "ZJ", 7, 5),
+    Province("广西", "45", "GX", 3, 6),
+    Province("广东", "44", "GD", 4, 6),
+    Province("香港", "81", "HK", 5, 6),
     Province("台湾", "71", "TW", 7, 6),
-    Province("海南", "46", "HI", 3, 7), Province("澳门", "82", "MO", 4, 7),
+    Province("海南", "46", "HI", 3, 7),
+    Province("澳门", "82", "MO", 4, 7),
 )
 _BY_CODE = {code: each.name for each in PROVINCES for code in (each.digits, each.letters)}
 
@@ -109,7 +128,8 @@ def load(path: Path | None) -> RegionTable | None:
         raise ConfigurationError(SETTING, f"cannot read {path} ({error.strerror})", "Name another file.") from None
     except (ValueError, csv.Error) as error:
         raise ConfigurationError(
-            SETTING, f"entry {len(rows) + 1} of {path} is not a network and a region ({error})",
+            SETTING,
+            f"entry {len(rows) + 1} of {path} is not a network and a region ({error})",
             "Write lines like 192.0.2.0/24,浙江.",
         ) from None
     return RegionTable(rows)

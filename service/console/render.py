@@ -21,8 +21,12 @@ from service.console.visit import FORM_COOKIE, THEMES, Visit, masked
 from service.contract.capabilities import CAPABILITIES
 from service.db.clock import BEIJING
 
-ENGLISH_TITLES = {"general": "General text", "idcard": "Identity card", "plate": "Licence plate",
-                  "licence": "Business licence"}
+ENGLISH_TITLES = {
+    "general": "General text",
+    "idcard": "Identity card",
+    "plate": "Licence plate",
+    "licence": "Business licence",
+}
 ZONE = "UTC+8"
 
 
@@ -36,7 +40,10 @@ def assets() -> Assets:
 def environment() -> Environment:
     """The templates; autoescape everywhere, and a name that is not given is an error."""
     made = Environment(
-        loader=PackageLoader("service.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=PackageLoader("service.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
     )
     filters = (number, ms, yuan, instant, day, size, attr_json)
@@ -47,12 +54,27 @@ def environment() -> Environment:
 def render(visit: Visit, template: str, status: int = 200, **model: Any) -> Response:
     """A page. `model` is what its view-model function made; the rest every page has."""
     root = visit.root
-    text = environment().get_template(template).render(
-        visit=visit, _=visit.words, language=visit.words.language, lang=LANGUAGES[visit.words.language],
-        theme=visit.theme, themes=THEMES, root=root, here=visit.request.url.path.removeprefix(root),
-        csrf=masked(visit.csrf), menu=menu(visit), version=__version__, zone=ZONE,
-        title_of=lambda name: title(name, visit.words.language),
-        asset=lambda name: f"{root}/{assets().path(name)}", notice=notice(visit), **({"problem": ""} | model),
+    text = (
+        environment()
+        .get_template(template)
+        .render(
+            visit=visit,
+            _=visit.words,
+            language=visit.words.language,
+            lang=LANGUAGES[visit.words.language],
+            theme=visit.theme,
+            themes=THEMES,
+            root=root,
+            here=visit.request.url.path.removeprefix(root),
+            csrf=masked(visit.csrf),
+            menu=menu(visit),
+            version=__version__,
+            zone=ZONE,
+            title_of=lambda name: title(name, visit.words.language),
+            asset=lambda name: f"{root}/{assets().path(name)}",
+            notice=notice(visit),
+            **({"problem": ""} | model),
+        )
     )
     answer = HTMLResponse(text, status)
     if visit.fresh_form_cookie:

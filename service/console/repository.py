@@ -74,8 +74,12 @@ async def paid_back(
         select(RefundRow, OrderRow.number)
         .join(PackRow, PackRow.id == RefundRow.pack_id)
         .join(OrderRow, OrderRow.id == PackRow.order_id)
-        .where(RefundRow.account_id.in_(account_ids), RefundRow.state == "approved",
-               RefundRow.decided_at >= since, RefundRow.decided_at < until)
+        .where(
+            RefundRow.account_id.in_(account_ids),
+            RefundRow.state == "approved",
+            RefundRow.decided_at >= since,
+            RefundRow.decided_at < until,
+        )
     )
     return [(row, str(number)) for row, number in await session.execute(query)]
 
@@ -97,8 +101,14 @@ async def account_names(session: AsyncSession, account_ids: Sequence[str]) -> di
 
 
 async def events(
-    session: AsyncSession, *, search: str = "", action: str = "", since: datetime | None = None,
-    until: datetime | None = None, limit: int, offset: int = 0,
+    session: AsyncSession,
+    *,
+    search: str = "",
+    action: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int,
+    offset: int = 0,
 ) -> list[EventRow]:
     """The audit trail, latest first; `search` looks into actor and subject, `action` is a prefix such as "order"."""
     query = select(EventRow).order_by(EventRow.at.desc(), EventRow.id.desc())

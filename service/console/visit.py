@@ -100,7 +100,6 @@ class Visit:
         value = self.form.get(name, "")
         return value.strip()[:limit] if isinstance(value, str) else ""
 
-
     def flag(self, name: str) -> bool:
         """Whether a switch of the form is set. Raises Malformed for a value that none of our forms sends."""
         value = self.text(name)

@@ -14,8 +14,12 @@ _HEADERS = (
     ("appkey", True, "应用的 AppKey", "562b89493b1a40e1b97ea05e50dd8170"),
     ("ctyun-eop-request-id", True, "请求 id，由调用方生成，用于追踪", "3dfa732-b27b-464f-b15a-21ed6845afd5"),
     ("eop-date", True, "请求时间 yyyymmddTHHMMSSZ，北京时间或 UTC", "20261122T163014Z"),
-    ("Eop-Authorization", True, "签名：<ak> Headers=a;b;c Signature=<base64>",
-     f"AK Headers=ctyun-eop-request-id;eop-date Signature={'A' * 43}="),
+    (
+        "Eop-Authorization",
+        True,
+        "签名：<ak> Headers=a;b;c Signature=<base64>",
+        f"AK Headers=ctyun-eop-request-id;eop-date Signature={'A' * 43}=",
+    ),
     ("decrypted", False, "true 表示请求体已加密（SM2/SM4/HMAC-SM3）", "true"),
     ("x-inkgate-extras", False, "1 表示返回扩展字段（置信度、坐标等），默认不返回", "1"),
 )

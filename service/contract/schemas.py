@@ -15,7 +15,14 @@ _BASE64: Schema = {"type": "string", "description": "图片的 Base64，不带 d
 _SEAL_CODES = (40017, 40018, 40019, 40020)
 _IDCARD = ("name", "sex", "nation", "birthday", "idn", "addr", "org", "validperiod")
 _LICENCE = (
-    "union_id", "regist_no", "name", "type", "addr", "legal_rep", "regist_capital", "establish_date",
+    "union_id",
+    "regist_no",
+    "name",
+    "type",
+    "addr",
+    "legal_rep",
+    "regist_capital",
+    "establish_date",
     "operation_period",
 )
 
@@ -36,8 +43,9 @@ def answer_schema(capability: Capability) -> Schema:
 def refusal_schema() -> Schema:
     """The gateway's own refusals."""
     names = ("code", "error", "message", "details", "requestId")
-    schema = _object({"statusCode": {"type": ["integer", "string"]}, **dict.fromkeys(names, _TEXT),
-                      "returnObj": {"type": "object"}})
+    schema = _object(
+        {"statusCode": {"type": ["integer", "string"]}, **dict.fromkeys(names, _TEXT), "returnObj": {"type": "object"}}
+    )
     schema["properties"]["eopErrCode"] = _TEXT
     return schema
 
@@ -81,24 +89,38 @@ def _list(items: Schema, *, least: int = 0, most: int | None = None) -> Schema:
 
 _POINT = _list({"type": "integer"}, least=2, most=2)
 _ELEMENTS: dict[str, Schema] = {
-    "general": _object({
-        "text_line": _COUNT,
-        "detail": _list(_object({"name": _TEXT, "text": _TEXT, "box": _list({"type": "number"}, least=8, most=8)})),
-    }),
-    "idcard": _object({
-        "note": {"enum": ["front", "back", ""]},
-        "detail": _object(dict.fromkeys(_IDCARD, _TEXT)),
-        **dict.fromkeys(("idcard_face", "demo_image", "risk"), _TEXT),
-    }),
-    "plate": _object({
-        "number of plate licenses": _COUNT,
-        "detail": _list(_object({
-            "box": _list(_POINT, least=4, most=4), "plate_type": _TEXT, "platelicense": _TEXT,
-            "confidence": {"type": "number", "minimum": 0, "maximum": 1},
-        })),
-    }),
-    "licence": _object({
-        "license_type": {"enum": ["Business License", "Not Business License"]},
-        "detail": {"type": "object", "properties": dict.fromkeys((*_LICENCE, "real_capital"), _TEXT)},
-    }),
+    "general": _object(
+        {
+            "text_line": _COUNT,
+            "detail": _list(_object({"name": _TEXT, "text": _TEXT, "box": _list({"type": "number"}, least=8, most=8)})),
+        }
+    ),
+    "idcard": _object(
+        {
+            "note": {"enum": ["front", "back", ""]},
+            "detail": _object(dict.fromkeys(_IDCARD, _TEXT)),
+            **dict.fromkeys(("idcard_face", "demo_image", "risk"), _TEXT),
+        }
+    ),
+    "plate": _object(
+        {
+            "number of plate licenses": _COUNT,
+            "detail": _list(
+                _object(
+                    {
+                        "box": _list(_POINT, least=4, most=4),
+                        "plate_type": _TEXT,
+                        "platelicense": _TEXT,
+                        "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+                    }
+                )
+            ),
+        }
+    ),
+    "licence": _object(
+        {
+            "license_type": {"enum": ["Business License", "Not Business License"]},
+            "detail": {"type": "object", "properties": dict.fromkeys((*_LICENCE, "real_capital"), _TEXT)},
+        }
+    ),
 }

@@ -46,7 +46,10 @@ class CheckedClock:
     """
 
     def __init__(
-        self, bound: timedelta = BOUND, *, wall: Callable[[], float] = time.time,
+        self,
+        bound: timedelta = BOUND,
+        *,
+        wall: Callable[[], float] = time.time,
         elapsed: Callable[[], float] = _elapsed,
     ) -> None:
         self.bound, self._wall, self._elapsed = bound, wall, elapsed
@@ -94,8 +97,9 @@ def not_before(now: datetime, last: datetime, clock: Clock) -> datetime:
     bound = clock.bound if isinstance(clock, CheckedClock) else BOUND
     if last - now > bound:
         raise ClockSuspect(
-            "meter", f"the last settlement lies {_span((last - now).total_seconds())} of now; when the clocks are "
-            "right, run: inkgate ledger repair-clock"
+            "meter",
+            f"the last settlement lies {_span((last - now).total_seconds())} of now; when the clocks are "
+            "right, run: inkgate ledger repair-clock",
         )
     return max(last, now)
 

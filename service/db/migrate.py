@@ -61,8 +61,9 @@ async def check(engine: AsyncEngine) -> None:
         raise LedgerDown(f"the database cannot be used: {engines.reason(error)}. Check {engines.SETTING}") from error
     if found in _known() and found != head():
         state = f"holds schema {found}" if found else "holds no InkGate schema"
-        raise ConfigurationError(engines.SETTING, f"the database {state}, this release needs {head()}",
-                                 "Run `inkgate migrate`")
+        raise ConfigurationError(
+            engines.SETTING, f"the database {state}, this release needs {head()}", "Run `inkgate migrate`"
+        )
 
 
 def current(connection: Connection) -> str | None:

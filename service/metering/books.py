@@ -25,8 +25,23 @@ PAGE = 5000
 TOLD = 1_000_000  # lines between two reports of progress
 BREATH = 500  # lines between two turns of the loop
 LINE_COLUMNS = (
-    "call_id", "line", "seq", "settled_at", "account_id", "capability", "app_id", "pack_id", "first_unit", "units",
-    "images", "failed_images", "code", "body_bytes", "duration_ms", "client_ip", "request_id",
+    "call_id",
+    "line",
+    "seq",
+    "settled_at",
+    "account_id",
+    "capability",
+    "app_id",
+    "pack_id",
+    "first_unit",
+    "units",
+    "images",
+    "failed_images",
+    "code",
+    "body_bytes",
+    "duration_ms",
+    "client_ip",
+    "request_id",
 )
 
 
@@ -74,7 +89,11 @@ def _lines_of(meter: MeterFact, since: datetime | None, until: datetime | None) 
 
 
 async def prove(
-    session: AsyncSession, account_id: str | None = None, capability: str | None = None, *, most: int | None = None,
+    session: AsyncSession,
+    account_id: str | None = None,
+    capability: str | None = None,
+    *,
+    most: int | None = None,
     tell: Callable[[int], None] | None = None,
 ) -> list[Finding]:
     """Verify the ledger in the database, or what an account has of it, or of one capability.
@@ -195,8 +214,7 @@ def _sorted(rows: Iterator[dict[str, Any]]) -> tuple[list[PackFact], list[MeterF
         PackFact(**row | {name: datetime.fromisoformat(row[name]) for name in moments}) for row in found["pack"]
     ]
     all_lines = [
-        fact(row["facts"] | {"settled_at": datetime.fromisoformat(row["facts"]["settled_at"])})
-        for row in found["line"]
+        fact(row["facts"] | {"settled_at": datetime.fromisoformat(row["facts"]["settled_at"])}) for row in found["line"]
     ]
     return all_packs, [MeterFact(**row) for row in found["meter"]], all_lines
 

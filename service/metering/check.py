@@ -203,9 +203,9 @@ async def _begun(connection: AsyncConnection, key: Key, kind: int, now: datetime
     if row is not None:
         return row[0], row[1]
     ours = (PackRow.account_id == key[0], PackRow.capability == key[1])
-    await connection.execute(delete(CheckPackRow).where(
-        CheckPackRow.kind == kind, CheckPackRow.pack_id.in_(select(PackRow.id).where(*ours))
-    ))
+    await connection.execute(
+        delete(CheckPackRow).where(CheckPackRow.kind == kind, CheckPackRow.pack_id.in_(select(PackRow.id).where(*ours)))
+    )
     dropped = select(PackRow.id, literal(kind), PackRow.archived).where(*ours, PackRow.archived > 0)
     await connection.execute(insert(CheckPackRow).from_select(["pack_id", "kind", "units"], dropped))
     lines = select(MeterRow.archived_lines).where(MeterRow.account_id == key[0], MeterRow.capability == key[1])
@@ -244,9 +244,7 @@ async def _add(connection: AsyncConnection, key: Key, kind: int, sums: list[Sum]
         table: Any = CheckPackRow.__table__
         statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
         add = {"units": table.c.units + statement.excluded.units}
-        await connection.execute(
-            statement.on_conflict_do_update(index_elements=["pack_id", "kind"], set_=add), packs
-        )
+        await connection.execute(statement.on_conflict_do_update(index_elements=["pack_id", "kind"], set_=add), packs)
     count = sum(count for _, _, count in sums)
     await connection.execute(update(CheckRow).where(*_row(key, kind)).values(lines=CheckRow.lines + count))
 
@@ -269,7 +267,11 @@ async def _complain(connection: AsyncConnection, key: Key, kind: int) -> None:
     if drift or lines != seq:
         log.error(
             "packs and lines of account %s, %s, disagree about %d units, and of %d lines %d are there; "
-            "run: inkgate ledger verify", *key, drift, seq, lines,
+            "run: inkgate ledger verify",
+            *key,
+            drift,
+            seq,
+            lines,
         )
 
 
@@ -289,9 +291,7 @@ async def _conclude(round_: _Round, whole: bool) -> Checked:
         statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
         change = {"drift": found, "backlog": backlog} | ({"checked_at": now} if whole else {})
         row = {"id": 1, "drift": found, "backlog": backlog, "checked_at": now}
-        await connection.execute(
-            statement.values(row).on_conflict_do_update(index_elements=["id"], set_=change)
-        )
+        await connection.execute(statement.values(row).on_conflict_do_update(index_elements=["id"], set_=change))
         checked_at: datetime = (await connection.execute(select(CheckedRow.checked_at))).scalar_one()
     return Checked(found, backlog, checked_at)
 

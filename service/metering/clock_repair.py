@@ -31,8 +31,19 @@ AHEAD = clocks.BOUND
 """What lies further ahead than this was written by a wrong clock."""
 
 PAGE = 5000
-COUNTED = ("pack_id", "line", "units", "images", "failed_images", "body_bytes", "duration_ms", "app_id", "code",
-           "account_id", "capability")
+COUNTED = (
+    "pack_id",
+    "line",
+    "units",
+    "images",
+    "failed_images",
+    "body_bytes",
+    "duration_ms",
+    "app_id",
+    "code",
+    "account_id",
+    "capability",
+)
 
 Key = tuple[str, str]  # main account, capability
 
@@ -111,8 +122,15 @@ async def repair_meter(work: Work, key: Key) -> None:
     becomes = min(settled_at, now)
     await session.execute(update(MeterRow).where(*meter).values(settled_at=becomes))
     await trail.record(
-        work, "ledger.repair_clock", f"meter {capability}", account_id, seq=seq, was=settled_at.isoformat(),
-        becomes=becomes.isoformat(), lines=seq - move.before.seq, packs=packs,
+        work,
+        "ledger.repair_clock",
+        f"meter {capability}",
+        account_id,
+        seq=seq,
+        was=settled_at.isoformat(),
+        becomes=becomes.isoformat(),
+        lines=seq - move.before.seq,
+        packs=packs,
     )
 
 
@@ -133,9 +151,7 @@ async def repair_statistics(work: Work) -> None:
         statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
         add = {"calls": table.c.calls + statement.excluded.calls}
         await session.execute(delete(RefusalRow).where(RefusalRow.hour > late))
-        await connection.execute(
-            statement.on_conflict_do_update(index_elements=["hour", *key], set_=add), found
-        )
+        await connection.execute(statement.on_conflict_do_update(index_elements=["hour", *key], set_=add), found)
         calls = sum(each["calls"] for each in found)
         await trail.record(work, "ledger.repair_clock", "refused calls", None, calls=calls, becomes=now.isoformat())
     await session.execute(delete(DayRow).where(DayRow.day > now))

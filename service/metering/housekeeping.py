@@ -42,8 +42,13 @@ class Housekeeper:
     whichever gateway found it out."""
 
     def __init__(
-        self, engine: AsyncEngine, settings: Ledger, report: Callable[[Checked], None], *,
-        clock: Clock = database_clock, background: Background | None = None,
+        self,
+        engine: AsyncEngine,
+        settings: Ledger,
+        report: Callable[[Checked], None],
+        *,
+        clock: Clock = database_clock,
+        background: Background | None = None,
     ) -> None:
         self._engine, self._settings, self._report, self._clock = engine, settings, report, clock
         self._task = (background or Background()).task("housekeeping", self._run)

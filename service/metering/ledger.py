@@ -72,8 +72,14 @@ class SqlLedger:
     """
 
     def __init__(
-        self, engine: AsyncEngine, *, balance_ttl: float = 1.0, patience: float = PATIENCE, batch: int = BATCH,
-        clock: Clock = database_clock, metrics: Metrics | None = None,
+        self,
+        engine: AsyncEngine,
+        *,
+        balance_ttl: float = 1.0,
+        patience: float = PATIENCE,
+        batch: int = BATCH,
+        clock: Clock = database_clock,
+        metrics: Metrics | None = None,
     ) -> None:
         self._metrics = metrics
         self._engine, self._patience, self._batch, self._clock = engine, patience, batch, clock

@@ -75,9 +75,7 @@ async def grant_pack(
     )
     work.session.add(pack)
     await work.session.flush()
-    await trail.record(
-        work, "pack.grant", f"pack {pack.id}", payer, capability=capability, units=units, app_id=app_id
-    )
+    await trail.record(work, "pack.grant", f"pack {pack.id}", payer, capability=capability, units=units, app_id=app_id)
     return pack
 
 

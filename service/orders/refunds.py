@@ -43,8 +43,13 @@ async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision
     if await repository.pending_refund(work.session, pack_id):
         raise Misuse("a refund of this pack is pending already")
     refund = RefundRow(
-        id=ids.new(), pack_id=pack_id, account_id=pack.account_id, state=PENDING, amount_fen=pack.price_fen,
-        reason=reason, requested_at=now,
+        id=ids.new(),
+        pack_id=pack_id,
+        account_id=pack.account_id,
+        state=PENDING,
+        amount_fen=pack.price_fen,
+        reason=reason,
+        requested_at=now,
     )
     work.session.add(refund)
     await work.session.flush()

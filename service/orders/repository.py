@@ -39,7 +39,11 @@ async def decide_order(session: AsyncSession, order_id: str, state: str, at: dat
 
 
 async def orders(
-    session: AsyncSession, account_ids: Sequence[str] | None = None, *, state: str = "", limit: int = 100,
+    session: AsyncSession,
+    account_ids: Sequence[str] | None = None,
+    *,
+    state: str = "",
+    limit: int = 100,
     offset: int = 0,
 ) -> list[OrderRow]:
     """Orders, newest first; `account_ids` None means of everybody."""

@@ -75,8 +75,14 @@ async def place_order(
             raise Misuse(f"no app {app_id} in account {account.name!r}")
     now = await work.ledger_now()
     order = OrderRow(
-        id=ids.new(), number=_number(now), account_id=account_id, app_id=app_id, state=PENDING, amount_fen=0,
-        discount_fen=0, ordered_at=now,
+        id=ids.new(),
+        number=_number(now),
+        account_id=account_id,
+        app_id=app_id,
+        state=PENDING,
+        amount_fen=0,
+        discount_fen=0,
+        ordered_at=now,
     )
     lines = await _lines(work, order.id, quantities)
     order.amount_fen = sum(line.quantity * line.price_fen for line in lines)
@@ -87,8 +93,13 @@ async def place_order(
         order.discount_fen = await redeem(work, voucher, order, lines)
     await work.session.flush()
     await trail.record(
-        work, "order.place", f"order {order.number}", account_id, amount_fen=order.amount_fen,
-        discount_fen=order.discount_fen, **{line.product_id: line.quantity for line in lines},
+        work,
+        "order.place",
+        f"order {order.number}",
+        account_id,
+        amount_fen=order.amount_fen,
+        discount_fen=order.discount_fen,
+        **{line.product_id: line.quantity for line in lines},
     )
     if approval == "voucher" and order.discount_fen < order.amount_fen:
         raise Misuse("here an order needs a voucher that covers it whole")
@@ -120,8 +131,14 @@ async def _activate(work: Work, order: OrderRow) -> None:
     spread = shares(order.discount_fen, [each.price_fen for each in pieces], await _goods(work, order, pieces))
     for line, share in zip(pieces, spread, strict=True):
         await grant_pack(
-            work, order.account_id, line.capability, line.units, app_id=order.app_id, ordered_at=order.ordered_at,
-            order_id=order.id, price_fen=line.price_fen - share,  # what was not paid is not paid back
+            work,
+            order.account_id,
+            line.capability,
+            line.units,
+            app_id=order.app_id,
+            ordered_at=order.ordered_at,
+            order_id=order.id,
+            price_fen=line.price_fen - share,  # what was not paid is not paid back
         )
 
 
@@ -163,8 +180,13 @@ async def _lines(work: Work, order_id: str, quantities: Mapping[str, int]) -> li
             raise Misuse(f"order 1 to {MAX_QUANTITY} of a product")
         lines.append(
             OrderLineRow(
-                order_id=order_id, line=len(lines), product_id=product.id, capability=product.capability,
-                units=product.units, quantity=quantity, price_fen=product.price_fen,
+                order_id=order_id,
+                line=len(lines),
+                product_id=product.id,
+                capability=product.capability,
+                units=product.units,
+                quantity=quantity,
+                price_fen=product.price_fen,
             )
         )
     if not lines:

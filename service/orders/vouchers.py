@@ -46,8 +46,13 @@ async def issue_voucher(
         raise Misuse("a voucher ends after it is issued")
     work.session.add(
         VoucherRow(
-            code_hash=hash_of(code), kind=kind, value=value, product_id=product_id, account_id=account_id,
-            starts_at=now, ends_at=end,
+            code_hash=hash_of(code),
+            kind=kind,
+            value=value,
+            product_id=product_id,
+            account_id=account_id,
+            starts_at=now,
+            ends_at=end,
         )
     )
     await work.session.flush()

@@ -48,16 +48,23 @@ def snapshot_from(families: object) -> Snapshot:
     return [
         (family[0], family[1], [_sample(each) for each in family[2] if _is_sample(each)])
         for family in (families if isinstance(families, list) else ())
-        if isinstance(family, list) and len(family) >= 3
-        and isinstance(family[0], str) and isinstance(family[1], str) and isinstance(family[2], list)
+        if isinstance(family, list)
+        and len(family) >= 3
+        and isinstance(family[0], str)
+        and isinstance(family[1], str)
+        and isinstance(family[2], list)
     ]
 
 
 def _is_sample(sample: object) -> bool:
     return (
-        isinstance(sample, list) and len(sample) >= 3 and isinstance(sample[0], str) and isinstance(sample[1], dict)
+        isinstance(sample, list)
+        and len(sample) >= 3
+        and isinstance(sample[0], str)
+        and isinstance(sample[1], dict)
         and all(isinstance(value, str) for value in sample[1].values())
-        and isinstance(sample[2], int | float) and not isinstance(sample[2], bool)
+        and isinstance(sample[2], int | float)
+        and not isinstance(sample[2], bool)
     )
 
 

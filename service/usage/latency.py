@@ -5,8 +5,37 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-BOUNDS = (5, 7, 10, 14, 20, 28, 40, 57, 80, 113, 160, 226, 320, 453, 640, 905, 1280, 1810, 2560, 3620, 5120, 7241,
-          10240, 14482, 20480, 28963, 40960, 57926, 81920)
+BOUNDS = (
+    5,
+    7,
+    10,
+    14,
+    20,
+    28,
+    40,
+    57,
+    80,
+    113,
+    160,
+    226,
+    320,
+    453,
+    640,
+    905,
+    1280,
+    1810,
+    2560,
+    3620,
+    5120,
+    7241,
+    10240,
+    14482,
+    20480,
+    28963,
+    40960,
+    57926,
+    81920,
+)
 """Upper ends of the buckets in milliseconds, each √2 times the one before; a last bucket holds what is slower.
 
 A percentile read from them is off by less than a fifth, whatever the distribution.

@@ -62,7 +62,12 @@ class RefusalWriter:
     """Adds the counts to the table every `seconds`, and once more when it is closed."""
 
     def __init__(
-        self, engine: AsyncEngine, refusals: Refusals, *, seconds: float = SECONDS, clock: Clock = database_clock,
+        self,
+        engine: AsyncEngine,
+        refusals: Refusals,
+        *,
+        seconds: float = SECONDS,
+        clock: Clock = database_clock,
         background: Background | None = None,
     ) -> None:
         self._engine, self._refusals, self._seconds, self._clock = engine, refusals, seconds, clock
@@ -113,8 +118,14 @@ async def _add(connection: AsyncConnection, counts: Mapping[Refusal, int], clock
     hour = (await clocks.now(connection, clock)).replace(minute=0, second=0, microsecond=0)
     payers = await _payers(connection, {each.account_id for each in counts} - {""})
     rows = [
-        {"hour": hour, "app_id": each.app_id or NOBODY, "capability": each.capability, "code": each.code,
-         "calls": calls, "account_id": payers.get(each.account_id, NOBODY)}
+        {
+            "hour": hour,
+            "app_id": each.app_id or NOBODY,
+            "capability": each.capability,
+            "code": each.code,
+            "calls": calls,
+            "account_id": payers.get(each.account_id, NOBODY),
+        }
         for each, calls in counts.items()
     ]
     table: Any = RefusalRow.__table__

@@ -128,8 +128,13 @@ def total(rows: Sequence[Sums]) -> Sums:
 
 
 async def records(
-    session: AsyncSession, account_id: str, *, app_id: str | None = None, before_seq: int | None = None,
-    capability: str, limit: int = 100,
+    session: AsyncSession,
+    account_id: str,
+    *,
+    app_id: str | None = None,
+    before_seq: int | None = None,
+    capability: str,
+    limit: int = 100,
 ) -> list[RecordRow]:
     """The latest lines of one capability of a main account, newest first; page on with `before_seq`."""
     query = select(RecordRow).where(RecordRow.account_id == account_id, RecordRow.capability == capability)

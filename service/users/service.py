@@ -56,8 +56,14 @@ async def create_user(
     if account_id is not None and await accounts.account(work.session, account_id) is None:
         raise Misuse(f"no account {account_id}")
     user = UserRow(
-        id=ids.new(), login=login, password_hash=password_hash, account_id=account_id,
-        role=CUSTOMER if account_id else OPERATOR, failures=0, must_change=must_change, created_at=await work.now(),
+        id=ids.new(),
+        login=login,
+        password_hash=password_hash,
+        account_id=account_id,
+        role=CUSTOMER if account_id else OPERATOR,
+        failures=0,
+        must_change=must_change,
+        created_at=await work.now(),
     )
     work.session.add(user)
     await work.session.flush()
@@ -206,7 +212,11 @@ async def _begin(work: Work, user: UserRow, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
     work.session.add(
         SessionRow(
-            token_hash=hash_of(token), user_id=user.id, csrf=secrets.token_urlsafe(32), created_at=now, seen_at=now,
+            token_hash=hash_of(token),
+            user_id=user.id,
+            csrf=secrets.token_urlsafe(32),
+            created_at=now,
+            seen_at=now,
             proved_at=now,
         )
     )

@@ -70,11 +70,18 @@ def main(argv: list[str]) -> int:
     watchdog = Watchdog()
 
     def done(task: Task, reply: Reply, in_hand: int) -> None:
-        teller.tell({
-            "kind": "done", "capability": task.capability, "outcome": reply.outcome, "delivery": task.delivery,
-            "stages": dict(reply.stages), "lines": (reply.element or {}).get("text_line"), "rss_mib": rss_mib(),
-            "in_hand": in_hand,
-        })
+        teller.tell(
+            {
+                "kind": "done",
+                "capability": task.capability,
+                "outcome": reply.outcome,
+                "delivery": task.delivery,
+                "stages": dict(reply.stages),
+                "lines": (reply.element or {}).get("text_line"),
+                "rss_mib": rss_mib(),
+                "in_hand": in_hand,
+            }
+        )
 
     tracing = Tracing.configured(config.traces_endpoint, "worker", __version__, config.traces_ratio)
     lanes = [PullLoop(port, reader, config, name, stop, done, tracing, watchdog) for port in ports]
@@ -123,9 +130,15 @@ def _open_ports(config: WorkerConfig, name: str, tasks_fds: list[int], teller: _
     names = [name, *(f"{name}-{lane}" for lane in range(1, config.at_once))]
     return [
         StreamsPort(
-            config.redis_url, keys, each,
-            capabilities=config.capabilities, lease=config.lease, rule=rule, overrun=config.overrun,
-            on_malformed=teller.malformed, background=Background(teller),
+            config.redis_url,
+            keys,
+            each,
+            capabilities=config.capabilities,
+            lease=config.lease,
+            rule=rule,
+            overrun=config.overrun,
+            on_malformed=teller.malformed,
+            background=Background(teller),
         )
         for each in names
     ]

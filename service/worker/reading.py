@@ -32,7 +32,10 @@ def open_reader(config: WorkerConfig) -> Reader:
 def facts(task: Task) -> dict[str, object]:
     """What a log line may say about a task: never the picture."""
     return {
-        "call_id": task.call_id, "number": task.number, "capability": task.capability, "size": len(task.image),
+        "call_id": task.call_id,
+        "number": task.number,
+        "capability": task.capability,
+        "size": len(task.image),
         "app": task.app,
     }
 

@@ -12,14 +12,19 @@ Element = dict[str, Any]
 
 _IDCARD_KEYS = ("name", "sex", "nation", "birthday", "idn", "addr", "org", "validperiod")
 _LICENCE_KEYS = (
-    "union_id", "regist_no", "name", "type", "addr", "legal_rep", "regist_capital", "establish_date",
+    "union_id",
+    "regist_no",
+    "name",
+    "type",
+    "addr",
+    "legal_rep",
+    "regist_capital",
+    "establish_date",
     "operation_period",
 )
 
 
-def element(
-    reader: Reader, capability: str, image: bytes, extras: bool, plate_types: Mapping[str, str]
-) -> Element:
+def element(reader: Reader, capability: str, image: bytes, extras: bool, plate_types: Mapping[str, str]) -> Element:
     """Read one picture and put the answer into its contract form. Raises what the reader raises."""
     match capability:
         case "general":
@@ -42,7 +47,9 @@ def general(page: Page, extras: bool = False) -> Element:
     answer: Element = {"text_line": len(detail), "detail": detail}
     if extras:
         answer["extras"] = {
-            "width": page.width, "height": page.height, "angle": page.angle,
+            "width": page.width,
+            "height": page.height,
+            "angle": page.angle,
             "scores": [round(line.score, 4) for line in page.lines],
         }
     return answer
@@ -77,7 +84,9 @@ def plate(plates: Sequence[Plate], types: Mapping[str, str], extras: bool = Fals
     if extras:
         answer["extras"] = [
             {
-                "kind": found.kind, "rows": found.rows, "in_scope": found.in_scope,
+                "kind": found.kind,
+                "rows": found.rows,
+                "in_scope": found.in_scope,
                 "char_scores": [round(float(score), 4) for score in found.char_scores],
             }
             for found in plates

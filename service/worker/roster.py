@@ -31,8 +31,13 @@ class Roster:
             case "ready":
                 engine = event["engine"]
                 card = replace(
-                    card, name=event["name"], state=READY, since=now, engine=engine.get("engine", ""),
-                    models=engine.get("model", ""), device=engine.get("device", ""),
+                    card,
+                    name=event["name"],
+                    state=READY,
+                    since=now,
+                    engine=engine.get("engine", ""),
+                    models=engine.get("model", ""),
+                    device=engine.get("device", ""),
                 )
             case "done":
                 self._rates[slot].add(now)
@@ -42,7 +47,12 @@ class Roster:
             case "gone":
                 reason = card.reason if card.state == LEAVING else "crash"
                 card = replace(
-                    card, name="", state=STARTING, since=now, resident_bytes=0, recycles=card.recycles + 1,
+                    card,
+                    name="",
+                    state=STARTING,
+                    since=now,
+                    resident_bytes=0,
+                    recycles=card.recycles + 1,
                     reason=reason,
                 )
         if "rss_mib" in event:

@@ -35,7 +35,8 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
     """
     if not settings.redis.url:
         raise ConfigurationError(
-            "INKGATE_REDIS__URL", "is empty, and `inkgate worker` pulls from Redis",
+            "INKGATE_REDIS__URL",
+            "is empty, and `inkgate worker` pulls from Redis",
             "Set it, or run everything in one process tree with `inkgate serve`.",
         )
     metrics = Metrics("worker", __version__)
@@ -57,9 +58,13 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         essential=True,
         background=background,
     )
-    health = Health({
-        "redis": _redis_check(settings.redis.url), "workers": _workers_check(supervisor), "tasks": background.check,
-    })
+    health = Health(
+        {
+            "redis": _redis_check(settings.redis.url),
+            "workers": _workers_check(supervisor),
+            "tasks": background.check,
+        }
+    )
     probes = _probe_server(settings, health, metrics, background)
     poster = RollPoster(settings.redis.url, Keys(settings.redis.namespace, profile), roster.cards, background)
     stop = _until_told()

@@ -1,6 +1,6 @@
 """Runs inside a network namespace that has nothing but a loopback: installs from a bundle, serves, reads, says so.
 
-    unshare --net python tests/airgap/inside.py BUNDLE TARGET
+unshare --net python tests/airgap/inside.py BUNDLE TARGET
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ def main() -> None:
     loopback_up()
     prove_there_is_no_way_out()
     for part in ("gateway", "all"):
-        subprocess.run(["sh", str(bundle / "deploy" / "install.sh"), part, str(target / part), str(bundle / "wheels")],
-                       check=True)
+        subprocess.run(
+            ["sh", str(bundle / "deploy" / "install.sh"), part, str(target / part), str(bundle / "wheels")], check=True
+        )
     clean = {"PATH": f"{target}/all/bin:/usr/bin:/bin", "HOME": str(target), "LANG": "C.UTF-8"}
     assert "INKGATE" not in str(sorted(os.environ)), "settings of the outside must not help"
     subprocess.run(["inkgate", "demo", "--once", "--port", "0"], check=True, env=clean, cwd=target)

@@ -15,17 +15,24 @@ import yaml
 
 VERSION = "1.34.0"
 KINDS = {  # what the chart makes of each group; helm asks whether the cluster has it
-    "v1": ["Secret", "ConfigMap", "Service", "ServiceAccount", "Pod"], "apps/v1": ["Deployment", "StatefulSet"],
-    "batch/v1": ["Job"], "policy/v1": ["PodDisruptionBudget"], "networking.k8s.io/v1": ["NetworkPolicy"],
+    "v1": ["Secret", "ConfigMap", "Service", "ServiceAccount", "Pod"],
+    "apps/v1": ["Deployment", "StatefulSet"],
+    "batch/v1": ["Job"],
+    "policy/v1": ["PodDisruptionBudget"],
+    "networking.k8s.io/v1": ["NetworkPolicy"],
 }
 HELMS = {  # helm takes over what it made itself, and nothing else
     "labels": {"app.kubernetes.io/managed-by": "Helm"},
     "annotations": {"meta.helm.sh/release-name": "ink", "meta.helm.sh/release-namespace": "ocr"},
 }
 GROUPS = [
-    {"name": group.partition("/")[0], "versions": [{"groupVersion": group, "version": "v1"}],
-     "preferredVersion": {"groupVersion": group, "version": "v1"}}
-    for group in KINDS if group != "v1"
+    {
+        "name": group.partition("/")[0],
+        "versions": [{"groupVersion": group, "version": "v1"}],
+        "preferredVersion": {"groupVersion": group, "version": "v1"},
+    }
+    for group in KINDS
+    if group != "v1"
 ]
 
 
@@ -55,7 +62,11 @@ class Cluster(ThreadingHTTPServer):
                 return 200, {"kind": "Secret", "apiVersion": "v1", "metadata": metadata, "data": data}
             case _:
                 return 404, {
-                    "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404,
+                    "kind": "Status",
+                    "apiVersion": "v1",
+                    "status": "Failure",
+                    "reason": "NotFound",
+                    "code": 404,
                 }
 
 
@@ -63,8 +74,13 @@ def resources(group: str) -> list[dict[str, Any]]:
     """The kinds of a group as discovery lists them."""
     plural = {"NetworkPolicy": "networkpolicies"}
     return [
-        {"name": plural.get(kind, f"{kind.lower()}s"), "singularName": kind.lower(), "namespaced": True, "kind": kind,
-         "verbs": ["get"]}
+        {
+            "name": plural.get(kind, f"{kind.lower()}s"),
+            "singularName": kind.lower(),
+            "namespaced": True,
+            "kind": kind,
+            "verbs": ["get"],
+        }
         for kind in KINDS[group]
     ]
 
@@ -92,11 +108,18 @@ def cluster(folder: Path, **secrets: dict[str, str]) -> Iterator[tuple[str, ...]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     config = folder / "kubeconfig"
     named = {"name": "it", "cluster": {"server": f"http://127.0.0.1:{server.server_address[1]}"}}
-    config.write_text(yaml.safe_dump({
-        "apiVersion": "v1", "kind": "Config", "current-context": "it", "clusters": [named],
-        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-        "users": [{"name": "it", "user": {"token": "t"}}],
-    }))
+    config.write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "it",
+                "clusters": [named],
+                "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+                "users": [{"name": "it", "user": {"token": "t"}}],
+            }
+        )
+    )
     try:
         yield ("--kubeconfig", str(config), "--dry-run=server", "--disable-openapi-validation")
     finally:

@@ -59,9 +59,19 @@ def test_every_image_drops_root_and_is_built_by_the_one_script() -> None:
 
 def compose(**environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [beside_python("docker-compose"), "--env-file", "/dev/null", "-f", str(DEPLOY / "compose.yaml"), "config",
-         "--format", "json"],
-        env={"PATH": os.environ["PATH"], "HOME": "/tmp", **environment}, capture_output=True, text=True,
+        [
+            beside_python("docker-compose"),
+            "--env-file",
+            "/dev/null",
+            "-f",
+            str(DEPLOY / "compose.yaml"),
+            "config",
+            "--format",
+            "json",
+        ],
+        env={"PATH": os.environ["PATH"], "HOME": "/tmp", **environment},
+        capture_output=True,
+        text=True,
     )
 
 
@@ -138,7 +148,8 @@ def test_every_file_that_compose_mounts_exists(services: dict[str, Any]) -> None
 def test_prometheus_takes_its_configuration() -> None:
     done = subprocess.run(
         [str(ops_tools.promtool()), "check", "config", str(DEPLOY / "prometheus" / "prometheus.yml")],
-        capture_output=True, text=True,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -214,7 +225,8 @@ def front(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     (folder / "nginx.conf").write_text(f"daemon off;\n{'user root;' if os.getuid() == 0 else ''}\n{text}")
     nginx = subprocess.Popen(
         [str(ops_tools.nginx()), "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")],
-        stderr=subprocess.PIPE, text=True,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     for _ in range(100):
         if nginx.poll() is not None:

@@ -108,11 +108,13 @@ def test_the_consoles_secrets_come_from_the_named_secret(render: Render) -> None
 def test_a_secret_in_extra_env_reaches_only_the_parts_that_need_it(tmp_path: Path) -> None:
     given, reference = tmp_path / "values.yaml", {"secretKeyRef": {"name": "mine", "key": "k"}}
     extra = [
-        {"name": "INKGATE_OIDC__CLIENT_SECRET", "valueFrom": reference}, {"name": "HTTPS_PROXY", "value": "http://p:3128"}
+        {"name": "INKGATE_OIDC__CLIENT_SECRET", "valueFrom": reference},
+        {"name": "HTTPS_PROXY", "value": "http://p:3128"},
     ]
     given.write_text(yaml.safe_dump({"extraEnv": extra, "console": {"enabled": True}}))
     pods = [
-        (name, env(pod)) for name, pod in render_chart(CHART, *values("default"), "--values", str(given)).pods()
+        (name, env(pod))
+        for name, pod in render_chart(CHART, *values("default"), "--values", str(given)).pods()
         if any(key.startswith("INKGATE_") for key in env(pod))
     ]
     assert {part(name) for name, _ in pods} == {"gateway", "worker", "console", "migrate"}
@@ -126,13 +128,20 @@ def test_a_secret_in_extra_env_reaches_only_the_parts_that_need_it(tmp_path: Pat
 BUNDLED = (*values("bundled"),)
 UNASKED = (*BUNDLED, "--set", "generateSecrets=false")
 OWN = (
-    "--set", "masterKey.existingSecret=m", "--set", "bundled.postgres.existingSecret=p",
-    "--set", "bundled.redis.existingSecret=r",
+    "--set",
+    "masterKey.existingSecret=m",
+    "--set",
+    "bundled.postgres.existingSecret=p",
+    "--set",
+    "bundled.redis.existingSecret=r",
 )
 MASTER, POSTGRES, REDIS = "ink-inkgate-master-key", "ink-inkgate-postgres", "ink-inkgate-redis"
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-HELD = {"ink_inkgate_master_key": {"master-key": KEY}, "ink_inkgate_postgres": {"password": "pg-pass"},
-        "ink_inkgate_redis": {"password": "rd-pass"}}
+HELD = {
+    "ink_inkgate_master_key": {"master-key": KEY},
+    "ink_inkgate_postgres": {"password": "pg-pass"},
+    "ink_inkgate_redis": {"password": "rd-pass"},
+}
 
 
 def held(rendered: Rendered) -> dict[str, dict[str, str]]:
@@ -147,7 +156,7 @@ def held(rendered: Rendered) -> dict[str, dict[str, str]]:
     [(0, "masterKey"), (2, "bundled.postgres"), (4, "bundled.redis")],
 )
 def test_without_being_asked_no_secret_is_made(given: int, wanted: str) -> None:
-    others = OWN[:given] + OWN[given + 2:]
+    others = OWN[:given] + OWN[given + 2 :]
     line = refusal(*UNASKED, *others)
     assert f"{wanted}.existingSecret: name the secret that holds" in line
     assert "generateSecrets=true" in line
@@ -164,7 +173,8 @@ def test_named_secrets_render_the_same_every_time() -> None:
     assert env(postgres)["POSTGRES_PASSWORD"]["valueFrom"]["secretKeyRef"] == {"name": "p", "key": "password"}
     gateway: Object = env(dict(rendered.pods())["ink-inkgate-gateway"])
     for variable, reference in (
-        ("DATABASE__URL", {"name": "p", "key": "url"}), ("REDIS__URL", {"name": "r", "key": "url"}),
+        ("DATABASE__URL", {"name": "p", "key": "url"}),
+        ("REDIS__URL", {"name": "r", "key": "url"}),
         ("SECURITY__MASTER_KEY", {"name": "m", "key": "master-key"}),
     ):
         assert gateway[f"INKGATE_{variable}"]["valueFrom"]["secretKeyRef"] == reference
@@ -178,7 +188,8 @@ def test_what_the_cluster_holds_is_kept(chosen: tuple[str, ...], step: tuple[str
         kept = held(render_chart(CHART, *chosen, *step, *there))
     assert kept[MASTER] == {"master-key": KEY}
     assert kept[POSTGRES] == {
-        "password": "pg-pass", "url": "postgresql+asyncpg://inkgate:pg-pass@ink-inkgate-postgres:5432/inkgate",
+        "password": "pg-pass",
+        "url": "postgresql+asyncpg://inkgate:pg-pass@ink-inkgate-postgres:5432/inkgate",
     }
     assert kept[REDIS]["password"] == "rd-pass"
 

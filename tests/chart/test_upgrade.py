@@ -73,8 +73,9 @@ def test_a_change_of_a_fixed_field_would_be_seen(tmp_path: Path) -> None:
 def test_a_setting_that_changes_rolls_the_pods() -> None:
     values = str(CHART / "ci" / "default-values.yaml")
     sums = [
-        render_chart(CHART, "--values", values, "--set", f"config.limits.deadline={seconds}")
-        .one("Deployment", "ink-inkgate-gateway")["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
+        render_chart(CHART, "--values", values, "--set", f"config.limits.deadline={seconds}").one(
+            "Deployment", "ink-inkgate-gateway"
+        )["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
         for seconds in (20, 30)
     ]
     assert sums[0] != sums[1]

@@ -14,7 +14,12 @@ from tools import chart_docs
 
 pytestmark = pytest.mark.ops
 BASE = (
-    "--set", "database.existingSecret=d", "--set", "redis.existingSecret=r", "--set", "masterKey.existingSecret=m",
+    "--set",
+    "database.existingSecret=d",
+    "--set",
+    "redis.existingSecret=r",
+    "--set",
+    "masterKey.existingSecret=m",
 )
 
 

@@ -89,8 +89,13 @@ class Driven:
         metrics = Metrics("gateway", "test")
         ledger = SqlLedger(house.engine, clock=house.clock, balance_ttl=0.0, metrics=metrics)
         parts = Parts(
-            SqlDirectory(house.engine, vault, default_qps=1000.0), ledger, broker, LocalLimiter(), MemoryReplayStore(),
-            ThreadPoolExecutor(1), refusals=refusals,
+            SqlDirectory(house.engine, vault, default_qps=1000.0),
+            ledger,
+            broker,
+            LocalLimiter(),
+            MemoryReplayStore(),
+            ThreadPoolExecutor(1),
+            refusals=refusals,
         )
         gateway = create_app(house.parts.settings, parts, metrics, Health())
         driven = cls(house, gateway, broker, ledger, RefusalWriter(house.engine, refusals, clock=house.clock))
@@ -107,8 +112,11 @@ class Driven:
         async with house.begin() as unit:
             await accounts.set_allowed(unit, driven.callers["fenced"].app.app_id, ["10.0.0.0/8"])
             await accounts.set_qps(unit, driven.callers["branch"].app.app_id, "licence", 0.001)
-            for account, capability, units in ((house.account_id, "general", 10_000), (house.account_id, "plate", 2),
-                                               (house.other_id, "general", 100)):
+            for account, capability, units in (
+                (house.account_id, "general", 10_000),
+                (house.account_id, "plate", 2),
+                (house.other_id, "general", 100),
+            ):
                 await grant_pack(unit, account, capability, units)
         house.clock.pass_(seconds=1)
         return driven
@@ -123,9 +131,20 @@ class Driven:
         self.owners[name] = (main, owner)
 
     async def call(
-        self, name: str, capability: str, code: int, *images: bytes | str, raw: bytes | None = None,
-        settled: bool = True, failed: int = 0, units: int | None = None, told: bool = True, secret: str = "",
-        appkey: str | None = None, path: str = "", method: str = "POST",
+        self,
+        name: str,
+        capability: str,
+        code: int,
+        *images: bytes | str,
+        raw: bytes | None = None,
+        settled: bool = True,
+        failed: int = 0,
+        units: int | None = None,
+        told: bool = True,
+        secret: str = "",
+        appkey: str | None = None,
+        path: str = "",
+        method: str = "POST",
     ) -> None:
         """One signed call that must be answered with `code`. `told` says whether its app is known to the gateway."""
         who, known = self.callers[name], CAPABILITIES[capability]
@@ -140,10 +159,21 @@ class Driven:
         assert str(found).removeprefix("CTAPI_") == str(code), answer.text
         main, owner = self.owners[name] if not secret else ("", "")
         count = max(len(images), 1) if settled else 0
-        self.made.append(Made(
-            main, owner, who.app.app_id if told else "", capability if told else "", code, settled, count, failed,
-            (count if units is None else units) if settled else 0, len(body), who.peer,
-        ))
+        self.made.append(
+            Made(
+                main,
+                owner,
+                who.app.app_id if told else "",
+                capability if told else "",
+                code,
+                settled,
+                count,
+                failed,
+                (count if units is None else units) if settled else 0,
+                len(body),
+                who.peer,
+            )
+        )
 
     async def day(self) -> None:
         """One day's traffic: what succeeds, what fails, and what is refused."""

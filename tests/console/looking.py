@@ -34,6 +34,7 @@ def pages(examples: Mapping[str, str]) -> list[str]:
 
 def shown_to(person: Person, paths: list[str]) -> list[str]:
     """Those of the pages that this person is shown: neither refused nor sent elsewhere."""
+
     def shows(path: str) -> bool:
         answer = person.context.request.get(f"{person.base}/console{path}", max_redirects=0)
         return answer.status == 200 and "<!doctype html>" in answer.text()
@@ -52,8 +53,12 @@ def faults(person: Person, path: str, *, thorough: bool = True) -> Iterator[str]
     expect(page.locator(".waiting")).to_have_count(0)
     if taken > COLD_BYTES:
         yield f"{path}: {taken:,} bytes on a first visit"
-    rounds = (("1440 light", WIDE, "light", thorough), ("1440 dark", WIDE, "dark", False),
-              ("375 dark", NARROW, "dark", True), ("375 light", NARROW, "light", False))
+    rounds = (
+        ("1440 light", WIDE, "light", thorough),
+        ("1440 dark", WIDE, "dark", False),
+        ("375 dark", NARROW, "dark", True),
+        ("375 light", NARROW, "light", False),
+    )
     for name, size, theme, judged in rounds:
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]

@@ -49,8 +49,10 @@ class TinyProvider:
     def metadata(self) -> dict[str, Any]:
         self.seen.append("metadata")
         return {
-            "issuer": self.issuer, "authorization_endpoint": f"{self.issuer}/authorize",
-            "token_endpoint": f"{self.issuer}/token", "jwks_uri": f"{self.issuer}/keys",
+            "issuer": self.issuer,
+            "authorization_endpoint": f"{self.issuer}/authorize",
+            "token_endpoint": f"{self.issuer}/token",
+            "jwks_uri": f"{self.issuer}/keys",
         }
 
     def keys(self) -> dict[str, Any]:
@@ -68,8 +70,14 @@ class TinyProvider:
         self.codes[code] = asked
         return RedirectResponse(f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}", 303)
 
-    def token(self, request: Request, code: str = Form(), redirect_uri: str = Form(), code_verifier: str = Form(),
-              grant_type: str = Form()) -> JSONResponse:
+    def token(
+        self,
+        request: Request,
+        code: str = Form(),
+        redirect_uri: str = Form(),
+        code_verifier: str = Form(),
+        grant_type: str = Form(),
+    ) -> JSONResponse:
         given = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode()
         asked = self.codes.pop(code, None)  # a code works once
         challenge = base64.urlsafe_b64encode(hashlib.sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
@@ -79,8 +87,14 @@ class TinyProvider:
         assert asked is not None
         now = int(time.time())
         claims = {
-            "iss": self.issuer, "sub": "42", "aud": CLIENT, "iat": now, "exp": now + 300, "nonce": asked["nonce"],
-            "auth_time": now - int(self.age), "preferred_username": self.login,
+            "iss": self.issuer,
+            "sub": "42",
+            "aud": CLIENT,
+            "iat": now,
+            "exp": now + 300,
+            "nonce": asked["nonce"],
+            "auth_time": now - int(self.age),
+            "preferred_username": self.login,
         }
         self.spoil(claims)
         signed = jwt.encode(claims, self.sign_with, self.algorithm, headers={"kid": self.kid})  # type: ignore[arg-type]

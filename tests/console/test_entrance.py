@@ -25,6 +25,7 @@ from tests.console.house import PASSWORD, ConsoleHouse
 
 CODE = "open sesame, 芝麻开门"
 
+
 async def test_the_first_run_makes_the_operator_once(engine: AsyncEngine) -> None:
     house = await ConsoleHouse.empty(engine)
     visitor = house.visitor()
@@ -44,8 +45,9 @@ async def test_set_up_from_elsewhere_needs_the_code(engine: AsyncEngine) -> None
     assert wrong.status_code == 422
     proxied = house.visitor()
     token = await proxied.token("/setup")
-    forwarded = await proxied.post("/setup", data={"csrf": token, "login": "chief", "password": PASSWORD},
-                                   headers={"x-forwarded-for": "192.0.2.7"})
+    forwarded = await proxied.post(
+        "/setup", data={"csrf": token, "login": "chief", "password": PASSWORD}, headers={"x-forwarded-for": "192.0.2.7"}
+    )
     assert forwarded.status_code == 422
     right = await stranger.submit("/setup", page="/setup", login="chief", password=PASSWORD, code=CODE)
     assert right.status_code == 303
@@ -160,8 +162,9 @@ async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(con
     assert "Secure" not in cookie  # plain http here; behind TLS:
     secure = console.visitor()
     form = await secure.token()
-    over_tls = await secure.post("/login", data={"csrf": form, "login": "lin", "password": PASSWORD},
-                                 headers={"x-forwarded-proto": "https"})
+    over_tls = await secure.post(
+        "/login", data={"csrf": form, "login": "lin", "password": PASSWORD}, headers={"x-forwarded-proto": "https"}
+    )
     assert "; Secure" in next(each for each in over_tls.headers.get_list("set-cookie") if "inkgate_session=" in each)
 
 
@@ -276,10 +279,14 @@ async def test_a_form_without_length_or_too_large_is_not_read(console: ConsoleHo
     [
         ("application/x-www-form-urlencoded", b"a=1&" * 101),
         ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 101),
-        ("multipart/form-data; boundary=x",
-         b'--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n1\r\n' * 2),
-        ("multipart/form-data; boundary=x",
-         b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + bytes(64 * 1024 + 1) + b"\r\n--x--\r\n"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n1\r\n' * 2,
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n' + bytes(64 * 1024 + 1) + b"\r\n--x--\r\n",
+        ),
         ("multipart/form-data", b"no boundary"),
         ("multipart/form-data; boundary=x", b"--x\r\nno headers"),
     ],
@@ -295,8 +302,11 @@ async def test_an_upload_is_never_written_to_a_disk(console: ConsoleHouse, monke
     visitor = await console.signed_in("lin")
     rolled: list[object] = []
     monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", rolled.append)
-    answer = await visitor.post("/try/general", data={"csrf": await visitor.token("/keys")},
-                                files={"picture": ("a.jpg", b"\xff\xd8\xff" + bytes(2_000_000))})
+    answer = await visitor.post(
+        "/try/general",
+        data={"csrf": await visitor.token("/keys")},
+        files={"picture": ("a.jpg", b"\xff\xd8\xff" + bytes(2_000_000))},
+    )
     assert answer.status_code == 200 and not rolled
 
 

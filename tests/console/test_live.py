@@ -17,8 +17,23 @@ from tests.console.house import ConsoleHouse, Visitor
 from tests.console.test_pages import call, traffic
 
 KEY = "a screen on a wall"
-CARD = WorkerCard("ocr-1", 0, "ocr-1-7", "1.2.3", "balanced", READY, 1_774_000_000.0, "onnx", "det rec", "cpu", 1234,
-                  2.5, 300 * 2**20, 1, "memory")
+CARD = WorkerCard(
+    "ocr-1",
+    0,
+    "ocr-1-7",
+    "1.2.3",
+    "balanced",
+    READY,
+    1_774_000_000.0,
+    "onnx",
+    "det rec",
+    "cpu",
+    1234,
+    2.5,
+    300 * 2**20,
+    1,
+    "memory",
+)
 
 
 class Watched:

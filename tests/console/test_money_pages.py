@@ -56,8 +56,12 @@ async def test_no_export_of_the_console_carries_a_formula(console: ConsoleHouse)
     chief, lin = await console.signed_in("chief"), await console.signed_in("lin")
     ledger = rows(await chief.see(f"/operator/ledger.csv?account={console.account_id}"))
     assert ledger[1][-1] == "'" + sent
-    found = [await chief.see("/operator/audit.csv"), await lin.see("/bills.csv"), await lin.see("/monitor.csv"),
-             await lin.see("/monitor-errors.csv")]
+    found = [
+        await chief.see("/operator/audit.csv"),
+        await lin.see("/bills.csv"),
+        await lin.see("/monitor.csv"),
+        await lin.see("/monitor-errors.csv"),
+    ]
     assert not [each for text in found for row in rows(text) for each in row if each[:1] in tuple("=+@＝")]
     assert "'=1+1" in {each for row in rows(found[1]) for each in row}
 
@@ -94,7 +98,9 @@ async def test_a_bill_lists_use_by_sub_account_and_money_in_and_back(console: Co
         packs = await packs_of(unit.session, console.account_id, "general")
         await refunds.request_refund(unit, packs[1].id, "", decision="automatic")
     await traffic(
-        console, call(console), call(console, code=400018, images=0, units=1),
+        console,
+        call(console),
+        call(console, code=400018, images=0, units=1),
         call(console, account_id=sub.id, app_id=app.app_id, units=3, images=3),
         call(console, "licence", units=1, images=1),
     )
@@ -108,7 +114,9 @@ async def test_a_bill_lists_use_by_sub_account_and_money_in_and_back(console: Co
         before = await bills.view(unit, main, "2026-02")
     assert (whole.month, whole.months[0], whole.months[-1]) == ("2026-03", "2026-03", "2025-03")
     assert [(each.account, each.capability, each.calls, each.images, each.units) for each in whole.uses] == [
-        ("青禾", "general", 2, 2, 3), ("青禾", "licence", 1, 1, 0), ("青禾-二部", "general", 1, 3, 3),
+        ("青禾", "general", 2, 2, 3),
+        ("青禾", "licence", 1, 1, 0),
+        ("青禾-二部", "general", 1, 3, 3),
     ]
     assert whole.charges is not None
     assert [(each.refund, each.fen) for each in whole.charges] == [(False, 90_000), (True, -45_000)]

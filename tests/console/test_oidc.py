@@ -30,8 +30,9 @@ def provider() -> Iterator[TinyProvider]:
 @pytest.fixture
 async def house(engine: AsyncEngine, provider: TinyProvider) -> ConsoleHouse:
     """A console that knows the provider."""
-    made = await ConsoleHouse.build(engine, oidc={"issuer": provider.issuer, "client_id": CLIENT,
-                                                  "client_secret": SECRET, "title": "青禾统一认证"})
+    made = await ConsoleHouse.build(
+        engine, oidc={"issuer": provider.issuer, "client_id": CLIENT, "client_secret": SECRET, "title": "青禾统一认证"}
+    )
     parts = replace(made.parts, provider=Provider(made.parts.settings.oidc))
     made.app.routes[-1].app.state.parts = made.parts = parts  # type: ignore[attr-defined]
     return made
@@ -206,8 +207,9 @@ def test_settings_that_cannot_work_are_named(settings: dict[str, str], named: st
 async def test_an_email_counts_only_when_the_provider_has_checked_it(
     engine: AsyncEngine, provider: TinyProvider
 ) -> None:
-    house = await ConsoleHouse.build(engine, oidc={"issuer": provider.issuer, "client_id": CLIENT, "claim": "email",
-                                                   "client_secret": SECRET})
+    house = await ConsoleHouse.build(
+        engine, oidc={"issuer": provider.issuer, "client_id": CLIENT, "claim": "email", "client_secret": SECRET}
+    )
     parts = replace(house.parts, provider=Provider(house.parts.settings.oidc))
     house.app.routes[-1].app.state.parts = parts  # type: ignore[attr-defined]
     provider.spoil = lambda claims: claims.update(email="lin", email_verified=False)

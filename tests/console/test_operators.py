@@ -82,8 +82,11 @@ async def test_a_disabled_customers_sessions_end_at_once(console: ConsoleHouse) 
 async def test_a_user_of_the_other_kind_is_not_reached_by_the_wrong_address(console: ConsoleHouse, deputy: str) -> None:
     chief = await console.signed_in("chief")
     lin = await user_id(console, "lin")
-    for path in (f"{PAGE}/operators/{lin}", f"{PAGE}/{console.account_id}/users/{deputy}",
-                 f"{PAGE}/{console.other_id}/users/{lin}"):
+    for path in (
+        f"{PAGE}/operators/{lin}",
+        f"{PAGE}/{console.account_id}/users/{deputy}",
+        f"{PAGE}/{console.other_id}/users/{lin}",
+    ):
         for change in ("reset", "disable"):
             assert (await chief.submit(f"{path}/{change}", page=PAGE)).status_code == 404, path
     await console.signed_in("deputy")
@@ -122,8 +125,11 @@ async def test_a_switch_with_an_unknown_value_switches_nothing(console: ConsoleH
     page = f"{PAGE}/{console.account_id}"
     before = await actions(console)
     lin = await user_id(console, "lin")
-    for path, name in ((f"{page}/suspend", "resume"), (f"{page}/users/{lin}/disable", "enable"),
-                       ("/operator/products/general-100k", "on_sale")):
+    for path, name in (
+        (f"{page}/suspend", "resume"),
+        (f"{page}/users/{lin}/disable", "enable"),
+        ("/operator/products/general-100k", "on_sale"),
+    ):
         answer = await chief.submit(path, page=PAGE, price="1", **{name: value})
         assert answer.status_code == 400, path
     assert await actions(console) == before

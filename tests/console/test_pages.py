@@ -70,7 +70,9 @@ async def bought(house: ConsoleHouse, **quantities: int) -> None:
 async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleHouse) -> None:
     await bought(console, general_100k=1)
     await traffic(
-        console, call(console), call(console, failed_images=1, duration_ms=70),
+        console,
+        call(console),
+        call(console, failed_images=1, duration_ms=70),
         call(console, code=400018, units=1, images=0, duration_ms=20, client_ip="198.51.100.9"),
         call(console, "licence", units=1, images=1),
     )
@@ -83,7 +85,8 @@ async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleH
     assert (seen.total.calls, seen.total.images, seen.total.failed_images) == (4, 5, 1)
     assert seen.total.mean_ms == pytest.approx((30 + 70 + 20 + 30) / 4)
     assert list(zip(seen.ranking["names"], seen.ranking["series"][0]["data"], strict=True)) == [
-        ("通用型OCR", 4), ("营业执照识别", 1)
+        ("通用型OCR", 4),
+        ("营业执照识别", 1),
     ]
     errors = {each["name"]: each["value"] for each in seen.errors["data"]}
     assert errors == {"400018 超过个数限制": 1, "单张图片识别失败": 1}
@@ -138,8 +141,9 @@ async def test_a_pack_is_listed_as_it_stands(console: ConsoleHouse) -> None:
     now = console.clock.time
     async with console.begin() as unit:
         await grant_pack(unit, console.account_id, "idcard", 5)
-        await grant_pack(unit, console.account_id, "plate", 5, starts_at=now - timedelta(days=400),
-                         ends_at=now - timedelta(days=35))
+        await grant_pack(
+            unit, console.account_id, "plate", 5, starts_at=now - timedelta(days=400), ends_at=now - timedelta(days=35)
+        )
         await accounts.open_capability(unit, console.app_id, "idcard")
     await traffic(console, call(console, "idcard", units=5, images=5))
     async with work.reading(console.engine) as session:
@@ -148,7 +152,10 @@ async def test_a_pack_is_listed_as_it_stands(console: ConsoleHouse) -> None:
         rows = await capabilities.view(unit, mine)
         seen = await capabilities.detail(unit, mine, "idcard")
     assert {row.name: row.state for row in rows} == {
-        "general": "none", "idcard": "exhausted", "plate": "expired", "licence": "free",
+        "general": "none",
+        "idcard": "exhausted",
+        "plate": "expired",
+        "licence": "free",
     }
     assert seen.apps == [("portal_app", 5)] and seen.packs[0].left == 0
 
@@ -176,8 +183,12 @@ async def test_nobody_touches_what_is_not_theirs(console: ConsoleHouse) -> None:
     east = await console.signed_in("east")
     token = await east.token("/keys")
     for path in (
-        f"/apps/{console.app_id}/delete", f"/apps/{console.app_id}/secret", f"/apps/{console.app_id}/allow",
-        f"/keys/{pair.ak}/disable", f"/keys/{pair.ak}/rotate", f"/refunds/{packs[0].id}",
+        f"/apps/{console.app_id}/delete",
+        f"/apps/{console.app_id}/secret",
+        f"/apps/{console.app_id}/allow",
+        f"/keys/{pair.ak}/disable",
+        f"/keys/{pair.ak}/rotate",
+        f"/refunds/{packs[0].id}",
     ):
         answer = await east.post(path, data={"csrf": token, "password": "x", "capability": "general"})
         assert answer.status_code == 404, path
@@ -310,10 +321,12 @@ def test_csv_is_harmless_in_a_spreadsheet() -> None:
 
 
 def test_settings_are_shown_without_secrets() -> None:
-    settings = Settings(database={"url": "postgresql+asyncpg://ink:hidden@db/ink"},
-                        redis={"url": "redis://cache:6379/0?password=hidden"},
-                        telemetry={"traces_endpoint": "http://ink:hidden@collector:4318/v1/traces"},
-                        console={"setup_code": "open sesame, sesame"})  # type: ignore[arg-type]
+    settings = Settings(
+        database={"url": "postgresql+asyncpg://ink:hidden@db/ink"},
+        redis={"url": "redis://cache:6379/0?password=hidden"},
+        telemetry={"traces_endpoint": "http://ink:hidden@collector:4318/v1/traces"},
+        console={"setup_code": "open sesame, sesame"},
+    )  # type: ignore[arg-type]
     text = str(settings_view(settings))
     assert "hidden" not in text and "sesame" not in text and "INKGATE_DATABASE__URL" in text
     assert "redis://cache:6379/0?password=***" in text

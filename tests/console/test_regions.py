@@ -26,9 +26,18 @@ def test_the_map_has_every_province_once_and_no_two_in_one_place() -> None:
 @pytest.mark.parametrize(
     ("written", "name"),
     [
-        ("浙江省", "浙江"), ("CN-ZJ", "浙江"), ("330000", "浙江"), ("33", "浙江"), ("内蒙古自治区", "内蒙古"),
-        ("广西壮族自治区", "广西"), ("香港特别行政区", "香港"), ("北京市", "北京"), ("cn-tw", "台湾"),
-        ("内网", "内网"), ("新加坡", "新加坡"), ("99", "99"),
+        ("浙江省", "浙江"),
+        ("CN-ZJ", "浙江"),
+        ("330000", "浙江"),
+        ("33", "浙江"),
+        ("内蒙古自治区", "内蒙古"),
+        ("广西壮族自治区", "广西"),
+        ("香港特别行政区", "香港"),
+        ("北京市", "北京"),
+        ("cn-tw", "台湾"),
+        ("内网", "内网"),
+        ("新加坡", "新加坡"),
+        ("99", "99"),
     ],
 )
 def test_a_province_is_known_under_each_of_its_names(written: str, name: str) -> None:
@@ -65,12 +74,15 @@ def test_a_table_is_read_from_a_file_and_a_bad_line_is_named(tmp_path: Path) -> 
 
 async def test_the_overview_fetches_its_callers_by_network_and_province(engine: AsyncEngine) -> None:
     house = await ConsoleHouse.build(engine)
-    await traffic(house, *(call(house, "licence", images=1, units=1) for _ in range(3)),
-                  call(house, "licence", images=1, units=1, client_ip="198.51.100.9"))
+    await traffic(
+        house,
+        *(call(house, "licence", images=1, units=1) for _ in range(3)),
+        call(house, "licence", images=1, units=1, client_ip="198.51.100.9"),
+    )
     lin = await house.signed_in("lin")
     assert 'hx-get="/console/callers?days=7"' in await lin.see("/")
     plain = await lin.see("/callers?days=7")
-    assert "192.0.2.0/24" in plain and "75.0%" in plain and "<svg class=\"map\"" not in plain
+    assert "192.0.2.0/24" in plain and "75.0%" in plain and '<svg class="map"' not in plain
     table = RegionTable([("192.0.2.0/24", "浙江省")])
     house.app.routes[-1].app.state.parts = replace(house.parts, regions=table)  # type: ignore[attr-defined]
     drawn = await lin.see("/callers?days=7")

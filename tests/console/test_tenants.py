@@ -67,14 +67,34 @@ async def victim(console: ConsoleHouse) -> Victim:
     await ledger.settle(call)
     await ledger.close()
     path = {
-        "app_id": app.app_id, "ak": keys.ak, "number": order.number, "pack_id": bought.id, "refund_id": refund.id,
-        "account_id": mine, "user_id": lin.id, "product_id": "general-100k", "name": "general",
-        "capability": "general", "decision": "approve", "key": "guess",
+        "app_id": app.app_id,
+        "ak": keys.ak,
+        "number": order.number,
+        "pack_id": bought.id,
+        "refund_id": refund.id,
+        "account_id": mine,
+        "user_id": lin.id,
+        "product_id": "general-100k",
+        "name": "general",
+        "capability": "general",
+        "decision": "approve",
+        "key": "guess",
     }
     shared = {order.number, order.id, bought.id, refund.id, "退订的缘由", "987,654,321", mine, "青禾", lin.id}
     secret = {
-        keys.ak, keys.sk, app.appkey, app.secret, app.enckey, app.app_id, "hidden_app", "藏起来的说明", "203.0.113.77",
-        "198.51.100", "request-of-lin", console.app_id, "portal_app",
+        keys.ak,
+        keys.sk,
+        app.appkey,
+        app.secret,
+        app.enckey,
+        app.app_id,
+        "hidden_app",
+        "藏起来的说明",
+        "203.0.113.77",
+        "198.51.100",
+        "request-of-lin",
+        console.app_id,
+        "portal_app",
     }
     return Victim(path, shared | secret | {"青禾二部", sub.id}, shared | {"青禾二部", sub.id})
 
@@ -95,8 +115,15 @@ def address(route: APIRoute, victim: Victim) -> str:
 
 def asked(route: APIRoute, victim: Victim) -> dict[str, str]:
     """Query parameters that ask for the victim's things. A name that is looked up among all apps is nobody's."""
-    values = victim.path | {"app": victim.path["app_id"], "account": victim.path["account_id"], "days": "30",
-                            "name": "somebody", "page": "1", "q": "", "sub": victim.path["account_id"]}
+    values = victim.path | {
+        "app": victim.path["app_id"],
+        "account": victim.path["account_id"],
+        "days": "30",
+        "name": "somebody",
+        "page": "1",
+        "q": "",
+        "sub": victim.path["account_id"],
+    }
     return {each.name: values[each.name] for each in route.dependant.query_params if each.name in values}
 
 
@@ -105,8 +132,15 @@ def form(victim: Victim, token: str) -> dict[str, str]:
     names = {name for file in TEMPLATES.glob("*.html") for name in re.findall(r'\bname="([\w-]+)"', file.read_text())}
     assert len(names) > 20
     known = victim.path | {
-        "app": victim.path["app_id"], "parent": victim.path["account_id"], "login": "stranger", "name": "walk_app",
-        "next": "/", "password": PASSWORD, "networks": "192.0.2.99", "csrf": token, "general-100k": "1",
+        "app": victim.path["app_id"],
+        "parent": victim.path["account_id"],
+        "login": "stranger",
+        "name": "walk_app",
+        "next": "/",
+        "password": PASSWORD,
+        "networks": "192.0.2.99",
+        "csrf": token,
+        "general-100k": "1",
     }
     return {name: known.get(name, "1") for name in names | known.keys()}
 

@@ -98,10 +98,13 @@ async def the_overview_says_what_was_called(driven: Driven) -> None:
         narrowed = await overview.view(unit, mine, ZH, "7", "general", app)
     settled, everything = of(driven, lambda made: made.settled), of(driven)
     assert (week.total.requests, week.total.calls, week.total.refused) == (
-        len(everything), len(settled), len(everything) - len(settled)
+        len(everything),
+        len(settled),
+        len(everything) - len(settled),
     )
     assert (week.total.images, week.total.failed_images) == (
-        sum(each.images for each in settled), sum(each.failed for each in settled)
+        sum(each.images for each in settled),
+        sum(each.failed for each in settled),
     )
     by_capability = counted(settled, lambda made: TITLES[made.capability], lambda made: made.images)
     assert drawn(week.calls) == by_capability
@@ -139,8 +142,10 @@ async def monitoring_says_what_was_called(driven: Driven) -> None:
         for app, capability in (("", ""), ("portal", ""), ("", "general"), ("branch", "general"), ("portal", "plate")):
             app_id = driven.callers[app].app.app_id if app else ""
             seen = await monitor.view(unit, mine, ZH, "7", app_id, capability)
-            wanted = of(driven, lambda made, a=app_id, c=capability: (not a or made.app == a) and (
-                not c or made.capability == c))
+            wanted = of(
+                driven,
+                lambda made, a=app_id, c=capability: (not a or made.app == a) and (not c or made.capability == c),
+            )
             settled = [each for each in wanted if each.settled]
             assert drawn(seen.requests) == counted(wanted, lambda made: names[made.app])
             traffic = counted(settled, lambda made: names[made.app], lambda made: made.size)
@@ -151,17 +156,24 @@ async def monitoring_says_what_was_called(driven: Driven) -> None:
             assert counted(seen.errors, lambda each: each.code, lambda each: each.requests) == counted(
                 (each for each in wanted if each.code), lambda made: made.code
             )
-            assert drawn(seen.faults) == {
-                str(code): count for code, count in counted(
-                    (each for each in wanted if each.code), lambda made: made.code).items()
-            } or len(seen.faults["series"]) == 8
+            assert (
+                drawn(seen.faults)
+                == {
+                    str(code): count
+                    for code, count in counted((each for each in wanted if each.code), lambda made: made.code).items()
+                }
+                or len(seen.faults["series"]) == 8
+            )
             assert sum(drawn(seen.faults).values()) == sum(1 for each in wanted if each.code)
             assert {(name, cap): row.requests for name, cap, row in seen.apps} == counted(
                 wanted, lambda made: (names[made.app], made.capability)
             )
             assert sum(row.requests for _, row in seen.steps) == len(wanted) and len(seen.steps) == 2
-            took = sorted(row.duration_ms for row in ledger if (not app_id or row.app_id == app_id) and (
-                not capability or row.capability == capability))
+            took = sorted(
+                row.duration_ms
+                for row in ledger
+                if (not app_id or row.app_id == app_id) and (not capability or row.capability == capability)
+            )
             assert seen.total.mean_ms == pytest.approx(sum(took) / len(took))
             for share in monitor.SHARES.values():
                 true = took[math.ceil(share * len(took)) - 1]
@@ -217,7 +229,10 @@ async def use_and_callers_say_what_was_called(driven: Driven) -> None:
         )
     assert details["general"].packs[0].pack.used == sum(each.units for each in settled if each.capability == "general")
     assert {row.name: row.state for row in rows} == {
-        "general": "valid", "idcard": "none", "plate": "exhausted", "licence": "free"
+        "general": "valid",
+        "idcard": "none",
+        "plate": "exhausted",
+        "licence": "free",
     }
     assert sources.whole == len(settled)
     assert dict(sources.networks) == counted(settled, lambda made: made.peer.rsplit(".", 1)[0] + ".0/24")

@@ -11,11 +11,17 @@ from tests.console.walking import CUSTOMER, OPERATOR, OTHER, Walk, keep
 pytestmark = pytest.mark.browser
 
 SHOWN = (
-    (CUSTOMER, "/", "overview", ""), (CUSTOMER, "/", "callers", ".map"), (CUSTOMER, "/monitor?days=1", "monitor", ""),
-    (CUSTOMER, "/capabilities/general", "usage", ""), (CUSTOMER, "/buy/general?renew=100000", "buy", ""),
-    (CUSTOMER, "/refunds", "refunds", ""), (CUSTOMER, "/bills", "bills", ""),
-    (CUSTOMER, "/reference/general", "guide", ""), (OPERATOR, "/operator/ledger", "ledger", ""),
-    (OPERATOR, "/operator/workers", "workers", ""), (OPERATOR, "/operator/audit", "audit", ""),
+    (CUSTOMER, "/", "overview", ""),
+    (CUSTOMER, "/", "callers", ".map"),
+    (CUSTOMER, "/monitor?days=1", "monitor", ""),
+    (CUSTOMER, "/capabilities/general", "usage", ""),
+    (CUSTOMER, "/buy/general?renew=100000", "buy", ""),
+    (CUSTOMER, "/refunds", "refunds", ""),
+    (CUSTOMER, "/bills", "bills", ""),
+    (CUSTOMER, "/reference/general", "guide", ""),
+    (OPERATOR, "/operator/ledger", "ledger", ""),
+    (OPERATOR, "/operator/workers", "workers", ""),
+    (OPERATOR, "/operator/audit", "audit", ""),
 )
 """Pictures for docs/howto/console.md: who, where, the picture's name, what is scrolled to."""
 
@@ -33,8 +39,12 @@ def paths(walk: Walk) -> list[str]:
         return str(found).rsplit("/", 1)[1]
 
     examples = {
-        "app_id": first(lin, "/apps", "tbody a"), "number": first(lin, "/orders", "tbody a"), "capability": "general",
-        "name": "general", "key": WALL_KEY, "account_id": first(chief, "/operator/accounts", "tbody a"),
+        "app_id": first(lin, "/apps", "tbody a"),
+        "number": first(lin, "/orders", "tbody a"),
+        "capability": "general",
+        "name": "general",
+        "key": WALL_KEY,
+        "account_id": first(chief, "/operator/accounts", "tbody a"),
     }
     lin.leave()
     chief.leave()

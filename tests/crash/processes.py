@@ -34,13 +34,23 @@ class WorkerHost:
     """What `inkgate worker` runs, over a Redis URL with the stub engine by default: a supervisor and its children."""
 
     def __init__(
-        self, url: str, namespace: str, processes: int = 2, port: int | None = None, log: IO[bytes] | None = None,
+        self,
+        url: str,
+        namespace: str,
+        processes: int = 2,
+        port: int | None = None,
+        log: IO[bytes] | None = None,
         **settings: object,
     ) -> None:
         self.port = port or free_port()
         given = {
-            "REDIS__URL": url, "REDIS__NAMESPACE": namespace, "ENGINE__RUNTIME": "stub", "WORKER__PROCESSES": processes,
-            "WORKER__HEALTH_PORT": self.port, "TELEMETRY__LOG_FORMAT": "text", **settings,
+            "REDIS__URL": url,
+            "REDIS__NAMESPACE": namespace,
+            "ENGINE__RUNTIME": "stub",
+            "WORKER__PROCESSES": processes,
+            "WORKER__HEALTH_PORT": self.port,
+            "TELEMETRY__LOG_FORMAT": "text",
+            **settings,
         }
         self.process = python("-c", _WORKERS, log=log, **given)
 

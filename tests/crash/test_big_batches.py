@@ -79,8 +79,13 @@ async def twenty_big_clients(stack: Stack, keys: Keys) -> None:
 
 async def test_a_crashing_picture_and_more_bytes_than_fit() -> None:
     stack = Stack(
-        gateways=1, hosts=1, processes=2, stub_ms=0,
-        LIMITS__BODY_BYTES=BUDGET, LIMITS__INFLIGHT_BYTES=BUDGET, LIMITS__DEADLINE=60,
+        gateways=1,
+        hosts=1,
+        processes=2,
+        stub_ms=0,
+        LIMITS__BODY_BYTES=BUDGET,
+        LIMITS__INFLIGHT_BYTES=BUDGET,
+        LIMITS__DEADLINE=60,
     )
     try:
         keys = await stack.start()

@@ -25,7 +25,8 @@ from tests.crash.processes import gone
 
 def stub(stub_ms: float = 0.0, **worker: object) -> Settings:
     return Settings(
-        engine=Engine(runtime="stub", stub_ms=stub_ms), worker=Worker(**{"processes": 2, **worker})  # type: ignore[arg-type]
+        engine=Engine(runtime="stub", stub_ms=stub_ms),
+        worker=Worker(**{"processes": 2, **worker}),  # type: ignore[arg-type]
     )
 
 

@@ -44,9 +44,19 @@ async def clients(
     port, health = free_port(), free_port()
     host = WorkerHost(valkey_server, namespace, 1)
     gateways = python(
-        "-m", "service.cli", "gateway", "--workers", "2", "--port", str(port),
-        REDIS__URL=valkey_server, REDIS__NAMESPACE=namespace, DATABASE__URL=url, SECURITY__MASTER_KEY_FILE=key_file,
-        SERVER__HEALTH_PORT=health, TELEMETRY__LOG_FORMAT="text",
+        "-m",
+        "service.cli",
+        "gateway",
+        "--workers",
+        "2",
+        "--port",
+        str(port),
+        REDIS__URL=valkey_server,
+        REDIS__NAMESPACE=namespace,
+        DATABASE__URL=url,
+        SECURITY__MASTER_KEY_FILE=key_file,
+        SERVER__HEALTH_PORT=health,
+        TELEMETRY__LOG_FORMAT="text",
     )
     try:
         await host.ready()
@@ -112,7 +122,8 @@ async def test_replies_that_nobody_understands_cost_no_gateway(
             await asyncio.sleep(0.5)
             text = (await http.get(f"http://127.0.0.1:{health}/metrics")).text
             counted = max(
-                float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                float(line.rsplit(" ", 1)[1])
+                for line in text.splitlines()
                 if line.startswith('inkgate_malformed_messages_total{kind="reply"}')
             )
     assert counted == expected

@@ -32,7 +32,11 @@ def child(code: str, *arguments: str) -> str:
     """What a fresh interpreter prints."""
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.strip()
@@ -62,7 +66,8 @@ def test_decoding_fails_alone(tmp_path: Path, name: str) -> None:
             assert data_mib() <= held + 41, (data_mib(), held)
             print(decode(small, 25_100_000).shape)
         """,
-        str(tmp_path / "wide"), str(tmp_path / "small"),
+        str(tmp_path / "wide"),
+        str(tmp_path / "small"),
     )
     assert said.split("\n") == ["refused", "(48, 64, 3)"] * 3
 

@@ -242,9 +242,7 @@ def picture(data: bytes) -> None:
 
 
 # Why a file is refused that the decoder alone would have made something of.
-_REASONS = re.compile(
-    "second frame header|sets its height|breaks off|more than"
-)
+_REASONS = re.compile("second frame header|sets its height|breaks off|more than")
 
 
 @target

@@ -31,9 +31,22 @@ from tests.console.test_tenants import TEMPLATES
 from tests.postgres import Postgres
 
 TEXTS = {
-    "nul": "a\0b", "nul alone": "\0", "long": "x" * 300, "very long": "x" * 20_000, "empty": "", "blank": " ",
-    "36 letters": "z" * 36, "32 letters": "g" * 32, "digits": "9" * 30, "superscript": "²", "control": "a\x1b\x7f",
-    "astral": "\U0001f600" * 70, "quote": "'\"\\%_", "number": "-1", "word": "nothing", "line": "a\r\nb",
+    "nul": "a\0b",
+    "nul alone": "\0",
+    "long": "x" * 300,
+    "very long": "x" * 20_000,
+    "empty": "",
+    "blank": " ",
+    "36 letters": "z" * 36,
+    "32 letters": "g" * 32,
+    "digits": "9" * 30,
+    "superscript": "²",
+    "control": "a\x1b\x7f",
+    "astral": "\U0001f600" * 70,
+    "quote": "'\"\\%_",
+    "number": "-1",
+    "word": "nothing",
+    "line": "a\r\nb",
 }
 """What may stand in an address, percent-encoded, or in a body."""
 
@@ -42,23 +55,50 @@ RAW = {"not utf-8": "%ff%fe", "half a sign": "%", "slash": "a%2Fb"}
 
 IDS = ("upper", "without hyphens", "in braces", "with urn")
 MOMENTS = {
-    "naive": "2026-03-01T00:00:00", "day": "2026-03-01", "first": "0001-01-01T00:00:00+14:00",
-    "last": "9999-12-31T23:59:59-14:00", "no such day": "2026-02-30T00:00:00Z", "seconds": "1767225600",
-    "year 10000": "10000-01-01T00:00:00Z", "wide": "2026-03-01T00:00:00+23:59", "past": "2020-01-01T00:00:00Z",
+    "naive": "2026-03-01T00:00:00",
+    "day": "2026-03-01",
+    "first": "0001-01-01T00:00:00+14:00",
+    "last": "9999-12-31T23:59:59-14:00",
+    "no such day": "2026-02-30T00:00:00Z",
+    "seconds": "1767225600",
+    "year 10000": "10000-01-01T00:00:00Z",
+    "wide": "2026-03-01T00:00:00+23:59",
+    "past": "2020-01-01T00:00:00Z",
 }
 ONLY_IN_JSON: dict[str, Any] = {
-    "surrogate": "\ud800", "null": None, "true": True, "half": 0.5, "zero": 0, "minus": -1, "2^31": 2**31,
-    "2^63": 2**63, "10^30": 10**30, "huge float": 1e300, "nan": float("nan"), "infinite": float("inf"), "list": [],
-    "list of nul": ["\0"], "list of surrogates": ["\udfff"], "long list": ["192.0.2.1"] * 1500, "object": {},
-    "object of nul": {"\0": 1}, "object of surrogates": {"\ud800": 1}, "object of huge": {"general-100k": 10**30},
-    "long object": {f"p{n}": 1 for n in range(1500)}, "deep": [[[[[[[[]]]]]]]],
+    "surrogate": "\ud800",
+    "null": None,
+    "true": True,
+    "half": 0.5,
+    "zero": 0,
+    "minus": -1,
+    "2^31": 2**31,
+    "2^63": 2**63,
+    "10^30": 10**30,
+    "huge float": 1e300,
+    "nan": float("nan"),
+    "infinite": float("inf"),
+    "list": [],
+    "list of nul": ["\0"],
+    "list of surrogates": ["\udfff"],
+    "long list": ["192.0.2.1"] * 1500,
+    "object": {},
+    "object of nul": {"\0": 1},
+    "object of surrogates": {"\ud800": 1},
+    "object of huge": {"general-100k": 10**30},
+    "long object": {f"p{n}": 1 for n in range(1500)},
+    "deep": [[[[[[[[]]]]]]]],
 }
 
 
 def spelled(identifier: str, how: str) -> str:
     """A UUID in a form that some databases read and we do not write."""
-    forms = {"upper": identifier.upper(), "without hyphens": identifier.replace("-", ""),
-             "in braces": "{" + identifier + "}", "with urn": "urn:uuid:" + identifier}
+    forms = {
+        "upper": identifier.upper(),
+        "without hyphens": identifier.replace("-", ""),
+        "in braces": "{" + identifier + "}",
+        "with urn": "urn:uuid:" + identifier,
+    }
     return forms[how]
 
 
@@ -82,15 +122,30 @@ class World:
             refund = await refunds.request_refund(unit, pack.id)
         app = create_admin(engine, vault, console.parts.settings)
         client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://admin.test",
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+            base_url="http://admin.test",
             headers={"authorization": f"Bearer {token}"},
         )
         known: dict[str, Any] = {
-            "account_id": console.account_id, "app_id": console.app_id, "ak": keys.ak, "number": order.number,
-            "refund_id": refund.id, "pack_id": pack.id, "parent_id": console.account_id, "product_id": "general-100k",
-            "capability": "general", "since": "2026-03-01T00:00:00Z", "until": "2026-03-21T00:00:00Z",
-            "name": "somebody", "units": 100_000, "price_fen": 45_000, "quantities": {"general-100k": 1},
-            "kind": "credit", "networks": ["192.0.2.0/24"], "suspended": False, "disabled": False,
+            "account_id": console.account_id,
+            "app_id": console.app_id,
+            "ak": keys.ak,
+            "number": order.number,
+            "refund_id": refund.id,
+            "pack_id": pack.id,
+            "parent_id": console.account_id,
+            "product_id": "general-100k",
+            "capability": "general",
+            "since": "2026-03-01T00:00:00Z",
+            "until": "2026-03-21T00:00:00Z",
+            "name": "somebody",
+            "units": 100_000,
+            "price_fen": 45_000,
+            "quantities": {"general-100k": 1},
+            "kind": "credit",
+            "networks": ["192.0.2.0/24"],
+            "suspended": False,
+            "disabled": False,
         }
         return cls(console, client, app, known)
 
@@ -139,9 +194,16 @@ def questions(world: World, route: APIRoute) -> Iterator[tuple[str, str, bytes |
         for label, value in values.items():
             yield f"{name} is {label}", address(), json.dumps(body | {name: value}).encode()
     if fields:
-        for label, raw in {"not json": b"{", "not utf-8": b'{"name": "\xff"}', "a list": b"[]", "nothing": b"",
-                           "digits": b'{"units": ' + b"9" * 5000 + b"}", "deep": b"[" * 50_000,
-                           "a field of nul": b'{"\\u0000": 1}', "a field of surrogates": b'{"\\ud800": 1}'}.items():
+        for label, raw in {
+            "not json": b"{",
+            "not utf-8": b'{"name": "\xff"}',
+            "a list": b"[]",
+            "nothing": b"",
+            "digits": b'{"units": ' + b"9" * 5000 + b"}",
+            "deep": b"[" * 50_000,
+            "a field of nul": b'{"\\u0000": 1}',
+            "a field of surrogates": b'{"\\ud800": 1}',
+        }.items():
             yield f"body is {label}", address(), raw
 
 
@@ -155,7 +217,9 @@ async def answers(world: World) -> dict[str, tuple[int, str]]:
     for method, route in routes(world.app):
         for what, address, body in questions(world, route):
             answer = await world.client.request(
-                method, httpx.URL("http://admin.test").copy_with(raw_path=address.encode()), content=body,
+                method,
+                httpx.URL("http://admin.test").copy_with(raw_path=address.encode()),
+                content=body,
                 headers={"content-type": "application/json"} if body is not None else {},
             )
             found[f"{method} {route.path}: {what}"] = (answer.status_code, answer.text[:200])
@@ -185,13 +249,21 @@ async def test_the_admin_api_refuses_the_same_on_both(both_urls: dict[str, str])
 # --- the console -----------------------------------------------------------------------------------------------------
 
 IN_A_PATH = {
-    "nul": "%00", "36 letters": "z" * 36, "in braces": "%7B00000000-0000-7000-8000-000000000000%7D",
-    "superscript": "%C2%B2", "not utf-8": "%ff",
+    "nul": "%00",
+    "36 letters": "z" * 36,
+    "in braces": "%7B00000000-0000-7000-8000-000000000000%7D",
+    "superscript": "%C2%B2",
+    "not utf-8": "%ff",
 }
 IN_A_QUERY = IN_A_PATH | {"digits": "9" * 30, "last day": "9999-12-31", "first day": "0001-01-01"}
 IN_A_FIELD = {
-    "nul": "a\0b", "very long": "x" * 20_000, "36 letters": "z" * 36, "superscript": "²", "digits": "9" * 30,
-    "exponent": "1e999999", "zone": "fe80::1%" + "x" * 60,
+    "nul": "a\0b",
+    "very long": "x" * 20_000,
+    "36 letters": "z" * 36,
+    "superscript": "²",
+    "digits": "9" * 30,
+    "exponent": "1e999999",
+    "zone": "fe80::1%" + "x" * 60,
 }
 
 ENTRANCES = {"/logout", "/oidc", "/oidc/back"}  # they end the session that the walk needs; each has tests of its own
@@ -241,9 +313,21 @@ class Walker:
         return route.path.format_map({name: quote(text, safe="") for name, text in known.items()} | replaced)
 
     def form(self, names: set[str]) -> dict[str, str]:
-        known = {"app": self.console.app_id, "account": self.console.account_id, "parent": self.console.account_id,
-                 "login": "walker", "name": "walk_app", "networks": "192.0.2.9", "capability": "general",
-                 "price": "450", "units": "5", "qps": "3", "general-100k": "1", "password": "wrong", "next": "/"}
+        known = {
+            "app": self.console.app_id,
+            "account": self.console.account_id,
+            "parent": self.console.account_id,
+            "login": "walker",
+            "name": "walk_app",
+            "networks": "192.0.2.9",
+            "capability": "general",
+            "price": "450",
+            "units": "5",
+            "qps": "3",
+            "general-100k": "1",
+            "password": "wrong",
+            "next": "/",
+        }
         return {name: known.get(name, "") for name in names}
 
     async def ask(self, method: str, route: APIRoute, path: str, data: dict[str, str] | None = None) -> int:

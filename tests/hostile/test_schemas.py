@@ -36,7 +36,12 @@ def schemathesis(folder: Path, url: str, *options: str, **environment: str) -> N
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run", url]
     command += ["--checks", "all", "--generation-deterministic", "--suppress-health-check", "all", "--no-color"]
     ran = subprocess.run(
-        [*command, *options], capture_output=True, text=True, timeout=240, check=False, cwd=folder,
+        [*command, *options],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        cwd=folder,
         env={**os.environ, **environment},
     )
     assert ran.returncode == 0, ran.stdout[-8000:] + ran.stderr[-2000:]

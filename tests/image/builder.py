@@ -48,7 +48,8 @@ def debian(folder: Path, *packages: str) -> Path:
         raise AssertionError("debootstrap is missing; on Debian: apt-get install debootstrap")
     done = subprocess.run(
         ["debootstrap", "--variant=minbase", f"--include={','.join([PACKAGES, *packages])}", "bookworm", str(folder)],
-        capture_output=True, text=True,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     (folder / "dev" / "shm").mkdir(exist_ok=True)
@@ -65,8 +66,10 @@ def mounted(image: Image, work: Path, *, read_only: bool = False) -> Iterator[Pa
     for path in (root, upper, inner):
         path.mkdir(parents=True, exist_ok=True)
     layers = f"lowerdir={':'.join(str(layer) for layer in image.layers)}"
-    mounts = [["-t", "overlay", "overlay", "-o", f"{layers},upperdir={upper},workdir={inner}", str(root)],
-              ["-t", "proc", "proc", str(root / "proc")]]
+    mounts = [
+        ["-t", "overlay", "overlay", "-o", f"{layers},upperdir={upper},workdir={inner}", str(root)],
+        ["-t", "proc", "proc", str(root / "proc")],
+    ]
     if read_only:
         tmpfs = ["-t", "tmpfs", "-o", "size=64m,mode=1777", "tmpfs"]
         mounts += [[*tmpfs, str(root / "tmp")], [*tmpfs, str(root / "dev" / "shm")]]
@@ -169,7 +172,10 @@ def run(root: Path, image: Image, line: str) -> None:
     script = "set -e\n" + "".join(_bind(root, place) for place in binds) + 'exec chroot "$1" /bin/sh -c "$2"'
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, "sh", str(root), f"cd {image.workdir} && {line}"],
-        env={**image.env, **environment, "HOME": "/root"}, capture_output=True, text=True, timeout=900,
+        env={**image.env, **environment, "HOME": "/root"},
+        capture_output=True,
+        text=True,
+        timeout=900,
     )
     assert done.returncode == 0, f"RUN {line}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
 
@@ -207,7 +213,20 @@ def container(image: Image, root: Path, arguments: Sequence[str]) -> list[str]:
     """The command that runs the image as an orchestrator would: its user, no capability, no way to more."""
     user, _, group = image.user.partition(":")
     return [
-        "chroot", str(root), "setpriv", "--reuid", user, "--regid", group, "--clear-groups", "--no-new-privs",
-        "--inh-caps=-all", "--bounding-set=-all", "env", "-C", image.workdir,
-        *image.entrypoint, *(arguments or image.command),
+        "chroot",
+        str(root),
+        "setpriv",
+        "--reuid",
+        user,
+        "--regid",
+        group,
+        "--clear-groups",
+        "--no-new-privs",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+        "env",
+        "-C",
+        image.workdir,
+        *image.entrypoint,
+        *(arguments or image.command),
     ]

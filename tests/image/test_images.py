@@ -59,9 +59,7 @@ def roots(images: dict[str, Image], tmp_path_factory: pytest.TempPathFactory) ->
     """Both images as read-only roots."""
     with ExitStack() as stack:
         work = tmp_path_factory.mktemp("roots")
-        yield {
-            name: stack.enter_context(mounted(image, work / name, read_only=True)) for name, image in images.items()
-        }
+        yield {name: stack.enter_context(mounted(image, work / name, read_only=True)) for name, image in images.items()}
 
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -153,9 +151,7 @@ def ready(port: int) -> bool:
         return bool(answer.status == 200)
 
 
-def test_the_containers_read_all_four_samples(
-    start: Start, database: tuple[str, str], valkey_server: str
-) -> None:
+def test_the_containers_read_all_four_samples(start: Start, database: tuple[str, str], valkey_server: str) -> None:
     """Migration, gateway and worker as compose starts them, over a real Postgres and Valkey outside."""
     port, health = free_port(), free_port()
     outside, url = database

@@ -166,10 +166,18 @@ async def test_the_list_of_workers(table: StreamsTable) -> None:
         await fleet.close()
 
 
-@pytest.mark.parametrize("card", [
-    b"", b"soon []", b"{now} nonsense", b"{now} {}", b"{now} [7]", b'{now} [{"host": "h"}]',
-    b'{now} [{"host": "h", "slot": "1", "name": "", "version": "", "profile": "", "state": "ready", "since": 1}]',
-])
+@pytest.mark.parametrize(
+    "card",
+    [
+        b"",
+        b"soon []",
+        b"{now} nonsense",
+        b"{now} {}",
+        b"{now} [7]",
+        b'{now} [{"host": "h"}]',
+        b'{now} [{"host": "h", "slot": "1", "name": "", "version": "", "profile": "", "state": "ready", "since": 1}]',
+    ],
+)
 async def test_a_hosts_card_that_cannot_be_read_hides_no_other(table: StreamsTable, card: bytes) -> None:
     good = WorkerCard("h", 0, "w", "1", "balanced", STARTING, 1.0)
     poster = RollPoster(table.url, table.keys, lambda: [good])

@@ -143,9 +143,7 @@ def test_a_deployment_is_found_well_and_then_what_breaks(
     assert report["gateway"]["found"] == f"{address}: nobody listens"
 
 
-def test_an_old_queue_is_told(
-    deployed: dict[str, object], own_valkey: Valkey, doctor: Doctor
-) -> None:
+def test_an_old_queue_is_told(deployed: dict[str, object], own_valkey: Valkey, doctor: Doctor) -> None:
     with redis.Redis.from_url(own_valkey.url) as client:
         stream = Keys(str(deployed["REDIS__NAMESPACE"]), "balanced").stream("general")
         client.xadd(stream, {"call": "c", "n": 0}, id="1000-0")  # waiting since 1970

@@ -80,9 +80,7 @@ async def test_a_large_body_is_not_refused_in_its_middle_for_the_share_of_its_ap
         budget = calls._pipeline.bytes_in_flight
         for number in range(4):
             budget.of(f"another-{number}").take(190_000)
-        sending = asyncio.create_task(
-            client.post(GENERAL.paths[0], content=pieces(), headers={**headers, **length})
-        )
+        sending = asyncio.create_task(client.post(GENERAL.paths[0], content=pieces(), headers={**headers, **length}))
         async with asyncio.timeout(60):
             await half_way.wait()
             while budget.used < 935_000 and not sending.done():

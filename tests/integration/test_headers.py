@@ -175,12 +175,18 @@ def test_folding_keeps_order_and_bytes():
 
 _RECEIVED = re.compile(r"(^|\.)headers$|^(dict\()?\w*scope\['headers'\]\)?$")
 _AS_CLIENT = {  # headers of answers that we get, or of requests that we make
-    "service/cli/doctor/gateway.py", "service/cli/demo.py", "service/cli/sign.py", "service/console/calling.py",
+    "service/cli/doctor/gateway.py",
+    "service/cli/demo.py",
+    "service/cli/sign.py",
+    "service/console/calling.py",
 }
 _SIGNED = {"service/eop/signature.py", "service/eop/canonical.py"}  # by the names that the client lists
 _FOLDED = {"service/contract/headers.py", "service/repeats.py"}
 _RAW = {  # who touches the raw lines, always through the table
-    "service/gateway/exchange.py": 2, "service/gateway/app.py": 1, "service/repeats.py": 2, "service/console/app.py": 2,
+    "service/gateway/exchange.py": 2,
+    "service/gateway/app.py": 1,
+    "service/repeats.py": 2,
+    "service/console/app.py": 2,
 }
 
 

@@ -116,7 +116,8 @@ PICTURES: dict[str, tuple[bytes, str | int]] = {
     "broken_progressive.jpg": (encode(base(), "JPEG", progressive=True)[:-200], 410001),
     "second_frame.jpg": (end_lost(base(), image_files.frame(64, 64) + image_files.EOI), 410001),
     "hidden_frame.jpg": (
-        image_files.hidden_frame((64, 64), image_files.resized(encode(base(), "JPEG"), 16_000, 16_000)), 410002,
+        image_files.hidden_frame((64, 64), image_files.resized(encode(base(), "JPEG"), 16_000, 16_000)),
+        410002,
     ),
     "truncated.png": (encode(base(), "PNG")[:200], 410001),
     "gif.gif": (encode(base(), "GIF"), 400012),

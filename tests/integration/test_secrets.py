@@ -98,7 +98,10 @@ def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talkative]:
     written.mkdir()
     traces = Collector()
     environment = {
-        **os.environ, "TMPDIR": str(written), "HOME": str(written), "PYTHONPATH": str(ROOT),
+        **os.environ,
+        "TMPDIR": str(written),
+        "HOME": str(written),
+        "PYTHONPATH": str(ROOT),
         "INKGATE_TELEMETRY__TRACES_ENDPOINT": f"http://127.0.0.1:{traces.server_address[1]}/v1/traces",
     }
     with log.open("wb") as sink:
@@ -163,8 +166,10 @@ def test_secrets_stay_where_they_belong(talkative: Talkative):
     files |= {f"{file} after the crash": file.read_bytes() for file in talkative.written.rglob("*") if file.is_file()}
     said = talkative.log.read_bytes()
     for place, sign in {
-        "files": any("inkgate.db" in name for name in files), "the log": b'"capability"' in said,
-        "traces": b"general" in talkative.traces.taken, "a crash": said.count(b"Fatal Python error") == 1,
+        "files": any("inkgate.db" in name for name in files),
+        "the log": b'"capability"' in said,
+        "traces": b"general" in talkative.traces.taken,
+        "a crash": said.count(b"Fatal Python error") == 1,
     }.items():
         assert sign, f"{place}: nothing of it was seen, this test looks in vain"
     places = {"the log": said, "answers and metrics": b"".join(answers), "traces": talkative.traces.taken, **files}

@@ -48,8 +48,10 @@ def request(target_query: bytes, signed_query: bytes, extra: dict[str, bytes] | 
     """A call with `target_query` on its request line, signed over `signed_query` and over `extra` headers as well;
     `sent` replaces what goes over the wire for one of those."""
     signed = {
-        "ctyun-eop-request-id": uuid.uuid4().hex.encode(), "appkey": APPKEY.encode(),
-        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ").encode(), **(extra or {}),
+        "ctyun-eop-request-id": uuid.uuid4().hex.encode(),
+        "appkey": APPKEY.encode(),
+        "eop-date": datetime.now(BEIJING).strftime("%Y%m%dT%H%M%SZ").encode(),
+        **(extra or {}),
     }
     authorization = f"{AK} Headers={';'.join(signed)} Signature={signature(signed, signed_query)}"
     wire = {name: sent.get(name.replace("-", "_"), value) for name, value in signed.items()}
@@ -70,7 +72,8 @@ async def code(port: int, sent: bytes) -> str | int:
 
 
 @pytest.mark.parametrize(
-    "value", ["图".encode(), "é".encode(), "é".encode("latin-1"), "图".encode("gb18030"), b"\xff\xfe", b"a\xa0\x85b"],
+    "value",
+    ["图".encode(), "é".encode(), "é".encode("latin-1"), "图".encode("gb18030"), b"\xff\xfe", b"a\xa0\x85b"],
     ids=["utf-8", "utf-8 of one byte", "latin-1", "gb18030", "neither", "blanks of latin-1"],
 )
 async def test_a_header_verifies_as_the_bytes_that_were_sent(port, value):

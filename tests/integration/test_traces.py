@@ -90,8 +90,11 @@ def seen(postgres: Postgres, valkey_server: str, tmp_path_factory: pytest.TempPa
     threading.Thread(target=collector.serve_forever, daemon=True).start()
     telemetry = {"TELEMETRY__TRACES_ENDPOINT": collector.url, "TELEMETRY__LOG_FORMAT": "json"}
     stores = {
-        "REDIS__URL": valkey_server, "REDIS__NAMESPACE": f"t{port}", "DATABASE__URL": url,
-        "SECURITY__MASTER_KEY": MASTER_KEY, "SERVER__PORT": port,
+        "REDIS__URL": valkey_server,
+        "REDIS__NAMESPACE": f"t{port}",
+        "DATABASE__URL": url,
+        "SECURITY__MASTER_KEY": MASTER_KEY,
+        "SERVER__PORT": port,
     }
     with ExitStack() as stack:
         logs = {name: stack.enter_context((folder / name).open("wb")) for name in ("gateway", "worker")}
@@ -103,8 +106,11 @@ def seen(postgres: Postgres, valkey_server: str, tmp_path_factory: pytest.TempPa
         until(lambda: ready(port) and ready(workers.port), 60, "gateway and worker are ready")
         client = Sandbox(dict(line.split("=", 1) for line in keys.lines(f"http://127.0.0.1:{port}")), 0)
         status, answer = client.call(
-            CAPABILITIES["general"], sample("general"), sample("general") + b"inkgate-stub:raise",
-            request_id=request_id, traceparent=f"00-{TRACE}-{SPAN}-01",
+            CAPABILITIES["general"],
+            sample("general"),
+            sample("general") + b"inkgate-stub:raise",
+            request_id=request_id,
+            traceparent=f"00-{TRACE}-{SPAN}-01",
         )
         assert status == 200, answer
     collector.shutdown()

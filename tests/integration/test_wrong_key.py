@@ -45,9 +45,19 @@ def test_it_does_not_start(arguments: tuple[str, ...], postgres: Postgres, valke
     asyncio.run(_made_with(url, key))
     with log.open("wb") as sink:
         process = python(
-            "-m", "service.cli", *arguments, log=sink, DATABASE__URL=url, SECURITY__MASTER_KEY=WRONG,
-            REDIS__URL=valkey_server, REDIS__NAMESPACE=uuid.uuid4().hex[:8], SERVER__PORT=free_port(),
-            SERVER__HEALTH_PORT=0, CONSOLE__PORT=0, CONSOLE__GATEWAY_URL="http://127.0.0.1:1", ENGINE__RUNTIME="stub",
+            "-m",
+            "service.cli",
+            *arguments,
+            log=sink,
+            DATABASE__URL=url,
+            SECURITY__MASTER_KEY=WRONG,
+            REDIS__URL=valkey_server,
+            REDIS__NAMESPACE=uuid.uuid4().hex[:8],
+            SERVER__PORT=free_port(),
+            SERVER__HEALTH_PORT=0,
+            CONSOLE__PORT=0,
+            CONSOLE__GATEWAY_URL="http://127.0.0.1:1",
+            ENGINE__RUNTIME="stub",
             WORKER__PROCESSES=1,
         )
         try:

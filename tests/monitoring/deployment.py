@@ -43,20 +43,29 @@ class Prometheus:
         ]
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s", "scrape_timeout": "1s"},
-            "rule_files": ["inkgate.rules.yml"], "scrape_configs": jobs,
+            "rule_files": ["inkgate.rules.yml"],
+            "scrape_configs": jobs,
         }
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         self._process = subprocess.Popen(
-            [str(ops_tools.prometheus()), f"--config.file={folder}/prometheus.yml",
-             f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=error"]
+            [
+                str(ops_tools.prometheus()),
+                f"--config.file={folder}/prometheus.yml",
+                f"--storage.tsdb.path={folder}/data",
+                f"--web.listen-address=127.0.0.1:{self.port}",
+                "--log.level=error",
+            ]
         )
 
     @staticmethod
     def _hasty(text: str) -> str:
         """The same rules in a hurry; counts that take many faults in an hour are reached by a few."""
         for pattern, hasty in (
-            (r"for: \S+", "for: 2s"), (r"\[(5m|30m)\]", "[10s]"), (r"\[(10m|15m|1h|6h)\]", "[20s]"),
-            (r"(oldest_age_seconds\)) > 30", r"\1 > 2"), (r"(recycles_total.*) > 10", r"\1 > 2"),
+            (r"for: \S+", "for: 2s"),
+            (r"\[(5m|30m)\]", "[10s]"),
+            (r"\[(10m|15m|1h|6h)\]", "[20s]"),
+            (r"(oldest_age_seconds\)) > 30", r"\1 > 2"),
+            (r"(recycles_total.*) > 10", r"\1 > 2"),
             (r"(poison_images_total.*) > 3", r"\1 > 2"),
         ):
             text, count = re.subn(pattern, hasty, text)
@@ -109,18 +118,25 @@ class Deployment:
         self.database_url = database_url
         self.keys = asyncio.run(provisioned(database_url))
         self._stores = {
-            "DATABASE__URL": database_url, "REDIS__URL": self.valkey.url, "SECURITY__MASTER_KEY": MASTER_KEY,
+            "DATABASE__URL": database_url,
+            "REDIS__URL": self.valkey.url,
+            "SECURITY__MASTER_KEY": MASTER_KEY,
         }
         self.port = free_port()
         self.gateway = python(
-            "-m", "service.cli", "gateway", **self._stores, SERVER__PORT=self.port, LIMITS__DEADLINE=8,
-            LEDGER__HOUSEKEEPING_MINUTES=0.03, TELEMETRY__ACCOUNTS=json.dumps([CANARY]), TELEMETRY__LOG_LEVEL="warning",
+            "-m",
+            "service.cli",
+            "gateway",
+            **self._stores,
+            SERVER__PORT=self.port,
+            LIMITS__DEADLINE=8,
+            LEDGER__HOUSEKEEPING_MINUTES=0.03,
+            TELEMETRY__ACCOUNTS=json.dumps([CANARY]),
+            TELEMETRY__LOG_LEVEL="warning",
         )
         self.workers = self.new_workers()
         self.sandbox = Sandbox({**self._names(), "BASE_URL": f"http://127.0.0.1:{self.port}"}, 0)
-        self.prometheus = Prometheus(
-            folder, {"inkgate-gateway": self.port, "inkgate-worker": self.workers.port}
-        )
+        self.prometheus = Prometheus(folder, {"inkgate-gateway": self.port, "inkgate-worker": self.workers.port})
         self._calm = threading.Event()
         self._traffic: threading.Thread | None = None
 

@@ -25,7 +25,8 @@ def steps() -> list[str]:
     values = str(CHART / "ci" / "default-values.yaml")
     done = subprocess.run(
         [str(ops_tools.helm()), "install", "ink", str(CHART), "--dry-run=client", "--namespace", "ocr", "-f", values],
-        capture_output=True, text=True,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     notes = done.stdout.split("\nNOTES:\n")[1].split("\nBack up")[0]
@@ -43,7 +44,8 @@ class Operator:
         (folder / "kubectl").write_text(_KUBECTL.format(python=sys.executable, folder=folder))
         (folder / "kubectl").chmod(0o755)
         self._environment = {
-            **os.environ, **{f"INKGATE_{name}": value for name, value in settings.items()},
+            **os.environ,
+            **{f"INKGATE_{name}": value for name, value in settings.items()},
             "PATH": f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
 
@@ -53,8 +55,12 @@ class Operator:
         for gap, value in gaps.items():
             script = re.sub(rf"\b{gap}=\S+", f"{gap}={value}", script, count=1)
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script], cwd=self._folder, env=self._environment, capture_output=True,
-            text=True, timeout=60,
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
         return done.stdout

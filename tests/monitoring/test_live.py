@@ -26,7 +26,9 @@ BOARDS = sorted((Path(__file__).resolve().parents[2] / "deploy" / "grafana").glo
 
 # Series that a healthy deployment does not have: they appear with their first event.
 ONLY_AFTER_A_FAULT = {
-    "inkgate_settle_failures_total", "inkgate_replayed_answers_total", "inkgate_worker_recycles_total",
+    "inkgate_settle_failures_total",
+    "inkgate_replayed_answers_total",
+    "inkgate_worker_recycles_total",
 }
 
 
@@ -91,10 +93,7 @@ def test_every_label_in_the_dashboards_is_a_label_of_its_metric(deployment: Depl
 
 def test_metrics_of_the_reference_are_all_scraped(deployment: Deployment) -> None:
     scraped = set(deployment.prometheus.get("label/__name__/values"))
-    missing = {
-        doc.name for doc in Metrics("gateway", "1").catalogue
-        if not {doc.name, f"{doc.name}_count"} & scraped
-    }
+    missing = {doc.name for doc in Metrics("gateway", "1").catalogue if not {doc.name, f"{doc.name}_count"} & scraped}
     certificates = {"inkgate_certificate_expiry_timestamp_seconds"}  # none is configured here
     assert missing <= ONLY_AFTER_A_FAULT | certificates
 
@@ -131,7 +130,10 @@ def test_a_message_that_nobody_understands_fires_and_clears(deployment: Deployme
 
 def test_the_charts_notes_lead_to_a_first_call(deployment: Deployment, tmp_path: Path) -> None:
     operator = Operator(
-        tmp_path, sample("general"), DATABASE__URL=deployment.database_url, SECURITY__MASTER_KEY=MASTER_KEY,
+        tmp_path,
+        sample("general"),
+        DATABASE__URL=deployment.database_url,
+        SECURITY__MASTER_KEY=MASTER_KEY,
     )
     wait, provide, call = steps()
     operator.paste(wait)

@@ -27,7 +27,11 @@ def perform(script: str, folder: Path, **environment: str) -> str:
     """
     path = f"{POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-v", "-c", script], cwd=folder, capture_output=True, text=True, timeout=120,
+        ["bash", "-euo", "pipefail", "-v", "-c", script],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
         env={**os.environ, "PATH": path, **environment},
     )
     print(done.stdout + done.stderr)

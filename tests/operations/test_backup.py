@@ -83,9 +83,7 @@ async def test_postgres_is_backed_up_under_load_and_restored_elsewhere(
         await traffic(f"http://127.0.0.1:{gateway.port}", keys, 1.5)
     finally:
         gateway.kill()
-    told = await asyncio.to_thread(
-        perform, "inkgate ledger verify", tmp_path, INKGATE_DATABASE__URL=new.url("inkgate")
-    )
+    told = await asyncio.to_thread(perform, "inkgate ledger verify", tmp_path, INKGATE_DATABASE__URL=new.url("inkgate"))
     assert "the ledger is sound" in told
 
 
@@ -102,10 +100,19 @@ async def test_sqlite_is_backed_up_under_load_and_restored(tmp_path: Path) -> No
         one = Gateway({})
         one.port = port
         one.start = lambda: setattr(  # type: ignore[method-assign]
-            one, "process", python(
-                "-m", "service.cli", "serve", "--port", str(port), DATABASE__URL=url, ENGINE__RUNTIME="stub",
-                WORKER__PROCESSES=1, TELEMETRY__LOG_LEVEL="error",
-            )
+            one,
+            "process",
+            python(
+                "-m",
+                "service.cli",
+                "serve",
+                "--port",
+                str(port),
+                DATABASE__URL=url,
+                ENGINE__RUNTIME="stub",
+                WORKER__PROCESSES=1,
+                TELEMETRY__LOG_LEVEL="error",
+            ),
         )
         one.start()
         return one

@@ -135,8 +135,12 @@ async def test_workers_and_gateways_of_the_release_before_and_of_this_one(
     worker = await before.worker()
     try:
         today = await asyncio.to_thread(
-            subprocess.run, [sys.executable, "-c", SUBMIT, valkey_server, namespace], cwd=ROOT, capture_output=True,
-            text=True, timeout=120,
+            subprocess.run,
+            [sys.executable, "-c", SUBMIT, valkey_server, namespace],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert today.stdout.splitlines() == read, today.stderr
     finally:
@@ -177,8 +181,12 @@ async def test_a_release_is_replaced_and_brought_back_under_load(
     url = await asyncio.to_thread(postgres.empty)
     vaults.write(tmp_path / "key", [vaults.new_key()])
     settings = {
-        "DATABASE__URL": url, "REDIS__URL": own_valkey.url, "SECURITY__MASTER_KEY_FILE": str(tmp_path / "key"),
-        "ENGINE__RUNTIME": "stub", "ENGINE__STUB_MS": "20", "TELEMETRY__LOG_LEVEL": "error",
+        "DATABASE__URL": url,
+        "REDIS__URL": own_valkey.url,
+        "SECURITY__MASTER_KEY_FILE": str(tmp_path / "key"),
+        "ENGINE__RUNTIME": "stub",
+        "ENGINE__STUB_MS": "20",
+        "TELEMETRY__LOG_LEVEL": "error",
     }
     before = Before(release_before, settings)
     was = (await asyncio.to_thread(before.run, "-m", "service.cli", "migrate")).split()[-1]

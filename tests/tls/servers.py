@@ -44,12 +44,20 @@ def postgres(folder: Path, authority: Authority, port: int) -> Iterator[str]:
     data = folder / "data"
     subprocess.run(
         [programs / "initdb", "-D", data, "-U", "inkgate", "--pwfile", secret, "--auth", "scram-sha-256", "-N"],
-        check=True, capture_output=True, cwd=folder, **as_user,  # type: ignore[call-overload]
+        check=True,
+        capture_output=True,
+        cwd=folder,
+        **as_user,  # type: ignore[call-overload]
     )
     (data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
     options = {
-        "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "ssl": "on", "fsync": "off",
-        "ssl_cert_file": folder / "server.crt", "ssl_key_file": folder / "server.key",
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "ssl": "on",
+        "fsync": "off",
+        "ssl_cert_file": folder / "server.crt",
+        "ssl_key_file": folder / "server.key",
     }
     command = [programs / "postgres", "-D", data, *(f"--{name}={value}" for name, value in options.items())]
     with (folder / "log").open("wb") as log:
@@ -69,7 +77,7 @@ def redis(folder: Path, authority: Authority, port: int) -> Iterator[str]:
     certificate, key = authority.issue("localhost")
     folder.mkdir()
     lines = [
-        f"port 0\ntls-port {port}\nbind 127.0.0.1\ndir {folder}\nsave \"\"\nappendonly no\nmaxmemory-policy noeviction",
+        f'port 0\ntls-port {port}\nbind 127.0.0.1\ndir {folder}\nsave ""\nappendonly no\nmaxmemory-policy noeviction',
         f"tls-cert-file {certificate}\ntls-key-file {key}\ntls-ca-cert-file {authority.path}\ntls-auth-clients no",
         _users(),
     ]

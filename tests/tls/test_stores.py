@@ -73,7 +73,9 @@ async def test_calls_are_answered_with_every_store_behind_tls(stores: Stores, tm
     vaults.write(key_file, [vaults.new_key()])
     keys = await _account(database, key_file)
     settings: dict[str, object] = {
-        "DATABASE__URL": database, "REDIS__URL": queue, "SECURITY__MASTER_KEY_FILE": key_file,
+        "DATABASE__URL": database,
+        "REDIS__URL": queue,
+        "SECURITY__MASTER_KEY_FILE": key_file,
         "TELEMETRY__LOG_FORMAT": "text",
     }
     host, gateway = WorkerHost(queue, "inkgate", 1), Gateway(settings)
@@ -145,8 +147,15 @@ def test_the_user_of_redis_may_do_its_work_and_nothing_else(stores: Stores) -> N
     with client.blocking(stores.redis_url(stores.ca)) as redis:
         redis.set("inkgate:answer:x", b"kept", px=1000)
         for command in (
-            ("SET", "other:x", "1"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("ACL", "LIST"),
-            ("SHUTDOWN",), ("MONITOR",), ("PUBLISH", "inkgate", "x"), ("SCAN", "0"),
+            ("SET", "other:x", "1"),
+            ("FLUSHALL",),
+            ("CONFIG", "GET", "*"),
+            ("KEYS", "*"),
+            ("ACL", "LIST"),
+            ("SHUTDOWN",),
+            ("MONITOR",),
+            ("PUBLISH", "inkgate", "x"),
+            ("SCAN", "0"),
         ):
             with pytest.raises(NoPermissionError):
                 redis.execute_command(*command)

@@ -30,7 +30,7 @@ def test_counts_in_and_out() -> None:
 @pytest.mark.parametrize(
     ("waiting", "workers", "images", "admitted"),
     [
-        (0, 1, 8, True),    # 8 s of work, 10 s left, 15 % margin
+        (0, 1, 8, True),  # 8 s of work, 10 s left, 15 % margin
         (0, 1, 9, False),
         (7, 1, 1, True),
         (8, 1, 1, False),

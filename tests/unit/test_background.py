@@ -65,9 +65,14 @@ async def raises() -> None:
     raise LookupError("unforeseen")
 
 
-@pytest.mark.parametrize(("fault", "cause"), [
-    (returns, "returned"), (raises, "LookupError"), (cancelled_inside, "CancelledError"),
-])
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        (returns, "returned"),
+        (raises, "LookupError"),
+        (cancelled_inside, "CancelledError"),
+    ],
+)
 async def test_whatever_ends_a_task_starts_it_again(
     fault: Callable[[], object], cause: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -240,7 +245,13 @@ SHORT_LIVED = {
     ("assembly.py", "gateway"): "a pool for parsing; its threads end with a job's error in the job's future",
 }
 STARTERS = {
-    "create_task", "ensure_future", "TaskGroup", "Thread", "Timer", "start_new_thread", "ThreadPoolExecutor",
+    "create_task",
+    "ensure_future",
+    "TaskGroup",
+    "Thread",
+    "Timer",
+    "start_new_thread",
+    "ThreadPoolExecutor",
     "run_coroutine_threadsafe",
 }
 

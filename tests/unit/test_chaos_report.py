@@ -21,8 +21,12 @@ def call(request_id: str, *attempts: tuple[float, str]) -> Call:
 def broken(calls: list[Call], **seen: Any) -> list[str]:
     """The names of the promises that a run with these calls breaks."""
     facts = {
-        "charged": {each.request_id: [1] for each in calls}, "answers": {each.request_id: 1 for each in calls},
-        "findings": [], "machine": "", "starved": lambda begun, ended: False, **seen,
+        "charged": {each.request_id: [1] for each in calls},
+        "answers": {each.request_id: 1 for each in calls},
+        "findings": [],
+        "machine": "",
+        "starved": lambda begun, ended: False,
+        **seen,
     }
     return [promise.name for promise in judge(calls, [STRIKE], Witness(**facts)) if not promise.kept]
 
@@ -37,7 +41,8 @@ def test_a_calm_run_keeps_every_promise():
 def test_a_failure_inside_a_window_is_forgiven_and_outside_it_is_not():
     assert broken([*CALM, call("x", (12.0, "error"), (13.0, "ok"))]) == []
     assert broken([*CALM, call("x", (30.0, "error"), (31.0, "ok"))]) == [
-        "available 99.9% outside the kill windows", "recovered within 5 s of each heal",
+        "available 99.9% outside the kill windows",
+        "recovered within 5 s of each heal",
     ]
 
 

@@ -60,7 +60,14 @@ def test_licence_leaves_real_capital_out_of_one_column_forms() -> None:
     answer = render.licence(Licence(is_licence=True, name="某公司"))
     assert answer["license_type"] == "Business License"
     assert list(answer["detail"]) == [
-        "union_id", "regist_no", "name", "type", "addr", "legal_rep", "regist_capital", "establish_date",
+        "union_id",
+        "regist_no",
+        "name",
+        "type",
+        "addr",
+        "legal_rep",
+        "regist_capital",
+        "establish_date",
         "operation_period",
     ]
     assert render.licence(Licence(real_capital=""))["detail"]["real_capital"] == ""

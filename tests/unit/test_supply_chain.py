@@ -45,8 +45,13 @@ def test_the_parts_list_names_every_package_and_is_the_same_twice():
     ],
 )
 def test_the_audit_fails_for_what_is_known(
-    known: dict[str, object] | None, must: tuple[str, ...], status: int, said: str, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    known: dict[str, object] | None,
+    must: tuple[str, ...],
+    status: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
     answer = json.dumps({"dependencies": [{"name": "a", "version": "1.0", **known}]}) if known else "no route to host"
     program, pins = tmp_path / "pip-audit", tmp_path / "pins.txt"

@@ -12,10 +12,18 @@ from typing import IO
 import psutil
 
 NSPAWN = (
-    "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--machine=inkgate", "--boot",
+    "systemd-nspawn",
+    "--quiet",
+    "--register=no",
+    "--keep-unit",
+    "--private-network",
+    "--machine=inkgate",
+    "--boot",
 )
 ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
 }
 _END = "end-of-command"
 
@@ -58,13 +66,26 @@ class Machine:
             assert shutil.which(program), f"{program} is missing; on Debian: apt-get install systemd-container"
         assert os.geteuid() == 0, "booting a machine needs root"
         self._boot = subprocess.Popen(
-            [*NSPAWN, f"--directory={root}"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [*NSPAWN, f"--directory={root}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
         self._init = self._first_process()
         self._enter = [
-            "nsenter", f"--target={self._init}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root",
-            "--wd", "env", "-i", *(f"{name}={value}" for name, value in ENVIRONMENT.items()),
+            "nsenter",
+            f"--target={self._init}",
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--net",
+            "--pid",
+            "--cgroup",
+            "--root",
+            "--wd",
+            "env",
+            "-i",
+            *(f"{name}={value}" for name, value in ENVIRONMENT.items()),
         ]
         self._wait_until_up()
         self.shell = Shell("#", [*self._enter, "/bin/bash", "-c", "cd && exec /bin/bash --norc"], transcript)

@@ -28,7 +28,7 @@ _BLOCK = re.compile(r'^```bash(?: title="([^"]*)")?\n(.*?)^```$', re.MULTILINE |
 def blocks(page: str, start: str, end: str) -> list[tuple[str, str]]:
     """(title, commands) of the blocks between two headings of a page in docs/howto."""
     text = (ROOT / "docs" / "howto" / f"{page}.md").read_text()
-    return _BLOCK.findall(text[text.index(f"\n## {start}"):text.index(f"\n## {end}")])
+    return _BLOCK.findall(text[text.index(f"\n## {start}") : text.index(f"\n## {end}")])
 
 
 PAGE = blocks("install-one-host", "不用容器", "compose")
@@ -42,8 +42,11 @@ def commands(block: str) -> list[str]:
 def source_tree(folder: Path) -> Path:
     """The files of this repository, as a checkout elsewhere would have them."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True,
-        check=True, text=True,
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
     )
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file():

@@ -26,8 +26,7 @@ engine = PaddleOCR(
 def read(data):
     (result,) = engine.predict(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
     return [
-        (text, np.asarray(box).reshape(-1))
-        for text, box in zip(result["rec_texts"], result["rec_polys"], strict=True)
+        (text, np.asarray(box).reshape(-1)) for text, box in zip(result["rec_texts"], result["rec_polys"], strict=True)
     ]
 
 

@@ -34,7 +34,7 @@ _CHUNK_BYTES = 8 * 2**20
 _CHUNK_TASKS = 16
 _SMALL_BYTES = 64 * 1024  # more are not handed through a script: it would copy them
 _PAYLOAD_GRACE_MS = 30_000  # a payload outlives its deadline by this, for the worker that has just begun
-_PATIENCE = 5.0             # seconds a call waits for a server that is out of reach
+_PATIENCE = 5.0  # seconds a call waits for a server that is out of reach
 _STATE_EVERY = 0.5
 _BLIND_AFTER = 3.0
 _PAUSE = 0.1
@@ -156,7 +156,13 @@ class StreamsBroker:
         keys = (self._keys.stream(first.capability), self._keys.held)
         small = sum(len(task.image) for task in chunk) <= _SMALL_BYTES  # one command then, half of the gateway's CPU
         given: list[str | bytes | float] = [
-            GROUP, self._keys.images, first.app, self._cost(first), BURST, self._seen.unaware, int(small)
+            GROUP,
+            self._keys.images,
+            first.app,
+            self._cost(first),
+            BURST,
+            self._seen.unaware,
+            int(small),
         ]
         async with self._redis.pipeline(transaction=False) as commands:
             for task in chunk:

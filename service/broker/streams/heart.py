@@ -25,7 +25,12 @@ class Heart:
     """Beats every `interval` seconds from `start` to `stop`; `held` tells which entries (id -> stream) to keep."""
 
     def __init__(
-        self, url: str, keys: Keys, worker: str, interval: float, held: Callable[[], Mapping[bytes, str]],
+        self,
+        url: str,
+        keys: Keys,
+        worker: str,
+        interval: float,
+        held: Callable[[], Mapping[bytes, str]],
         background: Background | None = None,
     ) -> None:
         self._redis = client.blocking(url)
@@ -57,7 +62,7 @@ class Heart:
                 held = dict(self._held())
                 self._beat(
                     keys=[self._keys.workers, self._keys.aware, *held.values()],
-                    args=[GROUP, self._worker, _FORGET_MS, *held.keys()]
+                    args=[GROUP, self._worker, _FORGET_MS, *held.keys()],
                 )
                 beats += 1
                 if beats % _SWEEP_EVERY == 0:

@@ -87,10 +87,24 @@ def name(task: Task | Reply) -> str:
 def entry(task: Task, ttl_ms: int, reply_to: str) -> bytes:
     """What a stream entry holds, as a JSON list of names and values. The deadline is a duration: from the queueing on
     while the task waits, from the entry's id on once it is in the stream, both by the server's clock."""
-    return orjson.dumps([
-        "call", task.call_id, "n", str(task.number), "ttl", str(ttl_ms), "to", reply_to,
-        "extras", str(int(task.extras)), "trace", task.trace, "app", task.app,
-    ])
+    return orjson.dumps(
+        [
+            "call",
+            task.call_id,
+            "n",
+            str(task.number),
+            "ttl",
+            str(ttl_ms),
+            "to",
+            reply_to,
+            "extras",
+            str(int(task.extras)),
+            "trace",
+            task.trace,
+            "app",
+            task.app,
+        ]
+    )
 
 
 def task_of(fields: Mapping[bytes, bytes], capability: str, image: bytes, age: float, now: float) -> Task:

@@ -174,8 +174,13 @@ class StreamsPort:
         found: Any = self._pull(
             keys=[self._keys.held, *streams],
             args=[
-                GROUP, self._worker, int(self._lease * 1000), int(reclaim), self._keys.images,
-                int(self._slept), self._block(timeout) + _AWAKE_MS,
+                GROUP,
+                self._worker,
+                int(self._lease * 1000),
+                int(reclaim),
+                self._keys.images,
+                int(self._slept),
+                self._block(timeout) + _AWAKE_MS,
             ],
         )
         self._slept = False

@@ -32,9 +32,14 @@ def doctor(
     something needs doing."""
     settings = knobs.load()
     checks: list[tuple[str, Check]] = [
-        ("models", host.models), ("database", stores.database), ("master key", stores.master_key),
-        ("queue", stores.queue), ("gateway", lambda known: gateway.examine(known, url)),
-        ("certificates", host.certificates), ("disk", host.disk), ("limits", host.limits),
+        ("models", host.models),
+        ("database", stores.database),
+        ("master key", stores.master_key),
+        ("queue", stores.queue),
+        ("gateway", lambda known: gateway.examine(known, url)),
+        ("certificates", host.certificates),
+        ("disk", host.disk),
+        ("limits", host.limits),
         ("time zone", host.time_zone),
     ]
     known = secret_values(settings)

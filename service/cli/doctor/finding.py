@@ -25,6 +25,10 @@ def place(url: str) -> str:
 def clock(what: str, skew: float, bound: float) -> Finding:
     """A clock `skew` seconds ahead of this machine's, of which `bound` are bearable."""
     if abs(skew) > bound:
-        return Finding(what, f"{skew:+.1f} s off this machine's", "Synchronise both machines by NTP: signatures are "
-                       "checked by this clock, packs begin and end by the database's.")
+        return Finding(
+            what,
+            f"{skew:+.1f} s off this machine's",
+            "Synchronise both machines by NTP: signatures are "
+            "checked by this clock, packs begin and end by the database's.",
+        )
     return Finding(what, f"{skew:+.1f} s off this machine's")

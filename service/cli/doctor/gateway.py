@@ -34,9 +34,11 @@ async def examine(settings: Settings, url: str) -> list[Finding]:
             answer = await http.get(f"{address}/readyz")
             call = await http.post(address + CAPABILITIES["general"].paths[0], content=b"{}")
     except httpx.ConnectError:
-        return [_nobody(settings, address)] if address == here else [
-            Finding("gateway", f"{place(address)}: nobody listens", "Is it running, and reachable from here?")
-        ]
+        return (
+            [_nobody(settings, address)]
+            if address == here
+            else [Finding("gateway", f"{place(address)}: nobody listens", "Is it running, and reachable from here?")]
+        )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return [Finding("gateway", f"{place(address)}: {type(error).__name__}", "Is it InkGate that listens there?")]
     return [_state(address, answer, call), *_clock(call), *secure]
@@ -50,8 +52,11 @@ def _own(settings: Settings) -> str:
 def _state(address: str, ready: httpx.Response, call: httpx.Response) -> Finding:
     where = place(address)
     if not _ours(call):
-        return Finding("gateway", f"{where}: HTTP {call.status_code}, not InkGate's answer to an unsigned call",
-                       "Something else listens there, or a proxy does not hand /v1 on.")
+        return Finding(
+            "gateway",
+            f"{where}: HTTP {call.status_code}, not InkGate's answer to an unsigned call",
+            "Something else listens there, or a proxy does not hand /v1 on.",
+        )
     if ready.status_code == 404:
         return Finding("gateway", f"{where} answers calls; its proxy keeps health inside")
     parts = ready.json().get("parts", {}) if "json" in ready.headers.get("content-type", "") else {}
@@ -85,8 +90,11 @@ def _nobody(settings: Settings, address: str) -> Finding:
         try:
             probe.bind((server.host, server.port))
         except OSError as error:
-            return Finding("gateway", f"{server.host}:{server.port}: {error.strerror}",
-                           "Free the port, or set INKGATE_SERVER__PORT.")
+            return Finding(
+                "gateway",
+                f"{server.host}:{server.port}: {error.strerror}",
+                "Free the port, or set INKGATE_SERVER__PORT.",
+            )
     return Finding("gateway", f"none runs here; {server.host}:{server.port} is free (--gateway URL checks another)")
 
 
@@ -97,15 +105,22 @@ async def _certificate(address: str) -> list[Finding]:
     try:
         found = await asyncio.to_thread(_ends, host, port)
     except ssl.SSLCertVerificationError as error:
-        return [Finding("certificate", f"{host}:{port}: {error.verify_message}",
-                        "Install one that clients trust for this name, or give them its authority.")]
+        return [
+            Finding(
+                "certificate",
+                f"{host}:{port}: {error.verify_message}",
+                "Install one that clients trust for this name, or give them its authority.",
+            )
+        ]
     except OSError:
         return []  # said by the call itself
     return [expiry(f"{host}:{port}", found)]
 
 
 def _ends(host: str, port: int) -> datetime:
-    with socket.create_connection((host, port), _SECONDS) as plain, \
-            ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secure:
+    with (
+        socket.create_connection((host, port), _SECONDS) as plain,
+        ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secure,
+    ):
         ends = ssl.cert_time_to_seconds(str((secure.getpeercert() or {})["notAfter"]))
         return datetime.fromtimestamp(ends, UTC)

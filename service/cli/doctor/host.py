@@ -107,8 +107,13 @@ async def limits(settings: Settings) -> list[Finding]:
     if soft < _FILES:
         return [Finding("limits", found, f"Raise it: ulimit -n {min(hard, 65536)}")]
     if processes * settings.engine.threads > cores:
-        return [Finding("limits", f"{found}, {processes} worker processes of {settings.engine.threads} threads",
-                        "Set INKGATE_WORKER__PROCESSES=0 (one a core) and INKGATE_ENGINE__THREADS=1.")]
+        return [
+            Finding(
+                "limits",
+                f"{found}, {processes} worker processes of {settings.engine.threads} threads",
+                "Set INKGATE_WORKER__PROCESSES=0 (one a core) and INKGATE_ENGINE__THREADS=1.",
+            )
+        ]
     return [Finding("limits", found)]
 
 
@@ -116,6 +121,11 @@ async def time_zone(settings: Settings) -> list[Finding]:
     """The zone of this machine is for its logs alone, unless it names one that does not exist and so means UTC."""
     named = os.environ.get("TZ", "").lstrip(":")
     if named and named not in zoneinfo.available_timezones() and not Path(named).is_absolute():
-        return [Finding("time zone", f"TZ={named} names no zone, so UTC is used",
-                        "Set TZ=Asia/Shanghai and install tzdata, or unset TZ.")]
+        return [
+            Finding(
+                "time zone",
+                f"TZ={named} names no zone, so UTC is used",
+                "Set TZ=Asia/Shanghai and install tzdata, or unset TZ.",
+            )
+        ]
     return [Finding("time zone", f"{time.strftime('UTC%z')} in logs; days, packs and signatures count by UTC+0800")]

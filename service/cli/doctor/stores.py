@@ -22,7 +22,7 @@ from service.metering import clock_repair
 from service.settings import Database, Settings
 
 _SKEW = 30.0  # seconds, as the alert on clocks
-_FULL = 0.8   # of Redis's memory
+_FULL = 0.8  # of Redis's memory
 
 
 async def database(settings: Settings) -> list[Finding]:
@@ -41,19 +41,28 @@ async def database(settings: Settings) -> list[Finding]:
             skew = now.timestamp() - time.time()
             ahead = await clock_repair.ahead(connection, now) if version is not None else 0
     except Exception as error:  # a driver's own error: anything may be wrong out there
-        return [Finding("database", f"{where}: {type(error).__name__}",
-                        "Is it running and reachable from here, and INKGATE_DATABASE__URL right?")]
+        return [
+            Finding(
+                "database",
+                f"{where}: {type(error).__name__}",
+                "Is it running and reachable from here, and INKGATE_DATABASE__URL right?",
+            )
+        ]
     finally:
         await engine.dispose()
-    return [Finding("database", where), _schema(version), clock("database clock", skew, _SKEW),
-            *_meters(ahead)]
+    return [Finding("database", where), _schema(version), clock("database clock", skew, _SKEW), *_meters(ahead)]
 
 
 def _meters(ahead: int) -> list[Finding]:
     if not ahead:
         return []
-    return [Finding("meters", f"{ahead} were settled in the future, by a wrong clock; their calls are refused",
-                    "See that the clocks are right, then run `inkgate ledger repair-clock`.")]
+    return [
+        Finding(
+            "meters",
+            f"{ahead} were settled in the future, by a wrong clock; their calls are refused",
+            "See that the clocks are right, then run `inkgate ledger repair-clock`.",
+        )
+    ]
 
 
 def _is_workers(settings: Settings) -> bool:
@@ -95,8 +104,13 @@ async def master_key(settings: Settings) -> list[Finding]:
     finally:
         await engine.dispose()
     if missing:
-        return [Finding("master key", f"some stored secrets are sealed under {', '.join(missing)}, which is not given",
-                        "Give the older keys as well, then run `inkgate keys reseal`.")]
+        return [
+            Finding(
+                "master key",
+                f"some stored secrets are sealed under {', '.join(missing)}, which is not given",
+                "Give the older keys as well, then run `inkgate keys reseal`.",
+            )
+        ]
     return [Finding("master key", "opens the stored secrets" if opened else "given; nothing is sealed yet")]
 
 
@@ -117,12 +131,21 @@ async def queue(settings: Settings) -> list[Finding]:
     except AuthenticationError:
         return [Finding("queue", f"{where}: wrong user or password", "Correct INKGATE_REDIS__URL.")]
     except (RedisError, OSError) as error:
-        return [Finding("queue", f"{where}: {type(error).__name__}",
-                        "Is it running and reachable from here, and INKGATE_REDIS__URL right?")]
+        return [
+            Finding(
+                "queue",
+                f"{where}: {type(error).__name__}",
+                "Is it running and reachable from here, and INKGATE_REDIS__URL right?",
+            )
+        ]
     finally:
         await redis.aclose()
-    return [_server(where, server, memory), clock("queue clock", skew, _SKEW), _workers(state, settings),
-            _age(state, settings.limits.deadline)]
+    return [
+        _server(where, server, memory),
+        clock("queue clock", skew, _SKEW),
+        _workers(state, settings),
+        _age(state, settings.limits.deadline),
+    ]
 
 
 def _server(where: str, server: dict[str, Any], memory: dict[str, Any]) -> Finding:
@@ -138,8 +161,11 @@ def _server(where: str, server: dict[str, Any], memory: dict[str, Any]) -> Findi
 def _workers(state: QueueState, settings: Settings) -> Finding:
     if state.workers:
         return Finding("workers", f"{state.workers} alive, profile {settings.engine.profile}")
-    return Finding("workers", f"none alive for profile {settings.engine.profile}",
-                   "Start `inkgate worker` with this INKGATE_REDIS__URL, _NAMESPACE and INKGATE_ENGINE__PROFILE.")
+    return Finding(
+        "workers",
+        f"none alive for profile {settings.engine.profile}",
+        "Start `inkgate worker` with this INKGATE_REDIS__URL, _NAMESPACE and INKGATE_ENGINE__PROFILE.",
+    )
 
 
 def _age(state: QueueState, deadline: float) -> Finding:

@@ -28,7 +28,23 @@ from service.console.pages import (
 PAGES: tuple[APIRouter, ...] = tuple(
     page.router
     for page in (
-        entrance, single, overview, callers, capabilities, apps, monitor, tryit, buying, refunding, bills, keys,
-        reference, operator_accounts, operator_orders, operator_ledger, operator_system, operator_workers,
+        entrance,
+        single,
+        overview,
+        callers,
+        capabilities,
+        apps,
+        monitor,
+        tryit,
+        buying,
+        refunding,
+        bills,
+        keys,
+        reference,
+        operator_accounts,
+        operator_orders,
+        operator_ledger,
+        operator_system,
+        operator_workers,
     )
 )

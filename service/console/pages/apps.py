@@ -101,9 +101,7 @@ async def create(visit: Customer) -> Response:
     name, description = visit.text("name", 64), visit.text("description")
     try:
         async with visit.begin() as unit:
-            new = await accounts.create_app(
-                unit, visit.parts.vault, _account(visit).id, name, description=description
-            )
+            new = await accounts.create_app(unit, visit.parts.vault, _account(visit).id, name, description=description)
     except Misuse as problem:
         return await _list(visit, status=422, problem=explain(visit.words, problem), name=name, description=description)
     return await _show(visit, new.app_id, secret=new.secret, fresh=True)

@@ -85,13 +85,16 @@ def _month(now: datetime, back: int) -> datetime:
     return now.replace(year=number // 12, month=number % 12 + 1, day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-async def _charges(
-    unit: Work, main_id: str, names: dict[str, str], since: datetime, until: datetime
-) -> list[Charge]:
+async def _charges(unit: Work, main_id: str, names: dict[str, str], since: datetime, until: datetime) -> list[Charge]:
     family = [each.id for each in await accounts.family(unit.session, main_id)]
     paid = [
-        Charge(row.decided_at or row.ordered_at, row.number, names.get(row.account_id, ""), False,
-               row.amount_fen - row.discount_fen)
+        Charge(
+            row.decided_at or row.ordered_at,
+            row.number,
+            names.get(row.account_id, ""),
+            False,
+            row.amount_fen - row.discount_fen,
+        )
         for row in await repository.paid_orders(unit.session, family, since, until)
     ]
     back = [
@@ -140,8 +143,17 @@ async def as_csv(visit: Customer, month: str = "") -> Response:
         for each in model.uses
     ]
     lines += [
-        ("refund" if each.refund else "order", each.at.astimezone(BEIJING).isoformat(), each.account, "", "", "", "",
-         each.order, Decimal(each.fen).scaleb(-2))
+        (
+            "refund" if each.refund else "order",
+            each.at.astimezone(BEIJING).isoformat(),
+            each.account,
+            "",
+            "",
+            "",
+            "",
+            each.order,
+            Decimal(each.fen).scaleb(-2),
+        )
         for each in model.charges or ()
     ]
     head = ("kind", "when", "account", "capability", "calls", "images", "units", "order", "yuan")

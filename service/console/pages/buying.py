@@ -107,7 +107,12 @@ async def _confirm(visit: Visit, capability: str, problem: str = "") -> Response
         nothing = visit.words("请至少选择一个资源包。")
         return render(visit, "buy.html", 422, model=model, problem=nothing)
     return render(
-        visit, "buy_confirm.html", 422 if problem else 200, model=model, apps=apps, problem=problem,
+        visit,
+        "buy_confirm.html",
+        422 if problem else 200,
+        model=model,
+        apps=apps,
+        problem=problem,
         approval=visit.parts.settings.orders.approval,
     )
 
@@ -127,8 +132,11 @@ async def order(visit: Customer, capability: str) -> Response:
                 raise Missing
             chosen = await basket(unit, capability, given)
             placed = await ordering.place_order(
-                unit, account.id, {product.id: quantity for product, quantity in chosen.lines},
-                approval=visit.parts.settings.orders.approval, app_id=app_id or None,
+                unit,
+                account.id,
+                {product.id: quantity for product, quantity in chosen.lines},
+                approval=visit.parts.settings.orders.approval,
+                app_id=app_id or None,
                 voucher=visit.text("voucher", 64) or None,
             )
     except Misuse as problem:
@@ -143,9 +151,7 @@ async def page(visit: Customer, page: int = 1) -> Response:
     page = min(max(page, 1), 1000)
     async with visit.reading() as unit:
         scope = await scope_of(unit, visit.account)
-        rows = await orders.orders(
-            unit.session, scope.account_ids, limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE
-        )
+        rows = await orders.orders(unit.session, scope.account_ids, limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE)
         models = [await order_view(unit, each) for each in rows[:PER_PAGE]]
     return render(visit, "orders.html", rows=models, page=page, more=len(rows) > PER_PAGE)
 

@@ -71,15 +71,23 @@ async def view(unit: Work, scope: Scope) -> list[Row]:
     now = await unit.ledger_now()
     packs = await packs_of(unit.session, scope.main_id)
     opened = await repository.opened_counts(unit.session, scope.account_ids)
-    return [_row(name, [each for each in packs if each.capability == name], opened.get(name, 0), now)
-            for name in CAPABILITIES]
+    return [
+        _row(name, [each for each in packs if each.capability == name], opened.get(name, 0), now)
+        for name in CAPABILITIES
+    ]
 
 
 def _row(name: str, packs: list[PackRow], apps: int, now: datetime) -> Row:
     free = name in FREE_CAPABILITIES
     valid = [each for each in packs if pack_state(each, now) == "valid"]
-    return Row(name, free, "free" if free else standing(packs, now), sum(each.used for each in valid),
-               sum(each.total for each in valid), apps)
+    return Row(
+        name,
+        free,
+        "free" if free else standing(packs, now),
+        sum(each.used for each in valid),
+        sum(each.total for each in valid),
+        apps,
+    )
 
 
 async def detail(unit: Work, scope: Scope, capability: str) -> Detail:
@@ -89,8 +97,12 @@ async def detail(unit: Work, scope: Scope, capability: str) -> Detail:
     opened = await repository.opened_counts(unit.session, scope.account_ids)
     numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
     lines = [
-        PackLine(each, pack_state(each, now), numbers.get(each.order_id or "", ""),
-                 scope.name(each.app_id) if each.app_id else "")
+        PackLine(
+            each,
+            pack_state(each, now),
+            numbers.get(each.order_id or "", ""),
+            scope.name(each.app_id) if each.app_id else "",
+        )
         for each in packs
     ]
     year = usage.Scope(day_of(now - YEAR), day_of(now) + DAY, scope.main_id, None, capability, scope.sub_id)

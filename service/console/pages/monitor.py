@@ -67,8 +67,9 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = 
         return app_name(scope, words, key)
 
     def stacked(rows: list[Sums], value: charts.Value, unit: str, *, whole: bool = False) -> Chart:
-        return charts.over_time(span, rows, value, name=named, rest=words("其他"), unit=unit, kind="bar", stack=True,
-                                whole=whole)
+        return charts.over_time(
+            span, rows, value, name=named, rest=words("其他"), unit=unit, kind="bar", stack=True, whole=whole
+        )
 
     return Monitor(
         span=span,
@@ -76,13 +77,23 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = 
         requests=stacked(series, lambda row: row.requests, words("次"), whole=True),
         response=charts.measured(span, steps, response_times(words), "ms"),
         traffic=stacked(series, lambda row: row.body_bytes / MIB, "MiB"),
-        faults=charts.over_time(span, faults, lambda row: row.requests, name=str, rest=words("其他"), unit=words("次"),
-                                kind="bar", stack=True, whole=True),
+        faults=charts.over_time(
+            span,
+            faults,
+            lambda row: row.requests,
+            name=str,
+            rest=words("其他"),
+            unit=words("次"),
+            kind="bar",
+            stack=True,
+            whole=True,
+        ),
         steps=charts.by_step(span, steps),
         apps=[(named(row.key[0]), row.key[1], row) for row in by_app],
         errors=[
             Error(row.key[1], row.key[0], code_name(row.key[1], row.key[0]), row.requests, row.refused)
-            for row in coded if row.key[0]
+            for row in coded
+            if row.key[0]
         ],
     )
 
@@ -90,7 +101,8 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = 
 def response_times(words: Words) -> dict[str, charts.Value]:
     """The lines of the response times: the mean and three percentiles."""
     shares: dict[str, charts.Value] = {
-        name: lambda row, share=share: row.percentile(share) for name, share in SHARES.items()  # type: ignore[misc]
+        name: lambda row, share=share: row.percentile(share)
+        for name, share in SHARES.items()  # type: ignore[misc]
     }
     return {words("平均"): lambda row: row.mean_ms, **shares}
 
@@ -107,8 +119,17 @@ async def page(visit: Customer, days: str = "7", app: str = "", capability: str 
     async with visit.reading() as unit:
         scope = await scope_of(unit, visit.account)
         model = await view(unit, scope, visit.words, days, app, capability)
-    return render(visit, "monitor.html", model=model, scope=scope, periods=PERIODS, capabilities=CAPABILITIES,
-                  app=app, capability=capability, shares=SHARES)
+    return render(
+        visit,
+        "monitor.html",
+        model=model,
+        scope=scope,
+        periods=PERIODS,
+        capabilities=CAPABILITIES,
+        app=app,
+        capability=capability,
+        shares=SHARES,
+    )
 
 
 @router.get("/monitor.csv")
@@ -116,13 +137,34 @@ async def as_csv(visit: Customer, days: str = "7", app: str = "", capability: st
     """Sums by step (an hour of one day, else a day), app and capability."""
     scope, rows = await _rows(visit, days, app, capability, ("app", "capability"))
     lines = [
-        (row.key[0].isoformat(), app_name(scope, visit.words, row.key[1]), title(row.key[2], visit.words.language),
-         row.requests, row.refused, row.images, row.failed_images, row.units, row.body_bytes, _written(row.mean_ms),
-         *(_written(row.percentile(share)) for share in SHARES.values()))
+        (
+            row.key[0].isoformat(),
+            app_name(scope, visit.words, row.key[1]),
+            title(row.key[2], visit.words.language),
+            row.requests,
+            row.refused,
+            row.images,
+            row.failed_images,
+            row.units,
+            row.body_bytes,
+            _written(row.mean_ms),
+            *(_written(row.percentile(share)) for share in SHARES.values()),
+        )
         for row in rows
     ]
-    head = ("time", "app", "capability", "requests", "refused", "images", "failed_images", "units", "body_bytes",
-            "mean_ms", *(f"{name}_ms" for name in SHARES))
+    head = (
+        "time",
+        "app",
+        "capability",
+        "requests",
+        "refused",
+        "images",
+        "failed_images",
+        "units",
+        "body_bytes",
+        "mean_ms",
+        *(f"{name}_ms" for name in SHARES),
+    )
     return csv_answer("monitor.csv", head, lines)
 
 
@@ -131,9 +173,16 @@ async def errors_as_csv(visit: Customer, days: str = "7", app: str = "", capabil
     """Requests that were answered with a code, by step, capability and code."""
     _, rows = await _rows(visit, days, app, capability, ("capability", "code"))
     lines = [
-        (row.key[0].isoformat(), title(row.key[1], visit.words.language), row.key[2], code_name(*row.key[1:]),
-         row.requests, row.refused)
-        for row in rows if row.key[2]
+        (
+            row.key[0].isoformat(),
+            title(row.key[1], visit.words.language),
+            row.key[2],
+            code_name(*row.key[1:]),
+            row.requests,
+            row.refused,
+        )
+        for row in rows
+        if row.key[2]
     ]
     return csv_answer("errors.csv", ("time", "capability", "code", "message", "requests", "refused"), lines)
 

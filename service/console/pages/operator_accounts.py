@@ -244,7 +244,10 @@ async def grant(visit: Operator, account_id: str) -> Response:
     try:
         async with visit.begin() as unit:
             await grant_pack(
-                unit, account_id, visit.text("capability"), int(units) if units.isascii() and units.isdigit() else 0,
+                unit,
+                account_id,
+                visit.text("capability"),
+                int(units) if units.isascii() and units.isdigit() else 0,
                 app_id=visit.text("app") or None,
             )
     except Misuse as problem:

@@ -86,8 +86,16 @@ async def view(unit: Work, account_id: str, capability: str, before: int | None 
     rows = await usage.records(session, account.id, capability=capability, before_seq=before, limit=PER_PAGE + 1)
     family = [each.id for each in await accounts.family(session, account.id)]
     older = rows[PER_PAGE - 1].seq if len(rows) > PER_PAGE else None
-    return Ledger(mains, account, capability, meters, rows[:PER_PAGE], older,
-                  await repository.app_names(session, family), verdicts)
+    return Ledger(
+        mains,
+        account,
+        capability,
+        meters,
+        rows[:PER_PAGE],
+        older,
+        await repository.app_names(session, family),
+        verdicts,
+    )
 
 
 def _meter(capability: str, fact: MeterFact | None) -> Meter:
@@ -141,14 +149,19 @@ async def _prove(visit: Visit, account_id: str) -> Proof:
         proof = Proof(lines, time.perf_counter() - begun, findings)
     async with visit.begin() as unit:
         about = await accounts.account(unit.session, account_id) if account_id else None
-        await trail.record(unit, VERIFY, f"account {about.name}" if about else "ledger", account_id or None,
-                           lines=lines, findings=len(findings), seconds=round(proof.seconds, 2))
+        await trail.record(
+            unit,
+            VERIFY,
+            f"account {about.name}" if about else "ledger",
+            account_id or None,
+            lines=lines,
+            findings=len(findings),
+            seconds=round(proof.seconds, 2),
+        )
     return proof
 
 
-async def _show(
-    visit: Visit, account: str, capability: str, before: str, proof: Proof | None = None
-) -> Response:
+async def _show(visit: Visit, account: str, capability: str, before: str, proof: Proof | None = None) -> Response:
     capability = capability if capability in CAPABILITIES else "general"
     start = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
     async with visit.reading() as unit:

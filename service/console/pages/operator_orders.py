@@ -101,8 +101,9 @@ async def _refunds(visit: Visit, state: str, status: int = 200, problem: str = "
     state = state if state in REFUND_STATES else "pending"
     async with visit.reading() as unit:
         rows = await refund_list(unit, state)
-    return render(visit, "operator_refunds.html", status, rows=rows, state=state, states_known=REFUND_STATES,
-                  problem=problem)
+    return render(
+        visit, "operator_refunds.html", status, rows=rows, state=state, states_known=REFUND_STATES, problem=problem
+    )
 
 
 @router.get("/products")

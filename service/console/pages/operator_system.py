@@ -56,7 +56,12 @@ def day_of(text: str) -> datetime | None:
 async def audit_view(unit: Work, wanted: Filter, limit: int, offset: int = 0) -> list[EventRow]:
     """The matching part of the trail, latest first."""
     return await repository.events(
-        unit.session, search=wanted.search, action=wanted.action, since=wanted.since, until=wanted.until, limit=limit,
+        unit.session,
+        search=wanted.search,
+        action=wanted.action,
+        since=wanted.since,
+        until=wanted.until,
+        limit=limit,
         offset=offset,
     )
 
@@ -69,8 +74,15 @@ async def audit_page(
     async with visit.reading() as unit:
         rows = await audit_view(unit, filter_of(q, action, since, until), PER_PAGE + 1, (page - 1) * PER_PAGE)
     query = {"q": q, "action": action, "since": since, "until": until}
-    return render(visit, "operator_audit.html", rows=rows[:PER_PAGE], more=len(rows) > PER_PAGE, page=page,
-                  query=query, actions=ACTIONS)
+    return render(
+        visit,
+        "operator_audit.html",
+        rows=rows[:PER_PAGE],
+        more=len(rows) > PER_PAGE,
+        page=page,
+        query=query,
+        actions=ACTIONS,
+    )
 
 
 @router.get("/audit.csv")

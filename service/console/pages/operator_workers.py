@@ -88,8 +88,9 @@ async def wall_view(unit: Work, fleet: Fleet | None) -> Wall:
         return Wall(datetime.now(UTC), workers, None, 0, 0, None)
     calls = sum(each.calls for each in sums)
     failed = sum(each.calls for each in sums if each.key[0])
-    return Wall(now, workers, milliseconds, calls, failed,
-                sum(each.duration_ms for each in sums) / calls if calls else None)
+    return Wall(
+        now, workers, milliseconds, calls, failed, sum(each.duration_ms for each in sums) / calls if calls else None
+    )
 
 
 def moment(seconds: float) -> datetime:
@@ -99,8 +100,13 @@ def moment(seconds: float) -> datetime:
 
 @router.get("/operator/workers")
 async def workers_page(visit: Operator) -> Response:
-    return render(visit, "operator_workers.html", model=await workers_view(visit.parts.fleet), moment=moment,
-                  wall=_wall_link(visit))
+    return render(
+        visit,
+        "operator_workers.html",
+        model=await workers_view(visit.parts.fleet),
+        moment=moment,
+        wall=_wall_link(visit),
+    )
 
 
 @router.get("/wall")

@@ -75,13 +75,23 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, capability: st
         total=total(steps),
         opened=[(name, opened.get(name, 0)) for name in CAPABILITIES],
         balances=await _balances(unit, scope, now),
-        calls=charts.over_time(span, _called(steps), lambda row: row.images, name=named, rest=words("其他"),
-                               unit=words("次"), kind="bar", stack=True, whole=True),
+        calls=charts.over_time(
+            span,
+            _called(steps),
+            lambda row: row.images,
+            name=named,
+            rest=words("其他"),
+            unit=words("次"),
+            kind="bar",
+            stack=True,
+            whole=True,
+        ),
         ranking=_ranking(((named(row.key[1]), row) for row in steps), words),
         apps=_ranking(((scope.name(row.key[0]), row) for row in by_app), words),
         errors=charts.pie(_errors(by_code, words)),
-        response=charts.over_time(span, _called(timed), lambda row: row.mean_ms, name=named, rest=words("其他"),
-                                  unit="ms"),
+        response=charts.over_time(
+            span, _called(timed), lambda row: row.mean_ms, name=named, rest=words("其他"), unit="ms"
+        ),
     )
 
 
@@ -100,8 +110,7 @@ def _ranking(rows: Iterable[tuple[str, Sums]], words: Words) -> Chart:
 
 
 def _errors(rows: list[Sums], words: Words) -> dict[str, int]:
-    """Faults by what they were: codes of requests, refused ones too, and single images that failed in answered calls.
-    """
+    """Faults by code: of requests, refused ones too, and of single images that failed in answered calls."""
     found: dict[str, int] = {}
     for row in rows:
         code, capability = row.key
@@ -153,5 +162,13 @@ async def page(visit: Anyone, days: str = "7", capability: str = "", app: str = 
     async with visit.reading() as unit:
         scope = await scope_of(unit, visit.account)
         model = await view(unit, scope, visit.words, days, capability, app)
-    return render(visit, "overview.html", model=model, periods=PERIODS, capability=capability, app=app, scope=scope,
-                  capabilities=CAPABILITIES)
+    return render(
+        visit,
+        "overview.html",
+        model=model,
+        periods=PERIODS,
+        capability=capability,
+        app=app,
+        scope=scope,
+        capabilities=CAPABILITIES,
+    )

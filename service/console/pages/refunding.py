@@ -57,8 +57,12 @@ async def view(unit: Work, scope: Scope) -> Refunds:
     pending = {each.pack_id for each in past if each.state == refunds.PENDING}
     known = await repository.packs_by_id(unit.session, [each.pack_id for each in past])
     found = [
-        Candidate(each, numbers.get(each.order_id or "", ""), state_of(each, each.id in pending, now),
-                  max(each.ordered_at + refunds.WINDOW - now, timedelta()))
+        Candidate(
+            each,
+            numbers.get(each.order_id or "", ""),
+            state_of(each, each.id in pending, now),
+            max(each.ordered_at + refunds.WINDOW - now, timedelta()),
+        )
         for each in reversed(packs)
     ]
     return Refunds(found, [(each, known[each.pack_id]) for each in past if each.pack_id in known])

@@ -28,11 +28,28 @@ from service.samples import sample
 
 router = APIRouter()
 PICTURE_BYTES = 2 * 1024 * 1024  # manual 7.4
-IDCARD_LABELS = {"name": "姓名", "sex": "性别", "nation": "民族", "birthday": "出生", "addr": "住址",
-                 "idn": "公民身份号码", "org": "签发机关", "validperiod": "有效期限"}
-LICENCE_LABELS = {"union_id": "统一社会信用代码", "regist_no": "注册号", "name": "名称", "type": "类型", "addr": "住所",
-                  "legal_rep": "法定代表人", "regist_capital": "注册资本", "establish_date": "成立日期",
-                  "operation_period": "营业期限", "real_capital": "实收资本"}
+IDCARD_LABELS = {
+    "name": "姓名",
+    "sex": "性别",
+    "nation": "民族",
+    "birthday": "出生",
+    "addr": "住址",
+    "idn": "公民身份号码",
+    "org": "签发机关",
+    "validperiod": "有效期限",
+}
+LICENCE_LABELS = {
+    "union_id": "统一社会信用代码",
+    "regist_no": "注册号",
+    "name": "名称",
+    "type": "类型",
+    "addr": "住所",
+    "legal_rep": "法定代表人",
+    "regist_capital": "注册资本",
+    "establish_date": "成立日期",
+    "operation_period": "营业期限",
+    "real_capital": "实收资本",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +160,19 @@ def _result(visit: Visit, made: Call, signer: Signer, width: int, height: int) -
     problem = visit.words("网关没有应答：{why}", why=made.failure) if made.answer is None else ""
     model = drawn(made.capability.name, made.answer) if made.answer is not None else None
     return render(
-        visit, "try_result.html", problem=problem, made=made, model=model, width=width, height=height,
+        visit,
+        "try_result.html",
+        problem=problem,
+        made=made,
+        model=model,
+        width=width,
+        height=height,
         answer=json.dumps(made.answer, ensure_ascii=False, indent=2),
-        requests=[("curl", calling.as_curl(made, where)), ("Python", calling.as_python(made.capability, signer, where)),
-                  ("Java", calling.as_java(made.capability, signer, where))],
+        requests=[
+            ("curl", calling.as_curl(made, where)),
+            ("Python", calling.as_python(made.capability, signer, where)),
+            ("Java", calling.as_java(made.capability, signer, where)),
+        ],
     )
 
 

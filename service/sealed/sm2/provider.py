@@ -97,7 +97,8 @@ def multiplier() -> Multiplier:
         except (ImportError, OSError, AttributeError):
             continue
     raise ConfigurationError(
-        "INKGATE_SECURITY__SM2", "no SM2 library can make a key pair",
+        "INKGATE_SECURITY__SM2",
+        "no SM2 library can make a key pair",
         "Install OpenSSL 3 with SM2, or the package gmssl.",
     )
 

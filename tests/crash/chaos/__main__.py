@@ -49,7 +49,11 @@ async def run(seconds: float, rate: float, seed: int, out: Path, only: str = "")
         await clients.again()
         busy = machine.stop()
         seen = Witness(
-            await stack.charged(), stack.proxy.answers, await stack.findings(), busy, machine.starved,
+            await stack.charged(),
+            stack.proxy.answers,
+            await stack.findings(),
+            busy,
+            machine.starved,
             await stack.misdated(),
         )
         promises = judge(clients.calls, strikes, seen)

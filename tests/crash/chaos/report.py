@@ -57,7 +57,8 @@ def judge(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness) -> li
         Promise("no wrong or crossed answer", not wrong, f"{len(wrong)} of {len(attempts)} attempts {wrong[:3]}"),
         Promise("every call was answered in the end", not lost, f"{len(lost)} of {len(calls)} without an answer"),
         Promise(
-            "nothing charged twice or undelivered", not twice,
+            "nothing charged twice or undelivered",
+            not twice,
             f"{len(twice)} request ids paid for more often than answered; {len(again) - len(twice)} asked again here "
             "after an answer had come",
         ),
@@ -65,12 +66,14 @@ def judge(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness) -> li
         Promise("nothing is dated by a wrong clock", not seen.misdated, "; ".join(seen.misdated) or "nothing"),
         Promise("the ledger verifies", not seen.findings, "; ".join(seen.findings[:3]) or "no finding"),
         Promise(
-            f"available {AVAILABILITY:.1%} outside the kill windows", share >= AVAILABILITY,
+            f"available {AVAILABILITY:.1%} outside the kill windows",
+            share >= AVAILABILITY,
             f"{good} of {len(outside) - len(unjudged)} = {share:.3%}",
         ),
         Promise(f"recovered within {SETTLING:g} s of each heal", not slow, f"{slow}" if slow else "all"),
         Promise(
-            "this machine let it be judged", len(unjudged) <= UNJUDGED * len(outside),
+            "this machine let it be judged",
+            len(unjudged) <= UNJUDGED * len(outside),
             f"{len(unjudged)} failures outside the windows left out for want of CPU; {seen.machine}",
         ),
     ]
@@ -115,9 +118,17 @@ def write(
     (folder / "chaos.md").write_text(table(calls, strikes, seen, promises), encoding="utf-8")
     (folder / "chaos.svg").write_text(_plot(calls, strikes), encoding="utf-8")
     attempts = [
-        {"call": call.request_id, "capability": call.capability, "images": len(call.images), "begun": round(a.begun, 3),
-         "ended": round(a.ended, 3), "result": a.result, "detail": a.detail}
-        for call in calls for a in call.attempts
+        {
+            "call": call.request_id,
+            "capability": call.capability,
+            "images": len(call.images),
+            "begun": round(a.begun, 3),
+            "ended": round(a.ended, 3),
+            "result": a.result,
+            "detail": a.detail,
+        }
+        for call in calls
+        for a in call.attempts
     ]
     facts = {
         "promises": [{"name": p.name, "kept": p.kept, "figure": p.figure} for p in promises],
@@ -149,17 +160,24 @@ def _plot(calls: Sequence[Call], strikes: Sequence[Strike]) -> str:
     def y(seconds: float) -> float:
         return top + (height - top - 30) * (1 - seconds / highest)
 
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
-             'font-size="11"><rect width="100%" height="100%" fill="#ffffff"/>']
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+        'font-size="11"><rect width="100%" height="100%" fill="#ffffff"/>'
+    ]
     for strike in strikes:
         span = max(2.0, x(strike.healed) - x(strike.struck))
-        parts.append(f'<rect x="{x(strike.struck):.1f}" y="{top}" width="{span:.1f}" height="{height - top - 30}" '
-                     'fill="#dddddd"/>')
-        parts.append(f'<text transform="translate({x(strike.struck) + 4:.1f},{top - 4}) rotate(-40)">'
-                     f'{strike.name}</text>')
+        parts.append(
+            f'<rect x="{x(strike.struck):.1f}" y="{top}" width="{span:.1f}" height="{height - top - 30}" '
+            'fill="#dddddd"/>'
+        )
+        parts.append(
+            f'<text transform="translate({x(strike.struck) + 4:.1f},{top - 4}) rotate(-40)">{strike.name}</text>'
+        )
     for attempt in attempts:
-        parts.append(f'<circle cx="{x(attempt.begun):.1f}" cy="{y(attempt.ended - attempt.begun):.1f}" r="2.2" '
-                     f'fill="{_COLOURS[attempt.result]}"/>')
+        parts.append(
+            f'<circle cx="{x(attempt.begun):.1f}" cy="{y(attempt.ended - attempt.begun):.1f}" r="2.2" '
+            f'fill="{_COLOURS[attempt.result]}"/>'
+        )
     parts += [f'<text x="{x(second):.1f}" y="{height - 12}">{second} s</text>' for second in range(0, int(end) + 1, 10)]
     parts.append(f'<text x="4" y="{top + 8}">{highest:.1f} s</text><text x="4" y="{height - 32}">0 s</text>')
     legend = " ".join(f'<tspan fill="{colour}">● {name}</tspan>' for name, colour in _COLOURS.items())

@@ -138,7 +138,13 @@ class Stack:
     clock of Postgres may be set (`PostgresServer.jump`)."""
 
     def __init__(
-        self, *, gateways: int = 3, hosts: int = 3, processes: int = 1, stub_ms: float = 20, bent_clock: bool = False,
+        self,
+        *,
+        gateways: int = 3,
+        hosts: int = 3,
+        processes: int = 1,
+        stub_ms: float = 20,
+        bent_clock: bool = False,
         **settings: object,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="inkgate-chaos-")
@@ -148,14 +154,21 @@ class Stack:
         self.url = Postgres(self.postgres.dsn).url("postgres")
         self._key_file = Path(self._folder.name) / "master.key"
         common: dict[str, object] = {
-            "REDIS__URL": self.valkey.url, "ENGINE__RUNTIME": "stub", "DATABASE__URL": self.url,
-            "SECURITY__MASTER_KEY_FILE": self._key_file, "LIMITS__DEADLINE": DEADLINE,
-            "TELEMETRY__LOG_LEVEL": "error", "TELEMETRY__LOG_FORMAT": "text", **settings,
+            "REDIS__URL": self.valkey.url,
+            "ENGINE__RUNTIME": "stub",
+            "DATABASE__URL": self.url,
+            "SECURITY__MASTER_KEY_FILE": self._key_file,
+            "LIMITS__DEADLINE": DEADLINE,
+            "TELEMETRY__LOG_LEVEL": "error",
+            "TELEMETRY__LOG_FORMAT": "text",
+            **settings,
         }
         self.settings = common
         self.gateways = [Gateway(common) for _ in range(gateways)]
         self._make_host = lambda: WorkerHost(
-            self.valkey.url, "inkgate", processes,
+            self.valkey.url,
+            "inkgate",
+            processes,
             **{"ENGINE__STUB_MS": stub_ms, "TELEMETRY__LOG_LEVEL": "error", **settings},
         )
         self.host_count, self._processes = hosts, processes

@@ -105,9 +105,7 @@ async def table(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     await made.close()
 
 
-def tasks(
-    call: str, *images: bytes, seconds: float = 20.0, capability: str = "general", app: str = ""
-) -> list[Task]:
+def tasks(call: str, *images: bytes, seconds: float = 20.0, capability: str = "general", app: str = "") -> list[Task]:
     deadline = time.time() + seconds
     return [Task(call, number, capability, deadline, image, app=app) for number, image in enumerate(images)]
 

@@ -105,8 +105,15 @@ async def test_fields_of_the_next_release_are_left_out(table: StreamsTable, serv
 
 
 BAD_REPLIES = [
-    b"", b"\xff\xfe", b"[]", b"null", b'"text"', b"{}", b'{"call_id": 7, "number": 0, "outcome": "read"}',
-    b'{"call_id": "x", "number": "0", "outcome": "read"}', b'{"call_id": "x", "number": true, "outcome": "read"}',
+    b"",
+    b"\xff\xfe",
+    b"[]",
+    b"null",
+    b'"text"',
+    b"{}",
+    b'{"call_id": 7, "number": 0, "outcome": "read"}',
+    b'{"call_id": "x", "number": "0", "outcome": "read"}',
+    b'{"call_id": "x", "number": true, "outcome": "read"}',
     b"[" * 100_000,
 ]
 
@@ -114,7 +121,11 @@ BAD_REPLIES = [
 async def test_bad_replies_do_not_end_the_listener(table: StreamsTable, server: redis.Redis) -> None:
     heard: Counter[str] = Counter()
     broker = StreamsBroker(
-        table.url, table.keys, max_tasks=100, max_bytes=1 << 30, gateway="g",
+        table.url,
+        table.keys,
+        max_tasks=100,
+        max_bytes=1 << 30,
+        gateway="g",
         on_malformed=lambda kind: heard.update([kind]),
     )
     await broker.start()
@@ -130,10 +141,16 @@ async def test_bad_replies_do_not_end_the_listener(table: StreamsTable, server: 
     assert server.xlen(table.keys.replies("g")) <= 1, "they would be read again"
 
 
-@pytest.mark.parametrize("message", [
-    {"outcome": "sealed"}, {"outcome": None}, {"outcome": ["read"]}, {"outcome": "read"},
-    {"outcome": "read", "element": "text"},
-])
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"outcome": "sealed"},
+        {"outcome": None},
+        {"outcome": ["read"]},
+        {"outcome": "read"},
+        {"outcome": "read", "element": "text"},
+    ],
+)
 async def test_a_bad_reply_that_names_its_call_fails_it_at_once(
     table: StreamsTable, server: redis.Redis, message: dict[str, Any]
 ) -> None:
@@ -145,8 +162,18 @@ async def test_a_bad_reply_that_names_its_call_fails_it_at_once(
         assert (await call)[0].outcome is Outcome.FAILED
 
 
-@pytest.mark.parametrize("broken", [{"ttl": "soon"}, {"ttl": None}, {"n": "first"}, {"call": None}, {"to": None},
-                                    {"to": b"\xff"}, {"call": b"\xff\xfe"}])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"ttl": "soon"},
+        {"ttl": None},
+        {"n": "first"},
+        {"call": None},
+        {"to": None},
+        {"to": b"\xff"},
+        {"call": b"\xff\xfe"},
+    ],
+)
 async def test_a_bad_entry_is_counted_and_never_comes_again(
     table: StreamsTable, server: redis.Redis, broken: dict[str, Any]
 ) -> None:
@@ -210,7 +237,9 @@ async def test_the_embedded_broker_outlives_bad_frames() -> None:
     broker = LocalBroker(max_tasks=100, max_bytes=1 << 30, on_malformed=lambda kind: heard.update([kind]))
     seat = Seat(broker)
     said = [
-        b"nonsense", b"[]", b'{"kind": "reply"}',
+        b"nonsense",
+        b"[]",
+        b'{"kind": "reply"}',
         b'{"kind": "reply", "call_id": "another", "number": 0, "outcome": "failed"}',
         b'{"kind": "reply", "call_id": "b3", "number": 0, "outcome": "read"}',
     ]
@@ -266,8 +295,18 @@ def test_what_a_reply_says_is_what_the_release_before_reads() -> None:
 REQUIRED = {
     Task: {"call_id", "number", "capability", "deadline", "image"},
     WorkerConfig: {
-        "runtime", "profile", "threads", "model_dir", "max_pixels", "stub_ms", "max_images", "max_rss_mib", "overrun",
-        "at_once", "log_level", "log_format",
+        "runtime",
+        "profile",
+        "threads",
+        "model_dir",
+        "max_pixels",
+        "stub_ms",
+        "max_images",
+        "max_rss_mib",
+        "overrun",
+        "at_once",
+        "log_level",
+        "log_format",
     },
     WorkerCard: {"host", "slot", "name", "version", "profile", "state", "since"},
 }

@@ -66,10 +66,13 @@ def texts(replies: list[Any]) -> list[str]:
 async def test_two_gateways_get_their_own_replies(table: StreamsTable) -> None:
     one, two = await table.broker(), await table.broker()
     async with serving(await table.port()):
-        answers = await asyncio.gather(*(
-            gateway.submit(tasks(f"{name}{n}", f"{name}{n}".encode()))
-            for n in range(20) for name, gateway in (("a", one), ("b", two))
-        ))
+        answers = await asyncio.gather(
+            *(
+                gateway.submit(tasks(f"{name}{n}", f"{name}{n}".encode()))
+                for n in range(20)
+                for name, gateway in (("a", one), ("b", two))
+            )
+        )
     assert [texts(reply)[0] for reply in answers] == [f"{name}{n}" for n in range(20) for name in "ab"]
 
 
@@ -139,10 +142,15 @@ async def test_a_slow_worker_that_beats_keeps_its_task(table: StreamsTable) -> N
 
 async def test_deadlines_follow_the_servers_clock(table: StreamsTable, monkeypatch: pytest.MonkeyPatch) -> None:
     broker = await table.broker()
-    hour_ahead = type("Clock", (), {
-        "time": staticmethod(lambda: time.time() + 3600),
-        "monotonic": staticmethod(time.monotonic), "sleep": staticmethod(time.sleep),
-    })
+    hour_ahead = type(
+        "Clock",
+        (),
+        {
+            "time": staticmethod(lambda: time.time() + 3600),
+            "monotonic": staticmethod(time.monotonic),
+            "sleep": staticmethod(time.sleep),
+        },
+    )
     monkeypatch.setattr(port_module, "time", hour_ahead)
     port = await table.port()
     call = asyncio.create_task(broker.submit(tasks("c", b"0", seconds=5)))

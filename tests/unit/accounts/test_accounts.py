@@ -165,7 +165,8 @@ async def test_the_audit_trail_names_who_did_what_and_no_secret(house: House) ->
     async with work.reading(house.engine) as session:
         events = await trail.events(session, account_id=house.account_id)
     assert [(event.actor, event.action) for event in events][:2] == [
-        ("admin:olga", "key.create"), ("admin:olga", "app.reveal"),
+        ("admin:olga", "key.create"),
+        ("admin:olga", "app.reveal"),
     ]
     written = " ".join(f"{event.subject} {event.detail}" for event in events)
     assert pair.sk not in written and house.app.secret not in written and house.keys.sk not in written

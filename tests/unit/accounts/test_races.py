@@ -68,8 +68,13 @@ async def test_nothing_of_an_app_changes_once_it_is_being_deleted(house: House, 
             return await accounts.app_secret(unit, house.vault, app_id)
         return await accounts.set_extras(unit, app_id, True)
 
-    outcome = await both(house, mode, lambda unit: repository.app(unit.session, app_id),
-                         lambda unit: accounts.delete_app(unit, app_id), second)
+    outcome = await both(
+        house,
+        mode,
+        lambda unit: repository.app(unit.session, app_id),
+        lambda unit: accounts.delete_app(unit, app_id),
+        second,
+    )
     assert str(outcome.second) == f"no app {app_id}"
 
 
@@ -117,15 +122,18 @@ async def test_switching_the_same_way_twice_is_one_change(house: House, directio
             await tokens.disable_token(unit, "robot")
 
     async def look(unit: Work) -> list[Any]:
-        return [await repository.account(unit.session, house.account_id),
-                await unit.session.get(AccessKeyRow, house.keys.ak)]
+        return [
+            await repository.account(unit.session, house.account_id),
+            await unit.session.get(AccessKeyRow, house.keys.ak),
+        ]
 
     await both(house, mode, look, switch, switch)
     names = ("account.suspend", "key.disable", "token.disable") if direction else ("account.resume", "key.enable")
     assert [await events(house.engine, name) for name in names] == [1] * len(names)
     async with work.reading(house.engine) as session:
-        account, key = await repository.account(session, house.account_id), await session.get(
-            AccessKeyRow, house.keys.ak
+        account, key = (
+            await repository.account(session, house.account_id),
+            await session.get(AccessKeyRow, house.keys.ak),
         )
     assert account is not None and key is not None
     assert ((account.suspended_at is not None), (key.disabled_at is not None)) == (direction, direction)
@@ -170,8 +178,13 @@ async def test_two_operators_cannot_disable_each_other_at_once(house: House, mod
     async def look(unit: Work) -> list[UserRow]:
         return await user_queries.users(unit.session)
 
-    outcome = await both(house, mode, look, lambda unit: users.disable_user(unit, deputy.id),
-                         lambda unit: users.disable_user(unit, chief.id))
+    outcome = await both(
+        house,
+        mode,
+        look,
+        lambda unit: users.disable_user(unit, deputy.id),
+        lambda unit: users.disable_user(unit, chief.id),
+    )
     assert "last operator" in str(outcome.second)
     async with work.reading(house.engine) as session:
         enabled = [each.login for each in await user_queries.users(session) if each.disabled_at is None]
@@ -231,8 +244,10 @@ async def test_a_new_password_against_a_reset(house: House) -> None:
     assert signed_in is not None
     fresh = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("given by an operator")
     outcome = await overlapping(
-        house.engine, lambda unit: users.reset_password(unit, deputy.id, fresh),
-        lambda unit: users.change_password(unit, signed_in, "stolen"), house.clock,
+        house.engine,
+        lambda unit: users.reset_password(unit, deputy.id, fresh),
+        lambda unit: users.change_password(unit, signed_in, "stolen"),
+        house.clock,
     )
     async with work.reading(house.engine) as session:
         kept = await user_queries.user(session, deputy.id)
@@ -248,6 +263,10 @@ async def test_a_session_that_ends_meanwhile_is_not_touched(house: House) -> Non
         token = await users.sign_in(unit, "deputy", proof, LIFETIME)
         assert token is not None
     house.clock.pass_(minutes=2)
-    await overlapping(house.engine, lambda unit: users.disable_user(unit, deputy.id),
-                      lambda unit: users.touch(unit, users.hash_of(token)), house.clock)
+    await overlapping(
+        house.engine,
+        lambda unit: users.disable_user(unit, deputy.id),
+        lambda unit: users.touch(unit, users.hash_of(token)),
+        house.clock,
+    )
     assert await sessions(house) == 0

@@ -206,11 +206,17 @@ async def test_deep_or_wide_json_of_a_known_caller_is_refused_quickly(admin: htt
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/accounts/not-an-id/keys", 422), (f"/accounts/{'z' * 36}/keys", 422), ("/accounts?search=%00", 422),
-        ("/accounts/00000000-0000-7000-8000-000000000000/packs", 400), ("/orders?account_id=1", 422),
-        ("/audit?since=2026-03-01T00:00:00", 422), ("/audit?since=0001-01-01T00:00:00Z", 400),
-        ("/audit?until=9999-12-31T23:59:59-14:00", 400), ("/audit?since=1767225600", 422),
-        ("/ledger/proof?account_id=%00", 422), ("/orders?state=%00", 422),
+        ("/accounts/not-an-id/keys", 422),
+        (f"/accounts/{'z' * 36}/keys", 422),
+        ("/accounts?search=%00", 422),
+        ("/accounts/00000000-0000-7000-8000-000000000000/packs", 400),
+        ("/orders?account_id=1", 422),
+        ("/audit?since=2026-03-01T00:00:00", 422),
+        ("/audit?since=0001-01-01T00:00:00Z", 400),
+        ("/audit?until=9999-12-31T23:59:59-14:00", 400),
+        ("/audit?since=1767225600", 422),
+        ("/ledger/proof?account_id=%00", 422),
+        ("/orders?state=%00", 422),
     ],
 )
 async def test_a_bad_address_is_the_same_refusal_on_both(admin: httpx.AsyncClient, path: str, status: int) -> None:
@@ -220,9 +226,15 @@ async def test_a_bad_address_is_the_same_refusal_on_both(admin: httpx.AsyncClien
 
 @pytest.mark.parametrize(
     "body",
-    ['{"kind": "credit", "value": NaN}', '{"kind": "credit", "value": 1e400}', '{"kind": "\\ud800"}', '{"\\ud800": 1}',
-     '{"kind": "credit", "ends_at": "2030-01-01T00:00:00"}', '{"kind": "cre\\u0000dit"}',
-     '{"kind": "credit", "account_id": "1"}'],
+    [
+        '{"kind": "credit", "value": NaN}',
+        '{"kind": "credit", "value": 1e400}',
+        '{"kind": "\\ud800"}',
+        '{"\\ud800": 1}',
+        '{"kind": "credit", "ends_at": "2030-01-01T00:00:00"}',
+        '{"kind": "cre\\u0000dit"}',
+        '{"kind": "credit", "account_id": "1"}',
+    ],
 )
 async def test_what_json_can_say_and_a_column_cannot_hold_is_422(admin: httpx.AsyncClient, body: str) -> None:
     """NaN and halves of surrogate pairs made the answer itself fail: it repeated them."""

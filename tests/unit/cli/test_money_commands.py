@@ -34,9 +34,7 @@ class Shell:
 
 
 @pytest.fixture
-def inkgate(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Shell:
+def inkgate(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
     monkeypatch.setenv("INKGATE_DATABASE__URL", f"sqlite+aiosqlite:///{tmp_path}/inkgate.db")
     shell = Shell(capsys, monkeypatch)
     shell("migrate")
@@ -51,7 +49,10 @@ def test_from_nothing_to_an_app_that_may_call(inkgate: Shell) -> None:
     inkgate("pack", "grant", "demo", "general", "1000", "--app", "demo_app")
     shown = json.loads(inkgate("app", "show", app["APPKEY"], "--json"))
     assert {name for name in shown if name.startswith("OPENED_")} == {
-        "OPENED_GENERAL", "OPENED_IDCARD", "OPENED_PLATE", "OPENED_LICENCE",
+        "OPENED_GENERAL",
+        "OPENED_IDCARD",
+        "OPENED_PLATE",
+        "OPENED_LICENCE",
     }
     assert inkgate("app", "reveal", "demo_app").strip() == app["APPSECRET"]
     (pack,) = json.loads(inkgate("pack", "list", "demo", "--json"))
@@ -77,7 +78,9 @@ def test_allow_lists_rates_and_deletion(inkgate: Shell) -> None:
     inkgate("app", "qps", "demo_app", "plate", "2.5")
     shown = json.loads(inkgate("app", "show", "demo_app", "--json"))
     assert (shown["OPENED_PLATE"], shown["ALLOWED"], shown["ALLOWED_PLATE"]) == (
-        "2.5 qps", "192.0.2.0/24 2001:db8::/32", "192.0.2.7/32",
+        "2.5 qps",
+        "192.0.2.0/24 2001:db8::/32",
+        "192.0.2.7/32",
     )
     inkgate("app", "qps", "demo_app", "plate", "fast", status=2)
     inkgate("app", "delete", "demo_app", "--yes")

@@ -11,8 +11,19 @@ from service.contract.images import ImageFault, dimensions
 
 @pytest.mark.parametrize(
     "filler",
-    [b"\xff", b"\xff\xd0", b"\xff\xe0\x00\x02", b"\xff\xe0\x00\x00", b"\xff\x00", b"\xff\x00" + b"a" * 9, b"a",
-     b"\xff\xd0" + b"a" * 9, b"\xff\xfe\x00\x02" + b"a" * 40, b"\xff\x01" + b"a" * 40, b"\xff\xff\xff\x00" + b"a" * 30],
+    [
+        b"\xff",
+        b"\xff\xd0",
+        b"\xff\xe0\x00\x02",
+        b"\xff\xe0\x00\x00",
+        b"\xff\x00",
+        b"\xff\x00" + b"a" * 9,
+        b"a",
+        b"\xff\xd0" + b"a" * 9,
+        b"\xff\xfe\x00\x02" + b"a" * 40,
+        b"\xff\x01" + b"a" * 40,
+        b"\xff\xff\xff\x00" + b"a" * 30,
+    ],
 )
 def test_jpeg_of_nothing_but_filler(filler: bytes):
     """Ten megabytes of them held the interpreter, and so the whole gateway, for up to 1.9 seconds."""

@@ -20,7 +20,14 @@ from service.metering.models import MeterRow
 
 SERVICE = Path(service.__file__).parent
 STATES = {
-    "state", "disabled_at", "suspended_at", "deleted_at", "decided_at", "decided_by", "refunded_seq", "order_id",
+    "state",
+    "disabled_at",
+    "suspended_at",
+    "deleted_at",
+    "decided_at",
+    "decided_by",
+    "refunded_seq",
+    "order_id",
 }
 """Columns that say how an order, a refund, a pack, a voucher, a user, a token, an app, a key or an account stands."""
 
@@ -67,8 +74,12 @@ async def test_a_row_that_somebody_else_made_first_is_a_refusal(engine: AsyncEng
 
 @pytest.mark.parametrize(
     "value",
-    [Account.created_at < datetime(2026, 3, 1), Account.name == "half a \ud800", MeterRow.seq == 2**70,
-     Account.created_at < datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))],
+    [
+        Account.created_at < datetime(2026, 3, 1),
+        Account.name == "half a \ud800",
+        MeterRow.seq == 2**70,
+        Account.created_at < datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+    ],
     ids=["no zone", "half a character", "more than 64 bits", "before all years"],
 )
 @pytest.mark.parametrize("way", ["reading", "begin"])

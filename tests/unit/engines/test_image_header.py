@@ -133,8 +133,17 @@ def test_marker_that_the_decoder_refuses_before_the_frame(marker: int) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "end",
-    [b"", b"\xff", b"\xff\xff\xff", bytes(3000), b"\xff" * 3000, EOI + b"SEFT\0\x01 maker data \xff\xc0" * 40,
-     EOI + jpeg(400, 300), EOI + bytes(100) + jpeg(64, 64), EOI + EOI],
+    [
+        b"",
+        b"\xff",
+        b"\xff\xff\xff",
+        bytes(3000),
+        b"\xff" * 3000,
+        EOI + b"SEFT\0\x01 maker data \xff\xc0" * 40,
+        EOI + jpeg(400, 300),
+        EOI + bytes(100) + jpeg(64, 64),
+        EOI + EOI,
+    ],
     ids=["none", "half", "fill", "zeros", "ones", "maker data", "second image", "second image later", "twice"],
 )
 def test_whole_scan_is_read_whatever_follows(kind: str, end: bytes) -> None:
@@ -252,8 +261,11 @@ def test_second_png_header(at: str) -> None:
 
 @pytest.mark.parametrize(
     "start",
-    [chunk(b"tEXt", struct.pack(">II", 64, 48) + b"\0\0\0\0\0"), chunk(b"IHDR", ihdr(64, 48)[8:-4] + b"\0"),
-     chunk(b"CgBI", bytes(4))],
+    [
+        chunk(b"tEXt", struct.pack(">II", 64, 48) + b"\0\0\0\0\0"),
+        chunk(b"IHDR", ihdr(64, 48)[8:-4] + b"\0"),
+        chunk(b"CgBI", bytes(4)),
+    ],
     ids=["not first", "too long", "of another kind"],
 )
 def test_png_that_does_not_begin_with_its_header(start: bytes) -> None:

@@ -61,8 +61,9 @@ async def repair(house: House) -> clock_repair.Findings:
 async def hours(house: House) -> list[tuple[float, str, int, int, int]]:
     async with work.reading(house.engine) as session:
         rows = await session.scalars(select(HourRow).order_by(HourRow.hour, HourRow.capability))
-        return [((row.hour - START) / timedelta(hours=1), row.capability, row.code, row.calls, row.units)
-                for row in rows]
+        return [
+            ((row.hour - START) / timedelta(hours=1), row.capability, row.code, row.calls, row.units) for row in rows
+        ]
 
 
 async def test_a_meter_in_the_future_settles_again(house: House) -> None:
@@ -72,7 +73,8 @@ async def test_a_meter_in_the_future_settles_again(house: House) -> None:
     lines = [(line.seq, line.settled_at, line.units) for line in await house.lines()]
     found = await repair(house)
     assert [(each.capability, each.packs, each.hours, each.calls, each.units) for each in found.meters] == [
-        ("general", 1, 2, 2, 7), ("licence", 0, 1, 1, 0),
+        ("general", 1, 2, 2, 7),
+        ("licence", 0, 1, 1, 0),
     ]
     assert [(line.seq, line.settled_at, line.units) for line in await house.lines()] == lines
     await house.ledger().admit(house.account_id, house.app.app_id, "general", 5)
@@ -87,7 +89,10 @@ async def test_hours_and_ends_of_packs_go_where_the_calls_were_made(house: House
     await poisoned(house)
     await repair(house)
     assert await hours(house) == [
-        (0.0, "general", 0, 1, 1), (1.0, "general", 0, 1, 2), (2.0, "general", 0, 1, 3), (3.0, "general", 410001, 1, 4),
+        (0.0, "general", 0, 1, 1),
+        (1.0, "general", 0, 1, 2),
+        (2.0, "general", 0, 1, 3),
+        (3.0, "general", 410001, 1, 4),
         (3.0, "licence", 0, 1, 0),
     ]
     async with work.reading(house.engine) as session:

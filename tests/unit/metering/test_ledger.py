@@ -63,7 +63,9 @@ async def test_a_call_may_span_packs_in_order_of_purchase_not_of_expiry(house: H
     assert [await house.used(each) for each in (first, sooner_over, third)] == [5, 5, 2]
     lines = await house.lines()
     assert [(line.line, line.seq, line.pack_id, line.units) for line in lines] == [
-        (0, 1, first, 5), (1, 2, sooner_over, 5), (2, 3, third, 2),
+        (0, 1, first, 5),
+        (1, 2, sooner_over, 5),
+        (2, 3, third, 2),
     ]
     assert [line.images for line in lines] == [12, 0, 0]
 
@@ -187,7 +189,9 @@ async def test_hours_add_up_by_app_capability_and_code(house: House) -> None:
     async with work.reading(house.engine) as session:
         rows = list(await session.scalars(select(HourRow).order_by(HourRow.hour, HourRow.code)))
     assert [(row.code, row.calls, row.images, row.units, row.body_bytes, row.duration_ms) for row in rows] == [
-        (0, 5, 10, 10, 5000, 100), (400011, 1, 1, 1, 1000, 20), (0, 1, 1, 1, 1000, 20),
+        (0, 5, 10, 10, 5000, 100),
+        (400011, 1, 1, 1, 1000, 20),
+        (0, 1, 1, 1, 1000, 20),
     ]
 
 

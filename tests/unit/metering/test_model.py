@@ -93,7 +93,10 @@ class LedgerMachine(RuleBasedStateMachine):
         async def place() -> orders.OrderRow:
             async with work.begin(self.engine, "test", self.house.clock) as unit:
                 return await orders.place_order(
-                    unit, self.house.account_id, {product: 1}, approval="operator" if later else "immediate",
+                    unit,
+                    self.house.account_id,
+                    {product: 1},
+                    approval="operator" if later else "immediate",
                     app_id=None if app is None else self.apps[app],
                 )
 

@@ -77,7 +77,10 @@ async def test_a_goods_voucher_pays_for_its_own_product_alone(house: House, appr
 async def test_a_credit_is_spread_in_proportion_and_refunds_give_back_what_was_paid(house: House) -> None:
     packs = await bought(house, "credit", 10_000, None, "immediate")
     assert sorted((pack.capability, pack.price_fen) for pack in packs) == [
-        ("general", 44_000), ("idcard", 132_000), ("plate", 132_000), ("plate", 132_000),
+        ("general", 44_000),
+        ("idcard", 132_000),
+        ("plate", 132_000),
+        ("plate", 132_000),
     ]
     back = 0
     for pack in packs:

@@ -47,7 +47,9 @@ async def test_an_operator_approves_and_the_year_begins_then(house: House) -> No
         await orders.approve_order(unit, order.number)
     made = await packs(house)
     assert [(pack.capability, pack.total, pack.price_fen) for pack in made] == [
-        ("general", 100_000, 45_000), ("general", 100_000, 45_000), ("plate", 1_000_000, 960_000),
+        ("general", 100_000, 45_000),
+        ("general", 100_000, 45_000),
+        ("plate", 1_000_000, 960_000),
     ]
     assert {pack.ordered_at for pack in made} == {order.ordered_at}
     assert {pack.starts_at for pack in made} == {house.clock.time}
@@ -115,8 +117,12 @@ async def test_a_product_off_sale_is_not_sold_and_a_new_price_is_for_new_orders(
 
 @pytest.mark.parametrize(
     ("kind", "value", "product", "discount"),
-    [("credit", 10_000, None, 10_000), ("credit", 10**9, None, 90_000), ("percent", 25, None, 22_500),
-     ("goods", 1, "general-100k", 45_000)],
+    [
+        ("credit", 10_000, None, 10_000),
+        ("credit", 10**9, None, 90_000),
+        ("percent", 25, None, 22_500),
+        ("goods", 1, "general-100k", 45_000),
+    ],
 )
 async def test_vouchers(house: House, kind: str, value: int, product: str | None, discount: int) -> None:
     async with work.begin(house.engine, "test", house.clock) as unit:
@@ -133,13 +139,9 @@ async def test_vouchers(house: House, kind: str, value: int, product: str | None
 async def test_a_voucher_of_a_rejected_order_may_be_used_again(house: House) -> None:
     async with work.begin(house.engine, "test", house.clock) as unit:
         code = await issue_voucher(unit, "credit", 100)
-        order = await orders.place_order(
-            unit, house.account_id, {"general-100k": 1}, approval="operator", voucher=code
-        )
+        order = await orders.place_order(unit, house.account_id, {"general-100k": 1}, approval="operator", voucher=code)
         await orders.reject_order(unit, order.number)
-        again = await orders.place_order(
-            unit, house.account_id, {"general-100k": 1}, approval="operator", voucher=code
-        )
+        again = await orders.place_order(unit, house.account_id, {"general-100k": 1}, approval="operator", voucher=code)
     assert again.discount_fen == 100
 
 

@@ -170,9 +170,7 @@ async def test_a_voucher_pays_once(house: House) -> None:
         code = await issue_voucher(unit, "credit", 100)
 
     async def order(unit: Work) -> OrderRow:
-        return await orders.place_order(
-            unit, house.account_id, {"general-100k": 1}, approval="operator", voucher=code
-        )
+        return await orders.place_order(unit, house.account_id, {"general-100k": 1}, approval="operator", voucher=code)
 
     outcome = await overlapping(house.engine, order, order, house.clock)
     assert (outcome.first.discount_fen, str(outcome.second)) == (100, "the voucher has been used")
@@ -184,9 +182,7 @@ async def test_a_voucher_that_is_set_free_pays_the_order_that_waited_for_it(hous
     number = await place(house, code)
 
     async def order(unit: Work) -> OrderRow:
-        return await orders.place_order(
-            unit, house.account_id, {"general-100k": 1}, approval="operator", voucher=code
-        )
+        return await orders.place_order(unit, house.account_id, {"general-100k": 1}, approval="operator", voucher=code)
 
     outcome = await overlapping(house.engine, decide_order("cancel", number), order, house.clock)
     async with work.reading(house.engine) as session:

@@ -54,9 +54,7 @@ async def test_refund_against_deduction_at_the_same_time(house: House) -> None:
     pack = await buy(house)
     refund = await request(house, pack)
     ledger = house.ledger()
-    decided, settled = await asyncio.gather(
-        approve(house, refund), ledger.settle(house.call()), return_exceptions=True
-    )
+    decided, settled = await asyncio.gather(approve(house, refund), ledger.settle(house.call()), return_exceptions=True)
     assert isinstance(decided, RefundRow)
     if decided.state == "approved":
         assert isinstance(settled, Refused) and await house.used(pack) == 0

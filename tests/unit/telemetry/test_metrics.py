@@ -143,11 +143,20 @@ def test_a_background_task_is_counted_from_nothing_and_is_up_if_it_is_in_every_p
     assert value(metrics, "inkgate_background_task_restarts_total", task="listener") == 1
 
 
-@pytest.mark.parametrize("odd", [
-    None, 7, "text", {}, [7], [["inkgate_requests", "counter"]], [["inkgate_requests", "counter", 7]],
-    [[7, "counter", []]],
-    [["inkgate_requests", "counter", [7, ["x"], ["x", {"label": 7}, 1.0], ["x", {}, None], ["x", {}, "1"]]]],
-])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        7,
+        "text",
+        {},
+        [7],
+        [["inkgate_requests", "counter"]],
+        [["inkgate_requests", "counter", 7]],
+        [[7, "counter", []]],
+        [["inkgate_requests", "counter", [7, ["x"], ["x", {"label": 7}, 1.0], ["x", {}, None], ["x", {}, "1"]]]],
+    ],
+)
 def test_a_snapshot_of_another_form_does_not_fail_the_scrape(metrics: Metrics, odd: object) -> None:
     child = Metrics("gateway", "1.2.3")
     child.request("general", "success", 0, 0.1)

@@ -19,8 +19,16 @@ from tests.money import START, House
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MIDNIGHT = rollup.day_of(START)
 ASKED: tuple[Sequence[str], ...] = (
-    (), ("app",), ("capability",), ("code",), ("account",), ("app", "code"), ("capability", "code"), ("day",),
-    ("day", "app"), ("day", "capability", "code"),
+    (),
+    ("app",),
+    ("capability",),
+    ("code",),
+    ("account",),
+    ("app", "code"),
+    ("capability", "code"),
+    ("day",),
+    ("day", "app"),
+    ("day", "capability", "code"),
 )
 
 
@@ -45,8 +53,12 @@ async def hours(house: House, apps: Sequence[str], first: datetime, count: int, 
             for capability, code in (("general", 0), ("general", 400011), ("licence", 0)):
                 calls = [dice.randrange(3) for _ in latency.COLUMNS]
                 sums = {name: dice.randrange(1000) for name in repository.SUMS} | {"calls": sum(calls)}
-                settled.append(key | {"capability": capability, "code": code} | sums
-                               | dict(zip(latency.COLUMNS, calls, strict=True)))
+                settled.append(
+                    key
+                    | {"capability": capability, "code": code}
+                    | sums
+                    | dict(zip(latency.COLUMNS, calls, strict=True))
+                )
             refused.append(key | {"capability": "plate", "code": 51002, "calls": dice.randrange(1, 9)})
         nobody = {"hour": first + number * HOUR, "app_id": NOBODY, "account_id": house.account_id, "capability": ""}
         refused.append(nobody | {"code": 40002, "calls": 3})
@@ -59,14 +71,21 @@ async def hours(house: House, apps: Sequence[str], first: datetime, count: int, 
 async def answers(house: House, sub_id: str, apps: Sequence[str]) -> list[list[Sums]]:
     """All that can be asked, over several scopes and spans."""
     found = []
-    spans = [(MIDNIGHT, MIDNIGHT + 3 * DAY), (MIDNIGHT + 5 * HOUR, MIDNIGHT + 2 * DAY + 7 * HOUR),
-             (MIDNIGHT + 30 * HOUR, MIDNIGHT + 33 * HOUR), (MIDNIGHT - DAY, MIDNIGHT + 9 * DAY)]
+    spans = [
+        (MIDNIGHT, MIDNIGHT + 3 * DAY),
+        (MIDNIGHT + 5 * HOUR, MIDNIGHT + 2 * DAY + 7 * HOUR),
+        (MIDNIGHT + 30 * HOUR, MIDNIGHT + 33 * HOUR),
+        (MIDNIGHT - DAY, MIDNIGHT + 9 * DAY),
+    ]
     async with work.reading(house.engine) as session:
         for since, until in spans:
             for scope in (
-                Scope(since, until), Scope(since, until, house.account_id),
-                Scope(since, until, house.account_id, sub_id=sub_id), Scope(since, until, house.account_id, apps[:1]),
-                Scope(since, until, house.account_id, capability="general"), Scope(since, until, house.account_id, []),
+                Scope(since, until),
+                Scope(since, until, house.account_id),
+                Scope(since, until, house.account_id, sub_id=sub_id),
+                Scope(since, until, house.account_id, apps[:1]),
+                Scope(since, until, house.account_id, capability="general"),
+                Scope(since, until, house.account_id, []),
             ):
                 for by in ASKED:
                     rows = await repository.totals(session, scope, by, times=True)

@@ -38,7 +38,8 @@ async def test_totals_by_dimension(house: House, scope: Scope) -> None:
     assert (everything.calls, everything.images, everything.units, everything.mean_ms) == (4, 10, 10, 20.0)
     assert [(each.key, each.calls, each.units) for each in by_both if each.calls > 1] == [(("general", 0), 2, 5)]
     assert sorted((each.key, each.units) for each in by_both if each.calls == 1) == [
-        (("general", 400011), 1), (("plate", 0), 4),
+        (("general", 400011), 1),
+        (("plate", 0), 4),
     ]
     assert by_app[0].key == (house.app.app_id,) and [each.units for each in by_app] == [6, 4]
 

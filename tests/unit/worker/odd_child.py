@@ -9,8 +9,15 @@ import sys
 from service.broker import frames
 
 ODD = (
-    b"nonsense", b"[]", b"{}", b'{"kind": 7}', b'{"kind": "tomorrow", "colour": "red"}', b'{"kind": "done"}',
-    b'{"kind": "leaving"}', b'{"kind": "ready", "engine": "text"}', b'{"kind": "ready", "rss_mib": "much"}',
+    b"nonsense",
+    b"[]",
+    b"{}",
+    b'{"kind": 7}',
+    b'{"kind": "tomorrow", "colour": "red"}',
+    b'{"kind": "done"}',
+    b'{"kind": "leaving"}',
+    b'{"kind": "ready", "engine": "text"}',
+    b'{"kind": "ready", "rss_mib": "much"}',
 )
 
 

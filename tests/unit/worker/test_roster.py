@@ -19,8 +19,11 @@ class Hand:
 
 
 READY_EVENT = {
-    "kind": "ready", "name": "host-7", "engine": {"engine": "onnx", "model": "det rec", "device": "cpu"},
-    "profile": "balanced", "rss_mib": 200.0,
+    "kind": "ready",
+    "name": "host-7",
+    "engine": {"engine": "onnx", "model": "det rec", "device": "cpu"},
+    "profile": "balanced",
+    "rss_mib": 200.0,
 }
 DONE = {"kind": "done", "rss_mib": 210.0}
 

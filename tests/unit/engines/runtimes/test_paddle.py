@@ -43,9 +43,7 @@ def test_carried_files_go_through_onnx_runtime(asked: list[dict[str, Any]]) -> N
     ("weights", "engine"),
     [("inference.pdmodel", "paddle_static"), ("inference.json", "paddle_static"), ("inference.onnx", "onnxruntime")],
 )
-def test_an_operators_folder_goes_first(
-    tmp_path: Path, asked: list[dict[str, Any]], weights: str, engine: str
-) -> None:
+def test_an_operators_folder_goes_first(tmp_path: Path, asked: list[dict[str, Any]], weights: str, engine: str) -> None:
     lay(tmp_path, "PP-OCRv5_server_det", "PP-OCRv5_server_det", weights)
     models = PaddleModels(tmp_path, 1)
     models.detector()
