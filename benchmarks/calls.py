@@ -9,9 +9,9 @@ from collections import Counter
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.contract.capabilities import CAPABILITIES
-from service.eop.signing import call_headers
-from service.provision import Keys
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.eop.signing import call_headers
+from inkgate.service.provision import Keys
 
 PATH = CAPABILITIES["general"].paths[0]
 HISTOGRAM = "inkgate_request_duration_seconds"

@@ -16,8 +16,8 @@ import numpy as np
 import psutil
 
 from benchmarks.machine import facts
-from engines.imaging import decode
-from engines.registry import open_text_engine
+from inkgate.engines.imaging import decode
+from inkgate.engines.registry import open_text_engine
 
 RESULTS = Path(__file__).parent / "results"
 SEED, EVERY, WARM = 20, 20, 100

@@ -24,7 +24,7 @@ def stub_service(engine_ms: float = 0.0) -> Iterator[tuple[dict[str, str], psuti
     """
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         env_file = Path(folder) / "env"
-        command = [sys.executable, "-m", "service.cli", "sandbox", "--engine", "stub", "--qps", "100000"]
+        command = [sys.executable, "-m", "inkgate.service.cli", "sandbox", "--engine", "stub", "--qps", "100000"]
         environment = {**os.environ, "TMPDIR": folder, "INKGATE_ENGINE__STUB_MS": str(engine_ms)}
         server = subprocess.Popen([*command, "--env-file", str(env_file)], stderr=subprocess.DEVNULL, env=environment)
         try:

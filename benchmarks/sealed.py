@@ -24,7 +24,7 @@ from inkgate_client._sealing import Sealer
 from benchmarks.calls import PATH
 from benchmarks.machine import facts
 from benchmarks.sandbox import stub_service
-from service.eop.signing import call_headers
+from inkgate.service.eop.signing import call_headers
 
 RESULTS = Path(__file__).with_name("results")
 WIDTH, HEIGHT = 2000, 1747  # three octets each: 10,482,054 octets with the header, just below 10 MiB

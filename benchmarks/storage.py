@@ -17,13 +17,13 @@ from pathlib import Path
 import asyncpg
 
 from benchmarks.machine import facts
-from service.accounts import vault as vaults
-from service.db import engine as databases
-from service.db import ids, migrate
-from service.metering import SqlLedger
-from service.metering.interface import Settlement
-from service.provision import provision
-from service.settings import Database, Security
+from inkgate.service.accounts import vault as vaults
+from inkgate.service.db import engine as databases
+from inkgate.service.db import ids, migrate
+from inkgate.service.metering import SqlLedger
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.provision import provision
+from inkgate.service.settings import Database, Security
 from tests.crash.chaos.stack import PostgresServer
 from tests.postgres import Postgres
 

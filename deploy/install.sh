@@ -75,7 +75,7 @@ if [ "$part" = worker-cuda ]; then $pip "$@" --force-reinstall --no-deps onnxrun
 "$target/bin/python" "$source/deploy/parts.py" >"$target/parts.cdx.json"
 "$target/bin/python" -m compileall -q "$target/lib" || true
 case $part in
-  gateway) "$target/bin/python" -c 'import service.gateway.app, service.db.migrate' ;;
-  *) "$target/bin/python" -c 'import service.worker, engines' ;;
+  gateway) "$target/bin/python" -c 'import inkgate.service.gateway.app, inkgate.service.db.migrate' ;;
+  *) "$target/bin/python" -c 'import inkgate.service.worker, inkgate.engines' ;;
 esac
 "$target/bin/inkgate" --version

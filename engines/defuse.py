@@ -13,9 +13,9 @@ from __future__ import annotations
 import struct
 import zlib
 
-from engines.errors import DecodeError
-from engines.image_header import JPEG, PNG
-from engines.jpeg_scans import jpeg_file
+from inkgate.engines.errors import DecodeError
+from inkgate.engines.image_header import JPEG, PNG
+from inkgate.engines.jpeg_scans import jpeg_file
 
 # The chunks that make the picture, and its orientation. Animation, text and colour profiles are left out.
 _PNG_CHUNKS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND"))

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engines.errors import DecodeError
+from inkgate.engines.errors import DecodeError
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"  # the start of image and the next marker's first byte, as OpenCV tells a JPEG

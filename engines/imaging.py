@@ -9,11 +9,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engines.defuse import defused
-from engines.errors import DecodeError, PictureTooLarge
-from engines.image_header import JPEG, PNG, image_size
-from engines.jpeg_scans import ends_early, jpeg_file
-from engines.types import Image
+from inkgate.engines.defuse import defused
+from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.image_header import JPEG, PNG, image_size
+from inkgate.engines.jpeg_scans import ends_early, jpeg_file
+from inkgate.engines.types import Image
 
 _STRIP = 64  # rows laid on white at a time: intermediate values take several times the picture's memory
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from engines.types import Choices, EngineInfo, IdCard, Image, Licence, Page, Plate, Quad
+from inkgate.engines.types import Choices, EngineInfo, IdCard, Image, Licence, Page, Plate, Quad
 
 
 class TextEngine(Protocol):

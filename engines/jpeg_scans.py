@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.errors import DecodeError
-from engines.image_header import DNL, EOI, SOF, SOS, Segment, jpeg_segments
-from engines.types import Image
+from inkgate.engines.errors import DecodeError
+from inkgate.engines.image_header import DNL, EOI, SOF, SOS, Segment, jpeg_segments
+from inkgate.engines.types import Image
 
 _END = b"\xff\xd9"
 _MAX_SCANS = 100  # encoders write about ten

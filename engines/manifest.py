@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from engines.errors import ModelError
+from inkgate.engines.errors import ModelError
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from engines.idcard import read_idcard
-from engines.imaging import decode
-from engines.interfaces import TextEngine
-from engines.licence import read_licence
-from engines.plate import PlateReader
-from engines.types import EngineInfo, IdCard, Licence, Page, Plate
+from inkgate.engines.idcard import read_idcard
+from inkgate.engines.imaging import decode
+from inkgate.engines.interfaces import TextEngine
+from inkgate.engines.licence import read_licence
+from inkgate.engines.plate import PlateReader
+from inkgate.engines.types import EngineInfo, IdCard, Licence, Page, Plate
 
 
 class PictureReader:

@@ -10,23 +10,23 @@ from typing import TypeVar
 
 import cv2
 
-from engines.errors import ModelError
-from engines.interfaces import Reader, TextEngine
-from engines.manifest import locate, verify
-from engines.plate import open_plate_reader
-from engines.reader import PictureReader
-from engines.runtimes import cpu, cuda, onnx
-from engines.text import profiles
-from engines.text.batched import BatchedRecogniser
-from engines.text.buckets import LINES
-from engines.text.cascade import Cascade
-from engines.text.detect import Detector
-from engines.text.engine import LineEngine, Parts, ReadCrops
-from engines.text.language import Pairs
-from engines.text.orient import Orienter
-from engines.text.recognise import Recogniser, load_charset
-from engines.text.scripts import Scripts, WholeLines
-from engines.types import EngineInfo
+from inkgate.engines.errors import ModelError
+from inkgate.engines.interfaces import Reader, TextEngine
+from inkgate.engines.manifest import locate, verify
+from inkgate.engines.plate import open_plate_reader
+from inkgate.engines.reader import PictureReader
+from inkgate.engines.runtimes import cpu, cuda, onnx
+from inkgate.engines.text import profiles
+from inkgate.engines.text.batched import BatchedRecogniser
+from inkgate.engines.text.buckets import LINES
+from inkgate.engines.text.cascade import Cascade
+from inkgate.engines.text.detect import Detector
+from inkgate.engines.text.engine import LineEngine, Parts, ReadCrops
+from inkgate.engines.text.language import Pairs
+from inkgate.engines.text.orient import Orienter
+from inkgate.engines.text.recognise import Recogniser, load_charset
+from inkgate.engines.text.scripts import Scripts, WholeLines
+from inkgate.engines.types import EngineInfo
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def _gpu_parts(models: _Models, chosen: profiles.Profile, orienter: Orienter) ->
 
 def _paddle(models: _Models) -> TextEngine:
     """PaddleOCR reads; our own orienter, crops and order stand around it. It has one profile."""
-    from engines.runtimes import paddle  # costs seconds, and is not installed with the other runtime
+    from inkgate.engines.runtimes import paddle  # costs seconds, and is not installed with the other runtime
 
     modules = paddle.PaddleModels(models.model_dir, models.threads)
     parts = paddle.parts(modules, Orienter(models.network(profiles.ORIENTER)))

@@ -14,37 +14,37 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from service import __version__
-from service.accounts import SqlDirectory
-from service.accounts.opening import open_vault
-from service.admin import PATH as ADMIN_PATH
-from service.admin import create_admin
-from service.background import Background
-from service.broker.interface import Broker
-from service.broker.streams.client import on_loop
-from service.console import Parts as ConsoleParts
-from service.console import create_console
-from service.db import clock as clocks
-from service.db import engine as databases
-from service.db import migrate
-from service.errors import ConfigurationError, Overloaded
-from service.gateway.app import create_app
-from service.gateway.descriptors import connections_allowed
-from service.gateway.memory import share_arenas
-from service.gateway.pipeline import Parts
-from service.gateway.protocol import guarded
-from service.metering import SqlLedger
-from service.metering.check import Checked
-from service.metering.housekeeping import Housekeeper
-from service.ratelimit import LocalLimiter, RedisLimiter
-from service.replay import MemoryReplayStore, RedisReplayStore
-from service.settings import Settings
-from service.telemetry.health import Health
-from service.telemetry.metrics import Metrics
-from service.telemetry.tracing import Tracing
-from service.usage.refusals import Refusals, RefusalWriter
-from service.watching import gateway_watch
-from service.worker.fleet import EmbeddedBroker, embedded_fleet
+from inkgate.service import __version__
+from inkgate.service.accounts import SqlDirectory
+from inkgate.service.accounts.opening import open_vault
+from inkgate.service.admin import PATH as ADMIN_PATH
+from inkgate.service.admin import create_admin
+from inkgate.service.background import Background
+from inkgate.service.broker.interface import Broker
+from inkgate.service.broker.streams.client import on_loop
+from inkgate.service.console import Parts as ConsoleParts
+from inkgate.service.console import create_console
+from inkgate.service.db import clock as clocks
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate
+from inkgate.service.errors import ConfigurationError, Overloaded
+from inkgate.service.gateway.app import create_app
+from inkgate.service.gateway.descriptors import connections_allowed
+from inkgate.service.gateway.memory import share_arenas
+from inkgate.service.gateway.pipeline import Parts
+from inkgate.service.gateway.protocol import guarded
+from inkgate.service.metering import SqlLedger
+from inkgate.service.metering.check import Checked
+from inkgate.service.metering.housekeeping import Housekeeper
+from inkgate.service.ratelimit import LocalLimiter, RedisLimiter
+from inkgate.service.replay import MemoryReplayStore, RedisReplayStore
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry.health import Health
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.telemetry.tracing import Tracing
+from inkgate.service.usage.refusals import Refusals, RefusalWriter
+from inkgate.service.watching import gateway_watch
+from inkgate.service.worker.fleet import EmbeddedBroker, embedded_fleet
 
 PARSE_THREADS = 4
 _CONNECTIONS = 8  # to Redis, for rate limits and kept answers; the broker has its own

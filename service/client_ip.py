@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from service.accounts.directory import Network
-from service.errors import ConfigurationError
+from inkgate.service.accounts.directory import Network
+from inkgate.service.errors import ConfigurationError
 
 Address = IPv4Address | IPv6Address
 

@@ -38,7 +38,7 @@ class Misuse(InkGateError):
 
 
 class Refused(InkGateError):
-    """The gateway refuses a call. `code` is a key of the refusal table (`service.contract.refusals`)."""
+    """The gateway refuses a call. `code` is a key of the refusal table (`inkgate.service.contract.refusals`)."""
 
     def __init__(self, code: int, detail: str = "", retry_after: int | None = None) -> None:
         super().__init__(f"{code} {detail}".strip())

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.accounts import service as accounts
-from service.accounts.vault import Vault
-from service.contract.capabilities import CAPABILITIES
-from service.db import ids
-from service.db.work import Work, begin
-from service.metering import SqlLedger
-from service.metering.interface import Settlement
-from service.metering.service import grant_pack
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.vault import Vault
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db import ids
+from inkgate.service.db.work import Work, begin
+from inkgate.service.metering import SqlLedger
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.metering.service import grant_pack
 
 UNITS = 1_000_000
 COMMERCIAL = tuple(name for name, capability in CAPABILITIES.items() if capability.commercial)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.contract.headers import Surface, one_line_each, repeated
+from inkgate.service.contract.headers import Surface, one_line_each, repeated
 
 
 class OneLineEach:

@@ -1,6 +1,6 @@
 """Gateways over Redis: one process, or several that share a port under a supervisor.
 
-`python -m service.serving PARENT_PID CONTROL_FD LISTEN_FD` is one of several; the supervisor starts it.
+`python -m inkgate.service.serving PARENT_PID CONTROL_FD LISTEN_FD` is one of several; the supervisor starts it.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-from service import __version__
-from service import settings as knobs
-from service.assembly import GatewayServer, gateway, listen, server_for
-from service.background import Background, BackgroundTask
-from service.broker import frames
-from service.broker.streams import StreamsBroker
-from service.broker.streams.keys import Keys
-from service.errors import BrokerDown, ConfigurationError, InkGateError
-from service.settings import Settings
-from service.telemetry import logs
-from service.telemetry.health import Check, Health
-from service.telemetry.merge import snapshot_from
-from service.telemetry.metrics import Metrics
-from service.telemetry.probe_server import ProbeServer
-from service.worker.process import bind_to_parent
-from service.worker.supervisor import Event, Supervisor
+from inkgate.service import __version__
+from inkgate.service import settings as knobs
+from inkgate.service.assembly import GatewayServer, gateway, listen, server_for
+from inkgate.service.background import Background, BackgroundTask
+from inkgate.service.broker import frames
+from inkgate.service.broker.streams import StreamsBroker
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.errors import BrokerDown, ConfigurationError, InkGateError
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry import logs
+from inkgate.service.telemetry.health import Check, Health
+from inkgate.service.telemetry.merge import snapshot_from
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.telemetry.probe_server import ProbeServer
+from inkgate.service.worker.process import bind_to_parent
+from inkgate.service.worker.supervisor import Event, Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[
 
     background = Background(metrics)
     supervisor = Supervisor(
-        "service.serving",
+        "inkgate.service.serving",
         count,
         {},
         shared=[listener],

@@ -10,18 +10,18 @@ from functools import partial
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from service import __version__
-from service.accounts.opening import open_vault
-from service.assembly import listen, server_for
-from service.broker.streams.keys import Keys
-from service.broker.streams.roll import StreamsFleet
-from service.console import Parts, create_console
-from service.db import clock as clocks
-from service.db import engine as databases
-from service.db import migrate
-from service.errors import ConfigurationError
-from service.settings import Settings
-from service.telemetry.health import Health, Report
+from inkgate.service import __version__
+from inkgate.service.accounts.opening import open_vault
+from inkgate.service.assembly import listen, server_for
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.broker.streams.roll import StreamsFleet
+from inkgate.service.console import Parts, create_console
+from inkgate.service.db import clock as clocks
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry.health import Health, Report
 
 
 async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> None:

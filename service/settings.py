@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from service.errors import ConfigurationError
+from inkgate.service.errors import ConfigurationError
 
 MIB = 1024 * 1024
 SETUP_CODE_LEAST, SETUP_CODE_MOST = 16, 256  # characters; who guesses it owns the installation

@@ -9,17 +9,17 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
-from service.accounts import repository
-from service.background import Background
-from service.broker.interface import Broker
-from service.contract.capabilities import CAPABILITIES
-from service.db import clock, work
-from service.db.clock import Clock, database_clock
-from service.errors import ClockSuspect
-from service.metering.service import pack_state, packs_of
-from service.settings import Settings
-from service.telemetry.metrics import Metrics
-from service.telemetry.watch import Sampler, Watch, certificate_sampler
+from inkgate.service.accounts import repository
+from inkgate.service.background import Background
+from inkgate.service.broker.interface import Broker
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db import clock, work
+from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.errors import ClockSuspect
+from inkgate.service.metering.service import pack_state, packs_of
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.telemetry.watch import Sampler, Watch, certificate_sampler
 
 log = logging.getLogger(__name__)
 

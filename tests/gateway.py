@@ -11,18 +11,18 @@ from ipaddress import ip_network
 
 import httpx
 
-from service.accounts.directory import AccessKey, App, OpenedCapability
-from service.broker.interface import Outcome, QueueState, Reply, Task
-from service.contract.capabilities import CAPABILITIES, Capability
-from service.eop.signing import call_headers
-from service.errors import Refused
-from service.gateway.app import create_app
-from service.gateway.pipeline import Parts
-from service.metering.interface import Settlement
-from service.replay import MemoryReplayStore, ReplayStore
-from service.settings import Settings
-from service.telemetry.health import Health
-from service.telemetry.metrics import Metrics
+from inkgate.service.accounts.directory import AccessKey, App, OpenedCapability
+from inkgate.service.broker.interface import Outcome, QueueState, Reply, Task
+from inkgate.service.contract.capabilities import CAPABILITIES, Capability
+from inkgate.service.eop.signing import call_headers
+from inkgate.service.errors import Refused
+from inkgate.service.gateway.app import create_app
+from inkgate.service.gateway.pipeline import Parts
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.replay import MemoryReplayStore, ReplayStore
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry.health import Health
+from inkgate.service.telemetry.metrics import Metrics
 
 AK, SK, APPKEY = "a" * 32, "5" * 32, "b" * 32
 SM2_PRIVATE = (0x1234567890ABCDEF).to_bytes(32, "big")

@@ -7,8 +7,8 @@ from unittest import mock
 
 import orjson
 
-from service.contract import bounded_json
-from service.contract.bounded_json import Document, InvalidJson, LongString, loads
+from inkgate.service.contract import bounded_json
+from inkgate.service.contract.bounded_json import Document, InvalidJson, LongString, loads
 
 
 def whole(document: Document, value: Any) -> Any:

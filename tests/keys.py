@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from service.accounts.vault import load
-from service.db import engine as databases
-from service.provision import Keys, provision
-from service.settings import Database, Security
+from inkgate.service.accounts.vault import load
+from inkgate.service.db import engine as databases
+from inkgate.service.provision import Keys, provision
+from inkgate.service.settings import Database, Security
 
 MASTER_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 

@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.accounts import service as accounts
-from service.accounts.service import KeyPair, NewApp
-from service.accounts.vault import Vault, new_key
-from service.db import ids, work
-from service.metering import SqlLedger
-from service.metering import service as metering
-from service.metering.interface import Settlement
-from service.metering.models import PackRow
-from service.usage.models import RecordRow
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.service import KeyPair, NewApp
+from inkgate.service.accounts.vault import Vault, new_key
+from inkgate.service.db import ids, work
+from inkgate.service.metering import SqlLedger
+from inkgate.service.metering import service as metering
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.metering.models import PackRow
+from inkgate.service.usage.models import RecordRow
 
 START = datetime(2026, 3, 1, 8, 0, 0, tzinfo=UTC)
 

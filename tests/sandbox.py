@@ -17,9 +17,9 @@ from typing import Any
 import psutil
 import pytest
 
-from service.contract.capabilities import Capability
-from service.contract.requests import ACTION
-from service.eop.signing import call_headers
+from inkgate.service.contract.capabilities import Capability
+from inkgate.service.contract.requests import ACTION
+from inkgate.service.eop.signing import call_headers
 
 START_SECONDS = 90
 
@@ -52,7 +52,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One sandbox for the whole run, with a rate limit nobody meets."""
     folder = tmp_path_factory.mktemp("sandbox")
     env_file, log = folder / "keys.env", folder / "log"
-    command = [sys.executable, "-m", "service.cli", "sandbox", "--qps", "10000", "--env-file", str(env_file)]
+    command = [sys.executable, "-m", "inkgate.service.cli", "sandbox", "--qps", "10000", "--env-file", str(env_file)]
     with log.open("wb") as sink:
         process = subprocess.Popen(command, stdout=sink, stderr=sink, cwd=Path(__file__).parents[1])
     try:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from service.assembly import listen, server_for
-from service.settings import Settings
-from service.telemetry.health import Health
+from inkgate.service.assembly import listen, server_for
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry.health import Health
 from tests.valkey import free_port
 
 NGINX = Path(__file__).parents[1] / "deploy" / "nginx"

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from service.settings import SecretSetting, Settings, secret_settings
+from inkgate.service.settings import SecretSetting, Settings, secret_settings
 
 CHART = Path(__file__).resolve().parent.parent / "helm" / "inkgate"
 

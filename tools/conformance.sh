@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 suite=$(realpath "$1")
 python=${PYTHON:-.venv/bin/python}
 folder=$(mktemp -d)
-"$python" -m service.cli sandbox --qps 1000 --env-file "$folder/env" 2>"$folder/log" &
+"$python" -m inkgate.service.cli sandbox --qps 1000 --env-file "$folder/env" 2>"$folder/log" &
 server=$!
 trap 'kill $server 2>/dev/null; wait $server 2>/dev/null || true; rm -rf "$folder"' EXIT
 for _ in $(seq 600); do
@@ -20,8 +20,8 @@ export no_proxy=127.0.0.1
 echo "the manual's Python sample, with nothing changed but URL, keys and file:"
 PYTHONPATH="$suite" "$python" - <<'PY'
 import base64, os, seed_client
-from service.contract.capabilities import GENERAL
-from service.samples import sample
+from inkgate.service.contract.capabilities import GENERAL
+from inkgate.service.samples import sample
 image = base64.urlsafe_b64encode(sample("general")).decode()
 reply = seed_client.call(os.environ["BASE_URL"] + GENERAL.paths[0], os.environ["AK"], os.environ["SK"], os.environ["APPKEY"], {"data": [image]})
 lines = [line["text"] for line in reply.json()["returnObj"][0]["detail"]]

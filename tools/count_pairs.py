@@ -1,4 +1,4 @@
-"""The table of pairs behind `engines.text.language`: `python -m tools.count_pairs DICT.txt OUT.npz`.
+"""The table of pairs behind `inkgate.engines.text.language`: `python -m tools.count_pairs DICT.txt OUT.npz`.
 
 DICT is a list of words with their counts, one "word count …" a line: `jieba/dict.txt` of jieba 0.42.1 (MIT). Each word
 counts in simplified and in traditional characters (install opencc-python-reimplemented 0.1.7, Apache-2.0). Inside words
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.text.language import FIRST, LAST, MOST, STEP
+from inkgate.engines.text.language import FIRST, LAST, MOST, STEP
 
 LEAST = 10  # times that a pair is seen, to be kept
 TELLING = 0.5  # nepers by which it must differ from what ends and beginnings say
@@ -74,7 +74,7 @@ def read(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def table(counts: Counts) -> dict[str, np.ndarray]:
-    """The arrays of the file (see `engines.text.language.Pairs`)."""
+    """The arrays of the file (see `inkgate.engines.text.language.Pairs`)."""
     kept = {}
     for pair, count in counts.pairs.items():
         gain = counts.pair(pair)

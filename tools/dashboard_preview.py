@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from service.db import migrate
+from inkgate.service.db import migrate
 from tests.monitoring.deployment import Deployment
 from tests.postgres import OwnPostgres
 

@@ -22,8 +22,8 @@ from onnx import helper, version_converter
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from PIL import Image, ImageDraw, ImageFont
 
-from engines.manifest import locate
-from engines.text.recognise import padded, tensor
+from inkgate.engines.manifest import locate
+from inkgate.engines.text.recognise import padded, tensor
 
 LINES, SEED = 60, 11
 LEAST_CHANNELS = 48  # below, the product is too short to gain

@@ -12,10 +12,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from service.contract.capabilities import CAPABILITIES, Capability
-from service.contract.requests import ACTION
-from service.eop.signing import call_headers
-from service.samples import sample
+from inkgate.service.contract.capabilities import CAPABILITIES, Capability
+from inkgate.service.contract.requests import ACTION
+from inkgate.service.eop.signing import call_headers
+from inkgate.service.samples import sample
 
 OUT = Path(__file__).parents[1] / "service" / "gateway" / "examples.json"
 

@@ -16,8 +16,8 @@ from typing import Any
 import typer.main
 import yaml
 
-from service.settings import Settings
-from service.telemetry.metrics import Metrics
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry.metrics import Metrics
 from tools.rude_page import rude_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -151,7 +151,7 @@ def commands(command: Any, path: str) -> Iterator[str]:
 
 
 def cli_page() -> str:
-    from service.cli import app
+    from inkgate.service.cli import app
 
     sections = list(commands(typer.main.get_command(app), "inkgate"))
     return "\n".join(

@@ -36,10 +36,10 @@ from typing import Any
 import cv2
 
 from benchmarks.machine import facts
-from engines.idcard import read_idcard
-from engines.imaging import decode
-from engines.licence import read_licence
-from engines.registry import open_text_engine
+from inkgate.engines.idcard import read_idcard
+from inkgate.engines.imaging import decode
+from inkgate.engines.licence import read_licence
+from inkgate.engines.registry import open_text_engine
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
@@ -140,7 +140,7 @@ def sandbox(profile: str) -> Iterator[str]:
     """A server of its own with one worker, its base URL; AK, SK and APPKEY are in the environment meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder) / "env"
-        command = [sys.executable, "-m", "service.cli", "sandbox", "--qps", "1000", "--env-file", str(keys)]
+        command = [sys.executable, "-m", "inkgate.service.cli", "sandbox", "--qps", "1000", "--env-file", str(keys)]
         server = subprocess.Popen(
             command, cwd=ROOT, env=os.environ | {"INKGATE_ENGINE__PROFILE": profile}, stdout=subprocess.DEVNULL
         )

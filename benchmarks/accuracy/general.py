@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.machine import facts
 from benchmarks.throughput.scoring import KEPT, accuracy
-from engines.registry import open_reader
+from inkgate.engines.registry import open_reader
 
 
 def main() -> None:

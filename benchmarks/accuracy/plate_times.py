@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy.plates import MOST_PIXELS, SCOPE, bounds
-from engines.imaging import decode
-from engines.plate import open_plate_reader
-from engines.types import Image
+from inkgate.engines.imaging import decode
+from inkgate.engines.plate import open_plate_reader
+from inkgate.engines.types import Image
 
 WIDE = 90  # pixels of a plate in the street
 TILE = (384, 540)

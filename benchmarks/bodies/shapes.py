@@ -6,8 +6,8 @@ import base64
 import json
 from collections.abc import Callable
 
-from service.contract.capabilities import CAPABILITIES, Capability
-from service.contract.requests import ACTION
+from inkgate.service.contract.capabilities import CAPABILITIES, Capability
+from inkgate.service.contract.requests import ACTION
 from tests.pictures import padded_png
 
 IMAGE_BYTES = 10_000_000

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from benchmarks.bodies.shapes import GENERAL, LICENCE, one_image
-from service.contract.capabilities import Capability
-from service.contract.images import check_image
-from service.contract.requests import check, parse
+from inkgate.service.contract.capabilities import Capability
+from inkgate.service.contract.images import check_image
+from inkgate.service.contract.requests import check, parse
 
 SIZES = {"10 kB": 10_000, "500 kB": 500_000, "5 MB": 5_000_000, "10 MB": 10_000_000}
 ROUNDS = 30

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from inkgate_client._sealing import Sealer
 
 from benchmarks.bodies.shapes import GENERAL, LICENCE, PLAIN, TURNED
-from service.contract.capabilities import Capability
-from service.eop.signing import call_headers
+from inkgate.service.contract.capabilities import Capability
+from inkgate.service.eop.signing import call_headers
 
 MIB = 1 << 20
 TIMES, BASE_MIB, LIVEZ_MS = 3, 150, 200  # the bounds: memory in bodies and MiB, and how long /livez may take

@@ -27,8 +27,8 @@ import psutil
 
 from benchmarks.calls import PATH
 from benchmarks.machine import facts
-from service.eop.signature import BEIJING, sign
-from service.provision import Keys
+from inkgate.service.eop.signature import BEIJING, sign
+from inkgate.service.provision import Keys
 from tests.crash.chaos.stack import Stack
 from tests.pictures import padded_png
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import psutil
 
-from service.broker.interface import Broker, Task
-from service.broker.streams import StreamsBroker
-from service.broker.streams.keys import Keys
-from service.settings import Engine, Settings, Worker
-from service.worker.fleet import embedded_fleet
+from inkgate.service.broker.interface import Broker, Task
+from inkgate.service.broker.streams import StreamsBroker
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.settings import Engine, Settings, Worker
+from inkgate.service.worker.fleet import embedded_fleet
 from tests.crash.processes import WorkerHost
 from tests.valkey import Valkey
 

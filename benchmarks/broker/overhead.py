@@ -19,8 +19,8 @@ from typing import Any
 
 from benchmarks.broker.fleets import KINDS, Fleet, call
 from benchmarks.machine import facts
-from service.worker import render
-from service.worker.stub import StubReader
+from inkgate.service.worker import render
+from inkgate.service.worker.stub import StubReader
 
 RESULTS = Path(__file__).parent.parent / "results"
 _NAMES = (f"bench-{number}" for number in itertools.count())

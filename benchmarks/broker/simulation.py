@@ -31,9 +31,9 @@ import redis
 
 from benchmarks.broker.fleets import call
 from benchmarks.machine import facts
-from service.broker.interface import Outcome, Reply
-from service.broker.streams import StreamsBroker, StreamsPort
-from service.broker.streams.keys import Keys
+from inkgate.service.broker.interface import Outcome, Reply
+from inkgate.service.broker.streams import StreamsBroker, StreamsPort
+from inkgate.service.broker.streams.keys import Keys
 from tests.valkey import Valkey
 
 RESULTS = Path(__file__).parent.parent / "results"

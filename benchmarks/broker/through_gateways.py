@@ -24,7 +24,7 @@ import httpx
 
 from benchmarks.calls import body, request
 from benchmarks.machine import facts
-from service.provision import Keys
+from inkgate.service.provision import Keys
 from tests.crash.chaos.stack import Stack
 from tests.pictures import padded_png
 

@@ -26,12 +26,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from benchmarks.console.rows import Customer, fill
 from benchmarks.machine import facts
-from service.accounts import service as accounts
-from service.db import engine as databases
-from service.db import migrate, work
-from service.settings import Database
-from service.usage import rollup
-from service.usage.models import DayRow, HourRow, RefusalRow
+from inkgate.service.accounts import service as accounts
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate, work
+from inkgate.service.settings import Database
+from inkgate.service.usage import rollup
+from inkgate.service.usage.models import DayRow, HourRow, RefusalRow
 from tests.console.house import NOW, ConsoleHouse, Visitor
 from tests.crash.chaos.stack import PostgresServer
 from tests.postgres import Postgres

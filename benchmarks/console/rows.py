@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import Column, Integer, MetaData, String, Table, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from service.contract.capabilities import CAPABILITIES
-from service.db import ids
-from service.db.base import UtcDateTime, identifier
-from service.usage import latency
-from service.usage.models import HourRow, RecordRow, RefusalRow
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db import ids
+from inkgate.service.db.base import UtcDateTime, identifier
+from inkgate.service.usage import latency
+from inkgate.service.usage.models import HourRow, RecordRow, RefusalRow
 
 DAYS = 90
 FAULTS = 6  # codes beside 0 that each app and capability sees in an hour

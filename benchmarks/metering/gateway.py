@@ -16,11 +16,11 @@ import time
 from collections.abc import Awaitable, Callable
 
 from benchmarks.metering.naive import NaiveLedger
-from service.db import engine as engines
-from service.db import ids
-from service.metering import SqlLedger
-from service.metering.interface import Settlement
-from service.settings import Database
+from inkgate.service.db import engine as engines
+from inkgate.service.db import ids
+from inkgate.service.metering import SqlLedger
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.settings import Database
 
 Settle = Callable[[], Awaitable[object]]
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from service.metering.interface import Settlement
+from inkgate.service.metering.interface import Settlement
 
 FIND = """
 SELECT id, used, total FROM pack

@@ -21,7 +21,7 @@ from PIL import Image
 
 from benchmarks.calls import body, request, samples
 from benchmarks.machine import facts
-from service.provision import Keys
+from inkgate.service.provision import Keys
 from tests.crash.chaos.stack import Stack
 
 RESULTS = Path(__file__).parent.parent / "results"

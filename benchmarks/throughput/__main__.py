@@ -34,7 +34,7 @@ class Engine(Child):
 def engines(args: argparse.Namespace) -> list[Engine]:
     """The engines asked for, ours first."""
     chosen = [
-        Engine(f"inkgate {profile}", [sys.executable, str(ADAPTERS / "inkgate.py"), profile])
+        Engine(f"inkgate {profile}", [sys.executable, str(ADAPTERS / "inkgate_text.py"), profile])
         for profile in args.profiles.split(",")
     ]
     if args.rapidocr:

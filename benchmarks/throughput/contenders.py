@@ -23,7 +23,7 @@ import psutil
 
 from benchmarks.calls import body, mean_stages, request
 from benchmarks.throughput.child import ADAPTERS, ONE_THREAD, Child
-from service.provision import Keys
+from inkgate.service.provision import Keys
 from tests.crash.chaos.stack import Stack
 from tests.valkey import free_port
 
@@ -77,7 +77,7 @@ class Bare:
     def __init__(self, profile: str, workers: int) -> None:
         self.name, self.workers = f"bare engine x{workers}", workers
         self._children = [
-            Child(self.name, [sys.executable, str(ADAPTERS / "inkgate.py"), profile]) for _ in range(workers)
+            Child(self.name, [sys.executable, str(ADAPTERS / "inkgate_text.py"), profile]) for _ in range(workers)
         ]
         self._threads = ThreadPoolExecutor(workers)
 
@@ -206,7 +206,7 @@ class Embedded(_Ours):
 
     async def start(self) -> None:
         keys = Path(self._folder.name) / "keys.env"
-        command = [sys.executable, "-m", "service.cli", "sandbox", "--qps", "10000", "--env-file", str(keys)]
+        command = [sys.executable, "-m", "inkgate.service.cli", "sandbox", "--qps", "10000", "--env-file", str(keys)]
         self.spawn([*command, "--profile", self._profile], INKGATE_WORKER__PROCESSES=str(self.workers))
         await self.until(keys.exists)
         given = dict(line.split("=", 1) for line in keys.read_text().splitlines())

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from engines.document.geometry import turn_back
-from engines.document.labels import Piece
-from engines.types import Image
+from inkgate.engines.document.geometry import turn_back
+from inkgate.engines.document.labels import Piece
+from inkgate.engines.types import Image
 
 _COLOUR = 12.0  # mean saturation below which a picture is a photocopy or was taken without colour
 _EDGE = 0.004  # share of the longer side that print keeps from the edge of a picture

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types import Quad
+from inkgate.engines.types import Quad
 
 Floats = NDArray[np.float64]
 _STEPS = 12

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from engines.document.chars import distance, width
-from engines.document.geometry import along
-from engines.document.scan import Strip
-from engines.types import Quad
+from inkgate.engines.document.chars import distance, width
+from inkgate.engines.document.geometry import along
+from inkgate.engines.document.scan import Strip
+from inkgate.engines.types import Quad
 
 
 @dataclass(slots=True)

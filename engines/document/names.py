@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 
-from engines.document.labels import Piece
-from engines.types import Choices, Quad
+from inkgate.engines.document.labels import Piece
+from inkgate.engines.types import Choices, Quad
 
 _LEAST = 0.02  # share of the best one's probability from which a candidate is thought of
 _LONGEST = 4  # characters: longer names are transcriptions, which hold any
@@ -79,5 +79,5 @@ def _surnames() -> frozenset[str]:
 
 
 def _characters(file: str) -> frozenset[str]:
-    lines = files("engines.document").joinpath(file).read_text(encoding="utf-8").splitlines()
+    lines = files("inkgate.engines.document").joinpath(file).read_text(encoding="utf-8").splitlines()
     return frozenset("".join(line for line in lines if not line.startswith("#")))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from engines.document.chars import distance
+from inkgate.engines.document.chars import distance
 
 _LINE = re.compile(r'\s*(\d+) (?:province|county)="(.*)"')
 _SINCE = re.compile(r"\[[^\]]*\]")

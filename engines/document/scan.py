@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.document import geometry
-from engines.document.chars import fold
-from engines.document.flat import Flat
-from engines.interfaces import TextEngine
-from engines.types import Choices, Image, Quad
+from inkgate.engines.document import geometry
+from inkgate.engines.document.chars import fold
+from inkgate.engines.document.flat import Flat
+from inkgate.engines.interfaces import TextEngine
+from inkgate.engines.types import Choices, Image, Quad
 
 MAX_TILT = 9.0  # degrees off the rows
 MAX_STRIPS = 300  # a desk full of print behind the document must not cost minutes

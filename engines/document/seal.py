@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.types import Image
+from inkgate.engines.types import Image
 
 _REDDER = 38  # how much red must stand above green and blue
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from engines.document import checks, places
-from engines.document.chars import distance
-from engines.idcard.fields import PERIOD, Found
-from engines.idcard.labels import NATIONS
-from engines.types import IdCard
+from inkgate.engines.document import checks, places
+from inkgate.engines.document.chars import distance
+from inkgate.engines.idcard.fields import PERIOD, Found
+from inkgate.engines.idcard.labels import NATIONS
+from inkgate.engines.types import IdCard
 
 _NOT_NAME = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇·]")
 _NOT_PLACE = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇0-9A-Za-z()#\-·/]")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from engines.document.labels import Piece, join_row
+from inkgate.engines.document.labels import Piece, join_row
 
 NUMBER = re.compile(r"\d{17}[\dX]")
 PERIOD = re.compile(r"(\d{4})[.,]?(\d{2})[.,]?(\d{2})-?((\d{4})[.,]?(\d{2})[.,]?(\d{2})|长期|长)")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 
-from engines.document import geometry, names
-from engines.document.extras import border_warnings, field_extras, picture_warnings
-from engines.document.labels import Piece
-from engines.document.scan import Scan
-from engines.idcard.assemble import assemble
-from engines.idcard.fields import Found, find
-from engines.idcard.labels import OTHER_CARDS, TITLES, cut
-from engines.idcard.warnings import card_warnings
-from engines.interfaces import TextEngine
-from engines.types import IdCard, Image
+from inkgate.engines.document import geometry, names
+from inkgate.engines.document.extras import border_warnings, field_extras, picture_warnings
+from inkgate.engines.document.labels import Piece
+from inkgate.engines.document.scan import Scan
+from inkgate.engines.idcard.assemble import assemble
+from inkgate.engines.idcard.fields import Found, find
+from inkgate.engines.idcard.labels import OTHER_CARDS, TITLES, cut
+from inkgate.engines.idcard.warnings import card_warnings
+from inkgate.engines.interfaces import TextEngine
+from inkgate.engines.types import IdCard, Image
 
 DETECT_SIDE = 960
 CROWD = 40  # strips: more than that is a desk full of print

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engines.document.chars import width
-from engines.document.labels import Labels, Piece
-from engines.document.scan import Strip
+from inkgate.engines.document.chars import width
+from inkgate.engines.document.labels import Labels, Piece
+from inkgate.engines.document.scan import Strip
 
 LABELS = Labels(
     {

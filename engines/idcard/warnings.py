@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from engines.document import checks
-from engines.idcard.assemble import printed_birthday, printed_sex
-from engines.idcard.fields import Found
-from engines.types import IdCard
+from inkgate.engines.document import checks
+from inkgate.engines.idcard.assemble import printed_birthday, printed_sex
+from inkgate.engines.idcard.fields import Found
+from inkgate.engines.types import IdCard
 
 
 def card_warnings(card: IdCard, found: Found, today: dt.date) -> list[str]:

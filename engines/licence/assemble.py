@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 
-from engines.document import checks, places
-from engines.document.chars import distance
-from engines.licence.labels import PLAIN_TYPES, TYPES
-from engines.licence.layout import Layout
-from engines.types import Licence
+from inkgate.engines.document import checks, places
+from inkgate.engines.document.chars import distance
+from inkgate.engines.licence.labels import PLAIN_TYPES, TYPES
+from inkgate.engines.licence.layout import Layout
+from inkgate.engines.types import Licence
 
 _CN = "一二三四五六七八九十"
 _DATE = rf"(?:\d{{4}}年\d{{1,2}}月\d{{1,2}}日?|[〇零{_CN}]{{4}}年[元{_CN}]{{1,2}}月[{_CN}]{{1,3}}日?)"

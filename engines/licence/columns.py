@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engines.document.chars import width
-from engines.document.labels import Piece
-from engines.document.scan import Strip
-from engines.licence.labels import LABELS, SPELLINGS
+from inkgate.engines.document.chars import width
+from inkgate.engines.document.labels import Piece
+from inkgate.engines.document.scan import Strip
+from inkgate.engines.licence.labels import LABELS, SPELLINGS
 
 HEADERS = ("union_id", "regist_no")  # these stand by themselves above the columns
 _OUTSIDE = (*HEADERS, "_serial", "_authority", "_issued")

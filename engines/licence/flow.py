@@ -9,17 +9,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.document import checks, geometry, names
-from engines.document.extras import border_warnings, field_extras, picture_warnings
-from engines.document.labels import Piece
-from engines.document.scan import Scan
-from engines.document.seal import without_seals
-from engines.interfaces import TextEngine
-from engines.licence.assemble import assemble
-from engines.licence.labels import ORDER
-from engines.licence.layout import Layout, lay_out
-from engines.licence.reading import TITLE, field_labels, read_fields
-from engines.types import Image, Licence, Quad
+from inkgate.engines.document import checks, geometry, names
+from inkgate.engines.document.extras import border_warnings, field_extras, picture_warnings
+from inkgate.engines.document.labels import Piece
+from inkgate.engines.document.scan import Scan
+from inkgate.engines.document.seal import without_seals
+from inkgate.engines.interfaces import TextEngine
+from inkgate.engines.licence.assemble import assemble
+from inkgate.engines.licence.labels import ORDER
+from inkgate.engines.licence.layout import Layout, lay_out
+from inkgate.engines.licence.reading import TITLE, field_labels, read_fields
+from inkgate.engines.types import Image, Licence, Quad
 
 DETECT_SIDE = 1280
 CLOSE_SIDE = 1600

@@ -6,7 +6,7 @@ they are known so that their values are not taken for a neighbour's.
 
 from __future__ import annotations
 
-from engines.document.labels import Labels
+from inkgate.engines.document.labels import Labels
 
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "union_id": ("统一社会信用代码", "统一社会信用代码/注册号", "社会信用代码"),

@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from engines.document.labels import Piece
-from engines.document.scan import Strip
-from engines.licence.columns import HEADERS, Column, cut_pieces, find_columns
-from engines.licence.labels import LABELS
+from inkgate.engines.document.labels import Piece
+from inkgate.engines.document.scan import Strip
+from inkgate.engines.licence.columns import HEADERS, Column, cut_pieces, find_columns
+from inkgate.engines.licence.labels import LABELS
 
 Look = Callable[[float, float, float, float], Piece | None]  # u0, u1, v, h: what stands there
 

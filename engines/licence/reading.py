@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engines.document.chars import width
-from engines.document.labels import Piece
-from engines.document.scan import Scan, Strip
-from engines.licence.columns import Column, cut_pieces, find_columns
-from engines.licence.labels import LABELS, ORDER
+from inkgate.engines.document.chars import width
+from inkgate.engines.document.labels import Piece
+from inkgate.engines.document.scan import Scan, Strip
+from inkgate.engines.licence.columns import Column, cut_pieces, find_columns
+from inkgate.engines.licence.labels import LABELS, ORDER
 
 TITLE = "营业执照"
 _SHORT = 7.5  # heights: labels, titles, dates, half labels

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from engines.manifest import locate, verify
-from engines.plate.detect import Finder
-from engines.plate.pipeline import NetworkPlateReader
-from engines.runtimes.onnx import OnnxNetwork
-from engines.types import Image, Plate
+from inkgate.engines.manifest import locate, verify
+from inkgate.engines.plate.detect import Finder
+from inkgate.engines.plate.pipeline import NetworkPlateReader
+from inkgate.engines.runtimes.onnx import OnnxNetwork
+from inkgate.engines.types import Image, Plate
 
 _MODELS = {
     "plate-detect": "plate-detector",

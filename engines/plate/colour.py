@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engines.types import Image
+from inkgate.engines.types import Image
 
 
 def ground_colour(strip: Image) -> str:

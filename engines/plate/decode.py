@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.plate import patterns
-from engines.plate.alphabet import BLANK, CHARACTERS, LETTERS
-from engines.plate.syntax import pattern_of
+from inkgate.engines.plate import patterns
+from inkgate.engines.plate.alphabet import BLANK, CHARACTERS, LETTERS
+from inkgate.engines.plate.syntax import pattern_of
 
 Scores = patterns.Scores
 

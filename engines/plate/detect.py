@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types import Image
+from inkgate.engines.types import Image
 
 STRIDE = 4  # pixels of the network's input per cell of its output
 _SIDE = 32  # the network's sides are multiples of it

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engines.interfaces import TextEngine
-from engines.plate.colour import ground_colour
-from engines.plate.order import left_to_right
-from engines.plate.syntax import IN_SCOPE, clean, kind_of, pattern_of
-from engines.plate.warp import cut
-from engines.types import Image, Plate
+from inkgate.engines.interfaces import TextEngine
+from inkgate.engines.plate.colour import ground_colour
+from inkgate.engines.plate.order import left_to_right
+from inkgate.engines.plate.syntax import IN_SCOPE, clean, kind_of, pattern_of
+from inkgate.engines.plate.warp import cut
+from inkgate.engines.types import Image, Plate
 
 
 class LinePlateReader:

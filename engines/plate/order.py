@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engines.types import Plate
+from inkgate.engines.types import Plate
 
 
 def left_to_right(plates: Sequence[Plate]) -> list[Plate]:

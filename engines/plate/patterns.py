@@ -13,7 +13,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.plate.alphabet import BLANK, CHARACTERS, DIGITS, LETTERS, PROVINCES
+from inkgate.engines.plate.alphabet import BLANK, CHARACTERS, DIGITS, LETTERS, PROVINCES
 
 Scores = NDArray[np.float32]
 Path = tuple[list[int], list[tuple[int, int]]]

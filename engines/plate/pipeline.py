@@ -9,16 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.plate.alphabet import CHARACTERS, COLOURS
-from engines.plate.colour import ground_colour
-from engines.plate.decode import Reading, Scores, decode, lawful
-from engines.plate.detect import Candidate, Corners, Finder, Network, overlap
-from engines.plate.order import left_to_right
-from engines.plate.refine import refined
-from engines.plate.second import settled, shrunk
-from engines.plate.syntax import IN_SCOPE, kind_of
-from engines.plate.warp import cut
-from engines.types import Image, Plate, Quad
+from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
+from inkgate.engines.plate.colour import ground_colour
+from inkgate.engines.plate.decode import Reading, Scores, decode, lawful
+from inkgate.engines.plate.detect import Candidate, Corners, Finder, Network, overlap
+from inkgate.engines.plate.order import left_to_right
+from inkgate.engines.plate.refine import refined
+from inkgate.engines.plate.second import settled, shrunk
+from inkgate.engines.plate.syntax import IN_SCOPE, kind_of
+from inkgate.engines.plate.warp import cut
+from inkgate.engines.types import Image, Plate, Quad
 
 _CLASSES = len(CHARACTERS) + 1
 _NO_PLATE = 0.2  # share of "no plate" from which on a candidate is dropped after one look

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.plate.detect import Corners, Network, normalise
-from engines.plate.warp import framed, levelled
-from engines.types import Image
+from inkgate.engines.plate.detect import Corners, Network, normalise
+from inkgate.engines.plate.warp import framed, levelled
+from inkgate.engines.types import Image
 
 WIDTH, HEIGHT = 160, 64
 MARGIN_X, MARGIN_Y = 0.12, 0.22

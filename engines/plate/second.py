@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.plate.decode import Reading, Scores, decode, forced, likelihood
-from engines.types import Image
+from inkgate.engines.plate.decode import Reading, Scores, decode, forced, likelihood
+from inkgate.engines.types import Image
 
 WIDTH, HEIGHT = 104, 32
 PADDED = 320

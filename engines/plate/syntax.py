@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engines.plate.alphabet import DIGITS, LETTERS, PROVINCES
+from inkgate.engines.plate.alphabet import DIGITS, LETTERS, PROVINCES
 
 IN_SCOPE = ("blue", "yellow", "green")
 """Kinds that the manual's 6.3.3 names: blue, single-row yellow, small new-energy green."""

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types import Image, Quad
+from inkgate.engines.types import Image, Quad
 
 WIDTH, HEIGHT = 160, 48
 MARGIN_X, MARGIN_Y = 0.03, 0.08

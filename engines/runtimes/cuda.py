@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from engines.runtimes.onnx import Tensor
+from inkgate.engines.runtimes.onnx import Tensor
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from engines.errors import ModelError
-from engines.runtimes.best_path import CLASSES, SCORES, with_best_path
+from inkgate.engines.errors import ModelError
+from inkgate.engines.runtimes.best_path import CLASSES, SCORES, with_best_path
 
 Tensor = NDArray[np.float32]
 BestPath = tuple[NDArray[np.int64], NDArray[np.float32]]

@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from engines.errors import ModelError
-from engines.manifest import locate, verify
-from engines.text.detect import MAX_ENLARGEMENT, framed
-from engines.text.engine import FindLines, Parts, ReadCrops
-from engines.text.orient import Orienter
-from engines.types import Image, Quad
+from inkgate.engines.errors import ModelError
+from inkgate.engines.manifest import locate, verify
+from inkgate.engines.text.detect import MAX_ENLARGEMENT, framed
+from inkgate.engines.text.engine import FindLines, Parts, ReadCrops
+from inkgate.engines.text.orient import Orienter
+from inkgate.engines.types import Image, Quad
 
 # Set up for lack of an operator's folder: its name, and the weights and description in the manifest.
 _CARRIED = {

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.text.buckets import LINES, plan, size
-from engines.text.pool import Pool
-from engines.text.recognise import HEIGHT, Tensor, collapse, tensor
-from engines.types import Image
+from inkgate.engines.text.buckets import LINES, plan, size
+from inkgate.engines.text.pool import Pool
+from inkgate.engines.text.recognise import HEIGHT, Tensor, collapse, tensor
+from inkgate.engines.types import Image
 
 BestPath = tuple[NDArray[np.int64], NDArray[np.float32]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engines.text.recognise import HEIGHT, MAX_WIDTH
+from inkgate.engines.text.recognise import HEIGHT, MAX_WIDTH
 
 WIDTHS = (160, 320, 480, 640, 960, 1280, 1600, 2400, MAX_WIDTH)  # pixels
 BUDGET = 32 * 320  # pixels of width in one batch, padding included

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.text.recognise import HEIGHT, STRIDE, Reading, Recogniser, Tensor, tensor
-from engines.text.scripts import Scripts, Signs, strange
-from engines.types import Image
+from inkgate.engines.text.recognise import HEIGHT, STRIDE, Reading, Recogniser, Tensor, tensor
+from inkgate.engines.text.scripts import Scripts, Signs, strange
+from inkgate.engines.types import Image
 
 _REACH = 2  # characters on either side of a doubtful one that are read again
 _WIDER = 3  # characters by which a stretch whose ends do not agree grows, once

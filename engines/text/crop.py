@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from engines.types import Image, Point, Quad
+from inkgate.engines.types import Image, Point, Quad
 
 _TALL = 1.5  # taller than this times its width: a column, or a line on its side
 _LONG = 2  # wider than this times its height: a line whose ends are known

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.types import Image, Quad
+from inkgate.engines.types import Image, Quad
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 

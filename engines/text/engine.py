@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.text.crop import crop, size, with_ends
-from engines.text.detect import is_field
-from engines.text.order import reading_order
-from engines.text.orient import turn, turn_back
-from engines.types import Choices, EngineInfo, Image, Line, Page, Quad
+from inkgate.engines.text.crop import crop, size, with_ends
+from inkgate.engines.text.detect import is_field
+from inkgate.engines.text.order import reading_order
+from inkgate.engines.text.orient import turn, turn_back
+from inkgate.engines.types import Choices, EngineInfo, Image, Line, Page, Quad
 
 _READABLE = 0.85  # mean score of lines that stand upright: they reach 0.9 and more, upside down they stay below 0.7
 _CLEARLY_BETTER = 0.1

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from engines.types import Line
+from inkgate.engines.types import Line
 
 _TALL = 1.5  # a line taller than this times its width is written downwards
 _FULL = 0.6  # lines of prose fill at least this share of their column, as a median

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from engines.text.cascade import Doubt
-from engines.text.detect import DetectOptions
+from inkgate.engines.text.cascade import Doubt
+from inkgate.engines.text.detect import DetectOptions
 
 _TINY = 0.4  # the tiny detector's published box threshold; the larger ones' is 0.45
 

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.text.language import Pairs, faint
-from engines.types import Choices, Image
+from inkgate.engines.text.language import Pairs, faint
+from inkgate.engines.types import Choices, Image
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 Tensor = NDArray[np.float32]

@@ -11,8 +11,8 @@ from functools import cache
 
 import numpy as np
 
-from engines.text.recognise import Reading, Recogniser, Tensor, padded, tensor
-from engines.types import Image
+from inkgate.engines.text.recognise import Reading, Recogniser, Tensor, padded, tensor
+from inkgate.engines.types import Image
 
 _LEAST_SIGNS = 8  # characters that tell the script of a page
 _SURPLUS = 3  # times as many traditional as simplified ones make a page traditional

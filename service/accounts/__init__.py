@@ -3,6 +3,6 @@
 `SqlDirectory` answers gateways; `service` holds what operators and customers do; `vault` keeps secrets sealed.
 """
 
-from service.accounts.sql_directory import SqlDirectory
+from inkgate.service.accounts.sql_directory import SqlDirectory
 
 __all__ = ["SqlDirectory"]

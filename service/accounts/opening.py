@@ -6,9 +6,9 @@ import logging
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.accounts import rotation, vault
-from service.db import work
-from service.settings import Settings
+from inkgate.service.accounts import rotation, vault
+from inkgate.service.db import work
+from inkgate.service.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
-from service.db import ids
-from service.db.changes import applied
+from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
+from inkgate.service.db import ids
+from inkgate.service.db.changes import applied
 
 SHARED = {"key_share": True}
 """A lock against other changes of a row that lets rows which name it come in: FOR NO KEY UPDATE."""

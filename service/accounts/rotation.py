@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.accounts.models import AccessKeyRow, AppRow
-from service.accounts.service import key_context, secret_context, sm2_context
-from service.accounts.vault import ID_BYTES, VALUE_SETTING, VERSION, Vault, sealed_under
-from service.audit import trail
-from service.db.work import Work
-from service.errors import ConfigurationError
+from inkgate.service.accounts.models import AccessKeyRow, AppRow
+from inkgate.service.accounts.service import key_context, secret_context, sm2_context
+from inkgate.service.accounts.vault import ID_BYTES, VALUE_SETTING, VERSION, Vault, sealed_under
+from inkgate.service.audit import trail
+from inkgate.service.db.work import Work
+from inkgate.service.errors import ConfigurationError
 
 
 async def reseal(work: Work, vault: Vault) -> int:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from ipaddress import ip_network
 
-from service.contract.capabilities import CAPABILITIES
-from service.errors import Misuse
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.errors import Misuse
 
 HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 APP_NAME = re.compile(rf"[A-Za-z{HAN}][A-Za-z0-9_{HAN}]{{3,14}}")

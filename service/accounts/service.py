@@ -9,14 +9,14 @@ from datetime import timedelta
 
 from sqlalchemy import delete
 
-from service.accounts import repository, rules
-from service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
-from service.accounts.vault import Vault
-from service.audit import trail
-from service.db import ids
-from service.db.work import Work
-from service.errors import Misuse
-from service.sealed import keys
+from inkgate.service.accounts import repository, rules
+from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
+from inkgate.service.accounts.vault import Vault
+from inkgate.service.audit import trail
+from inkgate.service.db import ids
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
+from inkgate.service.sealed import keys
 
 KEYS_PER_ACCOUNT = 10
 APPS_PER_ACCOUNT = 1000

@@ -12,16 +12,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import aliased
 
-from service.accounts import repository
-from service.accounts.directory import AccessKey, App, Network, OpenedCapability
-from service.accounts.models import AccessKeyRow, Account
-from service.accounts.service import key_context, sm2_context
-from service.accounts.vault import Vault
-from service.db import clock as clocks
-from service.db import work
-from service.db.cache import Cache
-from service.db.clock import Clock, database_clock
-from service.errors import LedgerDown
+from inkgate.service.accounts import repository
+from inkgate.service.accounts.directory import AccessKey, App, Network, OpenedCapability
+from inkgate.service.accounts.models import AccessKeyRow, Account
+from inkgate.service.accounts.service import key_context, sm2_context
+from inkgate.service.accounts.vault import Vault
+from inkgate.service.db import clock as clocks
+from inkgate.service.db import work
+from inkgate.service.db.cache import Cache
+from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.errors import LedgerDown
 
 TTL = 3.0
 CAPACITY = 10_000
@@ -30,7 +30,7 @@ TOUCHES_KEPT = 1000
 
 
 class SqlDirectory:
-    """`service.accounts.directory.Directory` over the database.
+    """`inkgate.service.accounts.directory.Directory` over the database.
 
     A change (a key disabled, a capability opened) is seen within `ttl` seconds. Unknown keys are remembered as long,
     so that a guesser costs no query each; the memory holds at most `capacity` entries of either kind. Raises

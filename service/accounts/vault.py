@@ -20,8 +20,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.engine import make_url
 
-from service.errors import ConfigurationError
-from service.settings import Database, Security
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.settings import Database, Security
 
 VERSION = b"\x01"
 KEY_BYTES = 32

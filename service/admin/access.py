@@ -12,12 +12,12 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from service.accounts.vault import Vault
-from service.admin.tokens import bearer
-from service.db import work
-from service.db.clock import Clock, database_clock
-from service.db.work import Work
-from service.settings import Settings
+from inkgate.service.accounts.vault import Vault
+from inkgate.service.admin.tokens import bearer
+from inkgate.service.db import work
+from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.db.work import Work
+from inkgate.service.settings import Settings
 
 _bearer = HTTPBearer(auto_error=False, description="A token made with `inkgate admin token-create`.")
 

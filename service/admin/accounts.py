@@ -9,12 +9,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.accounts import repository
-from service.accounts import service as accounts
-from service.accounts.models import AppRow
-from service.admin import shapes
-from service.admin.access import AccountsRead, AccountsWrite
-from service.admin.fields import AccessKeyId, Id, Word
+from inkgate.service.accounts import repository
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.models import AppRow
+from inkgate.service.admin import shapes
+from inkgate.service.admin.access import AccountsRead, AccountsWrite
+from inkgate.service.admin.fields import AccessKeyId, Id, Word
 
 router = APIRouter(tags=["accounts"])
 Limit = Annotated[int, Query(ge=1, le=1000)]

@@ -13,15 +13,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.routing import Match, Route
 
-from service import __version__
-from service.accounts.vault import Vault
-from service.admin import accounts, billing, reports
-from service.admin.access import House
-from service.contract.headers import Surface
-from service.db.clock import Clock, database_clock
-from service.errors import ClockSuspect, Misuse
-from service.repeats import OneLineEach
-from service.settings import Settings
+from inkgate.service import __version__
+from inkgate.service.accounts.vault import Vault
+from inkgate.service.admin import accounts, billing, reports
+from inkgate.service.admin.access import House
+from inkgate.service.contract.headers import Surface
+from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.errors import ClockSuspect, Misuse
+from inkgate.service.repeats import OneLineEach
+from inkgate.service.settings import Settings
 
 PATH = "/admin/v1"
 BODY_BYTES = 64 * 1024  # hundreds of times what any request needs; the body is read and parsed before the token is

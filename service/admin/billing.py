@@ -7,16 +7,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from service.accounts import service as accounts
-from service.admin import shapes
-from service.admin.access import OrdersRead, OrdersWrite
-from service.admin.fields import Id, OrderNumber, ProductId, Word
-from service.metering import service as metering
-from service.metering.models import PackRow
-from service.orders import refunds, repository
-from service.orders import service as orders
-from service.orders.models import OrderRow
-from service.orders.vouchers import issue_voucher
+from inkgate.service.accounts import service as accounts
+from inkgate.service.admin import shapes
+from inkgate.service.admin.access import OrdersRead, OrdersWrite
+from inkgate.service.admin.fields import Id, OrderNumber, ProductId, Word
+from inkgate.service.metering import service as metering
+from inkgate.service.metering.models import PackRow
+from inkgate.service.orders import refunds, repository
+from inkgate.service.orders import service as orders
+from inkgate.service.orders.models import OrderRow
+from inkgate.service.orders.vouchers import issue_voucher
 
 router = APIRouter(tags=["orders"])
 Limit = Annotated[int, Query(ge=1, le=1000)]

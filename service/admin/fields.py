@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, StringConstraints
 
-from service.db.ids import CANONICAL
-from service.errors import Misuse
+from inkgate.service.db.ids import CANONICAL
+from inkgate.service.errors import Misuse
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 STORABLE = r"^[^\x00]*$"  # Postgres takes no NUL; halves of surrogate pairs are refused before

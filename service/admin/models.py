@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.db.base import Base, UtcDateTime
+from inkgate.service.db.base import Base, UtcDateTime
 
 
 class TokenRow(Base):

@@ -9,15 +9,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
 
-from service.admin import shapes
-from service.admin.access import AuditRead, UsageRead
-from service.admin.fields import Id, Moment, Word
-from service.audit import trail
-from service.db import work
-from service.errors import Misuse
-from service.metering import books
-from service.usage import repository
-from service.usage.repository import DIMENSIONS, Scope
+from inkgate.service.admin import shapes
+from inkgate.service.admin.access import AuditRead, UsageRead
+from inkgate.service.admin.fields import Id, Moment, Word
+from inkgate.service.audit import trail
+from inkgate.service.db import work
+from inkgate.service.errors import Misuse
+from inkgate.service.metering import books
+from inkgate.service.usage import repository
+from inkgate.service.usage.repository import DIMENSIONS, Scope
 
 router = APIRouter(tags=["reports"])
 PROOF_LINES = 500_000  # some ten seconds of one core

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
-from service.admin.fields import Id, Moment, ProductId, Text, Word
+from inkgate.service.admin.fields import Id, Moment, ProductId, Text, Word
 
 
 class Shape(BaseModel):

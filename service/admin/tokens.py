@@ -11,12 +11,12 @@ from datetime import timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.admin.models import TokenRow
-from service.audit import trail
-from service.db import clock as clocks
-from service.db.changes import applied
-from service.db.work import Work
-from service.errors import Misuse
+from inkgate.service.admin.models import TokenRow
+from inkgate.service.audit import trail
+from inkgate.service.db import clock as clocks
+from inkgate.service.db.changes import applied
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
 
 SCOPES = {
     "accounts:read": "See accounts, access keys (without secrets) and apps.",

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.db.base import Base, UtcDateTime, identifier
+from inkgate.service.db.base import Base, UtcDateTime, identifier
 
 
 class EventRow(Base):

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.audit.models import EventRow
-from service.db import ids
-from service.db.work import Work
+from inkgate.service.audit.models import EventRow
+from inkgate.service.db import ids
+from inkgate.service.db.work import Work
 
 Value = str | int | float | bool | None
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from service.broker.interface import Task
-from service.broker.shares import Shares
-from service.errors import Overloaded
+from inkgate.service.broker.interface import Task
+from inkgate.service.broker.shares import Shares
+from inkgate.service.errors import Overloaded
 
 Waiting = Mapping[str, Mapping[str, int]]
 """Images that wait: capability -> app -> how many."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from service.broker.interface import Outcome, Reply, Task
-from service.errors import DeadlineMissed
+from inkgate.service.broker.interface import Outcome, Reply, Task
+from inkgate.service.errors import DeadlineMissed
 
 
 class Call:

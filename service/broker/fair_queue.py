@@ -14,8 +14,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from service.broker.interface import Task
-from service.broker.shares import DEFAULT_WEIGHT
+from inkgate.service.broker.interface import Task
+from inkgate.service.broker.shares import DEFAULT_WEIGHT
 
 BURST = 8.0  # images of weight 1 by which an app that sent less than its share may be ahead of the others
 _SLACK = 64  # removed tasks that the heap may hold besides as many as there are live ones

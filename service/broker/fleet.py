@@ -1,7 +1,7 @@
 """What is known of the workers behind a queue, for those who watch over them.
 
 Whoever supervises worker processes keeps a `WorkerCard` for each; in one process tree the console reads them there,
-over Redis they are posted every few seconds (`service.broker.streams.roll`).
+over Redis they are posted every few seconds (`inkgate.service.broker.streams.roll`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.broker.interface import QueueState
+from inkgate.service.broker.interface import QueueState
 
 STARTING, READY, LEAVING = "starting", "ready", "leaving"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from service.broker.messages import Malformed
+from inkgate.service.broker.messages import Malformed
 
 _LENGTHS = struct.Struct(">II")
 _HEAD_LIMIT = 16 * 1024 * 1024  # an answer of a dense page is some 100 KiB; beyond this the peer is not ours

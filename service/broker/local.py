@@ -13,14 +13,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from service.broker import frames
-from service.broker.admission import Admission
-from service.broker.calls import Calls
-from service.broker.fair_queue import FairQueue, Waiting
-from service.broker.holdoff import DEATH_POINTS, OVERRAN, OVERRUN_POINTS, HoldOffRule, HoldOffs, held_throughout
-from service.broker.interface import Outcome, QueueState, Reply, Task
-from service.broker.messages import Malformed, reply_from, task_head
-from service.errors import BrokerDown
+from inkgate.service.broker import frames
+from inkgate.service.broker.admission import Admission
+from inkgate.service.broker.calls import Calls
+from inkgate.service.broker.fair_queue import FairQueue, Waiting
+from inkgate.service.broker.holdoff import DEATH_POINTS, OVERRAN, OVERRUN_POINTS, HoldOffRule, HoldOffs, held_throughout
+from inkgate.service.broker.interface import Outcome, QueueState, Reply, Task
+from inkgate.service.broker.messages import Malformed, reply_from, task_head
+from inkgate.service.errors import BrokerDown
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ import select
 import socket
 from collections.abc import Callable
 
-from service.broker import frames
-from service.broker.interface import Outcome, Reply, Task
-from service.broker.messages import Malformed, reply_head, task_from
-from service.errors import BrokerDown
+from inkgate.service.broker import frames
+from inkgate.service.broker.interface import Outcome, Reply, Task
+from inkgate.service.broker.messages import Malformed, reply_head, task_from
+from inkgate.service.errors import BrokerDown
 
 log = logging.getLogger(__name__)
 

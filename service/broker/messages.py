@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from service.broker.interface import Outcome, Reply, Task
+from inkgate.service.broker.interface import Outcome, Reply, Task
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -14,31 +14,34 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from service import __version__
-from service.errors import ConfigurationError, InkGateError, Misuse
+from inkgate.service import __version__
+from inkgate.service.errors import ConfigurationError, InkGateError, Misuse
 
 COMMANDS = {
-    "serve": ("service.cli.serve:serve", "Run gateway and workers on this machine until Ctrl-C."),
-    "gateway": ("service.cli.gateway:gateway", "Answer calls; pictures go to workers through Redis."),
-    "console": ("service.cli.console:console", "Serve the console in a process of its own."),
-    "worker": ("service.cli.worker:worker", "Pull pictures from Redis and read them, in supervised processes."),
-    "demo": ("service.cli.demo:demo", "Start a throw-away service and read four sample pictures."),
-    "sandbox": ("service.cli.sandbox:sandbox", "Serve from a temporary folder, for client developers and tests."),
-    "ocr": ("service.cli.ocr:ocr", "Read pictures offline and print what is in them."),
-    "sign": ("service.cli.sign:sign_body", "Print a curl command that sends a body, signed now."),
-    "account": ("service.cli.account:app", "Accounts 账号, sub-accounts and access keys."),
-    "user": ("service.cli.user:app", "Users 用户 of the console: list, disable, reset the password."),
-    "app": ("service.cli.apps:app", "Apps 应用 and what they have opened."),
-    "pack": ("service.cli.pack:app", "Resource packs 资源包."),
-    "order": ("service.cli.order:app", "Catalogue, orders 订单, vouchers 卡券 and refunds 退订."),
-    "usage": ("service.cli.usage:usage", "Calls by app, capability and outcome."),
-    "ledger": ("service.cli.ledger:app", "The ledger 账本: verify, export, housekeeping."),
-    "audit": ("service.cli.audit:audit", "Who changed money or keys, latest first."),
-    "admin": ("service.cli.admin:app", "Tokens of the admin API."),
-    "keys": ("service.cli.keys:app", "The master key that seals stored secrets."),
-    "migrate": ("service.cli.migrate:migrate", "Bring the database to the schema of this release."),
-    "models": ("service.cli.models:app", "Models 模型 of the engines: list, verify, fetch."),
-    "doctor": ("service.cli.doctor:doctor", "Check a service and say what to do about what is wrong."),
+    "serve": ("inkgate.service.cli.serve:serve", "Run gateway and workers on this machine until Ctrl-C."),
+    "gateway": ("inkgate.service.cli.gateway:gateway", "Answer calls; pictures go to workers through Redis."),
+    "console": ("inkgate.service.cli.console:console", "Serve the console in a process of its own."),
+    "worker": ("inkgate.service.cli.worker:worker", "Pull pictures from Redis and read them, in supervised processes."),
+    "demo": ("inkgate.service.cli.demo:demo", "Start a throw-away service and read four sample pictures."),
+    "sandbox": (
+        "inkgate.service.cli.sandbox:sandbox",
+        "Serve from a temporary folder, for client developers and tests.",
+    ),
+    "ocr": ("inkgate.service.cli.ocr:ocr", "Read pictures offline and print what is in them."),
+    "sign": ("inkgate.service.cli.sign:sign_body", "Print a curl command that sends a body, signed now."),
+    "account": ("inkgate.service.cli.account:app", "Accounts 账号, sub-accounts and access keys."),
+    "user": ("inkgate.service.cli.user:app", "Users 用户 of the console: list, disable, reset the password."),
+    "app": ("inkgate.service.cli.apps:app", "Apps 应用 and what they have opened."),
+    "pack": ("inkgate.service.cli.pack:app", "Resource packs 资源包."),
+    "order": ("inkgate.service.cli.order:app", "Catalogue, orders 订单, vouchers 卡券 and refunds 退订."),
+    "usage": ("inkgate.service.cli.usage:usage", "Calls by app, capability and outcome."),
+    "ledger": ("inkgate.service.cli.ledger:app", "The ledger 账本: verify, export, housekeeping."),
+    "audit": ("inkgate.service.cli.audit:audit", "Who changed money or keys, latest first."),
+    "admin": ("inkgate.service.cli.admin:app", "Tokens of the admin API."),
+    "keys": ("inkgate.service.cli.keys:app", "The master key that seals stored secrets."),
+    "migrate": ("inkgate.service.cli.migrate:migrate", "Bring the database to the schema of this release."),
+    "models": ("inkgate.service.cli.models:app", "Models 模型 of the engines: list, verify, fetch."),
+    "doctor": ("inkgate.service.cli.doctor:doctor", "Check a service and say what to do about what is wrong."),
 }
 """Name → where it lives, and its line in the list of commands."""
 

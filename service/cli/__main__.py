@@ -1,5 +1,5 @@
-"""`python -m service.cli` is `inkgate`."""
+"""`python -m inkgate.service.cli` is `inkgate`."""
 
-from service.cli import main
+from inkgate.service.cli import main
 
 main()

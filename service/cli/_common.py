@@ -16,17 +16,17 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service import settings as configuration
-from service.accounts import repository
-from service.accounts.models import Account, AppRow
-from service.accounts.opening import open_vault
-from service.accounts.vault import Vault
-from service.db import engine as engines
-from service.db import migrate, tables, work  # noqa: F401 - tables: a command must know them all, for foreign keys
-from service.db.clock import CheckedClock, Clock
-from service.db.work import Work
-from service.errors import InkGateError, LedgerDown, Misuse
-from service.settings import Settings
+from inkgate.service import settings as configuration
+from inkgate.service.accounts import repository
+from inkgate.service.accounts.models import Account, AppRow
+from inkgate.service.accounts.opening import open_vault
+from inkgate.service.accounts.vault import Vault
+from inkgate.service.db import engine as engines
+from inkgate.service.db import migrate, tables, work  # noqa: F401 - tables: a command must know them all, for foreign keys
+from inkgate.service.db.clock import CheckedClock, Clock
+from inkgate.service.db.work import Work
+from inkgate.service.errors import InkGateError, LedgerDown, Misuse
+from inkgate.service.settings import Settings
 
 T = TypeVar("T")
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import typer
 
-from service.accounts import repository
-from service.accounts import service as accounts
-from service.cli._common import Base, facts, find_account, run, table
-from service.db import work
+from inkgate.service.accounts import repository
+from inkgate.service.accounts import service as accounts
+from inkgate.service.cli._common import Base, facts, find_account, run, table
+from inkgate.service.db import work
 
 app = typer.Typer(help="Accounts 账号, sub-accounts and access keys.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from service.admin import tokens
-from service.cli._common import Base, run, table
-from service.db import work
+from inkgate.service.admin import tokens
+from inkgate.service.cli._common import Base, run, table
+from inkgate.service.db import work
 
 app = typer.Typer(help="Tokens of the admin API (/admin/v1).", no_args_is_help=True)
 

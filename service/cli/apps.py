@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from service.accounts import repository
-from service.accounts import service as accounts
-from service.broker.streams import holds
-from service.broker.streams.keys import Keys
-from service.cli._common import Base, facts, find_account, find_app, run, table
-from service.contract.capabilities import CAPABILITIES
-from service.errors import Misuse
+from inkgate.service.accounts import repository
+from inkgate.service.accounts import service as accounts
+from inkgate.service.broker.streams import holds
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.cli._common import Base, facts, find_account, find_app, run, table
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.errors import Misuse
 
 app = typer.Typer(help="Apps 应用: keys, opened capabilities, allow-lists, rates.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")

@@ -6,8 +6,8 @@ import json
 
 import typer
 
-from service.audit import trail
-from service.cli._common import Base, find_account, run, table
+from inkgate.service.audit import trail
+from inkgate.service.cli._common import Base, find_account, run, table
 
 
 def audit(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from service import settings as knobs
-from service.cli.ready import announce
-from service.serving_console import serve_console
-from service.telemetry import logs
+from inkgate.service import settings as knobs
+from inkgate.service.cli.ready import announce
+from inkgate.service.serving_console import serve_console
+from inkgate.service.telemetry import logs
 
 
 def console() -> None:

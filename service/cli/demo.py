@@ -19,12 +19,12 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from service.cli.sandbox import run_sandbox
-from service.contract.capabilities import CAPABILITIES, Capability
-from service.contract.requests import ACTION
-from service.eop.signing import call_headers
-from service.provision import Keys
-from service.samples import sample
+from inkgate.service.cli.sandbox import run_sandbox
+from inkgate.service.contract.capabilities import CAPABILITIES, Capability
+from inkgate.service.contract.requests import ACTION
+from inkgate.service.eop.signing import call_headers
+from inkgate.service.provision import Keys
+from inkgate.service.samples import sample
 
 _USUAL_PORT = 8080
 _SECONDS = 60  # a sample that takes longer than this is a failure

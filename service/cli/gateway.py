@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from service.assembly import listen
-from service.cli.ready import announce
-from service.cli.serve import Host, Port, overridden
-from service.serving import serve_gateway, supervise_gateways
-from service.settings import secret_values
-from service.telemetry import logs
+from inkgate.service.assembly import listen
+from inkgate.service.cli.ready import announce
+from inkgate.service.cli.serve import Host, Port, overridden
+from inkgate.service.serving import serve_gateway, supervise_gateways
+from inkgate.service.settings import secret_values
+from inkgate.service.telemetry import logs
 
 
 def gateway(

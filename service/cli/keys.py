@@ -6,11 +6,11 @@ import base64
 
 import typer
 
-from service import settings as configuration
-from service.accounts import rotation
-from service.accounts import vault as vaults
-from service.cli._common import Base, run
-from service.errors import Misuse
+from inkgate.service import settings as configuration
+from inkgate.service.accounts import rotation
+from inkgate.service.accounts import vault as vaults
+from inkgate.service.cli._common import Base, run
+from inkgate.service.errors import Misuse
 
 app = typer.Typer(help="The master key that seals stored secrets.", no_args_is_help=True)
 

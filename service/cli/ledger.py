@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
-from service.cli._common import Base, find_account, run, table
-from service.db import work
-from service.db.clock import BEIJING
-from service.errors import Misuse
-from service.metering import books, check, clock_repair, housekeeping
-from service.metering.check import Checked
-from service.metering.clock_repair import Ahead
-from service.metering.verify import Finding
+from inkgate.service.cli._common import Base, find_account, run, table
+from inkgate.service.db import work
+from inkgate.service.db.clock import BEIJING
+from inkgate.service.errors import Misuse
+from inkgate.service.metering import books, check, clock_repair, housekeeping
+from inkgate.service.metering.check import Checked
+from inkgate.service.metering.clock_repair import Ahead
+from inkgate.service.metering.verify import Finding
 
 app = typer.Typer(help="The ledger 账本: verify, export, housekeeping.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service import settings as configuration
-from service.db import engine as engines
-from service.db import migrate as migrations
-from service.errors import LedgerDown
+from inkgate.service import settings as configuration
+from inkgate.service.db import engine as engines
+from inkgate.service.db import migrate as migrations
+from inkgate.service.errors import LedgerDown
 
 
 def migrate() -> None:

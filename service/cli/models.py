@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engines.errors import ModelError
-from engines.manifest import Model, catalogue, locate, verify
-from service import settings
-from service.errors import InkGateError, Misuse
+from inkgate.engines.errors import ModelError
+from inkgate.engines.manifest import Model, catalogue, locate, verify
+from inkgate.service import settings
+from inkgate.service.errors import InkGateError, Misuse
 
 app = typer.Typer(help="Models 模型: list, verify, fetch.", no_args_is_help=True)
 

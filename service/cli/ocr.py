@@ -12,11 +12,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from service import settings
-from service.contract.answers import failed_element
-from service.contract.capabilities import CAPABILITIES, Capability
-from service.contract.images import ImageFault, check_image
-from service.errors import ConfigurationError, Misuse
+from inkgate.service import settings
+from inkgate.service.contract.answers import failed_element
+from inkgate.service.contract.capabilities import CAPABILITIES, Capability
+from inkgate.service.contract.images import ImageFault, check_image
+from inkgate.service.errors import ConfigurationError, Misuse
 
 
 class CapabilityName(enum.StrEnum):
@@ -64,13 +64,13 @@ def ocr(
 def _read(
     pictures: list[Path], rule: Capability, profile: Profile | None, extras: bool, screen: Console
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
-    from engines.decoder_limits import limit_decoder
-    from engines.errors import DecodeError, ModelError, PictureTooLarge
+    from inkgate.engines.decoder_limits import limit_decoder
+    from inkgate.engines.errors import DecodeError, ModelError, PictureTooLarge
 
     engine = settings.load().engine
     limit_decoder(engine.max_pixels)
-    from engines.registry import open_reader
-    from service.worker.render import element
+    from inkgate.engines.registry import open_reader
+    from inkgate.service.worker.render import element
 
     with Progress(console=screen, transient=True) as progress:
         loading = progress.add_task("loading models", total=None)

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from service.cli._common import Base, facts, find_account, find_app, run, table
-from service.db import work
-from service.errors import Misuse
-from service.orders import refunds, repository
-from service.orders import service as orders
-from service.orders.vouchers import issue_voucher
+from inkgate.service.cli._common import Base, facts, find_account, find_app, run, table
+from inkgate.service.db import work
+from inkgate.service.errors import Misuse
+from inkgate.service.orders import refunds, repository
+from inkgate.service.orders import service as orders
+from inkgate.service.orders.vouchers import issue_voucher
 
 app = typer.Typer(help="Catalogue, orders 订单, vouchers 卡券 and refunds 退订.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")

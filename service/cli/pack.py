@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from service.cli._common import Base, facts, find_account, find_app, run, table
-from service.metering import service as metering
+from inkgate.service.cli._common import Base, facts, find_account, find_app, run, table
+from inkgate.service.metering import service as metering
 
 app = typer.Typer(help="Resource packs 资源包.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")

@@ -11,15 +11,15 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from service import settings as knobs
-from service.accounts import vault as vaults
-from service.assembly import serve_embedded
-from service.cli.serve import EngineOption, ProfileOption, overridden
-from service.db import engine as databases
-from service.db import migrate
-from service.provision import Keys, provision, write_env_file
-from service.settings import Settings
-from service.telemetry import logs
+from inkgate.service import settings as knobs
+from inkgate.service.accounts import vault as vaults
+from inkgate.service.assembly import serve_embedded
+from inkgate.service.cli.serve import EngineOption, ProfileOption, overridden
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate
+from inkgate.service.provision import Keys, provision, write_env_file
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry import logs
 
 
 def sandbox(

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from service import settings as knobs
-from service.assembly import serve_embedded
-from service.cli.ocr import Profile
-from service.cli.ready import announce
-from service.db import migrate
-from service.settings import Settings
-from service.telemetry import logs
+from inkgate.service import settings as knobs
+from inkgate.service.assembly import serve_embedded
+from inkgate.service.cli.ocr import Profile
+from inkgate.service.cli.ready import announce
+from inkgate.service.db import migrate
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry import logs
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one [default: 8080].")]

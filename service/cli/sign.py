@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from service.contract.capabilities import CAPABILITIES
-from service.eop.signing import call_headers
-from service.errors import Misuse
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.eop.signing import call_headers
+from inkgate.service.errors import Misuse
 
 
 def sign_body(

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from service.cli._common import Base, find_account, run, table
-from service.cli.ledger import Since, Until, beijing
-from service.errors import Misuse
-from service.usage import repository
-from service.usage.repository import DIMENSIONS, Scope
+from inkgate.service.cli._common import Base, find_account, run, table
+from inkgate.service.cli.ledger import Since, Until, beijing
+from inkgate.service.errors import Misuse
+from inkgate.service.usage import repository
+from inkgate.service.usage.repository import DIMENSIONS, Scope
 
 
 def usage(

@@ -6,14 +6,14 @@ import secrets
 
 import typer
 
-from service.accounts import repository as accounts
-from service.cli._common import Base, facts, find_account, run, table
-from service.db.work import Work
-from service.errors import Misuse
-from service.users import repository
-from service.users import service as users
-from service.users.models import UserRow
-from service.users.passwords import Passwords
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.cli._common import Base, facts, find_account, run, table
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
+from inkgate.service.users import repository
+from inkgate.service.users import service as users
+from inkgate.service.users.models import UserRow
+from inkgate.service.users.passwords import Passwords
 
 app = typer.Typer(help="Users 用户 of the console: operators and customers.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from service import settings as knobs
-from service.cli.ready import announce
-from service.telemetry import logs
-from service.worker.serve import serve_workers
+from inkgate.service import settings as knobs
+from inkgate.service.cli.ready import announce
+from inkgate.service.telemetry import logs
+from inkgate.service.worker.serve import serve_workers
 
 
 def worker(

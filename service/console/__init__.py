@@ -3,7 +3,7 @@
 `create_console` makes the application. A page is one view-model function, which a test calls alone, and one template.
 """
 
-from service.console.app import create_console
-from service.console.parts import Parts
+from inkgate.service.console.app import create_console
+from inkgate.service.console.parts import Parts
 
 __all__ = ["Parts", "create_console"]

@@ -10,14 +10,22 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import __version__
-from service.console.pages import PAGES
-from service.console.parts import Parts
-from service.console.render import assets, render
-from service.console.visit import FORM_BYTES, Forbidden, Malformed, Missing, PasswordChangeNeeded, SignInNeeded, anyone
-from service.contract.headers import Surface
-from service.errors import ClockSuspect, Misuse
-from service.repeats import OneLineEach
+from inkgate.service import __version__
+from inkgate.service.console.pages import PAGES
+from inkgate.service.console.parts import Parts
+from inkgate.service.console.render import assets, render
+from inkgate.service.console.visit import (
+    FORM_BYTES,
+    Forbidden,
+    Malformed,
+    Missing,
+    PasswordChangeNeeded,
+    SignInNeeded,
+    anyone,
+)
+from inkgate.service.contract.headers import Surface
+from inkgate.service.errors import ClockSuspect, Misuse
+from inkgate.service.repeats import OneLineEach
 
 UPLOAD_BYTES = 3 * 1024 * 1024  # a picture of 2 MB (manual 7.4) and the form around it
 PACKED = 5  # of nine

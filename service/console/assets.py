@@ -30,7 +30,7 @@ class Assets:
     """All static files by name ("console.css", "vendor/htmx.min.js")."""
 
     def __init__(self) -> None:
-        self._files: Mapping[str, Asset] = dict(_read(files("service.console").joinpath("static"), ""))
+        self._files: Mapping[str, Asset] = dict(_read(files("inkgate.service.console").joinpath("static"), ""))
 
     def path(self, name: str) -> str:
         """The path under /static, with the digest that makes it immutable. Raises KeyError."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from service.contract.capabilities import Capability
-from service.contract.requests import ACTION
-from service.eop.signing import call_headers
+from inkgate.service.contract.capabilities import Capability
+from inkgate.service.contract.requests import ACTION
+from inkgate.service.eop.signing import call_headers
 
 ANSWER_BYTES = 8 * 1024 * 1024
 

@@ -26,7 +26,7 @@ class Words:
 @cache
 def catalogue() -> Mapping[str, str]:
     """Chinese text → English text."""
-    return dict(parse(files("service.console").joinpath("locale/en.po").read_text("utf-8")))
+    return dict(parse(files("inkgate.service.console").joinpath("locale/en.po").read_text("utf-8")))
 
 
 def parse(source: str) -> Iterator[tuple[str, str]]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from service.console.scope import Span
-from service.usage.repository import Sums, total
+from inkgate.service.console.scope import Span
+from inkgate.service.usage.repository import Sums, total
 
 Chart = dict[str, Any]
 Value = Callable[[Sums], float | None]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from service.contract.capabilities import CAPABILITIES
-from service.contract.refusals import REFUSALS
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.refusals import REFUSALS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from service.console.catalogue import Words
-from service.console.visit import Visit
+from inkgate.service.console.catalogue import Words
+from inkgate.service.console.visit import Visit
 
 
 def notice(visit: Visit) -> str:

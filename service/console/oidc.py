@@ -19,8 +19,8 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import jwt
 
-from service.errors import ConfigurationError
-from service.settings import Oidc
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.settings import Oidc
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "RS384", "RS512", "PS384", "PS512", "ES384", "ES512")
 """Signatures with a public key only: with a shared secret, whoever can check could also sign."""

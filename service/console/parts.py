@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.accounts.directory import Network
-from service.accounts.vault import Vault
-from service.broker.fleet import Fleet
-from service.client_ip import parse_networks
-from service.console.attempts import Attempts
-from service.console.oidc import Provider
-from service.console.regions import RegionTable, load
-from service.db.clock import Clock, database_clock
-from service.settings import Settings
-from service.users.passwords import Passwords
+from inkgate.service.accounts.directory import Network
+from inkgate.service.accounts.vault import Vault
+from inkgate.service.broker.fleet import Fleet
+from inkgate.service.client_ip import parse_networks
+from inkgate.service.console.attempts import Attempts
+from inkgate.service.console.oidc import Provider
+from inkgate.service.console.regions import RegionTable, load
+from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.settings import Settings
+from inkgate.service.users.passwords import Passwords
 
 
 @dataclass(frozen=True, slots=True)

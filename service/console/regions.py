@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from service.errors import ConfigurationError
+from inkgate.service.errors import ConfigurationError
 
 SETTING = "INKGATE_CONSOLE__REGIONS"
 MOST_LINES = 1_000_000

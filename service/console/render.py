@@ -12,14 +12,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from service import __version__
-from service.console.assets import Assets
-from service.console.catalogue import LANGUAGES
-from service.console.menu import menu
-from service.console.notices import notice
-from service.console.visit import FORM_COOKIE, THEMES, Visit, masked
-from service.contract.capabilities import CAPABILITIES
-from service.db.clock import BEIJING
+from inkgate.service import __version__
+from inkgate.service.console.assets import Assets
+from inkgate.service.console.catalogue import LANGUAGES
+from inkgate.service.console.menu import menu
+from inkgate.service.console.notices import notice
+from inkgate.service.console.visit import FORM_COOKIE, THEMES, Visit, masked
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db.clock import BEIJING
 
 ENGLISH_TITLES = {
     "general": "General text",
@@ -40,7 +40,7 @@ def assets() -> Assets:
 def environment() -> Environment:
     """The templates; autoescape everywhere, and a name that is not given is an error."""
     made = Environment(
-        loader=PackageLoader("service.console"),
+        loader=PackageLoader("inkgate.service.console"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

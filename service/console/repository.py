@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.accounts.models import Account, AllowedRow, AppRow, OpenedRow
-from service.audit.models import EventRow
-from service.metering.models import PackRow
-from service.orders.models import OrderRow, RefundRow
+from inkgate.service.accounts.models import Account, AllowedRow, AppRow, OpenedRow
+from inkgate.service.audit.models import EventRow
+from inkgate.service.metering.models import PackRow
+from inkgate.service.orders.models import OrderRow, RefundRow
 
 
 async def app_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from service.accounts import repository as accounts
-from service.accounts.models import Account, AppRow
-from service.console import repository
-from service.console.visit import Missing
-from service.db.clock import BEIJING
-from service.db.work import Work
-from service.usage import repository as usage
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts.models import Account, AppRow
+from inkgate.service.console import repository
+from inkgate.service.console.visit import Missing
+from inkgate.service.db.clock import BEIJING
+from inkgate.service.db.work import Work
+from inkgate.service.usage import repository as usage
 
 PERIODS = (1, 7, 30, 90)
 """Days that the statistics offer."""

@@ -17,15 +17,15 @@ from starlette.datastructures import FormData
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from service.accounts import repository as accounts
-from service.accounts.models import Account
-from service.console.catalogue import Words
-from service.console.parts import Parts
-from service.db import work
-from service.db.work import Work
-from service.users import service as users
-from service.users.models import OPERATOR
-from service.users.service import Lifetime, SignedIn
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts.models import Account
+from inkgate.service.console.catalogue import Words
+from inkgate.service.console.parts import Parts
+from inkgate.service.db import work
+from inkgate.service.db.work import Work
+from inkgate.service.users import service as users
+from inkgate.service.users.models import OPERATOR
+from inkgate.service.users.service import Lifetime, SignedIn
 
 SESSION_COOKIE = "inkgate_session"
 FORM_COOKIE = "inkgate_form"

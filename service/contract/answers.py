@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.contract.capabilities import Capability
-from service.errors import SealFault
+from inkgate.service.contract.capabilities import Capability
+from inkgate.service.errors import SealFault
 
 Element = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from collections.abc import Iterable
 
-from service.contract.bounded_json import Buffer
+from inkgate.service.contract.bounded_json import Buffer
 
 STANDARD = bytes.maketrans(b"-_", b"+/")
 

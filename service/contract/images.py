@@ -7,11 +7,11 @@ read by the engines' own reader, for what is checked must be what is decoded (AD
 
 from __future__ import annotations
 
-from engines.errors import DecodeError
-from engines.image_header import BMP, JPEG, PNG, image_size
-from service.contract.base64_text import decode_pieces
-from service.contract.bounded_json import LongString
-from service.contract.capabilities import Capability
+from inkgate.engines.errors import DecodeError
+from inkgate.engines.image_header import BMP, JPEG, PNG, image_size
+from inkgate.service.contract.base64_text import decode_pieces
+from inkgate.service.contract.bounded_json import LongString
+from inkgate.service.contract.capabilities import Capability
 
 
 class ImageFault(Exception):

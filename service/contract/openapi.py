@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from service import __version__
-from service.contract.capabilities import CAPABILITIES, Capability
-from service.contract.refusals import REFUSALS
-from service.contract.schemas import answer_schema, refusal_schema, request_schema
+from inkgate.service import __version__
+from inkgate.service.contract.capabilities import CAPABILITIES, Capability
+from inkgate.service.contract.refusals import REFUSALS
+from inkgate.service.contract.schemas import answer_schema, refusal_schema, request_schema
 
 _HEADERS = (
     ("appkey", True, "应用的 AppKey", "562b89493b1a40e1b97ea05e50dd8170"),

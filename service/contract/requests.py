@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from service.contract.bounded_json import BOM, Buffer, Document, InvalidJson, LongString, loads
-from service.contract.capabilities import Capability
-from service.contract.images import ImageFault, check_image, decode_base64
-from service.errors import RequestFault
+from inkgate.service.contract.bounded_json import BOM, Buffer, Document, InvalidJson, LongString, loads
+from inkgate.service.contract.capabilities import Capability
+from inkgate.service.contract.images import ImageFault, check_image, decode_base64
+from inkgate.service.errors import RequestFault
 
 ACTION = "BusinessCardOCR"
 _ENCODED = "不支持 Content-Encoding，请发送未压缩的请求体 (send the body without Content-Encoding)"

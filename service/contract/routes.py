@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from service.contract.capabilities import CAPABILITIES, PREFIX, Capability
-from service.errors import Refused, RequestFault
+from inkgate.service.contract.capabilities import CAPABILITIES, PREFIX, Capability
+from inkgate.service.errors import Refused, RequestFault
 
 
 def _key(path: str) -> str:

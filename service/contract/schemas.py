@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.contract.capabilities import Capability
-from service.contract.requests import ACTION
+from inkgate.service.contract.capabilities import Capability
+from inkgate.service.contract.requests import ACTION
 
 Schema = dict[str, Any]
 

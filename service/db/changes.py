@@ -12,7 +12,7 @@ from sqlalchemy import CursorResult, Update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.errors import Misuse
+from inkgate.service.errors import Misuse
 
 CLASHES = ("23505", "23503")  # SQLSTATE: unique and foreign key violations
 CLASHES_SQLITE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_FOREIGNKEY")

@@ -10,7 +10,7 @@ from sqlalchemy import func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
-from service.errors import ClockSuspect
+from inkgate.service.errors import ClockSuspect
 
 Clock = Callable[[datetime], datetime]
 """From the database's time to the time that counts. In production: the same, once it was checked (`CheckedClock`)."""

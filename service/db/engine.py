@@ -11,8 +11,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from service.errors import ConfigurationError
-from service.settings import Database
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.settings import Database
 
 SETTING = "INKGATE_DATABASE__URL"
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.db import engine as engines
-from service.errors import ConfigurationError, LedgerDown
-from service.settings import Database
+from inkgate.service.db import engine as engines
+from inkgate.service.errors import ConfigurationError, LedgerDown
+from inkgate.service.settings import Database
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 LOCK = 0x1A7E_6A7E  # any number, the same for everyone who migrates

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import MetaData
 
-import service.accounts.models
-import service.admin.models
-import service.audit.models
-import service.metering.models
-import service.orders.models
-import service.usage.models
-import service.users.models  # noqa: F401
-from service.db.base import Base
+import inkgate.service.accounts.models
+import inkgate.service.admin.models
+import inkgate.service.audit.models
+import inkgate.service.metering.models
+import inkgate.service.orders.models
+import inkgate.service.usage.models
+import inkgate.service.users.models  # noqa: F401
+from inkgate.service.db.base import Base
 
 metadata: MetaData = Base.metadata

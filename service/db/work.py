@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from service.db import changes
-from service.db import clock as clocks
-from service.db.clock import Clock, database_clock
+from inkgate.service.db import changes
+from inkgate.service.db import clock as clocks
+from inkgate.service.db.clock import Clock, database_clock
 
 
 @dataclass(frozen=True, slots=True)

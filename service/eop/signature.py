@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
-from service.eop.canonical import canonical, query_forms
-from service.eop.header import Authorization
+from inkgate.service.eop.canonical import canonical, query_forms
+from inkgate.service.eop.header import Authorization
 
 BEIJING = timezone(timedelta(hours=8))
 _DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")

@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from datetime import datetime
 
-from service.eop.signature import BEIJING, sign
+from inkgate.service.eop.signature import BEIJING, sign
 
 
 def call_headers(ak: str, secret: bytes, appkey: str, body: bytes, request_id: str = "") -> dict[str, str]:

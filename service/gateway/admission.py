@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from service.accounts.directory import AccessKey, App, Directory
-from service.client_ip import within
-from service.contract.capabilities import Capability
-from service.contract.routes import resolve
-from service.eop.header import Authorization, parse
-from service.eop.signature import in_window, verify
-from service.errors import Refused, RequestFault
-from service.gateway.exchange import Exchange
+from inkgate.service.accounts.directory import AccessKey, App, Directory
+from inkgate.service.client_ip import within
+from inkgate.service.contract.capabilities import Capability
+from inkgate.service.contract.routes import resolve
+from inkgate.service.eop.header import Authorization, parse
+from inkgate.service.eop.signature import in_window, verify
+from inkgate.service.errors import Refused, RequestFault
+from inkgate.service.gateway.exchange import Exchange
 
 
 @dataclass(frozen=True, slots=True)

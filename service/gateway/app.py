@@ -6,17 +6,17 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from service import __version__
-from service.client_ip import parse_networks
-from service.contract.headers import Surface, one_line_each, repeated
-from service.contract.openapi import document
-from service.contract.refusals import REFUSALS, refusal_body
-from service.gateway.calls import CallEndpoint
-from service.gateway.pipeline import Parts, Pipeline
-from service.gateway.reference import load_examples, reference_page
-from service.settings import Settings
-from service.telemetry.health import Health, Report
-from service.telemetry.metrics import Metrics
+from inkgate.service import __version__
+from inkgate.service.client_ip import parse_networks
+from inkgate.service.contract.headers import Surface, one_line_each, repeated
+from inkgate.service.contract.openapi import document
+from inkgate.service.contract.refusals import REFUSALS, refusal_body
+from inkgate.service.gateway.calls import CallEndpoint
+from inkgate.service.gateway.pipeline import Parts, Pipeline
+from inkgate.service.gateway.reference import load_examples, reference_page
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry.health import Health, Report
+from inkgate.service.telemetry.metrics import Metrics
 
 CALLS = "/v1/aiop/api"
 

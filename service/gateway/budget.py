@@ -6,8 +6,8 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from service.broker.shares import Shares
-from service.errors import Overloaded
+from inkgate.service.broker.shares import Shares
+from inkgate.service.errors import Overloaded
 
 
 class Budget:

@@ -7,17 +7,17 @@ import uuid
 
 from starlette.types import Receive, Scope, Send
 
-from service.accounts.directory import Network
-from service.client_ip import client_ip
-from service.errors import ClientGone
-from service.gateway.exchange import Answer, Exchange
-from service.gateway.failures import failure
-from service.gateway.observe import NOT_DELIVERED, report
-from service.gateway.pipeline import Call, Pipeline
-from service.gateway.timing import Stopwatch
-from service.settings import Settings
-from service.telemetry import logs
-from service.telemetry.metrics import Metrics
+from inkgate.service.accounts.directory import Network
+from inkgate.service.client_ip import client_ip
+from inkgate.service.errors import ClientGone
+from inkgate.service.gateway.exchange import Answer, Exchange
+from inkgate.service.gateway.failures import failure
+from inkgate.service.gateway.observe import NOT_DELIVERED, report
+from inkgate.service.gateway.pipeline import Call, Pipeline
+from inkgate.service.gateway.timing import Stopwatch
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry import logs
+from inkgate.service.telemetry.metrics import Metrics
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 

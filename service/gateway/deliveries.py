@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from service.replay import ReplayStore
+from inkgate.service.replay import ReplayStore
 
 log = logging.getLogger("inkgate.call")
 REPEAT_SECONDS = 0.25  # a repeat waits so long for the verdict on the answer before it; a delayed ACK takes up to 0.2

@@ -11,11 +11,11 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from service.contract.headers import Surface, one_line_each, repeated
-from service.errors import BodyTooLarge, BodyTooSlow, ClientGone, Overloaded
-from service.gateway.budget import Budget
-from service.gateway.delivery import EXTENSION, Acknowledgements
-from service.gateway.request_line import RAW_QUERY
+from inkgate.service.contract.headers import Surface, one_line_each, repeated
+from inkgate.service.errors import BodyTooLarge, BodyTooSlow, ClientGone, Overloaded
+from inkgate.service.gateway.budget import Budget
+from inkgate.service.gateway.delivery import EXTENSION, Acknowledgements
+from inkgate.service.gateway.request_line import RAW_QUERY
 
 SMALL_BODY = 32 * 1024  # bytes
 _TURNS = 4  # of the event loop that others get for each piece of a large body

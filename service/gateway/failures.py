@@ -6,11 +6,11 @@ import logging
 
 import orjson
 
-from service.contract.answers import fault_answer
-from service.contract.capabilities import CAPABILITIES
-from service.contract.refusals import PAYLOAD_TOO_LARGE_PAGE, REFUSALS, refusal_body
-from service.errors import BodyTooLarge, InkGateError, Refused, RequestFault
-from service.gateway.exchange import Answer
+from inkgate.service.contract.answers import fault_answer
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.refusals import PAYLOAD_TOO_LARGE_PAGE, REFUSALS, refusal_body
+from inkgate.service.errors import BodyTooLarge, InkGateError, Refused, RequestFault
+from inkgate.service.gateway.exchange import Answer
 
 log = logging.getLogger("inkgate.gateway")
 

@@ -7,7 +7,7 @@ from functools import cache
 
 LARGE_BODY = 8 * 1024 * 1024  # bytes; after one of these what is free is given back
 _ARENA_MAX = -8  # M_ARENA_MAX of <malloc.h>
-_ARENAS = 2  # as workers have them (service.worker.process)
+_ARENAS = 2  # as workers have them (inkgate.service.worker.process)
 
 
 def share_arenas() -> bool:

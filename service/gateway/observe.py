@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import cast, get_args
 
-from service.errors import (
+from inkgate.service.errors import (
     BodyTooLarge,
     BodyTooSlow,
     ClientGone,
@@ -15,9 +15,9 @@ from service.errors import (
     Refused,
     RequestFault,
 )
-from service.gateway.pipeline import Call
-from service.metering.policy import Event
-from service.telemetry.metrics import Metrics, RequestOutcome, Stage
+from inkgate.service.gateway.pipeline import Call
+from inkgate.service.metering.policy import Event
+from inkgate.service.telemetry.metrics import Metrics, RequestOutcome, Stage
 
 log = logging.getLogger("inkgate.call")
 NOT_DELIVERED = "paid for, not delivered whole; kept for replay"

@@ -14,25 +14,25 @@ from typing import Any, Protocol
 
 import orjson
 
-from service.accounts.directory import Directory
-from service.broker.interface import Broker, Outcome, Reply, Task
-from service.contract.answers import batch_answer, fault_answer, seal_fault_answer, single_answer
-from service.contract.requests import ParsedRequest, check, parse, refuse_encoding
-from service.db import ids
-from service.errors import ClientGone, DeadlineMissed, HeldOff, RateLimited, Refused, RequestFault, SealFault
-from service.gateway.admission import Admission, Caller, Known
-from service.gateway.budget import Budget
-from service.gateway.deliveries import Deliveries
-from service.gateway.exchange import SMALL_BODY, Answer, Exchange
-from service.gateway.memory import LARGE_BODY, give_back
-from service.gateway.timing import Stopwatch
-from service.metering.interface import Ledger, Settlement
-from service.metering.policy import Event, Policy
-from service.replay import KeptAnswer, ReplayStore, replay_key
-from service.sealed import SealedRequest, open_request, seal_answer, sm2
-from service.settings import Settings
-from service.telemetry.tracing import Tracing
-from service.usage.refusals import Refusal, Refusals
+from inkgate.service.accounts.directory import Directory
+from inkgate.service.broker.interface import Broker, Outcome, Reply, Task
+from inkgate.service.contract.answers import batch_answer, fault_answer, seal_fault_answer, single_answer
+from inkgate.service.contract.requests import ParsedRequest, check, parse, refuse_encoding
+from inkgate.service.db import ids
+from inkgate.service.errors import ClientGone, DeadlineMissed, HeldOff, RateLimited, Refused, RequestFault, SealFault
+from inkgate.service.gateway.admission import Admission, Caller, Known
+from inkgate.service.gateway.budget import Budget
+from inkgate.service.gateway.deliveries import Deliveries
+from inkgate.service.gateway.exchange import SMALL_BODY, Answer, Exchange
+from inkgate.service.gateway.memory import LARGE_BODY, give_back
+from inkgate.service.gateway.timing import Stopwatch
+from inkgate.service.metering.interface import Ledger, Settlement
+from inkgate.service.metering.policy import Event, Policy
+from inkgate.service.replay import KeptAnswer, ReplayStore, replay_key
+from inkgate.service.sealed import SealedRequest, open_request, seal_answer, sm2
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry.tracing import Tracing
+from inkgate.service.usage.refusals import Refusal, Refusals
 
 _LARGEST_CALL = 50  # images (CONTRACT section 4)
 
@@ -90,7 +90,7 @@ class Pipeline:
         self.tasks_in_flight = Budget(limits.inflight_tasks, "images", weights=weights, largest=_LARGEST_CALL)
 
     async def run(self, call: Call) -> Answer:
-        """The answer to a call, settled and kept for replay. Raises errors of `service.errors`."""
+        """The answer to a call, settled and kept for replay. Raises errors of `inkgate.service.errors`."""
         exchange, limits = call.exchange, self._settings.limits
         budget = self.bytes_in_flight
         if exchange.large_body and exchange.announced <= limits.body_bytes:

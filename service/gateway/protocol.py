@@ -20,10 +20,10 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.contract.headers import Surface, repeated
-from service.gateway.delivery import EXTENSION, Acknowledgements, CountedTransport, Waiting
-from service.gateway.descriptors import MOST
-from service.gateway.request_line import RAW_QUERY, RequestLine
+from inkgate.service.contract.headers import Surface, repeated
+from inkgate.service.gateway.delivery import EXTENSION, Acknowledgements, CountedTransport, Waiting
+from inkgate.service.gateway.descriptors import MOST
+from inkgate.service.gateway.request_line import RAW_QUERY, RequestLine
 
 HEAD_SECONDS = 20.0
 HEAD_BYTES = 64 * 1024

@@ -27,7 +27,7 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; } td, th { text
 def load_examples() -> Mapping[str, Mapping[str, Any]]:
     """One real request and answer per capability, written by `tools/draw_examples.py`."""
     loaded: dict[str, dict[str, Any]] = json.loads(
-        files("service.gateway").joinpath("examples.json").read_text("utf-8")
+        files("inkgate.service.gateway").joinpath("examples.json").read_text("utf-8")
     )
     return loaded
 

@@ -14,12 +14,12 @@ from typing import Any, TextIO
 from sqlalchemy import Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.db import ids
-from service.errors import Misuse
-from service.metering.models import MeterRow, PackRow
-from service.metering.verify import Finding, LineFact, MeterFact, PackFact, Verifier, verify
-from service.sheets import Sheet
-from service.usage.models import RecordRow
+from inkgate.service.db import ids
+from inkgate.service.errors import Misuse
+from inkgate.service.metering.models import MeterRow, PackRow
+from inkgate.service.metering.verify import Finding, LineFact, MeterFact, PackFact, Verifier, verify
+from inkgate.service.sheets import Sheet
+from inkgate.service.usage.models import RecordRow
 
 PAGE = 5000
 TOLD = 1_000_000  # lines between two reports of progress

@@ -21,11 +21,11 @@ from sqlalchemy import Select, and_, delete, exists, func, insert, literal, or_,
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from service.db import clock as clocks
-from service.db import ids
-from service.db.clock import Clock, database_clock
-from service.metering.models import CheckedRow, CheckPackRow, CheckRow, MeterRow, PackRow
-from service.usage.models import RecordRow
+from inkgate.service.db import clock as clocks
+from inkgate.service.db import ids
+from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.metering.models import CheckedRow, CheckPackRow, CheckRow, MeterRow, PackRow
+from inkgate.service.usage.models import RecordRow
 
 NEW, AGAIN = 0, 1
 LOCK = 0x1A7E_C4EC

@@ -18,14 +18,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
-from service.audit import trail
-from service.db import clock as clocks
-from service.db import ids
-from service.db.work import Work
-from service.metering import statements
-from service.metering.models import MeterRow, PackRow
-from service.metering.settle import hour_of, hours
-from service.usage.models import DayRow, HourRow, RecordRow, RefusalRow, RolledRow
+from inkgate.service.audit import trail
+from inkgate.service.db import clock as clocks
+from inkgate.service.db import ids
+from inkgate.service.db.work import Work
+from inkgate.service.metering import statements
+from inkgate.service.metering.models import MeterRow, PackRow
+from inkgate.service.metering.settle import hour_of, hours
+from inkgate.service.usage.models import DayRow, HourRow, RecordRow, RefusalRow, RolledRow
 
 AHEAD = clocks.BOUND
 """What lies further ahead than this was written by a wrong clock."""

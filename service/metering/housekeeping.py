@@ -17,17 +17,17 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from service.background import Background
-from service.db import clock as clocks
-from service.db import ids
-from service.db.clock import Clock, database_clock
-from service.errors import ClockSuspect
-from service.metering import check
-from service.metering.check import Bounds, Checked
-from service.metering.models import MeterRow, PackRow
-from service.settings import Ledger
-from service.usage import rollup
-from service.usage.models import RecordRow
+from inkgate.service.background import Background
+from inkgate.service.db import clock as clocks
+from inkgate.service.db import ids
+from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.errors import ClockSuspect
+from inkgate.service.metering import check
+from inkgate.service.metering.check import Bounds, Checked
+from inkgate.service.metering.models import MeterRow, PackRow
+from inkgate.service.settings import Ledger
+from inkgate.service.usage import rollup
+from inkgate.service.usage.models import RecordRow
 
 LOCK = 0x1A7E_B00C
 DAYS_AHEAD = 7

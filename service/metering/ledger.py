@@ -18,16 +18,16 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.accounts import repository
-from service.db import clock as clocks
-from service.db import work
-from service.db.cache import Cache
-from service.db.clock import Clock, database_clock
-from service.errors import ClockSuspect, LedgerDown, Refused
-from service.metering.interface import Settlement
-from service.metering.packs import FREE_CAPABILITIES, Pack, refusal
-from service.metering.settle import Verdict, admission_meter, normal, read_packs, settle_batch
-from service.telemetry.metrics import Metrics
+from inkgate.service.accounts import repository
+from inkgate.service.db import clock as clocks
+from inkgate.service.db import work
+from inkgate.service.db.cache import Cache
+from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.errors import ClockSuspect, LedgerDown, Refused
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.metering.packs import FREE_CAPABILITIES, Pack, refusal
+from inkgate.service.metering.settle import Verdict, admission_meter, normal, read_packs, settle_batch
+from inkgate.service.telemetry.metrics import Metrics
 
 BATCH = 256
 PENDING = 20_000
@@ -66,7 +66,7 @@ class Lane:
 
 
 class SqlLedger:
-    """`service.metering.interface.Ledger` on SQLite and Postgres. For one event loop.
+    """`inkgate.service.metering.interface.Ledger` on SQLite and Postgres. For one event loop.
 
     `balance_ttl` is how old the balance may be that admission looks at; settling never looks at it.
     """

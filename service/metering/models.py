@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.db.base import Base, UtcDateTime, identifier
+from inkgate.service.db.base import Base, UtcDateTime, identifier
 
 ACTIVE = "active"
 REFUNDED = "refunded"

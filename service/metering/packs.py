@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.capabilities import CAPABILITIES
 
 FREE_CAPABILITIES = frozenset(name for name, each in CAPABILITIES.items() if not each.commercial)
 """Free for now (manual 2.1): opening is enough, no pack is asked for; usage is recorded all the same."""

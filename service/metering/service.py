@@ -7,16 +7,16 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.accounts import repository as accounts
-from service.accounts.rules import capability as known_capability
-from service.audit import trail
-from service.db import ids
-from service.db.clock import a_year_after
-from service.db.work import Work
-from service.errors import Misuse
-from service.metering.models import ACTIVE, REFUNDED, PackRow
-from service.metering.packs import FREE_CAPABILITIES
-from service.metering.settle import lock_meter
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts.rules import capability as known_capability
+from inkgate.service.audit import trail
+from inkgate.service.db import ids
+from inkgate.service.db.clock import a_year_after
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
+from inkgate.service.metering.models import ACTIVE, REFUNDED, PackRow
+from inkgate.service.metering.packs import FREE_CAPABILITIES
+from inkgate.service.metering.settle import lock_meter
 
 MAX_UNITS = 10**12
 

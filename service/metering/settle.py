@@ -15,12 +15,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.db import clock as clocks
-from service.db.clock import Clock
-from service.metering import statements
-from service.metering.interface import Settlement
-from service.metering.packs import FREE_CAPABILITIES, TOO_LITTLE, Draw, Pack, draw, refusal
-from service.usage import latency
+from inkgate.service.db import clock as clocks
+from inkgate.service.db.clock import Clock
+from inkgate.service.metering import statements
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.metering.packs import FREE_CAPABILITIES, TOO_LITTLE, Draw, Pack, draw, refusal
+from inkgate.service.usage import latency
 
 REQUEST_ID_LENGTH = 128
 

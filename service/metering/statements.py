@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import Executable, Select, Uuid, any_, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.db import clock as clocks
-from service.db.base import UtcDateTime
-from service.metering.models import ACTIVE, MeterRow, PackRow
-from service.usage import latency
-from service.usage.models import HourRow, RecordRow
+from inkgate.service.db import clock as clocks
+from inkgate.service.db.base import UtcDateTime
+from inkgate.service.metering.models import ACTIVE, MeterRow, PackRow
+from inkgate.service.usage import latency
+from inkgate.service.usage.models import HourRow, RecordRow
 
 SUMS = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
 SUMMED = (*SUMS, *latency.COLUMNS)

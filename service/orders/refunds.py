@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from service.accounts import rules
-from service.audit import trail
-from service.db import ids
-from service.db.work import Work
-from service.errors import Misuse
-from service.metering.models import REFUNDED, PackRow
-from service.metering.settle import Meter, lock_meter
-from service.orders import repository
-from service.orders.models import RefundRow
+from inkgate.service.accounts import rules
+from inkgate.service.audit import trail
+from inkgate.service.db import ids
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
+from inkgate.service.metering.models import REFUNDED, PackRow
+from inkgate.service.metering.settle import Meter, lock_meter
+from inkgate.service.orders import repository
+from inkgate.service.orders.models import RefundRow
 
 WINDOW = timedelta(days=7)
 REASON_LENGTH = 500

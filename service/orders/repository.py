@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.db import ids
-from service.db.changes import applied
-from service.metering.models import ACTIVE, REFUNDED, PackRow
-from service.orders.models import OrderLineRow, OrderRow, ProductRow, RefundRow, VoucherRow
+from inkgate.service.db import ids
+from inkgate.service.db.changes import applied
+from inkgate.service.metering.models import ACTIVE, REFUNDED, PackRow
+from inkgate.service.orders.models import OrderLineRow, OrderRow, ProductRow, RefundRow, VoucherRow
 
 
 async def products(session: AsyncSession, *, on_sale: bool = True) -> list[ProductRow]:

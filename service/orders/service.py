@@ -6,20 +6,20 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from service.accounts import repository as accounts
-from service.accounts import service as account_service
-from service.accounts.rules import capability as known_capability
-from service.audit import trail
-from service.db import ids
-from service.db.clock import BEIJING
-from service.db.work import Work
-from service.errors import Misuse
-from service.metering.packs import FREE_CAPABILITIES
-from service.metering.service import MAX_UNITS, grant_pack
-from service.orders import repository
-from service.orders.discounts import shares
-from service.orders.models import OrderLineRow, OrderRow, ProductRow
-from service.orders.vouchers import redeem
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts import service as account_service
+from inkgate.service.accounts.rules import capability as known_capability
+from inkgate.service.audit import trail
+from inkgate.service.db import ids
+from inkgate.service.db.clock import BEIJING
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
+from inkgate.service.metering.packs import FREE_CAPABILITIES
+from inkgate.service.metering.service import MAX_UNITS, grant_pack
+from inkgate.service.orders import repository
+from inkgate.service.orders.discounts import shares
+from inkgate.service.orders.models import OrderLineRow, OrderRow, ProductRow
+from inkgate.service.orders.vouchers import redeem
 
 PENDING, ACTIVE, REJECTED, CANCELLED = "pending", "active", "rejected", "cancelled"
 MAX_QUANTITY = 100

@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from service.accounts import service as accounts
-from service.audit import trail
-from service.db.work import Work
-from service.errors import Misuse
-from service.orders import repository
-from service.orders.models import OrderLineRow, OrderRow, VoucherRow
+from inkgate.service.accounts import service as accounts
+from inkgate.service.audit import trail
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
+from inkgate.service.orders import repository
+from inkgate.service.orders.models import OrderLineRow, OrderRow, VoucherRow
 
 KINDS = ("credit", "percent", "goods")
 YEAR = timedelta(days=365)

@@ -4,7 +4,7 @@
 back to counting locally when Redis does not answer at once: the limiter protects the service, it never stops it.
 """
 
-from service.ratelimit.local import LocalLimiter
-from service.ratelimit.shared import RedisLimiter
+from inkgate.service.ratelimit.local import LocalLimiter
+from inkgate.service.ratelimit.shared import RedisLimiter
 
 __all__ = ["LocalLimiter", "RedisLimiter"]

@@ -11,7 +11,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from service.ratelimit.local import LocalLimiter, burst
+from inkgate.service.ratelimit.local import LocalLimiter, burst
 
 SCRIPT = Path(__file__).with_name("take.lua").read_text(encoding="utf-8")
 TIMEOUT = 0.1  # seconds; a slower answer is no answer

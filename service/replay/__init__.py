@@ -3,8 +3,8 @@
 `MemoryReplayStore` keeps them in this process (the embedded default), `RedisReplayStore` for all gateways together.
 """
 
-from service.replay.interface import KeptAnswer, ReplayStore, replay_key
-from service.replay.memory import MemoryReplayStore
-from service.replay.shared import RedisReplayStore
+from inkgate.service.replay.interface import KeptAnswer, ReplayStore, replay_key
+from inkgate.service.replay.memory import MemoryReplayStore
+from inkgate.service.replay.shared import RedisReplayStore
 
 __all__ = ["KeptAnswer", "MemoryReplayStore", "RedisReplayStore", "ReplayStore", "replay_key"]

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.metering.interface import Settlement
+from inkgate.service.metering.interface import Settlement
 
 TTL = 600  # seconds
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
-from service.replay.interface import TTL, KeptAnswer
+from inkgate.service.replay.interface import TTL, KeptAnswer
 
 
 class MemoryReplayStore:

@@ -10,9 +10,9 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from service.errors import BrokerDown
-from service.metering.interface import Settlement
-from service.replay.interface import TTL, KeptAnswer
+from inkgate.service.errors import BrokerDown
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.replay.interface import TTL, KeptAnswer
 
 KEEP, DROP = (Path(__file__).with_name(f"{name}.lua").read_text(encoding="utf-8") for name in ("keep", "drop"))
 

@@ -8,7 +8,7 @@
 Everything here is synchronous and thread-safe; big bodies belong off the event loop.
 """
 
-from service.sealed import keys, sm2
-from service.sealed.envelope import SealedRequest, open_request, seal_answer
+from inkgate.service.sealed import keys, sm2
+from inkgate.service.sealed.envelope import SealedRequest, open_request, seal_answer
 
 __all__ = ["SealedRequest", "keys", "open_request", "seal_answer", "sm2"]

@@ -18,10 +18,10 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from service.contract.base64_text import decode_pieces
-from service.contract.bounded_json import Buffer, InvalidJson, LongString, loads
-from service.errors import SealFault
-from service.sealed import sm2, sm3, sm4
+from inkgate.service.contract.base64_text import decode_pieces
+from inkgate.service.contract.bounded_json import Buffer, InvalidJson, LongString, loads
+from inkgate.service.errors import SealFault
+from inkgate.service.sealed import sm2, sm3, sm4
 
 _FIELDS = ("ciphertextBlob", "encryptedBody", "encryptedHashKey", "ciphertextBlobHash", "encryptedBodyHash")
 

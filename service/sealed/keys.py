@@ -11,8 +11,8 @@ import base64
 import binascii
 import secrets
 
-from service.sealed.curve import G, N, on_curve, valid_private
-from service.sealed.sm2 import multiplier
+from inkgate.service.sealed.curve import G, N, on_curve, valid_private
+from inkgate.service.sealed.sm2 import multiplier
 
 # SEQUENCE { SEQUENCE { OID id-ecPublicKey, OID sm2p256v1 }, BIT STRING 04‖x‖y }, up to the 04.
 _SPKI_HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200") + b"\x04"

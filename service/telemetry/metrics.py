@@ -19,7 +19,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from service.telemetry.merge import GaugeFold, MetricsFold, Snapshot, families_of, without_created
+from inkgate.service.telemetry.merge import GaugeFold, MetricsFold, Snapshot, families_of, without_created
 
 CAPABILITIES = ("general", "idcard", "plate", "licence")
 UNKNOWN = "none"  # the capability of a request that named none, and the account of a series past its cap
@@ -42,7 +42,7 @@ _BATCH = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 
 
 class QueueReading(Protocol):
-    """What `Metrics.queue` needs of the broker's state (service.broker.interface.QueueState has it)."""
+    """What `Metrics.queue` needs of the broker's state (inkgate.service.broker.interface.QueueState has it)."""
 
     @property
     def depth(self) -> int: ...
@@ -204,7 +204,7 @@ class Metrics:
         )
 
     def inference(self, engine: str, model: str, device: str, seconds: float) -> None:
-        """Record the engine's time for one image. Labels as in engines.types.EngineInfo."""
+        """Record the engine's time for one image. Labels as in inkgate.engines.types.EngineInfo."""
         self._inference.labels(engine, model, device).observe(seconds)
 
     def lines(self, capability: str, count: int) -> None:
@@ -228,7 +228,7 @@ class Metrics:
         self._ready.set(count)
 
     def model(self, engine: str, model: str, device: str, profile: str) -> None:
-        """Say which model is loaded. Labels as in engines.types.EngineInfo."""
+        """Say which model is loaded. Labels as in inkgate.engines.types.EngineInfo."""
         self._model.labels(engine, model, device, profile).set(1)
 
     # --- ledger (gateway) ---------------------------------------------------------------------------------------
@@ -335,7 +335,7 @@ class Metrics:
             self._malformed.labels(self._reason(kind))
 
     def background_up(self, task: str, up: bool) -> None:
-        """Say whether a background task runs (see service.background)."""
+        """Say whether a background task runs (see inkgate.service.background)."""
         self._task_up.labels(self._task(task)).set(1 if up else 0)
         self._task_restarts.labels(self._task(task))  # from 0 on, so that an increase shows the first one too
 

@@ -10,9 +10,9 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
-from service.background import Background
-from service.telemetry.health import Health, Report
-from service.telemetry.metrics import Metrics
+from inkgate.service.background import Background
+from inkgate.service.telemetry.health import Health, Report
+from inkgate.service.telemetry.metrics import Metrics
 
 
 class ProbeServer:

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from service.errors import ConfigurationError
-from service.telemetry import logs
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.telemetry import logs
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from service.background import Background
-from service.telemetry.metrics import Metrics
+from inkgate.service.background import Background
+from inkgate.service.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Index, Integer, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.db.base import Base, UtcDateTime, identifier
-from service.usage import latency
+from inkgate.service.db.base import Base, UtcDateTime, identifier
+from inkgate.service.usage import latency
 
 
 class RecordRow(Base):

@@ -17,12 +17,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from service.accounts.models import Account
-from service.background import Background
-from service.db import clock as clocks
-from service.db.clock import Clock, database_clock
-from service.errors import ClockSuspect
-from service.usage.models import NOBODY, RefusalRow
+from inkgate.service.accounts.models import Account
+from inkgate.service.background import Background
+from inkgate.service.db import clock as clocks
+from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.errors import ClockSuspect
+from inkgate.service.usage.models import NOBODY, RefusalRow
 
 SECONDS = 30.0
 KEYS = 5000

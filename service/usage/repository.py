@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Select, case, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.accounts.models import AppRow
-from service.contract.capabilities import CAPABILITIES
-from service.db import ids
-from service.db.base import UtcDateTime
-from service.usage import latency
-from service.usage.models import (
+from inkgate.service.accounts.models import AppRow
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db import ids
+from inkgate.service.db.base import UtcDateTime
+from inkgate.service.usage import latency
+from inkgate.service.usage.models import (
     BY_APP,
     BY_APP_AND_CODE,
     BY_OWNER,
@@ -30,7 +30,7 @@ from service.usage.models import (
     RefusalRow,
     RolledRow,
 )
-from service.usage.rollup import DAY, SUMS, day_of, measures
+from inkgate.service.usage.rollup import DAY, SUMS, day_of, measures
 
 DIMENSIONS = {"app": "app_id", "capability": "capability", "code": "code", "account": "account_id"}
 COUNTED = (*SUMS, "refused")

@@ -14,12 +14,12 @@ from sqlalchemy import Integer, Select, delete, func, insert, literal, select, t
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from service.accounts.models import AppRow
-from service.db import clock as clocks
-from service.db.base import UtcDateTime
-from service.db.clock import BEIJING, Clock, database_clock
-from service.usage import latency
-from service.usage.models import (
+from inkgate.service.accounts.models import AppRow
+from inkgate.service.db import clock as clocks
+from inkgate.service.db.base import UtcDateTime
+from inkgate.service.db.clock import BEIJING, Clock, database_clock
+from inkgate.service.usage import latency
+from inkgate.service.usage.models import (
     ALL_CODES,
     BY_APP,
     BY_APP_AND_CODE,

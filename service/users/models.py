@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.db.base import Base, UtcDateTime, identifier
+from inkgate.service.db.base import Base, UtcDateTime, identifier
 
 OPERATOR = "operator"
 CUSTOMER = "customer"

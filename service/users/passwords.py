@@ -7,7 +7,7 @@ import asyncio
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from service.errors import Misuse
+from inkgate.service.errors import Misuse
 
 SHORTEST, LONGEST = 10, 128
 AT_ONCE = 2

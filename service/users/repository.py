@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.db import ids
-from service.db.changes import applied
-from service.users.models import OPERATOR, SessionRow, UserRow
+from inkgate.service.db import ids
+from inkgate.service.db.changes import applied
+from inkgate.service.users.models import OPERATOR, SessionRow, UserRow
 
 
 async def any_user(session: AsyncSession) -> bool:

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.accounts import repository as accounts
-from service.audit import trail
-from service.db import ids
-from service.db.work import Work
-from service.errors import Misuse
-from service.users import repository
-from service.users.models import CUSTOMER, OPERATOR, SessionRow, UserRow
-from service.users.passwords import Passwords
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.audit import trail
+from inkgate.service.db import ids
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
+from inkgate.service.users import repository
+from inkgate.service.users.models import CUSTOMER, OPERATOR, SessionRow, UserRow
+from inkgate.service.users.passwords import Passwords
 
 LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{2,63}")
 FAILURES = 5

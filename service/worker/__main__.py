@@ -1,4 +1,4 @@
-"""A worker process: `python -m service.worker PARENT_PID CONTROL_FD [TASKS_FD…]`, started by a supervisor only.
+"""A worker process: `python -m inkgate.service.worker PARENT_PID CONTROL_FD [TASKS_FD…]`, started by a supervisor only.
 
 The control socket brings the configuration and carries away what happens: ready, done, leaving, fatal.
 """
@@ -14,25 +14,25 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engines.errors import ModelError
-from service import __version__
-from service.background import Background
-from service.broker import frames
-from service.broker.holdoff import HoldOffRule
-from service.broker.interface import Reply, Task, WorkerPort
-from service.broker.local_port import LocalPort
-from service.errors import BrokerDown, InkGateError
-from service.settings import maskable, passwords
-from service.telemetry import logs
-from service.telemetry.tracing import Tracing
-from service.worker.config import WorkerConfig
-from service.worker.lanes import run_lanes
-from service.worker.loop import PullLoop
-from service.worker.process import bind_to_parent, limit_memory, rss_mib
-from service.worker.reading import open_reader
-from service.worker.watchdog import Watchdog
+from inkgate.engines.errors import ModelError
+from inkgate.service import __version__
+from inkgate.service.background import Background
+from inkgate.service.broker import frames
+from inkgate.service.broker.holdoff import HoldOffRule
+from inkgate.service.broker.interface import Reply, Task, WorkerPort
+from inkgate.service.broker.local_port import LocalPort
+from inkgate.service.errors import BrokerDown, InkGateError
+from inkgate.service.settings import maskable, passwords
+from inkgate.service.telemetry import logs
+from inkgate.service.telemetry.tracing import Tracing
+from inkgate.service.worker.config import WorkerConfig
+from inkgate.service.worker.lanes import run_lanes
+from inkgate.service.worker.loop import PullLoop
+from inkgate.service.worker.process import bind_to_parent, limit_memory, rss_mib
+from inkgate.service.worker.reading import open_reader
+from inkgate.service.worker.watchdog import Watchdog
 
-log = logging.getLogger("service.worker")
+log = logging.getLogger("inkgate.service.worker")
 
 
 def main(argv: list[str]) -> int:
@@ -114,7 +114,7 @@ class _Teller:
         """See service.background.Observer. The state of a thread ends with its process: failures are told, no state."""
 
     def background_restarted(self, task: str) -> None:
-        """See service.background.Observer."""
+        """See inkgate.service.background.Observer."""
         self.tell({"kind": "task failed", "task": task})
 
 
@@ -122,8 +122,8 @@ def _open_ports(config: WorkerConfig, name: str, tasks_fds: list[int], teller: _
     """A port for each picture that may be in hand: the embedded broker's sockets where there are some, else Redis."""
     if tasks_fds:
         return [LocalPort(socket.socket(fileno=fd), teller.malformed) for fd in tasks_fds]
-    from service.broker.streams import StreamsPort  # the Redis client is not for embedded workers to load
-    from service.broker.streams.keys import Keys
+    from inkgate.service.broker.streams import StreamsPort  # the Redis client is not for embedded workers to load
+    from inkgate.service.broker.streams.keys import Keys
 
     keys = Keys(config.namespace, config.profile)
     rule = HoldOffRule(config.killed_workers, config.killed_window, config.hold_off)

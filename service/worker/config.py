@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from service.broker.messages import known
-from service.errors import Misuse
-from service.telemetry.logs import Format, Level
-from service.worker import policy
+from inkgate.service.broker.messages import known
+from inkgate.service.errors import Misuse
+from inkgate.service.telemetry.logs import Format, Level
+from inkgate.service.worker import policy
 
 if TYPE_CHECKING:  # a worker process receives its part and never loads the settings' machinery
-    from service.settings import Settings
+    from inkgate.service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,17 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from service.background import Background
-from service.broker.fleet import FleetState
-from service.broker.holdoff import HoldOffRule
-from service.broker.local import LocalBroker
-from service.settings import Settings
-from service.telemetry.metrics import Metrics
-from service.worker import policy
-from service.worker.config import WorkerConfig
-from service.worker.observe import FleetMetrics
-from service.worker.roster import Roster
-from service.worker.supervisor import Event, Supervisor
+from inkgate.service.background import Background
+from inkgate.service.broker.fleet import FleetState
+from inkgate.service.broker.holdoff import HoldOffRule
+from inkgate.service.broker.local import LocalBroker
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.worker import policy
+from inkgate.service.worker.config import WorkerConfig
+from inkgate.service.worker.observe import FleetMetrics
+from inkgate.service.worker.roster import Roster
+from inkgate.service.worker.supervisor import Event, Supervisor
 
 
 class EmbeddedBroker(LocalBroker):
@@ -26,7 +26,7 @@ class EmbeddedBroker(LocalBroker):
     roster: Roster
 
     async def look(self) -> FleetState:
-        """See service.broker.fleet.Fleet."""
+        """See inkgate.service.broker.fleet.Fleet."""
         return FleetState(await self.state(), self.roster.cards())
 
     @property
@@ -77,7 +77,7 @@ async def embedded_fleet(
             counted(slot, event)
 
     broker.supervisor = Supervisor(
-        "service.worker",
+        "inkgate.service.worker",
         count,
         WorkerConfig.of(settings).as_dict(),
         on_spawn=sockets,

@@ -1,8 +1,8 @@
 """Reading a picture that may have killed a worker: alone, in a process that may die.
 
-`read_alone` starts `python -m service.worker.isolate`, hands it the picture over a socket pair, and takes whatever
-happens to it as the answer: its reply, or the internal error. The child says when it begins to read: only what ends it
-after that, and by itself, is the picture's doing.
+`read_alone` starts `python -m inkgate.service.worker.isolate`, hands it the picture over a socket pair, and
+takes whatever happens to it as the answer: its reply, or the internal error. The child says when it begins to read:
+only what ends it after that, and by itself, is the picture's doing.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import sys
 import time
 from dataclasses import replace
 
-from service.broker import frames
-from service.broker.interface import Outcome, Reply, Task
-from service.broker.messages import Malformed, reply_from, reply_head, task_from, task_head
-from service.worker.config import WorkerConfig
-from service.worker.process import bind_to_parent, limit_memory, spawn
-from service.worker.reading import facts, open_reader, read
+from inkgate.service.broker import frames
+from inkgate.service.broker.interface import Outcome, Reply, Task
+from inkgate.service.broker.messages import Malformed, reply_from, reply_head, task_from, task_head
+from inkgate.service.worker.config import WorkerConfig
+from inkgate.service.worker.process import bind_to_parent, limit_memory, spawn
+from inkgate.service.worker.reading import facts, open_reader, read
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def _read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
     begun = killed = False
     with ours:
         with theirs:
-            child = spawn("service.worker.isolate", [theirs])
+            child = spawn("inkgate.service.worker.isolate", [theirs])
         try:
             ours.settimeout(max(0.1, task.deadline - time.time()))
             frames.send(ours, replace(config, redis_url="").as_dict())

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
-from service.worker.loop import PullLoop
+from inkgate.service.worker.loop import PullLoop
 
 
 def run_lanes(loops: Sequence[PullLoop], stop: threading.Event) -> str:

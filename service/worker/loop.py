@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from engines.interfaces import Reader
-from service.broker.interface import Outcome, Reply, Task, WorkerPort
-from service.telemetry.tracing import Tracing
-from service.worker.config import WorkerConfig
-from service.worker.isolate import read_alone
-from service.worker.process import data_mib, memory_for_images, rss_mib
-from service.worker.reading import facts, read
-from service.worker.watchdog import Watchdog
+from inkgate.engines.interfaces import Reader
+from inkgate.service.broker.interface import Outcome, Reply, Task, WorkerPort
+from inkgate.service.telemetry.tracing import Tracing
+from inkgate.service.worker.config import WorkerConfig
+from inkgate.service.worker.isolate import read_alone
+from inkgate.service.worker.process import data_mib, memory_for_images, rss_mib
+from inkgate.service.worker.reading import facts, read
+from inkgate.service.worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 

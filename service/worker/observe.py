@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from service.broker.interface import Outcome
-from service.telemetry.metrics import Metrics
-from service.worker.supervisor import Event
+from inkgate.service.broker.interface import Outcome
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.worker.supervisor import Event
 
 _ENGINE = ("engine", "model", "device")
 

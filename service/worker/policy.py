@@ -2,7 +2,7 @@
 
 On CPUs a process a core, one picture at a time: batches cost as much there as their parts. On a GPU one process that
 has several pictures in hand, a thread each: while one is decoded another is on the card, and the lines of all that are
-there go through the network together (engines.text.pool).
+there go through the network together (inkgate.engines.text.pool).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from service.settings import Settings
-from service.worker.process import usable_cores
+from inkgate.service.settings import Settings
+from inkgate.service.worker.process import usable_cores
 
 _AT_ONCE_ON_A_GPU = 8
 

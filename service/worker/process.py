@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import service
+import inkgate
 
 _PR_SET_PDEATHSIG = 1
 _FURTHER_IMAGE = 1 / 3  # of the memory for the first image in hand; not all are at their most at once
@@ -31,7 +31,7 @@ def spawn(
     whatever the working directory holds (-P), and Ctrl-C in a terminal reaches the parent alone.
     """
     fds = [sock.fileno() for sock in sockets]
-    root = str(Path(service.__file__).resolve().parents[1])
+    root = str(Path(inkgate.__file__).parents[1])
     path = os.environ.get("PYTHONPATH")
     env = {
         **os.environ,

@@ -6,24 +6,24 @@ import logging
 import time
 from pathlib import Path
 
-from engines.decoder_limits import limit_decoder
-from engines.errors import DecodeError, PictureTooLarge
-from engines.interfaces import Reader
-from service.broker.interface import Outcome, Reply, Task
-from service.worker import render
-from service.worker.config import WorkerConfig
+from inkgate.engines.decoder_limits import limit_decoder
+from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.interfaces import Reader
+from inkgate.service.broker.interface import Outcome, Reply, Task
+from inkgate.service.worker import render
+from inkgate.service.worker.config import WorkerConfig
 
 log = logging.getLogger(__name__)
 
 
 def open_reader(config: WorkerConfig) -> Reader:
-    """The reader that the settings name, networks loaded, not warmed up. Raises engines.errors.ModelError."""
+    """The reader that the settings name, networks loaded, not warmed up. Raises inkgate.engines.errors.ModelError."""
     limit_decoder(config.max_pixels)
     if config.runtime == "stub":
-        from service.worker.stub import StubReader
+        from inkgate.service.worker.stub import StubReader
 
         return StubReader(config.stub_ms / 1000)
-    from engines import registry
+    from inkgate.engines import registry
 
     model_dir = None if config.model_dir is None else Path(config.model_dir)
     return registry.open_reader(config.runtime, config.profile, config.threads, model_dir, config.max_pixels)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engines.interfaces import Reader
-from engines.types import IdCard, Licence, Page, Plate, Quad
+from inkgate.engines.interfaces import Reader
+from inkgate.engines.types import IdCard, Licence, Page, Plate, Quad
 
 Element = dict[str, Any]
 

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from service import __version__
-from service.broker.fleet import LEAVING, READY, STARTING, WorkerCard
-from service.worker.supervisor import Event
+from inkgate.service import __version__
+from inkgate.service.broker.fleet import LEAVING, READY, STARTING, WorkerCard
+from inkgate.service.worker.supervisor import Event
 
 WINDOW = 60  # seconds over which images a second are a mean
 

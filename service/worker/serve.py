@@ -7,22 +7,22 @@ import logging
 import signal
 from collections.abc import Callable
 
-from service import __version__
-from service.background import Background
-from service.broker.streams.client import OUT_OF_REACH, on_loop
-from service.broker.streams.keys import Keys
-from service.broker.streams.roll import RollPoster
-from service.errors import BrokerDown, ConfigurationError
-from service.settings import Settings
-from service.telemetry.health import Check, Health
-from service.telemetry.metrics import Metrics
-from service.telemetry.probe_server import ProbeServer
-from service.worker import policy
-from service.worker.config import WorkerConfig
-from service.worker.fleet import native_threads
-from service.worker.observe import FleetMetrics
-from service.worker.roster import Roster
-from service.worker.supervisor import Event, Supervisor
+from inkgate.service import __version__
+from inkgate.service.background import Background
+from inkgate.service.broker.streams.client import OUT_OF_REACH, on_loop
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.broker.streams.roll import RollPoster
+from inkgate.service.errors import BrokerDown, ConfigurationError
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry.health import Check, Health
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.telemetry.probe_server import ProbeServer
+from inkgate.service.worker import policy
+from inkgate.service.worker.config import WorkerConfig
+from inkgate.service.worker.fleet import native_threads
+from inkgate.service.worker.observe import FleetMetrics
+from inkgate.service.worker.roster import Roster
+from inkgate.service.worker.supervisor import Event, Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         counted(slot, event)
 
     supervisor = Supervisor(
-        "service.worker",
+        "inkgate.service.worker",
         count,
         WorkerConfig.of(settings).as_dict(),
         on_event=hear,

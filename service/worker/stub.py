@@ -12,7 +12,7 @@ import os
 import signal
 import time
 
-from engines.types import EngineInfo, IdCard, Licence, Line, Page, Plate, Quad
+from inkgate.engines.types import EngineInfo, IdCard, Licence, Line, Page, Plate, Quad
 
 _QUAD: Quad = ((1.0, 2.0), (101.0, 2.0), (101.0, 34.0), (1.0, 34.0))
 

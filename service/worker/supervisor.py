@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from service.background import Background, BackgroundTask
-from service.broker import frames
-from service.broker.messages import Malformed
-from service.errors import Misuse
-from service.worker.process import spawn
+from inkgate.service.background import Background, BackgroundTask
+from inkgate.service.broker import frames
+from inkgate.service.broker.messages import Malformed
+from inkgate.service.errors import Misuse
+from inkgate.service.worker.process import spawn
 
 log = logging.getLogger(__name__)
 

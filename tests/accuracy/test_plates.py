@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from engines.imaging import decode
-from engines.plate import PlateReader, open_plate_reader
-from engines.plate.training.glyphs import GlyphBox
-from engines.plate.training.plates import draw_plate
-from engines.plate.training.reader_data import lay
-from engines.types import Plate
+from inkgate.engines.imaging import decode
+from inkgate.engines.plate import PlateReader, open_plate_reader
+from inkgate.engines.plate.training.glyphs import GlyphBox
+from inkgate.engines.plate.training.plates import draw_plate
+from inkgate.engines.plate.training.reader_data import lay
+from inkgate.engines.types import Plate
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from engines.errors import ModelError
-from engines.imaging import decode
-from engines.manifest import locate, verify
-from engines.registry import open_text_engine
-from engines.runtimes import cpu
-from engines.runtimes.onnx import OnnxNetwork
-from engines.text.crop import crop
-from engines.text.recognise import Recogniser, load_charset
+from inkgate.engines.errors import ModelError
+from inkgate.engines.imaging import decode
+from inkgate.engines.manifest import locate, verify
+from inkgate.engines.registry import open_text_engine
+from inkgate.engines.runtimes import cpu
+from inkgate.engines.runtimes.onnx import OnnxNetwork
+from inkgate.engines.text.crop import crop
+from inkgate.engines.text.recognise import Recogniser, load_charset
 
 SAMPLE = Path(__file__).parents[2] / "service" / "samples" / "general.jpg"
 

@@ -21,10 +21,10 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from engines.imaging import decode
-from engines.interfaces import TextEngine
-from engines.registry import open_text_engine
-from engines.types import Page
+from inkgate.engines.imaging import decode
+from inkgate.engines.interfaces import TextEngine
+from inkgate.engines.registry import open_text_engine
+from inkgate.engines.types import Page
 from tests.accuracy.paddle_models import lay_out
 
 SAMPLE = Path(__file__).parents[2] / "service" / "samples" / "general.jpg"

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from service.settings import secret_settings
+from inkgate.service.settings import secret_settings
 from tests.chart.conftest import CHART, ROOT, render_chart
 from tools import ops_tools
 
@@ -91,7 +91,8 @@ def test_without_secrets_compose_says_what_to_run() -> None:
 
 def test_the_service_takes_the_environment_that_compose_makes(services: dict[str, Any]) -> None:
     for name in ("gateway", "worker", "migrate"):
-        code = "from service.settings import load; s = load(); print(s.limits.deadline, s.database.url, s.redis.url)"
+        code = "from inkgate.service.settings import load; s = load(); "
+        code += "print(s.limits.deadline, s.database.url, s.redis.url)"
         done = subprocess.run(
             [sys.executable, "-c", code], env=services[name]["environment"], cwd=ROOT, capture_output=True, text=True
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Limits, Server, Settings
+from inkgate.service.settings import Limits, Server, Settings
 from tests.gateway import GatewayUnderTest
 from tests.integration.test_delivery import drops
 from tests.integration.test_headers import BODY, GENERAL, call, lines

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.telemetry.metrics import Metrics
+from inkgate.service.telemetry.metrics import Metrics
 from tests.chart.conftest import ROOT
 from tests.monitoring.deployment import complaints
 from tools import ops_tools

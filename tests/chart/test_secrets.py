@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from service.settings import secret_settings
+from inkgate.service.settings import secret_settings
 from tests.chart.cluster import cluster
 from tests.chart.conftest import CHART, VALUES, Object, Rendered, helm, render_chart
 from tests.chart.test_workloads import env

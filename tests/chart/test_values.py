@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.settings import Settings
+from inkgate.service.settings import Settings
 from tests.chart.conftest import CHART, helm
 from tools import chart_docs
 
@@ -89,6 +89,6 @@ def test_without_a_store_it_says_what_to_do(given: tuple[str, str], named: str) 
 
 
 def test_chart_and_service_have_one_version() -> None:
-    from service import __version__
+    from inkgate.service import __version__
 
     assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == __version__

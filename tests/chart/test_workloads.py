@@ -219,7 +219,7 @@ def test_the_service_takes_the_environment_that_the_chart_makes(render: Render) 
                 continue
             (config,) = [c["data"] for c in rendered.all("ConfigMap") if "INKGATE" in json.dumps(c)] or [{}]
             plain = {name: item["value"] for name, item in env(pod).items() if "value" in item}
-            code = "from service.settings import load; s = load(); print(s.limits.deadline, s.engine.profile)"
+            code = "from inkgate.service.settings import load; s = load(); print(s.limits.deadline, s.engine.profile)"
             done = subprocess.run(
                 [sys.executable, "-c", code], env={**(config or {}), **plain}, capture_output=True, text=True
             )

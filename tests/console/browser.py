@@ -34,7 +34,7 @@ def service(folder: Path) -> Iterator[str]:
         "INKGATE_CONSOLE__REGIONS": str(regions),
     }
     log = folder / "log"
-    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "inkgate.service.cli", "serve", "--port", "0"]
     with log.open("wb") as sink:
         process = subprocess.Popen(command, stdout=sink, stderr=sink, cwd=ROOT, env=environment)
     try:

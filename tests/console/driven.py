@@ -13,22 +13,22 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from service.accounts import SqlDirectory
-from service.accounts import service as accounts
-from service.accounts.service import KeyPair, NewApp
-from service.broker.interface import Reply, Task
-from service.contract.capabilities import CAPABILITIES
-from service.eop.signing import call_headers
-from service.errors import BrokerDown
-from service.gateway.app import create_app
-from service.gateway.pipeline import Parts
-from service.metering import SqlLedger
-from service.metering.service import grant_pack
-from service.ratelimit import LocalLimiter
-from service.replay import MemoryReplayStore
-from service.telemetry.health import Health
-from service.telemetry.metrics import Metrics
-from service.usage.refusals import Refusals, RefusalWriter
+from inkgate.service.accounts import SqlDirectory
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.service import KeyPair, NewApp
+from inkgate.service.broker.interface import Reply, Task
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.eop.signing import call_headers
+from inkgate.service.errors import BrokerDown
+from inkgate.service.gateway.app import create_app
+from inkgate.service.gateway.pipeline import Parts
+from inkgate.service.metering import SqlLedger
+from inkgate.service.metering.service import grant_pack
+from inkgate.service.ratelimit import LocalLimiter
+from inkgate.service.replay import MemoryReplayStore
+from inkgate.service.telemetry.health import Health
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.usage.refusals import Refusals, RefusalWriter
 from tests.console.house import ConsoleHouse
 from tests.gateway import PNG, MemoryBroker, body_of
 

@@ -11,14 +11,14 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.accounts import service as accounts
-from service.accounts.vault import Vault, new_key
-from service.client_ip import parse_networks
-from service.console import Parts, create_console
-from service.db import work
-from service.settings import Settings
-from service.users import service as users
-from service.users.passwords import Passwords
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.vault import Vault, new_key
+from inkgate.service.client_ip import parse_networks
+from inkgate.service.console import Parts, create_console
+from inkgate.service.db import work
+from inkgate.service.settings import Settings
+from inkgate.service.users import service as users
+from inkgate.service.users.passwords import Passwords
 from tests.money import BentClock
 
 PASSWORD = "a quiet afternoon"

@@ -10,7 +10,7 @@ from typing import Any
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
-from service.console.pages import PAGES
+from inkgate.service.console.pages import PAGES
 from tests.console.browser import Person
 
 LOOKS = Path(__file__).with_name("looks.js").read_text("utf-8")

@@ -10,13 +10,13 @@ from fastapi import FastAPI
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.accounts import repository as account_queries
-from service.console import create_console
-from service.db import work
-from service.db.clock import CheckedClock
-from service.metering.models import REFUNDED, PackRow
-from service.orders import repository as orders
-from service.users import repository as user_queries
+from inkgate.service.accounts import repository as account_queries
+from inkgate.service.console import create_console
+from inkgate.service.db import work
+from inkgate.service.db.clock import CheckedClock
+from inkgate.service.metering.models import REFUNDED, PackRow
+from inkgate.service.orders import repository as orders
+from inkgate.service.users import repository as user_queries
 from tests.console.house import ConsoleHouse
 from tests.console.test_pages import bought
 

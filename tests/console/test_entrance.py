@@ -11,16 +11,16 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.audit import trail
-from service.console import Parts, attempts
-from service.console.pages import PAGES
-from service.db import work
-from service.errors import ConfigurationError
-from service.serving_console import application, serve_console
-from service.settings import Server, Settings
-from service.telemetry.health import Health
-from service.users import repository
-from service.users.models import SessionRow, UserRow
+from inkgate.service.audit import trail
+from inkgate.service.console import Parts, attempts
+from inkgate.service.console.pages import PAGES
+from inkgate.service.db import work
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.serving_console import application, serve_console
+from inkgate.service.settings import Server, Settings
+from inkgate.service.telemetry.health import Health
+from inkgate.service.users import repository
+from inkgate.service.users.models import SessionRow, UserRow
 from tests.console.house import PASSWORD, ConsoleHouse
 
 CODE = "open sesame, 芝麻开门"

@@ -8,11 +8,11 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.broker.fleet import READY, STARTING, FleetState, WorkerCard
-from service.broker.interface import QueueState
-from service.db import work
-from service.errors import BrokerDown
-from service.users.models import SessionRow
+from inkgate.service.broker.fleet import READY, STARTING, FleetState, WorkerCard
+from inkgate.service.broker.interface import QueueState
+from inkgate.service.db import work
+from inkgate.service.errors import BrokerDown
+from inkgate.service.users.models import SessionRow
 from tests.console.house import ConsoleHouse, Visitor
 from tests.console.test_pages import call, traffic
 

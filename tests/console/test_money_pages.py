@@ -7,15 +7,15 @@ from io import StringIO
 
 from sqlalchemy import update
 
-from service.accounts import repository as accounts_repository
-from service.accounts import service as accounts
-from service.console.pages import bills, operator_ledger
-from service.db import work
-from service.db.work import Work
-from service.metering.models import PackRow
-from service.metering.service import packs_of
-from service.orders import refunds
-from service.orders.service import place_order
+from inkgate.service.accounts import repository as accounts_repository
+from inkgate.service.accounts import service as accounts
+from inkgate.service.console.pages import bills, operator_ledger
+from inkgate.service.db import work
+from inkgate.service.db.work import Work
+from inkgate.service.metering.models import PackRow
+from inkgate.service.metering.service import packs_of
+from inkgate.service.orders import refunds
+from inkgate.service.orders.service import place_order
 from tests.console.house import NOW, ConsoleHouse
 from tests.console.test_pages import bought, call, traffic
 

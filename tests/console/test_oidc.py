@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.console.oidc import OidcError, Provider
-from service.db import work
-from service.errors import ConfigurationError
-from service.settings import Oidc
-from service.users import service as users
-from service.users.models import UserRow
+from inkgate.service.console.oidc import OidcError, Provider
+from inkgate.service.db import work
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.settings import Oidc
+from inkgate.service.users import service as users
+from inkgate.service.users.models import UserRow
 from tests.console.house import PASSWORD, ConsoleHouse, Visitor
 from tests.console.oidc_provider import CLIENT, SECRET, TinyProvider, new_key, state_of, tiny_provider
 

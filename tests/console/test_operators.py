@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from service.audit import trail
-from service.db import work
-from service.metering.service import packs_of
-from service.orders import refunds, repository
-from service.orders.service import place_order
-from service.users import service as users
-from service.users.models import UserRow
+from inkgate.service.audit import trail
+from inkgate.service.db import work
+from inkgate.service.metering.service import packs_of
+from inkgate.service.orders import refunds, repository
+from inkgate.service.orders.service import place_order
+from inkgate.service.users import service as users
+from inkgate.service.users.models import UserRow
 from tests.console.house import PASSWORD, ConsoleHouse
 
 PAGE = "/operator/accounts"

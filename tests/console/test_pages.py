@@ -10,30 +10,30 @@ from io import StringIO
 import httpx
 import pytest
 
-from service.accounts import repository as accounts_repository
-from service.accounts import service as accounts
-from service.accounts.models import Account
-from service.console import calling
-from service.console.calling import Signer
-from service.console.catalogue import Words
-from service.console.codes import search
-from service.console.pages import capabilities, monitor, overview, refunding, tryit
-from service.console.pages.operator_orders import fen
-from service.console.pages.operator_system import csv_answer, settings_view, shown
-from service.console.scope import Scope, scope_of, span_of
-from service.contract.capabilities import CAPABILITIES, LICENCE
-from service.contract.requests import check, parse
-from service.db import work
-from service.db.work import Work
-from service.eop.header import parse as parse_header
-from service.eop.signature import verify
-from service.eop.signing import call_headers
-from service.metering import SqlLedger
-from service.metering.interface import Settlement
-from service.metering.service import grant_pack, packs_of
-from service.orders.service import place_order
-from service.samples import sample
-from service.settings import Settings
+from inkgate.service.accounts import repository as accounts_repository
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.models import Account
+from inkgate.service.console import calling
+from inkgate.service.console.calling import Signer
+from inkgate.service.console.catalogue import Words
+from inkgate.service.console.codes import search
+from inkgate.service.console.pages import capabilities, monitor, overview, refunding, tryit
+from inkgate.service.console.pages.operator_orders import fen
+from inkgate.service.console.pages.operator_system import csv_answer, settings_view, shown
+from inkgate.service.console.scope import Scope, scope_of, span_of
+from inkgate.service.contract.capabilities import CAPABILITIES, LICENCE
+from inkgate.service.contract.requests import check, parse
+from inkgate.service.db import work
+from inkgate.service.db.work import Work
+from inkgate.service.eop.header import parse as parse_header
+from inkgate.service.eop.signature import verify
+from inkgate.service.eop.signing import call_headers
+from inkgate.service.metering import SqlLedger
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.metering.service import grant_pack, packs_of
+from inkgate.service.orders.service import place_order
+from inkgate.service.samples import sample
+from inkgate.service.settings import Settings
 from tests.console.house import ConsoleHouse
 
 ZH = Words("zh")
@@ -55,7 +55,7 @@ async def traffic(house: ConsoleHouse, *calls: Settlement) -> None:
 
 
 def call(house: ConsoleHouse, capability: str = "general", **changes: object) -> Settlement:
-    from service.db import ids
+    from inkgate.service.db import ids
 
     plain = Settlement(ids.new(), house.account_id, house.app_id, capability, 2, 2, 0, 0, 1000, 30, "192.0.2.7", "r")
     return replace(plain, **changes)

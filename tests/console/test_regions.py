@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.console import regions
-from service.console.regions import PROVINCES, RegionTable
-from service.errors import ConfigurationError
+from inkgate.service.console import regions
+from inkgate.service.console.regions import PROVINCES, RegionTable
+from inkgate.service.errors import ConfigurationError
 from tests.console.house import ConsoleHouse
 from tests.console.test_pages import call, traffic
 

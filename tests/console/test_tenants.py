@@ -13,21 +13,21 @@ import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy import select
 
-import service.console
-from service.accounts import service as accounts
-from service.console.pages import PAGES
-from service.db import ids, work
-from service.db.tables import metadata
-from service.metering import SqlLedger
-from service.metering.interface import Settlement
-from service.metering.service import grant_pack, packs_of
-from service.orders import refunds
-from service.orders.service import place_order
-from service.users import service as users
-from service.users.models import UserRow
+import inkgate.service.console
+from inkgate.service.accounts import service as accounts
+from inkgate.service.console.pages import PAGES
+from inkgate.service.db import ids, work
+from inkgate.service.db.tables import metadata
+from inkgate.service.metering import SqlLedger
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.metering.service import grant_pack, packs_of
+from inkgate.service.orders import refunds
+from inkgate.service.orders.service import place_order
+from inkgate.service.users import service as users
+from inkgate.service.users.models import UserRow
 from tests.console.house import PASSWORD, ConsoleHouse, Visitor
 
-TEMPLATES = Path(service.console.__file__).parent / "templates"
+TEMPLATES = Path(inkgate.service.console.__file__).parent / "templates"
 # for nobody signed in
 PUBLIC = {"/setup", "/login", "/logout", "/preferences", "/wall", "/wall/{key}", "/oidc", "/oidc/back"}
 THEIRS = {"app_id", "ak", "number", "pack_id"}  # parameters that name a thing of one customer

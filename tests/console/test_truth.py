@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from service.accounts import repository as queries
-from service.console.catalogue import Words
-from service.console.charts import Chart
-from service.console.pages import callers, capabilities, monitor, overview
-from service.console.regions import RegionTable
-from service.console.scope import Scope, scope_of
-from service.contract.capabilities import CAPABILITIES
-from service.db import work
-from service.db.work import Work
-from service.usage import repository, rollup
-from service.usage.models import RecordRow
+from inkgate.service.accounts import repository as queries
+from inkgate.service.console.catalogue import Words
+from inkgate.service.console.charts import Chart
+from inkgate.service.console.pages import callers, capabilities, monitor, overview
+from inkgate.service.console.regions import RegionTable
+from inkgate.service.console.scope import Scope, scope_of
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db import work
+from inkgate.service.db.work import Work
+from inkgate.service.usage import repository, rollup
+from inkgate.service.usage.models import RecordRow
 from tests.console.driven import Driven, Made
 from tests.console.house import ConsoleHouse
 

@@ -120,7 +120,7 @@ def test_each_capability_is_tried_with_a_real_call(walk: Walk, name: str, seen: 
 
 
 def test_the_request_shown_is_the_request_sent(walk: Walk, tmp_path: Path) -> None:
-    from service.samples import sample
+    from inkgate.service.samples import sample
 
     lin = walk.person(CUSTOMER)
     page = lin.go("/try?capability=general")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from service.console.catalogue import Words, catalogue
-from service.console.notices import PROBLEMS, explain
-from service.errors import Misuse
+from inkgate.service.console.catalogue import Words, catalogue
+from inkgate.service.console.notices import PROBLEMS, explain
+from inkgate.service.errors import Misuse
 
-ROOT = Path(str(files("service.console")))
+ROOT = Path(str(files("inkgate.service.console")))
 
 
 def used() -> set[str]:

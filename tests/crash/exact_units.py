@@ -20,16 +20,16 @@ from typing import Any
 
 from sqlalchemy import select
 
-from service.accounts import service as accounts
-from service.contract.capabilities import CAPABILITIES
-from service.db import engine as databases
-from service.db import ids, work
-from service.eop.signing import call_headers
-from service.metering import books
-from service.metering.models import PackRow
-from service.metering.service import grant_pack
-from service.settings import Database
-from service.usage.models import RecordRow
+from inkgate.service.accounts import service as accounts
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db import engine as databases
+from inkgate.service.db import ids, work
+from inkgate.service.eop.signing import call_headers
+from inkgate.service.metering import books
+from inkgate.service.metering.models import PackRow
+from inkgate.service.metering.service import grant_pack
+from inkgate.service.settings import Database
+from inkgate.service.usage.models import RecordRow
 from tests.crash.chaos.clients import picture
 from tests.crash.chaos.stack import Stack
 

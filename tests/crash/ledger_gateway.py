@@ -14,11 +14,11 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from service.db import engine as engines
-from service.errors import LedgerDown, Refused
-from service.metering import SqlLedger
-from service.metering.interface import Settlement
-from service.settings import Database
+from inkgate.service.db import engine as engines
+from inkgate.service.errors import LedgerDown, Refused
+from inkgate.service.metering import SqlLedger
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.settings import Database
 
 CLIENTS = 16
 REPEATS = 100

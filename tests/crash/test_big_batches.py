@@ -9,10 +9,10 @@ import json
 import httpx
 import psutil
 
-from service.contract.capabilities import CAPABILITIES
-from service.eop.signing import call_headers
-from service.provision import Keys
-from service.worker.stub import stub_text
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.eop.signing import call_headers
+from inkgate.service.provision import Keys
+from inkgate.service.worker.stub import stub_text
 from tests.crash.chaos.stack import Stack
 from tests.pictures import padded_png
 

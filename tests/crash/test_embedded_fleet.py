@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from service.broker.holdoff import OVERRUNS
-from service.broker.interface import Outcome, Task
-from service.errors import DeadlineMissed, Misuse
-from service.settings import Engine, Limits, Settings, Worker
-from service.worker.fleet import EmbeddedBroker, embedded_fleet
-from service.worker.stub import stub_text
+from inkgate.service.broker.holdoff import OVERRUNS
+from inkgate.service.broker.interface import Outcome, Task
+from inkgate.service.errors import DeadlineMissed, Misuse
+from inkgate.service.settings import Engine, Limits, Settings, Worker
+from inkgate.service.worker.fleet import EmbeddedBroker, embedded_fleet
+from inkgate.service.worker.stub import stub_text
 from tests.crash.processes import gone
 
 
@@ -229,8 +229,8 @@ async def test_an_engine_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 _PARENT = """
 import asyncio, sys
-from service.settings import Engine, Settings, Worker
-from service.worker.fleet import EmbeddedBroker, embedded_fleet
+from inkgate.service.settings import Engine, Settings, Worker
+from inkgate.service.worker.fleet import EmbeddedBroker, embedded_fleet
 
 async def main():
     settings = Settings(engine=Engine(runtime="stub"), worker=Worker(processes=2))

@@ -15,10 +15,10 @@ import psutil
 import pytest
 import redis
 
-from service.accounts import vault as vaults
-from service.db import engine as databases
-from service.provision import provision
-from service.settings import Database, Security
+from inkgate.service.accounts import vault as vaults
+from inkgate.service.db import engine as databases
+from inkgate.service.provision import provision
+from inkgate.service.settings import Database, Security
 from tests.crash.chaos.clients import Clients
 from tests.crash.processes import WorkerHost, gone, python
 from tests.postgres import Postgres
@@ -45,7 +45,7 @@ async def clients(
     host = WorkerHost(valkey_server, namespace, 1)
     gateways = python(
         "-m",
-        "service.cli",
+        "inkgate.service.cli",
         "gateway",
         "--workers",
         "2",

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from service.db import engine as engines
-from service.db import ids, migrate, work
-from service.metering import books
-from service.metering.models import PackRow
-from service.settings import Database
-from service.usage.models import RecordRow
+from inkgate.service.db import engine as engines
+from inkgate.service.db import ids, migrate, work
+from inkgate.service.metering import books
+from inkgate.service.metering.models import PackRow
+from inkgate.service.settings import Database
+from inkgate.service.usage.models import RecordRow
 from tests.money import House
 from tests.postgres import OwnPostgres
 

@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 import redis
 
-from service.broker.holdoff import OVERRUNS
-from service.broker.interface import Outcome, Task
-from service.broker.streams import StreamsBroker
-from service.broker.streams.keys import Keys
-from service.broker.streams.roll import StreamsFleet
-from service.errors import DeadlineMissed
-from service.worker.stub import stub_text
+from inkgate.service.broker.holdoff import OVERRUNS
+from inkgate.service.broker.interface import Outcome, Task
+from inkgate.service.broker.streams import StreamsBroker
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.broker.streams.roll import StreamsFleet
+from inkgate.service.errors import DeadlineMissed
+from inkgate.service.worker.stub import stub_text
 from tests.crash.processes import WorkerHost, gone, python
 
 Start = Callable[..., Any]
@@ -241,7 +241,7 @@ async def test_health_tells_its_three_questions_apart(stage: Stage) -> None:
 
 
 async def test_without_redis_url_it_says_what_to_set(capfd: pytest.CaptureFixture[str]) -> None:
-    process = python("-m", "service.cli", "worker", REDIS__URL="")
+    process = python("-m", "inkgate.service.cli", "worker", REDIS__URL="")
     assert await asyncio.to_thread(process.wait, 60) == 2
     assert "INKGATE_REDIS__URL" in capfd.readouterr().err
 

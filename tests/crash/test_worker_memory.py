@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
-from service.broker.interface import Outcome, Task
-from service.samples import sample
-from service.settings import Settings, Worker
-from service.worker.fleet import embedded_fleet
+from inkgate.service.broker.interface import Outcome, Task
+from inkgate.service.samples import sample
+from inkgate.service.settings import Settings, Worker
+from inkgate.service.worker.fleet import embedded_fleet
 from tests import image_files
 
 ROOT = Path(__file__).parents[2]
@@ -51,9 +51,9 @@ def test_decoding_fails_alone(tmp_path: Path, name: str) -> None:
         """
         import sys
         from pathlib import Path
-        from engines.errors import DecodeError
-        from engines.imaging import decode
-        from service.worker.process import data_mib, limit_memory
+        from inkgate.engines.errors import DecodeError
+        from inkgate.engines.imaging import decode
+        from inkgate.service.worker.process import data_mib, limit_memory
         wide, small = (Path(path).read_bytes() for path in sys.argv[1:])
         decode(small, 25_100_000)
         held = data_mib()
@@ -78,12 +78,12 @@ def test_reading_without_memory_is_our_own_failure() -> None:
         """
         import time
         import numpy as np
-        from service.broker.interface import Task
-        from service.settings import Settings
-        from service.worker.config import WorkerConfig
-        from service.worker.process import limit_memory
-        from service.worker.reading import read
-        from service.worker.stub import StubReader
+        from inkgate.service.broker.interface import Task
+        from inkgate.service.settings import Settings
+        from inkgate.service.worker.config import WorkerConfig
+        from inkgate.service.worker.process import limit_memory
+        from inkgate.service.worker.reading import read
+        from inkgate.service.worker.stub import StubReader
 
         class Greedy(StubReader):
             def general(self, data):
@@ -102,7 +102,7 @@ def test_limit_is_off_at_zero_and_grows_with_the_images_in_hand() -> None:
     said = child(
         """
         import resource
-        from service.worker.process import data_mib, limit_memory
+        from inkgate.service.worker.process import data_mib, limit_memory
         print(limit_memory(0, at_once=8), resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY)
         print(round(limit_memory(300, at_once=4) - data_mib(), -1))
         resource.setrlimit(resource.RLIMIT_DATA, (500 << 20, 500 << 20))
@@ -119,9 +119,9 @@ def test_decoder_has_limits_of_its_own(tmp_path: Path) -> None:
         """
         import sys
         from pathlib import Path
-        from service.settings import Engine, Settings
-        from service.worker.config import WorkerConfig
-        from service.worker.reading import open_reader
+        from inkgate.service.settings import Engine, Settings
+        from inkgate.service.worker.config import WorkerConfig
+        from inkgate.service.worker.reading import open_reader
         open_reader(WorkerConfig.of(Settings(engine=Engine(runtime="stub", max_pixels=1_000_000))))
         assert "cv2" not in sys.modules, "OpenCV reads its limits when it is imported"
         import cv2
@@ -137,7 +137,7 @@ def test_decoder_has_limits_of_its_own(tmp_path: Path) -> None:
 
 
 def test_command_line_reads_with_the_same_limits() -> None:
-    assert child("import sys, service.cli.ocr; print('cv2' in sys.modules)") == "False"
+    assert child("import sys, inkgate.service.cli.ocr; print('cv2' in sys.modules)") == "False"
 
 
 async def test_worker_answers_and_does_not_die() -> None:

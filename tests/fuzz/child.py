@@ -10,9 +10,20 @@ import atheris
 def main() -> None:
     name, *arguments = sys.argv[1:]
     # Only what parses is watched: watching whole libraries takes minutes to prepare and leads the fuzzer astray.
-    watched = ["service.contract", "service.eop", "service.sealed", "engines.imaging", "inkgate_client"]
-    watched += ["engines.image_header", "engines.defuse", "engines.jpeg_scans", "tests.fuzz.image_mutations"]
-    with atheris.instrument_imports(include=[*watched, "service.client_ip"]):
+    watched = [
+        "inkgate.service.contract",
+        "inkgate.service.eop",
+        "inkgate.service.sealed",
+        "inkgate.engines.imaging",
+        "inkgate_client",
+    ]
+    watched += [
+        "inkgate.engines.image_header",
+        "inkgate.engines.defuse",
+        "inkgate.engines.jpeg_scans",
+        "tests.fuzz.image_mutations",
+    ]
+    with atheris.instrument_imports(include=[*watched, "inkgate.service.client_ip"]):
         from tests.fuzz.targets import TARGETS
     atheris.Setup([sys.argv[0], *arguments], TARGETS[name])
     atheris.Fuzz()

@@ -17,8 +17,8 @@ import numpy as np
 from inkgate_client._sealing import Sealer
 from PIL import Image
 
-from service.contract.capabilities import CAPABILITIES
-from service.sealed import keys
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.sealed import keys
 from tests import image_files
 from tests.fuzz import image_mutations, targets
 

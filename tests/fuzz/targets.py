@@ -23,19 +23,19 @@ from inkgate_client import _exchange as client_exchange
 from inkgate_client import _results as client_results
 from inkgate_client._sealing import Sealer
 
-from engines.defuse import defused
-from engines.errors import DecodeError, PictureTooLarge
-from engines.imaging import decode, header_size
-from service.client_ip import client_ip, parse_networks
-from service.contract.base64_text import decode_pieces
-from service.contract.capabilities import CAPABILITIES
-from service.contract.images import ImageFault, check_image, decode_base64, dimensions
-from service.contract.requests import check, parse
-from service.contract.routes import resolve
-from service.eop import header, signature
-from service.eop.canonical import query_forms
-from service.errors import Refused, RequestFault, SealFault
-from service.sealed import keys, open_request, seal_answer, sm3, sm4
+from inkgate.engines.defuse import defused
+from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.imaging import decode, header_size
+from inkgate.service.client_ip import client_ip, parse_networks
+from inkgate.service.contract.base64_text import decode_pieces
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.images import ImageFault, check_image, decode_base64, dimensions
+from inkgate.service.contract.requests import check, parse
+from inkgate.service.contract.routes import resolve
+from inkgate.service.eop import header, signature
+from inkgate.service.eop.canonical import query_forms
+from inkgate.service.errors import Refused, RequestFault, SealFault
+from inkgate.service.sealed import keys, open_request, seal_answer, sm3, sm4
 from tests.fuzz.image_mutations import mutated
 from tests.json_oracle import compare_short
 
@@ -274,7 +274,7 @@ def image_decoder(data: bytes) -> None:
 def _decoder_alone(file: bytes) -> np.ndarray | None:
     """What the decoder makes of the file, without what we find out about it.
 
-    A PNG it is given without the chunks that never reach it (engines.defuse): by the lengths of others it takes
+    A PNG it is given without the chunks that never reach it (inkgate.engines.defuse): by the lengths of others it takes
     gigabytes, and OpenCV 5.0 crashes on some animations whose chunks are made up.
     """
     if file.startswith(b"\x89PNG"):

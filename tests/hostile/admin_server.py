@@ -11,11 +11,11 @@ from pathlib import Path
 
 import uvicorn
 
-from service.accounts.vault import Vault
-from service.admin import create_admin, tokens
-from service.db import engine as databases
-from service.db import migrate, work
-from service.settings import Database, Settings
+from inkgate.service.accounts.vault import Vault
+from inkgate.service.admin import create_admin, tokens
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate, work
+from inkgate.service.settings import Database, Settings
 
 
 async def main(folder: Path, url: str) -> None:

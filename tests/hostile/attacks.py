@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from PIL import Image
 
-from service.eop.signing import call_headers
+from inkgate.service.eop.signing import call_headers
 
 MIB = 1 << 20
 RATE = 60  # connections a second

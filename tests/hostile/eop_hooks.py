@@ -14,9 +14,9 @@ import schemathesis
 from schemathesis.auths import RequestsAuth
 from schemathesis.core.parameters import ParameterLocation
 
-from service.contract.capabilities import CAPABILITIES
-from service.contract.refusals import REFUSALS
-from service.eop.signing import call_headers
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.refusals import REFUSALS
+from inkgate.service.eop.signing import call_headers
 from tests.gateway import PNG
 
 PICTURE = base64.b64encode(PNG).decode()

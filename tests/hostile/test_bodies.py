@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from service.errors import BodyTooSlow, Overloaded
-from service.gateway import memory, pipeline
-from service.gateway.budget import Budget
-from service.gateway.exchange import SMALL_BODY, Answer, Exchange
-from service.gateway.memory import LARGE_BODY
-from service.gateway.timing import Stopwatch
+from inkgate.service.errors import BodyTooSlow, Overloaded
+from inkgate.service.gateway import memory, pipeline
+from inkgate.service.gateway.budget import Budget
+from inkgate.service.gateway.exchange import SMALL_BODY, Answer, Exchange
+from inkgate.service.gateway.memory import LARGE_BODY
+from inkgate.service.gateway.timing import Stopwatch
 from tests.gateway import GatewayUnderTest
 
 MIB = 1 << 20

@@ -18,14 +18,14 @@ from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.datastructures import FormData
 
-from service.accounts import service as accounts
-from service.admin import create_admin, tokens
-from service.console.pages import PAGES
-from service.db import engine as engines
-from service.metering.service import packs_of
-from service.orders import refunds
-from service.orders.service import place_order
-from service.settings import Database
+from inkgate.service.accounts import service as accounts
+from inkgate.service.admin import create_admin, tokens
+from inkgate.service.console.pages import PAGES
+from inkgate.service.db import engine as engines
+from inkgate.service.metering.service import packs_of
+from inkgate.service.orders import refunds
+from inkgate.service.orders.service import place_order
+from inkgate.service.settings import Database
 from tests.console.house import ConsoleHouse, Visitor
 from tests.console.test_tenants import TEMPLATES
 from tests.postgres import Postgres

@@ -9,8 +9,8 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.contract.capabilities import CAPABILITIES
-from service.contract.refusals import REFUSALS
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.refusals import REFUSALS
 from tests.gateway import PNG, GatewayUnderTest, signed_headers
 
 IMAGE = base64.b64encode(PNG).decode()

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.bodies.trial import LIVEZ_MS, MIB, Gateway, plan
 from benchmarks.sandbox import stub_service
-from service.contract.capabilities import Capability
+from inkgate.service.contract.capabilities import Capability
 
 SIZE = 24 * MIB
 SPARE = 3  # times the bound of /livez

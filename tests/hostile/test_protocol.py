@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from service.assembly import listen
-from service.gateway import protocol
-from service.gateway.protocol import GuardedProtocol
+from inkgate.service.assembly import listen
+from inkgate.service.gateway import protocol
+from inkgate.service.gateway.protocol import GuardedProtocol
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 SHORT = 0.3

@@ -59,7 +59,7 @@ def test_the_four_calls_keep_to_their_description(tmp_path: Path):
     """Signed by a hook over the bytes that leave. That other methods are refused is checked there too: the contract
     answers them with HTTP 200 and a code for two capabilities, where `unsupported_method` wants 405 for all."""
     env_file = tmp_path / "env"
-    command = ("service.cli", "sandbox", "--engine", "stub", "--qps", "100000", "--env-file", str(env_file))
+    command = ("inkgate.service.cli", "sandbox", "--engine", "stub", "--qps", "100000", "--env-file", str(env_file))
     with serving(tmp_path, env_file, *command) as said:
         keys = dict(line.split("=", 1) for line in said.splitlines())
         hooks = {"SCHEMATHESIS_HOOKS": "tests.hostile.eop_hooks", "PYTHONPATH": str(ROOT), **keys}

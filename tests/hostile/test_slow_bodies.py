@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 
-from service.contract.capabilities import GENERAL
-from service.gateway import exchange
-from service.gateway.protocol import GuardedProtocol
-from service.settings import Limits, Server, Settings
+from inkgate.service.contract.capabilities import GENERAL
+from inkgate.service.gateway import exchange
+from inkgate.service.gateway.protocol import GuardedProtocol
+from inkgate.service.settings import Limits, Server, Settings
 from tests.gateway import GatewayUnderTest, body_of, signed_headers
 
 SECONDS = 0.5  # that a body may take here

@@ -22,8 +22,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from service.contract.capabilities import CAPABILITIES
-from service.samples import sample
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.samples import sample
 from tests.image.builder import Builder, Image, container, debian, mounted
 from tests.keys import MASTER_KEY, provisioned
 from tests.monitoring.deployment import until

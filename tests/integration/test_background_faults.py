@@ -15,23 +15,23 @@ from typing import Any
 import pytest
 import redis
 
-from service import background as background_module
-from service import serving
-from service.background import Background
-from service.broker import frames
-from service.broker.fleet import STARTING, WorkerCard
-from service.broker.streams import StreamsBroker, StreamsPort
-from service.broker.streams import broker as broker_module
-from service.broker.streams.roll import RollPoster, StreamsFleet
-from service.db import engine as databases
-from service.db import migrate
-from service.metering.housekeeping import Housekeeper
-from service.settings import Database, Ledger
-from service.telemetry.health import Health
-from service.telemetry.metrics import Metrics
-from service.telemetry.probe_server import ProbeServer
-from service.telemetry.watch import Sampler, Watch
-from service.usage.refusals import Refusal, Refusals, RefusalWriter
+from inkgate.service import background as background_module
+from inkgate.service import serving
+from inkgate.service.background import Background
+from inkgate.service.broker import frames
+from inkgate.service.broker.fleet import STARTING, WorkerCard
+from inkgate.service.broker.streams import StreamsBroker, StreamsPort
+from inkgate.service.broker.streams import broker as broker_module
+from inkgate.service.broker.streams.roll import RollPoster, StreamsFleet
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate
+from inkgate.service.metering.housekeeping import Housekeeper
+from inkgate.service.settings import Database, Ledger
+from inkgate.service.telemetry.health import Health
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.telemetry.probe_server import ProbeServer
+from inkgate.service.telemetry.watch import Sampler, Watch
+from inkgate.service.usage.refusals import Refusal, Refusals, RefusalWriter
 from tests.integration.broker.conftest import StreamsTable, answer, pull, serve, tasks
 from tests.unit.telemetry.test_metrics import page, value
 

@@ -15,7 +15,7 @@ from typing import Any
 import inkgate_client as ink
 import pytest
 
-from service.samples import sample
+from inkgate.service.samples import sample
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

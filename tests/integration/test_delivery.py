@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from service.gateway import delivery
-from service.gateway.delivery import Acknowledgements, Waiting
-from service.replay import MemoryReplayStore, RedisReplayStore
+from inkgate.service.gateway import delivery
+from inkgate.service.gateway.delivery import Acknowledgements, Waiting
+from inkgate.service.replay import MemoryReplayStore, RedisReplayStore
 from tests.gateway import GatewayUnderTest
 from tests.resetting import UNITS, Client, answering, repeat, request
 from tests.served import served

@@ -19,13 +19,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from service import cli
-from service.accounts import vault as vaults
-from service.broker.streams.keys import Keys
-from service.db import engine as databases
-from service.db import migrate
-from service.provision import provision
-from service.settings import Database, Security
+from inkgate.service import cli
+from inkgate.service.accounts import vault as vaults
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate
+from inkgate.service.provision import provision
+from inkgate.service.settings import Database, Security
 from tests.crash.chaos.stack import Gateway
 from tests.crash.processes import WorkerHost
 from tests.postgres import Postgres

@@ -8,11 +8,11 @@ from unittest.mock import patch
 import httpx
 import pytest
 
-from service.broker.interface import Outcome
-from service.contract.capabilities import CAPABILITIES, GENERAL, IDCARD, LICENCE, PLATE
-from service.errors import DeadlineMissed, LedgerDown, Overloaded
-from service.gateway.app import CALLS
-from service.settings import Limits, Server, Settings
+from inkgate.service.broker.interface import Outcome
+from inkgate.service.contract.capabilities import CAPABILITIES, GENERAL, IDCARD, LICENCE, PLATE
+from inkgate.service.errors import DeadlineMissed, LedgerDown, Overloaded
+from inkgate.service.gateway.app import CALLS
+from inkgate.service.settings import Limits, Server, Settings
 from tests.gateway import APPKEY, PNG, GatewayUnderTest, body_of, signed_headers
 from tests.served import served
 

@@ -14,17 +14,17 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from service.admin import create_admin
-from service.assembly import server_for
-from service.console.app import create_console
-from service.contract.capabilities import CAPABILITIES
-from service.contract.headers import TABLE, Repeat, Surface, one_line_each, repeated
-from service.eop.signature import sign
-from service.repeats import OneLineEach
-from service.settings import Server, Settings
-from service.telemetry.health import Health
-from service.telemetry.metrics import Metrics
-from service.telemetry.probe_server import ProbeServer
+from inkgate.service.admin import create_admin
+from inkgate.service.assembly import server_for
+from inkgate.service.console.app import create_console
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.headers import TABLE, Repeat, Surface, one_line_each, repeated
+from inkgate.service.eop.signature import sign
+from inkgate.service.repeats import OneLineEach
+from inkgate.service.settings import Server, Settings
+from inkgate.service.telemetry.health import Health
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.telemetry.probe_server import ProbeServer
 from tests.gateway import AK, PNG, SK, GatewayUnderTest, body_of, signed_headers
 from tests.served import ask, head, served
 

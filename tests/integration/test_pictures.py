@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from service.samples import sample
+from inkgate.service.samples import sample
 from tests import image_files
 
 ROOT = Path(__file__).parents[2]
@@ -130,7 +130,7 @@ def read(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     for name, (data, _) in PICTURES.items():
         (folder / name).write_bytes(data)
-    command = [sys.executable, "-m", "service.cli", "ocr", "--json", *(str(folder / name) for name in PICTURES)]
+    command = [sys.executable, "-m", "inkgate.service.cli", "ocr", "--json", *(str(folder / name) for name in PICTURES)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert "Traceback" not in result.stderr, result.stderr
     assert result.returncode == 1, "some of the pictures are faulty, and the exit status says so"

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
-from service.errors import BrokerDown
-from service.metering.interface import Settlement
-from service.replay import KeptAnswer, MemoryReplayStore, RedisReplayStore, replay_key
+from inkgate.service.errors import BrokerDown
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.replay import KeptAnswer, MemoryReplayStore, RedisReplayStore, replay_key
 
 SETTLEMENT = Settlement("call-1", "account", "app", "general", 3, 3, 1, 0, 1234, 56, "10.0.0.1", "request-1")
 ANSWER = KeptAnswer(SETTLEMENT, 200, b'{"a": "\xe5\x9b\xbe"}\n\x00tail')
@@ -53,7 +53,7 @@ async def test_memory_is_bounded_oldest_out_first():
 
 async def test_memory_forgets_after_ten_minutes(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("service.replay.memory.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("inkgate.service.replay.memory.time.monotonic", lambda: now[0])
     store = MemoryReplayStore()
     await store.keep("k", ANSWER)
     now[0] += 599

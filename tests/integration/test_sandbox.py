@@ -5,8 +5,8 @@ import urllib.request
 
 import pytest
 
-from service.contract.capabilities import CAPABILITIES, GENERAL
-from service.samples import sample
+from inkgate.service.contract.capabilities import CAPABILITIES, GENERAL
+from inkgate.service.samples import sample
 
 EXPECTED = {
     "general": "图书馆开放通知",

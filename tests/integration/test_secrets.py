@@ -23,8 +23,8 @@ import inkgate_client as ink
 import psutil
 import pytest
 
-from service.contract.capabilities import GENERAL
-from service.samples import sample
+from inkgate.service.contract.capabilities import GENERAL
+from inkgate.service.samples import sample
 from tests.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -33,10 +33,10 @@ TEXT_IN_PICTURE = "图书馆开放通知"
 TALKATIVE = """
 import faulthandler, sys
 faulthandler.enable(all_threads=True)
-from service.telemetry import logs
+from inkgate.service.telemetry import logs
 configure = logs.configure
 logs.configure = lambda *_: configure("debug", "json")
-from service.cli import main
+from inkgate.service.cli import main
 sys.argv = ["inkgate", "sandbox", "--qps", "1000", "--env-file", sys.argv[1]]
 main()
 """

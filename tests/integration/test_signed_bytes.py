@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.contract.capabilities import CAPABILITIES
-from service.eop.canonical import query_forms
-from service.eop.header import parse
-from service.eop.signature import BEIJING, verify
-from service.gateway.request_line import RequestLine
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.eop.canonical import query_forms
+from inkgate.service.eop.header import parse
+from inkgate.service.eop.signature import BEIJING, verify
+from inkgate.service.gateway.request_line import RequestLine
 from tests.gateway import AK, APPKEY, PNG, SK, GatewayUnderTest, body_of
 from tests.served import ask, head, served
 

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from service.contract.capabilities import CAPABILITIES
-from service.db import migrate
-from service.samples import sample
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db import migrate
+from inkgate.service.samples import sample
 from tests.crash.processes import WorkerHost, python
 from tests.keys import MASTER_KEY, provisioned
 from tests.monitoring.deployment import until
@@ -100,7 +100,7 @@ def seen(postgres: Postgres, valkey_server: str, tmp_path_factory: pytest.TempPa
         logs = {name: stack.enter_context((folder / name).open("wb")) for name in ("gateway", "worker")}
         workers = WorkerHost(valkey_server, f"t{port}", processes=1, log=logs["worker"], **telemetry)
         stack.callback(workers.end)
-        gateway = python("-m", "service.cli", "gateway", log=logs["gateway"], **telemetry, **stores)
+        gateway = python("-m", "inkgate.service.cli", "gateway", log=logs["gateway"], **telemetry, **stores)
         stack.callback(gateway.wait, 30)
         stack.callback(gateway.terminate)
         until(lambda: ready(port) and ready(workers.port), 60, "gateway and worker are ready")

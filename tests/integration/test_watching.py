@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.broker.interface import QueueState
-from service.db import engine as databases
-from service.db import migrate
-from service.db.clock import CheckedClock
-from service.errors import BrokerDown
-from service.settings import Database, Redis, Settings
-from service.telemetry.metrics import Metrics
-from service.watching import database_sampler, pack_sampler, queue_sampler
+from inkgate.service.broker.interface import QueueState
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate
+from inkgate.service.db.clock import CheckedClock
+from inkgate.service.errors import BrokerDown
+from inkgate.service.settings import Database, Redis, Settings
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.watching import database_sampler, pack_sampler, queue_sampler
 from tests.money import House
 from tests.unit.telemetry.test_metrics import page, value
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.accounts import rotation
-from service.accounts import service as accounts
-from service.accounts import vault as vaults
-from service.accounts.opening import open_vault
-from service.accounts.vault import Vault, key_id, new_key
-from service.db import engine as databases
-from service.db import work
-from service.errors import ConfigurationError
-from service.provision import provision
-from service.settings import Database, Security, Settings
+from inkgate.service.accounts import rotation
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts import vault as vaults
+from inkgate.service.accounts.opening import open_vault
+from inkgate.service.accounts.vault import Vault, key_id, new_key
+from inkgate.service.db import engine as databases
+from inkgate.service.db import work
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.provision import provision
+from inkgate.service.settings import Database, Security, Settings
 from tests.crash.processes import python
 from tests.postgres import Postgres
 from tests.valkey import free_port
@@ -46,7 +46,7 @@ def test_it_does_not_start(arguments: tuple[str, ...], postgres: Postgres, valke
     with log.open("wb") as sink:
         process = python(
             "-m",
-            "service.cli",
+            "inkgate.service.cli",
             *arguments,
             log=sink,
             DATABASE__URL=url,

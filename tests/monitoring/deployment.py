@@ -20,8 +20,8 @@ from typing import Any
 import psutil
 import yaml
 
-from service.contract.capabilities import CAPABILITIES
-from service.samples import sample
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.samples import sample
 from tests.crash.processes import WorkerHost, python
 from tests.keys import MASTER_KEY, provisioned
 from tests.sandbox import Sandbox
@@ -125,7 +125,7 @@ class Deployment:
         self.port = free_port()
         self.gateway = python(
             "-m",
-            "service.cli",
+            "inkgate.service.cli",
             "gateway",
             **self._stores,
             SERVER__PORT=self.port,

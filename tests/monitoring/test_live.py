@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from service.broker.streams.keys import Keys
-from service.samples import sample
-from service.telemetry.metrics import Metrics
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.samples import sample
+from inkgate.service.telemetry.metrics import Metrics
 from tests.keys import MASTER_KEY
 from tests.monitoring.deployment import Deployment, complaints, until
 from tests.monitoring.notes import Operator, steps
@@ -34,7 +34,7 @@ ONLY_AFTER_A_FAULT = {
 
 @pytest.fixture(scope="module")
 def database(postgres: Postgres) -> str:
-    from service.db import migrate
+    from inkgate.service.db import migrate
 
     url = postgres.empty()
     migrate.upgrade(url)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from service.accounts import vault as vaults
-from service.db import engine as databases
-from service.db import migrate
-from service.provision import Keys, provision
-from service.settings import Database, Security
+from inkgate.service.accounts import vault as vaults
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate
+from inkgate.service.provision import Keys, provision
+from inkgate.service.settings import Database, Security
 from tests.crash.chaos.clients import Clients
 from tests.crash.chaos.stack import Gateway, PostgresServer, Stack
 from tests.crash.processes import python
@@ -104,7 +104,7 @@ async def test_sqlite_is_backed_up_under_load_and_restored(tmp_path: Path) -> No
             "process",
             python(
                 "-m",
-                "service.cli",
+                "inkgate.service.cli",
                 "serve",
                 "--port",
                 str(port),

@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.accounts import vault as vaults
-from service.db import migrate
-from service.provision import Keys
+from inkgate.service.accounts import vault as vaults
+from inkgate.service.db import migrate
+from inkgate.service.provision import Keys
 from tests.crash.chaos.clients import Clients
 from tests.crash.chaos.proxy import Proxy
 from tests.crash.chaos.stack import Gateway
@@ -28,14 +28,16 @@ from tests.valkey import Valkey, free_port
 SCHEMA_OF_THE_FIRST_RELEASE = "0004"
 STRICT_READERS = "3c61baa2f90a7422bff501268018cc6e0ae5a672"
 """The last commit whose gateways fail on a reply with an unknown field, and whose workers on an odd stream entry."""
+TODAY = "inkgate.service"
+"""The package that stands for SERVICE in the scripts below; releases up to 0.1.0 called it `service`."""
 
 PROVISION = """
 import asyncio, dataclasses, json
-import service.db.tables
-from service import settings
-from service.accounts import vault
-from service.db import engine
-from service.provision import provision
+import SERVICE.db.tables
+from SERVICE import settings
+from SERVICE.accounts import vault
+from SERVICE.db import engine
+from SERVICE.provision import provision
 known = settings.load()
 base = engine.create(known.database)
 keys = asyncio.run(provision(base, vault.load(known.security, known.database), 10_000.0, refused=False))
@@ -47,6 +49,12 @@ def git(*arguments: str) -> bytes:
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
 
 
+def unpacked(commit: str, folder: Path) -> Path:
+    """The code of a commit, in `folder`."""
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=git("archive", commit), check=True)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code as it stood before the newest migration came, in a folder of its own."""
@@ -54,39 +62,50 @@ def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("there is no release with an older schema yet")
     (newest,) = (migrate.MIGRATIONS / "versions").glob(f"{migrate.head()}_*.py")
     try:
-        came = git("log", "-1", "--diff-filter=A", "--format=%H", "--", str(newest.relative_to(ROOT))).decode().strip()
-        archive = git("archive", f"{came}^", "service", "engines")
+        came = (
+            git("log", "-1", "--diff-filter=A", "--format=%H", "--", str(newest.resolve().relative_to(ROOT)))
+            .decode()
+            .strip()
+        )
+        return unpacked(f"{came}^", tmp_path_factory.mktemp("before"))
     except subprocess.CalledProcessError as error:
         pytest.skip(f"the release before is not in this copy's history: {error.stderr.decode().strip()}")
-    folder = tmp_path_factory.mktemp("before")
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def strict_readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code of STRICT_READERS, in a folder of its own."""
     try:
-        archive = git("archive", STRICT_READERS, "service", "engines")
+        return unpacked(STRICT_READERS, tmp_path_factory.mktemp("strict"))
     except subprocess.CalledProcessError as error:
         pytest.skip(f"{STRICT_READERS} is not in this copy's history: {error.stderr.decode().strip()}")
-    folder = tmp_path_factory.mktemp("strict")
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
-    return folder
 
 
 class Before:
     """Processes of the release before, on the same stores."""
 
     def __init__(self, code: Path, settings: dict[str, str]) -> None:
+        source = code / "src"
         self._code = code
-        self._env = {**os.environ, "PYTHONPATH": str(code), **{f"INKGATE_{k}": v for k, v in settings.items()}}
+        self._package = TODAY if source.is_dir() else "service"
+        path = source if source.is_dir() else code
+        self._env = {**os.environ, "PYTHONPATH": str(path), **{f"INKGATE_{k}": v for k, v in settings.items()}}
 
-    def start(self, *arguments: str, **settings: object) -> subprocess.Popen[bytes]:
+    def start(self, *command: str, **settings: object) -> subprocess.Popen[bytes]:
+        """`inkgate COMMAND…` of that release."""
         more = {f"INKGATE_{name}": str(value) for name, value in settings.items()}
-        return subprocess.Popen([sys.executable, *arguments], env={**self._env, **more}, cwd=self._code)
+        arguments = [sys.executable, "-m", f"{self._package}.cli", *command]
+        return subprocess.Popen(arguments, env={**self._env, **more}, cwd=self._code)
 
-    def run(self, *arguments: str) -> str:
+    def command(self, *command: str) -> str:
+        """What `inkgate COMMAND…` of that release prints."""
+        return self._run("-m", f"{self._package}.cli", *command)
+
+    def script(self, script: str, *arguments: str) -> str:
+        """What a script prints that imports from SERVICE."""
+        return self._run("-c", script.replace("SERVICE", self._package), *arguments)
+
+    def _run(self, *arguments: str) -> str:
         done = subprocess.run(
             [sys.executable, *arguments], env=self._env, cwd=self._code, capture_output=True, text=True, timeout=60
         )
@@ -96,7 +115,7 @@ class Before:
     async def worker(self) -> subprocess.Popen[bytes]:
         """A worker that is warm."""
         port = free_port()
-        process = self.start("-m", "service.cli", "worker", "--processes", "1", WORKER__HEALTH_PORT=port)
+        process = self.start("worker", "--processes", "1", WORKER__HEALTH_PORT=port)
         async with httpx.AsyncClient() as http, asyncio.timeout(60):
             while True:
                 with contextlib.suppress(httpx.HTTPError):
@@ -108,9 +127,9 @@ class Before:
 
 SUBMIT = """
 import asyncio, sys, time
-from service.broker.interface import Task
-from service.broker.streams import StreamsBroker
-from service.broker.streams.keys import Keys
+from SERVICE.broker.interface import Task
+from SERVICE.broker.streams import StreamsBroker
+from SERVICE.broker.streams.keys import Keys
 
 async def main(url, namespace):
     broker = StreamsBroker(url, Keys(namespace, "balanced"), max_tasks=100, max_bytes=1 << 30)
@@ -136,7 +155,7 @@ async def test_workers_and_gateways_of_the_release_before_and_of_this_one(
     try:
         today = await asyncio.to_thread(
             subprocess.run,
-            [sys.executable, "-c", SUBMIT, valkey_server, namespace],
+            [sys.executable, "-c", SUBMIT.replace("SERVICE", TODAY), valkey_server, namespace],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -151,7 +170,7 @@ async def test_workers_and_gateways_of_the_release_before_and_of_this_one(
     host = WorkerHost(valkey_server, namespace, 1, TELEMETRY__LOG_LEVEL="error")
     try:
         await host.ready()
-        told = await asyncio.to_thread(before.run, "-c", SUBMIT, valkey_server, namespace)
+        told = await asyncio.to_thread(before.script, SUBMIT, valkey_server, namespace)
         assert told.splitlines() == read
     finally:
         await asyncio.to_thread(host.end)
@@ -165,7 +184,7 @@ class OldGateway(Gateway):
         self._before = before
 
     def start(self) -> None:
-        self.process = self._before.start("-m", "service.cli", "gateway", "--port", str(self.port))
+        self.process = self._before.start("gateway", "--port", str(self.port))
 
 
 async def leave(process: subprocess.Popen[bytes] | None) -> None:
@@ -189,9 +208,9 @@ async def test_a_release_is_replaced_and_brought_back_under_load(
         "TELEMETRY__LOG_LEVEL": "error",
     }
     before = Before(release_before, settings)
-    was = (await asyncio.to_thread(before.run, "-m", "service.cli", "migrate")).split()[-1]
+    was = (await asyncio.to_thread(before.command, "migrate")).split()[-1]
     assert was != migrate.head()
-    keys = Keys(**json.loads(await asyncio.to_thread(before.run, "-c", PROVISION)))
+    keys = Keys(**json.loads(await asyncio.to_thread(before.script, PROVISION)))
     old, new = OldGateway(before), Gateway(dict(settings))
     old_workers, new_workers = await before.worker(), None
     proxy, backends = None, [old.port]

@@ -14,13 +14,13 @@ import pytest
 from redis.exceptions import ConnectionError, NoPermissionError
 from sqlalchemy import text
 
-from service.accounts import vault as vaults
-from service.broker.streams import client
-from service.db import engine as databases
-from service.db import migrate
-from service.errors import ConfigurationError
-from service.provision import Keys, provision
-from service.settings import Database, Security
+from inkgate.service.accounts import vault as vaults
+from inkgate.service.broker.streams import client
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.provision import Keys, provision
+from inkgate.service.settings import Database, Security
 from tests.crash.chaos.clients import Clients
 from tests.crash.chaos.stack import Gateway
 from tests.crash.processes import WorkerHost, python
@@ -88,7 +88,7 @@ async def test_calls_are_answered_with_every_store_behind_tls(stores: Stores, tm
         assert [attempt.result for call in clients.calls for attempt in call.attempts] == ["ok"] * len(clients.calls)
         assert await _plain_sessions(database) == []
         address = f"http://127.0.0.1:{gateway.port}"
-        doctor = python("-m", "service.cli", "doctor", "--gateway", address, **settings)
+        doctor = python("-m", "inkgate.service.cli", "doctor", "--gateway", address, **settings)
         assert await asyncio.to_thread(doctor.wait, 60) == 0
     finally:
         gateway.kill()

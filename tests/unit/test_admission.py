@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from service.broker.admission import Admission
-from service.broker.interface import Task
-from service.errors import Overloaded
+from inkgate.service.broker.admission import Admission
+from inkgate.service.broker.interface import Task
+from inkgate.service.errors import Overloaded
 
 
 def call(images: int, *, left: float = 10.0, size: int = 1, app: str = "") -> list[Task]:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from service import background as module
-from service.background import Background, TaskDown
-from service.telemetry.health import Health
+from inkgate.service import background as module
+from inkgate.service.background import Background, TaskDown
+from inkgate.service.telemetry.health import Health
 
 SERVICE = Path(module.__file__).parent
 
@@ -284,7 +284,7 @@ def test_nothing_long_lived_is_started_but_as_a_background_task() -> None:
     unknown = {
         place: calls for place, calls in starts().items() if place not in allowed and (place[0], "*") not in allowed
     }
-    assert not unknown, "start it through service.background"
+    assert not unknown, "start it through inkgate.service.background"
 
 
 def test_the_list_of_short_lived_tasks_holds_nothing_that_is_gone() -> None:

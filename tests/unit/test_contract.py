@@ -5,13 +5,13 @@ import struct
 
 import pytest
 
-from service.contract.answers import batch_answer, failed_element, fault_answer, single_answer
-from service.contract.capabilities import CAPABILITIES, GENERAL, IDCARD, LICENCE, PLATE
-from service.contract.images import ImageFault, check_image, decode_base64, dimensions
-from service.contract.refusals import REFUSALS, refusal_body
-from service.contract.requests import check, parse
-from service.contract.routes import resolve
-from service.errors import Refused, RequestFault
+from inkgate.service.contract.answers import batch_answer, failed_element, fault_answer, single_answer
+from inkgate.service.contract.capabilities import CAPABILITIES, GENERAL, IDCARD, LICENCE, PLATE
+from inkgate.service.contract.images import ImageFault, check_image, decode_base64, dimensions
+from inkgate.service.contract.refusals import REFUSALS, refusal_body
+from inkgate.service.contract.requests import check, parse
+from inkgate.service.contract.routes import resolve
+from inkgate.service.errors import Refused, RequestFault
 
 BATCH = [GENERAL, IDCARD, PLATE]
 

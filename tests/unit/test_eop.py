@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.eop.canonical import canonical, query_forms
-from service.eop.header import parse
-from service.eop.signature import BEIJING, day_key, in_window, sign, verify
+from inkgate.service.eop.canonical import canonical, query_forms
+from inkgate.service.eop.header import parse
+from inkgate.service.eop.signature import BEIJING, day_key, in_window, sign, verify
 
 AK, SK = "a" * 32, b"s" * 32
 HASH = hashlib.sha256(b"{}").hexdigest()

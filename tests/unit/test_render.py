@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from engines.types import IdCard, Licence, Line, Page, Plate
-from service.worker import render
-from service.worker.stub import StubReader, stub_text
+from inkgate.engines.types import IdCard, Licence, Line, Page, Plate
+from inkgate.service.worker import render
+from inkgate.service.worker.stub import StubReader, stub_text
 
 QUAD = ((1.4, 2.6), (10.0, 2.0), (10.0, 5.0), (1.0, 5.0))
 TYPES = {"blue": "蓝牌", "yellow": "黄牌", "green": "新能源绿牌"}

@@ -7,10 +7,10 @@ import typing
 import pytest
 from pydantic import SecretStr
 
-from service.cli.doctor.finding import place
-from service.errors import ConfigurationError
-from service.settings import Settings, load, secret_settings, secret_values, without_passwords
-from service.telemetry import logs
+from inkgate.service.cli.doctor.finding import place
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.settings import Settings, load, secret_settings, secret_values, without_passwords
+from inkgate.service.telemetry import logs
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import service
-from service.sheets import Sheet, cell
+from inkgate import service
+from inkgate.service.sheets import Sheet, cell
 
 SERVICE = Path(service.__file__).parent
 PARTS = st.sampled_from(

@@ -15,7 +15,7 @@ from typing import IO
 
 import pytest
 
-from service.samples import sample
+from inkgate.service.samples import sample
 from tests.image.builder import debian
 from tests.walk.machine import Machine, Shell
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from engines.plate.training.degrade import cloud
-from engines.plate.training.glyphs import HAN_FONTS, LATIN_FONTS
+from inkgate.engines.plate.training.degrade import cloud
+from inkgate.engines.plate.training.glyphs import HAN_FONTS, LATIN_FONTS
 
 Picture = NDArray[np.uint8]
 Rng = np.random.Generator

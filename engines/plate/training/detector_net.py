@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engines.plate.training.onnx_import import OnnxModule, _safe
+from inkgate.engines.plate.training.onnx_import import OnnxModule, _safe
 
 STRIDE = 4
 FEATURES, _FROZEN_UNTIL = "Concat.3", "Add.33"

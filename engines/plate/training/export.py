@@ -1,4 +1,6 @@
-"""Write a checkpoint as ONNX:  python -m engines.plate.training.export reader --trunk FILE --state STATE --to FILE
+"""Write a checkpoint as ONNX.
+
+    python -m inkgate.engines.plate.training.export reader --trunk FILE --state STATE --to FILE
 
 The averaged weights are written, the outputs are what `engines.plate` expects, and the file is run once to prove that
 it gives what torch gives.
@@ -17,10 +19,10 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from engines.plate.training.detector_net import PlateDetector
-from engines.plate.training.reader_net import PlateReader
-from engines.plate.training.refine_net import CornerRefiner
-from engines.plate.training.second_net import SecondReader
+from inkgate.engines.plate.training.detector_net import PlateDetector
+from inkgate.engines.plate.training.reader_net import PlateReader
+from inkgate.engines.plate.training.refine_net import CornerRefiner
+from inkgate.engines.plate.training.second_net import SecondReader
 
 
 class _ReaderOut(nn.Module):

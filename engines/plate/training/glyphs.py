@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from engines.plate.training.strokes import HAN, strokes
+from inkgate.engines.plate.training.strokes import HAN, strokes
 
 Mask = NDArray[np.uint8]
 

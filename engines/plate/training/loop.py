@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from engines.plate.training.export import weights_of
+from inkgate.engines.plate.training.export import weights_of
 
 EVERY = 100
 """Steps between two points of the curve, which are also the checkpoints."""

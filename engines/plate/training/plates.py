@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.plate.alphabet import DIGITS, LETTERS, PROVINCES
-from engines.plate.training.glyphs import GlyphBox
+from inkgate.engines.plate.alphabet import DIGITS, LETTERS, PROVINCES
+from inkgate.engines.plate.training.glyphs import GlyphBox
 
 Picture = NDArray[np.uint8]
 Rng = np.random.Generator

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.plate.alphabet import CHARACTERS, COLOURS
-from engines.plate.training import degrade
-from engines.plate.training.backgrounds import Backdrops, sign
-from engines.plate.training.glyphs import GlyphBox
-from engines.plate.training.plates import Drawn, draw_plate
-from engines.plate.warp import HEIGHT, WIDTH, stack_rows, target
+from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
+from inkgate.engines.plate.training import degrade
+from inkgate.engines.plate.training.backgrounds import Backdrops, sign
+from inkgate.engines.plate.training.glyphs import GlyphBox
+from inkgate.engines.plate.training.plates import Drawn, draw_plate
+from inkgate.engines.plate.warp import HEIGHT, WIDTH, stack_rows, target
 
 Picture = NDArray[np.uint8]
 Rng = np.random.Generator

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from engines.plate.alphabet import CHARACTERS, COLOURS
-from engines.plate.training.onnx_import import OnnxModule
+from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
+from inkgate.engines.plate.training.onnx_import import OnnxModule
 
 _TRUNK_END, _NECK_END = "p2o.pd_op.add.39.0", "p2o.pd_op.add.40.0"
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engines.plate.detect import STRIDE
-from engines.plate.refine import HEIGHT, WIDTH, level
-from engines.plate.training.detector_net import FEATURES, block
-from engines.plate.training.onnx_import import OnnxModule
+from inkgate.engines.plate.detect import STRIDE
+from inkgate.engines.plate.refine import HEIGHT, WIDTH, level
+from inkgate.engines.plate.training.detector_net import FEATURES, block
+from inkgate.engines.plate.training.onnx_import import OnnxModule
 
 ROWS, COLUMNS = HEIGHT // STRIDE, WIDTH // STRIDE
 _SPREAD = 3.0  # cells around the expected place that the map favours before anything is learnt

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.plate.training import degrade
-from engines.plate.training.backgrounds import Backdrops, paste, sign
-from engines.plate.training.glyphs import GlyphBox
-from engines.plate.training.plates import draw_plate
-from engines.plate.training.reader_data import KINDS, SHARES, lay, turn
+from inkgate.engines.plate.training import degrade
+from inkgate.engines.plate.training.backgrounds import Backdrops, paste, sign
+from inkgate.engines.plate.training.glyphs import GlyphBox
+from inkgate.engines.plate.training.plates import draw_plate
+from inkgate.engines.plate.training.reader_data import KINDS, SHARES, lay, turn
 
 Picture = NDArray[np.uint8]
 Corners = NDArray[np.float64]

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.plate.alphabet import CHARACTERS
-from engines.plate.second import COMPUTED, PADDED, WIDTH
-from engines.plate.training.onnx_import import OnnxModule, weights_in
+from inkgate.engines.plate.alphabet import CHARACTERS
+from inkgate.engines.plate.second import COMPUTED, PADDED, WIDTH
+from inkgate.engines.plate.training.onnx_import import OnnxModule, weights_in
 
 TRUNK_END = "pool2d_2.tmp_0"
 _CELLS = (("lstm_cell_4", "lstm_cell_5"), ("lstm_cell_6", "lstm_cell_7"))  # (forward, backward) of each layer

@@ -1,4 +1,4 @@
-"""Train the detector:  python -m engines.plate.training.train_detector --trunk DET.onnx --work DIR
+"""Train the detector:  python -m inkgate.engines.plate.training.train_detector --trunk DET.onnx --work DIR
 
 Checkpoints, the curve (curve.jsonl) and the resume state lie in DIR; run the same command again to go on.
 """
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset, get_worker_info
 
-from engines.plate.detect import normalise, peaks
-from engines.plate.training import loop
-from engines.plate.training.detector_net import STRIDE, PlateDetector
-from engines.plate.training.scenes import HEIGHT, WIDTH, Scene, Scenes
+from inkgate.engines.plate.detect import normalise, peaks
+from inkgate.engines.plate.training import loop
+from inkgate.engines.plate.training.detector_net import STRIDE, PlateDetector
+from inkgate.engines.plate.training.scenes import HEIGHT, WIDTH, Scene, Scenes
 
 ROWS, COLUMNS = HEIGHT // STRIDE, WIDTH // STRIDE
 

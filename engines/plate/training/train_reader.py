@@ -1,4 +1,6 @@
-"""Train the reader:  python -m engines.plate.training.train_reader --trunk REC.onnx --dictionary DICT.txt --work DIR
+"""Train the reader.
+
+    python -m inkgate.engines.plate.training.train_reader --trunk REC.onnx --dictionary DICT.txt --work DIR
 
 Checkpoints, the curve (curve.jsonl) and the resume state lie in DIR; run the same command again to go on.
 """
@@ -14,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset, get_worker_info
 
-from engines.plate.training import loop
-from engines.plate.training.reader_data import ReaderSamples, Sample
-from engines.plate.training.reader_net import PlateReader
+from inkgate.engines.plate.training import loop
+from inkgate.engines.plate.training.reader_data import ReaderSamples, Sample
+from inkgate.engines.plate.training.reader_net import PlateReader
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 LONGEST = 8

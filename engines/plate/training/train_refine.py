@@ -1,6 +1,6 @@
 """Train the corner network:
 
-    python -m engines.plate.training.train_refine --trunk det.onnx --detector models/detector.onnx --work DIR
+    python -m inkgate.engines.plate.training.train_refine --trunk det.onnx --detector models/detector.onnx --work DIR
 
 Checkpoints, the curve (curve.jsonl) and the resume state lie in DIR; run the same command again to go on. The trunk is
 the trained detector's; it is frozen and runs in ONNX Runtime inside the worker that draws the samples.
@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset, get_worker_info
 
-from engines.plate.detect import normalise
-from engines.plate.refine import MARGIN_X, WIDTH, level, view
-from engines.plate.training import loop
-from engines.plate.training.export import weights_of
-from engines.plate.training.reader_data import ReaderSamples
-from engines.plate.training.refine_net import CornerRefiner
+from inkgate.engines.plate.detect import normalise
+from inkgate.engines.plate.refine import MARGIN_X, WIDTH, level, view
+from inkgate.engines.plate.training import loop
+from inkgate.engines.plate.training.export import weights_of
+from inkgate.engines.plate.training.reader_data import ReaderSamples
+from inkgate.engines.plate.training.refine_net import CornerRefiner
 
 CUTS = 4
 """Wrong quadrilaterals tried on one drawn scene: drawing costs more than cutting."""

@@ -1,6 +1,6 @@
 """Train the second reader:
 
-    python -m engines.plate.training.train_second --trunk clp_v2_c_rec.onnx --dictionary clp_dict.txt --work DIR
+    python -m inkgate.engines.plate.training.train_second --trunk clp_v2_c_rec.onnx --dictionary clp_dict.txt --work DIR
 
 Checkpoints, the curve (curve.jsonl) and the resume state lie in DIR; run the same command again to go on. The frozen
 convolutions run in ONNX Runtime inside the worker that draws the samples.
@@ -19,11 +19,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset, get_worker_info
 
-from engines.plate.second import PADDED, shrunk
-from engines.plate.training import loop
-from engines.plate.training.reader_data import ReaderSamples, Sample
-from engines.plate.training.second_net import TRUNK_END, SecondReader
-from engines.plate.training.train_reader import LONGEST, exact
+from inkgate.engines.plate.second import PADDED, shrunk
+from inkgate.engines.plate.training import loop
+from inkgate.engines.plate.training.reader_data import ReaderSamples, Sample
+from inkgate.engines.plate.training.second_net import TRUNK_END, SecondReader
+from inkgate.engines.plate.training.train_reader import LONGEST, exact
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Features of the convolutions (n, steps, 512), classes (n, LONGEST), lengths (n)."""

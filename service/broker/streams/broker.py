@@ -14,18 +14,18 @@ from typing import Any
 import orjson
 from redis.exceptions import RedisError, ResponseError
 
-from service.background import Background, BackgroundTask
-from service.broker.admission import Admission
-from service.broker.calls import Call, Calls
-from service.broker.fair_queue import BURST
-from service.broker.interface import QueueState, Reply, Task
-from service.broker.messages import Malformed, reply_from
-from service.broker.shares import DEFAULT_WEIGHT
-from service.broker.streams import client
-from service.broker.streams.keys import GROUP, Keys, entry, name
-from service.broker.streams.look import Seen, look, script
-from service.broker.streams.scripts import source
-from service.errors import BrokerDown, Overloaded
+from inkgate.service.background import Background, BackgroundTask
+from inkgate.service.broker.admission import Admission
+from inkgate.service.broker.calls import Call, Calls
+from inkgate.service.broker.fair_queue import BURST
+from inkgate.service.broker.interface import QueueState, Reply, Task
+from inkgate.service.broker.messages import Malformed, reply_from
+from inkgate.service.broker.shares import DEFAULT_WEIGHT
+from inkgate.service.broker.streams import client
+from inkgate.service.broker.streams.keys import GROUP, Keys, entry, name
+from inkgate.service.broker.streams.look import Seen, look, script
+from inkgate.service.broker.streams.scripts import source
+from inkgate.service.errors import BrokerDown, Overloaded
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from service.errors import ConfigurationError
+from inkgate.service.errors import ConfigurationError
 
 OUT_OF_REACH = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, OSError)
 """The server is gone, restarting, loading, or a replica that is about to take over: worth another try."""

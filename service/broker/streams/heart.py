@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 
 from redis.exceptions import RedisError
 
-from service.background import Background
-from service.broker.streams import client
-from service.broker.streams.keys import GROUP, Keys
-from service.broker.streams.scripts import source
+from inkgate.service.background import Background
+from inkgate.service.broker.streams import client
+from inkgate.service.broker.streams.keys import GROUP, Keys
+from inkgate.service.broker.streams.scripts import source
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from redis.exceptions import RedisError
 
-from service.broker.streams import client
-from service.broker.streams.keys import Keys
-from service.broker.streams.look import look, script
-from service.errors import BrokerDown
+from inkgate.service.broker.streams import client
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.broker.streams.look import look, script
+from inkgate.service.errors import BrokerDown
 
 
 async def held(url: str, keys: Keys) -> Mapping[str, float]:

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from service.broker.interface import Outcome, Reply, Task
-from service.broker.messages import Malformed
+from inkgate.service.broker.interface import Outcome, Reply, Task
+from inkgate.service.broker.messages import Malformed
 
 GROUP = "workers"
 CAPABILITIES = ("general", "idcard", "plate", "licence")

@@ -10,9 +10,9 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from service.broker.interface import QueueState
-from service.broker.streams.keys import CAPABILITIES, GROUP, Keys
-from service.broker.streams.scripts import source
+from inkgate.service.broker.interface import QueueState
+from inkgate.service.broker.streams.keys import CAPABILITIES, GROUP, Keys
+from inkgate.service.broker.streams.scripts import source
 
 _ALIVE_MS = 5_000
 _HELD_TOLD = 1000

@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 from redis.exceptions import ResponseError
 
-from service.background import Background
-from service.broker.holdoff import (
+from inkgate.service.background import Background
+from inkgate.service.broker.holdoff import (
     DEATH_POINTS,
     LONGEST,
     OVERRAN,
@@ -23,12 +23,12 @@ from service.broker.holdoff import (
     HoldOffRule,
     held_throughout,
 )
-from service.broker.interface import Reply, Task
-from service.broker.messages import Malformed, reply_head
-from service.broker.streams import client
-from service.broker.streams.heart import Heart
-from service.broker.streams.keys import CAPABILITIES, GROUP, Keys, name, task_of
-from service.broker.streams.scripts import source
+from inkgate.service.broker.interface import Reply, Task
+from inkgate.service.broker.messages import Malformed, reply_head
+from inkgate.service.broker.streams import client
+from inkgate.service.broker.streams.heart import Heart
+from inkgate.service.broker.streams.keys import CAPABILITIES, GROUP, Keys, name, task_of
+from inkgate.service.broker.streams.scripts import source
 
 log = logging.getLogger(__name__)
 

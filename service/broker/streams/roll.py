@@ -13,14 +13,14 @@ from typing import Any
 import orjson
 from redis.exceptions import RedisError
 
-from service.background import Background
-from service.broker.fleet import FleetState, WorkerCard
-from service.broker.messages import known
-from service.broker.streams import client
-from service.broker.streams.keys import Keys
-from service.broker.streams.look import look, script
-from service.broker.streams.scripts import source
-from service.errors import BrokerDown
+from inkgate.service.background import Background
+from inkgate.service.broker.fleet import FleetState, WorkerCard
+from inkgate.service.broker.messages import known
+from inkgate.service.broker.streams import client
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.broker.streams.look import look, script
+from inkgate.service.broker.streams.scripts import source
+from inkgate.service.errors import BrokerDown
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from service import settings as knobs
-from service.cli.doctor import gateway, host, stores
-from service.cli.doctor.finding import Finding
-from service.settings import Settings, masked, secret_values
+from inkgate.service import settings as knobs
+from inkgate.service.cli.doctor import gateway, host, stores
+from inkgate.service.cli.doctor.finding import Finding
+from inkgate.service.settings import Settings, masked, secret_values
 
 _SECONDS = 15.0  # one check; a firewall that swallows packets must not hold up the others
 

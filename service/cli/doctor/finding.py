@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.settings import without_passwords
+from inkgate.service.settings import without_passwords
 
 
 @dataclass(frozen=True, slots=True)

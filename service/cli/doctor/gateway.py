@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from service.cli.doctor.finding import Finding, clock, place
-from service.cli.doctor.host import expiry
-from service.contract.capabilities import CAPABILITIES
-from service.settings import Settings
+from inkgate.service.cli.doctor.finding import Finding, clock, place
+from inkgate.service.cli.doctor.host import expiry
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.settings import Settings
 
 _SECONDS = 5.0
 _SKEW = 60.0

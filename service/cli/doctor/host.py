@@ -17,8 +17,8 @@ from cryptography import x509
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from service.cli.doctor.finding import Finding
-from service.settings import Settings
+from inkgate.service.cli.doctor.finding import Finding
+from inkgate.service.settings import Settings
 
 _FILES = 4096
 _DAYS = 14  # as the alert on certificates
@@ -40,8 +40,8 @@ async def models(settings: Settings) -> list[Finding]:
 
 
 def _load(settings: Settings) -> Finding:
-    from engines.errors import EngineError
-    from engines.registry import open_reader
+    from inkgate.engines.errors import EngineError
+    from inkgate.engines.registry import open_reader
 
     engine = settings.engine
     start = time.perf_counter()

@@ -7,19 +7,19 @@ from typing import Any
 
 from redis.exceptions import AuthenticationError, RedisError
 
-from service.accounts import rotation
-from service.accounts.vault import key_file, load
-from service.broker.interface import QueueState
-from service.broker.streams import client
-from service.broker.streams.keys import Keys
-from service.broker.streams.look import look, script
-from service.cli.doctor.finding import Finding, clock, place
-from service.db import clock as clocks
-from service.db import engine as databases
-from service.db import migrate, tables, work  # noqa: F401 - tables: foreign keys need them all
-from service.errors import InkGateError
-from service.metering import clock_repair
-from service.settings import Database, Settings
+from inkgate.service.accounts import rotation
+from inkgate.service.accounts.vault import key_file, load
+from inkgate.service.broker.interface import QueueState
+from inkgate.service.broker.streams import client
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.broker.streams.look import look, script
+from inkgate.service.cli.doctor.finding import Finding, clock, place
+from inkgate.service.db import clock as clocks
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate, tables, work  # noqa: F401 - tables: foreign keys need them all
+from inkgate.service.errors import InkGateError
+from inkgate.service.metering import clock_repair
+from inkgate.service.settings import Database, Settings
 
 _SKEW = 30.0  # seconds, as the alert on clocks
 _FULL = 0.8  # of Redis's memory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from service.console.pages import (
+from inkgate.service.console.pages import (
     apps,
     bills,
     buying,

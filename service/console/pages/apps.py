@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.accounts import repository as queries
-from service.accounts import rules
-from service.accounts import service as accounts
-from service.accounts.models import Account, AppRow, OpenedRow
-from service.console import repository
-from service.console.notices import explain
-from service.console.pages.entrance import prove
-from service.console.render import go, render
-from service.console.scope import Scope, own_app, scope_of
-from service.console.visit import Customer, Missing, Visit
-from service.contract.capabilities import CAPABILITIES
-from service.db.work import Work
-from service.errors import Misuse
+from inkgate.service.accounts import repository as queries
+from inkgate.service.accounts import rules
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.models import Account, AppRow, OpenedRow
+from inkgate.service.console import repository
+from inkgate.service.console.notices import explain
+from inkgate.service.console.pages.entrance import prove
+from inkgate.service.console.render import go, render
+from inkgate.service.console.scope import Scope, own_app, scope_of
+from inkgate.service.console.visit import Customer, Missing, Visit
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
 
 router = APIRouter()
 PER_PAGE = 10

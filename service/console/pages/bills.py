@@ -9,18 +9,18 @@ from decimal import Decimal
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.accounts import repository as accounts
-from service.accounts.models import Account
-from service.console import repository
-from service.console.pages.operator_system import csv_answer
-from service.console.render import render, title
-from service.console.scope import scope_of
-from service.console.visit import Customer
-from service.db.clock import BEIJING
-from service.db.work import Work
-from service.metering.packs import FREE_CAPABILITIES
-from service.usage import repository as usage
-from service.usage.repository import Scope as Hours
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts.models import Account
+from inkgate.service.console import repository
+from inkgate.service.console.pages.operator_system import csv_answer
+from inkgate.service.console.render import render, title
+from inkgate.service.console.scope import scope_of
+from inkgate.service.console.visit import Customer
+from inkgate.service.db.clock import BEIJING
+from inkgate.service.db.work import Work
+from inkgate.service.metering.packs import FREE_CAPABILITIES
+from inkgate.service.usage import repository as usage
+from inkgate.service.usage.repository import Scope as Hours
 
 router = APIRouter()
 MONTHS = 13

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.accounts import repository as accounts
-from service.accounts.models import Account
-from service.console import repository
-from service.console.notices import explain
-from service.console.render import go, render
-from service.console.scope import scope_of
-from service.console.visit import Customer, Forbidden, Missing, Visit
-from service.contract.capabilities import CAPABILITIES
-from service.db.work import Work
-from service.errors import Misuse
-from service.metering.packs import FREE_CAPABILITIES
-from service.orders import repository as orders
-from service.orders import service as ordering
-from service.orders.models import OrderLineRow, OrderRow, ProductRow
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts.models import Account
+from inkgate.service.console import repository
+from inkgate.service.console.notices import explain
+from inkgate.service.console.render import go, render
+from inkgate.service.console.scope import scope_of
+from inkgate.service.console.visit import Customer, Forbidden, Missing, Visit
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
+from inkgate.service.metering.packs import FREE_CAPABILITIES
+from inkgate.service.orders import repository as orders
+from inkgate.service.orders import service as ordering
+from inkgate.service.orders.models import OrderLineRow, OrderRow, ProductRow
 
 router = APIRouter()
 PER_PAGE = 20

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.console.pages.overview import networks
-from service.console.regions import RegionTable, Tile, tiles
-from service.console.render import render
-from service.console.scope import Scope, scope_of, span_of
-from service.console.visit import Customer
-from service.db.work import Work
-from service.usage import repository as usage
+from inkgate.service.console.pages.overview import networks
+from inkgate.service.console.regions import RegionTable, Tile, tiles
+from inkgate.service.console.render import render
+from inkgate.service.console.scope import Scope, scope_of, span_of
+from inkgate.service.console.visit import Customer
+from inkgate.service.db.work import Work
+from inkgate.service.usage import repository as usage
 
 router = APIRouter()
 

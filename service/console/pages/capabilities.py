@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.console import repository
-from service.console.render import render
-from service.console.scope import Scope, scope_of
-from service.console.visit import Customer, Missing
-from service.contract.capabilities import CAPABILITIES
-from service.db.work import Work
-from service.metering.models import PackRow
-from service.metering.packs import FREE_CAPABILITIES
-from service.metering.service import pack_state, packs_of
-from service.usage import repository as usage
-from service.usage.rollup import DAY, day_of
+from inkgate.service.console import repository
+from inkgate.service.console.render import render
+from inkgate.service.console.scope import Scope, scope_of
+from inkgate.service.console.visit import Customer, Missing
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db.work import Work
+from inkgate.service.metering.models import PackRow
+from inkgate.service.metering.packs import FREE_CAPABILITIES
+from inkgate.service.metering.service import pack_state, packs_of
+from inkgate.service.usage import repository as usage
+from inkgate.service.usage.rollup import DAY, day_of
 
 router = APIRouter()
 YEAR = timedelta(days=366)

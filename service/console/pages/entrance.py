@@ -9,11 +9,11 @@ from ipaddress import ip_address
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.client_ip import client_ip
-from service.console.catalogue import LANGUAGES
-from service.console.notices import explain
-from service.console.render import go, render, set_cookie
-from service.console.visit import (
+from inkgate.service.client_ip import client_ip
+from inkgate.service.console.catalogue import LANGUAGES
+from inkgate.service.console.notices import explain
+from inkgate.service.console.render import go, render, set_cookie
+from inkgate.service.console.visit import (
     FORM_COOKIE,
     LANGUAGE_COOKIE,
     SESSION_COOKIE,
@@ -25,10 +25,10 @@ from service.console.visit import (
     Visit,
     lifetime,
 )
-from service.errors import Misuse
-from service.settings import SETUP_CODE_MOST
-from service.users import repository
-from service.users import service as users
+from inkgate.service.errors import Misuse
+from inkgate.service.settings import SETUP_CODE_MOST
+from inkgate.service.users import repository
+from inkgate.service.users import service as users
 
 router = APIRouter()
 FRESH = timedelta(minutes=5)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.accounts import repository as queries
-from service.accounts import service as accounts
-from service.accounts.models import AccessKeyRow
-from service.accounts.service import KeyPair
-from service.console.notices import explain
-from service.console.render import go, render
-from service.console.visit import Customer, Missing, Visit
-from service.db.work import Work
-from service.errors import Misuse
+from inkgate.service.accounts import repository as queries
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.models import AccessKeyRow
+from inkgate.service.accounts.service import KeyPair
+from inkgate.service.console.notices import explain
+from inkgate.service.console.render import go, render
+from inkgate.service.console.visit import Customer, Missing, Visit
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
 
 router = APIRouter()
 

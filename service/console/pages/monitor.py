@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import methodcaller
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.console import charts
-from service.console.catalogue import Words
-from service.console.charts import Chart
-from service.console.codes import code_name
-from service.console.pages.operator_system import csv_answer
-from service.console.render import render, title
-from service.console.scope import PERIODS, Scope, Span, scope_of, span_of
-from service.console.visit import Customer
-from service.contract.capabilities import CAPABILITIES
-from service.db.work import Work
-from service.usage import repository
-from service.usage.models import NOBODY
-from service.usage.repository import Sums, total
+from inkgate.service.console import charts
+from inkgate.service.console.catalogue import Words
+from inkgate.service.console.charts import Chart
+from inkgate.service.console.codes import code_name
+from inkgate.service.console.pages.operator_system import csv_answer
+from inkgate.service.console.render import render, title
+from inkgate.service.console.scope import PERIODS, Scope, Span, scope_of, span_of
+from inkgate.service.console.visit import Customer
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db.work import Work
+from inkgate.service.usage import repository
+from inkgate.service.usage.models import NOBODY
+from inkgate.service.usage.repository import Sums, total
 
 router = APIRouter()
 MIB = 1024 * 1024
@@ -100,10 +101,7 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = 
 
 def response_times(words: Words) -> dict[str, charts.Value]:
     """The lines of the response times: the mean and three percentiles."""
-    shares: dict[str, charts.Value] = {
-        name: lambda row, share=share: row.percentile(share)
-        for name, share in SHARES.items()  # type: ignore[misc]
-    }
+    shares: dict[str, charts.Value] = {name: methodcaller("percentile", share) for name, share in SHARES.items()}
     return {words("平均"): lambda row: row.mean_ms, **shares}
 
 

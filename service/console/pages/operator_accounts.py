@@ -9,23 +9,23 @@ from datetime import datetime
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.accounts import repository as queries
-from service.accounts import service as accounts
-from service.accounts.models import Account, AppRow, OpenedRow
-from service.console import repository
-from service.console.notices import explain
-from service.console.pages.capabilities import PackLine
-from service.console.render import go, render
-from service.console.visit import Missing, Operator, Visit
-from service.contract.capabilities import CAPABILITIES
-from service.db.work import Work
-from service.errors import ClockSuspect, Misuse
-from service.metering.models import PackRow
-from service.metering.packs import FREE_CAPABILITIES
-from service.metering.service import grant_pack, pack_state, packs_of
-from service.users import repository as user_queries
-from service.users import service as users
-from service.users.models import UserRow
+from inkgate.service.accounts import repository as queries
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.models import Account, AppRow, OpenedRow
+from inkgate.service.console import repository
+from inkgate.service.console.notices import explain
+from inkgate.service.console.pages.capabilities import PackLine
+from inkgate.service.console.render import go, render
+from inkgate.service.console.visit import Missing, Operator, Visit
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db.work import Work
+from inkgate.service.errors import ClockSuspect, Misuse
+from inkgate.service.metering.models import PackRow
+from inkgate.service.metering.packs import FREE_CAPABILITIES
+from inkgate.service.metering.service import grant_pack, pack_state, packs_of
+from inkgate.service.users import repository as user_queries
+from inkgate.service.users import service as users
+from inkgate.service.users.models import UserRow
 
 router = APIRouter(prefix="/operator/accounts")
 PER_PAGE = 50

@@ -12,22 +12,22 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
-from service.accounts import repository as accounts
-from service.accounts.models import Account
-from service.audit import trail
-from service.audit.models import EventRow
-from service.console import repository
-from service.console.pages.operator_system import day_of
-from service.console.render import render
-from service.console.visit import Missing, Operator, Visit
-from service.contract.capabilities import CAPABILITIES
-from service.db import work
-from service.db.work import Work
-from service.metering import books
-from service.metering.verify import Finding, MeterFact
-from service.sheets import Sheet
-from service.usage import repository as usage
-from service.usage.models import RecordRow
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts.models import Account
+from inkgate.service.audit import trail
+from inkgate.service.audit.models import EventRow
+from inkgate.service.console import repository
+from inkgate.service.console.pages.operator_system import day_of
+from inkgate.service.console.render import render
+from inkgate.service.console.visit import Missing, Operator, Visit
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db import work
+from inkgate.service.db.work import Work
+from inkgate.service.metering import books
+from inkgate.service.metering.verify import Finding, MeterFact
+from inkgate.service.sheets import Sheet
+from inkgate.service.usage import repository as usage
+from inkgate.service.usage.models import RecordRow
 
 router = APIRouter(prefix="/operator")
 PER_PAGE = 25

@@ -9,18 +9,18 @@ from decimal import Decimal
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.console import repository
-from service.console.notices import explain
-from service.console.pages.buying import OrderView, order_view
-from service.console.render import go, render
-from service.console.visit import Missing, Operator, Visit
-from service.db.work import Work
-from service.errors import Misuse
-from service.metering.models import PackRow
-from service.orders import refunds
-from service.orders import repository as orders
-from service.orders import service as ordering
-from service.orders.models import ProductRow, RefundRow
+from inkgate.service.console import repository
+from inkgate.service.console.notices import explain
+from inkgate.service.console.pages.buying import OrderView, order_view
+from inkgate.service.console.render import go, render
+from inkgate.service.console.visit import Missing, Operator, Visit
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
+from inkgate.service.metering.models import PackRow
+from inkgate.service.orders import refunds
+from inkgate.service.orders import repository as orders
+from inkgate.service.orders import service as ordering
+from inkgate.service.orders.models import ProductRow, RefundRow
 
 router = APIRouter(prefix="/operator")
 YUAN = re.compile(r"[0-9]{1,13}(\.[0-9]{1,6})?")

@@ -11,14 +11,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, SecretStr
 from starlette.responses import Response
 
-from service.audit.models import EventRow
-from service.console import repository
-from service.console.render import render
-from service.console.visit import Operator
-from service.db.clock import BEIJING
-from service.db.work import Work
-from service.settings import Settings, without_passwords
-from service.sheets import Sheet
+from inkgate.service.audit.models import EventRow
+from inkgate.service.console import repository
+from inkgate.service.console.render import render
+from inkgate.service.console.visit import Operator
+from inkgate.service.db.clock import BEIJING
+from inkgate.service.db.work import Work
+from inkgate.service.settings import Settings, without_passwords
+from inkgate.service.sheets import Sheet
 
 router = APIRouter(prefix="/operator")
 PER_PAGE = 50

@@ -13,13 +13,13 @@ from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
-from service.broker.fleet import READY, Fleet, FleetState
-from service.console.render import go, render, set_cookie
-from service.console.visit import Anyone, Missing, Operator, Visit
-from service.db.work import Work
-from service.errors import BrokerDown
-from service.usage import repository as usage
-from service.usage.repository import Scope
+from inkgate.service.broker.fleet import READY, Fleet, FleetState
+from inkgate.service.console.render import go, render, set_cookie
+from inkgate.service.console.visit import Anyone, Missing, Operator, Visit
+from inkgate.service.db.work import Work
+from inkgate.service.errors import BrokerDown
+from inkgate.service.usage import repository as usage
+from inkgate.service.usage.repository import Scope
 
 router = APIRouter()
 WALL_COOKIE = "inkgate_wall"

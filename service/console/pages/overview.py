@@ -10,19 +10,19 @@ from ipaddress import ip_address, ip_network
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.console import charts, repository
-from service.console.catalogue import Words
-from service.console.charts import Chart
-from service.console.codes import code_name
-from service.console.render import go, render, title
-from service.console.scope import PERIODS, Scope, Span, scope_of, span_of
-from service.console.visit import Anyone, PasswordChangeNeeded, SignInNeeded
-from service.contract.capabilities import CAPABILITIES
-from service.db.work import Work
-from service.metering.packs import FREE_CAPABILITIES
-from service.metering.service import pack_state, packs_of
-from service.usage import repository as usage
-from service.usage.repository import Sums, total
+from inkgate.service.console import charts, repository
+from inkgate.service.console.catalogue import Words
+from inkgate.service.console.charts import Chart
+from inkgate.service.console.codes import code_name
+from inkgate.service.console.render import go, render, title
+from inkgate.service.console.scope import PERIODS, Scope, Span, scope_of, span_of
+from inkgate.service.console.visit import Anyone, PasswordChangeNeeded, SignInNeeded
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db.work import Work
+from inkgate.service.metering.packs import FREE_CAPABILITIES
+from inkgate.service.metering.service import pack_state, packs_of
+from inkgate.service.usage import repository as usage
+from inkgate.service.usage.repository import Sums, total
 
 router = APIRouter()
 SOON = timedelta(days=30)

@@ -9,16 +9,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from service.accounts import repository as accounts
-from service.console import calling
-from service.console.calling import Signer
-from service.console.codes import Code, codes, search
-from service.console.pages.keys import view as keys_view
-from service.console.render import render
-from service.console.visit import Missing, Visit, settled_in
-from service.contract.capabilities import CAPABILITIES, Capability
-from service.contract.openapi import document
-from service.db.work import Work
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.console import calling
+from inkgate.service.console.calling import Signer
+from inkgate.service.console.codes import Code, codes, search
+from inkgate.service.console.pages.keys import view as keys_view
+from inkgate.service.console.render import render
+from inkgate.service.console.visit import Missing, Visit, settled_in
+from inkgate.service.contract.capabilities import CAPABILITIES, Capability
+from inkgate.service.contract.openapi import document
+from inkgate.service.db.work import Work
 
 router = APIRouter()
 Reader = Annotated[Visit, Depends(settled_in)]

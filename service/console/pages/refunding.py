@@ -8,18 +8,18 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from service.console import repository
-from service.console.notices import explain
-from service.console.render import go, render
-from service.console.scope import Scope, scope_of
-from service.console.visit import Customer, Forbidden, Missing, Visit
-from service.db.work import Work
-from service.errors import Misuse
-from service.metering.models import PackRow
-from service.metering.service import packs_of
-from service.orders import refunds
-from service.orders import repository as orders
-from service.orders.models import RefundRow
+from inkgate.service.console import repository
+from inkgate.service.console.notices import explain
+from inkgate.service.console.render import go, render
+from inkgate.service.console.scope import Scope, scope_of
+from inkgate.service.console.visit import Customer, Forbidden, Missing, Visit
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
+from inkgate.service.metering.models import PackRow
+from inkgate.service.metering.service import packs_of
+from inkgate.service.orders import refunds
+from inkgate.service.orders import repository as orders
+from inkgate.service.orders.models import RefundRow
 
 router = APIRouter()
 

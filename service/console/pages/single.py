@@ -10,12 +10,12 @@ import secrets
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from service.console.oidc import Attempt, OidcError, Provider
-from service.console.pages.entrance import next_of
-from service.console.render import go, render, set_cookie
-from service.console.visit import FORM_COOKIE, SESSION_COOKIE, Anyone, Missing, Visit, lifetime
-from service.errors import ConfigurationError
-from service.users import service as users
+from inkgate.service.console.oidc import Attempt, OidcError, Provider
+from inkgate.service.console.pages.entrance import next_of
+from inkgate.service.console.render import go, render, set_cookie
+from inkgate.service.console.visit import FORM_COOKIE, SESSION_COOKIE, Anyone, Missing, Visit, lifetime
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.users import service as users
 
 router = APIRouter()
 ATTEMPT_COOKIE = "inkgate_attempt"

@@ -11,20 +11,20 @@ from fastapi import APIRouter
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from service.accounts import repository as accounts
-from service.accounts.models import AccessKeyRow, AppRow
-from service.accounts.service import key_context
-from service.console import calling, repository
-from service.console.calling import Call, Signer
-from service.console.pages.keys import view as keys_view
-from service.console.pages.reference import endpoint
-from service.console.render import render
-from service.console.scope import Scope, own_app, scope_of
-from service.console.visit import Customer, Missing, Visit
-from service.contract.capabilities import CAPABILITIES
-from service.contract.images import ImageFault, dimensions
-from service.db.work import Work
-from service.samples import sample
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts.models import AccessKeyRow, AppRow
+from inkgate.service.accounts.service import key_context
+from inkgate.service.console import calling, repository
+from inkgate.service.console.calling import Call, Signer
+from inkgate.service.console.pages.keys import view as keys_view
+from inkgate.service.console.pages.reference import endpoint
+from inkgate.service.console.render import render
+from inkgate.service.console.scope import Scope, own_app, scope_of
+from inkgate.service.console.visit import Customer, Missing, Visit
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.images import ImageFault, dimensions
+from inkgate.service.db.work import Work
+from inkgate.service.samples import sample
 
 router = APIRouter()
 PICTURE_BYTES = 2 * 1024 * 1024  # manual 7.4

@@ -1,10 +1,10 @@
-"""Alembic's entry. `service.db.migrate` opens the connection, takes the lock, and hands it in."""
+"""Alembic's entry. `inkgate.service.db.migrate` opens the connection, takes the lock, and hands it in."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from service.db.tables import metadata
+from inkgate.service.db.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

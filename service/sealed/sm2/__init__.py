@@ -5,7 +5,7 @@ gmssl-pyx   GmSSL's C code, in a wheel: the second, always installed
 gmssl       pure Python: slow and not constant in time, only when asked for by name
 """
 
-from service.sealed.sm2.ciphertext import decrypt
-from service.sealed.sm2.provider import NAMES, Provider, choose, multiplier
+from inkgate.service.sealed.sm2.ciphertext import decrypt
+from inkgate.service.sealed.sm2.provider import NAMES, Provider, choose, multiplier
 
 __all__ = ["NAMES", "Provider", "choose", "decrypt", "multiplier"]

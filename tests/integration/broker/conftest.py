@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import redis
 
-from service.broker.holdoff import HoldOffRule
-from service.broker.interface import Broker, Outcome, Reply, Task, WorkerPort
-from service.broker.local import LocalBroker
-from service.broker.local_port import LocalPort
-from service.broker.streams import StreamsBroker, StreamsPort
-from service.broker.streams.keys import Keys
+from inkgate.service.broker.holdoff import HoldOffRule
+from inkgate.service.broker.interface import Broker, Outcome, Reply, Task, WorkerPort
+from inkgate.service.broker.local import LocalBroker
+from inkgate.service.broker.local_port import LocalPort
+from inkgate.service.broker.streams import StreamsBroker, StreamsPort
+from inkgate.service.broker.streams.keys import Keys
 
 RULE = HoldOffRule(deaths=2, window=60.0, seconds=60.0)
 

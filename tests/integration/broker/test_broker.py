@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from service.broker.interface import Outcome
-from service.errors import DeadlineMissed, Overloaded
+from inkgate.service.broker.interface import Outcome
+from inkgate.service.errors import DeadlineMissed, Overloaded
 from tests.integration.broker.conftest import answer, pull, serve, tasks
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import redis
 
-from service.broker.holdoff import HoldOffRule
-from service.broker.interface import Outcome, Task
-from service.broker.streams import StreamsBroker, holds
-from service.broker.streams.keys import GROUP
-from service.broker.streams.look import look
-from service.errors import DeadlineMissed
+from inkgate.service.broker.holdoff import HoldOffRule
+from inkgate.service.broker.interface import Outcome, Task
+from inkgate.service.broker.streams import StreamsBroker, holds
+from inkgate.service.broker.streams.keys import GROUP
+from inkgate.service.broker.streams.look import look
+from inkgate.service.errors import DeadlineMissed
 from tests.integration.broker.conftest import RULE, StreamsTable, answer, pull, serve, tasks
 
 

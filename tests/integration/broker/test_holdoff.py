@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import redis
 
-from service.broker.holdoff import OVERRUNS, HoldOffRule
-from service.broker.interface import Outcome, Task
-from service.errors import DeadlineMissed
+from inkgate.service.broker.holdoff import OVERRUNS, HoldOffRule
+from inkgate.service.broker.interface import Outcome, Task
+from inkgate.service.errors import DeadlineMissed
 from tests.integration.broker.conftest import RULE, StreamsTable, answer, pull, serve, tasks
 
 _NEXT_LOOK = 0.6  # seconds after which a gateway has looked at the queue again

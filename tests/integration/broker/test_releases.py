@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 import redis
 
-from service.broker import frames
-from service.broker.fleet import WorkerCard
-from service.broker.interface import Outcome, Task
-from service.broker.local import LocalBroker
-from service.broker.local_port import LocalPort
-from service.broker.messages import reply_from, reply_head, task_from, task_head
-from service.broker.streams import StreamsBroker, StreamsPort
-from service.broker.streams.keys import GROUP
-from service.worker.config import WorkerConfig
+from inkgate.service.broker import frames
+from inkgate.service.broker.fleet import WorkerCard
+from inkgate.service.broker.interface import Outcome, Task
+from inkgate.service.broker.local import LocalBroker
+from inkgate.service.broker.local_port import LocalPort
+from inkgate.service.broker.messages import reply_from, reply_head, task_from, task_head
+from inkgate.service.broker.streams import StreamsBroker, StreamsPort
+from inkgate.service.broker.streams.keys import GROUP
+from inkgate.service.worker.config import WorkerConfig
 from tests.integration.broker import released
 from tests.integration.broker.conftest import StreamsTable, answer, pull, serve, tasks
 

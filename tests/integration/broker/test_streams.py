@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import redis
 
-from service.broker.interface import Outcome, WorkerPort
-from service.broker.streams import StreamsBroker, StreamsPort
-from service.broker.streams import port as port_module
-from service.broker.streams.keys import GROUP
-from service.errors import BrokerDown, Overloaded
+from inkgate.service.broker.interface import Outcome, WorkerPort
+from inkgate.service.broker.streams import StreamsBroker, StreamsPort
+from inkgate.service.broker.streams import port as port_module
+from inkgate.service.broker.streams.keys import GROUP
+from inkgate.service.errors import BrokerDown, Overloaded
 from tests.integration.broker.conftest import StreamsTable, answer, pull, serve, tasks
 from tests.valkey import Valkey
 
@@ -194,7 +194,7 @@ async def test_a_server_that_stays_away_is_an_error_not_a_wait_for_ever(
 ) -> None:
     server, table = own
     await asyncio.to_thread(server.kill)
-    monkeypatch.setattr("service.broker.streams.broker._PATIENCE", 0.5)
+    monkeypatch.setattr("inkgate.service.broker.streams.broker._PATIENCE", 0.5)
     with pytest.raises(BrokerDown):
         await table.brokers[0].submit(tasks("x", b"0"))
     with pytest.raises(BrokerDown):

@@ -11,14 +11,14 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.accounts import SqlDirectory, rules
-from service.accounts import service as accounts
-from service.accounts.models import AccessKeyRow, AppRow
-from service.audit import trail
-from service.db import work
-from service.db.work import Work
-from service.errors import LedgerDown, Misuse
-from service.sealed import keys as sm2
+from inkgate.service.accounts import SqlDirectory, rules
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.models import AccessKeyRow, AppRow
+from inkgate.service.audit import trail
+from inkgate.service.db import work
+from inkgate.service.db.work import Work
+from inkgate.service.errors import LedgerDown, Misuse
+from inkgate.service.sealed import keys as sm2
 from tests.money import House
 
 
@@ -195,8 +195,8 @@ async def test_a_failed_change_leaves_no_trace(house: House) -> None:
 
 
 async def test_a_directory_out_of_reach_fails_closed(house: House) -> None:
-    from service.db import engine as engines
-    from service.settings import Database
+    from inkgate.service.db import engine as engines
+    from inkgate.service.settings import Database
 
     engine = engines.create(Database(url="postgresql+asyncpg://x@127.0.0.1:1/x"))
     with pytest.raises(LedgerDown):

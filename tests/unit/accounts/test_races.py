@@ -9,18 +9,18 @@ from argon2 import PasswordHasher
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.accounts import repository
-from service.accounts import service as accounts
-from service.accounts.models import AccessKeyRow
-from service.admin import tokens
-from service.audit.models import EventRow
-from service.db import work
-from service.db.work import Work
-from service.errors import Misuse
-from service.users import repository as user_queries
-from service.users import service as users
-from service.users.models import SessionRow, UserRow
-from service.users.passwords import Passwords
+from inkgate.service.accounts import repository
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.models import AccessKeyRow
+from inkgate.service.admin import tokens
+from inkgate.service.audit.models import EventRow
+from inkgate.service.db import work
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
+from inkgate.service.users import repository as user_queries
+from inkgate.service.users import service as users
+from inkgate.service.users.models import SessionRow, UserRow
+from inkgate.service.users.passwords import Passwords
 from tests.console.house import quick_passwords
 from tests.money import House
 from tests.races import after_a_look, overlapping

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from service.accounts import vault as vaults
-from service.accounts.vault import Vault, new_key
-from service.errors import ConfigurationError
-from service.settings import Database, Security
+from inkgate.service.accounts import vault as vaults
+from inkgate.service.accounts.vault import Vault, new_key
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.settings import Database, Security
 
 POSTGRES = Database(url="postgresql+asyncpg://host/db")
 

@@ -11,11 +11,11 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from service.admin import create_admin, reports, tokens
-from service.admin.app import BODY_BYTES
-from service.db import work
-from service.errors import Misuse
-from service.settings import Settings
+from inkgate.service.admin import create_admin, reports, tokens
+from inkgate.service.admin.app import BODY_BYTES
+from inkgate.service.db import work
+from inkgate.service.errors import Misuse
+from inkgate.service.settings import Settings
 from tests.money import House
 
 

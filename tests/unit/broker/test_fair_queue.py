@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from service.broker.admission import Admission
-from service.broker.fair_queue import BURST, FairQueue
-from service.broker.interface import Task
-from service.errors import Overloaded
+from inkgate.service.broker.admission import Admission
+from inkgate.service.broker.fair_queue import BURST, FairQueue
+from inkgate.service.broker.interface import Task
+from inkgate.service.errors import Overloaded
 
 
 def tasks(app: str, count: int, call: str = "", capability: str = "general") -> list[Task]:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from service.broker.holdoff import APPS, LONGEST, OVERRUN_POINTS, OVERRUNS, HoldOffRule, HoldOffs, held_throughout
+from inkgate.service.broker.holdoff import (
+    APPS,
+    LONGEST,
+    OVERRUN_POINTS,
+    OVERRUNS,
+    HoldOffRule,
+    HoldOffs,
+    held_throughout,
+)
 
 RULE = HoldOffRule(deaths=3, window=100.0, seconds=50.0)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from service.broker.shares import Shares
-from service.errors import Overloaded
-from service.gateway.budget import Budget
+from inkgate.service.broker.shares import Shares
+from inkgate.service.errors import Overloaded
+from inkgate.service.gateway.budget import Budget
 
 
 def fill(shares: Shares, app: str, step: int = 1) -> int:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from service.cli import COMMANDS
+from inkgate.service.cli import COMMANDS
 
 ROOT = Path(__file__).parents[3]
 
 
 def run(*arguments):
-    command = [sys.executable, "-m", "service.cli", *arguments]
+    command = [sys.executable, "-m", "inkgate.service.cli", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
@@ -22,7 +22,9 @@ def test_help_lists_every_command_and_imports_none():
     assert result.returncode == 0
     for name in COMMANDS:
         assert f" {name} " in result.stdout
-    probe = "import sys, service.cli as c; c.app(['--help'], standalone_mode=False); print(*sys.modules, sep='\\n')"
+    probe = (
+        "import sys, inkgate.service.cli as c; c.app(['--help'], standalone_mode=False); print(*sys.modules, sep='\\n')"
+    )
     loaded = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
     assert "sqlalchemy" not in loaded.split() and "fastapi" not in loaded.split()
 
@@ -64,8 +66,8 @@ def test_a_database_out_of_reach_is_one_plain_line_and_status_1(monkeypatch, com
 def test_sign_prints_a_curl_that_the_server_would_accept(tmp_path):
     import shlex
 
-    from service.eop.header import parse
-    from service.eop.signature import verify
+    from inkgate.service.eop.header import parse
+    from inkgate.service.eop.signature import verify
 
     body = tmp_path / "body.json"
     body.write_bytes(json.dumps({"data": []}).encode())

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def inkgate(folder: Path, *arguments: str) -> str:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "INKGATE_DATABASE__URL": f"sqlite+aiosqlite:///{folder}/ink.db"}
     done = subprocess.run(
-        [sys.executable, "-m", "service.cli", *arguments], cwd=folder, env=env, capture_output=True, text=True
+        [sys.executable, "-m", "inkgate.service.cli", *arguments], cwd=folder, env=env, capture_output=True, text=True
     )
     assert done.returncode == 0, f"{arguments}: {done.stderr}"
     return done.stdout

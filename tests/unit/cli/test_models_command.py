@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.manifest import catalogue
-from service import cli
+from inkgate.engines.manifest import catalogue
+from inkgate.service import cli
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service import cli
+from inkgate.service import cli
 
 
 class Shell:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from service.audit import trail
-from service.db import engine as engines
-from service.db import work
-from service.settings import Database
-from service.users import service as users
-from service.users.models import SessionRow
-from service.users.passwords import Passwords
+from inkgate.service.audit import trail
+from inkgate.service.db import engine as engines
+from inkgate.service.db import work
+from inkgate.service.settings import Database
+from inkgate.service.users import service as users
+from inkgate.service.users.models import SessionRow
+from inkgate.service.users.passwords import Passwords
 from tests.console.house import quick_passwords
 from tests.unit.cli.test_money_commands import Shell, inkgate
 

@@ -14,9 +14,9 @@ import inkgate_client as ink
 import pytest
 from inkgate_client import _clients as clients
 
-from service import sealed
-from service.eop.header import parse
-from service.eop.signature import verify
+from inkgate.service import sealed
+from inkgate.service.eop.header import parse
+from inkgate.service.eop.signature import verify
 
 AK, SK, APPKEY = "an-access-key", "a secret key", "an-app-key"
 PRIVATE, ENCKEY = sealed.keys.generate()

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.contract import bounded_json
-from service.contract.answers import fault_answer
-from service.contract.bounded_json import BOM, LongString, loads
-from service.contract.capabilities import CAPABILITIES, GENERAL, LICENCE
-from service.contract.images import ImageFault, check_image, decode_base64
-from service.contract.requests import ParsedRequest, check, parse, refuse_encoding
-from service.errors import RequestFault
+from inkgate.service.contract import bounded_json
+from inkgate.service.contract.answers import fault_answer
+from inkgate.service.contract.bounded_json import BOM, LongString, loads
+from inkgate.service.contract.capabilities import CAPABILITIES, GENERAL, LICENCE
+from inkgate.service.contract.images import ImageFault, check_image, decode_base64
+from inkgate.service.contract.requests import ParsedRequest, check, parse, refuse_encoding
+from inkgate.service.errors import RequestFault
 from tests.gateway import PNG
 from tests.json_oracle import compare, compare_short
 

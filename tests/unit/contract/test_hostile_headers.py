@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from service.contract.images import ImageFault, dimensions
+from inkgate.service.contract.images import ImageFault, dimensions
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-import service
-from service.accounts.models import Account
-from service.db import ids, work
-from service.db.changes import applied
-from service.errors import Misuse
-from service.metering.models import MeterRow
+from inkgate import service
+from inkgate.service.accounts.models import Account
+from inkgate.service.db import ids, work
+from inkgate.service.db.changes import applied
+from inkgate.service.errors import Misuse
+from inkgate.service.metering.models import MeterRow
 
 SERVICE = Path(service.__file__).parent
 STATES = {
@@ -48,7 +48,7 @@ def test_no_state_is_set_on_a_row_that_was_read_before() -> None:
     rooms = [SERVICE / room for room in ("accounts", "admin", "cli", "console", "metering", "orders", "users")]
     for path in (path for room in rooms for path in room.rglob("*.py")):
         set_here = assigned(ast.parse(path.read_text("utf-8"))) & STATES
-        assert not set_here, f"{path.relative_to(SERVICE)} sets {set_here}: use service.db.changes.applied"
+        assert not set_here, f"{path.relative_to(SERVICE)} sets {set_here}: use inkgate.service.db.changes.applied"
 
 
 async def test_an_update_applies_only_to_the_state_that_it_names(engine: AsyncEngine) -> None:

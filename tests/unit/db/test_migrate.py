@@ -14,11 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.db import engine as engines
-from service.db import migrate, tables
-from service.errors import ConfigurationError
-from service.settings import Database
-from service.telemetry.health import Health
+from inkgate.service.db import engine as engines
+from inkgate.service.db import migrate, tables
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.settings import Database
+from inkgate.service.telemetry.health import Health
 from tests.postgres import Postgres
 
 

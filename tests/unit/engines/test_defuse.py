@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engines.defuse import defused
-from engines.errors import DecodeError
-from engines.imaging import decode, header_size
-from engines.jpeg_scans import jpeg_file
+from inkgate.engines.defuse import defused
+from inkgate.engines.errors import DecodeError
+from inkgate.engines.imaging import decode, header_size
+from inkgate.engines.jpeg_scans import jpeg_file
 from tests import image_files
 
 MAX_PIXELS = 25_100_000

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.errors import DecodeError, PictureTooLarge
-from engines.image_header import image_size
-from engines.imaging import decode
-from service.contract.capabilities import CAPABILITIES
-from service.contract.images import ImageFault, check_image, dimensions
+from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.image_header import image_size
+from inkgate.engines.imaging import decode
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.images import ImageFault, check_image, dimensions
 from tests import image_files
 from tests.image_files import EOI, PNG, bmp, chunk, frame, idat, ihdr, jpeg, parts, png, segment
 
@@ -348,7 +348,7 @@ def test_bmp_pixels_outside_the_file(offset: int) -> None:
 
 def test_picture_of_another_size_than_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
     """No file is known to do it; should a release of the decoder, it is refused."""
-    monkeypatch.setattr("engines.imaging._decoded", lambda data: np.zeros((200, 100, 3), np.uint8))
+    monkeypatch.setattr("inkgate.engines.imaging._decoded", lambda data: np.zeros((200, 100, 3), np.uint8))
     with pytest.raises(DecodeError, match="shape"):
         decode(png(64, 48), LIMIT)
 
@@ -357,6 +357,6 @@ def test_decoder_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(data: bytes) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("engines.imaging._decoded", exhausted)
+    monkeypatch.setattr("inkgate.engines.imaging._decoded", exhausted)
     with pytest.raises(DecodeError, match="memory"):
         decode(png(64, 48), LIMIT)

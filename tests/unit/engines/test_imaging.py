@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from engines.errors import DecodeError, PictureTooLarge
-from engines.imaging import decode, header_size
+from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.imaging import decode, header_size
 
 LIMIT = 25_100_000
 BLUE_LEFT = np.zeros((40, 60, 3), np.uint8)

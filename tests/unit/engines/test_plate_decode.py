@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.plate.alphabet import CHARACTERS, DIGITS, LETTERS, PROVINCES
-from engines.plate.decode import decode, forced, likelihood, searched
-from engines.plate.syntax import pattern_of
+from inkgate.engines.plate.alphabet import CHARACTERS, DIGITS, LETTERS, PROVINCES
+from inkgate.engines.plate.decode import decode, forced, likelihood, searched
+from inkgate.engines.plate.syntax import pattern_of
 
 CLASSES = len(CHARACTERS) + 1
 

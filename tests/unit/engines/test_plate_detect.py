@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.plate.detect import STRIDE, Candidate, Finder, Options, distinct, normalise, peaks
+from inkgate.engines.plate.detect import STRIDE, Candidate, Finder, Options, distinct, normalise, peaks
 
 
 def output(height: int, width: int, plates: list[np.ndarray]) -> np.ndarray:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.plate.alphabet import CHARACTERS, COLOURS
-from engines.plate.detect import Candidate, Finder
-from engines.plate.pipeline import NetworkPlateReader
+from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
+from inkgate.engines.plate.detect import Candidate, Finder
+from inkgate.engines.plate.pipeline import NetworkPlateReader
 
 Script = dict[str, tuple[str, str]]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.manifest import locate
-from engines.plate.refine import HEIGHT, MARGIN_X, WIDTH, level, moved, refined, view
-from engines.plate.training.glyphs import GlyphBox
-from engines.plate.training.plates import draw_plate
-from engines.plate.training.reader_data import lay
-from engines.runtimes.onnx import OnnxNetwork
+from inkgate.engines.manifest import locate
+from inkgate.engines.plate.refine import HEIGHT, MARGIN_X, WIDTH, level, moved, refined, view
+from inkgate.engines.plate.training.glyphs import GlyphBox
+from inkgate.engines.plate.training.plates import draw_plate
+from inkgate.engines.plate.training.reader_data import lay
+from inkgate.engines.runtimes.onnx import OnnxNetwork
 
 TRUE = np.array([(200, 150), (400, 158), (398, 222), (198, 214)], np.float64)
 

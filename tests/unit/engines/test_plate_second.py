@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.plate.alphabet import CHARACTERS
-from engines.plate.decode import decode
-from engines.plate.second import HEIGHT, WIDTH, settled, shrunk
+from inkgate.engines.plate.alphabet import CHARACTERS
+from inkgate.engines.plate.decode import decode
+from inkgate.engines.plate.second import HEIGHT, WIDTH, settled, shrunk
 from tests.unit.engines.test_plate_decode import steps
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.plate.colour import ground_colour
-from engines.plate.order import left_to_right
-from engines.plate.syntax import clean, kind_of, pattern_of
-from engines.types import Plate
+from inkgate.engines.plate.colour import ground_colour
+from inkgate.engines.plate.order import left_to_right
+from inkgate.engines.plate.syntax import clean, kind_of, pattern_of
+from inkgate.engines.types import Plate
 
 
 @pytest.mark.parametrize(

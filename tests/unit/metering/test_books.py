@@ -15,16 +15,16 @@ import pytest
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.db import ids, work
-from service.errors import Misuse
-from service.metering import books, housekeeping
-from service.metering.check import Checked
-from service.metering.models import MeterRow, PackRow
-from service.metering.verify import Finding, LineFact, MeterFact, Verifier
-from service.orders import refunds
-from service.orders import service as orders
-from service.settings import Ledger
-from service.usage.models import RecordRow
+from inkgate.service.db import ids, work
+from inkgate.service.errors import Misuse
+from inkgate.service.metering import books, housekeeping
+from inkgate.service.metering.check import Checked
+from inkgate.service.metering.models import MeterRow, PackRow
+from inkgate.service.metering.verify import Finding, LineFact, MeterFact, Verifier
+from inkgate.service.orders import refunds
+from inkgate.service.orders import service as orders
+from inkgate.service.settings import Ledger
+from inkgate.service.usage.models import RecordRow
 from tests.money import START, House
 
 

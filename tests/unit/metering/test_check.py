@@ -9,11 +9,11 @@ from datetime import timedelta
 from sqlalchemy import event, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.db import work
-from service.metering import check, housekeeping
-from service.metering.check import AGAIN, NEW, Bounds, Checked
-from service.metering.models import CheckPackRow, CheckRow, PackRow
-from service.settings import Ledger
+from inkgate.service.db import work
+from inkgate.service.metering import check, housekeeping
+from inkgate.service.metering.check import AGAIN, NEW, Bounds, Checked
+from inkgate.service.metering.models import CheckPackRow, CheckRow, PackRow
+from inkgate.service.settings import Ledger
 from tests.money import START, House
 from tests.unit.metering.test_books import busy_life, old_id
 

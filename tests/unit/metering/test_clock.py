@@ -8,22 +8,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text, update
 
-from service.contract.capabilities import CAPABILITIES
-from service.db import work
-from service.db.clock import CheckedClock
-from service.db.work import Work
-from service.errors import ClockSuspect, Refused
-from service.metering import SqlLedger, housekeeping
-from service.metering import service as metering
-from service.metering.check import Checked
-from service.metering.models import MeterRow, PackRow
-from service.orders import refunds
-from service.orders import service as orders
-from service.orders.vouchers import issue_voucher
-from service.settings import Ledger
-from service.telemetry.metrics import Metrics
-from service.usage.models import HourRow, RefusalRow
-from service.usage.refusals import Refusal, Refusals, RefusalWriter
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db import work
+from inkgate.service.db.clock import CheckedClock
+from inkgate.service.db.work import Work
+from inkgate.service.errors import ClockSuspect, Refused
+from inkgate.service.metering import SqlLedger, housekeeping
+from inkgate.service.metering import service as metering
+from inkgate.service.metering.check import Checked
+from inkgate.service.metering.models import MeterRow, PackRow
+from inkgate.service.orders import refunds
+from inkgate.service.orders import service as orders
+from inkgate.service.orders.vouchers import issue_voucher
+from inkgate.service.settings import Ledger
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.usage.models import HourRow, RefusalRow
+from inkgate.service.usage.refusals import Refusal, Refusals, RefusalWriter
 from tests.gateway import GatewayUnderTest, body_of
 from tests.money import START, House
 from tests.pictures import padded_png

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from service.audit.models import EventRow
-from service.db import ids, work
-from service.errors import ClockSuspect
-from service.metering import books, clock_repair
-from service.metering.models import MeterRow, PackRow
-from service.usage import rollup
-from service.usage.models import DayRow, HourRow, RefusalRow, RolledRow
-from service.usage.refusals import Refusal, Refusals, RefusalWriter
+from inkgate.service.audit.models import EventRow
+from inkgate.service.db import ids, work
+from inkgate.service.errors import ClockSuspect
+from inkgate.service.metering import books, clock_repair
+from inkgate.service.metering.models import MeterRow, PackRow
+from inkgate.service.usage import rollup
+from inkgate.service.usage.models import DayRow, HourRow, RefusalRow, RolledRow
+from inkgate.service.usage.refusals import Refusal, Refusals, RefusalWriter
 from tests.money import START, House
 
 JUMP = timedelta(days=40)

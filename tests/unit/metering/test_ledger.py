@@ -8,15 +8,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from service.db import engine as engines
-from service.db import ids, work
-from service.errors import LedgerDown, Refused
-from service.metering import SqlLedger
-from service.metering import service as metering
-from service.metering.interface import Settlement
-from service.metering.settle import lock_meter
-from service.settings import Database
-from service.usage.models import HourRow
+from inkgate.service.db import engine as engines
+from inkgate.service.db import ids, work
+from inkgate.service.errors import LedgerDown, Refused
+from inkgate.service.metering import SqlLedger
+from inkgate.service.metering import service as metering
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.metering.settle import lock_meter
+from inkgate.service.settings import Database
+from inkgate.service.usage.models import HourRow
 from tests.money import START, House
 from tests.postgres import Postgres
 
@@ -154,7 +154,7 @@ async def test_a_call_that_costs_nothing_is_recorded_without_a_pack(house: House
 
 
 async def test_usage_of_a_sub_account_is_paid_by_the_main_one(house: House) -> None:
-    from service.accounts import service as accounts
+    from inkgate.service.accounts import service as accounts
 
     pack = await house.grant(10)
     async with work.begin(house.engine, "test", house.clock) as unit:

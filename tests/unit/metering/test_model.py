@@ -17,15 +17,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from service.db import engine as engines
-from service.db import ids, work
-from service.db.clock import BOUND
-from service.errors import ClockSuspect, LedgerDown, Misuse, Refused
-from service.metering import books, ledger
-from service.metering.models import PackRow
-from service.orders import refunds
-from service.orders import service as orders
-from service.settings import Database
+from inkgate.service.db import engine as engines
+from inkgate.service.db import ids, work
+from inkgate.service.db.clock import BOUND
+from inkgate.service.errors import ClockSuspect, LedgerDown, Misuse, Refused
+from inkgate.service.metering import books, ledger
+from inkgate.service.metering.models import PackRow
+from inkgate.service.orders import refunds
+from inkgate.service.orders import service as orders
+from inkgate.service.settings import Database
 from tests.money import House
 
 LONG = os.environ.get("INKGATE_LONG_TESTS") == "1"

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.db import work
-from service.metering.models import PackRow
-from service.metering.service import packs_of
-from service.orders import refunds
-from service.orders import service as orders
-from service.orders.discounts import shares
-from service.orders.vouchers import issue_voucher
+from inkgate.service.db import work
+from inkgate.service.metering.models import PackRow
+from inkgate.service.metering.service import packs_of
+from inkgate.service.orders import refunds
+from inkgate.service.orders import service as orders
+from inkgate.service.orders.discounts import shares
+from inkgate.service.orders.vouchers import issue_voucher
 from tests.money import House
 
 PRICES = st.lists(st.integers(0, 10**12), min_size=1, max_size=300)

@@ -6,15 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from service.accounts import service as accounts
-from service.db import work
-from service.db.clock import a_year_after
-from service.errors import Misuse
-from service.metering import service as metering
-from service.metering.models import PackRow
-from service.orders import repository
-from service.orders import service as orders
-from service.orders.vouchers import issue_voucher
+from inkgate.service.accounts import service as accounts
+from inkgate.service.db import work
+from inkgate.service.db.clock import a_year_after
+from inkgate.service.errors import Misuse
+from inkgate.service.metering import service as metering
+from inkgate.service.metering.models import PackRow
+from inkgate.service.orders import repository
+from inkgate.service.orders import service as orders
+from inkgate.service.orders.vouchers import issue_voucher
 from tests.money import House
 
 

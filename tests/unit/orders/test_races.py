@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from service.db import work
-from service.db.work import Work
-from service.errors import Misuse
-from service.metering import service as metering
-from service.metering.models import PackRow
-from service.metering.settle import settle_batch
-from service.orders import refunds, repository
-from service.orders import service as orders
-from service.orders.models import OrderRow, RefundRow, VoucherRow
-from service.orders.vouchers import issue_voucher
+from inkgate.service.db import work
+from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
+from inkgate.service.metering import service as metering
+from inkgate.service.metering.models import PackRow
+from inkgate.service.metering.settle import settle_batch
+from inkgate.service.orders import refunds, repository
+from inkgate.service.orders import service as orders
+from inkgate.service.orders.models import OrderRow, RefundRow, VoucherRow
+from inkgate.service.orders.vouchers import issue_voucher
 from tests.money import House
 from tests.races import Outcome, after_a_look, attempt, overlapping
 

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from service.db import work
-from service.errors import Misuse, Refused
-from service.metering import service as metering
-from service.orders import refunds
-from service.orders import service as orders
-from service.orders.models import RefundRow
+from inkgate.service.db import work
+from inkgate.service.errors import Misuse, Refused
+from inkgate.service.metering import service as metering
+from inkgate.service.orders import refunds
+from inkgate.service.orders import service as orders
+from inkgate.service.orders.models import RefundRow
 from tests.money import House
 
 

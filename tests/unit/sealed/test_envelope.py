@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inkgate_client._sealing import Sealer as ClientSealer
 
-from service.errors import SealFault
-from service.sealed import SealedRequest, keys, open_request, seal_answer, sm2
+from inkgate.service.errors import SealFault
+from inkgate.service.sealed import SealedRequest, keys, open_request, seal_answer, sm2
 from tests.unit.sealed import oracle
 from tests.unit.sealed.conftest import POINT, PRIVATE
 from tests.unit.sealed.oracle import Sealer, body, text

@@ -7,8 +7,8 @@ import base64
 import gmssl_pyx
 import pytest
 
-from service.errors import ConfigurationError
-from service.sealed import curve, keys, sm2
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.sealed import curve, keys, sm2
 
 # GB/T 32918.5, the key pair of its encryption example on sm2p256v1.
 STANDARD_PRIVATE = bytes.fromhex("3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8")

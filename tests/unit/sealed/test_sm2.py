@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.errors import ConfigurationError
-from service.sealed import curve, sm2
-from service.sealed.sm2 import ciphertext
-from service.sealed.sm2 import provider as provider_module
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.sealed import curve, sm2
+from inkgate.service.sealed.sm2 import ciphertext
+from inkgate.service.sealed.sm2 import provider as provider_module
 from tests.unit.sealed import oracle
 from tests.unit.sealed.conftest import POINT, PRIVATE
 
@@ -81,7 +81,7 @@ def test_garbage_is_refused_quietly(data: bytes, on_curve: bool):
 def test_refusals_write_nothing_to_stderr(name: str):
     """gmssl-pyx would print a C trace for each; Python's own stderr must work all the while."""
     script = (
-        "import sys; from service.sealed import curve, sm2; p = sm2.choose(sys.argv[1])\n"
+        "import sys; from inkgate.service.sealed import curve, sm2; p = sm2.choose(sys.argv[1])\n"
         "for i in range(3): assert sm2.decrypt(p, b'\\x07' * 32, b'\\x04' + curve.G + bytes(48)) is None\n"
         "print('still here', file=sys.stderr)"
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.sealed import sm3, sm4
+from inkgate.service.sealed import sm3, sm4
 from tests.unit.sealed import oracle
 
 # GB/T 32905 A.1 and A.2; GB/T 32907 A.1.

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.telemetry.health import Health
-from service.telemetry.metrics import Metrics
-from service.telemetry.probe_server import ProbeServer
+from inkgate.service.telemetry.health import Health
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.telemetry.probe_server import ProbeServer
 
 
 async def fine() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.telemetry import logs
+from inkgate.service.telemetry import logs
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ def lines(stream: io.StringIO) -> list[dict[str, object]]:
 
 def test_a_line_is_one_object_with_the_bound_fields(stream: io.StringIO) -> None:
     with logs.bound(request_id="r1"), logs.bound(call_id="c1"):
-        logging.getLogger("service.gateway").info("done\nwith %s", "it", extra={"units": 3})
+        logging.getLogger("inkgate.service.gateway").info("done\nwith %s", "it", extra={"units": 3})
     (line,) = lines(stream)
     assert line["message"] == "done\nwith it"
-    assert (line["level"], line["logger"], line["units"]) == ("info", "service.gateway", 3)
+    assert (line["level"], line["logger"], line["units"]) == ("info", "inkgate.service.gateway", 3)
     assert (line["request_id"], line["call_id"]) == ("r1", "c1")
     assert str(line["time"]).endswith("Z")
     assert logs.context() == {}

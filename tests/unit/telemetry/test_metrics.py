@@ -8,9 +8,9 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.broker.interface import QueueState
-from service.telemetry.merge import snapshot_from
-from service.telemetry.metrics import OTHER, Metrics
+from inkgate.service.broker.interface import QueueState
+from inkgate.service.telemetry.merge import snapshot_from
+from inkgate.service.telemetry.metrics import OTHER, Metrics
 
 
 def page(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

@@ -7,8 +7,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from service.telemetry import logs
-from service.telemetry.tracing import Tracing, trace_id
+from inkgate.service.telemetry import logs
+from inkgate.service.telemetry.tracing import Tracing, trace_id
 
 FROM_CLIENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

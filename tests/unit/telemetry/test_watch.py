@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from service.telemetry.metrics import Metrics
-from service.telemetry.watch import Sampler, Watch, certificate_sampler
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.telemetry.watch import Sampler, Watch, certificate_sampler
 from tests.unit.telemetry.test_metrics import value
 
 

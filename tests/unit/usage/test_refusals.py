@@ -6,12 +6,12 @@ import asyncio
 
 from sqlalchemy import select
 
-from service.accounts import service as accounts
-from service.db import engine as engines
-from service.db import work
-from service.settings import Database
-from service.usage.models import NOBODY, RefusalRow
-from service.usage.refusals import KEYS, Refusal, Refusals, RefusalWriter
+from inkgate.service.accounts import service as accounts
+from inkgate.service.db import engine as engines
+from inkgate.service.db import work
+from inkgate.service.settings import Database
+from inkgate.service.usage.models import NOBODY, RefusalRow
+from inkgate.service.usage.refusals import KEYS, Refusal, Refusals, RefusalWriter
 from tests.money import START, House
 
 

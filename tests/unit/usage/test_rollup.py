@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import delete, func, insert, select, text
 
-from service.accounts import service as accounts
-from service.db import ids, work
-from service.usage import latency, repository, rollup
-from service.usage.models import NOBODY, DayRow, HourRow, RefusalRow, RolledRow
-from service.usage.repository import Scope, Sums
+from inkgate.service.accounts import service as accounts
+from inkgate.service.db import ids, work
+from inkgate.service.usage import latency, repository, rollup
+from inkgate.service.usage.models import NOBODY, DayRow, HourRow, RefusalRow, RolledRow
+from inkgate.service.usage.repository import Scope, Sums
 from tests.money import START, House
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

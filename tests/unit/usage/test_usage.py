@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from service.db import work
-from service.usage import repository
-from service.usage.repository import Scope
+from inkgate.service.db import work
+from inkgate.service.usage import repository
+from inkgate.service.usage.repository import Scope
 from tests.money import START, House
 
 DAY = timedelta(days=1)

@@ -6,7 +6,7 @@ import socket
 import struct
 import sys
 
-from service.broker import frames
+from inkgate.service.broker import frames
 
 ODD = (
     b"nonsense",

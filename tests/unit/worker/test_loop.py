@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from service.broker.interface import Outcome, Reply, Task
-from service.settings import Settings, Worker
-from service.worker import isolate
-from service.worker import loop as module
-from service.worker.config import WorkerConfig
-from service.worker.loop import PullLoop
-from service.worker.stub import StubReader
+from inkgate.service.broker.interface import Outcome, Reply, Task
+from inkgate.service.settings import Settings, Worker
+from inkgate.service.worker import isolate
+from inkgate.service.worker import loop as module
+from inkgate.service.worker.config import WorkerConfig
+from inkgate.service.worker.loop import PullLoop
+from inkgate.service.worker.stub import StubReader
 
 
 class Port:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Engine, Settings, Worker
-from service.worker import policy
-from service.worker.process import usable_cores
+from inkgate.service.settings import Engine, Settings, Worker
+from inkgate.service.worker import policy
+from inkgate.service.worker.process import usable_cores
 
 
 def settings(runtime: str = "onnx", **worker: int) -> Settings:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.broker.fleet import LEAVING, READY, STARTING
-from service.worker.roster import WINDOW, Roster
+from inkgate.service.broker.fleet import LEAVING, READY, STARTING
+from inkgate.service.worker.roster import WINDOW, Roster
 
 
 @dataclass

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from service import background as background_module
-from service.background import Background, TaskDown
-from service.telemetry.health import Health
-from service.telemetry.metrics import Metrics
-from service.worker import supervisor as module
-from service.worker.observe import FleetMetrics
-from service.worker.roster import Roster
-from service.worker.supervisor import Event, Supervisor
+from inkgate.service import background as background_module
+from inkgate.service.background import Background, TaskDown
+from inkgate.service.telemetry.health import Health
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.worker import supervisor as module
+from inkgate.service.worker.observe import FleetMetrics
+from inkgate.service.worker.roster import Roster
+from inkgate.service.worker.supervisor import Event, Supervisor
 from tests.unit.telemetry.test_metrics import value
 from tests.unit.worker import odd_child
 

@@ -7,11 +7,13 @@ import time
 
 import pytest
 
-from service.worker.watchdog import Watchdog
+from inkgate.service.worker.watchdog import Watchdog
 
 
 def outcome(body: str) -> int:
-    program = "import time\nfrom service.worker.watchdog import Watchdog\ndog = Watchdog()\n" + textwrap.dedent(body)
+    program = "import time\nfrom inkgate.service.worker.watchdog import Watchdog\ndog = Watchdog()\n" + textwrap.dedent(
+        body
+    )
     return subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30).returncode
 
 

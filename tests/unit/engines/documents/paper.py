@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from engines.types import Choices, EngineInfo, Image, Page, Quad
+from inkgate.engines.types import Choices, EngineInfo, Image, Page, Quad
 
 
 @dataclass

@@ -4,7 +4,7 @@ import pytest
 from stdnum.cn import ric, uscc
 from stdnum.iso7064 import mod_11_10
 
-from engines.document import checks
+from inkgate.engines.document import checks
 
 
 def test_id_number_agrees_with_stdnum():

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from engines.idcard import read_idcard
-from engines.licence import read_licence
+from inkgate.engines.idcard import read_idcard
+from inkgate.engines.licence import read_licence
 
 from .paper import PaintReader
 from .test_idcard import emblem, portrait

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engines.idcard import read_idcard
-from engines.types import IdCard
+from inkgate.engines.idcard import read_idcard
+from inkgate.engines.types import IdCard
 
 from .paper import PaintReader, Sheet
 

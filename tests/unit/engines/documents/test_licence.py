@@ -2,8 +2,8 @@
 
 import pytest
 
-from engines.licence import read_licence
-from engines.types import Licence
+from inkgate.engines.licence import read_licence
+from inkgate.engines.types import Licence
 
 from .paper import PaintReader, Sheet
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engines.document.labels import Piece
-from engines.document.names import likelier, put_right, suspicious
-from engines.document.scan import Strip
+from inkgate.engines.document.labels import Piece
+from inkgate.engines.document.names import likelier, put_right, suspicious
+from inkgate.engines.document.scan import Strip
 
 
 def choices(*characters):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engines.document.places import region_of, repair_address, repair_authority, repair_firm
+from inkgate.engines.document.places import region_of, repair_address, repair_authority, repair_firm
 
 
 @pytest.mark.parametrize(

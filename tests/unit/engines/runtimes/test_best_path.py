@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.errors import ModelError
-from engines.manifest import locate
-from engines.runtimes.best_path import with_best_path
-from engines.runtimes.onnx import OnnxBestPath, OnnxNetwork
+from inkgate.engines.errors import ModelError
+from inkgate.engines.manifest import locate
+from inkgate.engines.runtimes.best_path import with_best_path
+from inkgate.engines.runtimes.onnx import OnnxBestPath, OnnxNetwork
 
 
 @pytest.mark.parametrize("name", ["ppocrv6-small-rec", "ppocrv6-tiny-rec"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.runtimes.cpu import multiplies_bytes
+from inkgate.engines.runtimes.cpu import multiplies_bytes
 
 
 @pytest.mark.parametrize(

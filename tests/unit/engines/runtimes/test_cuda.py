@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines import registry
-from engines.imaging import decode
-from engines.runtimes import cuda, onnx
-from engines.text import batched, buckets, profiles
-from engines.text.engine import Parts
+from inkgate.engines import registry
+from inkgate.engines.imaging import decode
+from inkgate.engines.runtimes import cuda, onnx
+from inkgate.engines.text import batched, buckets, profiles
+from inkgate.engines.text.engine import Parts
 
 SHAPES = ((1, 4), (2, 4), (3, 4))
 SAMPLE = Path(__file__).parents[4] / "service" / "samples" / "general.jpg"

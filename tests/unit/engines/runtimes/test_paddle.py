@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engines.errors import ModelError
-from engines.runtimes.paddle import PaddleModels, _limit
+from inkgate.engines.errors import ModelError
+from inkgate.engines.runtimes.paddle import PaddleModels, _limit
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.imaging import decode
-from engines.manifest import locate
-from engines.runtimes.onnx import OnnxBestPath, OnnxNetwork
-from engines.text.batched import BatchedRecogniser
-from engines.text.buckets import BUDGET, LINES, WIDTHS, plan, size
-from engines.text.recognise import HEIGHT, MAX_WIDTH, Recogniser, load_charset
+from inkgate.engines.imaging import decode
+from inkgate.engines.manifest import locate
+from inkgate.engines.runtimes.onnx import OnnxBestPath, OnnxNetwork
+from inkgate.engines.text.batched import BatchedRecogniser
+from inkgate.engines.text.buckets import BUDGET, LINES, WIDTHS, plan, size
+from inkgate.engines.text.recognise import HEIGHT, MAX_WIDTH, Recogniser, load_charset
 
 SAMPLE = Path(__file__).parents[4] / "service" / "samples" / "general.jpg"
 CHARSET = load_charset(locate("ppocrv6-tiny-charset"))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.text.cascade import Cascade, Doubt
-from engines.text.recognise import HEIGHT, STRIDE, Reading, Recogniser
-from engines.text.scripts import Scripts
+from inkgate.engines.text.cascade import Cascade, Doubt
+from inkgate.engines.text.recognise import HEIGHT, STRIDE, Reading, Recogniser
+from inkgate.engines.text.scripts import Scripts
 
 PER_CHARACTER = 5  # columns of scores
 

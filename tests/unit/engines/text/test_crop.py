@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.text.crop import crop, with_ends
+from inkgate.engines.text.crop import crop, with_ends
 
 LEVEL = ((100.0, 50.0), (300.0, 50.0), (300.0, 70.0), (100.0, 70.0))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engines.text.detect import DetectOptions, Detector, framed
+from inkgate.engines.text.detect import DetectOptions, Detector, framed
 
 
 def probability(*cores: tuple[int, int, int, int]) -> np.ndarray:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.manifest import locate
-from engines.text.language import FAINT, Pairs, faint
-from engines.text.recognise import Recogniser
+from inkgate.engines.manifest import locate
+from inkgate.engines.text.language import FAINT, Pairs, faint
+from inkgate.engines.text.recognise import Recogniser
 from tools.count_pairs import Counts, in_both, table
 
 CHARSET = ["", *"营业执照热昭人1，", " "]

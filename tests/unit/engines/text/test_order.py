@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from engines.text.order import reading_order
-from engines.types import Line
+from inkgate.engines.text.order import reading_order
+from inkgate.engines.types import Line
 
 
 def line(text: str, left: float, top: float, width: float, height: float = 20, tilt: float = 0.0) -> Line:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engines.text.orient import turn, turn_back
+from inkgate.engines.text.orient import turn, turn_back
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])

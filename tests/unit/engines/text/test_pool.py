@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from engines.text.pool import Pool
+from inkgate.engines.text.pool import Pool
 
 
 class Device:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.text.recognise import Recogniser
-from engines.text.scripts import Scripts, Signs, WholeLines, simplified, strange, traditional
+from inkgate.engines.text.recognise import Recogniser
+from inkgate.engines.text.scripts import Scripts, Signs, WholeLines, simplified, strange, traditional
 
 CHARSET = ["", *"戶户·，。al1人2", " "]
 

@@ -6,7 +6,7 @@ from _loop import serve
 
 sys.path.insert(0, ".")
 
-from engines.registry import open_reader
+from inkgate.engines.registry import open_reader
 
 reader = open_reader("onnx", sys.argv[1], 1, None, 100_000_000)
 
