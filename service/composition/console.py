@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from datetime import timedelta
-from functools import partial
+from contextlib import AsyncExitStack
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from inkgate.service import __version__
-from inkgate.service.accounts.opening import open_vault
-from inkgate.service.assembly import listen, server_for
 from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.broker.streams.roll import StreamsFleet
+from inkgate.service.composition.database import open_database
+from inkgate.service.composition.web import listen, serve, server_for
 from inkgate.service.console import Parts, create_console
-from inkgate.service.db import clock as clocks
-from inkgate.service.db import engine as databases
-from inkgate.service.db import migrate
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health, Report
@@ -32,27 +27,28 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
             "is empty, and the try-it page calls the gateway",
             "Set it, for example to http://gateway:8080.",
         )
-    engine = databases.create(settings.database)
-    keys = Keys(settings.redis.namespace, settings.engine.profile)
-    fleet = StreamsFleet(settings.redis.url, keys) if settings.redis.url else None
-    try:
-        await migrate.check(engine)
-        health = Health({"database": partial(migrate.check, engine)})
-        clock = clocks.CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes))
-        parts = Parts.of(settings, engine, await open_vault(settings, engine), fleet, clock)
+    async with AsyncExitStack() as stack:
+        database = await open_database(stack, settings)
+        fleet = _fleet(stack, settings)
+        health = Health({"database": database.check})
+        parts = Parts.of(settings, database.engine, database.vault, fleet, database.clock)
         server = server_for(settings, application(parts, health), health)
-        serving = asyncio.create_task(server.serve(sockets=[listen(settings.console.host, settings.console.port)]))
-        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.01)
-        if server.started:
+
+        async def announce() -> None:
+            await server.wait_listening()
             health.started()
-            host, port = server.address
-            on_ready(f"http://{host}:{port}/console")
-        await serving
-    finally:
-        if fleet is not None:
-            await fleet.close()
-        await engine.dispose()
+            on_ready(f"{server.url}/console")
+
+        await serve(server, listen(settings.console.host, settings.console.port), announce)
+
+
+def _fleet(stack: AsyncExitStack, settings: Settings) -> StreamsFleet | None:
+    """The queue and the workers as Redis has them; None without a Redis URL."""
+    if not settings.redis.url:
+        return None
+    fleet = StreamsFleet(settings.redis.url, Keys(settings.redis.namespace, settings.engine.profile))
+    stack.push_async_callback(fleet.close)
+    return fleet
 
 
 def application(parts: Parts, health: Health) -> FastAPI:

@@ -1,38 +1,32 @@
-"""Where the rooms are put together: settings in, a running gateway out. Only the CLI calls this."""
+"""The gateway's application over a started broker: settings in, a running gateway out."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from types import FrameType
 
-import uvicorn
 from fastapi import FastAPI
 
 from inkgate.service import __version__
 from inkgate.service.accounts import SqlDirectory
-from inkgate.service.accounts.opening import open_vault
 from inkgate.service.admin import PATH as ADMIN_PATH
 from inkgate.service.admin import create_admin
 from inkgate.service.background import Background
 from inkgate.service.broker.interface import Broker
 from inkgate.service.broker.streams.client import on_loop
+from inkgate.service.composition.database import OpenDatabase, open_database
+from inkgate.service.composition.fleet import EmbeddedBroker
+from inkgate.service.composition.lifecycle import started
+from inkgate.service.composition.samplers import gateway_watch
 from inkgate.service.console import Parts as ConsoleParts
 from inkgate.service.console import create_console
-from inkgate.service.db import clock as clocks
-from inkgate.service.db import engine as databases
-from inkgate.service.db import migrate
-from inkgate.service.errors import ConfigurationError, Overloaded
+from inkgate.service.errors import Overloaded
 from inkgate.service.gateway.app import create_app
-from inkgate.service.gateway.descriptors import connections_allowed
 from inkgate.service.gateway.memory import share_arenas
 from inkgate.service.gateway.pipeline import Parts
-from inkgate.service.gateway.protocol import guarded
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.check import Checked
 from inkgate.service.metering.housekeeping import Housekeeper
@@ -43,32 +37,9 @@ from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.telemetry.tracing import Tracing
 from inkgate.service.usage.refusals import Refusals, RefusalWriter
-from inkgate.service.watching import gateway_watch
-from inkgate.service.worker.fleet import EmbeddedBroker, embedded_fleet
 
 PARSE_THREADS = 4
 _CONNECTIONS = 8  # to Redis, for rate limits and kept answers; the broker has its own
-
-
-class GatewayServer(uvicorn.Server):
-    """uvicorn that turns unready as soon as it is told to stop, so that a load balancer looks elsewhere."""
-
-    def __init__(self, config: uvicorn.Config, health: Health) -> None:
-        super().__init__(config)
-        self._health = health
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # Not super(): uvicorn would raise the signal again after its own shutdown, and end the process before the
-        # workers are drained and the ledger is closed.
-        self._health.drain()
-        self.force_exit = self.should_exit
-        self.should_exit = True
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where it listens, once started."""
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        return host, port
 
 
 @asynccontextmanager
@@ -82,58 +53,71 @@ async def gateway(
     With a Redis URL, rate limits and kept answers are shared by all gateways.
     """
     share_arenas()
-    engine = databases.create(settings.database)
-    await migrate.check(engine)
-    clock = clocks.CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes))
-    health = Health(
-        {
-            "database": partial(migrate.check, engine),
-            "workers": partial(_some_worker, broker),
-            "tasks": background.check,
-            "clock": clock.check,
-        }
-    )
-    vault = await open_vault(settings, engine)
-    shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True) if settings.redis.url else None
+    async with AsyncExitStack() as stack:
+        database = await open_database(stack, settings)
+        health = Health(
+            {
+                "database": database.check,
+                "workers": partial(_some_worker, broker),
+                "tasks": background.check,
+                "clock": database.clock.check,
+            }
+        )
+        parts = _parts(stack, settings, database, broker, metrics)
+        await _start(stack, settings, database, parts, metrics, background)
+        app = create_app(settings, parts, metrics, health)
+        if settings.server.admin:
+            app.mount(ADMIN_PATH, create_admin(database.engine, database.vault, settings, database.clock))
+        if console:
+            app.mount("/console", create_console(_console_parts(settings, database, broker)))
+        yield app, health
+
+
+def _parts(
+    stack: AsyncExitStack, settings: Settings, database: OpenDatabase, broker: Broker, metrics: Metrics
+) -> Parts:
+    """What the pipeline works with; `stack` closes what has to be closed, the ledger but for its start."""
+    shared = None
+    if settings.redis.url:
+        shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True)
+        stack.push_async_callback(shared.aclose)
     traces = settings.telemetry
     tracing = Tracing.configured(traces.traces_endpoint, "gateway", __version__, traces.traces_ratio)
-    ledger, refusals = SqlLedger(engine, metrics=metrics, clock=clock), Refusals()
+    stack.push_async_callback(asyncio.to_thread, tracing.close)
     pool = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
-    parts = Parts(
-        directory=SqlDirectory(engine, vault, default_qps=settings.limits.qps),
-        ledger=ledger,
+    stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+    return Parts(
+        directory=SqlDirectory(database.engine, database.vault, default_qps=settings.limits.qps),
+        ledger=SqlLedger(database.engine, metrics=metrics, clock=database.clock),
         broker=broker,
         limiter=RedisLimiter(shared, settings.redis.namespace) if shared else LocalLimiter(),
         replays=RedisReplayStore(shared, settings.redis.namespace) if shared else MemoryReplayStore(),
         pool=pool,
         tracing=tracing,
-        refusals=refusals,
+        refusals=Refusals(),
     )
-    watch = gateway_watch(settings, engine, broker, metrics, background, clock)
-    writer = RefusalWriter(engine, refusals, clock=clock, background=background)
-    keeper = Housekeeper(engine, settings.ledger, partial(_report, metrics), clock=clock, background=background)
-    await ledger.start()
-    await watch.start()
-    await writer.start()
-    await keeper.start()
-    try:
-        app = create_app(settings, parts, metrics, health)
-        if settings.server.admin:
-            app.mount(ADMIN_PATH, create_admin(engine, vault, settings, clock))
-        if console:
-            fleet = broker if isinstance(broker, EmbeddedBroker) else None
-            app.mount("/console", create_console(ConsoleParts.of(settings, engine, vault, fleet, clock)))
-        yield app, health
-    finally:
-        await keeper.close()
-        await writer.close()
-        await watch.close()
-        await ledger.close()
-        await engine.dispose()
-        await asyncio.to_thread(tracing.close)
-        if shared:
-            await shared.aclose()
-        pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _start(
+    stack: AsyncExitStack,
+    settings: Settings,
+    database: OpenDatabase,
+    parts: Parts,
+    metrics: Metrics,
+    background: Background,
+) -> None:
+    """Start the ledger and what runs beside the calls."""
+    engine, clock = database.engine, database.clock
+    await started(stack, parts.ledger)
+    await started(stack, gateway_watch(settings, engine, parts.broker, metrics, background, clock))
+    await started(stack, RefusalWriter(engine, parts.refusals, clock=clock, background=background))
+    report = partial(_report, metrics)
+    await started(stack, Housekeeper(engine, settings.ledger, report, clock=clock, background=background))
+
+
+def _console_parts(settings: Settings, database: OpenDatabase, broker: Broker) -> ConsoleParts:
+    fleet = broker if isinstance(broker, EmbeddedBroker) else None
+    return ConsoleParts.of(settings, database.engine, database.vault, fleet, database.clock)
 
 
 def _report(metrics: Metrics, found: Checked) -> None:
@@ -144,70 +128,3 @@ async def _some_worker(broker: Broker) -> None:
     """Raises Overloaded when no worker is alive: a gateway alone cannot answer."""
     if (await broker.state()).workers == 0:
         raise Overloaded("no live worker")
-
-
-async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Run everything in one process tree until it is told to stop. `on_ready` gets the base URL once pictures can be
-    read."""
-    metrics = Metrics("serve", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
-    console, background = settings.console.enabled, Background(metrics)
-    async with (
-        embedded_fleet(settings, metrics, background) as broker,
-        gateway(settings, broker, metrics, background, console=console) as (app, health),
-    ):
-        server = server_for(settings, app, health)
-        serving = asyncio.create_task(server.serve(sockets=[listen(settings.server.host, settings.server.port)]))
-        ready = asyncio.create_task(_announce(broker, server, health, on_ready))
-        try:
-            await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
-            if ready.done():
-                ready.result()
-            await serving
-        finally:
-            ready.cancel()
-            server.should_exit = True
-            await serving
-
-
-async def _announce(
-    broker: EmbeddedBroker, server: GatewayServer, health: Health, on_ready: Callable[[str], None]
-) -> None:
-    """Say that pictures can be read, once they can. Raises Misuse with the engine's words when no worker can start."""
-    await broker.wait_ready()
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it; milliseconds, and the caller cancels
-        await asyncio.sleep(0.01)
-    health.started()
-    host, port = server.address
-    on_ready(f"http://{host}:{port}")
-
-
-def server_for(settings: Settings, app: FastAPI, health: Health) -> GatewayServer:
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # who is believed is ours to say: service/client_ip.py
-        http=guarded(connections_allowed()),
-        ws="none",
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=round(settings.limits.deadline) + 5,
-    )
-    return GatewayServer(config, health)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A bound socket, so that a port in use is one plain line and port 0 has a number at once."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named, since asyncio switches Nagle's algorithm off only where the protocol is: with it, every answer but the
-    # first on a connection waits 40 ms for the client's delayed acknowledgement.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(
-            "INKGATE_SERVER__PORT", f"cannot listen on {host}:{port} ({error.strerror})", "Choose another with --port."
-        ) from None
-    return listener

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 from inkgate.service import __version__
 from inkgate.service.background import Background
 from inkgate.service.broker.streams.client import OUT_OF_REACH, on_loop
 from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.broker.streams.roll import RollPoster
+from inkgate.service.composition.fleet import native_threads
+from inkgate.service.composition.lifecycle import run_until_stopped, stop_event
+from inkgate.service.composition.probes import serve_probes, some_ready
 from inkgate.service.errors import BrokerDown, ConfigurationError
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Check, Health
 from inkgate.service.telemetry.metrics import Metrics
-from inkgate.service.telemetry.probe_server import ProbeServer
 from inkgate.service.worker import policy
 from inkgate.service.worker.config import WorkerConfig
-from inkgate.service.worker.fleet import native_threads
+from inkgate.service.worker.control import Event
 from inkgate.service.worker.observe import FleetMetrics
 from inkgate.service.worker.roster import Roster
-from inkgate.service.worker.supervisor import Event, Supervisor
+from inkgate.service.worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +42,45 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         )
     metrics = Metrics("worker", __version__)
     background = Background(metrics)
-    count, profile = policy.processes(settings), settings.engine.profile
-    roster, counted = Roster(count, profile), FleetMetrics(metrics)
+    roster = Roster(policy.processes(settings), settings.engine.profile)
+    supervisor = _supervisor(settings, roster, metrics, background)
+    health = Health(
+        {
+            "redis": _redis_check(settings.redis.url),
+            "workers": some_ready(supervisor, "no worker is warm"),
+            "tasks": background.check,
+        }
+    )
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(stop_event())
+        url = serve_probes(stack, settings.worker, health, metrics, background)
+        keys = Keys(settings.redis.namespace, settings.engine.profile)
+        poster = RollPoster(settings.redis.url, keys, roster.cards, background)
+        stack.push_async_callback(poster.close)
+        poster.start()
+        stack.push_async_callback(supervisor.stop, settings.worker.grace)
+        supervisor.start()
+        stack.callback(health.drain)
+
+        def ready() -> None:
+            health.started()
+            on_ready(url)
+
+        await run_until_stopped(stop, supervisor.wait_ready(), ready)
+        log.info("draining")
+
+
+def _supervisor(settings: Settings, roster: Roster, metrics: Metrics, background: Background) -> Supervisor:
+    """The supervisor of the workers, not started; `roster` and `metrics` hear of them."""
+    counted = FleetMetrics(metrics)
 
     def hear(slot: int, event: Event) -> None:
         roster(slot, event)
         counted(slot, event)
 
-    supervisor = Supervisor(
+    return Supervisor(
         "inkgate.service.worker",
-        count,
+        policy.processes(settings),
         WorkerConfig.of(settings).as_dict(),
         on_event=hear,
         on_malformed=metrics.malformed,
@@ -58,59 +88,6 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         essential=True,
         background=background,
     )
-    health = Health(
-        {
-            "redis": _redis_check(settings.redis.url),
-            "workers": _workers_check(supervisor),
-            "tasks": background.check,
-        }
-    )
-    probes = _probe_server(settings, health, metrics, background)
-    poster = RollPoster(settings.redis.url, Keys(settings.redis.namespace, profile), roster.cards, background)
-    stop = _until_told()
-    supervisor.start()
-    poster.start()
-    try:
-        warm = asyncio.create_task(supervisor.wait_ready())
-        await asyncio.wait({warm, stop}, return_when=asyncio.FIRST_COMPLETED)
-        if warm.done():
-            warm.result()
-            health.started()
-            on_ready(f"http://{settings.worker.health_host}:{probes.port}")
-        warm.cancel()
-        await stop
-        log.info("draining")
-    finally:
-        health.drain()
-        await supervisor.stop(settings.worker.grace)
-        await poster.close()
-        await asyncio.to_thread(probes.close)
-
-
-def _until_told() -> asyncio.Future[None]:
-    """Done at the first SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
-    told: asyncio.Future[None] = loop.create_future()
-
-    def tell() -> None:
-        if not told.done():
-            told.set_result(None)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, tell)
-    return told
-
-
-def _probe_server(settings: Settings, health: Health, metrics: Metrics, background: Background) -> ProbeServer:
-    host, port = settings.worker.health_host, settings.worker.health_port
-    try:
-        probes = ProbeServer(health, metrics, host, port, background)
-    except OSError as error:
-        raise ConfigurationError(
-            "INKGATE_WORKER__HEALTH_PORT", f"cannot listen on {host}:{port} ({error.strerror})", "Choose another port."
-        ) from None
-    probes.start()
-    return probes
 
 
 def _redis_check(url: str) -> Check:
@@ -122,13 +99,5 @@ def _redis_check(url: str) -> Check:
             raise BrokerDown("redis does not answer") from error
         finally:
             await redis.aclose()
-
-    return check
-
-
-def _workers_check(supervisor: Supervisor) -> Check:
-    async def check() -> None:
-        if not supervisor.ready:
-            raise BrokerDown("no worker is warm")
 
     return check

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.broker.interface import QueueState
+from inkgate.service.composition.samplers import database_sampler, pack_sampler, queue_sampler
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate
 from inkgate.service.db.clock import CheckedClock
 from inkgate.service.errors import BrokerDown
 from inkgate.service.settings import Database, Redis, Settings
 from inkgate.service.telemetry.metrics import Metrics
-from inkgate.service.watching import database_sampler, pack_sampler, queue_sampler
 from tests.money import House
 from tests.unit.telemetry.test_metrics import page, value
 
