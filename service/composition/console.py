@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from fastapi import FastAPI, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 
 from inkgate.service import __version__
 from inkgate.service.broker.streams.keys import Keys
@@ -16,7 +16,8 @@ from inkgate.service.composition.web import listen, serve, server_for
 from inkgate.service.console import Parts, create_console
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Settings
-from inkgate.service.telemetry.health import Health, Report
+from inkgate.service.telemetry.health import Health
+from inkgate.service.telemetry.probe_routes import add_probes
 
 
 async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> None:
@@ -55,21 +56,7 @@ def application(parts: Parts, health: Health) -> FastAPI:
     """The pages under /console, and the probes of an orchestrator beside them."""
     app = FastAPI(title="InkGate console", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
 
-    def answer(report: Report) -> Response:
-        return JSONResponse(report.body(), report.http_status)
-
-    @app.get("/livez")
-    async def livez() -> Response:
-        return answer(health.live())
-
-    @app.get("/startupz")
-    async def startupz() -> Response:
-        return answer(health.startup())
-
-    @app.get("/readyz")
-    @app.get("/healthz")
-    async def readyz() -> Response:
-        return answer(await health.ready())
+    add_probes(app, health)
 
     @app.get("/")
     async def home() -> Response:
