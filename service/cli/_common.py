@@ -81,7 +81,7 @@ async def find_account(unit: Work, name: str) -> Account:
     if found is None:
         found = await repository.account(unit.session, name)
     if found is None:
-        raise Misuse(f"no account {name!r}; see: inkgate account list")
+        raise Misuse("command.account_not_found", name=name)
     return found
 
 
@@ -91,7 +91,7 @@ async def find_app(unit: Work, name: str) -> AppRow:
     if found is None:
         found = await repository.app(unit.session, name)
     if found is None or found.deleted_at is not None:
-        raise Misuse(f"no app {name!r}; see: inkgate app list")
+        raise Misuse("command.app_not_found", name=name)
     return found
 
 

@@ -186,7 +186,7 @@ async def test_a_failed_change_leaves_no_trace(house: House) -> None:
 
     async def half_done(unit: Work) -> None:
         await accounts.create_account(unit, "half")
-        raise Misuse("changed my mind")
+        raise Misuse("account.parent_invalid")
 
     with pytest.raises(Misuse):
         await fail()
