@@ -17,7 +17,7 @@ from inkgate.service.accounts.models import AccessKeyRow, AppRow
 from inkgate.service.audit import repository as audit
 from inkgate.service.db import work
 from inkgate.service.db.work import Work
-from inkgate.service.errors import LedgerDown, Misuse
+from inkgate.service.errors import DatabaseDown, Misuse
 from inkgate.service.sealed import keys as sm2
 from tests.money import House
 
@@ -199,7 +199,7 @@ async def test_a_directory_out_of_reach_fails_closed(house: House) -> None:
     from inkgate.service.settings import Database
 
     engine = engines.create(Database(url="postgresql+asyncpg://x@127.0.0.1:1/x"))
-    with pytest.raises(LedgerDown):
+    with pytest.raises(DatabaseDown):
         await SqlDirectory(engine, house.vault).access_key("0" * 32)
     await engine.dispose()
 
