@@ -8,6 +8,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +21,17 @@ from inkgate.service.worker import supervisor as module
 from inkgate.service.worker.observe import FleetMetrics
 from inkgate.service.worker.roster import Roster
 from inkgate.service.worker.supervisor import Event, Supervisor
+from tests.integration.worker import odd_child
 from tests.unit.telemetry.test_metrics import value
-from tests.unit.worker import odd_child
 
-CHILD = "tests.unit.worker.odd_child"
+CHILD = "tests.integration.worker.odd_child"
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(autouse=True)
+def children_find_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supervisor starts its children with -P and only the product on the path; this child is part of the tests."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -14,8 +14,8 @@ from inkgate.service.metering import check, housekeeping
 from inkgate.service.metering.check import AGAIN, NEW, Bounds, Checked
 from inkgate.service.metering.models import CheckPackRow, CheckRow, PackRow
 from inkgate.service.settings import Ledger
+from tests.integration.metering.test_books import busy_life, old_id
 from tests.money import START, House
-from tests.unit.metering.test_books import busy_life, old_id
 
 DAYS = timedelta(days=30)
 SMALL = Bounds(step=2)

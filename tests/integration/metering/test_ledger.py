@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from inkgate.service.db import engine as engines
 from inkgate.service.db import ids, work
-from inkgate.service.errors import LedgerDown, Refused
+from inkgate.service.errors import DatabaseDown, LedgerBusy, Refused, SettlementUnconfirmed
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering import service as metering
 from inkgate.service.metering.interface import Settlement
@@ -215,7 +215,7 @@ async def test_a_strange_settlement_fails_alone(house: House) -> None:
         ledger.settle(house.call()), ledger.settle(strange), ledger.settle(house.call()), return_exceptions=True
     )
     assert [each is True for each in results] == [True, False, True]
-    assert isinstance(results[1], LedgerDown)
+    assert isinstance(results[1], SettlementUnconfirmed)
     assert await house.count() == 2
 
 
@@ -241,7 +241,7 @@ async def test_a_ledger_out_of_reach_says_so_within_its_patience(url: str) -> No
         ledger.admit(nobody, nobody, "general", 1),
         ledger.settle(Settlement(ids.new(), nobody, nobody, "general", 1, 1, 0, 0, 1, 1, "", "")),
     ):
-        with pytest.raises(LedgerDown):
+        with pytest.raises(DatabaseDown):
             await attempt
     await engine.dispose()
 
@@ -250,7 +250,7 @@ async def test_a_closed_ledger_takes_nothing(house: House) -> None:
     ledger = house.ledger()
     await ledger.start()
     await ledger.close()
-    with pytest.raises(LedgerDown):
+    with pytest.raises(LedgerBusy):
         await ledger.settle(house.call(0))
 
 

@@ -1,4 +1,4 @@
-"""A child process whose events are not those of this release: `python -m tests.unit.worker.odd_child PARENT FD`."""
+"""A child whose events are not those of this release: `python -m tests.integration.worker.odd_child PARENT FD`."""
 
 from __future__ import annotations
 

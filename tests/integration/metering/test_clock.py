@@ -23,7 +23,7 @@ from inkgate.service.orders.vouchers import issue_voucher
 from inkgate.service.settings import Ledger
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.usage.models import HourRow, RefusalRow
-from inkgate.service.usage.refusals import Refusal, Refusals, RefusalWriter
+from inkgate.service.usage.refusals import Refusals, RefusalWriter, RefusedCall
 from tests.gateway import GatewayUnderTest, body_of
 from tests.money import START, House
 from tests.pictures import padded_png
@@ -226,7 +226,7 @@ async def test_housekeeping_and_statistics_wait_for_the_clock(till: Till) -> Non
     await house.grant(10)
     await till.ledger.settle(house.call())
     counted = Refusals()
-    counted.count(Refusal(house.account_id, house.app.app_id, "general", 51003))
+    counted.count(RefusedCall(house.account_id, house.app.app_id, "general", 51003))
     keeper = housekeeping.Housekeeper(house.engine, Ledger(retention_days=30), reported.append, clock=till.clocks)
     writer = RefusalWriter(house.engine, counted, clock=till.clocks)
     before = await till.state()

@@ -14,8 +14,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from inkgate.service import tables
 from inkgate.service.db import engine as engines
-from inkgate.service.db import migrate, tables
+from inkgate.service.db import migrate
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Database
 from inkgate.service.telemetry.health import Health

@@ -1,4 +1,5 @@
-"""Gathers every model, so that `Base.metadata` is whole for migrations and their check."""
+"""Imports the models of every room, so that `Base.metadata` is complete: for foreign keys, and to compare it with the
+migrated schema."""
 
 from __future__ import annotations
 

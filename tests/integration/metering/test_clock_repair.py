@@ -14,7 +14,7 @@ from inkgate.service.metering import books, clock_repair
 from inkgate.service.metering.models import MeterRow, PackRow
 from inkgate.service.usage import rollup
 from inkgate.service.usage.models import DayRow, HourRow, RefusalRow, RolledRow
-from inkgate.service.usage.refusals import Refusal, Refusals, RefusalWriter
+from inkgate.service.usage.refusals import Refusals, RefusalWriter, RefusedCall
 from tests.money import START, House
 
 JUMP = timedelta(days=40)
@@ -41,7 +41,7 @@ async def poisoned(house: House) -> None:
     await ledger.settle(house.call(4, call_id=made(truth + timedelta(hours=1)), code=410001))
     await ledger.settle(house.call(0, capability="licence", call_id=made(truth + timedelta(hours=1))))
     counted = Refusals()
-    counted.count(Refusal(house.account_id, house.app.app_id, "general", 42900), 5)
+    counted.count(RefusedCall(house.account_id, house.app.app_id, "general", 42900), 5)
     await RefusalWriter(house.engine, counted, clock=house.clock).write()
     await rollup.roll(house.engine, house.clock)
     house.clock.time = truth + timedelta(days=3)
