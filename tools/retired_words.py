@@ -35,6 +35,7 @@ SKIPPED = (
     "helm/inkgate/values.schema.json",
     "service/console/static/vendor/",
 )
+MAX_SHOWN = 20  # findings of one folder; `--list` prints all
 PERMITTED_HEADING = "permitted uses"
 _CODE_SPAN = re.compile(r"`([^`]+)`")
 _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -180,8 +181,9 @@ def judge(found: Sequence[Finding], allowed: Mapping[str, int]) -> list[str]:
     problems = [str(finding) for finding in uncovered]
     for prefix, limit in allowed.items():
         if counts[prefix] > limit:
-            problems += (str(finding) for finding in found if finding.path.startswith(prefix))
-            problems.append(f"{prefix}: {counts[prefix]} retired words, {limit} are allowed")
+            below = [str(finding) for finding in found if finding.path.startswith(prefix)]
+            problems += below[:MAX_SHOWN]
+            problems.append(f"{prefix}: {counts[prefix]} retired words, {limit} are allowed; see --list")
         elif counts[prefix] < limit:
             problems.append(f"{prefix}: {counts[prefix]} retired words left, {limit} allowed; lower it with --update")
     return problems
