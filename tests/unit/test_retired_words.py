@@ -83,6 +83,13 @@ def test_exceptions_may_only_shrink() -> None:
     ]
 
 
+def test_subjects_are_short_and_without_retired_words() -> None:
+    scanner = checker.Scanner(checker.parse_glossary(PAGE))
+    assert checker.judge_subjects(scanner, ["Read an image", "x" * 60]) == []
+    assert checker.judge_subjects(scanner, ["Read a picture"]) == ["'Read a picture': picture → image"]
+    assert checker.judge_subjects(scanner, ["x" * 61]) == [f"'{'x' * 61}': 61 characters, at most 60"]
+
+
 def test_the_longest_prefix_counts() -> None:
     _, counts = checker.count_by_exception(findings("engines/text/a.py"), {"engines/": 0, "engines/text/": 1})
     assert counts == {"engines/": 0, "engines/text/": 1}
