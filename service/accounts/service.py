@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import delete
-
 from inkgate.service.accounts import repository, rules
-from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
+from inkgate.service.accounts.models import AccessKeyRow, Account, AppRow, OpenedRow
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
+from inkgate.service.db.changes import add
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
 from inkgate.service.sealed import keys
@@ -55,8 +54,7 @@ async def create_account(work: Work, name: str, *, parent_id: str | None = None)
         if parent is None or parent.parent_id is not None:
             raise Misuse("account.parent_invalid")
     account = Account(id=ids.new(), name=name, parent_id=parent_id, created_at=await work.now())
-    work.session.add(account)
-    await work.session.flush()
+    await add(work.session, account)
     await trail.record(work, "account.create", f"account {name}", account.id, parent_id=parent_id)
     return account
 
@@ -87,15 +85,8 @@ async def create_access_key(work: Work, vault: Vault, account_id: str) -> KeyPai
     if len(live) >= KEYS_PER_ACCOUNT:
         raise Misuse("key.limit", most=KEYS_PER_ACCOUNT)
     pair = KeyPair(ak=secrets.token_hex(16), sk=secrets.token_hex(16))
-    work.session.add(
-        AccessKeyRow(
-            ak=pair.ak,
-            sealed_secret=vault.seal(pair.sk.encode(), key_context(pair.ak)),
-            account_id=account_id,
-            created_at=now,
-        )
-    )
-    await work.session.flush()
+    sealed = vault.seal(pair.sk.encode(), key_context(pair.ak))
+    await add(work.session, AccessKeyRow(ak=pair.ak, sealed_secret=sealed, account_id=account_id, created_at=now))
     await trail.record(work, "key.create", f"access key {pair.ak}", account.id)
     return pair
 
@@ -149,8 +140,7 @@ async def create_app(work: Work, vault: Vault, account_id: str, name: str, *, de
         sealed_sm2_key=vault.seal(private, sm2_context(new.app_id)),
         created_at=await work.now(),
     )
-    work.session.add(row)
-    await work.session.flush()
+    await add(work.session, row)
     await trail.record(work, "app.create", f"app {name}", account.id, app_id=row.id, appkey=row.appkey)
     return new
 
@@ -176,17 +166,17 @@ async def open_capability(work: Work, app_id: str, capability: str, *, qps: floa
     app = await get_app(work, app_id, lock=True)
     rules.capability(capability)
     rules.qps(qps)
-    if await work.session.get(OpenedRow, (app_id, capability)):
+    if await repository.opened_capability(work.session, app_id, capability):
         return
-    work.session.add(OpenedRow(app_id=app_id, capability=capability, qps=qps, opened_at=await work.now()))
-    await work.session.flush()
+    row = OpenedRow(app_id=app_id, capability=capability, qps=qps, opened_at=await work.now())
+    await add(work.session, row)
     await trail.record(work, "app.open", f"app {app.name}", app.account_id, app_id=app_id, capability=capability)
 
 
 async def set_qps(work: Work, app_id: str, capability: str, qps: float | None) -> None:
     """Change the request rate of an opened capability; None goes back to the default of the installation."""
     app = await get_app(work, app_id, lock=True)
-    opened = await work.session.get(OpenedRow, (app_id, rules.capability(capability)))
+    opened = await repository.opened_capability(work.session, app_id, rules.capability(capability))
     if opened is None:
         raise Misuse("app.capability_not_opened", app=app.name, capability=capability)
     opened.qps = rules.qps(qps)
@@ -198,9 +188,7 @@ async def set_allowed(work: Work, app_id: str, networks: Iterable[str], *, capab
     app = await get_app(work, app_id, lock=True)
     wanted = rules.networks(networks)
     scope = rules.capability(capability) if capability else ""
-    await work.session.execute(delete(AllowedRow).where(AllowedRow.app_id == app_id, AllowedRow.capability == scope))
-    work.session.add_all(AllowedRow(app_id=app_id, capability=scope, network=network) for network in wanted)
-    await work.session.flush()
+    await repository.replace_allowed(work.session, app_id, scope, wanted)
     await trail.record(
         work, "app.allow", f"app {app.name}", app.account_id, capability=scope, networks=" ".join(wanted)
     )

@@ -12,7 +12,7 @@ from fastapi import APIRouter, HTTPException, Query
 from inkgate.service.admin import shapes
 from inkgate.service.admin.access import AuditRead, UsageRead
 from inkgate.service.admin.fields import Id, Limit, Moment, Word
-from inkgate.service.audit import trail
+from inkgate.service.audit import repository as audit_repository
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
 from inkgate.service.metering import books
@@ -73,7 +73,7 @@ async def audit(
 ) -> list[shapes.EventOut]:
     """The audit trail, latest first."""
     async with desk.reading() as session:
-        found = await trail.events(session, account_id=account_id, since=since, until=until, limit=limit)
+        found = await audit_repository.events(session, account_id=account_id, since=since, until=until, limit=limit)
         return [shapes.EventOut.model_validate(row) for row in found]
 
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from inkgate.service.accounts.rules import storable
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
+from inkgate.service.db.changes import add
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.models import REFUNDED, PackRow
@@ -54,8 +55,7 @@ async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision
         reason=reason,
         requested_at=now,
     )
-    work.session.add(refund)
-    await work.session.flush()
+    await add(work.session, refund)
     await trail.record(work, "refund.request", f"pack {pack_id}", pack.account_id, fen=refund.amount_fen)
     if decision == "automatic":
         return await approve_refund(work, refund.id)

@@ -11,6 +11,7 @@ from inkgate.service.accounts import service as account_service
 from inkgate.service.accounts.rules import capability as known_capability
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
+from inkgate.service.db.changes import add
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
@@ -43,11 +44,10 @@ async def set_product(
     row = await repository.product(work.session, product_id, lock=True)
     if row is None:
         row = ProductRow(id=product_id, capability=capability, units=units)
-        work.session.add(row)
     elif (row.capability, row.units) != (capability, units):
         raise Misuse("product.size_fixed", product_id=product_id, units=row.units, capability=row.capability)
     row.price_fen, row.on_sale = price_fen, on_sale
-    await work.session.flush()
+    await add(work.session, row)
     await trail.record(
         work, "product.set", f"product {product_id}", None, units=units, price_fen=price_fen, on_sale=on_sale
     )
@@ -86,12 +86,11 @@ async def place_order(
     )
     lines = await _lines(work, order.id, quantities)
     order.amount_fen = sum(line.quantity * line.price_fen for line in lines)
-    work.session.add(order)
-    await work.session.flush()
-    work.session.add_all(lines)
+    await add(work.session, order)
+    await add(work.session, *lines)
     if voucher:
         order.discount_fen = await redeem(work, voucher, order, lines)
-    await work.session.flush()
+        await work.session.flush()
     await trail.record(
         work,
         "order.place",

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from inkgate.service.accounts import service as accounts
 from inkgate.service.audit import trail
+from inkgate.service.db.changes import add
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
 from inkgate.service.orders import repository
@@ -44,18 +45,16 @@ async def issue_voucher(
     end = ends_at or now + YEAR
     if end <= now:
         raise Misuse("voucher.ends_too_early")
-    work.session.add(
-        VoucherRow(
-            code_hash=hash_of(code),
-            kind=kind,
-            value=value,
-            product_id=product_id,
-            account_id=account_id,
-            starts_at=now,
-            ends_at=end,
-        )
+    voucher = VoucherRow(
+        code_hash=hash_of(code),
+        kind=kind,
+        value=value,
+        product_id=product_id,
+        account_id=account_id,
+        starts_at=now,
+        ends_at=end,
     )
-    await work.session.flush()
+    await add(work.session, voucher)
     await trail.record(
         work, "voucher.issue", f"voucher {hash_of(code)[:12]}", account_id, kind=kind, value=value, product=product_id
     )

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
+from inkgate.service.db.changes import add
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
 from inkgate.service.users import repository
@@ -65,8 +66,7 @@ async def create_user(
         must_change=must_change,
         created_at=await work.now(),
     )
-    work.session.add(user)
-    await work.session.flush()
+    await add(work.session, user)
     await trail.record(work, "user.create", f"user {login}", account_id, role=user.role)
     return user
 
@@ -210,17 +210,15 @@ def hash_of(token: str) -> str:
 
 async def _begin(work: Work, user: UserRow, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
-    work.session.add(
-        SessionRow(
-            token_hash=hash_of(token),
-            user_id=user.id,
-            csrf=secrets.token_urlsafe(32),
-            created_at=now,
-            seen_at=now,
-            proved_at=now,
-        )
+    row = SessionRow(
+        token_hash=hash_of(token),
+        user_id=user.id,
+        csrf=secrets.token_urlsafe(32),
+        created_at=now,
+        seen_at=now,
+        proved_at=now,
     )
-    await work.session.flush()
+    await add(work.session, row)
     return token
 
 
