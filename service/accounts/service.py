@@ -48,11 +48,11 @@ async def create_account(work: Work, name: str, *, parent_id: str | None = None)
     """
     name = rules.account_name(name)
     if await repository.account_named(work.session, name):
-        raise Misuse(f"there is an account {name!r} already")
+        raise Misuse("account.name_taken", name=name)
     if parent_id is not None:
         parent = await repository.account(work.session, parent_id)
         if parent is None or parent.parent_id is not None:
-            raise Misuse("a sub-account belongs to an existing main account")
+            raise Misuse("account.parent_invalid")
     account = Account(id=ids.new(), name=name, parent_id=parent_id, created_at=await work.now())
     await add(work.session, account)
     await trail.record(work, "account.create", f"account {name}", account.id, parent_id=parent_id)
@@ -83,7 +83,7 @@ async def create_access_key(work: Work, vault: Vault, account_id: str) -> KeyPai
         if key.disabled_at is None and (key.ends_at is None or key.ends_at > now)
     ]
     if len(live) >= KEYS_PER_ACCOUNT:
-        raise Misuse(f"an account holds at most {KEYS_PER_ACCOUNT} live access keys; disable one first")
+        raise Misuse("key.limit", most=KEYS_PER_ACCOUNT)
     pair = KeyPair(ak=secrets.token_hex(16), sk=secrets.token_hex(16))
     sealed = vault.seal(pair.sk.encode(), key_context(pair.ak))
     await add(work.session, AccessKeyRow(ak=pair.ak, sealed_secret=sealed, account_id=account_id, created_at=now))
@@ -119,11 +119,14 @@ async def create_app(work: Work, vault: Vault, account_id: str, name: str, *, de
     """
     account = await get_account(work, account_id, lock=True)  # so that two at once cannot pass the bound
     rules.app_name(name)
-    rules.plain_text(description, "an app description", rules.DESCRIPTION_LENGTH)
+    if len(description) > rules.DESCRIPTION_LENGTH:
+        raise Misuse("app.description_too_long", most=rules.DESCRIPTION_LENGTH)
+    if not rules.storable(description):
+        raise Misuse("app.description_unstorable")
     if await repository.live_app_named(work.session, name):
-        raise Misuse(f"there is an app {name!r} already; names are unique")
+        raise Misuse("app.name_taken", name=name)
     if await repository.count_apps(work.session, [account_id]) >= APPS_PER_ACCOUNT:
-        raise Misuse(f"an account holds at most {APPS_PER_ACCOUNT} apps; delete one first")
+        raise Misuse("app.limit", most=APPS_PER_ACCOUNT)
     private, enckey = keys.generate()
     new = NewApp(ids.new(), name, secrets.token_hex(16), enckey, secrets.token_hex(16))
     row = AppRow(
@@ -146,7 +149,7 @@ async def delete_app(work: Work, app_id: str) -> None:
     """Delete an app: its key stops working, its records and the packs bound to it remain."""
     app = await get_app(work, app_id)
     if not await repository.delete_app(work.session, app_id, await work.now()):
-        raise Misuse(f"no app {app_id}")
+        raise Misuse("app.not_found", app_id=app_id)
     await work.session.refresh(app)
     await trail.record(work, "app.delete", f"app {app.name}", app.account_id, app_id=app.id, appkey=app.appkey)
 
@@ -175,7 +178,7 @@ async def set_qps(work: Work, app_id: str, capability: str, qps: float | None) -
     app = await get_app(work, app_id, lock=True)
     opened = await repository.opened_capability(work.session, app_id, rules.capability(capability))
     if opened is None:
-        raise Misuse(f"the app {app.name!r} has not opened {capability}")
+        raise Misuse("app.capability_not_opened", app=app.name, capability=capability)
     opened.qps = rules.qps(qps)
     await trail.record(work, "app.qps", f"app {app.name}", app.account_id, capability=capability, qps=qps)
 
@@ -203,7 +206,7 @@ async def get_account(work: Work, account_id: str, *, lock: bool = False) -> Acc
     """The account with this id. Raises Misuse when there is none."""
     account = await repository.account(work.session, account_id, lock=lock)
     if account is None:
-        raise Misuse(f"no account {account_id}")
+        raise Misuse("account.not_found", account_id=account_id)
     return account
 
 
@@ -211,7 +214,7 @@ async def get_app(work: Work, app_id: str, *, lock: bool = False) -> AppRow:
     """The live app with this id; `lock` keeps others from changing or deleting it. Raises Misuse when there is none."""
     app = await repository.app(work.session, app_id, lock=lock)
     if app is None or app.deleted_at is not None:
-        raise Misuse(f"no app {app_id}")
+        raise Misuse("app.not_found", app_id=app_id)
     return app
 
 
@@ -219,13 +222,13 @@ async def check_app_of(work: Work, app_id: str, account: Account) -> None:
     """Raise Misuse unless the same main account pays for the app as for `account`."""
     owner = await repository.payer(work.session, app_id)
     if owner is None or owner[1] != (account.parent_id or account.id):
-        raise Misuse(f"no app {app_id} in account {account.name!r}")
+        raise Misuse("app.not_in_account", app_id=app_id, account=account.name)
 
 
 async def _access_key(work: Work, ak: str, *, lock: bool = False) -> AccessKeyRow:
     key = await repository.access_key(work.session, ak, lock=lock)
     if key is None:
-        raise Misuse(f"no access key {ak}")
+        raise Misuse("key.not_found", ak=ak)
     return key
 
 

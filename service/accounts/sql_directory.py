@@ -18,7 +18,7 @@ from inkgate.service.db import clock as clocks
 from inkgate.service.db import work
 from inkgate.service.db.cache import Cache
 from inkgate.service.db.clock import Clock, database_clock
-from inkgate.service.errors import LedgerDown
+from inkgate.service.errors import DatabaseDown
 
 TTL = 3.0
 CAPACITY = 10_000
@@ -31,7 +31,7 @@ class SqlDirectory:
 
     A change (a key disabled, a capability opened) is seen within `ttl` seconds. Unknown keys are remembered as long,
     so that a guesser costs no query each; the memory holds at most `capacity` entries of either kind. Raises
-    errors.LedgerDown when the database is out of reach.
+    errors.DatabaseDown when the database is out of reach.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class SqlDirectory:
                 if row is None or (row.ends_at is not None and row.ends_at <= await clocks.now(session, self._clock)):
                     return None
         except (SQLAlchemyError, OSError) as error:
-            raise LedgerDown(f"the directory cannot be read: {type(error).__name__}") from error
+            raise DatabaseDown(f"the directory cannot be read: {type(error).__name__}") from error
         return AccessKey(ak, self._vault.open(row.sealed_secret, key_context(ak)), row.account_id)
 
     async def _load_app(self, appkey: str) -> App | None:
@@ -91,7 +91,7 @@ class SqlDirectory:
                 for rule in await repository.allowed(session, row.id):
                     allowed.setdefault(rule.capability, []).append(ip_network(rule.network))
         except (SQLAlchemyError, OSError) as error:
-            raise LedgerDown(f"the directory cannot be read: {type(error).__name__}") from error
+            raise DatabaseDown(f"the directory cannot be read: {type(error).__name__}") from error
         return App(
             app_id=row.id,
             account_id=row.account_id,

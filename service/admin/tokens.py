@@ -27,6 +27,7 @@ SCOPES = {
     "audit:read": "See the audit trail.",
 }
 PREFIX = "inkgate_"
+NAME_LENGTH = 48  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,11 @@ async def create_token(work: Work, name: str, scopes: Iterable[str], *, valid: t
     """A new token, shown this once. Raises Misuse for a name that is taken or a scope that does not exist."""
     wanted = sorted(set(scopes))
     if not wanted or not set(wanted) <= set(SCOPES):
-        raise Misuse(f"choose scopes from {', '.join(SCOPES)}")
-    if not 0 < len(name) <= 48 or not name.isprintable():
-        raise Misuse("a token's name has 1 to 48 printable characters")
+        raise Misuse("token.scopes_invalid", choices=tuple(SCOPES))
+    if not 0 < len(name) <= NAME_LENGTH or not name.isprintable():
+        raise Misuse("token.name_invalid", most=NAME_LENGTH)
     if await repository.token_named(work.session, name):
-        raise Misuse(f"there is a token {name!r} already")
+        raise Misuse("token.name_taken", name=name)
     now = await work.now()
     token = PREFIX + secrets.token_urlsafe(32)
     row = TokenRow(
@@ -63,7 +64,7 @@ async def create_token(work: Work, name: str, scopes: Iterable[str], *, valid: t
 async def disable_token(work: Work, name: str) -> None:
     """Stop a token. It stays in the list, so that its name stays in the audit trail's language."""
     if await repository.token_named(work.session, name) is None:
-        raise Misuse(f"no token {name!r}")
+        raise Misuse("token.not_found", name=name)
     if await repository.disable_token(work.session, name, await work.now()):
         await trail.record(work, "token.disable", f"admin token {name}", None)
 

@@ -26,7 +26,7 @@ from inkgate.service.db import engine as engines
 from inkgate.service.db import migrate, work
 from inkgate.service.db.clock import CheckedClock, Clock
 from inkgate.service.db.work import Work
-from inkgate.service.errors import InkGateError, LedgerDown, Misuse
+from inkgate.service.errors import DatabaseDown, InkGateError, Misuse
 from inkgate.service.settings import Settings
 
 T = TypeVar("T")
@@ -72,7 +72,9 @@ def run(action: Callable[[Base], Awaitable[T]]) -> T:
     except InkGateError:
         raise
     except (SQLAlchemyError, OSError) as error:
-        raise LedgerDown(f"the database cannot be used: {engines.reason(error)}. Check INKGATE_DATABASE__URL") from None
+        raise DatabaseDown(
+            f"the database cannot be used: {engines.reason(error)}. Check INKGATE_DATABASE__URL"
+        ) from None
 
 
 async def find_account(unit: Work, name: str) -> Account:
@@ -81,7 +83,7 @@ async def find_account(unit: Work, name: str) -> Account:
     if found is None:
         found = await repository.account(unit.session, name)
     if found is None:
-        raise Misuse(f"no account {name!r}; see: inkgate account list")
+        raise Misuse("command.account_not_found", name=name)
     return found
 
 
@@ -91,7 +93,7 @@ async def find_app(unit: Work, name: str) -> AppRow:
     if found is None:
         found = await repository.app(unit.session, name)
     if found is None or found.deleted_at is not None:
-        raise Misuse(f"no app {name!r}; see: inkgate app list")
+        raise Misuse("command.app_not_found", name=name)
     return found
 
 

@@ -62,8 +62,8 @@ def refused(error: StatementError | OverflowError | UnicodeEncodeError) -> Misus
         state = str(getattr(cause, "sqlstate", None) or "")
         name = getattr(cause, "sqlite_errorname", "")
         if isinstance(error, IntegrityError) and (state in CLASHES or name in CLASHES_SQLITE):
-            return Misuse("somebody else changed the same thing at the same time; look at it and try again")
+            return Misuse("database.changed_meanwhile")
         if state.startswith(BAD_VALUE) or isinstance(cause, ValueError | OverflowError):
-            return Misuse("a value is too long, out of range, or has characters that cannot be stored")
+            return Misuse("database.value_invalid")
         cause = cause.__cause__
     return None

@@ -42,9 +42,9 @@ async def grant_pack(
     """
     known_capability(capability)
     if capability in FREE_CAPABILITIES:
-        raise Misuse(f"{capability} is free: opening it is enough, it takes no pack")
+        raise Misuse("pack.capability_free", capability=capability)
     if not 0 < units <= MAX_UNITS:
-        raise Misuse(f"a pack holds 1 to {MAX_UNITS} units")
+        raise Misuse("pack.units_out_of_range", most=MAX_UNITS)
     account = await accounts.get_account(work, account_id)
     payer = account.parent_id or account.id
     if app_id is not None:
@@ -53,7 +53,7 @@ async def grant_pack(
     start = starts_at or now
     end = ends_at or a_year_after(start)
     if start >= end:
-        raise Misuse("a pack ends after it starts")
+        raise Misuse("pack.ends_too_early")
     meter = await lock_meter(await work.session.connection(), payer, capability, work.clock)
     pack = PackRow(
         id=ids.new(),

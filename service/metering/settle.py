@@ -44,7 +44,7 @@ class Meter:
 
 
 @dataclass(slots=True)
-class Settled:
+class SettledBatch:
     """What a batch came to: a verdict or a refusing code per settlement, in order, and how far packs are used now."""
 
     verdicts: list[Verdict | int] = field(default_factory=list)
@@ -77,7 +77,7 @@ async def admission_meter(connection: AsyncConnection, account_id: str, capabili
 
 async def settle_batch(
     connection: AsyncConnection, account_id: str, capability: str, batch: Sequence[Settlement], clock: Clock
-) -> Settled:
+) -> SettledBatch:
     """Settle calls of one (main account, capability) inside the caller's transaction, each whole or not at all."""
     meter = await lock_meter(connection, account_id, capability, clock)
     seen = await _recorded(connection, [each.call_id for each in batch])
@@ -85,7 +85,7 @@ async def settle_batch(
     packs = await read_packs(connection, meter, usable=True) if charged else []
     before = {pack.id: pack.used for pack in packs}
     everything: list[Pack] | None = None
-    done, lines = Settled(), list[dict[str, Any]]()
+    done, lines = SettledBatch(), list[dict[str, Any]]()
     for settlement in batch:
         call_id = str(UUID(settlement.call_id))
         if call_id in seen:

@@ -30,7 +30,7 @@ KEYS = 5000
 log = logging.getLogger(__name__)
 
 
-class Refusal(NamedTuple):
+class RefusedCall(NamedTuple):
     """What was refused: the account that owns the key, app, capability, each "" when it could not be told, and code."""
 
     account_id: str
@@ -43,15 +43,15 @@ class Refusals:
     """The counts of one process since they were taken last. For one event loop."""
 
     def __init__(self) -> None:
-        self._counts: dict[Refusal, int] = {}
+        self._counts: dict[RefusedCall, int] = {}
 
-    def count(self, refusal: Refusal, calls: int = 1) -> None:
+    def count(self, refusal: RefusedCall, calls: int = 1) -> None:
         """More calls that were refused. Never raises, never waits."""
         if refusal not in self._counts and len(self._counts) >= KEYS:
-            refusal = Refusal("", "", "", refusal.code)
+            refusal = RefusedCall("", "", "", refusal.code)
         self._counts[refusal] = self._counts.get(refusal, 0) + calls
 
-    def take(self) -> Mapping[Refusal, int]:
+    def take(self) -> Mapping[RefusedCall, int]:
         """All counts; they begin at nothing again."""
         taken, self._counts = self._counts, {}
         return taken
@@ -113,7 +113,7 @@ class RefusalWriter:
             raise
 
 
-async def _add(connection: AsyncConnection, counts: Mapping[Refusal, int], clock: Clock) -> None:
+async def _add(connection: AsyncConnection, counts: Mapping[RefusedCall, int], clock: Clock) -> None:
     hour = hour_of(await clocks.now(connection, clock))
     payers = await accounts.payers(connection, {each.account_id for each in counts} - {""})
     rows = [
