@@ -28,6 +28,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from inkgate.service.messages import ENGLISH, MESSAGES, Kind, Param, render
+
 INTERNAL = 50000
 """The gateway code of every fault of ours."""
 
@@ -48,7 +50,20 @@ class ConfigurationError(InkGateError):
 
 
 class Misuse(InkGateError):
-    """What was asked for cannot be done; the message says why and what can be done instead."""
+    """What was asked for cannot be done; the message says why and what can be done instead.
+
+    `code` is a key of `inkgate.service.messages.MESSAGES`, `params` are the values that its templates name; `str()` is
+    the English text. Raises KeyError for an unknown code or a missing parameter.
+    """
+
+    def __init__(self, code: str, **params: Param) -> None:
+        super().__init__(render(code, params, ENGLISH))
+        self.code, self.params = code, params
+
+    @property
+    def kind(self) -> Kind:
+        """What sort of problem it is."""
+        return MESSAGES[self.code].kind
 
 
 class WireError(InkGateError):

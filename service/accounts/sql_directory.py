@@ -7,14 +7,11 @@ import time
 from datetime import datetime
 from ipaddress import ip_network
 
-from sqlalchemy import or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.orm import aliased
 
 from inkgate.service.accounts import repository
 from inkgate.service.accounts.directory import AccessKey, App, Network, OpenedCapability
-from inkgate.service.accounts.models import AccessKeyRow, Account
 from inkgate.service.accounts.service import key_context, sm2_context
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.db import clock as clocks
@@ -74,21 +71,9 @@ class SqlDirectory:
             await asyncio.wait(self._touching, timeout=5)
 
     async def _load_key(self, ak: str) -> AccessKey | None:
-        main = aliased(Account)
-        query = (
-            select(AccessKeyRow)
-            .join(Account, Account.id == AccessKeyRow.account_id)
-            .outerjoin(main, main.id == Account.parent_id)
-            .where(
-                AccessKeyRow.ak == ak,
-                AccessKeyRow.disabled_at.is_(None),
-                Account.suspended_at.is_(None),
-                or_(Account.parent_id.is_(None), main.suspended_at.is_(None)),
-            )
-        )
         try:
             async with work.reading(self._engine) as session:
-                row = await session.scalar(query)
+                row = await repository.usable_key(session, ak)
                 if row is None or (row.ends_at is not None and row.ends_at <= await clocks.now(session, self._clock)):
                     return None
         except (SQLAlchemyError, OSError) as error:
@@ -139,6 +124,6 @@ class SqlDirectory:
         try:
             async with self._engine.begin() as connection:
                 now: datetime = await clocks.now(connection, self._clock)
-                await connection.execute(update(AccessKeyRow).where(AccessKeyRow.ak == ak).values(last_used_at=now))
+                await repository.touch_key(connection, ak, now)
         except (SQLAlchemyError, OSError):
             self._touched.pop(ak, None)

@@ -16,11 +16,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inkgate.service.db import clock as clocks
-from inkgate.service.db.clock import Clock
+from inkgate.service.db.clock import Clock, hour_of
 from inkgate.service.metering import statements
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.metering.packs import FREE_CAPABILITIES, TOO_LITTLE, Draw, Pack, draw, refusal
 from inkgate.service.usage import latency
+from inkgate.service.usage.models import SUMS
 
 REQUEST_ID_LENGTH = 128
 
@@ -190,14 +191,9 @@ def hours(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         if line["line"] == 0:
             row["calls"] += 1
             row[latency.column(line["duration_ms"])] += 1
-        for name in statements.SUMS[1:]:
+        for name in SUMS[1:]:
             row[name] += line[name]
     return list(sums.values())
-
-
-def hour_of(moment: datetime) -> datetime:
-    """The hour (UTC) that a moment lies in."""
-    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def normal(settlement: Settlement) -> Settlement:
