@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-_END_SECONDS = 10.0  # threads of a pool and transports end a moment after they were told to
+_END_SECONDS = 10.0  # threads of a pool and transports end a moment after they were asked to
 _IDLE_THREADS = "asyncio_"  # the loop's own pool for asyncio.to_thread, which lives as long as the loop
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inkgate.engines.boxes import as_quad
 from inkgate.engines.document import geometry
 from inkgate.engines.document.chars import fold
 from inkgate.engines.document.flat import Flat
@@ -99,10 +100,16 @@ class Scan:
             (choices,) = self._engine.candidates([geometry.strip(self.image, quad, pad)])
             yield [options for options in choices if options and fold(options[0][0])]
 
-    def shorten(self, strip: Strip, length: float) -> None:
-        """Keep only the first part of a strip, `length` pixels along the row."""
+    def trust(self, clear: Callable[[Strip], bool]) -> None:
+        """Of the strips read so far take those for which `clear` holds for surely read, and no others."""
+        for strip in self.strips:
+            strip.sure = clear(strip)
+
+    def cut_to(self, strip: Strip, text: str, length: float) -> None:
+        """Keep only the first part of a strip, `length` pixels along the row, which is known to say `text`."""
         share = min(1.0, length / max(strip.length, 1.0))
         strip.quad, strip.u1 = geometry.along(strip.quad, 0.0, share), strip.u0 + share * strip.length
+        strip.text, strip.sure = text, True
 
     def around(self, anchors: Sequence[Strip]) -> list[Strip]:
         """The strips of the document that the anchors lie on: between them, and following on their rows."""
@@ -131,8 +138,7 @@ class Scan:
         """Read a place where detection found nothing, up to a blank of `gap` heights; a strip of its own, not added to
         `strips`."""
         corners = np.array([[u0, v - h / 2], [u1, v - h / 2], [u1, v + h / 2], [u0, v + h / 2]])
-        a, b, c, d = ((float(x), float(y)) for x, y in self.flat.locate(corners))
-        quad = (a, b, c, d)
+        quad = as_quad(self.flat.locate(corners))
         crop = geometry.strip(self.image, quad)
         start, end = ink_span(crop, gap)
         if end - start < 0.5 * crop.shape[0]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.cli._common import Base, find_account, run, table
+from inkgate.service.cli._common import JSON, Base, find_account, run, table
 from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.errors import Misuse
@@ -19,7 +19,6 @@ from inkgate.service.metering.clock_repair import Ahead
 from inkgate.service.metering.verify import Finding
 
 app = typer.Typer(help="The ledger 账本: verify, export, housekeeping.", no_args_is_help=True)
-JSON = typer.Option(False, "--json", help="Print JSON.")
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 FINDINGS = 10_000
 DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
@@ -69,7 +68,7 @@ def export_(
 ) -> None:
     """Export an account's lines, with its packs in the JSON form."""
     if form not in ("json", "csv"):
-        raise Misuse("the format is json or csv")
+        raise Misuse("command.export_format_unknown")
     write = books.export_json if form == "json" else books.export_csv
 
     async def act(base: Base) -> None:
@@ -151,5 +150,5 @@ def repair_clock(
 def beijing(moment: datetime | None) -> datetime | None:
     """A moment as typed, in the zone in which the manual counts. Raises Misuse when it is too far off."""
     if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise Misuse(f"a moment lies between the years {FIRST_YEAR} and {LAST_YEAR}")
+        raise Misuse("moment.out_of_range", first=FIRST_YEAR, last=LAST_YEAR)
     return moment.replace(tzinfo=BEIJING) if moment is not None else None

@@ -1,6 +1,6 @@
 """The composition root: settings in, a running process out. Only the CLI and `python -m` modules import it.
 
-One module for each kind of process, each with one function that runs it until it is told to stop:
+One module for each kind of process, each with one function that runs it until a shutdown signal:
 
     embedded.py          `inkgate serve`: gateway and workers in one process tree
     gateways.py          `inkgate gateway`: one process, or several under a supervisor

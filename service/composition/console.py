@@ -21,7 +21,7 @@ from inkgate.service.telemetry.probe_routes import add_probes
 
 
 async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Serve the pages until told to stop; `on_ready` gets their address. Raises ConfigurationError."""
+    """Serve the pages until a shutdown signal; `on_ready` gets their address. Raises ConfigurationError."""
     if not settings.console.gateway_url:
         raise ConfigurationError(
             "INKGATE_CONSOLE__GATEWAY_URL",

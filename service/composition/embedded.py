@@ -14,7 +14,7 @@ from inkgate.service.telemetry.metrics import Metrics
 
 
 async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Run everything in one process tree until it is told to stop. `on_ready` gets the base URL once images can be
+    """Run everything in one process tree until a shutdown signal. `on_ready` gets the base URL once images can be
     read. Raises Misuse with the engine's words when no worker can start."""
     metrics = Metrics("serve", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
     console, background = settings.console.enabled, Background(metrics)

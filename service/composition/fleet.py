@@ -50,20 +50,20 @@ async def embedded_fleet(
     `metrics` are those of this process; they count what the workers do.
     Leaving the context drains the workers: each may finish the image it has in hand.
     """
-    seats = policy.at_once(settings)
-    malformed = metrics.malformed if metrics else _nobody
-    broker = _broker(settings, policy.processes(settings) * seats, malformed)
+    at_once = policy.at_once(settings)
+    malformed = metrics.malformed if metrics else _uncounted
+    broker = _broker(settings, policy.processes(settings) * at_once, malformed)
 
     def sockets(slot: int) -> list[socket.socket]:
-        """A seat at the broker for each image that the worker may have in hand."""
-        pairs = [socket.socketpair() for _ in range(seats)]
+        """A connection to the broker for each image that the worker may have in hand."""
+        pairs = [socket.socketpair() for _ in range(at_once)]
         for ours, _ in pairs:
             broker.attach(ours)
         return [theirs for _, theirs in pairs]
 
     counted = FleetMetrics(metrics) if metrics else None
 
-    def hear(slot: int, event: Event) -> None:
+    def receive(slot: int, event: Event) -> None:
         broker.roster(slot, event)
         if counted:
             counted(slot, event)
@@ -74,7 +74,7 @@ async def embedded_fleet(
         policy.processes(settings),
         WorkerConfig.of(settings).as_dict(),
         on_spawn=sockets,
-        on_event=hear,
+        on_event=receive,
         on_malformed=malformed,
         extra_env=native_threads(settings),
         background=background,
@@ -99,8 +99,8 @@ def _broker(settings: Settings, expected: int, malformed: Callable[[str], None])
     )
 
 
-def _nobody(kind: str) -> None:
-    """Without metrics nobody counts."""
+def _uncounted(kind: str) -> None:
+    """Without metrics nothing is counted."""
 
 
 def native_threads(settings: Settings) -> dict[str, str]:

@@ -26,7 +26,7 @@ from inkgate.service.console import create_console
 from inkgate.service.errors import Overloaded
 from inkgate.service.gateway.app import create_app
 from inkgate.service.gateway.memory import share_arenas
-from inkgate.service.gateway.pipeline import Parts
+from inkgate.service.gateway.services import Services
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.check import Checked
 from inkgate.service.metering.housekeeping import Housekeeper
@@ -63,9 +63,9 @@ async def gateway(
                 "clock": database.clock.check,
             }
         )
-        parts = _parts(stack, settings, database, broker, metrics)
-        await _start(stack, settings, database, parts, metrics, background)
-        app = create_app(settings, parts, metrics, health)
+        services = _services(stack, settings, database, broker, metrics)
+        await _start(stack, settings, database, services, metrics, background)
+        app = create_app(settings, services, metrics, health)
         if settings.server.admin:
             app.mount(ADMIN_PATH, create_admin(database.engine, database.vault, settings, database.clock))
         if console:
@@ -73,9 +73,9 @@ async def gateway(
         yield app, health
 
 
-def _parts(
+def _services(
     stack: AsyncExitStack, settings: Settings, database: OpenDatabase, broker: Broker, metrics: Metrics
-) -> Parts:
+) -> Services:
     """What the pipeline works with; `stack` closes what has to be closed, the ledger but for its start."""
     shared = None
     if settings.redis.url:
@@ -86,7 +86,7 @@ def _parts(
     stack.push_async_callback(asyncio.to_thread, tracing.close)
     pool = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
     stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-    return Parts(
+    return Services(
         directory=SqlDirectory(database.engine, database.vault, default_qps=settings.limits.qps),
         ledger=SqlLedger(database.engine, metrics=metrics, clock=database.clock),
         broker=broker,
@@ -102,15 +102,15 @@ async def _start(
     stack: AsyncExitStack,
     settings: Settings,
     database: OpenDatabase,
-    parts: Parts,
+    services: Services,
     metrics: Metrics,
     background: Background,
 ) -> None:
     """Start the ledger and what runs beside the calls."""
     engine, clock = database.engine, database.clock
-    await started(stack, parts.ledger)
-    await started(stack, gateway_watch(settings, engine, parts.broker, metrics, background, clock))
-    await started(stack, RefusalWriter(engine, parts.refusals, clock=clock, background=background))
+    await started(stack, services.ledger)
+    await started(stack, gateway_watch(settings, engine, services.broker, metrics, background, clock))
+    await started(stack, RefusalWriter(engine, services.refusals, clock=clock, background=background))
     report = partial(_report, metrics)
     await started(stack, Housekeeper(engine, settings.ledger, report, clock=clock, background=background))
 

@@ -10,7 +10,7 @@ import sys
 from contextlib import AsyncExitStack
 from functools import partial
 
-from inkgate.service import settings as knobs
+from inkgate.service import settings as configuration
 from inkgate.service.background import Background
 from inkgate.service.broker import frames
 from inkgate.service.composition.gateways import serve_gateway
@@ -30,8 +30,10 @@ def main(argv: list[str]) -> int:
     bind_to_parent(parent)
     control = socket.socket(fileno=control_fd)
     frames.recv(control)
-    settings = knobs.load()
-    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, secrets=knobs.secret_values(settings))
+    settings = configuration.load()
+    logs.configure(
+        settings.telemetry.log_level, settings.telemetry.log_format, secrets=configuration.secret_values(settings)
+    )
     try:
         asyncio.run(_serve(settings, socket.socket(fileno=listen_fd), control))
     except InkGateError as error:

@@ -29,8 +29,8 @@ _DRAIN_MARGIN_SECONDS = 10  # a gateway process may take its calls' deadline and
 async def serve_gateway(
     settings: Settings, listener: socket.socket, on_ready: Callable[[str, Metrics, Background], None]
 ) -> None:
-    """Answer calls on `listener` until told to stop, and close it. `on_ready` gets the base URL, the metrics and the
-    background tasks once it listens. Raises ConfigurationError without a Redis URL."""
+    """Answer calls on `listener` until a shutdown signal, and close it. `on_ready` gets the base URL, the metrics and
+    the background tasks once it listens. Raises ConfigurationError without a Redis URL."""
     metrics = Metrics("gateway", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
     background = Background(metrics)
     async with AsyncExitStack() as stack:
@@ -98,7 +98,7 @@ async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[
 def _supervisor(count: int, listener: socket.socket, metrics: Metrics, background: Background) -> Supervisor:
     """The supervisor of gateway processes that accept from `listener`, not started; it folds theirs into `metrics`."""
 
-    def hear(slot: int, event: Event) -> None:
+    def receive(slot: int, event: Event) -> None:
         match event:
             case MetricsReport():
                 metrics.children.update(str(event.pid), snapshot_from(event.families))
@@ -110,7 +110,7 @@ def _supervisor(count: int, listener: socket.socket, metrics: Metrics, backgroun
         count,
         {},
         shared=[listener],
-        on_event=hear,
+        on_event=receive,
         on_malformed=metrics.malformed,
         name="gateway",
         background=background,

@@ -22,7 +22,7 @@ DRAIN_MARGIN_SECONDS = 5  # calls in work at the end have their deadline and thi
 
 
 class GatewayServer(uvicorn.Server):
-    """uvicorn that turns unready as soon as it is told to stop, so that a load balancer looks elsewhere."""
+    """uvicorn that turns unready at a shutdown signal, so that a load balancer looks elsewhere."""
 
     def __init__(self, config: uvicorn.Config, health: Health) -> None:
         super().__init__(config)
@@ -58,13 +58,13 @@ class GatewayServer(uvicorn.Server):
             for server in getattr(self, "servers", ()):
                 server.close()
             begun = getattr(self.lifespan, "startup_event", None)
-            if begun is not None and begun.is_set():  # otherwise nobody would answer the shutdown
+            if begun is not None and begun.is_set():  # otherwise the shutdown would never be answered
                 await self.lifespan.shutdown()
             raise
         self._listening.set()
 
     def stop(self) -> None:
-        """Turn unready and drain; told a second time, wait for no connection any more."""
+        """Turn unready and drain; at the second call, wait for no connection any more."""
         self._health.drain()
         self.force_exit = self.should_exit
         self.should_exit = True
@@ -111,7 +111,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve(server: GatewayServer, listener: socket.socket, announce: Callable[[], Awaitable[None]]) -> None:
-    """Serve on `listener` until told to stop, and close it. `announce` runs beside; what it raises ends the server.
+    """Serve on `listener` until a shutdown signal, and close it. `announce` runs beside; what it raises ends the
+    server.
 
     Cancelled, or after `announce` has failed, a server that listens is drained and one that does not yet is cancelled.
     """

@@ -1,4 +1,4 @@
-"""`inkgate worker`: worker processes over Redis, their supervisor, and a port that tells how they are."""
+"""`inkgate worker`: worker processes over Redis, their supervisor, and a port for health and metrics."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
 
 
 def _supervisor(settings: Settings, roster: Roster, metrics: Metrics, background: Background) -> Supervisor:
-    """The supervisor of the workers, not started; `roster` and `metrics` hear of them."""
+    """The supervisor of the workers, not started; `roster` and `metrics` receive their events."""
     counted = FleetMetrics(metrics)
 
-    def hear(slot: int, event: Event) -> None:
+    def receive(slot: int, event: Event) -> None:
         roster(slot, event)
         counted(slot, event)
 
@@ -82,7 +82,7 @@ def _supervisor(settings: Settings, roster: Roster, metrics: Metrics, background
         "inkgate.service.worker",
         policy.processes(settings),
         WorkerConfig.of(settings).as_dict(),
-        on_event=hear,
+        on_event=receive,
         on_malformed=metrics.malformed,
         extra_env=native_threads(settings),
         essential=True,

@@ -81,7 +81,7 @@ def main(argv: list[str]) -> int:
 
 
 def _work(config: WorkerConfig, reader: Reader, tasks_fds: list[int], teller: _Teller, stop: threading.Event) -> None:
-    """Read images with a warm reader until the worker leaves: told to, worn out, or alone."""
+    """Read images with a warm reader until the worker leaves: at a shutdown signal, at a limit, or without a broker."""
     name = f"{socket.gethostname()}-{os.getpid()}"
     ports = _open_ports(config, name, tasks_fds, teller)
     info = reader.info
@@ -124,7 +124,7 @@ class _Teller:
 
     def background_up(self, task: str, up: bool) -> None:
         """See inkgate.service.background.Observer. The state of a thread ends with its process: only failures are
-        told."""
+        reported."""
 
     def background_restarted(self, task: str) -> None:
         """See inkgate.service.background.Observer."""

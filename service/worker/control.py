@@ -1,4 +1,4 @@
-"""The messages of a control channel: what a child process tells its supervisor, as JSON objects in frames.
+"""The messages of a control channel: what a child process sends to its supervisor, as JSON objects in frames.
 
     frames.send(control, encode(Leaving("memory")))
     event = decode(head)                                # None: of a kind that this release does not know
@@ -18,7 +18,7 @@ from typing import Any, ClassVar, TypeGuard
 from inkgate.service.broker.messages import Malformed
 
 TEXT_LIMIT = 4096  # characters of a name, a label or a reason
-ERROR_LIMIT = 65_536  # characters of an error's text; more are cut off, for it is all that tells why
+ERROR_LIMIT = 65_536  # characters of an error's text; more are cut off, for nothing else says why
 COUNT_LIMIT = 2**31 - 1
 MEMORY_LIMIT_MIB = 2.0**40
 NUMBER_LIMIT = 1e18  # of any other number; neither infinity nor NaN is within it
@@ -56,7 +56,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class WorkerReady(Ready):
-    """A worker process is warm. `rss_mib` is its resident memory in MiB, None when it is not told."""
+    """A worker process is warm. `rss_mib` is its resident memory in MiB, None when it is unknown."""
 
     name: str
     engine: EngineFacts
@@ -129,7 +129,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A child has ended. Told by the supervisor itself, never sent. `status` as in `subprocess.Popen.returncode`."""
+    """A child has ended. Made by the supervisor itself, never sent. `status` as in `subprocess.Popen.returncode`."""
 
     status: int
     pid: int

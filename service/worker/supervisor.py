@@ -34,8 +34,8 @@ class Supervisor:
 
     `on_spawn(slot)` may return further sockets to pass on; they are closed here once the child has them. `shared`
     sockets go to every child and stay open.
-    `on_event(slot, event)` hears what the child tells (see `control.Message`), and Gone from here. What cannot be
-    understood or taken, of a child of another release for one, is logged and told to `on_malformed`.
+    `on_event(slot, event)` receives the child's messages (see `control.Message`), and Gone from here. What cannot be
+    understood or taken, of a child of another release for one, is logged and reported to `on_malformed`.
     Each slot is kept by a background task of its own, `<name>-slot-<n>`: one that cannot start its child (no memory,
     no process, no file descriptor left) is started again; with `essential` the host is not ready meanwhile.
     """
@@ -92,7 +92,7 @@ class Supervisor:
         """Wait until `count` children are ready. Raises Misuse with a child's own words if none can start."""
         while self.ready < count:
             if self.fatal and not self._ready:
-                raise Misuse(self.fatal)
+                raise Misuse("worker.cannot_start", reason=self.fatal)
             self._changed.clear()
             await self._changed.wait()
 

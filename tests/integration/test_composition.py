@@ -37,7 +37,7 @@ SECONDS = 60.0  # for one start and stop on a busy machine
 
 
 class StepFailed(Exception):
-    """What a step raises that was told to fail."""
+    """What a step raises that was made to fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,18 +259,16 @@ async def test_an_announcement_that_fails_leaves_nothing(process: str, base: dic
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("process", RUN)
-async def test_a_process_that_is_told_to_stop_leaves_nothing(
-    process: str, number: int, base: dict[str, dict[str, object]]
-) -> None:
-    told = []
+async def test_a_shutdown_signal_leaves_nothing(process: str, number: int, base: dict[str, dict[str, object]]) -> None:
+    announced = []
 
     def ready(*address: object) -> None:
-        told.append(address[0])
+        announced.append(address[0])
         os.kill(os.getpid(), number)
 
     async with nothing_left():
         await run(process, settings_of(process, base), ready)
-    assert len(told) == 1 and str(told[0]).startswith("http://127.0.0.1:")
+    assert len(announced) == 1 and str(announced[0]).startswith("http://127.0.0.1:")
 
 
 @pytest.mark.parametrize(("process", "setting"), [("gateways", "SERVER"), ("workers", "WORKER")])

@@ -61,7 +61,7 @@ MESSAGES: dict[str, tuple[Message, dict[str, Any]]] = {
     "leaving": (Leaving("memory"), {"kind": "leaving", "reason": "memory"}),
     "fatal": (Fatal("no such model"), {"kind": "fatal", "error": "no such model"}),
     "malformed": (MalformedMessage("reply"), {"kind": "malformed", "message": "reply"}),
-    "task failed": (TaskFailed("heart"), {"kind": "task failed", "task": "heart"}),
+    "task failed": (TaskFailed("heartbeat"), {"kind": "task failed", "task": "heartbeat"}),
     "metrics": (
         MetricsReport(7, [["inkgate_x", "counter", []]]),
         {"kind": "metrics", "pid": 7, "families": [["inkgate_x", "counter", []]]},
@@ -149,7 +149,7 @@ def test_another_type_or_out_of_bounds_is_malformed(name: str, odd: dict[str, An
         decode({**MESSAGES[name][1], **odd})
 
 
-def test_an_error_is_told_whatever_it_is_and_bounded() -> None:
+def test_an_error_is_kept_whatever_it_is_and_bounded() -> None:
     assert decode({"kind": "fatal", "error": ["no"]}) == Fatal("['no']")
     assert decode({"kind": "fatal", "error": "x" * 10**6}) == Fatal("x" * control.ERROR_LIMIT)
 
