@@ -133,7 +133,7 @@ class SqlLedger:
     async def settle(self, settlement: Settlement) -> bool:
         """See the interface. True when the call was recorded now, False when it had been recorded before.
 
-        After SettlementUnconfirmed, settling the same call id again tells what became of it.
+        After SettlementUnconfirmed, settle the same call id again to find out what became of it.
         """
         if self._closed or self._pending >= PENDING:
             raise LedgerBusy("closed" if self._closed else "too many settlements wait")
