@@ -11,7 +11,8 @@ from functools import cache
 
 import numpy as np
 
-from inkgate.engines.text.recognise import Reading, Recogniser, Tensor, padded, tensor
+from inkgate.engines.runtimes.interface import Tensor
+from inkgate.engines.text.recognise import Reading, Recogniser, padded, tensor
 from inkgate.engines.types import Image
 
 _LEAST_SIGNS = 8  # characters that tell the script of a page
@@ -49,6 +50,7 @@ class Signs:
             self.add(text)
 
     def add(self, text: str) -> None:
+        """Count the characters of one more line."""
         self._traditional += sum(map(traditional, text))
         self._simplified += sum(map(simplified, text))
 

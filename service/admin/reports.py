@@ -11,11 +11,11 @@ from fastapi import APIRouter, HTTPException, Query
 
 from inkgate.service.admin import shapes
 from inkgate.service.admin.access import AuditRead, UsageRead
-from inkgate.service.admin.fields import Id, Moment, Word
-from inkgate.service.audit import trail
+from inkgate.service.admin.fields import Id, Limit, Moment, Word
+from inkgate.service.audit import repository as audit_repository
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
-from inkgate.service.metering import books
+from inkgate.service.metering import ledger_reader
 from inkgate.service.usage import repository
 from inkgate.service.usage.repository import DIMENSIONS, Scope
 
@@ -23,7 +23,7 @@ router = APIRouter(tags=["reports"])
 PROOF_LINES = 500_000  # some ten seconds of one core
 PROOF_SECONDS = 30.0
 PROOF_FINDINGS = 1000
-_NARROW = "narrow it by account_id and capability, or run: inkgate ledger verify"
+LONGEST_PERIOD = timedelta(days=800)  # that one request for statistics covers
 
 
 @router.get("/usage")
@@ -39,10 +39,10 @@ async def usage(
 ) -> list[shapes.UsageOut]:
     """Sums of the hours from `since` up to `until` (exclusive), most calls first. A main account has its sub-accounts'
     usage in it."""
-    if not timedelta() < until - since <= timedelta(days=800):
-        raise Misuse("since lies before until, and at most 800 days apart")
+    if not timedelta() < until - since <= LONGEST_PERIOD:
+        raise Misuse("usage.period_invalid", most=LONGEST_PERIOD.days)
     if any(name not in DIMENSIONS for name in by):
-        raise Misuse(f"choose dimensions from {', '.join(DIMENSIONS)}")
+        raise Misuse("usage.dimension_unknown", choices=tuple(DIMENSIONS))
     async with desk.reading() as session:
         sums = await repository.totals(session, Scope(since, until, account_id, capability=capability), by, times=True)
     return [
@@ -69,11 +69,11 @@ async def audit(
     account_id: Id | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: Limit = 100,
 ) -> list[shapes.EventOut]:
     """The audit trail, latest first."""
     async with desk.reading() as session:
-        found = await trail.events(session, account_id=account_id, since=since, until=until, limit=limit)
+        found = await audit_repository.events(session, account_id=account_id, since=since, until=until, limit=limit)
         return [shapes.EventOut.model_validate(row) for row in found]
 
 
@@ -90,13 +90,15 @@ async def proof(desk: UsageRead, account_id: Id | None = None, capability: Word 
     async with lock:
         try:
             async with asyncio.timeout(PROOF_SECONDS), work.snapshot(desk.house.engine) as session:
-                meters = await books.meters(session, account_id)
+                meters = await ledger_reader.meters(session, account_id)
                 lines = sum(each.seq - each.archived_lines for each in meters if capability in (None, each.capability))
                 if lines > PROOF_LINES:
-                    raise Misuse(f"{lines} lines are more than {PROOF_LINES}; {_NARROW}")
-                findings = await books.prove(session, account_id, capability, most=PROOF_FINDINGS)
+                    raise Misuse("proof.line_limit", lines=lines, most=PROOF_LINES)
+                findings = await ledger_reader.verify_database(
+                    session, account_id, capability, max_findings=PROOF_FINDINGS
+                )
         except TimeoutError:
-            raise Misuse(f"the proof takes longer than {PROOF_SECONDS:g} s; {_NARROW}") from None
+            raise Misuse("proof.time_limit", seconds=PROOF_SECONDS) from None
     return shapes.Proof(
         sound=not findings, lines=lines, findings=[shapes.FindingOut(**asdict(each)) for each in findings]
     )

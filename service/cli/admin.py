@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.admin import tokens
-from inkgate.service.cli._common import Base, run, table
+from inkgate.service.admin import repository, tokens
+from inkgate.service.cli._common import JSON, Base, run, table
 from inkgate.service.db import work
 
 app = typer.Typer(help="Tokens of the admin API (/admin/v1).", no_args_is_help=True)
@@ -44,12 +44,12 @@ def token_disable(name: str) -> None:
 
 
 @app.command("token-list")
-def token_list(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+def token_list(as_json: bool = JSON) -> None:
     """List tokens without their values."""
 
     async def act(base: Base) -> list[tuple[object, ...]]:
         async with work.reading(base.engine) as session:
-            found = await tokens.tokens(session)
+            found = await repository.tokens(session)
         return [(row.name, row.scopes, row.created_at, row.ends_at, row.disabled_at) for row in found]
 
     table(("name", "scopes", "created", "ends", "disabled"), run(act), as_json=as_json)

@@ -7,7 +7,7 @@ import secrets
 import typer
 
 from inkgate.service.accounts import repository as accounts
-from inkgate.service.cli._common import Base, facts, find_account, run, table
+from inkgate.service.cli._common import JSON, Base, facts, find_account, run, table
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
 from inkgate.service.users import repository
@@ -16,7 +16,6 @@ from inkgate.service.users.models import UserRow
 from inkgate.service.users.passwords import Passwords
 
 app = typer.Typer(help="Users 用户 of the console: operators and customers.", no_args_is_help=True)
-JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
 @app.command("list")
@@ -28,7 +27,7 @@ def list_(
 ) -> None:
     """List users with their state: good, must-change, locked or disabled."""
     if account and operators:
-        raise Misuse("an operator belongs to no account: choose one of --account and --operators")
+        raise Misuse("command.operator_has_no_account")
 
     async def act(base: Base) -> list[tuple[object, ...]]:
         async with base.begin() as unit:
@@ -78,5 +77,5 @@ async def _shown(unit: Work, user: UserRow, state: str) -> tuple[object, ...]:
 async def _find(unit: Work, login: str) -> UserRow:
     found = await repository.user_named(unit.session, login)
     if found is None:
-        raise Misuse(f"no user {login!r}; see: inkgate user list")
+        raise Misuse("command.user_not_found", login=login)
     return found

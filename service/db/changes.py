@@ -6,17 +6,26 @@ state waits for the other one and then finds it gone. SQLite has one writer at a
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Update
+from sqlalchemy import ColumnElement, CursorResult, Update, update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
+from inkgate.service.db.base import Base
 from inkgate.service.errors import Misuse
 
 CLASHES = ("23505", "23503")  # SQLSTATE: unique and foreign key violations
 CLASHES_SQLITE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_FOREIGNKEY")
 BAD_VALUE = "22"  # the class of SQLSTATEs for data that a column does not take
+
+
+async def add(session: AsyncSession, *rows: Base) -> None:
+    """Insert new rows at once, so that a row which names them may follow. Raises what the database refuses."""
+    session.add_all(rows)
+    await session.flush()
 
 
 async def applied(session: AsyncSession, change: Update) -> bool:
@@ -29,6 +38,20 @@ async def applied(session: AsyncSession, change: Update) -> bool:
     return result.rowcount == 1
 
 
+async def set_or_clear(
+    session: AsyncSession,
+    column: InstrumentedAttribute[datetime | None],
+    at: datetime | None,
+    *where: ColumnElement[bool],
+) -> bool:
+    """Write an instant into an empty column of the row that `where` names, or None over an instant.
+
+    False when the column is empty (`at` None) or filled (`at` an instant) already, or there is no such row.
+    """
+    was = column.is_(None) if at is not None else column.is_not(None)
+    return await applied(session, update(column.class_).where(*where, was).values({column.key: at}))
+
+
 def refused(error: StatementError | OverflowError | UnicodeEncodeError) -> Misuse | None:
     """The Misuse that an error of the database stands for: somebody else was first, or a value that no column takes.
 
@@ -39,8 +62,8 @@ def refused(error: StatementError | OverflowError | UnicodeEncodeError) -> Misus
         state = str(getattr(cause, "sqlstate", None) or "")
         name = getattr(cause, "sqlite_errorname", "")
         if isinstance(error, IntegrityError) and (state in CLASHES or name in CLASHES_SQLITE):
-            return Misuse("somebody else changed the same thing at the same time; look at it and try again")
+            return Misuse("database.changed_meanwhile")
         if state.startswith(BAD_VALUE) or isinstance(cause, ValueError | OverflowError):
-            return Misuse("a value is too long, out of range, or has characters that cannot be stored")
+            return Misuse("database.value_invalid")
         cause = cause.__cause__
     return None

@@ -17,11 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.db import engine as engines
-from inkgate.service.errors import ConfigurationError, LedgerDown
+from inkgate.service.db import locks
+from inkgate.service.db.locks import Lock
+from inkgate.service.errors import ConfigurationError, DatabaseDown
 from inkgate.service.settings import Database
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-LOCK = 0x1A7E_6A7E  # any number, the same for everyone who migrates
 
 
 def upgrade(url: str) -> None:
@@ -34,8 +35,7 @@ async def upgrade_async(url: str) -> None:
     engine = engines.create(Database(url=url))
     try:
         async with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+            await locks.acquire(connection, Lock.MIGRATION)
             await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()
@@ -52,13 +52,13 @@ def _upgrade(connection: Connection) -> None:
 async def check(engine: AsyncEngine) -> None:
     """Raise ConfigurationError when the database has no schema, or an older one than this release needs.
 
-    Raises LedgerDown when it is out of reach.
+    Raises DatabaseDown when it is out of reach.
     """
     try:
         async with engine.connect() as connection:
             found = await connection.run_sync(current)
     except (SQLAlchemyError, OSError) as error:
-        raise LedgerDown(f"the database cannot be used: {engines.reason(error)}. Check {engines.SETTING}") from error
+        raise DatabaseDown(f"the database cannot be used: {engines.reason(error)}. Check {engines.SETTING}") from error
     if found in _known() and found != head():
         state = f"holds schema {found}" if found else "holds no InkGate schema"
         raise ConfigurationError(

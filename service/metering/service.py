@@ -7,10 +7,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.rules import capability as known_capability
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
+from inkgate.service.db.changes import add
 from inkgate.service.db.clock import a_year_after
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
@@ -39,23 +40,16 @@ async def grant_pack(
     It stands in the queue by `ordered_at` (default: now), is valid from `starts_at` (default: now) for a year.
     Raises Misuse for an unknown account or app, a free capability, or units out of range.
     """
-    known_capability(capability)
-    if capability in FREE_CAPABILITIES:
-        raise Misuse(f"{capability} is free: opening it is enough, it takes no pack")
-    if not 0 < units <= MAX_UNITS:
-        raise Misuse(f"a pack holds 1 to {MAX_UNITS} units")
-    account = await accounts.account(work.session, account_id)
-    if account is None:
-        raise Misuse(f"no account {account_id}")
+    _check_size(capability, units)
+    account = await accounts.get_account(work, account_id)
     payer = account.parent_id or account.id
     if app_id is not None:
-        owner = await accounts.payer(work.session, app_id)
-        if owner is None or owner[1] != payer:
-            raise Misuse(f"no app {app_id} in account {account.name!r}")
+        await accounts.check_app_of(work, app_id, account)
     now = await work.ledger_now()
     start = starts_at or now
-    if start >= (ends_at or a_year_after(start)):
-        raise Misuse("a pack ends after it starts")
+    end = ends_at or a_year_after(start)
+    if start >= end:
+        raise Misuse("pack.ends_too_early")
     meter = await lock_meter(await work.session.connection(), payer, capability, work.clock)
     pack = PackRow(
         id=ids.new(),
@@ -68,15 +62,23 @@ async def grant_pack(
         state=ACTIVE,
         ordered_at=ordered_at or now,
         starts_at=start,
-        ends_at=ends_at or a_year_after(start),
+        ends_at=end,
         entered_seq=meter.seq,
         order_id=order_id,
         price_fen=price_fen,
     )
-    work.session.add(pack)
-    await work.session.flush()
+    await add(work.session, pack)
     await trail.record(work, "pack.grant", f"pack {pack.id}", payer, capability=capability, units=units, app_id=app_id)
     return pack
+
+
+def _check_size(capability: str, units: int) -> None:
+    """Raise Misuse for a capability that is unknown or free, and for units out of range."""
+    known_capability(capability)
+    if capability in FREE_CAPABILITIES:
+        raise Misuse("pack.capability_free", capability=capability)
+    if not 0 < units <= MAX_UNITS:
+        raise Misuse("pack.units_out_of_range", most=MAX_UNITS)
 
 
 async def packs_of(session: AsyncSession, account_id: str, capability: str | None = None) -> list[PackRow]:

@@ -82,7 +82,7 @@ class WorkerConfig:
         try:
             return cls(**known(cls, head))
         except TypeError as error:
-            raise Misuse(f"the supervisor is of another release ({error}): restart it") from None
+            raise Misuse("worker.other_release", reason=str(error)) from None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

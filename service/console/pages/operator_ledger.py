@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fastapi import APIRouter
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
+from inkgate.service.audit import repository as audit
 from inkgate.service.audit import trail
 from inkgate.service.audit.models import EventRow
 from inkgate.service.console import repository
+from inkgate.service.console.downloads import csv_stream
 from inkgate.service.console.pages.operator_system import day_of
 from inkgate.service.console.render import render
 from inkgate.service.console.visit import Missing, Operator, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import work
 from inkgate.service.db.work import Work
-from inkgate.service.metering import books
+from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.verify import Finding, MeterFact
-from inkgate.service.sheets import Sheet
 from inkgate.service.usage import repository as usage
 from inkgate.service.usage.models import RecordRow
 
@@ -78,10 +77,10 @@ async def view(unit: Work, account_id: str, capability: str, before: int | None 
     account = next((each for each in mains if each.id == account_id), None) if account_id else next(iter(mains), None)
     if account_id and account is None:
         raise Missing
-    verdicts = await repository.events(session, action=VERIFY, limit=3)
+    verdicts = await audit.events(session, action=VERIFY, limit=3)
     if account is None:
         return Ledger(mains, None, capability, [], [], None, {}, verdicts)
-    facts = {fact.capability: fact for fact in await books.meters(session, account.id)}
+    facts = {fact.capability: fact for fact in await ledger_reader.meters(session, account.id)}
     meters = [_meter(name, facts.get(name)) for name in CAPABILITIES]
     rows = await usage.records(session, account.id, capability=capability, before_seq=before, limit=PER_PAGE + 1)
     family = [each.id for each in await accounts.family(session, account.id)]
@@ -129,9 +128,8 @@ async def as_csv(visit: Operator, account: str = "", since: str = "", until: str
         raise Missing
     end = (day_of(until) or now) + timedelta(days=1)
     begin = max(day_of(since) or end - timedelta(days=32), end - LONGEST)
-    headers = {"content-disposition": 'attachment; filename="ledger.csv"'}
-    lines = _csv(visit, found.parent_id or found.id, begin, end)
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    lines = _line_rows(visit, found.parent_id or found.id, begin, end)
+    return csv_stream("ledger.csv", ledger_reader.LINE_COLUMNS, lines)
 
 
 async def _prove(visit: Visit, account_id: str) -> Proof:
@@ -141,11 +139,11 @@ async def _prove(visit: Visit, account_id: str) -> Proof:
     async with lock:
         begun = time.perf_counter()
         async with work.snapshot(visit.parts.engine) as session:
-            meters = await books.meters(session, account_id or None)
+            meters = await ledger_reader.meters(session, account_id or None)
             lines = sum(meter.seq - meter.archived_lines for meter in meters)
             if lines > PROVABLE_LINES:
                 return Proof(lines, 0.0, None)
-            findings = await books.prove(session, account_id or None, most=FINDINGS)
+            findings = await ledger_reader.verify_database(session, account_id or None, max_findings=FINDINGS)
         proof = Proof(lines, time.perf_counter() - begun, findings)
     async with visit.begin() as unit:
         about = await accounts.account(unit.session, account_id) if account_id else None
@@ -169,19 +167,10 @@ async def _show(visit: Visit, account: str, capability: str, before: str, proof:
     return render(visit, "operator_ledger.html", model=model, proof=proof, capabilities=CAPABILITIES, shown=SHOWN)
 
 
-async def _csv(visit: Visit, account_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
-    """The text of the sheet, some thousand lines at a time."""
-    text = io.StringIO("\ufeff", newline="")
-    text.seek(0, io.SEEK_END)
-    sheet = Sheet(text)
-    sheet.row(books.LINE_COLUMNS)
+async def _line_rows(
+    visit: Visit, account_id: str, since: datetime, until: datetime
+) -> AsyncGenerator[Iterable[object], None]:
     async with work.snapshot(visit.parts.engine) as session:
-        for meter in await books.meters(session, account_id):
-            async for row in books.lines(session, meter, since=since, until=until):
-                sheet.row(row.values())
-                if text.tell() > 256 * 1024:
-                    yield text.getvalue()
-                    text.seek(0)
-                    text.truncate()
-                    await asyncio.sleep(0)
-    yield text.getvalue()
+        for meter in await ledger_reader.meters(session, account_id):
+            async for row in ledger_reader.lines(session, meter, since=since, until=until):
+                yield row.values()

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from inkgate.service.accounts import vault as vaults
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate, work
-from inkgate.service.metering import books
+from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.models import MeterRow, PackRow
 from inkgate.service.provision import Keys, provision
 from inkgate.service.settings import Database, Security
@@ -233,7 +233,9 @@ class Stack:
         """What `inkgate ledger verify` finds wrong."""
         engine = databases.create(Database(url=self.url))
         async with work.snapshot(engine) as session:
-            found = [f"{each.kind} {each.where}: {each.what}" for each in await books.prove(session, None)]
+            found = [
+                f"{each.kind} {each.where}: {each.what}" for each in await ledger_reader.verify_database(session, None)
+            ]
         await engine.dispose()
         return found
 

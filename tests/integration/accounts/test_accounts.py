@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inkgate.service.accounts import SqlDirectory, rules
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import AccessKeyRow, AppRow
-from inkgate.service.audit import trail
+from inkgate.service.audit import repository as audit
 from inkgate.service.db import work
 from inkgate.service.db.work import Work
-from inkgate.service.errors import LedgerDown, Misuse
+from inkgate.service.errors import DatabaseDown, Misuse
 from inkgate.service.sealed import keys as sm2
 from tests.money import House
 
@@ -163,7 +163,7 @@ async def test_the_audit_trail_names_who_did_what_and_no_secret(house: House) ->
         assert await accounts.app_secret(unit, house.vault, house.app.app_id) == house.app.secret
         pair = await accounts.create_access_key(unit, house.vault, house.account_id)
     async with work.reading(house.engine) as session:
-        events = await trail.events(session, account_id=house.account_id)
+        events = await audit.events(session, account_id=house.account_id)
     assert [(event.actor, event.action) for event in events][:2] == [
         ("admin:olga", "key.create"),
         ("admin:olga", "app.reveal"),
@@ -186,12 +186,12 @@ async def test_a_failed_change_leaves_no_trace(house: House) -> None:
 
     async def half_done(unit: Work) -> None:
         await accounts.create_account(unit, "half")
-        raise Misuse("changed my mind")
+        raise Misuse("account.parent_invalid")
 
     with pytest.raises(Misuse):
         await fail()
     async with work.reading(house.engine) as session:
-        assert all(event.subject != "account half" for event in await trail.events(session))
+        assert all(event.subject != "account half" for event in await audit.events(session))
 
 
 async def test_a_directory_out_of_reach_fails_closed(house: House) -> None:
@@ -199,7 +199,7 @@ async def test_a_directory_out_of_reach_fails_closed(house: House) -> None:
     from inkgate.service.settings import Database
 
     engine = engines.create(Database(url="postgresql+asyncpg://x@127.0.0.1:1/x"))
-    with pytest.raises(LedgerDown):
+    with pytest.raises(DatabaseDown):
         await SqlDirectory(engine, house.vault).access_key("0" * 32)
     await engine.dispose()
 

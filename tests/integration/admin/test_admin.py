@@ -15,6 +15,7 @@ from inkgate.service.admin import create_admin, reports, tokens
 from inkgate.service.admin.app import BODY_BYTES
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
+from inkgate.service.messages import MESSAGES
 from inkgate.service.settings import Settings
 from tests.money import House
 
@@ -68,7 +69,7 @@ async def test_accounts_keys_and_apps(house: House, admin: httpx.AsyncClient) ->
     account = (await admin.post("/accounts", json={"name": "acme"})).json()
     child = await admin.post("/accounts", json={"name": "acme child", "parent_id": account["id"]})
     assert child.status_code == 201
-    assert (await admin.post("/accounts", json={"name": "acme"})).status_code == 400
+    assert (await admin.post("/accounts", json={"name": "acme"})).status_code == 409
     pair = (await admin.post(f"/accounts/{account['id']}/keys")).json()
     successor = (await admin.post(f"/keys/{pair['ak']}/rotation", json={"overlap_hours": 1})).json()
     await admin.put(f"/keys/{successor['ak']}/disabling", json={"disabled": True})
@@ -84,8 +85,48 @@ async def test_accounts_keys_and_apps(house: House, admin: httpx.AsyncClient) ->
     suspended = await admin.put(f"/accounts/{account['id']}/suspension", json={"suspended": True})
     assert suspended.json()["suspended_at"]
     assert (await admin.delete(f"/apps/{app['app_id']}")).status_code == 204
-    assert (await admin.get(f"/apps/{app['app_id']}")).status_code == 400
+    assert (await admin.get(f"/apps/{app['app_id']}")).status_code == 404
     assert len((await admin.get("/accounts", params={"search": "acme"})).json()) == 2
+
+
+async def test_a_refusal_says_what_it_is_about(house: House, admin: httpx.AsyncClient) -> None:
+    """The status by the kind of the problem; its code and values beside the sentence, for programs."""
+    nobody = "00000000-0000-7000-8000-000000000000"
+    home = f"/accounts/{house.account_id}"
+    order = (await admin.post(f"{home}/orders", json={"quantities": {"plate-100k": 1}})).json()["number"]
+    await admin.post(f"/orders/{order}/rejection")
+    asked: list[tuple[str, dict[str, object], int, str, dict[str, object]]] = [
+        (f"/accounts/{nobody}/keys", {}, 404, "account.not_found", {"account_id": nobody}),
+        (f"/refunds/{nobody}/approval", {}, 404, "refund.not_found", {"refund_id": nobody}),
+        (f"/refunds/{nobody}/rejection", {}, 404, "refund.not_found", {"refund_id": nobody}),
+        ("/refunds", {"pack_id": nobody}, 404, "pack.not_found", {"pack_id": nobody}),
+        (f"/orders/{'9' * 20}/approval", {}, 404, "order.not_found", {"number": "9" * 20}),
+        (f"/orders/{order}/approval", {}, 409, "order.decided", {"number": order, "state": "rejected"}),
+        (f"{home}/orders", {"quantities": {"none": 1}}, 404, "product.not_on_sale", {"product_id": "none"}),
+        (f"{home}/orders", {"quantities": {"plate-100k": 101}}, 400, "order.quantity_out_of_range", {"most": 100}),
+        (f"{home}/orders", {"quantities": {}}, 400, "order.empty", {}),
+        (f"{home}/packs", {"capability": "no", "units": 1}, 400, "capability.unknown", {"capability": "no"}),
+        ("/nowhere", {}, 404, "request.address_unknown", {}),
+    ]
+    for path, body, status, code, params in asked:
+        answer = await admin.post(path, json=body)
+        assert answer.status_code == status, path
+        told = answer.json()
+        assert told.keys() == {"detail", "code", "params"} and told["detail"], path
+        assert (told["code"], told["params"] | params) == (code, told["params"]), path
+        assert told["params"].keys() == MESSAGES[code].params, path
+
+
+async def test_a_token_without_the_scope_is_told_which_one(house: House, anonymous: httpx.AsyncClient) -> None:
+    async with work.begin(house.engine, "test") as unit:
+        token = await tokens.create_token(unit, "reader", ["audit:read"])
+    answer = await anonymous.get("/accounts", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 403
+    assert answer.json() == {
+        "detail": "the token lacks the scope accounts:read",
+        "code": "token.scope_missing",
+        "params": {"scope": "accounts:read"},
+    }
 
 
 async def test_orders_packs_and_refunds(house: House, admin: httpx.AsyncClient) -> None:
@@ -200,6 +241,7 @@ async def test_deep_or_wide_json_of_a_known_caller_is_refused_quickly(admin: htt
         began = time.process_time()
         answer = await admin.post("/accounts", content=body, headers={"content-type": "application/json"})
         assert answer.status_code in (400, 422)
+        assert answer.status_code == 422 or answer.json()["code"] == "request.body_unreadable"
         assert time.process_time() - began < 2
 
 
@@ -209,7 +251,7 @@ async def test_deep_or_wide_json_of_a_known_caller_is_refused_quickly(admin: htt
         ("/accounts/not-an-id/keys", 422),
         (f"/accounts/{'z' * 36}/keys", 422),
         ("/accounts?search=%00", 422),
-        ("/accounts/00000000-0000-7000-8000-000000000000/packs", 400),
+        ("/accounts/00000000-0000-7000-8000-000000000000/packs", 404),
         ("/orders?account_id=1", 422),
         ("/audit?since=2026-03-01T00:00:00", 422),
         ("/audit?since=0001-01-01T00:00:00Z", 400),

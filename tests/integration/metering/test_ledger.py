@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import select
 
 from inkgate.service.db import engine as engines
 from inkgate.service.db import ids, work
-from inkgate.service.errors import LedgerDown, Refused
+from inkgate.service.errors import DatabaseDown, LedgerBusy, PayerUnknown, Refused, SettlementUnconfirmed
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering import service as metering
 from inkgate.service.metering.interface import Settlement
@@ -215,7 +216,7 @@ async def test_a_strange_settlement_fails_alone(house: House) -> None:
         ledger.settle(house.call()), ledger.settle(strange), ledger.settle(house.call()), return_exceptions=True
     )
     assert [each is True for each in results] == [True, False, True]
-    assert isinstance(results[1], LedgerDown)
+    assert isinstance(results[1], SettlementUnconfirmed)
     assert await house.count() == 2
 
 
@@ -234,14 +235,14 @@ async def test_a_caller_that_leaves_before_its_batch_is_not_charged(house: House
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite:////nowhere/inkgate.db", "postgresql+asyncpg://x@127.0.0.1:1/x"])
 async def test_a_ledger_out_of_reach_says_so_within_its_patience(url: str) -> None:
     engine = engines.create(Database(url=url))
-    ledger = SqlLedger(engine, patience=0.3)
+    ledger = SqlLedger(engine, timeout=0.3)
     nobody = ids.new()
     for attempt in (
         ledger.start(),
         ledger.admit(nobody, nobody, "general", 1),
         ledger.settle(Settlement(ids.new(), nobody, nobody, "general", 1, 1, 0, 0, 1, 1, "", "")),
     ):
-        with pytest.raises(LedgerDown):
+        with pytest.raises(DatabaseDown):
             await attempt
     await engine.dispose()
 
@@ -250,8 +251,22 @@ async def test_a_closed_ledger_takes_nothing(house: House) -> None:
     ledger = house.ledger()
     await ledger.start()
     await ledger.close()
-    with pytest.raises(LedgerDown):
+    with pytest.raises(LedgerBusy):
         await ledger.settle(house.call(0))
+
+
+async def test_a_ledger_says_what_keeps_it_from_settling(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.grant(10)
+    strange = dataclasses.replace(house.call(), app_id=ids.new())
+    for attempt in (house.ledger().settle(strange), house.ledger().admit(house.account_id, ids.new(), "general", 1)):
+        with pytest.raises(PayerUnknown):
+            await attempt
+    with pytest.raises(SettlementUnconfirmed, match="no commit within 0 s"):
+        await house.ledger(timeout=0.0).settle(house.call())
+    monkeypatch.setattr("inkgate.service.metering.ledger.MAX_PENDING", 0)
+    with pytest.raises(LedgerBusy, match="too many"):
+        await house.ledger().settle(house.call())
+    assert await house.count() == 0
 
 
 async def test_a_pack_is_valid_for_a_year_to_the_second(house: House) -> None:

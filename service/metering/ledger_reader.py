@@ -1,0 +1,228 @@
+"""The ledger's facts, read from the database for proof and export."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing
+from dataclasses import asdict, fields
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+from sqlalchemy import Select, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from inkgate.service.db import ids
+from inkgate.service.errors import Misuse
+from inkgate.service.metering.models import MeterRow, PackRow
+from inkgate.service.metering.verify import Finding, LineFact, MeterFact, PackFact, Verifier, verify
+from inkgate.service.sheets import Sheet
+from inkgate.service.usage.models import RecordRow
+
+PAGE = 5000
+PROGRESS_EVERY_LINES = 1_000_000  # lines between two reports of progress
+YIELD_EVERY_LINES = 500  # lines between two turns of the loop
+LINE_COLUMNS = (
+    "call_id",
+    "line",
+    "seq",
+    "settled_at",
+    "account_id",
+    "capability",
+    "app_id",
+    "pack_id",
+    "first_unit",
+    "units",
+    "images",
+    "failed_images",
+    "code",
+    "body_bytes",
+    "duration_ms",
+    "client_ip",
+    "request_id",
+)
+
+
+async def packs(session: AsyncSession, account_id: str | None = None) -> list[PackFact]:
+    """All packs, or those of one main account."""
+    columns = [getattr(PackRow, each.name) for each in fields(PackFact)]
+    query = select(*columns).order_by(PackRow.ordered_at, PackRow.id)
+    if account_id is not None:
+        query = query.where(PackRow.account_id == account_id)
+    return [PackFact(*row) for row in await session.execute(query)]
+
+
+async def meters(session: AsyncSession, account_id: str | None = None) -> list[MeterFact]:
+    """All meters, or those of one main account."""
+    query = select(MeterRow.account_id, MeterRow.capability, MeterRow.seq, MeterRow.archived_lines)
+    if account_id is not None:
+        query = query.where(MeterRow.account_id == account_id)
+    return [MeterFact(*row) for row in await session.execute(query)]
+
+
+async def lines(
+    session: AsyncSession, meter: MeterFact, *, since: datetime | None = None, until: datetime | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """The lines of one meter in sequence, page by page."""
+    query = _lines_of(meter, since, until)
+    last = 0
+    while True:
+        page = (await session.execute(query.where(RecordRow.seq > last).limit(PAGE))).all()
+        for row in page:
+            yield dict(zip(LINE_COLUMNS, row, strict=True))
+        if len(page) < PAGE:
+            return
+        last = page[-1][LINE_COLUMNS.index("seq")]
+
+
+def _lines_of(meter: MeterFact, since: datetime | None, until: datetime | None) -> Select[Any]:
+    query = select(*(getattr(RecordRow, name) for name in LINE_COLUMNS)).where(
+        RecordRow.account_id == meter.account_id, RecordRow.capability == meter.capability
+    )
+    if since is not None:
+        query = query.where(RecordRow.settled_at >= since)
+    if until is not None:
+        query = query.where(RecordRow.settled_at < until)
+    return query.order_by(RecordRow.seq)
+
+
+async def verify_database(
+    session: AsyncSession,
+    account_id: str | None = None,
+    capability: str | None = None,
+    *,
+    max_findings: int | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> list[Finding]:
+    """Verify the ledger in the database, or what an account has of it, or of one capability.
+
+    The session must see one snapshot of it: `service.db.work.snapshot`. Ends after `most` findings. `tell` hears every
+    TOLD lines how many were read. What is held does not grow with the lines; one page of them is.
+    """
+    findings: list[Finding] = []
+    async with aclosing(_verification_findings(session, account_id, capability, on_progress)) as found:
+        async for each in found:
+            findings.append(each)
+            if len(findings) == max_findings:
+                break
+    return findings
+
+
+async def _verification_findings(
+    session: AsyncSession, account_id: str | None, capability: str | None, on_progress: Callable[[int], None] | None
+) -> AsyncGenerator[Finding, None]:
+    selected = [each for each in await meters(session, account_id) if capability in (None, each.capability)]
+    own_packs: dict[tuple[str, str], list[PackFact]] = {(each.account_id, each.capability): [] for each in selected}
+    for pack in await packs(session, account_id):
+        if capability in (None, pack.capability):
+            own_packs.setdefault((pack.account_id, pack.capability), []).append(pack)
+    count = 0
+    for meter in selected:
+        # The primary key keeps a call from being there twice: no call needs to be remembered.
+        verifier = Verifier(own_packs.pop((meter.account_id, meter.capability)), [meter], unique=True)
+        async for row in lines(session, meter):
+            for finding in verifier.line(to_line_fact(row)):
+                yield finding
+            count += 1
+            if count % YIELD_EVERY_LINES == 0:
+                await asyncio.sleep(0)  # a gateway's loop serves calls meanwhile
+            if on_progress is not None and count % PROGRESS_EVERY_LINES == 0:
+                on_progress(count)
+        for finding in verifier.finish():
+            yield finding
+    for finding in verify([pack for packs_ in own_packs.values() for pack in packs_], [], []):
+        yield finding
+    if account_id is None and capability is None and (unmetered := await _unmetered_lines(session)):
+        yield Finding("sequence", "ledger", f"{unmetered} lines belong to no meter")
+
+
+async def _unmetered_lines(session: AsyncSession) -> int:
+    """Lines that belong to no meter, counted a day at a time: a count of them all would outlast the time limit of a
+    statement."""
+    metered = exists().where(MeterRow.account_id == RecordRow.account_id, MeterRow.capability == RecordRow.capability)
+    first = select(RecordRow.call_id).order_by(RecordRow.call_id).limit(1)
+    count, call_id = 0, await session.scalar(first)
+    while call_id is not None:
+        end = ids.day_floor(ids.made_at(call_id).date() + timedelta(days=1))
+        day = select(func.count()).select_from(RecordRow).where(RecordRow.call_id >= call_id, RecordRow.call_id < end)
+        count += int(await session.scalar(day.where(~metered)) or 0)
+        call_id = await session.scalar(first.where(RecordRow.call_id >= end))
+    return count
+
+
+def to_line_fact(row: dict[str, Any]) -> LineFact:
+    """What verification needs of a line."""
+    return LineFact(**{each.name: row[each.name] for each in fields(LineFact)})
+
+
+async def export_json(
+    session: AsyncSession, out: TextIO, account_id: str, since: datetime | None = None, until: datetime | None = None
+) -> int:
+    """Write an account's ledger as JSON lines that `verify_file` can prove. Returns the number of ledger lines."""
+    whole = since is None and until is None
+    head = {"kind": "ledger", "version": 1, "account_id": account_id, "whole": whole}
+    _write_json_line(out, head | {"since": since, "until": until})
+    for pack in await packs(session, account_id):
+        _write_json_line(out, {"kind": "pack"} | asdict(pack))
+    all_meters = await meters(session, account_id)
+    for meter in all_meters:
+        _write_json_line(out, {"kind": "meter"} | asdict(meter))
+    count = 0
+    for meter in all_meters:
+        async for row in lines(session, meter, since=since, until=until):
+            _write_json_line(out, {"kind": "line", "facts": row})
+            count += 1
+    return count
+
+
+async def export_csv(
+    session: AsyncSession, out: TextIO, account_id: str, since: datetime | None = None, until: datetime | None = None
+) -> int:
+    """Write an account's lines as CSV with a header. Returns their number."""
+    sheet = Sheet(out)
+    sheet.row(LINE_COLUMNS)
+    count = 0
+    for meter in await meters(session, account_id):
+        async for row in lines(session, meter, since=since, until=until):
+            sheet.row(row.values())
+            count += 1
+    return count
+
+
+def verify_file(path: Path) -> list[Finding]:
+    """Verify an export made by `export_json`. Raises Misuse when it is none."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            rows = (json.loads(line) for line in file)
+            head: dict[str, Any] = next(rows, {})
+            if head.get("kind") != "ledger":
+                raise Misuse("export.invalid", path=str(path))
+            found_packs, found_meters, found_lines = _parse_rows(rows)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Misuse("export.unreadable", path=str(path), reason=str(error)) from None
+    return list(verify(found_packs, found_meters, found_lines, whole=bool(head["whole"])))
+
+
+def _parse_rows(rows: Iterator[dict[str, Any]]) -> tuple[list[PackFact], list[MeterFact], Iterable[LineFact]]:
+    found: dict[str, list[dict[str, Any]]] = {"pack": [], "meter": [], "line": []}
+    for row in rows:
+        found[row.pop("kind")].append(row)
+    moments = ("ordered_at", "starts_at", "ends_at")
+    all_packs = [
+        PackFact(**row | {name: datetime.fromisoformat(row[name]) for name in moments}) for row in found["pack"]
+    ]
+    all_lines = [
+        to_line_fact(row["facts"] | {"settled_at": datetime.fromisoformat(row["facts"]["settled_at"])})
+        for row in found["line"]
+    ]
+    return all_packs, [MeterFact(**row) for row in found["meter"]], all_lines
+
+
+def _write_json_line(out: TextIO, row: dict[str, Any]) -> None:
+    out.write(json.dumps(row, default=_to_json_value) + "\n")
+
+
+def _to_json_value(value: datetime) -> str:
+    return value.isoformat()

@@ -1,0 +1,321 @@
+"""Compares packs with lines, reading each line once: it goes on where the last round ended.
+
+Two readings run side by side. NEW adds up the lines that came since, and holds the sums against the packs at the end of
+every round. AGAIN reads everything anew within a number of days, a little in each round: only it can see that a line
+which was read before has been changed or taken away since. `inkgate ledger verify` sees more than both, as overlaps and
+the order of packs, at the cost of reading the whole ledger.
+
+One gateway works at a time: each step holds an advisory lock on Postgres, and who does not get it leaves. On SQLite a
+step holds the one writer's lock. Either way a step goes by the sums as they are then, so no line is added twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, and_, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from inkgate.service.db import clock as clocks
+from inkgate.service.db import ids, locks, upsert
+from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.db.engine import consistent, reading_connection
+from inkgate.service.db.locks import Lock
+from inkgate.service.metering.models import CheckedRow, CheckPackRow, CheckRow, MeterRow, PackRow
+from inkgate.service.usage.models import RecordRow
+
+INCREMENTAL, FULL_RECHECK = 0, 1
+MAX_METERS_PER_ROUND = 50_000  # looked at in one round, so that what is held of them is bounded
+RECENT_DAYS = timedelta(days=2)
+"""A call is hardly ever older than this when it is settled: new lines are looked for in few partitions first."""
+
+Key = tuple[str, str]  # main account, capability
+Sum = tuple[str | None, int, int]  # pack, units, lines
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundLimits:
+    """What one round may cost: lines and seconds in all, lines in one transaction. `again_lines` and `again_meters`
+    are what the second reading may take of it."""
+
+    lines: int = 20_000_000
+    seconds: float = 240.0
+    step: int = 20_000
+    recheck_lines: int = 0
+    recheck_meters: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationState:
+    """What is known of the whole ledger: units that packs and lines disagree about, lines that nobody has read yet, and
+    when it was last read to its end."""
+
+    drift: int
+    backlog: int
+    checked_at: datetime
+
+
+class _LockHeld(Exception):
+    """Another gateway is at it."""
+
+
+@dataclass(slots=True)
+class _Round:
+    """A round on its way: where it works and what is left of its bounds."""
+
+    engine: AsyncEngine
+    clock: Clock
+    bounds: RoundLimits
+    end: float
+    lines: int = field(default=0)
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self.lines >= self.bounds.lines or time.monotonic() >= self.end
+
+
+async def reconcile(
+    engine: AsyncEngine, bounds: RoundLimits, again_after: timedelta, clock: Clock = database_clock
+) -> ReconciliationState:
+    """Read the lines that came since the last round, within `bounds`, and some of the old ones again: all of them every
+    `again_after`. Returns what is known then, from another gateway when that one is at it. Raises ClockSuspect."""
+    round_ = _Round(engine, clock, bounds, time.monotonic() + bounds.seconds)
+    try:
+        whole = await _reconcile_new(round_)
+        await _recheck_old(round_, again_after)
+        return await _finish_round(round_, whole)
+    except _LockHeld:
+        log.info("another gateway compares packs and lines")
+    async with reading_connection(engine) as connection:
+        known = (await connection.execute(select(CheckedRow.drift, CheckedRow.backlog, CheckedRow.checked_at))).first()
+        return ReconciliationState(*known) if known else ReconciliationState(0, 0, await clocks.now(connection, clock))
+
+
+async def restart_from_first_line(engine: AsyncEngine) -> None:
+    """Forget what was read: the next rounds read every line. After packs or lines were corrected by hand."""
+    async with engine.begin() as connection:
+        await _acquire_lock(connection, wait=True)
+        for row in (CheckRow, CheckPackRow, CheckedRow):
+            await connection.execute(delete(row))
+
+
+async def block_reconciliation(connection: AsyncConnection) -> None:
+    """Let no step of a check run until this transaction ends."""
+    await _acquire_lock(connection, wait=True)
+
+
+async def add_archived(connection: AsyncConnection, key: Key, old: tuple[Any, ...]) -> None:
+    """Add lines that retention is about to drop (`old`: its conditions) to the sums of readings that have not come to
+    them. In the transaction that drops them, after `hold_off`."""
+    for kind, seq in (await connection.execute(select(CheckRow.kind, CheckRow.seq).where(*_row(key)))).all():
+        await _add(connection, key, kind, await _sums(connection, key, (*old, RecordRow.seq > seq)))
+
+
+async def _reconcile_new(round_: _Round) -> bool:
+    """Read what came since. Returns whether every meter was read to its end."""
+    checked = and_(*_joined(INCREMENTAL))
+    query = (
+        select(MeterRow.account_id, MeterRow.capability)
+        .outerjoin(CheckRow, checked)
+        .where(or_(CheckRow.seq.is_(None), CheckRow.seq < MeterRow.seq))
+        .order_by(CheckRow.read_at.nulls_first(), MeterRow.account_id, MeterRow.capability)
+    )
+    keys = await _keys(round_.engine, query.limit(MAX_METERS_PER_ROUND + 1))
+    for key in keys[:MAX_METERS_PER_ROUND]:
+        while not await _step(round_, key, INCREMENTAL, round_.bounds.step):
+            if round_.is_exhausted:
+                return False
+    return len(keys) <= MAX_METERS_PER_ROUND
+
+
+async def _recheck_old(round_: _Round, after: timedelta) -> None:
+    """Read a little of what was read before; a meter that was read to its end rests for `after`."""
+    async with reading_connection(round_.engine) as connection:
+        now = await clocks.now(connection, round_.clock)
+    due = or_(CheckRow.kind.is_(None), CheckRow.finished_at.is_(None), CheckRow.finished_at < now - after)
+    query = (
+        select(MeterRow.account_id, MeterRow.capability).outerjoin(CheckRow, and_(*_joined(FULL_RECHECK))).where(due)
+    )
+    # What was begun goes first, so that it comes to an end.
+    query = query.order_by(CheckRow.finished_at.is_not(None), CheckRow.read_at.nulls_last(), MeterRow.account_id)
+    left = round_.bounds.recheck_lines
+    for key in await _keys(round_.engine, query.limit(max(0, round_.bounds.recheck_meters))):
+        await _restart_finished(round_.engine, key, now - after)
+        done = False
+        while not done and left > 0 and not round_.is_exhausted:
+            before = round_.lines
+            done = await _step(round_, key, FULL_RECHECK, min(round_.bounds.step, left))
+            left -= round_.lines - before
+
+
+async def _keys(engine: AsyncEngine, query: Any) -> list[Key]:
+    async with reading_connection(engine) as connection:
+        return [(account, capability) for account, capability in await connection.execute(query)]
+
+
+async def _step(round_: _Round, key: Key, kind: int, lines: int) -> bool:
+    """Add up the next lines of a meter in one transaction. Returns whether that was the last of them."""
+    async with consistent(round_.engine).begin() as connection:
+        await _acquire_lock(connection)
+        now = await clocks.now(connection, round_.clock)
+        meter = select(MeterRow.seq).where(MeterRow.account_id == key[0], MeterRow.capability == key[1])
+        end: int = (await connection.execute(meter)).scalar_one()
+        first_seq, read_at = await _start_reading(connection, key, kind, now)
+        last_seq = min(first_seq + lines, end)
+        if last_seq > first_seq:
+            await _read(connection, key, kind, (first_seq, last_seq), read_at)
+        values: dict[str, Any] = {"seq": last_seq, "read_at": now}
+        if last_seq == end:
+            values |= {"drift": await _drift_of(connection, key, kind), "finished_at": now}
+        await connection.execute(update(CheckRow).where(*_row(key, kind)).values(values))
+        if last_seq == end:
+            await _log_drift(connection, key, kind)
+    round_.lines += last_seq - first_seq
+    return last_seq == end
+
+
+async def _acquire_lock(connection: AsyncConnection, *, wait: bool = False) -> None:
+    """Raises _Taken when another gateway has the lock and `wait` is not set."""
+    if wait:
+        await locks.acquire(connection, Lock.CHECK)
+    elif not await locks.try_acquire(connection, Lock.CHECK):
+        raise _LockHeld
+
+
+async def _start_reading(
+    connection: AsyncConnection, key: Key, kind: int, now: datetime
+) -> tuple[int, datetime | None]:
+    """The number of the last line added up, and when that was. A reading that begins takes over what retention has
+    dropped."""
+    row = (await connection.execute(select(CheckRow.seq, CheckRow.read_at).where(*_row(key, kind)))).one_or_none()
+    if row is not None:
+        return row[0], row[1]
+    ours = (PackRow.account_id == key[0], PackRow.capability == key[1])
+    await connection.execute(
+        delete(CheckPackRow).where(CheckPackRow.kind == kind, CheckPackRow.pack_id.in_(select(PackRow.id).where(*ours)))
+    )
+    dropped = select(PackRow.id, literal(kind), PackRow.archived).where(*ours, PackRow.archived > 0)
+    await connection.execute(insert(CheckPackRow).from_select(["pack_id", "kind", "units"], dropped))
+    lines = select(MeterRow.archived_lines).where(MeterRow.account_id == key[0], MeterRow.capability == key[1])
+    made = {"account_id": key[0], "capability": key[1], "kind": kind, "seq": 0, "drift": 0, "read_at": now}
+    made["lines"] = (await connection.execute(lines)).scalar_one()
+    await connection.execute(insert(CheckRow), made)
+    return 0, None
+
+
+async def _read(
+    connection: AsyncConnection, key: Key, kind: int, span: tuple[int, int], read_at: datetime | None
+) -> None:
+    """Add the lines after number span[0] up to span[1] to the sums of a reading, whose last step was at `read_at`."""
+    which = (RecordRow.seq > span[0], RecordRow.seq <= span[1])
+    if kind == INCREMENTAL and read_at is not None:
+        recent = RecordRow.call_id >= ids.day_floor((read_at - RECENT_DAYS).date())
+        sums = await _sums(connection, key, (*which, recent))
+        if sum(count for _, _, count in sums) == span[1] - span[0]:
+            await _add(connection, key, kind, sums)
+            return
+    await _add(connection, key, kind, await _sums(connection, key, which))
+
+
+async def _sums(connection: AsyncConnection, key: Key, which: tuple[Any, ...]) -> list[Sum]:
+    query = select(RecordRow.pack_id, func.sum(RecordRow.units), func.count()).group_by(RecordRow.pack_id)
+    query = query.where(RecordRow.account_id == key[0], RecordRow.capability == key[1], *which)
+    return [(pack, int(units), int(count)) for pack, units, count in await connection.execute(query)]
+
+
+async def _add(connection: AsyncConnection, key: Key, kind: int, sums: list[Sum]) -> None:
+    """Add sums of lines to a reading."""
+    if not sums:
+        return
+    packs = [{"pack_id": pack, "kind": kind, "units": units} for pack, units, _ in sums if pack is not None]
+    if packs:
+        add_units = upsert.insert_or_add(connection.dialect.name, CheckPackRow, ("pack_id", "kind"), ("units",))
+        await connection.execute(add_units, packs)
+    count = sum(count for _, _, count in sums)
+    await connection.execute(update(CheckRow).where(*_row(key, kind)).values(lines=CheckRow.lines + count))
+
+
+async def _drift_of(connection: AsyncConnection, key: Key, kind: int) -> int:
+    """Units that the packs of a meter and a reading that came to its end disagree about."""
+    query = _drift_query(kind).where(PackRow.account_id == key[0], PackRow.capability == key[1])
+    return int(await connection.scalar(query) or 0)
+
+
+def _drift_query(kind: int) -> Select[Any]:
+    sums = and_(CheckPackRow.pack_id == PackRow.id, CheckPackRow.kind == kind)
+    gap = func.abs(PackRow.used - func.coalesce(CheckPackRow.units, 0))
+    return select(func.sum(gap)).select_from(PackRow).outerjoin(CheckPackRow, sums)
+
+
+async def _log_drift(connection: AsyncConnection, key: Key, kind: int) -> None:
+    query = select(CheckRow.seq, CheckRow.lines, CheckRow.drift).where(*_row(key, kind))
+    seq, lines, drift = (await connection.execute(query)).one()
+    if drift or lines != seq:
+        log.error(
+            "packs and lines of account %s, %s, disagree about %d units, and of %d lines %d are there; "
+            "run: inkgate ledger verify",
+            *key,
+            drift,
+            seq,
+            lines,
+        )
+
+
+async def _restart_finished(engine: AsyncEngine, key: Key, before: datetime) -> None:
+    """Let the second reading of a meter begin anew, unless it is under way."""
+    async with engine.begin() as connection:
+        await _acquire_lock(connection)
+        await connection.execute(delete(CheckRow).where(*_row(key, FULL_RECHECK), CheckRow.finished_at < before))
+
+
+async def _finish_round(round_: _Round, whole: bool) -> ReconciliationState:
+    async with consistent(round_.engine).begin() as connection:
+        await _acquire_lock(connection)
+        now = await clocks.now(connection, round_.clock)
+        found, backlog = await _total_drift(connection), await _backlog(connection)
+        changed = ("drift", "backlog", "checked_at") if whole else ("drift", "backlog")
+        row = {"id": 1, "drift": found, "backlog": backlog, "checked_at": now}
+        await connection.execute(upsert.insert_or_replace(connection.dialect.name, CheckedRow, ("id",), changed), row)
+        checked_at: datetime = (await connection.execute(select(CheckedRow.checked_at))).scalar_one()
+    return ReconciliationState(found, backlog, checked_at)
+
+
+async def _total_drift(connection: AsyncConnection) -> int:
+    """Meters whose lines have all been read, as their packs stand now; those that calls move meanwhile, as they were
+    found at the end of their last step. Or what the second reading found, if that is more."""
+    meter = and_(MeterRow.account_id == PackRow.account_id, MeterRow.capability == PackRow.capability)
+    at_rest = (
+        _drift_query(INCREMENTAL)
+        .join(MeterRow, meter)
+        .join(CheckRow, and_(*_joined(INCREMENTAL)))
+        .where(CheckRow.seq == MeterRow.seq)
+    )
+    moving = (
+        select(func.sum(CheckRow.drift)).join(MeterRow, and_(*_joined(INCREMENTAL))).where(CheckRow.seq < MeterRow.seq)
+    )
+    unmetered = select(func.sum(PackRow.used)).where(~exists().where(meter))
+    again = select(func.sum(CheckRow.drift)).where(CheckRow.kind == FULL_RECHECK)
+    new = sum([int(await connection.scalar(query) or 0) for query in (at_rest, moving, unmetered)])
+    return max(new, int(await connection.scalar(again) or 0))
+
+
+async def _backlog(connection: AsyncConnection) -> int:
+    read = func.coalesce(CheckRow.seq, MeterRow.archived_lines)
+    query = select(func.sum(MeterRow.seq - read)).select_from(MeterRow).outerjoin(CheckRow, and_(*_joined(INCREMENTAL)))
+    return max(0, int(await connection.scalar(query) or 0))
+
+
+def _joined(kind: int) -> tuple[Any, ...]:
+    same = (CheckRow.account_id == MeterRow.account_id, CheckRow.capability == MeterRow.capability)
+    return (*same, CheckRow.kind == kind)
+
+
+def _row(key: Key, kind: int | None = None) -> tuple[Any, ...]:
+    same = (CheckRow.account_id == key[0], CheckRow.capability == key[1])
+    return same if kind is None else (*same, CheckRow.kind == kind)
