@@ -38,7 +38,7 @@ WHERE c.relkind = 'r' AND n.nspname = 'public'
 async def measure(calls: int) -> dict[str, float]:
     """Settle so many calls; bytes per call."""
     with tempfile.TemporaryDirectory(prefix="inkgate-pg-") as folder:
-        server = await asyncio.to_thread(PostgresServer, Path(folder) / "data")
+        server = await asyncio.to_thread(PostgresServer, Path(folder))
         try:
             return await _measure(server, Path(folder) / "key", calls)
         finally:

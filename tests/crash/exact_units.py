@@ -180,7 +180,7 @@ async def _accident(stack: Stack, accident: str, calls: list[Call]) -> None:
         stack.gateways[1].start()
         await stack.gateways[1].ready()
     if accident == "database restarted":
-        await asyncio.to_thread(stack.postgres.stop_immediately)
+        await asyncio.to_thread(stack.postgres.crash)
         await asyncio.to_thread(stack.postgres.start)
 
 
