@@ -11,10 +11,9 @@ from typing import TypeVar
 import cv2
 
 from inkgate.engines.errors import ModelError
-from inkgate.engines.interfaces import Reader, TextEngine
+from inkgate.engines.interfaces import Reader, ReaderContext, TextEngine
 from inkgate.engines.manifest import locate, verify
-from inkgate.engines.plate import open_plate_reader
-from inkgate.engines.reader import PictureReader
+from inkgate.engines.reader import PictureReader, open_readers
 from inkgate.engines.runtimes import cpu, cuda, onnx
 from inkgate.engines.text import profiles
 from inkgate.engines.text.batched import BatchedRecogniser
@@ -43,7 +42,7 @@ def open_reader(runtime: str, profile: str, threads: int, model_dir: Path | None
     Raises ModelError when a file is missing or altered, ValueError for a name that no engine has.
     """
     text = open_text_engine(runtime, profile, threads, model_dir)
-    return PictureReader(text, open_plate_reader(threads, model_dir), max_pixels)
+    return PictureReader(text, open_readers(ReaderContext(text, threads, model_dir)), max_pixels)
 
 
 def open_text_engine(runtime: str, profile: str, threads: int, model_dir: Path | None) -> TextEngine:

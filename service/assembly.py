@@ -24,6 +24,7 @@ from inkgate.service.broker.interface import Broker
 from inkgate.service.broker.streams.client import on_loop
 from inkgate.service.console import Parts as ConsoleParts
 from inkgate.service.console import create_console
+from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate
@@ -149,7 +150,9 @@ async def _some_worker(broker: Broker) -> None:
 async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) -> None:
     """Run everything in one process tree until it is told to stop. `on_ready` gets the base URL once pictures can be
     read."""
-    metrics = Metrics("serve", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
+    metrics = Metrics(
+        "serve", __version__, capabilities=CAPABILITIES, inflight_limit_bytes=settings.limits.inflight_bytes
+    )
     console, background = settings.console.enabled, Background(metrics)
     async with (
         embedded_fleet(settings, metrics, background) as broker,

@@ -22,6 +22,7 @@ from inkgate.service.background import Background, BackgroundTask
 from inkgate.service.broker import frames
 from inkgate.service.broker.streams import StreamsBroker
 from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import BrokerDown, ConfigurationError, InkGateError
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry import logs
@@ -68,7 +69,9 @@ async def serve_gateway(
 ) -> None:
     """Answer calls on `listener` until told to stop. `on_ready` gets the base URL, the metrics and the background tasks
     once it listens."""
-    metrics = Metrics("gateway", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
+    metrics = Metrics(
+        "gateway", __version__, capabilities=CAPABILITIES, inflight_limit_bytes=settings.limits.inflight_bytes
+    )
     background = Background(metrics)
     async with (
         streams_broker(settings, metrics, background) as broker,
@@ -100,7 +103,7 @@ async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[
     listener = listen(settings.server.host, settings.server.port)
     listener.listen(1024)
     host, port = listener.getsockname()[:2]
-    metrics = Metrics("gateway", __version__)
+    metrics = Metrics("gateway", __version__, capabilities=CAPABILITIES)
 
     def hear(slot: int, event: Event) -> None:
         if event["kind"] == "metrics":

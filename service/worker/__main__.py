@@ -30,6 +30,7 @@ from inkgate.service.worker.lanes import run_lanes
 from inkgate.service.worker.loop import PullLoop
 from inkgate.service.worker.process import bind_to_parent, limit_memory, rss_mib
 from inkgate.service.worker.reading import open_reader
+from inkgate.service.worker.render import line_count
 from inkgate.service.worker.watchdog import Watchdog
 
 log = logging.getLogger("inkgate.service.worker")
@@ -77,7 +78,7 @@ def main(argv: list[str]) -> int:
                 "outcome": reply.outcome,
                 "delivery": task.delivery,
                 "stages": dict(reply.stages),
-                "lines": (reply.element or {}).get("text_line"),
+                "lines": line_count(task.capability, reply.element),
                 "rss_mib": rss_mib(),
                 "in_hand": in_hand,
             }

@@ -12,6 +12,7 @@ from inkgate.service.background import Background
 from inkgate.service.broker.streams.client import OUT_OF_REACH, on_loop
 from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.broker.streams.roll import RollPoster
+from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import BrokerDown, ConfigurationError
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Check, Health
@@ -39,7 +40,7 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
             "is empty, and `inkgate worker` pulls from Redis",
             "Set it, or run everything in one process tree with `inkgate serve`.",
         )
-    metrics = Metrics("worker", __version__)
+    metrics = Metrics("worker", __version__, capabilities=CAPABILITIES)
     background = Background(metrics)
     count, profile = policy.processes(settings), settings.engine.profile
     roster, counted = Roster(count, profile), FleetMetrics(metrics)
