@@ -6,9 +6,7 @@ capability. `Reader` is what a worker holds: one object that answers any capabil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from inkgate.engines.types import Choices, EngineInfo, Image, Page, Quad
@@ -56,21 +54,6 @@ class CapabilityReader(Protocol):
     def read(self, image: Image, *, extras: bool) -> Any:
         """What is in a BGR uint8 image of shape (height, width, 3), as the capability's `element` takes it. With
         `extras` also what only the further keys of an answer need."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderContext:
-    """What a `ReaderFactory` may build on: the worker's text engine, the number of threads that a network may use,
-    and the operator's directory of model files (None: those that distributions carry).
-    """
-
-    text: TextEngine
-    threads: int
-    model_dir: Path | None
-
-
-ReaderFactory = Callable[[ReaderContext], CapabilityReader]
-"""Opens a reader, networks loaded and not warmed up. Raises ModelError when a model file is missing or altered."""
 
 
 class Reader(Protocol):

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from inkgate.engines.errors import EngineError, ModelError
 from inkgate.engines.idcard import read_idcard
 from inkgate.engines.imaging import decode
-from inkgate.engines.interfaces import CapabilityReader, ReaderContext, ReaderFactory, TextEngine
+from inkgate.engines.interfaces import CapabilityReader, TextEngine
 from inkgate.engines.licence import read_licence
-from inkgate.engines.plate import open_plate_reader
+from inkgate.engines.networks import NetworkFactory
+from inkgate.engines.plate import plate_reader
 from inkgate.engines.types import EngineInfo, IdCard, Image, Licence, Page
 
 GROUP = "inkgate.readers"
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderContext:
+    """What a `ReaderFactory` may build on.
+
+    `text` is the worker's text engine, `networks` opens the models of the manifest on the CPU, `threads` is the number
+    of threads that a network may use, `model_dir` the operator's directory of model files (None: those that
+    distributions carry).
+    """
+
+    text: TextEngine
+    networks: NetworkFactory
+    threads: int
+    model_dir: Path | None
+
+
+ReaderFactory = Callable[[ReaderContext], CapabilityReader]
+"""Opens a reader, networks loaded and not warmed up. Raises ModelError when a model file is missing or altered."""
 
 
 class _GeneralReader:
@@ -51,7 +72,7 @@ class _LicenceReader:
 BUILT_IN: Mapping[str, ReaderFactory] = {
     "general": _GeneralReader,
     "idcard": _IdCardReader,
-    "plate": lambda context: open_plate_reader(context.threads, context.model_dir),
+    "plate": lambda context: plate_reader(context.networks),
     "licence": _LicenceReader,
 }
 """Capability → factory of its reader: the one place where the engines name capabilities."""

@@ -32,8 +32,8 @@ from inkgate.service.errors import ConfigurationError, Overloaded
 from inkgate.service.gateway.app import create_app
 from inkgate.service.gateway.descriptors import connections_allowed
 from inkgate.service.gateway.memory import share_arenas
-from inkgate.service.gateway.pipeline import Parts
 from inkgate.service.gateway.protocol import guarded
+from inkgate.service.gateway.services import Services
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.check import Checked
 from inkgate.service.metering.housekeeping import Housekeeper
@@ -100,7 +100,7 @@ async def gateway(
     tracing = Tracing.configured(traces.traces_endpoint, "gateway", __version__, traces.traces_ratio)
     ledger, refusals = SqlLedger(engine, metrics=metrics, clock=clock), Refusals()
     pool = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
-    parts = Parts(
+    services = Services(
         directory=SqlDirectory(engine, vault, default_qps=settings.limits.qps),
         ledger=ledger,
         broker=broker,
@@ -118,7 +118,7 @@ async def gateway(
     await writer.start()
     await keeper.start()
     try:
-        app = create_app(settings, parts, metrics, health)
+        app = create_app(settings, services, metrics, health)
         if settings.server.admin:
             app.mount(ADMIN_PATH, create_admin(engine, vault, settings, clock))
         if console:

@@ -17,7 +17,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES, Capability
 from inkgate.service.eop.signing import call_headers
 from inkgate.service.errors import Refused
 from inkgate.service.gateway.app import create_app
-from inkgate.service.gateway.pipeline import Parts
+from inkgate.service.gateway.services import Services
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.replay import MemoryReplayStore, ReplayStore
 from inkgate.service.settings import Settings
@@ -123,7 +123,7 @@ class GatewayUnderTest:
         self.directory, self.ledger, self.broker = MemoryDirectory(), MemoryLedger(), MemoryBroker()
         self.limiter, self.replays = MemoryLimiter(), replays or MemoryReplayStore()
         self.metrics, self.health = Metrics("gateway", "test", capabilities=CAPABILITIES), Health()
-        parts = Parts(
+        services = Services(
             self.directory,
             self.ledger,
             self.broker,
@@ -131,7 +131,7 @@ class GatewayUnderTest:
             self.replays,
             ThreadPoolExecutor(2),  # type: ignore[arg-type]
         )
-        self.app = create_app(self.settings, parts, self.metrics, self.health)
+        self.app = create_app(self.settings, services, self.metrics, self.health)
 
     def client(self, peer: str = "127.0.0.1") -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, client=(peer, 1), raise_app_exceptions=True)

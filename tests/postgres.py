@@ -23,8 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.db import engine as engines
 from inkgate.service.db import migrate
-from inkgate.service.db.tables import metadata
 from inkgate.service.settings import Database
+from inkgate.service.tables import metadata
 from tests.money import House
 
 

@@ -1,7 +1,7 @@
-"""Make the reference pages that have a source: settings, metrics, commands, alerts, rude clients.
+"""Make the reference pages that have a source: settings, metrics, commands, alerts, rude clients, decisions.
 
-python -m tools.reference           write docs/reference/{settings,metrics,cli,alerts,rude-clients}.md, chart files,
-                                    dashboards
+python -m tools.reference           write docs/reference/{settings,metrics,cli,alerts,rude-clients}.md,
+                                    docs/adr/index.md, chart files, dashboards
 python -m tools.reference --check   exit 1 when one of them is not current
 """
 
@@ -18,6 +18,8 @@ import yaml
 
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.metrics import Metrics
+from tools.decisions import FOLDER as DECISIONS
+from tools.decisions import decisions_page
 from tools.rude_page import rude_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -172,6 +174,7 @@ def pages() -> dict[Path, str]:
         PAGES / "alerts.md": alerts_page(),
         PAGES / "cli.md": cli_page(),
         PAGES / "rude-clients.md": rude_page(NOTE, table),
+        DECISIONS / "index.md": decisions_page(NOTE),
     }
 
 

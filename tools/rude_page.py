@@ -28,7 +28,7 @@ The engine is the stub and the database lies in memory, so the times are the gat
 on this machine. A failed call, or a p99 of more than twice, ends the command with 1.
 """
 END = """
-{processor}, {cores} cores, Python {python}, load average {load} when it began. Bounds: [ADR 0051](../adr/0051-bounds-of-a-connection.md), tried with short
+{processor}, {cores} cores, Python {python}, load average {load} when it began. Bounds: [ADR 0051](../adr/0051-connection-limits.md), tried with short
 clocks in `tests/hostile/test_protocol.py`.
 """
 

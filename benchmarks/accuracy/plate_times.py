@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.accuracy.plates import MOST_PIXELS, SCOPE, bounds
 from inkgate.engines.imaging import decode
-from inkgate.engines.plate import open_plate_reader
+from inkgate.engines.registry import open_plate_reader
 from inkgate.engines.types import Image
 
 WIDE = 90  # pixels of a plate in the street

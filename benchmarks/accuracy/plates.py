@@ -33,15 +33,15 @@ import numpy as np
 from benchmarks.accuracy.documents import sandbox
 from benchmarks.machine import facts
 from benchmarks.throughput.child import ADAPTERS, Child
+from inkgate.engines.boxes import as_quad
 from inkgate.engines.imaging import decode
-from inkgate.engines.plate import PlateReader, open_plate_reader
+from inkgate.engines.plate import PlateReader
 from inkgate.engines.plate.colour import ground_colour
 from inkgate.engines.plate.detect import Corners
 from inkgate.engines.plate.lines import LinePlateReader
-from inkgate.engines.plate.pipeline import as_quad
 from inkgate.engines.plate.syntax import kind_of
 from inkgate.engines.plate.warp import cut
-from inkgate.engines.registry import open_text_engine
+from inkgate.engines.registry import open_plate_reader, open_text_engine
 from inkgate.engines.types import Plate
 
 ROOT = Path(__file__).resolve().parents[2]

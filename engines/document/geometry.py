@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from inkgate.engines.boxes import as_quad
 from inkgate.engines.types import Image, Point, Quad
 
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
@@ -43,5 +44,4 @@ def along(quad: Quad, start: float, end: float) -> Quad:
     top_left, top_right, bottom_right, bottom_left = (np.asarray(p) for p in quad)
     top, bottom = top_right - top_left, bottom_right - bottom_left
     corners = (top_left + start * top, top_left + end * top, bottom_left + end * bottom, bottom_left + start * bottom)
-    a, b, c, d = ((float(p[0]), float(p[1])) for p in corners)
-    return a, b, c, d
+    return as_quad(corners)

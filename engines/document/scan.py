@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inkgate.engines.boxes import as_quad
 from inkgate.engines.document import geometry
 from inkgate.engines.document.chars import fold
 from inkgate.engines.document.flat import Flat
@@ -131,8 +132,7 @@ class Scan:
         """Read a place where detection found nothing, up to a blank of `gap` heights; a strip of its own, not added to
         `strips`."""
         corners = np.array([[u0, v - h / 2], [u1, v - h / 2], [u1, v + h / 2], [u0, v + h / 2]])
-        a, b, c, d = ((float(x), float(y)) for x, y in self.flat.locate(corners))
-        quad = (a, b, c, d)
+        quad = as_quad(self.flat.locate(corners))
         crop = geometry.strip(self.image, quad)
         start, end = ink_span(crop, gap)
         if end - start < 0.5 * crop.shape[0]:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from inkgate.engines.boxes import as_quad
 from inkgate.engines.document import checks, geometry, names
 from inkgate.engines.document.extras import border_warnings, field_extras, picture_warnings
 from inkgate.engines.document.labels import Piece
@@ -19,7 +19,7 @@ from inkgate.engines.licence.assemble import assemble
 from inkgate.engines.licence.labels import ORDER
 from inkgate.engines.licence.layout import Layout, lay_out
 from inkgate.engines.licence.reading import TITLE, field_labels, read_fields
-from inkgate.engines.types import Image, Licence, Quad
+from inkgate.engines.types import Image, Licence
 
 DETECT_SIDE = 1280
 CLOSE_SIDE = 1600
@@ -114,12 +114,7 @@ def _closer(engine: TextEngine, scan: Scan) -> Scan | None:
     part = np.asarray(cv2.resize(part, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC), np.uint8)
     quads = engine.detect(part, limit_side=CLOSE_SIDE)
     corners = np.asarray(quads, np.float64).reshape(-1, 4, 2) / enlarged + (x0, y0)
-    return Scan(engine, scan.image, [_quad(q) for q in corners])
-
-
-def _quad(corners: NDArray[np.float64]) -> Quad:
-    a, b, c, d = ((float(x), float(y)) for x, y in corners)
-    return a, b, c, d
+    return Scan(engine, scan.image, [as_quad(q) for q in corners])
 
 
 def _look(scan: Scan, u0: float, u1: float, v: float, h: float) -> Piece | None:

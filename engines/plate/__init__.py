@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
-from inkgate.engines.manifest import locate, verify
+from inkgate.engines.networks import NetworkFactory
 from inkgate.engines.plate.detect import Finder
 from inkgate.engines.plate.pipeline import NetworkPlateReader
-from inkgate.engines.runtimes.onnx import OnnxNetwork
 from inkgate.engines.types import Image, Plate
 
-_MODELS = {
+_MODELS = {  # role to name in the manifest
     "plate-detect": "plate-detector",
     "plate-read": "plate-reader",
     "plate-second": "plate-second-reader",
     "plate-corners": "plate-corners",
 }
 
-__all__ = ["PlateReader", "open_plate_reader"]
+__all__ = ["PlateReader", "plate_reader"]
 
 
 class PlateReader(Protocol):
@@ -27,22 +25,21 @@ class PlateReader(Protocol):
     @property
     def models(self) -> dict[str, str]: ...
 
-    def warmup(self) -> None: ...
+    def warmup(self) -> None:
+        """Run every network once, so that the first call costs what the thousandth costs."""
 
     def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
-        """Plates of a BGR uint8 picture, left to right, top to bottom; others than the manual's with `extras`."""
+        """Plates of an image (BGR uint8), left to right, top to bottom; kinds beyond the manual's with `extras`.
 
-    def close(self) -> None: ...
+        Quadrilaterals are in pixels of `image`.
+        """
+
+    def close(self) -> None:
+        """Release the networks. The reader cannot be used afterwards."""
 
 
-def open_plate_reader(threads: int = 1, model_dir: Path | None = None) -> PlateReader:
-    """The plate reader of one worker. `model_dir` is the operator's directory of models.
-
-    Raises ModelError when a file is missing or altered.
-    """
-    files, digests = {}, {}
-    for role, name in _MODELS.items():
-        files[role] = locate(name, model_dir)
-        digests[role] = verify(name, files[role])
-    detector, strips, second, corners = (OnnxNetwork(files[role], threads) for role in _MODELS)
+def plate_reader(networks: NetworkFactory) -> PlateReader:
+    """The plate reader over networks of any runtime. Raises ModelError when a file is missing or altered."""
+    detector, strips, second, corners = (networks.network(name) for name in _MODELS.values())
+    digests = {role: networks.digests[name] for role, name in _MODELS.items()}
     return NetworkPlateReader(Finder(detector), strips, second, corners, digests)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkgate.engines.boxes import overlaps, suppress
+from inkgate.engines.runtimes.interface import RunNetwork
 from inkgate.engines.types import Image
 
 STRIDE = 4  # pixels of the network's input per cell of its output
 _SIDE = 32  # the network's sides are multiples of it
 _CLEAR = 48.0  # pixels of width from which on a plate is seen as well as it will ever be
 _FAINT = 0.1  # score from which on a close look counts
+_SAME_PLATE = 0.33  # share of the smaller bounding box from which on two candidates show one plate
+_STILL_THERE = 0.3  # the same, between a candidate and what a close look finds of it
 _MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 _DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
 _NORMAL = ((np.arange(256, dtype=np.float32)[:, None] - _MEAN) / _DEVIATION).T.copy()
 """What the network takes for each value of each channel (3, 256): looked up six times as fast as computed."""
 
 Corners = NDArray[np.float32]
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def peaks(out: NDArray[np.float32], threshold: float) -> list[tuple[Corners, flo
 class Finder:
     """Finds plates in a picture of any size. Holds no state but its network."""
 
-    def __init__(self, network: Network, options: Options | None = None) -> None:
+    def __init__(self, network: RunNetwork, options: Options | None = None) -> None:
         self._network = network
         self.options = options or Options()
 
@@ -125,7 +128,7 @@ class Finder:
             Candidate(np.asarray((corners - shift) / scale, np.float32), score)
             for corners, score in peaks(self._network(normalise(np.asarray(part, np.uint8)))[0], _FAINT)
         ]
-        near = [other for other in near if overlap(other.corners, one.corners) > 0.3]
+        near = [other for other in near if overlaps(np.stack([other.corners, one.corners]))[0, 1] > _STILL_THERE]
         if not near:
             return Candidate(one.corners, one.score / 2, one.seen)
         return max(near, key=lambda other: other.score)
@@ -148,20 +151,15 @@ class Finder:
 
 
 def distinct(found: list[Candidate]) -> list[Candidate]:
-    """The candidates without those that cover a better one by a third."""
-    kept: list[Candidate] = []
-    for one in sorted(found, key=lambda c: -c.rank):
-        if all(overlap(one.corners, other.corners) < 0.33 for other in kept):
-            kept.append(one)
-    return kept
+    """The candidates without those that cover a better one by a third, the best first."""
+    return [found[at] for at in without_doubles([one.corners for one in found], [one.rank for one in found])]
 
 
-def overlap(a: Corners, b: Corners) -> float:
-    """Shared area of two quadrilaterals over the smaller one's, from their bounding boxes."""
-    low, high = np.maximum(a.min(0), b.min(0)), np.minimum(a.max(0), b.max(0))
-    shared = float(np.prod(np.maximum(high - low, 0)))
-    least = min(float(np.prod(np.ptp(a, axis=0))), float(np.prod(np.ptp(b, axis=0))))
-    return shared / max(least, 1e-6)
+def without_doubles(corners: Sequence[Corners], scores: Sequence[float]) -> list[int]:
+    """Indices of quadrilaterals, each (4, 2), that do not show the plate of one with a higher score, best first."""
+    if not corners:
+        return []
+    return suppress(scores, overlaps(np.stack(corners)) >= _SAME_PLATE, chained=False)
 
 
 def _starts(length: int, most: int, overlap: int) -> tuple[list[int], int]:

@@ -9,16 +9,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkgate.engines.boxes import as_quad
 from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
 from inkgate.engines.plate.colour import ground_colour
 from inkgate.engines.plate.decode import Reading, Scores, decode, lawful
-from inkgate.engines.plate.detect import Candidate, Corners, Finder, Network, overlap
+from inkgate.engines.plate.detect import Candidate, Corners, Finder, without_doubles
 from inkgate.engines.plate.order import left_to_right
 from inkgate.engines.plate.refine import refined
 from inkgate.engines.plate.second import settled, shrunk
 from inkgate.engines.plate.syntax import IN_SCOPE, kind_of
 from inkgate.engines.plate.warp import cut
-from inkgate.engines.types import Image, Plate, Quad
+from inkgate.engines.runtimes.interface import RunNetwork
+from inkgate.engines.types import Image, Plate
 
 _CLASSES = len(CHARACTERS) + 1
 _NO_PLATE = 0.2  # share of "no plate" from which on a candidate is dropped after one look
@@ -52,7 +54,7 @@ class NetworkPlateReader:
     """The `PlateReader` over a detector, two readers of strips and one of corners. One thread at a time."""
 
     def __init__(
-        self, finder: Finder, strips: Network, second: Network, corners: Network, models: dict[str, str]
+        self, finder: Finder, strips: RunNetwork, second: RunNetwork, corners: RunNetwork, models: dict[str, str]
     ) -> None:
         self._finder = finder
         self._strips = strips
@@ -189,11 +191,6 @@ def confidence(reading: Reading, ground: NDArray[np.float32]) -> float:
     return float(min(reading.char_scores) * min(1.0, 4 * reading.agreement) * (1 - ground[0]))
 
 
-def as_quad(corners: Corners) -> Quad:
-    (a, b), (c, d), (e, f), (g, h) = ((float(x), float(y)) for x, y in corners)
-    return (a, b), (c, d), (e, f), (g, h)
-
-
 def _other_cuts(corners: Corners) -> list[tuple[Corners, int]]:
     """The plate a little wider, narrower, shifted, leaning, turned over, and as two rows where its shape allows."""
     middle = corners.mean(0)
@@ -215,11 +212,7 @@ def _other_cuts(corners: Corners) -> list[tuple[Corners, int]]:
 
 
 def _without_doubles(seen: list[_Seen]) -> list[_Seen]:
-    kept: list[_Seen] = []
-    for one in sorted(seen, key=lambda s: -s.confidence):
-        if all(overlap(one.corners, other.corners) < 0.33 for other in kept):
-            kept.append(one)
-    return kept
+    return [seen[at] for at in without_doubles([one.corners for one in seen], [one.confidence for one in seen])]
 
 
 def _plate(image: Image, seen: _Seen) -> Plate:

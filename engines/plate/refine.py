@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkgate.engines.plate.detect import Corners, Network, normalise
+from inkgate.engines.plate.detect import Corners, normalise
 from inkgate.engines.plate.warp import framed, levelled
+from inkgate.engines.runtimes.interface import RunNetwork
 from inkgate.engines.types import Image
 
 WIDTH, HEIGHT = 160, 64
@@ -17,7 +18,7 @@ MARGIN_X, MARGIN_Y = 0.12, 0.22
 _FAR = 3.0  # mean way in pixels of the view from which on the corners are looked at once more
 
 
-def refined(network: Network, picture: Image, corners: Corners) -> Corners:
+def refined(network: RunNetwork, picture: Image, corners: Corners) -> Corners:
     """Better corners (4, 2) TL TR BR BL, in source pixels."""
     away = network(normalise(view(picture, corners)))[0]
     better = moved(corners, away)

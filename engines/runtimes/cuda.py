@@ -13,11 +13,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from inkgate.engines.runtimes.onnx import Tensor
+from inkgate.engines.runtimes.interface import Shape, Tensor
 
 log = logging.getLogger(__name__)
 
-Shape = tuple[int, ...]
 Network = TypeVar("Network", bound=Callable[[Tensor], object])
 
 SEARCHES = ("HEURISTIC", "DEFAULT", "EXHAUSTIVE")  # what ONNX Runtime's CUDA provider calls them

@@ -4,21 +4,44 @@ from __future__ import annotations
 
 import contextlib
 import io
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
 from inkgate.engines.errors import ModelError
+from inkgate.engines.runtimes import cpu, cuda
 from inkgate.engines.runtimes.best_path import CLASSES, SCORES, with_best_path
+from inkgate.engines.runtimes.interface import CPU, CUDA, BestPath, Execution, Tensor
 
-Tensor = NDArray[np.float32]
-BestPath = tuple[NDArray[np.int64], NDArray[np.float32]]
+Opened = TypeVar("Opened", bound=Callable[[Tensor], object])
 
+_CUDA_PROVIDER = "CUDAExecutionProvider"
 _PROBED = "HEURISTIC"  # what cuDNN is told where nothing was timed
+
+
+class OnnxRuntime:
+    """The `Runtime` over ONNX Runtime: model files in the ONNX format, on CPUs and on CUDA."""
+
+    name = "onnx"
+
+    @property
+    def version(self) -> str:
+        return str(ort.__version__)
+
+    def device(self) -> str:
+        return device()
+
+    def int8_is_faster(self) -> bool:
+        return cpu.multiplies_bytes()
+
+    def open(self, path: Path, execution: Execution) -> OnnxNetwork:
+        return _opened(partial(OnnxNetwork, path), execution)
+
+    def open_best_path(self, path: Path, execution: Execution) -> OnnxBestPath:
+        return _opened(partial(OnnxBestPath, path), execution)
 
 
 class OnnxNetwork:
@@ -27,14 +50,15 @@ class OnnxNetwork:
     `search` is how cuDNN looks for the quickest algorithm when it meets a new shape (see engines.runtimes.cuda).
     """
 
-    def __init__(self, path: Path, threads: int = 1, device: str = "cpu", search: str = _PROBED) -> None:
+    def __init__(self, path: Path, threads: int = 1, device: str = CPU, search: str = _PROBED) -> None:
+        """Raises ModelError when the file is no network."""
         self._session = _session(path, path, threads, device, search)
         self._input = self._session.get_inputs()[0].name
 
     @property
     def device(self) -> str:
         """Where it runs: "cuda", or "cpu", also when CUDA was wanted and did not load."""
-        return "cuda" if "CUDAExecutionProvider" in self._session.get_providers() else "cpu"
+        return CUDA if _CUDA_PROVIDER in self._session.get_providers() else CPU
 
     @property
     def classes(self) -> int | None:
@@ -54,7 +78,8 @@ class OnnxBestPath:
     with the careful network, 4 % with the quick one).
     """
 
-    def __init__(self, path: Path, threads: int = 1, device: str = "cpu", search: str = _PROBED) -> None:
+    def __init__(self, path: Path, threads: int = 1, device: str = CPU, search: str = _PROBED) -> None:
+        """Raises ModelError when the file is no network."""
         try:
             model = with_best_path(path.read_bytes())
         except ValueError as error:
@@ -71,6 +96,17 @@ class OnnxBestPath:
         """Class and probability of each column of each line in a batch (n, 3, height, width), both (n, columns)."""
         classes, scores = self._session.run([CLASSES, SCORES], {self._input: batch})
         return classes[:, :, 0], scores[:, :, 0]
+
+
+def _opened(network: Callable[[int, str, str], Opened], execution: Execution) -> Opened:
+    """The network; on CUDA with the algorithm search that is fastest for the shapes that will come."""
+    if execution.device == CUDA and execution.shapes:
+        return cuda.quickest(
+            lambda search: network(execution.threads, execution.device, search),
+            execution.shapes,
+            warmed=execution.warmed,
+        )
+    return network(execution.threads, execution.device, _PROBED)
 
 
 def _last_dimension(session: ort.InferenceSession) -> int | None:
@@ -90,9 +126,9 @@ def _session(path: Path, model: Path | bytes, threads: int, device: str, search:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     providers: list[Any] = ["CPUExecutionProvider"]
-    if device == "cuda":
+    if device == CUDA:
         _load_cuda()
-        providers.insert(0, ("CUDAExecutionProvider", {"cudnn_conv_algo_search": search}))
+        providers.insert(0, (_CUDA_PROVIDER, {"cudnn_conv_algo_search": search}))
     try:
         return ort.InferenceSession(model if isinstance(model, bytes) else str(model), options, providers=providers)
     except Exception as error:  # the runtime raises its own, undocumented classes
@@ -115,10 +151,5 @@ def _share_arena() -> None:
 
 
 def device() -> str:
-    """ "cuda" where the installed runtime can use it, else "cpu"."""
-    return "cuda" if "CUDAExecutionProvider" in ort.get_available_providers() else "cpu"
-
-
-def version() -> str:
-    """The runtime's version."""
-    return str(ort.__version__)
+    """CUDA where the installed ONNX Runtime can use it, else CPU."""
+    return CUDA if _CUDA_PROVIDER in ort.get_available_providers() else CPU

@@ -21,12 +21,17 @@ from typing import Any
 
 import numpy as np
 
+from inkgate.engines.boxes import as_quad
 from inkgate.engines.errors import ModelError
 from inkgate.engines.manifest import locate, verify
+from inkgate.engines.networks import NetworkFactory
+from inkgate.engines.runtimes.interface import CPU
+from inkgate.engines.text import profiles
 from inkgate.engines.text.detect import MAX_ENLARGEMENT, framed
-from inkgate.engines.text.engine import FindLines, Parts, ReadCrops
+from inkgate.engines.text.engine import FindLines, LineEngine, Parts, ReadCrops
 from inkgate.engines.text.orient import Orienter
-from inkgate.engines.types import Image, Quad
+from inkgate.engines.text.profiles import Profile
+from inkgate.engines.types import EngineInfo, Image, Quad
 
 # Set up for lack of an operator's folder: its name, and the weights and description in the manifest.
 _CARRIED = {
@@ -124,7 +129,7 @@ class PaddleDetector:
             (result,) = self._module.predict(whole, **_limit(width, height, limit_side))
         boxes = np.asarray(result["dt_polys"], np.float64).reshape(-1, 4, 2) - margin
         boxes = np.clip(boxes, 0, [image.shape[1] - 1, image.shape[0] - 1])
-        return [tuple((float(x), float(y)) for x, y in box) for box in boxes]  # type: ignore[misc]
+        return [as_quad(box) for box in boxes]
 
 
 def _limit(width: int, height: int, limit_side: int | None) -> dict[str, Any]:
@@ -153,7 +158,18 @@ class PaddleRecogniser:
         return [(str(result["rec_text"]), float(result["rec_score"])) for result in results]
 
 
-def parts(models: PaddleModels, orienter: Orienter) -> Parts:
-    """An engine's parts: one detector and one recogniser for every purpose."""
+def open_paddle_engine(networks: NetworkFactory, profile: Profile) -> LineEngine:
+    """The text engine in which PaddleOCR reads; our own orienter, crops and order stand around it.
+
+    It has one detector and one recogniser for every purpose, so every profile reads alike. Raises ModelError when
+    PaddleOCR is not installed, or a model is missing, altered or does not load.
+    """
+    modules = PaddleModels(networks.model_dir, networks.threads)
+    parts = _parts(modules, Orienter(networks.network(profiles.ORIENTER)))
+    digests = {**modules.digests, **networks.digests}
+    return LineEngine(EngineInfo("paddle", modules.version, CPU, networks.threads, digests), parts, modules.close)
+
+
+def _parts(models: PaddleModels, orienter: Orienter) -> Parts:
     detector, recogniser = models.detector(), models.recogniser()
     return Parts(detector, recogniser, recogniser, detector, recogniser, orienter, beyond_ends=False)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from inkgate.engines.runtimes.interface import BestPath, Tensor
 from inkgate.engines.text.buckets import LINES, plan, size
 from inkgate.engines.text.pool import Pool
-from inkgate.engines.text.recognise import HEIGHT, Tensor, collapse, tensor
+from inkgate.engines.text.recognise import HEIGHT, collapse, tensor
 from inkgate.engines.types import Image
-
-BestPath = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
 class BatchedRecogniser:

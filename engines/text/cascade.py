@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inkgate.engines.text.recognise import HEIGHT, STRIDE, Reading, Recogniser, Tensor, tensor
+from inkgate.engines.runtimes.interface import Tensor
+from inkgate.engines.text.recognise import HEIGHT, STRIDE, Reading, Recogniser, tensor
 from inkgate.engines.text.scripts import Scripts, Signs, strange
 from inkgate.engines.types import Image
 

@@ -7,16 +7,15 @@ threshold, boxed, and grown back by the area-to-perimeter rule of the paper.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkgate.engines.boxes import as_quad, shared_bounds, suppress
+from inkgate.engines.runtimes.interface import RunNetwork
 from inkgate.engines.types import Image, Quad
-
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 # ImageNet statistics in the network's BGR order of channels, folded into one multiply and one add on 0..255.
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -53,7 +52,7 @@ class DetectOptions:
 class Detector:
     """Finds text lines. Holds no state but its network."""
 
-    def __init__(self, network: Network, options: DetectOptions | None = None) -> None:
+    def __init__(self, network: RunNetwork, options: DetectOptions | None = None) -> None:
         self._network = network
         self.options = options or DetectOptions()
 
@@ -65,7 +64,7 @@ class Detector:
         probability = self._network(_tensor(np.asarray(cv2.resize(seen_whole, seen), np.uint8)))[0, 0]
         scale = np.array([width / seen[0], height / seen[1]], np.float32)
         limit = np.array([image.shape[1] - 1, image.shape[0] - 1], np.float32)
-        return [_as_quad(np.clip(box * scale - margin, 0, limit)) for box in self._boxes(probability)]
+        return [as_quad(np.clip(box * scale - margin, 0, limit)) for box in self._boxes(probability)]
 
     def _seen_size(self, width: int, height: int, limit_side: int | None) -> tuple[int, int]:
         """Width and height of the picture the network sees: small ones are enlarged, large ones reduced.
@@ -113,16 +112,15 @@ def _without_parts(boxes: list[NDArray[np.float32]]) -> list[NDArray[np.float32]
     if len(boxes) < 2:
         return boxes
     corners = np.stack(boxes)
-    low, high = corners.min(axis=1), corners.max(axis=1)
     sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)[:, :2]  # of each box, its height and width
     area = sides.prod(axis=1)
-    overlap = (np.minimum(high[:, None], high) - np.maximum(low[:, None], low)).clip(0).prod(axis=2)
-    part = np.zeros(len(boxes), bool)
-    for small, large in np.argwhere((overlap > _WITHIN * area[:, None]) & (area[:, None] < area)):
+    part = np.zeros((len(boxes), len(boxes)), bool)
+    near = (shared_bounds(corners) > _WITHIN * area[:, None]) & (area[:, None] < area)
+    for small, large in np.argwhere(near):
         if sides[small].max() >= _SAME_HEIGHT * sides[large].min():
             shared, _ = cv2.intersectConvexConvex(corners[small], corners[large])
-            part[small] |= shared >= _WITHIN * area[small]
-    return [box for box, within in zip(boxes, part, strict=True) if not within]
+            part[small, large] = shared >= _WITHIN * area[small]
+    return [boxes[at] for at in sorted(suppress(area, part, chained=True))]
 
 
 def is_field(image: Image) -> bool:
@@ -176,8 +174,3 @@ def _clockwise(box: NDArray[np.float32]) -> NDArray[np.float32]:
     left, right = np.split(box[np.argsort(box[:, 0], kind="stable")], 2)
     left, right = left[np.argsort(left[:, 1])], right[np.argsort(right[:, 1])]
     return np.array([left[0], right[0], right[1], left[1]], np.float32)
-
-
-def _as_quad(box: NDArray[np.float32]) -> Quad:
-    a, b, c, d = ((float(x), float(y)) for x, y in box)
-    return a, b, c, d

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkgate.engines.runtimes.interface import RunNetwork
 from inkgate.engines.types import Image, Quad
-
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 _SIDE = 224
 _RESIZED = 256  # the short side before the centre is cut out
@@ -22,7 +19,7 @@ _TURNS = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCL
 class Orienter:
     """Tells by how much a page must be turned."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: RunNetwork) -> None:
         self._network = network
 
     def scores(self, image: Image) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkgate.engines.runtimes.interface import RunNetwork, Tensor
 from inkgate.engines.text.language import Pairs, faint
 from inkgate.engines.types import Choices, Image
-
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-Tensor = NDArray[np.float32]
 
 HEIGHT = 48  # pixels, fixed by the network
 MIN_WIDTH = 160  # narrower crops are padded: below this the network was not trained and errs more
@@ -67,7 +65,7 @@ class Recogniser:
     """
 
     def __init__(
-        self, network: Network, charset: Sequence[str], *, prose: bool = False, pairs: Pairs | None = None
+        self, network: RunNetwork, charset: Sequence[str], *, prose: bool = False, pairs: Pairs | None = None
     ) -> None:
         self.network = network
         self.charset = charset

@@ -11,7 +11,8 @@ from functools import cache
 
 import numpy as np
 
-from inkgate.engines.text.recognise import Reading, Recogniser, Tensor, padded, tensor
+from inkgate.engines.runtimes.interface import Tensor
+from inkgate.engines.text.recognise import Reading, Recogniser, padded, tensor
 from inkgate.engines.types import Image
 
 _LEAST_SIGNS = 8  # characters that tell the script of a page

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import aliased
 
 from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
 from inkgate.service.db import ids
-from inkgate.service.db.changes import applied
+from inkgate.service.db.changes import add, applied
 
 SHARED = {"key_share": True}
 """A lock against other changes of a row that lets rows which name it come in: FOR NO KEY UPDATE."""
+
+IDS_PER_QUERY = 500  # SQLite bounds the number of parameters
 
 
 async def account(session: AsyncSession, account_id: str, *, lock: bool = False) -> Account | None:
@@ -57,6 +60,41 @@ async def disable_key(session: AsyncSession, ak: str, at: datetime | None) -> bo
     return await applied(session, update(AccessKeyRow).where(AccessKeyRow.ak == ak, was).values(disabled_at=at))
 
 
+async def usable_key(session: AsyncSession, ak: str) -> AccessKeyRow | None:
+    """An access key that is enabled, of an account that is not suspended, nor its main account; its end is not
+    looked at."""
+    main = aliased(Account)
+    query = (
+        select(AccessKeyRow)
+        .join(Account, Account.id == AccessKeyRow.account_id)
+        .outerjoin(main, main.id == Account.parent_id)
+        .where(
+            AccessKeyRow.ak == ak,
+            AccessKeyRow.disabled_at.is_(None),
+            Account.suspended_at.is_(None),
+            or_(Account.parent_id.is_(None), main.suspended_at.is_(None)),
+        )
+    )
+    found: AccessKeyRow | None = await session.scalar(query)
+    return found
+
+
+async def any_key(session: AsyncSession) -> AccessKeyRow | None:
+    """One access key, whichever; None when there is none."""
+    found: AccessKeyRow | None = await session.scalar(select(AccessKeyRow).limit(1))
+    return found
+
+
+async def touch_key(connection: AsyncConnection, ak: str, now: datetime) -> None:
+    """Write down that a key was used."""
+    await connection.execute(update(AccessKeyRow).where(AccessKeyRow.ak == ak).values(last_used_at=now))
+
+
+async def lock_access_keys(session: AsyncSession) -> list[AccessKeyRow]:
+    """Every access key, locked."""
+    return list(await session.scalars(select(AccessKeyRow).with_for_update()))
+
+
 async def access_keys(session: AsyncSession, account_id: str) -> list[AccessKeyRow]:
     if not ids.valid(account_id):
         return []
@@ -98,6 +136,20 @@ async def apps(
     return list(await session.scalars(query))
 
 
+async def lock_apps(session: AsyncSession) -> list[AppRow]:
+    """Every app, deleted ones too, locked."""
+    return list(await session.scalars(select(AppRow).with_for_update()))
+
+
+async def sealed_parts(session: AsyncSession, start: int, length: int) -> set[bytes]:
+    """The different values of bytes `start` (the first is 0) to `start + length` among all sealed secrets."""
+    found: set[bytes] = set()
+    for column in (AccessKeyRow.sealed_secret, AppRow.sealed_secret, AppRow.sealed_sm2_key):
+        part = func.substr(column, start + 1, length)
+        found |= {bytes(each) for each in await session.scalars(select(part).distinct())}
+    return found
+
+
 async def count_apps(session: AsyncSession, account_ids: Sequence[str], *, search: str = "") -> int:
     query = select(func.count()).select_from(AppRow)
     query = query.where(AppRow.account_id.in_(account_ids), AppRow.deleted_at.is_(None))
@@ -111,9 +163,30 @@ async def opened(session: AsyncSession, app_id: str) -> list[OpenedRow]:
     return list(await session.scalars(query))
 
 
+async def opened_capability(session: AsyncSession, app_id: str, capability: str) -> OpenedRow | None:
+    """A capability as an app has opened it, None when it has not."""
+    return await session.get(OpenedRow, (app_id, capability))
+
+
+async def replace_allowed(session: AsyncSession, app_id: str, capability: str, networks: Sequence[str]) -> None:
+    """Make `networks` the whole allow-list of a capability of an app, or of the app itself (`capability` "")."""
+    await session.execute(delete(AllowedRow).where(AllowedRow.app_id == app_id, AllowedRow.capability == capability))
+    await add(session, *(AllowedRow(app_id=app_id, capability=capability, network=network) for network in networks))
+
+
 async def allowed(session: AsyncSession, app_id: str) -> list[AllowedRow]:
     query = select(AllowedRow).where(AllowedRow.app_id == app_id).order_by(AllowedRow.capability, AllowedRow.network)
     return list(await session.scalars(query))
+
+
+async def payers(connection: AsyncConnection, account_ids: Collection[str]) -> dict[str, str]:
+    """Account id → the main account that pays for it; unknown ids are left out."""
+    query, found = select(Account.id, func.coalesce(Account.parent_id, Account.id)), dict[str, str]()
+    wanted = sorted(account_ids)
+    for start in range(0, len(wanted), IDS_PER_QUERY):
+        rows = await connection.execute(query.where(Account.id.in_(wanted[start : start + IDS_PER_QUERY])))
+        found |= {str(account_id): str(payer_id) for account_id, payer_id in rows}
+    return found
 
 
 async def payer(session: AsyncSession, app_id: str) -> tuple[str, str] | None:

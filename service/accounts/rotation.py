@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inkgate.service.accounts.models import AccessKeyRow, AppRow
+from inkgate.service.accounts import repository
 from inkgate.service.accounts.service import key_context, secret_context, sm2_context
 from inkgate.service.accounts.vault import ID_BYTES, VALUE_SETTING, VERSION, Vault, sealed_under
 from inkgate.service.audit import trail
@@ -20,12 +19,12 @@ async def reseal(work: Work, vault: Vault) -> int:
     nothing changed.
     """
     changed = 0
-    for key in await work.session.scalars(select(AccessKeyRow).with_for_update()):
+    for key in await repository.lock_access_keys(work.session):
         if sealed_under(key.sealed_secret) != vault.current:
             context = key_context(key.ak)
             key.sealed_secret = vault.seal(vault.open(key.sealed_secret, context), context)
             changed += 1
-    for app in await work.session.scalars(select(AppRow).with_for_update()):
+    for app in await repository.lock_apps(work.session):
         if sealed_under(app.sealed_secret) != vault.current:
             context = secret_context(app.id)
             app.sealed_secret = vault.seal(vault.open(app.sealed_secret, context), context)
@@ -44,10 +43,7 @@ async def missing_keys(session: AsyncSession, vault: Vault) -> tuple[str, ...]:
     Raises ConfigurationError when it lacks all of them: the key is that of another database. While some secrets can be
     opened their owners are served, and the rest is for the log and the doctor.
     """
-    used: set[bytes] = set()
-    for column in (AccessKeyRow.sealed_secret, AppRow.sealed_secret, AppRow.sealed_sm2_key):
-        identity = func.substr(column, len(VERSION) + 1, ID_BYTES)
-        used |= {bytes(each) for each in await session.scalars(select(identity).distinct())}
+    used = await repository.sealed_parts(session, len(VERSION), ID_BYTES)
     missing = tuple(sorted(each.hex() for each in used if not vault.holds(each)))
     if missing and len(missing) == len(used):
         raise ConfigurationError(
@@ -60,7 +56,7 @@ async def missing_keys(session: AsyncSession, vault: Vault) -> tuple[str, ...]:
 
 async def try_one(session: AsyncSession, vault: Vault) -> bool:
     """Open one stored secret; whether there was any. Raises ConfigurationError when the vault cannot open it."""
-    key = await session.scalar(select(AccessKeyRow).limit(1))
+    key = await repository.any_key(session)
     if key is not None:
         vault.open(key.sealed_secret, key_context(key.ak))
     return key is not None

@@ -23,10 +23,7 @@ def app_name(name: str) -> str:
     The rule: 4-15 characters, 汉字, Latin letters, digits and underscores, beginning with a letter or 汉字.
     """
     if APP_NAME.fullmatch(name) is None:
-        raise Misuse(
-            f"the app name {name!r} does not fit: 4 to 15 characters, Chinese characters, Latin letters, digits and "
-            "underscores, beginning with a letter or a Chinese character"
-        )
+        raise Misuse("app.name_invalid", name=name)
     return name
 
 
@@ -34,24 +31,19 @@ def account_name(name: str) -> str:
     """The name without blanks around it. Raises Misuse when it is empty, too long or has control characters."""
     name = name.strip()
     if not name or len(name) > ACCOUNT_NAME_LENGTH or not name.isprintable():
-        raise Misuse(f"an account name has 1 to {ACCOUNT_NAME_LENGTH} printable characters")
+        raise Misuse("account.name_invalid", most=ACCOUNT_NAME_LENGTH)
     return name
 
 
-def plain_text(text: str, what: str, most: int) -> str:
-    """The text, when every database takes it. Raises Misuse when it is longer than `most`, or has a NUL or half a
-    character in it."""
-    if len(text) > most:
-        raise Misuse(f"{what} has at most {most} characters")
-    if "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
-        raise Misuse(f"{what} has characters that cannot be stored")
-    return text
+def storable(text: str) -> bool:
+    """Whether every database takes a text: Postgres has no NUL, and half a surrogate pair is no character."""
+    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def capability(name: str) -> str:
     """The name, when we have such a capability. Raises Misuse otherwise."""
     if name not in CAPABILITIES:
-        raise Misuse(f"no capability {name!r}; choose from {', '.join(CAPABILITIES)}")
+        raise Misuse("capability.unknown", capability=name, choices=tuple(CAPABILITIES))
     return name
 
 
@@ -64,14 +56,14 @@ def networks(texts: Iterable[str]) -> list[str]:
                 raise ValueError("the zone of a link-local address means nothing here")
             found[str(ip_network(text.strip(), strict=False))] = None
         except ValueError:
-            raise Misuse(f"{text!r} is neither an address nor a network, such as 192.0.2.0/24") from None
+            raise Misuse("network.invalid", network=text) from None
     if len(found) > NETWORKS_PER_LIST:
-        raise Misuse(f"an allow-list holds at most {NETWORKS_PER_LIST} networks")
+        raise Misuse("network.limit", most=NETWORKS_PER_LIST)
     return list(found)
 
 
 def qps(rate: float | None) -> float | None:
     """The rate, None for the default of the installation. Raises Misuse when it is not a sensible number."""
     if rate is not None and not 0 < rate <= MAX_QPS:
-        raise Misuse(f"requests per second must be above 0 and at most {MAX_QPS:g}")
+        raise Misuse("qps.out_of_range", most=MAX_QPS)
     return rate

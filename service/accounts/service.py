@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import delete
-
 from inkgate.service.accounts import repository, rules
-from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
+from inkgate.service.accounts.models import AccessKeyRow, Account, AppRow, OpenedRow
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
+from inkgate.service.db.changes import add
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
 from inkgate.service.sealed import keys
@@ -49,14 +48,13 @@ async def create_account(work: Work, name: str, *, parent_id: str | None = None)
     """
     name = rules.account_name(name)
     if await repository.account_named(work.session, name):
-        raise Misuse(f"there is an account {name!r} already")
+        raise Misuse("account.name_taken", name=name)
     if parent_id is not None:
         parent = await repository.account(work.session, parent_id)
         if parent is None or parent.parent_id is not None:
-            raise Misuse("a sub-account belongs to an existing main account")
+            raise Misuse("account.parent_invalid")
     account = Account(id=ids.new(), name=name, parent_id=parent_id, created_at=await work.now())
-    work.session.add(account)
-    await work.session.flush()
+    await add(work.session, account)
     await trail.record(work, "account.create", f"account {name}", account.id, parent_id=parent_id)
     return account
 
@@ -85,17 +83,10 @@ async def create_access_key(work: Work, vault: Vault, account_id: str) -> KeyPai
         if key.disabled_at is None and (key.ends_at is None or key.ends_at > now)
     ]
     if len(live) >= KEYS_PER_ACCOUNT:
-        raise Misuse(f"an account holds at most {KEYS_PER_ACCOUNT} live access keys; disable one first")
+        raise Misuse("key.limit", most=KEYS_PER_ACCOUNT)
     pair = KeyPair(ak=secrets.token_hex(16), sk=secrets.token_hex(16))
-    work.session.add(
-        AccessKeyRow(
-            ak=pair.ak,
-            sealed_secret=vault.seal(pair.sk.encode(), key_context(pair.ak)),
-            account_id=account_id,
-            created_at=now,
-        )
-    )
-    await work.session.flush()
+    sealed = vault.seal(pair.sk.encode(), key_context(pair.ak))
+    await add(work.session, AccessKeyRow(ak=pair.ak, sealed_secret=sealed, account_id=account_id, created_at=now))
     await trail.record(work, "key.create", f"access key {pair.ak}", account.id)
     return pair
 
@@ -128,11 +119,14 @@ async def create_app(work: Work, vault: Vault, account_id: str, name: str, *, de
     """
     account = await get_account(work, account_id, lock=True)  # so that two at once cannot pass the bound
     rules.app_name(name)
-    rules.plain_text(description, "an app description", rules.DESCRIPTION_LENGTH)
+    if len(description) > rules.DESCRIPTION_LENGTH:
+        raise Misuse("app.description_too_long", most=rules.DESCRIPTION_LENGTH)
+    if not rules.storable(description):
+        raise Misuse("app.description_unstorable")
     if await repository.live_app_named(work.session, name):
-        raise Misuse(f"there is an app {name!r} already; names are unique")
+        raise Misuse("app.name_taken", name=name)
     if await repository.count_apps(work.session, [account_id]) >= APPS_PER_ACCOUNT:
-        raise Misuse(f"an account holds at most {APPS_PER_ACCOUNT} apps; delete one first")
+        raise Misuse("app.limit", most=APPS_PER_ACCOUNT)
     private, enckey = keys.generate()
     new = NewApp(ids.new(), name, secrets.token_hex(16), enckey, secrets.token_hex(16))
     row = AppRow(
@@ -146,8 +140,7 @@ async def create_app(work: Work, vault: Vault, account_id: str, name: str, *, de
         sealed_sm2_key=vault.seal(private, sm2_context(new.app_id)),
         created_at=await work.now(),
     )
-    work.session.add(row)
-    await work.session.flush()
+    await add(work.session, row)
     await trail.record(work, "app.create", f"app {name}", account.id, app_id=row.id, appkey=row.appkey)
     return new
 
@@ -156,7 +149,7 @@ async def delete_app(work: Work, app_id: str) -> None:
     """Delete an app: its key stops working, its records and the packs bound to it remain."""
     app = await get_app(work, app_id)
     if not await repository.delete_app(work.session, app_id, await work.now()):
-        raise Misuse(f"no app {app_id}")
+        raise Misuse("app.not_found", app_id=app_id)
     await work.session.refresh(app)
     await trail.record(work, "app.delete", f"app {app.name}", app.account_id, app_id=app.id, appkey=app.appkey)
 
@@ -173,19 +166,19 @@ async def open_capability(work: Work, app_id: str, capability: str, *, qps: floa
     app = await get_app(work, app_id, lock=True)
     rules.capability(capability)
     rules.qps(qps)
-    if await work.session.get(OpenedRow, (app_id, capability)):
+    if await repository.opened_capability(work.session, app_id, capability):
         return
-    work.session.add(OpenedRow(app_id=app_id, capability=capability, qps=qps, opened_at=await work.now()))
-    await work.session.flush()
+    row = OpenedRow(app_id=app_id, capability=capability, qps=qps, opened_at=await work.now())
+    await add(work.session, row)
     await trail.record(work, "app.open", f"app {app.name}", app.account_id, app_id=app_id, capability=capability)
 
 
 async def set_qps(work: Work, app_id: str, capability: str, qps: float | None) -> None:
     """Change the request rate of an opened capability; None goes back to the default of the installation."""
     app = await get_app(work, app_id, lock=True)
-    opened = await work.session.get(OpenedRow, (app_id, rules.capability(capability)))
+    opened = await repository.opened_capability(work.session, app_id, rules.capability(capability))
     if opened is None:
-        raise Misuse(f"the app {app.name!r} has not opened {capability}")
+        raise Misuse("app.capability_not_opened", app=app.name, capability=capability)
     opened.qps = rules.qps(qps)
     await trail.record(work, "app.qps", f"app {app.name}", app.account_id, capability=capability, qps=qps)
 
@@ -195,9 +188,7 @@ async def set_allowed(work: Work, app_id: str, networks: Iterable[str], *, capab
     app = await get_app(work, app_id, lock=True)
     wanted = rules.networks(networks)
     scope = rules.capability(capability) if capability else ""
-    await work.session.execute(delete(AllowedRow).where(AllowedRow.app_id == app_id, AllowedRow.capability == scope))
-    work.session.add_all(AllowedRow(app_id=app_id, capability=scope, network=network) for network in wanted)
-    await work.session.flush()
+    await repository.replace_allowed(work.session, app_id, scope, wanted)
     await trail.record(
         work, "app.allow", f"app {app.name}", app.account_id, capability=scope, networks=" ".join(wanted)
     )
@@ -215,7 +206,7 @@ async def get_account(work: Work, account_id: str, *, lock: bool = False) -> Acc
     """The account with this id. Raises Misuse when there is none."""
     account = await repository.account(work.session, account_id, lock=lock)
     if account is None:
-        raise Misuse(f"no account {account_id}")
+        raise Misuse("account.not_found", account_id=account_id)
     return account
 
 
@@ -223,14 +214,14 @@ async def get_app(work: Work, app_id: str, *, lock: bool = False) -> AppRow:
     """The live app with this id; `lock` keeps others from changing or deleting it. Raises Misuse when there is none."""
     app = await repository.app(work.session, app_id, lock=lock)
     if app is None or app.deleted_at is not None:
-        raise Misuse(f"no app {app_id}")
+        raise Misuse("app.not_found", app_id=app_id)
     return app
 
 
 async def _access_key(work: Work, ak: str, *, lock: bool = False) -> AccessKeyRow:
     key = await repository.access_key(work.session, ak, lock=lock)
     if key is None:
-        raise Misuse(f"no access key {ak}")
+        raise Misuse("key.not_found", ak=ak)
     return key
 
 

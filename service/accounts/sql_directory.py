@@ -7,21 +7,18 @@ import time
 from datetime import datetime
 from ipaddress import ip_network
 
-from sqlalchemy import or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.orm import aliased
 
 from inkgate.service.accounts import repository
 from inkgate.service.accounts.directory import AccessKey, App, Network, OpenedCapability
-from inkgate.service.accounts.models import AccessKeyRow, Account
 from inkgate.service.accounts.service import key_context, sm2_context
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import work
 from inkgate.service.db.cache import Cache
 from inkgate.service.db.clock import Clock, database_clock
-from inkgate.service.errors import LedgerDown
+from inkgate.service.errors import DatabaseDown
 
 TTL = 3.0
 CAPACITY = 10_000
@@ -34,7 +31,7 @@ class SqlDirectory:
 
     A change (a key disabled, a capability opened) is seen within `ttl` seconds. Unknown keys are remembered as long,
     so that a guesser costs no query each; the memory holds at most `capacity` entries of either kind. Raises
-    errors.LedgerDown when the database is out of reach.
+    errors.DatabaseDown when the database is out of reach.
     """
 
     def __init__(
@@ -74,25 +71,13 @@ class SqlDirectory:
             await asyncio.wait(self._touching, timeout=5)
 
     async def _load_key(self, ak: str) -> AccessKey | None:
-        main = aliased(Account)
-        query = (
-            select(AccessKeyRow)
-            .join(Account, Account.id == AccessKeyRow.account_id)
-            .outerjoin(main, main.id == Account.parent_id)
-            .where(
-                AccessKeyRow.ak == ak,
-                AccessKeyRow.disabled_at.is_(None),
-                Account.suspended_at.is_(None),
-                or_(Account.parent_id.is_(None), main.suspended_at.is_(None)),
-            )
-        )
         try:
             async with work.reading(self._engine) as session:
-                row = await session.scalar(query)
+                row = await repository.usable_key(session, ak)
                 if row is None or (row.ends_at is not None and row.ends_at <= await clocks.now(session, self._clock)):
                     return None
         except (SQLAlchemyError, OSError) as error:
-            raise LedgerDown(f"the directory cannot be read: {type(error).__name__}") from error
+            raise DatabaseDown(f"the directory cannot be read: {type(error).__name__}") from error
         return AccessKey(ak, self._vault.open(row.sealed_secret, key_context(ak)), row.account_id)
 
     async def _load_app(self, appkey: str) -> App | None:
@@ -106,7 +91,7 @@ class SqlDirectory:
                 for rule in await repository.allowed(session, row.id):
                     allowed.setdefault(rule.capability, []).append(ip_network(rule.network))
         except (SQLAlchemyError, OSError) as error:
-            raise LedgerDown(f"the directory cannot be read: {type(error).__name__}") from error
+            raise DatabaseDown(f"the directory cannot be read: {type(error).__name__}") from error
         return App(
             app_id=row.id,
             account_id=row.account_id,
@@ -139,6 +124,6 @@ class SqlDirectory:
         try:
             async with self._engine.begin() as connection:
                 now: datetime = await clocks.now(connection, self._clock)
-                await connection.execute(update(AccessKeyRow).where(AccessKeyRow.ak == ak).values(last_used_at=now))
+                await repository.touch_key(connection, ak, now)
         except (SQLAlchemyError, OSError):
             self._touched.pop(ak, None)

@@ -17,6 +17,7 @@ from inkgate.service.admin.tokens import bearer
 from inkgate.service.db import work
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.db.work import Work
+from inkgate.service.errors import Misuse
 from inkgate.service.settings import Settings
 
 _bearer = HTTPBearer(auto_error=False, description="A token made with `inkgate admin token-create`.")
@@ -66,7 +67,7 @@ class Allowed:
         if found is None:
             raise HTTPException(401, "a valid token is needed", {"WWW-Authenticate": "Bearer"})
         if self._scope not in found.scopes:
-            raise HTTPException(403, f"the token lacks the scope {self._scope}")
+            raise Misuse("token.scope_missing", scope=self._scope)
         yield Desk(house, f"admin:{found.name}")
 
 

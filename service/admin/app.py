@@ -20,6 +20,7 @@ from inkgate.service.admin.access import House
 from inkgate.service.contract.headers import Surface
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.errors import ClockSuspect, Misuse
+from inkgate.service.messages import Kind
 from inkgate.service.repeats import OneLineEach
 from inkgate.service.settings import Settings
 
@@ -37,10 +38,29 @@ class Refusal(BaseModel):
     detail: str
 
 
+class Problem(Refusal):
+    """The same with the stable code of the problem and the values that the line names, for programs."""
+
+    code: str
+    params: dict[str, str | int | float | list[str]]
+
+
+STATUSES: Mapping[Kind, int] = {Kind.NOT_FOUND: 404, Kind.CONFLICT: 409, Kind.FORBIDDEN: 403}
+"""What a problem is answered with; every other kind is 400."""
+
+
 REFUSALS: Mapping[int | str, dict[str, Any]] = {
-    400: {"description": "What is asked for cannot be done.", "model": Refusal},
+    400: {
+        "description": "What is asked for cannot be done: a value is not acceptable, or a limit is reached.",
+        "model": Problem,
+    },
     401: {"description": "No good token.", "model": Refusal},
-    403: {"description": "The token lacks the scope.", "model": Refusal},
+    403: {"description": "The token lacks the scope.", "model": Problem},
+    404: {"description": "What the path, the query or the body names does not exist.", "model": Problem},
+    409: {
+        "description": "The state of what is named does not allow it: decided already, used, a name taken.",
+        "model": Problem,
+    },
     413: {"description": f"The body has more than {BODY_BYTES // 1024} KiB; plain text."},
     503: {"description": "The database cannot be used now.", "model": Refusal},
 }
@@ -59,6 +79,8 @@ def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings, clock: C
     app.state.house = House(engine, vault, settings, clock)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_exception_handler(400, _unreadable)
+    app.add_exception_handler(404, _unknown_address)
     app.add_exception_handler(405, _wrong_method)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(Misuse, _misuse)
@@ -67,6 +89,15 @@ def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings, clock: C
     app.add_exception_handler(OSError, _database)
     app.add_middleware(OneLineEach, surface=Surface.ADMIN)
     return app
+
+
+async def _unreadable(request: Request, _error: Exception) -> Response:
+    """FastAPI's answer to a body that its parser gave up on, as one that is nested too deep."""
+    return await _misuse(request, Misuse("request.body_unreadable"))
+
+
+async def _unknown_address(request: Request, _error: Exception) -> Response:
+    return await _misuse(request, Misuse("request.address_unknown"))
 
 
 async def _wrong_method(request: Request, _error: Exception) -> Response:
@@ -94,7 +125,9 @@ def _shown(part: object) -> object:
 
 
 async def _misuse(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"detail": str(error)}, 400)
+    assert isinstance(error, Misuse)
+    body = {"detail": str(error), "code": error.code, "params": error.params}
+    return JSONResponse(body, STATUSES.get(error.kind, 400))
 
 
 async def _clock(_request: Request, error: Exception) -> Response:

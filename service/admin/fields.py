@@ -26,7 +26,7 @@ def _no_number(value: object) -> object:
 def _in_range(value: datetime) -> datetime:
     """Instants that both databases take in every zone. Not a ValueError: the form is right, the time is not."""
     if not EARLIEST <= value < LATEST:
-        raise Misuse(f"a moment lies between the years {EARLIEST.year} and {LATEST.year}")
+        raise Misuse("moment.out_of_range", first=EARLIEST.year, last=LATEST.year)
     return value
 
 

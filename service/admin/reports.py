@@ -12,7 +12,7 @@ from fastapi import APIRouter, HTTPException, Query
 from inkgate.service.admin import shapes
 from inkgate.service.admin.access import AuditRead, UsageRead
 from inkgate.service.admin.fields import Id, Moment, Word
-from inkgate.service.audit import trail
+from inkgate.service.audit import repository as audit_repository
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
 from inkgate.service.metering import books
@@ -23,7 +23,7 @@ router = APIRouter(tags=["reports"])
 PROOF_LINES = 500_000  # some ten seconds of one core
 PROOF_SECONDS = 30.0
 PROOF_FINDINGS = 1000
-_NARROW = "narrow it by account_id and capability, or run: inkgate ledger verify"
+LONGEST_PERIOD = timedelta(days=800)  # that one request for statistics covers
 
 
 @router.get("/usage")
@@ -39,10 +39,10 @@ async def usage(
 ) -> list[shapes.UsageOut]:
     """Sums of the hours from `since` up to `until` (exclusive), most calls first. A main account has its sub-accounts'
     usage in it."""
-    if not timedelta() < until - since <= timedelta(days=800):
-        raise Misuse("since lies before until, and at most 800 days apart")
+    if not timedelta() < until - since <= LONGEST_PERIOD:
+        raise Misuse("usage.period_invalid", most=LONGEST_PERIOD.days)
     if any(name not in DIMENSIONS for name in by):
-        raise Misuse(f"choose dimensions from {', '.join(DIMENSIONS)}")
+        raise Misuse("usage.dimension_unknown", choices=tuple(DIMENSIONS))
     async with desk.reading() as session:
         sums = await repository.totals(session, Scope(since, until, account_id, capability=capability), by, times=True)
     return [
@@ -73,7 +73,7 @@ async def audit(
 ) -> list[shapes.EventOut]:
     """The audit trail, latest first."""
     async with desk.reading() as session:
-        found = await trail.events(session, account_id=account_id, since=since, until=until, limit=limit)
+        found = await audit_repository.events(session, account_id=account_id, since=since, until=until, limit=limit)
         return [shapes.EventOut.model_validate(row) for row in found]
 
 
@@ -93,10 +93,10 @@ async def proof(desk: UsageRead, account_id: Id | None = None, capability: Word 
                 meters = await books.meters(session, account_id)
                 lines = sum(each.seq - each.archived_lines for each in meters if capability in (None, each.capability))
                 if lines > PROOF_LINES:
-                    raise Misuse(f"{lines} lines are more than {PROOF_LINES}; {_NARROW}")
+                    raise Misuse("proof.line_limit", lines=lines, most=PROOF_LINES)
                 findings = await books.prove(session, account_id, capability, most=PROOF_FINDINGS)
         except TimeoutError:
-            raise Misuse(f"the proof takes longer than {PROOF_SECONDS:g} s; {_NARROW}") from None
+            raise Misuse("proof.time_limit", seconds=PROOF_SECONDS) from None
     return shapes.Proof(
         sound=not findings, lines=lines, findings=[shapes.FindingOut(**asdict(each)) for each in findings]
     )

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from inkgate.service.admin import repository
 from inkgate.service.admin.models import TokenRow
 from inkgate.service.audit import trail
 from inkgate.service.db import clock as clocks
-from inkgate.service.db.changes import applied
+from inkgate.service.db.changes import add
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
 
@@ -27,6 +27,7 @@ SCOPES = {
     "audit:read": "See the audit trail.",
 }
 PREFIX = "inkgate_"
+NAME_LENGTH = 48  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,51 +42,37 @@ async def create_token(work: Work, name: str, scopes: Iterable[str], *, valid: t
     """A new token, shown this once. Raises Misuse for a name that is taken or a scope that does not exist."""
     wanted = sorted(set(scopes))
     if not wanted or not set(wanted) <= set(SCOPES):
-        raise Misuse(f"choose scopes from {', '.join(SCOPES)}")
-    if not 0 < len(name) <= 48 or not name.isprintable():
-        raise Misuse("a token's name has 1 to 48 printable characters")
-    if await work.session.scalar(select(TokenRow).where(TokenRow.name == name)):
-        raise Misuse(f"there is a token {name!r} already")
+        raise Misuse("token.scopes_invalid", choices=tuple(SCOPES))
+    if not 0 < len(name) <= NAME_LENGTH or not name.isprintable():
+        raise Misuse("token.name_invalid", most=NAME_LENGTH)
+    if await repository.token_named(work.session, name):
+        raise Misuse("token.name_taken", name=name)
     now = await work.now()
     token = PREFIX + secrets.token_urlsafe(32)
-    work.session.add(
-        TokenRow(
-            token_hash=_hash(token),
-            name=name,
-            scopes=" ".join(wanted),
-            created_at=now,
-            ends_at=None if valid is None else now + valid,
-        )
+    row = TokenRow(
+        token_hash=_hash(token),
+        name=name,
+        scopes=" ".join(wanted),
+        created_at=now,
+        ends_at=None if valid is None else now + valid,
     )
-    await work.session.flush()
+    await add(work.session, row)
     await trail.record(work, "token.create", f"admin token {name}", None, scopes=" ".join(wanted))
     return token
 
 
 async def disable_token(work: Work, name: str) -> None:
     """Stop a token. It stays in the list, so that its name stays in the audit trail's language."""
-    if await work.session.scalar(select(TokenRow.name).where(TokenRow.name == name)) is None:
-        raise Misuse(f"no token {name!r}")
-    change = update(TokenRow).where(TokenRow.name == name, TokenRow.disabled_at.is_(None))
-    if await applied(work.session, change.values(disabled_at=await work.now())):
+    if await repository.token_named(work.session, name) is None:
+        raise Misuse("token.not_found", name=name)
+    if await repository.disable_token(work.session, name, await work.now()):
         await trail.record(work, "token.disable", f"admin token {name}", None)
-
-
-async def tokens(session: AsyncSession) -> list[TokenRow]:
-    """All tokens, oldest first."""
-    return list(await session.scalars(select(TokenRow).order_by(TokenRow.created_at)))
 
 
 async def bearer(session: AsyncSession, token: str) -> Bearer | None:
     """Whoever holds this token, None when it is unknown, disabled or past its end."""
     now = await clocks.now(session)
-    row = await session.scalar(
-        select(TokenRow).where(
-            TokenRow.token_hash == _hash(token),
-            TokenRow.disabled_at.is_(None),
-            or_(TokenRow.ends_at.is_(None), TokenRow.ends_at > now),
-        )
-    )
+    row = await repository.valid_token(session, _hash(token), now)
     return None if row is None else Bearer(row.name, frozenset(row.scopes.split()))
 
 

@@ -112,7 +112,7 @@ def _readable(words: list[str]) -> None:
     """Python stands bytes that are no UTF-8 in as halves of surrogate pairs, which no database takes. Raises Misuse."""
     for word in words:
         if any("\ud800" <= each <= "\udfff" for each in word):
-            raise Misuse(f"{word.encode('utf-8', 'surrogateescape')!r} is not UTF-8 text")
+            raise Misuse("command.not_utf8", word=repr(word.encode("utf-8", "surrogateescape")))
 
 
 def main() -> None:

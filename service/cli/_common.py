@@ -17,15 +17,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service import settings as configuration
+from inkgate.service import tables  # noqa: F401 - foreign keys need every table
 from inkgate.service.accounts import repository
 from inkgate.service.accounts.models import Account, AppRow
 from inkgate.service.accounts.opening import open_vault
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.db import engine as engines
-from inkgate.service.db import migrate, tables, work  # noqa: F401 - tables: a command must know them all, for foreign keys
+from inkgate.service.db import migrate, work
 from inkgate.service.db.clock import CheckedClock, Clock
 from inkgate.service.db.work import Work
-from inkgate.service.errors import InkGateError, LedgerDown, Misuse
+from inkgate.service.errors import DatabaseDown, InkGateError, Misuse
 from inkgate.service.settings import Settings
 
 T = TypeVar("T")
@@ -71,7 +72,9 @@ def run(action: Callable[[Base], Awaitable[T]]) -> T:
     except InkGateError:
         raise
     except (SQLAlchemyError, OSError) as error:
-        raise LedgerDown(f"the database cannot be used: {engines.reason(error)}. Check INKGATE_DATABASE__URL") from None
+        raise DatabaseDown(
+            f"the database cannot be used: {engines.reason(error)}. Check INKGATE_DATABASE__URL"
+        ) from None
 
 
 async def find_account(unit: Work, name: str) -> Account:
@@ -80,7 +83,7 @@ async def find_account(unit: Work, name: str) -> Account:
     if found is None:
         found = await repository.account(unit.session, name)
     if found is None:
-        raise Misuse(f"no account {name!r}; see: inkgate account list")
+        raise Misuse("command.account_not_found", name=name)
     return found
 
 
@@ -90,7 +93,7 @@ async def find_app(unit: Work, name: str) -> AppRow:
     if found is None:
         found = await repository.app(unit.session, name)
     if found is None or found.deleted_at is not None:
-        raise Misuse(f"no app {name!r}; see: inkgate app list")
+        raise Misuse("command.app_not_found", name=name)
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.admin import tokens
+from inkgate.service.admin import repository, tokens
 from inkgate.service.cli._common import Base, run, table
 from inkgate.service.db import work
 
@@ -49,7 +49,7 @@ def token_list(as_json: bool = typer.Option(False, "--json", help="Print JSON.")
 
     async def act(base: Base) -> list[tuple[object, ...]]:
         async with work.reading(base.engine) as session:
-            found = await tokens.tokens(session)
+            found = await repository.tokens(session)
         return [(row.name, row.scopes, row.created_at, row.ends_at, row.disabled_at) for row in found]
 
     table(("name", "scopes", "created", "ends", "disabled"), run(act), as_json=as_json)

@@ -123,7 +123,7 @@ def qps(
     try:
         value = None if rate == "default" else float(rate)
     except ValueError:
-        raise Misuse(f"{rate!r} is neither a number nor `default`") from None
+        raise Misuse("command.not_rate", text=rate) from None
 
     async def act(base: Base) -> None:
         async with base.begin() as unit:
@@ -166,7 +166,7 @@ def lift(name: str) -> None:
 def _queue(base: Base) -> tuple[str, Keys]:
     redis = base.settings.redis
     if not redis.url:
-        raise Misuse("INKGATE_REDIS__URL is empty: `inkgate serve` keeps hold-offs in memory, and a restart ends them")
+        raise Misuse("command.holds_need_redis")
     return redis.url, Keys(redis.namespace, base.settings.engine.profile)
 
 

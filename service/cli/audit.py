@@ -6,7 +6,7 @@ import json
 
 import typer
 
-from inkgate.service.audit import trail
+from inkgate.service.audit import repository as audit_repository
 from inkgate.service.cli._common import Base, find_account, run, table
 
 
@@ -20,7 +20,7 @@ def audit(
     async def act(base: Base) -> list[tuple[object, ...]]:
         async with base.begin() as unit:
             owner = (await find_account(unit, account)).id if account else None
-            events = await trail.events(unit.session, account_id=owner, limit=limit)
+            events = await audit_repository.events(unit.session, account_id=owner, limit=limit)
         return [
             (
                 each.at,

@@ -27,7 +27,7 @@ def add() -> None:
     settings = configuration.load()
     path = vaults.key_file(settings.security, settings.database)
     if path is None:
-        raise Misuse("the master key comes as a value: put a fresh one (`inkgate keys new`) and a comma before it")
+        raise Misuse("command.master_key_add_by_hand")
     held = vaults.read(path) if path.exists() else []
     vaults.write(path, [vaults.new_key(), *held])
     typer.echo(f"{path}: {len(held) + 1} keys")
@@ -49,5 +49,5 @@ def reseal(
     settings = configuration.load()
     path = vaults.key_file(settings.security, settings.database)
     if path is None:
-        raise Misuse("the master key comes as a value: remove the older ones from it yourself")
+        raise Misuse("command.master_key_drop_by_hand")
     vaults.write(path, vaults.read(path)[:1])

@@ -69,7 +69,7 @@ def export_(
 ) -> None:
     """Export an account's lines, with its packs in the JSON form."""
     if form not in ("json", "csv"):
-        raise Misuse("the format is json or csv")
+        raise Misuse("command.export_format_unknown")
     write = books.export_json if form == "json" else books.export_csv
 
     async def act(base: Base) -> None:
@@ -151,5 +151,5 @@ def repair_clock(
 def beijing(moment: datetime | None) -> datetime | None:
     """A moment as typed, in the zone in which the manual counts. Raises Misuse when it is too far off."""
     if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise Misuse(f"a moment lies between the years {FIRST_YEAR} and {LAST_YEAR}")
+        raise Misuse("moment.out_of_range", first=FIRST_YEAR, last=LAST_YEAR)
     return moment.replace(tzinfo=BEIJING) if moment is not None else None

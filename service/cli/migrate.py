@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from inkgate.service import settings as configuration
 from inkgate.service.db import engine as engines
 from inkgate.service.db import migrate as migrations
-from inkgate.service.errors import LedgerDown
+from inkgate.service.errors import DatabaseDown
 
 
 def migrate() -> None:
@@ -16,5 +16,5 @@ def migrate() -> None:
     try:
         migrations.upgrade(settings.database.url)
     except (SQLAlchemyError, OSError) as error:
-        raise LedgerDown(f"cannot migrate: {engines.reason(error)}. Check {engines.SETTING}") from None
+        raise DatabaseDown(f"cannot migrate: {engines.reason(error)}. Check {engines.SETTING}") from None
     print(f"schema {migrations.head()}")

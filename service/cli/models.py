@@ -78,7 +78,7 @@ def fetch(
     Models that no package carries come from a mirror only, and are passed over where it has none.
     """
     if mirror and not mirror.startswith(("https://", "http://")) and not Path(mirror).is_dir():
-        raise Misuse(f"--mirror {mirror}: neither a URL nor a folder.")
+        raise Misuse("command.mirror_invalid", mirror=mirror)
     to.mkdir(parents=True, exist_ok=True)
     console = Console(highlight=False, soft_wrap=True)
     for model in catalogue().values():

@@ -38,7 +38,7 @@ def ocr(
     """Read pictures offline and print what is in them."""
     missing = [str(path) for path in pictures if not path.is_file()]
     if missing:
-        raise Misuse(f"no such file: {', '.join(missing)}")
+        raise Misuse("command.file_not_found", paths=tuple(missing))
     rule = CAPABILITIES[capability.value]
     screen, out = Console(stderr=True), Console(highlight=False, soft_wrap=True)
     failed = False

@@ -18,6 +18,7 @@ app = typer.Typer(help="Catalogue, orders 订单, vouchers 卡券 and refunds �
 JSON = typer.Option(False, "--json", help="Print JSON.")
 LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 Items = Annotated[list[str], typer.Argument(help="PRODUCT or PRODUCT=QUANTITY, as in general-100k=2.")]
+WHOLE = re.compile("[0-9]{1,9}")  # a whole number as typed
 
 
 @app.command()
@@ -166,7 +167,7 @@ def refund_approve(refund: str) -> None:
             return (await refunds.approve_refund(unit, refund)).state
 
     if run(act) == "failed":
-        raise Misuse("the pack was used while the refund was pending; the refund has failed")
+        raise Misuse("command.refund_failed")
 
 
 @app.command("refund-reject")
@@ -189,7 +190,7 @@ def fen(amount: str) -> int:
     """Yuan as typed, in fen. Raises Misuse for what is no amount."""
     whole, _, part = amount.partition(".")
     if re.fullmatch(r"[0-9]{1,13}(\.[0-9]{0,2})?", amount) is None:
-        raise Misuse(f"{amount!r} is no amount of yuan")
+        raise Misuse("command.not_amount", text=amount)
     return int(whole) * 100 + int((part + "00")[:2])
 
 
@@ -197,12 +198,14 @@ def _quantities(items: list[str]) -> dict[str, int]:
     wanted: dict[str, int] = {}
     for item in items:
         product_id, _, quantity = item.partition("=")
-        wanted[product_id] = wanted.get(product_id, 0) + _whole(quantity or "1", f"{item!r} is not PRODUCT=QUANTITY")
+        if WHOLE.fullmatch(quantity or "1") is None:
+            raise Misuse("command.not_quantity", text=item)
+        wanted[product_id] = wanted.get(product_id, 0) + int(quantity or "1")
     return wanted
 
 
-def _whole(text: str, problem: str = "") -> int:
+def _whole(text: str) -> int:
     """A whole number as typed. Raises Misuse."""
-    if re.fullmatch("[0-9]{1,9}", text) is None:
-        raise Misuse(problem or f"{text!r} is no whole number")
+    if WHOLE.fullmatch(text) is None:
+        raise Misuse("command.not_whole_number", text=text)
     return int(text)

@@ -25,9 +25,9 @@ def sign_body(
 ) -> None:
     """Print a curl command that sends BODY, signed now (valid 15 minutes)."""
     if not body.is_file():
-        raise Misuse(f"no such file: {body}")
+        raise Misuse("command.file_not_found", paths=str(body))
     if capability not in CAPABILITIES:
-        raise Misuse(f"no capability {capability!r}; there are {', '.join(CAPABILITIES)}")
+        raise Misuse("command.capability_unknown", capability=capability, choices=tuple(CAPABILITIES))
     headers = call_headers(ak, sk.encode(), appkey, body.read_bytes())
     options = " ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items())
     url = base_url.rstrip("/") + CAPABILITIES[capability].paths[0]

@@ -24,7 +24,7 @@ def usage(
     """Sum up calls from the hourly sums, most calls first; without dates, of the last 30 days."""
     names = [name for name in by.split(",") if name]
     if any(name not in DIMENSIONS for name in names):
-        raise Misuse(f"choose dimensions from {', '.join(DIMENSIONS)}")
+        raise Misuse("usage.dimension_unknown", choices=tuple(DIMENSIONS))
 
     async def act(base: Base) -> list[tuple[object, ...]]:
         async with base.begin() as unit:

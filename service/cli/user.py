@@ -28,7 +28,7 @@ def list_(
 ) -> None:
     """List users with their state: good, must-change, locked or disabled."""
     if account and operators:
-        raise Misuse("an operator belongs to no account: choose one of --account and --operators")
+        raise Misuse("command.operator_has_no_account")
 
     async def act(base: Base) -> list[tuple[object, ...]]:
         async with base.begin() as unit:
@@ -78,5 +78,5 @@ async def _shown(unit: Work, user: UserRow, state: str) -> tuple[object, ...]:
 async def _find(unit: Work, login: str) -> UserRow:
     found = await repository.user_named(unit.session, login)
     if found is None:
-        raise Misuse(f"no user {login!r}; see: inkgate user list")
+        raise Misuse("command.user_not_found", login=login)
     return found

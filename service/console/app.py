@@ -25,6 +25,7 @@ from inkgate.service.console.visit import (
 )
 from inkgate.service.contract.headers import Surface
 from inkgate.service.errors import ClockSuspect, Misuse
+from inkgate.service.messages import Kind
 from inkgate.service.repeats import OneLineEach
 
 UPLOAD_BYTES = 3 * 1024 * 1024  # a picture of 2 MB (manual 7.4) and the form around it
@@ -123,6 +124,8 @@ async def _change_password(request: Request, _error: Exception) -> Response:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 404)
+    if isinstance(error, Misuse) and error.kind is Kind.NOT_FOUND:
+        status = 404
     if request.method == "POST":
         request = Request({**request.scope, "method": "GET"})  # the form has been read and refused
     return render(await anyone(request), "refused.html", status, clock=False)

@@ -1,15 +1,14 @@
-"""Queries that only the console asks: names, packs of many accounts, the audit trail with filters."""
+"""Queries that only the console asks: names, orders and packs of many accounts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.accounts.models import Account, AllowedRow, AppRow, OpenedRow
-from inkgate.service.audit.models import EventRow
 from inkgate.service.metering.models import PackRow
 from inkgate.service.orders.models import OrderRow, RefundRow
 
@@ -98,28 +97,3 @@ async def packs_by_id(session: AsyncSession, pack_ids: Sequence[str]) -> dict[st
 async def account_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
     query = select(Account.id, Account.name).where(Account.id.in_(account_ids))
     return {str(account_id): str(name) for account_id, name in await session.execute(query)}
-
-
-async def events(
-    session: AsyncSession,
-    *,
-    search: str = "",
-    action: str = "",
-    since: datetime | None = None,
-    until: datetime | None = None,
-    limit: int,
-    offset: int = 0,
-) -> list[EventRow]:
-    """The audit trail, latest first; `search` looks into actor and subject, `action` is a prefix such as "order"."""
-    query = select(EventRow).order_by(EventRow.at.desc(), EventRow.id.desc())
-    if search:
-        query = query.where(
-            or_(EventRow.actor.contains(search, autoescape=True), EventRow.subject.contains(search, autoescape=True))
-        )
-    if action:
-        query = query.where(EventRow.action.startswith(action, autoescape=True))
-    if since is not None:
-        query = query.where(EventRow.at >= since)
-    if until is not None:
-        query = query.where(EventRow.at < until)
-    return list(await session.scalars(query.limit(limit).offset(offset)))

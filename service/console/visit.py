@@ -19,6 +19,7 @@ from starlette.requests import Request
 
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
+from inkgate.service.accounts.rules import storable
 from inkgate.service.console.catalogue import Words
 from inkgate.service.console.parts import Parts
 from inkgate.service.db import work
@@ -106,11 +107,6 @@ class Visit:
         if value not in ("", "1"):
             raise Malformed
         return bool(value)
-
-
-def storable(text: str) -> bool:
-    """Whether every database takes a text: Postgres has no NUL, and half a surrogate pair is no character."""
-    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 async def anyone(request: Request) -> Visit:

@@ -46,7 +46,7 @@ def service_id(path: str) -> str:
 def _loaded(entry: EntryPoint) -> Capability:
     try:
         found = entry.load()
-    except Exception as error:  # whatever a stranger's module raises when it is imported
+    except Exception as error:  # whatever code of another distribution raises
         raise _faulty(distribution(entry), entry.name, f"{entry.value} cannot be imported: {error!r}") from error
     if not isinstance(found, Capability):
         raise _faulty(distribution(entry), entry.name, f"{entry.value} is not a Capability")

@@ -12,11 +12,18 @@ from sqlalchemy import CursorResult, Update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from inkgate.service.db.base import Base
 from inkgate.service.errors import Misuse
 
 CLASHES = ("23505", "23503")  # SQLSTATE: unique and foreign key violations
 CLASHES_SQLITE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_FOREIGNKEY")
 BAD_VALUE = "22"  # the class of SQLSTATEs for data that a column does not take
+
+
+async def add(session: AsyncSession, *rows: Base) -> None:
+    """Insert new rows at once, so that a row which names them may follow. Raises what the database refuses."""
+    session.add_all(rows)
+    await session.flush()
 
 
 async def applied(session: AsyncSession, change: Update) -> bool:
@@ -39,8 +46,8 @@ def refused(error: StatementError | OverflowError | UnicodeEncodeError) -> Misus
         state = str(getattr(cause, "sqlstate", None) or "")
         name = getattr(cause, "sqlite_errorname", "")
         if isinstance(error, IntegrityError) and (state in CLASHES or name in CLASHES_SQLITE):
-            return Misuse("somebody else changed the same thing at the same time; look at it and try again")
+            return Misuse("database.changed_meanwhile")
         if state.startswith(BAD_VALUE) or isinstance(cause, ValueError | OverflowError):
-            return Misuse("a value is too long, out of range, or has characters that cannot be stored")
+            return Misuse("database.value_invalid")
         cause = cause.__cause__
     return None

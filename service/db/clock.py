@@ -128,6 +128,11 @@ async def now(session: AsyncSession | AsyncConnection, clock: Clock = database_c
     return clock(parse(await connection.scalar(select(now_column(connection.dialect.name)))))
 
 
+def hour_of(moment: datetime) -> datetime:
+    """The beginning of the hour that a moment lies in."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
 def a_year_after(start: datetime) -> datetime:
     """The same second of the next year by the calendar of Beijing; 29 February becomes 28 February."""
     local = start.astimezone(BEIJING)

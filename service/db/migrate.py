@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.db import engine as engines
 from inkgate.service.db.catalogue import add_products
-from inkgate.service.errors import ConfigurationError, LedgerDown
+from inkgate.service.errors import ConfigurationError, DatabaseDown
 from inkgate.service.settings import Database
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -55,13 +55,13 @@ def _upgrade(connection: Connection) -> None:
 async def check(engine: AsyncEngine) -> None:
     """Raise ConfigurationError when the database has no schema, or an older one than this release needs.
 
-    Raises LedgerDown when it is out of reach.
+    Raises DatabaseDown when it is out of reach.
     """
     try:
         async with engine.connect() as connection:
             found = await connection.run_sync(current)
     except (SQLAlchemyError, OSError) as error:
-        raise LedgerDown(f"the database cannot be used: {engines.reason(error)}. Check {engines.SETTING}") from error
+        raise DatabaseDown(f"the database cannot be used: {engines.reason(error)}. Check {engines.SETTING}") from error
     if found in _known() and found != head():
         state = f"holds schema {found}" if found else "holds no InkGate schema"
         raise ConfigurationError(

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from inkgate.service.accounts.directory import AccessKey, App, Directory
+from inkgate.service.accounts.directory import AccessKey, Directory
 from inkgate.service.client_ip import within
-from inkgate.service.contract.capabilities import Capability
 from inkgate.service.contract.routes import resolve
 from inkgate.service.eop.header import Authorization, parse
 from inkgate.service.eop.signature import in_window, verify
-from inkgate.service.errors import Refused, RequestFault
+from inkgate.service.errors import Refused
 from inkgate.service.gateway.exchange import Exchange
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A call that may enter: the app that makes it and the capability it asks for."""
-
-    app: App
-    capability: Capability
-
-    @property
-    def qps(self) -> float:
-        return self.app.opened[self.capability.name].qps
-
-
-@dataclass(slots=True)
-class Known:
-    """What has been told of a caller so far, "" for what has not: a refused call counts by it."""
-
-    account_id: str = ""
-    app_id: str = ""
-    capability: str = ""
+from inkgate.service.gateway.phases import Admitted, Authenticated, Identified, Progress, Received, Routed
 
 
 class Admission:
@@ -42,21 +20,15 @@ class Admission:
     def __init__(self, directory: Directory, clock_window: int) -> None:
         self._directory, self._window = directory, clock_window
 
-    async def admit(self, exchange: Exchange, known: Known) -> Caller:
-        """Fills `known` as far as it gets. Raises Refused, or RequestFault for a wrong path or method that the
-        capability's own table names."""
-        key = await self._authenticate(exchange)
-        known.account_id = key.account_id
-        app = await self._identify(exchange, key)
-        known.app_id = app.app_id
-        try:
-            capability = resolve(exchange.path, exchange.method)
-        except RequestFault as fault:
-            known.capability = fault.capability
-            raise
-        known.capability = capability.name
-        self._permit(exchange.client_ip, app, capability)
-        return Caller(app, capability)
+    async def admit(self, received: Received, progress: Progress) -> Admitted:
+        """All checks in their order.
+
+        Raises Refused, or RequestFault for a wrong path or method that the capability's own table names.
+        """
+        authenticated = progress.reach(await self.authenticate(received))
+        identified = progress.reach(await self.identify(authenticated))
+        routed = progress.reach(self.route(identified))
+        return progress.reach(self.permit(routed))
 
     async def known(self, exchange: Exchange) -> tuple[Authorization, AccessKey]:
         """Who claims to call, by the headers alone; needs no body. Raises Refused 10020 or 10002."""
@@ -80,28 +52,40 @@ class Admission:
         app = await self._directory.app(appkey) if appkey else None
         return key.ak if app is None or app.account_id != key.account_id else app.appkey
 
-    async def _authenticate(self, exchange: Exchange) -> AccessKey:
+    async def authenticate(self, received: Received) -> Authenticated:
+        """Raises Refused 10002 or 10020."""
+        exchange = received.exchange
         authorization, key = await self.known(exchange)
         if not verify(authorization, key.secret, exchange.headers, exchange.query, exchange.body_hash):
             raise Refused(10020, "signature does not fit")
         if not in_window(exchange.headers["eop-date"], datetime.now(UTC), self._window):
             raise Refused(10020, "eop-date malformed or too far off")
-        return key
+        return Authenticated(received, key)
 
-    async def _identify(self, exchange: Exchange, key: AccessKey) -> App:
-        appkey = exchange.headers.get("appkey", "")
+    async def identify(self, authenticated: Authenticated) -> Identified:
+        """Raises Refused 40002 without an AppKey, 40006 for one that is not of the key's account."""
+        received = authenticated.received
+        appkey = received.exchange.headers.get("appkey", "")
         if not appkey:
             raise Refused(40002)
         app = await self._directory.app(appkey)
-        if app is None or app.account_id != key.account_id:
+        if app is None or app.account_id != authenticated.key.account_id:
             raise Refused(40006)
-        return app
+        return Identified(received, app)
 
-    def _permit(self, ip: str, app: App, capability: Capability) -> None:
+    def route(self, identified: Identified) -> Routed:
+        """Raises RequestFault or Refused 50001, 50003, 40008 as `inkgate.service.contract.routes.resolve` does."""
+        exchange = identified.received.exchange
+        return Routed(identified, resolve(exchange.path, exchange.method))
+
+    def permit(self, routed: Routed) -> Admitted:
+        """Raises Refused 40009 or 40010 for the client's address, 50002 for a capability that is not opened."""
+        app, ip = routed.identified.app, routed.identified.received.exchange.client_ip
         if app.allowed and not within(ip, app.allowed):
             raise Refused(40009, ip)
-        opened = app.opened.get(capability.name)
+        opened = app.opened.get(routed.capability.name)
         if opened is None:
             raise Refused(50002)
         if opened.allowed and not within(ip, opened.allowed):
             raise Refused(40010, ip)
+        return Admitted(routed)

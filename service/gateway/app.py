@@ -13,8 +13,9 @@ from inkgate.service.contract.headers import Surface, one_line_each, repeated
 from inkgate.service.contract.openapi import document
 from inkgate.service.contract.refusals import REFUSALS, refusal_body
 from inkgate.service.gateway.calls import CallEndpoint
-from inkgate.service.gateway.pipeline import Parts, Pipeline
+from inkgate.service.gateway.pipeline import Pipeline
 from inkgate.service.gateway.reference import reference_page
+from inkgate.service.gateway.services import Services
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health, Report
 from inkgate.service.telemetry.metrics import Metrics
@@ -22,10 +23,10 @@ from inkgate.service.telemetry.metrics import Metrics
 CALLS = "/v1/aiop/api"
 
 
-def create_app(settings: Settings, parts: Parts, metrics: Metrics, health: Health) -> FastAPI:
-    """Put the application together. The parts are started and closed by whoever made them."""
+def create_app(settings: Settings, services: Services, metrics: Metrics, health: Health) -> FastAPI:
+    """Put the application together. The services are started and closed by whoever made them."""
     app = FastAPI(title="InkGate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-    pipeline = Pipeline(settings, parts)
+    pipeline = Pipeline(settings, services)
     trusted = parse_networks(settings.server.trusted_proxies)
     # A mount leaves scope["path"] whole, and the endpoint wants it so: wrong paths have codes of their own.
     app.mount(CALLS, CallEndpoint(settings, pipeline, metrics, trusted))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import replace
 
 from starlette.types import Receive, Scope, Send
 
 from inkgate.service.accounts.directory import Network
 from inkgate.service.client_ip import client_ip
-from inkgate.service.errors import ClientGone
-from inkgate.service.gateway.exchange import Answer, Exchange
-from inkgate.service.gateway.failures import failure
+from inkgate.service.errors import ClientGone, WireError
+from inkgate.service.gateway.exchange import Exchange
+from inkgate.service.gateway.failures import failure, wire_error
 from inkgate.service.gateway.observe import NOT_DELIVERED, report
-from inkgate.service.gateway.pipeline import Call, Pipeline
+from inkgate.service.gateway.phases import Progress, Settled, Started
+from inkgate.service.gateway.pipeline import Pipeline
 from inkgate.service.gateway.timing import Stopwatch
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry import logs
@@ -33,35 +35,44 @@ class CallEndpoint:
         exchange = Exchange(scope, receive, send)
         peer = scope["client"][0] if scope.get("client") else ""
         exchange.client_ip = client_ip(peer, exchange.headers.get("x-forwarded-for", ""), self._trusted)
-        call = Call(exchange, _request_id(exchange), Stopwatch())
+        progress = Progress(Started(exchange, _request_id(exchange), Stopwatch()))
         tracing, parent = self._pipeline.tracing, exchange.headers.get("traceparent", "")
-        with logs.bound(request_id=call.request_id), tracing.span("call", parent=parent, path=scope["path"]):
+        with (
+            logs.bound(request_id=progress.started.request_id),
+            tracing.span("call", parent=parent, path=scope["path"]),
+        ):
             try:
-                await self._serve(call)
+                await self._serve(progress)
             finally:
                 exchange.release()
                 self._metrics.inflight(self._pipeline.bytes_in_flight.used)
-                self._pipeline.tidy(call)
+                self._pipeline.tidy(progress.record().body_bytes)
 
-    async def _serve(self, call: Call) -> None:
+    async def _serve(self, progress: Progress) -> None:
         try:
-            answer = await self._pipeline.run(call)
+            settled = await self._pipeline.run(progress)
         except ClientGone as error:
-            report(self._metrics, call, 499, error)
+            report(self._metrics, progress.record(), error.http_status, error)
             return
         except Exception as error:
-            call.code, answer = failure(error, call.request_id, always_200=self._always_200)
-            self._pipeline.refused(call)
-            await call.exchange.send(answer, paid=False)
-            report(self._metrics, call, answer.status, error)
+            await self._fail(progress, wire_error(error))
             return
-        await self._deliver(call, answer)
+        await self._deliver(progress.started.exchange, settled)
 
-    async def _deliver(self, call: Call, answer: Answer) -> None:
-        delivered = await call.exchange.send(answer)
+    async def _fail(self, progress: Progress, error: WireError) -> None:
+        started = progress.started
+        code, answer = failure(error, started.request_id, always_200=self._always_200)
+        record = replace(progress.record(), code=code)
+        self._pipeline.refused(record, error)
+        await started.exchange.send(answer, paid=False)
+        report(self._metrics, record, answer.status, error)
+
+    async def _deliver(self, exchange: Exchange, settled: Settled) -> None:
+        answer = settled.answer
+        delivered = await exchange.send(answer)
         lost = delivered.done() and not delivered.result()
-        report(self._metrics, call, answer.status, reason=NOT_DELIVERED if lost else "")
-        await self._pipeline.deliver(call, delivered)
+        report(self._metrics, settled.record(), answer.status, reason=NOT_DELIVERED if lost else "")
+        await self._pipeline.deliver(settled, delivered)
 
 
 def _request_id(exchange: Exchange) -> str:

@@ -65,13 +65,12 @@ class Exchange:
         through.
         """
         self._budget = budget
-        announced = self.announced
-        if announced > limit:
+        if self.announced > limit:
             await self._drain(2 * limit)
             raise BodyTooLarge
         try:
             async with asyncio.timeout(seconds):
-                whole = await self._collect(limit, announced)
+                whole = await self._collect(limit, budget)
         except TimeoutError:
             self.release()
             raise BodyTooSlow from None
@@ -80,15 +79,14 @@ class Exchange:
             await self._drain(limit)
             raise BodyTooLarge
 
-    async def _collect(self, limit: int, announced: int) -> bool:
+    async def _collect(self, limit: int, budget: Budget) -> bool:
         """Read the body; False as soon as it is more than `limit` bytes."""
         digest = hashlib.sha256()
-        assert self._budget is not None
-        self._budget.check(announced)
+        budget.check(self.announced)
         async for chunk in self._chunks():
             if len(self.body) + len(chunk) > limit:
                 return False
-            self._take(len(chunk))  # as they arrive: what is only announced would keep others out for nothing
+            self._take(len(chunk), budget)  # as they arrive: what is only announced would keep others out for nothing
             digest.update(chunk)
             self.body += chunk
         self.body_hash = digest.hexdigest()
@@ -105,10 +103,9 @@ class Exchange:
         """Whether the body is, or without a length may be, more than a small one."""
         return self.announced > SMALL_BODY or "transfer-encoding" in self.headers
 
-    def _take(self, amount: int) -> None:
-        assert self._budget is not None
+    def _take(self, amount: int, budget: Budget) -> None:
         try:
-            self._budget.take_piece(amount, before=self._held, announced=self.announced)
+            budget.take_piece(amount, before=self._held, announced=self.announced)
         except Overloaded:
             self.release()
             raise

@@ -3,35 +3,67 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from functools import singledispatch
+from types import MappingProxyType
 
 import orjson
 
-from inkgate.service.contract.answers import fault_answer
+from inkgate.service.contract.answers import fault_answer, seal_fault_answer
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.contract.refusals import PAYLOAD_TOO_LARGE_PAGE, REFUSALS, refusal_body
-from inkgate.service.errors import BodyTooLarge, InkGateError, Refused, RequestFault
+from inkgate.service.errors import BodyTooLarge, InkGateError, InternalError, RequestFault, SealFault, WireError
 from inkgate.service.gateway.exchange import Answer
 
 log = logging.getLogger("inkgate.gateway")
 
+_FURTHER_HEADERS: Mapping[int, Mapping[str, str]] = MappingProxyType(
+    {
+        405: {"allow": "POST"},  # the only method of all our calls
+        408: {"connection": "close"},  # what still comes is part of a body that nobody waits for
+    }
+)
+"""Headers of refusals by their HTTP status in the refusal table, whatever status is sent."""
 
-def failure(error: Exception, request_id: str, *, always_200: bool) -> tuple[int, Answer]:
-    """The code and the answer for an error that ended a call before it could be settled."""
-    if isinstance(error, BodyTooLarge):
-        return 413, Answer(413, PAYLOAD_TOO_LARGE_PAGE, "text/html")
-    if isinstance(error, RequestFault):  # a wrong path or method under a known service
-        body = fault_answer(CAPABILITIES[error.capability], error.fault)
-        return body["statusCode"], Answer(200, orjson.dumps(body))
-    code, headers = 50000, {}
-    if isinstance(error, Refused):
-        code = error.code
-        if error.retry_after is not None:
-            headers["retry-after"] = str(error.retry_after)
-        if REFUSALS[code].http == 408:
-            headers["connection"] = "close"  # what still comes is part of a body that nobody waits for
-        if REFUSALS[code].http == 405:
-            headers["allow"] = "POST"  # the only method of all our calls
-    elif not isinstance(error, InkGateError):
+
+def wire_error(error: Exception) -> WireError:
+    """The error as calls know it: what is none of theirs is an InternalError with the same text.
+
+    To be called while the error is handled: one that we did not raise on purpose is logged with its traceback.
+    """
+    if isinstance(error, WireError):
+        return error
+    if not isinstance(error, InkGateError):
         log.exception("a call failed unexpectedly")
-    status = 200 if always_200 else REFUSALS[code].http
-    return code, Answer(status, orjson.dumps(refusal_body(code, request_id)), headers=headers)
+    return InternalError(str(error))
+
+
+@singledispatch
+def failure(error: WireError, request_id: str, *, always_200: bool) -> tuple[int, Answer]:
+    """The code and the answer for an error that ended a call before it could be settled.
+
+    `always_200`: refusals are sent with HTTP status 200 (CONTRACT D5).
+    """
+    http = REFUSALS[error.code].http
+    headers = dict(_FURTHER_HEADERS.get(http, {}))
+    if error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
+    body = orjson.dumps(refusal_body(error.code, request_id))
+    return error.code, Answer(200 if always_200 else http, body, headers=headers)
+
+
+@failure.register
+def _too_large(error: BodyTooLarge, request_id: str, *, always_200: bool) -> tuple[int, Answer]:
+    return error.code, Answer(error.http_status, PAYLOAD_TOO_LARGE_PAGE, "text/html")
+
+
+@failure.register
+def _request_fault(error: RequestFault, request_id: str, *, always_200: bool) -> tuple[int, Answer]:
+    """A wrong path or method under a known service; other faults of requests are answers that are settled."""
+    body = fault_answer(CAPABILITIES[error.capability], error.fault, error.detail)
+    return body["statusCode"], Answer(error.http_status, orjson.dumps(body))
+
+
+@failure.register
+def _seal_fault(error: SealFault, request_id: str, *, always_200: bool) -> tuple[int, Answer]:
+    return error.code, Answer(error.http_status, orjson.dumps(seal_fault_answer(error)))

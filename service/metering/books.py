@@ -198,10 +198,10 @@ def verify_file(path: Path) -> list[Finding]:
             rows = (json.loads(line) for line in file)
             head: dict[str, Any] = next(rows, {})
             if head.get("kind") != "ledger":
-                raise Misuse(f"{path} is not a ledger export; make one with: inkgate ledger export --format json")
+                raise Misuse("export.invalid", path=str(path))
             found_packs, found_meters, found_lines = _sorted(rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Misuse(f"cannot read {path}: {error}") from None
+        raise Misuse("export.unreadable", path=str(path), reason=str(error)) from None
     return list(verify(found_packs, found_meters, found_lines, whole=bool(head["whole"])))
 
 

@@ -18,11 +18,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, and_, delete, exists, func, insert, literal, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from inkgate.service.db import clock as clocks
-from inkgate.service.db import ids
+from inkgate.service.db import ids, upsert
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.metering.models import CheckedRow, CheckPackRow, CheckRow, MeterRow, PackRow
 from inkgate.service.usage.models import RecordRow
@@ -241,10 +240,8 @@ async def _add(connection: AsyncConnection, key: Key, kind: int, sums: list[Sum]
         return
     packs = [{"pack_id": pack, "kind": kind, "units": units} for pack, units, _ in sums if pack is not None]
     if packs:
-        table: Any = CheckPackRow.__table__
-        statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
-        add = {"units": table.c.units + statement.excluded.units}
-        await connection.execute(statement.on_conflict_do_update(index_elements=["pack_id", "kind"], set_=add), packs)
+        add_units = upsert.insert_or_add(connection.dialect.name, CheckPackRow, ("pack_id", "kind"), ("units",))
+        await connection.execute(add_units, packs)
     count = sum(count for _, _, count in sums)
     await connection.execute(update(CheckRow).where(*_row(key, kind)).values(lines=CheckRow.lines + count))
 
@@ -287,11 +284,9 @@ async def _conclude(round_: _Round, whole: bool) -> Checked:
         await _turn(connection)
         now = await clocks.now(connection, round_.clock)
         found, backlog = await _drift(connection), await _backlog(connection)
-        table: Any = CheckedRow.__table__
-        statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
-        change = {"drift": found, "backlog": backlog} | ({"checked_at": now} if whole else {})
+        changed = ("drift", "backlog", "checked_at") if whole else ("drift", "backlog")
         row = {"id": 1, "drift": found, "backlog": backlog, "checked_at": now}
-        await connection.execute(statement.values(row).on_conflict_do_update(index_elements=["id"], set_=change))
+        await connection.execute(upsert.insert_or_replace(connection.dialect.name, CheckedRow, ("id",), changed), row)
         checked_at: datetime = (await connection.execute(select(CheckedRow.checked_at))).scalar_one()
     return Checked(found, backlog, checked_at)
 

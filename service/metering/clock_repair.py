@@ -14,17 +14,18 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
 from inkgate.service.audit import trail
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import ids
+from inkgate.service.db.clock import hour_of
 from inkgate.service.db.work import Work
 from inkgate.service.metering import statements
 from inkgate.service.metering.models import MeterRow, PackRow
-from inkgate.service.metering.settle import hour_of, hours
+from inkgate.service.metering.settle import hours
+from inkgate.service.usage import repository as usage
 from inkgate.service.usage.models import DayRow, HourRow, RecordRow, RefusalRow, RolledRow
 
 AHEAD = clocks.BOUND
@@ -146,12 +147,8 @@ async def repair_statistics(work: Work) -> None:
         for row in await session.execute(query)
     ]
     if found:
-        connection = await session.connection()
-        table: Any = RefusalRow.__table__
-        statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
-        add = {"calls": table.c.calls + statement.excluded.calls}
         await session.execute(delete(RefusalRow).where(RefusalRow.hour > late))
-        await connection.execute(statement.on_conflict_do_update(index_elements=["hour", *key], set_=add), found)
+        await usage.add_refusals(await session.connection(), found)
         calls = sum(each["calls"] for each in found)
         await trail.record(work, "ledger.repair_clock", "refused calls", None, calls=calls, becomes=now.isoformat())
     await session.execute(delete(DayRow).where(DayRow.day > now))

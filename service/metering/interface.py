@@ -39,17 +39,18 @@ class Ledger(Protocol):
         """Refuse a call that cannot be paid for. `units` 0 asks only whether anything is left.
 
         Raises errors.Refused with 51002 (never bought), 51001 (none valid any more), 51003 (too little left).
-        Writes nothing. Free capabilities need no pack. Raises errors.LedgerDown and ClockSuspect where settling would.
+        Writes nothing. Free capabilities need no pack. Raises errors.DatabaseDown and errors.LedgerDown (PayerUnknown,
+        ClockSuspect) where settling would.
         """
 
     async def settle(self, settlement: Settlement) -> bool:
         """Record the call and deduct its units, durably, before returning. Idempotent by call_id.
 
-        True when the call was recorded now, False when it had been recorded before. After errors.LedgerDown the
-        outcome may be unknown (a commit whose confirmation was lost): settling the same call_id again finds out.
+        True when the call was recorded now, False when it had been recorded before. After SettlementUnconfirmed the
+        outcome may be unknown (a commit whose confirmation was lost): settling the same call_id again tells.
 
-        Raises errors.Refused as `admit` when the packs do not cover the units, errors.LedgerDown when the database is
-        out of reach.
+        Raises errors.Refused as `admit` when the packs do not cover the units, errors.DatabaseDown when the database
+        is out of reach, and errors.LedgerDown: SettlementUnconfirmed, LedgerBusy, PayerUnknown or ClockSuspect.
         """
 
     async def start(self) -> None: ...

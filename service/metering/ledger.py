@@ -23,7 +23,14 @@ from inkgate.service.db import clock as clocks
 from inkgate.service.db import work
 from inkgate.service.db.cache import Cache
 from inkgate.service.db.clock import Clock, database_clock
-from inkgate.service.errors import ClockSuspect, LedgerDown, Refused
+from inkgate.service.errors import (
+    ClockSuspect,
+    DatabaseDown,
+    LedgerBusy,
+    PayerUnknown,
+    Refused,
+    SettlementUnconfirmed,
+)
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.metering.packs import FREE_CAPABILITIES, Pack, refusal
 from inkgate.service.metering.settle import Verdict, admission_meter, normal, read_packs, settle_batch
@@ -91,12 +98,12 @@ class SqlLedger:
         self._closed = False
 
     async def start(self) -> None:
-        """Open a first connection, so that a wrong address shows now. Raises LedgerDown."""
+        """Open a first connection, so that a wrong address shows now. Raises DatabaseDown."""
         try:
             async with self._engine.connect() as connection:
                 await clocks.now(connection)
         except (SQLAlchemyError, OSError) as error:
-            raise LedgerDown(f"the database cannot be reached: {error}") from error
+            raise DatabaseDown(f"the database cannot be reached: {error}") from error
 
     async def close(self) -> None:
         """Let the transactions in flight end; take no more settlements."""
@@ -115,7 +122,7 @@ class SqlLedger:
                 self._metrics.clock_refused(error.reason)
             raise
         except (SQLAlchemyError, OSError) as error:
-            raise LedgerDown(f"the balance cannot be read: {type(error).__name__}") from error
+            raise DatabaseDown(f"the balance cannot be read: {type(error).__name__}") from error
         if capability in FREE_CAPABILITIES:  # the clock was asked all the same: what cannot be settled is not read
             return
         code = refusal(balance.packs, app_id, units, balance.now())
@@ -125,19 +132,19 @@ class SqlLedger:
     async def settle(self, settlement: Settlement) -> bool:
         """See the interface. True when the call was recorded now, False when it had been recorded before.
 
-        When LedgerDown is raised after a commit of unknown outcome, settling the same call id again finds out.
+        After SettlementUnconfirmed, settling the same call id again tells what became of it.
         """
         if self._closed or self._pending >= PENDING:
-            raise LedgerDown("closed" if self._closed else "too many settlements wait")
+            raise LedgerBusy("closed" if self._closed else "too many settlements wait")
         self._pending += 1
         try:
             async with asyncio.timeout(self._patience):
                 payer = await self._payers.get(settlement.app_id)
                 return await self._enqueue((payer, settlement.capability), normal(settlement))
         except TimeoutError:
-            raise LedgerDown(f"no commit within {self._patience:g} s") from None
-        except (SQLAlchemyError, OSError) as error:
-            raise LedgerDown(f"the ledger cannot be written: {type(error).__name__}") from error
+            raise SettlementUnconfirmed(f"no commit within {self._patience:g} s") from None
+        except (SQLAlchemyError, OSError) as error:  # of reading the payer; what fails later comes through the future
+            raise DatabaseDown(f"the ledger cannot be written: {type(error).__name__}") from error
         finally:
             self._pending -= 1
 
@@ -180,7 +187,8 @@ class SqlLedger:
                 return
             for _, future in batch:
                 if not future.done():
-                    future.set_exception(LedgerDown(f"the ledger cannot be written: {type(error).__name__}: {error}"))
+                    text = f"the ledger cannot be written: {type(error).__name__}: {error}"
+                    future.set_exception(SettlementUnconfirmed(text))
             return
         for (_, future), verdict in zip(batch, verdicts, strict=True):
             if future.done():
@@ -240,7 +248,7 @@ class SqlLedger:
         async with work.reading(self._engine) as session:
             row = await repository.payer(session, app_id)
         if row is None:
-            raise LedgerDown(f"no app {app_id}")
+            raise PayerUnknown(f"no app {app_id}")
         return row[1]
 
 

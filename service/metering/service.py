@@ -41,21 +41,21 @@ async def grant_pack(
     """
     known_capability(capability)
     if capability in FREE_CAPABILITIES:
-        raise Misuse(f"{capability} is free: opening it is enough, it takes no pack")
+        raise Misuse("pack.capability_free", capability=capability)
     if not 0 < units <= MAX_UNITS:
-        raise Misuse(f"a pack holds 1 to {MAX_UNITS} units")
+        raise Misuse("pack.units_out_of_range", most=MAX_UNITS)
     account = await accounts.account(work.session, account_id)
     if account is None:
-        raise Misuse(f"no account {account_id}")
+        raise Misuse("account.not_found", account_id=account_id)
     payer = account.parent_id or account.id
     if app_id is not None:
         owner = await accounts.payer(work.session, app_id)
         if owner is None or owner[1] != payer:
-            raise Misuse(f"no app {app_id} in account {account.name!r}")
+            raise Misuse("app.not_in_account", app_id=app_id, account=account.name)
     now = await work.ledger_now()
     start = starts_at or now
     if start >= (ends_at or a_year_after(start)):
-        raise Misuse("a pack ends after it starts")
+        raise Misuse("pack.ends_too_early")
     meter = await lock_meter(await work.session.connection(), payer, capability, work.clock)
     pack = PackRow(
         id=ids.new(),

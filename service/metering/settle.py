@@ -16,11 +16,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inkgate.service.db import clock as clocks
-from inkgate.service.db.clock import Clock
+from inkgate.service.db.clock import Clock, hour_of
 from inkgate.service.metering import statements
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.metering.packs import FREE_CAPABILITIES, TOO_LITTLE, Draw, Pack, draw, refusal
 from inkgate.service.usage import latency
+from inkgate.service.usage.models import SUMS
 
 REQUEST_ID_LENGTH = 128
 
@@ -43,7 +44,7 @@ class Meter:
 
 
 @dataclass(slots=True)
-class Settled:
+class SettledBatch:
     """What a batch came to: a verdict or a refusing code per settlement, in order, and how far packs are used now."""
 
     verdicts: list[Verdict | int] = field(default_factory=list)
@@ -76,7 +77,7 @@ async def admission_meter(connection: AsyncConnection, account_id: str, capabili
 
 async def settle_batch(
     connection: AsyncConnection, account_id: str, capability: str, batch: Sequence[Settlement], clock: Clock
-) -> Settled:
+) -> SettledBatch:
     """Settle calls of one (main account, capability) inside the caller's transaction, each whole or not at all."""
     meter = await lock_meter(connection, account_id, capability, clock)
     seen = await _recorded(connection, [each.call_id for each in batch])
@@ -84,7 +85,7 @@ async def settle_batch(
     packs = await read_packs(connection, meter, usable=True) if charged else []
     before = {pack.id: pack.used for pack in packs}
     everything: list[Pack] | None = None
-    done, lines = Settled(), list[dict[str, Any]]()
+    done, lines = SettledBatch(), list[dict[str, Any]]()
     for settlement in batch:
         call_id = str(UUID(settlement.call_id))
         if call_id in seen:
@@ -190,14 +191,9 @@ def hours(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         if line["line"] == 0:
             row["calls"] += 1
             row[latency.column(line["duration_ms"])] += 1
-        for name in statements.SUMS[1:]:
+        for name in SUMS[1:]:
             row[name] += line[name]
     return list(sums.values())
-
-
-def hour_of(moment: datetime) -> datetime:
-    """The hour (UTC) that a moment lies in."""
-    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def normal(settlement: Settlement) -> Settlement:

@@ -7,15 +7,15 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Executable, Select, Uuid, any_, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
 from inkgate.service.db import clock as clocks
+from inkgate.service.db import upsert
 from inkgate.service.db.base import UtcDateTime
 from inkgate.service.metering.models import ACTIVE, MeterRow, PackRow
 from inkgate.service.usage import latency
-from inkgate.service.usage.models import HourRow, RecordRow
+from inkgate.service.usage.models import SUMS, HourRow, RecordRow
 
-SUMS = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
 SUMMED = (*SUMS, *latency.COLUMNS)
 HOUR_KEY = ("hour", "app_id", "capability", "code")
 
@@ -73,7 +73,7 @@ def lock_meter(dialect: str) -> Executable:
 @cache
 def make_meter(dialect: str) -> Executable:
     """Make a meter's row, unless somebody else just did."""
-    return _insert(dialect, MeterRow).on_conflict_do_nothing()
+    return upsert.insert_or_ignore(dialect, MeterRow)
 
 
 @cache
@@ -90,14 +90,4 @@ def recorded(dialect: str) -> Executable:
 @cache
 def add_hours(dialect: str) -> Executable:
     """Add to the hourly sums."""
-    statement = _insert(dialect, HourRow)
-    columns = HourRow.__table__.c
-    return statement.on_conflict_do_update(
-        index_elements=list(HOUR_KEY), set_={name: columns[name] + statement.excluded[name] for name in SUMMED}
-    )
-
-
-def _insert(dialect: str, model: type[Any]) -> postgresql.Insert | sqlite.Insert:
-    if dialect == "sqlite":
-        return sqlite.insert(model.__table__)
-    return postgresql.insert(model.__table__)
+    return upsert.insert_or_add(dialect, HourRow, HOUR_KEY, SUMMED)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from inkgate.service.accounts import rules
+from inkgate.service.accounts.rules import storable
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
+from inkgate.service.db.changes import add
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.models import REFUNDED, PackRow
@@ -29,19 +30,22 @@ async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision
 
     Raises Misuse when the pack is unknown, granted without an order, used, refunded, or ordered too long ago.
     """
-    rules.plain_text(reason, "a reason", REASON_LENGTH)
+    if len(reason) > REASON_LENGTH:
+        raise Misuse("refund.reason_too_long", most=REASON_LENGTH)
+    if not storable(reason):
+        raise Misuse("refund.reason_unstorable")
     pack, _ = await _locked(work, pack_id)
     now = await work.ledger_now()
     if pack.order_id is None:
-        raise Misuse("a granted pack was not paid for and is not refunded")
+        raise Misuse("refund.pack_granted")
     if pack.state == REFUNDED:
-        raise Misuse("the pack has been refunded")
+        raise Misuse("refund.pack_refunded")
     if pack.used:
-        raise Misuse("a pack that has been used is not refunded")
+        raise Misuse("refund.pack_used")
     if now > pack.ordered_at + WINDOW:
-        raise Misuse("a pack is refunded within 7 days of its order")
+        raise Misuse("refund.too_late", days=WINDOW.days)
     if await repository.pending_refund(work.session, pack_id):
-        raise Misuse("a refund of this pack is pending already")
+        raise Misuse("refund.pending")
     refund = RefundRow(
         id=ids.new(),
         pack_id=pack_id,
@@ -51,8 +55,7 @@ async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision
         reason=reason,
         requested_at=now,
     )
-    work.session.add(refund)
-    await work.session.flush()
+    await add(work.session, refund)
     await trail.record(work, "refund.request", f"pack {pack_id}", pack.account_id, fen=refund.amount_fen)
     if decision == "automatic":
         return await approve_refund(work, refund.id)
@@ -67,7 +70,7 @@ async def approve_refund(work: Work, refund_id: str) -> RefundRow:
         return await _decide(work, refund, FAILED)
     decided = await _decide(work, refund, APPROVED)
     if not await repository.refund_pack(work.session, pack.id, meter.seq):
-        raise Misuse("the pack has been refunded")
+        raise Misuse("refund.pack_refunded")
     await work.session.refresh(pack)
     return decided
 
@@ -81,7 +84,7 @@ async def _decide(work: Work, refund: RefundRow, state: str) -> RefundRow:
     decided = await repository.decide_refund(work.session, refund.id, state, await work.ledger_now(), work.actor[:64])
     await work.session.refresh(refund)
     if not decided:  # somebody else decided since we read it
-        raise Misuse(f"the refund is {refund.state} already")
+        raise Misuse("refund.decided", state=refund.state)
     await trail.record(work, f"refund.{state}", f"pack {refund.pack_id}", refund.account_id, fen=refund.amount_fen)
     return refund
 
@@ -89,9 +92,9 @@ async def _decide(work: Work, refund: RefundRow, state: str) -> RefundRow:
 async def _undecided(work: Work, refund_id: str) -> RefundRow:
     refund = await repository.refund(work.session, refund_id)
     if refund is None:
-        raise Misuse(f"no refund {refund_id}")
+        raise Misuse("refund.not_found", refund_id=refund_id)
     if refund.state != PENDING:
-        raise Misuse(f"the refund is {refund.state} already")
+        raise Misuse("refund.decided", state=refund.state)
     return refund
 
 
@@ -99,7 +102,7 @@ async def _locked(work: Work, pack_id: str) -> tuple[PackRow, Meter]:
     """The pack, read under its meter's lock, and that meter."""
     pack = await repository.pack(work.session, pack_id)
     if pack is None:
-        raise Misuse(f"no pack {pack_id}")
+        raise Misuse("pack.not_found", pack_id=pack_id)
     connection = await work.session.connection()
     meter = await lock_meter(connection, pack.account_id, pack.capability, work.clock)
     fresh = await repository.pack(work.session, pack_id)

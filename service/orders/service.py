@@ -11,6 +11,7 @@ from inkgate.service.accounts import service as account_service
 from inkgate.service.accounts.rules import capability as known_capability
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
+from inkgate.service.db.changes import add
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
@@ -36,18 +37,17 @@ async def set_product(
     """
     known_capability(capability)
     if capability in FREE_CAPABILITIES:
-        raise Misuse(f"{capability} is free; it has no packs to sell")
+        raise Misuse("product.free", capability=capability)
     fits = 0 < len(product_id) <= 32 and product_id.isprintable()
     if not (0 < units <= MAX_UNITS and 0 <= price_fen <= MAX_PRICE_FEN and fits):
-        raise Misuse("a product has an id of 1 to 32 printable characters, at least one unit, and a price of 0 or more")
+        raise Misuse("product.invalid")
     row = await repository.product(work.session, product_id, lock=True)
     if row is None:
         row = ProductRow(id=product_id, capability=capability, units=units)
-        work.session.add(row)
     elif (row.capability, row.units) != (capability, units):
-        raise Misuse(f"product {product_id} is {row.units} units of {row.capability}; a new size needs a new id")
+        raise Misuse("product.size_fixed", product_id=product_id, units=row.units, capability=row.capability)
     row.price_fen, row.on_sale = price_fen, on_sale
-    await work.session.flush()
+    await add(work.session, row)
     await trail.record(
         work, "product.set", f"product {product_id}", None, units=units, price_fen=price_fen, on_sale=on_sale
     )
@@ -72,7 +72,7 @@ async def place_order(
     if app_id is not None:
         owner = await accounts.payer(work.session, app_id)
         if owner is None or owner[1] != (account.parent_id or account.id):
-            raise Misuse(f"no app {app_id} in account {account.name!r}")
+            raise Misuse("app.not_in_account", app_id=app_id, account=account.name)
     now = await work.ledger_now()
     order = OrderRow(
         id=ids.new(),
@@ -86,12 +86,11 @@ async def place_order(
     )
     lines = await _lines(work, order.id, quantities)
     order.amount_fen = sum(line.quantity * line.price_fen for line in lines)
-    work.session.add(order)
-    await work.session.flush()
-    work.session.add_all(lines)
+    await add(work.session, order)
+    await add(work.session, *lines)
     if voucher:
         order.discount_fen = await redeem(work, voucher, order, lines)
-    await work.session.flush()
+        await work.session.flush()
     await trail.record(
         work,
         "order.place",
@@ -102,7 +101,7 @@ async def place_order(
         **{line.product_id: line.quantity for line in lines},
     )
     if approval == "voucher" and order.discount_fen < order.amount_fen:
-        raise Misuse("here an order needs a voucher that covers it whole")
+        raise Misuse("order.voucher_required")
     if approval in ("immediate", "voucher"):
         await _activate(work, order)
     return order
@@ -154,7 +153,7 @@ async def _decide(work: Work, order: OrderRow, state: str) -> None:
     decided = await repository.decide_order(work.session, order.id, state, await work.ledger_now(), work.actor[:64])
     await work.session.refresh(order)
     if not decided:
-        raise Misuse(f"order {order.number} is {order.state} already")
+        raise Misuse("order.decided", number=order.number, state=order.state)
     await trail.record(work, f"order.{state}", f"order {order.number}", order.account_id)
 
 
@@ -162,22 +161,22 @@ async def _pending(work: Work, number: str) -> OrderRow:
     """An order that looks pending; whether it still is shows when it is decided."""
     order = await repository.order(work.session, number)
     if order is None:
-        raise Misuse(f"no order {number}")
+        raise Misuse("order.not_found", number=number)
     if order.state != PENDING:
-        raise Misuse(f"order {number} is {order.state} already")
+        raise Misuse("order.decided", number=number, state=order.state)
     return order
 
 
 async def _lines(work: Work, order_id: str, quantities: Mapping[str, int]) -> list[OrderLineRow]:
     lines: list[OrderLineRow] = []
     if len(quantities) > MAX_LINES:
-        raise Misuse(f"an order names at most {MAX_LINES} products")
+        raise Misuse("order.line_limit", most=MAX_LINES)
     for product_id, quantity in quantities.items():
         product = await repository.product(work.session, product_id)
         if product is None or not product.on_sale:
-            raise Misuse(f"no product {product_id!r} on sale")
+            raise Misuse("product.not_on_sale", product_id=product_id)
         if not 0 < quantity <= MAX_QUANTITY:
-            raise Misuse(f"order 1 to {MAX_QUANTITY} of a product")
+            raise Misuse("order.quantity_out_of_range", most=MAX_QUANTITY)
         lines.append(
             OrderLineRow(
                 order_id=order_id,
@@ -190,7 +189,7 @@ async def _lines(work: Work, order_id: str, quantities: Mapping[str, int]) -> li
             )
         )
     if not lines:
-        raise Misuse("an order names at least one product")
+        raise Misuse("order.empty")
     return lines
 
 

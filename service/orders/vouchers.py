@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from inkgate.service.accounts import service as accounts
 from inkgate.service.audit import trail
+from inkgate.service.db.changes import add
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
 from inkgate.service.orders import repository
@@ -30,32 +31,30 @@ async def issue_voucher(
 ) -> str:
     """A new voucher; its code is shown this once. `value` is fen for credit, 1-100 for percent, ignored for goods."""
     if kind not in KINDS:
-        raise Misuse(f"a voucher is one of {', '.join(KINDS)}")
+        raise Misuse("voucher.kind_unknown", choices=KINDS)
     if not 0 < value <= (100 if kind == "percent" else MAX_VALUE):
-        raise Misuse(f"a voucher is worth more than nothing, and at most 100 percent or {MAX_VALUE} fen")
+        raise Misuse("voucher.value_out_of_range", most=MAX_VALUE)
     if (kind == "goods") != (product_id is not None):
-        raise Misuse("a goods voucher names its product, the others none")
+        raise Misuse("voucher.product_mismatch")
     if product_id is not None and await repository.product(work.session, product_id) is None:
-        raise Misuse(f"no product {product_id!r}")
+        raise Misuse("product.not_found", product_id=product_id)
     if account_id is not None:
         await accounts.get_account(work, account_id)
     now = await work.ledger_now()
     code = secrets.token_urlsafe(15)
     end = ends_at or now + YEAR
     if end <= now:
-        raise Misuse("a voucher ends after it is issued")
-    work.session.add(
-        VoucherRow(
-            code_hash=hash_of(code),
-            kind=kind,
-            value=value,
-            product_id=product_id,
-            account_id=account_id,
-            starts_at=now,
-            ends_at=end,
-        )
+        raise Misuse("voucher.ends_too_early")
+    voucher = VoucherRow(
+        code_hash=hash_of(code),
+        kind=kind,
+        value=value,
+        product_id=product_id,
+        account_id=account_id,
+        starts_at=now,
+        ends_at=end,
     )
-    await work.session.flush()
+    await add(work.session, voucher)
     await trail.record(
         work, "voucher.issue", f"voucher {hash_of(code)[:12]}", account_id, kind=kind, value=value, product=product_id
     )
@@ -67,14 +66,14 @@ async def redeem(work: Work, code: str, order: OrderRow, lines: Sequence[OrderLi
     voucher = await repository.voucher(work.session, hash_of(code))
     now = order.ordered_at
     if voucher is None or voucher.account_id not in (None, order.account_id):
-        raise Misuse("no such voucher")
+        raise Misuse("voucher.not_found")
     if voucher.order_id is not None:
-        raise Misuse("the voucher has been used")
+        raise Misuse("voucher.used")
     if not voucher.starts_at <= now < voucher.ends_at:
-        raise Misuse("the voucher is not valid now")
+        raise Misuse("voucher.not_valid_now")
     discount = _discount(voucher, order, lines)
     if not await repository.use_voucher(work.session, voucher.code_hash, order.id):
-        raise Misuse("the voucher has been used")
+        raise Misuse("voucher.used")
     await trail.record(
         work, "voucher.use", f"voucher {voucher.code_hash[:12]}", order.account_id, order=order.number, fen=discount
     )
@@ -88,7 +87,7 @@ def _discount(voucher: VoucherRow, order: OrderRow, lines: Sequence[OrderLineRow
         return order.amount_fen * voucher.value // 100
     prices = [line.price_fen for line in lines if line.product_id == voucher.product_id]
     if not prices:
-        raise Misuse("the voucher is for another product")
+        raise Misuse("voucher.other_product")
     return prices[0]
 
 

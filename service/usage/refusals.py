@@ -10,19 +10,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from inkgate.service.accounts.models import Account
+from inkgate.service.accounts import repository as accounts
 from inkgate.service.background import Background
 from inkgate.service.db import clock as clocks
-from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.db.clock import Clock, database_clock, hour_of
 from inkgate.service.errors import ClockSuspect
-from inkgate.service.usage.models import NOBODY, RefusalRow
+from inkgate.service.usage import repository
+from inkgate.service.usage.models import NOBODY
 
 SECONDS = 30.0
 KEYS = 5000
@@ -31,7 +30,7 @@ KEYS = 5000
 log = logging.getLogger(__name__)
 
 
-class Refusal(NamedTuple):
+class RefusedCall(NamedTuple):
     """What was refused: the account that owns the key, app, capability, each "" when it could not be told, and code."""
 
     account_id: str
@@ -44,15 +43,15 @@ class Refusals:
     """The counts of one process since they were taken last. For one event loop."""
 
     def __init__(self) -> None:
-        self._counts: dict[Refusal, int] = {}
+        self._counts: dict[RefusedCall, int] = {}
 
-    def count(self, refusal: Refusal, calls: int = 1) -> None:
+    def count(self, refusal: RefusedCall, calls: int = 1) -> None:
         """More calls that were refused. Never raises, never waits."""
         if refusal not in self._counts and len(self._counts) >= KEYS:
-            refusal = Refusal("", "", "", refusal.code)
+            refusal = RefusedCall("", "", "", refusal.code)
         self._counts[refusal] = self._counts.get(refusal, 0) + calls
 
-    def take(self) -> Mapping[Refusal, int]:
+    def take(self) -> Mapping[RefusedCall, int]:
         """All counts; they begin at nothing again."""
         taken, self._counts = self._counts, {}
         return taken
@@ -114,9 +113,9 @@ class RefusalWriter:
             raise
 
 
-async def _add(connection: AsyncConnection, counts: Mapping[Refusal, int], clock: Clock) -> None:
-    hour = (await clocks.now(connection, clock)).replace(minute=0, second=0, microsecond=0)
-    payers = await _payers(connection, {each.account_id for each in counts} - {""})
+async def _add(connection: AsyncConnection, counts: Mapping[RefusedCall, int], clock: Clock) -> None:
+    hour = hour_of(await clocks.now(connection, clock))
+    payers = await accounts.payers(connection, {each.account_id for each in counts} - {""})
     rows = [
         {
             "hour": hour,
@@ -128,19 +127,4 @@ async def _add(connection: AsyncConnection, counts: Mapping[Refusal, int], clock
         }
         for each, calls in counts.items()
     ]
-    table: Any = RefusalRow.__table__
-    statement = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
-    key = ["account_id", "hour", "app_id", "capability", "code"]
-    rows.sort(key=lambda row: [str(row[name]) for name in key])  # one order, so that two gateways never deadlock
-    add = {"calls": table.c.calls + statement.excluded.calls}
-    await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=add), rows)
-
-
-async def _payers(connection: AsyncConnection, account_ids: set[str]) -> dict[str, str]:
-    """Account id → the main account that pays for it."""
-    query, found = select(Account.id, func.coalesce(Account.parent_id, Account.id)), dict[str, str]()
-    wanted = sorted(account_ids)
-    for start in range(0, len(wanted), 500):  # SQLite bounds the number of parameters
-        rows = await connection.execute(query.where(Account.id.in_(wanted[start : start + 500])))
-        found |= {str(account_id): str(payer) for account_id, payer in rows}
-    return found
+    await repository.add_refusals(connection, rows)

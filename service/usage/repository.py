@@ -6,17 +6,17 @@ a quarter of a year costs about as much as a day.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Select, case, func, literal, select, union_all
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from inkgate.service.accounts.models import AppRow
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.db import ids
+from inkgate.service.db import ids, upsert
 from inkgate.service.db.base import UtcDateTime
 from inkgate.service.usage import latency
 from inkgate.service.usage.models import (
@@ -24,17 +24,20 @@ from inkgate.service.usage.models import (
     BY_APP_AND_CODE,
     BY_OWNER,
     BY_OWNER_AND_CODE,
+    SUMS,
     DayRow,
     HourRow,
     RecordRow,
     RefusalRow,
     RolledRow,
 )
-from inkgate.service.usage.rollup import DAY, SUMS, day_of, measures
+from inkgate.service.usage.rollup import DAY, day_of
+from inkgate.service.usage.rollup_repository import measures
 
 DIMENSIONS = {"app": "app_id", "capability": "capability", "code": "code", "account": "account_id"}
 COUNTED = (*SUMS, "refused")
 LINES_LOOKED_AT = 5_000
+REFUSAL_KEY = ("account_id", "hour", "app_id", "capability", "code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,15 @@ async def records(
     if before_seq is not None:
         query = query.where(RecordRow.seq < before_seq)
     return list(await session.scalars(query.order_by(RecordRow.seq.desc()).limit(limit)))
+
+
+async def add_refusals(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add calls that were refused to their hours, a row for each value of REFUSAL_KEY, with the number of `calls`."""
+    # One order of locking, so that two gateways never deadlock.
+    ordered = sorted(rows, key=lambda row: [str(row[name]) for name in REFUSAL_KEY])
+    await connection.execute(
+        upsert.insert_or_add(connection.dialect.name, RefusalRow, REFUSAL_KEY, ("calls",)), ordered
+    )
 
 
 async def callers(session: AsyncSession, scope: Scope) -> list[tuple[str, int]]:

@@ -49,7 +49,7 @@ class Passwords:
 def acceptable(password: str, login: str) -> str:
     """The password, when it is one we take. Raises Misuse otherwise."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise Misuse(f"a password has {SHORTEST} to {LONGEST} characters")
+        raise Misuse("password.length_out_of_range", least=SHORTEST, most=LONGEST)
     if password.casefold() == login.casefold() or len(set(password)) < 4:
-        raise Misuse("this password is too easy to guess")
+        raise Misuse("password.too_simple")
     return password

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
+from inkgate.service.db.changes import add
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
 from inkgate.service.users import repository
@@ -50,11 +51,11 @@ async def create_user(
 ) -> UserRow:
     """A new user: a customer of `account_id`, or an operator without one. Raises Misuse."""
     if LOGIN.fullmatch(login) is None:
-        raise Misuse("a login has 3 to 64 letters, digits, dots, @, hyphens or underscores")
+        raise Misuse("user.login_invalid")
     if await repository.user_named(work.session, login):
-        raise Misuse(f"there is a user {login!r} already")
+        raise Misuse("user.login_taken", login=login)
     if account_id is not None and await accounts.account(work.session, account_id) is None:
-        raise Misuse(f"no account {account_id}")
+        raise Misuse("account.not_found", account_id=account_id)
     user = UserRow(
         id=ids.new(),
         login=login,
@@ -65,8 +66,7 @@ async def create_user(
         must_change=must_change,
         created_at=await work.now(),
     )
-    work.session.add(user)
-    await work.session.flush()
+    await add(work.session, user)
     await trail.record(work, "user.create", f"user {login}", account_id, role=user.role)
     return user
 
@@ -75,7 +75,7 @@ async def create_first(work: Work, login: str, password_hash: str) -> UserRow:
     """The operator of a fresh installation. Raises Misuse when there is a user already."""
     await repository.nobody_else_is_made(work.session)
     if await repository.any_user(work.session):
-        raise Misuse("this installation has been set up already")
+        raise Misuse("user.set_up_already")
     return await create_user(work, login, password_hash)
 
 
@@ -167,7 +167,7 @@ async def change_password(work: Work, signed_in: SignedIn, password_hash: str) -
     """
     user = signed_in.user
     if not await repository.change_password(work.session, user.id, user.password_hash, password_hash):
-        raise Misuse("the password was changed meanwhile; sign in again")
+        raise Misuse("password.changed_meanwhile")
     await repository.drop_sessions(work.session, user.id, but=signed_in.token_hash)
     await trail.record(work, "user.password", f"user {user.login}", user.account_id)
 
@@ -189,7 +189,7 @@ async def disable_user(work: Work, user_id: str, *, disabled: bool = True) -> Us
     """
     user = await _get(work, user_id)
     if disabled and user.role == OPERATOR and await repository.lock_operators(work.session) == {user_id}:
-        raise Misuse("the last operator who may sign in is not disabled; make or enable another one first")
+        raise Misuse("user.last_operator")
     changed = await repository.disable(work.session, user_id, await work.now() if disabled else None)
     await work.session.refresh(user)
     await repository.drop_sessions(work.session, user.id)
@@ -210,17 +210,15 @@ def hash_of(token: str) -> str:
 
 async def _begin(work: Work, user: UserRow, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
-    work.session.add(
-        SessionRow(
-            token_hash=hash_of(token),
-            user_id=user.id,
-            csrf=secrets.token_urlsafe(32),
-            created_at=now,
-            seen_at=now,
-            proved_at=now,
-        )
+    row = SessionRow(
+        token_hash=hash_of(token),
+        user_id=user.id,
+        csrf=secrets.token_urlsafe(32),
+        created_at=now,
+        seen_at=now,
+        proved_at=now,
     )
-    await work.session.flush()
+    await add(work.session, row)
     return token
 
 
@@ -248,5 +246,5 @@ def state_of(user: UserRow, now: datetime) -> str:
 async def _get(work: Work, user_id: str) -> UserRow:
     user = await repository.user(work.session, user_id)
     if user is None:
-        raise Misuse(f"no user {user_id}")
+        raise Misuse("user.not_found", user_id=user_id)
     return user

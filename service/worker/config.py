@@ -83,7 +83,7 @@ class WorkerConfig:
         try:
             return cls(**known(cls, head))
         except TypeError as error:
-            raise Misuse(f"the supervisor is of another release ({error}): restart it") from None
+            raise Misuse("worker.other_release", reason=str(error)) from None
 
     @property
     def options(self) -> Options:

@@ -92,7 +92,7 @@ class Supervisor:
         """Wait until `count` children are ready. Raises Misuse with a child's own words if none can start."""
         while self.ready < count:
             if self.fatal and not self._ready:
-                raise Misuse(self.fatal)
+                raise Misuse("worker.cannot_start", reason=self.fatal)
             self._changed.clear()
             await self._changed.wait()
 

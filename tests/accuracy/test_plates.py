@@ -10,10 +10,11 @@ import pytest
 from PIL import Image as Pil
 
 from inkgate.engines.imaging import decode
-from inkgate.engines.plate import PlateReader, open_plate_reader
+from inkgate.engines.plate import PlateReader
 from inkgate.engines.plate.training.glyphs import GlyphBox
 from inkgate.engines.plate.training.plates import draw_plate
 from inkgate.engines.plate.training.reader_data import lay
+from inkgate.engines.registry import open_plate_reader
 from inkgate.engines.types import Plate
 
 

@@ -21,7 +21,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.eop.signing import call_headers
 from inkgate.service.errors import BrokerDown
 from inkgate.service.gateway.app import create_app
-from inkgate.service.gateway.pipeline import Parts
+from inkgate.service.gateway.services import Services
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.service import grant_pack
 from inkgate.service.ratelimit import LocalLimiter
@@ -88,7 +88,7 @@ class Driven:
         vault, broker, refusals = house.parts.vault, Broker(), Refusals()
         metrics = Metrics("gateway", "test", capabilities=CAPABILITIES)
         ledger = SqlLedger(house.engine, clock=house.clock, balance_ttl=0.0, metrics=metrics)
-        parts = Parts(
+        services = Services(
             SqlDirectory(house.engine, vault, default_qps=1000.0),
             ledger,
             broker,
@@ -97,7 +97,7 @@ class Driven:
             ThreadPoolExecutor(1),
             refusals=refusals,
         )
-        gateway = create_app(house.parts.settings, parts, metrics, Health())
+        gateway = create_app(house.parts.settings, services, metrics, Health())
         driven = cls(house, gateway, broker, ledger, RefusalWriter(house.engine, refusals, clock=house.clock))
         async with house.begin() as unit:
             sub = await accounts.create_account(unit, "青禾-二部", parent_id=house.account_id)

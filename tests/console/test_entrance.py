@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inkgate.service.audit import trail
+from inkgate.service.audit import repository as audit
 from inkgate.service.console import Parts, attempts
 from inkgate.service.console.pages import PAGES
 from inkgate.service.db import work
@@ -191,7 +191,7 @@ async def test_five_wrong_passwords_lock_a_quarter_of_an_hour(console: ConsoleHo
     console.clock.pass_(minutes=16)
     assert (await console.visitor().submit("/login", login="lin", password=PASSWORD)).status_code == 303
     async with work.reading(console.engine) as session:
-        assert "user.lock" in {each.action for each in await trail.events(session, account_id=console.account_id)}
+        assert "user.lock" in {each.action for each in await audit.events(session, account_id=console.account_id)}
 
 
 async def test_signing_out_ends_the_session_on_the_server(console: ConsoleHouse) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from inkgate.service.audit import trail
+from inkgate.service.audit import repository as audit
 from inkgate.service.db import work
 from inkgate.service.metering.service import packs_of
 from inkgate.service.orders import refunds, repository
@@ -26,7 +26,7 @@ async def user_id(console: ConsoleHouse, login: str) -> str:
 
 async def actions(console: ConsoleHouse) -> list[tuple[str, str, str]]:
     async with work.reading(console.engine) as session:
-        return [(each.actor, each.action, each.subject) for each in await trail.events(session)]
+        return [(each.actor, each.action, each.subject) for each in await audit.events(session)]
 
 
 @pytest.fixture

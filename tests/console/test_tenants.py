@@ -17,12 +17,12 @@ import inkgate.service.console
 from inkgate.service.accounts import service as accounts
 from inkgate.service.console.pages import PAGES
 from inkgate.service.db import ids, work
-from inkgate.service.db.tables import metadata
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.metering.service import grant_pack, packs_of
 from inkgate.service.orders import refunds
 from inkgate.service.orders.service import place_order
+from inkgate.service.tables import metadata
 from inkgate.service.users import service as users
 from inkgate.service.users.models import UserRow
 from tests.console.house import PASSWORD, ConsoleHouse, Visitor

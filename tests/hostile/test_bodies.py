@@ -12,7 +12,6 @@ from inkgate.service.gateway import memory, pipeline
 from inkgate.service.gateway.budget import Budget
 from inkgate.service.gateway.exchange import SMALL_BODY, Answer, Exchange
 from inkgate.service.gateway.memory import LARGE_BODY
-from inkgate.service.gateway.timing import Stopwatch
 from tests.gateway import GatewayUnderTest
 
 MIB = 1 << 20
@@ -133,13 +132,12 @@ async def test_memory_goes_back_after_a_large_body_when_nothing_else_is_in_work(
     gateway = GatewayUnderTest()
     working: pipeline.Pipeline = gateway.app.routes[0].app._pipeline  # type: ignore[attr-defined]
     for size, others, expected in ((LARGE_BODY - 1, 0, 0), (LARGE_BODY, 1, 0), (LARGE_BODY, 0, 1)):
-        call = pipeline.Call(exchange([]), "", Stopwatch(), body_bytes=size)
         with working.bytes_in_flight.hold(others):
-            working.tidy(call)
-        working._parts.pool.submit(int).result()
+            working.tidy(size)
+        working._services.pool.submit(int).result()
         assert len(returned) == expected
-    working._parts.pool.shutdown()
-    working.tidy(call)  # a gateway that is ending
+    working._services.pool.shutdown()
+    working.tidy(size)  # a gateway that is ending
 
 
 def test_the_c_library_here_shares_arenas_and_gives_memory_back():

@@ -153,7 +153,9 @@ class Builder:
         for name in sources:
             source = self._context / name
             if source.is_dir():
-                shutil.copytree(source, place, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+                shutil.copytree(
+                    source, place, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+                )
             else:
                 inside = place / Path(name).name if target.endswith("/") else place
                 inside.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.telemetry.probe_server import ProbeServer
 from inkgate.service.telemetry.watch import Sampler, Watch
-from inkgate.service.usage.refusals import Refusal, Refusals, RefusalWriter
+from inkgate.service.usage.refusals import Refusals, RefusalWriter, RefusedCall
 from tests.integration.broker.conftest import StreamsTable, answer, pull, serve, tasks
 from tests.unit.telemetry.test_metrics import page, value
 
@@ -222,7 +222,7 @@ async def test_statistics_of_refused_calls(engine: Any, monkeypatch: pytest.Monk
     writer = RefusalWriter(engine, refusals, seconds=0.01, background=process.background)
     write = Fault(writer.write)
     monkeypatch.setattr(writer, "write", write)
-    refusals.count(Refusal("", "", "general", 50000))
+    refusals.count(RefusedCall("", "", "general", 50000))
     await writer.start()
     await process.fails("refusal-statistics")
     await until(lambda: write.calls >= 3)

@@ -33,7 +33,9 @@ TODAY = "inkgate.service"
 
 PROVISION = """
 import asyncio, dataclasses, json
-import SERVICE.db.tables
+import importlib.util
+where = "SERVICE.tables" if importlib.util.find_spec("SERVICE.tables") else "SERVICE.db.tables"  # of older releases
+importlib.import_module(where)
 from SERVICE import settings
 from SERVICE.accounts import vault
 from SERVICE.db import engine

@@ -235,7 +235,7 @@ SHORT_LIVED = {
     ("db/cache.py", "get"): "one query, awaited by its callers",
     ("gateway/deliveries.py", "watch"): "the verdict on one answer, ten minutes at most",
     ("gateway/exchange.py", "*"): "as long as one request",
-    ("gateway/pipeline.py", "_until_gone"): "as long as one request",
+    ("gateway/reading.py", "_until_gone"): "as long as one request",
     ("metering/ledger.py", "_enqueue"): "ends when nothing waits; the next call begins a new one",
     ("serving.py", "serve_gateway"): "the web server and the announcement, awaited by the caller",
     ("serving.py", "supervise_gateways"): "waits for the start and for the end, awaited by the caller",

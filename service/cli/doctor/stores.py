@@ -7,6 +7,7 @@ from typing import Any
 
 from redis.exceptions import AuthenticationError, RedisError
 
+from inkgate.service import tables  # noqa: F401 - foreign keys need every table
 from inkgate.service.accounts import rotation
 from inkgate.service.accounts.vault import key_file, load
 from inkgate.service.broker.interface import QueueState
@@ -16,7 +17,7 @@ from inkgate.service.broker.streams.look import look, script
 from inkgate.service.cli.doctor.finding import Finding, clock, place
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import engine as databases
-from inkgate.service.db import migrate, tables, work  # noqa: F401 - tables: foreign keys need them all
+from inkgate.service.db import migrate, work
 from inkgate.service.errors import InkGateError
 from inkgate.service.metering import clock_repair
 from inkgate.service.settings import Database, Settings

@@ -89,7 +89,7 @@ async def check_name(visit: Customer, name: str = "") -> Response:
             rules.app_name(name)
             async with visit.reading() as unit:
                 if await queries.live_app_named(unit.session, name):
-                    raise Misuse(f"there is an app {name!r} already")
+                    raise Misuse("app.name_taken", name=name)
         except Misuse as error:
             problem = explain(visit.words, error)
     return render(visit, "app_name.html", name=name, wrong=problem)

@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
+from inkgate.service.audit import repository as audit
 from inkgate.service.audit import trail
 from inkgate.service.audit.models import EventRow
 from inkgate.service.console import repository
@@ -78,7 +79,7 @@ async def view(unit: Work, account_id: str, capability: str, before: int | None 
     account = next((each for each in mains if each.id == account_id), None) if account_id else next(iter(mains), None)
     if account_id and account is None:
         raise Missing
-    verdicts = await repository.events(session, action=VERIFY, limit=3)
+    verdicts = await audit.events(session, action=VERIFY, limit=3)
     if account is None:
         return Ledger(mains, None, capability, [], [], None, {}, verdicts)
     facts = {fact.capability: fact for fact in await books.meters(session, account.id)}

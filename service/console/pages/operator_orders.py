@@ -118,7 +118,7 @@ async def set_product(visit: Operator, product_id: str) -> Response:
         async with visit.begin() as unit:
             row = await orders.product(unit.session, product_id)
             if row is None:
-                raise Misuse(f"no product {product_id!r} on sale")
+                raise Misuse("product.not_on_sale", product_id=product_id)
             price, on_sale = fen(visit.text("price", 20)), visit.flag("on_sale")
             await ordering.set_product(unit, row.id, row.capability, row.units, price, on_sale=on_sale)
     except Misuse as problem:

@@ -11,8 +11,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, SecretStr
 from starlette.responses import Response
 
+from inkgate.service.audit import repository as audit
 from inkgate.service.audit.models import EventRow
-from inkgate.service.console import repository
 from inkgate.service.console.render import render
 from inkgate.service.console.visit import Operator
 from inkgate.service.db.clock import BEIJING
@@ -55,7 +55,7 @@ def day_of(text: str) -> datetime | None:
 
 async def audit_view(unit: Work, wanted: Filter, limit: int, offset: int = 0) -> list[EventRow]:
     """The matching part of the trail, latest first."""
-    return await repository.events(
+    return await audit.events(
         unit.session,
         search=wanted.search,
         action=wanted.action,

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from inkgate.service.broker.fleet import READY, Fleet, FleetState
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.console.visit import Anyone, Missing, Operator, Visit
+from inkgate.service.db.clock import hour_of
 from inkgate.service.db.work import Work
 from inkgate.service.errors import BrokerDown
 from inkgate.service.usage import repository as usage
@@ -82,7 +83,7 @@ async def wall_view(unit: Work, fleet: Fleet | None) -> Wall:
     try:
         now = await unit.now()
         milliseconds = round((time.perf_counter() - asked) * 1000)
-        hour = now.replace(minute=0, second=0, microsecond=0)
+        hour = hour_of(now)
         sums = await usage.totals(unit.session, Scope(hour, hour + timedelta(hours=1)), ["code"])
     except (SQLAlchemyError, OSError):
         return Wall(datetime.now(UTC), workers, None, 0, 0, None)

@@ -21,4 +21,4 @@ __all__ = ["CAPABILITIES", "DEFAULT", "GENERAL", "IDCARD", "LICENCE", "MIB", "PL
 CAPABILITIES: Mapping[str, Capability] = load((GENERAL, IDCARD, PLATE, LICENCE))
 """Name → capability, in the order in which people see them."""
 DEFAULT = GENERAL.name
-"""The capability where a command or a page is not told which."""
+"""The capability of a command or a page where none is named."""

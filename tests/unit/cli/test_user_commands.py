@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from inkgate.service.audit import trail
+from inkgate.service.audit import repository as audit
 from inkgate.service.db import engine as engines
 from inkgate.service.db import work
 from inkgate.service.settings import Database
@@ -60,7 +60,7 @@ class People:
         engine = engines.create(Database(url=self._url))
         async with work.reading(engine) as session:
             sessions = list(await session.scalars(select(SessionRow.token_hash)))
-            events = [(each.action, each.subject) for each in await trail.events(session)]
+            events = [(each.action, each.subject) for each in await audit.events(session)]
         await engine.dispose()
         return len(sessions), events
 

@@ -12,11 +12,10 @@ import pytest
 
 from inkgate.engines import reader as readers
 from inkgate.engines.errors import DecodeError, ModelError
-from inkgate.engines.interfaces import ReaderContext
-from inkgate.engines.reader import PictureReader, open_readers
+from inkgate.engines.reader import PictureReader, ReaderContext, open_readers
 from inkgate.engines.types import EngineInfo
 
-CONTEXT: Any = ReaderContext(SimpleNamespace(), 1, None)  # type: ignore[arg-type]
+CONTEXT: Any = ReaderContext(SimpleNamespace(), SimpleNamespace(), 1, None)  # type: ignore[arg-type]
 
 
 class Sizes:

@@ -8,9 +8,11 @@ import pytest
 
 from inkgate.engines import registry
 from inkgate.engines.imaging import decode
+from inkgate.engines.networks import NetworkFactory
 from inkgate.engines.runtimes import cuda, onnx
-from inkgate.engines.text import batched, buckets, profiles
+from inkgate.engines.text import batched, buckets, build, profiles
 from inkgate.engines.text.engine import Parts
+from inkgate.engines.text.orient import Orienter
 
 SHAPES = ((1, 4), (2, 4), (3, 4))
 SAMPLE = Path(__file__).parents[4] / "service" / "samples" / "general.jpg"
@@ -66,17 +68,16 @@ def test_a_card_that_is_slow_every_way_still_gets_one() -> None:
 def gpu_parts() -> Parts:
     """What an engine on a GPU is made of, on the CPU; buckets are made narrow, or it would take a minute."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cuda, "quickest", lambda open_network, shapes, warmed: open_network("HEURISTIC"))
         patch.setattr(batched.BatchedRecogniser, "warmup", lambda self: None)
-        models = registry._Models(None, 1)
-        orienter = registry.Orienter(models.network(profiles.ORIENTER))
-        return registry._gpu_parts(models, profiles.PROFILES["balanced"], orienter)
+        networks = NetworkFactory(onnx.OnnxRuntime())
+        orienter = Orienter(networks.network(profiles.ORIENTER))
+        return build.gpu_parts(networks, profiles.PROFILES["balanced"], orienter)
 
 
 def test_lines_are_those_of_the_careful_network(gpu_parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buckets, "BUDGET", 640)
-    models = registry._Models(None, 1)
-    careful = registry._cpu_parts(models, profiles.PROFILES["balanced"], gpu_parts.orienter).careful_recogniser
+    networks = NetworkFactory(onnx.OnnxRuntime())
+    careful = build.cpu_parts(networks, profiles.PROFILES["balanced"], gpu_parts.orienter).careful_recogniser
     page = decode(SAMPLE.read_bytes(), 10_000_000)
     crops = [page[50:112, 280:620], page[340:382, 66:730], page[150:196, 66:210]]
     alone = [text.replace(" ", "") for text, _ in careful(crops)]

@@ -1,0 +1,67 @@
+"""Networks by model name: each file located, verified and loaded once, on the runtime that was chosen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import cache, partial
+from pathlib import Path
+
+from inkgate.engines.manifest import locate, verify
+from inkgate.engines.runtimes.interface import BestPathNetwork, Execution, Network, RunNetwork, Runtime, Shape, Tensor
+
+log = logging.getLogger(__name__)
+
+
+class NetworkFactory:
+    """Opens the networks of one engine. Model names are those of the manifest.
+
+    Every method that takes a name raises ModelError when the file is missing, altered, or no network that the runtime
+    loads. `digests` holds the sha256 of each file opened so far, by model name.
+    """
+
+    def __init__(
+        self, runtime: Runtime, model_dir: Path | None = None, threads: int = 1, device: str | None = None
+    ) -> None:
+        """`model_dir` is the operator's directory of models; without a `device` the runtime's best one is used."""
+        self.runtime = runtime
+        self.model_dir = model_dir
+        self.threads = threads
+        self.device = device or runtime.device()
+        self.digests: dict[str, str] = {}
+        self._networks: dict[str, Network] = {}
+
+    def file(self, name: str) -> Path:
+        """The verified file of a model that is no network, such as a character set."""
+        path = locate(name, self.model_dir)
+        self.digests[name] = verify(name, path)
+        return path
+
+    def network(self, name: str) -> Network:
+        """The network, opened once. Where the device does not load, this and all later ones run on the CPU."""
+        if name not in self._networks:
+            network = self._networks[name] = self.runtime.open(self.file(name), self._execution())
+            if network.device != self.device:
+                log.warning("CUDA did not load: reading on the CPU. Check the driver, CUDA and cuDNN.")
+                self.device = network.device
+        return self._networks[name]
+
+    def on_demand(self, name: str) -> RunNetwork:
+        """The network, opened by its first call; its file is located and verified now."""
+        opened = cache(partial(self.runtime.open, self.file(name), self._execution()))
+
+        def run(batch: Tensor) -> Tensor:
+            return opened()(batch)
+
+        return run
+
+    def timed(self, name: str, shapes: Sequence[Shape], *, warmed: bool) -> Network:
+        """A network of its own for these input shapes, tuned to them where the device can be (see `Execution`)."""
+        return self.runtime.open(self.file(name), self._execution(shapes, warmed))
+
+    def best_path(self, name: str, shapes: Sequence[Shape], *, warmed: bool) -> BestPathNetwork:
+        """A line recogniser that chooses classes on the device, tuned as in `timed`."""
+        return self.runtime.open_best_path(self.file(name), self._execution(shapes, warmed))
+
+    def _execution(self, shapes: Sequence[Shape] = (), warmed: bool = False) -> Execution:
+        return Execution(self.threads, self.device, tuple(shapes), warmed)

@@ -1,0 +1,39 @@
+"""Queries over the tokens of the admin API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from inkgate.service.admin.models import TokenRow
+from inkgate.service.db.changes import applied
+
+
+async def token_named(session: AsyncSession, name: str) -> TokenRow | None:
+    """The token of this name, disabled or not; None when there is none."""
+    found: TokenRow | None = await session.scalar(select(TokenRow).where(TokenRow.name == name))
+    return found
+
+
+async def valid_token(session: AsyncSession, token_hash: str, now: datetime) -> TokenRow | None:
+    """The token of this hash, None when it is unknown, disabled or past its end."""
+    query = select(TokenRow).where(
+        TokenRow.token_hash == token_hash,
+        TokenRow.disabled_at.is_(None),
+        or_(TokenRow.ends_at.is_(None), TokenRow.ends_at > now),
+    )
+    found: TokenRow | None = await session.scalar(query)
+    return found
+
+
+async def tokens(session: AsyncSession) -> list[TokenRow]:
+    """All tokens, oldest first."""
+    return list(await session.scalars(select(TokenRow).order_by(TokenRow.created_at)))
+
+
+async def disable_token(session: AsyncSession, name: str, at: datetime) -> bool:
+    """Disable a token; False when it is disabled already, or there is none."""
+    change = update(TokenRow).where(TokenRow.name == name, TokenRow.disabled_at.is_(None))
+    return await applied(session, change.values(disabled_at=at))

@@ -1,0 +1,36 @@
+"""INSERT … ON CONFLICT for both databases: SQLAlchemy keeps the statement in a module for each dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Executable
+from sqlalchemy.dialects import postgresql, sqlite
+
+from inkgate.service.db.base import Base
+
+
+def insert_or_ignore(dialect: str, model: type[Base]) -> Executable:
+    """Insert a row; a row of the same key stays as it is. `dialect` is "sqlite" or "postgresql"."""
+    return _insert(dialect, model).on_conflict_do_nothing()
+
+
+def insert_or_add(dialect: str, model: type[Base], key: Sequence[str], sums: Sequence[str]) -> Executable:
+    """Insert a row, or add its columns `sums` to the row that has the same values in the columns `key`."""
+    statement = _insert(dialect, model)
+    columns = model.__table__.c
+    added = {name: columns[name] + statement.excluded[name] for name in sums}
+    return statement.on_conflict_do_update(index_elements=list(key), set_=added)
+
+
+def insert_or_replace(dialect: str, model: type[Base], key: Sequence[str], columns: Sequence[str]) -> Executable:
+    """Insert a row, or write its `columns` into the row that has the same values in the columns `key`."""
+    statement = _insert(dialect, model)
+    written = {name: statement.excluded[name] for name in columns}
+    return statement.on_conflict_do_update(index_elements=list(key), set_=written)
+
+
+def _insert(dialect: str, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    table: Any = model.__table__  # typed as FromClause, which INSERT does not take
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)

@@ -1,0 +1,102 @@
+"""Messages about accounts, access keys, apps and capabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from inkgate.service.messages.message import Kind, Message
+
+MESSAGES: Mapping[str, Message] = {
+    "account.not_found": Message(
+        Kind.NOT_FOUND,
+        "no account {account_id}",
+        "没有账号 {account_id}。",
+    ),
+    "account.name_taken": Message(
+        Kind.CONFLICT,
+        "there is an account {name!r} already",
+        "账号“{name}”已存在。",
+    ),
+    "account.name_invalid": Message(
+        Kind.INVALID,
+        "an account name has 1 to {most} printable characters",
+        "账号名称须为 1-{most} 个可见字符。",
+    ),
+    "account.parent_invalid": Message(
+        Kind.INVALID,
+        "a sub-account belongs to an existing main account",
+        "子账号须属于一个主账号。",
+    ),
+    "key.not_found": Message(
+        Kind.NOT_FOUND,
+        "no access key {ak}",
+        "没有 AccessKey {ak}。",
+    ),
+    "key.limit": Message(
+        Kind.LIMIT,
+        "an account holds at most {most} live access keys; disable one first",
+        "每个账号最多 {most} 个有效 AccessKey，请先禁用一个。",
+    ),
+    "app.not_found": Message(
+        Kind.NOT_FOUND,
+        "no app {app_id}",
+        "没有应用 {app_id}。",
+    ),
+    "app.not_in_account": Message(
+        Kind.NOT_FOUND,
+        "no app {app_id} in account {account!r}",
+        "账号“{account}”没有应用 {app_id}。",
+    ),
+    "app.name_taken": Message(
+        Kind.CONFLICT,
+        "there is an app {name!r} already; names are unique",
+        "应用名称“{name}”已被使用，名称全局唯一。",
+    ),
+    "app.name_invalid": Message(
+        Kind.INVALID,
+        "the app name {name!r} does not fit: 4 to 15 characters, Chinese characters, Latin letters, digits and "
+        "underscores, beginning with a letter or a Chinese character",
+        "应用名称“{name}”不符合规则：4-15 个字符，支持汉字、英文字母、数字、下划线，须以字母或汉字开头。",
+    ),
+    "app.description_too_long": Message(
+        Kind.INVALID,
+        "an app description has at most {most} characters",
+        "内容不超过 {most} 个字符。",
+    ),
+    "app.description_unstorable": Message(
+        Kind.INVALID,
+        "an app description has characters that cannot be stored",
+        "有内容含无法保存的字符。",
+    ),
+    "app.limit": Message(
+        Kind.LIMIT,
+        "an account holds at most {most} apps; delete one first",
+        "每个账号最多 {most} 个应用，请先删除不用的应用。",
+    ),
+    "app.capability_not_opened": Message(
+        Kind.CONFLICT,
+        "the app {app!r} has not opened {capability}",
+        "应用“{app}”未开通能力 {capability}。",
+    ),
+    "capability.unknown": Message(
+        Kind.INVALID,
+        "no capability {capability!r}; choose from {choices}",
+        "没有能力“{capability}”，可选：{choices}。",
+    ),
+    "network.invalid": Message(
+        Kind.INVALID,
+        "{network!r} is neither an address nor a network, such as 192.0.2.0/24",
+        "“{network}”不是 IP 地址或网段，例如 192.0.2.0/24。",
+    ),
+    "network.limit": Message(
+        Kind.LIMIT,
+        "an allow-list holds at most {most} networks",
+        "白名单最多 {most} 条。",
+    ),
+    "qps.out_of_range": Message(
+        Kind.INVALID,
+        "requests per second must be above 0 and at most {most:g}",
+        "QPS 须大于 0。",
+        english_only=("most",),
+    ),
+}

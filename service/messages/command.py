@@ -1,0 +1,95 @@
+"""Messages that only the command line prints: they name commands, options and files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from inkgate.service.messages.message import Kind, Message
+
+MESSAGES: Mapping[str, Message] = {
+    "command.account_not_found": Message(
+        Kind.NOT_FOUND,
+        "no account {name!r}; see: inkgate account list",
+        "没有账号“{name}”，请查看：inkgate account list",
+    ),
+    "command.app_not_found": Message(
+        Kind.NOT_FOUND,
+        "no app {name!r}; see: inkgate app list",
+        "没有应用“{name}”，请查看：inkgate app list",
+    ),
+    "command.user_not_found": Message(
+        Kind.NOT_FOUND,
+        "no user {login!r}; see: inkgate user list",
+        "没有用户“{login}”，请查看：inkgate user list",
+    ),
+    "command.file_not_found": Message(
+        Kind.NOT_FOUND,
+        "no such file: {paths}",
+        "没有文件：{paths}",
+    ),
+    "command.capability_unknown": Message(
+        Kind.INVALID,
+        "no capability {capability!r}; there are {choices}",
+        "没有能力“{capability}”，现有：{choices}。",
+    ),
+    "command.not_utf8": Message(
+        Kind.INVALID,
+        "{word} is not UTF-8 text",
+        "{word} 不是 UTF-8 文本。",
+    ),
+    "command.not_whole_number": Message(
+        Kind.INVALID,
+        "{text!r} is no whole number",
+        "“{text}”不是整数。",
+    ),
+    "command.not_quantity": Message(
+        Kind.INVALID,
+        "{text!r} is not PRODUCT=QUANTITY",
+        "“{text}”不是“产品=数量”的形式。",
+    ),
+    "command.not_amount": Message(
+        Kind.INVALID,
+        "{text!r} is no amount of yuan",
+        "“{text}”不是以元为单位的金额。",
+    ),
+    "command.not_rate": Message(
+        Kind.INVALID,
+        "{text!r} is neither a number nor `default`",
+        "“{text}”既不是数字，也不是 `default`。",
+    ),
+    "command.operator_has_no_account": Message(
+        Kind.INVALID,
+        "an operator belongs to no account: choose one of --account and --operators",
+        "运营人员不属于任何账号：--account 与 --operators 只能选一个。",
+    ),
+    "command.export_format_unknown": Message(
+        Kind.INVALID,
+        "the format is json or csv",
+        "格式须为 json 或 csv。",
+    ),
+    "command.mirror_invalid": Message(
+        Kind.INVALID,
+        "--mirror {mirror}: neither a URL nor a folder.",
+        "--mirror {mirror}：既不是网址，也不是文件夹。",
+    ),
+    "command.refund_failed": Message(
+        Kind.CONFLICT,
+        "the pack was used while the refund was pending; the refund has failed",
+        "资源包在退订审批期间已被使用，退订失败。",
+    ),
+    "command.holds_need_redis": Message(
+        Kind.INVALID,
+        "INKGATE_REDIS__URL is empty: `inkgate serve` keeps hold-offs in memory, and a restart ends them",
+        "INKGATE_REDIS__URL 为空：`inkgate serve` 的暂停记录只在内存中，重启即解除。",
+    ),
+    "command.master_key_add_by_hand": Message(
+        Kind.INVALID,
+        "the master key comes as a value: put a fresh one (`inkgate keys new`) and a comma before it",
+        "主密钥以值的形式给出：请在其前面加上新密钥（`inkgate keys new`）和一个逗号。",
+    ),
+    "command.master_key_drop_by_hand": Message(
+        Kind.INVALID,
+        "the master key comes as a value: remove the older ones from it yourself",
+        "主密钥以值的形式给出：请自行从中删除旧密钥。",
+    ),
+}

@@ -1,0 +1,30 @@
+"""Messages of the database layer and of worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from inkgate.service.messages.message import Kind, Message
+
+MESSAGES: Mapping[str, Message] = {
+    "database.changed_meanwhile": Message(
+        Kind.CONFLICT,
+        "somebody else changed the same thing at the same time; look at it and try again",
+        "其他人同时修改了同一内容，请查看后重试。",
+    ),
+    "database.value_invalid": Message(
+        Kind.INVALID,
+        "a value is too long, out of range, or has characters that cannot be stored",
+        "有内容过长、超出范围或含无法保存的字符。",
+    ),
+    "worker.cannot_start": Message(
+        Kind.CONFLICT,
+        "{reason}",
+        "{reason}",
+    ),
+    "worker.other_release": Message(
+        Kind.CONFLICT,
+        "the supervisor is of another release ({reason}): restart it",
+        "监管进程属于另一个版本（{reason}），请重启。",
+    ),
+}

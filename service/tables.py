@@ -1,0 +1,17 @@
+"""Imports the models of every room, so that `Base.metadata` is complete: for foreign keys, and to compare it with the
+migrated schema."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+
+import inkgate.service.accounts.models
+import inkgate.service.admin.models
+import inkgate.service.audit.models
+import inkgate.service.metering.models
+import inkgate.service.orders.models
+import inkgate.service.usage.models
+import inkgate.service.users.models  # noqa: F401
+from inkgate.service.db.base import Base
+
+metadata: MetaData = Base.metadata

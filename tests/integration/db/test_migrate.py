@@ -1,0 +1,115 @@
+"""Migrations make exactly the models' schema; old schemas are refused, newer ones served."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from inkgate.service import tables
+from inkgate.service.db import engine as engines
+from inkgate.service.db import migrate
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.settings import Database
+from inkgate.service.telemetry.health import Health
+from tests.postgres import Postgres
+
+
+def partitions_aside(_object: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
+    return not (kind == "table" and name is not None and name.startswith("usage_record_"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without any table, on each kind."""
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        return server.empty()
+    return f"sqlite+aiosqlite:///{tmp_path}/fresh.db"
+
+
+async def test_migrations_make_the_schema_of_the_models(engine: AsyncEngine) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"include_object": partitions_aside})
+        return list(compare_metadata(context, tables.metadata))
+
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_a_current_schema_is_accepted(engine: AsyncEngine) -> None:
+    await migrate.check(engine)
+
+
+async def test_readiness_reads_no_migration_again(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[Config] = []
+
+    def counted(config: Config) -> ScriptDirectory:
+        loads.append(config)
+        return real(config)
+
+    real = ScriptDirectory.from_config
+    monkeypatch.setattr(ScriptDirectory, "from_config", counted)
+    migrate._revisions.cache_clear()
+    await migrate.check(engine)  # as every gateway and console does when it starts
+    health = Health({"database": partial(migrate.check, engine)})
+    health.started()
+    for _ in range(3):
+        assert (await health.ready()).ok
+    assert len(loads) == 1
+
+
+async def test_a_database_without_schema_is_refused_with_the_remedy(fresh_url: str) -> None:
+    engine = engines.create(Database(url=fresh_url))
+    with pytest.raises(ConfigurationError, match=r"INKGATE_DATABASE__URL: .*no InkGate schema.*inkgate migrate"):
+        await migrate.check(engine)
+    await engine.dispose()
+
+
+async def test_an_older_schema_is_refused_with_the_remedy(fresh_url: str) -> None:
+    await migrate.upgrade_async(fresh_url)
+    engine = engines.create(Database(url=fresh_url))
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    with pytest.raises(ConfigurationError, match=rf"INKGATE_DATABASE__URL: .*0001.*{migrate.head()}.*inkgate migrate"):
+        await migrate.check(engine)
+    await engine.dispose()
+
+
+async def test_a_newer_schema_is_served_and_left_alone(fresh_url: str) -> None:
+    await migrate.upgrade_async(fresh_url)
+    engine = engines.create(Database(url=fresh_url))
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await migrate.upgrade_async(fresh_url)
+    await migrate.check(engine)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(migrate.current) == "9999"
+    await engine.dispose()
+
+
+async def test_a_second_migrator_waits_for_the_first(fresh_url: str) -> None:
+    engine = engines.create(Database(url=fresh_url))
+    async with engine.begin() as first:  # on SQLite the write transaction itself is the lock
+        if first.dialect.name == "postgresql":
+            await first.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": migrate.LOCK})
+        second = asyncio.ensure_future(migrate.upgrade_async(fresh_url))
+        done, _ = await asyncio.wait({second}, timeout=0.3)
+        assert not done
+    await second
+    await migrate.check(engine)
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "nonsense", "sqlite:///file.db"])
+def test_a_url_that_we_cannot_serve_is_one_plain_line(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="INKGATE_DATABASE__URL"):
+        engines.create(Database(url=url))

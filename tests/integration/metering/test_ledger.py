@@ -1,0 +1,281 @@
+"""The ledger on both databases: what it admits, how it draws, what it refuses, what it writes."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from inkgate.service.db import engine as engines
+from inkgate.service.db import ids, work
+from inkgate.service.errors import DatabaseDown, LedgerBusy, Refused, SettlementUnconfirmed
+from inkgate.service.metering import SqlLedger
+from inkgate.service.metering import service as metering
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.metering.settle import lock_meter
+from inkgate.service.settings import Database
+from inkgate.service.usage.models import HourRow
+from tests.money import START, House
+from tests.postgres import Postgres
+
+
+async def refused(awaitable: object) -> object:
+    with pytest.raises(Refused) as caught:
+        await awaitable  # type: ignore[misc]
+    return caught.value.code
+
+
+async def test_a_call_is_recorded_and_its_units_are_taken(house: House) -> None:
+    pack = await house.grant(10)
+    ledger = house.ledger()
+    assert await ledger.settle(house.call(3)) is True
+    assert await house.used(pack) == 3
+    (line,) = await house.lines()
+    assert (line.pack_id, line.first_unit, line.units, line.images, line.line, line.seq) == (pack, 0, 3, 3, 0, 1)
+    assert (line.client_ip, line.request_id, line.settled_at) == ("192.0.2.7", "their-own-id", house.clock.time)
+
+
+async def test_settling_a_call_again_changes_nothing(house: House) -> None:
+    pack = await house.grant(10)
+    ledger, call_id = house.ledger(), ids.new()
+    assert await ledger.settle(house.call(2, call_id=call_id)) is True
+    assert await ledger.settle(house.call(2, call_id=call_id)) is False
+    assert await ledger.settle(house.call(2, call_id=call_id.upper())) is False
+    assert (await house.used(pack), await house.count()) == (2, 1)
+
+
+async def test_the_same_call_twice_in_one_batch_counts_once(house: House) -> None:
+    pack = await house.grant(10)
+    ledger, call = house.ledger(), house.call(2)
+    results = await asyncio.gather(*(ledger.settle(call) for _ in range(5)))
+    assert sorted(results) == [False, False, False, False, True]
+    assert await house.used(pack) == 2
+
+
+async def test_a_call_may_span_packs_in_order_of_purchase_not_of_expiry(house: House) -> None:
+    first = await house.grant(5)
+    sooner_over = await house.grant(5, ends_at=START + timedelta(days=2))
+    third = await house.grant(5)
+    ledger = house.ledger()
+    await ledger.settle(house.call(12))
+    assert [await house.used(each) for each in (first, sooner_over, third)] == [5, 5, 2]
+    lines = await house.lines()
+    assert [(line.line, line.seq, line.pack_id, line.units) for line in lines] == [
+        (0, 1, first, 5),
+        (1, 2, sooner_over, 5),
+        (2, 3, third, 2),
+    ]
+    assert [line.images for line in lines] == [12, 0, 0]
+
+
+async def test_a_call_larger_than_what_is_left_is_refused_whole(house: House) -> None:
+    pack = await house.grant(5)
+    ledger = house.ledger()
+    await ledger.admit(house.account_id, house.app.app_id, "general", 5)
+    assert await refused(ledger.admit(house.account_id, house.app.app_id, "general", 6)) == 51003
+    assert await refused(ledger.settle(house.call(6))) == 51003
+    assert (await house.used(pack), await house.count()) == (0, 0)
+    assert await ledger.settle(house.call(5))
+
+
+async def test_the_three_codes(house: House) -> None:
+    ledger, app = house.ledger(), house.app.app_id
+    assert await refused(ledger.admit(house.account_id, app, "general", 0)) == 51002
+    assert await refused(ledger.settle(house.call())) == 51002
+    await house.grant(1)
+    await ledger.settle(house.call())
+    assert await refused(ledger.admit(house.account_id, app, "general", 0)) == 51003
+    assert await refused(ledger.settle(house.call())) == 51003
+    house.clock.pass_(days=366)
+    assert await refused(ledger.admit(house.account_id, app, "general", 0)) == 51001
+    assert await refused(ledger.settle(house.call())) == 51001
+    assert await refused(ledger.admit(house.account_id, app, "idcard", 1)) == 51002
+
+
+async def test_validity_includes_its_start_and_excludes_its_end(house: House) -> None:
+    start, end = START + timedelta(hours=1), START + timedelta(hours=2)
+    await house.grant(10, starts_at=start, ends_at=end)
+    ledger = house.ledger()
+    for moment, code in ((start - timedelta(seconds=1), 51001), (end, 51001)):
+        house.clock.time = moment
+        assert await refused(ledger.admit(house.account_id, house.app.app_id, "general", 1)) == code
+    house.clock.time = start
+    assert await ledger.settle(house.call())
+    house.clock.time = end - timedelta(microseconds=1)
+    assert await ledger.settle(house.call())
+    house.clock.time = end
+    assert await refused(ledger.settle(house.call())) == 51001
+
+
+async def test_a_pack_that_expires_between_admission_and_settling_is_not_charged(house: House) -> None:
+    pack = await house.grant(10, ends_at=START + timedelta(hours=1))
+    ledger = house.ledger()
+    await ledger.admit(house.account_id, house.app.app_id, "general", 1)
+    house.clock.pass_(hours=1)
+    assert await refused(ledger.settle(house.call())) == 51001
+    assert await house.used(pack) == 0
+
+
+async def test_a_bound_pack_serves_its_app_alone_and_keeps_its_place(house: House) -> None:
+    other = await house.another_app()
+    bound = await house.grant(5, app_id=house.app.app_id)
+    shared = await house.grant(5)
+    ledger = house.ledger()
+    await ledger.settle(house.call(1, app_id=other.app_id))
+    assert [await house.used(bound), await house.used(shared)] == [0, 1]
+    await ledger.settle(house.call(6))
+    assert [await house.used(bound), await house.used(shared)] == [5, 2]
+
+
+async def test_apps_of_one_account_may_each_earn_another_code(house: House) -> None:
+    bound = await house.another_app()
+    await house.grant(1, app_id=bound.app_id)
+    ledger = house.ledger()
+    assert await refused(ledger.admit(house.account_id, house.app.app_id, "general", 0)) == 51002
+    await ledger.settle(house.call(1, app_id=bound.app_id))
+    assert await refused(ledger.admit(house.account_id, bound.app_id, "general", 0)) == 51003
+
+
+async def test_the_free_capability_asks_for_no_pack_and_is_recorded(house: House) -> None:
+    ledger = house.ledger()
+    await ledger.admit(house.account_id, house.app.app_id, "licence", 1)
+    assert await ledger.settle(house.call(1, capability="licence"))
+    (line,) = await house.lines()
+    assert (line.pack_id, line.units) == (None, 1)
+
+
+async def test_a_call_that_costs_nothing_is_recorded_without_a_pack(house: House) -> None:
+    ledger = house.ledger()
+    assert await ledger.settle(house.call(0, code=500001))
+    (line,) = await house.lines()
+    assert (line.pack_id, line.units, line.code) == (None, 0, 500001)
+
+
+async def test_usage_of_a_sub_account_is_paid_by_the_main_one(house: House) -> None:
+    from inkgate.service.accounts import service as accounts
+
+    pack = await house.grant(10)
+    async with work.begin(house.engine, "test", house.clock) as unit:
+        child = await accounts.create_account(unit, "child", parent_id=house.account_id)
+        app = await accounts.create_app(unit, house.vault, child.id, "child_app")
+    ledger = house.ledger()
+    await ledger.admit(child.id, app.app_id, "general", 4)
+    await ledger.settle(house.call(4, app_id=app.app_id))
+    assert await house.used(pack) == 4
+    (line,) = await house.lines()
+    assert (line.account_id, line.app_id) == (house.account_id, app.app_id)
+
+
+async def test_a_clock_that_goes_back_a_little_does_not_turn_the_ledger_back(house: House) -> None:
+    await house.grant(10)
+    ledger = house.ledger()
+    await ledger.settle(house.call())
+    house.clock.pass_(minutes=-4)
+    await ledger.settle(house.call())
+    first, second = await house.lines()
+    assert second.settled_at == first.settled_at
+    assert (first.seq, second.seq) == (1, 2)
+
+
+async def test_hours_add_up_by_app_capability_and_code(house: House) -> None:
+    await house.grant(100)
+    ledger = house.ledger()
+    await asyncio.gather(*(ledger.settle(house.call(2)) for _ in range(5)))
+    await ledger.settle(house.call(1, code=400011))
+    house.clock.pass_(hours=1)
+    await ledger.settle(house.call(1))
+    async with work.reading(house.engine) as session:
+        rows = list(await session.scalars(select(HourRow).order_by(HourRow.hour, HourRow.code)))
+    assert [(row.code, row.calls, row.images, row.units, row.body_bytes, row.duration_ms) for row in rows] == [
+        (0, 5, 10, 10, 5000, 100),
+        (400011, 1, 1, 1, 1000, 20),
+        (0, 1, 1, 1, 1000, 20),
+    ]
+
+
+async def test_two_gateways_at_the_last_unit(house: House) -> None:
+    pack = await house.grant(1)
+    gateways = [house.ledger(), house.ledger()]
+    for gateway in gateways:
+        await gateway.admit(house.account_id, house.app.app_id, "general", 1)
+    results = await asyncio.gather(*(gateway.settle(house.call()) for gateway in gateways), return_exceptions=True)
+    codes = sorted(str(each.code) if isinstance(each, Refused) else str(each) for each in results)
+    assert codes == ["51003", "True"]
+    assert (await house.used(pack), await house.count()) == (1, 1)
+
+
+async def test_a_strange_settlement_fails_alone(house: House) -> None:
+    await house.grant(10)
+    ledger = house.ledger()
+    strange = house.call()
+    object.__setattr__(strange, "body_bytes", 2**70)
+    results = await asyncio.gather(
+        ledger.settle(house.call()), ledger.settle(strange), ledger.settle(house.call()), return_exceptions=True
+    )
+    assert [each is True for each in results] == [True, False, True]
+    assert isinstance(results[1], SettlementUnconfirmed)
+    assert await house.count() == 2
+
+
+async def test_a_caller_that_leaves_before_its_batch_is_not_charged(house: House) -> None:
+    pack = await house.grant(10)
+    ledger = house.ledger()
+    first = asyncio.ensure_future(ledger.settle(house.call()))
+    leaving = asyncio.ensure_future(ledger.settle(house.call()))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert await first
+    await ledger.close()
+    assert await house.used(pack) == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite+aiosqlite:////nowhere/inkgate.db", "postgresql+asyncpg://x@127.0.0.1:1/x"])
+async def test_a_ledger_out_of_reach_says_so_within_its_patience(url: str) -> None:
+    engine = engines.create(Database(url=url))
+    ledger = SqlLedger(engine, patience=0.3)
+    nobody = ids.new()
+    for attempt in (
+        ledger.start(),
+        ledger.admit(nobody, nobody, "general", 1),
+        ledger.settle(Settlement(ids.new(), nobody, nobody, "general", 1, 1, 0, 0, 1, 1, "", "")),
+    ):
+        with pytest.raises(DatabaseDown):
+            await attempt
+    await engine.dispose()
+
+
+async def test_a_closed_ledger_takes_nothing(house: House) -> None:
+    ledger = house.ledger()
+    await ledger.start()
+    await ledger.close()
+    with pytest.raises(LedgerBusy):
+        await ledger.settle(house.call(0))
+
+
+async def test_a_pack_is_valid_for_a_year_to_the_second(house: House) -> None:
+    async with work.begin(house.engine, "test", house.clock) as unit:
+        pack = await metering.grant_pack(unit, house.account_id, "general", 1)
+    assert pack.ends_at == START.replace(year=START.year + 1)
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    return postgres.wiped()
+
+
+async def test_a_gateway_frozen_inside_its_transaction_does_not_stop_the_others(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "IDLE_SECONDS", 1)
+    engine = engines.create(Database(url=postgres_url))
+    house = await House.build(engine)
+    await house.grant(10)
+    await house.ledger().settle(house.call())
+    async with engine.connect() as frozen:
+        await lock_meter(frozen, house.account_id, "general", house.clock)  # and never a word again
+        assert await house.ledger().settle(house.call())
+        await frozen.invalidate()
+    assert await house.count() == 2
+    await engine.dispose()

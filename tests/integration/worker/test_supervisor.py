@@ -1,0 +1,114 @@
+"""The supervisor's slots: a child that cannot be started, or talks as no child of ours does, costs none of them."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inkgate.service import background as background_module
+from inkgate.service.background import Background, TaskDown
+from inkgate.service.telemetry.health import Health
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.worker import supervisor as module
+from inkgate.service.worker.observe import FleetMetrics
+from inkgate.service.worker.roster import Roster
+from inkgate.service.worker.supervisor import Event, Supervisor
+from tests.integration.worker import odd_child
+from tests.unit.telemetry.test_metrics import value
+
+CHILD = "tests.integration.worker.odd_child"
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(autouse=True)
+def children_find_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supervisor starts its children with -P and only the product on the path; this child is part of the tests."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE])
+async def test_a_child_that_could_not_be_started_is_started_later(
+    monkeypatch: pytest.MonkeyPatch, failures: int, number: int
+) -> None:
+    monkeypatch.setattr(background_module, "FIRST_PAUSE_SECONDS", 0.05)
+    metrics, tries = Metrics("worker", "1"), 0
+    background = Background(metrics)
+    health = Health({"tasks": background.check})
+    health.started()
+    spawn = module.spawn
+
+    def no_process(*arguments: Any, **named: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        if tries <= failures:
+            raise OSError(number, os.strerror(number))
+        return spawn(*arguments, **named)
+
+    monkeypatch.setattr(module, "spawn", no_process)
+    supervisor = Supervisor(CHILD, 1, {}, background=background, essential=True)
+    supervisor.start()
+    await until(lambda: tries == 1)
+    await asyncio.sleep(0)
+    assert (await health.ready()).parts["tasks"] == TaskDown.__name__
+    await supervisor.wait_ready()
+    await until(lambda: value(metrics, "inkgate_background_task_up", task="worker-slot-0") == 1)
+    assert (await health.ready()).ok
+    assert value(metrics, "inkgate_background_task_restarts_total", task="worker-slot-0") == failures
+    await supervisor.stop(20)
+    assert not supervisor.pids
+
+
+async def test_a_start_that_fails_leaves_no_file_descriptor_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background_module, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(background_module, "LONGEST_PAUSE_SECONDS", 0.001)
+    metrics = Metrics("worker", "1")
+
+    def no_process(*arguments: Any, **named: Any) -> Any:
+        raise OSError(errno.EAGAIN, "no process left")
+
+    monkeypatch.setattr(module, "spawn", no_process)
+    supervisor = Supervisor(CHILD, 1, {}, on_spawn=lambda slot: [socket.socket()], background=Background(metrics))
+    before = len(os.listdir("/proc/self/fd"))
+    supervisor.start()
+
+    def restarts() -> float:
+        return value(metrics, "inkgate_background_task_restarts_total", task="worker-slot-0")
+
+    await asyncio.sleep(0)
+    await until(lambda: restarts() >= 20)
+    await supervisor.stop(20)
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+async def test_events_of_another_release_cost_no_child() -> None:
+    metrics, heard, known = Metrics("worker", "1"), Counter[str](), Counter[str]()
+    roster, counted = Roster(1, "balanced"), FleetMetrics(metrics)
+
+    def hear(slot: int, event: Event) -> None:
+        known[str(event["kind"])] += 1
+        roster(slot, event)
+        counted(slot, event)
+
+    supervisor = Supervisor(CHILD, 1, {}, on_event=hear, on_malformed=lambda kind: heard.update([kind]))
+    supervisor.start()
+    await until(lambda: known["ready"] == 3)
+    (card,) = roster.cards()
+    assert (card.name, card.state, card.recycles) == ("odd", "ready", 0), "one life, and what it said last counts"
+    assert supervisor.ready == 1 and supervisor.restarts == 0
+    assert heard == {"event": 5}, odd_child.ODD
+    await supervisor.stop(20)
