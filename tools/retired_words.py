@@ -1,4 +1,4 @@
-"""Find words that the glossary has retired: `python -m tools.retired_words [--update] [--commits RANGE]`.
+"""Find words that the glossary has retired: `python -m tools.retired_words`.
 
 The last column of the tables in docs/explanation/glossary.md lists the retired words of each term. The tool looks for
 them in all tracked source, documentation and test files and prints `file:line: word → term`. A word matches as a whole
@@ -8,7 +8,8 @@ an identifier and matches exactly.
 Folders that are not cleaned up yet stand in tools/retired_words_exceptions.txt with the number of findings that they
 may have. That number may only fall: more findings fail, and fewer fail until `--update` has lowered the number.
 
-With `--commits main..HEAD` the subjects of those commits are checked instead. Exit status 1 when anything is found.
+With `--commits main..HEAD` the subjects of those commits are checked instead, with `--message FILE` the subject of a
+message that is being written (a commit-msg hook). Exit status 1 when anything is found.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ SKIPPED = (
     "helm/inkgate/values.schema.json",
     "service/console/static/vendor/",
 )
+MAX_SUBJECT = 60  # characters
+MAX_SHOWN = 20  # findings of one folder; `--list` prints all
 PERMITTED_HEADING = "permitted uses"
 _CODE_SPAN = re.compile(r"`([^`]+)`")
 _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -180,8 +183,9 @@ def judge(found: Sequence[Finding], allowed: Mapping[str, int]) -> list[str]:
     problems = [str(finding) for finding in uncovered]
     for prefix, limit in allowed.items():
         if counts[prefix] > limit:
-            problems += (str(finding) for finding in found if finding.path.startswith(prefix))
-            problems.append(f"{prefix}: {counts[prefix]} retired words, {limit} are allowed")
+            below = [str(finding) for finding in found if finding.path.startswith(prefix)]
+            problems += below[:MAX_SHOWN]
+            problems.append(f"{prefix}: {counts[prefix]} retired words, {limit} are allowed; see --list")
         elif counts[prefix] < limit:
             problems.append(f"{prefix}: {counts[prefix]} retired words left, {limit} allowed; lower it with --update")
     return problems
@@ -201,24 +205,37 @@ def lowered(text: str, counts: Mapping[str, int]) -> str:
     return "\n".join(kept) + "\n"
 
 
-def commit_subjects(revisions: str) -> str:
-    """One line a commit: its short hash and its subject."""
+def commit_subjects(revisions: str) -> list[str]:
+    """The subjects of a range of commits, without merges."""
     return subprocess.run(
-        ["git", "log", "--format=%h %s", revisions], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
+        ["git", "log", "--no-merges", "--format=%s", revisions], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+
+
+def judge_subjects(scanner: Scanner, subjects: Iterable[str]) -> list[str]:
+    """What is wrong with the subjects of commits: retired words, and more than MAX_SUBJECT characters."""
+    problems: list[str] = []
+    for subject in subjects:
+        problems += (f"{subject!r}: {each.word.text} → {each.word.term}" for each in scanner.scan("", subject))
+        if len(subject) > MAX_SUBJECT:
+            problems.append(f"{subject!r}: {len(subject)} characters, at most {MAX_SUBJECT}")
+    return problems
 
 
 def main() -> None:
     """Check the repository, or the subjects of new commits; exit status 1 with the findings."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--commits", metavar="RANGE", help="check the subjects of these commits instead of the files")
+    parser.add_argument("--message", metavar="FILE", type=Path, help="check the subject of this commit message")
     parser.add_argument("--update", action="store_true", help="lower the numbers of the exceptions to what is left")
     parser.add_argument("--list", action="store_true", help="print every finding, also those that are allowed")
     options = parser.parse_args()
     scanner = Scanner(parse_glossary(GLOSSARY.read_text(encoding="utf-8")))
+    if options.message:
+        subjects = options.message.read_text(encoding="utf-8").splitlines()[:1]
+        raise SystemExit("\n".join(judge_subjects(scanner, subjects)) or 0)
     if options.commits:
-        problems = [str(each) for each in scanner.scan("commit subjects", commit_subjects(options.commits))]
-        raise SystemExit("\n".join(problems) or 0)
+        raise SystemExit("\n".join(judge_subjects(scanner, commit_subjects(options.commits))) or 0)
     found = scan_files(scanner, ROOT, tracked_files(ROOT))
     if options.list:
         print("\n".join(str(finding) for finding in found))

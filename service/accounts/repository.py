@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
@@ -11,7 +12,9 @@ from sqlalchemy.orm import aliased
 
 from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
 from inkgate.service.db import ids
-from inkgate.service.db.changes import add, applied
+from inkgate.service.db.changes import add, set_or_clear
+
+Row = TypeVar("Row", Account, AccessKeyRow, AppRow)
 
 SHARED = {"key_share": True}
 """A lock against other changes of a row that lets rows which name it come in: FOR NO KEY UPDATE."""
@@ -20,15 +23,12 @@ IDS_PER_QUERY = 500  # SQLite bounds the number of parameters
 
 
 async def account(session: AsyncSession, account_id: str, *, lock: bool = False) -> Account | None:
-    if not ids.valid(account_id):
-        return None
-    return await session.get(Account, account_id, populate_existing=lock, with_for_update=SHARED if lock else None)
+    return await _get(session, Account, account_id, lock) if ids.valid(account_id) else None
 
 
 async def suspend(session: AsyncSession, account_id: str, at: datetime | None) -> bool:
     """Suspend an account (`at` None: resume it); False when it is so already."""
-    was = Account.suspended_at.is_(None) if at is not None else Account.suspended_at.is_not(None)
-    return await applied(session, update(Account).where(Account.id == account_id, was).values(suspended_at=at))
+    return await set_or_clear(session, Account.suspended_at, at, Account.id == account_id)
 
 
 async def account_named(session: AsyncSession, name: str) -> Account | None:
@@ -51,13 +51,12 @@ async def family(session: AsyncSession, main_id: str) -> list[Account]:
 
 
 async def access_key(session: AsyncSession, ak: str, *, lock: bool = False) -> AccessKeyRow | None:
-    return await session.get(AccessKeyRow, ak, populate_existing=lock, with_for_update=SHARED if lock else None)
+    return await _get(session, AccessKeyRow, ak, lock)
 
 
 async def disable_key(session: AsyncSession, ak: str, at: datetime | None) -> bool:
     """Disable a key (`at` None: enable it); False when it is so already."""
-    was = AccessKeyRow.disabled_at.is_(None) if at is not None else AccessKeyRow.disabled_at.is_not(None)
-    return await applied(session, update(AccessKeyRow).where(AccessKeyRow.ak == ak, was).values(disabled_at=at))
+    return await set_or_clear(session, AccessKeyRow.disabled_at, at, AccessKeyRow.ak == ak)
 
 
 async def usable_key(session: AsyncSession, ak: str) -> AccessKeyRow | None:
@@ -103,15 +102,12 @@ async def access_keys(session: AsyncSession, account_id: str) -> list[AccessKeyR
 
 
 async def app(session: AsyncSession, app_id: str, *, lock: bool = False) -> AppRow | None:
-    if not ids.valid(app_id):
-        return None
-    return await session.get(AppRow, app_id, populate_existing=lock, with_for_update=SHARED if lock else None)
+    return await _get(session, AppRow, app_id, lock) if ids.valid(app_id) else None
 
 
 async def delete_app(session: AsyncSession, app_id: str, at: datetime) -> bool:
     """Mark a live app as deleted; False when it is already."""
-    change = update(AppRow).where(AppRow.id == app_id, AppRow.deleted_at.is_(None)).values(deleted_at=at)
-    return await applied(session, change)
+    return await set_or_clear(session, AppRow.deleted_at, at, AppRow.id == app_id)
 
 
 async def app_by_key(session: AsyncSession, appkey: str) -> AppRow | None:
@@ -200,3 +196,8 @@ async def payer(session: AsyncSession, app_id: str) -> tuple[str, str] | None:
     )
     row = (await session.execute(query)).one_or_none()
     return (str(row[0]), str(row[1])) if row is not None else None
+
+
+async def _get(session: AsyncSession, model: type[Row], key: str, lock: bool) -> Row | None:
+    """A row by its primary key; `lock` reads it as it stands now and keeps others from changing it."""
+    return await session.get(model, key, populate_existing=lock, with_for_update=SHARED if lock else None)

@@ -218,6 +218,13 @@ async def get_app(work: Work, app_id: str, *, lock: bool = False) -> AppRow:
     return app
 
 
+async def check_app_of(work: Work, app_id: str, account: Account) -> None:
+    """Raise Misuse unless the same main account pays for the app as for `account`."""
+    owner = await repository.payer(work.session, app_id)
+    if owner is None or owner[1] != (account.parent_id or account.id):
+        raise Misuse("app.not_in_account", app_id=app_id, account=account.name)
+
+
 async def _access_key(work: Work, ak: str, *, lock: bool = False) -> AccessKeyRow:
     key = await repository.access_key(work.session, ak, lock=lock)
     if key is None:

@@ -14,10 +14,9 @@ from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import AppRow
 from inkgate.service.admin import shapes
 from inkgate.service.admin.access import AccountsRead, AccountsWrite
-from inkgate.service.admin.fields import AccessKeyId, Id, Word
+from inkgate.service.admin.fields import AccessKeyId, Id, Limit, Word
 
 router = APIRouter(tags=["accounts"])
-Limit = Annotated[int, Query(ge=1, le=1000)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 

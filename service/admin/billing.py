@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from inkgate.service.accounts import service as accounts
 from inkgate.service.admin import shapes
 from inkgate.service.admin.access import OrdersRead, OrdersWrite
-from inkgate.service.admin.fields import Id, OrderNumber, ProductId, Word
+from inkgate.service.admin.fields import Id, Limit, OrderNumber, ProductId, Word
 from inkgate.service.metering import service as metering
 from inkgate.service.metering.models import PackRow
 from inkgate.service.orders import refunds, repository
@@ -19,7 +18,6 @@ from inkgate.service.orders.models import OrderRow
 from inkgate.service.orders.vouchers import issue_voucher
 
 router = APIRouter(tags=["orders"])
-Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 @router.get("/catalogue")

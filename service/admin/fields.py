@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
+from fastapi import Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, StringConstraints
 
 from inkgate.service.db.ids import CANONICAL
@@ -38,6 +39,9 @@ AccessKeyId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
 ProductId = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=STORABLE)]
 Word = Annotated[str, StringConstraints(max_length=64, pattern=STORABLE)]
 """A name of ours or what is searched for: a capability, a state, a part of a name."""
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+"""Rows that a list answers with at most."""
 
 Text = Annotated[str, StringConstraints(max_length=500, pattern=STORABLE)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_range)]

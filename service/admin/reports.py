@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Query
 
 from inkgate.service.admin import shapes
 from inkgate.service.admin.access import AuditRead, UsageRead
-from inkgate.service.admin.fields import Id, Moment, Word
+from inkgate.service.admin.fields import Id, Limit, Moment, Word
 from inkgate.service.audit import repository as audit_repository
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
@@ -69,7 +69,7 @@ async def audit(
     account_id: Id | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: Limit = 100,
 ) -> list[shapes.EventOut]:
     """The audit trail, latest first."""
     async with desk.reading() as session:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.admin.models import TokenRow
-from inkgate.service.db.changes import applied
+from inkgate.service.db.changes import set_or_clear
 
 
 async def token_named(session: AsyncSession, name: str) -> TokenRow | None:
@@ -35,5 +35,4 @@ async def tokens(session: AsyncSession) -> list[TokenRow]:
 
 async def disable_token(session: AsyncSession, name: str, at: datetime) -> bool:
     """Disable a token; False when it is disabled already, or there is none."""
-    change = update(TokenRow).where(TokenRow.name == name, TokenRow.disabled_at.is_(None))
-    return await applied(session, change.values(disabled_at=at))
+    return await set_or_clear(session, TokenRow.disabled_at, at, TokenRow.name == name)

@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 from typer.core import TyperGroup
 
 from inkgate.service import __version__
@@ -122,5 +123,6 @@ def main() -> None:
         _readable(sys.argv[1:])
         app()
     except InkGateError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]inkgate:[/red] {error}")
+        line = Text.assemble(("inkgate:", "red"), f" {error}")  # not markup: names and paths may have brackets
+        Console(stderr=True, soft_wrap=True).print(line)
         sys.exit(2 if isinstance(error, ConfigurationError | Misuse) else 1)

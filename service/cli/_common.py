@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,6 +31,8 @@ from inkgate.service.errors import DatabaseDown, InkGateError, Misuse
 from inkgate.service.settings import Settings
 
 T = TypeVar("T")
+JSON = typer.Option(False, "--json", help="Print JSON.")
+LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,10 @@ import typer
 
 from inkgate.service.accounts import repository
 from inkgate.service.accounts import service as accounts
-from inkgate.service.cli._common import Base, facts, find_account, run, table
+from inkgate.service.cli._common import JSON, LIMIT, Base, facts, find_account, run, table
 from inkgate.service.db import work
 
 app = typer.Typer(help="Accounts 账号, sub-accounts and access keys.", no_args_is_help=True)
-JSON = typer.Option(False, "--json", help="Print JSON.")
-LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from inkgate.service.admin import repository, tokens
-from inkgate.service.cli._common import Base, run, table
+from inkgate.service.cli._common import JSON, Base, run, table
 from inkgate.service.db import work
 
 app = typer.Typer(help="Tokens of the admin API (/admin/v1).", no_args_is_help=True)
@@ -44,7 +44,7 @@ def token_disable(name: str) -> None:
 
 
 @app.command("token-list")
-def token_list(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+def token_list(as_json: bool = JSON) -> None:
     """List tokens without their values."""
 
     async def act(base: Base) -> list[tuple[object, ...]]:

@@ -7,13 +7,13 @@ import json
 import typer
 
 from inkgate.service.audit import repository as audit_repository
-from inkgate.service.cli._common import Base, find_account, run, table
+from inkgate.service.cli._common import JSON, Base, find_account, run, table
 
 
 def audit(
     account: str = typer.Option("", help="Only this account."),
     limit: int = typer.Option(50, min=1, max=10_000),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    as_json: bool = JSON,
 ) -> None:
     """Show the audit trail, latest first."""
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.cli._common import Base, find_account, run, table
+from inkgate.service.cli._common import JSON, Base, find_account, run, table
 from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.errors import Misuse
@@ -19,7 +19,6 @@ from inkgate.service.metering.clock_repair import Ahead
 from inkgate.service.metering.verify import Finding
 
 app = typer.Typer(help="The ledger 账本: verify, export, housekeeping.", no_args_is_help=True)
-JSON = typer.Option(False, "--json", help="Print JSON.")
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 FINDINGS = 10_000
 DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.cli._common import Base, facts, find_account, find_app, run, table
+from inkgate.service.cli._common import JSON, LIMIT, Base, facts, find_account, find_app, run, table
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
 from inkgate.service.orders import refunds, repository
@@ -15,8 +15,6 @@ from inkgate.service.orders import service as orders
 from inkgate.service.orders.vouchers import issue_voucher
 
 app = typer.Typer(help="Catalogue, orders 订单, vouchers 卡券 and refunds 退订.", no_args_is_help=True)
-JSON = typer.Option(False, "--json", help="Print JSON.")
-LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 Items = Annotated[list[str], typer.Argument(help="PRODUCT or PRODUCT=QUANTITY, as in general-100k=2.")]
 WHOLE = re.compile("[0-9]{1,9}")  # a whole number as typed
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.cli._common import Base, find_account, run, table
+from inkgate.service.cli._common import JSON, Base, find_account, run, table
 from inkgate.service.cli.ledger import Since, Until, beijing
 from inkgate.service.errors import Misuse
 from inkgate.service.usage import repository
@@ -19,7 +19,7 @@ def usage(
     by: Annotated[str, typer.Option(help="Dimensions: app, capability, code, account.")] = "capability,code",
     since: Since = None,
     until: Until = None,
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+    as_json: bool = JSON,
 ) -> None:
     """Sum up calls from the hourly sums, most calls first; without dates, of the last 30 days."""
     names = [name for name in by.split(",") if name]

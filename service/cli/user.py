@@ -7,7 +7,7 @@ import secrets
 import typer
 
 from inkgate.service.accounts import repository as accounts
-from inkgate.service.cli._common import Base, facts, find_account, run, table
+from inkgate.service.cli._common import JSON, Base, facts, find_account, run, table
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
 from inkgate.service.users import repository
@@ -16,7 +16,6 @@ from inkgate.service.users.models import UserRow
 from inkgate.service.users.passwords import Passwords
 
 app = typer.Typer(help="Users 用户 of the console: operators and customers.", no_args_is_help=True)
-JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
 @app.command("list")

@@ -6,11 +6,13 @@ state waits for the other one and then finds it gone. SQLite has one writer at a
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Update
+from sqlalchemy import ColumnElement, CursorResult, Update, update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from inkgate.service.db.base import Base
 from inkgate.service.errors import Misuse
@@ -34,6 +36,20 @@ async def applied(session: AsyncSession, change: Update) -> bool:
     result = await session.execute(change.execution_options(synchronize_session=False))
     assert isinstance(result, CursorResult)
     return result.rowcount == 1
+
+
+async def set_or_clear(
+    session: AsyncSession,
+    column: InstrumentedAttribute[datetime | None],
+    at: datetime | None,
+    *where: ColumnElement[bool],
+) -> bool:
+    """Write an instant into an empty column of the row that `where` names, or None over an instant.
+
+    False when the column is empty (`at` None) or filled (`at` an instant) already, or there is no such row.
+    """
+    was = column.is_(None) if at is not None else column.is_not(None)
+    return await applied(session, update(column.class_).where(*where, was).values({column.key: at}))
 
 
 def refused(error: StatementError | OverflowError | UnicodeEncodeError) -> Misuse | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -9,7 +11,7 @@ from urllib.parse import urlencode
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Database
@@ -52,6 +54,20 @@ def create(database: Database) -> AsyncEngine:
             },
         },
     )
+
+
+@asynccontextmanager
+async def reading_connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection that only reads; on SQLite it keeps no writer waiting."""
+    async with engine.execution_options(read_only=True).connect() as connection:
+        yield connection
+
+
+def consistent(engine: AsyncEngine) -> AsyncEngine:
+    """The engine with transactions whose queries all see the database at one instant. SQLite has no others."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="REPEATABLE READ")
+    return engine
 
 
 def reason(error: Exception) -> str:

@@ -17,12 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.db import engine as engines
+from inkgate.service.db import locks
 from inkgate.service.db.catalogue import add_products
+from inkgate.service.db.locks import Lock
 from inkgate.service.errors import ConfigurationError, DatabaseDown
 from inkgate.service.settings import Database
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-LOCK = 0x1A7E_6A7E  # any number, the same for everyone who migrates
 
 
 def upgrade(url: str) -> None:
@@ -36,8 +37,7 @@ async def upgrade_async(url: str) -> None:
     engine = engines.create(Database(url=url))
     try:
         async with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+            await locks.acquire(connection, Lock.MIGRATION)
             await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -14,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from inkgate.service.db import changes
 from inkgate.service.db import clock as clocks
 from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.db.engine import consistent
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,6 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
 @asynccontextmanager
 async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
     """A session that only reads, and whose queries all see the database at one instant."""
-    options: dict[str, Any] = {"read_only": True}
-    if engine.dialect.name == "postgresql":
-        options["isolation_level"] = "REPEATABLE READ"
-    async with AsyncSession(engine.execution_options(**options), expire_on_commit=False) as session:
+    reader = consistent(engine).execution_options(read_only=True)
+    async with AsyncSession(reader, expire_on_commit=False) as session:
         yield session

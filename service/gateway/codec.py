@@ -26,8 +26,7 @@ class BodyCodec:
     async def parse(self, entered: Entered) -> tuple[Parsed, list[Any]]:
         """Unseal and parse the body: the base64 texts of its images, for `check`. Raises SealFault and RequestFault.
 
-        The exchange's body is dropped. From here on the texts alone hold it, and it goes with the last of them: it may
-        be 100 megabytes.
+        Afterwards the texts alone hold the body, and it goes with the last of them: it may be 100 megabytes.
         """
         admitted = entered.admitted
         exchange, capability = admitted.exchange, admitted.capability
@@ -37,7 +36,6 @@ class BodyCodec:
             body = exchange.body if seal is None else seal.plain
             size = len(body)
             texts = await self._run(parse, capability, body, size=size)
-            del body
             exchange.drop_body()
             if seal is not None:
                 seal = replace(seal, plain=b"")

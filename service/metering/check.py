@@ -17,17 +17,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, exists, func, insert, literal, or_, select, text, update
+from sqlalchemy import Select, and_, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from inkgate.service.db import clock as clocks
-from inkgate.service.db import ids, upsert
+from inkgate.service.db import ids, locks, upsert
 from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.db.engine import consistent, reading_connection
+from inkgate.service.db.locks import Lock
 from inkgate.service.metering.models import CheckedRow, CheckPackRow, CheckRow, MeterRow, PackRow
 from inkgate.service.usage.models import RecordRow
 
 NEW, AGAIN = 0, 1
-LOCK = 0x1A7E_C4EC
 METERS = 50_000  # looked at in one round, so that what is held of them is bounded
 LATE = timedelta(days=2)
 """A call is hardly ever older than this when it is settled: new lines are looked for in few partitions first."""
@@ -89,8 +90,7 @@ async def check(engine: AsyncEngine, bounds: Bounds, again_after: timedelta, clo
         return await _conclude(round_, whole)
     except _Taken:
         log.info("another gateway compares packs and lines")
-    async with engine.connect() as connection:
-        connection = await connection.execution_options(read_only=True)
+    async with reading_connection(engine) as connection:
         known = (await connection.execute(select(CheckedRow.drift, CheckedRow.backlog, CheckedRow.checked_at))).first()
         return Checked(*known) if known else Checked(0, 0, await clocks.now(connection, clock))
 
@@ -134,8 +134,7 @@ async def _read_new(round_: _Round) -> bool:
 
 async def _read_again(round_: _Round, after: timedelta) -> None:
     """Read a little of what was read before; a meter that was read to its end rests for `after`."""
-    async with round_.engine.connect() as connection:
-        connection = await connection.execution_options(read_only=True)
+    async with reading_connection(round_.engine) as connection:
         now = await clocks.now(connection, round_.clock)
     due = or_(CheckRow.kind.is_(None), CheckRow.finished_at.is_(None), CheckRow.finished_at < now - after)
     query = select(MeterRow.account_id, MeterRow.capability).outerjoin(CheckRow, and_(*_joined(AGAIN))).where(due)
@@ -152,21 +151,13 @@ async def _read_again(round_: _Round, after: timedelta) -> None:
 
 
 async def _keys(engine: AsyncEngine, query: Any) -> list[Key]:
-    async with engine.connect() as connection:
-        connection = await connection.execution_options(read_only=True)
+    async with reading_connection(engine) as connection:
         return [(account, capability) for account, capability in await connection.execute(query)]
-
-
-def _one_state(engine: AsyncEngine) -> AsyncEngine:
-    """The engine with transactions that see one state of the database throughout."""
-    if engine.dialect.name == "postgresql":
-        return engine.execution_options(isolation_level="REPEATABLE READ")
-    return engine  # SQLite has nothing else
 
 
 async def _step(round_: _Round, key: Key, kind: int, lines: int) -> bool:
     """Add up the next lines of a meter in one transaction. Returns whether that was the last of them."""
-    async with _one_state(round_.engine).begin() as connection:
+    async with consistent(round_.engine).begin() as connection:
         await _turn(connection)
         now = await clocks.now(connection, round_.clock)
         meter = select(MeterRow.seq).where(MeterRow.account_id == key[0], MeterRow.capability == key[1])
@@ -187,11 +178,9 @@ async def _step(round_: _Round, key: Key, kind: int, lines: int) -> bool:
 
 async def _turn(connection: AsyncConnection, *, wait: bool = False) -> None:
     """Raises _Taken when another gateway has the lock and `wait` is not set."""
-    if connection.dialect.name != "postgresql":
-        return
     if wait:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-    elif not await connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LOCK}):
+        await locks.acquire(connection, Lock.CHECK)
+    elif not await locks.try_acquire(connection, Lock.CHECK):
         raise _Taken
 
 
@@ -280,7 +269,7 @@ async def _forget_finished(engine: AsyncEngine, key: Key, before: datetime) -> N
 
 
 async def _conclude(round_: _Round, whole: bool) -> Checked:
-    async with _one_state(round_.engine).begin() as connection:
+    async with consistent(round_.engine).begin() as connection:
         await _turn(connection)
         now = await clocks.now(connection, round_.clock)
         found, backlog = await _drift(connection), await _backlog(connection)

@@ -19,8 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from inkgate.service.background import Background
 from inkgate.service.db import clock as clocks
-from inkgate.service.db import ids
+from inkgate.service.db import ids, locks
 from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.db.engine import reading_connection
+from inkgate.service.db.locks import Lock
 from inkgate.service.errors import ClockSuspect
 from inkgate.service.metering import check
 from inkgate.service.metering.check import Bounds, Checked
@@ -29,7 +31,6 @@ from inkgate.service.settings import Ledger
 from inkgate.service.usage import rollup
 from inkgate.service.usage.models import RecordRow
 
-LOCK = 0x1A7E_B00C
 DAYS_AHEAD = 7
 AGAIN_METERS = 10  # at least so many meters a round are read again
 LOCK_NOT_AVAILABLE = "55P03"
@@ -93,16 +94,14 @@ class Housekeeper:
         """What a round may cost; old lines are read again at the pace at which all of them are in time."""
         rounds = max(1.0, again / timedelta(minutes=self._settings.housekeeping_minutes))
         query = select(func.count(), func.sum(MeterRow.seq - MeterRow.archived_lines))
-        async with self._engine.connect() as connection:
-            connection = await connection.execution_options(read_only=True)
+        async with reading_connection(self._engine) as connection:
             meters, lines = (await connection.execute(query)).one()
         bounds = Bounds()
         again_lines = int(int(lines or 0) / rounds) + bounds.step
         return replace(bounds, again_lines=again_lines, again_meters=int(meters / rounds) + AGAIN_METERS)
 
     async def _today(self) -> date:
-        async with self._engine.connect() as connection:
-            connection = await connection.execution_options(read_only=True)
+        async with reading_connection(self._engine) as connection:
             now: datetime = await clocks.now(connection, self._clock)
             return now.date()
 
@@ -137,7 +136,7 @@ async def make_partition(engine: AsyncEngine, day: date) -> bool:
 async def _take_turn(connection: AsyncConnection) -> None:
     """One housekeeper at a time. A table that a long read holds is left for later: waiting for it, we would keep every
     settlement behind us in the queue for its lock."""
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+    await locks.acquire(connection, Lock.HOUSEKEEPING)
     await connection.execute(text("SET LOCAL lock_timeout = '1s'"))
 
 
@@ -150,8 +149,7 @@ async def drop_before(engine: AsyncEngine, day: date) -> int:
     """Drop the lines of calls made before `day` (UTC), meter by meter, after adding them to what packs and meters call
     archived. Hourly sums stay. Returns the number of lines dropped."""
     floor = ids.day_floor(day)
-    async with engine.connect() as connection:
-        connection = await connection.execution_options(read_only=True)
+    async with reading_connection(engine) as connection:
         meters = (await connection.execute(select(MeterRow.account_id, MeterRow.capability))).all()
     dropped = 0
     for account_id, capability in meters:

@@ -23,6 +23,7 @@ from inkgate.service.db import clock as clocks
 from inkgate.service.db import work
 from inkgate.service.db.cache import Cache
 from inkgate.service.db.clock import Clock, database_clock
+from inkgate.service.db.engine import reading_connection
 from inkgate.service.errors import (
     ClockSuspect,
     DatabaseDown,
@@ -238,8 +239,7 @@ class SqlLedger:
                 self._metrics.settle_failed("pack")
 
     async def _read_balance(self, key: Key) -> Balance:
-        async with self._engine.connect() as connection:
-            connection = await connection.execution_options(read_only=True)
+        async with reading_connection(self._engine) as connection:
             moment = time.monotonic()
             meter = await admission_meter(connection, *key, self._clock)
             return Balance(await read_packs(connection, meter, usable=False), meter.now, moment)

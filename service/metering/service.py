@@ -7,10 +7,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.rules import capability as known_capability
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
+from inkgate.service.db.changes import add
 from inkgate.service.db.clock import a_year_after
 from inkgate.service.db.work import Work
 from inkgate.service.errors import Misuse
@@ -44,17 +45,14 @@ async def grant_pack(
         raise Misuse("pack.capability_free", capability=capability)
     if not 0 < units <= MAX_UNITS:
         raise Misuse("pack.units_out_of_range", most=MAX_UNITS)
-    account = await accounts.account(work.session, account_id)
-    if account is None:
-        raise Misuse("account.not_found", account_id=account_id)
+    account = await accounts.get_account(work, account_id)
     payer = account.parent_id or account.id
     if app_id is not None:
-        owner = await accounts.payer(work.session, app_id)
-        if owner is None or owner[1] != payer:
-            raise Misuse("app.not_in_account", app_id=app_id, account=account.name)
+        await accounts.check_app_of(work, app_id, account)
     now = await work.ledger_now()
     start = starts_at or now
-    if start >= (ends_at or a_year_after(start)):
+    end = ends_at or a_year_after(start)
+    if start >= end:
         raise Misuse("pack.ends_too_early")
     meter = await lock_meter(await work.session.connection(), payer, capability, work.clock)
     pack = PackRow(
@@ -68,13 +66,12 @@ async def grant_pack(
         state=ACTIVE,
         ordered_at=ordered_at or now,
         starts_at=start,
-        ends_at=ends_at or a_year_after(start),
+        ends_at=end,
         entered_seq=meter.seq,
         order_id=order_id,
         price_fen=price_fen,
     )
-    work.session.add(pack)
-    await work.session.flush()
+    await add(work.session, pack)
     await trail.record(work, "pack.grant", f"pack {pack.id}", payer, capability=capability, units=units, app_id=app_id)
     return pack
 

@@ -34,8 +34,7 @@ async def order(session: AsyncSession, number: str) -> OrderRow | None:
 
 async def decide_order(session: AsyncSession, order_id: str, state: str, at: datetime, by: str) -> bool:
     """Move a pending order to `state`; False when it is not pending any more."""
-    change = update(OrderRow).where(OrderRow.id == order_id, OrderRow.state == "pending")
-    return await applied(session, change.values(state=state, decided_at=at, decided_by=by))
+    return await _decide(session, OrderRow, order_id, state, at, by)
 
 
 async def orders(
@@ -106,8 +105,7 @@ async def refund(session: AsyncSession, refund_id: str) -> RefundRow | None:
 
 async def decide_refund(session: AsyncSession, refund_id: str, state: str, at: datetime, by: str) -> bool:
     """Move a pending refund to `state`; False when it is not pending any more."""
-    change = update(RefundRow).where(RefundRow.id == refund_id, RefundRow.state == "pending")
-    return await applied(session, change.values(state=state, decided_at=at, decided_by=by))
+    return await _decide(session, RefundRow, refund_id, state, at, by)
 
 
 async def pending_refund(session: AsyncSession, pack_id: str) -> RefundRow | None:
@@ -126,3 +124,10 @@ async def refunds(
     if state:
         query = query.where(RefundRow.state == state)
     return list(await session.scalars(query))
+
+
+async def _decide(
+    session: AsyncSession, model: type[OrderRow | RefundRow], key: str, state: str, at: datetime, by: str
+) -> bool:
+    change = update(model).where(model.id == key, model.state == "pending")
+    return await applied(session, change.values(state=state, decided_at=at, decided_by=by))

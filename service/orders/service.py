@@ -6,8 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from inkgate.service.accounts import repository as accounts
-from inkgate.service.accounts import service as account_service
+from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.rules import capability as known_capability
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
@@ -68,11 +67,9 @@ async def place_order(
 
     Raises Misuse for an unknown account, app, product or voucher, and for quantities out of range.
     """
-    account = await account_service.get_account(work, account_id)
+    account = await accounts.get_account(work, account_id)
     if app_id is not None:
-        owner = await accounts.payer(work.session, app_id)
-        if owner is None or owner[1] != (account.parent_id or account.id):
-            raise Misuse("app.not_in_account", app_id=app_id, account=account.name)
+        await accounts.check_app_of(work, app_id, account)
     now = await work.ledger_now()
     order = OrderRow(
         id=ids.new(),

@@ -12,7 +12,10 @@ from functools import lru_cache
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from inkgate.service.db import clock as clocks
+from inkgate.service.db import locks
 from inkgate.service.db.clock import BEIJING, Clock, database_clock, hour_of
+from inkgate.service.db.engine import reading_connection
+from inkgate.service.db.locks import Lock
 from inkgate.service.usage import rollup_repository as repository
 
 DAY = timedelta(days=1)
@@ -34,8 +37,7 @@ async def roll(engine: AsyncEngine, clock: Clock = database_clock) -> int:
 
     When the clock was set back behind what is summed up, days go back with it.
     """
-    async with engine.connect() as connection:
-        connection = await connection.execution_options(read_only=True)
+    async with reading_connection(engine) as connection:
         end = hour_of(await clocks.now(connection, clock) - SETTLED)
         day = await _first_day(connection, end)
     count = 0
@@ -56,7 +58,7 @@ async def _first_day(connection: AsyncConnection, end: datetime) -> datetime | N
 
 async def _roll(connection: AsyncConnection, day: datetime, until: datetime, end: datetime) -> bool:
     """Make one day of its hours before `until`, unless another process just did."""
-    await repository.lock(connection)
+    await locks.acquire(connection, Lock.ROLLUP)
     if await repository.rolled_until(connection) == end:
         return False
     await repository.replace_day(connection, day, day + DAY, until)

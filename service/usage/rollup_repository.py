@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, Select, delete, func, insert, literal, select, text, union_all
+from sqlalchemy import Integer, Select, delete, func, insert, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inkgate.service.accounts.models import AppRow
@@ -25,15 +25,8 @@ from inkgate.service.usage.models import (
     RolledRow,
 )
 
-LOCK = 0x1A7E_DA75  # key of the advisory lock
 KEY = ("account_id", "app_id", "capability", "code")
 MEASURES = (*SUMS, "refused", *latency.COLUMNS)
-
-
-async def lock(connection: AsyncConnection) -> None:
-    """Wait until no other process makes days; until the transaction ends. On SQLite it is the only writer anyway."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
 
 
 async def rolled_until(connection: AsyncConnection) -> datetime | None:

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.db import ids
-from inkgate.service.db.changes import applied
+from inkgate.service.db.changes import applied, set_or_clear
 from inkgate.service.users.models import OPERATOR, SessionRow, UserRow
 
 
@@ -44,8 +44,7 @@ async def lock_operators(session: AsyncSession) -> set[str]:
 
 async def disable(session: AsyncSession, user_id: str, at: datetime | None) -> bool:
     """Disable a user (`at` None: enable again); False when it is so already."""
-    was = UserRow.disabled_at.is_(None) if at is not None else UserRow.disabled_at.is_not(None)
-    return await applied(session, update(UserRow).where(UserRow.id == user_id, was).values(disabled_at=at))
+    return await set_or_clear(session, UserRow.disabled_at, at, UserRow.id == user_id)
 
 
 async def change_password(session: AsyncSession, user_id: str, old_hash: str, new_hash: str) -> bool:

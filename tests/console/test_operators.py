@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from inkgate.service.audit import repository as audit
 from inkgate.service.db import work
+from inkgate.service.errors import Misuse
 from inkgate.service.metering.service import packs_of
 from inkgate.service.orders import refunds, repository
 from inkgate.service.orders.service import place_order
@@ -90,6 +91,33 @@ async def test_a_user_of_the_other_kind_is_not_reached_by_the_wrong_address(cons
         for change in ("reset", "disable"):
             assert (await chief.submit(f"{path}/{change}", page=PAGE)).status_code == 404, path
     await console.signed_in("deputy")
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"), [(Misuse("user.not_found", user_id="x"), 404), (Misuse("user.last_operator"), 422)]
+)
+async def test_a_problem_that_no_form_shows_has_the_status_of_its_kind(
+    console: ConsoleHouse, deputy: str, monkeypatch: pytest.MonkeyPatch, problem: Misuse, status: int
+) -> None:
+    """As when somebody else removes the user between the page and the click."""
+
+    async def gone(*_: object) -> None:
+        raise problem
+
+    chief = await console.signed_in("chief")
+    monkeypatch.setattr(users, "reset_password", gone)
+    answer = await chief.submit(f"{PAGE}/operators/{deputy}/reset", page=PAGE)
+    assert answer.status_code == status and "无法显示此页" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("zh", "没有订单 20260301000000000000。"), ("en", "No order 20260301000000000000")]
+)
+async def test_a_problem_is_said_in_the_language_of_the_page(console: ConsoleHouse, language: str, text: str) -> None:
+    chief = await console.signed_in("chief")
+    chief.cookies.set("inkgate_language", language)
+    answer = await chief.submit("/operator/orders/20260301000000000000/approve", page=PAGE)
+    assert answer.status_code == 422 and text in answer.text
 
 
 async def test_a_locked_user_shows_as_locked(console: ConsoleHouse) -> None:

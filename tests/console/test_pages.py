@@ -17,9 +17,10 @@ from inkgate.service.console import calling
 from inkgate.service.console.calling import Signer
 from inkgate.service.console.catalogue import Words
 from inkgate.service.console.codes import search
+from inkgate.service.console.downloads import csv_answer
 from inkgate.service.console.pages import capabilities, monitor, overview, refunding, tryit
 from inkgate.service.console.pages.operator_orders import fen
-from inkgate.service.console.pages.operator_system import csv_answer, settings_view, shown
+from inkgate.service.console.pages.operator_system import settings_view, shown
 from inkgate.service.console.scope import Scope, scope_of, span_of
 from inkgate.service.contract.capabilities import CAPABILITIES, LICENCE
 from inkgate.service.contract.requests import check, parse

@@ -21,6 +21,7 @@ from inkgate.service.settings import Engine, Limits, Settings, Worker
 from inkgate.service.worker.fleet import EmbeddedBroker, embedded_fleet
 from inkgate.service.worker.stub import stub_text
 from tests.crash.processes import gone
+from tests.waiting import until
 
 
 def stub(stub_ms: float = 0.0, **worker: object) -> Settings:
@@ -32,6 +33,20 @@ def stub(stub_ms: float = 0.0, **worker: object) -> Settings:
 
 def call(name: str, images: list[bytes], seconds: float = 60.0) -> list[Task]:
     return [Task(name, number, "general", time.time() + seconds, image) for number, image in enumerate(images)]
+
+
+async def in_hand(broker: EmbeddedBroker, images: int) -> None:
+    """Wait until the workers have so many images in hand."""
+
+    async def taken() -> bool:
+        return (await broker.state()).in_flight == images
+
+    await until(taken, what=f"{images} images in hand")
+
+
+def kill_all(broker: EmbeddedBroker) -> None:
+    for pid in broker.supervisor.pids:
+        os.kill(pid, signal.SIGKILL)
 
 
 def texts(replies: list) -> list[str | None]:
@@ -54,19 +69,18 @@ async def test_killed_workers_cost_no_answer() -> None:
         await broker.wait_ready(2)
         images = [f"picture {n}".encode() for n in range(12)]
         waiting = asyncio.create_task(broker.submit(call("k", images)))
-        await asyncio.sleep(0.15)
-        for pid in broker.supervisor.pids:
-            os.kill(pid, signal.SIGKILL)
+        await in_hand(broker, 2)
+        kill_all(broker)
         assert texts(await waiting) == [stub_text(image) for image in images]
+        # All answers may be there before the supervisor has seen the second worker end.
+        await until(lambda: broker.supervisor.restarts == 2)
         await broker.wait_ready(2)
         assert broker.supervisor.restarts == 2
         cards = (await broker.look()).workers
         assert [(card.state, card.recycles, card.reason) for card in cards] == [("ready", 1, "crash")] * 2
         assert all(card.resident_bytes > 2**20 for card in cards)
         # A worker reports an image after it has answered; the two that were killed may have been in between.
-        async with asyncio.timeout(10):
-            while not 10 <= sum(card.images for card in (await broker.look()).workers) <= 12:
-                await asyncio.sleep(0.05)
+        await until(lambda: 10 <= sum(card.images for card in broker.roster.cards()) <= 12)
 
 
 async def test_a_crashing_picture_costs_the_other_49_nothing() -> None:
@@ -96,9 +110,7 @@ async def test_an_app_whose_pictures_crash_and_hang_is_held_off() -> None:
             (hangs,) = call(f"h{n}", [b"inkgate-stub:hang"], seconds=0.7)
             with pytest.raises(DeadlineMissed):
                 await broker.submit([replace(hangs, app="killer")])
-        async with asyncio.timeout(10):
-            while not broker.held("killer"):
-                await asyncio.sleep(0.05)
+        await until(lambda: broker.held("killer") > 0)
         assert (await broker.state()).held == 1 and not broker.held("")
         (fine,) = call("f", [b"fine"])
         assert texts(await broker.submit([replace(fine, app="another")])) == [stub_text(b"fine")]
@@ -111,17 +123,13 @@ async def test_an_app_whose_client_hangs_up_while_its_pictures_crash_is_held_off
         for n in range(2):
             (crashes,) = call(f"k{n}", [b"inkgate-stub:crash"])
             waiting = asyncio.create_task(broker.submit([replace(crashes, app="killer")]))
-            while not (await broker.state()).in_flight:
-                await asyncio.sleep(0.001)
+            await in_hand(broker, 1)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
-            async with asyncio.timeout(20):
-                while broker.supervisor.restarts <= n or (await broker.state()).in_flight:
-                    await asyncio.sleep(0.02)
-        async with asyncio.timeout(20):
-            while not broker.held("killer"):
-                await asyncio.sleep(0.05)
+            await until(lambda died=n: broker.supervisor.restarts > died)
+            await in_hand(broker, 0)
+        await until(lambda: broker.held("killer") > 0)
 
 
 async def test_a_fleet_killed_from_outside_holds_nobody_off() -> None:
@@ -130,9 +138,8 @@ async def test_a_fleet_killed_from_outside_holds_nobody_off() -> None:
         await broker.wait_ready(2)
         images = [f"picture {n}".encode() for n in range(8)]
         waiting = asyncio.create_task(broker.submit([replace(task, app="a") for task in call("a", images)]))
-        await asyncio.sleep(0.15)
-        for pid in broker.supervisor.pids:
-            os.kill(pid, signal.SIGKILL)
+        await in_hand(broker, 2)
+        kill_all(broker)
         assert texts(await waiting) == [stub_text(image) for image in images]
         assert not broker.held("a")
 
@@ -152,10 +159,8 @@ async def test_a_hanging_picture_loses_its_worker_not_the_fleet() -> None:
         assert texts(await broker.submit(call("ok", [b"fine"]))) == [stub_text(b"fine")]
         with pytest.raises(Exception, match="unanswered at the deadline"):
             await hung
-        async with asyncio.timeout(30):
-            while not broker.supervisor.restarts:
-                await asyncio.sleep(0.05)
-            await broker.wait_ready(2)
+        await until(lambda: broker.supervisor.restarts > 0)
+        await broker.wait_ready(2)
 
 
 async def test_workers_are_recycled_between_images() -> None:
@@ -169,7 +174,7 @@ async def test_stopping_finishes_the_image_in_hand() -> None:
     async with embedded_fleet(stub(stub_ms=400)) as broker:
         await broker.wait_ready(2)
         waiting = asyncio.create_task(broker.submit(call("last", [b"one", b"two"])))
-        await asyncio.sleep(0.1)
+        await in_hand(broker, 2)
         await broker.supervisor.stop(grace=5)
         assert texts(await waiting) == [stub_text(b"one"), stub_text(b"two")]
 
@@ -186,7 +191,7 @@ async def test_a_wide_worker_reads_four_at_once(wide: EmbeddedBroker) -> None:
     images = [f"picture {n}".encode() for n in range(8)]
     begun = time.monotonic()
     waiting = asyncio.create_task(wide.submit(call("w", images)))
-    await asyncio.sleep(0.15)
+    await in_hand(wide, 4)
     state = await wide.state()
     assert (state.in_flight, state.depth, state.workers) == (4, 4, 4)
     assert texts(await waiting) == [stub_text(image) for image in images]
@@ -202,7 +207,7 @@ async def test_a_crash_in_a_wide_worker_costs_the_others_nothing(wide: EmbeddedB
 
 async def test_stopping_a_wide_worker_finishes_all_it_has_in_hand(wide: EmbeddedBroker) -> None:
     waiting = asyncio.create_task(wide.submit(call("s", [b"1", b"2", b"3", b"4"])))
-    await asyncio.sleep(0.1)
+    await in_hand(wide, 4)
     await wide.supervisor.stop(grace=5)
     assert texts(await waiting) == [stub_text(image) for image in (b"1", b"2", b"3", b"4")]
 
@@ -252,4 +257,4 @@ async def test_workers_die_with_their_parent() -> None:
         parent.kill()
         parent.wait()
         for pid in pids:
-            assert await gone(pid, 2.0)
+            assert await gone(pid, 20.0)

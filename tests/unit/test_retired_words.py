@@ -75,10 +75,19 @@ def test_exceptions_may_only_shrink() -> None:
     found = findings("engines/a.py", "engines/b.py", "docs/a.md")
     assert checker.judge(found, {"engines/": 2, "docs/": 1}) == []
     assert checker.judge(found, {"engines/": 2}) == ["docs/a.md:1: picture → image"]
-    assert checker.judge(found, {"engines/": 1, "docs/": 1})[-1] == "engines/: 2 retired words, 1 are allowed"
+    assert checker.judge(found, {"engines/": 1, "docs/": 1})[-1] == (
+        "engines/: 2 retired words, 1 are allowed; see --list"
+    )
     assert checker.judge(found, {"engines/": 3, "docs/": 1}) == [
         "engines/: 2 retired words left, 3 allowed; lower it with --update"
     ]
+
+
+def test_subjects_are_short_and_without_retired_words() -> None:
+    scanner = checker.Scanner(checker.parse_glossary(PAGE))
+    assert checker.judge_subjects(scanner, ["Read an image", "x" * 60]) == []
+    assert checker.judge_subjects(scanner, ["Read a picture"]) == ["'Read a picture': picture → image"]
+    assert checker.judge_subjects(scanner, ["x" * 61]) == [f"'{'x' * 61}': 61 characters, at most 60"]
 
 
 def test_the_longest_prefix_counts() -> None:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.console import repository
-from inkgate.service.console.pages.operator_system import csv_answer
+from inkgate.service.console.downloads import csv_answer
 from inkgate.service.console.render import render, title
 from inkgate.service.console.scope import scope_of
 from inkgate.service.console.visit import Customer

@@ -12,6 +12,7 @@ from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
+from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.console.scope import scope_of
 from inkgate.service.console.visit import Customer, Forbidden, Missing, Visit
@@ -148,12 +149,13 @@ async def order(visit: Customer, capability: str) -> Response:
 async def page(visit: Customer, page: int = 1) -> Response:
     """订单管理: the orders of the account and its sub-accounts, latest first."""
     assert visit.account is not None
-    page = min(max(page, 1), 1000)
+    paging = Paging.of(page, PER_PAGE)
     async with visit.reading() as unit:
         scope = await scope_of(unit, visit.account)
-        rows = await orders.orders(unit.session, scope.account_ids, limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE)
-        models = [await order_view(unit, each) for each in rows[:PER_PAGE]]
-    return render(visit, "orders.html", rows=models, page=page, more=len(rows) > PER_PAGE)
+        found = await orders.orders(unit.session, scope.account_ids, limit=paging.limit, offset=paging.offset)
+        rows, more = paging.cut(found)
+        models = [await order_view(unit, each) for each in rows]
+    return render(visit, "orders.html", rows=models, page=paging.number, more=more)
 
 
 @router.get("/orders/{number}")

@@ -13,7 +13,7 @@ from inkgate.service.console import charts
 from inkgate.service.console.catalogue import Words
 from inkgate.service.console.charts import Chart
 from inkgate.service.console.codes import code_name
-from inkgate.service.console.pages.operator_system import csv_answer
+from inkgate.service.console.downloads import csv_answer
 from inkgate.service.console.render import render, title
 from inkgate.service.console.scope import PERIODS, Scope, Span, scope_of, span_of
 from inkgate.service.console.visit import Customer

@@ -15,6 +15,7 @@ from inkgate.service.accounts.models import Account, AppRow, OpenedRow
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
 from inkgate.service.console.pages.capabilities import PackLine
+from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.console.visit import Missing, Operator, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES
@@ -29,6 +30,7 @@ from inkgate.service.users.models import UserRow
 
 router = APIRouter(prefix="/operator/accounts")
 PER_PAGE = 50
+PASSWORD_BYTES = 12  # of an initial password, before base64
 MOST_OPERATORS = 1000  # that the page lists
 
 
@@ -76,11 +78,13 @@ class NewLogin:
 
 async def view(unit: Work, search: str, page: int) -> Accounts:
     """Accounts in order of their making, fifty a page."""
-    rows = await queries.accounts(unit.session, search=search, limit=PER_PAGE + 1, offset=(page - 1) * PER_PAGE)
+    paging = Paging.of(page, PER_PAGE)
+    found = await queries.accounts(unit.session, search=search, limit=paging.limit, offset=paging.offset)
+    rows, more = paging.cut(found)
     parents = await repository.account_names(unit.session, [each.parent_id for each in rows if each.parent_id])
     mains = [each for each in await queries.accounts(unit.session, limit=1000) if each.parent_id is None]
     operators = await user_lines(unit, await user_queries.operators(unit.session, limit=MOST_OPERATORS))
-    return Accounts(rows[:PER_PAGE], parents, mains, search, page, len(rows) > PER_PAGE, operators)
+    return Accounts(rows, parents, mains, search, paging.number, more, operators)
 
 
 async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDetail:
@@ -133,7 +137,7 @@ async def user_lines(unit: Work, rows: list[UserRow]) -> list[UserLine]:
 
 @router.get("")
 async def page(visit: Operator, q: str = "", page: int = 1) -> Response:
-    return await _list(visit, q[:64], min(max(page, 1), 1000))
+    return await _list(visit, q[:64], page)
 
 
 async def _list(visit: Visit, search: str = "", page: int = 1, *, status: int = 200, **more: object) -> Response:
@@ -153,28 +157,39 @@ async def create(visit: Operator) -> Response:
     return go(visit, f"/operator/accounts/{account.id}", "account-created")
 
 
+async def _create_login(visit: Visit, account_id: str | None) -> NewLogin:
+    """A new user of an account, or an operator (None), with the login of the form. Raises Misuse."""
+    login, password = visit.text("login", 64), secrets.token_urlsafe(PASSWORD_BYTES)
+    hashed = await visit.parts.passwords.hash(password)
+    async with visit.begin() as unit:
+        await users.create_user(unit, login, hashed, account_id=account_id, must_change=True)
+    return NewLogin(login, password)
+
+
+async def _reset_login(visit: Visit, account_id: str | None, user_id: str) -> NewLogin:
+    """A new initial password for a user of an account, or an operator (None). Raises Missing."""
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    hashed = await visit.parts.passwords.hash(password)
+    async with visit.begin() as unit:
+        user = await _user(unit, account_id, user_id)
+        await users.reset_password(unit, user.id, hashed)
+    return NewLogin(user.login, password)
+
+
 @router.post("/operators")
 async def create_operator(visit: Operator) -> Response:
     """One more operator."""
-    login, password = visit.text("login", 64), secrets.token_urlsafe(12)
-    hashed = await visit.parts.passwords.hash(password)
     try:
-        async with visit.begin() as unit:
-            await users.create_user(unit, login, hashed, must_change=True)
+        new = await _create_login(visit, None)
     except Misuse as problem:
         return await _list(visit, status=422, problem=explain(visit.words, problem))
-    return await _list(visit, new=NewLogin(login, password))
+    return await _list(visit, new=new)
 
 
 @router.post("/operators/{user_id}/reset")
 async def reset_operator(visit: Operator, user_id: str) -> Response:
     """A new initial password for an operator, shown this once; the operator's sessions end."""
-    password = secrets.token_urlsafe(12)
-    hashed = await visit.parts.passwords.hash(password)
-    async with visit.begin() as unit:
-        user = await _user(unit, None, user_id)
-        await users.reset_password(unit, user.id, hashed)
-    return await _list(visit, new=NewLogin(user.login, password))
+    return await _list(visit, new=await _reset_login(visit, None, user_id))
 
 
 @router.post("/operators/{user_id}/disable")
@@ -208,24 +223,16 @@ async def suspend(visit: Operator, account_id: str) -> Response:
 
 @router.post("/{account_id}/users")
 async def create_user(visit: Operator, account_id: str) -> Response:
-    login, password = visit.text("login", 64), secrets.token_urlsafe(12)
-    hashed = await visit.parts.passwords.hash(password)
     try:
-        async with visit.begin() as unit:
-            await users.create_user(unit, login, hashed, account_id=account_id, must_change=True)
+        new = await _create_login(visit, account_id)
     except Misuse as problem:
         return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
-    return await _show(visit, account_id, new=NewLogin(login, password))
+    return await _show(visit, account_id, new=new)
 
 
 @router.post("/{account_id}/users/{user_id}/reset")
 async def reset(visit: Operator, account_id: str, user_id: str) -> Response:
-    password = secrets.token_urlsafe(12)
-    hashed = await visit.parts.passwords.hash(password)
-    async with visit.begin() as unit:
-        user = await _user(unit, account_id, user_id)
-        await users.reset_password(unit, user.id, hashed)
-    return await _show(visit, account_id, new=NewLogin(user.login, password))
+    return await _show(visit, account_id, new=await _reset_login(visit, account_id, user_id))
 
 
 @router.post("/{account_id}/users/{user_id}/disable")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fastapi import APIRouter
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
@@ -18,6 +16,7 @@ from inkgate.service.audit import repository as audit
 from inkgate.service.audit import trail
 from inkgate.service.audit.models import EventRow
 from inkgate.service.console import repository
+from inkgate.service.console.downloads import csv_stream
 from inkgate.service.console.pages.operator_system import day_of
 from inkgate.service.console.render import render
 from inkgate.service.console.visit import Missing, Operator, Visit
@@ -26,7 +25,6 @@ from inkgate.service.db import work
 from inkgate.service.db.work import Work
 from inkgate.service.metering import books
 from inkgate.service.metering.verify import Finding, MeterFact
-from inkgate.service.sheets import Sheet
 from inkgate.service.usage import repository as usage
 from inkgate.service.usage.models import RecordRow
 
@@ -130,9 +128,8 @@ async def as_csv(visit: Operator, account: str = "", since: str = "", until: str
         raise Missing
     end = (day_of(until) or now) + timedelta(days=1)
     begin = max(day_of(since) or end - timedelta(days=32), end - LONGEST)
-    headers = {"content-disposition": 'attachment; filename="ledger.csv"'}
-    lines = _csv(visit, found.parent_id or found.id, begin, end)
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    lines = _line_rows(visit, found.parent_id or found.id, begin, end)
+    return csv_stream("ledger.csv", books.LINE_COLUMNS, lines)
 
 
 async def _prove(visit: Visit, account_id: str) -> Proof:
@@ -170,19 +167,10 @@ async def _show(visit: Visit, account: str, capability: str, before: str, proof:
     return render(visit, "operator_ledger.html", model=model, proof=proof, capabilities=CAPABILITIES, shown=SHOWN)
 
 
-async def _csv(visit: Visit, account_id: str, since: datetime, until: datetime) -> AsyncIterator[str]:
-    """The text of the sheet, some thousand lines at a time."""
-    text = io.StringIO("\ufeff", newline="")
-    text.seek(0, io.SEEK_END)
-    sheet = Sheet(text)
-    sheet.row(books.LINE_COLUMNS)
+async def _line_rows(
+    visit: Visit, account_id: str, since: datetime, until: datetime
+) -> AsyncGenerator[Iterable[object], None]:
     async with work.snapshot(visit.parts.engine) as session:
         for meter in await books.meters(session, account_id):
             async for row in books.lines(session, meter, since=since, until=until):
-                sheet.row(row.values())
-                if text.tell() > 256 * 1024:
-                    yield text.getvalue()
-                    text.seek(0)
-                    text.truncate()
-                    await asyncio.sleep(0)
-    yield text.getvalue()
+                yield row.values()

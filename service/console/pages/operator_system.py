@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,12 +12,13 @@ from starlette.responses import Response
 
 from inkgate.service.audit import repository as audit
 from inkgate.service.audit.models import EventRow
+from inkgate.service.console.downloads import csv_answer
+from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import render
 from inkgate.service.console.visit import Operator
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import Work
 from inkgate.service.settings import Settings, without_passwords
-from inkgate.service.sheets import Sheet
 
 router = APIRouter(prefix="/operator")
 PER_PAGE = 50
@@ -70,16 +70,17 @@ async def audit_view(unit: Work, wanted: Filter, limit: int, offset: int = 0) ->
 async def audit_page(
     visit: Operator, q: str = "", action: str = "", since: str = "", until: str = "", page: int = 1
 ) -> Response:
-    page = min(max(page, 1), 1000)
+    paging = Paging.of(page, PER_PAGE)
     async with visit.reading() as unit:
-        rows = await audit_view(unit, filter_of(q, action, since, until), PER_PAGE + 1, (page - 1) * PER_PAGE)
+        found = await audit_view(unit, filter_of(q, action, since, until), paging.limit, paging.offset)
+    rows, more = paging.cut(found)
     query = {"q": q, "action": action, "since": since, "until": until}
     return render(
         visit,
         "operator_audit.html",
-        rows=rows[:PER_PAGE],
-        more=len(rows) > PER_PAGE,
-        page=page,
+        rows=rows,
+        more=more,
+        page=paging.number,
         query=query,
         actions=ACTIONS,
     )
@@ -94,16 +95,6 @@ async def audit_csv(visit: Operator, q: str = "", action: str = "", since: str =
         (row.at.isoformat(), row.actor, row.action, row.subject, row.account_id or "", str(row.detail)) for row in rows
     ]
     return csv_answer("audit.csv", ("at", "actor", "action", "subject", "account", "detail"), lines)
-
-
-def csv_answer(name: str, head: Sequence[str], lines: Sequence[Sequence[object]]) -> Response:
-    """A CSV to save. Starts with a byte-order mark for spreadsheets."""
-    text = io.StringIO(newline="")
-    sheet = Sheet(text)
-    for line in (head, *lines):
-        sheet.row(line)
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/settings")

@@ -57,6 +57,8 @@ def test_a_database_out_of_reach_is_one_plain_line_and_status_1(monkeypatch, com
     monkeypatch.setenv("INKGATE_DATABASE__URL", "postgresql+asyncpg://ink:hidden@127.0.0.1:1/ink")
     monkeypatch.setenv("INKGATE_REDIS__URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("INKGATE_CONSOLE__GATEWAY_URL", "http://127.0.0.1:1")
+    for group in ("SERVER", "CONSOLE"):  # the usual ports may be taken, by `make demo` for one
+        monkeypatch.setenv(f"INKGATE_{group}__PORT", "0")
     result = run(command)
     assert result.returncode == 1
     assert "INKGATE_DATABASE__URL" in result.stderr

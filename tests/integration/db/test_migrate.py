@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inkgate.service import tables
 from inkgate.service.db import engine as engines
 from inkgate.service.db import migrate
+from inkgate.service.db.locks import Lock
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Database
 from inkgate.service.telemetry.health import Health
@@ -100,7 +101,7 @@ async def test_a_second_migrator_waits_for_the_first(fresh_url: str) -> None:
     engine = engines.create(Database(url=fresh_url))
     async with engine.begin() as first:  # on SQLite the write transaction itself is the lock
         if first.dialect.name == "postgresql":
-            await first.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": migrate.LOCK})
+            await first.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": Lock.MIGRATION.value})
         second = asyncio.ensure_future(migrate.upgrade_async(fresh_url))
         done, _ = await asyncio.wait({second}, timeout=0.3)
         assert not done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import select
 
 from inkgate.service.db import engine as engines
 from inkgate.service.db import ids, work
-from inkgate.service.errors import DatabaseDown, LedgerBusy, Refused, SettlementUnconfirmed
+from inkgate.service.errors import DatabaseDown, LedgerBusy, PayerUnknown, Refused, SettlementUnconfirmed
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering import service as metering
 from inkgate.service.metering.interface import Settlement
@@ -252,6 +253,20 @@ async def test_a_closed_ledger_takes_nothing(house: House) -> None:
     await ledger.close()
     with pytest.raises(LedgerBusy):
         await ledger.settle(house.call(0))
+
+
+async def test_a_ledger_says_what_keeps_it_from_settling(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.grant(10)
+    strange = dataclasses.replace(house.call(), app_id=ids.new())
+    for attempt in (house.ledger().settle(strange), house.ledger().admit(house.account_id, ids.new(), "general", 1)):
+        with pytest.raises(PayerUnknown):
+            await attempt
+    with pytest.raises(SettlementUnconfirmed, match="no commit within 0 s"):
+        await house.ledger(patience=0.0).settle(house.call())
+    monkeypatch.setattr("inkgate.service.metering.ledger.PENDING", 0)
+    with pytest.raises(LedgerBusy, match="too many"):
+        await house.ledger().settle(house.call())
+    assert await house.count() == 0
 
 
 async def test_a_pack_is_valid_for_a_year_to_the_second(house: House) -> None:

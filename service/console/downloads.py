@@ -1,0 +1,50 @@
+"""Answers that a browser saves as CSV. Each starts with a byte-order mark, by which spreadsheets know UTF-8."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
+
+from starlette.responses import Response, StreamingResponse
+
+from inkgate.service.sheets import Sheet
+
+MEDIA_TYPE = "text/csv; charset=utf-8"
+MARK = "\ufeff"
+PIECE = 256 * 1024  # characters of a stream that are sent at once
+
+
+def csv_answer(name: str, head: Sequence[str], lines: Iterable[Iterable[object]]) -> Response:
+    """A CSV file called `name`, made whole in memory."""
+    text = io.StringIO(newline="")
+    sheet = Sheet(text)
+    for line in (head, *lines):
+        sheet.row(line)
+    return Response(MARK + text.getvalue(), media_type=MEDIA_TYPE, headers=_saved_as(name))
+
+
+def csv_stream(name: str, head: Sequence[str], lines: AsyncGenerator[Iterable[object], None]) -> Response:
+    """The same for any number of lines: they are read while the answer is sent."""
+    return StreamingResponse(_pieces(head, lines), media_type=MEDIA_TYPE, headers=_saved_as(name))
+
+
+async def _pieces(head: Sequence[str], lines: AsyncGenerator[Iterable[object], None]) -> AsyncIterator[str]:
+    text = io.StringIO(MARK, newline="")
+    text.seek(0, io.SEEK_END)
+    sheet = Sheet(text)
+    sheet.row(head)
+    async with aclosing(lines):
+        async for line in lines:
+            sheet.row(line)
+            if text.tell() > PIECE:
+                yield text.getvalue()
+                text.seek(0)
+                text.truncate()
+                await asyncio.sleep(0)  # other visitors are served meanwhile
+    yield text.getvalue()
+
+
+def _saved_as(name: str) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="{name}"'}
