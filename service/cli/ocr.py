@@ -65,6 +65,7 @@ def _read(
     engine, options = loaded.engine, {"plate_types": loaded.worker.plate_types}
     limit_decoder(engine.max_pixels)
     from inkgate.engines.registry import open_reader
+    from inkgate.service.worker.reading import without_reader
     from inkgate.service.worker.render import element
 
     with Progress(console=screen, transient=True) as progress:
@@ -75,6 +76,8 @@ def _read(
             )
         except (ModelError, ValueError) as error:
             raise ConfigurationError("INKGATE_ENGINE", str(error), "See `inkgate doctor`.") from None
+        if rule.name not in reader.names:
+            raise without_reader([rule.name])
         progress.remove_task(loading)
         for path in progress.track(pictures, description="reading"):
             try:

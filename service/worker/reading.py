@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from inkgate.engines.decoder_limits import limit_decoder
@@ -25,12 +26,17 @@ def open_reader(config: WorkerConfig) -> Reader:
     reader = _open(config)
     missing = sorted(set(config.capabilities) - reader.names)
     if missing:
-        raise ConfigurationError(
-            "INKGATE_WORKER__CAPABILITIES",
-            f"no reader is installed for {', '.join(missing)}",
-            "Install a distribution that has one, under the entry-point group inkgate.readers, or leave it out.",
-        )
+        raise without_reader(missing)
     return reader
+
+
+def without_reader(names: Sequence[str]) -> ConfigurationError:
+    """The error for capabilities that are to be read and have no reader."""
+    return ConfigurationError(
+        "INKGATE_WORKER__CAPABILITIES",
+        f"no reader is installed for {', '.join(names)}",
+        "Install a distribution that has one, under the entry-point group inkgate.readers, or leave it out.",
+    )
 
 
 def _open(config: WorkerConfig) -> Reader:
