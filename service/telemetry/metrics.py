@@ -23,6 +23,7 @@ from inkgate.service.telemetry.merge import GaugeFold, MetricsFold, Snapshot, fa
 
 UNKNOWN = "none"  # the capability of a request that named none, and the account of a series past its cap
 OTHER = "other"
+MOST_CAPABILITIES = 64  # label values of a process that was not told the names
 _MESSAGES = ("task", "reply", "event")
 
 RequestOutcome = Literal[
@@ -84,13 +85,15 @@ class _Cap:
 class Metrics:
     """The metrics of one process. Methods are cheap, thread-safe and never raise on a strange label value.
 
-    `capabilities` are the values that the label `capability` may have; every other name becomes "none".
+    `capabilities` are the values that the label `capability` may have, and every other name becomes "none"; without
+    them the first MOST_CAPABILITIES names that come are taken.
     """
 
     def __init__(
-        self, part: Part, version: str, *, capabilities: Collection[str] = (), inflight_limit_bytes: int = 0
+        self, part: Part, version: str, *, capabilities: Collection[str] | None = None, inflight_limit_bytes: int = 0
     ) -> None:
-        self._capabilities = frozenset(capabilities)
+        self._capabilities = None if capabilities is None else frozenset(capabilities)
+        self._any_capability = _Cap(MOST_CAPABILITIES)
         self.registry = CollectorRegistry()
         self.catalogue: list[MetricDoc] = []
         self.gauge_folds: dict[str, GaugeFold] = {}
@@ -109,6 +112,10 @@ class Metrics:
         ProcessCollector(registry=self.registry)
 
     def _capability(self, name: str | None) -> str:
+        if not name:
+            return UNKNOWN
+        if self._capabilities is None:
+            return self._any_capability(name)
         return name if name in self._capabilities else UNKNOWN
 
     # --- requests (gateway) -------------------------------------------------------------------------------------

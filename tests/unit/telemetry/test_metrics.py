@@ -52,6 +52,14 @@ def test_labels_a_client_could_choose_are_bounded(metrics: Metrics) -> None:
     assert value(metrics, "inkgate_requests_total", capability="plate", outcome="refused", code=OTHER) > 300
 
 
+def test_a_process_that_was_told_no_capabilities_takes_a_bounded_number() -> None:
+    metrics = Metrics("gateway", "1.2.3")
+    for number in range(100):
+        metrics.replayed(f"added{number}")
+    assert value(metrics, "inkgate_replayed_answers_total", capability="added63") == 1
+    assert value(metrics, "inkgate_replayed_answers_total", capability=OTHER) == 36
+
+
 def test_queue_and_budget_gauges_follow_the_last_reading(metrics: Metrics) -> None:
     metrics.queue(QueueState(depth=7, in_flight=2, oldest_age=1.5, workers=3))
     metrics.inflight(300)
