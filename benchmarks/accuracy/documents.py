@@ -46,9 +46,17 @@ START_SECONDS = 120
 CARD = ("name", "sex", "nation", "birthday", "idn", "addr", "org", "validperiod")
 EMBLEM = ("org", "validperiod")
 LICENCE = (
-    "union_id", "regist_no", "name", "type", "addr", "legal_rep", "regist_capital", "establish_date",
-    "operation_period", "real_capital",
-)  # fmt: skip
+    "union_id",
+    "regist_no",
+    "name",
+    "type",
+    "addr",
+    "legal_rep",
+    "regist_capital",
+    "establish_date",
+    "operation_period",
+    "real_capital",
+)
 FOLD = str.maketrans(
     {"（": "(", "）": ")", "，": ",", "：": ":", "；": ";", " ": None, "\u3000": None, "•": "·", "．": "."}
 )

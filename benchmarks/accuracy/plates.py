@@ -106,7 +106,8 @@ def judge(scene: dict[str, Any], answers: list[Plate], tally: Tally) -> None:
         quad = truth.get("corners") or truth.get("approx_quad")
         share = [iou(one.quad, quad) if quad else float(one.text == truth["text"]) for one in answers]
         best = int(np.argmax(share)) if share and max(share) >= 0.2 else None
-        used |= {best} - {None}  # type: ignore[arg-type]
+        if best is not None:
+            used.add(best)
         if truth["type"] not in SCOPE:
             continue
         answer = None if best is None else answers[best]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 import cv2
 import numpy as np
@@ -16,7 +17,14 @@ _EDGE = 0.004  # share of the longer side that print keeps from the edge of a pi
 _SHARP = 25.0  # variance of the Laplacian, at 1000 pixels, below which print is blurred
 
 
-def field_extras(sources: Mapping[str, Sequence[Piece]], angle: int, image: Image) -> dict[str, dict[str, object]]:
+class FieldExtras(TypedDict):
+    """Of one field: the lowest score of its strips, 0..1, and a quadrilateral for each piece of it."""
+
+    confidence: float
+    boxes: list[list[list[float]]]
+
+
+def field_extras(sources: Mapping[str, Sequence[Piece]], angle: int, image: Image) -> dict[str, FieldExtras]:
     """Per field its confidence (the lowest of its strips, 0..1) and boxes in pixels of the source picture `image`,
     one quadrilateral for each piece, corners clockwise from the text's top left."""
     height, width = image.shape[:2]
@@ -32,11 +40,11 @@ def field_extras(sources: Mapping[str, Sequence[Piece]], angle: int, image: Imag
     }
 
 
-def border_warnings(fields: Mapping[str, Mapping[str, object]], image: Image) -> list[str]:
+def border_warnings(fields: Mapping[str, FieldExtras], image: Image) -> list[str]:
     """ "incomplete_border" where a field of `field_extras` reaches the edge of the picture: what follows is cut off."""
     height, width = image.shape[:2]
     margin = _EDGE * max(height, width)
-    corners = np.array([box for field in fields.values() for box in field["boxes"]], np.float64).reshape(-1, 2)  # type: ignore[attr-defined]
+    corners = np.array([box for field in fields.values() for box in field["boxes"]], np.float64).reshape(-1, 2)
     inside = (corners > margin) & (corners < np.array([width, height]) - margin)
     return [] if inside.all() else ["incomplete_border"]
 

@@ -11,9 +11,12 @@ from inkgate.engines.document.scan import Strip
 from inkgate.engines.types import Quad
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """A part of a strip: a label (`key` set) or a value (`key` None). Coordinates as in Strip."""
+    """A part of a strip: a label (`key` set) or a value (`key` None). Coordinates as in Strip.
+
+    `start` and `end` are the part's shares (0..1) of the strip's length. Two pieces are equal only if they are one.
+    """
 
     key: str | None
     text: str
@@ -27,6 +30,7 @@ class Piece:
 
     @property
     def quad(self) -> Quad:
+        """The part's quadrilateral in pixels of the upright image."""
         return along(self.strip.quad, self.start, self.end)
 
 

@@ -15,6 +15,7 @@ from inkgate.engines.document.labels import Piece
 from inkgate.engines.types import Choices, Quad
 
 _LEAST = 0.02  # share of the best one's probability from which a candidate is thought of
+_FIRST_HAN = "\u3400"  # the first code point of Chinese characters
 _LONGEST = 4  # characters: longer names are transcriptions, which hold any
 
 
@@ -63,9 +64,15 @@ def _choose(sign: str, options: dict[str, float], fits: Callable[[str], bool]) -
 
 def _tests(name: str) -> list[Callable[[str], bool]]:
     """For each character of a name, what tells whether it fits there."""
-    given: Callable[[str], bool] = lambda sign: sign >= "\u3400" and sign not in _seldom()  # noqa: E731
-    family: Callable[[str], bool] = lambda sign: sign in _surnames()  # noqa: E731
-    return [family, *[given] * (len(name) - 1)]
+    return [_fits_surname, *[_fits_given_name] * (len(name) - 1)]
+
+
+def _fits_surname(sign: str) -> bool:
+    return sign in _surnames()
+
+
+def _fits_given_name(sign: str) -> bool:
+    return sign >= _FIRST_HAN and sign not in _seldom()
 
 
 @cache

@@ -100,10 +100,16 @@ class Scan:
             (choices,) = self._engine.candidates([geometry.strip(self.image, quad, pad)])
             yield [options for options in choices if options and fold(options[0][0])]
 
-    def shorten(self, strip: Strip, length: float) -> None:
-        """Keep only the first part of a strip, `length` pixels along the row."""
+    def trust(self, clear: Callable[[Strip], bool]) -> None:
+        """Of the strips read so far take those for which `clear` holds for surely read, and no others."""
+        for strip in self.strips:
+            strip.sure = clear(strip)
+
+    def cut_to(self, strip: Strip, text: str, length: float) -> None:
+        """Keep only the first part of a strip, `length` pixels along the row, which is known to say `text`."""
         share = min(1.0, length / max(strip.length, 1.0))
         strip.quad, strip.u1 = geometry.along(strip.quad, 0.0, share), strip.u0 + share * strip.length
+        strip.text, strip.sure = text, True
 
     def around(self, anchors: Sequence[Strip]) -> list[Strip]:
         """The strips of the document that the anchors lie on: between them, and following on their rows."""

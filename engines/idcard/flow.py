@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from inkgate.engines.document import geometry, names
 from inkgate.engines.document.extras import border_warnings, field_extras, picture_warnings
 from inkgate.engines.document.labels import Piece
-from inkgate.engines.document.scan import Scan
+from inkgate.engines.document.scan import Scan, Strip
 from inkgate.engines.idcard.assemble import assemble
 from inkgate.engines.idcard.fields import Found, find
 from inkgate.engines.idcard.labels import OTHER_CARDS, TITLES, cut
@@ -16,10 +17,15 @@ from inkgate.engines.idcard.warnings import card_warnings
 from inkgate.engines.interfaces import TextEngine
 from inkgate.engines.types import IdCard, Image
 
-DETECT_SIDE = 960
+DETECT_SIDE = 960  # pixels of the longer side as detection sees it
 CROWD = 40  # strips: more than that is a desk full of print
 SHORT = 7.5  # heights: strips up to this length are read before it is known where the card lies
 LEAST_SCORE = 0.6  # what is read where nothing was detected must be clear
+_UPRIGHT = 1.5  # a strip this many times as high as it is long is no row of print
+_MOST_ROUNDS = 4  # each reads what lies around the labels that the one before has found
+_FEW_LABELS = 2  # with fewer, all print is read
+# Around the labels of a card, in heights of the largest one: what may be the card's.
+_CARD_ABOVE, _CARD_BELOW, _CARD_LEFT, _CARD_RIGHT = 5.0, 5.0, 3.0, 26.0
 
 
 def read_idcard(engine: TextEngine, image: Image, *, extras: bool = False) -> IdCard:
@@ -74,25 +80,31 @@ def _read(scan: Scan) -> tuple[str, Found]:
     _read_card(scan)
     found = find(_pieces(scan), lambda *place: _look(scan, *place))
     if len(pieces := found.sources.get("name", [])) == 1:
-        found.values["name"] = names.put_right(found.values["name"], pieces[0], scan.candidates)
+        found = found.with_value("name", names.put_right(found.values["name"], pieces[0], scan.candidates))
     return _side(scan, found), found
 
 
 def _read_card(scan: Scan) -> None:
     """Read what may be the card's. On a desk full of print: short strips first, then what lies around the labels."""
     crowded = len(scan.strips) > CROWD
-    scan.read(lambda s: s.h < 1.5 * s.length and (not crowded or s.length < SHORT * s.h))
-    for _ in range(4):
+    scan.read(lambda s: s.h < _UPRIGHT * s.length and (not crowded or s.length < SHORT * s.h))
+    for _ in range(_MOST_ROUNDS):
         anchors = [p.strip for p in _pieces(scan) if p.key]
         if not anchors:
             break
         scan.refit(anchors)
-        left, h = min(s.u0 for s in anchors), max(s.h for s in anchors)
-        top, bottom = min(s.v for s in anchors) - 5 * h, max(s.v for s in anchors) + 5 * h
-        if not scan.read(lambda s: left - 3 * h < s.u0 < left + 26 * h and top < s.v < bottom and not s.across):  # noqa: B023
+        if not scan.read(_near(anchors)):
             break
-    if len({p.key for p in _pieces(scan) if p.key}) < 2:
-        scan.read(lambda s: s.h < 1.5 * s.length)
+    if len({p.key for p in _pieces(scan) if p.key}) < _FEW_LABELS:
+        scan.read(lambda s: s.h < _UPRIGHT * s.length)
+
+
+def _near(anchors: Sequence[Strip]) -> Callable[[Strip], bool]:
+    """Whether a strip may be the card's whose labels are `anchors`."""
+    left, h = min(s.u0 for s in anchors), max(s.h for s in anchors)
+    top, bottom = min(s.v for s in anchors) - _CARD_ABOVE * h, max(s.v for s in anchors) + _CARD_BELOW * h
+    first, last = left - _CARD_LEFT * h, left + _CARD_RIGHT * h
+    return lambda s: first < s.u0 < last and top < s.v < bottom and not s.across
 
 
 def _pieces(scan: Scan) -> list[Piece]:

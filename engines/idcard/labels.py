@@ -32,7 +32,7 @@ LABELS = Labels(
 OTHER_CARDS = (
     "驾驶证", "行驶证", "准驾车型", "初次领证", "社会保障", "会员", "工作证", "学生证", "护照", "军官证", "户口",
     "医保", "借记卡", "信用卡", "永久居留", "从业资格", "残疾人证",
-)  # fmt: skip
+)  # fmt: skip # a table of words, many to a row
 TITLES = ("居民身份证", "居民居住证")
 
 # The 56 nations of GB/T 3304, and the two words that cards carry besides.
@@ -42,6 +42,11 @@ _NATIONS = (
     "裕固 京 塔塔尔 独龙 鄂伦春 赫哲 门巴 珞巴 基诺 穿青人 其他"
 )
 NATIONS = tuple(_NATIONS.split())
+
+# The first half of a label, beside the strip that begins with the second one; in heights of that strip.
+_HALF_TEXT = 2  # characters that the box of a first half holds at most
+_SAME_ROW = 0.6  # between the centres of the two, less than
+_HALF_GAP = (-1.2, 2.5)  # from the end of the first to the beginning of the second, between these
 
 # The second character of a label: its first one, and the key.
 _HALVES = {
@@ -70,11 +75,15 @@ def cut(strips: Sequence[Strip]) -> list[Piece]:
 def _first_half(strip: Strip, strips: Sequence[Strip]) -> Strip | None:
     """The box left of a strip that holds the first character of the label whose second one the strip begins with."""
     first, _ = _HALVES.get((strip.text or " ")[0], ("", ""))
+    if not first:
+        return None
+    halves = (s for s in strips if (s.text or "").endswith(first) and len(s.text or "") <= _HALF_TEXT)
+    least, most = _HALF_GAP
     beside = (
-        s for s in strips
-        if first and (s.text or "").endswith(first) and len(s.text or "") < 3
-        and abs(s.v - strip.v) < 0.6 * strip.h and -1.2 * strip.h < strip.u0 - s.u1 < 2.5 * strip.h
-    )  # fmt: skip
+        s
+        for s in halves
+        if abs(s.v - strip.v) < _SAME_ROW * strip.h and least * strip.h < strip.u0 - s.u1 < most * strip.h
+    )
     return next(beside, None)
 
 

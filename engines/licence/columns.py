@@ -3,13 +3,16 @@
 Licences print one or two columns of label rows. Labels of two characters are spread over the width of the longest
 (名　　称), so they arrive whole, in several boxes, with a part lost, or with their end glued to the value. The columns
 are found from the labels that were read whole; the rest is recognised by where it stands.
+
+Coordinates are those of `document.scan.Strip`: `u` along the rows, `v` across them, in pixels of the upright image.
+Thresholds are in heights of print (of the label, box or column that is compared with) unless they say otherwise.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,33 +28,70 @@ _TAILS = {"称": "name", "型": "type", "所": "addr"}
 _HAN = re.compile(r"[一-鿿]+$")
 _MARKS = ":;.,·-"
 
+_SAME_ROW = 0.6  # between the centres of print on one row, at most
+_SAME_BASELINE = 0.5  # the same for parts of one label, which were detected alike
+_SAME_COLUMN = 1.6  # from the left edge of one label to the next one's in a column, at most
+_BEYOND_LABELS = 12.0  # above the first and below the last label of a column: what may still belong to it
+_LEFT_OF_COLUMN = 1.0  # a part of a label may begin so far left of its column,
+_RIGHT_OF_LABELS = 0.3  # and so far right of the column's longest label
+_ENDS_IN_COLUMN = 0.8  # print that ends no further right of the column is a label, not a value
 
-@dataclass
+# A label spread over several boxes.
+_MOST_FOLLOWING = 5  # boxes behind the first one
+_OVERLAP = 0.4  # by which a box may begin inside the one before it
+_SPREAD_GAP = 6.0  # between two boxes, less than
+_SIMILAR_HEIGHT = (0.6, 1.7)  # height of a box over that of the one before it, between these
+_SPREAD_TEXT = 4  # characters: a longer text is a whole label or none
+_DAMAGED_TEXT = 5  # characters: a text shorter than this may be a label with one of them lost or misread
+_PART_TEXT = 3  # characters: a longer text ends the label
+
+# Texts of parts, in characters.
+_LONG_LABEL = 4  # labels from here on show where a column ends
+_SHORT_PART = 4  # a text shorter than this may be a label whose middle or second half is lost
+_LONGEST_PART = 6
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
-    """One column of labels: left and right edge, usual height, and the labels top to bottom."""
+    """One column of labels: left and right edge and usual height in pixels, and the labels top to bottom."""
 
     left: float
     right: float
     h: float
-    labels: list[Piece] = field(default_factory=list)
+    labels: tuple[Piece, ...]
 
-    def add(self, label: Piece) -> None:
-        self.labels = sorted([*self.labels, label], key=lambda p: p.v)
+    def with_label(self, label: Piece) -> Column:
+        """The column with one more label, put in its place."""
+        return replace(self, labels=tuple(sorted([*self.labels, label], key=lambda p: p.v)))
 
     def holds(self, piece: Piece) -> bool:
         """Whether a piece begins inside the column, beside its labels."""
-        beside = self.labels[0].v - 12 * self.h < piece.v < self.labels[-1].v + 12 * self.h
+        reach = _BEYOND_LABELS * self.h
+        beside = self.labels[0].v - reach < piece.v < self.labels[-1].v + reach
         right = max(self.right, *(label.u1 for label in self.labels))
-        return beside and self.left - self.h < piece.u0 < right + 0.3 * self.h
+        return beside and self.left - _LEFT_OF_COLUMN * self.h < piece.u0 < right + _RIGHT_OF_LABELS * self.h
+
+
+@dataclass(frozen=True, slots=True)
+class LabelColumns:
+    """A licence's print cut into labels and values, and the columns that the labels stand in, left to right."""
+
+    pieces: tuple[Piece, ...]
+    columns: tuple[Column, ...]
+
+
+def next_column_left(columns: Sequence[Column], right: float, h: float) -> float:
+    """Where the first column begins that lies more than one height `h` right of `right`; infinite for none."""
+    return min((c.left for c in columns if c.left > right + h), default=float("inf"))
 
 
 def cut_pieces(strips: Sequence[Strip]) -> list[Piece]:
-    """Strips cut at labels, labels that came in several boxes put together."""
+    """Strips that have been read, cut at labels; labels that came in several boxes are put together."""
     used: set[int] = set()
     pieces: list[Piece] = []
     for strip in sorted(strips, key=lambda s: s.u0):
         text = strip.text or ""
-        if id(strip) in used or len(text) > 4 or LABELS.exact(text):
+        if id(strip) in used or len(text) > _SPREAD_TEXT or LABELS.exact(text):
             continue
         if found := _spread(strip, [s for s in strips if id(s) not in used]):
             used.update(id(p) for p in found[1])
@@ -63,13 +103,8 @@ def _spread(strip: Strip, strips: Sequence[Strip]) -> tuple[tuple[str, int], lis
     """The label whose first characters are this strip and whose others follow in the next boxes of the row."""
     text, chain = strip.text or "", [strip]
     damaged: tuple[tuple[str, int], list[Strip]] | None = None  # one character lost or misread
-    for _ in range(5):
-        last = chain[-1]
-        row = [
-            s for s in strips
-            if s.u0 >= last.u1 - 0.4 * last.h and s.u0 - last.u1 < 6 * last.h and abs(s.v - last.v) < 0.6 * last.h
-            and 0.6 < s.h / last.h < 1.7
-        ]  # fmt: skip
+    for _ in range(_MOST_FOLLOWING):
+        row = [s for s in strips if _follows(s, chain[-1])]
         if not row:
             break
         following = min(row, key=lambda s: s.u0)
@@ -78,14 +113,22 @@ def _spread(strip: Strip, strips: Sequence[Strip]) -> tuple[tuple[str, int], lis
         found = LABELS.exact(text)
         if found and found[1] > len(text) - len(following.text or ""):
             return found, chain
-        if len(chain) > 2 and len(text) < 5 and (near := LABELS.head(text)):
+        if len(chain) > 2 and len(text) < _DAMAGED_TEXT and (near := LABELS.head(text)):
             damaged = near, list(chain)
-        if len(following.text or "") > 3:
+        if len(following.text or "") > _PART_TEXT:
             break
     return damaged
 
 
+def _follows(strip: Strip, last: Strip) -> bool:
+    """Whether a box stands right of another one as the next part of a spread label does."""
+    near = strip.u0 >= last.u1 - _OVERLAP * last.h and strip.u0 - last.u1 < _SPREAD_GAP * last.h
+    least, most = _SIMILAR_HEIGHT
+    return near and abs(strip.v - last.v) < _SAME_ROW * last.h and least < strip.h / last.h < most
+
+
 def _joined(found: tuple[str, int], parts: Sequence[Strip]) -> list[Piece]:
+    """The label that several strips make, and the value that the last one ends in."""
     key, used = found
     first, last = parts[0], parts[-1]
     tail = used - sum(len(s.text or "") for s in parts[:-1])
@@ -97,52 +140,109 @@ def _joined(found: tuple[str, int], parts: Sequence[Strip]) -> list[Piece]:
     return [label, Piece(None, rest, edge, last.u1, last.v, last.h, last, share, 1.0)] if rest else [label]
 
 
-def find_columns(pieces: list[Piece]) -> list[Column]:
-    """Columns by the left edges of whole labels; then `pieces` is changed so that parts of labels are labels too."""
+def find_columns(pieces: Sequence[Piece]) -> LabelColumns:
+    """Columns by the left edges of whole labels; parts of labels that stand in them become labels too."""
+    return _ColumnBuilder(pieces).build()
+
+
+def _groups(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Whole labels that begin at about the same place, groups and labels from the left."""
     labels = sorted((p for p in pieces if p.key and p.key not in _OUTSIDE), key=lambda p: p.u0)
     groups: list[list[Piece]] = []
     for label in labels:
-        if groups and label.u0 - groups[-1][-1].u0 < 1.6 * label.h:
+        if groups and label.u0 - groups[-1][-1].u0 < _SAME_COLUMN * label.h:
             groups[-1].append(label)
         else:
             groups.append([label])
-    columns = []
-    for group in groups:
-        if len(group) == 1 and len(group[0].text) < 4 and len(groups) > 1:
-            continue  # 名称 inside a value
-        long = [p for p in group if len(p.text) > 3] or group
-        column = Column(
-            float(np.median([p.u0 for p in group])),
-            float(np.median([p.u1 for p in long])),
-            float(np.median([p.h for p in long])),
+    return groups
+
+
+def _column(group: Sequence[Piece]) -> Column:
+    """The column of a group of labels: medians, of right edge and height over the long labels."""
+    long = [p for p in group if len(p.text) >= _LONG_LABEL] or group
+    return Column(
+        float(np.median([p.u0 for p in group])),
+        float(np.median([p.u1 for p in long])),
+        float(np.median([p.h for p in long])),
+        tuple(sorted(group, key=lambda p: p.v)),
+    )
+
+
+class _ColumnBuilder:
+    """Pieces and columns while parts of labels are still turned into labels."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        groups = _groups(pieces)
+        self._pieces = list(pieces)
+        self._columns = [
+            _column(group)
+            for group in groups
+            # 名称 alone may stand inside a value.
+            if len(group) > 1 or len(group[0].text) >= _LONG_LABEL or len(groups) == 1
+        ]
+
+    def build(self) -> LabelColumns:
+        for at in range(len(self._columns)):
+            self._complete(at)
+        return LabelColumns(tuple(self._pieces), tuple(self._columns))
+
+    def _complete(self, at: int) -> None:
+        """Parts of labels inside column `at` become labels; what stands there and is no known label ends the value
+        above."""
+        known = {label.key for column in self._columns for label in column.labels if label.key}
+        column = self._columns[at]
+        inside = sorted(
+            (p for p in self._pieces if p.key is None and p.text and column.holds(p)), key=lambda p: (p.v, p.u0)
         )
-        column.labels = sorted(group, key=lambda p: p.v)
-        columns.append(column)
-    for column in columns:
-        _complete(column, pieces, {label.key for c in columns for label in c.labels if label.key})
-    return columns
+        while inside:
+            row = [p for p in inside if abs(p.v - inside[0].v) < _SAME_BASELINE * column.h]
+            inside = [p for p in inside if p not in row]
+            if any(abs(label.v - row[0].v) < _SAME_ROW * column.h for label in self._columns[at].labels):
+                continue
+            row.sort(key=lambda p: p.u0)
+            text = "".join(p.text for p in row)
+            part = _part(text, known) or _first_half(row, known)
+            if part is not None:
+                known.add(part[0])
+                self._label_row(at, row, *part)
+            elif row[-1].u1 < column.right + _ENDS_IN_COLUMN * column.h and _HAN.match(text):
+                self._unknown_label(at, row, text)
 
-
-def _complete(column: Column, pieces: list[Piece], known: set[str]) -> None:
-    """Parts of labels inside the column become labels; what stands there and is no known label ends the value above."""
-    inside = sorted((p for p in pieces if p.key is None and p.text and column.holds(p)), key=lambda p: (p.v, p.u0))
-    while inside:
-        row = [p for p in inside if abs(p.v - inside[0].v) < 0.5 * column.h]
-        inside = [p for p in inside if p not in row]
-        if any(abs(label.v - row[0].v) < 0.6 * column.h for label in column.labels):
-            continue
-        row.sort(key=lambda p: p.u0)
-        text = "".join(p.text for p in row)
-        part = _part(text, known) or _first_half(row, known)
+    def _unknown_label(self, at: int, row: Sequence[Piece], text: str) -> None:
+        """The whole row becomes a label of column `at` whose value nobody asks for."""
         last = row[-1]
-        if part is None:
-            if last.u1 < column.right + 0.8 * column.h and _HAN.match(text):
-                column.add(Piece("_unknown", text, row[0].u0, last.u1, last.v, last.h, last.strip))
-                for p in row:
-                    pieces.remove(p)
-            continue
-        known.add(part[0])
-        _label_row(column, pieces, row, *part)
+        label = Piece("_unknown", text, row[0].u0, last.u1, last.v, last.h, last.strip)
+        self._columns[at] = self._columns[at].with_label(label)
+        for piece in row:
+            self._pieces.remove(piece)
+
+    def _label_row(self, at: int, row: Sequence[Piece], key: str, used: int) -> None:
+        """The first `used` characters of a row become a label of column `at`, the rest of the piece they end in a
+        value."""
+        first, edge = row[0], row[0].u1
+        for piece in row:
+            if used <= 0:
+                break
+            self._pieces.remove(piece)
+            if used >= len(piece.text):
+                edge = piece.u1
+            else:
+                rest = _behind(piece, used)
+                self._pieces.append(rest)
+                edge = rest.u0
+            used -= len(piece.text)
+        label = Piece(key, "", first.u0, max(edge, first.u0 + first.h), first.v, first.h, first.strip)
+        self._pieces.append(label)
+        self._columns[at] = self._columns[at].with_label(label)
+
+
+def _behind(piece: Piece, used: int) -> Piece:
+    """The value that is left of a piece behind its first `used` characters."""
+    share = width(piece.text[:used]) / width(piece.text)
+    edge = piece.u0 + share * (piece.u1 - piece.u0)
+    start = piece.start + share * (piece.end - piece.start)
+    rest = piece.text[used:].lstrip(_MARKS)
+    return Piece(None, rest, edge, piece.u1, piece.v, piece.h, piece.strip, start, piece.end)
 
 
 def _first_half(row: Sequence[Piece], known: set[str]) -> tuple[str, int] | None:
@@ -153,35 +253,16 @@ def _first_half(row: Sequence[Piece], known: set[str]) -> tuple[str, int] | None
     return key, 1 + (len(row[1].text) == 1)
 
 
-def _label_row(column: Column, pieces: list[Piece], row: Sequence[Piece], key: str, used: int) -> None:
-    """The first `used` characters of a row become a label, the rest of the piece they end in a value."""
-    first, edge = row[0], row[0].u1
-    for piece in row:
-        n = len(piece.text)
-        if used >= n:
-            used -= n
-            pieces.remove(piece)
-            edge = piece.u1
-        elif used > 0:
-            share = width(piece.text[:used]) / width(piece.text)
-            edge = piece.u0 + share * (piece.u1 - piece.u0)
-            start = piece.start + share * (piece.end - piece.start)
-            rest = piece.text[used:].lstrip(_MARKS)
-            pieces.remove(piece)
-            pieces.append(Piece(None, rest, edge, piece.u1, piece.v, piece.h, piece.strip, start, piece.end))
-            used = 0
-        else:
-            break
-    label = Piece(key, "", first.u0, max(edge, first.u0 + first.h), first.v, first.h, first.strip)
-    pieces.append(label)
-    column.add(label)
-
-
 def _part(text: str, known: set[str]) -> tuple[str, int] | None:
     """(key, characters) of the label that a damaged beginning of a row stands for, among those not found yet."""
     if (found := LABELS.head(text)) and found[0] not in known:
         return found
-    for n in range(min(len(text), 6), 1, -1):
+    return _end_or_beginning(text, known) or _around(text, known) or _half(text, known)
+
+
+def _end_or_beginning(text: str, known: set[str]) -> tuple[str, int] | None:
+    """The label of which a text begins with the end, or is the beginning; the longest such part counts."""
+    for n in range(min(len(text), _LONGEST_PART), 1, -1):
         part = text[:n]
         for key, spellings in SPELLINGS.items():
             if key in known or key in _OUTSIDE:
@@ -189,17 +270,27 @@ def _part(text: str, known: set[str]) -> tuple[str, int] | None:
             for spelling in spellings:
                 if len(spelling) > 2 and (spelling.endswith(part) or (n == len(text) and spelling.startswith(part))):
                     return key, n
-    ends = text[0] + text[-1] if len(text) < 4 else ""  # 注 本: the middle under a seal
+    return None
+
+
+def _around(text: str, known: set[str]) -> tuple[str, int] | None:
+    """The label of four characters of which the middle (注 本, as under a seal) or some behind the first are lost."""
+    if len(text) >= _SHORT_PART:
+        return None
+    ends = text[0] + text[-1]
     for key, spellings in SPELLINGS.items():
         if key not in known and any(len(s) == 4 and s[0] + s[-1] == ends for s in spellings):
             return key, len(text)
-    around = _only_label_around(text, known) if len(text) in (2, 3) else None
-    if around:
-        return around, len(text)
+    key_around = _only_label_around(text, known) if len(text) > 1 else None
+    return (key_around, len(text)) if key_around else None
+
+
+def _half(text: str, known: set[str]) -> tuple[str, int] | None:
+    """The label of two characters of which one is lost or misread."""
     half = _HEADS.get(text) or _TAILS.get(text[0])
     if half and half not in known:
         return half, 1
-    first = _HEADS.get(text[0]) if len(text) < 4 and not _HAN.match(text[1:]) else None
+    first = _HEADS.get(text[0]) if len(text) < _SHORT_PART and not _HAN.match(text[1:]) else None
     if first and first not in known:  # 类T: the second half misread
         return first, len(text)
     second = _TAILS.get(text[1:2])  # 美型: the first half misread

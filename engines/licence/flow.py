@@ -21,11 +21,21 @@ from inkgate.engines.licence.layout import Layout, lay_out
 from inkgate.engines.licence.reading import TITLE, field_labels, read_fields
 from inkgate.engines.types import Image, Licence
 
-DETECT_SIDE = 1280
-CLOSE_SIDE = 1600
+DETECT_SIDE = 1280  # pixels of the longer side as detection sees it
+CLOSE_SIDE = 1600  # the same in the close look
 LEAST_PRINT = 14.0  # pixels, as detection sees it
 LEAST_SCORE = 0.75  # what is read where nothing was detected must be clear
 _FIELDS = frozenset(ORDER)
+_UPRIGHT = 1.5  # a strip this many times as high as it is long is no row of print
+# The close look: the licence around the middle of its title, in widths of a title of five characters.
+_TITLE_CHARACTERS = (4, 5)  # a title has at least so many; the unit is so many wide
+_BESIDE_TITLE, _OVER_TITLE, _BELOW_TITLE = 2.6, 1.4, 5.0
+_MOST_ENLARGED = 2.5  # times
+_WORTH_WHILE = 1.25  # times larger than detection saw it before; less shows no more
+# What tells a licence.
+_TITLE_HEIGHT = 1.2  # heights of labels from which on print is a title
+_LABELS_WITH_TITLE, _LABELS_ALONE = 2, 4  # labels of fields below a title that says so, and without one
+_LABELS_OF_COLUMN = 2  # labels of fields from which on a column counts for the form
 _PERSON = re.compile(r"(?:^|代表[:]?)([㐀-鿿]{2,4})\)?$")
 _OTHER_TITLES = ("许可证", "证书", "合同", "发票", "备案凭证")
 
@@ -50,7 +60,7 @@ def _attempt(engine: TextEngine, image: Image, angle: int, extras: bool) -> tupl
     quads = engine.detect(upright, limit_side=DETECT_SIDE)
     scan = Scan(engine, without_seals(upright), quads)
     if extras:
-        scan.read(lambda s: s.h < 1.5 * s.length)  # the scope of business too
+        scan.read(lambda s: s.h < _UPRIGHT * s.length)  # the scope of business too
     found = read_fields(scan)
     if (not found or _fine(scan)) and (closer := _closer(engine, scan)) and read_fields(closer):
         scan, found = closer, True
@@ -59,22 +69,23 @@ def _attempt(engine: TextEngine, image: Image, angle: int, extras: bool) -> tupl
     layout = lay_out(scan.strips, lambda *place: _look(scan, *place))
     if not _is_licence(scan, layout):
         return scan, None
-    _name_anew(layout, scan)
+    layout = _name_anew(layout, scan)
     licence = assemble(layout, [s.text or "" for s in scan.strips])
     if not _two_columns(layout):
         licence = replace(licence, real_capital=None)
     return scan, replace(licence, extras=_extras(layout, licence, angle, image)) if extras else licence
 
 
-def _name_anew(layout: Layout, scan: Scan) -> None:
-    """The person's name, by itself or as a firm's deputy, with what no name holds chosen anew."""
-    rows = layout.values.get("legal_rep", [])
+def _name_anew(layout: Layout, scan: Scan) -> Layout:
+    """The layout in which the person's name, by itself or as a firm's deputy, has what no name holds chosen anew."""
+    rows = layout.values.get("legal_rep", ())
     piece = rows[-1][-1] if rows else None
     match = _PERSON.search(piece.text) if piece else None
-    if piece and match:
-        better = names.put_right(match[1], piece, scan.candidates)
-        text = piece.text[: match.start(1)] + better + piece.text[match.end(1) :]
-        rows[-1][-1] = replace(piece, text=text)
+    if piece is None or match is None:
+        return layout
+    better = names.put_right(match[1], piece, scan.candidates)
+    text = piece.text[: match.start(1)] + better + piece.text[match.end(1) :]
+    return layout.with_last_piece("legal_rep", replace(piece, text=text))
 
 
 def _extras(layout: Layout, licence: Licence, angle: int, image: Image) -> dict[str, object]:
@@ -104,12 +115,13 @@ def _closer(engine: TextEngine, scan: Scan) -> Scan | None:
     if title is None:
         return None
     height, width = scan.image.shape[:2]
-    (x, y), w = np.mean(title.quad, axis=0), title.length / max(4, len(title.text or "")) * 5
-    x0, x1 = max(0, round(x - 2.6 * w)), min(width, round(x + 2.6 * w))
-    y0, y1 = max(0, round(y - 1.4 * w)), min(height, round(y + 5 * w))
+    least, unit = _TITLE_CHARACTERS
+    (x, y), w = np.mean(title.quad, axis=0), title.length / max(least, len(title.text or "")) * unit
+    x0, x1 = max(0, round(x - _BESIDE_TITLE * w)), min(width, round(x + _BESIDE_TITLE * w))
+    y0, y1 = max(0, round(y - _OVER_TITLE * w)), min(height, round(y + _BELOW_TITLE * w))
     part = scan.image[y0:y1, x0:x1]
-    enlarged = min(2.5, CLOSE_SIDE / max(part.shape[:2]))
-    if enlarged < 1.25 * min(1.0, DETECT_SIDE / max(height, width)):
+    enlarged = min(_MOST_ENLARGED, CLOSE_SIDE / max(part.shape[:2]))
+    if enlarged < _WORTH_WHILE * min(1.0, DETECT_SIDE / max(height, width)):
         return None
     part = np.asarray(cv2.resize(part, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC), np.uint8)
     quads = engine.detect(part, limit_side=CLOSE_SIDE)
@@ -126,12 +138,13 @@ def _is_licence(scan: Scan, layout: Layout) -> bool:
     """A title that says so, or enough of a licence's labels and no other title."""
     labels = layout.keys & _FIELDS
     usual = float(np.median([c.h for c in layout.columns])) if layout.columns else 0.0
-    titles = [s.text or "" for s in scan.strips if s.h > 1.2 * usual and not s.across]  # 仅供合同使用 is written across
+    # 仅供合同使用 is written across the paper, and is no title.
+    titles = [s.text or "" for s in scan.strips if s.h > _TITLE_HEIGHT * usual and not s.across]
     if any(TITLE in t for t in titles):
-        return len(labels) >= 2
-    return len(labels) >= 4 and not any(w in t for t in titles for w in _OTHER_TITLES)
+        return len(labels) >= _LABELS_WITH_TITLE
+    return len(labels) >= _LABELS_ALONE and not any(w in t for t in titles for w in _OTHER_TITLES)
 
 
 def _two_columns(layout: Layout) -> bool:
-    full = [c for c in layout.columns if len(layout.keys & {p.key for p in c.labels} & _FIELDS) > 1]
+    full = [c for c in layout.columns if len(layout.keys & {p.key for p in c.labels} & _FIELDS) >= _LABELS_OF_COLUMN]
     return len(full) > 1 or "real_capital" in layout.keys

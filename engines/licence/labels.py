@@ -27,7 +27,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "_authority": ("登记机关", "发照机关"),
     "_serial": ("证照编号", "编号"),
     "_issued": ("核准日期", "发照日期", "发证日期"),
-}  # fmt: skip
+}  # fmt: skip # a table of words, many to a row
 
 LABELS = Labels(
     SPELLINGS,
@@ -35,29 +35,29 @@ LABELS = Labels(
         "统一社会信用代码", "法定代表人", "注册资本", "实收资本", "成立日期", "注册日期", "营业期限", "合伙期限",
         "登记机关", "组成形式", "执行事务合伙人",
     ),
-)  # fmt: skip
+)  # fmt: skip # a table of words, many to a row
 
 # The form's order, used to name a row whose label was not read.
 ORDER = (
     "name", "type", "addr", "legal_rep", "regist_capital", "real_capital", "establish_date", "operation_period",
     "_scope",
-)  # fmt: skip
+)  # fmt: skip # a table of words, many to a row
 
 _OWNERS = (
     "自然人独资", "法人独资", "国有独资", "自然人投资或控股", "自然人控股", "国有控股", "外商合资", "外国法人独资",
     "外国自然人独资", "台港澳法人独资", "台港澳自然人独资", "台港澳与境内合资", "中外合资", "中外合作", "外商独资",
     "外商投资企业法人独资", "自然人投资或控股的法人独资", "非自然人投资或控股的法人独资", "外商投资、非独资",
     "港澳台投资、非独资", "港澳台法人独资",
-)  # fmt: skip
+)  # fmt: skip # a table of words, many to a row
 _HOLDERS = (
     "非上市", "上市", "非上市、自然人投资或控股", "上市、自然人投资或控股", "非上市、国有控股", "上市、国有控股",
-)  # fmt: skip
+)  # fmt: skip # a table of words, many to a row
 _PLAIN = (
     "个体工商户", "个人独资企业", "普通合伙企业", "有限合伙企业", "特殊普通合伙企业", "合伙企业分支机构",
     "农民专业合作社", "全民所有制", "集体所有制", "股份合作制", "有限责任公司", "其他有限责任公司",
     "一人有限责任公司", "有限责任公司分公司", "其他有限责任公司分公司", "股份有限公司", "其他股份有限公司",
     "股份有限公司分公司",
-)  # fmt: skip
+)  # fmt: skip # a table of words, many to a row
 PLAIN_TYPES = tuple(sorted(_PLAIN, key=len, reverse=True))
 _LIMITED = ("有限责任公司", "有限公司", "有限责任公司分公司")
 _BY_SHARES = ("股份有限公司", "其他股份有限公司", "股份有限公司分公司")

@@ -11,7 +11,8 @@ from inkgate.service.eop.header import Authorization, parse
 from inkgate.service.eop.signature import in_window, verify
 from inkgate.service.errors import Refused
 from inkgate.service.gateway.exchange import Exchange
-from inkgate.service.gateway.phases import Admitted, Authenticated, Identified, Progress, Received, Routed
+from inkgate.service.gateway.phases import Admitted, Authenticated, Identified, Received, Routed
+from inkgate.service.gateway.progress import Progress
 
 
 class Admission:
@@ -80,7 +81,7 @@ class Admission:
 
     def permit(self, routed: Routed) -> Admitted:
         """Raises Refused 40009 or 40010 for the client's address, 50002 for a capability that is not opened."""
-        app, ip = routed.identified.app, routed.identified.received.exchange.client_ip
+        app, ip = routed.app, routed.received.exchange.client_ip
         if app.allowed and not within(ip, app.allowed):
             raise Refused(40009, ip)
         opened = app.opened.get(routed.capability.name)

@@ -14,8 +14,9 @@ from inkgate.service.errors import ClientGone, WireError
 from inkgate.service.gateway.exchange import Exchange
 from inkgate.service.gateway.failures import failure, wire_error
 from inkgate.service.gateway.observe import NOT_DELIVERED, report
-from inkgate.service.gateway.phases import Progress, Settled, Started
+from inkgate.service.gateway.phases import Settled, Started
 from inkgate.service.gateway.pipeline import Pipeline
+from inkgate.service.gateway.progress import Progress
 from inkgate.service.gateway.timing import Stopwatch
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry import logs
@@ -57,7 +58,7 @@ class CallEndpoint:
         except Exception as error:
             await self._fail(progress, wire_error(error))
             return
-        await self._deliver(progress.started.exchange, settled)
+        await self._deliver(progress, settled)
 
     async def _fail(self, progress: Progress, error: WireError) -> None:
         started = progress.started
@@ -67,11 +68,11 @@ class CallEndpoint:
         await started.exchange.send(answer, paid=False)
         report(self._metrics, record, answer.status, error)
 
-    async def _deliver(self, exchange: Exchange, settled: Settled) -> None:
+    async def _deliver(self, progress: Progress, settled: Settled) -> None:
         answer = settled.answer
-        delivered = await exchange.send(answer)
+        delivered = await progress.started.exchange.send(answer)
         lost = delivered.done() and not delivered.result()
-        report(self._metrics, settled.record(), answer.status, reason=NOT_DELIVERED if lost else "")
+        report(self._metrics, progress.record(), answer.status, reason=NOT_DELIVERED if lost else "")
         await self._pipeline.deliver(settled, delivered)
 
 

@@ -5,7 +5,7 @@
 
 A body that cannot be parsed goes from Entered to ReadResult, an answer that was kept for a repeated request from
 Admitted to Answered. Every phase can tell what is known of the call (`record`), for metrics, log and statistics; an
-error leaves the call in the phase that it had reached (`Progress`).
+error leaves the call in the phase that it had reached (`progress.py`).
 
 No phase holds the body, the base64 texts or the images: their memory is freed as soon as the step that needs them ends.
 """
@@ -13,7 +13,7 @@ No phase holds the body, the base64 texts or the images: their memory is freed a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from inkgate.service.accounts.directory import AccessKey, App
 from inkgate.service.contract.capabilities import Capability
@@ -41,7 +41,7 @@ class Started:
     watch: Stopwatch
 
     def record(self) -> CallRecord:
-        return CallRecord(self.watch)
+        return CallRecord(self.watch)  # each phase makes its record at once: replacing fields step by step is slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Received:
         return self.started.watch
 
     def record(self) -> CallRecord:
-        return replace(self.started.record(), body_bytes=self.body_bytes)
+        return CallRecord(self.watch, body_bytes=self.body_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ class Authenticated:
     key: AccessKey
 
     def record(self) -> CallRecord:
-        return replace(self.received.record(), origin=Origin(self.key.account_id))
+        received = self.received
+        return CallRecord(received.watch, Origin(self.key.account_id), body_bytes=received.body_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,9 @@ class Identified:
     received: Received
     app: App
 
-    @property
-    def origin(self) -> Origin:
-        return Origin(self.app.account_id, self.app.app_id)
-
     def record(self) -> CallRecord:
-        return replace(self.received.record(), origin=self.origin)
+        received, app = self.received, self.app
+        return CallRecord(received.watch, Origin(app.account_id, app.app_id), body_bytes=received.body_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +94,20 @@ class Routed:
     identified: Identified
     capability: Capability
 
+    @property
+    def received(self) -> Received:
+        return self.identified.received
+
+    @property
+    def app(self) -> App:
+        return self.identified.app
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.app.account_id, self.app.app_id, self.capability.name)
+
     def record(self) -> CallRecord:
-        return replace(
-            self.identified.record(), origin=replace(self.identified.origin, capability=self.capability.name)
-        )
+        return CallRecord(self.received.watch, self.origin, body_bytes=self.received.body_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,7 @@ class Admitted:
 
     @property
     def received(self) -> Received:
-        return self.routed.identified.received
+        return self.routed.received
 
     @property
     def exchange(self) -> Exchange:
@@ -122,7 +130,7 @@ class Admitted:
 
     @property
     def app(self) -> App:
-        return self.routed.identified.app
+        return self.routed.app
 
     @property
     def capability(self) -> Capability:
@@ -139,8 +147,17 @@ class Admitted:
         sent = exchange.headers.get("ctyun-eop-request-id", "")  # not `request_id`, which is ours where this is odd
         return replay_key(self.app.app_id, sent, exchange.body_hash, self.capability.name)
 
-    def record(self) -> CallRecord:
-        return replace(self.routed.record(), caller=self.caller)
+    def record(
+        self,
+        call_id: str = "",
+        code: int = 0,
+        images: int = 0,
+        units: int = 0,
+        events: tuple[Event, ...] = (),
+    ) -> CallRecord:
+        """What is known of the call now; later phases say what they know besides."""
+        watch, size, origin = self.watch, self.received.body_bytes, self.routed.origin
+        return CallRecord(watch, origin, self.caller, size, call_id, code, images, units, events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +172,7 @@ class Entered:
     deadline: float
 
     def record(self) -> CallRecord:
-        return replace(self.admitted.record(), call_id=self.call_id)
+        return self.admitted.record(self.call_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +192,12 @@ class Parsed:
     def admitted(self) -> Admitted:
         return self.entered.admitted
 
+    @property
+    def call_id(self) -> str:
+        return self.entered.call_id
+
     def record(self) -> CallRecord:
-        return replace(self.entered.record(), images=self.images)
+        return self.admitted.record(self.call_id, images=self.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +221,13 @@ class ReadResult:
         """The keys under which the answer is to be sealed; None for one in plain, as all are that have a code."""
         return self.before.seal if isinstance(self.before, Parsed) and self.code == 0 else None
 
-    def record(self) -> CallRecord:
-        return replace(self.before.record(), events=self.events, code=self.code)
+    @property
+    def images(self) -> int:
+        """How many images the request has; 0 when that is not known."""
+        return self.before.images if isinstance(self.before, Parsed) else 0
+
+    def record(self, units: int = 0) -> CallRecord:
+        return self.admitted.record(self.before.call_id, self.code, self.images, units, self.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +243,7 @@ class Priced:
         return self.result.admitted
 
     def record(self) -> CallRecord:
-        return replace(self.result.record(), units=self.units)
+        return self.result.record(self.units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,24 +282,3 @@ class Settled:
 
     def record(self) -> CallRecord:
         return self.answered.record()
-
-
-AnyPhase = TypeVar("AnyPhase", bound=Phase)
-
-
-class Progress:
-    """The phase that a call reached last: all that changes about a call, so that its end can be reported after an
-    error too."""
-
-    def __init__(self, started: Started) -> None:
-        self.started = started
-        self._phase: Phase = started
-
-    def reach(self, phase: AnyPhase) -> AnyPhase:
-        """Note the phase and give it back."""
-        self._phase = phase
-        return phase
-
-    def record(self) -> CallRecord:
-        """What is known of the call by now."""
-        return self._phase.record()

@@ -34,12 +34,12 @@ from inkgate.service.gateway.phases import (
     Entered,
     Parsed,
     Priced,
-    Progress,
     ReadResult,
     Received,
     Settled,
     Started,
 )
+from inkgate.service.gateway.progress import Progress
 from inkgate.service.gateway.reading import ImageReading
 from inkgate.service.gateway.services import Services
 from inkgate.service.metering.interface import Settlement
@@ -187,17 +187,17 @@ class Pipeline:
 
 def _settlement(priced: Priced) -> Settlement:
     """The settlement of a call's own answer; its duration ends here."""
-    record, admitted = priced.record(), priced.admitted
+    result, admitted = priced.result, priced.admitted
     return Settlement(
-        call_id=record.call_id,
+        call_id=result.before.call_id,
         account_id=admitted.app.account_id,
         app_id=admitted.app.app_id,
         capability=admitted.capability.name,
-        units=record.units,
-        images=len(record.events),
-        failed_images=sum(event is not Event.IMAGE_READ for event in record.events),
-        code=record.code,
-        body_bytes=record.body_bytes,
+        units=priced.units,
+        images=len(result.events),
+        failed_images=sum(event is not Event.IMAGE_READ for event in result.events),
+        code=result.code,
+        body_bytes=admitted.received.body_bytes,
         duration_ms=admitted.watch.elapsed_ms(),
         client_ip=admitted.exchange.client_ip,
         request_id=admitted.received.started.request_id,

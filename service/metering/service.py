@@ -40,11 +40,7 @@ async def grant_pack(
     It stands in the queue by `ordered_at` (default: now), is valid from `starts_at` (default: now) for a year.
     Raises Misuse for an unknown account or app, a free capability, or units out of range.
     """
-    known_capability(capability)
-    if capability in FREE_CAPABILITIES:
-        raise Misuse("pack.capability_free", capability=capability)
-    if not 0 < units <= MAX_UNITS:
-        raise Misuse("pack.units_out_of_range", most=MAX_UNITS)
+    _check_size(capability, units)
     account = await accounts.get_account(work, account_id)
     payer = account.parent_id or account.id
     if app_id is not None:
@@ -74,6 +70,15 @@ async def grant_pack(
     await add(work.session, pack)
     await trail.record(work, "pack.grant", f"pack {pack.id}", payer, capability=capability, units=units, app_id=app_id)
     return pack
+
+
+def _check_size(capability: str, units: int) -> None:
+    """Raise Misuse for a capability that is unknown or free, and for units out of range."""
+    known_capability(capability)
+    if capability in FREE_CAPABILITIES:
+        raise Misuse("pack.capability_free", capability=capability)
+    if not 0 < units <= MAX_UNITS:
+        raise Misuse("pack.units_out_of_range", most=MAX_UNITS)
 
 
 async def packs_of(session: AsyncSession, account_id: str, capability: str | None = None) -> list[PackRow]:

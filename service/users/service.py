@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts import service as accounts
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
 from inkgate.service.db.changes import add
@@ -54,8 +54,8 @@ async def create_user(
         raise Misuse("user.login_invalid")
     if await repository.user_named(work.session, login):
         raise Misuse("user.login_taken", login=login)
-    if account_id is not None and await accounts.account(work.session, account_id) is None:
-        raise Misuse("account.not_found", account_id=account_id)
+    if account_id is not None:
+        await accounts.get_account(work, account_id)
     user = UserRow(
         id=ids.new(),
         login=login,

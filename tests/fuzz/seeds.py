@@ -5,7 +5,6 @@ python -m tests.fuzz.seeds
 
 from __future__ import annotations
 
-import io
 import json
 import struct
 import zlib
@@ -21,6 +20,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.sealed import keys
 from tests import image_files
 from tests.fuzz import image_mutations, targets
+from tests.image_files import chunk, saved
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -29,29 +29,29 @@ def pictures() -> Iterator[tuple[str, bytes]]:
     """Small pictures in every form that the three formats have, whole and broken."""
     gradient = Image.linear_gradient("L").resize((40, 36))
     colour = Image.merge("RGB", (gradient, gradient.rotate(180), gradient))
-    yield "grey.png", _saved(gradient, "PNG")
-    yield "rgb.png", _saved(colour, "PNG")
+    yield "grey.png", saved(gradient, "PNG")
+    yield "rgb.png", saved(colour, "PNG")
     deep = np.full((36, 40, 4), 40_000, np.uint16)
     yield "rgba-sixteen.png", cv2.imencode(".png", deep)[1].tobytes()
-    yield "rgba.png", _saved(colour.convert("RGBA"), "PNG")
-    yield "palette.png", _saved(colour.quantize(8), "PNG", transparency=0)
-    yield "onebit.png", _saved(gradient.convert("1"), "PNG")
-    yield "sixteen.png", _saved(gradient.convert("I;16"), "PNG")
-    yield "grey.jpg", _saved(gradient, "JPEG")
-    yield "rgb.jpg", _saved(colour, "JPEG")
-    yield "progressive.jpg", _saved(colour, "JPEG", progressive=True)
-    yield "cmyk.jpg", _saved(colour.convert("CMYK"), "JPEG")
+    yield "rgba.png", saved(colour.convert("RGBA"), "PNG")
+    yield "palette.png", saved(colour.quantize(8), "PNG", transparency=0)
+    yield "onebit.png", saved(gradient.convert("1"), "PNG")
+    yield "sixteen.png", saved(gradient.convert("I;16"), "PNG")
+    yield "grey.jpg", saved(gradient, "JPEG")
+    yield "rgb.jpg", saved(colour, "JPEG")
+    yield "progressive.jpg", saved(colour, "JPEG", progressive=True)
+    yield "cmyk.jpg", saved(colour.convert("CMYK"), "JPEG")
     exif = Image.Exif()
     exif[0x0112] = 6
-    yield "turned.jpg", _saved(colour, "JPEG", exif=exif)
-    yield "icc.jpg", _saved(colour, "JPEG", icc_profile=b"\0\0\1\0junk" * 8)
+    yield "turned.jpg", saved(colour, "JPEG", exif=exif)
+    yield "icc.jpg", saved(colour, "JPEG", icc_profile=b"\0\0\1\0junk" * 8)
     for name, mode in (("rgb", "RGB"), ("palette", "P"), ("grey", "L"), ("onebit", "1")):
-        yield f"{name}.bmp", _saved(colour.convert(mode), "BMP")
-    bmp = bytearray(_saved(colour, "BMP"))
+        yield f"{name}.bmp", saved(colour.convert(mode), "BMP")
+    bmp = bytearray(saved(colour, "BMP"))
     struct.pack_into("<i", bmp, 22, -36)
     yield "topdown.bmp", bytes(bmp)
     yield "os2.bmp", b"BM" + struct.pack("<IHHIIHHHH", 26 + 3 * 40 * 36, 0, 0, 26, 12, 40, 36, 1, 24) + bytes(4320)
-    yield from _broken(_saved(colour, "PNG"), _saved(colour, "JPEG"), _saved(colour, "BMP"))
+    yield from _broken(saved(colour, "PNG"), saved(colour, "JPEG"), saved(colour, "BMP"))
 
 
 def contradictory() -> Iterator[tuple[str, bytes]]:
@@ -116,9 +116,9 @@ def _broken(png: bytes, jpeg: bytes, bmp: bytes) -> Iterator[tuple[str, bytes]]:
     yield "zero.jpg", jpeg.replace(struct.pack(">HH", 36, 40), bytes(4), 1)
     yield "broken-scan.jpg", jpeg[: jpeg.find(b"\xff\xda")] + b"\xff\xda\x00\x02" + bytes(50)
     yield "scans.jpg", jpeg[:-2] + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" * 101 + b"\xff\xd9"
-    yield "chunks.png", png[:33] + _chunk(b"IDAT", b"") * 200
-    yield "text.png", png[:33] + _chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(4000))) + png[33:]
-    yield "late-header.png", png[:8] + _chunk(b"tEXt", struct.pack(">II", 40, 36) + b"k\0xxx") + png[8:]
+    yield "chunks.png", png[:33] + chunk(b"IDAT", b"") * 200
+    yield "text.png", png[:33] + chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(4000))) + png[33:]
+    yield "late-header.png", png[:8] + chunk(b"tEXt", struct.pack(">II", 40, 36) + b"k\0xxx") + png[8:]
     yield "no-data.png", _png(40, 36, b"")
     yield "bomb.bmp", bmp[:18] + struct.pack("<ii", 2**31 - 1, -(2**31)) + bmp[26:]
     yield "zero.bmp", bmp[:18] + struct.pack("<ii", 0, 0) + bmp[26:]
@@ -128,17 +128,7 @@ def _broken(png: bytes, jpeg: bytes, bmp: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _png(width: int, height: int, data: bytes) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-
-def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def texts() -> Iterator[tuple[str, str, bytes]]:
@@ -191,7 +181,7 @@ def texts() -> Iterator[tuple[str, str, bytes]]:
 
 
 def bodies() -> Iterator[tuple[str, str, bytes]]:
-    png = _saved(Image.new("L", (40, 36)), "PNG")
+    png = saved(Image.new("L", (40, 36)), "PNG")
     text = targets.base64.b64encode(png).decode()
     for name, document in {
         "batch": {"data": [text, "!", "", None, 7, "AAAA"]},

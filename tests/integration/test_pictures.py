@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from inkgate.service.samples import sample
 from tests import image_files
+from tests.image_files import saved
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,12 +20,6 @@ ROOT = Path(__file__).parents[2]
 def base() -> Image.Image:
     """A page whose text a reader finds: cut from the drawn notice."""
     return Image.open(io.BytesIO(sample("general"))).convert("RGB").crop((40, 130, 860, 300))
-
-
-def encode(image: Image.Image, form: str, **options: object) -> bytes:
-    out = io.BytesIO()
-    image.save(out, form, **options)
-    return out.getvalue()
 
 
 def photo() -> Image.Image:
@@ -59,68 +54,68 @@ def alpha() -> Image.Image:
 def exif_rotated() -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6  # stored on its side
-    return encode(base().transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif)
+    return saved(base().transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif)
 
 
 def sixteen_bit() -> bytes:
-    return encode(base().convert("L").convert("I").point(lambda value: value * 257).convert("I;16"), "PNG")
+    return saved(base().convert("L").convert("I").point(lambda value: value * 257).convert("I;16"), "PNG")
 
 
 def end_lost(image: Image.Image, end: bytes = b"", **options: object) -> bytes:
     """Without the marker at its end, with `end` instead."""
-    return encode(image, "JPEG", **options).removesuffix(image_files.EOI) + end
+    return saved(image, "JPEG", **options).removesuffix(image_files.EOI) + end
 
 
 def broken_scan(image: Image.Image) -> bytes:
     """Cut in its middle, with an end marker put behind the cut."""
-    data = encode(image, "JPEG")
+    data = saved(image, "JPEG")
     return data[: len(data) // 2] + image_files.EOI
 
 
 def stray_bytes(image: Image.Image) -> bytes:
     """Between its segments, as some cameras leave them."""
-    pieces = image_files.parts(encode(image, "JPEG"))
+    pieces = image_files.parts(saved(image, "JPEG"))
     return b"".join([*pieces[:2], *(b"\xff\0stray" + piece for piece in pieces[2:])])
 
 
 BLANK = Image.new("RGB", (300, 200), "white")
 TEXT = "阅览室"
 PICTURES: dict[str, tuple[bytes, str | int]] = {
-    "screenshot.png": (encode(screenshot(), "PNG"), TEXT),
-    "scan.png": (encode(scan(), "PNG"), TEXT),
-    "photo.jpg": (encode(photo(), "JPEG", quality=70), TEXT),
-    "plain.jpg": (encode(base(), "JPEG"), TEXT),
-    "progressive.jpg": (encode(base(), "JPEG", progressive=True), TEXT),
-    "cmyk.jpg": (encode(base().convert("CMYK"), "JPEG"), TEXT),
-    "grey.png": (encode(base().convert("L"), "PNG"), TEXT),
-    "rgba.png": (encode(alpha(), "PNG"), TEXT),
+    "screenshot.png": (saved(screenshot(), "PNG"), TEXT),
+    "scan.png": (saved(scan(), "PNG"), TEXT),
+    "photo.jpg": (saved(photo(), "JPEG", quality=70), TEXT),
+    "plain.jpg": (saved(base(), "JPEG"), TEXT),
+    "progressive.jpg": (saved(base(), "JPEG", progressive=True), TEXT),
+    "cmyk.jpg": (saved(base().convert("CMYK"), "JPEG"), TEXT),
+    "grey.png": (saved(base().convert("L"), "PNG"), TEXT),
+    "rgba.png": (saved(alpha(), "PNG"), TEXT),
     "sixteen.png": (sixteen_bit(), TEXT),
-    "palette.bmp": (encode(base().quantize(64), "BMP"), TEXT),
-    "palette.png": (encode(base().quantize(64), "PNG"), TEXT),
-    "plain.bmp": (encode(base(), "BMP"), TEXT),
+    "palette.bmp": (saved(base().quantize(64), "BMP"), TEXT),
+    "palette.png": (saved(base().quantize(64), "PNG"), TEXT),
+    "plain.bmp": (saved(base(), "BMP"), TEXT),
     "exif.jpg": (exif_rotated(), TEXT),
-    "upside_down.jpg": (encode(base().rotate(180), "JPEG"), TEXT),
-    "inverted.png": (encode(base().point(lambda value: 255 - value), "PNG"), TEXT),
-    "blank.png": (encode(BLANK, "PNG"), ""),
-    "tiny.png": (encode(BLANK.resize((32, 32)), "PNG"), ""),
-    "largest.png": (encode(Image.new("L", (5000, 5000), 255), "PNG"), ""),
-    "too_small.png": (encode(BLANK.resize((31, 200)), "PNG"), 410002),
-    "too_large.png": (encode(Image.new("L", (5001, 40), 255), "PNG"), 410002),
+    "upside_down.jpg": (saved(base().rotate(180), "JPEG"), TEXT),
+    "inverted.png": (saved(base().point(lambda value: 255 - value), "PNG"), TEXT),
+    "blank.png": (saved(BLANK, "PNG"), ""),
+    "tiny.png": (saved(BLANK.resize((32, 32)), "PNG"), ""),
+    "largest.png": (saved(Image.new("L", (5000, 5000), 255), "PNG"), ""),
+    "too_small.png": (saved(BLANK.resize((31, 200)), "PNG"), 410002),
+    "too_large.png": (saved(Image.new("L", (5001, 40), 255), "PNG"), 410002),
     "truncated.jpg": (sample("general")[:3000], 410001),
     "end_lost.jpg": (end_lost(base()), TEXT),
     "end_lost_progressive.jpg": (end_lost(base(), bytes(700), progressive=True), TEXT),
-    "maker_data.jpg": (encode(base(), "JPEG") + b"SEFT maker data \xff\xc0\0\x0b" * 9, TEXT),
-    "several_images.jpg": (encode(base(), "JPEG") + encode(BLANK, "JPEG"), TEXT),
+    "maker_data.jpg": (saved(base(), "JPEG") + b"SEFT maker data \xff\xc0\0\x0b" * 9, TEXT),
+    "several_images.jpg": (saved(base(), "JPEG") + saved(BLANK, "JPEG"), TEXT),
     "stray_bytes.jpg": (stray_bytes(base()), TEXT),
     "broken_scan.jpg": (broken_scan(base()), 410001),
-    "broken_progressive.jpg": (encode(base(), "JPEG", progressive=True)[:-200], 410001),
+    "broken_progressive.jpg": (saved(base(), "JPEG", progressive=True)[:-200], 410001),
     "second_frame.jpg": (end_lost(base(), image_files.frame(64, 64) + image_files.EOI), 410001),
     "hidden_frame.jpg": (
-        image_files.hidden_frame((64, 64), image_files.resized(encode(base(), "JPEG"), 16_000, 16_000)),
+        image_files.hidden_frame((64, 64), image_files.resized(saved(base(), "JPEG"), 16_000, 16_000)),
         410002,
     ),
-    "truncated.png": (encode(base(), "PNG")[:200], 410001),
-    "gif.gif": (encode(base(), "GIF"), 400012),
+    "truncated.png": (saved(base(), "PNG")[:200], 410001),
+    "gif.gif": (saved(base(), "GIF"), 400012),
     "text.txt": ("不是图片".encode(), 400012),
 }
 

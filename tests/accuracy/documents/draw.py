@@ -38,7 +38,7 @@ FONTS = {
 CARD_KEYS = ("name", "sex", "nation", "birthday", "idn", "addr", "org", "validperiod")
 LICENCE_KEYS = (
     "union_id", "regist_no", "name", "type", "addr", "legal_rep", "regist_capital", "establish_date", "operation_period",
-)  # fmt: skip
+)  # fmt: skip # one row of the form, or its like, to a line
 SURNAMES, GIVEN = "王李张刘陈杨黄赵周吴徐孙马朱胡林郭何高罗", "建国志强海燕丽华晓明文静思远雨桐子涵佳宁秀英"
 STREETS = ("滨江", "文昌", "兴业", "学院", "东湖", "工农", "长安", "金桥")
 BRANDS, TRADES = "鼎盛华美通联宏远嘉信启航", ("商贸", "建材", "信息科技", "食品", "机械制造", "文化传播")
@@ -128,7 +128,7 @@ def person(r: random.Random, region: str | None = None) -> Label:
         "addr": f"{province}{city}{county.name}{r.choice(STREETS)}路{r.randint(1, 900)}号{r.randint(1, 30)}幢{r.randint(101, 2603)}室",
         "org": f"{county.name}公安局", "validperiod": f"{start:%Y.%m.%d}-{start.replace(year=start.year + 20, day=1 if start.day > 28 else start.day):%Y.%m.%d}",
         "county": county, "city": city,
-    }  # fmt: skip
+    }  # fmt: skip # one row of the form, or its like, to a line
 
 
 def _card(r: random.Random, p: Label, nation: bool, issued: bool) -> Sheet:
@@ -236,7 +236,7 @@ def firm(r: random.Random, chinese_dates: bool = False) -> Label:
         "establish_date": show(start), "operation_period": f"{show(start)}至{show(end)}",
         "scope": "日用百货、五金交电、建筑材料的批发与零售;货物进出口;技术咨询服务。(依法须经批准的项目,经相关部门批准后方可开展经营活动)",
         "county": p["county"].name, "trade": brand,
-    }  # fmt: skip
+    }  # fmt: skip # one row of the form, or its like, to a line
 
 
 def _single(r: random.Random, f: Label, rows: list[tuple[str, str]], title: str, head: tuple[str, str]) -> Sheet:
@@ -266,14 +266,14 @@ def _licence(f: Label, **changes: str) -> Label:
 def licence_2014(r: random.Random) -> tuple[Sheet, Label]:
     f = firm(r)
     rows = [("名称", f["name"]), ("类型", f["type"]), ("住所", f["addr"]), ("法定代表人", f["legal_rep"]), ("注册资本", f["regist_capital"]),
-            ("成立日期", f["establish_date"]), ("营业期限", f["operation_period"]), ("经营范围", f["scope"])]  # fmt: skip
+            ("成立日期", f["establish_date"]), ("营业期限", f["operation_period"]), ("经营范围", f["scope"])]  # fmt: skip # one row of the form, or its like, to a line
     return _single(r, f, rows, "营业执照", ("注册号", f["regist_no"])), _licence(f, union_id="")
 
 
 def chinese_dates(r: random.Random) -> tuple[Sheet, Label]:
     f = firm(r, chinese_dates=True)
     rows = [("名称", f["name"]), ("类型", f["type"]), ("住所", f["addr"]), ("法定代表人", f["legal_rep"]), ("注册资本", f["regist_capital"]),
-            ("成立日期", f["establish_date"]), ("营业期限", "自" * r.randint(0, 1) + f["operation_period"]), ("经营范围", f["scope"])]  # fmt: skip
+            ("成立日期", f["establish_date"]), ("营业期限", "自" * r.randint(0, 1) + f["operation_period"]), ("经营范围", f["scope"])]  # fmt: skip # one row of the form, or its like, to a line
     return _single(r, f, rows, "营业执照", ("统一社会信用代码", f["union_id"])), _licence(f, regist_no="")
 
 
@@ -296,7 +296,7 @@ def partnership(r: random.Random) -> tuple[Sheet, Label]:
     f["name"] = f["name"].replace("有限公司", "投资合伙企业(有限合伙)")
     f["legal_rep"] = f"{f['county']}恒信投资有限公司(委派代表:{f['legal_rep']})"
     rows = [("名称", f["name"]), ("类型", "有限合伙企业"), ("主要经营场所", f["addr"]), ("执行事务合伙人", f["legal_rep"]),
-            ("成立日期", f["establish_date"]), ("合伙期限", f["operation_period"]), ("经营范围", f["scope"])]  # fmt: skip
+            ("成立日期", f["establish_date"]), ("合伙期限", f["operation_period"]), ("经营范围", f["scope"])]  # fmt: skip # one row of the form, or its like, to a line
     return (
         _single(r, f, rows, "营业执照", ("统一社会信用代码", f["union_id"])),
         _licence(f, regist_no="", type="有限合伙企业", regist_capital=""),
@@ -311,7 +311,7 @@ def e_licence(r: random.Random) -> tuple[Sheet, Label]:
     s.text(30, 22, "营业执照", "heavy", 7, gap=1)
     y = 36.0
     rows = [("统一社会信用代码", f["union_id"]), ("名称", f["name"]), ("类型", f["type"]), ("法定代表人", f["legal_rep"]), ("注册资本", f["regist_capital"]),
-            ("成立日期", f["establish_date"]), ("营业期限", f["operation_period"]), ("住所", f["addr"])]  # fmt: skip
+            ("成立日期", f["establish_date"]), ("营业期限", f["operation_period"]), ("住所", f["addr"])]  # fmt: skip # one row of the form, or its like, to a line
     for label, words in rows:
         s.text(5, y, label, "sans", 2.9, (120, 120, 126))
         y = s.block(33, y, words, "sans", 3, 52, 4.6) + 4.4
@@ -328,7 +328,7 @@ def other_card(r: random.Random) -> tuple[Sheet, Label]:
             ("建设银行储蓄卡", [("卡号", "6227 0012 3456 7890 123"), ("有效期", "12/30")]),
             ("销售小票", [("店名", "滨江便利店"), ("日期", "2024-05-06"), ("合计", "128.50"), ("收银员", p["name"])]),
         ]
-    )  # fmt: skip
+    )  # fmt: skip # one row of the form, or its like, to a line
     s.text(12, 8, title, "bold", 4)
     for i, (label, words) in enumerate(rows):
         s.text(6, 18 + 7 * i, label, "sans", 2.6)
@@ -396,7 +396,7 @@ def photo(image: np.ndarray, r: random.Random) -> np.ndarray:
     return cv2.warpPerspective(image, matrix, size, table, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_TRANSPARENT)
 
 
-FORMS = (portrait, emblem, temporary, permit, permit_emblem, licence_2014, chinese_dates, old_sole_trader, partnership, e_licence, other_card)  # fmt: skip
+FORMS = (portrait, emblem, temporary, permit, permit_emblem, licence_2014, chinese_dates, old_sole_trader, partnership, e_licence, other_card)  # fmt: skip # one row of the form, or its like, to a line
 EFFECTS = (curl, fold, sleeve, chat, photo)
 
 

@@ -16,6 +16,7 @@ from inkgate.engines.errors import DecodeError
 from inkgate.engines.imaging import decode, header_size
 from inkgate.engines.jpeg_scans import jpeg_file
 from tests import image_files
+from tests.image_files import chunk
 
 MAX_PIXELS = 25_100_000
 
@@ -24,10 +25,6 @@ def saved(size: tuple[int, int], kind: str, **options: object) -> bytes:
     out = io.BytesIO()
     Image.linear_gradient("L").resize(size).convert("RGB").save(out, kind, **options)
     return out.getvalue()
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
 PNG = saved((64, 48), "PNG")

@@ -1,6 +1,5 @@
 """Every form of picture that people send becomes BGR uint8, or a documented error."""
 
-import io
 import struct
 
 import cv2
@@ -10,17 +9,12 @@ from PIL import Image as Pillow
 
 from inkgate.engines.errors import DecodeError, PictureTooLarge
 from inkgate.engines.imaging import decode, header_size
+from tests.image_files import saved
 
 LIMIT = 25_100_000
 BLUE_LEFT = np.zeros((40, 60, 3), np.uint8)
 BLUE_LEFT[:, :30] = (0, 0, 255)  # RGB for Pillow
 BLUE_LEFT[:, 30:] = (255, 255, 0)
-
-
-def encode(picture: Pillow.Image, form: str, **options: object) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, form, **options)
-    return out.getvalue()
 
 
 def is_blue_left(image: np.ndarray) -> bool:
@@ -42,7 +36,7 @@ def is_blue_left(image: np.ndarray) -> bool:
     ],
 )
 def test_colour_forms(mode: str, form: str, options: dict) -> None:
-    image = decode(encode(Pillow.fromarray(BLUE_LEFT).convert(mode), form, **options), LIMIT)
+    image = decode(saved(Pillow.fromarray(BLUE_LEFT).convert(mode), form, **options), LIMIT)
     assert image.shape == (40, 60, 3)
     assert image.dtype == np.uint8
     assert is_blue_left(image)
@@ -50,14 +44,14 @@ def test_colour_forms(mode: str, form: str, options: dict) -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
 def test_grey_becomes_three_channels(form: str) -> None:
-    image = decode(encode(Pillow.fromarray(np.full((33, 44), 90, np.uint8)), form), LIMIT)
+    image = decode(saved(Pillow.fromarray(np.full((33, 44), 90, np.uint8)), form), LIMIT)
     assert image.shape == (33, 44, 3)
     assert np.allclose(image, 90, atol=1)
 
 
 def test_sixteen_bits_keep_the_upper_byte() -> None:
     deep = np.full((40, 50), 0x80FF, np.uint16)
-    assert np.all(decode(encode(Pillow.fromarray(deep), "PNG"), LIMIT) == 0x80)
+    assert np.all(decode(saved(Pillow.fromarray(deep), "PNG"), LIMIT) == 0x80)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -75,7 +69,7 @@ def test_transparent_pixels_lie_on_white(dtype: type) -> None:
 def test_transparent_palette_lies_on_white() -> None:
     picture = Pillow.new("P", (32, 32), 0)
     picture.putpalette([0, 0, 0, 10, 20, 30])
-    assert np.all(decode(encode(picture, "PNG", transparency=0), LIMIT) == 255)
+    assert np.all(decode(saved(picture, "PNG", transparency=0), LIMIT) == 255)
 
 
 @pytest.mark.parametrize("tag", range(1, 9))
@@ -95,13 +89,13 @@ def test_exif_orientation_is_applied(tag: int) -> None:
         picture = picture.transpose(undo[tag])
     exif = Pillow.Exif()
     exif[0x0112] = tag
-    image = decode(encode(picture, "JPEG", quality=95, exif=exif), LIMIT)
+    image = decode(saved(picture, "JPEG", quality=95, exif=exif), LIMIT)
     assert image.shape == (40, 60, 3)
     assert is_blue_left(image)
 
 
 def test_a_bomb_is_refused_by_its_header() -> None:
-    png = bytearray(encode(Pillow.new("L", (10, 10)), "PNG"))
+    png = bytearray(saved(Pillow.new("L", (10, 10)), "PNG"))
     png[16:24] = struct.pack(">II", 60_000, 60_000)
     with pytest.raises(PictureTooLarge):
         decode(bytes(png), LIMIT)
@@ -109,11 +103,11 @@ def test_a_bomb_is_refused_by_its_header() -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
 def test_header_size(form: str) -> None:
-    assert header_size(encode(Pillow.new("RGB", (123, 45)), form)) == (123, 45)
+    assert header_size(saved(Pillow.new("RGB", (123, 45)), form)) == (123, 45)
 
 
 def test_bottom_up_and_top_down_bitmaps() -> None:
-    data = bytearray(encode(Pillow.fromarray(BLUE_LEFT), "BMP"))
+    data = bytearray(saved(Pillow.fromarray(BLUE_LEFT), "BMP"))
     data[22:26] = struct.pack("<i", -40)
     assert header_size(bytes(data)) == (60, 40)
     assert decode(bytes(data), LIMIT).shape == (40, 60, 3)
@@ -122,7 +116,7 @@ def test_bottom_up_and_top_down_bitmaps() -> None:
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
 @pytest.mark.parametrize("keep", [0, 1, 2, 3, 9, 17, 25, 30, 60, 200])
 def test_a_cut_file_is_an_error_or_a_picture_of_the_named_size(form: str, keep: int) -> None:
-    whole = encode(Pillow.fromarray(np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)), form)
+    whole = saved(Pillow.fromarray(np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)), form)
     try:
         image = decode(whole[:keep], LIMIT)
     except DecodeError:

@@ -8,7 +8,8 @@ import pytest
 
 from inkgate.service.gateway import phases
 from inkgate.service.gateway.call_record import Caller, CallRecord, Origin
-from inkgate.service.gateway.phases import Answered, Phase, Progress, Started
+from inkgate.service.gateway.phases import Answered, Phase, Started
+from inkgate.service.gateway.progress import Progress
 from inkgate.service.gateway.timing import Stopwatch
 from inkgate.service.metering.policy import Event
 from inkgate.service.sealed import SealedRequest

@@ -33,9 +33,14 @@ def read(sheet, orientation=0):
 def test_portrait_side_is_back_and_all_its_fields_are_read(turn):
     card = read(portrait(turn))
     assert card == IdCard(
-        note="back", name="程契", sex="女", nation="汉", birthday="19491231", idn=NUMBER,
+        note="back",
+        name="程契",
+        sex="女",
+        nation="汉",
+        birthday="19491231",
+        idn=NUMBER,
         addr="北京市朝阳区迎宾路12号3单元201室",
-    )  # fmt: skip
+    )
 
 
 def test_emblem_side_is_front_the_reverse_of_other_vendors():

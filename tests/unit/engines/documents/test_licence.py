@@ -26,10 +26,17 @@ def single_column():
 
 def test_single_column_form():
     assert read(single_column()) == Licence(
-        is_licence=True, union_id=CODE, name="厦门市兴隆商贸有限公司", type="有限责任公司(自然人独资)",
-        addr="厦门市湖里区朝阳东路233号15幢", legal_rep="秦泽林", regist_capital="贰佰万元整",
-        establish_date="2001年02月11日", operation_period="2001年02月11日至2021年02月10日", real_capital=None,
-    )  # fmt: skip
+        is_licence=True,
+        union_id=CODE,
+        name="厦门市兴隆商贸有限公司",
+        type="有限责任公司(自然人独资)",
+        addr="厦门市湖里区朝阳东路233号15幢",
+        legal_rep="秦泽林",
+        regist_capital="贰佰万元整",
+        establish_date="2001年02月11日",
+        operation_period="2001年02月11日至2021年02月10日",
+        real_capital=None,
+    )
 
 
 def test_old_two_column_form_with_split_period():
@@ -191,6 +198,20 @@ def test_a_term_of_whole_years_ends_on_the_day_before_it_began():
         ("营业期限2001年02月11日至2021年日月1" if t.startswith("营业期限") else t, quad) for t, quad in sheet.lines
     ]
     assert read(sheet).operation_period == "2001年02月11日至2021年02月10日"
+
+
+def test_half_a_label_with_its_colon_leaves_an_empty_value_that_does_no_harm():
+    sheet = Sheet(1500, 1000).line(500, 150, "企业法人营业执照", h=80).line(900, 260, "注册号130181222048406")
+    sheet.line(200, 340, "称:").line(300, 340, "辛集市宏海教育咨询有限公司")
+    sheet.line(100, 400, "住所河北省辛集市永安村29号").line(100, 460, "法定代表人姓名彭琎")
+    sheet.line(900, 350, "成立日期2006年10月27日").line(900, 430, "营业期限长期")
+    assert read(sheet).name == "辛集市宏海教育咨询有限公司"
+
+
+def test_a_picture_of_nothing_but_upright_print_is_no_licence():
+    sheet = Sheet(600, 600)
+    sheet.lines.append(("竖排文字", ((300.0, 200.0), (330.0, 200.0), (330.0, 400.0), (300.0, 400.0))))
+    assert read(sheet) == Licence()
 
 
 def test_values_whose_labels_are_lost_are_known_by_their_form():
