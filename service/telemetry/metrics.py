@@ -23,7 +23,7 @@ from inkgate.service.telemetry.merge import GaugeFold, MetricsFold, Snapshot, fa
 
 UNKNOWN = "none"  # the capability of a request that named none, and the account of a series past its cap
 OTHER = "other"
-MOST_CAPABILITIES = 64  # label values of a process that was not told the names
+MOST_CAPABILITIES = 64  # label values where a process was given no names
 _MESSAGES = ("task", "reply", "event")
 
 RequestOutcome = Literal[

@@ -19,7 +19,7 @@ CONTEXT: Any = ReaderContext(SimpleNamespace(), SimpleNamespace(), 1, None)  # t
 
 
 class Sizes:
-    """A reader that tells the size of an image, and whether it was asked for extras."""
+    """A reader that returns the size of an image, and whether it was asked for extras."""
 
     def __init__(self, context: ReaderContext) -> None:
         self.events = ["opened"]

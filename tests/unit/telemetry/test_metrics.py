@@ -52,7 +52,7 @@ def test_labels_a_client_could_choose_are_bounded(metrics: Metrics) -> None:
     assert value(metrics, "inkgate_requests_total", capability="plate", outcome="refused", code=OTHER) > 300
 
 
-def test_a_process_that_was_told_no_capabilities_takes_a_bounded_number() -> None:
+def test_without_names_of_capabilities_a_bounded_number_is_taken() -> None:
     metrics = Metrics("gateway", "1.2.3")
     for number in range(100):
         metrics.replayed(f"added{number}")
