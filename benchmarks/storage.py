@@ -38,7 +38,7 @@ WHERE c.relkind = 'r' AND n.nspname = 'public'
 async def measure(calls: int) -> dict[str, float]:
     """Settle so many calls; bytes per call."""
     with tempfile.TemporaryDirectory(prefix="inkgate-pg-") as folder:
-        server = await asyncio.to_thread(PostgresServer, Path(folder) / "data")
+        server = await asyncio.to_thread(PostgresServer, Path(folder))
         try:
             return await _measure(server, Path(folder) / "key", calls)
         finally:
@@ -51,7 +51,7 @@ async def _measure(server: PostgresServer, key: Path, calls: int) -> dict[str, f
     vaults.write(key, [vaults.new_key()])
     engine = databases.create(Database(url=url))
     keys = await provision(engine, vaults.load(Security(master_key_file=key), Database(url=url)), 1e4, refused=False)
-    connection, ledger = await asyncpg.connect(server.dsn), SqlLedger(engine, patience=10.0)
+    connection, ledger = await asyncpg.connect(server.dsn), SqlLedger(engine, timeout=10.0)
     account, app = await connection.fetchrow("SELECT account_id, id FROM app WHERE appkey = $1", keys.appkey)
     await _settle(ledger, str(account), str(app), 1000)
     size, log = await _state(connection)

@@ -35,8 +35,8 @@ from inkgate.service.gateway.memory import share_arenas
 from inkgate.service.gateway.protocol import guarded
 from inkgate.service.gateway.services import Services
 from inkgate.service.metering import SqlLedger
-from inkgate.service.metering.check import Checked
 from inkgate.service.metering.housekeeping import Housekeeper
+from inkgate.service.metering.reconciliation import ReconciliationState
 from inkgate.service.ratelimit import LocalLimiter, RedisLimiter
 from inkgate.service.replay import MemoryReplayStore, RedisReplayStore
 from inkgate.service.settings import Settings
@@ -137,7 +137,7 @@ async def gateway(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _report(metrics: Metrics, found: Checked) -> None:
+def _report(metrics: Metrics, found: ReconciliationState) -> None:
     metrics.drift(found.drift, found.checked_at.timestamp(), found.backlog)
 
 

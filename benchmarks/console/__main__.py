@@ -136,7 +136,7 @@ async def both(rounds: int) -> dict[str, Any]:
     """The figures of SQLite and of Postgres."""
     with tempfile.TemporaryDirectory(prefix="inkgate-pages-") as folder:
         sqlite = await measure(f"sqlite+aiosqlite:///{folder}/inkgate.db", rounds)
-        server = await asyncio.to_thread(PostgresServer, Path(folder) / "data")
+        server = await asyncio.to_thread(PostgresServer, Path(folder))
         try:
             postgres = await measure(Postgres(server.dsn).url("postgres"), rounds, server.pid)
         finally:

@@ -26,7 +26,7 @@ from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.vault import Vault, new_key
 from inkgate.service.db import engine as engines
 from inkgate.service.db import migrate, work
-from inkgate.service.metering import books
+from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.service import grant_pack
 from inkgate.service.settings import Database
 
@@ -93,7 +93,7 @@ async def sound(who: Customer) -> bool:
     """Whether the account's ledger proves itself."""
     engine = engines.create(Database(url=who.url))
     async with work.snapshot(engine) as session:
-        findings = await books.prove(session, who.account)
+        findings = await ledger_reader.verify_database(session, who.account)
     await engine.dispose()
     return not findings
 

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from inkgate.engines.types import Quad
 
 Floats = NDArray[np.float64]
-_STEPS = 12
+_STEPS = 12  # of the way along a row from one place to another, each with the slope found there
+_LONG = 1.5  # heights: shorter boxes have no reliable direction
+_STEEPEST = 0.6  # radians off the page's direction that a slope is computed for
+_NEAR = 0.21  # slope (12 degrees): what lies further off the page's direction belongs to something else
+_TERMS = ((4, 1), (9, 3))  # fewer lines than the first number carry that many terms of the field, and more all five
+_ALL_TERMS = 5
+_ROUNDS = 6  # of the fit, each damping what the one before did not explain
+_OUTLIER = 0.02  # slope (1 degree) of a residual at which a line counts half
+_RIDGE = (0.0, 0.05, 0.05, 0.2, 0.2)  # keeps the bends small where few lines carry them
 
 
 class Flat:
@@ -28,32 +36,32 @@ class Flat:
         run = (corners[:, 1] + corners[:, 2] - corners[:, 0] - corners[:, 3]) / 2
         side = (corners[:, 3] + corners[:, 2] - corners[:, 0] - corners[:, 1]) / 2
         length, height = np.hypot(*run.T), np.hypot(*side.T)
-        usable = length > 1.5 * height  # short boxes have no reliable direction
+        usable = length > _LONG * height
         angles = np.arctan2(run[:, 1], run[:, 0])
         self.angle = _weighted_median(angles[usable], length[usable]) if usable.any() else 0.0
         self._cos, self._sin = math.cos(self.angle), math.sin(self.angle)
         centres = self._rotate(corners.mean(1))
         self._origin = centres.mean(0) if len(centres) else np.zeros(2)
         self._scale = max(1.0, float(np.abs(centres - self._origin).max())) if len(centres) else 1.0
-        self._fit(centres[usable], np.tan(np.clip(angles[usable] - self.angle, -0.6, 0.6)), length[usable], straight)
+        off = np.clip(angles[usable] - self.angle, -_STEEPEST, _STEEPEST)
+        self._fit(centres[usable], np.tan(off), length[usable], straight)
 
     def _fit(self, centres: Floats, slopes: Floats, weights: Floats, straight: bool) -> None:
-        near = np.abs(slopes) < 0.21
+        near = np.abs(slopes) < _NEAR
         centres, slopes, weights = centres[near], slopes[near], weights[near]
-        terms = 1 if straight or len(slopes) < 4 else 3 if len(slopes) < 9 else 5
-        self._field = np.zeros(5)
+        terms = 1 if straight else next((terms for lines, terms in _TERMS if len(slopes) < lines), _ALL_TERMS)
+        self._field = np.zeros(_ALL_TERMS)
         if not len(slopes):
             return
         basis = self._basis(centres)[:, :terms]
         damp = np.ones(len(slopes))
-        for _ in range(6):
+        for _ in range(_ROUNDS):
             w = np.sqrt(weights * damp)[:, None]
-            # A little ridge keeps the bends small where few lines carry them.
-            ridge = np.diag([0.0, 0.05, 0.05, 0.2, 0.2][:terms]) * math.sqrt(float(weights.sum()) / 10)
+            ridge = np.diag(_RIDGE[:terms]) * math.sqrt(float(weights.sum()) / 10)
             matrix = np.vstack([basis * w, ridge])
             solution, *_ = np.linalg.lstsq(matrix, np.concatenate([slopes * w[:, 0], np.zeros(terms)]), rcond=None)
             residual = np.abs(basis @ solution - slopes)
-            damp = 1 / (1 + (residual / 0.02) ** 2)
+            damp = 1 / (1 + (residual / _OUTLIER) ** 2)
         self._field[:terms] = solution
 
     def _rotate(self, points: Floats) -> Floats:
@@ -65,11 +73,11 @@ class Flat:
         return np.stack([np.ones_like(x), x, y, x * y, x * x], -1)
 
     def slope(self, points: Floats) -> Floats:
-        """Slope of the rows at points already rotated by the page angle."""
+        """Slopes (n,) of the rows at points (n, 2) already rotated by the page angle: pixels across per pixel along."""
         return np.asarray(self._basis(points) @ self._field)
 
     def level(self, points: Floats) -> Floats:
-        """Picture points of shape (n, 2) as flat (u, v): along the rows, and across them."""
+        """Image points (n, 2) in pixels as flat (u, v) of shape (n, 2), float64: along the rows, and across them."""
         at = self._rotate(np.asarray(points, np.float64))
         u = at[:, 0].copy()
         step = (self._origin[0] - u) / _STEPS
@@ -79,7 +87,7 @@ class Flat:
         return np.stack([u, at[:, 1]], -1)
 
     def locate(self, points: Floats) -> Floats:
-        """Flat (u, v) of shape (n, 2) back to picture points; the inverse of `level`."""
+        """Flat (u, v) of shape (n, 2) back to image points in pixels, float64; the inverse of `level`."""
         points = np.asarray(points, np.float64)
         at = np.stack([np.full(len(points), self._origin[0]), points[:, 1]], -1)
         step = (points[:, 0] - self._origin[0]) / _STEPS
@@ -90,7 +98,7 @@ class Flat:
         return np.stack([x * self._cos - y * self._sin, y * self._cos + x * self._sin], -1)
 
     def deviation(self, quad: Quad) -> float:
-        """Degrees between a quadrilateral's own direction and the field where it lies."""
+        """Degrees in -180..180 from the field where a quadrilateral lies to its own direction, clockwise positive."""
         corners = np.asarray(quad)
         run = (corners[1] + corners[2] - corners[0] - corners[3]) / 2
         here = self._rotate(corners.mean(0)[None])

@@ -15,7 +15,10 @@ _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_C
 
 
 def turn(image: Image, angle: int) -> Image:
-    """The picture turned clockwise by 0, 90, 180 or 270 degrees."""
+    """The image (height, width, 3) uint8 turned clockwise by 0, 90, 180 or 270 degrees; at 0 the same array.
+
+    Raises KeyError for another angle.
+    """
     return image if angle % 360 == 0 else np.asarray(cv2.rotate(image, _TURNS[angle % 360]), dtype=np.uint8)
 
 
@@ -26,7 +29,8 @@ def turn_back(point: Point, angle: int, width: int, height: int) -> Point:
 
 
 def strip(image: Image, quad: Quad | Sequence[Point], pad: float = 0.0) -> Image:
-    """The upright crop of a quadrilateral, BGR uint8; `pad` widens it by that share of its height on each side."""
+    """The upright crop of a quadrilateral in pixels of `image`, BGR uint8, at least 2 x 2 and as large as its longer
+    sides; `pad` widens it by that share of its height on each side."""
     corners = np.asarray(quad, np.float32)
     width = max(math.dist(corners[0], corners[1]), math.dist(corners[3], corners[2]))
     height = max(math.dist(corners[0], corners[3]), math.dist(corners[1], corners[2]))

@@ -17,6 +17,28 @@ from inkgate.engines.types import Choices, Image, Quad
 
 MAX_TILT = 9.0  # degrees off the rows
 MAX_STRIPS = 300  # a desk full of print behind the document must not cost minutes
+_LONG = 1.5  # heights: a strip longer than this shows its direction
+
+# Levelling by the rows of the document alone.
+_STEADY = 2.0  # heights: anchors longer than this show how the document lies,
+_TURNED = 3.0  # degrees: if it lies further off the rows than this, it is levelled twice
+# What belongs to the document of some anchors, in heights of the median anchor.
+_LEFT_OF, _RIGHT_OF, _OVER, _UNDER = 2.0, 1.0, 3.0, 3.0  # beyond the outermost anchors, or what follows on their rows
+_FOLLOWS = 8.0  # from an anchor to what follows on its row, less than
+_FOLLOWING_HEIGHTS = (0.5, 2.0)  # height of what follows, between these
+
+# Whether an image reads as it stands.
+_LEAST_LETTERS = 13
+_READS_WELL = 0.85  # mean score of its letters above this
+
+# Print in a strip where detection found nothing; grey levels 0..255.
+_GAP = 1.6  # heights: a wider blank ends the print
+_LEAST_PRINT = 0.5  # heights: less is a speck
+_DARKEST = 4  # percentile of a column's grey that is taken for ink
+_LEAST_CONTRAST = 25.0  # grey levels between ink and paper, at least
+_CONTRAST_SHARE = 0.35  # of the strongest contrast in the strip, at least
+_INK_MARGIN = 4  # a margin of one height over this is left around the print
+_PADS = (0.1, 0.0)  # heights left around a place whose characters are read anew, tried in this order
 
 
 @dataclass(slots=True)
@@ -37,12 +59,13 @@ class Strip:
 
     @property
     def length(self) -> float:
+        """Pixels along the row."""
         return self.u1 - self.u0
 
     @property
     def across(self) -> bool:
         """Whether it runs across the rows (a stamp, a watermark); short boxes show no direction."""
-        return abs(self.tilt) > MAX_TILT and (self.length > 1.5 * self.h or abs(self.tilt) > 2 * MAX_TILT)
+        return abs(self.tilt) > MAX_TILT and (self.length > _LONG * self.h or abs(self.tilt) > 2 * MAX_TILT)
 
 
 class Scan:
@@ -65,9 +88,12 @@ class Scan:
         self.strips.sort(key=lambda s: (s.v, s.u0))
 
     def refit(self, anchors: Sequence[Strip]) -> None:
-        """Level all strips again by the rows of the document that the anchors lie on, without the desk around it."""
-        steady = [s for s in anchors if s.length > 2 * s.h]
-        if len(steady) > 1 and abs(float(np.median([s.tilt for s in steady]))) > 3:
+        """Level all strips again by the rows of the document that the anchors lie on, without the desk around it.
+
+        Changes `u0`, `u1`, `v` and `tilt` of every strip, and their order; pieces cut before keep the old coordinates.
+        """
+        steady = [s for s in anchors if s.length > _STEADY * s.h]
+        if len(steady) > 1 and abs(float(np.median([s.tilt for s in steady]))) > _TURNED:
             self.flat = Flat([s.quad for s in steady], straight=True)
             self._level()
         self.flat = Flat([s.quad for s in self.around(anchors)])
@@ -96,7 +122,7 @@ class Scan:
 
     def candidates(self, quad: Quad) -> Iterator[Choices]:
         """What each character at a place may be, blanks left out; read a little wider first, then to the edge."""
-        for pad in (0.1, 0.0):
+        for pad in _PADS:
             (choices,) = self._engine.candidates([geometry.strip(self.image, quad, pad)])
             yield [options for options in choices if options and fold(options[0][0])]
 
@@ -114,34 +140,40 @@ class Scan:
     def around(self, anchors: Sequence[Strip]) -> list[Strip]:
         """The strips of the document that the anchors lie on: between them, and following on their rows."""
         h = float(np.median([s.h for s in anchors]))
-        left = min(s.u0 for s in anchors) - 2 * h
-        top, bottom = min(s.v for s in anchors) - 3 * h, max(s.v for s in anchors) + 3 * h
+        left = min(s.u0 for s in anchors) - _LEFT_OF * h
+        top, bottom = min(s.v for s in anchors) - _OVER * h, max(s.v for s in anchors) + _UNDER * h
         right = max(s.u1 for s in anchors)
+        least, most = _FOLLOWING_HEIGHTS
         for s in sorted(self.strips, key=lambda s: s.u0):
-            beside = any(abs(s.v - a.v) < h and s.u0 - a.u1 < 8 * h for a in anchors)
-            if beside and 0.5 < s.h / h < 2:
+            beside = any(abs(s.v - a.v) < h and s.u0 - a.u1 < _FOLLOWS * h for a in anchors)
+            if beside and least < s.h / h < most:
                 right = max(right, s.u1)
-        return [s for s in self.strips if left < s.u0 and s.u1 < right + h and top < s.v < bottom and not s.across]
+        right += _RIGHT_OF * h
+        return [s for s in self.strips if left < s.u0 and s.u1 < right and top < s.v < bottom and not s.across]
 
     def turns_left(self) -> tuple[int, ...]:
-        """By how much more the picture may have to be turned, when it does not read as it stands."""
-        wide = sum(s.length for s in self.strips if s.length > 1.5 * s.h)
-        tall = sum(s.h for s in self.strips if s.h > 1.5 * s.length)
+        """Clockwise degrees by which the image may have to be turned further, when it does not read as it stands."""
+        wide = sum(s.length for s in self.strips if s.length > _LONG * s.h)
+        tall = sum(s.h for s in self.strips if s.h > _LONG * s.length)
         if tall > wide:
             return (90, 270)
         read = [s for s in self.strips if s.text]
         letters = sum(len(s.text or "") for s in read)
-        clear = letters > 12 and sum(s.score * len(s.text or "") for s in read) / letters > 0.85
+        score = sum(s.score * len(s.text or "") for s in read) / max(letters, 1)
+        clear = letters >= _LEAST_LETTERS and score > _READS_WELL
         return () if clear or not self.strips else (180,)
 
-    def look(self, u0: float, u1: float, v: float, h: float, gap: float = 1.6) -> Strip:
-        """Read a place where detection found nothing, up to a blank of `gap` heights; a strip of its own, not added to
-        `strips`."""
+    def look(self, u0: float, u1: float, v: float, h: float, gap: float = _GAP) -> Strip:
+        """Read a place where detection found nothing, up to a blank of `gap` heights.
+
+        The place runs from `u0` to `u1` along the row whose centre is `v`, `h` high, all in flat pixels. Returns a
+        strip of its own, which is not added to `strips`; its text is "" and its score 0 where there is no print.
+        """
         corners = np.array([[u0, v - h / 2], [u1, v - h / 2], [u1, v + h / 2], [u0, v + h / 2]])
         quad = as_quad(self.flat.locate(corners))
         crop = geometry.strip(self.image, quad)
         start, end = ink_span(crop, gap)
-        if end - start < 0.5 * crop.shape[0]:
+        if end - start < _LEAST_PRINT * crop.shape[0]:
             return Strip(quad, u0, u1, v, h, 0.0, "", 0.0)
         ((text, score),) = self._engine.recognise([np.ascontiguousarray(crop[:, start:end])])
         a_, b_ = start / crop.shape[1], end / crop.shape[1]
@@ -149,18 +181,22 @@ class Scan:
         return Strip(geometry.along(quad, a_, b_), *place, v, h, 0.0, fold(text), score)
 
 
-def ink_span(crop: Image, gap: float = 1.6) -> tuple[int, int]:
-    """First and last column of the first run of print in a strip: a wide blank end would drown a short word."""
+def ink_span(crop: Image, gap: float = _GAP) -> tuple[int, int]:
+    """First column of the first run of print in a strip (BGR uint8), and the column behind it; (0, 0) for none.
+
+    A wide blank end would drown a short word. `gap` is the blank that ends the run, in heights of the strip.
+    """
     grey = crop.min(axis=2).astype(np.float32)
     paper = float(np.median(grey))
-    depth = paper - np.percentile(grey, 4, axis=0)
-    inked = np.flatnonzero(depth > max(25.0, 0.35 * float(depth.max())))
+    depth = paper - np.percentile(grey, _DARKEST, axis=0)
+    inked = np.flatnonzero(depth > max(_LEAST_CONTRAST, _CONTRAST_SHARE * float(depth.max())))
     if not len(inked):
         return 0, 0
     h = crop.shape[0]
     gaps = np.flatnonzero(np.diff(inked) > gap * h)
     last = inked[gaps[0]] if len(gaps) else inked[-1]
-    return max(0, int(inked[0]) - h // 4), min(crop.shape[1], int(last) + 1 + h // 4)
+    margin = h // _INK_MARGIN
+    return max(0, int(inked[0]) - margin), min(crop.shape[1], int(last) + 1 + margin)
 
 
 def _area(quad: Quad) -> float:

@@ -102,6 +102,7 @@ class _FieldBuilder:
                 self._labels.setdefault(piece.key, piece)
 
     def build(self) -> Found:
+        """Run every step and return what was found."""
         self._find_number()
         for key in ("name", "sex", "nation", "birthday", "validperiod"):
             if key in self._labels:

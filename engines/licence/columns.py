@@ -182,6 +182,7 @@ class _ColumnBuilder:
         ]
 
     def build(self) -> LabelColumns:
+        """Run every step and return what was found."""
         for at in range(len(self._columns)):
             self._complete(at)
         return LabelColumns(tuple(self._pieces), tuple(self._columns))

@@ -103,6 +103,7 @@ class _LayoutBuilder:
         self._taken: set[Piece] = set()
 
     def build(self) -> Layout:
+        """Run every step and return what was found."""
         if self._look:
             for at in range(len(self._columns)):
                 self._add_missing_rows(at, self._look)

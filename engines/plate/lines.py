@@ -18,12 +18,14 @@ class LinePlateReader:
 
     @property
     def models(self) -> dict[str, str]:
+        """None of its own: the text engine tells its models itself."""
         return {}
 
     def warmup(self) -> None:
         """The text engine warms itself."""
 
     def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
+        """Plates of a BGR uint8 image, left to right, top to bottom; kinds beyond the manual's with `extras`."""
         plates = []
         for line in self._text.read(image).lines:
             text = clean(line.text)

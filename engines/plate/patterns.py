@@ -71,6 +71,7 @@ class _Builder:
         return made
 
     def end(self, pattern: str, node: int | None, prior: float = 0.0) -> None:
+        """Texts of `pattern` may end in `node`; nothing where there is no such node."""
         if node is not None:
             self.ends.append(End(pattern, node, prior))
 
@@ -90,6 +91,7 @@ class _Builder:
         self.end("green_yellow", self.add(_NEW_ENERGY, digit[0]))  # the head and five digits
 
     def built(self) -> _Graph:
+        """The graph of all nodes added."""
         allowed = np.full((len(self.before), len(CHARACTERS) + 1), NEVER, np.float32)
         allowed[:, BLANK] = 0
         for row, characters in zip(allowed, self.characters, strict=True):

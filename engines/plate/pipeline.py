@@ -64,6 +64,7 @@ class NetworkPlateReader:
 
     @property
     def models(self) -> dict[str, str]:
+        """The sha256 of each network's file by role."""
         return self._models
 
     def warmup(self) -> None:
@@ -82,6 +83,7 @@ class NetworkPlateReader:
         return left_to_right([plate for plate in plates if extras or plate.in_scope])
 
     def close(self) -> None:
+        """Release the networks. The reader cannot be used afterwards."""
         del self._finder, self._strips, self._second, self._corners
 
     def _lying(self, image: Image) -> list[_Seen]:

@@ -17,7 +17,8 @@ UPPER_SHARE = 0.42
 
 
 def target(rows: int = 1) -> NDArray[np.float32]:
-    """Where the plate's corners TL TR BR BL go in a strip of WIDTH x HEIGHT (twice the height for two rows)."""
+    """Where the plate's corners TL TR BR BL go in a strip of WIDTH x HEIGHT (twice the height for two rows): (4, 2)
+    float32 in pixels of the strip."""
     height = HEIGHT * rows
     return framed(WIDTH, height, WIDTH * MARGIN_X, height * MARGIN_Y / rows)
 
@@ -35,7 +36,8 @@ def levelled(picture: Image, corners: NDArray[np.float32], places: NDArray[np.fl
 
 
 def stack_rows(strip: Image) -> Image:
-    """A two-row strip (2 * HEIGHT, WIDTH, 3) as one line: the upper row squeezed beside the lower one."""
+    """A two-row strip (2 * HEIGHT, WIDTH, 3) uint8 as one line (HEIGHT, WIDTH, 3): the upper row squeezed beside the
+    lower one."""
     height = strip.shape[0]
     cut = round(height * UPPER_SHARE)
     first = round(WIDTH * 0.3)

@@ -29,18 +29,23 @@ class OnnxRuntime:
 
     @property
     def version(self) -> str:
+        """The installed ONNX Runtime's version."""
         return str(ort.__version__)
 
     def device(self) -> str:
+        """CUDA where the installed ONNX Runtime has its provider, else CPU."""
         return device()
 
     def int8_is_faster(self) -> bool:
+        """Whether the processor has the instructions that ONNX Runtime's eight-bit networks need (see `cpu`)."""
         return cpu.multiplies_bytes()
 
     def open(self, path: Path, execution: Execution) -> OnnxNetwork:
+        """The network in an .onnx file. Raises ModelError when ONNX Runtime cannot load it."""
         return _opened(partial(OnnxNetwork, path), execution)
 
     def open_best_path(self, path: Path, execution: Execution) -> OnnxBestPath:
+        """The line recogniser in an .onnx file, with the choice of classes inside its graph. Raises ModelError."""
         return _opened(partial(OnnxBestPath, path), execution)
 
 

@@ -68,6 +68,7 @@ class PaddleModels:
         return PaddleRecogniser(self._open(self._paddleocr.TextRecognition, "rec"))
 
     def close(self) -> None:
+        """Remove what was set up in a temporary folder."""
         self._scratch.cleanup()
 
     def _open(self, module: Any, kind: str) -> Any:

@@ -59,6 +59,7 @@ class LineEngine:
 
     @property
     def info(self) -> EngineInfo:
+        """Runtime, device, threads and the sha256 of every model file."""
         return self._info
 
     def warmup(self) -> None:
@@ -73,23 +74,32 @@ class LineEngine:
                 self.recognise([page[:48, :width]])
 
     def detect(self, image: Image, *, limit_side: int | None = None) -> list[Quad]:
+        """Quadrilaterals of lines in pixels of `image` (BGR uint8), by the careful detector, unordered."""
         return self._parts.careful_detector(image, limit_side)
 
     def recognise(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
+        """Text and mean score 0..1 of each upright crop (BGR uint8), by the careful recogniser."""
         return self._parts.careful_recogniser(crops)
 
     def skim(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
+        """As `recognise`, by the recogniser of trials."""
         return self._parts.trial(crops)
 
     def candidates(self, crops: Sequence[Image]) -> list[Choices]:
+        """What each character of each crop may be, best first; the reading alone where the runtime tells no more."""
         if self._parts.candidates is not None:
             return self._parts.candidates(crops)
         return [[[(sign, score)] for sign in text] for text, score in self.recognise(crops)]
 
     def orient(self, image: Image) -> int:
+        """Clockwise degrees (0, 90, 180, 270) by which the image must be turned to stand upright."""
         return self._parts.orienter(image)
 
     def read(self, image: Image) -> Page:
+        """All lines of a BGR uint8 image in reading order, quadrilaterals in its own pixels however it was turned.
+
+        A page that reads badly as it stands is tried in the three other orientations.
+        """
         height, width = image.shape[:2]
         clock = _Clock()
         angle, quads = self._upright(image, clock)
@@ -153,6 +163,7 @@ class LineEngine:
         return reading_order(lines)
 
     def close(self) -> None:
+        """Release the networks and what else the runtime holds. The engine cannot be used afterwards."""
         del self._parts
         self._release()
 

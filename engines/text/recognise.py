@@ -49,6 +49,7 @@ class Reading:
 
     @property
     def text(self) -> str:
+        """The characters joined."""
         return "".join(self.characters)
 
     @property

@@ -50,6 +50,7 @@ class Signs:
             self.add(text)
 
     def add(self, text: str) -> None:
+        """Count the characters of one more line."""
         self._traditional += sum(map(traditional, text))
         self._simplified += sum(map(simplified, text))
 

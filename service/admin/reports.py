@@ -15,7 +15,7 @@ from inkgate.service.admin.fields import Id, Limit, Moment, Word
 from inkgate.service.audit import repository as audit_repository
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
-from inkgate.service.metering import books
+from inkgate.service.metering import ledger_reader
 from inkgate.service.usage import repository
 from inkgate.service.usage.repository import DIMENSIONS, Scope
 
@@ -90,11 +90,13 @@ async def proof(desk: UsageRead, account_id: Id | None = None, capability: Word 
     async with lock:
         try:
             async with asyncio.timeout(PROOF_SECONDS), work.snapshot(desk.house.engine) as session:
-                meters = await books.meters(session, account_id)
+                meters = await ledger_reader.meters(session, account_id)
                 lines = sum(each.seq - each.archived_lines for each in meters if capability in (None, each.capability))
                 if lines > PROOF_LINES:
                     raise Misuse("proof.line_limit", lines=lines, most=PROOF_LINES)
-                findings = await books.prove(session, account_id, capability, most=PROOF_FINDINGS)
+                findings = await ledger_reader.verify_database(
+                    session, account_id, capability, max_findings=PROOF_FINDINGS
+                )
         except TimeoutError:
             raise Misuse("proof.time_limit", seconds=PROOF_SECONDS) from None
     return shapes.Proof(

@@ -13,9 +13,9 @@ from inkgate.service.cli._common import JSON, Base, find_account, run, table
 from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.errors import Misuse
-from inkgate.service.metering import books, check, clock_repair, housekeeping
-from inkgate.service.metering.check import Checked
-from inkgate.service.metering.clock_repair import Ahead
+from inkgate.service.metering import clock_repair, housekeeping, ledger_reader, reconciliation
+from inkgate.service.metering.clock_repair import FutureMeter
+from inkgate.service.metering.reconciliation import ReconciliationState
 from inkgate.service.metering.verify import Finding
 
 app = typer.Typer(help="The ledger 账本: verify, export, housekeeping.", no_args_is_help=True)
@@ -41,9 +41,9 @@ def verify(
                 found = await find_account(unit, account)
                 account_id = found.parent_id or found.id
         async with work.snapshot(base.engine) as session:
-            return await books.prove(session, account_id, most=FINDINGS, tell=_tell)
+            return await ledger_reader.verify_database(session, account_id, max_findings=FINDINGS, on_progress=_tell)
 
-    findings = books.verify_file(export) if export is not None else run(act)
+    findings = ledger_reader.verify_file(export) if export is not None else run(act)
     if findings or as_json:
         table(("kind", "where", "what"), [(each.kind, each.where, each.what) for each in findings], as_json=as_json)
     if len(findings) == FINDINGS:
@@ -69,7 +69,7 @@ def export_(
     """Export an account's lines, with its packs in the JSON form."""
     if form not in ("json", "csv"):
         raise Misuse("command.export_format_unknown")
-    write = books.export_json if form == "json" else books.export_csv
+    write = ledger_reader.export_json if form == "json" else ledger_reader.export_csv
 
     async def act(base: Base) -> None:
         async with base.begin() as unit:
@@ -93,11 +93,11 @@ def maintain(
 ) -> None:
     """Run one round of housekeeping now: partitions ahead, retention, comparison of packs and lines."""
 
-    async def act(base: Base) -> Checked:
+    async def act(base: Base) -> ReconciliationState:
         if from_start:
-            await check.start_again(base.engine)
+            await reconciliation.restart_from_first_line(base.engine)
         keeper = housekeeping.Housekeeper(base.engine, base.settings.ledger, lambda found: None, clock=base.clock)
-        return await keeper.round()
+        return await keeper.run_round()
 
     found = run(act)
     print(f"drift {found.drift} units")
@@ -116,12 +116,12 @@ def repair_clock(
 
     async def act(base: Base) -> clock_repair.Findings:
         async with base.begin() as unit:
-            found = await clock_repair.find(unit)
+            found = await clock_repair.find_future_data(unit)
         if yes:
             for each in found.meters:  # each in a transaction of its own: calls wait for one meter at a time
                 async with base.begin() as unit:
                     await clock_repair.repair_meter(unit, (each.account_id, each.capability))
-            if not found.nothing:
+            if not found.is_empty:
                 async with base.begin() as unit:
                     await clock_repair.repair_statistics(unit)
         return found
@@ -130,13 +130,15 @@ def repair_clock(
     columns = ("account", "capability", "settled_at", "packs", "hours", "calls", "units")
     if found.meters or as_json:
         table(
-            columns, [tuple(getattr(each, name) for name in Ahead.__slots__) for each in found.meters], as_json=as_json
+            columns,
+            [tuple(getattr(each, name) for name in FutureMeter.__slots__) for each in found.meters],
+            as_json=as_json,
         )
     if as_json:
         return
     for pack in found.ordered:
         print(f"pack {pack} was ordered in the future and is left as it is: grant another, or wait for it")
-    if found.nothing:
+    if found.is_empty:
         print("nothing lies in the future")
     elif yes:
         print(f"put right: {len(found.meters)} meters, {found.refusals} refused calls; now run: inkgate ledger verify")

@@ -24,7 +24,7 @@ CALLS = "/v1/aiop/api"
 
 
 def create_app(settings: Settings, services: Services, metrics: Metrics, health: Health) -> FastAPI:
-    """Put the application together. The services are started and closed by whoever made them."""
+    """Put the application together. The caller starts and closes the services."""
     app = FastAPI(title="InkGate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     pipeline = Pipeline(settings, services)
     trusted = parse_networks(settings.server.trusted_proxies)

@@ -19,7 +19,7 @@ _STAGES = frozenset(get_args(Stage))
 def report(
     metrics: Metrics, record: CallRecord, status: int, error: WireError | None = None, *, reason: str = ""
 ) -> None:
-    """Count and log a call once its answer has left. `status` is the HTTP status, 499 when nobody was there.
+    """Count and log a call once its answer has left. `status` is the HTTP status, 499 when the client was gone.
 
     `error` ended the call before it was settled; None: it was settled. `reason` is for the log.
     """

@@ -98,7 +98,7 @@ class Pipeline:
     def refused(self, record: CallRecord, error: WireError) -> None:
         """The call is answered with its code and is not in the ledger: count it for the statistics."""
         origin = record.origin
-        capability = origin.capability or error.capability  # a wrong path or method is told by the error alone
+        capability = origin.capability or error.capability  # of a wrong path or method the error alone has it
         self._services.refusals.count(RefusedCall(origin.account_id, origin.app_id, capability, record.code))
 
     def tidy(self, body_bytes: int) -> None:
@@ -111,7 +111,7 @@ class Pipeline:
         exchange, limits = started.exchange, self._settings.limits
         budget = self.bytes_in_flight
         if exchange.large_body and exchange.announced <= limits.body_bytes:
-            # Strangers cannot make us hold megabytes, and what is sent in an app's name counts as that app's.
+            # No megabytes are held for an unknown access key; what is sent in an app's name counts as that app's.
             budget = budget.of(await self._admission.claimed(exchange))
         await exchange.read_body(limits.body_bytes, limits.body_timeout, budget)
         return Received(started, len(exchange.body))

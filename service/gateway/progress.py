@@ -17,7 +17,7 @@ class Progress:
     def __init__(self, started: Started) -> None:
         self.started = started
         self._phase: Phase = started
-        self._record: CallRecord | None = None  # of the phase, once somebody has asked
+        self._record: CallRecord | None = None  # of the phase, made when first needed
 
     def reach(self, phase: AnyPhase) -> AnyPhase:
         """Note the phase and give it back."""

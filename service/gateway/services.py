@@ -21,7 +21,7 @@ class RateLimiter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The dependencies of a `Pipeline`. Whoever makes them starts and closes them.
+    """The dependencies of a `Pipeline`, which neither starts nor closes them.
 
     `pool` takes what would keep the event loop busy: unsealing, parsing and checking of large bodies.
     """

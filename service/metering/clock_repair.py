@@ -28,7 +28,7 @@ from inkgate.service.metering.settle import hours
 from inkgate.service.usage import repository as usage
 from inkgate.service.usage.models import DayRow, HourRow, RecordRow, RefusalRow, RolledRow
 
-AHEAD = clocks.BOUND
+MAX_AHEAD = clocks.BOUND
 """What lies further ahead than this was written by a wrong clock."""
 
 PAGE = 5000
@@ -50,7 +50,7 @@ Key = tuple[str, str]  # main account, capability
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class FutureMeter:
     """What of one meter lies in the future: its last instant (None when that is right), and how many packs and rows of
     hours, with the calls and units in them."""
 
@@ -68,40 +68,40 @@ class Findings:
     """Everything in the future at `now`. Packs that were ordered there are told, and left to an operator to decide."""
 
     now: datetime
-    meters: list[Ahead]
+    meters: list[FutureMeter]
     refusals: int
     ordered: list[str]
 
     @property
-    def nothing(self) -> bool:
+    def is_empty(self) -> bool:
         return not (self.meters or self.refusals)
 
 
-async def find(work: Work) -> Findings:
+async def find_future_data(work: Work) -> Findings:
     """What lies in the future. Reads only. Raises ClockSuspect when the time cannot be told now."""
     now, session = await work.ledger_now(), work.session
-    late = now + AHEAD
+    future = now + MAX_AHEAD
     meters = {
         (account, capability): settled
         for account, capability, settled in await session.execute(
-            select(MeterRow.account_id, MeterRow.capability, MeterRow.settled_at).where(MeterRow.settled_at > late)
+            select(MeterRow.account_id, MeterRow.capability, MeterRow.settled_at).where(MeterRow.settled_at > future)
         )
     }
-    packs = await _by_meter(session, PackRow, (func.count(),), PackRow.exhausted_at > late)
+    packs = await _by_meter(session, PackRow, (func.count(),), PackRow.exhausted_at > future)
     sums = (func.count(), func.sum(HourRow.calls), func.sum(HourRow.units))
-    rows = await _by_meter(session, HourRow, sums, HourRow.hour > late)
-    refusals = await session.scalar(select(func.sum(RefusalRow.calls)).where(RefusalRow.hour > late))
-    ordered = await session.scalars(select(PackRow.id).where(PackRow.ordered_at > late).order_by(PackRow.id))
+    rows = await _by_meter(session, HourRow, sums, HourRow.hour > future)
+    refusals = await session.scalar(select(func.sum(RefusalRow.calls)).where(RefusalRow.hour > future))
+    ordered = await session.scalars(select(PackRow.id).where(PackRow.ordered_at > future).order_by(PackRow.id))
     found = [
-        Ahead(*key, meters.get(key), *packs.get(key, (0,)), *rows.get(key, (0, 0, 0)))
+        FutureMeter(*key, meters.get(key), *packs.get(key, (0,)), *rows.get(key, (0, 0, 0)))
         for key in sorted({*meters, *packs, *rows})
     ]
     return Findings(now, found, int(refusals or 0), list(ordered))
 
 
-async def ahead(connection: AsyncConnection, now: datetime) -> int:
+async def count_future_meters(connection: AsyncConnection, now: datetime) -> int:
     """The number of meters whose last settlement lies in the future."""
-    query = select(func.count()).select_from(MeterRow).where(MeterRow.settled_at > now + AHEAD)
+    query = select(func.count()).select_from(MeterRow).where(MeterRow.settled_at > now + MAX_AHEAD)
     return int(await connection.scalar(query) or 0)
 
 
@@ -112,16 +112,18 @@ async def repair_meter(work: Work, key: Key) -> None:
     meter = (MeterRow.account_id == account_id, MeterRow.capability == capability)
     locked = select(MeterRow.seq, MeterRow.settled_at).where(*meter).with_for_update()
     seq, settled_at = (await session.execute(locked)).one()
-    move = _Move(now, await _before(session, key, seq, now), await _take_hours(session, key, now))
-    async for page in _lines(session, key, move.before.seq):
-        await _add(session, move.place(page))
-    await _add(session, move.rest(key))
-    if move.earliest is not None:
-        again = update(RolledRow).where(RolledRow.until > move.earliest)
-        await session.execute(again.values(until=move.earliest))
-    packs = await _move_packs(session, key, move)
-    becomes = min(settled_at, now)
-    await session.execute(update(MeterRow).where(*meter).values(settled_at=becomes))
+    reassignment = _HourReassignment(
+        now, await _last_valid_line(session, key, seq, now), await _remove_future_hours(session, key, now)
+    )
+    async for page in _lines(session, key, reassignment.before.seq):
+        await _add_hours(session, reassignment.assign(page))
+    await _add_hours(session, reassignment.unexplained(key))
+    if reassignment.earliest is not None:
+        again = update(RolledRow).where(RolledRow.until > reassignment.earliest)
+        await session.execute(again.values(until=reassignment.earliest))
+    packs = await _correct_packs(session, key, reassignment)
+    corrected = min(settled_at, now)
+    await session.execute(update(MeterRow).where(*meter).values(settled_at=corrected))
     await trail.record(
         work,
         "ledger.repair_clock",
@@ -129,8 +131,8 @@ async def repair_meter(work: Work, key: Key) -> None:
         account_id,
         seq=seq,
         was=settled_at.isoformat(),
-        becomes=becomes.isoformat(),
-        lines=seq - move.before.seq,
+        becomes=corrected.isoformat(),
+        lines=seq - reassignment.before.seq,
         packs=packs,
     )
 
@@ -139,15 +141,15 @@ async def repair_statistics(work: Work) -> None:
     """Correct what belongs to no meter: refused calls, whose hour nobody knows any more, go to the present one, and
     days in the future go. Raises ClockSuspect as `find`."""
     now, session = await work.ledger_now(), work.session
-    late, key = now + AHEAD, ("account_id", "app_id", "capability", "code")
+    future, key = now + MAX_AHEAD, ("account_id", "app_id", "capability", "code")
     columns = [getattr(RefusalRow, name) for name in key]
-    query = select(*columns, func.sum(RefusalRow.calls)).where(RefusalRow.hour > late).group_by(*columns)
+    query = select(*columns, func.sum(RefusalRow.calls)).where(RefusalRow.hour > future).group_by(*columns)
     found = [
         dict(zip(key, row[:-1], strict=True)) | {"hour": hour_of(now), "calls": int(row[-1])}
         for row in await session.execute(query)
     ]
     if found:
-        await session.execute(delete(RefusalRow).where(RefusalRow.hour > late))
+        await session.execute(delete(RefusalRow).where(RefusalRow.hour > future))
         await usage.add_refusals(await session.connection(), found)
         calls = sum(each["calls"] for each in found)
         await trail.record(work, "ledger.repair_clock", "refused calls", None, calls=calls, becomes=now.isoformat())
@@ -155,7 +157,7 @@ async def repair_statistics(work: Work) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
+class _LastValidLine:
     """The last line before those in the future: its number, and its time unless there is none."""
 
     seq: int
@@ -163,7 +165,7 @@ class _Before:
 
 
 @dataclass(slots=True)
-class _Move:
+class _HourReassignment:
     """From the hours of the future, taken down, to the hours in which their lines were settled really.
 
     A line belongs to the moment at which its call was made, by its gateway's clock, held between the line before the
@@ -172,16 +174,16 @@ class _Move:
     """
 
     now: datetime
-    before: _Before
+    before: _LastValidLine
     left: dict[tuple[str, int], dict[str, int]]
     emptied: dict[str, datetime] = field(default_factory=dict)
     earliest: datetime | None = None
 
-    def place(self, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def assign(self, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """The rows of hours that a page of lines adds to."""
         moved = []
         for line in page:
-            taken = hour_of(line["settled_at"]) > self.now + AHEAD
+            taken = hour_of(line["settled_at"]) > self.now + MAX_AHEAD
             line["settled_at"] = self._moment(line["call_id"])
             if line["pack_id"] is not None:
                 self.emptied[line["pack_id"]] = line["settled_at"]
@@ -195,7 +197,7 @@ class _Move:
                 sums[name] = max(0, sums[name] - row[name])
         return rows
 
-    def rest(self, key: Key) -> list[dict[str, Any]]:
+    def unexplained(self, key: Key) -> list[dict[str, Any]]:
         """What no line explains, as rows of the present hour."""
         ours = {"hour": hour_of(self.now), "account_id": key[0], "capability": key[1]}
         return [
@@ -216,58 +218,60 @@ async def _by_meter(
     return {(each[0], each[1]): tuple(int(value) for value in each[2:]) for each in await session.execute(query)}
 
 
-async def _before(session: AsyncSession, key: Key, seq: int, now: datetime) -> _Before:
+async def _last_valid_line(session: AsyncSession, key: Key, seq: int, now: datetime) -> _LastValidLine:
     """Goes back from line `seq`, page by page, to the last one that does not lie in the future."""
-    query = select(RecordRow.seq, RecordRow.settled_at).where(*_of(key)).order_by(RecordRow.seq.desc()).limit(PAGE)
+    query = (
+        select(RecordRow.seq, RecordRow.settled_at).where(*_lines_of(key)).order_by(RecordRow.seq.desc()).limit(PAGE)
+    )
     last = seq + 1
     while page := (await session.execute(query.where(RecordRow.seq < last))).all():
         for number, settled_at in page:
-            if settled_at <= now + AHEAD:
-                return _Before(number, settled_at)
+            if settled_at <= now + MAX_AHEAD:
+                return _LastValidLine(number, settled_at)
         last = page[-1][0]
-    return _Before(last - 1, None)
+    return _LastValidLine(last - 1, None)
 
 
 async def _lines(session: AsyncSession, key: Key, after: int) -> AsyncIterator[list[dict[str, Any]]]:
     """The lines of a meter after number `after`, a page at a time."""
     names = ("seq", "call_id", "settled_at", *COUNTED)
-    query: Select[Any] = select(*(getattr(RecordRow, name) for name in names)).where(*_of(key))
+    query: Select[Any] = select(*(getattr(RecordRow, name) for name in names)).where(*_lines_of(key))
     query = query.order_by(RecordRow.seq).limit(PAGE)
     while page := (await session.execute(query.where(RecordRow.seq > after))).all():
         yield [dict(zip(names, row, strict=True)) for row in page]
         after = page[-1][0]
 
 
-def _of(key: Key) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _lines_of(key: Key) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return RecordRow.account_id == key[0], RecordRow.capability == key[1]
 
 
-async def _take_hours(session: AsyncSession, key: Key, now: datetime) -> dict[tuple[str, int], dict[str, int]]:
+async def _remove_future_hours(session: AsyncSession, key: Key, now: datetime) -> dict[tuple[str, int], dict[str, int]]:
     """Take the meter's hours in the future down. Returns their sums by (app, code)."""
-    ours = (HourRow.account_id == key[0], HourRow.capability == key[1], HourRow.hour > now + AHEAD)
-    sums = [func.sum(getattr(HourRow, name)) for name in statements.SUMMED]
-    query = select(HourRow.app_id, HourRow.code, *sums).where(*ours).group_by(HourRow.app_id, HourRow.code)
-    taken = {
-        (row[0], row[1]): {name: int(value) for name, value in zip(statements.SUMMED, row[2:], strict=True)}
+    future_hours = (HourRow.account_id == key[0], HourRow.capability == key[1], HourRow.hour > now + MAX_AHEAD)
+    sums = [func.sum(getattr(HourRow, name)) for name in statements.HOUR_MEASURES]
+    query = select(HourRow.app_id, HourRow.code, *sums).where(*future_hours).group_by(HourRow.app_id, HourRow.code)
+    removed = {
+        (row[0], row[1]): {name: int(value) for name, value in zip(statements.HOUR_MEASURES, row[2:], strict=True)}
         for row in await session.execute(query)
     }
-    await session.execute(delete(HourRow).where(*ours))
-    return taken
+    await session.execute(delete(HourRow).where(*future_hours))
+    return removed
 
 
-async def _add(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
+async def _add_hours(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
     if rows:
         connection = await session.connection()
         await connection.execute(statements.add_hours(connection.dialect.name), rows)
 
 
-async def _move_packs(session: AsyncSession, key: Key, move: _Move) -> int:
+async def _correct_packs(session: AsyncSession, key: Key, reassignment: _HourReassignment) -> int:
     """Let packs be used up when their last line was settled really. Returns their number."""
     query = select(PackRow.id).where(
-        PackRow.account_id == key[0], PackRow.capability == key[1], PackRow.exhausted_at > move.now + AHEAD
+        PackRow.account_id == key[0], PackRow.capability == key[1], PackRow.exhausted_at > reassignment.now + MAX_AHEAD
     )
     packs = list(await session.scalars(query))
     for pack in packs:
-        moment = move.emptied.get(pack, move.now)
+        moment = reassignment.emptied.get(pack, reassignment.now)
         await session.execute(update(PackRow).where(PackRow.id == pack).values(exhausted_at=moment))
     return len(packs)

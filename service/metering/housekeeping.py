@@ -24,15 +24,15 @@ from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.db.engine import reading_connection
 from inkgate.service.db.locks import Lock
 from inkgate.service.errors import ClockSuspect
-from inkgate.service.metering import check
-from inkgate.service.metering.check import Bounds, Checked
+from inkgate.service.metering import reconciliation
 from inkgate.service.metering.models import MeterRow, PackRow
+from inkgate.service.metering.reconciliation import ReconciliationState, RoundLimits
 from inkgate.service.settings import Ledger
 from inkgate.service.usage import rollup
 from inkgate.service.usage.models import RecordRow
 
 DAYS_AHEAD = 7
-AGAIN_METERS = 10  # at least so many meters a round are read again
+MIN_RECHECK_METERS = 10  # at least so many meters a round are read again
 LOCK_NOT_AVAILABLE = "55P03"
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Housekeeper:
         self,
         engine: AsyncEngine,
         settings: Ledger,
-        report: Callable[[Checked], None],
+        report: Callable[[ReconciliationState], None],
         *,
         clock: Clock = database_clock,
         background: Background | None = None,
@@ -65,40 +65,40 @@ class Housekeeper:
     async def _run(self) -> None:
         while True:
             try:
-                await self.round()
+                await self.run_round()
             except (SQLAlchemyError, OSError, ClockSuspect) as error:
                 log.warning("housekeeping of the ledger failed and will be tried again: %s", error)
             await asyncio.sleep(self._settings.housekeeping_minutes * 60)
 
-    async def round(self) -> Checked:
+    async def run_round(self) -> ReconciliationState:
         """One round. Returns what is known of the ledger then. Raises ClockSuspect, and SQLAlchemyError."""
         today = await self._today()
         try:
             for number in range(-1, DAYS_AHEAD + 1):
                 await make_partition(self._engine, today + timedelta(days=number))
             if self._settings.retention_days:
-                await drop_before(self._engine, today - timedelta(days=self._settings.retention_days))
+                await apply_retention(self._engine, today - timedelta(days=self._settings.retention_days))
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
                 raise
             log.info("housekeeping of the ledger leaves partitions to the next round: somebody reads them")
         await rollup.roll(self._engine, self._clock)
         again = timedelta(days=self._settings.recheck_days)
-        found = await check.check(self._engine, await self._bounds(again), again, self._clock)
+        found = await reconciliation.reconcile(self._engine, await self._bounds(again), again, self._clock)
         self._report(found)
         if found.drift:
             log.error("packs and lines of the ledger disagree about %d units; run: inkgate ledger verify", found.drift)
         return found
 
-    async def _bounds(self, again: timedelta) -> Bounds:
+    async def _bounds(self, again: timedelta) -> RoundLimits:
         """What a round may cost; old lines are read again at the pace at which all of them are in time."""
         rounds = max(1.0, again / timedelta(minutes=self._settings.housekeeping_minutes))
         query = select(func.count(), func.sum(MeterRow.seq - MeterRow.archived_lines))
         async with reading_connection(self._engine) as connection:
             meters, lines = (await connection.execute(query)).one()
-        bounds = Bounds()
+        bounds = RoundLimits()
         again_lines = int(int(lines or 0) / rounds) + bounds.step
-        return replace(bounds, again_lines=again_lines, again_meters=int(meters / rounds) + AGAIN_METERS)
+        return replace(bounds, recheck_lines=again_lines, recheck_meters=int(meters / rounds) + MIN_RECHECK_METERS)
 
     async def _today(self) -> date:
         async with reading_connection(self._engine) as connection:
@@ -113,7 +113,7 @@ async def make_partition(engine: AsyncEngine, day: date) -> bool:
     name, bounds = partition(day), f"'{ids.day_floor(day)}' AND '{ids.day_floor(day + timedelta(days=1))}'"
     low, high = bounds.split(" AND ")
     async with engine.begin() as connection:
-        await _take_turn(connection)
+        await _acquire_lock(connection)
         if await connection.scalar(text("SELECT to_regclass(:name)"), {"name": name}):
             return False
         # Attaching a filled table keeps settling out for as long as the move takes: rows move only after a clock error.
@@ -133,7 +133,7 @@ async def make_partition(engine: AsyncEngine, day: date) -> bool:
     return True
 
 
-async def _take_turn(connection: AsyncConnection) -> None:
+async def _acquire_lock(connection: AsyncConnection) -> None:
     """One housekeeper at a time. A table that a long read holds is left for later: waiting for it, we would keep every
     settlement behind us in the queue for its lock."""
     await locks.acquire(connection, Lock.HOUSEKEEPING)
@@ -145,7 +145,7 @@ def partition(day: date) -> str:
     return f"usage_record_{day:%Y%m%d}"
 
 
-async def drop_before(engine: AsyncEngine, day: date) -> int:
+async def apply_retention(engine: AsyncEngine, day: date) -> int:
     """Drop the lines of calls made before `day` (UTC), meter by meter, after adding them to what packs and meters call
     archived. Hourly sums stay. Returns the number of lines dropped."""
     floor = ids.day_floor(day)
@@ -161,14 +161,14 @@ async def drop_before(engine: AsyncEngine, day: date) -> int:
 
 async def _archive(connection: AsyncConnection, account_id: str, capability: str, floor: str) -> int:
     if connection.dialect.name == "postgresql":
-        await _take_turn(connection)
-    await check.hold_off(connection)
+        await _acquire_lock(connection)
+    await reconciliation.block_reconciliation(connection)
     old = (RecordRow.account_id == account_id, RecordRow.capability == capability, RecordRow.call_id < floor)
     query = select(RecordRow.pack_id, func.sum(RecordRow.units), func.count()).where(*old).group_by(RecordRow.pack_id)
     sums = [(pack_id, int(units), int(count)) for pack_id, units, count in await connection.execute(query)]
     if not sums:
         return 0
-    await check.archive(connection, (account_id, capability), old)
+    await reconciliation.add_archived(connection, (account_id, capability), old)
     # Nobody writes lines of days long gone, so no meter is locked; rows that settling needs are touched last.
     await connection.execute(delete(RecordRow).where(*old))
     for pack_id, units, _ in sums:
@@ -191,7 +191,7 @@ async def _drop_partitions(engine: AsyncEngine, day: date) -> None:
         return
     query = text("SELECT relid::regclass::text FROM pg_partition_tree('usage_record') WHERE isleaf")
     async with engine.begin() as connection:
-        await _take_turn(connection)
+        await _acquire_lock(connection)
         for name in list(await connection.scalars(query)):
             if name == "usage_record_default" or name >= partition(day):
                 continue

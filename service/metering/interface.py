@@ -47,7 +47,7 @@ class Ledger(Protocol):
         """Record the call and deduct its units, durably, before returning. Idempotent by call_id.
 
         True when the call was recorded now, False when it had been recorded before. After SettlementUnconfirmed the
-        outcome may be unknown (a commit whose confirmation was lost): settling the same call_id again tells.
+        outcome may be unknown (a commit whose confirmation was lost): to find out, settle the same call_id again.
 
         Raises errors.Refused as `admit` when the packs do not cover the units, errors.DatabaseDown when the database
         is out of reach, and errors.LedgerDown: SettlementUnconfirmed, LedgerBusy, PayerUnknown or ClockSuspect.

@@ -33,20 +33,20 @@ from inkgate.service.errors import (
     SettlementUnconfirmed,
 )
 from inkgate.service.metering.interface import Settlement
-from inkgate.service.metering.packs import FREE_CAPABILITIES, Pack, refusal
-from inkgate.service.metering.settle import Verdict, admission_meter, normal, read_packs, settle_batch
+from inkgate.service.metering.packs import FREE_CAPABILITIES, Pack, refusal_code
+from inkgate.service.metering.settle import SettleOutcome, admission_meter, normalised, read_packs, settle_batch
 from inkgate.service.telemetry.metrics import Metrics
 
-BATCH = 256
-PENDING = 20_000
-PARALLEL = 4
-PATIENCE = 10.0  # seconds that a settlement may take, repeats included
+MAX_BATCH = 256
+MAX_PENDING = 20_000
+MAX_PARALLEL_TRANSACTIONS = 4
+SETTLE_TIMEOUT_SECONDS = 10.0  # seconds that a settlement may take, repeats included
 # Connection lost, rolled back by a conflict, out of resources, locked, shutting down, system error (Postgres, app. A).
 TRANSIENT_STATES = ("08", "40", "53", "55", "57", "58")
-BACKOFF = (0.02, 0.05, 0.1, 0.2, 0.5)
-METERS_KEPT = 10_000
-APPS_KEPT = 10_000
-APP_TTL = 300.0  # an app never changes its account, nor an account its parent
+BACKOFF_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
+METER_CACHE_SIZE = 10_000
+APP_CACHE_SIZE = 10_000
+APP_TTL_SECONDS = 300.0  # an app never changes its account, nor an account its parent
 
 Key = tuple[str, str]  # main account, capability
 Waiting = tuple[Settlement, "asyncio.Future[bool]"]
@@ -58,15 +58,15 @@ class Balance:
 
     packs: list[Pack]
     read_at: datetime
-    monotonic: float
+    read_monotonic: float
 
     def now(self) -> datetime:
         """The database's time now, as far as our own clock's pace can say."""
-        return self.read_at + timedelta(seconds=time.monotonic() - self.monotonic)
+        return self.read_at + timedelta(seconds=time.monotonic() - self.read_monotonic)
 
 
 @dataclass(slots=True)
-class Lane:
+class SettleQueue:
     """What waits for the next transaction of one meter, and the task that runs its transactions."""
 
     waiting: deque[Waiting] = field(default_factory=deque)
@@ -84,18 +84,18 @@ class SqlLedger:
         engine: AsyncEngine,
         *,
         balance_ttl: float = 1.0,
-        patience: float = PATIENCE,
-        batch: int = BATCH,
+        timeout: float = SETTLE_TIMEOUT_SECONDS,
+        batch: int = MAX_BATCH,
         clock: Clock = database_clock,
         metrics: Metrics | None = None,
     ) -> None:
         self._metrics = metrics
-        self._engine, self._patience, self._batch, self._clock = engine, patience, batch, clock
-        self._balances: Cache[Key, Balance] = Cache(self._read_balance, balance_ttl, METERS_KEPT)
-        self._payers: Cache[str, str] = Cache(self._read_payer, APP_TTL, APPS_KEPT)
-        self._lanes: dict[Key, Lane] = {}
+        self._engine, self._timeout, self._batch, self._clock = engine, timeout, batch, clock
+        self._balances: Cache[Key, Balance] = Cache(self._read_balance, balance_ttl, METER_CACHE_SIZE)
+        self._payers: Cache[str, str] = Cache(self._read_payer, APP_TTL_SECONDS, APP_CACHE_SIZE)
+        self._queues: dict[Key, SettleQueue] = {}
         self._pending = 0
-        self._turns = asyncio.Semaphore(PARALLEL)
+        self._transaction_slots = asyncio.Semaphore(MAX_PARALLEL_TRANSACTIONS)
         self._closed = False
 
     async def start(self) -> None:
@@ -109,9 +109,9 @@ class SqlLedger:
     async def close(self) -> None:
         """Let the transactions in flight end; take no more settlements."""
         self._closed = True
-        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        tasks = [queue.task for queue in self._queues.values() if queue.task is not None]
         if tasks:
-            await asyncio.wait(tasks, timeout=self._patience)
+            await asyncio.wait(tasks, timeout=self._timeout)
 
     async def admit(self, account_id: str, app_id: str, capability: str, units: int) -> None:
         """See the interface. The balance may be `balance_ttl` old; settling decides in the end."""
@@ -126,78 +126,78 @@ class SqlLedger:
             raise DatabaseDown(f"the balance cannot be read: {type(error).__name__}") from error
         if capability in FREE_CAPABILITIES:  # the clock was asked all the same: what cannot be settled is not read
             return
-        code = refusal(balance.packs, app_id, units, balance.now())
+        code = refusal_code(balance.packs, app_id, units, balance.now())
         if code is not None:
             raise Refused(code)
 
     async def settle(self, settlement: Settlement) -> bool:
         """See the interface. True when the call was recorded now, False when it had been recorded before.
 
-        After SettlementUnconfirmed, settling the same call id again tells what became of it.
+        After SettlementUnconfirmed, settle the same call id again to find out what became of it.
         """
-        if self._closed or self._pending >= PENDING:
+        if self._closed or self._pending >= MAX_PENDING:
             raise LedgerBusy("closed" if self._closed else "too many settlements wait")
         self._pending += 1
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 payer = await self._payers.get(settlement.app_id)
-                return await self._enqueue((payer, settlement.capability), normal(settlement))
+                return await self._enqueue((payer, settlement.capability), normalised(settlement))
         except TimeoutError:
-            raise SettlementUnconfirmed(f"no commit within {self._patience:g} s") from None
+            raise SettlementUnconfirmed(f"no commit within {self._timeout:g} s") from None
         except (SQLAlchemyError, OSError) as error:  # of reading the payer; what fails later comes through the future
             raise DatabaseDown(f"the ledger cannot be written: {type(error).__name__}") from error
         finally:
             self._pending -= 1
 
     def _enqueue(self, key: Key, settlement: Settlement) -> asyncio.Future[bool]:
-        lane = self._lanes.setdefault(key, Lane())
+        queue = self._queues.setdefault(key, SettleQueue())
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        lane.waiting.append((settlement, future))
-        if lane.task is None:
-            lane.task = asyncio.ensure_future(self._drain(key, lane))
+        queue.waiting.append((settlement, future))
+        if queue.task is None:
+            queue.task = asyncio.ensure_future(self._run_batches(key, queue))
         return future
 
-    async def _drain(self, key: Key, lane: Lane) -> None:
+    async def _run_batches(self, key: Key, queue: SettleQueue) -> None:
         try:
-            while lane.waiting:
-                async with self._turns:
-                    batch = self._take(lane)
+            while queue.waiting:
+                async with self._transaction_slots:
+                    batch = self._next_batch(queue)
                     if batch:
                         await self._settle(key, batch)
         finally:
-            self._lanes.pop(key, None)
+            self._queues.pop(key, None)
 
-    def _take(self, lane: Lane) -> list[Waiting]:
+    def _next_batch(self, queue: SettleQueue) -> list[Waiting]:
         batch: list[Waiting] = []
-        while lane.waiting and len(batch) < self._batch:
-            each = lane.waiting.popleft()
-            if not each[1].done():  # a caller that has gone is neither charged nor answered
-                batch.append(each)
+        while queue.waiting and len(batch) < self._batch:
+            waiting = queue.waiting.popleft()
+            if not waiting[1].done():  # a caller that has gone is neither charged nor answered
+                batch.append(waiting)
         return batch
 
     async def _settle(self, key: Key, batch: list[Waiting]) -> None:
         try:
-            verdicts = await self._persist(key, [settlement for settlement, _ in batch])
+            outcomes = await self._commit_with_retry(key, [settlement for settlement, _ in batch])
         except Exception as error:  # every waiter hears of it, and the lane goes on
             if isinstance(error, ClockSuspect):
                 self._refuse_by_clock(batch, error)
                 return
-            if len(batch) > 1 and not _transient(error):
-                for each in batch:  # one bad settlement must not fail its neighbours
-                    await self._settle(key, [each])
+            if len(batch) > 1 and not _is_transient(error):
+                for waiting in batch:  # one bad settlement must not fail its neighbours
+                    await self._settle(key, [waiting])
                 return
             for _, future in batch:
                 if not future.done():
                     text = f"the ledger cannot be written: {type(error).__name__}: {error}"
                     future.set_exception(SettlementUnconfirmed(text))
             return
-        for (_, future), verdict in zip(batch, verdicts, strict=True):
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():
                 continue
-            if isinstance(verdict, Verdict):
-                future.set_result(verdict is Verdict.RECORDED)
+            if isinstance(outcome, SettleOutcome):
+                future.set_result(outcome is SettleOutcome.RECORDED)
             else:
-                future.set_exception(Refused(verdict))
+                future.set_exception(Refused(outcome))
 
     def _refuse_by_clock(self, batch: list[Waiting], error: ClockSuspect) -> None:
         for _, future in batch:
@@ -206,36 +206,38 @@ class SqlLedger:
             if not future.done():
                 future.set_exception(ClockSuspect(error.reason, str(error)))
 
-    async def _persist(self, key: Key, settlements: Sequence[Settlement]) -> list[Verdict | int]:
+    async def _commit_with_retry(self, key: Key, settlements: Sequence[Settlement]) -> list[SettleOutcome | int]:
         """One transaction, repeated while the connection is lost and time is left."""
-        end = time.monotonic() + self._patience
+        end = time.monotonic() + self._timeout
         attempt = 0
         while True:
-            begun = time.monotonic()
+            started = time.monotonic()
             try:
                 async with self._engine.begin() as connection:
                     settled = await settle_batch(connection, *key, settlements, self._clock)
-                self._count(settlements, settled.verdicts, time.monotonic() - begun)
-                self._balances.refresh(key, partial(_advance, settled.used))
-                return settled.verdicts
+                self._count(settlements, settled.outcomes, time.monotonic() - started)
+                self._balances.refresh(key, partial(_apply_usage, settled.used))
+                return settled.outcomes
             except Exception as error:
                 if self._metrics is not None:
-                    self._metrics.settle_failed(_kind(error))
-                pause = BACKOFF[min(attempt, len(BACKOFF) - 1)]
+                    self._metrics.settle_failed(_failure_reason(error))
+                pause = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
                 attempt += 1
-                if not _transient(error) or time.monotonic() + pause >= end:
+                if not _is_transient(error) or time.monotonic() + pause >= end:
                     raise
                 await asyncio.sleep(pause)
 
-    def _count(self, settlements: Sequence[Settlement], verdicts: Sequence[Verdict | int], seconds: float) -> None:
+    def _count(
+        self, settlements: Sequence[Settlement], outcomes: Sequence[SettleOutcome | int], seconds: float
+    ) -> None:
         """One committed transaction, as metrics."""
         if self._metrics is None:
             return
         self._metrics.settle_batch(len(settlements), seconds)
-        for settlement, verdict in zip(settlements, verdicts, strict=True):
-            if verdict is Verdict.RECORDED:
+        for settlement, outcome in zip(settlements, outcomes, strict=True):
+            if outcome is SettleOutcome.RECORDED:
                 self._metrics.settled(settlement.capability, settlement.units)
-            elif not isinstance(verdict, Verdict):
+            elif not isinstance(outcome, SettleOutcome):
                 self._metrics.settle_failed("pack")
 
     async def _read_balance(self, key: Key) -> Balance:
@@ -252,18 +254,18 @@ class SqlLedger:
         return row[1]
 
 
-def _advance(used: dict[str, int], balance: Balance) -> None:
+def _apply_usage(used: dict[str, int], balance: Balance) -> None:
     for pack in balance.packs:
         pack.used = max(pack.used, used.get(pack.id, 0))
 
 
-def _kind(error: Exception) -> str:
+def _failure_reason(error: Exception) -> str:
     if isinstance(error, ClockSuspect):
         return "clock"
-    return "connection" if _transient(error) else "error"
+    return "connection" if _is_transient(error) else "error"
 
 
-def _transient(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     """Whether the same transaction may go through a moment later."""
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None) or "")

@@ -18,7 +18,7 @@ FREE_CAPABILITIES = frozenset(name for name, each in CAPABILITIES.items() if not
 
 NEVER_BOUGHT = 51002
 NONE_VALID = 51001
-TOO_LITTLE = 51003
+INSUFFICIENT = 51003
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Pack:
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class Deduction:
     """Units taken from one pack: `first_unit` had been used before, `units` follow."""
 
     pack_id: str
@@ -50,7 +50,7 @@ class Draw:
     units: int
 
 
-def draw(packs: Sequence[Pack], app_id: str, units: int, now: datetime) -> list[Draw] | None:
+def deduct(packs: Sequence[Pack], app_id: str, units: int, now: datetime) -> list[Deduction] | None:
     """Take `units` (> 0) for an app from `packs`, which stand in order of purchase, changing their `used`.
 
     None, with nothing changed, when they do not cover the units.
@@ -58,28 +58,28 @@ def draw(packs: Sequence[Pack], app_id: str, units: int, now: datetime) -> list[
     usable = [pack for pack in packs if pack.serves(app_id) and pack.valid(now) and pack.used < pack.total]
     if sum(pack.total - pack.used for pack in usable) < units:
         return None
-    draws = []
+    deductions = []
     for pack in usable:
         taken = min(units, pack.total - pack.used)
-        draws.append(Draw(pack.id, pack.used, taken))
+        deductions.append(Deduction(pack.id, pack.used, taken))
         pack.used += taken
         units -= taken
         if units == 0:
             break
-    return draws
+    return deductions
 
 
-def refusal(packs: Iterable[Pack], app_id: str, units: int, now: datetime) -> int | None:
+def refusal_code(packs: Iterable[Pack], app_id: str, units: int, now: datetime) -> int | None:
     """The code that refuses a call of `units`, or None when it is covered. `packs` holds all that were not refunded.
 
     `units` 0 asks only whether anything is left.
     """
-    mine = [pack for pack in packs if pack.serves(app_id)]
-    if not mine:
+    serving = [pack for pack in packs if pack.serves(app_id)]
+    if not serving:
         return NEVER_BOUGHT
-    valid = [pack for pack in mine if pack.valid(now)]
+    valid = [pack for pack in serving if pack.valid(now)]
     if not valid:
         return NONE_VALID
     if sum(pack.total - pack.used for pack in valid) < max(units, 1):
-        return TOO_LITTLE
+        return INSUFFICIENT
     return None

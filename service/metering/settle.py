@@ -19,18 +19,18 @@ from inkgate.service.db import clock as clocks
 from inkgate.service.db.clock import Clock, hour_of
 from inkgate.service.metering import statements
 from inkgate.service.metering.interface import Settlement
-from inkgate.service.metering.packs import FREE_CAPABILITIES, TOO_LITTLE, Draw, Pack, draw, refusal
+from inkgate.service.metering.packs import FREE_CAPABILITIES, INSUFFICIENT, Deduction, Pack, deduct, refusal_code
 from inkgate.service.usage import latency
-from inkgate.service.usage.models import SUMS
+from inkgate.service.usage.models import BASE_MEASURES
 
 REQUEST_ID_LENGTH = 128
 
 
-class Verdict(Enum):
+class SettleOutcome(Enum):
     """What became of a settlement that was not refused."""
 
     RECORDED = "recorded"
-    ALREADY = "already recorded"
+    ALREADY_RECORDED = "already recorded"
 
 
 @dataclass(slots=True)
@@ -44,10 +44,10 @@ class Meter:
 
 
 @dataclass(slots=True)
-class SettledBatch:
+class BatchResult:
     """What a batch came to: a verdict or a refusing code per settlement, in order, and how far packs are used now."""
 
-    verdicts: list[Verdict | int] = field(default_factory=list)
+    outcomes: list[SettleOutcome | int] = field(default_factory=list)
     used: dict[str, int] = field(default_factory=dict)
 
 
@@ -61,7 +61,7 @@ async def lock_meter(connection: AsyncConnection, account_id: str, capability: s
     if row is None:
         first = {"account_id": account_id, "capability": capability, "seq": 0, "archived_lines": 0}
         first["settled_at"] = await clocks.now(connection, clock)
-        await connection.execute(statements.make_meter(dialect), first)
+        await connection.execute(statements.insert_meter(dialect), first)
         row = (await connection.execute(statements.lock_meter(dialect), key)).one()
     return Meter(account_id, capability, row[0], clocks.not_before(clock(clocks.parse(row[2])), row[1], clock))
 
@@ -77,35 +77,35 @@ async def admission_meter(connection: AsyncConnection, account_id: str, capabili
 
 async def settle_batch(
     connection: AsyncConnection, account_id: str, capability: str, batch: Sequence[Settlement], clock: Clock
-) -> SettledBatch:
+) -> BatchResult:
     """Settle calls of one (main account, capability) inside the caller's transaction, each whole or not at all."""
     meter = await lock_meter(connection, account_id, capability, clock)
-    seen = await _recorded(connection, [each.call_id for each in batch])
+    recorded = await _recorded(connection, [each.call_id for each in batch])
     charged = capability not in FREE_CAPABILITIES and any(each.units for each in batch)
     packs = await read_packs(connection, meter, usable=True) if charged else []
     before = {pack.id: pack.used for pack in packs}
-    everything: list[Pack] | None = None
-    done, lines = SettledBatch(), list[dict[str, Any]]()
+    all_packs: list[Pack] | None = None
+    result, lines = BatchResult(), list[dict[str, Any]]()
     for settlement in batch:
         call_id = str(UUID(settlement.call_id))
-        if call_id in seen:
-            done.verdicts.append(Verdict.ALREADY)
+        if call_id in recorded:
+            result.outcomes.append(SettleOutcome.ALREADY_RECORDED)
             continue
-        draws: list[Draw] | None = []
+        deductions: list[Deduction] | None = []
         if charged and settlement.units:
-            draws = draw(packs, settlement.app_id, settlement.units, meter.now)
-        if draws is None:
-            if everything is None:
-                everything = await read_packs(connection, meter, usable=False)
-            done.verdicts.append(_code(everything, packs, settlement, meter.now))
+            deductions = deduct(packs, settlement.app_id, settlement.units, meter.now)
+        if deductions is None:
+            if all_packs is None:
+                all_packs = await read_packs(connection, meter, usable=False)
+            result.outcomes.append(_refusal_code(all_packs, packs, settlement, meter.now))
             continue
-        seen.add(call_id)
-        lines += _lines(meter, settlement, call_id, draws, len(lines))
-        done.verdicts.append(Verdict.RECORDED)
-    done.used = {pack.id: pack.used for pack in packs}
+        recorded.add(call_id)
+        lines += _lines(meter, settlement, call_id, deductions, len(lines))
+        result.outcomes.append(SettleOutcome.RECORDED)
+    result.used = {pack.id: pack.used for pack in packs}
     if lines:
-        await _write(connection, meter, lines, [pack for pack in packs if pack.used != before[pack.id]], before)
-    return done
+        await _write_lines(connection, meter, lines, [pack for pack in packs if pack.used != before[pack.id]], before)
+    return result
 
 
 async def read_packs(connection: AsyncConnection, meter: Meter, *, usable: bool) -> list[Pack]:
@@ -121,13 +121,15 @@ async def _recorded(connection: AsyncConnection, call_ids: Sequence[str]) -> set
     return set(await connection.scalars(statements.recorded(connection.dialect.name), parameters))
 
 
-def _code(everything: Iterable[Pack], packs: Iterable[Pack], settlement: Settlement, now: datetime) -> int:
+def _refusal_code(all_packs: Iterable[Pack], packs: Iterable[Pack], settlement: Settlement, now: datetime) -> int:
     current = {pack.id: pack for pack in packs}  # what this batch has drawn is not in the database yet
-    merged = [current.get(pack.id, pack) for pack in everything]
-    return refusal(merged, settlement.app_id, settlement.units, now) or TOO_LITTLE
+    merged = [current.get(pack.id, pack) for pack in all_packs]
+    return refusal_code(merged, settlement.app_id, settlement.units, now) or INSUFFICIENT
 
 
-def _lines(meter: Meter, settlement: Settlement, call_id: str, draws: list[Draw], written: int) -> list[dict[str, Any]]:
+def _lines(
+    meter: Meter, settlement: Settlement, call_id: str, deductions: list[Deduction], written: int
+) -> list[dict[str, Any]]:
     first: dict[str, Any] = {
         "call_id": call_id,
         "line": 0,
@@ -136,9 +138,9 @@ def _lines(meter: Meter, settlement: Settlement, call_id: str, draws: list[Draw]
         "account_id": meter.account_id,
         "app_id": settlement.app_id,
         "capability": meter.capability,
-        "pack_id": draws[0].pack_id if draws else None,
-        "first_unit": draws[0].first_unit if draws else None,
-        "units": draws[0].units if draws else settlement.units,
+        "pack_id": deductions[0].pack_id if deductions else None,
+        "first_unit": deductions[0].first_unit if deductions else None,
+        "units": deductions[0].units if deductions else settlement.units,
         "images": settlement.images,
         "failed_images": settlement.failed_images,
         "code": settlement.code,
@@ -158,17 +160,17 @@ def _lines(meter: Meter, settlement: Settlement, call_id: str, draws: list[Draw]
             "first_unit": each.first_unit,
             "units": each.units,
         }
-        for number, each in enumerate(draws[1:], 1)
+        for number, each in enumerate(deductions[1:], 1)
     ]
 
 
-async def _write(
-    connection: AsyncConnection, meter: Meter, lines: list[dict[str, Any]], drawn: list[Pack], before: dict[str, int]
+async def _write_lines(
+    connection: AsyncConnection, meter: Meter, lines: list[dict[str, Any]], changed: list[Pack], before: dict[str, int]
 ) -> None:
     await connection.execute(statements.INSERT_LINES, lines)
-    for pack in drawn:
-        spent = meter.now if pack.used == pack.total else None
-        change = {"b_id": pack.id, "b_used": before[pack.id], "used": pack.used, "exhausted_at": spent}
+    for pack in changed:
+        exhausted_at = meter.now if pack.used == pack.total else None
+        change = {"b_id": pack.id, "b_used": before[pack.id], "used": pack.used, "exhausted_at": exhausted_at}
         result = await connection.execute(statements.USE_PACK, change)
         if result.rowcount != 1:  # somebody changed a pack without its meter: nothing of this batch may stand
             raise RuntimeError(f"pack {pack.id} was changed without its meter")
@@ -186,16 +188,18 @@ def hours(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         key = (hour, line["app_id"], line["capability"], line["code"])
         row = sums.get(key)
         if row is None:
-            row = sums[key] = dict(zip(statements.HOUR_KEY, key, strict=True)) | dict.fromkeys(statements.SUMMED, 0)
+            row = sums[key] = dict(zip(statements.HOUR_KEY, key, strict=True)) | dict.fromkeys(
+                statements.HOUR_MEASURES, 0
+            )
             row["account_id"] = line["account_id"]
         if line["line"] == 0:
             row["calls"] += 1
             row[latency.column(line["duration_ms"])] += 1
-        for name in SUMS[1:]:
+        for name in BASE_MEASURES[1:]:
             row[name] += line[name]
     return list(sums.values())
 
 
-def normal(settlement: Settlement) -> Settlement:
+def normalised(settlement: Settlement) -> Settlement:
     """The settlement with its ids in the form that the database gives back."""
     return replace(settlement, call_id=str(UUID(settlement.call_id)))

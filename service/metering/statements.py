@@ -14,9 +14,9 @@ from inkgate.service.db import upsert
 from inkgate.service.db.base import UtcDateTime
 from inkgate.service.metering.models import ACTIVE, MeterRow, PackRow
 from inkgate.service.usage import latency
-from inkgate.service.usage.models import SUMS, HourRow, RecordRow
+from inkgate.service.usage.models import BASE_MEASURES, HourRow, RecordRow
 
-SUMMED = (*SUMS, *latency.COLUMNS)
+HOUR_MEASURES = (*BASE_MEASURES, *latency.COLUMNS)
 HOUR_KEY = ("hour", "app_id", "capability", "code")
 
 _meter, _pack = MeterRow.__table__.c, PackRow.__table__.c
@@ -71,7 +71,7 @@ def lock_meter(dialect: str) -> Executable:
 
 
 @cache
-def make_meter(dialect: str) -> Executable:
+def insert_meter(dialect: str) -> Executable:
     """Make a meter's row, unless somebody else just did."""
     return upsert.insert_or_ignore(dialect, MeterRow)
 
@@ -90,4 +90,4 @@ def recorded(dialect: str) -> Executable:
 @cache
 def add_hours(dialect: str) -> Executable:
     """Add to the hourly sums."""
-    return upsert.insert_or_add(dialect, HourRow, HOUR_KEY, SUMMED)
+    return upsert.insert_or_add(dialect, HourRow, HOUR_KEY, HOUR_MEASURES)

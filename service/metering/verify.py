@@ -72,7 +72,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class _Standing:
+class _PackProgress:
     """A pack while its meter's lines pass: the next unit to be taken, and units seen so far."""
 
     fact: PackFact
@@ -81,10 +81,10 @@ class _Standing:
 
 
 @dataclass(slots=True)
-class _Meter:
+class _MeterProgress:
     seq: int = 0
     lines: int = 0
-    open: list[_Standing] = field(default_factory=list)  # packs with units left, in order of purchase
+    open_packs: list[_PackProgress] = field(default_factory=list)  # packs with units left, in order of purchase
 
 
 def verify(
@@ -109,25 +109,25 @@ class Verifier:
     ) -> None:
         self._whole, self._unique = whole, unique
         self._meters = {(each.account_id, each.capability): each for each in meters}
-        self._packs = {each.id: _Standing(each, each.archived) for each in packs}
-        self._seen: dict[tuple[str, str], _Meter] = {}
+        self._packs = {each.id: _PackProgress(each, each.archived) for each in packs}
+        self._seen: dict[tuple[str, str], _MeterProgress] = {}
         self._call: tuple[str, int] = ("", -1)
         self._calls: set[bytes] = set()
 
     def line(self, line: LineFact) -> Iterator[Finding]:
         """What is wrong with the next line."""
-        yield from self._numbering(line)
-        yield from self._sequence(line)
+        yield from self._check_numbering(line)
+        yield from self._check_sequence(line)
         if line.pack_id is not None:
-            yield from self._draw(line)
+            yield from self._check_deduction(line)
 
     def finish(self) -> Iterator[Finding]:
         """What is wrong with the sums, now that all lines have passed."""
         if self._whole:
-            yield from self._pack_sums()
-            yield from self._meter_sums()
+            yield from self._check_pack_sums()
+            yield from self._check_meter_sums()
 
-    def _numbering(self, line: LineFact) -> Iterator[Finding]:
+    def _check_numbering(self, line: LineFact) -> Iterator[Finding]:
         follows = self._call == (line.call_id, line.line - 1)
         if line.line != 0 and not follows:
             yield Finding("duplicate", _where(line), f"line {line.line} does not follow the one before it")
@@ -139,8 +139,8 @@ class Verifier:
             yield Finding("duplicate", _where(line), "the call was recorded before")
         self._calls.add(key)
 
-    def _sequence(self, line: LineFact) -> Iterator[Finding]:
-        meter = self._meter(line)
+    def _check_sequence(self, line: LineFact) -> Iterator[Finding]:
+        meter = self._progress_of(line)
         fact = self._meters.get((line.account_id, line.capability))
         gaps = not self._whole or (fact is not None and fact.archived_lines > 0)
         if line.seq != meter.seq + 1 and not (gaps and line.seq > meter.seq):
@@ -148,55 +148,57 @@ class Verifier:
         meter.seq = max(meter.seq, line.seq)
         meter.lines += 1
 
-    def _draw(self, line: LineFact) -> Iterator[Finding]:
+    def _check_deduction(self, line: LineFact) -> Iterator[Finding]:
         pack = self._packs.get(line.pack_id or "")
         if pack is None:
             yield Finding("pack", _where(line), f"no pack {line.pack_id}")
             return
         fact, first = pack.fact, line.first_unit or 0
-        problem = _misfit(line, fact)
+        problem = _mismatch(line, fact)
         if problem:
             yield Finding("pack", _where(line), problem)
         if not fact.starts_at <= line.settled_at < fact.ends_at:
             yield Finding("validity", _where(line), f"{line.settled_at} is outside of pack {fact.id}")
-        loose = pack.seen == 0 and (fact.archived or not self._whole)  # where the kept lines of a pack begin is free
+        start_unknown = pack.seen == 0 and (
+            fact.archived or not self._whole
+        )  # where the kept lines of a pack begin is free
         archived_gap = bool(fact.archived) and first > pack.next_unit
-        if first != pack.next_unit and not loose and not archived_gap:
+        if first != pack.next_unit and not start_unknown and not archived_gap:
             yield Finding("tiling", _where(line), f"units from {first} where {pack.next_unit} comes next")
         pack.next_unit = first + line.units
         pack.seen += line.units
         if pack.next_unit > fact.total:
             yield Finding("tiling", _where(line), f"pack {fact.id} has {fact.total} units, not {pack.next_unit}")
-        yield from self._order(line, pack)
+        yield from self._check_order(line, pack)
 
-    def _order(self, line: LineFact, pack: _Standing) -> Iterator[Finding]:
-        meter = self._meter(line)
-        for earlier in meter.open:
+    def _check_order(self, line: LineFact, pack: _PackProgress) -> Iterator[Finding]:
+        meter = self._progress_of(line)
+        for earlier in meter.open_packs:
             if earlier is pack:
                 break
             if _could_serve(earlier, line) and (self._whole or earlier.seen):
                 yield Finding("order", _where(line), f"pack {earlier.fact.id} was ordered before {pack.fact.id}")
                 break
-        if pack.next_unit >= pack.fact.total and pack in meter.open:
-            meter.open.remove(pack)
+        if pack.next_unit >= pack.fact.total and pack in meter.open_packs:
+            meter.open_packs.remove(pack)
 
-    def _meter(self, line: LineFact) -> _Meter:
+    def _progress_of(self, line: LineFact) -> _MeterProgress:
         key = (line.account_id, line.capability)
         meter = self._seen.get(key)
         if meter is None:
-            mine = [each for each in self._packs.values() if (each.fact.account_id, each.fact.capability) == key]
-            mine.sort(key=lambda each: (each.fact.ordered_at, each.fact.id))
-            meter = self._seen[key] = _Meter(open=mine)
+            own_packs = [each for each in self._packs.values() if (each.fact.account_id, each.fact.capability) == key]
+            own_packs.sort(key=lambda each: (each.fact.ordered_at, each.fact.id))
+            meter = self._seen[key] = _MeterProgress(open_packs=own_packs)
         return meter
 
-    def _pack_sums(self) -> Iterator[Finding]:
+    def _check_pack_sums(self) -> Iterator[Finding]:
         for pack in self._packs.values():
             fact = pack.fact
             if pack.seen + fact.archived != fact.used:
                 what = f"{fact.used} used, but {pack.seen} in lines and {fact.archived} archived"
                 yield Finding("units", f"pack {fact.id}", what)
 
-    def _meter_sums(self) -> Iterator[Finding]:
+    def _check_meter_sums(self) -> Iterator[Finding]:
         for key, fact in self._meters.items():
             written = self._seen[key].lines if key in self._seen else 0
             if written + fact.archived_lines != fact.seq:
@@ -204,7 +206,7 @@ class Verifier:
                 yield Finding("sequence", f"meter {key[0]} {key[1]}", what)
 
 
-def _could_serve(pack: _Standing, line: LineFact) -> bool:
+def _could_serve(pack: _PackProgress, line: LineFact) -> bool:
     fact = pack.fact
     return (
         pack.next_unit < fact.total
@@ -215,7 +217,7 @@ def _could_serve(pack: _Standing, line: LineFact) -> bool:
     )
 
 
-def _misfit(line: LineFact, fact: PackFact) -> str:
+def _mismatch(line: LineFact, fact: PackFact) -> str:
     if (fact.account_id, fact.capability) != (line.account_id, line.capability):
         return f"pack {fact.id} is of another account or capability"
     if fact.app_id not in (None, line.app_id):

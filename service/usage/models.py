@@ -125,7 +125,7 @@ class RolledRow(Base):
 BY_APP_AND_CODE, BY_APP, BY_OWNER_AND_CODE, BY_OWNER = range(4)
 """The levels of `usage_day`."""
 
-SUMS = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
+BASE_MEASURES = ("calls", "images", "failed_images", "units", "body_bytes", "duration_ms")
 """The columns of hours and days that count settled calls."""
 
 ALL_CODES = -1

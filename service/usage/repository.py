@@ -20,11 +20,11 @@ from inkgate.service.db import ids, upsert
 from inkgate.service.db.base import UtcDateTime
 from inkgate.service.usage import latency
 from inkgate.service.usage.models import (
+    BASE_MEASURES,
     BY_APP,
     BY_APP_AND_CODE,
     BY_OWNER,
     BY_OWNER_AND_CODE,
-    SUMS,
     DayRow,
     HourRow,
     RecordRow,
@@ -35,7 +35,7 @@ from inkgate.service.usage.rollup import DAY, day_of
 from inkgate.service.usage.rollup_repository import measures
 
 DIMENSIONS = {"app": "app_id", "capability": "capability", "code": "code", "account": "account_id"}
-COUNTED = (*SUMS, "refused")
+COUNTED = (*BASE_MEASURES, "refused")
 LINES_LOOKED_AT = 5_000
 REFUSAL_KEY = ("account_id", "hour", "app_id", "capability", "code")
 

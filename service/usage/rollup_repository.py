@@ -14,11 +14,11 @@ from inkgate.service.db.base import UtcDateTime
 from inkgate.service.usage import latency
 from inkgate.service.usage.models import (
     ALL_CODES,
+    BASE_MEASURES,
     BY_APP,
     BY_APP_AND_CODE,
     BY_OWNER,
     BY_OWNER_AND_CODE,
-    SUMS,
     DayRow,
     HourRow,
     RefusalRow,
@@ -26,7 +26,7 @@ from inkgate.service.usage.models import (
 )
 
 KEY = ("account_id", "app_id", "capability", "code")
-MEASURES = (*SUMS, "refused", *latency.COLUMNS)
+MEASURES = (*BASE_MEASURES, "refused", *latency.COLUMNS)
 
 
 async def rolled_until(connection: AsyncConnection) -> datetime | None:

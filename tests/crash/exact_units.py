@@ -25,7 +25,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import engine as databases
 from inkgate.service.db import ids, work
 from inkgate.service.eop.signing import call_headers
-from inkgate.service.metering import books
+from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.models import PackRow
 from inkgate.service.metering.service import grant_pack
 from inkgate.service.settings import Database
@@ -180,7 +180,7 @@ async def _accident(stack: Stack, accident: str, calls: list[Call]) -> None:
         stack.gateways[1].start()
         await stack.gateways[1].ready()
     if accident == "database restarted":
-        await asyncio.to_thread(stack.postgres.stop_immediately)
+        await asyncio.to_thread(stack.postgres.crash)
         await asyncio.to_thread(stack.postgres.start)
 
 
@@ -204,7 +204,9 @@ async def _read(stack: Stack, customer: Customer, calls: list[Call], seconds: fl
     lines = select(RecordRow.request_id, RecordRow.call_id, RecordRow.units, RecordRow.line)
     packs = select(PackRow.used).order_by(PackRow.ordered_at, PackRow.id)
     async with work.snapshot(engine) as session:
-        findings = [f"{each.kind} {each.where}: {each.what}" for each in await books.prove(session, None)]
+        findings = [
+            f"{each.kind} {each.where}: {each.what}" for each in await ledger_reader.verify_database(session, None)
+        ]
         used = list(await session.scalars(packs.where(PackRow.account_id == customer.account_id)))
         for request_id, call_id, units, line in await session.execute(
             lines.where(RecordRow.account_id == customer.account_id)

@@ -45,7 +45,7 @@ async def answer(ledger: SqlLedger, call: Settlement) -> str:
 
 async def main(url: str, plan_path: str, answers_path: str) -> None:
     engine = engines.create(Database(url=url))
-    ledger = SqlLedger(engine, patience=2.0)
+    ledger = SqlLedger(engine, timeout=2.0)
     with open(plan_path) as file, open(answers_path, "a") as answers:
         plan = iter([line.split() for line in file])
         answers.write("begun -\n")

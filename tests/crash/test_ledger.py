@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from inkgate.service.db import engine as engines
 from inkgate.service.db import ids, migrate, work
-from inkgate.service.metering import books
+from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.models import PackRow
 from inkgate.service.settings import Database
 from inkgate.service.usage.models import RecordRow
@@ -117,7 +117,7 @@ async def prepare(url: str) -> House:
 async def judge(url: str, units: dict[str, int], answers: dict[str, set[str]]) -> None:
     engine = engines.create(Database(url=url))
     async with work.snapshot(engine) as session:
-        assert await books.prove(session) == []
+        assert await ledger_reader.verify_database(session) == []
         used = list(await session.scalars(select(PackRow.used).order_by(PackRow.ordered_at)))
         recorded = Counter[str]()
         spanning = 0

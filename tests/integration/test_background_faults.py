@@ -208,7 +208,7 @@ async def engine(tmp_path: Any) -> AsyncIterator[Any]:
 async def test_housekeeping(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     process, reported = Process(), list[int]()
     keeper = Housekeeper(engine, Ledger(), reported.append, background=process.background)
-    monkeypatch.setattr(keeper, "round", Fault(keeper.round, 2))
+    monkeypatch.setattr(keeper, "run_round", Fault(keeper.run_round, 2))
     await keeper.start()
     await process.fails("housekeeping")
     assert (await process.health.ready()).ok, "calls do not need it"

@@ -48,7 +48,7 @@ async def stack() -> AsyncIterator[tuple[Stack, Keys]]:
 async def fresh() -> AsyncIterator[PostgresServer]:
     """Another server, with nothing on it."""
     with tempfile.TemporaryDirectory(prefix="inkgate-pg-") as folder:
-        server = await asyncio.to_thread(PostgresServer, Path(folder) / "data")
+        server = await asyncio.to_thread(PostgresServer, Path(folder))
         yield server
         await asyncio.to_thread(server.close)
 

@@ -88,7 +88,7 @@ def test_errors_know_nothing_of_the_rest() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
     }
-    assert imported <= {"__future__", "typing"}
+    assert imported <= {"__future__", "typing", "inkgate.service.messages"}  # the texts of Misuse, pure as well
 
 
 WIRE = [

@@ -40,7 +40,7 @@ async def database(settings: Settings) -> list[Finding]:
             version = await connection.run_sync(migrate.current)
             now = await clocks.now(connection)
             skew = now.timestamp() - time.time()
-            ahead = await clock_repair.ahead(connection, now) if version is not None else 0
+            ahead = await clock_repair.count_future_meters(connection, now) if version is not None else 0
     except Exception as error:  # a driver's own error: anything may be wrong out there
         return [
             Finding(

@@ -23,7 +23,7 @@ from inkgate.service.console.visit import Missing, Operator, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT
 from inkgate.service.db import work
 from inkgate.service.db.work import Work
-from inkgate.service.metering import books
+from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.verify import Finding, MeterFact
 from inkgate.service.usage import repository as usage
 from inkgate.service.usage.models import RecordRow
@@ -80,7 +80,7 @@ async def view(unit: Work, account_id: str, capability: str, before: int | None 
     verdicts = await audit.events(session, action=VERIFY, limit=3)
     if account is None:
         return Ledger(mains, None, capability, [], [], None, {}, verdicts)
-    facts = {fact.capability: fact for fact in await books.meters(session, account.id)}
+    facts = {fact.capability: fact for fact in await ledger_reader.meters(session, account.id)}
     meters = [_meter(name, facts.get(name)) for name in CAPABILITIES]
     rows = await usage.records(session, account.id, capability=capability, before_seq=before, limit=PER_PAGE + 1)
     family = [each.id for each in await accounts.family(session, account.id)]
@@ -129,7 +129,7 @@ async def as_csv(visit: Operator, account: str = "", since: str = "", until: str
     end = (day_of(until) or now) + timedelta(days=1)
     begin = max(day_of(since) or end - timedelta(days=32), end - LONGEST)
     lines = _line_rows(visit, found.parent_id or found.id, begin, end)
-    return csv_stream("ledger.csv", books.LINE_COLUMNS, lines)
+    return csv_stream("ledger.csv", ledger_reader.LINE_COLUMNS, lines)
 
 
 async def _prove(visit: Visit, account_id: str) -> Proof:
@@ -139,11 +139,11 @@ async def _prove(visit: Visit, account_id: str) -> Proof:
     async with lock:
         begun = time.perf_counter()
         async with work.snapshot(visit.parts.engine) as session:
-            meters = await books.meters(session, account_id or None)
+            meters = await ledger_reader.meters(session, account_id or None)
             lines = sum(meter.seq - meter.archived_lines for meter in meters)
             if lines > PROVABLE_LINES:
                 return Proof(lines, 0.0, None)
-            findings = await books.prove(session, account_id or None, most=FINDINGS)
+            findings = await ledger_reader.verify_database(session, account_id or None, max_findings=FINDINGS)
         proof = Proof(lines, time.perf_counter() - begun, findings)
     async with visit.begin() as unit:
         about = await accounts.account(unit.session, account_id) if account_id else None
@@ -171,6 +171,6 @@ async def _line_rows(
     visit: Visit, account_id: str, since: datetime, until: datetime
 ) -> AsyncGenerator[Iterable[object], None]:
     async with work.snapshot(visit.parts.engine) as session:
-        for meter in await books.meters(session, account_id):
-            async for row in books.lines(session, meter, since=since, until=until):
+        for meter in await ledger_reader.meters(session, account_id):
+            async for row in ledger_reader.lines(session, meter, since=since, until=until):
                 yield row.values()

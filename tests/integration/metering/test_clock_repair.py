@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from inkgate.service.audit.models import EventRow
 from inkgate.service.db import ids, work
 from inkgate.service.errors import ClockSuspect
-from inkgate.service.metering import books, clock_repair
+from inkgate.service.metering import clock_repair, ledger_reader
 from inkgate.service.metering.models import MeterRow, PackRow
 from inkgate.service.usage import rollup
 from inkgate.service.usage.models import DayRow, HourRow, RefusalRow, RolledRow
@@ -49,7 +49,7 @@ async def poisoned(house: House) -> None:
 
 async def repair(house: House) -> clock_repair.Findings:
     async with work.begin(house.engine, "test", house.clock) as unit:
-        found = await clock_repair.find(unit)
+        found = await clock_repair.find_future_data(unit)
     for each in found.meters:
         async with work.begin(house.engine, "test", house.clock) as unit:
             await clock_repair.repair_meter(unit, (each.account_id, each.capability))
@@ -80,7 +80,7 @@ async def test_a_meter_in_the_future_settles_again(house: House) -> None:
     await house.ledger().admit(house.account_id, house.app.app_id, "general", 5)
     assert await house.ledger().settle(house.call(5))
     async with work.snapshot(house.engine) as session:
-        assert await books.prove(session) == []
+        assert await ledger_reader.verify_database(session) == []
         now = house.clock.time
         assert all(each <= now for each in await session.scalars(select(MeterRow.settled_at)))
 
@@ -127,14 +127,14 @@ async def test_repairing_twice_changes_nothing_more(house: House) -> None:
     await repair(house)
     once = await hours(house)
     found = await repair(house)
-    assert (found.nothing, await hours(house)) == (True, once)
+    assert (found.is_empty, await hours(house)) == (True, once)
 
 
 async def test_a_sound_ledger_has_nothing_to_repair(house: House) -> None:
     await house.grant(10)
     await house.ledger().settle(house.call(3))
     before = await hours(house)
-    assert (await repair(house)).nothing
+    assert (await repair(house)).is_empty
     assert await hours(house) == before
 
 
@@ -142,7 +142,7 @@ async def test_finding_changes_nothing_and_repairs_are_on_record(house: House) -
     await poisoned(house)
     before = await hours(house)
     async with work.begin(house.engine, "test", house.clock) as unit:
-        await clock_repair.find(unit)
+        await clock_repair.find_future_data(unit)
     assert await hours(house) == before
     await repair(house)
     async with work.reading(house.engine) as session:

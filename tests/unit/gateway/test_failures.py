@@ -14,9 +14,9 @@ from inkgate.service.errors import (
     BodyTooSlow,
     ClientGone,
     ClockSuspect,
+    ConfigurationError,
     HeldOff,
     InternalError,
-    Misuse,
     RateLimited,
     Refused,
     RequestFault,
@@ -65,8 +65,8 @@ def test_forms_of_their_own(always_200: bool) -> None:
 def test_what_calls_do_not_raise_is_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
     error = Refused(40002)
     assert wire_error(error) is error and not caplog.records
-    turned = wire_error(Misuse("a command's error"))
-    assert type(turned) is InternalError and str(turned) == "a command's error" and not caplog.records
+    turned = wire_error(ConfigurationError("INKGATE_X", "wrong", "Change it"))
+    assert type(turned) is InternalError and str(turned) == "INKGATE_X: wrong. Change it" and not caplog.records
     try:
         raise KeyError("secret")
     except KeyError as unexpected:

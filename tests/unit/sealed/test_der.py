@@ -47,11 +47,24 @@ def test_opens_what_gmssl_in_c_sealed(provider: sm2.Provider, size: int):
     assert sealed[0] == 0x30 and sm2.decrypt(provider, PRIVATE, sealed) == plain
 
 
+def raw_from_c(plain: bytes = PLAIN) -> tuple[int, int, bytes, bytes]:
+    """The same from GmSSL in C, some hundred times as fast as the oracle: x and y have at most 33 bytes, C3 has 32."""
+    sealed = gmssl_pyx.sm2_encrypt(POINT, plain)
+    values, at = list[bytes](), 2  # behind the tag and the length of the sequence, one byte here
+    while at < len(sealed):
+        end = at + 2 + sealed[at + 1]
+        values.append(sealed[at + 2 : end])
+        at = end
+    x, y, c3, c2 = values
+    return int.from_bytes(x, "big"), int.from_bytes(y, "big"), c3, c2
+
+
 def test_coordinates_of_every_length(provider: sm2.Provider):
     """A leading bit wants a 00 before it; leading zeros go. The point is searched for, not waited for."""
     seen = set[int]()
+    fresh = raw_from_c if provider.name == "libcrypto" else raw
     for _ in range(600 if provider.name == "libcrypto" else 12):
-        x, y, c3, c2 = raw()
+        x, y, c3, c2 = fresh()
         seen.add(len(integer(x)))
         assert sm2.decrypt(provider, PRIVATE, sequence(x, y, c3, c2)) == PLAIN
     assert len(seen) >= 2

@@ -22,8 +22,8 @@ from inkgate.service.sheets import Sheet
 from inkgate.service.usage.models import RecordRow
 
 PAGE = 5000
-TOLD = 1_000_000  # lines between two reports of progress
-BREATH = 500  # lines between two turns of the loop
+PROGRESS_EVERY_LINES = 1_000_000  # lines between two reports of progress
+YIELD_EVERY_LINES = 500  # lines between two turns of the loop
 LINE_COLUMNS = (
     "call_id",
     "line",
@@ -88,13 +88,13 @@ def _lines_of(meter: MeterFact, since: datetime | None, until: datetime | None) 
     return query.order_by(RecordRow.seq)
 
 
-async def prove(
+async def verify_database(
     session: AsyncSession,
     account_id: str | None = None,
     capability: str | None = None,
     *,
-    most: int | None = None,
-    tell: Callable[[int], None] | None = None,
+    max_findings: int | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> list[Finding]:
     """Verify the ledger in the database, or what an account has of it, or of one capability.
 
@@ -102,43 +102,43 @@ async def prove(
     TOLD lines how many were read. What is held does not grow with the lines; one page of them is.
     """
     findings: list[Finding] = []
-    async with aclosing(_examine(session, account_id, capability, tell)) as found:
+    async with aclosing(_verification_findings(session, account_id, capability, on_progress)) as found:
         async for each in found:
             findings.append(each)
-            if len(findings) == most:
+            if len(findings) == max_findings:
                 break
     return findings
 
 
-async def _examine(
-    session: AsyncSession, account_id: str | None, capability: str | None, tell: Callable[[int], None] | None
+async def _verification_findings(
+    session: AsyncSession, account_id: str | None, capability: str | None, on_progress: Callable[[int], None] | None
 ) -> AsyncGenerator[Finding, None]:
-    chosen = [each for each in await meters(session, account_id) if capability in (None, each.capability)]
-    own: dict[tuple[str, str], list[PackFact]] = {(each.account_id, each.capability): [] for each in chosen}
+    selected = [each for each in await meters(session, account_id) if capability in (None, each.capability)]
+    own_packs: dict[tuple[str, str], list[PackFact]] = {(each.account_id, each.capability): [] for each in selected}
     for pack in await packs(session, account_id):
         if capability in (None, pack.capability):
-            own.setdefault((pack.account_id, pack.capability), []).append(pack)
+            own_packs.setdefault((pack.account_id, pack.capability), []).append(pack)
     count = 0
-    for meter in chosen:
+    for meter in selected:
         # The primary key keeps a call from being there twice: no call needs to be remembered.
-        verifier = Verifier(own.pop((meter.account_id, meter.capability)), [meter], unique=True)
+        verifier = Verifier(own_packs.pop((meter.account_id, meter.capability)), [meter], unique=True)
         async for row in lines(session, meter):
-            for finding in verifier.line(fact(row)):
+            for finding in verifier.line(to_line_fact(row)):
                 yield finding
             count += 1
-            if count % BREATH == 0:
+            if count % YIELD_EVERY_LINES == 0:
                 await asyncio.sleep(0)  # a gateway's loop serves calls meanwhile
-            if tell is not None and count % TOLD == 0:
-                tell(count)
+            if on_progress is not None and count % PROGRESS_EVERY_LINES == 0:
+                on_progress(count)
         for finding in verifier.finish():
             yield finding
-    for finding in verify([pack for packs_ in own.values() for pack in packs_], [], []):
+    for finding in verify([pack for packs_ in own_packs.values() for pack in packs_], [], []):
         yield finding
-    if account_id is None and capability is None and (strays := await _strays(session)):
-        yield Finding("sequence", "ledger", f"{strays} lines belong to no meter")
+    if account_id is None and capability is None and (unmetered := await _unmetered_lines(session)):
+        yield Finding("sequence", "ledger", f"{unmetered} lines belong to no meter")
 
 
-async def _strays(session: AsyncSession) -> int:
+async def _unmetered_lines(session: AsyncSession) -> int:
     """Lines that belong to no meter, counted a day at a time: a count of them all would outlast the time limit of a
     statement."""
     metered = exists().where(MeterRow.account_id == RecordRow.account_id, MeterRow.capability == RecordRow.capability)
@@ -152,7 +152,7 @@ async def _strays(session: AsyncSession) -> int:
     return count
 
 
-def fact(row: dict[str, Any]) -> LineFact:
+def to_line_fact(row: dict[str, Any]) -> LineFact:
     """What verification needs of a line."""
     return LineFact(**{each.name: row[each.name] for each in fields(LineFact)})
 
@@ -163,16 +163,16 @@ async def export_json(
     """Write an account's ledger as JSON lines that `verify_file` can prove. Returns the number of ledger lines."""
     whole = since is None and until is None
     head = {"kind": "ledger", "version": 1, "account_id": account_id, "whole": whole}
-    _put(out, head | {"since": since, "until": until})
+    _write_json_line(out, head | {"since": since, "until": until})
     for pack in await packs(session, account_id):
-        _put(out, {"kind": "pack"} | asdict(pack))
+        _write_json_line(out, {"kind": "pack"} | asdict(pack))
     all_meters = await meters(session, account_id)
     for meter in all_meters:
-        _put(out, {"kind": "meter"} | asdict(meter))
+        _write_json_line(out, {"kind": "meter"} | asdict(meter))
     count = 0
     for meter in all_meters:
         async for row in lines(session, meter, since=since, until=until):
-            _put(out, {"kind": "line", "facts": row})
+            _write_json_line(out, {"kind": "line", "facts": row})
             count += 1
     return count
 
@@ -199,13 +199,13 @@ def verify_file(path: Path) -> list[Finding]:
             head: dict[str, Any] = next(rows, {})
             if head.get("kind") != "ledger":
                 raise Misuse("export.invalid", path=str(path))
-            found_packs, found_meters, found_lines = _sorted(rows)
+            found_packs, found_meters, found_lines = _parse_rows(rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Misuse("export.unreadable", path=str(path), reason=str(error)) from None
     return list(verify(found_packs, found_meters, found_lines, whole=bool(head["whole"])))
 
 
-def _sorted(rows: Iterator[dict[str, Any]]) -> tuple[list[PackFact], list[MeterFact], Iterable[LineFact]]:
+def _parse_rows(rows: Iterator[dict[str, Any]]) -> tuple[list[PackFact], list[MeterFact], Iterable[LineFact]]:
     found: dict[str, list[dict[str, Any]]] = {"pack": [], "meter": [], "line": []}
     for row in rows:
         found[row.pop("kind")].append(row)
@@ -214,14 +214,15 @@ def _sorted(rows: Iterator[dict[str, Any]]) -> tuple[list[PackFact], list[MeterF
         PackFact(**row | {name: datetime.fromisoformat(row[name]) for name in moments}) for row in found["pack"]
     ]
     all_lines = [
-        fact(row["facts"] | {"settled_at": datetime.fromisoformat(row["facts"]["settled_at"])}) for row in found["line"]
+        to_line_fact(row["facts"] | {"settled_at": datetime.fromisoformat(row["facts"]["settled_at"])})
+        for row in found["line"]
     ]
     return all_packs, [MeterFact(**row) for row in found["meter"]], all_lines
 
 
-def _put(out: TextIO, row: dict[str, Any]) -> None:
-    out.write(json.dumps(row, default=_plain) + "\n")
+def _write_json_line(out: TextIO, row: dict[str, Any]) -> None:
+    out.write(json.dumps(row, default=_to_json_value) + "\n")
 
 
-def _plain(value: datetime) -> str:
+def _to_json_value(value: datetime) -> str:
     return value.isoformat()

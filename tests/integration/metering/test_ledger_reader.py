@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.db import ids, work
 from inkgate.service.errors import Misuse
-from inkgate.service.metering import books, housekeeping
-from inkgate.service.metering.check import Checked
+from inkgate.service.metering import housekeeping, ledger_reader
 from inkgate.service.metering.models import MeterRow, PackRow
+from inkgate.service.metering.reconciliation import ReconciliationState
 from inkgate.service.metering.verify import Finding, LineFact, MeterFact, Verifier
 from inkgate.service.orders import refunds
 from inkgate.service.orders import service as orders
@@ -30,7 +30,7 @@ from tests.money import START, House
 
 async def prove(house: House) -> list[Finding]:
     async with work.snapshot(house.engine) as session:
-        return await books.prove(session)
+        return await ledger_reader.verify_database(session)
 
 
 async def busy_life(house: House) -> None:
@@ -55,7 +55,7 @@ async def busy_life(house: House) -> None:
     await ledger.settle(house.call(7, app_id=other.app_id))
     async with work.begin(house.engine, "test", house.clock) as unit:
         again = await orders.place_order(unit, house.account_id, {"plate-100k": 2}, approval="immediate")
-        pack = next(each for each in await books.packs(unit.session) if each.capability == "plate")
+        pack = next(each for each in await ledger_reader.packs(unit.session) if each.capability == "plate")
         await refunds.request_refund(unit, pack.id, decision="automatic")
     await ledger.settle(house.call(2, capability="plate"))
     house.clock.pass_(hours=2)
@@ -119,17 +119,17 @@ async def test_a_proof_may_be_of_one_capability_and_end_early(house: House) -> N
     async with house.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET line = line + 5 WHERE capability = 'general'"))
     async with work.snapshot(house.engine) as session:
-        assert await books.prove(session, house.account_id, "plate") == []
-        assert len(await books.prove(session, house.account_id, "general", most=3)) == 3
-        assert len(await books.prove(session, most=3)) == 3
+        assert await ledger_reader.verify_database(session, house.account_id, "plate") == []
+        assert len(await ledger_reader.verify_database(session, house.account_id, "general", max_findings=3)) == 3
+        assert len(await ledger_reader.verify_database(session, max_findings=3)) == 3
 
 
 async def test_a_proof_tells_how_far_it_is(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     await busy_life(house)
-    monkeypatch.setattr(books, "TOLD", 4)
+    monkeypatch.setattr(ledger_reader, "PROGRESS_EVERY_LINES", 4)
     told: list[int] = []
     async with work.snapshot(house.engine) as session:
-        assert await books.prove(session, tell=told.append) == []
+        assert await ledger_reader.verify_database(session, on_progress=told.append) == []
     assert told == list(range(4, await house.count() + 1, 4)) != []
 
 
@@ -161,13 +161,13 @@ async def test_an_export_proves_itself(house: House, tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     async with work.snapshot(house.engine) as session:
         with path.open("w") as out:
-            count = await books.export_json(session, out, house.account_id)
+            count = await ledger_reader.export_json(session, out, house.account_id)
     assert count == await house.count()
-    assert books.verify_file(path) == []
+    assert ledger_reader.verify_file(path) == []
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     again = [row for row in rows if row["kind"] == "line" and row["facts"]["units"] == 3]
     path.write_text("\n".join(json.dumps(row) for row in rows + again))
-    assert {"duplicate", "tiling", "units"} <= {finding.kind for finding in books.verify_file(path)}
+    assert {"duplicate", "tiling", "units"} <= {finding.kind for finding in ledger_reader.verify_file(path)}
 
 
 async def test_an_export_of_a_period_is_held_against_itself_alone(house: House, tmp_path: Path) -> None:
@@ -175,16 +175,16 @@ async def test_an_export_of_a_period_is_held_against_itself_alone(house: House, 
     path = tmp_path / "ledger.jsonl"
     async with work.snapshot(house.engine) as session:
         with path.open("w") as out:
-            count = await books.export_json(session, out, house.account_id, since=START + timedelta(hours=1))
+            count = await ledger_reader.export_json(session, out, house.account_id, since=START + timedelta(hours=1))
     assert 0 < count < await house.count()
-    assert books.verify_file(path) == []
+    assert ledger_reader.verify_file(path) == []
 
 
 async def test_an_export_as_csv(house: House) -> None:
     await busy_life(house)
     out = io.StringIO()
     async with work.snapshot(house.engine) as session:
-        count = await books.export_csv(session, out, house.account_id)
+        count = await ledger_reader.export_csv(session, out, house.account_id)
     rows = out.getvalue().splitlines()
     assert rows[0].startswith("call_id,line,seq,settled_at") and len(rows) == count + 1
 
@@ -195,7 +195,7 @@ async def test_a_clients_request_id_is_no_formula_in_an_export(house: House) -> 
     await house.ledger().settle(replace(house.call(1), request_id=sent))
     out = io.StringIO(newline="")
     async with work.snapshot(house.engine) as session:
-        await books.export_csv(session, out, house.account_id)
+        await ledger_reader.export_csv(session, out, house.account_id)
     head, line = csv.reader(io.StringIO(out.getvalue(), newline=""))
     row = dict(zip(head, line, strict=True))
     assert (row["request_id"], row["settled_at"]) == ("'" + sent, START.replace(second=1).isoformat())
@@ -206,7 +206,7 @@ def test_a_file_that_is_no_export_is_refused(tmp_path: Path, content: str) -> No
     path = tmp_path / "file"
     path.write_text(content)
     with pytest.raises(Misuse):
-        books.verify_file(path)
+        ledger_reader.verify_file(path)
 
 
 def old_id(day: date) -> str:
@@ -220,7 +220,7 @@ async def test_retention_drops_lines_and_keeps_the_proof(house: House) -> None:
     ledger = house.ledger()
     for age in (30, 20, 10, 0):
         await ledger.settle(house.call(3, call_id=old_id(today - timedelta(days=age))))
-    assert await housekeeping.drop_before(house.engine, today - timedelta(days=15)) == 2
+    assert await housekeeping.apply_retention(house.engine, today - timedelta(days=15)) == 2
     assert await house.count() == 2
     assert await prove(house) == []
     await ledger.settle(house.call(4, call_id=old_id(today)))
@@ -236,10 +236,10 @@ async def test_a_round_of_housekeeping(house: House) -> None:
     ledger = house.ledger()
     await ledger.settle(house.call(1, call_id=old_id(today - timedelta(days=40))))
     await ledger.settle(house.call(2, call_id=old_id(today + timedelta(days=1))))
-    reported: list[Checked] = []
+    reported: list[ReconciliationState] = []
     keeper = housekeeping.Housekeeper(house.engine, Ledger(retention_days=30), reported.append, clock=house.clock)
-    assert (await keeper.round()).drift == 0
-    assert (await keeper.round()).drift == 0  # again: nothing to do
+    assert (await keeper.run_round()).drift == 0
+    assert (await keeper.run_round()).drift == 0  # again: nothing to do
     assert [(each.drift, each.backlog) for each in reported] == [(0, 0), (0, 0)]
     assert (await house.count(), await prove(house)) == (1, [])
     if house.engine.dialect.name == "postgresql":
@@ -254,14 +254,14 @@ async def test_housekeeping_does_not_wait_for_a_long_read(house: House) -> None:
     await house.grant(5)
     house.clock.pass_(days=3000)  # days that have no partition yet
     async with work.snapshot(house.engine) as session:
-        await books.prove(session)  # the snapshot goes on, and with it its locks
+        await ledger_reader.verify_database(session)  # the snapshot goes on, and with it its locks
         async with asyncio.timeout(10):
-            assert (await keeper.round()).drift == 0
+            assert (await keeper.run_round()).drift == 0
             await house.ledger().settle(house.call(0))
 
 
 async def test_the_housekeeper_runs_until_it_is_closed(house: House) -> None:
-    reported: list[Checked] = []
+    reported: list[ReconciliationState] = []
     keeper = housekeeping.Housekeeper(house.engine, Ledger(housekeeping_minutes=1e-4), reported.append)
     await keeper.start()
     while len(reported) < 2:

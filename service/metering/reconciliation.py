@@ -28,9 +28,9 @@ from inkgate.service.db.locks import Lock
 from inkgate.service.metering.models import CheckedRow, CheckPackRow, CheckRow, MeterRow, PackRow
 from inkgate.service.usage.models import RecordRow
 
-NEW, AGAIN = 0, 1
-METERS = 50_000  # looked at in one round, so that what is held of them is bounded
-LATE = timedelta(days=2)
+INCREMENTAL, FULL_RECHECK = 0, 1
+MAX_METERS_PER_ROUND = 50_000  # looked at in one round, so that what is held of them is bounded
+RECENT_DAYS = timedelta(days=2)
 """A call is hardly ever older than this when it is settled: new lines are looked for in few partitions first."""
 
 Key = tuple[str, str]  # main account, capability
@@ -40,19 +40,19 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class RoundLimits:
     """What one round may cost: lines and seconds in all, lines in one transaction. `again_lines` and `again_meters`
     are what the second reading may take of it."""
 
     lines: int = 20_000_000
     seconds: float = 240.0
     step: int = 20_000
-    again_lines: int = 0
-    again_meters: int = 0
+    recheck_lines: int = 0
+    recheck_meters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ReconciliationState:
     """What is known of the whole ledger: units that packs and lines disagree about, lines that nobody has read yet, and
     when it was last read to its end."""
 
@@ -61,7 +61,7 @@ class Checked:
     checked_at: datetime
 
 
-class _Taken(Exception):
+class _LockHeld(Exception):
     """Another gateway is at it."""
 
 
@@ -71,82 +71,86 @@ class _Round:
 
     engine: AsyncEngine
     clock: Clock
-    bounds: Bounds
+    bounds: RoundLimits
     end: float
     lines: int = field(default=0)
 
     @property
-    def over(self) -> bool:
+    def is_exhausted(self) -> bool:
         return self.lines >= self.bounds.lines or time.monotonic() >= self.end
 
 
-async def check(engine: AsyncEngine, bounds: Bounds, again_after: timedelta, clock: Clock = database_clock) -> Checked:
+async def reconcile(
+    engine: AsyncEngine, bounds: RoundLimits, again_after: timedelta, clock: Clock = database_clock
+) -> ReconciliationState:
     """Read the lines that came since the last round, within `bounds`, and some of the old ones again: all of them every
     `again_after`. Returns what is known then, from another gateway when that one is at it. Raises ClockSuspect."""
     round_ = _Round(engine, clock, bounds, time.monotonic() + bounds.seconds)
     try:
-        whole = await _read_new(round_)
-        await _read_again(round_, again_after)
-        return await _conclude(round_, whole)
-    except _Taken:
+        whole = await _reconcile_new(round_)
+        await _recheck_old(round_, again_after)
+        return await _finish_round(round_, whole)
+    except _LockHeld:
         log.info("another gateway compares packs and lines")
     async with reading_connection(engine) as connection:
         known = (await connection.execute(select(CheckedRow.drift, CheckedRow.backlog, CheckedRow.checked_at))).first()
-        return Checked(*known) if known else Checked(0, 0, await clocks.now(connection, clock))
+        return ReconciliationState(*known) if known else ReconciliationState(0, 0, await clocks.now(connection, clock))
 
 
-async def start_again(engine: AsyncEngine) -> None:
+async def restart_from_first_line(engine: AsyncEngine) -> None:
     """Forget what was read: the next rounds read every line. After packs or lines were corrected by hand."""
     async with engine.begin() as connection:
-        await _turn(connection, wait=True)
+        await _acquire_lock(connection, wait=True)
         for row in (CheckRow, CheckPackRow, CheckedRow):
             await connection.execute(delete(row))
 
 
-async def hold_off(connection: AsyncConnection) -> None:
+async def block_reconciliation(connection: AsyncConnection) -> None:
     """Let no step of a check run until this transaction ends."""
-    await _turn(connection, wait=True)
+    await _acquire_lock(connection, wait=True)
 
 
-async def archive(connection: AsyncConnection, key: Key, old: tuple[Any, ...]) -> None:
+async def add_archived(connection: AsyncConnection, key: Key, old: tuple[Any, ...]) -> None:
     """Add lines that retention is about to drop (`old`: its conditions) to the sums of readings that have not come to
     them. In the transaction that drops them, after `hold_off`."""
     for kind, seq in (await connection.execute(select(CheckRow.kind, CheckRow.seq).where(*_row(key)))).all():
         await _add(connection, key, kind, await _sums(connection, key, (*old, RecordRow.seq > seq)))
 
 
-async def _read_new(round_: _Round) -> bool:
+async def _reconcile_new(round_: _Round) -> bool:
     """Read what came since. Returns whether every meter was read to its end."""
-    checked = and_(*_joined(NEW))
+    checked = and_(*_joined(INCREMENTAL))
     query = (
         select(MeterRow.account_id, MeterRow.capability)
         .outerjoin(CheckRow, checked)
         .where(or_(CheckRow.seq.is_(None), CheckRow.seq < MeterRow.seq))
         .order_by(CheckRow.read_at.nulls_first(), MeterRow.account_id, MeterRow.capability)
     )
-    keys = await _keys(round_.engine, query.limit(METERS + 1))
-    for key in keys[:METERS]:
-        while not await _step(round_, key, NEW, round_.bounds.step):
-            if round_.over:
+    keys = await _keys(round_.engine, query.limit(MAX_METERS_PER_ROUND + 1))
+    for key in keys[:MAX_METERS_PER_ROUND]:
+        while not await _step(round_, key, INCREMENTAL, round_.bounds.step):
+            if round_.is_exhausted:
                 return False
-    return len(keys) <= METERS
+    return len(keys) <= MAX_METERS_PER_ROUND
 
 
-async def _read_again(round_: _Round, after: timedelta) -> None:
+async def _recheck_old(round_: _Round, after: timedelta) -> None:
     """Read a little of what was read before; a meter that was read to its end rests for `after`."""
     async with reading_connection(round_.engine) as connection:
         now = await clocks.now(connection, round_.clock)
     due = or_(CheckRow.kind.is_(None), CheckRow.finished_at.is_(None), CheckRow.finished_at < now - after)
-    query = select(MeterRow.account_id, MeterRow.capability).outerjoin(CheckRow, and_(*_joined(AGAIN))).where(due)
+    query = (
+        select(MeterRow.account_id, MeterRow.capability).outerjoin(CheckRow, and_(*_joined(FULL_RECHECK))).where(due)
+    )
     # What was begun goes first, so that it comes to an end.
     query = query.order_by(CheckRow.finished_at.is_not(None), CheckRow.read_at.nulls_last(), MeterRow.account_id)
-    left = round_.bounds.again_lines
-    for key in await _keys(round_.engine, query.limit(max(0, round_.bounds.again_meters))):
-        await _forget_finished(round_.engine, key, now - after)
+    left = round_.bounds.recheck_lines
+    for key in await _keys(round_.engine, query.limit(max(0, round_.bounds.recheck_meters))):
+        await _restart_finished(round_.engine, key, now - after)
         done = False
-        while not done and left > 0 and not round_.over:
+        while not done and left > 0 and not round_.is_exhausted:
             before = round_.lines
-            done = await _step(round_, key, AGAIN, min(round_.bounds.step, left))
+            done = await _step(round_, key, FULL_RECHECK, min(round_.bounds.step, left))
             left -= round_.lines - before
 
 
@@ -158,33 +162,35 @@ async def _keys(engine: AsyncEngine, query: Any) -> list[Key]:
 async def _step(round_: _Round, key: Key, kind: int, lines: int) -> bool:
     """Add up the next lines of a meter in one transaction. Returns whether that was the last of them."""
     async with consistent(round_.engine).begin() as connection:
-        await _turn(connection)
+        await _acquire_lock(connection)
         now = await clocks.now(connection, round_.clock)
         meter = select(MeterRow.seq).where(MeterRow.account_id == key[0], MeterRow.capability == key[1])
         end: int = (await connection.execute(meter)).scalar_one()
-        begun, read_at = await _begun(connection, key, kind, now)
-        upto = min(begun + lines, end)
-        if upto > begun:
-            await _read(connection, key, kind, (begun, upto), read_at)
-        values: dict[str, Any] = {"seq": upto, "read_at": now}
-        if upto == end:
-            values |= {"drift": await _gap(connection, key, kind), "finished_at": now}
+        first_seq, read_at = await _start_reading(connection, key, kind, now)
+        last_seq = min(first_seq + lines, end)
+        if last_seq > first_seq:
+            await _read(connection, key, kind, (first_seq, last_seq), read_at)
+        values: dict[str, Any] = {"seq": last_seq, "read_at": now}
+        if last_seq == end:
+            values |= {"drift": await _drift_of(connection, key, kind), "finished_at": now}
         await connection.execute(update(CheckRow).where(*_row(key, kind)).values(values))
-        if upto == end:
-            await _complain(connection, key, kind)
-    round_.lines += upto - begun
-    return upto == end
+        if last_seq == end:
+            await _log_drift(connection, key, kind)
+    round_.lines += last_seq - first_seq
+    return last_seq == end
 
 
-async def _turn(connection: AsyncConnection, *, wait: bool = False) -> None:
+async def _acquire_lock(connection: AsyncConnection, *, wait: bool = False) -> None:
     """Raises _Taken when another gateway has the lock and `wait` is not set."""
     if wait:
         await locks.acquire(connection, Lock.CHECK)
     elif not await locks.try_acquire(connection, Lock.CHECK):
-        raise _Taken
+        raise _LockHeld
 
 
-async def _begun(connection: AsyncConnection, key: Key, kind: int, now: datetime) -> tuple[int, datetime | None]:
+async def _start_reading(
+    connection: AsyncConnection, key: Key, kind: int, now: datetime
+) -> tuple[int, datetime | None]:
     """The number of the last line added up, and when that was. A reading that begins takes over what retention has
     dropped."""
     row = (await connection.execute(select(CheckRow.seq, CheckRow.read_at).where(*_row(key, kind)))).one_or_none()
@@ -208,8 +214,8 @@ async def _read(
 ) -> None:
     """Add the lines after number span[0] up to span[1] to the sums of a reading, whose last step was at `read_at`."""
     which = (RecordRow.seq > span[0], RecordRow.seq <= span[1])
-    if kind == NEW and read_at is not None:
-        recent = RecordRow.call_id >= ids.day_floor((read_at - LATE).date())
+    if kind == INCREMENTAL and read_at is not None:
+        recent = RecordRow.call_id >= ids.day_floor((read_at - RECENT_DAYS).date())
         sums = await _sums(connection, key, (*which, recent))
         if sum(count for _, _, count in sums) == span[1] - span[0]:
             await _add(connection, key, kind, sums)
@@ -235,19 +241,19 @@ async def _add(connection: AsyncConnection, key: Key, kind: int, sums: list[Sum]
     await connection.execute(update(CheckRow).where(*_row(key, kind)).values(lines=CheckRow.lines + count))
 
 
-async def _gap(connection: AsyncConnection, key: Key, kind: int) -> int:
+async def _drift_of(connection: AsyncConnection, key: Key, kind: int) -> int:
     """Units that the packs of a meter and a reading that came to its end disagree about."""
-    query = _gaps(kind).where(PackRow.account_id == key[0], PackRow.capability == key[1])
+    query = _drift_query(kind).where(PackRow.account_id == key[0], PackRow.capability == key[1])
     return int(await connection.scalar(query) or 0)
 
 
-def _gaps(kind: int) -> Select[Any]:
+def _drift_query(kind: int) -> Select[Any]:
     sums = and_(CheckPackRow.pack_id == PackRow.id, CheckPackRow.kind == kind)
     gap = func.abs(PackRow.used - func.coalesce(CheckPackRow.units, 0))
     return select(func.sum(gap)).select_from(PackRow).outerjoin(CheckPackRow, sums)
 
 
-async def _complain(connection: AsyncConnection, key: Key, kind: int) -> None:
+async def _log_drift(connection: AsyncConnection, key: Key, kind: int) -> None:
     query = select(CheckRow.seq, CheckRow.lines, CheckRow.drift).where(*_row(key, kind))
     seq, lines, drift = (await connection.execute(query)).one()
     if drift or lines != seq:
@@ -261,40 +267,47 @@ async def _complain(connection: AsyncConnection, key: Key, kind: int) -> None:
         )
 
 
-async def _forget_finished(engine: AsyncEngine, key: Key, before: datetime) -> None:
+async def _restart_finished(engine: AsyncEngine, key: Key, before: datetime) -> None:
     """Let the second reading of a meter begin anew, unless it is under way."""
     async with engine.begin() as connection:
-        await _turn(connection)
-        await connection.execute(delete(CheckRow).where(*_row(key, AGAIN), CheckRow.finished_at < before))
+        await _acquire_lock(connection)
+        await connection.execute(delete(CheckRow).where(*_row(key, FULL_RECHECK), CheckRow.finished_at < before))
 
 
-async def _conclude(round_: _Round, whole: bool) -> Checked:
+async def _finish_round(round_: _Round, whole: bool) -> ReconciliationState:
     async with consistent(round_.engine).begin() as connection:
-        await _turn(connection)
+        await _acquire_lock(connection)
         now = await clocks.now(connection, round_.clock)
-        found, backlog = await _drift(connection), await _backlog(connection)
+        found, backlog = await _total_drift(connection), await _backlog(connection)
         changed = ("drift", "backlog", "checked_at") if whole else ("drift", "backlog")
         row = {"id": 1, "drift": found, "backlog": backlog, "checked_at": now}
         await connection.execute(upsert.insert_or_replace(connection.dialect.name, CheckedRow, ("id",), changed), row)
         checked_at: datetime = (await connection.execute(select(CheckedRow.checked_at))).scalar_one()
-    return Checked(found, backlog, checked_at)
+    return ReconciliationState(found, backlog, checked_at)
 
 
-async def _drift(connection: AsyncConnection) -> int:
+async def _total_drift(connection: AsyncConnection) -> int:
     """Meters whose lines have all been read, as their packs stand now; those that calls move meanwhile, as they were
     found at the end of their last step. Or what the second reading found, if that is more."""
     meter = and_(MeterRow.account_id == PackRow.account_id, MeterRow.capability == PackRow.capability)
-    even = _gaps(NEW).join(MeterRow, meter).join(CheckRow, and_(*_joined(NEW))).where(CheckRow.seq == MeterRow.seq)
-    moving = select(func.sum(CheckRow.drift)).join(MeterRow, and_(*_joined(NEW))).where(CheckRow.seq < MeterRow.seq)
+    at_rest = (
+        _drift_query(INCREMENTAL)
+        .join(MeterRow, meter)
+        .join(CheckRow, and_(*_joined(INCREMENTAL)))
+        .where(CheckRow.seq == MeterRow.seq)
+    )
+    moving = (
+        select(func.sum(CheckRow.drift)).join(MeterRow, and_(*_joined(INCREMENTAL))).where(CheckRow.seq < MeterRow.seq)
+    )
     unmetered = select(func.sum(PackRow.used)).where(~exists().where(meter))
-    again = select(func.sum(CheckRow.drift)).where(CheckRow.kind == AGAIN)
-    new = sum([int(await connection.scalar(query) or 0) for query in (even, moving, unmetered)])
+    again = select(func.sum(CheckRow.drift)).where(CheckRow.kind == FULL_RECHECK)
+    new = sum([int(await connection.scalar(query) or 0) for query in (at_rest, moving, unmetered)])
     return max(new, int(await connection.scalar(again) or 0))
 
 
 async def _backlog(connection: AsyncConnection) -> int:
     read = func.coalesce(CheckRow.seq, MeterRow.archived_lines)
-    query = select(func.sum(MeterRow.seq - read)).select_from(MeterRow).outerjoin(CheckRow, and_(*_joined(NEW)))
+    query = select(func.sum(MeterRow.seq - read)).select_from(MeterRow).outerjoin(CheckRow, and_(*_joined(INCREMENTAL)))
     return max(0, int(await connection.scalar(query) or 0))
 
 

@@ -10,23 +10,23 @@ from sqlalchemy import event, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.db import work
-from inkgate.service.metering import check, housekeeping
-from inkgate.service.metering.check import AGAIN, NEW, Bounds, Checked
+from inkgate.service.metering import housekeeping, reconciliation
 from inkgate.service.metering.models import CheckPackRow, CheckRow, PackRow
+from inkgate.service.metering.reconciliation import FULL_RECHECK, INCREMENTAL, ReconciliationState, RoundLimits
 from inkgate.service.settings import Ledger
-from tests.integration.metering.test_books import busy_life, old_id
+from tests.integration.metering.test_ledger_reader import busy_life, old_id
 from tests.money import START, House
 
 DAYS = timedelta(days=30)
-SMALL = Bounds(step=2)
-AGAIN_ALL = Bounds(step=2, again_lines=1000, again_meters=1000)
+SMALL = RoundLimits(step=2)
+AGAIN_ALL = RoundLimits(step=2, recheck_lines=1000, recheck_meters=1000)
 
 
-async def checked(house: House, bounds: Bounds = SMALL) -> Checked:
-    return await check.check(house.engine, bounds, DAYS, house.clock)
+async def checked(house: House, bounds: RoundLimits = SMALL) -> ReconciliationState:
+    return await reconciliation.reconcile(house.engine, bounds, DAYS, house.clock)
 
 
-async def read(house: House, kind: int = NEW) -> int:
+async def read(house: House, kind: int = INCREMENTAL) -> int:
     """Lines that a reading has counted."""
     async with work.reading(house.engine) as session:
         return await session.scalar(select(func.sum(CheckRow.lines)).where(CheckRow.kind == kind)) or 0
@@ -45,7 +45,7 @@ class Reads:
 
 async def test_sound_books_have_no_drift_and_nothing_is_left_unread(house: House) -> None:
     await busy_life(house)
-    assert await checked(house) == Checked(0, 0, house.clock.time)
+    assert await checked(house) == ReconciliationState(0, 0, house.clock.time)
     assert await read(house) == await house.count() > 8
 
 
@@ -96,7 +96,7 @@ async def test_an_old_line_changed_later_is_seen_by_the_second_reading_alone(hou
     assert (await checked(house)).drift == 1  # and is told until it is put right
     async with house.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET units = 2 WHERE seq = 3"))
-    await check.start_again(house.engine)
+    await reconciliation.restart_from_first_line(house.engine)
     assert (await checked(house, AGAIN_ALL)).drift == 0
 
 
@@ -107,9 +107,9 @@ async def test_the_second_reading_goes_on_where_it_was(house: House) -> None:
         await ledger.settle(house.call(2))
     seen = []
     for _ in range(5):
-        await checked(house, replace(SMALL, again_lines=2, again_meters=1))
+        await checked(house, replace(SMALL, recheck_lines=2, recheck_meters=1))
         house.clock.pass_(hours=1)
-        seen.append(await read(house, AGAIN))
+        seen.append(await read(house, FULL_RECHECK))
     assert seen == [2, 4, 6, 7, 7]
 
 
@@ -121,12 +121,12 @@ async def test_a_round_is_bounded_and_the_next_one_goes_on(house: House) -> None
     begun = house.clock.time
     left = []
     for _ in range(4):
-        found = await checked(house, Bounds(lines=2, step=2))
+        found = await checked(house, RoundLimits(lines=2, step=2))
         left.append((found.backlog, found.checked_at == begun))
         house.clock.pass_(minutes=15)
     # Until everything was read once, "last compared" is when reading began.
     assert left == [(5, True), (3, True), (1, True), (0, False)]
-    assert (await checked(house, Bounds(seconds=0.0))).backlog == 0
+    assert (await checked(house, RoundLimits(seconds=0.0))).backlog == 0
 
 
 async def test_of_two_gateways_one_reads(house: House) -> None:
@@ -138,7 +138,7 @@ async def test_of_two_gateways_one_reads(house: House) -> None:
         return
     reads = Reads(house.engine)
     async with house.engine.begin() as other:
-        await check.hold_off(other)
+        await reconciliation.block_reconciliation(other)
         house.clock.pass_(minutes=15)
         assert await checked(house) == known
     assert reads.count == 0
@@ -165,13 +165,13 @@ async def test_what_retention_drops_is_not_missed(house: House) -> None:
     ledger = house.ledger()
     for age in (40, 30, 20, 10, 0):
         await ledger.settle(house.call(3, call_id=old_id(today - timedelta(days=age))))
-    await housekeeping.drop_before(house.engine, today - timedelta(days=35))
-    bounds = Bounds(lines=2, step=1, again_lines=1, again_meters=1)
+    await housekeeping.apply_retention(house.engine, today - timedelta(days=35))
+    bounds = RoundLimits(lines=2, step=1, recheck_lines=1, recheck_meters=1)
     await checked(house, bounds)
-    await housekeeping.drop_before(house.engine, today - timedelta(days=5))
+    await housekeeping.apply_retention(house.engine, today - timedelta(days=5))
     for _ in range(8):
         assert (await checked(house, bounds)).drift == 0
-    assert (await house.count(), await read(house), await read(house, AGAIN)) == (1, 5, 5)
+    assert (await house.count(), await read(house), await read(house, FULL_RECHECK)) == (1, 5, 5)
 
 
 async def test_a_call_settled_long_after_it_was_made_is_not_missed(house: House) -> None:
@@ -186,9 +186,9 @@ async def test_a_call_settled_long_after_it_was_made_is_not_missed(house: House)
 async def test_every_line_is_read_again_in_the_days_that_the_setting_says(house: House) -> None:
     await busy_life(house)
     keeper = housekeeping.Housekeeper(house.engine, Ledger(recheck_days=1), lambda found: None, clock=house.clock)
-    await keeper.round()
-    assert await read(house, AGAIN) == await house.count()
+    await keeper.run_round()
+    assert await read(house, FULL_RECHECK) == await house.count()
     async with house.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET units = 2 WHERE units = 3"))
     house.clock.pass_(days=1, minutes=1)
-    assert (await keeper.round()).drift == 1
+    assert (await keeper.run_round()).drift == 1

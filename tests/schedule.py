@@ -1,0 +1,64 @@
+"""Which tests run alone, which are left out of `make unit`, and which share an expensive fixture under pytest-xdist.
+
+One table instead of a mark in every file. Entries are node ids without parameters, relative to the repository: a folder
+(ending with a slash), a file, or one test of a file. tests/unit/test_schedule.py checks that each of them exists.
+"""
+
+from __future__ import annotations
+
+# Judged by the clock, by CPU time or by the memory of the whole machine: a second run, one process, nothing beside it.
+SERIAL: dict[str, str] = {
+    "tests/crash/test_big_batches.py": "memory and time of a real service",
+    "tests/crash/test_embedded_fleet.py::test_a_wide_worker_reads_four_at_once": "four at once, by the clock",
+    "tests/crash/test_worker_memory.py": "memory limits of processes",
+    "tests/fuzz/test_corpus.py": "CPU seconds of each input",
+    "tests/hostile/test_bodies.py": "memory of the process, turns of the event loop",
+    "tests/hostile/test_growth.py": "memory of a real gateway, time of its liveness probe",
+    "tests/hostile/test_protocol.py": "deadlines of the server, by the clock",
+    "tests/hostile/test_slow_bodies.py": "deadlines of bodies, by the clock",
+    "tests/integration/admin/test_admin.py::test_deep_or_wide_json_of_a_known_caller_is_refused_quickly": "CPU seconds",
+    "tests/integration/broker/test_broker.py": "waiting times, by the clock",
+    "tests/integration/broker/test_fairness.py": "wake-up times, by the clock",
+    "tests/integration/broker/test_streams.py": "lease times, by the clock",
+    "tests/integration/ratelimit/test_limiters.py": "rates, by the clock",
+    "tests/operations/test_backup.py": "calls answered while a backup is made, by the clock",
+    "tests/unit/contract/test_hostile_headers.py": "CPU seconds",
+    "tests/unit/engines/test_defuse.py": "CPU seconds",
+}
+
+# More than about a second of CPU time: part of `make test`, not of `make unit`.
+SLOW: tuple[str, ...] = (
+    "tests/unit/contract/test_bounded_json.py::test_the_same_as_orjson_where_every_string_may_be_a_long_one",
+    "tests/unit/contract/test_bounded_json.py::test_what_has_no_bound_is_refused_before_it_is_built",
+    "tests/unit/contract/test_bounded_json.py::test_images_and_faults_are_those_of_a_parser_that_builds_everything",
+    "tests/unit/broker/test_fair_queue.py::test_beside_a_flood_a_polite_apps_p99_at_most_doubles",
+    "tests/unit/engines/documents/test_extras.py",
+    "tests/unit/engines/documents/test_idcard.py",
+    "tests/unit/engines/documents/test_licence.py",
+    "tests/unit/engines/text/test_buckets.py",
+    "tests/unit/test_supply_chain.py::test_the_parts_list_names_every_package_and_is_the_same_twice",
+)
+
+# A fixture of module scope that starts processes or loads models: one xdist worker runs the whole file.
+ONE_WORKER: tuple[str, ...] = (
+    "tests/accuracy/documents/test_documents.py",
+    "tests/accuracy/test_plates.py",
+    "tests/accuracy/test_profiles.py",
+    "tests/accuracy/test_text_engine.py",
+    "tests/crash/test_exact_units.py",
+    "tests/integration/test_pictures.py",
+    "tests/integration/test_secrets.py",
+    "tests/integration/test_traces.py",
+    "tests/operations/test_upgrade.py",
+    "tests/unit/cli/test_models_command.py",
+    "tests/unit/engines/runtimes/test_cuda.py",
+    "tests/unit/engines/text/test_buckets.py",
+)
+
+# Fixtures of the session that cost many seconds: one xdist worker runs all tests that ask for them.
+ONE_WORKER_FIXTURES: tuple[str, ...] = ("sandbox",)
+
+
+def listed(node: str, entry: str) -> bool:
+    """Whether an entry of the tables above covers a test: `node` is its id without parameters."""
+    return node == entry or (entry.endswith("/") and node.startswith(entry)) or node.startswith(f"{entry}::")

@@ -1,0 +1,31 @@
+"""The tables of tests/schedule.py name tests that exist: a renamed test would lose its place without a word."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.schedule import ONE_WORKER, SERIAL, SLOW, listed
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("entry", [*SERIAL, *SLOW, *ONE_WORKER])
+def test_every_entry_names_tests(entry: str) -> None:
+    name, _, function = entry.partition("::")
+    path = ROOT / name
+    if not function:
+        assert path.is_dir() if name.endswith("/") else path.is_file()
+        return
+    tree = ast.parse(path.read_text("utf-8"))
+    assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def test_an_entry_covers_what_lies_below_it_and_nothing_else() -> None:
+    assert listed("tests/a/test_b.py::test_c", "tests/a/")
+    assert listed("tests/a/test_b.py::test_c", "tests/a/test_b.py")
+    assert listed("tests/a/test_b.py::test_c", "tests/a/test_b.py::test_c")
+    assert not listed("tests/a/test_b.py::test_cd", "tests/a/test_b.py::test_c")
+    assert not listed("tests/ab/test_b.py::test_c", "tests/a/")
