@@ -29,7 +29,7 @@ from inkgate.service.accounts.vault import Vault, new_key
 from inkgate.service.db import engine as engines
 from inkgate.service.db import work
 from inkgate.service.eop.signing import call_headers
-from inkgate.service.metering import books
+from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.service import packs_of
 from inkgate.service.settings import Database
 from inkgate.service.users import service as users
@@ -116,7 +116,7 @@ async def settled(database: str, account_id: str) -> list[tuple[str, int, int]]:
     engine = engines.create(Database(url=database))
     try:
         async with work.snapshot(engine) as session:
-            assert await books.prove(session, account_id) == []
+            assert await ledger_reader.verify_database(session, account_id) == []
             return [(each.capability, each.used, each.total) for each in await packs_of(session, account_id)]
     finally:
         await engine.dispose()
