@@ -86,7 +86,7 @@ def test_reading_without_memory_is_our_own_failure() -> None:
         from inkgate.service.worker.stub import StubReader
 
         class Greedy(StubReader):
-            def general(self, data):
+            def read(self, name, data, *, extras=False):
                 return np.ones(200 << 20, np.uint8)
 
         limit_memory(64, at_once=1)
