@@ -24,7 +24,7 @@ from inkgate.service.console.visit import Customer, Missing, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT
 from inkgate.service.contract.images import ImageFault, dimensions, media_type
 from inkgate.service.contract.views import Mark
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.samples import sample
 
 router = APIRouter()
@@ -61,7 +61,7 @@ class Drawn:
     cut_out: bool = False
 
 
-async def view(unit: Work, scope: Scope, account_id: str) -> Ready:
+async def view(unit: UnitOfWork, scope: Scope, account_id: str) -> Ready:
     """What the caller can call with."""
     apps = await accounts.apps(unit.session, scope.account_ids)
     opened = await repository.opened_by(unit.session, [each.id for each in apps])
