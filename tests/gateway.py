@@ -111,7 +111,7 @@ class MemoryBroker:
 class MemoryLimiter:
     wait: float | None = None
 
-    async def take(self, app_id: str, capability: str, qps: float) -> float | None:
+    async def acquire(self, app_id: str, capability: str, qps: float) -> float | None:
         return self.wait
 
 
