@@ -16,8 +16,8 @@ from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.worker import policy
 from inkgate.service.worker.config import WorkerConfig
 from inkgate.service.worker.control import Event
-from inkgate.service.worker.observe import FleetMetrics
-from inkgate.service.worker.roster import Roster
+from inkgate.service.worker.observe import WorkerEventMetrics
+from inkgate.service.worker.registry import WorkerRegistry
 from inkgate.service.worker.supervisor import Supervisor
 
 
@@ -25,11 +25,11 @@ class EmbeddedBroker(LocalBroker):
     """A LocalBroker that knows the worker processes behind it."""
 
     supervisor: Supervisor
-    roster: Roster
+    registry: WorkerRegistry
 
     async def look(self) -> FleetState:
         """See inkgate.service.broker.fleet.Fleet."""
-        return FleetState(await self.state(), self.roster.cards())
+        return FleetState(await self.state(), self.registry.records())
 
     @property
     def ready_workers(self) -> int:
@@ -50,9 +50,9 @@ async def embedded_fleet(
     `metrics` are those of this process; they count what the workers do.
     Leaving the context drains the workers: each may finish the image it has in hand.
     """
-    at_once = policy.at_once(settings)
+    at_once = policy.concurrency(settings)
     malformed = metrics.malformed if metrics else _uncounted
-    broker = _broker(settings, policy.processes(settings) * at_once, malformed)
+    broker = _broker(settings, policy.process_count(settings) * at_once, malformed)
 
     def sockets(slot: int) -> list[socket.socket]:
         """A connection to the broker for each image that the worker may have in hand."""
@@ -61,17 +61,17 @@ async def embedded_fleet(
             broker.attach(ours)
         return [theirs for _, theirs in pairs]
 
-    counted = FleetMetrics(metrics) if metrics else None
+    counted = WorkerEventMetrics(metrics) if metrics else None
 
     def receive(slot: int, event: Event) -> None:
-        broker.roster(slot, event)
+        broker.registry(slot, event)
         if counted:
             counted(slot, event)
 
-    broker.roster = Roster(policy.processes(settings), settings.engine.profile)
+    broker.registry = WorkerRegistry(policy.process_count(settings), settings.engine.profile)
     broker.supervisor = Supervisor(
         "inkgate.service.worker",
-        policy.processes(settings),
+        policy.process_count(settings),
         WorkerConfig.of(settings).as_dict(),
         on_spawn=sockets,
         on_event=receive,

@@ -19,7 +19,7 @@ from inkgate.service.settings import Settings
 from inkgate.service.telemetry import logs
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.worker.control import Fatal, MetricsReport, Ready, encode
-from inkgate.service.worker.process import bind_to_parent
+from inkgate.service.worker.process import die_with_parent
 
 REPORT_SECONDS = 5.0
 
@@ -27,7 +27,7 @@ REPORT_SECONDS = 5.0
 def main(argv: list[str]) -> int:
     """Read the settings and serve; the exit status."""
     parent, control_fd, listen_fd = (int(argument) for argument in argv)
-    bind_to_parent(parent)
+    die_with_parent(parent)
     control = socket.socket(fileno=control_fd)
     frames.recv(control)
     settings = configuration.load()

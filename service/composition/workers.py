@@ -22,8 +22,8 @@ from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.worker import policy
 from inkgate.service.worker.config import WorkerConfig
 from inkgate.service.worker.control import Event
-from inkgate.service.worker.observe import FleetMetrics
-from inkgate.service.worker.roster import Roster
+from inkgate.service.worker.observe import WorkerEventMetrics
+from inkgate.service.worker.registry import WorkerRegistry
 from inkgate.service.worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -43,8 +43,8 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         )
     metrics = Metrics("worker", __version__, capabilities=CAPABILITIES)
     background = Background(metrics)
-    roster = Roster(policy.processes(settings), settings.engine.profile)
-    supervisor = _supervisor(settings, roster, metrics, background)
+    registry = WorkerRegistry(policy.process_count(settings), settings.engine.profile)
+    supervisor = _supervisor(settings, registry, metrics, background)
     health = Health(
         {
             "redis": _redis_check(settings.redis.url),
@@ -56,7 +56,7 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         stop = stack.enter_context(stop_event())
         url = serve_probes(stack, settings.worker, health, metrics, background)
         keys = Keys(settings.redis.namespace, settings.engine.profile)
-        poster = RollPoster(settings.redis.url, keys, roster.cards, background)
+        poster = RollPoster(settings.redis.url, keys, registry.records, background)
         stack.push_async_callback(poster.close)
         poster.start()
         stack.push_async_callback(supervisor.stop, settings.worker.grace)
@@ -71,17 +71,17 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         log.info("draining")
 
 
-def _supervisor(settings: Settings, roster: Roster, metrics: Metrics, background: Background) -> Supervisor:
-    """The supervisor of the workers, not started; `roster` and `metrics` receive their events."""
-    counted = FleetMetrics(metrics)
+def _supervisor(settings: Settings, registry: WorkerRegistry, metrics: Metrics, background: Background) -> Supervisor:
+    """The supervisor of the workers, not started; `registry` and `metrics` receive their events."""
+    counted = WorkerEventMetrics(metrics)
 
     def receive(slot: int, event: Event) -> None:
-        roster(slot, event)
+        registry(slot, event)
         counted(slot, event)
 
     return Supervisor(
         "inkgate.service.worker",
-        policy.processes(settings),
+        policy.process_count(settings),
         WorkerConfig.of(settings).as_dict(),
         on_event=receive,
         on_malformed=metrics.malformed,

@@ -1,6 +1,6 @@
 """A worker process: `python -m inkgate.service.worker PARENT_PID CONTROL_FD [TASKS_FD…]`, started by a supervisor only.
 
-The control socket brings the configuration and carries away what happens: ready, done, leaving, fatal.
+The control socket carries the configuration in, and events out: ready, done, leaving, fatal (`control.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from inkgate.service.errors import BrokerDown, InkGateError
 from inkgate.service.settings import maskable, passwords
 from inkgate.service.telemetry import logs
 from inkgate.service.telemetry.tracing import Tracing
+from inkgate.service.worker.concurrency import run_loops
 from inkgate.service.worker.config import WorkerConfig
 from inkgate.service.worker.control import (
     Done,
@@ -39,16 +40,15 @@ from inkgate.service.worker.control import (
     WorkerReady,
     encode,
 )
-from inkgate.service.worker.lanes import run_lanes
 from inkgate.service.worker.loop import PullLoop
-from inkgate.service.worker.process import bind_to_parent, limit_memory, rss_mib
+from inkgate.service.worker.process import die_with_parent, rss_mib, set_memory_limit
 from inkgate.service.worker.reading import open_reader
 from inkgate.service.worker.render import line_count
 from inkgate.service.worker.watchdog import Watchdog
 
 log = logging.getLogger("inkgate.service.worker")
 
-_UNUSABLE = 2  # exit status: what the process was given cannot work, nor will it at the next start
+_UNUSABLE = 2  # exit status: the configuration cannot work, also not after a restart
 _BROKEN = 1
 
 
@@ -56,105 +56,112 @@ def main(argv: list[str]) -> int:
     parent, control_fd, *tasks_fds = (int(argument) for argument in argv)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    bind_to_parent(parent)
-    teller = _Teller(socket.socket(fileno=control_fd))
-    head = teller.greeting()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the parent decides when this process stops
+    die_with_parent(parent)
+    channel = _SupervisorChannel(socket.socket(fileno=control_fd))
+    head = channel.receive_configuration()
     try:
         config = WorkerConfig.from_dict(head)
     except InkGateError as error:
-        teller.tell(Fatal(str(error)))
+        channel.send_event(Fatal(str(error)))
         return _UNUSABLE
     logs.configure(config.log_level, config.log_format, secrets=maskable(passwords(config.redis_url)))
     try:
         reader = open_reader(config)
         reader.warmup()
     except (InkGateError, ModelError, ValueError) as error:
-        teller.tell(Fatal(str(error)))
+        channel.send_event(Fatal(str(error)))
         return _UNUSABLE
     except Exception as error:
         log.exception("the engine did not start")
-        teller.tell(Fatal(f"the engine did not start: {error!r}"))
+        channel.send_event(Fatal(f"the engine did not start: {error!r}"))
         return _BROKEN
-    limit_memory(config.image_mib, config.at_once)
-    _work(config, reader, tasks_fds, teller, stop)
+    set_memory_limit(config.image_mib, config.at_once)
+    _work(config, reader, tasks_fds, channel, stop)
     return 0
 
 
-def _work(config: WorkerConfig, reader: Reader, tasks_fds: list[int], teller: _Teller, stop: threading.Event) -> None:
-    """Read images with a warm reader until the worker leaves: at a shutdown signal, at a limit, or without a broker."""
+def _work(
+    config: WorkerConfig, reader: Reader, tasks_fds: list[int], channel: _SupervisorChannel, stop: threading.Event
+) -> None:
+    """Read images with a warm reader until the worker exits: at a shutdown signal, at a limit, or without a broker."""
     name = f"{socket.gethostname()}-{os.getpid()}"
-    ports = _open_ports(config, name, tasks_fds, teller)
+    ports = _open_worker_ports(config, name, tasks_fds, channel)
     info = reader.info
     engine = EngineFacts(info.name, " ".join(sorted(info.models)) or info.version, info.device)
-    teller.tell(WorkerReady(name, engine, config.profile, rss_mib()))
+    channel.send_event(WorkerReady(name, engine, config.profile, rss_mib()))
     watchdog = Watchdog()
     tracing = Tracing.configured(config.traces_endpoint, "worker", __version__, config.traces_ratio)
-    lanes = [PullLoop(port, reader, config, name, stop, teller.done, tracing, watchdog) for port in ports]
-    with contextlib.suppress(BrokerDown, frames.PeerGone):  # the gateway process is gone: so is our work
-        teller.tell(Leaving(run_lanes(lanes, stop)))
-    # After any other error the process ends as it is: a port that leaves would give its image back as not begun.
+    loops = [PullLoop(port, reader, config, name, stop, channel.done, tracing, watchdog) for port in ports]
+    with contextlib.suppress(BrokerDown, frames.PeerGone):  # without the gateway process there is no work
+        channel.send_event(Leaving(run_loops(loops, stop)))
+    # After any other error the process exits without closing its ports: a closed port returns its image as not started.
     tracing.close()
     for port in ports:
         port.close()
 
 
-class _Teller:
-    """Events for the supervisor, from any thread. Raises frames.PeerGone once it is gone."""
+class _SupervisorChannel:
+    """Sends events to the supervisor, from any thread. Raises frames.PeerGone once the supervisor has closed the
+    socket."""
 
     def __init__(self, control: socket.socket) -> None:
-        self._control, self._turn = control, threading.Lock()
+        self._control, self._lock = control, threading.Lock()
 
-    def greeting(self) -> Mapping[str, Any]:
-        """What the supervisor says first: a `WorkerConfig` as a dict."""
+    def receive_configuration(self) -> Mapping[str, Any]:
+        """The first frame: a `WorkerConfig` as a dict."""
         head, _ = frames.recv(self._control)
         return head
 
-    def tell(self, message: Message) -> None:
-        with self._turn:
+    def send_event(self, message: Message) -> None:
+        with self._lock:
             frames.send(self._control, encode(message))
 
-    def done(self, task: Task, reply: Reply, in_hand: int) -> None:
-        """An image has been answered; `in_hand` as in `control.Done`."""
+    def done(self, task: Task, reply: Reply, in_progress: int) -> None:
+        """Report an answered image; `in_progress` is `control.Done.in_hand`."""
         lines = line_count(task.capability, reply.element)
-        self.tell(Done(task.capability, reply.outcome, task.delivery, reply.stages, lines, rss_mib(), in_hand))
+        self.send_event(
+            Done(task.capability, reply.outcome, task.delivery, reply.stages, lines, rss_mib(), in_progress)
+        )
 
     def malformed(self, kind: str) -> None:
-        """A message that this process could not understand."""
-        self.tell(MalformedMessage(kind))
+        """Report a message that this process could not decode."""
+        self.send_event(MalformedMessage(kind))
 
     def background_up(self, task: str, up: bool) -> None:
-        """See inkgate.service.background.Observer. The state of a thread ends with its process: only failures are
-        reported."""
+        """See inkgate.service.background.Observer. Only failures are reported: the state of a thread ends with its
+        process."""
 
     def background_restarted(self, task: str) -> None:
         """See inkgate.service.background.Observer."""
-        self.tell(TaskFailed(task))
+        self.send_event(TaskFailed(task))
 
 
-def _open_ports(config: WorkerConfig, name: str, tasks_fds: list[int], teller: _Teller) -> Sequence[WorkerPort]:
-    """A port for each picture that may be in hand: the embedded broker's sockets where there are some, else Redis."""
+def _open_worker_ports(
+    config: WorkerConfig, name: str, tasks_fds: list[int], channel: _SupervisorChannel
+) -> Sequence[WorkerPort]:
+    """One port per image that may be in progress: on sockets of the embedded broker if there are any, else Redis."""
     if tasks_fds:
-        return [LocalPort(socket.socket(fileno=fd), teller.malformed) for fd in tasks_fds]
-    from inkgate.service.broker.streams import StreamsPort  # the Redis client is not for embedded workers to load
+        return [LocalPort(socket.socket(fileno=fd), channel.malformed) for fd in tasks_fds]
+    from inkgate.service.broker.streams import StreamsPort  # embedded workers do not load the Redis client
     from inkgate.service.broker.streams.keys import Keys
 
     keys = Keys(config.namespace, config.profile)
     rule = HoldOffRule(config.killed_workers, config.killed_window, config.hold_off)
-    names = [name, *(f"{name}-{lane}" for lane in range(1, config.at_once))]
+    names = [name, *(f"{name}-{number}" for number in range(1, config.at_once))]
     return [
         StreamsPort(
             config.redis_url,
             keys,
-            each,
+            port_name,
             capabilities=config.capabilities,
             lease=config.lease,
             rule=rule,
             overrun=config.overrun,
-            on_malformed=teller.malformed,
-            background=Background(teller),
+            on_malformed=channel.malformed,
+            background=Background(channel),
         )
-        for each in names
+        for port_name in names
     ]
 
 

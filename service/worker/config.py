@@ -1,4 +1,4 @@
-"""What a worker process is told when it starts: a flat part of the settings, without any secret it does not need."""
+"""The configuration of a worker process: a flat part of the settings, without secrets that it does not need."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from inkgate.service.errors import Misuse
 from inkgate.service.telemetry.logs import Format, Level
 from inkgate.service.worker import policy
 
-if TYPE_CHECKING:  # a worker process receives its part and never loads the settings' machinery
+if TYPE_CHECKING:  # a worker process receives its values and does not load the settings module
     from inkgate.service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """Sent as the first frame on the control socket, so that neither argv nor the environment shows it.
+    """The first frame on the control socket; so neither argv nor the environment shows it.
 
-    A supervisor of the release before may start this one, once the files on disk have been replaced: every field added
-    from now on has a default.
+    After an upgrade of the files on disk a supervisor of the previous release may start this process: every new field
+    needs a default.
     """
 
     runtime: str
@@ -62,7 +62,7 @@ class WorkerConfig:
             max_rss_mib=worker.max_rss_mib,
             image_mib=worker.image_mib,
             overrun=worker.overrun,
-            at_once=policy.at_once(settings),
+            at_once=policy.concurrency(settings),
             log_level=settings.telemetry.log_level,
             log_format=settings.telemetry.log_format,
             traces_endpoint=settings.telemetry.traces_endpoint,
@@ -79,7 +79,7 @@ class WorkerConfig:
 
     @classmethod
     def from_dict(cls, head: Mapping[str, Any]) -> WorkerConfig:
-        """The way back from `as_dict`; fields of another release are left out. Raises Misuse when one is missing."""
+        """The inverse of `as_dict`. Unknown fields of another release are ignored. Raises Misuse for a missing one."""
         try:
             return cls(**known(cls, head))
         except TypeError as error:
@@ -87,7 +87,7 @@ class WorkerConfig:
 
     @property
     def options(self) -> Options:
-        """What the operator has set about elements, for `Capability.element`."""
+        """The operator's settings about elements, for `Capability.element`."""
         return {"plate_types": self.plate_types}
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,11 +1,10 @@
-"""The messages of a control channel: what a child process sends to its supervisor, as JSON objects in frames.
+"""The messages of a control channel: from a child process to its supervisor, as JSON objects in frames.
 
     frames.send(control, encode(Leaving("memory")))
-    event = decode(head)                                # None: of a kind that this release does not know
+    event = decode(head)                                # None for an unknown kind
 
-A child may be of another release than its supervisor. So, as in `broker/messages.py`: a reader takes the fields it
-knows, a field that came later has a default, a kind that is not known is left out, and what is of another type or out
-of bounds raises the one error, `Malformed`.
+A child may be of another release than its supervisor. As in `broker/messages.py`, unknown fields and unknown kinds are
+ignored, fields added later have a default, and a value of a wrong type or out of bounds raises `Malformed`.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from typing import Any, ClassVar, TypeGuard
 from inkgate.service.broker.messages import Malformed
 
 TEXT_LIMIT = 4096  # characters of a name, a label or a reason
-ERROR_LIMIT = 65_536  # characters of an error's text; more are cut off, for nothing else says why
+ERROR_LIMIT = 65_536  # characters of the text of an error; longer texts are cut off
 COUNT_LIMIT = 2**31 - 1
 MEMORY_LIMIT_MIB = 2.0**40
-NUMBER_LIMIT = 1e18  # of any other number; neither infinity nor NaN is within it
+NUMBER_LIMIT = 1e18  # of any other number; excludes infinity and NaN
 DEFAULT_ERROR = "it could not start"
 
 
@@ -49,14 +48,14 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A process takes work from now on."""
+    """The process accepts work from now on."""
 
     kind: ClassVar[Kind] = Kind.READY
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerReady(Ready):
-    """A worker process is warm. `rss_mib` is its resident memory in MiB, None when it is unknown."""
+    """A worker process has finished its warm-up. `rss_mib` is its resident memory in MiB, None when unknown."""
 
     name: str
     engine: EngineFacts
@@ -66,8 +65,8 @@ class WorkerReady(Ready):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A worker has answered one image. `stages` are seconds; `lines` is None where no text lines are counted;
-    `in_hand` counts the images that the worker read at the same time, this one included."""
+    """A worker has answered one image. `stages` are in seconds. `lines` is None where text lines are not counted.
+    `in_hand` is the number of images that the worker had in progress, including this one."""
 
     kind: ClassVar[Kind] = Kind.DONE
     capability: str
@@ -81,7 +80,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """A worker ends by its own decision or by the supervisor's ("stop")."""
+    """A worker exits: at its image limit ("images") or memory limit ("memory"), or on request ("stop")."""
 
     kind: ClassVar[Kind] = Kind.LEAVING
     reason: str = "stop"
@@ -89,7 +88,7 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class Fatal:
-    """A process could not start. `error` is for the operator."""
+    """A process could not start; `error` is a text for the operator."""
 
     kind: ClassVar[Kind] = Kind.FATAL
     error: str = DEFAULT_ERROR
@@ -97,7 +96,7 @@ class Fatal:
 
 @dataclass(frozen=True, slots=True)
 class MalformedMessage:
-    """A process could not understand a message; `message` is the kind as metrics count it ("task", "reply")."""
+    """A process could not decode a message; `message` is its kind, as in the metrics ("task", "reply")."""
 
     kind: ClassVar[Kind] = Kind.MALFORMED
     message: str
@@ -105,7 +104,7 @@ class MalformedMessage:
 
 @dataclass(frozen=True, slots=True)
 class TaskFailed:
-    """A background task of the process has failed and is started again."""
+    """A background task of the process has failed and is restarted."""
 
     kind: ClassVar[Kind] = Kind.TASK_FAILED
     task: str
@@ -113,7 +112,7 @@ class TaskFailed:
 
 @dataclass(frozen=True, slots=True)
 class MetricsReport:
-    """The metrics of a process; `families` is for `telemetry.merge.snapshot_from`, which checks it."""
+    """The metrics of a process; `families` is validated by `telemetry.merge.snapshot_from`."""
 
     kind: ClassVar[Kind] = Kind.METRICS
     pid: int
@@ -122,14 +121,14 @@ class MetricsReport:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A process that reads one image alone begins to read it."""
+    """A process for isolated reading starts to read its image."""
 
     kind: ClassVar[Kind] = Kind.BEGUN
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A child has ended. Made by the supervisor itself, never sent. `status` as in `subprocess.Popen.returncode`."""
+    """A child has exited. Created by the supervisor, never sent. `status` is as in `subprocess.Popen.returncode`."""
 
     status: int
     pid: int
@@ -140,10 +139,10 @@ Event = Message | Gone
 
 
 def encode(message: Message) -> dict[str, Any]:
-    """The message as JSON types, its `kind` among them."""
+    """The message as a JSON object with its `kind`."""
     head: dict[str, Any] = {"kind": str(message.kind)}
-    for each in fields(message):
-        head[each.name] = getattr(message, each.name)
+    for attribute in fields(message):
+        head[attribute.name] = getattr(message, attribute.name)
     if isinstance(message, WorkerReady):
         head["engine"] = asdict(message.engine)
     if isinstance(message, Done):
@@ -152,26 +151,26 @@ def encode(message: Message) -> dict[str, Any]:
 
 
 def kind_of(head: Mapping[str, Any]) -> Kind | None:
-    """The kind of an encoded message, whatever the rest of it is; None for one that is not known."""
+    """The kind of an encoded message, without a check of its other fields; None for an unknown kind."""
     try:
-        return Kind(head.get("kind"))  # type: ignore[arg-type]  # any value that is none of them raises
+        return Kind(head.get("kind"))  # type: ignore[arg-type]  # any other value raises ValueError
     except ValueError:
         return None
 
 
 def decode(head: Mapping[str, Any]) -> Message | None:
-    """The message of `encode`; None for a kind that is not known. Raises Malformed for anything else."""
+    """The inverse of `encode`; None for an unknown kind. Raises Malformed for invalid fields."""
     kind = kind_of(head)
     return None if kind is None else _DECODERS[kind](head)
 
 
 def error_text(head: Mapping[str, Any]) -> str:
-    """What a FATAL message says."""
+    """The text of a FATAL message, cut to ERROR_LIMIT characters."""
     return str(head.get("error", DEFAULT_ERROR))[:ERROR_LIMIT]
 
 
 def _ready(head: Mapping[str, Any]) -> Ready:
-    if not any(each.name in head for each in fields(WorkerReady)):
+    if not any(attribute.name in head for attribute in fields(WorkerReady)):
         return Ready()
     engine = head.get("engine")
     if not isinstance(engine, Mapping):

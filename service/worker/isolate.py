@@ -1,8 +1,8 @@
-"""Reading a picture that may have killed a worker: alone, in a process that may die.
+"""Isolated reading of a redelivered image in a child process, because the image may have killed its first worker.
 
-`read_alone` starts `python -m inkgate.service.worker.isolate`, hands it the picture over a socket pair, and
-takes whatever happens to it as the answer: its reply, or the internal error. The child says when it begins to read:
-only what ends it after that, and by itself, is the picture's doing.
+`read_isolated` starts `python -m inkgate.service.worker.isolate` and sends it the image over a socket pair. The answer
+is the reply of the child, or the internal error when the child fails. The child reports that it starts to read: only
+an exit after that report, and not by our kill, is attributed to the image.
 """
 
 from __future__ import annotations
@@ -20,43 +20,43 @@ from inkgate.service.broker.messages import Malformed, reply_from, reply_head, t
 from inkgate.service.worker import control
 from inkgate.service.worker.config import WorkerConfig
 from inkgate.service.worker.control import Begun
-from inkgate.service.worker.process import bind_to_parent, limit_memory, spawn
-from inkgate.service.worker.reading import facts, open_reader, read
+from inkgate.service.worker.process import die_with_parent, set_memory_limit, spawn
+from inkgate.service.worker.reading import log_fields, open_reader, read_task
 
 log = logging.getLogger(__name__)
 
-_END_SECONDS = 1.0  # between the end of a process's sockets and its own
+_EXIT_GRACE_SECONDS = 1.0  # from the end of file on the sockets of a process to its exit
 
 
-def read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
-    """Read `task` in a child process that lives no longer than the task's deadline. One that cannot be started, for
-    want of memory or processes, fails the task and not the worker."""
+def read_isolated(task: Task, config: WorkerConfig, worker: str) -> Reply:
+    """Read `task` in a child process that is killed at the task's deadline. If the child cannot be started (out of
+    memory or processes), the task fails and the worker continues."""
     try:
-        return _read_alone(task, config, worker)
+        return _read_isolated(task, config, worker)
     except OSError as error:
-        log.error("a process to read an image alone could not be started: %s", error, extra=facts(task))
+        log.error("a process to read an image alone could not be started: %s", error, extra=log_fields(task))
         return Reply(task.call_id, task.number, Outcome.FAILED, worker=worker, stages={"queue": task.queued})
 
 
-def _read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
-    ours, theirs = socket.socketpair()
-    begun = killed = False
-    with ours:
-        with theirs:
-            child = spawn("inkgate.service.worker.isolate", [theirs])
+def _read_isolated(task: Task, config: WorkerConfig, worker: str) -> Reply:
+    parent_end, child_end = socket.socketpair()
+    started = killed = False
+    with parent_end:
+        with child_end:
+            child = spawn("inkgate.service.worker.isolate", [child_end])
         try:
-            ours.settimeout(max(0.1, task.deadline - time.time()))
-            frames.send(ours, replace(config, redis_url="").as_dict())
-            frames.send(ours, task_head(task), task.image)
-            head, _ = frames.recv(ours)
-            begun = isinstance(control.decode(head), Begun)
-            if not begun:
-                raise Malformed("an answer of a process that has not begun")
-            head, _ = frames.recv(ours)
+            parent_end.settimeout(max(0.1, task.deadline - time.time()))
+            frames.send(parent_end, replace(config, redis_url="").as_dict())
+            frames.send(parent_end, task_head(task), task.image)
+            head, _ = frames.recv(parent_end)
+            started = isinstance(control.decode(head), Begun)
+            if not started:
+                raise Malformed("an answer of a process that has not started")
+            head, _ = frames.recv(parent_end)
             reply = replace(reply_from({**head, "call_id": task.call_id, "number": task.number}), worker=worker)
         except (frames.PeerGone, Malformed) as error:
-            killed = begun and isinstance(error, frames.PeerGone) and _died(child)
-            log.error("poison: this picture took down a process of its own: %s", error, extra=facts(task))
+            killed = started and isinstance(error, frames.PeerGone) and _exited_by_itself(child)
+            log.error("poison: this image killed the process that read it: %s", error, extra=log_fields(task))
             reply = Reply(
                 task.call_id, task.number, Outcome.FAILED, worker=worker, stages={"queue": task.queued}, killed=killed
             )
@@ -66,26 +66,26 @@ def _read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
     return reply
 
 
-def _died(child: subprocess.Popen[bytes]) -> bool:
-    """Whether the child has ended by itself. One that is too slow is still there, and will be killed."""
+def _exited_by_itself(child: subprocess.Popen[bytes]) -> bool:
+    """Whether the child has exited with an error by itself. One that is too slow still runs; the caller kills it."""
     try:
-        return child.wait(_END_SECONDS) != 0
+        return child.wait(_EXIT_GRACE_SECONDS) != 0
     except subprocess.TimeoutExpired:
         return False
 
 
 def main(argv: list[str]) -> None:
-    """The child: one picture, one frame, end."""
+    """The child process: reads one image, sends one reply, exits."""
     parent, fd = int(argv[0]), int(argv[1])
-    bind_to_parent(parent)
+    die_with_parent(parent)
     sock = socket.socket(fileno=fd)
     head, _ = frames.recv(sock)
     config = WorkerConfig.from_dict(head)
     head, image = frames.recv(sock)
     reader = open_reader(config)
-    limit_memory(config.image_mib, at_once=1)
+    set_memory_limit(config.image_mib, at_once=1)
     frames.send(sock, control.encode(Begun()))
-    reply = read(reader, task_from(head, image), config, "")
+    reply = read_task(reader, task_from(head, image), config, "")
     frames.send(sock, reply_head(reply))
 
 

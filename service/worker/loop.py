@@ -1,4 +1,4 @@
-"""The pull loop: one task at a time, until it is time to leave. A worker on a GPU runs several (see `lanes`)."""
+"""The pull loop of a worker: one task at a time. A worker on a GPU runs several loops (see `concurrency`)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from inkgate.engines.interfaces import Reader
 from inkgate.service.broker.interface import Outcome, Reply, Task, WorkerPort
 from inkgate.service.telemetry.tracing import Tracing
 from inkgate.service.worker.config import WorkerConfig
-from inkgate.service.worker.isolate import read_alone
+from inkgate.service.worker.isolate import read_isolated
 from inkgate.service.worker.process import data_mib, memory_for_images, rss_mib
-from inkgate.service.worker.reading import facts, read
+from inkgate.service.worker.reading import log_fields, read_task
 from inkgate.service.worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
 _PULL_SECONDS = 0.4
-_ABOVE_WARM = 1.5
-_LAST_DELIVERY = 2  # read alone in a child process; a task that comes back even then is poison
+_MEMORY_GROWTH_FACTOR = 1.5  # of the resident memory after warm-up
+_ISOLATED_DELIVERY = 2  # read in a child process; a task that is delivered once more is poison
 
 
 class PullLoop:
-    """Pulls, reads and answers. `stop` ends the loop between two tasks.
+    """Pulls a task, reads it and replies. `stop` ends the loop between two tasks.
 
-    `on_done` hears of every task answered, and how many the process had in hand when it had been read.
+    `on_done` is called for every answered task, with the number of tasks that the process had in progress.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class PullLoop:
         config: WorkerConfig,
         name: str,
         stop: threading.Event,
-        on_done: Callable[[Task, Reply, int], None] = lambda task, reply, in_hand: None,
+        on_done: Callable[[Task, Reply, int], None] = lambda task, reply, in_progress: None,
         tracing: Tracing | None = None,
         watchdog: Watchdog | None = None,
     ) -> None:
@@ -51,47 +51,50 @@ class PullLoop:
         self._name = name
         self._stop = stop
         self._on_done = on_done
-        self._around = 0.0  # seconds an image takes besides reading, a moving mean
-        # Some engines are larger than the limit before they have read anything.
-        self._most_rss = max(config.max_rss_mib, _ABOVE_WARM * rss_mib()) if config.max_rss_mib else math.inf
-        # Memory that stays taken comes off what the next image may take (limit_memory): half of that is kept free.
-        room = memory_for_images(config.image_mib, config.at_once)
-        self._most_data = data_mib() + room / 2 if room else math.inf
-        # Workers that started together must not all leave together. A lane reads its share of a worker's images.
+        self._overhead = 0.0  # seconds per image besides reading, moving average
+        # Some engines exceed the limit before they have read an image.
+        self._max_rss_mib = (
+            max(config.max_rss_mib, _MEMORY_GROWTH_FACTOR * rss_mib()) if config.max_rss_mib else math.inf
+        )
+        # Memory that is not released reduces what the next image may allocate (set_memory_limit): keep half of it free.
+        headroom = memory_for_images(config.image_mib, config.at_once)
+        self._max_data_mib = data_mib() + headroom / 2 if headroom else math.inf
+        # Spread, so that workers started together do not exit together. Each thread has its share of the image limit.
         share = config.max_images / config.at_once
         self._images_left = math.ceil(share * random.uniform(0.9, 1.1)) or None  # noqa: S311
 
     def run(self) -> str:
-        """Serve until stopped, worn out or too fat; returns the reason: "stop", "images" or "memory"."""
+        """Serve until stopped, or until the image limit or the memory limit is reached. Returns "stop", "images" or
+        "memory"."""
         while not self._stop.is_set():
             asked = time.perf_counter()
             task = self._port.pull(_PULL_SECONDS)
             if task is None:
                 continue
-            begun = time.perf_counter()
+            started = time.perf_counter()
             with self._tracing.span("read", parent=task.trace, capability=task.capability, call=task.call_id):
-                reply, in_hand = self._answer(task)
+                reply, in_progress = self._answer(task)
             done = time.perf_counter()
             if task.delivery == 1:
-                reply = replace(reply, busy=done - begun + self._around)
+                reply = replace(reply, busy=done - started + self._overhead)
             self._port.reply(task, reply)
-            self._on_done(task, reply, in_hand)
-            if task.queued > begun - asked:  # it was there when we asked: nothing of this was idleness
-                self._around += 0.2 * (begun - asked + time.perf_counter() - done - self._around)
+            self._on_done(task, reply, in_progress)
+            if task.queued > started - asked:  # the task was queued before the pull: no idle time in it
+                self._overhead += 0.2 * (started - asked + time.perf_counter() - done - self._overhead)
             if self._images_left is not None:
                 self._images_left -= 1
                 if self._images_left <= 0:
                     return "images"
-            if rss_mib() > self._most_rss or data_mib() > self._most_data:
+            if rss_mib() > self._max_rss_mib or data_mib() > self._max_data_mib:
                 return "memory"
         return "stop"
 
     def _answer(self, task: Task) -> tuple[Reply, int]:
-        """The reply, and the pictures in hand. Counted here, for those that end together are gone by `on_done`."""
-        if task.delivery > _LAST_DELIVERY:
-            log.error("poison: this picture took two workers down", extra=facts(task))
+        """The reply, and the number of tasks in progress, counted before any of them has ended."""
+        if task.delivery > _ISOLATED_DELIVERY:
+            log.error("poison: this image killed two workers", extra=log_fields(task))
             return Reply(task.call_id, task.number, Outcome.FAILED, worker=self._name), 1
-        if task.delivery == _LAST_DELIVERY:
-            return read_alone(task, self._config, self._name), 1
-        with self._watchdog.until(task.deadline + self._config.overrun):
-            return read(self._reader, task, self._config, self._name), self._watchdog.in_hand
+        if task.delivery == _ISOLATED_DELIVERY:
+            return read_isolated(task, self._config, self._name), 1
+        with self._watchdog.deadline(task.deadline + self._config.overrun):
+            return read_task(self._reader, task, self._config, self._name), self._watchdog.in_progress

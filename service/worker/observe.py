@@ -1,4 +1,4 @@
-"""What worker processes tell over their control sockets, as metrics of the process that supervises them."""
+"""Turns worker events into metrics of the supervising process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from inkgate.service.worker.control import (
 )
 
 
-class FleetMetrics:
-    """Hears a supervisor's events. The workers themselves keep no metrics and load no library for them."""
+class WorkerEventMetrics:
+    """Receives the events of a supervisor. Workers keep no metrics and load no metrics library."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics

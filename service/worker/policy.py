@@ -1,8 +1,8 @@
-"""How many worker processes, and how many pictures each has in hand.
+"""Number of worker processes, and of images that each processes at once.
 
-On CPUs a process a core, one picture at a time: batches cost as much there as their parts. On a GPU one process that
-has several pictures in hand, a thread each: while one is decoded another is on the card, and the lines of all that are
-there go through the network together (inkgate.engines.text.pool).
+On a CPU: one process per core and one image at a time, because a batch costs as much as its images one by one. On a
+GPU: one process with one thread per image. While one image is decoded another is on the GPU, and the lines of all
+images share batches (inkgate.engines.text.pool).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 from inkgate.service.settings import Settings
 from inkgate.service.worker.process import usable_cores
 
-_AT_ONCE_ON_A_GPU = 8
+_GPU_CONCURRENCY = 8
 
 
 def has_gpu() -> bool:
-    """Whether the installed ONNX Runtime is one for CUDA and this machine has a card for it.
+    """Whether the CUDA build of ONNX Runtime is installed and this machine has an NVIDIA GPU.
 
-    Tells without loading either: a gateway with embedded workers asks too.
+    Loads neither library: a gateway with embedded workers calls this too.
     """
     try:
         metadata.distribution("onnxruntime-gpu")
@@ -28,16 +28,16 @@ def has_gpu() -> bool:
     return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
 
 
-def processes(settings: Settings) -> int:
-    """Worker processes of this machine."""
+def process_count(settings: Settings) -> int:
+    """Number of worker processes on this machine."""
     if settings.worker.processes:
         return settings.worker.processes
     return 1 if _on_gpu(settings) else usable_cores()
 
 
-def at_once(settings: Settings) -> int:
-    """Pictures that one worker process has in hand at once."""
-    return settings.worker.at_once or (_AT_ONCE_ON_A_GPU if _on_gpu(settings) else 1)
+def concurrency(settings: Settings) -> int:
+    """Number of images that one worker process reads at once."""
+    return settings.worker.at_once or (_GPU_CONCURRENCY if _on_gpu(settings) else 1)
 
 
 def _on_gpu(settings: Settings) -> bool:

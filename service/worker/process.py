@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent: fresh interpreters, bound to it, with their sockets passed on."""
+"""Child processes that end with their parent: new interpreters with inherited sockets, and their memory limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import inkgate
 
 _PR_SET_PDEATHSIG = 1
-_FURTHER_IMAGE = 1 / 3  # of the memory for the first image in hand; not all are at their most at once
+_EXTRA_IMAGE_SHARE = 1 / 3  # of the memory for the first image; images do not all peak at the same time
 
 
 def spawn(
@@ -27,8 +27,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start `python -m module PARENT_PID FD… ARGUMENT…` in a process group of its own.
 
-    A fresh interpreter and no fork: the caller may run an event loop and threads. The child finds this very package
-    whatever the working directory holds (-P), and Ctrl-C in a terminal reaches the parent alone.
+    A new interpreter instead of fork, because the caller may run an event loop and threads. The child imports the same
+    package whatever the working directory holds (-P). Ctrl-C in a terminal reaches the parent only.
     """
     fds = [sock.fileno() for sock in sockets]
     root = str(Path(inkgate.__file__).parents[1])
@@ -48,21 +48,21 @@ def spawn(
     )
 
 
-def bind_to_parent(parent: int) -> None:
-    """Die with the parent, however it dies. Without Linux's prctl, the end of the sockets has to do."""
+def die_with_parent(parent: int) -> None:
+    """End this process when the parent ends: by prctl on Linux, elsewhere by end of file on the sockets."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
-        os._exit(1)  # it died before we were bound to it
+        os._exit(1)  # the parent ended before prctl took effect
 
 
 def usable_cores() -> int:
-    """Cores this process may run on."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def rss_mib() -> float:
-    """This process's resident memory in MiB; 0.0 where /proc does not tell."""
+    """Resident memory of this process in MiB; 0.0 without /proc."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
@@ -71,7 +71,7 @@ def rss_mib() -> float:
 
 
 def data_mib() -> float:
-    """This process's writable memory of its own in MiB, resident or not; 0.0 where /proc does not tell."""
+    """Private writable memory of this process in MiB, resident or not; 0.0 without /proc."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[5])
     except OSError:
@@ -80,24 +80,24 @@ def data_mib() -> float:
 
 
 def memory_for_images(image_mib: int, at_once: int) -> float:
-    """MiB that the images in hand may take together."""
-    return image_mib * (1 + _FURTHER_IMAGE * (at_once - 1))
+    """MiB that `at_once` images may allocate together."""
+    return image_mib * (1 + _EXTRA_IMAGE_SHARE * (at_once - 1))
 
 
-def limit_memory(image_mib: int, at_once: int) -> float:
-    """Let this process take `memory_for_images` beyond what it holds now: a worker once warm, a process that reads
-    one image alone with its models loaded and without a warm-up, which then comes off the image's part.
+def set_memory_limit(image_mib: int, at_once: int) -> float:
+    """Limit this process to `memory_for_images` above its present size. A worker calls this after warm-up; a process
+    for isolated reading after loading its models, without a warm-up.
 
-    Past it allocations fail, and with them the image in hand, not the process. RLIMIT_DATA counts what is writable and
-    private: neither libraries and mapped models nor the address space that CUDA reserves. Returns the limit in MiB;
-    math.inf where there is none: for 0, and where the system has no such count.
+    Above the limit allocations fail, and with them the current image, not the process. RLIMIT_DATA counts private
+    writable memory: neither libraries and mapped models nor the address space that CUDA reserves. Returns the limit in
+    MiB; math.inf for `image_mib` 0 and on systems without that count.
     """
-    held = data_mib()
-    if not image_mib or not held:
+    memory_in_use = data_mib()
+    if not image_mib or not memory_in_use:
         return math.inf
-    limit = int((held + memory_for_images(image_mib, at_once)) * 2**20)
+    limit = int((memory_in_use + memory_for_images(image_mib, at_once)) * 2**20)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))  # soft alone: a child sets its own, which may be higher
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))  # only the soft limit: a child may set a higher one
     return limit / 2**20

@@ -1,4 +1,4 @@
-"""One task to one reply: the reader's answer, or the outcome that its failure stands for."""
+"""Turns a task into a reply: the result of the reader, or the outcome of its failure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 
 
 def open_reader(config: WorkerConfig) -> Reader:
-    """The reader that the settings name, networks loaded, not warmed up.
+    """The configured reader with its models loaded, not warmed up.
 
-    Raises inkgate.engines.errors.ModelError, and ConfigurationError for a capability to serve that has no reader.
+    Raises inkgate.engines.errors.ModelError, and ConfigurationError for a configured capability without a reader.
     """
     reader = _open(config)
     missing = sorted(set(config.capabilities) - reader.names)
@@ -31,7 +31,7 @@ def open_reader(config: WorkerConfig) -> Reader:
 
 
 def without_reader(names: Sequence[str]) -> ConfigurationError:
-    """The error for capabilities that are to be read and have no reader."""
+    """The error for configured capabilities without a reader."""
     return ConfigurationError(
         "INKGATE_WORKER__CAPABILITIES",
         f"no reader is installed for {', '.join(names)}",
@@ -51,8 +51,8 @@ def _open(config: WorkerConfig) -> Reader:
     return registry.open_reader(config.runtime, config.profile, config.threads, model_dir, config.max_pixels)
 
 
-def facts(task: Task) -> dict[str, object]:
-    """What a log line may say about a task: never the picture."""
+def log_fields(task: Task) -> dict[str, object]:
+    """The fields of a task for log lines; never the image itself."""
     return {
         "call_id": task.call_id,
         "number": task.number,
@@ -62,9 +62,9 @@ def facts(task: Task) -> dict[str, object]:
     }
 
 
-def read(reader: Reader, task: Task, config: WorkerConfig, worker: str) -> Reply:
-    """Read one picture. Never raises for what a picture can cause: that becomes the reply's outcome."""
-    begun = time.perf_counter()
+def read_task(reader: Reader, task: Task, config: WorkerConfig, worker: str) -> Reply:
+    """Read one image. Errors caused by the image become the outcome of the reply."""
+    started = time.perf_counter()
     element = None
     try:
         element = render.element(reader, task.capability, task.image, task.extras, config.options)
@@ -72,7 +72,7 @@ def read(reader: Reader, task: Task, config: WorkerConfig, worker: str) -> Reply
     except (DecodeError, PictureTooLarge):
         outcome = Outcome.UNDECODABLE
     except Exception:
-        log.exception("reading failed", extra=facts(task))
+        log.exception("reading failed", extra=log_fields(task))
         outcome = Outcome.FAILED
-    stages = {"queue": task.queued, "infer": time.perf_counter() - begun}
+    stages = {"queue": task.queued, "infer": time.perf_counter() - started}
     return Reply(task.call_id, task.number, outcome, element, worker, stages)

@@ -1,4 +1,4 @@
-"""One image into the contract's element: the capability's reader, then the capability's own form of its result."""
+"""Reads one image and converts the result into the element of its capability."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from inkgate.service.contract.capability import Element, Options
 
 
 def element(reader: Reader, name: str, image: bytes, extras: bool, options: Options) -> Element:
-    """Read the image file for the capability `name` and make its element, plain JSON types.
+    """Read an image file for the capability `name` and build its element of JSON types.
 
-    Raises ValueError for a capability that is not installed, and what the reader raises.
+    Raises ValueError for a capability that is not installed, and the errors of the reader.
     """
     if name not in CAPABILITIES:
         raise ValueError(f"no capability {name!r}")
@@ -21,7 +21,7 @@ def element(reader: Reader, name: str, image: bytes, extras: bool, options: Opti
 
 
 def line_count(name: str, element: Mapping[str, Any] | None) -> int | None:
-    """How many text lines an element holds; None where the capability's elements do not say so, or none was read."""
+    """Number of text lines of an element; None without an element, or where the capability does not count lines."""
     capability = CAPABILITIES.get(name)
     if element is None or capability is None or not capability.lines_key:
         return None

@@ -1,8 +1,8 @@
-"""A reader that reads nothing, for load and crash tests: its text follows from the picture's sha256.
+"""A reader without an engine, for load and crash tests: its text is derived from the sha256 of the image.
 
-Clients of a chaos run can so tell whether an answer belongs to the picture they sent. Bytes anywhere in the file
-plant a fault: `inkgate-stub:crash` kills the process as a broken native library would, `inkgate-stub:hang` never
-returns, `inkgate-stub:raise` raises. No other runtime knows them.
+So a client of a chaos run can check that an answer belongs to its image. Marker bytes anywhere in the file inject a
+fault: `inkgate-stub:crash` kills the process with SIGSEGV, `inkgate-stub:hang` sleeps for an hour, `inkgate-stub:raise`
+raises. Other runtimes ignore them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 
 
 def stub_text(data: bytes) -> str:
-    """What the stub reads from a picture: 16 hex digits of its sha256."""
+    """The text that the stub returns for an image: 16 hex digits of its sha256."""
     return hashlib.sha256(data).hexdigest()[:16]
 
 
 class StubReader:
-    """A Reader that sleeps `seconds` per image and answers with `stub_text`, in the form of each capability's stub."""
+    """A Reader that sleeps `seconds` per image and returns `stub_text` as the stub result of the capability."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self._seconds = seconds

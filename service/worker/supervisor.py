@@ -1,4 +1,4 @@
-"""Keeps N child processes up: starts them, restarts the dead with a growing pause, drains them at the end."""
+"""Supervises N child processes: starts them, restarts them with back-off, drains them at shutdown."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from inkgate.service.worker.process import spawn
 
 log = logging.getLogger(__name__)
 
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 10.0
-_HEALTHY_AFTER = 30.0  # seconds after which a child's death is news again, not the next of a series
-_LAST_WAIT = 5.0  # seconds for a killed child to be gone
+_MIN_BACKOFF_SECONDS = 0.1
+_MAX_BACKOFF_SECONDS = 10.0
+_BACKOFF_RESET_SECONDS = 30.0  # a child that has run longer restarts without a growing back-off
+_KILL_WAIT_SECONDS = 5.0  # for a killed child to exit
 
 
 class Supervisor:
-    """Children running one module. Each gets a control socket: our `greeting` first, then its events come back.
+    """Child processes that run one module. Each has a control socket: it receives `configuration` and sends events.
 
-    `on_spawn(slot)` may return further sockets to pass on; they are closed here once the child has them. `shared`
-    sockets go to every child and stay open.
-    `on_event(slot, event)` receives the child's messages (see `control.Message`), and Gone from here. What cannot be
-    understood or taken, of a child of another release for one, is logged and reported to `on_malformed`.
-    Each slot is kept by a background task of its own, `<name>-slot-<n>`: one that cannot start its child (no memory,
-    no process, no file descriptor left) is started again; with `essential` the host is not ready meanwhile.
+    `on_spawn(slot)` may return further sockets for the child; the parent's copies are closed once it has started.
+    `shared` sockets are inherited by every child and stay open.
+    `on_event(slot, event)` receives the messages of the child (see `control.Message`), and Gone when it has exited. A
+    message that cannot be decoded or handled, e.g. of another release, is logged and reported to `on_malformed`.
+    Each slot is a background task of its own, `<name>-slot-<n>`. It is restarted when it cannot start its child (no
+    memory, process or file descriptor left); with `essential` the host is not ready meanwhile.
     """
 
     def __init__(
         self,
         module: str,
         count: int,
-        greeting: Mapping[str, Any],
+        configuration: Mapping[str, Any],
         *,
         shared: Sequence[socket.socket] = (),
         on_spawn: Callable[[int], Sequence[socket.socket]] = lambda slot: (),
@@ -56,7 +56,7 @@ class Supervisor:
         background: Background | None = None,
     ) -> None:
         self._module = module
-        self._greeting = greeting
+        self._configuration = configuration
         self._shared = shared
         self._on_spawn = on_spawn
         self._on_event = on_event
@@ -67,8 +67,8 @@ class Supervisor:
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         background = background or Background()
-        self._keepers: list[BackgroundTask] = [
-            background.task(f"{name}-slot-{slot}", partial(self._keep, slot), essential=essential)
+        self._slot_tasks: list[BackgroundTask] = [
+            background.task(f"{name}-slot-{slot}", partial(self._keep_slot_running, slot), essential=essential)
             for slot in range(count)
         ]
         self.count = count
@@ -77,7 +77,7 @@ class Supervisor:
 
     @property
     def ready(self) -> int:
-        """Children that are warmed up and at work."""
+        """Number of children that are ready."""
         return len(self._ready)
 
     @property
@@ -85,11 +85,11 @@ class Supervisor:
         return [child.pid for child in self._children.values()]
 
     def start(self) -> None:
-        for keeper in self._keepers:
-            keeper.start()
+        for slot_task in self._slot_tasks:
+            slot_task.start()
 
     async def wait_ready(self, count: int = 1) -> None:
-        """Wait until `count` children are ready. Raises Misuse with a child's own words if none can start."""
+        """Wait until `count` children are ready. Raises Misuse with the error of a child if none can start."""
         while self.ready < count:
             if self.fatal and not self._ready:
                 raise Misuse("worker.cannot_start", reason=self.fatal)
@@ -97,99 +97,99 @@ class Supervisor:
             await self._changed.wait()
 
     async def stop(self, grace: float) -> None:
-        """SIGTERM to all; SIGKILL to those that are still there after `grace` seconds."""
+        """Send SIGTERM to all children, and SIGKILL to those that still run after `grace` seconds."""
         self._stopping.set()
-        for keeper in self._keepers:
-            keeper.ending()
+        for slot_task in self._slot_tasks:
+            slot_task.ending()
         for child in self._children.values():
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(signal.SIGTERM)
-        await asyncio.gather(*(keeper.wait(grace) for keeper in self._keepers))
+        await asyncio.gather(*(slot_task.wait(grace) for slot_task in self._slot_tasks))
         for child in self._children.values():
             child.kill()
-        await asyncio.gather(*(keeper.wait(_LAST_WAIT) for keeper in self._keepers))
-        await asyncio.gather(*(keeper.close() for keeper in self._keepers))
+        await asyncio.gather(*(slot_task.wait(_KILL_WAIT_SECONDS) for slot_task in self._slot_tasks))
+        await asyncio.gather(*(slot_task.close() for slot_task in self._slot_tasks))
 
-    async def _keep(self, slot: int) -> None:
+    async def _keep_slot_running(self, slot: int) -> None:
         failures = 0
         while not self._stopping.is_set():
-            begun = time.monotonic()
-            status = await self._run(slot)
+            started = time.monotonic()
+            status = await self._run_child(slot)
             if self._stopping.is_set():
                 return
             self.restarts += 1
             if status == 0:
                 failures = 0
                 continue
-            failures = 0 if time.monotonic() - begun > _HEALTHY_AFTER else failures
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures)
+            failures = 0 if time.monotonic() - started > _BACKOFF_RESET_SECONDS else failures
+            backoff = min(_MAX_BACKOFF_SECONDS, _MIN_BACKOFF_SECONDS * 2**failures)
             failures += 1
-            log.warning("%s %d ended with status %s; next start in %.1f s", self._module, slot, status, pause)
+            log.warning("%s %d ended with status %s; next start in %.1f s", self._module, slot, status, backoff)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+                await asyncio.wait_for(self._stopping.wait(), backoff)
 
-    async def _run(self, slot: int) -> int:
-        """One life of one child, from start to exit status. Raises OSError when none can be started."""
-        child, ours = self._spawn(slot)
+    async def _run_child(self, slot: int) -> int:
+        """Run one child from start to exit; its exit status. Raises OSError when it cannot be started."""
+        child, parent_end = self._spawn(slot)
         self._children[slot] = child
         try:
-            await self._listen(slot, ours)
+            await self._listen(slot, parent_end)
         finally:
             self._ready.discard(slot)
             status = await _reap(child)
             del self._children[slot]
             self._changed.set()
-            self._tell(slot, Gone(status, child.pid))
+            self._emit(slot, Gone(status, child.pid))
         return status
 
     def _spawn(self, slot: int) -> tuple[subprocess.Popen[bytes], socket.socket]:
-        """A child and our end of its control socket; the sockets that it has are closed here, whatever happens."""
-        ours, theirs = socket.socketpair()
+        """A child and the parent end of its control socket. The parent's copies of the child's sockets are closed."""
+        parent_end, child_end = socket.socketpair()
         passed: Sequence[socket.socket] = ()
         try:
             passed = self._on_spawn(slot)
-            return spawn(self._module, [theirs, *self._shared, *passed], extra_env=self._extra_env), ours
+            return spawn(self._module, [child_end, *self._shared, *passed], extra_env=self._extra_env), parent_end
         except BaseException:
-            ours.close()
+            parent_end.close()
             raise
         finally:
-            for sock in (theirs, *passed):
+            for sock in (child_end, *passed):
                 sock.close()
 
-    async def _listen(self, slot: int, ours: socket.socket) -> None:
-        """Greet a child and hear its events until it has gone: its socket tells sooner than any poll would."""
+    async def _listen(self, slot: int, parent_end: socket.socket) -> None:
+        """Send a child its configuration and handle its events until its socket closes."""
         try:
-            reader, writer = await asyncio.open_unix_connection(sock=ours)
+            reader, writer = await asyncio.open_unix_connection(sock=parent_end)
         except BaseException:
-            ours.close()
+            parent_end.close()
             raise
         try:
-            writer.writelines(frames.pack(self._greeting))
+            writer.writelines(frames.pack(self._configuration))
             while True:
                 try:
                     head, _ = await frames.read(reader)
                 except Malformed as error:
-                    self._refuse(slot, error)
+                    self._report_malformed(slot, error)
                 else:
-                    self._hear(slot, head)
+                    self._handle_event(slot, head)
         except frames.PeerGone:
             pass
         finally:
             writer.close()
 
-    def _hear(self, slot: int, head: Mapping[str, Any]) -> None:
-        """Take one message. Never raises: one that cannot be understood must not cost us the child that sent it."""
-        self._note(slot, head)
+    def _handle_event(self, slot: int, head: Mapping[str, Any]) -> None:
+        """Handle one message. Never raises: a malformed message must not end the child that sent it."""
+        self._update_state(slot, head)
         try:
             event = control.decode(head)
         except Malformed as error:
-            self._refuse(slot, error)
+            self._report_malformed(slot, error)
             return
         if event is not None:
-            self._tell(slot, event)
+            self._emit(slot, event)
 
-    def _note(self, slot: int, head: Mapping[str, Any]) -> None:
-        """Where the child stands, by the kind of its message alone: one of another release is ready as well."""
+    def _update_state(self, slot: int, head: Mapping[str, Any]) -> None:
+        """Update the state of a child by the kind of its message only, so that it also works for another release."""
         match control.kind_of(head):
             case Kind.READY:
                 self._ready.add(slot)
@@ -200,19 +200,19 @@ class Supervisor:
                 self.fatal = control.error_text(head)
         self._changed.set()
 
-    def _tell(self, slot: int, event: Event) -> None:
+    def _emit(self, slot: int, event: Event) -> None:
         try:
             self._on_event(slot, event)
         except Exception as error:
-            self._refuse(slot, error)
+            self._report_malformed(slot, error)
 
-    def _refuse(self, slot: int, error: Exception) -> None:
+    def _report_malformed(self, slot: int, error: Exception) -> None:
         self._on_malformed("event")
         log.error("an event of %s %d cannot be understood: %s", self._module, slot, type(error).__name__)
 
 
 async def _reap(child: subprocess.Popen[bytes]) -> int:
-    """The exit status of a child whose control socket has closed; one that lingers is killed."""
+    """The exit status of a child whose control socket has closed; it is killed if it does not exit within 2 s."""
     for _ in range(200):
         status = child.poll()
         if status is not None:

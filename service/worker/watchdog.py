@@ -1,7 +1,7 @@
-"""The end of a process whose engine hangs.
+"""Watchdog: ends a process whose engine hangs.
 
-Python cannot interrupt a native call. A timer of the C library ends the process when the engine hangs on a picture
-whose caller has long been answered. There is one such timer a process: it is set for the first picture in hand to end.
+Python cannot interrupt a native call, so a timer of faulthandler (a C thread) ends the process when an image runs past
+its deadline. There is one such timer per process; it is set to the earliest deadline.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LEAST = 0.001  # seconds; the timer takes no less
+_MIN_TIMER_SECONDS = 0.001  # faulthandler accepts no shorter time
 
 
 class Watchdog:
-    """Threads put their pictures under it; `in_hand` counts those."""
+    """Threads register their images; `in_progress` is the number of registered ones."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ends: dict[object, float] = {}
 
     @property
-    def in_hand(self) -> int:
+    def in_progress(self) -> int:
         return len(self._ends)
 
     @contextmanager
-    def until(self, end: float) -> Iterator[None]:
-        """End the process, with its stacks on stderr, if the block still runs at `end` (Unix time)."""
+    def deadline(self, end: float) -> Iterator[None]:
+        """End the process, with all stack traces on stderr, if the block still runs at `end` (Unix time)."""
         key = object()
         self._set(key, end)
         try:
@@ -44,6 +44,6 @@ class Watchdog:
                 self._ends[key] = end
             if self._ends:
                 left = min(self._ends.values()) - time.time()
-                faulthandler.dump_traceback_later(max(left, _LEAST), exit=True)
+                faulthandler.dump_traceback_later(max(left, _MIN_TIMER_SECONDS), exit=True)
             else:
                 faulthandler.cancel_dump_traceback_later()

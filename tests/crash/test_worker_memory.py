@@ -53,11 +53,11 @@ def test_decoding_fails_alone(tmp_path: Path, name: str) -> None:
         from pathlib import Path
         from inkgate.engines.errors import DecodeError
         from inkgate.engines.imaging import decode
-        from inkgate.service.worker.process import data_mib, limit_memory
+        from inkgate.service.worker.process import data_mib, set_memory_limit
         wide, small = (Path(path).read_bytes() for path in sys.argv[1:])
         decode(small, 25_100_000)
         held = data_mib()
-        assert limit_memory(40, at_once=1) == held + 40 or abs(limit_memory(40, 1) - held - 40) < 1
+        assert set_memory_limit(40, at_once=1) == held + 40 or abs(set_memory_limit(40, 1) - held - 40) < 1
         for _ in range(3):
             try:
                 decode(wide, 25_100_000)
@@ -81,18 +81,18 @@ def test_reading_without_memory_is_our_own_failure() -> None:
         from inkgate.service.broker.interface import Task
         from inkgate.service.settings import Settings
         from inkgate.service.worker.config import WorkerConfig
-        from inkgate.service.worker.process import limit_memory
-        from inkgate.service.worker.reading import read
+        from inkgate.service.worker.process import set_memory_limit
+        from inkgate.service.worker.reading import read_task
         from inkgate.service.worker.stub import StubReader
 
         class Greedy(StubReader):
             def read(self, name, data, *, extras=False):
                 return np.ones(200 << 20, np.uint8)
 
-        limit_memory(64, at_once=1)
+        set_memory_limit(64, at_once=1)
         task = Task("call", 0, "general", time.time() + 60, b"image")
         config = WorkerConfig.of(Settings())
-        print(read(Greedy(), task, config, "w").outcome, read(StubReader(), task, config, "w").outcome)
+        print(read_task(Greedy(), task, config, "w").outcome, read_task(StubReader(), task, config, "w").outcome)
         """
     )
     assert said == f"{Outcome.FAILED} {Outcome.READ}"
@@ -102,11 +102,11 @@ def test_limit_is_off_at_zero_and_grows_with_the_images_in_hand() -> None:
     said = child(
         """
         import resource
-        from inkgate.service.worker.process import data_mib, limit_memory
-        print(limit_memory(0, at_once=8), resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY)
-        print(round(limit_memory(300, at_once=4) - data_mib(), -1))
+        from inkgate.service.worker.process import data_mib, set_memory_limit
+        print(set_memory_limit(0, at_once=8), resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY)
+        print(round(set_memory_limit(300, at_once=4) - data_mib(), -1))
         resource.setrlimit(resource.RLIMIT_DATA, (500 << 20, 500 << 20))
-        print(limit_memory(9000, at_once=1))
+        print(set_memory_limit(9000, at_once=1))
         """
     )
     assert said.split("\n") == ["inf True", "600.0", "500.0"]

@@ -228,7 +228,7 @@ def test_whatever_ends_a_thread_starts_it_again() -> None:
 
 
 SHORT_LIVED = {
-    ("accounts/sql_directory.py", "_note_use"): "one write, at most one a minute and key",
+    ("accounts/sql_directory.py", "_record_use"): "one write, at most one a minute and key",
     ("broker/local.py", "attach"): "as long as one worker process; a new one brings a new one",
     ("cli/demo.py", "ready"): "the demo's own four calls",
     (
@@ -242,7 +242,7 @@ SHORT_LIVED = {
     ("gateway/exchange.py", "*"): "as long as one request",
     ("gateway/reading.py", "_until_gone"): "as long as one request",
     ("metering/ledger.py", "_enqueue"): "ends when nothing waits; the next call begins a new one",
-    ("worker/lanes.py", "run_lanes"): "pull loops, whose end ends the process: the supervisor starts another",
+    ("worker/concurrency.py", "run_loops"): "pull loops, whose end ends the process: the supervisor starts another",
 }
 STARTERS = {
     "create_task",

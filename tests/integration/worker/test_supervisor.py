@@ -19,8 +19,8 @@ from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.worker import supervisor as module
 from inkgate.service.worker.control import Event, WorkerReady
-from inkgate.service.worker.observe import FleetMetrics
-from inkgate.service.worker.roster import Roster
+from inkgate.service.worker.observe import WorkerEventMetrics
+from inkgate.service.worker.registry import WorkerRegistry
 from inkgate.service.worker.supervisor import Supervisor
 from tests.integration.worker import odd_child
 from tests.unit.telemetry.test_metrics import value
@@ -98,17 +98,17 @@ async def test_a_start_that_fails_leaves_no_file_descriptor_open(monkeypatch: py
 
 async def test_events_of_another_release_cost_no_child() -> None:
     metrics, heard, known = Metrics("worker", "1"), Counter[str](), Counter[type]()
-    roster, counted = Roster(1, "balanced"), FleetMetrics(metrics)
+    registry, counted = WorkerRegistry(1, "balanced"), WorkerEventMetrics(metrics)
 
     def hear(slot: int, event: Event) -> None:
         known[type(event)] += 1
-        roster(slot, event)
+        registry(slot, event)
         counted(slot, event)
 
     supervisor = Supervisor(CHILD, 1, {}, on_event=hear, on_malformed=lambda kind: heard.update([kind]))
     supervisor.start()
     await until(lambda: known[WorkerReady] == 1)
-    (card,) = roster.cards()
+    (card,) = registry.records()
     assert (card.name, card.state, card.recycles) == ("odd", "ready", 0), "one life, and what it said last counts"
     assert supervisor.ready == 1 and supervisor.restarts == 0
     assert heard == {"event": 5}, odd_child.ODD

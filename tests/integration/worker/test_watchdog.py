@@ -19,7 +19,7 @@ def outcome(body: str) -> int:
 
 def test_the_first_to_end_decides() -> None:
     hung = """
-        with dog.until(time.time() + 60), dog.until(time.time() + 0.2):
+        with dog.deadline(time.time() + 60), dog.deadline(time.time() + 0.2):
             time.sleep(20)
     """
     begun = time.monotonic()
@@ -29,10 +29,10 @@ def test_the_first_to_end_decides() -> None:
 
 def test_what_is_done_in_time_goes_on() -> None:
     fine = """
-        with dog.until(time.time() + 60):
-            with dog.until(time.time() + 0.4):
+        with dog.deadline(time.time() + 60):
+            with dog.deadline(time.time() + 0.4):
                 pass
-            assert dog.in_hand == 1
+            assert dog.in_progress == 1
             time.sleep(0.6)
         time.sleep(0.1)
     """
@@ -40,11 +40,11 @@ def test_what_is_done_in_time_goes_on() -> None:
 
 
 def test_an_end_that_is_past_ends_at_once() -> None:
-    assert outcome("with dog.until(time.time() - 5): time.sleep(20)") == 1
+    assert outcome("with dog.deadline(time.time() - 5): time.sleep(20)") == 1
 
 
 def test_a_failure_is_not_in_hand_any_more() -> None:
     dog = Watchdog()
-    with pytest.raises(KeyError), dog.until(time.time() + 60):
+    with pytest.raises(KeyError), dog.deadline(time.time() + 60):
         raise KeyError
-    assert dog.in_hand == 0
+    assert dog.in_progress == 0

@@ -1,4 +1,4 @@
-"""The control channel: what is sent arrives as it was, and nothing that a child sends raises but the one error."""
+"""The control channel: messages survive a round trip, and invalid ones raise only `Malformed`."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ MESSAGES: dict[str, tuple[Message, dict[str, Any]]] = {
     ),
     "begun": (Begun(), {"kind": "begun"}),
 }
-"""Each message, and the JSON that releases up to this one exchange for it."""
+"""Each message, and its JSON form, which is the same in all releases so far."""
 
 REQUIRED = {
     "worker ready": ("name", "engine"),
@@ -80,7 +80,7 @@ REQUIRED = {
 
 
 @pytest.mark.parametrize(("message", "head"), MESSAGES.values(), ids=MESSAGES)
-def test_a_message_arrives_as_it_was_sent(message: Message, head: dict[str, Any]) -> None:
+def test_a_message_survives_the_round_trip(message: Message, head: dict[str, Any]) -> None:
     assert json.loads(orjson.dumps(encode(message))) == head
     assert decode(head) == message
     assert kind_of(head) is message.kind
@@ -91,21 +91,21 @@ def test_every_kind_is_tested() -> None:
 
 
 @pytest.mark.parametrize(("message", "head"), MESSAGES.values(), ids=MESSAGES)
-def test_fields_of_another_release_are_left_out(message: Message, head: dict[str, Any]) -> None:
+def test_unknown_fields_are_ignored(message: Message, head: dict[str, Any]) -> None:
     assert decode({**head, "colour": "red"}) == message
 
 
 @pytest.mark.parametrize("head", [{}, {"kind": 7}, {"kind": []}, {"kind": "tomorrow"}, {"kind": "gone", "status": 0}])
-def test_a_kind_that_is_not_known_is_left_out(head: dict[str, Any]) -> None:
+def test_an_unknown_kind_is_ignored(head: dict[str, Any]) -> None:
     assert kind_of(head) is None and decode(head) is None
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_what_may_be_missing_has_a_default(name: str) -> None:
+def test_optional_fields_have_a_default(name: str) -> None:
     message, head = MESSAGES[name]
     kept = {"kind", *REQUIRED.get(name, ())}
-    least = decode({key: value for key, value in head.items() if key in kept})
-    assert type(least) is type(message)
+    minimal = decode({key: value for key, value in head.items() if key in kept})
+    assert type(minimal) is type(message)
 
 
 def test_the_defaults_are_those_of_the_first_release() -> None:
@@ -118,7 +118,7 @@ def test_the_defaults_are_those_of_the_first_release() -> None:
 @pytest.mark.parametrize(
     ("name", "field"), [(name, field) for name, fields in REQUIRED.items() for field in fields], ids="-".join
 )
-def test_what_must_not_be_missing(name: str, field: str) -> None:
+def test_a_missing_required_field_is_malformed(name: str, field: str) -> None:
     _, head = MESSAGES[name]
     with pytest.raises(Malformed):
         decode({key: value for key, value in head.items() if key != field})
@@ -144,17 +144,17 @@ def test_what_must_not_be_missing(name: str, field: str) -> None:
         ("metrics", {"families": {}}),
     ],
 )
-def test_another_type_or_out_of_bounds_is_malformed(name: str, odd: dict[str, Any]) -> None:
+def test_a_wrong_type_or_a_value_out_of_bounds_is_malformed(name: str, odd: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         decode({**MESSAGES[name][1], **odd})
 
 
-def test_an_error_is_kept_whatever_it_is_and_bounded() -> None:
+def test_an_error_of_any_type_becomes_a_bounded_text() -> None:
     assert decode({"kind": "fatal", "error": ["no"]}) == Fatal("['no']")
     assert decode({"kind": "fatal", "error": "x" * 10**6}) == Fatal("x" * control.ERROR_LIMIT)
 
 
-def test_seconds_that_are_no_numbers_are_left_out() -> None:
+def test_stages_that_are_not_numbers_are_ignored() -> None:
     done = decode({**MESSAGES["done"][1], "stages": {"infer": 0.5, "queue": "long", "odd": True, "far": 1e300}})
     assert isinstance(done, Done) and done.stages == {"infer": 0.5}
 
@@ -186,7 +186,7 @@ async def _read(raw: bytes) -> None:
         try:
             head, _ = await frames.read(reader)
         except Malformed:
-            continue  # the next frame can be read all the same
+            continue  # the next frame can still be read
         except frames.PeerGone:
             return
         try:

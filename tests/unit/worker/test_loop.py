@@ -1,4 +1,4 @@
-"""The pull loop by itself: when it leaves, and that it answers what it had begun."""
+"""The pull loop: when it ends, and that it answers every task that it has started."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from inkgate.service.worker.stub import StubReader
 
 
 class Port:
-    """A port with tasks without end."""
+    """A port with an endless supply of tasks."""
 
     def __init__(self) -> None:
         self.replies: list[Reply] = []
 
     def pull(self, timeout: float) -> Task:
-        return Task("call", len(self.replies), "general", time.time() + 60, b"picture")
+        return Task("call", len(self.replies), "general", time.time() + 60, b"image")
 
     def reply(self, task: Task, reply: Reply) -> None:
         self.replies.append(reply)
@@ -33,40 +33,40 @@ class Port:
         return None
 
 
-def pulled(worker: Worker) -> tuple[str, list[Reply]]:
+def run_loop(worker: Worker) -> tuple[str, list[Reply]]:
     port = Port()
     config = WorkerConfig.of(Settings(worker=worker))
     return PullLoop(port, StubReader(), config, "w", threading.Event()).run(), port.replies
 
 
-def test_it_leaves_when_its_memory_has_grown_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = iter([100.0, 140.0, 190.0, 260.0])  # warm, then after each picture
+def test_it_ends_when_its_memory_exceeds_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([100.0, 140.0, 190.0, 260.0])  # warm, then after each image
     monkeypatch.setattr(module, "rss_mib", lambda: next(sizes))
-    reason, replies = pulled(Worker(max_images=0, max_rss_mib=200))
+    reason, replies = run_loop(Worker(max_images=0, max_rss_mib=200))
     assert reason == "memory"
-    assert [reply.outcome for reply in replies] == [Outcome.READ] * 3, "the last one is answered before it leaves"
+    assert [reply.outcome for reply in replies] == [Outcome.READ] * 3, "the last one is answered before the loop ends"
 
 
-def test_an_engine_larger_than_the_limit_has_room_above_what_it_had_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_above_the_limit_may_grow_by_a_share_of_its_warm_size(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = iter([400.0, 590.0, 610.0])
     monkeypatch.setattr(module, "rss_mib", lambda: next(sizes))
-    reason, replies = pulled(Worker(max_images=0, max_rss_mib=200))
+    reason, replies = run_loop(Worker(max_images=0, max_rss_mib=200))
     assert (reason, len(replies)) == ("memory", 2)
 
 
-def test_it_leaves_when_what_it_holds_leaves_too_little_for_the_next_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = iter([500.0, 590.0, 610.0])  # warm, then after each picture; the limit lies at 700
+def test_it_ends_when_too_little_memory_is_left_for_the_next_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([500.0, 590.0, 610.0])  # warm, then after each image; the limit lies at 700
     monkeypatch.setattr(module, "data_mib", lambda: next(sizes))
-    reason, replies = pulled(Worker(max_images=0, max_rss_mib=0, image_mib=200))
+    reason, replies = run_loop(Worker(max_images=0, max_rss_mib=0, image_mib=200))
     assert (reason, len(replies)) == ("memory", 2)
 
 
-def test_it_leaves_after_so_many_images_and_not_all_workers_at_the_same_one() -> None:
-    counts = {len(pulled(Worker(max_images=100, max_rss_mib=0))[1]) for _ in range(12)}
+def test_it_ends_at_the_image_limit_which_is_spread_between_workers() -> None:
+    counts = {len(run_loop(Worker(max_images=100, max_rss_mib=0))[1]) for _ in range(12)}
     assert all(90 <= count <= 111 for count in counts) and len(counts) > 1
 
 
-def test_an_image_to_be_read_alone_without_a_process_left_fails_and_not_its_worker(
+def test_without_a_free_process_an_isolated_read_fails_and_not_its_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def no_process(*arguments: object) -> None:
@@ -74,5 +74,5 @@ def test_an_image_to_be_read_alone_without_a_process_left_fails_and_not_its_work
 
     monkeypatch.setattr(isolate, "spawn", no_process)
     task = Task("call", 0, "general", time.time() + 60, b"image", delivery=2)
-    reply = isolate.read_alone(task, WorkerConfig.of(Settings()), "w")
+    reply = isolate.read_isolated(task, WorkerConfig.of(Settings()), "w")
     assert (reply.outcome, reply.call_id, reply.number) == (Outcome.FAILED, "call", 0)

@@ -1,4 +1,4 @@
-"""One process a core and one picture at a time; on a GPU one process with several in hand."""
+"""On a CPU one process per core and one image at a time; on a GPU one process with several images."""
 
 from importlib import metadata
 from pathlib import Path
@@ -16,24 +16,24 @@ def settings(runtime: str = "onnx", **worker: int) -> Settings:
 
 def test_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "has_gpu", lambda: False)
-    assert (policy.processes(settings()), policy.at_once(settings())) == (usable_cores(), 1)
+    assert (policy.process_count(settings()), policy.concurrency(settings())) == (usable_cores(), 1)
 
 
 def test_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "has_gpu", lambda: True)
-    assert (policy.processes(settings()), policy.at_once(settings())) == (1, 8)
-    # PaddleOCR runs on the CPU here, and the stub on nothing.
-    assert (policy.processes(settings("paddle")), policy.at_once(settings("paddle"))) == (usable_cores(), 1)
+    assert (policy.process_count(settings()), policy.concurrency(settings())) == (1, 8)
+    # PaddleOCR runs on the CPU.
+    assert (policy.process_count(settings("paddle")), policy.concurrency(settings("paddle"))) == (usable_cores(), 1)
 
 
-def test_what_is_set_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explicit_settings_win(monkeypatch: pytest.MonkeyPatch) -> None:
     for gpu in (False, True):
         monkeypatch.setattr(policy, "has_gpu", lambda gpu=gpu: gpu)
         chosen = settings(processes=3, at_once=2)
-        assert (policy.processes(chosen), policy.at_once(chosen)) == (3, 2)
+        assert (policy.process_count(chosen), policy.concurrency(chosen)) == (3, 2)
 
 
-def test_a_gpu_takes_a_card_and_a_build_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_needs_a_device_and_a_cuda_build(monkeypatch: pytest.MonkeyPatch) -> None:
     def installed(name: str) -> object:
         if name == "onnxruntime-gpu" and build:
             return object()

@@ -1,4 +1,4 @@
-"""The supervisor's list of its workers: how each of them stands, from the events that they tell."""
+"""Worker registry of a supervisor: the state of each worker, from its events."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from inkgate.service.broker.fleet import LEAVING, READY, STARTING, WorkerCard
 from inkgate.service.broker.messages import Malformed
 from inkgate.service.worker.control import Done, Event, Gone, Leaving, Ready, WorkerReady
 
-WINDOW = 60  # seconds over which images a second are a mean
+RATE_WINDOW_SECONDS = 60  # images per second are averaged over this time
 
 
-class Roster:
-    """Hears a supervisor's events, as `FleetMetrics` does, and keeps a card for each of its `count` slots."""
+class WorkerRegistry:
+    """Receives the events of a supervisor and keeps one record for each of its `count` slots."""
 
     def __init__(self, count: int, profile: str, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._host = socket.gethostname()
-        blank = WorkerCard(self._host, 0, "", __version__, profile, STARTING, clock())
-        self._cards = {slot: replace(blank, slot=slot) for slot in range(count)}
-        self._rates = {slot: _Rate() for slot in range(count)}
+        empty = WorkerCard(self._host, 0, "", __version__, profile, STARTING, clock())
+        self._records = {slot: replace(empty, slot=slot) for slot in range(count)}
+        self._rates = {slot: _ImageRate() for slot in range(count)}
 
     def __call__(self, slot: int, event: Event) -> None:
-        card, now = self._cards[slot], self._clock()
+        record, now = self._records[slot], self._clock()
         match event:
             case WorkerReady():
-                card = replace(
-                    card,
+                record = replace(
+                    record,
                     name=event.name,
                     state=READY,
                     since=now,
@@ -43,35 +43,35 @@ class Roster:
                 raise Malformed("a worker's ready without its name")
             case Done():
                 self._rates[slot].add(now)
-                card = replace(card, images=card.images + 1)
+                record = replace(record, images=record.images + 1)
             case Leaving():
-                card = replace(card, state=LEAVING, since=now, reason=event.reason)
+                record = replace(record, state=LEAVING, since=now, reason=event.reason)
             case Gone():
-                reason = card.reason if card.state == LEAVING else "crash"
-                card = replace(
-                    card,
+                reason = record.reason if record.state == LEAVING else "crash"
+                record = replace(
+                    record,
                     name="",
                     state=STARTING,
                     since=now,
                     resident_bytes=0,
-                    recycles=card.recycles + 1,
+                    recycles=record.recycles + 1,
                     reason=reason,
                 )
         if isinstance(event, WorkerReady | Done) and event.rss_mib is not None:
-            card = replace(card, resident_bytes=int(event.rss_mib * 2**20))
-        self._cards[slot] = card
+            record = replace(record, resident_bytes=int(event.rss_mib * 2**20))
+        self._records[slot] = record
 
-    def cards(self) -> list[WorkerCard]:
-        """The cards of this moment, by slot."""
+    def records(self) -> list[WorkerCard]:
+        """The present records, in the order of slots."""
         now = self._clock()
-        return [replace(card, per_second=self._rates[slot].mean(now)) for slot, card in self._cards.items()]
+        return [replace(record, per_second=self._rates[slot].mean(now)) for slot, record in self._records.items()]
 
 
 @dataclass(slots=True)
-class _Rate:
-    """Images of the last minute, counted by the second: at most WINDOW + 1 entries."""
+class _ImageRate:
+    """Image counts per second over the window: at most RATE_WINDOW_SECONDS + 1 entries."""
 
-    seconds: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=WINDOW + 1))
+    seconds: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=RATE_WINDOW_SECONDS + 1))
 
     def add(self, now: float) -> None:
         second = int(now)
@@ -81,4 +81,4 @@ class _Rate:
             self.seconds.append((second, 1))
 
     def mean(self, now: float) -> float:
-        return sum(count for second, count in self.seconds if now - second <= WINDOW) / WINDOW
+        return sum(count for second, count in self.seconds if now - second <= RATE_WINDOW_SECONDS) / RATE_WINDOW_SECONDS
