@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from inkgate.service.composition.web import listen, server_for
+from inkgate.service.composition.web import build_server, listen
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
 from tests.valkey import free_port
@@ -24,7 +24,7 @@ NGINX = Path(__file__).parents[1] / "deploy" / "nginx"
 @contextlib.asynccontextmanager
 async def served(app: FastAPI) -> AsyncIterator[int]:
     """`app` behind the product's own server; the port."""
-    server = server_for(Settings(), app, Health())
+    server = build_server(Settings(), app, Health())
     listener = listen("127.0.0.1", 0)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:

@@ -1,23 +1,23 @@
 """The composition root: settings in, a running process out. Only the CLI and `python -m` modules import it.
 
-One module for each kind of process, each with one function that runs it until a shutdown signal:
+One module per kind of process, with one function that runs it until SIGTERM or SIGINT:
 
     embedded.py          `inkgate serve`: gateway and workers in one process tree
     gateways.py          `inkgate gateway`: one process, or several under a supervisor
     gateway_process.py   one of several, started by the supervisor
     workers.py           `inkgate worker`: worker processes over Redis
-    console.py           `inkgate console`: the pages alone
+    console.py           `inkgate console`: the console only
 
-and what these are made of:
+and their shared parts:
 
-    lifecycle.py   start in order, stop in reverse order; run until SIGTERM or Ctrl-C
+    lifecycle.py   start in order, stop in reverse order; run until SIGTERM or SIGINT
     database.py    the database with its vault and its clock
     fleet.py       the embedded workers and their broker
     gateway.py     the gateway's application over a started broker
-    samplers.py    what a gateway reads from a timer
+    samplers.py    samplers of a gateway
     web.py         the web server of gateways and console
     probes.py      the port for health and metrics of supervisors
 
-Everything that is started is registered with an `AsyncExitStack` before its start, so that it is closed whichever later
-step fails or is cancelled.
+Every component is registered with an `AsyncExitStack` before its start, so that it is closed when any later step fails
+or is cancelled.
 """

@@ -1,4 +1,4 @@
-"""The console in a process of its own, beside gateways that run elsewhere."""
+"""`inkgate console`: the console in its own process, separate from the gateways."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inkgate.service import __version__
 from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.broker.streams.roll import StreamsFleet
 from inkgate.service.composition.database import open_database
-from inkgate.service.composition.web import listen, serve, server_for
+from inkgate.service.composition.web import build_server, listen, serve
 from inkgate.service.console import Parts, create_console
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Settings
@@ -33,7 +33,7 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
         fleet = _fleet(stack, settings)
         health = Health({"database": database.check})
         parts = Parts.of(settings, database.engine, database.vault, fleet, database.clock)
-        server = server_for(settings, application(parts, health), health)
+        server = build_server(settings, application(parts, health), health)
 
         async def announce() -> None:
             await server.wait_listening()
@@ -44,7 +44,7 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
 
 
 def _fleet(stack: AsyncExitStack, settings: Settings) -> StreamsFleet | None:
-    """The queue and the workers as Redis has them; None without a Redis URL."""
+    """The queue and worker state in Redis; None without a Redis URL."""
     if not settings.redis.url:
         return None
     fleet = StreamsFleet(settings.redis.url, Keys(settings.redis.namespace, settings.engine.profile))
@@ -53,7 +53,7 @@ def _fleet(stack: AsyncExitStack, settings: Settings) -> StreamsFleet | None:
 
 
 def application(parts: Parts, health: Health) -> FastAPI:
-    """The pages under /console, and the probes of an orchestrator beside them."""
+    """The application: the console under /console, and the probe routes."""
     app = FastAPI(title="InkGate console", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
 
     add_probes(app, health)

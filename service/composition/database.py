@@ -1,4 +1,4 @@
-"""The database of a process that serves, with the vault of its secrets and the clock by which it settles."""
+"""The database of a serving process, with the vault for stored secrets and the clock used to settle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from inkgate.service.telemetry.health import Check
 
 @dataclass(frozen=True, slots=True)
 class OpenDatabase:
-    """A database of this release's schema; `vault` opens the secrets in it."""
+    """A database with the schema of this release; `vault` decrypts its secrets."""
 
     engine: AsyncEngine
     vault: Vault
@@ -29,14 +29,14 @@ class OpenDatabase:
 
     @property
     def check(self) -> Check:
-        """For readiness: whether it answers and has the schema of this release."""
+        """Readiness check: the database answers and has the schema of this release."""
         return partial(migrate.check, self.engine)
 
 
 async def open_database(stack: AsyncExitStack, settings: Settings) -> OpenDatabase:
     """Open the database of the settings; `stack` closes its connections.
 
-    Raises ConfigurationError: a wrong URL or master key, a schema of another release.
+    Raises ConfigurationError for a wrong URL or master key, or a schema of another release.
     """
     engine = databases.create(settings.database)
     stack.push_async_callback(engine.dispose)

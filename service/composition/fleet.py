@@ -1,4 +1,4 @@
-"""The embedded fleet: worker processes of this machine behind a broker in this process."""
+"""The embedded workers: processes on this host, with the broker in this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inkgate.service.background import Background
 from inkgate.service.broker.fleet import FleetState
 from inkgate.service.broker.holdoff import HoldOffRule
 from inkgate.service.broker.local import LocalBroker
-from inkgate.service.composition.lifecycle import started
+from inkgate.service.composition.lifecycle import start_component
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.worker import policy
@@ -22,7 +22,7 @@ from inkgate.service.worker.supervisor import Supervisor
 
 
 class EmbeddedBroker(LocalBroker):
-    """A LocalBroker that knows the worker processes behind it."""
+    """A LocalBroker with the supervisor and the registry of its worker processes."""
 
     supervisor: Supervisor
     registry: WorkerRegistry
@@ -33,11 +33,11 @@ class EmbeddedBroker(LocalBroker):
 
     @property
     def ready_workers(self) -> int:
-        """Workers that are warmed up."""
+        """Number of workers that are ready."""
         return self.supervisor.ready
 
     async def wait_ready(self, count: int = 1) -> None:
-        """Wait for `count` warmed-up workers. Raises errors.Misuse with the engine's own words if none can start."""
+        """Wait until `count` workers are ready. Raises errors.Misuse with the error of the engine if none can start."""
         await self.supervisor.wait_ready(count)
 
 
@@ -45,28 +45,29 @@ class EmbeddedBroker(LocalBroker):
 async def embedded_fleet(
     settings: Settings, metrics: Metrics | None = None, background: Background | None = None
 ) -> AsyncIterator[EmbeddedBroker]:
-    """Start the workers that the settings and the machine ask for, and yield the broker before they are warm.
+    """Start the workers that settings and hardware determine (`worker.policy`), and yield the broker before they are
+    ready.
 
-    `metrics` are those of this process; they count what the workers do.
-    Leaving the context drains the workers: each may finish the image it has in hand.
+    `metrics` belong to this process and record the events of the workers. On exit the workers are drained: each
+    finishes its current images.
     """
-    at_once = policy.concurrency(settings)
-    malformed = metrics.malformed if metrics else _uncounted
-    broker = _broker(settings, policy.process_count(settings) * at_once, malformed)
+    concurrency = policy.concurrency(settings)
+    malformed = metrics.malformed if metrics else _ignore
+    broker = _broker(settings, policy.process_count(settings) * concurrency, malformed)
 
     def sockets(slot: int) -> list[socket.socket]:
-        """A connection to the broker for each image that the worker may have in hand."""
-        pairs = [socket.socketpair() for _ in range(at_once)]
-        for ours, _ in pairs:
-            broker.attach(ours)
-        return [theirs for _, theirs in pairs]
+        """One broker connection per image that the worker reads at once; returns the child ends."""
+        pairs = [socket.socketpair() for _ in range(concurrency)]
+        for parent_end, _ in pairs:
+            broker.attach(parent_end)
+        return [child_end for _, child_end in pairs]
 
-    counted = WorkerEventMetrics(metrics) if metrics else None
+    metrics_sink = WorkerEventMetrics(metrics) if metrics else None
 
     def receive(slot: int, event: Event) -> None:
         broker.registry(slot, event)
-        if counted:
-            counted(slot, event)
+        if metrics_sink:
+            metrics_sink(slot, event)
 
     broker.registry = WorkerRegistry(policy.process_count(settings), settings.engine.profile)
     broker.supervisor = Supervisor(
@@ -80,7 +81,7 @@ async def embedded_fleet(
         background=background,
     )
     async with AsyncExitStack() as stack:
-        await started(stack, broker)
+        await start_component(stack, broker)
         stack.push_async_callback(broker.supervisor.stop, settings.worker.grace)
         broker.supervisor.start()
         yield broker
@@ -99,11 +100,11 @@ def _broker(settings: Settings, expected: int, malformed: Callable[[str], None])
     )
 
 
-def _uncounted(kind: str) -> None:
-    """Without metrics nothing is counted."""
+def _ignore(kind: str) -> None:
+    """Used without metrics: malformed messages are not counted."""
 
 
 def native_threads(settings: Settings) -> dict[str, str]:
-    """The environment that keeps native libraries of a worker to engine.threads threads."""
+    """Environment variables that limit the native libraries of a worker to engine.threads threads."""
     threads = str(settings.engine.threads)
     return {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}

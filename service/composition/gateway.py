@@ -1,4 +1,4 @@
-"""The gateway's application over a started broker: settings in, a running gateway out."""
+"""Builds the gateway application on a started broker."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from inkgate.service.broker.interface import Broker
 from inkgate.service.broker.streams.client import on_loop
 from inkgate.service.composition.database import OpenDatabase, open_database
 from inkgate.service.composition.fleet import EmbeddedBroker
-from inkgate.service.composition.lifecycle import started
-from inkgate.service.composition.samplers import gateway_watch
+from inkgate.service.composition.lifecycle import start_component
+from inkgate.service.composition.samplers import gateway_samplers
 from inkgate.service.console import Parts as ConsoleParts
 from inkgate.service.console import create_console
 from inkgate.service.errors import Overloaded
@@ -39,18 +39,18 @@ from inkgate.service.telemetry.tracing import Tracing
 from inkgate.service.usage.refusals import Refusals, RefusalWriter
 
 PARSE_THREADS = 4
-_CONNECTIONS = 8  # to Redis, for rate limits and kept answers; the broker has its own
+_REDIS_CONNECTIONS = 8  # for rate limits and replays; the broker has its own
 
 
 @asynccontextmanager
 async def gateway(
     settings: Settings, broker: Broker, metrics: Metrics, background: Background, *, console: bool = False
 ) -> AsyncIterator[tuple[FastAPI, Health]]:
-    """The gateway's application over a started broker; ledger and directory are opened and closed here.
+    """The gateway application on a started broker. Opens and closes the database, the ledger and the directory.
 
-    `background` holds the tasks of the whole process, the broker's too: readiness asks it.
-    With `console` the pages for customers and operators are served beside it, under /console.
-    With a Redis URL, rate limits and kept answers are shared by all gateways.
+    `background` holds the tasks of the whole process, including those of the broker; readiness checks them.
+    With `console` the console is mounted under /console.
+    With a Redis URL all gateways share rate limits and replays.
     """
     share_arenas()
     async with AsyncExitStack() as stack:
@@ -58,7 +58,7 @@ async def gateway(
         health = Health(
             {
                 "database": database.check,
-                "workers": partial(_some_worker, broker),
+                "workers": partial(_check_live_worker, broker),
                 "tasks": background.check,
                 "clock": database.clock.check,
             }
@@ -76,13 +76,13 @@ async def gateway(
 def _services(
     stack: AsyncExitStack, settings: Settings, database: OpenDatabase, broker: Broker, metrics: Metrics
 ) -> Services:
-    """What the pipeline works with; `stack` closes what has to be closed, the ledger but for its start."""
-    shared = None
+    """The services of the call pipeline. `stack` closes them, except the ledger, which `_start` registers."""
+    redis = None
     if settings.redis.url:
-        shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True)
-        stack.push_async_callback(shared.aclose)
-    traces = settings.telemetry
-    tracing = Tracing.configured(traces.traces_endpoint, "gateway", __version__, traces.traces_ratio)
+        redis = on_loop(settings.redis.url, _REDIS_CONNECTIONS, patient=True)
+        stack.push_async_callback(redis.aclose)
+    telemetry = settings.telemetry
+    tracing = Tracing.configured(telemetry.traces_endpoint, "gateway", __version__, telemetry.traces_ratio)
     stack.push_async_callback(asyncio.to_thread, tracing.close)
     pool = ThreadPoolExecutor(PARSE_THREADS, thread_name_prefix="parse")
     stack.callback(pool.shutdown, wait=False, cancel_futures=True)
@@ -90,8 +90,8 @@ def _services(
         directory=SqlDirectory(database.engine, database.vault, default_qps=settings.limits.qps),
         ledger=SqlLedger(database.engine, metrics=metrics, clock=database.clock),
         broker=broker,
-        limiter=RedisLimiter(shared, settings.redis.namespace) if shared else LocalLimiter(),
-        replays=RedisReplayStore(shared, settings.redis.namespace) if shared else MemoryReplayStore(),
+        limiter=RedisLimiter(redis, settings.redis.namespace) if redis else LocalLimiter(),
+        replays=RedisReplayStore(redis, settings.redis.namespace) if redis else MemoryReplayStore(),
         pool=pool,
         tracing=tracing,
         refusals=Refusals(),
@@ -106,13 +106,13 @@ async def _start(
     metrics: Metrics,
     background: Background,
 ) -> None:
-    """Start the ledger and what runs beside the calls."""
+    """Start the ledger and the background tasks of a gateway."""
     engine, clock = database.engine, database.clock
-    await started(stack, services.ledger)
-    await started(stack, gateway_watch(settings, engine, services.broker, metrics, background, clock))
-    await started(stack, RefusalWriter(engine, services.refusals, clock=clock, background=background))
+    await start_component(stack, services.ledger)
+    await start_component(stack, gateway_samplers(settings, engine, services.broker, metrics, background, clock))
+    await start_component(stack, RefusalWriter(engine, services.refusals, clock=clock, background=background))
     report = partial(_report, metrics)
-    await started(stack, Housekeeper(engine, settings.ledger, report, clock=clock, background=background))
+    await start_component(stack, Housekeeper(engine, settings.ledger, report, clock=clock, background=background))
 
 
 def _console_parts(settings: Settings, database: OpenDatabase, broker: Broker) -> ConsoleParts:
@@ -120,11 +120,11 @@ def _console_parts(settings: Settings, database: OpenDatabase, broker: Broker) -
     return ConsoleParts.of(settings, database.engine, database.vault, fleet, database.clock)
 
 
-def _report(metrics: Metrics, found: ReconciliationState) -> None:
-    metrics.drift(found.drift, found.checked_at.timestamp(), found.backlog)
+def _report(metrics: Metrics, state: ReconciliationState) -> None:
+    metrics.drift(state.drift, state.checked_at.timestamp(), state.backlog)
 
 
-async def _some_worker(broker: Broker) -> None:
-    """Raises Overloaded when no worker is alive: a gateway alone cannot answer."""
+async def _check_live_worker(broker: Broker) -> None:
+    """Readiness check: raises Overloaded when no worker is alive."""
     if (await broker.state()).workers == 0:
         raise Overloaded("no live worker")

@@ -25,7 +25,7 @@ REPORT_SECONDS = 5.0
 
 
 def main(argv: list[str]) -> int:
-    """Read the settings and serve; the exit status."""
+    """Read the settings and serve; returns the exit status."""
     parent, control_fd, listen_fd = (int(argument) for argument in argv)
     die_with_parent(parent)
     control = socket.socket(fileno=control_fd)
@@ -55,7 +55,7 @@ async def _serve(settings: Settings, listener: socket.socket, control: socket.so
 
 
 async def report_metrics(metrics: Metrics, control: socket.socket) -> None:
-    """Tell the supervisor our metrics every few seconds, so that one scrape sees all processes."""
+    """Send the metrics to the supervisor every REPORT_SECONDS, so that one scrape covers all gateway processes."""
     while True:
         frames.send(control, encode(MetricsReport(os.getpid(), metrics.snapshot())))
         await asyncio.sleep(REPORT_SECONDS)

@@ -1,4 +1,4 @@
-"""`inkgate gateway`: gateways over Redis, one process, or several that share a port under a supervisor."""
+"""`inkgate gateway`: gateways over Redis; one process, or several supervised processes that share a port."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from inkgate.service.background import Background
 from inkgate.service.broker.streams import StreamsBroker
 from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.composition.gateway import gateway
-from inkgate.service.composition.lifecycle import run_until_stopped, started, stop_event
-from inkgate.service.composition.probes import serve_probes, some_ready
-from inkgate.service.composition.web import listen, serve, server_for
+from inkgate.service.composition.lifecycle import run_until_stopped, start_component, stop_event
+from inkgate.service.composition.probes import readiness_check, serve_probes
+from inkgate.service.composition.web import build_server, listen, serve
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Settings
@@ -23,24 +23,24 @@ from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.worker.control import Event, Gone, MetricsReport
 from inkgate.service.worker.supervisor import Supervisor
 
-_BACKLOG = 1024  # connections that wait to be accepted
-_DRAIN_MARGIN_SECONDS = 10  # a gateway process may take its calls' deadline and this to leave
+_BACKLOG = 1024  # connections waiting to be accepted
+_DRAIN_MARGIN_SECONDS = 10  # added to the deadline of calls: time for a gateway process to exit
 
 
 async def serve_gateway(
     settings: Settings, listener: socket.socket, on_ready: Callable[[str, Metrics, Background], None]
 ) -> None:
-    """Answer calls on `listener` until a shutdown signal, and close it. `on_ready` gets the base URL, the metrics and
-    the background tasks once it listens. Raises ConfigurationError without a Redis URL."""
+    """Answer calls on `listener` until a shutdown signal, then close it. `on_ready` is called with the base URL, the
+    metrics and the background tasks once it listens. Raises ConfigurationError without a Redis URL."""
     metrics = Metrics(
         "gateway", __version__, capabilities=CAPABILITIES, inflight_limit_bytes=settings.limits.inflight_bytes
     )
     background = Background(metrics)
     async with AsyncExitStack() as stack:
         stack.enter_context(listener)
-        broker = await started(stack, _streams_broker(settings, metrics, background))
+        broker = await start_component(stack, _streams_broker(settings, metrics, background))
         app, health = await stack.enter_async_context(gateway(settings, broker, metrics, background))
-        server = server_for(settings, app, health)
+        server = build_server(settings, app, health)
 
         async def announce() -> None:
             await server.wait_listening()
@@ -51,7 +51,7 @@ async def serve_gateway(
 
 
 def _streams_broker(settings: Settings, metrics: Metrics, background: Background) -> StreamsBroker:
-    """The gateway's end of the queue in Redis, not started. Raises ConfigurationError without a Redis URL."""
+    """The Redis broker of a gateway, not started. Raises ConfigurationError without a Redis URL."""
     if not settings.redis.url:
         raise ConfigurationError(
             "INKGATE_REDIS__URL",
@@ -71,10 +71,10 @@ def _streams_broker(settings: Settings, metrics: Metrics, background: Background
 
 
 async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[[str, str], None]) -> None:
-    """Keep `count` gateway processes on one port until SIGTERM or Ctrl-C, then drain them.
+    """Supervise `count` gateway processes on one port until SIGTERM or SIGINT, then drain them.
 
-    They accept from one socket, so what waits to be accepted when one dies is taken by another. `on_ready` gets the
-    base URL, and the address of the health and metrics of all of them together.
+    They accept from one socket: when one exits, another accepts its waiting connections. `on_ready` is called with the
+    base URL and with the URL of the common health and metrics.
     """
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(stop_event())
@@ -84,11 +84,13 @@ async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[
         metrics = Metrics("gateway", __version__, capabilities=CAPABILITIES)
         background = Background(metrics)
         supervisor = _supervisor(count, listener, metrics, background)
-        health = Health({"gateways": some_ready(supervisor, "no gateway process is ready"), "tasks": background.check})
+        health = Health(
+            {"gateways": readiness_check(supervisor, "no gateway process is ready"), "tasks": background.check}
+        )
         probes = serve_probes(stack, settings.server, health, metrics, background)
         stack.push_async_callback(supervisor.stop, settings.limits.deadline + _DRAIN_MARGIN_SECONDS)
         supervisor.start()
-        stack.callback(listener.close)  # before the drain: its end closes the port, whatever else still runs
+        stack.callback(listener.close)  # before the drain, so that the port is free while processes still run
         stack.callback(health.drain)
 
         def ready() -> None:
@@ -99,7 +101,8 @@ async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[
 
 
 def _supervisor(count: int, listener: socket.socket, metrics: Metrics, background: Background) -> Supervisor:
-    """The supervisor of gateway processes that accept from `listener`, not started; it folds theirs into `metrics`."""
+    """The supervisor of gateway processes that accept from `listener`, not started. It merges their metrics into
+    `metrics`."""
 
     def receive(slot: int, event: Event) -> None:
         match event:

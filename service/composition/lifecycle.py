@@ -1,4 +1,4 @@
-"""Start in order, stop in reverse order; run until SIGTERM or Ctrl-C."""
+"""Start components in order, stop them in reverse order; run until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ from typing import Any, Protocol, TypeVar
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Part(Protocol):
-    """What runs from `start` to `close`. `close` is safe on a part that was not started, or not completely."""
+class Component(Protocol):
+    """Runs from `start` to `close`. `close` must be safe on a component that has not been started completely."""
 
     async def start(self) -> None: ...
 
     async def close(self) -> None: ...
 
 
-P = TypeVar("P", bound=Part)
+C = TypeVar("C", bound=Component)
 
 
-async def started(stack: AsyncExitStack, part: P) -> P:
-    """Start `part`; `stack` closes it, also when its own start fails half-way."""
-    stack.push_async_callback(part.close)
-    await part.start()
-    return part
+async def start_component(stack: AsyncExitStack, component: C) -> C:
+    """Start `component`; `stack` closes it, also when its start fails."""
+    stack.push_async_callback(component.close)
+    await component.start()
+    return component
 
 
 @contextmanager
-def stop_signals(tell: Callable[[], None]) -> Iterator[None]:
-    """Call `tell` on the running event loop at each SIGTERM and SIGINT until the block is left.
+def stop_signals(callback: Callable[[], None]) -> Iterator[None]:
+    """Call `callback` on the running event loop at each SIGTERM and SIGINT inside the block.
 
-    The handlers that were set before take their place again. Outside the main thread, which alone may set handlers,
-    signals are left alone.
+    Restores the previous handlers on exit. Does nothing outside the main thread, which alone may set signal handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -44,28 +43,28 @@ def stop_signals(tell: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(tell)  # not `tell` itself: it would run between any two instructions of the loop
+        loop.call_soon_threadsafe(callback)  # a direct call could run between any two bytecodes of the loop
 
-    before = {number: signal.signal(number, handle) for number in STOP_SIGNALS}
+    previous_handlers = {number: signal.signal(number, handle) for number in STOP_SIGNALS}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)
 
 
 @contextmanager
 def stop_event() -> Iterator[asyncio.Event]:
-    """An event that is set at the first SIGTERM or SIGINT; further ones change nothing until the block is left."""
+    """An event that is set at the first SIGTERM or SIGINT; further signals inside the block have no effect."""
     event = asyncio.Event()
     with stop_signals(event.set):
         yield event
 
 
 async def run_until_stopped(stop: asyncio.Event, warm_up: Awaitable[None], ready: Callable[[], None]) -> None:
-    """Call `ready` once `warm_up` is over, and return when `stop` is set, be it before or after.
+    """Call `ready` once `warm_up` has ended, and return when `stop` is set, before or after that.
 
-    Raises what `warm_up` or `ready` raises.
+    Exceptions of `warm_up` and `ready` propagate.
     """
     warming = asyncio.ensure_future(warm_up)
     stopped = asyncio.create_task(stop.wait())
@@ -76,11 +75,11 @@ async def run_until_stopped(stop: asyncio.Event, warm_up: Awaitable[None], ready
             ready()
         await stopped
     finally:
-        await cancelled(warming, stopped)
+        await cancel_and_wait(warming, stopped)
 
 
-async def cancelled(*tasks: asyncio.Future[Any]) -> None:
-    """Cancel tasks and wait for their end, whatever it is."""
+async def cancel_and_wait(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and wait until all have ended; their exceptions are ignored."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The port for health and metrics of a supervisor, and what its readiness asks of the children."""
+"""The health and metrics port of a supervisor, and its readiness check of the children."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inkgate.service.worker.supervisor import Supervisor
 def serve_probes(
     stack: AsyncExitStack, settings: Server | Worker, health: Health, metrics: Metrics, background: Background
 ) -> str:
-    """Serve health and metrics on the settings' health_host and health_port until `stack` is closed; the base URL.
+    """Serve health and metrics on health_host and health_port until `stack` is closed. Returns the base URL.
 
     Raises ConfigurationError when it cannot listen there.
     """
@@ -35,11 +35,11 @@ def serve_probes(
     return f"http://{host}:{server.port}"
 
 
-def some_ready(supervisor: Supervisor, otherwise: str) -> Check:
-    """Raises BrokerDown, with `otherwise` as its text, while no child of the supervisor is ready."""
+def readiness_check(supervisor: Supervisor, message: str) -> Check:
+    """A check that raises BrokerDown with the text `message` while no child of the supervisor is ready."""
 
     async def check() -> None:
         if not supervisor.ready:
-            raise BrokerDown(otherwise)
+            raise BrokerDown(message)
 
     return check

@@ -1,4 +1,4 @@
-"""What a gateway samples from a timer: the queue, the database, the balances an operator watches, certificates."""
+"""Samplers of a gateway: queue, database, watched balances, certificates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from inkgate.service.telemetry.watch import Sampler, Watch, certificate_sampler
 log = logging.getLogger(__name__)
 
 
-def gateway_watch(
+def gateway_samplers(
     settings: Settings,
     engine: AsyncEngine,
     broker: Broker,
@@ -32,7 +32,7 @@ def gateway_watch(
     background: Background,
     checked: Clock = database_clock,
 ) -> Watch:
-    """The samplers of one gateway process; `checked` is the clock by which it settles."""
+    """The samplers of one gateway process; `checked` is the clock used to settle."""
     samplers = [queue_sampler(settings, broker, metrics), database_sampler(engine, metrics, checked)]
     if settings.telemetry.accounts:
         samplers.append(pack_sampler(settings.telemetry.accounts, engine, metrics, checked))
@@ -42,7 +42,7 @@ def gateway_watch(
 
 
 def queue_sampler(settings: Settings, broker: Broker, metrics: Metrics) -> Sampler:
-    """Depth, age and live workers; with Redis also whether it answers."""
+    """Queue depth, age of the oldest image, live workers; with Redis also whether it answers."""
 
     async def read() -> None:
         try:
@@ -58,20 +58,20 @@ def queue_sampler(settings: Settings, broker: Broker, metrics: Metrics) -> Sampl
 
 
 def database_sampler(engine: AsyncEngine, metrics: Metrics, checked: Clock = database_clock) -> Sampler:
-    """Whether the database answers, how far its clock is from ours and whether that is believed, and how its pool
-    stands."""
+    """Whether the database answers, the skew of its clock and whether it is suspect, and the use of the connection
+    pool."""
 
     async def read() -> None:
         pool = engine.pool
         if isinstance(pool, QueuePool):
             metrics.pool("database", pool.checkedout(), pool.checkedin())
         try:
-            asked = time.time()
+            started = time.time()
             async with engine.connect() as connection:
                 connection = await connection.execution_options(read_only=True)
-                theirs = await clock.now(connection)
-            metrics.clock_skew("database", theirs.timestamp() - (asked + time.time()) / 2)
-            metrics.clock_suspect(_suspect(theirs, checked))
+                database_time = await clock.now(connection)
+            metrics.clock_skew("database", database_time.timestamp() - (started + time.time()) / 2)
+            metrics.clock_suspect(_suspect(database_time, checked))
         except Exception:
             metrics.dependency("database", False)
             raise
@@ -80,9 +80,9 @@ def database_sampler(engine: AsyncEngine, metrics: Metrics, checked: Clock = dat
     return Sampler("database", read, 5.0)
 
 
-def _suspect(theirs: datetime, checked: Clock) -> bool:
+def _suspect(database_time: datetime, checked: Clock) -> bool:
     try:
-        checked(theirs)
+        checked(database_time)
     except ClockSuspect as error:
         log.error("nothing is settled: %s; see docs/runbooks/clock-jump.md", error)
         return True
@@ -92,25 +92,25 @@ def _suspect(theirs: datetime, checked: Clock) -> bool:
 def pack_sampler(
     accounts: tuple[str, ...], engine: AsyncEngine, metrics: Metrics, checked: Clock = database_clock
 ) -> Sampler:
-    """Balances of the accounts named (or with the ids given) in INKGATE_TELEMETRY__ACCOUNTS, under the name given."""
+    """Balances of the accounts in INKGATE_TELEMETRY__ACCOUNTS (names or ids), labelled with the configured text."""
 
     async def read() -> None:
         async with work.read_session(engine) as session:
             now = await clock.now(session, checked)
             for name in accounts:
-                found = await repository.account_named(session, name) or await repository.account(session, name)
-                if found is None:
+                account = await repository.account_named(session, name) or await repository.account(session, name)
+                if account is None:
                     continue
-                packs = [p for p in await packs_of(session, found.id) if pack_state(p, now) in ("valid", "exhausted")]
+                packs = [p for p in await packs_of(session, account.id) if pack_state(p, now) in ("valid", "exhausted")]
                 for capability in CAPABILITIES:
-                    mine = [pack for pack in packs if pack.capability == capability and pack.ends_at > now]
-                    if mine:
+                    current = [pack for pack in packs if pack.capability == capability and pack.ends_at > now]
+                    if current:
                         metrics.pack(
                             name,
                             capability,
-                            sum(p.total - p.used for p in mine),
-                            sum(p.total for p in mine),
-                            max(p.ends_at for p in mine).timestamp(),
+                            sum(p.total - p.used for p in current),
+                            sum(p.total for p in current),
+                            max(p.ends_at for p in current).timestamp(),
                         )
 
     return Sampler("packs", read, 60.0)

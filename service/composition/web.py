@@ -1,4 +1,4 @@
-"""The web server of gateways and console: uvicorn, started and stopped as part of a composition."""
+"""The uvicorn server of gateways and console."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from inkgate.service.composition.lifecycle import cancelled, stop_signals
+from inkgate.service.composition.lifecycle import cancel_and_wait, stop_signals
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.gateway.descriptors import connections_allowed
 from inkgate.service.gateway.protocol import guarded
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
 
-KEEP_ALIVE_SECONDS = 75  # an idle connection is kept open for so long
-DRAIN_MARGIN_SECONDS = 5  # calls in work at the end have their deadline and this
+KEEP_ALIVE_SECONDS = 75  # time-out of idle connections
+DRAIN_MARGIN_SECONDS = 5  # added to the deadline of calls in progress at shutdown
 
 
 class GatewayServer(uvicorn.Server):
-    """uvicorn that turns unready at a shutdown signal, so that a load balancer looks elsewhere."""
+    """A uvicorn server that is not ready from the shutdown signal on, so that load balancers stop routing to it."""
 
     def __init__(self, config: uvicorn.Config, health: Health) -> None:
         super().__init__(config)
@@ -31,60 +31,60 @@ class GatewayServer(uvicorn.Server):
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens, once started."""
+        """Host and port; valid once started."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         return host, port
 
     @property
     def url(self) -> str:
-        """The base URL, once started."""
+        """The base URL; valid once started."""
         host, port = self.address
         return f"http://{host}:{port}"
 
     @property
     def listening(self) -> bool:
-        """Whether it has been started completely."""
+        """Whether the start is complete."""
         return self._listening.is_set()
 
     async def wait_listening(self) -> None:
-        """Wait until connections are accepted. A server that fails to start never gets there: await it as well."""
+        """Wait until connections are accepted. Never returns when the start fails: await `serve` as well."""
         await self._listening.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn.Server. What a start that fails has opened is closed, which uvicorn leaves open."""
+        """See uvicorn.Server. In addition, a failed start closes what it has opened."""
         try:
             await super().startup(sockets)
         except BaseException:
             for server in getattr(self, "servers", ()):
                 server.close()
-            begun = getattr(self.lifespan, "startup_event", None)
-            if begun is not None and begun.is_set():  # otherwise the shutdown would never be answered
+            startup_event = getattr(self.lifespan, "startup_event", None)
+            if startup_event is not None and startup_event.is_set():  # otherwise shutdown() would wait forever
                 await self.lifespan.shutdown()
             raise
         self._listening.set()
 
     def stop(self) -> None:
-        """Turn unready and drain; at the second call, wait for no connection any more."""
+        """Turn unready and drain. At the second call, close without waiting for connections."""
         self._health.drain()
         self.force_exit = self.should_exit
         self.should_exit = True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """See uvicorn.Server, whose own would raise the signal again after the server's shutdown, and end the process
-        before the workers are drained and the ledger is closed."""
+        """See uvicorn.Server. Its own implementation raises the signal again after the shutdown, which would end the
+        process before the workers are drained and the ledger is closed."""
         with stop_signals(self.stop):
             yield
 
 
-def server_for(settings: Settings, app: FastAPI, health: Health) -> GatewayServer:
-    """The server of `app`, not started."""
+def build_server(settings: Settings, app: FastAPI, health: Health) -> GatewayServer:
+    """The server for `app`, not started."""
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # who is believed is ours to say: service/client_ip.py
+        proxy_headers=False,  # trusted proxies are handled by service/client_ip.py
         http=guarded(connections_allowed()),
         ws="none",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -94,10 +94,10 @@ def server_for(settings: Settings, app: FastAPI, health: Health) -> GatewayServe
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket, so that a port in use is one plain line and port 0 has a number at once."""
+    """A bound TCP socket. Raises ConfigurationError when it cannot be bound, e.g. because the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named, since asyncio switches Nagle's algorithm off only where the protocol is: with it, every answer but the
-    # first on a connection waits 40 ms for the client's delayed acknowledgement.
+    # asyncio disables Nagle's algorithm only for sockets with an explicit protocol. With it, every answer but the first
+    # on a connection waits 40 ms for the client's delayed acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -111,10 +111,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve(server: GatewayServer, listener: socket.socket, announce: Callable[[], Awaitable[None]]) -> None:
-    """Serve on `listener` until a shutdown signal, and close it. `announce` runs beside; what it raises ends the
+    """Serve on `listener` until a shutdown signal, then close it. `announce` runs concurrently; its exception ends the
     server.
 
-    Cancelled, or after `announce` has failed, a server that listens is drained and one that does not yet is cancelled.
+    On cancellation or when `announce` fails, a listening server is drained; one that does not listen yet is cancelled.
     """
     with listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -126,7 +126,7 @@ async def serve(server: GatewayServer, listener: socket.socket, announce: Callab
             await asyncio.shield(serving)
         finally:
             server.should_exit = True
-            await cancelled(announcing)
+            await cancel_and_wait(announcing)
             if not server.listening:
                 serving.cancel()
             await asyncio.wait({serving})

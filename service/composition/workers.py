@@ -1,4 +1,4 @@
-"""`inkgate worker`: worker processes over Redis, their supervisor, and a port for health and metrics."""
+"""`inkgate worker`: supervised worker processes over Redis, with a port for health and metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.broker.streams.roll import RollPoster
 from inkgate.service.composition.fleet import native_threads
 from inkgate.service.composition.lifecycle import run_until_stopped, stop_event
-from inkgate.service.composition.probes import serve_probes, some_ready
+from inkgate.service.composition.probes import readiness_check, serve_probes
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import BrokerDown, ConfigurationError
 from inkgate.service.settings import Settings
@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 
 async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = lambda url: None) -> None:
-    """Keep settings.worker.processes workers up until SIGTERM or Ctrl-C, then drain them.
+    """Supervise settings.worker.processes workers until SIGTERM or SIGINT, then drain them.
 
-    `on_ready` gets the address of health and metrics once the first worker is warm. Raises ConfigurationError without
-    a Redis URL, Misuse with the engine's own words when no worker can start.
+    `on_ready` is called with the URL of health and metrics once the first worker is ready. Raises ConfigurationError
+    without a Redis URL, Misuse with the error of the engine when no worker can start.
     """
     if not settings.redis.url:
         raise ConfigurationError(
@@ -48,7 +48,7 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
     health = Health(
         {
             "redis": _redis_check(settings.redis.url),
-            "workers": some_ready(supervisor, "no worker is warm"),
+            "workers": readiness_check(supervisor, "no worker is warm"),
             "tasks": background.check,
         }
     )
@@ -56,9 +56,9 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         stop = stack.enter_context(stop_event())
         url = serve_probes(stack, settings.worker, health, metrics, background)
         keys = Keys(settings.redis.namespace, settings.engine.profile)
-        poster = RollPoster(settings.redis.url, keys, registry.records, background)
-        stack.push_async_callback(poster.close)
-        poster.start()
+        publisher = RollPoster(settings.redis.url, keys, registry.records, background)
+        stack.push_async_callback(publisher.close)
+        publisher.start()
         stack.push_async_callback(supervisor.stop, settings.worker.grace)
         supervisor.start()
         stack.callback(health.drain)
@@ -73,11 +73,11 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
 
 def _supervisor(settings: Settings, registry: WorkerRegistry, metrics: Metrics, background: Background) -> Supervisor:
     """The supervisor of the workers, not started; `registry` and `metrics` receive their events."""
-    counted = WorkerEventMetrics(metrics)
+    metrics_sink = WorkerEventMetrics(metrics)
 
     def receive(slot: int, event: Event) -> None:
         registry(slot, event)
-        counted(slot, event)
+        metrics_sink(slot, event)
 
     return Supervisor(
         "inkgate.service.worker",
@@ -93,7 +93,7 @@ def _supervisor(settings: Settings, registry: WorkerRegistry, metrics: Metrics, 
 
 def _redis_check(url: str) -> Check:
     async def check() -> None:
-        redis = on_loop(url, 1)  # probes run on a loop of their own each time, so the client cannot be kept
+        redis = on_loop(url, 1)  # each probe runs on a new event loop, so the client cannot be reused
         try:
             await redis.ping()
         except OUT_OF_REACH as error:

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from inkgate.service.admin import create_admin
-from inkgate.service.composition.web import server_for
+from inkgate.service.composition.web import build_server
 from inkgate.service.console.app import create_console
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.contract.headers import TABLE, Repeat, Surface, one_line_each, repeated
@@ -159,7 +159,7 @@ def test_admin_and_console_use_the_table():
 
 
 async def test_no_other_program_reads_forwarding_headers_for_us():
-    config = server_for(Settings(), FastAPI(), Health()).config
+    config = build_server(Settings(), FastAPI(), Health()).config
     assert config.proxy_headers is False, "uvicorn would put what X-Forwarded-For says in the peer's place"
 
 
