@@ -1,4 +1,4 @@
-"""Accounts, apps and packs for throw-away services: the sandbox and the demo."""
+"""Creates accounts, apps and packs for temporary services: the sandbox and the demo."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REFUSED_FOR = COMMERCIAL[0]  # the capability that the refused apps have opened
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a client needs to sign and to seal, a `second` paid app, and apps refused each in its own way."""
+    """Keys to sign and seal requests, the AppKey of a `second` paid app, and those of apps that are refused."""
 
     ak: str
     sk: str = field(repr=False)
@@ -43,24 +43,24 @@ class Keys:
 
 
 async def provision(engine: AsyncEngine, vault: Vault, qps: float, *, refused: bool, second: bool = False) -> Keys:
-    """One account and an app with every capability opened and paid; with `refused` also apps for each 4xxxx and 5xxxx
-    code, with `second` another paid one. Packs are bound to their app, so that the apps of one account do not pay for
-    each other."""
+    """Create one account and an app with every capability opened and paid. With `refused` also one app for each 4xxxx
+    and 5xxxx code, with `second` another paid app. Packs are bound to their app, so that apps do not share units."""
     async with unit_of_work(engine, "sandbox") as work:
         account = await accounts.create_account(work, "sandbox")
         pair = await accounts.create_access_key(work, vault, account.id)
         main, *others_paid = [
-            await _paid(work, vault, account.id, name, qps) for name in ("sandbox_app", "sandbox_second")[: 1 + second]
+            await _create_paid_app(work, vault, account.id, name, qps)
+            for name in ("sandbox_app", "sandbox_second")[: 1 + second]
         ]
-        others = await _refused(work, vault, account.id) if refused else {}
+        others = await _create_refused_apps(work, vault, account.id) if refused else {}
     if refused:
-        await _use_up(engine, account.id, others["exhausted"].app_id)
-    names = {f"APPKEY_{name.upper()}": app.appkey for name, app in others.items()}
+        await _exhaust_pack(engine, account.id, others["exhausted"].app_id)
+    appkeys = {f"APPKEY_{name.upper()}": app.appkey for name, app in others.items()}
     paid = others_paid[0].appkey if others_paid else ""
-    return Keys(pair.ak, pair.sk, main.appkey, main.enckey, names, paid)
+    return Keys(pair.ak, pair.sk, main.appkey, main.enckey, appkeys, paid)
 
 
-async def _paid(work: UnitOfWork, vault: Vault, account_id: str, name: str, qps: float) -> accounts.NewApp:
+async def _create_paid_app(work: UnitOfWork, vault: Vault, account_id: str, name: str, qps: float) -> accounts.NewApp:
     app = await accounts.create_app(work, vault, account_id, name)
     for capability in CAPABILITIES:
         await accounts.open_capability(work, app.app_id, capability, qps=qps)
@@ -69,7 +69,7 @@ async def _paid(work: UnitOfWork, vault: Vault, account_id: str, name: str, qps:
     return app
 
 
-async def _refused(work: UnitOfWork, vault: Vault, account_id: str) -> dict[str, accounts.NewApp]:
+async def _create_refused_apps(work: UnitOfWork, vault: Vault, account_id: str) -> dict[str, accounts.NewApp]:
     """Apps that answer 51003, 51001, 51002, 50002 and 40009."""
     apps = {}
     for name in ("exhausted", "expired", "unpurchased", "notopened", "ipdenied"):
@@ -88,12 +88,12 @@ async def _refused(work: UnitOfWork, vault: Vault, account_id: str) -> dict[str,
         starts_at=long_ago,
         ends_at=long_ago + timedelta(days=365),
     )
-    await accounts.set_allowed(work, apps["ipdenied"].app_id, ["192.0.2.0/24"])  # RFC 5737: nobody calls from there
+    await accounts.set_allowed(work, apps["ipdenied"].app_id, ["192.0.2.0/24"])  # RFC 5737: no client has this address
     return apps
 
 
-async def _use_up(engine: AsyncEngine, account_id: str, app_id: str) -> None:
-    """Spend the exhausted app's only unit, by the ledger's own way."""
+async def _exhaust_pack(engine: AsyncEngine, account_id: str, app_id: str) -> None:
+    """Deduct the only unit of the exhausted app through the ledger."""
     ledger = SqlLedger(engine)
     await ledger.start()
     call_id = ids.new()
@@ -102,7 +102,7 @@ async def _use_up(engine: AsyncEngine, account_id: str, app_id: str) -> None:
 
 
 def write_env_file(path: Path, lines: list[str]) -> None:
-    """Write all at once and readable by the owner alone, so that whoever waits for the file never sees half of it."""
+    """Write a file atomically, readable by its owner only; a process that waits for it never sees a part of it."""
     draft = path.with_name(path.name + ".part")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

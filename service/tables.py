@@ -1,5 +1,5 @@
-"""Imports the models of every room, so that `Base.metadata` is complete: for foreign keys, and to compare it with the
-migrated schema."""
+"""Imports the models of all packages, so that `Base.metadata` is complete: for foreign keys, and to compare it
+with the migrated schema."""
 
 from __future__ import annotations
 

@@ -39,5 +39,5 @@ def compare(body: bytes) -> None:
 
 def compare_short(body: bytes) -> None:
     """The same where strings are long from nine bytes on and their pieces have at most twenty."""
-    with mock.patch.multiple(bounded_json, SMALL_BYTES=0, LONG_BYTES=8, PIECE_BYTES=20):
+    with mock.patch.multiple(bounded_json, MAX_UNBOUNDED_BYTES=0, MIN_LONG_STRING_BYTES=8, PIECE_BYTES=20):
         compare(body)

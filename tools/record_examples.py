@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from inkgate.service.contract.capabilities import CAPABILITIES, Capability
-from inkgate.service.contract.examples import shortened
+from inkgate.service.contract.examples import shorten
 from inkgate.service.eop.signing import call_headers
 
 
@@ -27,7 +27,7 @@ def call(keys: dict[str, str], capability: Capability) -> dict[str, Any]:
     with urllib.request.urlopen(request, timeout=60) as response:
         answer = json.load(response)
     return {
-        "request": capability.request([shortened(image)]),
+        "request": capability.request([shorten(image)]),
         "response": {name: value for name, value in answer.items() if name not in ("code", "result")},
     }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.contract.refusals import REFUSALS
+from inkgate.service.contract.refusals import GATEWAY_CODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def codes() -> tuple[Code, ...]:
 
 
 def _rows() -> Iterator[Code]:
-    for number, refusal in REFUSALS.items():
+    for number, refusal in GATEWAY_CODES.items():
         yield Code(f"CTAPI_{number}" if refusal.eop else str(number), "", refusal.text, refusal.text, refusal.http)
     for capability in CAPABILITIES.values():
         seen = set()
@@ -40,8 +40,8 @@ def _rows() -> Iterator[Code]:
 
 def code_name(capability: str, code: int) -> str:
     """What a status code of the ledger means, "" when nobody knows it."""
-    if code in REFUSALS:
-        return REFUSALS[code].text
+    if code in GATEWAY_CODES:
+        return GATEWAY_CODES[code].text
     known = CAPABILITIES.get(capability)
     faults = known.faults.values() if known else ()
     return next((fault.message for fault in faults if fault.code == code), "")

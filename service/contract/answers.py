@@ -1,4 +1,4 @@
-"""Envelopes: the JSON bodies of answers, as the manual's tables and examples show them (6.3.x-7 and -8)."""
+"""JSON bodies of answers, as in the tables and examples of the manual (6.3.x-7 and -8)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def failed_element(capability: Capability, fault: str) -> dict[str, Any]:
 
 
 def batch_answer(capability: Capability, elements: Sequence[Element | str], *, superset: bool) -> dict[str, Any]:
-    """A success body: one element per image in order; a string stands for the fault of that image.
+    """A success body: one element per image in order; a string is the fault name of a failed image.
 
     With `superset` the aliases `code` and `result` of manual 3.3 are added.
     """
@@ -40,7 +40,7 @@ def _with_aliases(capability: Capability, message: object, result: object, super
 
 
 def fault_answer(capability: Capability, fault: str, detail: str = "") -> dict[str, Any]:
-    """A request-level business error; `detail` goes behind the table's text."""
+    """A business error of the whole request; `detail` is appended to the text of the code table."""
     row = capability.faults[fault]
     return {
         "statusCode": row.code,
@@ -51,7 +51,7 @@ def fault_answer(capability: Capability, fault: str, detail: str = "") -> dict[s
 
 
 def seal_fault_answer(error: SealFault) -> dict[str, Any]:
-    """A sealed request that cannot be opened (manual 6.2.4 point 2.7); always in plain."""
+    """The answer to a sealed request that cannot be decrypted (manual 6.2.4, point 2.7); never sealed itself."""
     return {
         "statusCode": error.code,
         "message": error.message,

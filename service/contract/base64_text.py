@@ -1,4 +1,4 @@
-"""Base64 of any length, decoded in pieces: no copy of the text, and never long without letting others run."""
+"""Chunked base64 decoding: does not copy the text, and lets other threads run between the chunks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from inkgate.service.contract.bounded_json import Buffer
 STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
-def decode_pieces(pieces: Iterable[Buffer], *, exact: bool = False, keep: int | None = None) -> bytearray:
-    """The bytes behind base64 text in either alphabet, mixed too. Raises ValueError for anything else.
+def decode_pieces(pieces: Iterable[Buffer], *, exact: bool = False, max_bytes: int | None = None) -> bytearray:
+    """Decode base64 text of the standard or URL-safe alphabet, or a mixture. Raises ValueError for invalid text.
 
-    Padding is optional and up to two signs of it are overlooked; with `exact` it is absent or as it should be. More
-    than `keep` bytes are checked and not kept, except that the result is then longer than `keep`.
+    Padding is optional, and up to two wrong padding characters are ignored; with `exact` padding is absent or correct.
+    Input beyond `max_bytes` is checked but not stored; the result is then longer than `max_bytes`.
     """
-    made = bytearray()
+    decoded_so_far = bytearray()
     rest: Buffer = b""
     for piece in pieces:
         if b"-" in piece or b"_" in piece:
@@ -27,10 +27,10 @@ def decode_pieces(pieces: Iterable[Buffer], *, exact: bool = False, keep: int | 
             raise ValueError("padding amid the text")
         decoded = binascii.a2b_base64(text[:ready], strict_mode=True) if ready else b""
         rest = text[ready:]
-        if keep is None or len(made) <= keep:
-            made += decoded
-    made += _end(rest, exact, whole=not made)
-    return made
+        if max_bytes is None or len(decoded_so_far) <= max_bytes:
+            decoded_so_far += decoded
+    decoded_so_far += _end(rest, exact, whole=not decoded_so_far)
+    return decoded_so_far
 
 
 def _end(text: Buffer, exact: bool, *, whole: bool) -> bytes:

@@ -1,15 +1,15 @@
-"""JSON of strangers, with a bound on what parsing it may build.
+"""JSON from untrusted clients, parsed within a memory bound.
 
-A parser that builds everything turns 95 MiB of `{"x":[{},{},…]}` into gigabytes of objects. A request to this service
-is a few short values and long base64 texts, so a body is read in three steps, each with a bound of its own:
+A general parser turns 95 MiB of `{"x":[{},{},…]}` into gigabytes of objects. A request to this service consists of a
+few short values and long base64 texts, so a body is parsed in three bounded steps:
 
-    scan      string literals of more than LONG_BYTES are cut out and replaced by short placeholders; what is left over
-              may have MOST_BYTES, and the scan ends where it has more
-    parse     orjson parses what is left over
-    check     the long strings are checked in pieces of PIECE_BYTES, by orjson as well: control characters, escapes,
-              UTF-8. No text of one is ever whole in memory, as text takes up to four bytes a character
+    scan      string literals longer than MIN_LONG_STRING_BYTES are replaced by short placeholders; the scan fails when
+              the rest exceeds MAX_STRUCTURE_BYTES
+    parse     orjson parses the rest
+    check     orjson checks the long strings in pieces of PIECE_BYTES: control characters, escapes, UTF-8. A string
+              is never decoded as a whole, because a str takes up to four bytes per character
 
-Within the bounds, exactly those bodies pass that `orjson.loads` takes (tests/unit/contract/test_bounded_json.py).
+Within the bounds, the accepted bodies are exactly those of `orjson.loads` (tests/unit/contract/test_bounded_json.py).
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from typing import Any
 
 import orjson
 
-SMALL_BYTES = 32 * 1024  # of a body that is parsed as it is: all it can become is less than 2 MiB
-LONG_BYTES = 1024  # of a string literal; a shorter one is parsed with the rest
-MOST_BYTES = 512 * 1024  # of a body without its long strings; parsed it takes at most some 20 MiB and 50 ms
-MOST_ESCAPED_QUOTES = 100_000  # in all long strings; each costs the scan a step
+MAX_UNBOUNDED_BYTES = 32 * 1024  # of a body that is parsed without a scan; its objects take less than 2 MiB
+MIN_LONG_STRING_BYTES = 1024  # of a string literal; shorter ones are parsed with the rest
+MAX_STRUCTURE_BYTES = 512 * 1024  # of a body without its long strings; parsing takes up to about 20 MiB and 50 ms
+MAX_ESCAPED_QUOTES = 100_000  # in all long strings; each takes one step of the scan
 PIECE_BYTES = 256 * 1024
 BOM = b"\xef\xbb\xbf"
 
 _QUOTE, _BACKSLASH = 0x22, 0x5C
-_RUN = 1024  # bytes; how far the scan looks for backslashes at a time
+_BACKSLASH_WINDOW_BYTES = 1024  # the scan counts backslashes in windows of this size
 _ESCAPE = 6  # bytes of the longest escape, \\uXXXX
 
 Buffer = bytes | bytearray
 
 
 class InvalidJson(ValueError):
-    """Not JSON, or more than may be parsed; `detail` is a text for the client that says which bound was passed."""
+    """Not JSON, or beyond a bound; `detail` names the exceeded bound for the client."""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
 
 
-_TOO_MUCH = f"长字符串以外的 JSON 内容超过 {MOST_BYTES // 1024} KiB (too much JSON beside long strings)"
-_TOO_MANY_QUOTES = f"字符串中的转义引号超过 {MOST_ESCAPED_QUOTES} 个 (too many escaped quotes)"
+_TOO_MUCH = f"长字符串以外的 JSON 内容超过 {MAX_STRUCTURE_BYTES // 1024} KiB (too much JSON beside long strings)"
+_TOO_MANY_QUOTES = f"字符串中的转义引号超过 {MAX_ESCAPED_QUOTES} 个 (too many escaped quotes)"
 
 
 @dataclass(frozen=True, slots=True)
 class LongString:
-    """A string literal that stays where it is: bytes `start` to `end` of `body`, without the quotes."""
+    """A string literal by reference: bytes `start` to `end` of `body`, without the quotes."""
 
     body: Buffer = field(repr=False)
     start: int
@@ -62,8 +62,8 @@ class LongString:
             yield orjson.loads(b"".join((b'"', piece, b'"')))
 
     def ascii_pieces(self) -> Iterator[Buffer]:
-        """The same as bytes. Raises UnicodeEncodeError for other than ASCII where there are escapes; without escapes
-        the bytes are given as they are, and whoever takes them sees what they are."""
+        """The text as bytes. With escapes, raises UnicodeEncodeError for non-ASCII text. Without escapes the bytes are
+        returned unchecked; the caller validates them."""
         if self.escaped:
             for text in self.pieces():
                 yield text.encode("ascii")
@@ -80,7 +80,7 @@ class LongString:
             at = to
 
     def _boundary(self, at: int, to: int) -> int:
-        """The last place not after `to` where a character begins. `at` is one; in malformed text any place will do."""
+        """The last character boundary at or before `to`. `at` is one; in malformed text any position will do."""
         body = self.body
         for _ in range(3):
             if body[to] & 0xC0 == 0x80:  # a byte inside a UTF-8 sequence
@@ -98,14 +98,14 @@ class LongString:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed body. `value` holds placeholders for long strings: what is taken out of it goes through `resolve`."""
+    """A parsed body. `value` contains placeholders for long strings: pass values taken from it to `resolve`."""
 
     value: Any
     _spans: tuple[LongString, ...] = field(default=(), repr=False)
     _mark: str = field(default="", repr=False)
 
     def resolve(self, value: Any) -> Any:
-        """The value, or the long string that it stands for."""
+        """The value, or the long string if the value is a placeholder."""
         if self._spans and isinstance(value, str) and value.startswith(self._mark):
             return self._spans[int(value[len(self._mark) :])]
         return value
@@ -115,8 +115,8 @@ def loads(body: Buffer) -> Document:
     """Parse a body; a byte-order mark before it is skipped. Raises InvalidJson."""
     start = len(BOM) if body.startswith(BOM) else 0
     mark, spans, skeleton = "", list[LongString](), body
-    if len(body) > SMALL_BYTES:
-        mark = secrets.token_hex(8)  # nobody can send a string that looks like a placeholder
+    if len(body) > MAX_UNBOUNDED_BYTES:
+        mark = secrets.token_hex(8)  # unpredictable, so that no client can send a placeholder
         skeleton, spans = _scan(body, start, mark)
     elif start:
         skeleton = body[start:]
@@ -131,21 +131,21 @@ def loads(body: Buffer) -> Document:
 
 
 def _scan(body: Buffer, start: int, mark: str) -> tuple[Buffer, list[LongString]]:
-    """The body with placeholders for its long strings, and those."""
+    """The body with placeholders for its long strings, and these strings."""
     size, at = len(body), start
-    cut, kept = start, 0  # the end of the last long string, and how many bytes are left over before it
+    cut, kept = start, 0  # end of the last long string; bytes of the rest before it
     left_over: list[Buffer] = []
     spans: list[LongString] = []
     quotes = 0
     while True:
-        end = cut + MOST_BYTES - kept
+        end = cut + MAX_STRUCTURE_BYTES - kept
         opened = body.find(b'"', at, end)
         if opened < 0:
             break
-        closed, skipped = _closing(body, opened + 1, MOST_ESCAPED_QUOTES - quotes)
+        closed, skipped = _closing(body, opened + 1, MAX_ESCAPED_QUOTES - quotes)
         quotes += skipped
         at = closed + 1
-        if closed - opened - 1 > LONG_BYTES:
+        if closed - opened - 1 > MIN_LONG_STRING_BYTES:
             left_over += (body[cut : opened + 1], b"%s%d" % (mark.encode(), len(spans)))
             kept += sum(map(len, left_over[-2:]))
             escaped = body.find(b"\\", opened + 1, closed) >= 0
@@ -158,8 +158,9 @@ def _scan(body: Buffer, start: int, mark: str) -> tuple[Buffer, list[LongString]
     return b"".join([*left_over, body[cut:]]), spans
 
 
-def _closing(body: Buffer, start: int, most: int) -> tuple[int, int]:
-    """Where the string that begins at `start` ends, and how many escaped quotes were passed. Raises InvalidJson."""
+def _closing(body: Buffer, start: int, max_quotes: int) -> tuple[int, int]:
+    """The position of the closing quote of the string at `start`, and the number of escaped quotes before it. Raises
+    InvalidJson."""
     skipped, begin = 0, start
     while True:
         quote = body.find(b'"', begin)
@@ -168,15 +169,15 @@ def _closing(body: Buffer, start: int, most: int) -> tuple[int, int]:
         if quote == start or body[quote - 1] != _BACKSLASH or not _backslashes(body, start, quote) % 2:
             return quote, skipped
         skipped, begin = skipped + 1, quote + 1
-        if skipped > most:
+        if skipped > max_quotes:
             raise InvalidJson(_TOO_MANY_QUOTES)
 
 
 def _backslashes(body: Buffer, start: int, end: int) -> int:
-    """How many backslashes stand directly before `end`, not counting any before `start`."""
+    """Number of consecutive backslashes directly before `end`, counted back to `start` at most."""
     at = end
     while at > start:
-        piece = body[max(start, at - _RUN) : at]
+        piece = body[max(start, at - _BACKSLASH_WINDOW_BYTES) : at]
         rest = len(piece.rstrip(b"\\"))
         at -= len(piece) - rest
         if rest:

@@ -1,8 +1,8 @@
-"""The type of a capability: everything that the service must know of one, as data and pure functions.
+"""The type of a capability: all its properties, as data and pure functions.
 
 The built-in capabilities are the files of `inkgate.service.contract.capabilities`; other distributions add theirs
 through the entry-point group `inkgate.capabilities` (docs/howto/add-a-capability.md). No other module of the service
-names one.
+names a single capability.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from inkgate.service.contract.views import View
 
 MIB = 1024 * 1024
 PREFIX = "/v1/aiop/api/"
-"""What every path of a call begins with; the next segment is the service id."""
+"""The prefix of all call paths; the next segment is the service id."""
 
 Element = dict[str, Any]
-"""The JSON object that stands for one image in an answer."""
+"""The JSON object of one image in an answer."""
 Options = Mapping[str, Any]
-"""What the operator has set about elements: `plate_types` maps kinds of plates to their names."""
+"""The operator's settings about elements: `plate_types` maps kinds of plates to their names."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerField:
-    """A key of an element's `detail`, and its label for people in Chinese and in English."""
+    """A key of the `detail` of an element, with its label in Chinese and English."""
 
     name: str
     zh: str
@@ -37,21 +37,21 @@ class AnswerField:
 
 @dataclass(frozen=True, slots=True)
 class PackPrice:
-    """A size of resource pack in the catalogue. `size` ends the product's id; `price_fen` is in fen (0.01 yuan)."""
+    """A resource pack of the catalogue. `size` is the suffix of the product id; `price_fen` is in fen (0.01 yuan)."""
 
     size: str
     units: int
     price_fen: int
 
 
-def manual_packs(*yuan: int) -> tuple[PackPrice, ...]:
-    """The four sizes that the manual sells (2.1, 7.1), each at the price given in yuan, smallest first."""
+def manual_pack_prices(*yuan: int) -> tuple[PackPrice, ...]:
+    """The four pack sizes of the manual (2.1, 7.1) at the given prices in yuan, smallest first."""
     sizes = (("100k", 100_000), ("1m", 1_000_000), ("5m", 5_000_000), ("10m", 10_000_000))
     return tuple(PackPrice(size, units, price * 100) for (size, units), price in zip(sizes, yuan, strict=True))
 
 
-def no_further_keys(row: Fault) -> Element:
-    """The element of a failed image has `err_code` and `err_msg` alone."""
+def no_extra_keys(row: Fault) -> Element:
+    """No keys besides `err_code` and `err_msg` in the element of a failed image."""
     return {}
 
 
@@ -59,23 +59,23 @@ def no_further_keys(row: Fault) -> Element:
 class Capability:
     """One capability.
 
-    `name` is its key everywhere: in settings, metrics, ledger and commands. `title` is Chinese, `title_en` English.
-    `paths` lists every accepted spelling, the canonical one first; path segments in `any_case` (lower case) match
-    whatever their case.
+    `name` identifies it in settings, metrics, ledger and commands. `title` is Chinese, `title_en` English. `paths`
+    lists every accepted path, the canonical one first; the path segments in `any_case` (written in lower case) match
+    case-insensitively.
 
     A request is a JSON object with a list `data` of images, or, with an `action`, the pair `Action` and `ImageData` of
     a single image; faults of a single image are faults of the request. Sides are pixels, both ends inclusive.
     `faults` is the code table (see `code_tables`).
 
-    `schema` describes an element. `element(result, extras, options)` makes one of what the capability's reader
-    returned; with `extras` it adds the key `extras`. `failed_keys(row)` are further keys of a failed image's element.
-    `success_code` is the value of the alias `code` of a success body. `view(element)` is the element for people;
-    `fields` are the labels of the keys of `detail`. `stub(text)` is a result in which `text` was read, for the stub
-    runtime. `lines_key` names the element's count of text lines, where there is one, for the metric `image_lines`.
+    `schema` is the JSON Schema of an element. `element(result, extras, options)` builds an element from the result of
+    the reader; with `extras` it adds the key `extras`. `failed_keys(row)` are further keys in the element of a failed
+    image. `success_code` is the value of the alias `code` of a success body. `view(element)` converts an element for
+    display; `fields` are the labels of the keys of `detail`. `stub(text)` is a result with the text `text`, for the
+    stub runtime. `lines_key` is the key of the number of text lines, if any, for the metric `image_lines`.
 
-    `sample` is an image file to try, `example` a JSON file with a recorded `request` and `response` for the reference
-    (without one they are made of the schema). A commercial capability is paid from resource packs; `packs` are the
-    list prices with which the catalogue begins.
+    `sample` is a sample image file, `example` a JSON file with a recorded `request` and `response` for the reference
+    (derived from the schema if None). A commercial capability is paid from resource packs; `packs` are the initial
+    list prices of the catalogue.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Capability:
     max_images: int = 50
     action: str = ""
     fields: tuple[AnswerField, ...] = ()
-    failed_keys: Callable[[Fault], Element] = no_further_keys
+    failed_keys: Callable[[Fault], Element] = no_extra_keys
     success_code: int | str = 0
     lines_key: str = ""
     commercial: bool = True
@@ -114,8 +114,8 @@ class Capability:
         return {"data": list(images)}
 
     def label(self, key: str, language: str) -> str:
-        """The label of a key of `detail`, in "en" or else in Chinese; the key itself where it has none."""
-        for each in self.fields:
-            if each.name == key:
-                return each.en if language == "en" else each.zh
+        """The label of a key of `detail`, in English for "en", otherwise in Chinese; the key itself without a label."""
+        for answer_field in self.fields:
+            if answer_field.name == key:
+                return answer_field.en if language == "en" else answer_field.zh
         return key

@@ -1,4 +1,4 @@
-"""Code tables: the rows of business error codes that each capability has (manual 6.3.x-10)."""
+"""Code tables: the business error codes of a capability (manual 6.3.x-10)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Fault:
 
 
 Row = tuple[int, str] | tuple[int, str, str]
-"""Code, message and details; without details the message stands for both."""
+"""Code, message and details; without details the message is used for both."""
 
 
 def code_table(rows: Mapping[str, Row]) -> Mapping[str, Fault]:
@@ -45,9 +45,9 @@ DOCUMENT_ROWS: Mapping[str, Row] = MappingProxyType(
         "many": (4006, "图片list内图片数量超过50张"),
         "base64": (4008, "base64数据处理异常"),
         "format": _FORMAT,
-        "decode": _FORMAT,  # valid first bytes, corrupt inside: these tables have no row of their own for it
+        "decode": _FORMAT,  # valid magic bytes, corrupt content: these tables have no separate row
         "size": (4010, "单张图片大小超过10M"),
         "internal": (5000, "OCR服务接口异常，请联系管理员"),
     }
 )
-"""The rows that the tables of manual 6.3.2 and 6.3.3 share, for a capability that takes a list of images."""
+"""The common rows of the tables in manual 6.3.2 and 6.3.3, for capabilities with a list of images."""

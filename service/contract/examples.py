@@ -1,4 +1,4 @@
-"""One request and its answer for each capability, as the reference shows them."""
+"""One example request and answer per capability, for the reference."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def examples() -> Mapping[str, Mapping[str, Any]]:
 
 
 def example(capability: Capability) -> Mapping[str, Any]:
-    """The recorded example of a capability; without one the sample's request, and an answer made of the schema."""
+    """The recorded example of a capability; without one, the sample as request and an answer of the schema."""
     if capability.example is not None:
         recorded: dict[str, Any] = json.loads(capability.example.read_text("utf-8"))
         return recorded
@@ -30,9 +30,9 @@ def example(capability: Capability) -> Mapping[str, Any]:
     else:
         response = batch_answer(capability, [element], superset=False)
     text = base64.urlsafe_b64encode(capability.sample.read_bytes()).decode()
-    return {"request": capability.request([shortened(text)]), "response": response}
+    return {"request": capability.request([shorten(text)]), "response": response}
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """The beginning of a Base64 text, as examples show it."""
     return text[:SHOWN_CHARACTERS] + "…"

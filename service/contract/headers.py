@@ -1,15 +1,15 @@
-"""What a repeated header line means, for every request header that the product reads (CONTRACT D8).
+"""Rules for repeated header lines, for every request header that the service reads (CONTRACT D8).
 
-HTTP lets a client, or a proxy on the way, send a name more than once. Two programs that pick different lines of the
-same name disagree about the request, so the choice is made here alone. `Surface` says who reads the header:
+In HTTP a client or proxy may send a header name more than once. Programs that pick different lines of the same name
+disagree about the request, so the choice is made only here. `Surface` is the part that reads the header:
 
     calls      the capabilities: a refused repeat is 10020
     console    the pages: a refused repeat is HTTP 400
     admin      the admin API: a refused repeat is HTTP 400
-    pages      what the gateway serves beside the calls: probes, metrics, reference
-    server     the HTTP server itself, before any of them: a refused repeat is HTTP 400
+    pages      other routes of the gateway: probes, metrics, reference
+    server     the HTTP server itself: a refused repeat is HTTP 400
 
-A header without a row is read by nobody, except to check a signature that names it; its lines are joined.
+A header without a rule is read only to check a signature that names it; its lines are joined.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 
 
 class Repeat(StrEnum):
-    """What several lines of one name mean."""
+    """The interpretation of several lines of one name."""
 
     JOINED = "joined"
     """One list, in the order of the lines (RFC 9110, 5.3)."""
     LAST = "last"
     """The last line: the one that the nearest proxy added."""
     REFUSED = "refused"
-    """The request is refused: no line is more credible than another."""
+    """The request is refused, because no line can be trusted more than another."""
 
 
 class Surface(StrEnum):
-    """The part of the product that reads a header."""
+    """The part of the service that reads a header."""
 
     CALLS = "calls"
     CONSOLE = "console"
@@ -43,8 +43,8 @@ class Surface(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One header: what a repeat of it means to the surfaces that read it."""
+class HeaderRule:
+    """The rule for repeats of one header, and the surfaces that read it."""
 
     repeat: Repeat
     readers: tuple[Surface, ...]
@@ -54,40 +54,40 @@ class Row:
 _J, _L, _R = Repeat.JOINED, Repeat.LAST, Repeat.REFUSED
 _CALLS, _CONSOLE, _ADMIN, _PAGES, _SERVER = Surface
 
-TABLE: Mapping[str, Row] = {
-    "eop-authorization": Row(_R, (_CALLS,)),
-    "eop-date": Row(_R, (_CALLS,)),
-    "ctyun-eop-request-id": Row(_R, (_CALLS, _PAGES)),
-    "appkey": Row(_R, (_CALLS,)),
-    "decrypted": Row(_R, (_CALLS,)),
-    "x-inkgate-extras": Row(_L, (_CALLS,)),
-    "content-encoding": Row(_J, (_CALLS,)),
-    "x-forwarded-for": Row(_J, (_CALLS, _CONSOLE)),
-    "traceparent": Row(_J, (_CALLS,)),  # two of them are no traceparent: a new trace begins (W3C, 3.2)
-    "expect": Row(_J, (_CALLS, _SERVER)),
-    "transfer-encoding": Row(_J, (_CALLS, _SERVER)),
-    "host": Row(_R, (_SERVER, _CONSOLE)),
-    "content-length": Row(_R, (_SERVER, _CALLS, _CONSOLE)),
-    "authorization": Row(_R, (_ADMIN,)),
-    "content-type": Row(_L, (_ADMIN, _CONSOLE)),
-    "accept": Row(_J, (_PAGES,)),
-    "accept-encoding": Row(_J, (_CONSOLE,)),
-    "cookie": Row(_J, (_CONSOLE,), b"; "),
-    "forwarded": Row(_J, (_CONSOLE,)),  # this and the next three: whether there is one says that a proxy is there
-    "via": Row(_J, (_CONSOLE,)),
-    "x-real-ip": Row(_J, (_CONSOLE,)),
-    "x-forwarded-host": Row(_J, (_CONSOLE,)),
-    "x-forwarded-proto": Row(_L, (_CONSOLE,)),
-    "origin": Row(_R, (_CONSOLE,)),
-    "sec-fetch-site": Row(_R, (_CONSOLE,)),
-    "x-csrf-token": Row(_R, (_CONSOLE,)),
-    "hx-request": Row(_L, (_CONSOLE,)),
-    "x-poll": Row(_L, (_CONSOLE,)),
+TABLE: Mapping[str, HeaderRule] = {
+    "eop-authorization": HeaderRule(_R, (_CALLS,)),
+    "eop-date": HeaderRule(_R, (_CALLS,)),
+    "ctyun-eop-request-id": HeaderRule(_R, (_CALLS, _PAGES)),
+    "appkey": HeaderRule(_R, (_CALLS,)),
+    "decrypted": HeaderRule(_R, (_CALLS,)),
+    "x-inkgate-extras": HeaderRule(_L, (_CALLS,)),
+    "content-encoding": HeaderRule(_J, (_CALLS,)),
+    "x-forwarded-for": HeaderRule(_J, (_CALLS, _CONSOLE)),
+    "traceparent": HeaderRule(_J, (_CALLS,)),  # joined it is invalid, so a new trace begins (W3C, 3.2)
+    "expect": HeaderRule(_J, (_CALLS, _SERVER)),
+    "transfer-encoding": HeaderRule(_J, (_CALLS, _SERVER)),
+    "host": HeaderRule(_R, (_SERVER, _CONSOLE)),
+    "content-length": HeaderRule(_R, (_SERVER, _CALLS, _CONSOLE)),
+    "authorization": HeaderRule(_R, (_ADMIN,)),
+    "content-type": HeaderRule(_L, (_ADMIN, _CONSOLE)),
+    "accept": HeaderRule(_J, (_PAGES,)),
+    "accept-encoding": HeaderRule(_J, (_CONSOLE,)),
+    "cookie": HeaderRule(_J, (_CONSOLE,), b"; "),
+    "forwarded": HeaderRule(_J, (_CONSOLE,)),  # of this and the next three only the presence counts: a proxy exists
+    "via": HeaderRule(_J, (_CONSOLE,)),
+    "x-real-ip": HeaderRule(_J, (_CONSOLE,)),
+    "x-forwarded-host": HeaderRule(_J, (_CONSOLE,)),
+    "x-forwarded-proto": HeaderRule(_L, (_CONSOLE,)),
+    "origin": HeaderRule(_R, (_CONSOLE,)),
+    "sec-fetch-site": HeaderRule(_R, (_CONSOLE,)),
+    "x-csrf-token": HeaderRule(_R, (_CONSOLE,)),
+    "hx-request": HeaderRule(_L, (_CONSOLE,)),
+    "x-poll": HeaderRule(_L, (_CONSOLE,)),
 }
 
 
-def repeated(raw: RawHeaders, surface: Surface) -> tuple[str, ...]:
-    """The names, in lower case, that come more than once in `raw` and that `surface` refuses to read then."""
+def refused_repeats(raw: RawHeaders, surface: Surface) -> tuple[str, ...]:
+    """The names, in lower case, that are repeated in `raw` and whose repeats `surface` refuses."""
     seen, twice = set[bytes](), dict[str, None]()
     for name, _ in raw:
         lower = name.lower()
@@ -102,16 +102,16 @@ def _refuses(name: str, surface: Surface) -> bool:
     return row is not None and row.repeat is Repeat.REFUSED and surface in row.readers
 
 
-def one_line_each(raw: RawHeaders) -> list[tuple[bytes, bytes]]:
-    """`raw` with one line a name (in lower case), in the order in which the names first came. Of lines that are
-    refused the first one stays: whoever refuses them asks `repeated` before it reads any."""
+def merge_repeats(raw: RawHeaders) -> list[tuple[bytes, bytes]]:
+    """`raw` with one line per name (in lower case), in the order of first occurrence. Of refused repeats the first line
+    is kept: callers check `refused_repeats` before they read headers."""
     lines: dict[bytes, list[bytes]] = {}
     for name, value in raw:
         lines.setdefault(name.lower(), []).append(value)
-    return [(name, values[0] if len(values) == 1 else _meaning(name, values)) for name, values in lines.items()]
+    return [(name, values[0] if len(values) == 1 else _merged_value(name, values)) for name, values in lines.items()]
 
 
-def _meaning(name: bytes, values: list[bytes]) -> bytes:
+def _merged_value(name: bytes, values: list[bytes]) -> bytes:
     row = TABLE.get(name.decode("latin-1"))
     if row is None:
         return b", ".join(values)

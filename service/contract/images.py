@@ -1,8 +1,8 @@
-"""Checks of one image before anything decodes it: base64, magic bytes, size, dimensions in the header.
+"""Checks of one image before it is decoded: base64, magic bytes, size, dimensions in the header.
 
-The order is that of the code tables (manual 6.3.x-10): base64, format, size, dimensions. Whether the pixels decode
-is found out by the worker. Headers alone decide on dimensions, so a decompression bomb never unpacks here; they are
-read by the engines' own reader, for what is checked must be what is decoded (ADR 0052).
+The order is that of the code tables (manual 6.3.x-10). The worker finds out whether the pixels decode. Dimensions come
+from the file header, so that a decompression bomb is never unpacked here. The header parser is that of the engines, so
+that gateway and decoder see the same dimensions (ADR 0052).
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ class ImageFault(Exception):
         self.fault = fault
 
 
-def decode_base64(text: object, keep: int | None = None) -> bytes:
-    """The bytes behind base64 text in either alphabet, mixed too, padded or not; `text` is a str or a LongString.
+def decode_base64(text: object, max_bytes: int | None = None) -> bytes:
+    """Decode base64 text of either alphabet, with or without padding; `text` is a str or a LongString.
 
-    Raises ImageFault("base64") for anything else: not a string, empty, other characters, a data: prefix. Of more than
-    `keep` bytes all are checked and hardly more than `keep` returned.
+    Raises ImageFault("base64") for anything else: not a string, empty, other characters, a data: prefix. Input beyond
+    `max_bytes` is checked but not returned, except for part of one piece.
     """
     if not isinstance(text, str | LongString) or not text:
         raise ImageFault("base64")
     try:
         pieces = text.ascii_pieces() if isinstance(text, LongString) else (text.encode("ascii"),)
-        return bytes(decode_pieces(pieces, keep=keep))
+        return bytes(decode_pieces(pieces, max_bytes=max_bytes))
     except ValueError:
         raise ImageFault("base64") from None
 
@@ -43,22 +43,22 @@ def check_image(data: bytes, capability: Capability) -> None:
         raise ImageFault("format")
     if len(data) > capability.max_image_bytes:
         raise ImageFault("size")
-    width, height = dimensions(data)
+    width, height = image_dimensions(data)
     low, high = capability.min_side, capability.max_side
     if not (low <= width <= high and low <= height <= high):
         raise ImageFault("dimensions")
 
 
 def media_type(data: bytes) -> str:
-    """The media type of a PNG, JPEG or BMP file by its first bytes; that of unknown bytes for anything else."""
+    """The media type of a PNG, JPEG or BMP file by its first bytes; "application/octet-stream" for others."""
     for magic, name in ((PNG, "image/png"), (JPEG, "image/jpeg"), (BMP, "image/bmp")):
         if data.startswith(magic):
             return name
     return "application/octet-stream"
 
 
-def dimensions(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels from a PNG, JPEG or BMP header. Raises ImageFault("decode") when there is none."""
+def image_dimensions(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels from a PNG, JPEG or BMP header. Raises ImageFault("decode") for an invalid header."""
     try:
         return image_size(data)
     except DecodeError:

@@ -1,4 +1,4 @@
-"""Small JSON Schema fragments (draft 2020-12) of which the schemas of requests and answers are built."""
+"""JSON Schema fragments (draft 2020-12) for the schemas of requests and answers."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ COUNT: Schema = {"type": "integer", "minimum": 0}
 BASE64: Schema = {"type": "string", "description": "图片的 Base64，不带 data: 前缀"}
 
 
-def object_of(properties: dict[str, Schema]) -> Schema:
-    """An object in which every one of `properties` is required; others are allowed."""
+def object_schema(properties: dict[str, Schema]) -> Schema:
+    """An object that requires all `properties` and allows others."""
     return {"type": "object", "required": list(properties), "properties": dict(properties)}
 
 
-def list_of(items: Schema, *, least: int = 0, most: int | None = None) -> Schema:
-    """An array of `least` to `most` items; without `most` there is no upper bound."""
-    bounds = {"minItems": least} if most is None else {"minItems": least, "maxItems": most}
+def array_schema(items: Schema, *, min_items: int = 0, max_items: int | None = None) -> Schema:
+    """An array of `min_items` to `max_items` items; without `max_items` there is no upper bound."""
+    bounds = {"minItems": min_items} if max_items is None else {"minItems": min_items, "maxItems": max_items}
     return {"type": "array", "items": items, **bounds}
 
 
 def example_of(schema: Schema) -> Any:
-    """The smallest value that a schema of this module's keywords allows, with empty texts and lists of one item.
+    """The smallest valid value of a schema, with empty texts and lists of one item.
 
-    Understands `const`, `enum`, `anyOf` (the first alternative), `type`, `properties`, `items`, `minItems` and
-    `minimum`; anything else is ignored.
+    Supports `const`, `enum`, `anyOf` (the first alternative), `type`, `properties`, `items`, `minItems` and
+    `minimum`; other keywords are ignored.
     """
     if "const" in schema:
         return schema["const"]

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the calls, made of the registry of capabilities."""
+"""The OpenAPI document of the calls, built from the capability registry."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from inkgate.service import __version__
 from inkgate.service.contract.capabilities import CAPABILITIES, Capability
-from inkgate.service.contract.refusals import REFUSALS
+from inkgate.service.contract.refusals import GATEWAY_CODES
 from inkgate.service.contract.schemas import answer_schema, refusal_schema, request_schema
 
 _HEADERS = (
@@ -96,7 +96,7 @@ def _parameter(name: str, required: bool, description: str, example: str) -> dic
 
 def _refused() -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
-    for code, row in REFUSALS.items():
+    for code, row in GATEWAY_CODES.items():
         by_status.setdefault(row.http, []).append(f"{code} {row.text}")
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
     return {

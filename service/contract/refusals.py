@@ -9,41 +9,41 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """One row: the text sent, the HTTP status, and whether the EOP layer (string statusCode) answers."""
+class GatewayCode:
+    """One gateway code: text, HTTP status, and whether it is of the EOP layer (string statusCode)."""
 
     text: str
     http: int
     eop: bool = False
 
 
-REFUSALS: Mapping[int, Refusal] = MappingProxyType(
+GATEWAY_CODES: Mapping[int, GatewayCode] = MappingProxyType(
     {
-        10002: Refusal("ctyun-EOP: 生成签名时官网ak信息错误", 401, eop=True),
-        10020: Refusal("ctyun-EOP: 签名错误", 401, eop=True),
-        40002: Refusal("缺少appkey头", 401),
-        40006: Refusal("无效的appkey", 401),
-        40008: Refusal("不支持的请求类型", 405),
-        40009: Refusal("IP未被APP授权", 403),
-        40010: Refusal("IP未被API授权", 403),
-        40800: Refusal("请求体接收超时", 408),
-        42900: Refusal("请求过于频繁，请稍后重试", 429),
-        50000: Refusal("服务内部错误", 500),
-        50001: Refusal("服务未注册", 404),
-        50002: Refusal("应用未开通", 403),
-        50003: Refusal("API中无效的URL请求", 404),
-        50300: Refusal("服务繁忙，请稍后重试", 503),
-        51001: Refusal("购买服务已过期", 403),
-        51002: Refusal("收费API未购买", 403),
-        51003: Refusal("API可用次数已不足", 403),
+        10002: GatewayCode("ctyun-EOP: 生成签名时官网ak信息错误", 401, eop=True),
+        10020: GatewayCode("ctyun-EOP: 签名错误", 401, eop=True),
+        40002: GatewayCode("缺少appkey头", 401),
+        40006: GatewayCode("无效的appkey", 401),
+        40008: GatewayCode("不支持的请求类型", 405),
+        40009: GatewayCode("IP未被APP授权", 403),
+        40010: GatewayCode("IP未被API授权", 403),
+        40800: GatewayCode("请求体接收超时", 408),
+        42900: GatewayCode("请求过于频繁，请稍后重试", 429),
+        50000: GatewayCode("服务内部错误", 500),
+        50001: GatewayCode("服务未注册", 404),
+        50002: GatewayCode("应用未开通", 403),
+        50003: GatewayCode("API中无效的URL请求", 404),
+        50300: GatewayCode("服务繁忙，请稍后重试", 503),
+        51001: GatewayCode("购买服务已过期", 403),
+        51002: GatewayCode("收费API未购买", 403),
+        51003: GatewayCode("API可用次数已不足", 403),
     }
 )
 
 
 def refusal_body(code: int, request_id: str) -> dict[str, Any]:
-    """The JSON body of a refusal. The EOP layer's codes carry a string statusCode and eopErrCode, as the public
-    endpoint sends them; the platform's are integers."""
-    row = REFUSALS[code]
+    """The JSON body of a refusal. As on the public endpoint, codes of the EOP layer have a string statusCode and an
+    eopErrCode; the others have an integer statusCode."""
+    row = GATEWAY_CODES[code]
     body: dict[str, Any] = {
         "statusCode": f"CTAPI_{code}" if row.eop else code,
         "code": str(code),

@@ -1,4 +1,4 @@
-"""Makes the registry of capabilities: the built-in ones and those of installed distributions, checked together."""
+"""Builds the capability registry: built-in capabilities and those of installed distributions, with all checks."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from types import MappingProxyType
 
 from inkgate.service.contract.capability import PREFIX, Capability
 from inkgate.service.contract.code_tables import BATCH_FAULTS, OPTIONAL_FAULTS, SINGLE_FAULTS
-from inkgate.service.contract.refusals import REFUSALS
+from inkgate.service.contract.refusals import GATEWAY_CODES
 from inkgate.service.errors import ConfigurationError
 
 GROUP = "inkgate.capabilities"
-NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # the columns of the ledger hold 16 characters
+NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # columns of the ledger have 16 characters
 RESERVED = frozenset({"none"})  # the label of a request that named no capability
 PRODUCT_CHARACTERS = 32
-_PATH = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)+")  # behind PREFIX: a service id and at least one segment
+_PATH = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)+")  # after PREFIX: a service id and at least one segment
 
 
 def load(built_in: Sequence[Capability], found: Iterable[EntryPoint] | None = None) -> Mapping[str, Capability]:
-    """Name → capability: `built_in` in their order, then those that the entry points `found` name, by name.
+    """Name → capability: `built_in` in their order, then those of the entry points `found`, sorted by name.
 
-    `found` defaults to the installed ones of the group `inkgate.capabilities`. Raises ConfigurationError for the first
-    that cannot be loaded or breaks a rule; the message names its distribution and the remedy.
+    `found` defaults to the installed ones of the group `inkgate.capabilities`. Raises ConfigurationError for the
+    first one that cannot be loaded or breaks a rule; the message names its distribution and the remedy.
     """
     registry: dict[str, Capability] = {}
     for capability in built_in:
         _add(registry, capability, "inkgate")
     for entry in sorted(entry_points(group=GROUP) if found is None else found, key=lambda each: each.name):
-        _add(registry, _loaded(entry), distribution(entry), entry.name)
+        _add(registry, _load_entry_point(entry), distribution(entry), entry.name)
     return MappingProxyType(registry)
 
 
@@ -39,14 +39,14 @@ def distribution(entry: EntryPoint) -> str:
 
 
 def service_id(path: str) -> str:
-    """The segment of a call's path behind PREFIX."""
+    """The segment after PREFIX of a call path."""
     return path.removeprefix(PREFIX).partition("/")[0]
 
 
-def _loaded(entry: EntryPoint) -> Capability:
+def _load_entry_point(entry: EntryPoint) -> Capability:
     try:
         found = entry.load()
-    except Exception as error:  # whatever code of another distribution raises
+    except Exception as error:  # any exception of a third-party module at import
         raise _faulty(distribution(entry), entry.name, f"{entry.value} cannot be imported: {error!r}") from error
     if not isinstance(found, Capability):
         raise _faulty(distribution(entry), entry.name, f"{entry.value} is not a Capability")
@@ -54,10 +54,10 @@ def _loaded(entry: EntryPoint) -> Capability:
 
 
 def _add(registry: dict[str, Capability], capability: Capability, owner: str, entry_name: str | None = None) -> None:
-    """Check a capability by itself and against those before it, then take it."""
+    """Check a capability by itself and for conflicts with earlier ones, then add it."""
     if entry_name not in (None, capability.name):
         raise _faulty(owner, str(entry_name), f"the entry point must have the capability's name, {capability.name!r}")
-    for problem in (*_problems(capability), *_clashes(capability, registry)):
+    for problem in (*_problems(capability), *_conflicts(capability, registry)):
         raise _faulty(owner, capability.name, problem)
     registry[capability.name] = capability
 
@@ -67,7 +67,7 @@ def _faulty(owner: str, name: str, problem: str) -> ConfigurationError:
     return ConfigurationError(f"capability {name!r} of the distribution {owner!r}", problem, remedy)
 
 
-def _clashes(capability: Capability, registry: Mapping[str, Capability]) -> Iterator[str]:
+def _conflicts(capability: Capability, registry: Mapping[str, Capability]) -> Iterator[str]:
     if capability.name in registry:
         yield "its name is taken"
     for other in registry.values():
@@ -78,7 +78,7 @@ def _clashes(capability: Capability, registry: Mapping[str, Capability]) -> Iter
 
 
 def _problems(capability: Capability) -> Iterator[str]:
-    """What is wrong with a capability by itself."""
+    """Violated rules of one capability."""
     if not NAME.fullmatch(capability.name) or capability.name in RESERVED:
         yield "its name must be 1 to 16 of a-z, 0-9 and _, a letter first, and not 'none'"
     if not capability.title or not capability.title_en:
@@ -109,7 +109,7 @@ def _table_problems(capability: Capability) -> Iterator[str]:
     if unknown := sorted(capability.faults.keys() - needed - OPTIONAL_FAULTS):
         yield f"its code table has rows that nothing raises: {', '.join(unknown)}"
     for name, row in capability.faults.items():
-        if row.code <= 0 or row.code in REFUSALS:
+        if row.code <= 0 or row.code in GATEWAY_CODES:
             yield f"the code {row.code} ({name}) is not a positive number, or one of the gateway's own"
         if not row.message or not row.details:
             yield f"the row {name} of its code table has no text"

@@ -1,4 +1,4 @@
-"""From body bytes to images and faults, in the order that the manual's numbers and CONTRACT section 4 give."""
+"""Parses a body into images and faults, in the order of the manual and CONTRACT section 4."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _ENCODED = "不支持 Content-Encoding，请发送未压缩的请求体 (send th
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
-    """The images of one call in the order sent: file bytes, or the name of the fault that image has."""
+    """The images of one call in order: file bytes, or the fault name of the image."""
 
     images: tuple[bytes | str, ...]
 
     @property
-    def good(self) -> int:
-        """How many images go on to a worker."""
+    def valid_count(self) -> int:
+        """Number of images that passed all checks and go to a worker."""
         return sum(isinstance(image, bytes) for image in self.images)
 
 
 def refuse_encoding(capability: Capability, encoding: str) -> None:
-    """Raise RequestFault for a body under a Content-Encoding: what it becomes when unpacked has no bound."""
+    """Raise RequestFault for a body with a Content-Encoding, because its decompressed size has no bound."""
     if encoding.strip().lower() not in ("", "identity"):
         raise RequestFault(capability.name, "json", _ENCODED)
 
 
 def parse(capability: Capability, body: Buffer) -> list[Any]:
-    """The base64 texts of a body, not yet decoded; long ones as places in `body`. Raises RequestFault."""
+    """The base64 texts of a body, not decoded; long ones as references into `body`. Raises RequestFault."""
     if not body or body == BOM:
         raise RequestFault(capability.name, "empty")
     try:
@@ -73,10 +73,10 @@ def _single(document: Document, capability: Capability) -> str | LongString:
     return image
 
 
-def check(capability: Capability, texts: list[Any]) -> ParsedRequest:
-    """Decode and check every image. A fault of a single image is the request's: raises RequestFault.
+def decode_and_check(capability: Capability, texts: list[Any]) -> ParsedRequest:
+    """Decode and check every image. Raises RequestFault for the fault of a single-image request.
 
-    Takes the texts out of the list one by one: a batch is not in memory as text and as bytes at once.
+    Removes the texts from the list one by one, so that a batch is never in memory both as text and as bytes.
     """
     texts.reverse()
     images = tuple(_image(texts.pop(), capability) for _ in range(len(texts)))
@@ -87,7 +87,7 @@ def check(capability: Capability, texts: list[Any]) -> ParsedRequest:
 
 def _image(text: object, capability: Capability) -> bytes | str:
     try:
-        data = decode_base64(text, keep=capability.max_image_bytes)
+        data = decode_base64(text, max_bytes=capability.max_image_bytes)
         check_image(data, capability)
         return data
     except ImageFault as error:

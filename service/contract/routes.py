@@ -1,4 +1,4 @@
-"""From a request path to a capability (CONTRACT section 1)."""
+"""Routes a request path to a capability (CONTRACT section 1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ANY_CASE = frozenset(segment for capability in CAPABILITIES.values() for segmen
 
 
 def _key(path: str) -> str:
-    """The path with those segments in lower case whose case may vary."""
+    """The path with its case-insensitive segments in lower case."""
     return "/".join(part.lower() if part.lower() in _ANY_CASE else part for part in path.split("/"))
 
 
@@ -18,8 +18,8 @@ _BY_PATH = {_key(path): capability for capability in CAPABILITIES.values() for p
 _BY_SERVICE = {service_id(path): c for c in CAPABILITIES.values() for path in c.paths}
 
 
-def find(path: str) -> tuple[Capability | None, Capability | None]:
-    """The capability that `path` spells exactly, and the one whose service id it begins with."""
+def match_path(path: str) -> tuple[Capability | None, Capability | None]:
+    """The capability with exactly this path, and the capability with its service id."""
     service = service_id(path) if path.startswith(PREFIX) else ""
     return _BY_PATH.get(_key(path)), _BY_SERVICE.get(service)
 
@@ -30,7 +30,7 @@ def resolve(path: str, method: str) -> Capability:
     Raises RequestFault for a wrong path or method where the capability's own table has a row for it, else Refused 50001
     (unknown service), 50003 (wrong path) or 40008 (wrong method).
     """
-    capability, owner = find(path)
+    capability, owner = match_path(path)
     if owner is None:
         raise Refused(50001)
     if capability is None:

@@ -1,4 +1,4 @@
-"""A result as people see it: texts with their places, or a document's fields. One form for console and commands."""
+"""Results for display, common to console and command line: texts with positions, or the fields of a document."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A text found at a place. `box` holds the x and y of its corners in pixels of the image, flat, four corners from
-    top-left clockwise. `kind` and `confidence` (0..1) are None where there is no such thing.
-    """
+    """A text with its position. `box` is a flat tuple of x and y of four corners, clockwise from the top left, in
+    pixels of the image. `kind` and `confidence` (0..1) are None where they do not apply."""
 
     box: tuple[float, ...]
     text: str
@@ -19,7 +18,7 @@ class Mark:
     confidence: float | None = None
 
     def line(self, confidence: str = ".2f") -> str:
-        """Text, kind and confidence, two blanks between them; `confidence` is the format of the last one."""
+        """Text, kind and confidence, separated by two spaces; `confidence` is its format specification."""
         parts = [self.text]
         if self.kind is not None:
             parts.append(self.kind)
@@ -30,9 +29,9 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An element for people: `marks` of texts, or `fields` (key and value, in the order of the answer) of a document.
+    """An element for display: `marks` of texts, or `fields` of a document (key and value, in the order of the answer).
 
-    `summary` is one line about the whole. With `cut_out` a page shows each mark's part of the image beside its text.
+    `summary` is one line. With `cut_out` the console shows the crop of each mark beside its text.
     """
 
     marks: tuple[Mark, ...] = ()
@@ -41,7 +40,7 @@ class View:
     cut_out: bool = False
 
     def lines(self) -> Iterator[str]:
-        """The view as text: summary, marks, fields that are not empty."""
+        """The view as text lines: summary, marks, non-empty fields."""
         if self.summary:
             yield self.summary
         for mark in self.marks:
@@ -50,12 +49,12 @@ class View:
 
 
 def detail_fields(element: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Keys and values of an element's `detail` object; none where it is not an object."""
+    """Keys and values of an element's `detail` object; empty if it is not an object."""
     detail = element.get("detail")
     return tuple((key, str(value)) for key, value in detail.items()) if isinstance(detail, Mapping) else ()
 
 
 def detail_list(element: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The objects of an element's `detail` list; none where it is not a list."""
+    """The objects of an element's `detail` list; empty if it is not a list."""
     detail = element.get("detail")
     return list(detail) if isinstance(detail, list) else []

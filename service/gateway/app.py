@@ -9,9 +9,9 @@ from starlette.exceptions import HTTPException
 from inkgate.service import __version__
 from inkgate.service.client_ip import parse_networks
 from inkgate.service.contract.examples import examples
-from inkgate.service.contract.headers import Surface, one_line_each, repeated
+from inkgate.service.contract.headers import Surface, merge_repeats, refused_repeats
 from inkgate.service.contract.openapi import document
-from inkgate.service.contract.refusals import REFUSALS, refusal_body
+from inkgate.service.contract.refusals import GATEWAY_CODES, refusal_body
 from inkgate.service.gateway.calls import CallEndpoint
 from inkgate.service.gateway.pipeline import Pipeline
 from inkgate.service.gateway.reference import reference_page
@@ -64,12 +64,12 @@ async def _not_found(request: Request, error: Exception) -> Response:
     code = 40008 if status == 405 else 50001
     request_id = _header(request, "ctyun-eop-request-id")[:128]
     headers = error.headers if isinstance(error, HTTPException) else None  # which methods a page of ours allows
-    return JSONResponse(refusal_body(code, request_id), REFUSALS[code].http, headers)
+    return JSONResponse(refusal_body(code, request_id), GATEWAY_CODES[code].http, headers)
 
 
 def _header(request: Request, name: str) -> str:
     """The header as the table of repeats has it; "" when it is absent, or repeated where it must not be."""
     raw = request.scope["headers"]
-    if name in repeated(raw, Surface.PAGES):
+    if name in refused_repeats(raw, Surface.PAGES):
         return ""
-    return dict(one_line_each(raw)).get(name.encode(), b"").decode("latin-1")
+    return dict(merge_repeats(raw)).get(name.encode(), b"").decode("latin-1")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from inkgate.service.contract.requests import ParsedRequest, check, parse, refuse_encoding
+from inkgate.service.contract.requests import ParsedRequest, decode_and_check, parse, refuse_encoding
 from inkgate.service.gateway.exchange import SMALL_BODY
 from inkgate.service.gateway.phases import Entered, Parsed
 from inkgate.service.sealed import SealedRequest, open_request, seal_answer, sm2
@@ -43,7 +43,7 @@ class BodyCodec:
 
     async def check(self, parsed: Parsed, texts: list[Any]) -> ParsedRequest:
         """Decode and check every image; empties `texts`. Raises RequestFault for a fault of the whole request."""
-        return await self._run(check, parsed.admitted.capability, texts, size=parsed.plain_bytes)
+        return await self._run(decode_and_check, parsed.admitted.capability, texts, size=parsed.plain_bytes)
 
     async def seal(self, answer: bytes, seal: SealedRequest) -> bytes:
         """The answer under the client's keys."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from inkgate.service.contract.headers import Surface, one_line_each, repeated
+from inkgate.service.contract.headers import Surface, merge_repeats, refused_repeats
 from inkgate.service.errors import BodyTooLarge, BodyTooSlow, ClientGone, Overloaded
 from inkgate.service.gateway.budget import Budget
 from inkgate.service.gateway.delivery import EXTENSION, Acknowledgements
@@ -46,8 +46,8 @@ class Exchange:
         self.client_ip = ""
         # Text whose code points are the bytes received: a signature is checked over those.
         raw = scope["headers"]
-        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in one_line_each(raw)}
-        self.repeated = repeated(raw, Surface.CALLS)
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in merge_repeats(raw)}
+        self.repeated = refused_repeats(raw, Surface.CALLS)
         for name in self.repeated:
             del self.headers[name]  # none of its lines is believed
         self.body = bytearray()

@@ -11,7 +11,7 @@ import orjson
 
 from inkgate.service.contract.answers import fault_answer, seal_fault_answer
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.contract.refusals import PAYLOAD_TOO_LARGE_PAGE, REFUSALS, refusal_body
+from inkgate.service.contract.refusals import GATEWAY_CODES, PAYLOAD_TOO_LARGE_PAGE, refusal_body
 from inkgate.service.errors import BodyTooLarge, InkGateError, InternalError, RequestFault, SealFault, WireError
 from inkgate.service.gateway.exchange import Answer
 
@@ -44,7 +44,7 @@ def failure(error: WireError, request_id: str, *, always_200: bool) -> tuple[int
 
     `always_200`: refusals are sent with HTTP status 200 (CONTRACT D5).
     """
-    http = REFUSALS[error.code].http
+    http = GATEWAY_CODES[error.code].http
     headers = dict(_FURTHER_HEADERS.get(http, {}))
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)

@@ -20,7 +20,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from inkgate.service.contract.headers import Surface, repeated
+from inkgate.service.contract.headers import Surface, refused_repeats
 from inkgate.service.gateway.delivery import EXTENSION, Acknowledgements, CountedTransport, Waiting
 from inkgate.service.gateway.descriptors import MOST
 from inkgate.service.gateway.request_line import RAW_QUERY, RequestLine
@@ -91,7 +91,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.scope["extensions"] = {EXTENSION: self._acknowledgements}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
-        if names := repeated(self.headers, Surface.SERVER):
+        if names := refused_repeats(self.headers, Surface.SERVER):
             raise ValueError(f"repeated header {names[0]}")  # answered 400, as any head that is no HTTP
         self._in_head, self._head_bytes = False, 0
         self._disarm()

@@ -23,7 +23,7 @@ from inkgate.service.console.pages.operator_orders import fen
 from inkgate.service.console.pages.operator_system import settings_view, shown
 from inkgate.service.console.scope import Scope, scope_of, span_of
 from inkgate.service.contract.capabilities import CAPABILITIES, LICENCE
-from inkgate.service.contract.requests import check, parse
+from inkgate.service.contract.requests import decode_and_check, parse
 from inkgate.service.db import work
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.eop.header import parse as parse_header
@@ -233,7 +233,7 @@ def test_the_call_of_the_try_page_is_a_correct_signed_request(capability) -> Non
     import hashlib
 
     body = calling.body_of(capability, sample(capability.name))
-    assert check(capability, parse(capability, body)).good == 1
+    assert decode_and_check(capability, parse(capability, body)).valid_count == 1
     signer = Signer("a" * 32, b"secret", "b" * 32)
     headers = call_headers(signer.ak, signer.secret, signer.appkey, body)
     lower = {name.lower(): value for name, value in headers.items()}

@@ -29,8 +29,8 @@ from inkgate.engines.imaging import decode, header_size
 from inkgate.service.client_ip import client_ip, parse_networks
 from inkgate.service.contract.base64_text import decode_pieces
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.contract.images import ImageFault, check_image, decode_base64, dimensions
-from inkgate.service.contract.requests import check, parse
+from inkgate.service.contract.images import ImageFault, check_image, decode_base64, image_dimensions
+from inkgate.service.contract.requests import decode_and_check, parse
 from inkgate.service.contract.routes import resolve
 from inkgate.service.eop import header, signature
 from inkgate.service.eop.canonical import query_forms
@@ -124,7 +124,7 @@ def body(data: bytes) -> None:
             texts = parse(capability, data)
             count = len(texts)  # `check` takes them out of the list
             assert 1 <= count <= (1 if capability.single else capability.max_images)
-            parsed = check(capability, texts)
+            parsed = decode_and_check(capability, texts)
         except RequestFault as fault:
             assert fault.fault in capability.faults
             continue
@@ -220,7 +220,7 @@ def picture_header(data: bytes) -> None:
     except ImageFault as fault:
         assert fault.fault in capability.faults
         return
-    size = dimensions(data)
+    size = image_dimensions(data)
     assert all(capability.min_side <= side <= capability.max_side for side in size)
     try:
         assert header_size(data) == size
@@ -251,7 +251,7 @@ def image_decoder(data: bytes) -> None:
     the file is refused for a stated reason. See image_mutations for how the input becomes a file."""
     file = mutated(data)
     try:
-        size = dimensions(file)
+        size = image_dimensions(file)
     except ImageFault as fault:
         assert fault.fault == "decode"
         with contextlib.suppress(DecodeError, PictureTooLarge):

@@ -15,7 +15,7 @@ from schemathesis.auths import RequestsAuth
 from schemathesis.core.parameters import ParameterLocation
 
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.contract.refusals import REFUSALS
+from inkgate.service.contract.refusals import GATEWAY_CODES
 from inkgate.service.eop.signing import call_headers
 from tests.gateway import PNG
 
@@ -71,7 +71,7 @@ def contract_codes(ctx: Any, response: Any, case: Any) -> None:
     capability = next(each for each in CAPABILITIES.values() if case.path in each.paths)
     code = document["statusCode"]
     if response.status_code != 200:
-        assert REFUSALS[int(document["code"])].http == response.status_code, document
+        assert GATEWAY_CODES[int(document["code"])].http == response.status_code, document
     elif broken(case, ParameterLocation.BODY):
         assert code or document["message"]["success"] == 0, f"a broken body was read: {document}"
     else:

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.contract.refusals import REFUSALS
+from inkgate.service.contract.refusals import GATEWAY_CODES
 from tests.gateway import PNG, GatewayUnderTest, signed_headers
 
 IMAGE = base64.b64encode(PNG).decode()
 CODES = {fault.code for capability in CAPABILITIES.values() for fault in capability.faults.values()}
-CODES |= {0, 40017, 40018, 40019, 40020, *REFUSALS}
+CODES |= {0, 40017, 40018, 40019, 40020, *GATEWAY_CODES}
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.just(IMAGE) | st.just("BusinessCardOCR"),

@@ -18,7 +18,7 @@ from inkgate.service.admin import create_admin
 from inkgate.service.composition.web import build_server
 from inkgate.service.console.app import create_console
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.contract.headers import TABLE, Repeat, Surface, one_line_each, repeated
+from inkgate.service.contract.headers import TABLE, Repeat, Surface, merge_repeats, refused_repeats
 from inkgate.service.eop.signature import sign
 from inkgate.service.header_middleware import RepeatedHeaderMiddleware
 from inkgate.service.settings import Server, Settings
@@ -165,10 +165,10 @@ async def test_no_other_program_reads_forwarding_headers_for_us():
 
 def test_folding_keeps_order_and_bytes():
     raw = [(b"X-A", b"1"), (b"cookie", b"a=\xff"), (b"x-a", b""), (b"Cookie", b"b=2"), (b"HOST", b"h")]
-    assert one_line_each(raw) == [(b"x-a", b"1, "), (b"cookie", b"a=\xff; b=2"), (b"host", b"h")]
-    assert repeated(raw, Surface.CONSOLE) == ()
-    assert repeated([*raw, (b"host", b"h")], Surface.CONSOLE) == ("host",)
-    assert repeated([*raw, (b"host", b"h")], Surface.ADMIN) == ()
+    assert merge_repeats(raw) == [(b"x-a", b"1, "), (b"cookie", b"a=\xff; b=2"), (b"host", b"h")]
+    assert refused_repeats(raw, Surface.CONSOLE) == ()
+    assert refused_repeats([*raw, (b"host", b"h")], Surface.CONSOLE) == ("host",)
+    assert refused_repeats([*raw, (b"host", b"h")], Surface.ADMIN) == ()
 
 
 # --- nothing is read that the table lacks

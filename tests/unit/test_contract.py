@@ -7,9 +7,9 @@ import pytest
 
 from inkgate.service.contract.answers import batch_answer, failed_element, fault_answer, single_answer
 from inkgate.service.contract.capabilities import CAPABILITIES, GENERAL, IDCARD, LICENCE, PLATE
-from inkgate.service.contract.images import ImageFault, check_image, decode_base64, dimensions
-from inkgate.service.contract.refusals import REFUSALS, refusal_body
-from inkgate.service.contract.requests import check, parse
+from inkgate.service.contract.images import ImageFault, check_image, decode_base64, image_dimensions
+from inkgate.service.contract.refusals import GATEWAY_CODES, refusal_body
+from inkgate.service.contract.requests import decode_and_check, parse
 from inkgate.service.contract.routes import resolve
 from inkgate.service.errors import Refused, RequestFault
 
@@ -111,15 +111,15 @@ def test_licence_faults_in_the_order_of_their_numbers(body, code):
 
 def test_licence_image_fault_is_the_request_s():
     with pytest.raises(RequestFault) as caught:
-        check(LICENCE, ["%%%"])
+        decode_and_check(LICENCE, ["%%%"])
     assert caught.value.fault == "base64"
 
 
 def test_batch_image_faults_stay_with_their_image():
     good = base64.b64encode(png(64, 64)).decode()
-    parsed = check(GENERAL, [good, "%%%", 1, base64.b64encode(b"GIF89a").decode()])
+    parsed = decode_and_check(GENERAL, [good, "%%%", 1, base64.b64encode(b"GIF89a").decode()])
     assert parsed.images == (png(64, 64), "base64", "base64", "format")
-    assert parsed.good == 1
+    assert parsed.valid_count == 1
 
 
 # --- images
@@ -144,22 +144,22 @@ def test_what_is_not_base64(text):
 
 @pytest.mark.parametrize("make", [png, jpeg, bmp])
 def test_dimensions_come_from_the_header(make):
-    assert dimensions(make(4999, 33)) == (4999, 33)
+    assert image_dimensions(make(4999, 33)) == (4999, 33)
 
 
 def test_jpeg_segments_before_the_frame_are_skipped():
     exif = b"\xff\xe1" + struct.pack(">H", 10) + b"Exif\0\0\0\0"
-    assert dimensions(jpeg(100, 50, exif + b"\xff\xff" + exif[1:])) == (100, 50)
+    assert image_dimensions(jpeg(100, 50, exif + b"\xff\xff" + exif[1:])) == (100, 50)
 
 
 def test_top_down_bitmap():
-    assert dimensions(bmp(100, -50)) == (100, 50)
+    assert image_dimensions(bmp(100, -50)) == (100, 50)
 
 
 @pytest.mark.parametrize("data", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"\xff\xd8\xff\xd9", jpeg(9, 9)[:8]])
 def test_headers_that_break_off(data):
     with pytest.raises(ImageFault) as caught:
-        dimensions(data)
+        image_dimensions(data)
     assert caught.value.fault == "decode"
 
 
@@ -240,7 +240,7 @@ def test_request_faults_to_the_letter():
 
 
 def test_every_refusal_has_a_code_that_is_not_zero():
-    for code in REFUSALS:
+    for code in GATEWAY_CODES:
         body = refusal_body(code, "r")
         assert body["statusCode"] and body["code"] == str(code) and body["requestId"] == "r"
     assert refusal_body(10020, "")["statusCode"] == "CTAPI_10020"

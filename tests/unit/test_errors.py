@@ -13,7 +13,7 @@ import pytest
 
 from inkgate import service
 from inkgate.service import errors
-from inkgate.service.contract.refusals import REFUSALS
+from inkgate.service.contract.refusals import GATEWAY_CODES
 from inkgate.service.errors import (
     BodyTooLarge,
     BodyTooSlow,
@@ -121,7 +121,7 @@ WIRE = [
 def test_what_an_error_means_on_the_wire(
     error: WireError, code: int, http: int, outcome: str, rejection: str | None, retry: int | None
 ) -> None:
-    status = REFUSALS[error.code].http if error.http_status is None else error.http_status
+    status = GATEWAY_CODES[error.code].http if error.http_status is None else error.http_status
     assert (error.code, status, error.outcome) == (code, http, outcome)
     assert (error.rejection, error.retry_after) == (rejection, retry)
 

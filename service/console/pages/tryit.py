@@ -22,7 +22,7 @@ from inkgate.service.console.render import render
 from inkgate.service.console.scope import Scope, own_app, scope_of
 from inkgate.service.console.visit import Customer, Missing, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT
-from inkgate.service.contract.images import ImageFault, dimensions, media_type
+from inkgate.service.contract.images import ImageFault, image_dimensions, media_type
 from inkgate.service.contract.views import Mark
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.samples import sample
@@ -129,7 +129,7 @@ async def call(visit: Customer, name: str) -> Response:
     made = await calling.call(
         gateway_url(visit), CAPABILITIES[name], signer, picture, visit.parts.settings.limits.deadline + 10
     )
-    width, height = dimensions(picture)
+    width, height = image_dimensions(picture)
     return _result(visit, made, signer, width, height)
 
 
@@ -178,7 +178,7 @@ def _unfit(visit: Visit, picture: bytes) -> str:
     if len(picture) > PICTURE_BYTES:
         return _("图片不能超过 2 MB。API 接口可接受更大的图片。")
     try:
-        dimensions(picture)
+        image_dimensions(picture)
     except ImageFault:
         return _("只支持 jpg、png、bmp 图片。")
     return ""

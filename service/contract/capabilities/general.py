@@ -7,12 +7,13 @@ from importlib.resources import files
 from types import SimpleNamespace
 from typing import Any, Protocol
 
-from inkgate.service.contract.capability import PREFIX, Capability, Element, Options, manual_packs
+from inkgate.service.contract.capability import PREFIX, Capability, Element, Options, manual_pack_prices
 from inkgate.service.contract.code_tables import code_table
-from inkgate.service.contract.json_schema import COUNT, TEXT, list_of, object_of
+from inkgate.service.contract.json_schema import COUNT, TEXT, array_schema, object_schema
 from inkgate.service.contract.views import Mark, View, detail_list
 
 _SAMPLES = files("inkgate.service") / "samples"
+_BOX = array_schema({"type": "number"}, min_items=8, max_items=8)
 
 
 class Line(Protocol):
@@ -40,7 +41,7 @@ class Page(Protocol):
 
 
 def element(page: Page, extras: bool, options: Options) -> Element:
-    """`name` counts from "0", `box` is eight floats: left-top, right-top, right-bottom, left-bottom."""
+    """`name` is the index from "0"; `box` is eight floats: left-top, right-top, right-bottom, left-bottom."""
     detail = [
         {"name": str(index), "text": line.text, "box": [float(value) for point in line.quad for value in point]}
         for index, line in enumerate(page.lines)
@@ -57,7 +58,7 @@ def element(page: Page, extras: bool, options: Options) -> Element:
 
 
 def view(element: Mapping[str, Any]) -> View:
-    """The lines at their places."""
+    """The lines with their positions."""
     return View(tuple(Mark(tuple(each["box"]), each["text"]) for each in detail_list(element)))
 
 
@@ -95,12 +96,10 @@ GENERAL = Capability(
             "internal": (500001, "OCR服务接口异常，请联系管理员", "需要联系管理员处理"),
         }
     ),
-    schema=object_of(
+    schema=object_schema(
         {
             "text_line": COUNT,
-            "detail": list_of(
-                object_of({"name": TEXT, "text": TEXT, "box": list_of({"type": "number"}, least=8, most=8)})
-            ),
+            "detail": array_schema(object_schema({"name": TEXT, "text": TEXT, "box": _BOX})),
         }
     ),
     element=element,
@@ -109,5 +108,5 @@ GENERAL = Capability(
     lines_key="text_line",
     sample=_SAMPLES / "general.jpg",
     example=_SAMPLES / "general.json",
-    packs=manual_packs(450, 3200, 11500, 22000),
+    packs=manual_pack_prices(450, 3200, 11500, 22000),
 )

@@ -1,4 +1,4 @@
-"""Identity cards of the People's Republic (manual 6.3.2), one face an image."""
+"""Identity cards of the People's Republic (manual 6.3.2), one side per image."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from importlib.resources import files
 from types import SimpleNamespace
 from typing import Any
 
-from inkgate.service.contract.capability import PREFIX, AnswerField, Capability, Element, Options, manual_packs
+from inkgate.service.contract.capability import PREFIX, AnswerField, Capability, Element, Options, manual_pack_prices
 from inkgate.service.contract.code_tables import DOCUMENT_ROWS, code_table
-from inkgate.service.contract.json_schema import TEXT, object_of
+from inkgate.service.contract.json_schema import TEXT, object_schema
 from inkgate.service.contract.views import View, detail_fields
 
 _SAMPLES = files("inkgate.service") / "samples"
@@ -17,9 +17,9 @@ _KEYS = ("name", "sex", "nation", "birthday", "idn", "addr", "org", "validperiod
 
 
 def element(card: Any, extras: bool, options: Options) -> Element:
-    """All eight keys always; the last three keys of the element are fixed values.
+    """All eight keys are always present; the last three keys of the element are constant.
 
-    `card` has an attribute for each key (a str, "" where the face does not carry it), `note` ("front" for the emblem
+    `card` has an attribute for each key (a str, "" if it is not on this side), `note` ("front" for the emblem
     side, "back" for the portrait side, "" for no card) and a mapping `extras`.
     """
     answer: Element = {
@@ -35,12 +35,12 @@ def element(card: Any, extras: bool, options: Options) -> Element:
 
 
 def view(element: Mapping[str, Any]) -> View:
-    """The fields under the side of the card."""
+    """The fields, with the side of the card as summary."""
     return View(fields=detail_fields(element), summary=str(element.get("note") or "no card found"))
 
 
 def stub(text: str) -> Any:
-    """The portrait side of a card, `text` its name."""
+    """The portrait side of a card with the name `text`."""
     return SimpleNamespace(**{**dict.fromkeys(_KEYS, ""), "note": "back", "name": text, "extras": {}})
 
 
@@ -49,7 +49,7 @@ IDCARD = Capability(
     title="身份证识别",
     title_en="Identity card",
     paths=(PREFIX + "2f3os7qq79xc/IdentityCard/ocr/v1/idcard.json",),
-    any_case=frozenset({"identitycard"}),  # the manual writes both IdentityCard and identityCard
+    any_case=frozenset({"identitycard"}),  # the manual uses both IdentityCard and identityCard
     faults=code_table(
         {
             **DOCUMENT_ROWS,
@@ -61,10 +61,10 @@ IDCARD = Capability(
     ),
     min_side=33,  # "大于32 小于5000": the only table that excludes both ends
     max_side=4999,
-    schema=object_of(
+    schema=object_schema(
         {
             "note": {"enum": ["front", "back", ""]},
-            "detail": object_of(dict.fromkeys(_KEYS, TEXT)),
+            "detail": object_schema(dict.fromkeys(_KEYS, TEXT)),
             **dict.fromkeys(("idcard_face", "demo_image", "risk"), TEXT),
         }
     ),
@@ -81,8 +81,8 @@ IDCARD = Capability(
         AnswerField("org", "签发机关", "Issued by"),
         AnswerField("validperiod", "有效期限", "Valid"),
     ),
-    success_code="0",  # the table of manual 6.3.2 wants text
+    success_code="0",  # a string by the table of manual 6.3.2
     sample=_SAMPLES / "idcard.jpg",
     example=_SAMPLES / "idcard.json",
-    packs=manual_packs(1350, 9600, 39000, 78000),
+    packs=manual_pack_prices(1350, 9600, 39000, 78000),
 )

@@ -1,4 +1,4 @@
-"""Business licences (manual 6.3.4): one image a call, free of charge."""
+"""Business licences (manual 6.3.4): one image per call, free of charge."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from inkgate.service.contract.capability import MIB, PREFIX, AnswerField, Capability, Element, Options
 from inkgate.service.contract.code_tables import code_table
-from inkgate.service.contract.json_schema import TEXT, object_of
+from inkgate.service.contract.json_schema import TEXT, object_schema
 from inkgate.service.contract.views import View, detail_fields
 
 _SAMPLES = files("inkgate.service") / "samples"
@@ -28,7 +28,7 @@ _REAL_CAPITAL = "real_capital"
 
 
 def element(licence: Any, extras: bool, options: Options) -> Element:
-    """`real_capital` only where the form has the column.
+    """`real_capital` is present only if the form has that column.
 
     `licence` has an attribute for each key (a str), `real_capital` (a str, None on forms without the column),
     `is_licence` (a bool) and a mapping `extras`.
@@ -46,12 +46,12 @@ def element(licence: Any, extras: bool, options: Options) -> Element:
 
 
 def view(element: Mapping[str, Any]) -> View:
-    """The fields under the type of the document."""
+    """The fields, with the type of the document as summary."""
     return View(fields=detail_fields(element), summary=str(element.get("license_type", "")))
 
 
 def stub(text: str) -> Any:
-    """A licence on a form without paid-in capital, `text` the name of its company."""
+    """A licence without paid-in capital, with the company name `text`."""
     empty = dict.fromkeys(_KEYS, "")
     return SimpleNamespace(**{**empty, "name": text, "is_licence": True, _REAL_CAPITAL: None, "extras": {}})
 
@@ -89,7 +89,7 @@ LICENCE = Capability(
     max_image_bytes=7 * MIB,
     max_images=1,
     action="BusinessCardOCR",
-    schema=object_of(
+    schema=object_schema(
         {
             "license_type": {"enum": ["Business License", "Not Business License"]},
             "detail": {"type": "object", "properties": dict.fromkeys((*_KEYS, _REAL_CAPITAL), TEXT)},

@@ -1,4 +1,4 @@
-"""Number plates of vehicles (manual 6.3.3): all in an image, with their quadrilaterals."""
+"""Vehicle licence plates (manual 6.3.3): all plates of an image, with their quadrilaterals."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from importlib.resources import files
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Protocol
 
-from inkgate.service.contract.capability import PREFIX, Capability, Element, Options, manual_packs
+from inkgate.service.contract.capability import PREFIX, Capability, Element, Options, manual_pack_prices
 from inkgate.service.contract.code_tables import DOCUMENT_ROWS, Fault, code_table
-from inkgate.service.contract.json_schema import COUNT, TEXT, list_of, object_of
+from inkgate.service.contract.json_schema import COUNT, TEXT, array_schema, object_schema
 from inkgate.service.contract.views import Mark, View, detail_list
 
 _SAMPLES = files("inkgate.service") / "samples"
-_POINT = list_of({"type": "integer"}, least=2, most=2)
+_POINT = array_schema({"type": "integer"}, min_items=2, max_items=2)
 
 PLATE_TYPES: Mapping[str, str] = MappingProxyType({"blue": "蓝牌", "yellow": "黄牌", "green": "新能源绿牌"})
-"""What `plate_type` says for each kind of plate, unless the setting worker.plate_types says otherwise."""
+"""Default values of `plate_type` by kind of plate; the setting worker.plate_types replaces them."""
 
 
 class Plate(Protocol):
-    """A plate: four corners in pixels, its kind ("blue" …), text, confidence in 0..1, rows (1 or 2), whether it is of
-    the kinds in the manual, and the score of each character."""
+    """A plate: four corners in pixels, its kind ("blue" …), text, confidence in 0..1, rows (1 or 2), whether the manual
+    lists its kind, and the score of each character."""
 
     @property
     def quad(self) -> Sequence[Sequence[float]]: ...
@@ -40,40 +40,40 @@ class Plate(Protocol):
 
 
 def element(plates: Sequence[Plate], extras: bool, options: Options) -> Element:
-    """The key of the count holds blanks, `box` is four pairs of integers; a kind without a name in
-    `options["plate_types"]` stays as it is."""
+    """The key of the count contains spaces; `box` is four pairs of integers. A kind that is not in
+    `options["plate_types"]` is returned unchanged."""
     types = options.get("plate_types", PLATE_TYPES)
     detail = [
         {
-            "box": [[round(x), round(y)] for x, y in found.quad],
-            "plate_type": types.get(found.kind, found.kind),
-            "platelicense": found.text,
-            "confidence": round(float(found.confidence), 4),
+            "box": [[round(x), round(y)] for x, y in plate.quad],
+            "plate_type": types.get(plate.kind, plate.kind),
+            "platelicense": plate.text,
+            "confidence": round(float(plate.confidence), 4),
         }
-        for found in plates
+        for plate in plates
     ]
     answer: Element = {"number of plate licenses": len(detail), "detail": detail}
     if extras:
         answer["extras"] = [
             {
-                "kind": found.kind,
-                "rows": found.rows,
-                "in_scope": found.in_scope,
-                "char_scores": [round(float(score), 4) for score in found.char_scores],
+                "kind": plate.kind,
+                "rows": plate.rows,
+                "in_scope": plate.in_scope,
+                "char_scores": [round(float(score), 4) for score in plate.char_scores],
             }
-            for found in plates
+            for plate in plates
         ]
     return answer
 
 
 def view(element: Mapping[str, Any]) -> View:
-    """The plates, each shown cut out of the image."""
-    return View(tuple(_mark(each) for each in detail_list(element)), cut_out=True)
+    """The plates, with a crop of each."""
+    return View(tuple(_mark(plate) for plate in detail_list(element)), cut_out=True)
 
 
-def _mark(found: Mapping[str, Any]) -> Mark:
-    corners = tuple(value for point in found["box"] for value in point)
-    return Mark(corners, found["platelicense"], found["plate_type"], float(found["confidence"]))
+def _mark(plate: Mapping[str, Any]) -> Mark:
+    corners = tuple(value for point in plate["box"] for value in point)
+    return Mark(corners, plate["platelicense"], plate["plate_type"], float(plate["confidence"]))
 
 
 def stub(text: str) -> Sequence[Plate]:
@@ -83,7 +83,7 @@ def stub(text: str) -> Sequence[Plate]:
 
 
 def failed_keys(row: Fault) -> Element:
-    """The table names the keys errorCode and errorMessage (strings), its example err_code and err_msg: all four."""
+    """The table of the manual has errorCode and errorMessage (strings), its example err_code and err_msg: send all."""
     return {"errorCode": str(row.code), "errorMessage": row.details}
 
 
@@ -99,13 +99,13 @@ PLATE = Capability(
             "dimensions": (4011, "图片尺寸不符合要求,分辨率长宽尺寸应不高于5000不低于32"),
         }
     ),
-    schema=object_of(
+    schema=object_schema(
         {
             "number of plate licenses": COUNT,
-            "detail": list_of(
-                object_of(
+            "detail": array_schema(
+                object_schema(
                     {
-                        "box": list_of(_POINT, least=4, most=4),
+                        "box": array_schema(_POINT, min_items=4, max_items=4),
                         "plate_type": TEXT,
                         "platelicense": TEXT,
                         "confidence": {"type": "number", "minimum": 0, "maximum": 1},
@@ -120,5 +120,5 @@ PLATE = Capability(
     failed_keys=failed_keys,
     sample=_SAMPLES / "plate.jpg",
     example=_SAMPLES / "plate.json",
-    packs=manual_packs(1350, 9600, 39000, 78000),
+    packs=manual_pack_prices(1350, 9600, 39000, 78000),
 )

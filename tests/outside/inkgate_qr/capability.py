@@ -11,7 +11,7 @@ from typing import Any
 
 from inkgate.service.contract.capability import PREFIX, Capability, Element, Options, PackPrice
 from inkgate.service.contract.code_tables import DOCUMENT_ROWS, code_table
-from inkgate.service.contract.json_schema import COUNT, TEXT, list_of, object_of
+from inkgate.service.contract.json_schema import COUNT, TEXT, array_schema, object_schema
 from inkgate.service.contract.views import Mark, View, detail_list
 
 Found = Sequence[tuple[str, Sequence[float]]]
@@ -36,6 +36,8 @@ def stub(text: str) -> Found:
     return [(text, (1, 1, 33, 1, 33, 33, 1, 33))]
 
 
+BOX = array_schema({"type": "number"}, min_items=8, max_items=8)
+
 QR = Capability(
     name="qr",
     title="二维码识别",
@@ -48,10 +50,10 @@ QR = Capability(
             "dimensions": (4011, "图片尺寸不符合要求，分辨率长宽尺寸应不高于5000不低于32"),
         }
     ),
-    schema=object_of(
+    schema=object_schema(
         {
             "count": COUNT,
-            "detail": list_of(object_of({"text": TEXT, "box": list_of({"type": "number"}, least=8, most=8)})),
+            "detail": array_schema(object_schema({"text": TEXT, "box": BOX})),
         }
     ),
     element=element,

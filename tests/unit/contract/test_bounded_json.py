@@ -18,7 +18,7 @@ from inkgate.service.contract.answers import fault_answer
 from inkgate.service.contract.bounded_json import BOM, LongString, loads
 from inkgate.service.contract.capabilities import CAPABILITIES, GENERAL, LICENCE
 from inkgate.service.contract.images import ImageFault, check_image, decode_base64
-from inkgate.service.contract.requests import ParsedRequest, check, parse, refuse_encoding
+from inkgate.service.contract.requests import ParsedRequest, decode_and_check, parse, refuse_encoding
 from inkgate.service.errors import RequestFault
 from tests.gateway import PNG
 from tests.json_oracle import compare, compare_short
@@ -134,7 +134,7 @@ def outcome(capability: Any, body: bytes, read: Any) -> Any:
 
 
 def ours(capability: Any, body: bytes) -> ParsedRequest:
-    return check(capability, parse(capability, body))
+    return decode_and_check(capability, parse(capability, body))
 
 
 def theirs(capability: Any, body: bytes) -> ParsedRequest:
@@ -249,7 +249,7 @@ def test_no_text_of_a_long_string_is_whole_in_memory(text: str):
     try:
         (found,) = parse(GENERAL, body)
         with pytest.raises(ImageFault) as fault:
-            check_image(decode_base64(found, keep=GENERAL.max_image_bytes), GENERAL)
+            check_image(decode_base64(found, max_bytes=GENERAL.max_image_bytes), GENERAL)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -269,7 +269,7 @@ def test_a_string_that_looks_like_a_placeholder_is_only_a_string():
 def test_a_byte_order_mark_is_skipped_once(capability: Any):
     body = json.dumps({"Action": "BusinessCardOCR", "ImageData": image(0), "data": [image(3000)]}).encode()
     if not capability.single:
-        assert ours(capability, BOM + body).good == 1
+        assert ours(capability, BOM + body).valid_count == 1
     assert outcome(capability, BOM, ours) == "empty"
     assert outcome(capability, BOM + BOM + body, ours) == "json"
 
