@@ -1,4 +1,4 @@
-"""Each long-lived loop of the product gets an exception that it does not name: it goes on, and readiness tells."""
+"""Every long-lived loop survives an unexpected exception: it is restarted, and readiness reports the failure."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ async def test_the_reply_listener(table: StreamsTable, monkeypatch: pytest.Monke
     await process.fails("reply-listener")
     assert (await process.health.ready()).parts["tasks"] == "TaskDown"
     async with asyncio.timeout(30):
-        assert (await call)[0].element == {"text": "1"}, "what came while nobody listened is read after all"
+        assert (await call)[0].element == {"text": "1"}, "replies that arrived during the failure are read"
     await process.recovers("reply-listener")
     assert process.restarts("reply-listener") == times
 
@@ -136,8 +136,8 @@ async def test_a_workers_heartbeat(table: StreamsTable, monkeypatch: pytest.Monk
     await until(lambda: port.beating)
     fault.left = 2
     await process.fails("heartbeat", 2)
-    beats = fault.calls
-    await until(lambda: fault.calls > beats + 3)
+    calls = fault.calls
+    await until(lambda: fault.calls > calls + 3)
     broker = await table.broker()
     call = asyncio.create_task(broker.submit(tasks("long", b"0")))
     held = await pull(port)
@@ -198,7 +198,7 @@ async def test_a_hosts_card_that_cannot_be_read_hides_no_other(table: StreamsTab
 
 @pytest.fixture
 async def engine(tmp_path: Any) -> AsyncIterator[Any]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'books.db'}"
+    url = f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}"
     await asyncio.to_thread(migrate.upgrade, url)
     made = databases.create(Database(url=url))
     yield made
@@ -268,12 +268,12 @@ async def test_the_report_of_a_gateways_metrics(monkeypatch: pytest.MonkeyPatch)
     ours, theirs = socket.socketpair()
     report = process.background.task("metrics-report", partial(gateway_process.report_metrics, process.metrics, theirs))
     report.start()
-    heard = list[dict[str, Any]]()
-    reading = threading.Thread(target=lambda: heard.append(frames.recv(ours)[0]), daemon=True)
+    received = list[dict[str, Any]]()
+    reading = threading.Thread(target=lambda: received.append(frames.recv(ours)[0]), daemon=True)
     reading.start()
     await process.fails("metrics-report")
-    await until(lambda: bool(heard))
-    assert heard[0]["kind"] == "metrics" and heard[0]["families"]
+    await until(lambda: bool(received))
+    assert received[0]["kind"] == "metrics" and received[0]["families"]
     await report.close()
     ours.close()
     theirs.close()

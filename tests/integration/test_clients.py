@@ -24,7 +24,7 @@ VECTORS = ROOT / "tests" / "unit" / "sealed" / "vectors" / "bouncycastle.json"
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> dict[str, str]:
+def images(tmp_path: Path) -> dict[str, str]:
     """The samples as files."""
     files = {}
     for name in ("general", "idcard", "plate", "licence"):
@@ -46,7 +46,7 @@ def test_python_client(sandbox, sealed: bool):
     keys = sandbox.keys
     enckey = keys["ENCKEY"] if sealed else None
     with ink.Client(keys["BASE_URL"], ak=keys["AK"], sk=keys["SK"], appkey=keys["APPKEY"], enckey=enckey) as client:
-        page, failure = client.general(sample("general"), b"no picture")
+        page, failure = client.general(sample("general"), b"no image")
         (card,) = client.idcard(sample("idcard"))
         (plates,) = client.plate(sample("plate"))
         licence = client.licence(sample("licence"))
@@ -66,9 +66,9 @@ async def test_python_client_async(sandbox):
 
 @pytest.mark.parametrize(
     ("appkey", "kind"),
-    [("APPKEY_EXHAUSTED", ink.QuotaExhausted), ("APPKEY_NOTOPENED", ink.Forbidden), ("nobody", ink.Unauthorised)],
+    [("APPKEY_EXHAUSTED", ink.QuotaExhausted), ("APPKEY_NOTOPENED", ink.Forbidden), ("unknown", ink.Unauthorised)],
 )
-def test_python_client_tells_refusals_apart(sandbox, appkey: str, kind: type[ink.ApiError]):
+def test_python_client_raises_one_error_per_refusal(sandbox, appkey: str, kind: type[ink.ApiError]):
     keys = sandbox.keys
     appkey = keys.get(appkey, appkey)
     with (
@@ -79,23 +79,23 @@ def test_python_client_tells_refusals_apart(sandbox, appkey: str, kind: type[ink
 
 
 @pytest.mark.parametrize("sealed", [False, True], ids=["plain", "sealed"])
-def test_python_example(sandbox, pictures, sealed: bool):
+def test_python_example(sandbox, images, sealed: bool):
     keys = dict(sandbox.keys)
     if not sealed:
         keys["ENCKEY"] = ""
     keys["PYTHONPATH"] = str(ROOT / "clients" / "python" / "src")
-    said = run([sys.executable, str(EXAMPLES / "python" / "ocr.py"), "general", pictures["general"]], keys)
+    said = run([sys.executable, str(EXAMPLES / "python" / "ocr.py"), "general", images["general"]], keys)
     assert HEADLINE in said
 
 
-def test_minimal_python_example(sandbox, pictures):
-    said = run([sys.executable, str(EXAMPLES / "python" / "minimal.py"), pictures["general"]], sandbox.keys)
+def test_minimal_python_example(sandbox, images):
+    said = run([sys.executable, str(EXAMPLES / "python" / "minimal.py"), images["general"]], sandbox.keys)
     assert said.splitlines()[0] == HEADLINE
 
 
 @pytest.mark.parametrize("capability", ["general", "licence"])
-def test_curl_example(sandbox, pictures, capability: str):
-    answer = json.loads(run([str(EXAMPLES / "curl" / "ocr.sh"), capability, pictures[capability]], sandbox.keys))
+def test_curl_example(sandbox, images, capability: str):
+    answer = json.loads(run([str(EXAMPLES / "curl" / "ocr.sh"), capability, images[capability]], sandbox.keys))
     assert answer["statusCode"] == 0
 
 
@@ -105,18 +105,18 @@ def bouncycastle() -> str | None:
 
 
 @pytest.mark.skipif(bouncycastle() is None, reason="needs a JDK and BouncyCastle's bcprov jar (BCPROV=…)")
-def test_java_example(sandbox, pictures, tmp_path: Path):
+def test_java_example(sandbox, images, tmp_path: Path):
     jar = bouncycastle()
     assert jar
     sources = [str(file) for file in (EXAMPLES / "java").glob("*.java")]
     run(["javac", "-encoding", "UTF-8", "-cp", jar, "-d", str(tmp_path), *sources], {})
     java = ["java", "-Dfile.encoding=UTF-8", "-cp", f"{jar}{os.pathsep}{tmp_path}", "Ocr"]
-    plain = json.loads(run([*java, "general", pictures["general"]], sandbox.keys))
-    sealed = json.loads(run([*java, "general", pictures["general"], "--sealed"], sandbox.keys))
+    plain = json.loads(run([*java, "general", images["general"]], sandbox.keys))
+    sealed = json.loads(run([*java, "general", images["general"], "--sealed"], sandbox.keys))
     assert plain["returnObj"][0]["detail"][0]["text"] == HEADLINE
     assert sealed["returnObj"] == plain["returnObj"]
     wrong = {**sandbox.keys, "ENCKEY": json.loads(VECTORS.read_text("utf-8"))["public_key"]}
-    assert json.loads(run([*java, "general", pictures["general"], "--sealed"], wrong))["statusCode"] == 40019
+    assert json.loads(run([*java, "general", images["general"], "--sealed"], wrong))["statusCode"] == 40019
 
 
 class Forger(BaseHTTPRequestHandler):
@@ -134,7 +134,7 @@ class Forger(BaseHTTPRequestHandler):
 
 
 @pytest.mark.skipif(bouncycastle() is None, reason="needs a JDK and BouncyCastle's bcprov jar (BCPROV=…)")
-def test_java_example_refuses_a_success_in_plain(pictures, tmp_path: Path):
+def test_java_example_refuses_a_success_in_plain(images, tmp_path: Path):
     jar = bouncycastle()
     assert jar
     sources = [str(file) for file in (EXAMPLES / "java").glob("*.java")]
@@ -143,7 +143,7 @@ def test_java_example_refuses_a_success_in_plain(pictures, tmp_path: Path):
     Thread(target=server.serve_forever, daemon=True).start()
     enckey = json.loads(VECTORS.read_text("utf-8"))["public_key"]
     keys = {"BASE_URL": f"http://127.0.0.1:{server.server_port}", "AK": "a", "SK": "s", "APPKEY": "k", "ENCKEY": enckey}
-    java = ["java", "-cp", f"{jar}{os.pathsep}{tmp_path}", "Ocr", "general", pictures["general"]]
+    java = ["java", "-cp", f"{jar}{os.pathsep}{tmp_path}", "Ocr", "general", images["general"]]
     assert json.loads(run(java, keys))["statusCode"] == 0
     ran = subprocess.run([*java, "--sealed"], env={**os.environ, **keys}, capture_output=True, text=True, timeout=180)
     server.shutdown()
@@ -151,8 +151,8 @@ def test_java_example_refuses_a_success_in_plain(pictures, tmp_path: Path):
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="needs a Go toolchain")
-def test_go_example(sandbox, pictures, tmp_path: Path):
+def test_go_example(sandbox, images, tmp_path: Path):
     binary = str(tmp_path / "ocr")
     run(["go", "build", "-o", binary, "."], {"GOFLAGS": "-mod=mod"}, cwd=EXAMPLES / "go")
-    answer = json.loads(run([binary, "general", pictures["general"]], sandbox.keys))
+    answer = json.loads(run([binary, "general", images["general"]], sandbox.keys))
     assert answer["returnObj"][0]["detail"][0]["text"] == HEADLINE

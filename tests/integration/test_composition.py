@@ -1,4 +1,4 @@
-"""Starting and stopping whole processes: whichever step fails or is cancelled, what was started before is closed."""
+"""Start and stop of whole processes: when a step fails or is cancelled, all components started before are closed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SECONDS = 60.0  # for one start and stop on a busy machine
 
 
 class StepFailed(Exception):
-    """What a step raises that was made to fail."""
+    """Raised by a step that is made to fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,15 @@ class Step:
         return inspect.iscoroutinefunction(getattr(self.owner, self.name))
 
     def replace(self, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., Any]) -> None:
-        """Let `fault(original, *arguments)` take the step's place."""
+        """Replace the step by `fault(original, *arguments)`."""
         original = getattr(self.owner, self.name)
         static = inspect.getattr_static(self.owner, self.name)
 
-        def instead(*arguments: Any, **named: Any) -> Any:
+        def replacement(*arguments: Any, **named: Any) -> Any:
             return fault(original, *arguments, **named)
 
         bound = isinstance(static, classmethod)
-        monkeypatch.setattr(self.owner, self.name, staticmethod(instead) if bound else instead)
+        monkeypatch.setattr(self.owner, self.name, staticmethod(replacement) if bound else replacement)
 
 
 GATEWAY = (
@@ -144,7 +144,7 @@ RUN: dict[str, Callable[[Settings, Ready], Awaitable[None]]] = {
 }
 
 
-BEGINS = ("start", "startup")  # the steps that leave something running
+STARTS = ("start", "startup")  # steps that leave a component running
 EACH_STEP = [(process, step) for process, steps in STEPS.items() for step in steps]
 
 
@@ -164,7 +164,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def base(
     migrated: Path, tmp_path: Path, valkey_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, dict[str, object]]:
-    """Settings of small processes over an empty database, in the environment too, for child processes."""
+    """Settings of small processes over an empty database, also in the environment, for child processes."""
     groups: dict[str, dict[str, object]] = {
         "server": {"port": 0, "health_port": 0},
         "database": {"url": f"sqlite+aiosqlite:///{shutil.copy(migrated, tmp_path)}"},
@@ -190,17 +190,17 @@ async def run(process: str, settings: Settings, ready: Ready = lambda *_: None) 
 
 
 async def fails_at(
-    process: str, step: Step, base: dict[str, dict[str, object]], monkeypatch: pytest.MonkeyPatch, *, begun: bool
+    process: str, step: Step, base: dict[str, dict[str, object]], monkeypatch: pytest.MonkeyPatch, *, completed: bool
 ) -> None:
-    """Start a process whose `step` raises, before or (`begun`) after it has done its work."""
+    """Start a process whose `step` raises, before or (`completed`) after it has done its work."""
 
     def fault(original: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        if begun:
+        if completed:
             original(*arguments, **named)
         raise StepFailed
 
     async def waiting_fault(original: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        if begun:
+        if completed:
             await original(*arguments, **named)
         raise StepFailed
 
@@ -215,14 +215,14 @@ async def fails_at(
 async def test_a_step_that_fails_leaves_nothing(
     process: str, step: Step, base: dict[str, dict[str, object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await fails_at(process, step, base, monkeypatch, begun=False)
+    await fails_at(process, step, base, monkeypatch, completed=False)
 
 
-@pytest.mark.parametrize(("process", "step"), cases(each for each in EACH_STEP if each[1].name in BEGINS))
+@pytest.mark.parametrize(("process", "step"), cases(each for each in EACH_STEP if each[1].name in STARTS))
 async def test_a_step_that_fails_half_way_leaves_nothing(
     process: str, step: Step, base: dict[str, dict[str, object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await fails_at(process, step, base, monkeypatch, begun=True)
+    await fails_at(process, step, base, monkeypatch, completed=True)
 
 
 @pytest.mark.parametrize(("process", "step"), cases(each for each in EACH_STEP if each[1].waits))

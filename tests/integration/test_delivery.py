@@ -76,8 +76,8 @@ async def test_a_reset_in_mid_answer_and_a_repeat_cost_one_call(gateway, size: s
 
 
 @pytest.mark.parametrize("request_id", ["a b", "\u00e9".encode().decode("latin-1"), "x" * 130])
-async def test_the_request_is_told_by_its_id_as_it_was_sent(gateway, request_id: str):
-    """Ids that we do not echo or log as they are, and which a signature takes all the same."""
+async def test_a_request_id_that_is_not_echoed_still_identifies_the_request(gateway, request_id: str):
+    """Request ids that are neither echoed nor logged unchanged, although a signature may contain them."""
     under_test, port = gateway
     answering(under_test, SIZES["300kB"])
     data = request(request_id)
@@ -127,7 +127,7 @@ async def test_a_client_slower_than_the_gateway_is_waited_for(gateway, more):
         taken.read += len(await client._some(65536))
     assert await drops(under_test), "acknowledged to the last byte"
     if more:
-        assert await asyncio.get_running_loop().sock_recv(client.socket, 1) == b"", "and the end was told"
+        assert await asyncio.get_running_loop().sock_recv(client.socket, 1) == b"", "and the connection was closed"
     client.close()
 
 
@@ -301,13 +301,13 @@ async def test_so_many_and_no_more_are_waited_for(sock: Sock, monkeypatch: pytes
     verdicts = [acknowledgements.delivered() for _ in range(5)]
     assert [each.done() for each in verdicts] == [False] * 3 + [True] * 2
     other = connection(sock, acknowledgements._waiting)
-    assert other.delivered().result() is True, "what is acknowledged already waits for nobody"
+    assert other.delivered().result() is True, "already acknowledged bytes count at once"
     sock.queued = 100
     acknowledgements.lost(orderly=True)
     assert [each.result() for each in verdicts] == [False] * 5
 
 
-async def test_where_nobody_can_tell_nothing_counts_as_delivered():
+async def test_without_acknowledgement_support_nothing_counts_as_delivered():
     acknowledgements = connection(None)
     acknowledgements.handed(1)
     assert acknowledgements.delivered().result() is False

@@ -143,7 +143,7 @@ def test_a_deployment_is_found_well_and_then_what_breaks(
     assert report["gateway"]["found"] == f"{address}: nobody listens"
 
 
-def test_an_old_queue_is_told(deployed: dict[str, object], own_valkey: Valkey, doctor: Doctor) -> None:
+def test_an_old_queue_is_reported(deployed: dict[str, object], own_valkey: Valkey, doctor: Doctor) -> None:
     with redis.Redis.from_url(own_valkey.url) as client:
         stream = Keys(str(deployed["REDIS__NAMESPACE"]), "balanced").stream("general")
         client.xadd(stream, {"call": "c", "n": 0}, id="1000-0")  # waiting since 1970
@@ -162,7 +162,7 @@ def test_a_worker_is_not_asked_for_a_database(own_valkey: Valkey, doctor: Doctor
 @pytest.mark.parametrize(
     ("revision", "remedy"), [("0001", "Run `inkgate migrate`."), ("9999", "Upgrade this part as well.")]
 )
-def test_a_schema_of_another_release_is_told(
+def test_a_schema_of_another_release_is_reported(
     revision: str, remedy: str, deployed: dict[str, object], postgres: Postgres, doctor: Doctor
 ) -> None:
     url = str(deployed["DATABASE__URL"])
@@ -174,7 +174,7 @@ def test_a_schema_of_another_release_is_told(
     assert report["schema"]["remedy"] == remedy
 
 
-def test_a_meter_in_the_future_is_told(deployed: dict[str, object], postgres: Postgres, doctor: Doctor) -> None:
+def test_a_meter_in_the_future_is_reported(deployed: dict[str, object], postgres: Postgres, doctor: Doctor) -> None:
     database = urlsplit(str(deployed["DATABASE__URL"])).path.strip("/")
     assert "meters" not in doctor(SERVER__PORT=0, **deployed)[1]
     postgres.execute("UPDATE meter SET settled_at = settled_at + interval '40 days'", database)
@@ -186,7 +186,7 @@ def test_a_meter_in_the_future_is_told(deployed: dict[str, object], postgres: Po
 
 
 @pytest.mark.parametrize(("days", "well"), [(60, True), (5, False), (-1, False)])
-def test_a_certificate_that_ends_soon_is_told(days: int, well: bool, tmp_path: Path, doctor: Doctor) -> None:
+def test_a_certificate_that_expires_soon_is_reported(days: int, well: bool, tmp_path: Path, doctor: Doctor) -> None:
     now, key = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ocr.example")])
     made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
@@ -197,8 +197,8 @@ def test_a_certificate_that_ends_soon_is_told(days: int, well: bool, tmp_path: P
     assert report["certificate"]["ok"] == well
 
 
-def test_a_stranger_on_the_port_is_not_taken_for_a_gateway(doctor: Doctor) -> None:
-    class Stranger(BaseHTTPRequestHandler):
+def test_another_program_on_the_port_is_not_taken_for_a_gateway(doctor: Doctor) -> None:
+    class OtherProgram(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.send_error(404)
 
@@ -207,7 +207,7 @@ def test_a_stranger_on_the_port_is_not_taken_for_a_gateway(doctor: Doctor) -> No
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OtherProgram)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         _, report = doctor("--gateway", f"http://127.0.0.1:{server.server_address[1]}")

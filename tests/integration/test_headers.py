@@ -101,7 +101,7 @@ async def test_what_is_neither_listed_nor_signed_may_come_twice(gateway):
     assert (await call(port, lines(None, *more)))[0] == 200
 
 
-async def test_a_signed_header_that_somebody_repeats_no_longer_fits(gateway):
+async def test_a_signature_fails_when_a_signed_header_is_repeated(gateway):
     """Whatever it is: a line added on the way changes the value, and with it the signature."""
     _, port = gateway
     plain = {name.lower(): value for name, value in signed_headers(BODY).items() if name.lower() != "eop-authorization"}
@@ -221,7 +221,7 @@ def constants(trees: Iterable[ast.Module]) -> dict[str, list[str]]:
 
 
 def names(key: ast.expr, tree: ast.Module, known: dict[str, list[str]]) -> list[str]:
-    """The header names that a look-up may be for; its own source text when they cannot be told."""
+    """The header names that a look-up may be for; its source text when they are unknown."""
     if isinstance(key, ast.Constant):
         return [key.value.decode() if isinstance(key.value, bytes) else str(key.value)]
     text = ast.unparse(key)

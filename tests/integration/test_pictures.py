@@ -1,4 +1,4 @@
-"""Pictures as people send them: text or the documented error, never a trace."""
+"""Images as users send them: text or the documented error, never a stack trace."""
 
 import io
 import json
@@ -122,13 +122,13 @@ PICTURES: dict[str, tuple[bytes, str | int]] = {
 
 @pytest.fixture(scope="module")
 def read(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     for name, (data, _) in PICTURES.items():
         (folder / name).write_bytes(data)
     command = [sys.executable, "-m", "inkgate.service.cli", "ocr", "--json", *(str(folder / name) for name in PICTURES)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert "Traceback" not in result.stderr, result.stderr
-    assert result.returncode == 1, "some of the pictures are faulty, and the exit status says so"
+    assert result.returncode == 1, "some of the images are faulty, so the exit status is 1"
     return {Path(line["file"]).name: line for line in map(json.loads, result.stdout.splitlines())}
 
 

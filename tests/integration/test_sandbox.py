@@ -38,7 +38,7 @@ def test_refused_apps(sandbox, appkey, http, code):
     assert (status, body["statusCode"]) == (http, code)
 
 
-def test_a_corrupt_picture_spoils_only_itself(sandbox):
+def test_a_corrupt_image_fails_alone(sandbox):
     good = sample("plate")
     status, body = sandbox.call(CAPABILITIES["plate"], good, good[: len(good) // 50] + bytes(2000), good)
     assert status == 200 and body["message"] == {"success": 2, "fail": 1}

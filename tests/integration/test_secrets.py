@@ -28,7 +28,7 @@ from inkgate.service.samples import sample
 from tests.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
-TEXT_IN_PICTURE = "图书馆开放通知"
+TEXT_IN_IMAGE = "图书馆开放通知"
 # The sandbox's own command, but with every log line there is, and every thread's stack when it crashes.
 TALKATIVE = """
 import faulthandler, sys
@@ -86,7 +86,7 @@ class Talkative:
 
 
 def _allow_cores() -> None:
-    """As on a host where somebody has switched dumps of memory on."""
+    """As on a host where core dumps are enabled."""
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
@@ -131,17 +131,17 @@ def client(keys: dict[str, str], **changed: str) -> ink.Client:
 
 def every_kind_of_call(keys: dict[str, str]) -> list[bytes]:
     """Good, sealed, refused and broken calls; what they were answered."""
-    picture = sample("general")
-    client(keys).general(picture, b"no picture at all")
-    client(keys, enckey=keys["ENCKEY"]).general(picture)
+    image = sample("general")
+    client(keys).general(image, b"no image at all")
+    client(keys, enckey=keys["ENCKEY"]).general(image)
     for changed in ({"sk": keys["SK"][::-1]}, {"ak": "unknown-access-key"}, {"appkey": "unknown-app"}):
         with pytest.raises(ink.ApiError):
-            client(keys, **changed).general(picture)
+            client(keys, **changed).general(image)
     url = keys["BASE_URL"] + GENERAL.paths[0]
     headers = {"Eop-Authorization": f"{keys['SK']} Headers=eop-date Signature={keys['SK']}", "appkey": keys["SK"]}
     with httpx.Client(trust_env=False) as plain:  # secrets in all the wrong places
         answers = [
-            plain.post(url, headers=headers, content=base64.b64encode(picture)),
+            plain.post(url, headers=headers, content=base64.b64encode(image)),
             plain.post(url + "/" + keys["APPKEY"] + "x", headers={"ctyun-eop-request-id": "\x7f" * 200}),
             plain.get(keys["BASE_URL"] + "/metrics"),
             plain.get(keys["BASE_URL"] + "/openapi.json"),
@@ -156,7 +156,7 @@ def test_key_files_are_for_their_owner_alone(talkative: Talkative):
 
 def test_secrets_stay_where_they_belong(talkative: Talkative):
     """Last, since it ends the service: in a crash, which may leave stacks in the log but no memory in a file."""
-    keys, picture = talkative.sandbox.keys, sample("general")
+    keys, image = talkative.sandbox.keys, sample("general")
     answers = every_kind_of_call(keys)
     give_up = time.monotonic() + 40
     while b"general" not in talkative.traces.taken and time.monotonic() < give_up:
@@ -175,10 +175,10 @@ def test_secrets_stay_where_they_belong(talkative: Talkative):
     places = {"the log": said, "answers and metrics": b"".join(answers), "traces": talkative.traces.taken, **files}
     secrets = {
         "the secret key": keys["SK"].encode(),
-        "the picture": picture[2000:2040],
-        "the picture in base64": base64.urlsafe_b64encode(picture)[2000:2040],
-        "the text in the picture": TEXT_IN_PICTURE.encode(),
-        "the text, escaped": TEXT_IN_PICTURE.encode("unicode_escape"),
+        "the image": image[2000:2040],
+        "the image in base64": base64.urlsafe_b64encode(image)[2000:2040],
+        "the text in the image": TEXT_IN_IMAGE.encode(),
+        "the text, escaped": TEXT_IN_IMAGE.encode("unicode_escape"),
         "a traceback": b"Traceback (most recent call last)",
     }
     master_keys = {content.strip() for name, content in files.items() if ".key" in name}

@@ -82,7 +82,7 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def seen(postgres: Postgres, valkey_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
-    """A call with two pictures, the second of which the engine fails on; then both processes are told to stop."""
+    """A call with two images, of which the engine fails on the second; then both processes are stopped."""
     folder, port, url, request_id = tmp_path_factory.mktemp("traces"), free_port(), postgres.empty(), str(uuid.uuid4())
     migrate.upgrade(url)
     keys = asyncio.run(provisioned(url))

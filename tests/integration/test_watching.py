@@ -1,4 +1,4 @@
-"""What a gateway samples from its timer, over a real database."""
+"""The samplers of a gateway, on a real database."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_the_database_is_up_and_its_clock_is_ours(engine: AsyncEngine) -> 
 
 
 async def test_a_database_out_of_reach_is_down() -> None:
-    engine = databases.create(Database(url="postgresql+asyncpg://nobody:x@127.0.0.1:9/none"))
+    engine = databases.create(Database(url="postgresql+asyncpg://unknown:x@127.0.0.1:9/none"))
     metrics = Metrics("gateway", "1")
     with pytest.raises(OSError):
         await database_sampler(engine, metrics).read()
@@ -67,7 +67,7 @@ async def test_redis_is_up_while_the_queue_answers() -> None:
     with pytest.raises(BrokerDown):
         await sampler.read()
     assert value(metrics, "inkgate_dependency_up", dependency="redis") == 0
-    assert value(metrics, "inkgate_queue_depth") == 3, "the last reading stays"
+    assert value(metrics, "inkgate_queue_depth") == 3, "the last value is kept"
 
 
 async def test_watched_balances_are_shown_and_no_others(engine: AsyncEngine) -> None:
@@ -75,7 +75,7 @@ async def test_watched_balances_are_shown_and_no_others(engine: AsyncEngine) -> 
     await customer.grant(100, ends_at=datetime(2100, 1, 1, tzinfo=UTC))  # the sampler reads the real clock
     name = "main"
     metrics = Metrics("gateway", "1", capabilities=CAPABILITIES)
-    await pack_sampler((name, "nobody"), engine, metrics).read()
+    await pack_sampler((name, "unknown"), engine, metrics).read()
     labels = {"account": name, "capability": "general"}
     assert value(metrics, "inkgate_pack_remaining_units", **labels) == 100
     assert value(metrics, "inkgate_pack_total_units", **labels) == 100
@@ -97,7 +97,7 @@ async def test_the_ledger_counts_what_it_settles(engine: AsyncEngine) -> None:
     assert value(metrics, "inkgate_settle_batch_size_sum") == 2
 
 
-async def test_a_database_whose_clock_cannot_be_right_is_told(engine: AsyncEngine) -> None:
+async def test_a_suspect_database_clock_is_reported(engine: AsyncEngine) -> None:
     metrics, off = Metrics("gateway", "1"), 0.0
     checked = CheckedClock(wall=lambda: time.time() + off)
     for off, suspect in ((0.0, 0), (400.0, 1), (-400.0, 1), (0.0, 0)):  # noqa: B007 - read by the lambda

@@ -1,4 +1,4 @@
-"""Unit tests start no server: one that asks for it fails and is told where it belongs."""
+"""Unit tests start no server: a test that requests one fails with a message about the right folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Background tasks: what ends one starts it again, says why, and turns readiness red; ends are clean."""
+"""Background tasks: a task that ends is restarted and reported, and fails readiness; shutdown is clean."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVICE = Path(module.__file__).parent
 
 
 class Notes:
-    """An observer that keeps what it heard."""
+    """An observer that records its calls."""
 
     def __init__(self) -> None:
         self.restarts: Counter[str] = Counter()
@@ -73,7 +73,7 @@ async def raises() -> None:
         (cancelled_inside, "CancelledError"),
     ],
 )
-async def test_whatever_ends_a_task_starts_it_again(
+async def test_a_task_that_ends_is_restarted(
     fault: Callable[[], object], cause: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     lives, notes = 0, Notes()
@@ -104,7 +104,7 @@ async def test_whatever_ends_a_task_starts_it_again(
     assert lives == 4
 
 
-async def test_the_pause_doubles_up_to_a_cap_and_starts_anew_after_a_healthy_life(
+async def test_the_back_off_doubles_up_to_a_maximum_and_resets_after_a_healthy_run(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     lives = 0
@@ -127,7 +127,7 @@ async def test_the_pause_doubles_up_to_a_cap_and_starts_anew_after_a_healthy_lif
     await task.close()
 
 
-async def test_a_task_that_is_not_essential_leaves_readiness_alone() -> None:
+async def test_a_task_that_is_not_essential_does_not_change_readiness() -> None:
     notes = Notes()
     background = Background(notes)
     task = background.task("sampler", raises)
@@ -137,7 +137,7 @@ async def test_a_task_that_is_not_essential_leaves_readiness_alone() -> None:
     await task.close()
 
 
-async def test_told_to_end_a_task_may_return() -> None:
+async def test_a_task_that_is_expected_to_end_may_return() -> None:
     stop, notes = asyncio.Event(), Notes()
 
     async def run() -> None:
@@ -151,7 +151,7 @@ async def test_told_to_end_a_task_may_return() -> None:
     assert await task.wait(20) and not notes.restarts
 
 
-async def test_told_to_end_a_task_that_pauses_does_not_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_task_expected_to_end_during_back_off_does_not_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 60.0)
     monkeypatch.setattr(module, "LONGEST_PAUSE_SECONDS", 60.0)
     notes = Notes()
@@ -198,7 +198,7 @@ async def test_an_observer_that_fails_does_not_end_the_task() -> None:
     await task.close()
 
 
-def test_whatever_ends_a_thread_starts_it_again() -> None:
+def test_a_thread_that_ends_is_restarted() -> None:
     lives, stop, notes = 0, threading.Event(), Notes()
 
     def run() -> None:
@@ -210,21 +210,21 @@ def test_whatever_ends_a_thread_starts_it_again() -> None:
             stop.wait(60)
 
     background = Background(notes)
-    thread = background.thread("heart", run, essential=True)
+    thread = background.thread("heartbeat", run, essential=True)
     thread.start()
     while not notes.restarts:
         time.sleep(0.001)
     with pytest.raises(TaskDown):
         asyncio.run(background.check())
     deadline = time.monotonic() + 20
-    while notes.up["heart"] != [True, False, False, True] and time.monotonic() < deadline:
+    while notes.up["heartbeat"] != [True, False, False, True] and time.monotonic() < deadline:
         time.sleep(0.005)
     asyncio.run(background.check())
-    assert notes.restarts["heart"] == 2 and lives == 3
+    assert notes.restarts["heartbeat"] == 2 and lives == 3
     thread.ending()
     stop.set()
     thread.join(20)
-    assert lives == 3 and notes.restarts["heart"] == 2
+    assert lives == 3 and notes.restarts["heartbeat"] == 2
 
 
 SHORT_LIVED = {
@@ -257,7 +257,7 @@ STARTERS = {
 
 
 def starts() -> dict[tuple[str, str], list[str]]:
-    """Where tasks and threads are started: (file, function) to the calls that do it."""
+    """The places that start tasks and threads: (file, function) to the calls."""
     found: dict[tuple[str, str], list[str]] = {}
     for path in sorted(SERVICE.rglob("*.py")):
         if path == Path(module.__file__):
@@ -278,8 +278,8 @@ def starts() -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def test_nothing_long_lived_is_started_but_as_a_background_task() -> None:
-    """A new entry in SHORT_LIVED needs a reason why the end of that task ends nothing that calls wait for."""
+def test_long_lived_tasks_start_only_as_background_tasks() -> None:
+    """A new entry in SHORT_LIVED needs the reason why no call depends on that task after its end."""
     allowed = set(SHORT_LIVED)
     unknown = {
         place: calls for place, calls in starts().items() if place not in allowed and (place[0], "*") not in allowed
@@ -287,7 +287,7 @@ def test_nothing_long_lived_is_started_but_as_a_background_task() -> None:
     assert not unknown, "start it through inkgate.service.background"
 
 
-def test_the_list_of_short_lived_tasks_holds_nothing_that_is_gone() -> None:
+def test_the_list_of_short_lived_tasks_has_no_stale_entries() -> None:
     places = set(starts())
     files = {file for file, _ in places}
     stale = [place for place in SHORT_LIVED if place not in places and not (place[1] == "*" and place[0] in files)]

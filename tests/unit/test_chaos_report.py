@@ -1,4 +1,4 @@
-"""The verdict of a chaos run: faults of the product are told from those of the harness and of its machine."""
+"""The verdict of a chaos run: faults of the product are separated from those of the harness and its host."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def bmp(width, height):
 # --- routes
 
 
-def test_every_spelling_leads_to_its_capability():
+def test_every_path_routes_to_its_capability():
     for capability in CAPABILITIES.values():
         for path in capability.paths:
             assert resolve(path, "POST") is capability
@@ -109,7 +109,7 @@ def test_licence_faults_in_the_order_of_their_numbers(body, code):
     assert LICENCE.faults[caught.value.fault].code == code
 
 
-def test_licence_image_fault_is_the_request_s():
+def test_licence_image_fault_is_a_request_fault():
     with pytest.raises(RequestFault) as caught:
         decode_and_check(LICENCE, ["%%%"])
     assert caught.value.fault == "base64"
@@ -136,7 +136,7 @@ def test_base64_alphabets_and_padding(data):
 @pytest.mark.parametrize(
     "text", ["", "A", "%%%", "****", "data:img/jpg;base64,AAAA", "AA AA", "AAAA\n", "A===", "汉字", 1, None]
 )
-def test_what_is_not_base64(text):
+def test_invalid_base64_is_refused(text):
     with pytest.raises(ImageFault) as caught:
         decode_base64(text)
     assert caught.value.fault == "base64"
@@ -157,7 +157,7 @@ def test_top_down_bitmap():
 
 
 @pytest.mark.parametrize("data", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"\xff\xd8\xff\xd9", jpeg(9, 9)[:8]])
-def test_headers_that_break_off(data):
+def test_truncated_headers_do_not_decode(data):
     with pytest.raises(ImageFault) as caught:
         image_dimensions(data)
     assert caught.value.fault == "decode"

@@ -1,4 +1,4 @@
-"""Signatures: the forms that clients send, and the ones that must not pass."""
+"""Signatures: accepted and refused forms."""
 
 import base64
 import hashlib

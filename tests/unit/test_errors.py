@@ -1,4 +1,4 @@
-"""The tree of errors at the top of `service/errors.py`, and what each error of a call means on the wire."""
+"""The tree of errors at the top of `service/errors.py`, and the wire form of each error of a call."""
 
 from __future__ import annotations
 
@@ -70,18 +70,18 @@ def everything_imported() -> None:
             importlib.import_module(module.name)
 
 
-def test_the_tree_shows_every_class_under_its_parent() -> None:
+def test_the_tree_lists_every_class_under_its_parent() -> None:
     found = {each.__name__: "" if each is InkGateError else each.__bases__[0].__name__ for each in classes()}
     assert {name: parent for name, (parent, _) in drawn().items()} == found
     assert len(found) == len(list(classes())), "two classes of one name"
 
 
-def test_every_class_says_what_it_is_for() -> None:
+def test_every_class_has_a_docstring() -> None:
     assert all(text for _, text in drawn().values())
     assert all(each.__doc__ for each in classes())
 
 
-def test_errors_know_nothing_of_the_rest() -> None:
+def test_errors_import_no_other_package() -> None:
     tree = ast.parse(Path(errors.__file__).read_text(encoding="utf-8"))
     imported = {
         node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
@@ -118,7 +118,7 @@ WIRE = [
 
 
 @pytest.mark.parametrize(("error", "code", "http", "outcome", "rejection", "retry"), WIRE, ids=lambda each: str(each))
-def test_what_an_error_means_on_the_wire(
+def test_the_wire_form_of_an_error(
     error: WireError, code: int, http: int, outcome: str, rejection: str | None, retry: int | None
 ) -> None:
     status = GATEWAY_CODES[error.code].http if error.http_status is None else error.http_status

@@ -1,4 +1,4 @@
-"""The catalogue of messages: every code is raised with its parameters, and both languages take the same ones."""
+"""The message catalogue: every code is raised with its parameters, which are the same in both languages."""
 
 from __future__ import annotations
 

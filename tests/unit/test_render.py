@@ -1,4 +1,4 @@
-"""Elements against manual 6.3.1 to 6.3.4: key names, order, types, fixed values."""
+"""Elements by manual 6.3.1 to 6.3.4: key names, order, types, constant values."""
 
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ def test_licence_leaves_real_capital_out_of_one_column_forms() -> None:
 @pytest.mark.parametrize("capability", ["general", "idcard", "plate", "licence"])
 @pytest.mark.parametrize("extras", [False, True])
 def test_every_capability_gives_plain_json(capability: str, extras: bool) -> None:
-    answer = render.element(StubReader(), capability, b"picture", extras, {"plate_types": TYPES})
+    answer = render.element(StubReader(), capability, b"image", extras, {"plate_types": TYPES})
     assert json.loads(json.dumps(answer)) == answer
     assert ("extras" in answer) is extras
-    assert stub_text(b"picture") in json.dumps(answer)
+    assert stub_text(b"image") in json.dumps(answer)
 
 
 def test_unknown_capability() -> None:

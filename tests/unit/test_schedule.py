@@ -1,4 +1,4 @@
-"""The tables of tests/schedule.py name tests that exist: a renamed test would lose its place without a word."""
+"""The tables of tests/schedule.py name tests that exist: otherwise a renamed test would lose its entry silently."""
 
 from __future__ import annotations
 

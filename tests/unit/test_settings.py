@@ -1,4 +1,4 @@
-"""Settings: what cannot be read ends in one line that names it."""
+"""Settings: an invalid setting ends in one line with its name."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ def test_no_part_of_a_password_is_shown_of_a_url(url: str, shown: str) -> None:
     assert any(PLANTED in each for each in known), known
 
 
-def test_what_is_no_url_is_shown_as_it_is() -> None:
+def test_text_that_is_not_a_url_is_unchanged() -> None:
     for text in ("sqlite+aiosqlite:///inkgate.db", "info", "https://login.example.com:8443/x", "a:b@c"):
         assert without_passwords(text) == text
 
 
-def test_a_secret_too_short_to_mask_spoils_no_words() -> None:
+def test_a_secret_too_short_to_mask_is_not_masked() -> None:
     short = Settings(redis={"url": "redis://:pg@cache/0"})  # type: ignore[arg-type]
     assert secret_values(short) == ()
     assert without_passwords(short.redis.url) == "redis://:***@cache/0"
