@@ -46,5 +46,5 @@ class Parts:
     regions: RegionTable | None = None
     provider: Provider | None = None
     trusted: tuple[Network, ...] = ()
-    proving: asyncio.Lock = field(default_factory=asyncio.Lock)  # one proof of the ledger at a time
+    verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one proof of the ledger at a time
     attempts: Attempts = field(default_factory=Attempts)  # at guessing the set-up code, in this process

@@ -83,7 +83,7 @@ async def test_one_proof_at_a_time_and_none_that_a_page_cannot_wait_for(console:
     await bought(console, general_100k=1)
     await traffic(console, call(console))
     chief = await console.signed_in("chief")
-    async with console.parts.proving:
+    async with console.parts.verification_lock:
         assert "另一次核对" in (await chief.submit("/operator/ledger", page="/operator/ledger")).text
     monkeypatch.setattr(operator_ledger, "PROVABLE_LINES", 0)
     assert "inkgate ledger verify" in (await chief.submit("/operator/ledger", page="/operator/ledger")).text

@@ -133,7 +133,7 @@ async def as_csv(visit: Operator, account: str = "", since: str = "", until: str
 
 
 async def _prove(visit: Visit, account_id: str) -> Proof:
-    lock = visit.parts.proving
+    lock = visit.parts.verification_lock
     if lock.locked():
         return Proof(0, 0.0, None, busy=True)
     async with lock:
