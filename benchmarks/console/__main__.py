@@ -32,7 +32,7 @@ from inkgate.service.db import migrate, work
 from inkgate.service.settings import Database
 from inkgate.service.usage import rollup
 from inkgate.service.usage.models import DayRow, HourRow, RefusalRow
-from tests.console.house import NOW, ConsoleHouse, Visitor
+from tests.console.console_fixture import NOW, BrowserClient, ConsoleFixture
 from tests.crash.chaos.stack import PostgresServer
 from tests.postgres import Postgres
 
@@ -59,7 +59,7 @@ async def measure(url: str, rounds: int, server: int | None = None) -> dict[str,
     await asyncio.to_thread(migrate.upgrade, url)
     engine = databases.create(Database(url=url))
     try:
-        house = await ConsoleHouse.build(engine)
+        house = await ConsoleFixture.build(engine)
         customer = await _family(house)
         await fill(engine, customer, NOW)
         began = time.perf_counter()
@@ -76,7 +76,7 @@ async def measure(url: str, rounds: int, server: int | None = None) -> dict[str,
         await engine.dispose()
 
 
-async def _family(house: ConsoleHouse) -> Customer:
+async def _family(house: ConsoleFixture) -> Customer:
     """Apps of the main account and of two sub-accounts."""
     async with house.begin() as unit:
         owners = [house.account_id]
@@ -96,7 +96,7 @@ async def _rows(engine: AsyncEngine) -> dict[str, int]:
         }
 
 
-async def _timed(visitor: Visitor, path: str, rounds: int, server: int | None) -> dict[str, float]:
+async def _timed(visitor: BrowserClient, path: str, rounds: int, server: int | None) -> dict[str, float]:
     await visitor.see(path)
     walls, processor, sent = [], 0.0, 0
     for _ in range(rounds):

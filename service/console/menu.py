@@ -1,4 +1,4 @@
-"""What stands in the menu, for whom."""
+"""The menu entries per role."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from inkgate.service.console.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the menu."""
+class MenuEntry:
+    """One menu entry; `is_current` marks the page that is shown."""
 
     path: str
     icon: str
     text: str
-    here: bool
+    is_current: bool
 
 
-def menu(visit: Visit) -> list[tuple[str, list[Entry]]]:
-    """Groups with a heading each; empty for visitors who have not signed in."""
+def menu(visit: Visit) -> list[tuple[str, list[MenuEntry]]]:
+    """Groups of entries with a heading each; empty before sign-in and before the required change of password."""
     if visit.signed_in is None or visit.signed_in.user.must_change:
         return []
     _ = visit.words
     here = visit.request.url.path.removeprefix(visit.root)
     groups = _operator(_) if visit.operator else _customer(_)
     return [
-        (heading, [Entry(path, icon, text, _within(here, path)) for path, icon, text in entries])
+        (heading, [MenuEntry(path, icon, text, _is_under(here, path)) for path, icon, text in entries])
         for heading, entries in groups
     ]
 
 
-def _within(here: str, path: str) -> bool:
+def _is_under(here: str, path: str) -> bool:
     return here == path if path == "/" else here == path or here.startswith(path + "/")
 
 

@@ -1,4 +1,4 @@
-"""Short messages: what was done (shown once, after a form), and why something could not be done."""
+"""Short messages: the result of a form, shown once, and the text of a problem."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inkgate.service.messages import CHINESE, render
 
 
 def notice(visit: Visit) -> str:
-    """The message that `?done=…` names; unknown names show nothing."""
+    """The message named by `?done=…`; "" for an unknown name."""
     _ = visit.words
     known = {
         "welcome": _("安装完成，欢迎使用。"),
@@ -37,7 +37,7 @@ def notice(visit: Visit) -> str:
 
 
 def explain(words: Words, problem: Misuse) -> str:
-    """A problem in the visitor's language; the English text begins with a capital letter."""
+    """The text of a problem in the language of the page; English starts with a capital letter."""
     if words.language == "zh":
         return render(problem.code, problem.params, CHINESE)
     message = str(problem)

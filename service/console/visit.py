@@ -1,4 +1,4 @@
-"""One visit to one page: who asks, in which language, with which rights, and the form that came along."""
+"""The request of a page: user, language, permissions, form."""
 
 from __future__ import annotations
 
@@ -33,35 +33,35 @@ FORM_COOKIE = "inkgate_form"
 LANGUAGE_COOKIE = "inkgate_language"
 THEME_COOKIE = "inkgate_theme"
 THEMES = ("auto", "light", "dark")
-FORM_BYTES = 64 * 1024  # of a form without its file; parsing them takes 40 ms of the event loop at worst
+FORM_BYTES = 64 * 1024  # of a form without its file; parsing takes at most 40 ms of the event loop
 _FIELDS, _FILES = 100, 1
 POLL_HEADER = "x-poll"
-"""A page that fetches itself again says so: it must not keep alive the session of somebody who went away."""
+"""Header of automatic refreshes, which must not extend the session of an absent user."""
 
 
 class SignInNeeded(Exception):
-    """Nobody is signed in; the browser goes to the login page."""
+    """No user is signed in; redirects to the login page."""
 
 
 class PasswordChangeNeeded(Exception):
-    """The password was given by somebody else and comes first."""
+    """The password was set by an operator and must be changed first."""
 
 
 class Forbidden(Exception):
-    """Signed in, but this page is not for this user, or the form did not come from our page."""
+    """The user lacks the role for this page, or the form token or origin is wrong."""
 
 
 class Missing(Exception):
-    """There is no such thing, or it belongs to somebody else; which of the two is not told."""
+    """The object does not exist or belongs to another account; the answer does not distinguish the two."""
 
 
 class Malformed(Exception):
-    """The address or the form holds what none of our pages sends."""
+    """The address or the form has a value that no page of the console sends."""
 
 
 @dataclass(slots=True)
 class Visit:
-    """What every page function gets. `form` is empty on GET."""
+    """The request as page functions receive it. `form` is empty on GET."""
 
     request: Request
     parts: Parts
@@ -87,22 +87,22 @@ class Visit:
         return self.signed_in is not None and self.signed_in.user.role == OPERATOR
 
     def begin(self) -> AbstractAsyncContextManager[Work]:
-        """A unit of work in this user's name; commits at the end of the block."""
+        """A unit of work with this user as its actor; commits at the end of the block."""
         return work.begin(self.parts.engine, f"console:{self.login or '-'}", self.parts.clock)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Work]:
-        """A unit of work that only reads."""
+        """A read-only unit of work."""
         async with work.reading(self.parts.engine) as session:
             yield Work(session, f"console:{self.login or '-'}", self.parts.clock)
 
     def text(self, name: str, limit: int = 500) -> str:
-        """A field of the form, without blanks around it, cut at `limit`."""
+        """A form field, stripped and cut at `limit` characters."""
         value = self.form.get(name, "")
         return value.strip()[:limit] if isinstance(value, str) else ""
 
     def flag(self, name: str) -> bool:
-        """Whether a switch of the form is set. Raises Malformed for a value that none of our forms sends."""
+        """Whether a form switch is set. Raises Malformed for a value other than "" and "1"."""
         value = self.text(name)
         if value not in ("", "1"):
             raise Malformed
@@ -110,7 +110,10 @@ class Visit:
 
 
 async def anyone(request: Request) -> Visit:
-    """A visit by whoever it is. An unsafe method must carry the form token of its session or of its form cookie."""
+    """The request of any user, signed in or not. A POST must carry the form token of its session or form cookie.
+
+    Raises Malformed and Forbidden.
+    """
     parts: Parts = request.app.state.parts
     form = await _form(request) if request.method == "POST" else FormData()
     if any(not storable(text) for item in form.multi_items() for text in item if isinstance(text, str)):
@@ -133,13 +136,13 @@ async def anyone(request: Request) -> Visit:
 
 
 class _InMemory(MultiPartParser):
-    """Keeps an upload in memory whatever its size (the body's bound is its bound): images never lie on a disk."""
+    """Keeps an upload in memory at any size (the body limit applies), so that images are never written to disk."""
 
     spool_max_size = 0
 
 
 async def _form(request: Request) -> FormData:
-    """The form that came along, within bounds. Raises HTTPException 400 for one that is malformed or passes them."""
+    """The form of the request. Raises HTTPException 400 if it is malformed or exceeds the limits."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     bounds = {"max_fields": _FIELDS, "max_part_size": FORM_BYTES}
     try:
@@ -153,14 +156,14 @@ async def _form(request: Request) -> FormData:
 
 
 async def signed_in(visit: Annotated[Visit, Depends(anyone)]) -> Visit:
-    """A visit by somebody who signed in. Raises SignInNeeded."""
+    """The request of a signed-in user. Raises SignInNeeded."""
     if visit.signed_in is None:
         raise SignInNeeded
     return visit
 
 
 async def settled_in(visit: Annotated[Visit, Depends(signed_in)]) -> Visit:
-    """As `signed_in`, with a password of their own choice. Raises PasswordChangeNeeded."""
+    """As `signed_in`, with a password that the user has chosen. Raises PasswordChangeNeeded."""
     assert visit.signed_in is not None
     if visit.signed_in.user.must_change:
         raise PasswordChangeNeeded
@@ -168,14 +171,14 @@ async def settled_in(visit: Annotated[Visit, Depends(signed_in)]) -> Visit:
 
 
 async def customer(visit: Annotated[Visit, Depends(settled_in)]) -> Visit:
-    """A visit by a customer's user. Raises Forbidden."""
+    """The request of a customer's user. Raises Forbidden."""
     if visit.account is None:
         raise Forbidden
     return visit
 
 
 async def operator(visit: Annotated[Visit, Depends(settled_in)]) -> Visit:
-    """A visit by an operator. Raises Forbidden."""
+    """The request of an operator. Raises Forbidden."""
     if not visit.operator:
         raise Forbidden
     return visit
@@ -188,7 +191,7 @@ Operator = Annotated[Visit, Depends(operator)]
 
 
 def lifetime(parts: Parts) -> Lifetime:
-    """How long sessions last, from the settings."""
+    """Session lifetime of the settings."""
     console = parts.settings.console
     return Lifetime(timedelta(minutes=console.idle_minutes), timedelta(hours=console.session_hours))
 
@@ -217,10 +220,10 @@ def _check_form(visit: Visit) -> None:
 
 
 def masked(token: str) -> str:
-    """The form token as a page carries it: in other letters every time.
+    """The form token for a page, masked with a new random pad each time.
 
-    Pages are compressed, and some repeat what the address says; of letters that stay the same, the length of the
-    answer could be made to tell one after the other (BREACH).
+    Compressed pages that repeat parts of the address would otherwise leak a constant token through the length of the
+    response (BREACH).
     """
     pad = secrets.token_bytes(len(token))
     return urlsafe_b64encode(pad + bytes(map(xor, pad, token.encode()))).decode()

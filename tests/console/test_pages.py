@@ -1,4 +1,4 @@
-"""What the pages say, against what was done: view-models alone, and whole pages without a browser."""
+"""View models and pages without a browser, compared with the ledger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inkgate.service.console.calling import Signer
 from inkgate.service.console.catalogue import Words
 from inkgate.service.console.codes import search
 from inkgate.service.console.downloads import csv_answer
-from inkgate.service.console.pages import capabilities, monitor, overview, refunding, tryit
+from inkgate.service.console.pages import capabilities, monitor, overview, refunds, tryit
 from inkgate.service.console.pages.operator_orders import fen
 from inkgate.service.console.pages.operator_system import settings_view, shown
 from inkgate.service.console.scope import Scope, scope_of, span_of
@@ -35,7 +35,7 @@ from inkgate.service.metering.service import grant_pack, packs_of
 from inkgate.service.orders.service import place_order
 from inkgate.service.samples import sample
 from inkgate.service.settings import Settings
-from tests.console.house import ConsoleHouse
+from tests.console.console_fixture import ConsoleFixture
 
 ZH = Words("zh")
 
@@ -46,29 +46,31 @@ async def scope(unit: Work, account_id: str) -> Scope:
     return await scope_of(unit, account)
 
 
-async def traffic(house: ConsoleHouse, *calls: Settlement) -> None:
-    """Settle calls by the ledger's own way."""
-    ledger = SqlLedger(house.engine, clock=house.clock, balance_ttl=0.0)
+async def traffic(console: ConsoleFixture, *calls: Settlement) -> None:
+    """Settle calls with the ledger."""
+    ledger = SqlLedger(console.engine, clock=console.clock, balance_ttl=0.0)
     await ledger.start()
     for call in calls:
         await ledger.settle(call)
     await ledger.close()
 
 
-def call(house: ConsoleHouse, capability: str = "general", **changes: object) -> Settlement:
+def call(console: ConsoleFixture, capability: str = "general", **changes: object) -> Settlement:
     from inkgate.service.db import ids
 
-    plain = Settlement(ids.new(), house.account_id, house.app_id, capability, 2, 2, 0, 0, 1000, 30, "192.0.2.7", "r")
+    plain = Settlement(
+        ids.new(), console.account_id, console.app_id, capability, 2, 2, 0, 0, 1000, 30, "192.0.2.7", "r"
+    )
     return replace(plain, **changes)
 
 
-async def bought(house: ConsoleHouse, **quantities: int) -> None:
+async def bought(console: ConsoleFixture, **quantities: int) -> None:
     named = {name.replace("_", "-"): count for name, count in quantities.items()}
-    async with house.begin() as unit:
-        await place_order(unit, house.account_id, named, approval="immediate")
+    async with console.begin() as unit:
+        await place_order(unit, console.account_id, named, approval="immediate")
 
 
-async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleHouse) -> None:
+async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     await traffic(
         console,
@@ -101,7 +103,7 @@ async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleH
     assert other.total.requests == 0
 
 
-async def test_an_app_of_somebody_else_narrows_to_nothing(console: ConsoleHouse) -> None:
+async def test_a_foreign_app_as_filter_gives_no_calls(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     await traffic(console, call(console))
     async with work.reading(console.engine) as session:
@@ -111,7 +113,7 @@ async def test_an_app_of_somebody_else_narrows_to_nothing(console: ConsoleHouse)
     assert seen.total.calls == 0
 
 
-async def test_a_sub_account_sees_its_own_apps_only(console: ConsoleHouse) -> None:
+async def test_a_sub_account_sees_its_own_apps_only(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     async with console.begin() as unit:
         sub = await accounts.create_account(unit, "青禾-二部", parent_id=console.account_id)
@@ -131,14 +133,14 @@ def test_networks_are_counted_together() -> None:
 
 @pytest.mark.parametrize(("days", "hours"), [("1", 24), ("7", 7 * 24), ("30", 30 * 24), ("8", 7 * 24), ("x", 7 * 24)])
 def test_spans_end_with_the_current_step(days: str, hours: int) -> None:
-    from tests.console.house import NOW
+    from tests.console.console_fixture import NOW
 
     span = span_of(days, NOW)
     assert span.until - span.since == timedelta(hours=hours)
     assert span.since < NOW < span.until and NOW - span.steps()[-1] < timedelta(days=1)
 
 
-async def test_a_pack_is_listed_as_it_stands(console: ConsoleHouse) -> None:
+async def test_a_pack_is_listed_with_its_state(console: ConsoleFixture) -> None:
     now = console.clock.time
     async with console.begin() as unit:
         await grant_pack(unit, console.account_id, "idcard", 5)
@@ -161,14 +163,14 @@ async def test_a_pack_is_listed_as_it_stands(console: ConsoleHouse) -> None:
     assert seen.apps == [("portal_app", 5)] and seen.packs[0].left == 0
 
 
-async def test_a_refund_is_offered_for_seven_days_and_never_after_use(console: ConsoleHouse) -> None:
+async def test_a_refund_is_offered_for_seven_days_and_never_after_use(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1, idcard_100k=1)
     await traffic(console, call(console))
 
     async def states() -> dict[str, str]:
         async with work.reading(console.engine) as session:
             unit = Work(session, "test", console.clock)
-            model = await refunding.view(unit, await scope(unit, console.account_id))
+            model = await refunds.view(unit, await scope(unit, console.account_id))
         return {each.pack.capability: each.state for each in model.candidates}
 
     assert await states() == {"general": "used", "idcard": "open"}
@@ -176,7 +178,7 @@ async def test_a_refund_is_offered_for_seven_days_and_never_after_use(console: C
     assert await states() == {"general": "used", "idcard": "late"}
 
 
-async def test_nobody_touches_what_is_not_theirs(console: ConsoleHouse) -> None:
+async def test_customers_cannot_change_foreign_objects(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     async with console.begin() as unit:
         pair = await accounts.create_access_key(unit, console.parts.vault, console.account_id)
@@ -198,7 +200,7 @@ async def test_nobody_touches_what_is_not_theirs(console: ConsoleHouse) -> None:
     assert (await (await console.signed_in("chief")).get("/apps")).status_code == 403
 
 
-async def test_a_secret_is_shown_after_the_password_and_noted(console: ConsoleHouse) -> None:
+async def test_a_secret_is_shown_after_the_password_and_audited(console: ConsoleFixture) -> None:
     lin = await console.signed_in("lin")
     path = f"/apps/{console.app_id}"
     async with console.begin() as unit:
@@ -206,14 +208,14 @@ async def test_a_secret_is_shown_after_the_password_and_noted(console: ConsoleHo
     assert secret not in await lin.see(path)
     wrong = await lin.submit(f"{path}/secret", page=path, password="wrong")
     assert wrong.status_code == 422 and secret not in wrong.text
-    from tests.console.house import PASSWORD
+    from tests.console.console_fixture import PASSWORD
 
     assert secret in (await lin.submit(f"{path}/secret", page=path, password=PASSWORD)).text
     chief = await console.signed_in("chief")
     assert "console:lin" in await chief.see("/operator/audit?action=app")
 
 
-async def test_an_order_waits_for_the_operator_and_then_counts(console: ConsoleHouse) -> None:
+async def test_an_order_waits_for_the_operator_and_then_counts(console: ConsoleFixture) -> None:
     lin, chief = await console.signed_in("lin"), await console.signed_in("chief")
     refused = await lin.submit("/buy/general/order", page="/buy/general", **{"general-100k": "2"})
     assert refused.status_code == 422 and "服务协议" in refused.text
@@ -240,7 +242,7 @@ def test_the_call_of_the_try_page_is_a_correct_signed_request(capability) -> Non
     assert verify(parse_header(headers["Eop-Authorization"]), b"secret", lower, "", hashlib.sha256(body).hexdigest())
 
 
-async def test_a_gateway_that_is_away_is_said_so(console: ConsoleHouse) -> None:
+async def test_an_unreachable_gateway_is_reported(console: ConsoleFixture) -> None:
     made = await calling.call("http://127.0.0.1:9", LICENCE, Signer("a" * 32, b"s", "b" * 32), sample("licence"), 2)
     assert made.answer is None and "Connect" in made.failure
 
@@ -263,7 +265,7 @@ def test_results_of_each_kind_are_drawn() -> None:
     assert tryit.drawn("general", {"statusCode": 51002, "message": "收费API未购买"}).fault == "51002 收费API未购买"
 
 
-async def test_a_picture_that_does_not_fit_is_not_sent(console: ConsoleHouse) -> None:
+async def test_an_invalid_image_is_not_sent(console: ConsoleFixture) -> None:
     lin = await console.signed_in("lin")
     token = await lin.token("/keys")
     for picture, said in ((b"x" * (2 * 1024 * 1024 + 1), "2 MB"), (b"GIF89a", "只支持"), (b"", "请选择")):
@@ -278,7 +280,7 @@ def test_codes_are_found_by_number_and_word() -> None:
 
 
 @pytest.mark.parametrize("name", list(CAPABILITIES))
-async def test_the_guide_of_a_call_has_the_callers_own_endpoint_and_keys(console: ConsoleHouse, name: str) -> None:
+async def test_the_guide_of_a_call_has_the_callers_own_endpoint_and_keys(console: ConsoleFixture, name: str) -> None:
     async with console.begin() as unit:
         pair = await accounts.create_access_key(unit, console.parts.vault, console.account_id)
         app = await accounts_repository.app(unit.session, console.app_id)
@@ -289,7 +291,7 @@ async def test_the_guide_of_a_call_has_the_callers_own_endpoint_and_keys(console
     assert "&lt;AccessKey&gt;" in await (await console.signed_in("chief")).see(f"/reference/{name}")
 
 
-async def test_a_pack_is_renewed_with_its_own_size(console: ConsoleHouse) -> None:
+async def test_a_pack_is_renewed_with_its_own_size(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     lin = await console.signed_in("lin")
     assert "/buy/general?renew=100000" in await lin.see("/capabilities/general")
@@ -298,7 +300,7 @@ async def test_a_pack_is_renewed_with_its_own_size(console: ConsoleHouse) -> Non
     assert 'value="1"' not in await lin.see("/buy/general?renew=7")
 
 
-async def test_an_operator_sets_allow_lists(console: ConsoleHouse) -> None:
+async def test_an_operator_sets_allow_lists(console: ConsoleFixture) -> None:
     chief = await console.signed_in("chief")
     page = f"/operator/accounts/{console.account_id}"
     done = await chief.submit(f"{page}/apps/{console.app_id}/allow", page=page, networks="192.0.2.0/24, 198.51.100.7")
@@ -311,11 +313,11 @@ async def test_an_operator_sets_allow_lists(console: ConsoleHouse) -> None:
 @pytest.mark.parametrize(
     ("typed", "held"), [("450", 45000), ("1,350.50", 135050), ("0.001", -1), ("x", -1), ("NaN", -1)]
 )
-def test_prices_are_read_to_the_fen(typed: str, held: int) -> None:
+def test_prices_are_parsed_to_the_fen(typed: str, held: int) -> None:
     assert fen(typed) == held
 
 
-def test_csv_is_harmless_in_a_spreadsheet() -> None:
+def test_csv_cells_are_not_formulas() -> None:
     answer = csv_answer("a.csv", ("name",), [("=cmd()",), ("plain",)])
     rows = list(csv.reader(StringIO(bytes(answer.body).decode("utf-8-sig"))))
     assert rows == [["name"], ["'=cmd()"], ["plain"]]
@@ -334,7 +336,7 @@ def test_settings_are_shown_without_secrets() -> None:
     assert shown("") == "–"
 
 
-async def test_static_files_are_packed_and_kept_for_ever(console: ConsoleHouse) -> None:
+async def test_static_files_are_compressed_and_immutable(console: ConsoleFixture) -> None:
     import re
 
     lin = await console.signed_in("lin")

@@ -1,4 +1,4 @@
-"""Every text of the console has its English one, and no other; what is vendored is what VERSIONS says."""
+"""Every text of the console has an English translation and none is unused; vendored files match VERSIONS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(str(files("inkgate.service.console")))
 
 
 def used() -> set[str]:
-    """The texts that templates and pages ask for."""
+    """The texts used by templates and pages."""
     found: set[str] = set()
     for page in ROOT.glob("templates/*.html"):
         found |= {text for _, text in re.findall(r"""_\((["'])(.*?)\1""", page.read_text("utf-8"))}
@@ -27,25 +27,25 @@ def used() -> set[str]:
     return {text for text in found if re.search("[\u4e00-\u9fff]", text)}
 
 
-def test_every_text_has_its_english_one_and_no_other() -> None:
+def test_every_text_is_translated_and_no_translation_is_unused() -> None:
     assert used() == set(catalogue())
     assert len(catalogue()) > 400
 
 
-def test_both_languages_take_the_same_values() -> None:
+def test_both_languages_have_the_same_placeholders() -> None:
     def values(text: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
     assert [text for text, english in catalogue().items() if values(text) != values(english)] == []
 
 
-def test_no_template_says_chinese_that_is_not_in_the_catalogue() -> None:
+def test_no_template_has_untranslated_chinese() -> None:
     for page in ROOT.glob("templates/*.html"):
         rest = re.sub(r"""_\((["']).*?\1""", "", page.read_text("utf-8"))
         assert re.findall("[\u4e00-\u9fff]+", rest) in ([], ["中文"]), page.name
 
 
-def test_a_text_takes_its_values_in_either_language() -> None:
+def test_placeholders_are_filled_in_both_languages() -> None:
     assert Words("en")("共 {n} 次", n=3) == "3 in all"
     assert Words("zh")("共 {n} 次", n=3) == "共 3 次"
     assert Words("fr").language == "zh"
@@ -71,7 +71,7 @@ def test_a_text_takes_its_values_in_either_language() -> None:
         ),
     ],
 )
-def test_problems_are_said_in_the_language_of_the_visitor(problem: Misuse, chinese: str, english: str) -> None:
+def test_problems_are_shown_in_the_language_of_the_page(problem: Misuse, chinese: str, english: str) -> None:
     assert explain(Words("zh"), problem) == chinese
     assert explain(Words("en"), problem) == english
 

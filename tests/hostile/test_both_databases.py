@@ -26,7 +26,7 @@ from inkgate.service.metering.service import packs_of
 from inkgate.service.orders import refunds
 from inkgate.service.orders.service import place_order
 from inkgate.service.settings import Database
-from tests.console.house import ConsoleHouse, Visitor
+from tests.console.console_fixture import BrowserClient, ConsoleFixture
 from tests.console.test_tenants import TEMPLATES
 from tests.postgres import Postgres
 
@@ -105,12 +105,12 @@ def spelled(identifier: str, how: str) -> str:
 class World:
     """A database of one kind with one of everything, behind the admin API."""
 
-    def __init__(self, console: ConsoleHouse, client: httpx.AsyncClient, app: FastAPI, known: dict[str, Any]) -> None:
+    def __init__(self, console: ConsoleFixture, client: httpx.AsyncClient, app: FastAPI, known: dict[str, Any]) -> None:
         self.console, self.client, self.app, self.known = console, client, app, known
 
     @classmethod
     async def build(cls, engine: AsyncEngine) -> World:
-        console = await ConsoleHouse.build(engine)
+        console = await ConsoleFixture.build(engine)
         vault = console.parts.vault
         async with console.begin() as unit:
             token = await tokens.create_token(unit, "everything", tokens.SCOPES)
@@ -297,9 +297,9 @@ class Walker:
 
     def __init__(self, world: World) -> None:
         self.console, self.world = world.console, world
-        self.visitors: dict[str, tuple[Visitor, str]] = {}
+        self.visitors: dict[str, tuple[BrowserClient, str]] = {}
 
-    async def visitor(self, path: str, *, anew: bool = False) -> tuple[Visitor, str]:
+    async def visitor(self, path: str, *, anew: bool = False) -> tuple[BrowserClient, str]:
         """Somebody whom the page is for, signed in, and a token for their forms."""
         login = "chief" if path.startswith("/operator") else "lin"
         if anew or login not in self.visitors:

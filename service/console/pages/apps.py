@@ -13,7 +13,7 @@ from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import Account, AppRow, OpenedRow
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
-from inkgate.service.console.pages.entrance import prove
+from inkgate.service.console.pages.sign_in import prove
 from inkgate.service.console.render import go, render
 from inkgate.service.console.scope import Scope, own_app, scope_of
 from inkgate.service.console.visit import Customer, Missing, Visit
@@ -27,7 +27,7 @@ PER_PAGE = 10
 
 @dataclass(frozen=True, slots=True)
 class Apps:
-    """A page of apps: `opened` are the capabilities of each by its id."""
+    """A page of apps. `opened` maps an app id to its capabilities."""
 
     rows: list[AppRow]
     opened: dict[str, list[str]]
@@ -39,7 +39,7 @@ class Apps:
 
 @dataclass(frozen=True, slots=True)
 class AppDetail:
-    """One app with what it has opened; `allowed` maps a capability ("" the whole app) to its networks."""
+    """One app with its capabilities. `allowed` maps a capability ("" for the whole app) to its networks."""
 
     app: AppRow
     opened: list[OpenedRow]
@@ -49,7 +49,7 @@ class AppDetail:
 
 
 async def view(unit: Work, scope: Scope, search: str, page: int) -> Apps:
-    """The live apps, newest first, ten a page."""
+    """The live apps, newest first, ten per page."""
     count = await queries.count_apps(unit.session, scope.account_ids, search=search)
     pages = max(1, -(-count // PER_PAGE))
     page = min(max(page, 1), pages)
@@ -61,7 +61,7 @@ async def view(unit: Work, scope: Scope, search: str, page: int) -> Apps:
 
 
 async def detail(unit: Work, app: AppRow, default_qps: float) -> AppDetail:
-    """Everything of one app but its secret."""
+    """The details of one app, without its secret."""
     opened = await queries.opened(unit.session, app.id)
     held = {each.capability for each in opened}
     closed = [name for name in CAPABILITIES if name not in held]
@@ -82,7 +82,7 @@ async def _list(visit: Visit, search: str = "", page: int = 1, *, status: int = 
 
 @router.get("/apps/name")
 async def check_name(visit: Customer, name: str = "") -> Response:
-    """Whether a name may be taken, as it is typed: a fragment."""
+    """Fragment: whether a name is valid and free, while it is typed."""
     problem = ""
     if name:
         try:
@@ -97,40 +97,40 @@ async def check_name(visit: Customer, name: str = "") -> Response:
 
 @router.post("/apps")
 async def create(visit: Customer) -> Response:
-    """Create an app and show its secret this once."""
+    """Create an app and show its secret once."""
     name, description = visit.text("name", 64), visit.text("description")
     try:
         async with visit.begin() as unit:
             new = await accounts.create_app(unit, visit.parts.vault, _account(visit).id, name, description=description)
     except Misuse as problem:
         return await _list(visit, status=422, problem=explain(visit.words, problem), name=name, description=description)
-    return await _show(visit, new.app_id, secret=new.secret, fresh=True)
+    return await _render_detail(visit, new.app_id, secret=new.secret, fresh=True)
 
 
 @router.get("/apps/{app_id}")
 async def detail_page(visit: Customer, app_id: str) -> Response:
-    return await _show(visit, app_id)
+    return await _render_detail(visit, app_id)
 
 
 @router.post("/apps/{app_id}/secret")
 async def secret(visit: Customer, app_id: str) -> Response:
-    """Show the AppSecret to a user who enters the password."""
+    """Show the AppSecret after the password has been verified."""
     password = visit.form.get("password", "")
     async with visit.reading() as unit:
         await own_app(unit, await scope_of(unit, _account(visit)), app_id)
     if not await prove(visit, password[:1024] if isinstance(password, str) else ""):
         wrong = visit.words("密码不正确，或已连续输错多次被锁定 15 分钟。")
-        return await _show(visit, app_id, status=422, problem=wrong)
+        return await _render_detail(visit, app_id, status=422, problem=wrong)
     async with visit.begin() as unit:
         found = await accounts.app_secret(unit, visit.parts.vault, app_id)
-    return await _show(visit, app_id, secret=found)
+    return await _render_detail(visit, app_id, secret=found)
 
 
 @router.post("/apps/{app_id}/open")
 async def open_capabilities(visit: Customer, app_id: str) -> Response:
     wanted = [name for name in CAPABILITIES if name in visit.form.getlist("capability")]
     if not wanted:
-        return await _show(visit, app_id, status=422, problem=visit.words("请选择要开通的能力。"))
+        return await _render_detail(visit, app_id, status=422, problem=visit.words("请选择要开通的能力。"))
     async with visit.begin() as unit:
         await own_app(unit, await scope_of(unit, _account(visit)), app_id)
         for name in wanted:
@@ -139,7 +139,7 @@ async def open_capabilities(visit: Customer, app_id: str) -> Response:
 
 
 @router.post("/apps/{app_id}/allow")
-async def allow(visit: Customer, app_id: str) -> Response:
+async def set_allow_list(visit: Customer, app_id: str) -> Response:
     networks = visit.text("networks", 10_000).replace(",", "\n").split()
     capability = visit.text("capability")
     try:
@@ -147,7 +147,7 @@ async def allow(visit: Customer, app_id: str) -> Response:
             await own_app(unit, await scope_of(unit, _account(visit)), app_id)
             await accounts.set_allowed(unit, app_id, networks, capability=capability or None)
     except Misuse as problem:
-        return await _show(visit, app_id, status=422, problem=explain(visit.words, problem))
+        return await _render_detail(visit, app_id, status=422, problem=explain(visit.words, problem))
     return go(visit, f"/apps/{app_id}", "allowed")
 
 
@@ -159,7 +159,7 @@ async def delete(visit: Customer, app_id: str) -> Response:
     return go(visit, "/apps", "app-deleted")
 
 
-async def _show(
+async def _render_detail(
     visit: Visit, app_id: str, *, status: int = 200, problem: str = "", secret: str = "", fresh: bool = False
 ) -> Response:
     async with visit.reading() as unit:

@@ -1,4 +1,4 @@
-"""Where calls come from (manual 4.3): by province when the operator supplies a table of networks, and by network."""
+"""Sources of calls (manual 4.3): by network, and by province if the operator supplies a table of networks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """Calls by source. `regions` are None without a table; "" is what the table does not know. Most calls first."""
+    """Calls by source, most calls first. `regions` is None without a table; "" is an unknown region."""
 
     whole: int
     networks: list[tuple[str, int]]
@@ -29,7 +29,7 @@ class Callers:
 
 
 async def view(unit: Work, scope: Scope, days: str, table: RegionTable | None) -> Callers:
-    """The latest calls of a span, by network and by region."""
+    """The latest calls of a span by network and region."""
     part = scope.part(span_of(days, await unit.now()))
     found = await usage.callers(unit.session, part)
     whole = sum(calls for _, calls in found)
@@ -45,7 +45,7 @@ async def view(unit: Work, scope: Scope, days: str, table: RegionTable | None) -
 
 @router.get("/callers")
 async def fragment(visit: Customer, days: str = "7") -> Response:
-    """A part of the overview that comes after the rest: it reads single calls, not sums."""
+    """Fragment of the overview, loaded separately because it reads single calls instead of totals."""
     assert visit.account is not None
     async with visit.reading() as unit:
         model = await view(unit, await scope_of(unit, visit.account), days, visit.parts.regions)

@@ -1,4 +1,4 @@
-"""AccessKey 管理: create (shown once), rotate with an overlap, disable, last use."""
+"""AccessKey 管理: create (shown once), rotate with an overlap, disable, time of last use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ router = APIRouter()
 
 
 async def view(unit: Work, account_id: str) -> list[tuple[AccessKeyRow, str]]:
-    """The keys with their state: live, ending (rotated, works until `ends_at`), ended, disabled. Newest first."""
+    """The keys, newest first, with their state: live, ending (rotated, valid until `ends_at`), ended or disabled."""
     now = await unit.now()
     rows = await queries.access_keys(unit.session, account_id)
     return [(row, _state(row, row.ends_at is not None and row.ends_at <= now)) for row in reversed(rows)]
@@ -35,7 +35,7 @@ def _state(row: AccessKeyRow, ended: bool) -> str:
 
 @router.get("/keys")
 async def page(visit: Customer) -> Response:
-    return await _show(visit)
+    return await _render_page(visit)
 
 
 @router.post("/keys")
@@ -45,25 +45,25 @@ async def create(visit: Customer) -> Response:
         async with visit.begin() as unit:
             pair = await accounts.create_access_key(unit, visit.parts.vault, visit.account.id)
     except Misuse as problem:
-        return await _show(visit, status=422, problem=explain(visit.words, problem))
-    return await _show(visit, pair=pair)
+        return await _render_page(visit, status=422, problem=explain(visit.words, problem))
+    return await _render_page(visit, pair=pair)
 
 
 @router.post("/keys/{ak}/rotate")
 async def rotate(visit: Customer, ak: str) -> Response:
     try:
         async with visit.begin() as unit:
-            await _own(unit, visit, ak)
+            await _require_own_key(unit, visit, ak)
             pair = await accounts.rotate_access_key(unit, visit.parts.vault, ak)
     except Misuse as problem:
-        return await _show(visit, status=422, problem=explain(visit.words, problem))
-    return await _show(visit, pair=pair)
+        return await _render_page(visit, status=422, problem=explain(visit.words, problem))
+    return await _render_page(visit, pair=pair)
 
 
 @router.post("/keys/{ak}/disable")
 async def disable(visit: Customer, ak: str) -> Response:
     async with visit.begin() as unit:
-        await _own(unit, visit, ak)
+        await _require_own_key(unit, visit, ak)
         await accounts.disable_access_key(unit, ak)
     return go(visit, "/keys", "key-disabled")
 
@@ -71,18 +71,18 @@ async def disable(visit: Customer, ak: str) -> Response:
 @router.post("/keys/{ak}/enable")
 async def enable(visit: Customer, ak: str) -> Response:
     async with visit.begin() as unit:
-        await _own(unit, visit, ak)
+        await _require_own_key(unit, visit, ak)
         await accounts.disable_access_key(unit, ak, disabled=False)
     return go(visit, "/keys", "key-enabled")
 
 
-async def _own(unit: Work, visit: Visit, ak: str) -> None:
+async def _require_own_key(unit: Work, visit: Visit, ak: str) -> None:
     key = await queries.access_key(unit.session, ak)
     if key is None or visit.account is None or key.account_id != visit.account.id:
         raise Missing
 
 
-async def _show(visit: Visit, *, status: int = 200, problem: str = "", pair: KeyPair | None = None) -> Response:
+async def _render_page(visit: Visit, *, status: int = 200, problem: str = "", pair: KeyPair | None = None) -> Response:
     assert visit.account is not None
     async with visit.reading() as unit:
         rows = await view(unit, visit.account.id)

@@ -1,4 +1,4 @@
-"""应用监控 (manual 4.3): requests, response time, traffic and errors by app and capability; tables and CSV below."""
+"""应用监控 (manual 4.3): requests, response time, traffic and errors by app and capability: charts, tables, CSV."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """Requests that a code answered; `refused` of them never reached the capability."""
+    """Requests answered with a code; `refused` of them did not reach the capability."""
 
     capability: str
     code: int
@@ -54,7 +54,7 @@ class Monitor:
 
 
 async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = "", capability: str = "") -> Monitor:
-    """The whole page: one series an app, narrowed to one app and one capability when these are given."""
+    """The view model: one series per app, filtered by app and capability if given."""
     span = span_of(days, await unit.now())
     part = scope.part(span, app_id=app_id, capability=capability)
     steps = await repository.totals(unit.session, part, [span.step], times=True)
@@ -69,7 +69,7 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = 
 
     def stacked(rows: list[Sums], value: charts.Value, unit: str, *, whole: bool = False) -> Chart:
         return charts.over_time(
-            span, rows, value, name=named, rest=words("其他"), unit=unit, kind="bar", stack=True, whole=whole
+            span, rows, value, name=named, other_label=words("其他"), unit=unit, kind="bar", stack=True, whole=whole
         )
 
     return Monitor(
@@ -83,7 +83,7 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = 
             faults,
             lambda row: row.requests,
             name=str,
-            rest=words("其他"),
+            other_label=words("其他"),
             unit=words("次"),
             kind="bar",
             stack=True,
@@ -100,13 +100,13 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = 
 
 
 def response_times(words: Words) -> dict[str, charts.Value]:
-    """The lines of the response times: the mean and three percentiles."""
+    """The measures of the response time: mean and three percentiles."""
     shares: dict[str, charts.Value] = {name: methodcaller("percentile", share) for name, share in SHARES.items()}
     return {words("平均"): lambda row: row.mean_ms, **shares}
 
 
 def app_name(scope: Scope, words: Words, app_id: str) -> str:
-    """What an app of the statistics is called."""
+    """The display name of an app in the statistics."""
     return words("未识别的应用") if app_id == NOBODY else scope.name(app_id)
 
 
@@ -132,7 +132,7 @@ async def page(visit: Customer, days: str = "7", app: str = "", capability: str 
 
 @router.get("/monitor.csv")
 async def as_csv(visit: Customer, days: str = "7", app: str = "", capability: str = "") -> Response:
-    """Sums by step (an hour of one day, else a day), app and capability."""
+    """Totals by step (an hour for one day, else a day), app and capability."""
     scope, rows = await _rows(visit, days, app, capability, ("app", "capability"))
     lines = [
         (
@@ -168,7 +168,7 @@ async def as_csv(visit: Customer, days: str = "7", app: str = "", capability: st
 
 @router.get("/monitor-errors.csv")
 async def errors_as_csv(visit: Customer, days: str = "7", app: str = "", capability: str = "") -> Response:
-    """Requests that were answered with a code, by step, capability and code."""
+    """Requests answered with a code, by step, capability and code."""
     _, rows = await _rows(visit, days, app, capability, ("capability", "code"))
     lines = [
         (

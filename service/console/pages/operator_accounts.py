@@ -1,4 +1,4 @@
-"""For operators: accounts, sub-accounts, their users, apps and packs."""
+"""Operator pages: accounts and sub-accounts with their users, apps and packs."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from inkgate.service.users.models import UserRow
 router = APIRouter(prefix="/operator/accounts")
 PER_PAGE = 50
 PASSWORD_BYTES = 12  # of an initial password, before base64
-MOST_OPERATORS = 1000  # that the page lists
+MAX_OPERATORS_LISTED = 1000  # on one page
 
 
 @dataclass(frozen=True, slots=True)
 class UserLine:
-    """A user and how it stands: disabled, locked (wrong passwords), must-change, good."""
+    """A user and its state: disabled, locked (wrong passwords), must-change or good."""
 
     user: UserRow
     state: str
@@ -44,7 +44,7 @@ class UserLine:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """A page of accounts; `parents` names the main accounts of the sub-accounts among them."""
+    """A page of accounts. `parents` maps the id of a main account to its name, for the sub-accounts on the page."""
 
     rows: list[Account]
     parents: dict[str, str]
@@ -70,33 +70,33 @@ class AccountDetail:
 
 @dataclass(frozen=True, slots=True)
 class NewLogin:
-    """A user whose password we made: shown this once."""
+    """A user with a generated password, which is shown once."""
 
     login: str
     password: str
 
 
 async def view(unit: Work, search: str, page: int) -> Accounts:
-    """Accounts in order of their making, fifty a page."""
+    """Accounts in order of creation, fifty per page."""
     paging = Paging.of(page, PER_PAGE)
     found = await queries.accounts(unit.session, search=search, limit=paging.limit, offset=paging.offset)
     rows, more = paging.cut(found)
     parents = await repository.account_names(unit.session, [each.parent_id for each in rows if each.parent_id])
     mains = [each for each in await queries.accounts(unit.session, limit=1000) if each.parent_id is None]
-    operators = await user_lines(unit, await user_queries.operators(unit.session, limit=MOST_OPERATORS))
+    operators = await user_lines(unit, await user_queries.operators(unit.session, limit=MAX_OPERATORS_LISTED))
     return Accounts(rows, parents, mains, search, paging.number, more, operators)
 
 
 async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDetail:
-    """One account with everything that hangs on it; `allowed` are its apps' allow-lists. Raises Missing.
+    """One account with its users, apps and packs; `allowed` are the allow-lists of its apps. Raises Missing.
 
-    While the clock is refused (`clock_refused`) the page shows all the same, so that an operator can act (ADR 0036);
-    packs whose state turns on the time are "unknown".
+    While the clock is suspect (`clock_refused`) the page is still shown, so that an operator can act (ADR 0036); packs
+    whose state depends on the time are "unknown".
     """
     account = await queries.account(unit.session, account_id) if len(account_id) == 36 else None
     if account is None:
         raise Missing
-    now = await _trusted_now(unit)
+    now = await _checked_now(unit)
     parent = await queries.account(unit.session, account.parent_id) if account.parent_id else None
     family = [each for each in await queries.family(unit.session, account.id) if each.id != account.id]
     rows = await queries.apps(unit.session, [account.id], limit=1000)
@@ -113,8 +113,8 @@ async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDeta
     return AccountDetail(account, parent, family, people, apps, lines, default_qps, allowed, now is None)
 
 
-async def _trusted_now(unit: Work) -> datetime | None:
-    """The time by which packs are judged; None while it is refused."""
+async def _checked_now(unit: Work) -> datetime | None:
+    """The time for the state of packs; None while the clock is suspect."""
     try:
         return await unit.ledger_now()
     except ClockSuspect:
@@ -122,7 +122,7 @@ async def _trusted_now(unit: Work) -> datetime | None:
 
 
 def _pack_state(pack: PackRow, now: datetime | None) -> str:
-    """As `pack_state`; "unknown" without a time, except where the state does not turn on it."""
+    """As `pack_state`; without a time "unknown", unless the state does not depend on it."""
     if now is not None:
         return pack_state(pack, now)
     state = pack_state(pack, pack.starts_at)
@@ -130,7 +130,7 @@ def _pack_state(pack: PackRow, now: datetime | None) -> str:
 
 
 async def user_lines(unit: Work, rows: list[UserRow]) -> list[UserLine]:
-    """Users as the pages list them."""
+    """The view models of users."""
     now = await unit.now()
     return [UserLine(each, users.state_of(each, now)) for each in rows]
 
@@ -158,7 +158,7 @@ async def create(visit: Operator) -> Response:
 
 
 async def _create_login(visit: Visit, account_id: str | None) -> NewLogin:
-    """A new user of an account, or an operator (None), with the login of the form. Raises Misuse."""
+    """Create a user of an account, or an operator (None), with the login of the form. Raises Misuse."""
     login, password = visit.text("login", 64), secrets.token_urlsafe(PASSWORD_BYTES)
     hashed = await visit.parts.passwords.hash(password)
     async with visit.begin() as unit:
@@ -167,7 +167,7 @@ async def _create_login(visit: Visit, account_id: str | None) -> NewLogin:
 
 
 async def _reset_login(visit: Visit, account_id: str | None, user_id: str) -> NewLogin:
-    """A new initial password for a user of an account, or an operator (None). Raises Missing."""
+    """Set a new initial password for a user of an account, or an operator (None). Raises Missing."""
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     hashed = await visit.parts.passwords.hash(password)
     async with visit.begin() as unit:
@@ -178,7 +178,7 @@ async def _reset_login(visit: Visit, account_id: str | None, user_id: str) -> Ne
 
 @router.post("/operators")
 async def create_operator(visit: Operator) -> Response:
-    """One more operator."""
+    """Create an operator."""
     try:
         new = await _create_login(visit, None)
     except Misuse as problem:
@@ -188,13 +188,13 @@ async def create_operator(visit: Operator) -> Response:
 
 @router.post("/operators/{user_id}/reset")
 async def reset_operator(visit: Operator, user_id: str) -> Response:
-    """A new initial password for an operator, shown this once; the operator's sessions end."""
+    """Set a new initial password for an operator, shown once. The operator's sessions end."""
     return await _list(visit, new=await _reset_login(visit, None, user_id))
 
 
 @router.post("/operators/{user_id}/disable")
 async def disable_operator(visit: Operator, user_id: str) -> Response:
-    """Stop an operator, or with `enable` in the form let one sign in again. The last one stays."""
+    """Disable an operator, or enable one with `enable` in the form. The last operator cannot be disabled."""
     enable = visit.flag("enable")
     try:
         async with visit.begin() as unit:
@@ -207,12 +207,12 @@ async def disable_operator(visit: Operator, user_id: str) -> Response:
 
 @router.get("/{account_id}")
 async def detail_page(visit: Operator, account_id: str) -> Response:
-    return await _show(visit, account_id)
+    return await _render_detail(visit, account_id)
 
 
 @router.post("/{account_id}/suspend")
 async def suspend(visit: Operator, account_id: str) -> Response:
-    """Stop, or with `resume` in the form allow again, every call of the account."""
+    """Suspend the account, or resume it with `resume` in the form."""
     resume = visit.flag("resume")
     async with visit.begin() as unit:
         if await queries.account(unit.session, account_id) is None:
@@ -226,13 +226,13 @@ async def create_user(visit: Operator, account_id: str) -> Response:
     try:
         new = await _create_login(visit, account_id)
     except Misuse as problem:
-        return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
-    return await _show(visit, account_id, new=new)
+        return await _render_detail(visit, account_id, status=422, problem=explain(visit.words, problem))
+    return await _render_detail(visit, account_id, new=new)
 
 
 @router.post("/{account_id}/users/{user_id}/reset")
 async def reset(visit: Operator, account_id: str, user_id: str) -> Response:
-    return await _show(visit, account_id, new=await _reset_login(visit, account_id, user_id))
+    return await _render_detail(visit, account_id, new=await _reset_login(visit, account_id, user_id))
 
 
 @router.post("/{account_id}/users/{user_id}/disable")
@@ -246,7 +246,7 @@ async def disable(visit: Operator, account_id: str, user_id: str) -> Response:
 
 @router.post("/{account_id}/packs")
 async def grant(visit: Operator, account_id: str) -> Response:
-    """Give a pack without an order."""
+    """Grant a pack without an order."""
     units = visit.text("units", 14)
     try:
         async with visit.begin() as unit:
@@ -258,13 +258,13 @@ async def grant(visit: Operator, account_id: str) -> Response:
                 app_id=visit.text("app") or None,
             )
     except Misuse as problem:
-        return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
+        return await _render_detail(visit, account_id, status=422, problem=explain(visit.words, problem))
     return go(visit, f"/operator/accounts/{account_id}", "granted")
 
 
 @router.post("/{account_id}/apps/{app_id}/qps")
 async def qps(visit: Operator, account_id: str, app_id: str) -> Response:
-    """The request rate of one opened capability; empty goes back to the default."""
+    """Set the request rate of one opened capability; an empty field restores the default."""
     text = visit.text("qps", 12)
     try:
         rate = float(text) if text else None
@@ -274,31 +274,31 @@ async def qps(visit: Operator, account_id: str, app_id: str) -> Response:
         async with visit.begin() as unit:
             await accounts.set_qps(unit, app_id, visit.text("capability"), rate)
     except Misuse as problem:
-        return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
+        return await _render_detail(visit, account_id, status=422, problem=explain(visit.words, problem))
     return go(visit, f"/operator/accounts/{account_id}", "qps")
 
 
 @router.post("/{account_id}/apps/{app_id}/allow")
-async def allow(visit: Operator, account_id: str, app_id: str) -> Response:
-    """The networks from which an app, or one capability of it, may be used; empty lifts the limit."""
+async def set_allow_list(visit: Operator, account_id: str, app_id: str) -> Response:
+    """Set the allow-list of an app or of one of its capabilities; an empty field removes it."""
     networks = visit.text("networks", 10_000).replace(",", "\n").split()
     try:
         async with visit.begin() as unit:
             await accounts.set_allowed(unit, app_id, networks, capability=visit.text("capability") or None)
     except Misuse as problem:
-        return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
+        return await _render_detail(visit, account_id, status=422, problem=explain(visit.words, problem))
     return go(visit, f"/operator/accounts/{account_id}", "allowed")
 
 
 async def _user(unit: Work, account_id: str | None, user_id: str) -> UserRow:
-    """A user of an account, or with None an operator. Raises Missing."""
+    """A user of an account, or an operator (None). Raises Missing."""
     user = await user_queries.user(unit.session, user_id) if len(user_id) == 36 else None
     if user is None or user.account_id != account_id:
         raise Missing
     return user
 
 
-async def _show(
+async def _render_detail(
     visit: Visit, account_id: str, *, status: int = 200, problem: str = "", new: NewLogin | None = None
 ) -> Response:
     async with visit.reading() as unit:

@@ -1,4 +1,4 @@
-"""For operators: orders and refunds to decide, the catalogue and its prices."""
+"""Operator pages: decisions on orders and refunds, products and prices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
-from inkgate.service.console.pages.buying import OrderView, order_view
+from inkgate.service.console.pages.purchase import OrderView, order_view
 from inkgate.service.console.render import go, render
 from inkgate.service.console.visit import Missing, Operator, Visit
 from inkgate.service.db.work import Work
@@ -28,12 +28,12 @@ STATES = ("pending", "active", "rejected", "cancelled")
 REFUND_STATES = ("pending", "approved", "rejected", "failed")
 ORDER_DECISIONS = {"approve": ordering.approve_order, "reject": ordering.reject_order}
 REFUND_DECISIONS = {"approve": refunds.approve_refund, "reject": refunds.reject_refund}
-"""The words that decide; any other word in the address decides nothing."""
+"""Decision in the address → function; any other word is answered with 404."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
-    """A refund with its pack and the name of its account."""
+    """A refund with its pack and its account name."""
 
     refund: RefundRow
     pack: PackRow
@@ -113,7 +113,7 @@ async def product_page(visit: Operator) -> Response:
 
 @router.post("/products/{product_id}")
 async def set_product(visit: Operator, product_id: str) -> Response:
-    """Change the price of a size, or take it off sale."""
+    """Change the price of a product, or take it off sale."""
     try:
         async with visit.begin() as unit:
             row = await orders.product(unit.session, product_id)
@@ -127,7 +127,7 @@ async def set_product(visit: Operator, product_id: str) -> Response:
 
 
 def fen(yuan: str) -> int:
-    """A price in yuan as typed, in fen; -1, which the catalogue refuses, for what is no price."""
+    """A price in yuan as typed, converted to fen; -1, which the catalogue rejects, for an invalid price."""
     typed = yuan.replace(",", "")
     if YUAN.fullmatch(typed) is None:
         return -1

@@ -1,4 +1,4 @@
-"""总览: what is opened, how it is called, what goes wrong, what is left (manual 3.3, 4.3)."""
+"""总览: opened capabilities, calls, errors and remaining units (manual 3.3, 4.3)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NETWORKS_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What is left of a capability: units in valid packs, and when the first of these ends (None: nothing valid)."""
+    """Remaining units of a capability in valid packs, and the first end among these (None without a valid pack)."""
 
     capability: str
     left: int
@@ -54,7 +54,7 @@ class Overview:
 
 
 async def view(unit: Work, scope: Scope, words: Words, days: str, capability: str = "", app_id: str = "") -> Overview:
-    """The whole page. `capability` and `app_id` narrow the response times only, as in the manual."""
+    """The view model. `capability` and `app_id` filter the response times only, as in the manual."""
     now = await unit.ledger_now()
     span = span_of(days, now)
     part = scope.part(span)
@@ -80,7 +80,7 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, capability: st
             _called(steps),
             lambda row: row.images,
             name=named,
-            rest=words("其他"),
+            other_label=words("其他"),
             unit=words("次"),
             kind="bar",
             stack=True,
@@ -90,18 +90,18 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, capability: st
         apps=_ranking(((scope.name(row.key[0]), row) for row in by_app), words),
         errors=charts.pie(_errors(by_code, words)),
         response=charts.over_time(
-            span, _called(timed), lambda row: row.mean_ms, name=named, rest=words("其他"), unit="ms"
+            span, _called(timed), lambda row: row.mean_ms, name=named, other_label=words("其他"), unit="ms"
         ),
     )
 
 
 def _called(rows: list[Sums]) -> list[Sums]:
-    """Without what was only refused."""
+    """The rows with calls; rows of refused requests only are dropped."""
     return [row for row in rows if row.calls]
 
 
 def _ranking(rows: Iterable[tuple[str, Sums]], words: Words) -> Chart:
-    """Images by what they are called under; as everywhere one image counts as one call."""
+    """Images per name; one image counts as one call, as everywhere."""
     images: dict[str, int] = {}
     for name, row in rows:
         if row.calls:
@@ -110,7 +110,7 @@ def _ranking(rows: Iterable[tuple[str, Sums]], words: Words) -> Chart:
 
 
 def _errors(rows: list[Sums], words: Words) -> dict[str, int]:
-    """Faults by code: of requests, refused ones too, and of single images that failed in answered calls."""
+    """Errors by code: of requests, including refused ones, and of single images that failed in answered calls."""
     found: dict[str, int] = {}
     for row in rows:
         code, capability = row.key
@@ -124,7 +124,7 @@ def _errors(rows: list[Sums], words: Words) -> dict[str, int]:
 
 
 def networks(callers: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Calls by source network (/24, /56), most first."""
+    """Calls by source network (/24 or /56), most calls first."""
     found: dict[str, int] = {}
     for ip, calls in callers:
         try:

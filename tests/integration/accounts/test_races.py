@@ -21,7 +21,7 @@ from inkgate.service.users import repository as user_queries
 from inkgate.service.users import service as users
 from inkgate.service.users.models import SessionRow, UserRow
 from inkgate.service.users.passwords import Passwords
-from tests.console.house import quick_passwords
+from tests.console.console_fixture import cheap_passwords
 from tests.money import House
 from tests.races import after_a_look, overlapping
 
@@ -173,7 +173,7 @@ async def two_operators(house: House, passwords: Passwords) -> list[UserRow]:
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_two_operators_cannot_disable_each_other_at_once(house: House, mode: str) -> None:
-    chief, deputy = await two_operators(house, quick_passwords())
+    chief, deputy = await two_operators(house, cheap_passwords())
 
     async def look(unit: Work) -> list[UserRow]:
         return await user_queries.users(unit.session)
@@ -193,7 +193,7 @@ async def test_two_operators_cannot_disable_each_other_at_once(house: House, mod
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_user_is_disabled_once(house: House, mode: str) -> None:
-    _, deputy = await two_operators(house, quick_passwords())
+    _, deputy = await two_operators(house, cheap_passwords())
 
     async def disable(unit: Work) -> None:
         await users.disable_user(unit, deputy.id)
@@ -211,7 +211,7 @@ async def sessions(house: House) -> int:
 @pytest.mark.parametrize("first", ["stop", "sign in"])
 async def test_signing_in_against_being_disabled_or_reset(house: House, stop: str, first: str) -> None:
     """The password was checked before either transaction; whatever comes first, no session outlives the stop."""
-    passwords = quick_passwords()
+    passwords = cheap_passwords()
     _, deputy = await two_operators(house, passwords)
     async with work.reading(house.engine) as session:
         proof = await users.password_proof(session, passwords, "deputy", "a quiet afternoon")
@@ -234,7 +234,7 @@ async def test_signing_in_against_being_disabled_or_reset(house: House, stop: st
 
 async def test_a_new_password_against_a_reset(house: House) -> None:
     """An operator resets a password that somebody has stolen: a change by the thief on its way comes to nothing."""
-    passwords = quick_passwords()
+    passwords = cheap_passwords()
     _, deputy = await two_operators(house, passwords)
     async with work.begin(house.engine, "test", house.clock) as unit:
         proof = await users.password_proof(unit.session, passwords, "deputy", "a quiet afternoon")
@@ -256,7 +256,7 @@ async def test_a_new_password_against_a_reset(house: House) -> None:
 
 
 async def test_a_session_that_ends_meanwhile_is_not_touched(house: House) -> None:
-    passwords = quick_passwords()
+    passwords = cheap_passwords()
     _, deputy = await two_operators(house, passwords)
     async with work.begin(house.engine, "test", house.clock) as unit:
         proof = await users.password_proof(unit.session, passwords, "deputy", "a quiet afternoon")

@@ -16,7 +16,7 @@ from inkgate.service.settings import Database
 from inkgate.service.users import service as users
 from inkgate.service.users.models import SessionRow
 from inkgate.service.users.passwords import Passwords
-from tests.console.house import quick_passwords
+from tests.console.console_fixture import cheap_passwords
 from tests.unit.cli.test_money_commands import Shell, inkgate
 
 __all__ = ["inkgate"]
@@ -41,7 +41,7 @@ class People:
         return asyncio.run(self._seen())
 
     async def _make(self, account_id: str) -> None:
-        engine, passwords = engines.create(Database(url=self._url)), quick_passwords()
+        engine, passwords = engines.create(Database(url=self._url)), cheap_passwords()
         async with work.begin(engine, "test") as unit:
             hashed = await passwords.hash(PASSWORD)
             for login, owner in (("chief", None), ("deputy", None), ("lin", account_id)):

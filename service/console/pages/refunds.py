@@ -1,4 +1,4 @@
-"""退订管理 (manual 2.3, 7.2): unused packs within seven days of their order, with the time that is left."""
+"""退订管理 (manual 2.3, 7.2): unused packs within seven days of their order, with the remaining time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A bought pack. `state`: open (may be given back, `left` of the seven days remain), pending, used, late."""
+    """A bought pack. `state`: open (refundable, `left` of the seven days remain), pending, used or late."""
 
     pack: PackRow
     order: str
@@ -49,7 +49,7 @@ class Refunds:
 
 
 async def view(unit: Work, scope: Scope) -> Refunds:
-    """Packs that were bought, latest order first, and what became of earlier requests."""
+    """Bought packs, latest order first, and the earlier refund requests."""
     now = await unit.ledger_now()
     packs = [each for each in await packs_of(unit.session, scope.main_id) if each.order_id and each.state == "active"]
     numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
@@ -69,7 +69,7 @@ async def view(unit: Work, scope: Scope) -> Refunds:
 
 
 def state_of(pack: PackRow, pending: bool, now: datetime) -> str:
-    """Whether a pack may be given back, and why not."""
+    """The refund state of a pack: open, pending, used or late."""
     if pack.used:
         return "used"
     if pending:
@@ -79,7 +79,7 @@ def state_of(pack: PackRow, pending: bool, now: datetime) -> str:
 
 @router.get("/refunds")
 async def page(visit: Customer) -> Response:
-    return await _show(visit)
+    return await _render_page(visit)
 
 
 @router.post("/refunds/{pack_id}")
@@ -95,11 +95,11 @@ async def request(visit: Customer, pack_id: str) -> Response:
             decision = visit.parts.settings.orders.refunds
             await refunds.request_refund(unit, pack_id, visit.text("reason"), decision=decision)
     except Misuse as problem:
-        return await _show(visit, 422, explain(visit.words, problem))
+        return await _render_page(visit, 422, explain(visit.words, problem))
     return go(visit, "/refunds", "refund-requested")
 
 
-async def _show(visit: Visit, status: int = 200, problem: str = "") -> Response:
+async def _render_page(visit: Visit, status: int = 200, problem: str = "") -> Response:
     assert visit.account is not None
     async with visit.reading() as unit:
         model = await view(unit, await scope_of(unit, visit.account))

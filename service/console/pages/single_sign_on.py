@@ -1,4 +1,4 @@
-"""单点登录: to the OpenID Connect provider and back, to sign in or to prove oneself before a secret is shown."""
+"""单点登录: sign-in or re-authentication through the OpenID Connect provider."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import secrets
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from inkgate.service.console.oidc import Attempt, OidcError, Provider
-from inkgate.service.console.pages.entrance import next_of
+from inkgate.service.console.oidc import LoginAttempt, OidcError, Provider
+from inkgate.service.console.pages.sign_in import next_of
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.console.visit import FORM_COOKIE, SESSION_COOKIE, Anyone, Missing, Visit, lifetime
 from inkgate.service.errors import ConfigurationError
@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 @router.get("/oidc")
 async def start(visit: Anyone, next: str = "", again: str = "") -> Response:
-    """To the provider. `again` asks it to have the password entered anew."""
-    attempt = Attempt.new(next_of(next) or "/", again=bool(again))
+    """Redirect to the provider. `again` requires re-authentication there."""
+    attempt = LoginAttempt.new(next_of(next) or "/", again=bool(again))
     try:
         where = await _provider(visit).start(attempt, _redirect(visit))
     except OidcError as error:
@@ -40,7 +40,7 @@ async def start(visit: Anyone, next: str = "", again: str = "") -> Response:
 
 @router.get("/oidc/back")
 async def back(visit: Anyone, code: str = "", state: str = "", error: str = "") -> Response:
-    """From the provider: check what it says, and begin a session."""
+    """Callback of the provider: verify its response and start a session."""
     provider = _provider(visit)
     try:
         attempt = _attempt(visit)
@@ -50,7 +50,7 @@ async def back(visit: Anyone, code: str = "", state: str = "", error: str = "") 
     except OidcError as problem:
         return _failed(visit, problem)
     if attempt.again and login != visit.login:
-        return _failed(visit, OidcError("somebody else proved who they are"))
+        return _failed(visit, OidcError("another user authenticated"))
     async with visit.begin() as unit:
         token = await users.sign_in_by_provider(unit, login, lifetime(visit.parts))
         if token is not None and visit.signed_in:
@@ -65,21 +65,21 @@ async def back(visit: Anyone, code: str = "", state: str = "", error: str = "") 
 
 
 def _provider(visit: Visit) -> Provider:
-    if visit.parts.provider is None:
+    if visit.parts.identity_provider is None:
         raise Missing
-    return visit.parts.provider
+    return visit.parts.identity_provider
 
 
-def _attempt(visit: Visit) -> Attempt:
+def _attempt(visit: Visit) -> LoginAttempt:
     try:
         sealed = base64.urlsafe_b64decode(visit.request.cookies.get(ATTEMPT_COOKIE, ""))
-        return Attempt.unpack(visit.parts.vault.open(sealed, CONTEXT))
+        return LoginAttempt.unpack(visit.parts.vault.open(sealed, CONTEXT))
     except (binascii.Error, ValueError, TypeError, ConfigurationError) as error:
         raise OidcError("the browser brought no attempt of ours") from error
 
 
 def _redirect(visit: Visit) -> str:
-    """The address to come back to, as the browser sees this console; the provider knows it beforehand."""
+    """The redirect URI of this console as the browser sees it; it is registered at the provider."""
     url = visit.request.url
     scheme = visit.request.headers.get("x-forwarded-proto", url.scheme)
     return f"{'https' if scheme == 'https' else 'http'}://{url.netloc}{visit.root}/oidc/back"

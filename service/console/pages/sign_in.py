@@ -1,4 +1,4 @@
-"""First-run set-up, signing in and out, changing the password, language and theme."""
+"""First-run set-up, sign-in and sign-out, change of password, language and theme."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from inkgate.service.users import repository
 from inkgate.service.users import service as users
 
 router = APIRouter()
-FRESH = timedelta(minutes=5)
+PROOF_VALIDITY = timedelta(minutes=5)
 PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded", "via")
-"""Whoever sends one of these speaks for somebody else, wherever the connection comes from."""
+"""Headers of a proxy: the client is not the peer of the connection."""
 
 
 @router.get("/setup")
 async def setup_page(visit: Anyone) -> Response:
-    """The form that makes the first operator; gone once there is a user."""
-    await _only_when_fresh(visit)
+    """The form that creates the first operator. 404 once there is a user."""
+    await _require_no_users(visit)
     return render(visit, "setup.html", login="", code_needed=not _from_this_machine(visit))
 
 
 @router.post("/setup")
 async def setup(visit: Anyone) -> Response:
-    await _only_when_fresh(visit)
+    await _require_no_users(visit)
     login, password = visit.text("login", 64), _password(visit, "password")
     needed = not _from_this_machine(visit)
 
@@ -54,7 +54,7 @@ async def setup(visit: Anyone) -> Response:
 
     if needed:
         forwarded = visit.request.headers.get("x-forwarded-for", "")
-        wait = visit.parts.attempts.wait(client_ip(_peer(visit), forwarded, visit.parts.trusted))
+        wait = visit.parts.attempts.register(client_ip(_peer(visit), forwarded, visit.parts.trusted_proxies))
         if wait:
             said = visit.words("尝试次数过多，请在 {minutes} 分钟后再试，或在本机上初始化。", minutes=-(-wait // 60))
             late = again(said, 429)
@@ -68,12 +68,11 @@ async def setup(visit: Anyone) -> Response:
             await users.create_first(unit, login, hashed)
     except Misuse as problem:
         return again(explain(visit.words, problem))
-    return await _enter(visit, login, password, "/?done=welcome")
+    return await _sign_in(visit, login, password, "/?done=welcome")
 
 
 def _code_fits(visit: Visit) -> bool:
-    """Whether the form has the set-up code; compared as bytes, since text that is not ASCII cannot be compared in
-    constant time."""
+    """Whether the form has the set-up code. Compared as bytes: non-ASCII text cannot be compared in constant time."""
     code = visit.parts.settings.console.setup_code
     given = visit.text("code", SETUP_CODE_MOST + 1).encode("utf-8", "replace")
     return code is not None and secrets.compare_digest(code.get_secret_value().encode(), given)
@@ -91,7 +90,7 @@ async def login_page(visit: Anyone) -> Response:
 
 @router.post("/login")
 async def login(visit: Anyone) -> Response:
-    return await _enter(visit, visit.text("login", 64), _password(visit, "password"), next_of(visit.text("next")))
+    return await _sign_in(visit, visit.text("login", 64), _password(visit, "password"), next_of(visit.text("next")))
 
 
 @router.post("/logout")
@@ -128,7 +127,7 @@ async def change_password(visit: Signed) -> Response:
 
 @router.post("/preferences")
 async def preferences(visit: Anyone) -> Response:
-    """Language and theme, kept in cookies for a year."""
+    """Set language and theme in cookies for a year."""
     answer = go(visit, next_of(visit.text("next")) or "/")
     language, theme = visit.text("language"), visit.text("theme")
     if language in LANGUAGES:
@@ -139,19 +138,21 @@ async def preferences(visit: Anyone) -> Response:
 
 
 async def prove(visit: Visit, password: str) -> bool:
-    """Check the password of the user who is signed in, before a secret is shown or changed. With a provider, having
-    signed in within the last five minutes is as good: its users have no password here."""
+    """Verify the password of the signed-in user before a secret is shown or changed.
+
+    With an identity provider, whose users have no password here, a sign-in within PROOF_VALIDITY suffices.
+    """
     assert visit.signed_in is not None
-    if not password and visit.parts.provider is not None:
+    if not password and visit.parts.identity_provider is not None:
         async with visit.reading() as unit:
-            return await unit.now() - visit.signed_in.proved_at < FRESH
+            return await unit.now() - visit.signed_in.proved_at < PROOF_VALIDITY
     async with visit.reading() as unit:
         proof = await users.password_proof(unit.session, visit.parts.passwords, visit.login, password)
     async with visit.begin() as unit:
         return await users.prove(unit, visit.signed_in, proof)
 
 
-async def _enter(visit: Visit, login: str, password: str, where: str) -> Response:
+async def _sign_in(visit: Visit, login: str, password: str, where: str) -> Response:
     async with visit.reading() as unit:
         proof = await users.password_proof(unit.session, visit.parts.passwords, login, password)
     async with visit.begin() as unit:
@@ -159,7 +160,7 @@ async def _enter(visit: Visit, login: str, password: str, where: str) -> Respons
     if token is None:
         wrong = visit.words("登录名或密码不正确。连续输错 5 次将锁定 15 分钟。")
         return render(visit, "login.html", 422, login=login, next=where, problem=wrong)
-    if visit.signed_in:  # the session of before ends with its token
+    if visit.signed_in:  # the previous session ends
         async with visit.begin() as unit:
             await users.sign_out(unit, visit.request.cookies[SESSION_COOKIE])
     answer = go(visit, where or "/")
@@ -168,14 +169,14 @@ async def _enter(visit: Visit, login: str, password: str, where: str) -> Respons
     return answer
 
 
-async def _only_when_fresh(visit: Visit) -> None:
+async def _require_no_users(visit: Visit) -> None:
     async with visit.reading() as unit:
         if await repository.any_user(unit.session):
             raise Missing
 
 
 def _from_this_machine(visit: Visit) -> bool:
-    """Whether the browser runs on this machine: a loopback peer, and no proxy that speaks for somebody else."""
+    """Whether the browser runs on this machine: a loopback peer and no proxy header."""
     if any(name in visit.request.headers for name in PROXY_HEADERS):
         return False
     try:
@@ -185,17 +186,17 @@ def _from_this_machine(visit: Visit) -> bool:
 
 
 def _peer(visit: Visit) -> str:
-    """The address at the other end of the connection, "" when it has none."""
+    """The peer address of the connection; "" if it has none."""
     client = visit.request.client
     return client.host if client is not None else ""
 
 
 def _password(visit: Visit, name: str) -> str:
-    """A password as typed: blanks count."""
+    """A password field, not stripped, cut at 1024 characters."""
     value = visit.form.get(name, "")
     return value[:1024] if isinstance(value, str) else ""
 
 
 def next_of(path: str) -> str:
-    """A page of ours to go on to, or nothing: no other site, no scheme."""
+    """A path of this console to redirect to; "" for another site or scheme."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) and len(path) < 200 else ""

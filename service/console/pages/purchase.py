@@ -29,8 +29,8 @@ PER_PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Basket:
-    """What is being bought. `lines` are (product, quantity) of a quantity above 0."""
+class Cart:
+    """Selected products. `lines` are (product, quantity) with a quantity above 0."""
 
     capability: str
     products: list[ProductRow]
@@ -47,7 +47,7 @@ class Basket:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order with its lines, who placed it and the app that it is bound to ("" for all)."""
+    """An order with its lines, the name of its account and of the app it is bound to ("" for all apps)."""
 
     order: OrderRow
     lines: list[OrderLineRow]
@@ -59,11 +59,11 @@ class OrderView:
         return self.order.amount_fen - self.order.discount_fen
 
 
-async def basket(unit: Work, capability: str, given: Mapping[str, str]) -> Basket:
-    """The sizes on sale of a capability with the quantities of the form; what is no number counts as 0."""
+async def cart(unit: Work, capability: str, given: Mapping[str, str]) -> Cart:
+    """The products on sale of a capability with the quantities of the form; an invalid number counts as 0."""
     products = [each for each in await orders.products(unit.session) if each.capability == capability]
     quantities = {each.id: _quantity(given.get(each.id, "")) for each in products}
-    return Basket(capability, products, quantities)
+    return Cart(capability, products, quantities)
 
 
 def _quantity(text: str) -> int:
@@ -71,7 +71,7 @@ def _quantity(text: str) -> int:
 
 
 async def order_view(unit: Work, order: OrderRow) -> OrderView:
-    """One order as a page shows it."""
+    """The view model of one order."""
     names = await repository.account_names(unit.session, [order.account_id])
     app = await accounts.app(unit.session, order.app_id) if order.app_id else None
     lines = await orders.lines(unit.session, order.id)
@@ -84,16 +84,16 @@ async def choose(visit: Customer, capability: str) -> Response:
     _buyer(visit, capability)
     given = dict(visit.request.query_params)
     async with visit.reading() as unit:
-        model = await basket(unit, capability, given)
+        model = await cart(unit, capability, given)
         again = next((each.id for each in model.products if str(each.units) == given.get("renew")), "")
         if again:
-            model = await basket(unit, capability, {again: "1"})
+            model = await cart(unit, capability, {again: "1"})
     return render(visit, "buy.html", model=model)
 
 
 @router.post("/buy/{capability}")
 async def confirm(visit: Customer, capability: str) -> Response:
-    """Step 2: what it will be, the agreement, a voucher, the app."""
+    """Step 2: summary, agreement, voucher and app."""
     return await _confirm(visit, capability)
 
 
@@ -101,7 +101,7 @@ async def _confirm(visit: Visit, capability: str, problem: str = "") -> Response
     account = _buyer(visit, capability)
     given = {name: value for name, value in visit.form.items() if isinstance(value, str)}
     async with visit.reading() as unit:
-        model = await basket(unit, capability, given)
+        model = await cart(unit, capability, given)
         scope = await scope_of(unit, account)
         apps = await accounts.apps(unit.session, scope.account_ids)
     if not model.lines:
@@ -131,7 +131,7 @@ async def order(visit: Customer, capability: str) -> Response:
             app_id = visit.text("app")
             if app_id and app_id not in scope.names:
                 raise Missing
-            chosen = await basket(unit, capability, given)
+            chosen = await cart(unit, capability, given)
             placed = await ordering.place_order(
                 unit,
                 account.id,
@@ -161,25 +161,25 @@ async def page(visit: Customer, page: int = 1) -> Response:
 @router.get("/orders/{number}")
 async def order_page(visit: Customer, number: str, placed: str = "") -> Response:
     async with visit.reading() as unit:
-        model = await order_view(unit, await _own(unit, visit, number))
+        model = await order_view(unit, await _own_order(unit, visit, number))
     return render(visit, "order.html", model=model, placed=bool(placed))
 
 
 @router.post("/orders/{number}/cancel")
 async def cancel(visit: Customer, number: str) -> Response:
-    """Take back an order that still waits for the operator."""
+    """Cancel an order that awaits approval."""
     try:
         async with visit.begin() as unit:
-            await _own(unit, visit, number)
+            await _own_order(unit, visit, number)
             await ordering.reject_order(unit, number, cancelled=True)
     except Misuse as problem:
         async with visit.reading() as unit:
-            model = await order_view(unit, await _own(unit, visit, number))
+            model = await order_view(unit, await _own_order(unit, visit, number))
         return render(visit, "order.html", 422, model=model, placed=False, problem=explain(visit.words, problem))
     return go(visit, f"/orders/{number}", "cancelled")
 
 
-async def _own(unit: Work, visit: Visit, number: str) -> OrderRow:
+async def _own_order(unit: Work, visit: Visit, number: str) -> OrderRow:
     assert visit.account is not None
     scope = await scope_of(unit, visit.account)
     found = await orders.order(unit.session, number)
@@ -189,7 +189,7 @@ async def _own(unit: Work, visit: Visit, number: str) -> OrderRow:
 
 
 def _buyer(visit: Visit, capability: str) -> Account:
-    """Main accounts buy; packs are theirs. Raises Missing, Forbidden."""
+    """The main account that buys. Raises Missing for a capability without packs, Forbidden for a sub-account."""
     if capability not in CAPABILITIES or capability in FREE_CAPABILITIES:
         raise Missing
     if visit.account is None or visit.account.parent_id:
