@@ -16,7 +16,7 @@ from inkgate.service.accounts.vault import Vault
 from inkgate.service.admin.tokens import bearer
 from inkgate.service.db import work
 from inkgate.service.db.clock import Clock, database_clock
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.settings import Settings
 
@@ -41,13 +41,13 @@ class AdminRequest:
     context: AdminContext
     actor: str
 
-    def begin(self) -> AbstractAsyncContextManager[Work]:
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work with the token as its actor."""
-        return work.begin(self.context.engine, self.actor, self.context.clock)
+        return work.unit_of_work(self.context.engine, self.actor, self.context.clock)
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A read-only session."""
-        return work.reading(self.context.engine)
+        return work.read_session(self.context.engine)
 
 
 class RequireScope:
@@ -63,7 +63,7 @@ class RequireScope:
         context: AdminContext = request.app.state.context
         found = None
         if credentials is not None:
-            async with work.reading(context.engine) as session:
+            async with work.read_session(context.engine) as session:
                 found = await bearer(session, credentials.credentials)
         if found is None:
             raise HTTPException(401, "a valid token is needed", {"WWW-Authenticate": "Bearer"})

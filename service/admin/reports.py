@@ -91,7 +91,10 @@ async def proof(
         raise HTTPException(503, "another proof is running", {"Retry-After": "30"})
     async with lock:
         try:
-            async with asyncio.timeout(MAX_PROOF_SECONDS), work.snapshot(admin_request.context.engine) as session:
+            async with (
+                asyncio.timeout(MAX_PROOF_SECONDS),
+                work.snapshot_session(admin_request.context.engine) as session,
+            ):
                 meters = await ledger_reader.meters(session, account_id)
                 lines = sum(each.seq - each.archived_lines for each in meters if capability in (None, each.capability))
                 if lines > MAX_PROOF_LINES:

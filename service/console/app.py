@@ -25,8 +25,8 @@ from inkgate.service.console.visit import (
 )
 from inkgate.service.contract.headers import Surface
 from inkgate.service.errors import ClockSuspect, Misuse
+from inkgate.service.header_middleware import RepeatedHeaderMiddleware
 from inkgate.service.messages import Kind
-from inkgate.service.repeats import OneLineEach
 
 MAX_UPLOAD_BYTES = 3 * 1024 * 1024  # an image of 2 MB (manual 7.4) and its form
 GZIP_LEVEL = 5  # of 1 to 9
@@ -59,7 +59,7 @@ def create_console(parts: Parts) -> FastAPI:
     app.add_exception_handler(404, _refuse)
     app.add_exception_handler(ClockSuspect, _clock)
     app.add_middleware(GZipMiddleware, compresslevel=GZIP_LEVEL)
-    app.add_middleware(OneLineEach, surface=Surface.CONSOLE)
+    app.add_middleware(RepeatedHeaderMiddleware, surface=Surface.CONSOLE)
     app.add_middleware(SecurityMiddleware)
     return app
 

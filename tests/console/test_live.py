@@ -139,7 +139,7 @@ async def test_automatic_refreshes_do_not_extend_the_session(console: ConsoleFix
     chief = await console.signed_in("chief")
 
     async def seen() -> object:
-        async with work.reading(console.engine) as session:
+        async with work.read_session(console.engine) as session:
             return await session.scalar(select(SessionRow.seen_at))
 
     before = await seen()

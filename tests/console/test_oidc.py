@@ -64,7 +64,7 @@ async def test_an_unknown_or_disabled_user_cannot_sign_in(sso_console: ConsoleFi
     provider.login = "unknown"
     answer = await there_and_back(sso_console.visitor())
     assert answer.status_code == 422 and "没有对应的可用用户" in answer.text
-    async with work.begin(sso_console.engine, "test") as unit:
+    async with work.unit_of_work(sso_console.engine, "test") as unit:
         user = await unit.session.scalar(select(UserRow).where(UserRow.login == "lin"))
         assert user is not None
         await users.disable_user(unit, user.id)
@@ -75,7 +75,7 @@ async def test_an_unknown_or_disabled_user_cannot_sign_in(sso_console: ConsoleFi
 async def test_an_initial_password_ends_with_the_first_sign_in_through_the_provider(
     sso_console: ConsoleFixture,
 ) -> None:
-    async with work.begin(sso_console.engine, "test") as unit:
+    async with work.unit_of_work(sso_console.engine, "test") as unit:
         user = await unit.session.scalar(select(UserRow).where(UserRow.login == "lin"))
         assert user is not None
         user.must_change = True

@@ -86,7 +86,7 @@ class RecordedTraffic:
     async def build(cls, console: ConsoleFixture) -> RecordedTraffic:
         """With the apps portal, batch and fenced of the main account, branch of its sub-account, rival of another."""
         vault, broker, refusals = console.parts.vault, Broker(), Refusals()
-        metrics = Metrics("gateway", "test")
+        metrics = Metrics("gateway", "test", capabilities=CAPABILITIES)
         ledger = SqlLedger(console.engine, clock=console.clock, balance_ttl=0.0, metrics=metrics)
         services = Services(
             SqlDirectory(console.engine, vault, default_qps=1000.0),
