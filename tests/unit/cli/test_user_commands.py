@@ -1,4 +1,4 @@
-"""`inkgate user …`: operators are stopped and given new passwords from the shell."""
+"""`inkgate user …`: list, disable and reset users."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class People:
         return asyncio.run(self._fits(login, password))
 
     def seen(self) -> tuple[int, list[tuple[str, str]]]:
-        """(sessions, the audit trail)."""
+        """(number of sessions, events of the audit trail)."""
         return asyncio.run(self._seen())
 
     async def _make(self, account_id: str) -> None:
@@ -102,7 +102,7 @@ def test_a_password_is_reset_and_shown_once(inkgate: Shell, people: People) -> N
     assert sessions == 2 and ("user.reset", "user chief") in events
 
 
-def test_a_user_who_is_not_there(inkgate: Shell, people: People) -> None:
-    for words in (("disable", "nobody"), ("reset", "nobody")):
+def test_an_unknown_user_is_misuse(inkgate: Shell, people: People) -> None:
+    for words in (("disable", "unknown"), ("reset", "unknown")):
         inkgate("user", *words, status=2)
         assert "inkgate user list" in inkgate.error
