@@ -101,7 +101,7 @@ def root(
 
 
 def _disable_core_dumps() -> None:
-    """A dump of our memory would hold keys and pictures: a crash leaves none, whatever the host says."""
+    """Disable core dumps of this process, which would contain keys and images."""
     if sys.platform != "win32":
         import resource
 

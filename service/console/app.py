@@ -11,18 +11,18 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inkgate.service import __version__
-from inkgate.service.console.pages import PAGES
-from inkgate.service.console.parts import Parts
-from inkgate.service.console.render import assets, render
-from inkgate.service.console.visit import (
+from inkgate.service.console.page_request import (
     FORM_BYTES,
     Forbidden,
     Malformed,
-    Missing,
-    PasswordChangeNeeded,
-    SignInNeeded,
-    anyone,
+    NotFound,
+    PasswordChangeRequired,
+    SignInRequired,
+    any_request,
 )
+from inkgate.service.console.pages import PAGES
+from inkgate.service.console.parts import ConsoleDependencies
+from inkgate.service.console.render import assets, render
 from inkgate.service.contract.headers import Surface
 from inkgate.service.errors import ClockSuspect, Misuse
 from inkgate.service.header_middleware import RepeatedHeaderMiddleware
@@ -43,17 +43,17 @@ HEADERS = (
 )
 
 
-def create_console(parts: Parts) -> FastAPI:
+def create_console(parts: ConsoleDependencies) -> FastAPI:
     """The application, to be mounted at /console or served alone. The caller closes `parts`."""
     app = FastAPI(title="InkGate console", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.parts = parts
     for router in PAGES:
         app.include_router(router)
     app.add_api_route("/static/{digest}/{name:path}", _static, include_in_schema=False)
-    app.add_exception_handler(SignInNeeded, _sign_in)
-    app.add_exception_handler(PasswordChangeNeeded, _change_password)
+    app.add_exception_handler(SignInRequired, _sign_in)
+    app.add_exception_handler(PasswordChangeRequired, _change_password)
     app.add_exception_handler(Forbidden, _refuse)
-    app.add_exception_handler(Missing, _refuse)
+    app.add_exception_handler(NotFound, _refuse)
     app.add_exception_handler(Malformed, _refuse)
     app.add_exception_handler(Misuse, _refuse)
     app.add_exception_handler(404, _refuse)
@@ -128,11 +128,11 @@ async def _refuse(request: Request, error: Exception) -> Response:
         status = 404
     if request.method == "POST":
         request = Request({**request.scope, "method": "GET"})  # the form has been read and refused
-    return render(await anyone(request), "refused.html", status, clock=False)
+    return render(await any_request(request), "refused.html", status, clock=False)
 
 
 async def _clock(request: Request, _error: Exception) -> Response:
     """503 for pages that depend on a trusted time, such as the state of a pack, while the clock is suspect."""
     if request.method == "POST":
         request = Request({**request.scope, "method": "GET"})  # the form has been read
-    return render(await anyone(request), "refused.html", 503, clock=True)
+    return render(await any_request(request), "refused.html", 503, clock=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from inkgate.service.console.scope import Span
+from inkgate.service.console.scope import Period
 from inkgate.service.usage.repository import UsageTotals, total
 
 Chart = dict[str, Any]
@@ -17,7 +17,7 @@ MAX_SERIES = 8
 
 
 def over_time(
-    span: Span,
+    span: Period,
     rows: Sequence[UsageTotals],
     value: Value,
     *,
@@ -57,7 +57,7 @@ def _leading(rows: Iterable[UsageTotals], name: Callable[[Any], str], other_labe
     return {key: name(key) if place < kept else other_label for place, key in enumerate(ranked)}
 
 
-def measured(span: Span, rows: Iterable[UsageTotals], values: Mapping[str, Value], unit: str) -> Chart:
+def measured(span: Period, rows: Iterable[UsageTotals], values: Mapping[str, Value], unit: str) -> Chart:
     """One line per measure of the same calls (`rows` grouped by step)."""
     found: dict[datetime, list[UsageTotals]] = {}
     for row in rows:
@@ -68,7 +68,7 @@ def measured(span: Span, rows: Iterable[UsageTotals], values: Mapping[str, Value
 
 
 def _chart(
-    span: Span, series: list[dict[str, Any]], unit: str, *, kind: str, stack: bool = False, whole: bool = False
+    span: Period, series: list[dict[str, Any]], unit: str, *, kind: str, stack: bool = False, whole: bool = False
 ) -> Chart:
     names = [span.label(step) for step in span.steps()]
     return {
@@ -104,7 +104,7 @@ def ranking(parts: Sequence[tuple[str, int]], unit: str, limit: int = 10) -> Cha
     }
 
 
-def by_step(span: Span, rows: Iterable[UsageTotals]) -> list[tuple[datetime, UsageTotals]]:
+def by_step(span: Period, rows: Iterable[UsageTotals]) -> list[tuple[datetime, UsageTotals]]:
     """Table rows of a chart: the steps with calls, latest first."""
     found: dict[datetime, list[UsageTotals]] = {}
     for row in rows:

@@ -20,7 +20,7 @@ from inkgate.service.users.passwords import Passwords
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ConsoleDependencies:
     """Settings, database, vault and services of the console.
 
     `fleet` observes queue and workers; None for a console of its own without Redis. `regions` maps addresses to
@@ -31,7 +31,7 @@ class Parts:
     @classmethod
     def of(
         cls, settings: Settings, engine: AsyncEngine, vault: Vault, fleet: Fleet | None, clock: Clock = database_clock
-    ) -> Parts:
+    ) -> ConsoleDependencies:
         """The dependencies that the settings require. Raises ConfigurationError."""
         identity_provider = Provider(settings.oidc) if settings.oidc.issuer else None
         regions = load(settings.console.regions)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account, AppRow
 from inkgate.service.console import repository
-from inkgate.service.console.visit import Missing
+from inkgate.service.console.page_request import NotFound
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.usage import repository as usage
@@ -18,7 +18,7 @@ PERIODS = (1, 7, 30, 90)
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class VisibleAccounts:
     """`main_id` pays and owns the packs; `account_ids` own the apps that are visible; `names` are those of the apps."""
 
     main_id: str
@@ -26,7 +26,7 @@ class Scope:
     sub_id: str | None
     names: dict[str, str]
 
-    def part(self, span: Span, *, app_id: str = "", capability: str = "") -> usage.Scope:
+    def usage_scope(self, span: Period, *, app_id: str = "", capability: str = "") -> usage.Scope:
         """The scope of a statistics query for a span. An app that is not visible gives an empty scope."""
         wanted = None if not app_id else [app_id] if app_id in self.names else []
         return usage.Scope(span.since, span.until, self.main_id, wanted, capability or None, self.sub_id)
@@ -36,7 +36,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Period:
     """A period of whole hours (one day) or whole days in Beijing time that ends with the current one."""
 
     days: int
@@ -67,17 +67,17 @@ class Span:
         return step.strftime("%H:%M") if self.hourly else step.strftime("%m-%d")
 
 
-async def scope_of(unit: UnitOfWork, account: Account) -> Scope:
+async def scope_of(unit: UnitOfWork, account: Account) -> VisibleAccounts:
     """The accounts and apps visible to the users of this account."""
     if account.parent_id:
         members: tuple[str, ...] = (account.id,)
     else:
         members = tuple(each.id for each in await accounts.account_with_subaccounts(unit.session, account.id))
     names = await repository.app_names(unit.session, members)
-    return Scope(account.parent_id or account.id, members, account.id if account.parent_id else None, names)
+    return VisibleAccounts(account.parent_id or account.id, members, account.id if account.parent_id else None, names)
 
 
-def span_of(days: str, now: datetime) -> Span:
+def span_of(days: str, now: datetime) -> Period:
     """The span of the query parameter `days`; a week for any value not in PERIODS."""
     count = next((each for each in PERIODS if str(each) == days), 7)
     local = now.astimezone(BEIJING)
@@ -85,12 +85,12 @@ def span_of(days: str, now: datetime) -> Span:
         until = local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     else:
         until = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    return Span(count, until - timedelta(days=count), until)
+    return Period(count, until - timedelta(days=count), until)
 
 
-async def own_app(unit: UnitOfWork, scope: Scope, app_id: str) -> AppRow:
-    """The live app with this id. Raises Missing if it does not exist or is not visible."""
+async def visible_app(unit: UnitOfWork, scope: VisibleAccounts, app_id: str) -> AppRow:
+    """The live app with this id. Raises NotFound if it does not exist or is not visible."""
     app = await accounts.app(unit.session, app_id) if len(app_id) == 36 else None
     if app is None or app.deleted_at is not None or app.account_id not in scope.account_ids:
-        raise Missing
+        raise NotFound
     return app

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.vault import Vault, new_key
 from inkgate.service.client_ip import parse_networks
-from inkgate.service.console import Parts, create_console
+from inkgate.service.console import ConsoleDependencies, create_console
 from inkgate.service.db import work
 from inkgate.service.settings import Settings
 from inkgate.service.users import service as users
@@ -35,7 +35,7 @@ class ConsoleFixture:
     """A console, an operator ("chief") and two customers: "lin" of 青禾 with one app, "east" of 城东."""
 
     engine: AsyncEngine
-    parts: Parts
+    parts: ConsoleDependencies
     app: FastAPI
     clock: ManualClock
     account_id: str = ""
@@ -48,7 +48,7 @@ class ConsoleFixture:
         clock = ManualClock(NOW)
         read = Settings(**settings)  # type: ignore[arg-type]
         trusted = parse_networks(read.server.trusted_proxies)
-        parts = Parts(read, engine, Vault([new_key()]), cheap_passwords(), clock, trusted_proxies=trusted)
+        parts = ConsoleDependencies(read, engine, Vault([new_key()]), cheap_passwords(), clock, trusted_proxies=trusted)
         root = FastAPI()
         root.mount("/console", create_console(parts))
         return cls(engine, parts, root, clock)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import repository as audit
 from inkgate.service.composition.console import application, serve_console
-from inkgate.service.console import Parts, attempts
+from inkgate.service.console import ConsoleDependencies, attempts
 from inkgate.service.console.pages import PAGES
 from inkgate.service.db import work
 from inkgate.service.errors import ConfigurationError
@@ -120,7 +120,7 @@ async def test_guesses_behind_a_trusted_proxy_count_by_client(engine: AsyncEngin
 async def test_a_console_does_not_start_with_malformed_trusted_proxies(console: ConsoleFixture) -> None:
     settings = Settings(server=Server(trusted_proxies=("10.0.0.0/33",)))
     with pytest.raises(ConfigurationError, match="INKGATE_SERVER__TRUSTED_PROXIES"):
-        Parts.of(settings, console.engine, console.parts.vault, None)
+        ConsoleDependencies.of(settings, console.engine, console.parts.vault, None)
 
 
 def test_attempts_are_limited_per_address_and_in_total() -> None:

@@ -87,7 +87,7 @@ async def test_one_verification_runs_at_a_time_and_large_ledgers_are_left_to_the
     chief = await console.signed_in("chief")
     async with console.parts.verification_lock:
         assert "另一次核对" in (await chief.submit("/operator/ledger", page="/operator/ledger")).text
-    monkeypatch.setattr(operator_ledger, "PROVABLE_LINES", 0)
+    monkeypatch.setattr(operator_ledger, "MAX_VERIFIED_LINES", 0)
     assert "inkgate ledger verify" in (await chief.submit("/operator/ledger", page="/operator/ledger")).text
 
 

@@ -13,15 +13,15 @@ import pytest
 from inkgate.service.accounts import repository as accounts_repository
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import Account
-from inkgate.service.console import calling
-from inkgate.service.console.calling import Signer
-from inkgate.service.console.catalogue import Words
+from inkgate.service.console import gateway_client
 from inkgate.service.console.codes import search
 from inkgate.service.console.downloads import csv_answer
-from inkgate.service.console.pages import capabilities, monitor, overview, refunds, tryit
+from inkgate.service.console.gateway_client import CallerKeys
+from inkgate.service.console.pages import capabilities, monitor, overview, refunds, try_it
 from inkgate.service.console.pages.operator_orders import fen
 from inkgate.service.console.pages.operator_system import settings_view, shown
-from inkgate.service.console.scope import Scope, scope_of, span_of
+from inkgate.service.console.scope import VisibleAccounts, scope_of, span_of
+from inkgate.service.console.translations import Translator
 from inkgate.service.contract.capabilities import CAPABILITIES, LICENCE
 from inkgate.service.contract.requests import check, parse
 from inkgate.service.db import work
@@ -37,10 +37,10 @@ from inkgate.service.samples import sample
 from inkgate.service.settings import Settings
 from tests.console.console_fixture import ConsoleFixture
 
-ZH = Words("zh")
+ZH = Translator("zh")
 
 
-async def scope(unit: UnitOfWork, account_id: str) -> Scope:
+async def scope(unit: UnitOfWork, account_id: str) -> VisibleAccounts:
     account = await accounts_repository.account(unit.session, account_id)
     assert isinstance(account, Account)
     return await scope_of(unit, account)
@@ -234,51 +234,55 @@ async def test_an_order_waits_for_the_operator_and_then_counts(console: ConsoleF
 def test_the_call_of_the_try_page_is_a_correct_signed_request(capability) -> None:  # type: ignore[no-untyped-def]
     import hashlib
 
-    body = calling.body_of(capability, sample(capability.name))
+    body = gateway_client.body_of(capability, sample(capability.name))
     assert check(capability, parse(capability, body)).good == 1
-    signer = Signer("a" * 32, b"secret", "b" * 32)
-    headers = call_headers(signer.ak, signer.secret, signer.appkey, body)
+    keys = CallerKeys("a" * 32, b"secret", "b" * 32)
+    headers = call_headers(keys.ak, keys.secret, keys.appkey, body)
     lower = {name.lower(): value for name, value in headers.items()}
     assert verify(parse_header(headers["Eop-Authorization"]), b"secret", lower, "", hashlib.sha256(body).hexdigest())
 
 
 async def test_an_unreachable_gateway_is_reported(console: ConsoleFixture) -> None:
-    made = await calling.call("http://127.0.0.1:9", LICENCE, Signer("a" * 32, b"s", "b" * 32), sample("licence"), 2)
+    made = await gateway_client.call(
+        "http://127.0.0.1:9", LICENCE, CallerKeys("a" * 32, b"s", "b" * 32), sample("licence"), 2
+    )
     assert made.answer is None and "Connect" in made.failure
 
 
 def test_results_of_each_kind_are_drawn() -> None:
     box = [10.0, 10.0, 90.0, 12.0, 90.0, 40.0, 10.0, 38.0]
-    general = tryit.drawn("general", {"statusCode": 0, "returnObj": [{"detail": [{"text": "甲", "box": box}]}]})
+    general = try_it.result_view("general", {"statusCode": 0, "returnObj": [{"detail": [{"text": "甲", "box": box}]}]})
     assert general.marks[0].points == "10.0,10.0 90.0,12.0 90.0,40.0 10.0,38.0"
     assert general.marks[0].crop == (10, 10, 80, 30)
     corners = [[1, 2], [9, 2], [9, 5], [1, 5]]
     plate = {"box": corners, "plate_type": "蓝牌", "platelicense": "浙A8K26P", "confidence": 0.98}
-    drawn = tryit.drawn("plate", {"statusCode": 0, "returnObj": [{"detail": [plate]}]})
+    drawn = try_it.result_view("plate", {"statusCode": 0, "returnObj": [{"detail": [plate]}]})
     assert (drawn.marks[0].text, drawn.marks[0].note) == ("浙A8K26P", "蓝牌 · 98.0%")
-    card = tryit.drawn("idcard", {"statusCode": 0, "returnObj": [{"detail": {"name": "林", "sex": "女"}}]})
+    card = try_it.result_view("idcard", {"statusCode": 0, "returnObj": [{"detail": {"name": "林", "sex": "女"}}]})
     assert card.fields == [("姓名", "林"), ("性别", "女")]
-    licence = tryit.drawn("licence", {"statusCode": 0, "returnObj": {"detail": {"union_id": "9"}}})
+    licence = try_it.result_view("licence", {"statusCode": 0, "returnObj": {"detail": {"union_id": "9"}}})
     assert licence.fields == [("统一社会信用代码", "9")]
     failed = {"statusCode": 0, "returnObj": [{"err_code": 400012, "err_msg": "文件格式不合法"}]}
-    assert tryit.drawn("general", failed).fault == "400012 文件格式不合法"
-    assert tryit.drawn("general", {"statusCode": 51002, "message": "收费API未购买"}).fault == "51002 收费API未购买"
+    assert try_it.result_view("general", failed).fault == "400012 文件格式不合法"
+    assert (
+        try_it.result_view("general", {"statusCode": 51002, "message": "收费API未购买"}).fault == "51002 收费API未购买"
+    )
 
 
 def test_fields_have_labels_in_both_languages_and_unknown_ones_their_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = {"statusCode": 0, "returnObj": {"detail": {"odd": "1", "type": "2", "name": "3"}}}
-    assert tryit.drawn("licence", answer).fields == [("名称", "3"), ("类型", "2"), ("odd", "1")]
-    assert tryit.drawn("licence", answer, "en").fields == [("Name", "3"), ("Type", "2"), ("odd", "1")]
+    assert try_it.result_view("licence", answer).fields == [("名称", "3"), ("类型", "2"), ("odd", "1")]
+    assert try_it.result_view("licence", answer, "en").fields == [("Name", "3"), ("Type", "2"), ("odd", "1")]
     added = replace(LICENCE, name="receipt", fields=())
-    monkeypatch.setattr(tryit, "CAPABILITIES", {**CAPABILITIES, "receipt": added})
-    assert tryit.drawn("receipt", answer).fields == [("odd", "1"), ("type", "2"), ("name", "3")]
+    monkeypatch.setattr(try_it, "CAPABILITIES", {**CAPABILITIES, "receipt": added})
+    assert try_it.result_view("receipt", answer).fields == [("odd", "1"), ("type", "2"), ("name", "3")]
 
 
 async def test_an_invalid_image_is_not_sent(console: ConsoleFixture) -> None:
     lin = await console.signed_in("lin")
     token = await lin.token("/keys")
-    for picture, said in ((b"x" * (2 * 1024 * 1024 + 1), "2 MB"), (b"GIF89a", "只支持"), (b"", "请选择")):
-        answer = await lin.post("/try/general", data={"csrf": token, "app": console.app_id}, files={"picture": picture})
+    for image, said in ((b"x" * (2 * 1024 * 1024 + 1), "2 MB"), (b"GIF89a", "只支持"), (b"", "请选择")):
+        answer = await lin.post("/try/general", data={"csrf": token, "app": console.app_id}, files={"picture": image})
         assert said in answer.text
 
 

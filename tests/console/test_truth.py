@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import select
 
 from inkgate.service.accounts import repository as queries
-from inkgate.service.console.catalogue import Words
 from inkgate.service.console.charts import Chart
 from inkgate.service.console.pages import callers, capabilities, monitor, overview
 from inkgate.service.console.regions import RegionTable
-from inkgate.service.console.scope import Scope, scope_of
+from inkgate.service.console.scope import VisibleAccounts, scope_of
+from inkgate.service.console.translations import Translator
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import work
 from inkgate.service.db.work import UnitOfWork
@@ -28,7 +28,7 @@ from inkgate.service.usage.models import RecordRow
 from tests.console.console_fixture import ConsoleFixture
 from tests.console.traffic import RecordedCall, RecordedTraffic
 
-ZH = Words("zh")
+ZH = Translator("zh")
 TITLES = {name: each.title for name, each in CAPABILITIES.items()}
 
 
@@ -68,7 +68,7 @@ def counted(
     return {name: value for name, value in found.items() if value}
 
 
-async def scope(unit: UnitOfWork, account_id: str) -> Scope:
+async def scope(unit: UnitOfWork, account_id: str) -> VisibleAccounts:
     account = await queries.account(unit.session, account_id)
     assert account is not None
     return await scope_of(unit, account)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from inkgate.service.console.catalogue import Words, catalogue
 from inkgate.service.console.notices import explain
+from inkgate.service.console.translations import Translator, translations
 from inkgate.service.errors import Misuse
 
 ROOT = Path(str(files("inkgate.service.console")))
@@ -23,20 +23,20 @@ def used() -> set[str]:
     for page in ROOT.glob("templates/*.html"):
         found |= {text for _, text in re.findall(r"""_\((["'])(.*?)\1""", page.read_text("utf-8"))}
     for source in ROOT.rglob("*.py"):
-        found |= set(re.findall(r"""(?:\b_|words)\(\s*"([^"]*)\"""", source.read_text("utf-8")))
+        found |= set(re.findall(r"""(?:\b_|translate)\(\s*"([^"]*)\"""", source.read_text("utf-8")))
     return {text for text in found if re.search("[\u4e00-\u9fff]", text)}
 
 
 def test_every_text_is_translated_and_no_translation_is_unused() -> None:
-    assert used() == set(catalogue())
-    assert len(catalogue()) > 400
+    assert used() == set(translations())
+    assert len(translations()) > 400
 
 
 def test_both_languages_have_the_same_placeholders() -> None:
     def values(text: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
-    assert [text for text, english in catalogue().items() if values(text) != values(english)] == []
+    assert [text for text, english in translations().items() if values(text) != values(english)] == []
 
 
 def test_no_template_has_untranslated_chinese() -> None:
@@ -46,9 +46,9 @@ def test_no_template_has_untranslated_chinese() -> None:
 
 
 def test_placeholders_are_filled_in_both_languages() -> None:
-    assert Words("en")("共 {n} 次", n=3) == "3 in all"
-    assert Words("zh")("共 {n} 次", n=3) == "共 3 次"
-    assert Words("fr").language == "zh"
+    assert Translator("en")("共 {n} 次", n=3) == "3 in all"
+    assert Translator("zh")("共 {n} 次", n=3) == "共 3 次"
+    assert Translator("fr").language == "zh"
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_placeholders_are_filled_in_both_languages() -> None:
     ],
 )
 def test_problems_are_shown_in_the_language_of_the_page(problem: Misuse, chinese: str, english: str) -> None:
-    assert explain(Words("zh"), problem) == chinese
-    assert explain(Words("en"), problem) == english
+    assert explain(Translator("zh"), problem) == chinese
+    assert explain(Translator("en"), problem) == english
 
 
 def test_vendored_files_are_those_of_the_list() -> None:

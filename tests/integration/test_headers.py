@@ -178,7 +178,7 @@ _AS_CLIENT = {  # headers of answers that we get, or of requests that we make
     "service/cli/doctor/gateway.py",
     "service/cli/demo.py",
     "service/cli/sign.py",
-    "service/console/calling.py",
+    "service/console/gateway_client.py",
 }
 _SIGNED = {"service/eop/signature.py", "service/eop/canonical.py"}  # by the names that the client lists
 _FOLDED = {"service/contract/headers.py", "service/header_middleware.py"}

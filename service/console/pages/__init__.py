@@ -22,7 +22,7 @@ from inkgate.service.console.pages import (
     refunds,
     sign_in,
     single_sign_on,
-    tryit,
+    try_it,
 )
 
 PAGES: tuple[APIRouter, ...] = tuple(
@@ -35,7 +35,7 @@ PAGES: tuple[APIRouter, ...] = tuple(
         capabilities,
         apps,
         monitor,
-        tryit,
+        try_it,
         purchase,
         refunds,
         bills,

@@ -13,9 +13,9 @@ from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.console import repository
 from inkgate.service.console.downloads import csv_answer
+from inkgate.service.console.page_request import Customer
 from inkgate.service.console.render import render, title
 from inkgate.service.console.scope import scope_of
-from inkgate.service.console.visit import Customer
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering.packs import FREE_CAPABILITIES
@@ -123,22 +123,22 @@ async def _uses(
 
 
 @router.get("/bills")
-async def page(visit: Customer, month: str = "") -> Response:
-    assert visit.account is not None
-    async with visit.reading() as unit:
-        model = await view(unit, visit.account, month)
-    return render(visit, "bills.html", model=model)
+async def page(page_request: Customer, month: str = "") -> Response:
+    assert page_request.account is not None
+    async with page_request.reading() as unit:
+        model = await view(unit, page_request.account, month)
+    return render(page_request, "bills.html", model=model)
 
 
 @router.get("/bills.csv")
-async def as_csv(visit: Customer, month: str = "") -> Response:
+async def as_csv(page_request: Customer, month: str = "") -> Response:
     """The month as CSV: usage by account and capability, then payments and refunds."""
-    assert visit.account is not None
-    async with visit.reading() as unit:
-        model = await view(unit, visit.account, month)
+    assert page_request.account is not None
+    async with page_request.reading() as unit:
+        model = await view(unit, page_request.account, month)
 
     def named(capability: str) -> str:
-        return title(capability, visit.words.language)
+        return title(capability, page_request.translate.language)
 
     lines: list[tuple[object, ...]] = [
         ("use", model.month, each.account, named(each.capability), each.calls, each.images, each.units, "", "")

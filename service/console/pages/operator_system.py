@@ -13,9 +13,9 @@ from starlette.responses import Response
 from inkgate.service.audit import repository as audit
 from inkgate.service.audit.models import EventRow
 from inkgate.service.console.downloads import csv_answer
+from inkgate.service.console.page_request import Operator
 from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import render
-from inkgate.service.console.visit import Operator
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.settings import Settings, without_passwords
@@ -67,15 +67,15 @@ async def audit_view(unit: UnitOfWork, wanted: Filter, limit: int, offset: int =
 
 @router.get("/audit")
 async def audit_page(
-    visit: Operator, q: str = "", action: str = "", since: str = "", until: str = "", page: int = 1
+    page_request: Operator, q: str = "", action: str = "", since: str = "", until: str = "", page: int = 1
 ) -> Response:
     paging = Paging.of(page, PER_PAGE)
-    async with visit.reading() as unit:
+    async with page_request.reading() as unit:
         found = await audit_view(unit, filter_of(q, action, since, until), paging.limit, paging.offset)
     rows, more = paging.cut(found)
     query = {"q": q, "action": action, "since": since, "until": until}
     return render(
-        visit,
+        page_request,
         "operator_audit.html",
         rows=rows,
         more=more,
@@ -86,9 +86,11 @@ async def audit_page(
 
 
 @router.get("/audit.csv")
-async def audit_csv(visit: Operator, q: str = "", action: str = "", since: str = "", until: str = "") -> Response:
+async def audit_csv(
+    page_request: Operator, q: str = "", action: str = "", since: str = "", until: str = ""
+) -> Response:
     """The matching events as CSV, at most ten thousand lines."""
-    async with visit.reading() as unit:
+    async with page_request.reading() as unit:
         rows = await audit_view(unit, filter_of(q, action, since, until), EXPORTED)
     lines = [
         (row.at.isoformat(), row.actor, row.action, row.subject, row.account_id or "", str(row.detail)) for row in rows
@@ -97,8 +99,8 @@ async def audit_csv(visit: Operator, q: str = "", action: str = "", since: str =
 
 
 @router.get("/settings")
-async def settings_page(visit: Operator) -> Response:
-    return render(visit, "operator_settings.html", groups=settings_view(visit.parts.settings))
+async def settings_page(page_request: Operator) -> Response:
+    return render(page_request, "operator_settings.html", groups=settings_view(page_request.parts.settings))
 
 
 def settings_view(settings: Settings) -> list[tuple[str, list[tuple[str, str, bool, str]]]]:

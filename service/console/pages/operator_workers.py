@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from inkgate.service.broker.fleet import READY, Fleet, FleetState
+from inkgate.service.console.page_request import AnyRequest, NotFound, Operator, PageRequest
 from inkgate.service.console.render import go, render, set_cookie
-from inkgate.service.console.visit import Anyone, Missing, Operator, Visit
 from inkgate.service.db.clock import hour_of
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import BrokerDown
@@ -100,54 +100,54 @@ def moment(seconds: float) -> datetime:
 
 
 @router.get("/operator/workers")
-async def workers_page(visit: Operator) -> Response:
+async def workers_page(page_request: Operator) -> Response:
     return render(
-        visit,
+        page_request,
         "operator_workers.html",
-        model=await workers_view(visit.parts.fleet),
+        model=await workers_view(page_request.parts.fleet),
         moment=moment,
-        wall=_wall_link(visit),
+        wall=_wall_link(page_request),
     )
 
 
 @router.get("/wall")
-async def wall_page(visit: Anyone) -> Response:
+async def wall_page(page_request: AnyRequest) -> Response:
     """The status screen for a browser that has given the key of INKGATE_CONSOLE__WALL_KEY; others get the key form.
     404 without this setting."""
-    key = _wall_key(visit)
-    if not secrets.compare_digest(visit.request.cookies.get(WALL_COOKIE, "").encode(), _proof(key).encode()):
-        if "hx-request" in visit.request.headers:  # an open screen whose key has changed
-            return Response(status_code=204, headers={"hx-redirect": f"{visit.root}/wall"})
-        return render(visit, "wall_key.html")
-    async with visit.reading() as unit:
-        model = await status_screen_view(unit, visit.parts.fleet)
-    return render(visit, "wall.html", model=model)
+    key = _wall_key(page_request)
+    if not secrets.compare_digest(page_request.request.cookies.get(WALL_COOKIE, "").encode(), _proof(key).encode()):
+        if "hx-request" in page_request.request.headers:  # an open screen whose key has changed
+            return Response(status_code=204, headers={"hx-redirect": f"{page_request.root}/wall"})
+        return render(page_request, "wall_key.html")
+    async with page_request.reading() as unit:
+        model = await status_screen_view(unit, page_request.parts.fleet)
+    return render(page_request, "wall.html", model=model)
 
 
 @router.post("/wall")
-async def open_wall(visit: Anyone) -> Response:
+async def open_wall(page_request: AnyRequest) -> Response:
     """Check the key of the form (which no proxy logs) and set a cookie that proves it."""
-    key = _wall_key(visit)
+    key = _wall_key(page_request)
     if not secrets.compare_digest(
-        visit.text("key", MAX_KEY_CHARACTERS).encode(), key.strip()[:MAX_KEY_CHARACTERS].encode()
+        page_request.text("key", MAX_KEY_CHARACTERS).encode(), key.strip()[:MAX_KEY_CHARACTERS].encode()
     ):
-        return render(visit, "wall_key.html", 422, problem=visit.words("大屏密钥不正确。"))
-    answer = go(visit, "/wall")
-    set_cookie(visit, answer, WALL_COOKIE, _proof(key), days=WALL_DAYS)
+        return render(page_request, "wall_key.html", 422, problem=page_request.translate("大屏密钥不正确。"))
+    answer = go(page_request, "/wall")
+    set_cookie(page_request, answer, WALL_COOKIE, _proof(key), days=WALL_DAYS)
     return answer
 
 
 @router.get("/wall/{key}")
-async def old_wall_page(visit: Anyone, key: str) -> Response:
+async def old_wall_page(page_request: AnyRequest, key: str) -> Response:
     """Former address with the key in its path, where proxies log it. It no longer opens the screen."""
-    _wall_key(visit)
-    return go(visit, "/wall")
+    _wall_key(page_request)
+    return go(page_request, "/wall")
 
 
-def _wall_key(visit: Visit) -> str:
-    held = visit.parts.settings.console.wall_key
+def _wall_key(page_request: PageRequest) -> str:
+    held = page_request.parts.settings.console.wall_key
     if held is None:
-        raise Missing
+        raise NotFound
     return held.get_secret_value()
 
 
@@ -156,7 +156,7 @@ def _proof(key: str) -> str:
     return hmac.digest(key.encode(), b"inkgate wall screen", "sha256").hex()
 
 
-def _wall_link(visit: Visit) -> str:
+def _wall_link(page_request: PageRequest) -> str:
     """The status screen with its key in the fragment, which browsers never send; "" without a key."""
-    held = visit.parts.settings.console.wall_key
+    held = page_request.parts.settings.console.wall_key
     return f"/wall#{quote(held.get_secret_value(), safe='')}" if held else ""

@@ -20,8 +20,8 @@ from starlette.requests import Request
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.accounts.rules import storable
-from inkgate.service.console.catalogue import Words
-from inkgate.service.console.parts import Parts
+from inkgate.service.console.parts import ConsoleDependencies
+from inkgate.service.console.translations import Translator
 from inkgate.service.db import work
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.users import service as users
@@ -39,11 +39,11 @@ POLL_HEADER = "x-poll"
 """Header of automatic refreshes, which must not extend the session of an absent user."""
 
 
-class SignInNeeded(Exception):
+class SignInRequired(Exception):
     """No user is signed in; redirects to the login page."""
 
 
-class PasswordChangeNeeded(Exception):
+class PasswordChangeRequired(Exception):
     """The password was set by an operator and must be changed first."""
 
 
@@ -51,7 +51,7 @@ class Forbidden(Exception):
     """The user lacks the role for this page, or the form token or origin is wrong."""
 
 
-class Missing(Exception):
+class NotFound(Exception):
     """The object does not exist or belongs to another account; the answer does not distinguish the two."""
 
 
@@ -60,12 +60,12 @@ class Malformed(Exception):
 
 
 @dataclass(slots=True)
-class Visit:
+class PageRequest:
     """The request as page functions receive it. `form` is empty on GET."""
 
     request: Request
-    parts: Parts
-    words: Words
+    parts: ConsoleDependencies
+    translate: Translator
     theme: str
     form: FormData
     csrf: str
@@ -109,33 +109,33 @@ class Visit:
         return bool(value)
 
 
-async def anyone(request: Request) -> Visit:
+async def any_request(request: Request) -> PageRequest:
     """The request of any user, signed in or not. A POST must carry the form token of its session or form cookie.
 
     Raises Malformed and Forbidden.
     """
-    parts: Parts = request.app.state.parts
+    parts: ConsoleDependencies = request.app.state.parts
     form = await _form(request) if request.method == "POST" else FormData()
     if any(not storable(text) for item in form.multi_items() for text in item if isinstance(text, str)):
         raise Malformed
     cookies = request.cookies
     theme = cookies.get(THEME_COOKIE, "auto")
     theme = theme if theme in THEMES else "auto"
-    visit = Visit(request, parts, Words(cookies.get(LANGUAGE_COOKIE, "zh")), theme, form, "")
+    page_request = PageRequest(request, parts, Translator(cookies.get(LANGUAGE_COOKIE, "zh")), theme, form, "")
     token = cookies.get(SESSION_COOKIE)
     if token:
-        async with visit.reading() as unit:
-            visit.signed_in = await users.session_of_token(unit, token, lifetime(parts))
-            if visit.signed_in and visit.signed_in.user.account_id:
-                visit.account = await accounts.account(unit.session, visit.signed_in.user.account_id)
-    _form_token(visit)
+        async with page_request.reading() as unit:
+            page_request.signed_in = await users.session_of_token(unit, token, lifetime(parts))
+            if page_request.signed_in and page_request.signed_in.user.account_id:
+                page_request.account = await accounts.account(unit.session, page_request.signed_in.user.account_id)
+    _form_token(page_request)
     if request.method == "POST":
-        _check_form(visit)
-    await _touch(visit)
-    return visit
+        _check_form(page_request)
+    await _touch(page_request)
+    return page_request
 
 
-class _InMemory(MultiPartParser):
+class _InMemoryFormParser(MultiPartParser):
     """Keeps an upload in memory at any size (the body limit applies), so that images are never written to disk."""
 
     spool_max_size = 0
@@ -147,7 +147,7 @@ async def _form(request: Request) -> FormData:
     bounds = {"max_fields": _FIELDS, "max_part_size": FORM_BYTES}
     try:
         if kind == "multipart/form-data":
-            return await _InMemory(request.headers, request.stream(), max_files=_FILES, **bounds).parse()
+            return await _InMemoryFormParser(request.headers, request.stream(), max_files=_FILES, **bounds).parse()
         if kind == "application/x-www-form-urlencoded":
             return await FormParser(request.headers, request.stream(), **bounds).parse()
     except MultiPartException as error:
@@ -155,71 +155,71 @@ async def _form(request: Request) -> FormData:
     return FormData()
 
 
-async def signed_in(visit: Annotated[Visit, Depends(anyone)]) -> Visit:
-    """The request of a signed-in user. Raises SignInNeeded."""
-    if visit.signed_in is None:
-        raise SignInNeeded
-    return visit
+async def signed_in(page_request: Annotated[PageRequest, Depends(any_request)]) -> PageRequest:
+    """The request of a signed-in user. Raises SignInRequired."""
+    if page_request.signed_in is None:
+        raise SignInRequired
+    return page_request
 
 
-async def settled_in(visit: Annotated[Visit, Depends(signed_in)]) -> Visit:
-    """As `signed_in`, with a password that the user has chosen. Raises PasswordChangeNeeded."""
-    assert visit.signed_in is not None
-    if visit.signed_in.user.must_change:
-        raise PasswordChangeNeeded
-    return visit
+async def signed_in_with_own_password(page_request: Annotated[PageRequest, Depends(signed_in)]) -> PageRequest:
+    """As `signed_in`, with a password that the user has chosen. Raises PasswordChangeRequired."""
+    assert page_request.signed_in is not None
+    if page_request.signed_in.user.must_change:
+        raise PasswordChangeRequired
+    return page_request
 
 
-async def customer(visit: Annotated[Visit, Depends(settled_in)]) -> Visit:
+async def customer(page_request: Annotated[PageRequest, Depends(signed_in_with_own_password)]) -> PageRequest:
     """The request of a customer's user. Raises Forbidden."""
-    if visit.account is None:
+    if page_request.account is None:
         raise Forbidden
-    return visit
+    return page_request
 
 
-async def operator(visit: Annotated[Visit, Depends(settled_in)]) -> Visit:
+async def operator(page_request: Annotated[PageRequest, Depends(signed_in_with_own_password)]) -> PageRequest:
     """The request of an operator. Raises Forbidden."""
-    if not visit.operator:
+    if not page_request.operator:
         raise Forbidden
-    return visit
+    return page_request
 
 
-Anyone = Annotated[Visit, Depends(anyone)]
-Signed = Annotated[Visit, Depends(signed_in)]
-Customer = Annotated[Visit, Depends(customer)]
-Operator = Annotated[Visit, Depends(operator)]
+AnyRequest = Annotated[PageRequest, Depends(any_request)]
+SignedInRequest = Annotated[PageRequest, Depends(signed_in)]
+Customer = Annotated[PageRequest, Depends(customer)]
+Operator = Annotated[PageRequest, Depends(operator)]
 
 
-def lifetime(parts: Parts) -> Lifetime:
+def lifetime(parts: ConsoleDependencies) -> Lifetime:
     """Session lifetime of the settings."""
     console = parts.settings.console
     return Lifetime(timedelta(minutes=console.idle_minutes), timedelta(hours=console.session_hours))
 
 
-def _form_token(visit: Visit) -> None:
-    if visit.signed_in is not None:
-        visit.csrf = visit.signed_in.csrf
+def _form_token(page_request: PageRequest) -> None:
+    if page_request.signed_in is not None:
+        page_request.csrf = page_request.signed_in.csrf
         return
-    held = visit.request.cookies.get(FORM_COOKIE, "")
+    held = page_request.request.cookies.get(FORM_COOKIE, "")
     if len(held) == 43:
-        visit.csrf = held
+        page_request.csrf = held
     else:
-        visit.csrf = visit.fresh_form_cookie = secrets.token_urlsafe(32)
+        page_request.csrf = page_request.fresh_form_cookie = secrets.token_urlsafe(32)
 
 
-def _check_form(visit: Visit) -> None:
-    headers = visit.request.headers
+def _check_form(page_request: PageRequest) -> None:
+    headers = page_request.request.headers
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Forbidden
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != headers.get("host"):
         raise Forbidden
-    given = visit.form.get("csrf") or headers.get("x-csrf-token") or ""
-    if not isinstance(given, str) or not secrets.compare_digest(_unmasked(given), visit.csrf.encode()):
+    given = page_request.form.get("csrf") or headers.get("x-csrf-token") or ""
+    if not isinstance(given, str) or not secrets.compare_digest(_unmask_token(given), page_request.csrf.encode()):
         raise Forbidden
 
 
-def masked(token: str) -> str:
+def masked_token(token: str) -> str:
     """The form token for a page, masked with a new random pad each time.
 
     Compressed pages that repeat parts of the address would otherwise leak a constant token through the length of the
@@ -229,7 +229,7 @@ def masked(token: str) -> str:
     return urlsafe_b64encode(pad + bytes(map(xor, pad, token.encode()))).decode()
 
 
-def _unmasked(given: str) -> bytes:
+def _unmask_token(given: str) -> bytes:
     try:
         both = urlsafe_b64decode(given.encode())
     except ValueError:
@@ -238,12 +238,12 @@ def _unmasked(given: str) -> bytes:
     return bytes(map(xor, both[:half], both[half:]))
 
 
-async def _touch(visit: Visit) -> None:
-    signed = visit.signed_in
-    if signed is None or POLL_HEADER in visit.request.headers:
+async def _touch(page_request: PageRequest) -> None:
+    signed = page_request.signed_in
+    if signed is None or POLL_HEADER in page_request.request.headers:
         return
-    async with visit.reading() as unit:
+    async with page_request.reading() as unit:
         stale = await unit.now() - signed.seen_at > users.SEEN_INTERVAL
     if stale:
-        async with visit.begin() as unit:
+        async with page_request.begin() as unit:
             await users.touch(unit, signed.token_hash)
