@@ -82,8 +82,9 @@ def key_id_of(sealed: bytes) -> bytes:
 def load(security: Security, database: Database) -> Vault:
     """The vault that the settings describe.
 
-    With neither key nor file set, the embedded default keeps its key beside the SQLite file and creates it on first use.
-    Raises ConfigurationError when a key is malformed, a key file is readable by other users, or Postgres runs without a key.
+    With neither key nor file set, the embedded default stores its key beside the SQLite file and creates it on first
+    use. Raises ConfigurationError when a key is malformed, a key file is readable by other users, or Postgres runs
+    without a key.
     """
     if security.master_key is not None:
         return Vault(parse(security.master_key.get_secret_value().replace(",", "\n"), VALUE_SETTING))

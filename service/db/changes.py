@@ -1,7 +1,7 @@
 """State changes guarded by the old state, and the translation of database errors.
 
 Two transactions may decide about one row concurrently. On Postgres both read the old state; an UPDATE with that state
-in its WHERE waits for the other transaction and then matches no row. SQLite has one writer; the same UPDATE works there.
+in its WHERE waits for the other transaction and then matches no row. On SQLite, with one writer, the same UPDATE works.
 """
 
 from __future__ import annotations

@@ -39,9 +39,9 @@ def _elapsed() -> float:
 class CheckedClock:
     """The database's time, after a plausibility check. One instance per process.
 
-    A reading is accepted when the database's clock and this machine's agree within `bound`, and this machine's clock was
-    not set by more than `bound` since the last accepted reading. The second condition is needed where both run on one
-    machine. Readings are refused until the clock is correct again or the process is restarted.
+    A reading is accepted when the database's clock and this machine's agree within `bound`, and this machine's clock
+    was not set by more than `bound` since the last accepted reading. The second condition is needed where both run on
+    one machine. Readings are refused until the clock is correct again or the process is restarted.
     """
 
     def __init__(
