@@ -73,7 +73,7 @@ class VoucherRow(Base):
     kind: Mapped[str] = mapped_column(String(16))
     value: Mapped[int] = mapped_column(BigInteger)
     product_id: Mapped[str | None] = mapped_column(ForeignKey("product.id"))
-    account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"))  # None: whoever knows the code
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"))  # None: any account with the code
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     order_id: Mapped[str | None] = mapped_column(ForeignKey("pack_order.id"))  # set when it is used

@@ -189,7 +189,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def gateway_dies_after_commit(self, units: int, app: int) -> None:
         call = (ids.new(), app, units)
         self._settle([call])
-        self.ledger = self.run(self._gateway())  # another one, which has never heard of the call
+        self.ledger = self.run(self._gateway())  # another one, which does not know the call
         if call in self.calls:
             self._settle([call])
 

@@ -64,7 +64,7 @@ async def test_refund_against_deduction_at_the_same_time(customer: CustomerData)
         assert (decided.state, settled, await customer.used(pack)) == ("failed", True, 1)
 
 
-async def test_a_refund_is_asked_for_within_seven_days_of_the_order(customer: CustomerData) -> None:
+async def test_a_refund_is_requested_within_seven_days_of_the_order(customer: CustomerData) -> None:
     pack = await buy(customer)
     customer.clock.pass_(days=7, seconds=1)
     with pytest.raises(Misuse, match="within 7 days"):
@@ -75,7 +75,7 @@ async def test_a_refund_is_asked_for_within_seven_days_of_the_order(customer: Cu
     assert (await approve(customer, refund)).state == "approved"
 
 
-async def test_what_is_not_refunded(customer: CustomerData) -> None:
+async def test_packs_that_are_not_refunded(customer: CustomerData) -> None:
     granted = await customer.grant(10)
     used = await buy(customer)
     ledger = customer.ledger()
@@ -90,7 +90,7 @@ async def test_what_is_not_refunded(customer: CustomerData) -> None:
         await request(customer, pending)
 
 
-async def test_a_rejected_refund_leaves_the_pack_and_may_be_asked_again(customer: CustomerData) -> None:
+async def test_a_rejected_refund_may_be_requested_again(customer: CustomerData) -> None:
     pack = await buy(customer)
     refund = await request(customer, pack)
     async with work.unit_of_work(customer.engine, "admin", customer.clock) as unit:
@@ -100,5 +100,5 @@ async def test_a_rejected_refund_leaves_the_pack_and_may_be_asked_again(customer
         await request(customer, pack)
 
 
-async def test_refunds_may_be_decided_by_the_rules_alone(customer: CustomerData) -> None:
+async def test_refunds_may_be_decided_automatically(customer: CustomerData) -> None:
     assert (await request(customer, await buy(customer), decision="automatic")).state == "approved"
