@@ -12,11 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import repository as audit
+from inkgate.service.composition.console import application, serve_console
 from inkgate.service.console import Parts, attempts
 from inkgate.service.console.pages import PAGES
 from inkgate.service.db import work
 from inkgate.service.errors import ConfigurationError
-from inkgate.service.serving_console import application, serve_console
 from inkgate.service.settings import Server, Settings
 from inkgate.service.telemetry.health import Health
 from inkgate.service.users import repository

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from inkgate.service.admin import create_admin
-from inkgate.service.assembly import server_for
+from inkgate.service.composition.web import server_for
 from inkgate.service.console.app import create_console
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.contract.headers import TABLE, Repeat, Surface, one_line_each, repeated
