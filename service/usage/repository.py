@@ -186,7 +186,7 @@ def _latest(scope: Scope, capability: str) -> Select[Any]:
 def _combined_query(scope: Scope, by: Sequence[str], names: tuple[str, ...]) -> CompoundSelect[Any]:
     """Totals from tables that share no call. One statement, so one snapshot: the rollup may run meanwhile."""
     since, until = scope.since, scope.until
-    if "hour" in by or until - since <= DAY:  # a period this short has hardly a complete day
+    if "hour" in by or until - since <= DAY:  # too short for complete days
         return union_all(*_hours(scope, by, names, since, until))
     first, high = day_of(since), day_of(until)  # days from `low` to `high` lie completely in the scope
     low = min(first if first == since else first + DAY, until)

@@ -63,7 +63,7 @@ async def test_an_answer_expires_after_ten_minutes(monkeypatch):
 
 
 async def test_an_answer_that_the_next_release_kept_is_found(valkey_url):
-    """During an upgrade both releases answer repeats; an unknown field must not cost the client its paid answer."""
+    """During an upgrade both releases answer repeated requests; an unknown field must not lose a charged answer."""
     async with Redis.from_url(valkey_url) as client:
         store = RedisReplayStore(client, "next")
         await store.keep("k", ANSWER)

@@ -62,7 +62,7 @@ def unmask(shared: bytes, rest: bytes) -> bytes | None:
 
 
 def _ciphertext_forms(ciphertext: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """C1, and C2 and C3 in whichever order, of every form that the ciphertext may have."""
+    """(C1, C2 and C3 in either order) for every encoding that the ciphertext may have."""
     if (parts := der.unpack(ciphertext)) is not None:
         c1, c3, c2 = parts
         yield c1, c3 + c2

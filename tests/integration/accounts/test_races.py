@@ -214,7 +214,7 @@ async def sessions(customer: CustomerData) -> int:
 @pytest.mark.parametrize("stop", ["disable", "reset"])
 @pytest.mark.parametrize("first", ["stop", "sign in"])
 async def test_signing_in_against_being_disabled_or_reset(customer: CustomerData, stop: str, first: str) -> None:
-    """The password was checked before either transaction; whatever comes first, no session outlives the stop."""
+    """The password was checked before both transactions; in either order no session remains afterwards."""
     passwords = quick_passwords()
     _, deputy = await two_operators(customer, passwords)
     async with work.read_session(customer.engine) as session:

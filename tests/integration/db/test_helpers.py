@@ -83,7 +83,7 @@ async def test_a_reading_connection_waits_for_no_writer(engine: AsyncEngine) -> 
 
 
 async def test_a_reading_connection_is_not_the_writer(engine: AsyncEngine) -> None:
-    """SQLite: a transaction that began by reading could not write without failing at once."""
+    """SQLite: a transaction that began with a read fails immediately on a write."""
     if engine.dialect.name != "sqlite":
         pytest.skip("Postgres has as many writers as connections")
     async with reading_connection(engine) as connection:

@@ -30,7 +30,7 @@ def partitions_aside(_object: object, name: str | None, kind: str, _reflected: b
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database without any table, on each kind."""
+    """An empty database of each kind."""
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
         return server.empty()
@@ -60,7 +60,7 @@ async def test_readiness_reads_the_migrations_once(engine: AsyncEngine, monkeypa
     real = ScriptDirectory.from_config
     monkeypatch.setattr(ScriptDirectory, "from_config", counted)
     migrate._revisions.cache_clear()
-    await migrate.check(engine)  # as every gateway and console does when it starts
+    await migrate.check(engine)  # as at the start of every gateway and console
     health = Health({"database": partial(migrate.check, engine)})
     health.started()
     for _ in range(3):

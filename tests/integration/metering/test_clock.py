@@ -32,7 +32,7 @@ JUMPS = (timedelta(days=40), timedelta(days=-40), timedelta(minutes=6), timedelt
 
 
 class Clocks(CheckedClock):
-    """A gateway's checked clock, and what a test does to the three clocks behind it."""
+    """The checked clock of a gateway, over three clocks that a test can set."""
 
     def __init__(self) -> None:
         self.database = self.own = START.timestamp()
@@ -43,7 +43,7 @@ class Clocks(CheckedClock):
         return super().__call__(datetime.fromtimestamp(self.database, UTC))
 
     def pass_(self, span: timedelta) -> None:
-        """Time goes on, for all of them."""
+        """Advance all clocks."""
         self.database += span.total_seconds()
         self.own += span.total_seconds()
         self.passed += span.total_seconds()
@@ -137,7 +137,7 @@ async def test_drift_over_a_month_without_readings_is_no_jump(till: Till) -> Non
     till.clocks.pass_(timedelta(days=30))
     till.clocks.own += 86_400
     till.clocks.database += 86_400
-    for _ in range(3):  # a reading that was refused makes the next one no better
+    for _ in range(3):  # the next reading after a refused one is refused as well
         assert await suspect(till.admit()) == "own"
         till.clocks.pass_(timedelta(hours=12))
 
@@ -221,7 +221,7 @@ async def test_nothing_is_created_with_a_wrong_clock(till: Till, what: str, jump
 
 
 async def test_housekeeping_and_statistics_wait_for_the_clock(till: Till) -> None:
-    """A clock two years ahead would drop every line as too old."""
+    """With a clock two years ahead retention would delete every entry."""
     customer, reported = till.customer, list[ReconciliationState]()
     await customer.grant(10)
     await till.ledger.settle(customer.call())

@@ -27,7 +27,7 @@ def made(moment: datetime) -> str:
 
 
 async def settled_in_the_future(customer: CustomerData) -> None:
-    """Two calls at the right time; then the clock is 40 days ahead for three; then it is right again."""
+    """Two calls at the right time, three with the clock 40 days ahead; then it is right again."""
     await customer.grant(6)
     await customer.grant(1000)
     ledger = customer.ledger()
@@ -114,7 +114,7 @@ async def test_days_are_summed_up_again(customer: CustomerData) -> None:
 
 
 async def test_hours_that_no_entry_explains_are_kept(customer: CustomerData) -> None:
-    """Retention or a restore may have taken the lines; a bill must not lose what was done."""
+    """Retention or a restore may have removed the entries; the usage must stay in the bill."""
     await settled_in_the_future(customer)
     async with customer.engine.begin() as connection:
         await connection.execute(text("DELETE FROM usage_record WHERE units = 4"))

@@ -294,7 +294,7 @@ async def test_a_gateway_frozen_inside_its_transaction_does_not_stop_the_others(
     await customer.grant(10)
     await customer.ledger().settle(customer.call())
     async with engine.connect() as frozen:
-        await lock_meter(frozen, customer.account_id, "general", customer.clock)  # and never a word again
+        await lock_meter(frozen, customer.account_id, "general", customer.clock)  # and never commits
         assert await customer.ledger().settle(customer.call())
         await frozen.invalidate()
     assert await customer.count() == 2

@@ -239,13 +239,13 @@ async def test_a_round_of_housekeeping(customer: CustomerData) -> None:
     reported: list[ReconciliationState] = []
     keeper = housekeeping.Housekeeper(customer.engine, Ledger(retention_days=30), reported.append, clock=customer.clock)
     assert (await keeper.run_round()).drift == 0
-    assert (await keeper.run_round()).drift == 0  # again: nothing to do
+    assert (await keeper.run_round()).drift == 0  # second round: nothing to do
     assert [(each.drift, each.backlog) for each in reported] == [(0, 0), (0, 0)]
     assert (await customer.count(), await prove(customer)) == (1, [])
     if customer.engine.dialect.name == "postgresql":
         query = f"SELECT count(*) FROM {housekeeping.partition(today + timedelta(days=1))}"
         async with customer.engine.connect() as connection:
-            assert await connection.scalar(text(query)) == 1  # it had waited in the default partition
+            assert await connection.scalar(text(query)) == 1  # moved from the default partition
             assert await connection.scalar(text("SELECT count(*) FROM usage_record_default")) == 0
 
 
@@ -254,7 +254,7 @@ async def test_housekeeping_does_not_wait_for_a_long_read(customer: CustomerData
     await customer.grant(5)
     customer.clock.pass_(days=3000)  # days that have no partition yet
     async with work.snapshot_session(customer.engine) as session:
-        await ledger_reader.verify_database(session)  # the snapshot goes on, and with it its locks
+        await ledger_reader.verify_database(session)  # the snapshot stays open and keeps its locks
         async with asyncio.timeout(10):
             assert (await keeper.run_round()).drift == 0
             await customer.ledger().settle(customer.call(0))

@@ -27,13 +27,13 @@ async def checked(customer: CustomerData, bounds: RoundLimits = SMALL) -> Reconc
 
 
 async def read(customer: CustomerData, kind: int = INCREMENTAL) -> int:
-    """Lines that a reading has counted."""
+    """Entries that a pass has counted."""
     async with work.read_session(customer.engine) as session:
         return await session.scalar(select(func.sum(CheckRow.lines)).where(CheckRow.kind == kind)) or 0
 
 
 class Reads:
-    """Steps that read lines, seen at the driver."""
+    """Steps that read entries, counted at the driver."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.count = 0
@@ -54,7 +54,7 @@ async def test_an_entry_is_read_once(customer: CustomerData) -> None:
     reads = Reads(customer.engine)
     await checked(customer)
     first, reads.count = reads.count, 0
-    assert first >= 5  # two lines a step
+    assert first >= 5  # two entries per step
     await checked(customer)
     assert reads.count == 0
     await customer.ledger().settle(customer.call(1))
@@ -76,12 +76,12 @@ async def test_a_pack_changed_later_is_detected_in_the_next_round(customer: Cust
     async with customer.engine.begin() as connection:
         await connection.execute(update(PackRow).where(PackRow.id == pack).values(used=12))
     assert (await checked(customer)).drift == 7
-    await customer.ledger().settle(customer.call(1))  # a meter on the move is seen as well
+    await customer.ledger().settle(customer.call(1))  # also for a meter with new entries
     assert (await checked(customer)).drift == 7
 
 
 async def test_an_old_entry_changed_later_is_detected_by_the_recheck_only(customer: CustomerData) -> None:
-    """What was read is not read again in the rounds that follow: it takes the days of the second reading."""
+    """Incremental rounds do not read an entry again; only the recheck does, after some days."""
     await customer.grant(100)
     ledger = customer.ledger()
     for _ in range(7):
@@ -130,7 +130,7 @@ async def test_a_round_is_bounded_and_the_next_one_continues(customer: CustomerD
 
 
 async def test_of_two_gateways_one_reads(customer: CustomerData) -> None:
-    """The other reports what is known. SQLite has one gateway, and one writer at a time."""
+    """The other one reports the stored state. On SQLite there is one gateway and one writer."""
     await busy_life(customer)
     known = await checked(customer)
     await customer.ledger().settle(customer.call(1))
@@ -159,7 +159,7 @@ async def test_gateways_that_start_together_count_no_entry_twice(customer: Custo
 
 
 async def test_entries_deleted_by_retention_are_counted(customer: CustomerData) -> None:
-    """Lines dropped after, while and before they are read."""
+    """Entries deleted before, while and after they are read."""
     today = START.date()
     await customer.grant(100)
     ledger = customer.ledger()

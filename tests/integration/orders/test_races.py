@@ -33,7 +33,7 @@ async def place(customer: CustomerData, voucher: str | None = None) -> str:
 
 
 async def pending_refund(customer: CustomerData) -> tuple[str, str]:
-    """(refund, its pack), bought and asked back."""
+    """(refund id, pack id) of a requested refund."""
     async with work.unit_of_work(customer.engine, "customer", customer.clock) as unit:
         await orders.place_order(unit, customer.account_id, {"general-100k": 1}, approval="immediate")
         pack = (await metering.packs_of(unit.session, customer.account_id))[-1]

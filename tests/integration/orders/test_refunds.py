@@ -43,7 +43,7 @@ async def test_an_unused_pack_is_refunded_whole(customer: CustomerData) -> None:
 async def test_refund_against_deduction_the_deduction_first(customer: CustomerData) -> None:
     pack = await buy(customer)
     refund = await request(customer, pack)
-    await customer.ledger().settle(customer.call())  # the pack stays in the queue while the request is pending
+    await customer.ledger().settle(customer.call())  # the pack stays usable while the request is pending
     assert (await approve(customer, refund)).state == "failed"
     assert await customer.used(pack) == 1
     with pytest.raises(Misuse, match="failed already"):
@@ -71,7 +71,7 @@ async def test_a_refund_is_requested_within_seven_days_of_the_order(customer: Cu
         await request(customer, pack)
     customer.clock.pass_(seconds=-1)
     refund = await request(customer, pack)
-    customer.clock.pass_(days=5)  # the operator's working days do not count against the customer
+    customer.clock.pass_(days=5)  # the time of the decision does not matter
     assert (await approve(customer, refund)).state == "approved"
 
 

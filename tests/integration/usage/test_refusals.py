@@ -32,7 +32,7 @@ async def test_two_gateways_add_to_the_same_hour(customer: CustomerData) -> None
         each.count(RefusedCall(sub.id, customer.app.app_id, "general", 42900))
     writers = [RefusalWriter(customer.engine, each, clock=customer.clock) for each in counts]
     await asyncio.gather(*(writer.write() for writer in writers))
-    await asyncio.gather(*(writer.write() for writer in writers))  # nothing twice
+    await asyncio.gather(*(writer.write() for writer in writers))  # no count is written twice
     assert await written(customer) == [
         (UNKNOWN_ID, UNKNOWN_ID, "", 10002, 2),
         (customer.account_id, UNKNOWN_ID, "", 40002, 2),

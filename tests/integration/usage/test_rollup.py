@@ -74,7 +74,7 @@ async def hours(customer: CustomerData, apps: Sequence[str], first: datetime, co
 
 
 async def answers(customer: CustomerData, sub_id: str, apps: Sequence[str]) -> list[list[UsageTotals]]:
-    """All that can be asked, over several scopes and spans."""
+    """All queries, over several scopes and periods."""
     found = []
     spans = [
         (MIDNIGHT, MIDNIGHT + 3 * DAY),
@@ -124,13 +124,13 @@ async def test_days_give_the_totals_of_the_hours(customer: CustomerData, family:
 
 async def test_a_round_adds_the_hours_that_have_ended(customer: CustomerData, family: tuple[str, list[str]]) -> None:
     sub_id, apps = family
-    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # nothing there
+    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # no hours
     await hours(customer, apps, MIDNIGHT, 30)
     customer.clock.time = MIDNIGHT + 10 * HOUR + timedelta(minutes=6)
     assert await rollup.roll_up(customer.engine, customer.clock) == 1
-    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # all is there
+    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # all rolled up
     customer.clock.pass_(minutes=50)
-    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # the hour is not over
+    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # the hour has not ended
     customer.clock.pass_(hours=15)
     assert await rollup.roll_up(customer.engine, customer.clock) == 2  # into the next day
     assert await rolled(customer) == MIDNIGHT + 25 * HOUR
