@@ -33,7 +33,7 @@ def day_of(moment: datetime) -> datetime:
 
 
 async def roll_up(engine: AsyncEngine, clock: Clock = database_clock) -> int:
-    """Roll up the hours that have ended, one transaction per day. Returns the number of days computed.
+    """Add the hours that have ended to their days, one transaction per day. Returns the number of days computed.
 
     When the clock was set back before the end of the rollup, days after the new time are computed again.
     """
