@@ -24,7 +24,7 @@ from inkgate.service.usage.repository import Scope
 
 router = APIRouter()
 WALL_COOKIE = "inkgate_wall"
-MAX_KEY_CHARACTERS = 1024  # characters
+MAX_KEY_CHARACTERS = 1024
 WALL_DAYS = 365  # the people who restart a screen do not know the key
 QUEUE_AGE_WARNING_SECONDS = 10.0  # age of the oldest waiting image from which the screen warns
 
