@@ -14,7 +14,7 @@ from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
 from inkgate.service.worker.stub import stub_text
 from tests.crash.chaos.stack import Stack
-from tests.pictures import padded_png
+from tests.images import padded_png
 
 MIB = 2**20
 BUDGET = 20 * MIB

@@ -18,7 +18,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
 from inkgate.service.worker.stub import stub_text
-from tests.pictures import padded_png
+from tests.images import padded_png
 from tests.resetting import Client
 
 PATIENCE = 40.0  # seconds for which a client repeats a failed request
