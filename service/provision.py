@@ -13,13 +13,14 @@ from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import ids
-from inkgate.service.db.work import Work, begin
+from inkgate.service.db.work import UnitOfWork, unit_of_work
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.interface import Settlement
+from inkgate.service.metering.packs import COMMERCIAL
 from inkgate.service.metering.service import grant_pack
 
 UNITS = 1_000_000
-COMMERCIAL = tuple(name for name, capability in CAPABILITIES.items() if capability.commercial)
+REFUSED_FOR = COMMERCIAL[0]  # the capability that the refused apps have opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ async def provision(engine: AsyncEngine, vault: Vault, qps: float, *, refused: b
     """One account and an app with every capability opened and paid; with `refused` also apps for each 4xxxx and 5xxxx
     code, with `second` another paid one. Packs are bound to their app, so that the apps of one account do not pay for
     each other."""
-    async with begin(engine, "sandbox") as work:
+    async with unit_of_work(engine, "sandbox") as work:
         account = await accounts.create_account(work, "sandbox")
         pair = await accounts.create_access_key(work, vault, account.id)
         main, *others_paid = [
@@ -59,7 +60,7 @@ async def provision(engine: AsyncEngine, vault: Vault, qps: float, *, refused: b
     return Keys(pair.ak, pair.sk, main.appkey, main.enckey, names, paid)
 
 
-async def _paid(work: Work, vault: Vault, account_id: str, name: str, qps: float) -> accounts.NewApp:
+async def _paid(work: UnitOfWork, vault: Vault, account_id: str, name: str, qps: float) -> accounts.NewApp:
     app = await accounts.create_app(work, vault, account_id, name)
     for capability in CAPABILITIES:
         await accounts.open_capability(work, app.app_id, capability, qps=qps)
@@ -68,19 +69,19 @@ async def _paid(work: Work, vault: Vault, account_id: str, name: str, qps: float
     return app
 
 
-async def _refused(work: Work, vault: Vault, account_id: str) -> dict[str, accounts.NewApp]:
+async def _refused(work: UnitOfWork, vault: Vault, account_id: str) -> dict[str, accounts.NewApp]:
     """Apps that answer 51003, 51001, 51002, 50002 and 40009."""
     apps = {}
     for name in ("exhausted", "expired", "unpurchased", "notopened", "ipdenied"):
         app = apps[name] = await accounts.create_app(work, vault, account_id, f"sandbox_{name[:7]}")
         if name != "notopened":
-            await accounts.open_capability(work, app.app_id, "general")
-    await grant_pack(work, account_id, "general", 1, app_id=apps["exhausted"].app_id)
+            await accounts.open_capability(work, app.app_id, REFUSED_FOR)
+    await grant_pack(work, account_id, REFUSED_FOR, 1, app_id=apps["exhausted"].app_id)
     long_ago = await work.now() - timedelta(days=400)
     await grant_pack(
         work,
         account_id,
-        "general",
+        REFUSED_FOR,
         UNITS,
         app_id=apps["expired"].app_id,
         ordered_at=long_ago,
@@ -96,7 +97,7 @@ async def _use_up(engine: AsyncEngine, account_id: str, app_id: str) -> None:
     ledger = SqlLedger(engine)
     await ledger.start()
     call_id = ids.new()
-    await ledger.settle(Settlement(call_id, account_id, app_id, "general", 1, 1, 0, 0, 0, 0, "127.0.0.1", call_id))
+    await ledger.settle(Settlement(call_id, account_id, app_id, REFUSED_FOR, 1, 1, 0, 0, 0, 0, "127.0.0.1", call_id))
     await ledger.close()
 
 

@@ -111,7 +111,7 @@ class MemoryBroker:
 class MemoryLimiter:
     wait: float | None = None
 
-    async def take(self, app_id: str, capability: str, qps: float) -> float | None:
+    async def acquire(self, app_id: str, capability: str, qps: float) -> float | None:
         return self.wait
 
 
@@ -122,7 +122,7 @@ class GatewayUnderTest:
         self.settings = settings or Settings()
         self.directory, self.ledger, self.broker = MemoryDirectory(), MemoryLedger(), MemoryBroker()
         self.limiter, self.replays = MemoryLimiter(), replays or MemoryReplayStore()
-        self.metrics, self.health = Metrics("gateway", "test"), Health()
+        self.metrics, self.health = Metrics("gateway", "test", capabilities=CAPABILITIES), Health()
         services = Services(
             self.directory,
             self.ledger,

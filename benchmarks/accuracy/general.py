@@ -33,7 +33,7 @@ def main() -> None:
     for image in sorted((args.folder / "images").iterdir()):
         predictions[image.name] = [
             {"text": line.text, "box": [number for point in line.quad for number in point]}
-            for line in reader.general(image.read_bytes()).lines
+            for line in reader.read("general", image.read_bytes()).lines
         ]
     spent = (time.process_time() - began) / len(predictions)
     reader.close()

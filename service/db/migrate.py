@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.db import engine as engines
 from inkgate.service.db import locks
+from inkgate.service.db.catalogue import add_products
 from inkgate.service.db.locks import Lock
 from inkgate.service.errors import ConfigurationError, DatabaseDown
 from inkgate.service.settings import Database
@@ -31,7 +32,8 @@ def upgrade(url: str) -> None:
 
 
 async def upgrade_async(url: str) -> None:
-    """Migrate the database at `url` to the newest schema, in one transaction, one migrator at a time."""
+    """Migrate the database at `url` to the newest schema, and add the products of capabilities that have none, in one
+    transaction, one migrator at a time."""
     engine = engines.create(Database(url=url))
     try:
         async with engine.begin() as connection:
@@ -47,6 +49,7 @@ def _upgrade(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    add_products(connection)
 
 
 async def check(engine: AsyncEngine) -> None:

@@ -25,7 +25,7 @@ class Deliveries:
         """Drop the answer when it is delivered. Waits only for dropping one that is known to be."""
         if delivered.done():
             if delivered.result():
-                await self._replays.drop(key, call_id)
+                await self._replays.discard(key, call_id)
             return
         task = asyncio.create_task(self._judge(key, call_id, delivered))
         self._open[key] = task
@@ -38,7 +38,7 @@ class Deliveries:
 
     async def _judge(self, key: str, call_id: str, delivered: asyncio.Future[bool]) -> None:
         if await delivered:
-            await self._replays.drop(key, call_id)
+            await self._replays.discard(key, call_id)
         else:
             log.info("answer not delivered, kept for replay", extra={"call_id": call_id})
 

@@ -65,7 +65,7 @@ class Pipeline:
         limits, weights = settings.limits, settings.limits.weights
         self.bytes_in_flight = Budget(limits.inflight_bytes, "body bytes", weights=weights, largest=limits.body_bytes)
         self.tasks_in_flight = Budget(limits.inflight_tasks, "images", weights=weights, largest=_LARGEST_CALL)
-        self._codec = BodyCodec(services.pool, sm2.choose(settings.security.sm2))
+        self._codec = BodyCodec(services.pool, sm2.select_provider(settings.security.sm2))
         self._reading = ImageReading(services.broker, self.tasks_in_flight, services.tracing)
 
     async def run(self, progress: Progress) -> Settled:
@@ -123,7 +123,7 @@ class Pipeline:
         if held > 0:
             raise HeldOff(math.ceil(held))
         await self._services.ledger.admit(app.account_id, app.app_id, capability.name, 0)
-        wait = await self._services.limiter.take(app.app_id, capability.name, admitted.caller.qps)
+        wait = await self._services.limiter.acquire(app.app_id, capability.name, admitted.caller.qps)
         if wait is not None:
             raise RateLimited(max(1, round(wait)))
         return Entered(admitted, ids.new(), deadline)
@@ -180,7 +180,7 @@ class Pipeline:
             with admitted.watch.stage("settle"):
                 await self._services.ledger.settle(settlement)
         except Refused:
-            await self._services.replays.drop(admitted.replay_key, settlement.call_id)
+            await self._services.replays.discard(admitted.replay_key, settlement.call_id)
             raise
         return Settled(answered)
 

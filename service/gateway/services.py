@@ -15,7 +15,7 @@ from inkgate.service.usage.refusals import Refusals
 
 
 class RateLimiter(Protocol):
-    async def take(self, app_id: str, capability: str, qps: float) -> float | None:
+    async def acquire(self, app_id: str, capability: str, qps: float) -> float | None:
         """None when the call may pass, else the seconds to wait."""
 
 

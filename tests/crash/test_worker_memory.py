@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from inkgate.service.broker.interface import Outcome, Task
+from inkgate.service.composition.fleet import embedded_fleet
 from inkgate.service.samples import sample
 from inkgate.service.settings import Settings, Worker
-from inkgate.service.worker.fleet import embedded_fleet
 from tests import image_files
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ def test_reading_without_memory_is_our_own_failure() -> None:
         from inkgate.service.worker.stub import StubReader
 
         class Greedy(StubReader):
-            def general(self, data):
+            def read(self, name, data, *, extras=False):
                 return np.ones(200 << 20, np.uint8)
 
         limit_memory(64, at_once=1)

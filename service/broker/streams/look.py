@@ -11,8 +11,9 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from inkgate.service.broker.interface import QueueState
-from inkgate.service.broker.streams.keys import CAPABILITIES, GROUP, Keys
+from inkgate.service.broker.streams.keys import GROUP, Keys
 from inkgate.service.broker.streams.scripts import source
+from inkgate.service.contract.capabilities import CAPABILITIES
 
 _ALIVE_MS = 5_000
 _HELD_TOLD = 1000
