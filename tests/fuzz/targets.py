@@ -207,8 +207,8 @@ def envelope(data: bytes) -> None:
     except SealFault as fault:
         assert fault.code in (40017, 40018, 40019, 40020) and fault.message and fault.details
         return
-    answer = json.loads(seal_answer(request.plain, request))
-    assert sm4.decrypt(request.sm4_key, binascii.a2b_base64(answer["encryptedResult"])) == request.plain
+    answer = json.loads(seal_answer(request.plaintext, request))
+    assert sm4.decrypt(request.sm4_key, binascii.a2b_base64(answer["encryptedResult"])) == request.plaintext
 
 
 @target

@@ -27,7 +27,7 @@ class Client:
     """A synchronous client. It is thread-safe; close it, or use it as a context manager.
 
     `enckey` encrypts every body (needs the extra `sealed`). `timeout` is in seconds and applies to each attempt. `http`
-    replaces the httpx client, for proxies, certificates or tests. `extras` requests InkGate's additions to the contract.
+    replaces the httpx client, for proxies, certificates or tests. `extras` requests InkGate's contract additions.
     Methods raise the errors of `InkGateClientError`, OSError for an unreadable file, and ValueError for a wrong number
     of images.
     """

@@ -44,7 +44,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class IdCard:
-    """An identity card. `note` is "front" (emblem side), "back" (portrait side) or "" (no card); absent fields are ""."""
+    """An identity card. `note` is "front" (emblem side), "back" (portrait side) or "" (no card). Absent fields: ""."""
 
     note: str
     name: str
