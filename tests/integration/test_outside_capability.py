@@ -101,7 +101,7 @@ async def make_customer(database: str, vault: Vault) -> dict[str, str]:
     engine = engines.create(Database(url=database))
     try:
         hashed = await quick_passwords().hash(PASSWORD)
-        async with work.begin(engine, "test") as unit:
+        async with work.unit_of_work(engine, "test") as unit:
             account = await accounts.create_account(unit, "商户")
             pair = await accounts.create_access_key(unit, vault, account.id)
             app = await accounts.create_app(unit, vault, account.id, "scanner")
@@ -115,7 +115,7 @@ async def settled(database: str, account_id: str) -> list[tuple[str, int, int]]:
     """Capability, units used and units bought of every pack; the ledger must agree with its lines."""
     engine = engines.create(Database(url=database))
     try:
-        async with work.snapshot(engine) as session:
+        async with work.snapshot_session(engine) as session:
             assert await ledger_reader.verify_database(session, account_id) == []
             return [(each.capability, each.used, each.total) for each in await packs_of(session, account_id)]
     finally:
