@@ -7,8 +7,8 @@
     deploy/airgap/airgap.py load FOLDER REGISTRY          verify, then push the images to your registry
 
 `bundle` runs with network access, with the same minor version of Python and the same platform as the target. The folder
-then contains wheels, chart, compose files, this script and, with --images, the images as docker saves them. `verify` and
-`load` run in the closed network, with the script in the folder.
+then contains wheels, chart, compose files, this script and, with --images, the images as docker saves them. `verify`
+and `load` run in the closed network, with the script in the folder.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from tests.resetting import UNITS, Client, answering, repeat, request
 from tests.served import ask, head, nginx, served
 
 pytestmark = pytest.mark.ops
-INGRESS_BODY_SECONDS = 60  # client-body-timeout of ingress-nginx, unless somebody sets it
+INGRESS_BODY_SECONDS = 60  # default client-body-timeout of ingress-nginx
 
 
 @pytest.fixture

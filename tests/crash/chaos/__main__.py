@@ -1,7 +1,7 @@
 """`python -m tests.crash.chaos [--seconds N] [--out FOLDER]`: break everything once, or again and again, and judge.
 
 Three gateways behind a plain proxy, three worker hosts, one Valkey, one Postgres, and mixed traffic from signed
-clients that know what each of their pictures says. Exit status 1 when any promise is broken.
+clients that know what each of their images says. Exit status 1 when any promise is broken.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Promises judged over what happened, as a table for people, JSON for machines, and a picture of the time line."""
+"""Promises judged over what happened, as a table for people, JSON for machines, and an image of the time line."""
 
 from __future__ import annotations
 
