@@ -19,7 +19,7 @@ from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
 from inkgate.service.worker.stub import stub_text
 from tests.images import padded_png
-from tests.resetting import Client
+from tests.tcp_reset import Client
 
 PATIENCE = 40.0  # seconds for which a client repeats a failed request
 _PAUSE = 0.5
