@@ -138,7 +138,7 @@ class World:
             "capability": "general",
             "since": "2026-03-01T00:00:00Z",
             "until": "2026-03-21T00:00:00Z",
-            "name": "somebody",
+            "name": "member",
             "units": 100_000,
             "price_fen": 45_000,
             "quantities": {"general-100k": 1},
@@ -299,10 +299,10 @@ class Walker:
         self.console, self.world = world.console, world
         self.visitors: dict[str, tuple[BrowserClient, str]] = {}
 
-    async def visitor(self, path: str, *, anew: bool = False) -> tuple[BrowserClient, str]:
-        """Somebody whom the page is for, signed in, and a token for their forms."""
+    async def visitor(self, path: str, *, fresh: bool = False) -> tuple[BrowserClient, str]:
+        """A signed-in visitor who may open the page, and a token for its forms; a new sign-in with `fresh`."""
         login = "chief" if path.startswith("/operator") else "lin"
-        if anew or login not in self.visitors:
+        if fresh or login not in self.visitors:
             visitor = await self.console.signed_in(login)
             self.visitors[login] = (visitor, await visitor.token("/reference"))
         return self.visitors[login]
@@ -332,8 +332,8 @@ class Walker:
 
     async def ask(self, method: str, route: APIRoute, path: str, data: dict[str, str] | None = None) -> int:
         """The status of an answer. Some forms end the session that sends them: the next question begins another."""
-        for anew in (False, True):
-            visitor, token = await self.visitor(route.path, anew=anew)
+        for fresh in (False, True):
+            visitor, token = await self.visitor(route.path, fresh=fresh)
             sent = {} if data is None else {"data": data | {"csrf": token}}
             try:
                 answer = await visitor.request(method, f"http://console.test/console{path}", **sent)

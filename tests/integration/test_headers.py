@@ -26,7 +26,7 @@ from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.telemetry.probe_server import ProbeServer
 from tests.gateway import AK, PNG, SK, GatewayUnderTest, body_of, signed_headers
-from tests.served import ask, head, served
+from tests.http_server import ask, head, served
 
 GENERAL = CAPABILITIES["general"]
 ROOT = Path(__file__).parents[2]

@@ -21,9 +21,9 @@ from inkgate.service.users import repository as user_queries
 from inkgate.service.users import service as users
 from inkgate.service.users.models import SessionRow, UserRow
 from inkgate.service.users.passwords import Passwords
+from tests.concurrency import after_a_look, overlapping
 from tests.console.console_fixture import cheap_passwords
 from tests.ledger_data import CustomerData
-from tests.races import after_a_look, overlapping
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 LIFETIME = users.Lifetime(users.LOCK_DURATION, users.LOCK_DURATION)

@@ -25,8 +25,8 @@ from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.usage.models import HourRow, RefusalRow
 from inkgate.service.usage.refusals import Refusals, RefusalWriter, RefusedCall
 from tests.gateway import GatewayUnderTest, body_of
+from tests.images import padded_png
 from tests.ledger_data import START, CustomerData
-from tests.pictures import padded_png
 
 JUMPS = (timedelta(days=40), timedelta(days=-40), timedelta(minutes=6), timedelta(minutes=-6))
 

@@ -17,8 +17,8 @@ from inkgate.service.orders import refunds, repository
 from inkgate.service.orders import service as orders
 from inkgate.service.orders.models import OrderRow, RefundRow, VoucherRow
 from inkgate.service.orders.vouchers import issue_voucher
+from tests.concurrency import Outcome, after_a_look, attempt, overlapping
 from tests.ledger_data import CustomerData
-from tests.races import Outcome, after_a_look, attempt, overlapping
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 MODES = ("overlapping", "after a look")
