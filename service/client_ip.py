@@ -32,7 +32,7 @@ def _address(text: str) -> Address | None:
 def client_ip(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
     """The last address in `X-Forwarded-For` that is not a trusted proxy, else the peer.
 
-    A client may send any addresses; trusted proxies append on the right. So the list is read from the right.
+    A client may send any list, to which the trusted proxies append, so it is read from the right.
     """
     hops = [peer, *reversed(forwarded.split(","))] if forwarded else [peer]
     for hop in hops:

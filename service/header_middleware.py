@@ -1,4 +1,4 @@
-"""ASGI middleware that merges or refuses repeated headers, by the table of `service/contract/headers.py`."""
+"""ASGI middleware for repeated headers, by the table of `service/contract/headers.py`."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.broker.streams.roll import StreamsFleet
 from inkgate.service.composition.database import open_database
 from inkgate.service.composition.web import build_server, listen, serve
-from inkgate.service.console import Parts, create_console
+from inkgate.service.console import ConsoleDependencies, create_console
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
@@ -32,7 +32,7 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
         database = await open_database(stack, settings)
         fleet = _fleet(stack, settings)
         health = Health({"database": database.check})
-        parts = Parts.of(settings, database.engine, database.vault, fleet, database.clock)
+        parts = ConsoleDependencies.of(settings, database.engine, database.vault, fleet, database.clock)
         server = build_server(settings, application(parts, health), health)
 
         async def announce() -> None:
@@ -52,7 +52,7 @@ def _fleet(stack: AsyncExitStack, settings: Settings) -> StreamsFleet | None:
     return fleet
 
 
-def application(parts: Parts, health: Health) -> FastAPI:
+def application(parts: ConsoleDependencies, health: Health) -> FastAPI:
     """The application: the console under /console, and the probe routes."""
     app = FastAPI(title="InkGate console", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
 

@@ -21,8 +21,7 @@ from inkgate.service.composition.database import OpenDatabase, open_database
 from inkgate.service.composition.fleet import EmbeddedBroker
 from inkgate.service.composition.lifecycle import start_component
 from inkgate.service.composition.samplers import gateway_samplers
-from inkgate.service.console import Parts as ConsoleParts
-from inkgate.service.console import create_console
+from inkgate.service.console import ConsoleDependencies, create_console
 from inkgate.service.errors import Overloaded
 from inkgate.service.gateway.app import create_app
 from inkgate.service.gateway.memory import share_arenas
@@ -115,9 +114,9 @@ async def _start(
     await start_component(stack, Housekeeper(engine, settings.ledger, report, clock=clock, background=background))
 
 
-def _console_parts(settings: Settings, database: OpenDatabase, broker: Broker) -> ConsoleParts:
+def _console_parts(settings: Settings, database: OpenDatabase, broker: Broker) -> ConsoleDependencies:
     fleet = broker if isinstance(broker, EmbeddedBroker) else None
-    return ConsoleParts.of(settings, database.engine, database.vault, fleet, database.clock)
+    return ConsoleDependencies.of(settings, database.engine, database.vault, fleet, database.clock)
 
 
 def _report(metrics: Metrics, state: ReconciliationState) -> None:

@@ -21,7 +21,7 @@ from tests import image_files
 ROOT = Path(__file__).parents[2]
 BASELINE = image_files.jpeg(64, 48)
 WIDE = {
-    "progressive.jpg": image_files.saved(image_files.picture(5000, 5000), "JPEG", quality=40, progressive=True),
+    "progressive.jpg": image_files.saved(image_files.sample_image(5000, 5000), "JPEG", quality=40, progressive=True),
     "plain.png": cv2.imencode(".png", np.full((5000, 5000, 3), 200, np.uint8))[1].tobytes(),
     "alpha.png": cv2.imencode(".png", np.full((5000, 5000, 4), 60_000, np.uint16))[1].tobytes(),
     "plain.bmp": image_files.bmp(5000, 5000, bits=8, pixels=bytes(25_000_000)),

@@ -1,4 +1,4 @@
-"""Bodies of strangers: what is announced holds nothing, and nobody unknown gets megabytes read."""
+"""Bodies of unauthenticated clients: announced bytes reserve nothing, and large ones are not read."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_a_refusal_amid_a_body_is_sent_whole_and_the_rest_dropped_before_t
     reading = asyncio.create_task(refused.read_body(100 * MIB, 5, other))
     while "piece" not in events:
         await asyncio.sleep(0)
-    other.take(6 * MIB)  # somebody else's arrived meanwhile
+    other.take(6 * MIB)  # the body of another call arrived in between
     with pytest.raises(Overloaded):
         await reading
     assert other.used == 6 * MIB

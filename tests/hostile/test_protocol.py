@@ -157,14 +157,14 @@ async def test_client_that_reads_slowly_gets_everything(server: uvicorn.Server):
     assert total > 24 * ANSWER
 
 
-async def test_body_nobody_waits_for_may_not_trickle_on(server: uvicorn.Server):
+async def test_body_without_a_caller_may_not_trickle_on(server: uvicorn.Server):
     stream = await connect(server)
     stream[1].write(b"POST / HTTP/1.1\r\ncontent-length: 100000\r\n\r\nx")
     assert await status(stream) == b"200"
     assert await said(stream) == b""
 
 
-async def test_body_nobody_waits_for_comes_slowly(server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch):
+async def test_body_without_a_caller_comes_slowly(server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(protocol, "DRAIN_SECONDS", 10.0)
     monkeypatch.setattr(protocol, "REMAINDER_BYTES", 4 << 20)
     stream = await connect(server)

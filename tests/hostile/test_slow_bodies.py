@@ -114,7 +114,7 @@ async def test_a_chunked_body_that_never_ends(gateway: tuple[GatewayUnderTest, i
     sending.cancel()
 
 
-async def test_a_small_body_of_nobody_known(gateway: tuple[GatewayUnderTest, int]):
+async def test_a_small_body_of_an_unknown_client(gateway: tuple[GatewayUnderTest, int]):
     made, port = gateway
     stream = await asyncio.open_connection("127.0.0.1", port)
     lines = ("POST /v1/aiop/api/x HTTP/1.1", "host: x", "ctyun-eop-request-id: slow-1", "content-length: 9", "", "{")

@@ -19,7 +19,7 @@ from inkgate.service.broker.local import LocalBroker
 from inkgate.service.broker.streams import StreamsBroker
 from inkgate.service.broker.streams.roll import RollPoster
 from inkgate.service.composition import console, database, embedded, gateway, gateways, probes, web, workers
-from inkgate.service.console import Parts as ConsoleParts
+from inkgate.service.console import ConsoleDependencies
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate
 from inkgate.service.metering import SqlLedger
@@ -112,7 +112,7 @@ STEPS: dict[str, tuple[Step, ...]] = {
         Step(databases, "create"),
         Step(migrate, "check"),
         Step(database, "open_vault"),
-        Step(ConsoleParts, "of"),
+        Step(ConsoleDependencies, "of"),
         Step(console, "create_console"),
         Step(console, "build_server"),
         Step(console, "listen"),

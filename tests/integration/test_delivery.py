@@ -14,8 +14,8 @@ from inkgate.service.gateway import delivery
 from inkgate.service.gateway.delivery import Acknowledgements, Waiting
 from inkgate.service.replay import MemoryReplayStore, RedisReplayStore
 from tests.gateway import GatewayUnderTest
-from tests.resetting import UNITS, Client, answering, repeat, request
-from tests.served import served
+from tests.http_server import served
+from tests.tcp_reset import UNITS, Client, answering, repeat, request
 
 SIZES = {"1kB": 1_000, "300kB": 300_000, "8MB": 8_600_000}
 

@@ -14,7 +14,7 @@ from inkgate.service.errors import DeadlineMissed, LedgerDown, Overloaded
 from inkgate.service.gateway.app import CALLS
 from inkgate.service.settings import Limits, Server, Settings
 from tests.gateway import APPKEY, PNG, GatewayUnderTest, body_of, signed_headers
-from tests.served import served
+from tests.http_server import served
 
 
 @pytest.fixture

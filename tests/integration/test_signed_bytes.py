@@ -23,7 +23,7 @@ from inkgate.service.eop.header import parse
 from inkgate.service.eop.signature import BEIJING, verify
 from inkgate.service.gateway.request_line import RequestLine
 from tests.gateway import AK, APPKEY, PNG, SK, GatewayUnderTest, body_of
-from tests.served import ask, head, served
+from tests.http_server import ask, head, served
 
 GENERAL = CAPABILITIES["general"]
 BODY = json.dumps(body_of(GENERAL, PNG)).encode()

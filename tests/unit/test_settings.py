@@ -7,7 +7,7 @@ import typing
 import pytest
 from pydantic import SecretStr
 
-from inkgate.service.cli.doctor.finding import place
+from inkgate.service.cli.doctor.finding import redacted_location
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Settings, load, secret_settings, secret_values, without_passwords
 from inkgate.service.telemetry import logs
@@ -81,7 +81,7 @@ PLANTED = "Pl4nted-pass"
     ],
 )
 def test_no_part_of_a_password_is_shown_of_a_url(url: str, shown: str) -> None:
-    assert place(url) == shown
+    assert redacted_location(url) == shown
     assert "Pl4nted" not in without_passwords(url)
     known = secret_values(Settings(redis={"url": url}))  # type: ignore[arg-type]
     assert any(PLANTED in each for each in known), known

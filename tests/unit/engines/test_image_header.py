@@ -12,7 +12,7 @@ from inkgate.engines.errors import DecodeError, PictureTooLarge
 from inkgate.engines.image_header import image_size
 from inkgate.engines.imaging import decode
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.contract.images import ImageFault, check_image, dimensions
+from inkgate.service.contract.images import ImageFault, check_image, image_dimensions
 from tests import image_files
 from tests.image_files import EOI, PNG, bmp, chunk, frame, idat, ihdr, jpeg, parts, png, segment
 
@@ -51,7 +51,7 @@ def test_hidden_frame_is_the_one_that_is_checked() -> None:
 
 def test_hidden_frame_within_the_limits() -> None:
     data = image_files.hidden_frame((64, 64), KINDS["baseline"])
-    assert dimensions(data) == plainly(data).shape[1::-1] == (150, 100)
+    assert image_dimensions(data) == plainly(data).shape[1::-1] == (150, 100)
     with pytest.raises(DecodeError, match="second frame"):
         decode(data, LIMIT)
 
@@ -92,7 +92,7 @@ def test_thumbnail_is_no_frame() -> None:
     pieces = parts(KINDS["baseline"])
     for place in (1, 3):
         made = b"".join([*pieces[:place], segment(0xE1, b"Exif\0\0" + jpeg(64, 48)), *pieces[place:]])
-        assert dimensions(made) == (150, 100)
+        assert image_dimensions(made) == (150, 100)
         assert same(made, KINDS["baseline"])
 
 
@@ -104,7 +104,7 @@ def test_stray_bytes_between_segments_are_passed_over(kind: str, stray: bytes) -
     """Some cameras leave them. The first segment has to follow at once, and the data of a scan its header."""
     pieces = parts(KINDS[kind])
     made = b"".join([*pieces[:2], *(stray + piece for piece in pieces[2:])])
-    assert dimensions(made) == (150, 100)
+    assert image_dimensions(made) == (150, 100)
     assert np.array_equal(decode(made, LIMIT), plainly(KINDS[kind]))
 
 
@@ -112,7 +112,7 @@ def test_stray_bytes_between_segments_are_passed_over(kind: str, stray: bytes) -
 def test_segment_shorter_than_its_length_field(length: int) -> None:
     pieces = parts(KINDS["baseline"])
     made = b"".join([*pieces[:2], b"\xff\xfe" + struct.pack(">H", length), *pieces[2:]])
-    assert dimensions(made) == (150, 100)
+    assert image_dimensions(made) == (150, 100)
     assert same(made, KINDS["baseline"])
 
 
@@ -122,7 +122,7 @@ def test_marker_that_the_decoder_refuses_before_the_frame(marker: int) -> None:
     made = b"".join([pieces[0], segment(marker, bytes(6)), *pieces[1:]])
     assert plainly(made) is None
     with pytest.raises(ImageFault, match="decode"):
-        dimensions(made)
+        image_dimensions(made)
     with pytest.raises(DecodeError):
         decode(made, LIMIT)
 
@@ -149,7 +149,7 @@ def test_marker_that_the_decoder_refuses_before_the_frame(marker: int) -> None:
 def test_whole_scan_is_read_whatever_follows(kind: str, end: bytes) -> None:
     whole = KINDS[kind]
     made = whole.removesuffix(EOI) + end
-    assert dimensions(made) == (150, 100)
+    assert image_dimensions(made) == (150, 100)
     assert np.array_equal(decode(made, LIMIT), plainly(whole))
 
 
@@ -243,7 +243,7 @@ def test_grey_picture_is_no_broken_one(orientation: int) -> None:
 
 def test_animation_gives_its_first_image() -> None:
     made = image_files.animated_png(64, 48)
-    assert dimensions(made) == (64, 48)
+    assert image_dimensions(made) == (64, 48)
     assert np.array_equal(decode(made, LIMIT), np.full((48, 64, 3), 100, np.uint8))
 
 
@@ -271,7 +271,7 @@ def test_second_png_header(at: str) -> None:
 def test_png_that_does_not_begin_with_its_header(start: bytes) -> None:
     made = PNG + start + ihdr(64, 48) + idat(64, 48) + chunk(b"IEND", b"")
     with pytest.raises(ImageFault, match="decode"):
-        dimensions(made)
+        image_dimensions(made)
     with pytest.raises(DecodeError):
         decode(made, LIMIT)
 
@@ -293,7 +293,7 @@ def test_png_checksum(name: bytes) -> None:
 @pytest.mark.parametrize("bits", [1, 4, 8, 24, 32])
 def test_bmp_headers(header: int, bits: int) -> None:
     made = bmp(64, 48, header=header, bits=bits)
-    assert dimensions(made) == (64, 48)
+    assert image_dimensions(made) == (64, 48)
     assert np.array_equal(decode(made, LIMIT), plainly(made))
 
 
@@ -303,7 +303,7 @@ def test_bmp_header_that_the_decoder_does_not_know(header: int) -> None:
     made[14:18] = struct.pack("<I", header)
     assert plainly(bytes(made)) is None
     with pytest.raises(ImageFault, match="decode"):
-        dimensions(bytes(made))
+        image_dimensions(bytes(made))
     with pytest.raises(DecodeError):
         decode(bytes(made), LIMIT)
 
@@ -311,7 +311,7 @@ def test_bmp_header_that_the_decoder_does_not_know(header: int) -> None:
 @pytest.mark.parametrize(("bits", "compression"), [(16, 0), (16, 3), (32, 3)])
 def test_bmp_bitfields(bits: int, compression: int) -> None:
     made = bmp(64, 48, bits=bits, compression=compression)
-    assert dimensions(made) == (64, 48)
+    assert image_dimensions(made) == (64, 48)
     assert np.array_equal(decode(made, LIMIT), plainly(made))
 
 
@@ -322,7 +322,7 @@ def test_bmp_bitfields(bits: int, compression: int) -> None:
 )
 def test_bmp_run_lengths(bits: int, compression: int, row: bytes, height: int) -> None:
     made = bmp(64, height, bits=bits, compression=compression, pixels=row * 48 + b"\0\1")
-    assert dimensions(made) == (64, 48)
+    assert image_dimensions(made) == (64, 48)
     assert np.array_equal(decode(made, LIMIT), np.full((48, 64, 3), 9, np.uint8))
 
 

@@ -1,4 +1,4 @@
-"""Two transactions in a known order, on a real Postgres: no luck and no sleeping decides who comes first."""
+"""Run two transactions in a defined order on a real Postgres, without sleeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A signed call to the gateway over HTTP, as any client makes it, and the same call written out for other clients."""
+"""Signed calls to the gateway over HTTP, and the source code of the same call for other clients."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import httpx
 from inkgate.service.contract.capabilities import Capability
 from inkgate.service.eop.signing import call_headers
 
-ANSWER_BYTES = 8 * 1024 * 1024
-_IMAGE = "<image>"  # stands for the Base64 text where a body is split
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+_IMAGE = "<image>"  # placeholder of the Base64 text, at which a body is split
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
-    """The caller's own keys."""
+class CallerKeys:
+    """Access key and AppKey of the caller."""
 
     ak: str
     secret: bytes
@@ -27,9 +27,11 @@ class Signer:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A call that was made. `answer` is None when none came; `failure` then says why. `milliseconds` by the console's
-    clock, from sending to the last byte."""
+class GatewayCall:
+    """A call that was sent. `answer` is None without a JSON answer; `failure` is then the reason.
+
+    `milliseconds` are measured by the console, from sending to the last byte.
+    """
 
     capability: Capability
     headers: dict[str, str]
@@ -39,57 +41,57 @@ class Call:
     milliseconds: int
 
 
-def body_of(capability: Capability, picture: bytes) -> bytes:
-    """The request body: exactly the bytes that `body_command` makes."""
+def body_of(capability: Capability, image: bytes) -> bytes:
+    """The request body, byte for byte as the command of `as_curl` builds it."""
     head, tail = _around(capability)
-    return head.encode() + base64.b64encode(picture) + tail.encode()
+    return head.encode() + base64.b64encode(image) + tail.encode()
 
 
 def _around(capability: Capability) -> tuple[str, str]:
-    """The body before and after the image's Base64 text."""
+    """The parts of the body before and after the Base64 text of the image."""
     head, _, tail = json.dumps(capability.request([_IMAGE]), separators=(",", ":")).partition(_IMAGE)
     return head, tail
 
 
-async def call(gateway: str, capability: Capability, signer: Signer, picture: bytes, seconds: float) -> Call:
-    """Send one picture and wait for the answer, at most `seconds`."""
-    body = body_of(capability, picture)
-    headers = call_headers(signer.ak, signer.secret, signer.appkey, body)
+async def call(gateway: str, capability: Capability, keys: CallerKeys, image: bytes, seconds: float) -> GatewayCall:
+    """Send one image and wait at most `seconds` for the answer."""
+    body = body_of(capability, image)
+    headers = call_headers(keys.ak, keys.secret, keys.appkey, body)
     start = time.perf_counter()
     try:
         async with httpx.AsyncClient(timeout=seconds, trust_env=False) as client:
             response = await client.post(gateway + capability.paths[0], content=body, headers=headers)
     except httpx.HTTPError as error:
-        return Call(capability, headers, 0, None, f"{type(error).__name__}: {error}", _since(start))
+        return GatewayCall(capability, headers, 0, None, f"{type(error).__name__}: {error}", _since(start))
     try:
-        answer = response.json() if len(response.content) <= ANSWER_BYTES else None
+        answer = response.json() if len(response.content) <= MAX_ANSWER_BYTES else None
     except ValueError:
         answer = None
     answer = answer if isinstance(answer, dict) else None
     failure = "" if answer is not None else f"HTTP {response.status_code}"
-    return Call(capability, headers, response.status_code, answer, failure, _since(start))
+    return GatewayCall(capability, headers, response.status_code, answer, failure, _since(start))
 
 
 def _since(start: float) -> int:
     return round((time.perf_counter() - start) * 1000)
 
 
-def as_curl(made: Call, endpoint: str) -> str:
-    """The very request that was made, for a shell; its signature is good for as long as the clock window."""
-    head, tail = _around(made.capability)
+def as_curl(sent_call: GatewayCall, endpoint: str) -> str:
+    """The request as a curl command. Its signature is valid within the clock window."""
+    head, tail = _around(sent_call.capability)
     lines = [f"{{ printf '%s' '{head}'; base64 -w0 picture.jpg; printf '%s' '{tail}'; }} > body.json"]
-    lines.append(f"curl -sS '{endpoint}{made.capability.paths[0]}' \\")
-    lines += [f"  -H '{name}: {value}' \\" for name, value in made.headers.items()]
+    lines.append(f"curl -sS '{endpoint}{sent_call.capability.paths[0]}' \\")
+    lines += [f"  -H '{name}: {value}' \\" for name, value in sent_call.headers.items()]
     return "\n".join([*lines, "  --data-binary @body.json"])
 
 
-def as_python(capability: Capability, signer: Signer, endpoint: str) -> str:
-    """A program that signs for itself, standard library only; the secret comes from the environment."""
+def as_python(capability: Capability, keys: CallerKeys, endpoint: str) -> str:
+    """A Python program that signs the call, standard library only. It reads the secret from the environment."""
     head, tail = _around(capability)
     return f"""import base64, hashlib, hmac, os, urllib.request, uuid
 from datetime import datetime, timedelta, timezone
 
-AK, SK, APPKEY = {signer.ak!r}, os.environ["SK"], {signer.appkey!r}
+AK, SK, APPKEY = {keys.ak!r}, os.environ["SK"], {keys.appkey!r}
 picture = base64.b64encode(open("picture.jpg", "rb").read()).decode()
 body = ({json.dumps(head)} + picture + {json.dumps(tail)}).encode()
 
@@ -113,8 +115,8 @@ print(urllib.request.urlopen(request, timeout=75).read().decode())
 """
 
 
-def as_java(capability: Capability, signer: Signer, endpoint: str) -> str:
-    """The same for Java 17, standard library only."""
+def as_java(capability: Capability, keys: CallerKeys, endpoint: str) -> str:
+    """As `as_python`, for Java 17."""
     head, tail = _around(capability)
     return f'''import java.net.URI;
 import java.net.http.*;
@@ -135,7 +137,7 @@ public class Ocr {{
     }}
 
     public static void main(String[] args) throws Exception {{
-        String ak = "{signer.ak}", sk = System.getenv("SK"), appkey = "{signer.appkey}";
+        String ak = "{keys.ak}", sk = System.getenv("SK"), appkey = "{keys.appkey}";
         String picture = Base64.getEncoder().encodeToString(Files.readAllBytes(Path.of("picture.jpg")));
         byte[] body = ({json.dumps(head)} + picture + {json.dumps(tail)}).getBytes(StandardCharsets.UTF_8);
         String id = UUID.randomUUID().toString();

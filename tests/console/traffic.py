@@ -1,4 +1,4 @@
-"""Known traffic: signed calls through a real gateway over the real ledger, and what each of them must leave behind."""
+"""Known traffic: signed calls through a real gateway and ledger, with the expected record of each call."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from inkgate.service.replay import MemoryReplayStore
 from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.usage.refusals import Refusals, RefusalWriter
-from tests.console.house import ConsoleHouse
+from tests.console.console_fixture import ConsoleFixture
 from tests.gateway import PNG, MemoryBroker, body_of
 
 SECONDS = {"general": 0.012, "licence": 0.05, "plate": 0.0}
 
 
 class Broker(MemoryBroker):
-    """Takes a while, another one for each capability."""
+    """Answers with a delay per capability."""
 
     async def submit(self, tasks: Sequence[Task]) -> list[Reply]:
         await asyncio.sleep(SECONDS[tasks[0].capability])
@@ -45,7 +45,7 @@ class Broker(MemoryBroker):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who signs, for which app ("" sends no appkey), from where."""
+    """Signing keys, app and peer address of a client."""
 
     keys: KeyPair
     app: NewApp
@@ -53,8 +53,8 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A call that was made and the code that it was answered with. `account` is the main one, "" for a stranger."""
+class RecordedCall:
+    """A call and the code of its answer. `account` is the main account, "" for an unauthenticated client."""
 
     account: str
     owner: str
@@ -70,26 +70,26 @@ class Made:
 
 
 @dataclass
-class Driven:
-    """A house whose customers call a gateway; `made` is everything that was called."""
+class RecordedTraffic:
+    """A console whose customers call a gateway; `made` records all calls."""
 
-    house: ConsoleHouse
+    console: ConsoleFixture
     gateway: FastAPI
     broker: Broker
     ledger: SqlLedger
     writer: RefusalWriter
     callers: dict[str, Caller] = field(default_factory=dict)
     owners: dict[str, tuple[str, str]] = field(default_factory=dict)
-    made: list[Made] = field(default_factory=list)
+    made: list[RecordedCall] = field(default_factory=list)
 
     @classmethod
-    async def build(cls, house: ConsoleHouse) -> Driven:
-        """Apps portal, batch and fenced of the main account, branch of its sub-account, rival of another customer."""
-        vault, broker, refusals = house.parts.vault, Broker(), Refusals()
+    async def build(cls, console: ConsoleFixture) -> RecordedTraffic:
+        """With the apps portal, batch and fenced of the main account, branch of its sub-account, rival of another."""
+        vault, broker, refusals = console.parts.vault, Broker(), Refusals()
         metrics = Metrics("gateway", "test", capabilities=CAPABILITIES)
-        ledger = SqlLedger(house.engine, clock=house.clock, balance_ttl=0.0, metrics=metrics)
+        ledger = SqlLedger(console.engine, clock=console.clock, balance_ttl=0.0, metrics=metrics)
         services = Services(
-            SqlDirectory(house.engine, vault, default_qps=1000.0),
+            SqlDirectory(console.engine, vault, default_qps=1000.0),
             ledger,
             broker,
             LocalLimiter(),
@@ -97,34 +97,34 @@ class Driven:
             ThreadPoolExecutor(1),
             refusals=refusals,
         )
-        gateway = create_app(house.parts.settings, services, metrics, Health())
-        driven = cls(house, gateway, broker, ledger, RefusalWriter(house.engine, refusals, clock=house.clock))
-        async with house.begin() as unit:
-            sub = await accounts.create_account(unit, "青禾-二部", parent_id=house.account_id)
+        gateway = create_app(console.parts.settings, services, metrics, Health())
+        driven = cls(console, gateway, broker, ledger, RefusalWriter(console.engine, refusals, clock=console.clock))
+        async with console.begin() as unit:
+            sub = await accounts.create_account(unit, "青禾-二部", parent_id=console.account_id)
         for name, owner, main, opened, peer in (
-            ("portal", house.account_id, house.account_id, ("general", "idcard", "plate", "licence"), "192.0.2.10"),
-            ("batch", house.account_id, house.account_id, ("general", "licence"), "198.51.100.7"),
-            ("fenced", house.account_id, house.account_id, ("general",), "198.51.100.8"),
-            ("branch", sub.id, house.account_id, ("general", "licence"), "203.0.113.5"),
-            ("rival", house.other_id, house.other_id, ("general",), "203.0.113.99"),
+            ("portal", console.account_id, console.account_id, ("general", "idcard", "plate", "licence"), "192.0.2.10"),
+            ("batch", console.account_id, console.account_id, ("general", "licence"), "198.51.100.7"),
+            ("fenced", console.account_id, console.account_id, ("general",), "198.51.100.8"),
+            ("branch", sub.id, console.account_id, ("general", "licence"), "203.0.113.5"),
+            ("rival", console.other_id, console.other_id, ("general",), "203.0.113.99"),
         ):
             await driven._app(name, owner, main, opened, peer)
-        async with house.begin() as unit:
+        async with console.begin() as unit:
             await accounts.set_allowed(unit, driven.callers["fenced"].app.app_id, ["10.0.0.0/8"])
             await accounts.set_qps(unit, driven.callers["branch"].app.app_id, "licence", 0.001)
             for account, capability, units in (
-                (house.account_id, "general", 10_000),
-                (house.account_id, "plate", 2),
-                (house.other_id, "general", 100),
+                (console.account_id, "general", 10_000),
+                (console.account_id, "plate", 2),
+                (console.other_id, "general", 100),
             ):
                 await grant_pack(unit, account, capability, units)
-        house.clock.pass_(seconds=1)
+        console.clock.pass_(seconds=1)
         return driven
 
     async def _app(self, name: str, owner: str, main: str, opened: Sequence[str], peer: str) -> None:
-        async with self.house.begin() as unit:
-            keys = await accounts.create_access_key(unit, self.house.parts.vault, owner)
-            app = await accounts.create_app(unit, self.house.parts.vault, owner, f"{name}_of_truth")
+        async with self.console.begin() as unit:
+            keys = await accounts.create_access_key(unit, self.console.parts.vault, owner)
+            app = await accounts.create_app(unit, self.console.parts.vault, owner, f"{name}_of_truth")
             for capability in opened:
                 await accounts.open_capability(unit, app.app_id, capability)
         self.callers[name] = Caller(keys, app, peer)
@@ -140,13 +140,13 @@ class Driven:
         settled: bool = True,
         failed: int = 0,
         units: int | None = None,
-        told: bool = True,
+        app_known: bool = True,
         secret: str = "",
         appkey: str | None = None,
         path: str = "",
         method: str = "POST",
     ) -> None:
-        """One signed call that must be answered with `code`. `told` says whether its app is known to the gateway."""
+        """Send a signed call and check its `code`. `app_known`: whether the gateway knows the app of the call."""
         who, known = self.callers[name], CAPABILITIES[capability]
         body = raw if raw is not None else json.dumps(body_of(known, *(images or (PNG,)))).encode()
         headers = call_headers(
@@ -160,11 +160,11 @@ class Driven:
         main, owner = self.owners[name] if not secret else ("", "")
         count = max(len(images), 1) if settled else 0
         self.made.append(
-            Made(
+            RecordedCall(
                 main,
                 owner,
-                who.app.app_id if told else "",
-                capability if told else "",
+                who.app.app_id if app_known else "",
+                capability if app_known else "",
                 code,
                 settled,
                 count,
@@ -176,7 +176,7 @@ class Driven:
         )
 
     async def day(self) -> None:
-        """One day's traffic: what succeeds, what fails, and what is refused."""
+        """The traffic of one day: successful, failed and refused calls."""
         for _ in range(3):
             await self.call("portal", "general", 0, PNG, PNG)
         await self.call("portal", "general", 0, PNG, "!!!", PNG, failed=1)
@@ -194,11 +194,11 @@ class Driven:
         await self.refusals()
 
     async def refusals(self) -> None:
-        """Everything that keeps a call from its capability."""
+        """One call or more for each reason of refusal."""
         for _ in range(2):
-            await self.call("portal", "general", 10020, secret="0" * 32, told=False, settled=False)
-        await self.call("batch", "general", 40002, appkey="", told=False, settled=False)
-        await self.call("batch", "general", 40006, appkey="f" * 32, told=False, settled=False)
+            await self.call("portal", "general", 10020, secret="0" * 32, app_known=False, settled=False)
+        await self.call("batch", "general", 40002, appkey="", app_known=False, settled=False)
+        await self.call("batch", "general", 40006, appkey="f" * 32, app_known=False, settled=False)
         for _ in range(3):
             await self.call("batch", "plate", 50002, settled=False)
         await self.call("fenced", "general", 40009, settled=False)
@@ -212,19 +212,21 @@ class Driven:
         self.broker.fail = None
 
     async def limited(self) -> None:
-        """The rate limit: of five licence calls of the branch one passes, in all."""
+        """The rate limit: one of five licence calls of the branch passes."""
         await self.call("branch", "licence", 0)
         for _ in range(4):
             await self.call("branch", "licence", 42900, settled=False)
 
     async def metrics(self) -> list[Sample]:
-        """Every sample that /metrics shows."""
+        """All samples of /metrics."""
         transport = httpx.ASGITransport(self.gateway)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             text = (await client.get("/metrics")).text
         return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
 
-def _one_image(made: Made) -> Made:
-    """A request that is refused as a whole counts as one image, which failed."""
-    return Made(made.account, made.owner, made.app, made.capability, made.code, True, 1, 1, 1, made.size, made.peer)
+def _one_image(made: RecordedCall) -> RecordedCall:
+    """A request rejected as a whole counts as one failed image."""
+    return RecordedCall(
+        made.account, made.owner, made.app, made.capability, made.code, True, 1, 1, 1, made.size, made.peer
+    )

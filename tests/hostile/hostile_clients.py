@@ -1,14 +1,15 @@
-"""Rude clients against a real gateway, and what a well-behaved client sees beside them.
+"""Hostile clients against a real gateway, and their effect on a well-behaved client.
 
-    python -m tests.hostile.rude [--rounds 3] [--seconds 5] [--only NAME] [--keep]
+    python -m tests.hostile.hostile_clients [--rounds 3] [--seconds 5] [--only NAME] [--keep]
 
-prints a Markdown table and ends with status 1 when a polite call failed or its p99 more than doubled. Rudeness is tried
-here, not volume: attackers open at most RATE connections a second together (a flood is for the network's edge to stop).
-Everything runs on loopback against a sandbox of its own whose engine is the stub and whose database lies in memory:
-what is tried here is the gateway. The attackers run at the lowest priority, since they would not be on this machine.
+Prints a Markdown table. Exit status 1 when a call of the well-behaved client fails or its p99 more than doubles. This
+tests misbehaviour, not volume: the attackers open at most RATE connections per second in total (floods must be stopped
+at the edge of the network). Everything runs on loopback against a sandbox with the stub engine and an in-memory
+database, so that the gateway is tested. The attackers run at the lowest priority, because in production they would not
+share the machine.
 
-The polite client calls one after the other, alone and beside the attack in turns. With `--keep` the table goes to
-benchmarks/results/rude.json, of which tools/reference.py makes docs/reference/rude-clients.md.
+The well-behaved client calls sequentially, alternately alone and during the attack. With `--keep` the table is written
+to benchmarks/results/rude.json, from which tools/reference.py generates docs/reference/rude-clients.md.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ from benchmarks.machine import facts
 from benchmarks.sandbox import stub_service
 from tests.hostile.attacks import ATTACKS, ENGINE_MS, MIB, PREPARED, RATE, Target
 
-KEPT = Path(__file__).parents[2] / "benchmarks" / "results" / "rude.json"
-TIMES = 2.0  # how much longer the polite client's p99 may be beside an attack
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "rude.json"
+MAX_SLOWDOWN = 2.0  # of the well-behaved client's p99 during an attack
 
 
 def attacker(name: str, port: int, keys: dict[str, str], seconds: float, back: Connection) -> None:
@@ -54,34 +55,34 @@ def attacker(name: str, port: int, keys: dict[str, str], seconds: float, back: C
     back.send(dict(target.tally))
 
 
-class Polite:
-    """Calls one after the other and keeps the times."""
+class WellBehavedClient:
+    """Calls sequentially and records the latencies."""
 
     def __init__(self, keys: dict[str, str]) -> None:
         out = io.BytesIO()
         Image.new("L", (64, 64), 255).save(out, "PNG")
-        self._picture = out.getvalue()
+        self._image = out.getvalue()
         http = httpx.Client(timeout=30, trust_env=False)
         self._client = ink.Client(
             keys["BASE_URL"], ak=keys["AK"], sk=keys["SK"], appkey=keys["APPKEY"], retry=ink.NEVER, http=http
         )
 
     def calls(self, seconds: float) -> tuple[list[float], int]:
-        """Seconds each call took, and how many failed."""
+        """The latencies of the calls in seconds, and the number of failed calls."""
         took, failed, until = [], 0, time.monotonic() + seconds
         while time.monotonic() < until:
             began = time.perf_counter()
             try:
-                self._client.general(self._picture)
+                self._client.general(self._image)
             except ink.InkGateClientError as error:
-                print(f"  the polite client saw {error!r}", file=sys.stderr)
+                print(f"  the well-behaved client got {error!r}", file=sys.stderr)
                 failed += 1
             took.append(time.perf_counter() - began)
         return took, failed
 
 
 class Trial:
-    """One attack, tried in rounds: what it was answered, what the polite client saw, what it cost the gateway."""
+    """One attack: the answers to the attackers, the latencies of the well-behaved client, the gateway's CPU time."""
 
     def __init__(self, name: str) -> None:
         self.name, self.tally = name, Counter[str]()
@@ -89,8 +90,8 @@ class Trial:
         self.beside: list[float] = []
         self.failed, self.cpu, self.seconds = 0, 0.0, 0.0
 
-    def round(self, keys: dict[str, str], polite: Polite, server: psutil.Process, seconds: float) -> None:
-        took, failed = polite.calls(seconds)
+    def round(self, keys: dict[str, str], client: WellBehavedClient, server: psutil.Process, seconds: float) -> None:
+        took, failed = client.calls(seconds)
         self.alone += took
         here, there = multiprocessing.Pipe()
         port = int(keys["BASE_URL"].rsplit(":", 1)[1])
@@ -98,7 +99,7 @@ class Trial:
         process.start()
         here.recv()  # begun
         cpu = sum(server.cpu_times()[:2])
-        took, more_failed = polite.calls(seconds)
+        took, more_failed = client.calls(seconds)
         self.cpu += sum(server.cpu_times()[:2]) - cpu
         self.beside += took
         self.failed += failed + more_failed
@@ -143,12 +144,12 @@ def line(row: dict[str, Any]) -> str:
 def run(
     keys: dict[str, str], server: psutil.Process, names: Sequence[str], options: argparse.Namespace
 ) -> list[dict[str, Any]]:
-    polite, rows = Polite(keys), []
-    polite.calls(1)
+    client, rows = WellBehavedClient(keys), []
+    client.calls(1)
     for name in names:
         trial = Trial(name)
         for _ in range(options.rounds):
-            trial.round(keys, polite, server, options.seconds)
+            trial.round(keys, client, server, options.seconds)
         rows.append(trial.row(server.memory_info().rss))
         print(line(rows[-1]), flush=True)
     return rows
@@ -159,7 +160,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5, help="of each half of a round")
     parser.add_argument("--only", default="", help="part of an attack's name")
-    parser.add_argument("--keep", action="store_true", help=f"write {KEPT.name}")
+    parser.add_argument("--keep", action="store_true", help=f"write {RESULTS.name}")
     options = parser.parse_args()
     machine = facts("uvicorn", "httptools", "fastapi")
     rows, stands = [], True
@@ -173,8 +174,8 @@ def main() -> int:
     if options.keep:
         document = {"rounds": options.rounds, "seconds": options.seconds, "rate": RATE, "machine": machine}
         document["rows"] = rows
-        KEPT.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return 0 if stands and all(not row["failed"] and row["times"] <= TIMES for row in rows) else 1
+        RESULTS.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return 0 if stands and all(not row["failed"] and row["times"] <= MAX_SLOWDOWN for row in rows) else 1
 
 
 if __name__ == "__main__":

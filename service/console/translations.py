@@ -1,4 +1,4 @@
-"""Words in two languages. Chinese texts are the keys, `locale/en.po` holds the English ones, as gettext has it."""
+"""Texts in two languages. The Chinese texts are the keys; `locale/en.po` has the English translations (gettext)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from functools import cache
 from importlib.resources import files
 
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
-"""Language → what the page's `lang` says. The first is the default."""
+"""Language → `lang` attribute of the page. The first one is the default."""
 
 
-class Words:
-    """Looks texts up for one language: `words("共 {n} 条", n=3)`."""
+class Translator:
+    """Translates texts into one language: `translate("共 {n} 条", n=3)`."""
 
     def __init__(self, language: str) -> None:
         self.language = language if language in LANGUAGES else "zh"
-        self._texts: Mapping[str, str] = catalogue() if self.language == "en" else {}
+        self._texts: Mapping[str, str] = translations() if self.language == "en" else {}
 
     def __call__(self, text: str, **values: object) -> str:
         found = self._texts.get(text, text)
@@ -24,13 +24,13 @@ class Words:
 
 
 @cache
-def catalogue() -> Mapping[str, str]:
+def translations() -> Mapping[str, str]:
     """Chinese text → English text."""
     return dict(parse(files("inkgate.service.console").joinpath("locale/en.po").read_text("utf-8")))
 
 
 def parse(source: str) -> Iterator[tuple[str, str]]:
-    """The entries of a .po file: msgid and msgstr, each one string or several on lines of their own."""
+    """The (msgid, msgstr) entries of a .po file; each string may span several lines."""
     entry: dict[str, str] = {}
     field = ""
     for line in [*source.splitlines(), ""]:

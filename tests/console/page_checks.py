@@ -1,4 +1,4 @@
-"""Every page there is, out of the route table, and what is wrong with how it looks. For the browser tests only."""
+"""Layout and accessibility checks of every page of the route table. For the browser tests only."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from inkgate.service.console.pages import PAGES
-from tests.console.browser import Person
+from tests.console.browser import BrowserUser
 
 LOOKS = Path(__file__).with_name("looks.js").read_text("utf-8")
 NO_PAGES = {"/samples/{name}.jpg", "/apps/name", "/callers", "/oidc", "/oidc/back", "/wall/{key}"}
-"""Pictures, fragments of pages, ways to elsewhere; and what ends in .csv."""
+"""Images, fragments and redirects. Paths that end in .csv are excluded as well."""
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
 COLD_BYTES, WARM_BYTES = 1_000_000, 60_000
 
 
 def pages(examples: Mapping[str, str]) -> list[str]:
-    """The path of every page. `examples` has a value for each parameter of a route; a new one must be added to it."""
+    """The path of every page. `examples` has a value for each route parameter; add new ones to it."""
     found = []
     for router in PAGES:
         for route in router.routes:
@@ -32,8 +32,8 @@ def pages(examples: Mapping[str, str]) -> list[str]:
     return found
 
 
-def shown_to(person: Person, paths: list[str]) -> list[str]:
-    """Those of the pages that this person is shown: neither refused nor sent elsewhere."""
+def shown_to(person: BrowserUser, paths: list[str]) -> list[str]:
+    """The pages that this user may see: neither an error nor a redirect."""
 
     def shows(path: str) -> bool:
         answer = person.context.request.get(f"{person.base}/console{path}", max_redirects=0)
@@ -42,10 +42,10 @@ def shown_to(person: Person, paths: list[str]) -> list[str]:
     return [path for path in paths if shows(path)]
 
 
-def faults(person: Person, path: str, *, thorough: bool = True) -> Iterator[str]:
-    """What is wrong with a page at both widths and in both colours, and with the bytes that it takes to show it.
+def page_problems(person: BrowserUser, path: str, *, thorough: bool = True) -> Iterator[str]:
+    """Problems of a page at both widths and in both colour schemes, and of its size on a first visit.
 
-    `thorough` False leaves out all but one look of axe, for pages that differ in little from others."""
+    `thorough` False runs the full axe rules once only, for pages that resemble others."""
     page = person.page
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(WIDE)
@@ -66,8 +66,8 @@ def faults(person: Person, path: str, *, thorough: bool = True) -> Iterator[str]
         yield from (f"{path} {name}: {each}" for each in axe(page, None if judged else ["color-contrast"]))
 
 
-def warm_faults(person: Person, path: str) -> Iterator[str]:
-    """The same page once more, in the language and colours of the moment: its layout, and its bytes when warm."""
+def warm_page_problems(person: BrowserUser, path: str) -> Iterator[str]:
+    """Problems of the page in the current language and colours: its layout, and its size with a filled cache."""
     page = person.page
     page.set_viewport_size(WIDE)
     person.go(path)
@@ -81,7 +81,7 @@ def warm_faults(person: Person, path: str) -> Iterator[str]:
 
 
 def axe(page: Page, rules: list[str] | None = None) -> Iterator[str]:
-    """What axe calls serious or critical; all its rules, or some."""
+    """Serious and critical axe violations, of all rules or of `rules`."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE_SCRIPT)
     options: dict[str, Any] = {"resultTypes": ["violations"]}

@@ -12,10 +12,10 @@ from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
+from inkgate.service.console.page_request import Customer, Forbidden, NotFound, PageRequest
 from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.console.scope import scope_of
-from inkgate.service.console.visit import Customer, Forbidden, Missing, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -29,8 +29,8 @@ PER_PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Basket:
-    """What is being bought. `lines` are (product, quantity) of a quantity above 0."""
+class Cart:
+    """Selected products. `lines` are (product, quantity) with a quantity above 0."""
 
     capability: str
     products: list[ProductRow]
@@ -47,7 +47,7 @@ class Basket:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order with its lines, who placed it and the app that it is bound to ("" for all)."""
+    """An order with its lines, the name of its account and of the app it is bound to ("" for all apps)."""
 
     order: OrderRow
     lines: list[OrderLineRow]
@@ -59,11 +59,11 @@ class OrderView:
         return self.order.amount_fen - self.order.discount_fen
 
 
-async def basket(unit: UnitOfWork, capability: str, given: Mapping[str, str]) -> Basket:
-    """The sizes on sale of a capability with the quantities of the form; what is no number counts as 0."""
+async def cart(unit: UnitOfWork, capability: str, given: Mapping[str, str]) -> Cart:
+    """The products on sale of a capability with the quantities of the form; an invalid number counts as 0."""
     products = [each for each in await orders.products(unit.session) if each.capability == capability]
     quantities = {each.id: _quantity(given.get(each.id, "")) for each in products}
-    return Basket(capability, products, quantities)
+    return Cart(capability, products, quantities)
 
 
 def _quantity(text: str) -> int:
@@ -71,7 +71,7 @@ def _quantity(text: str) -> int:
 
 
 async def order_view(unit: UnitOfWork, order: OrderRow) -> OrderView:
-    """One order as a page shows it."""
+    """The view model of one order."""
     names = await repository.account_names(unit.session, [order.account_id])
     app = await accounts.app(unit.session, order.app_id) if order.app_id else None
     lines = await orders.lines(unit.session, order.id)
@@ -79,119 +79,121 @@ async def order_view(unit: UnitOfWork, order: OrderRow) -> OrderView:
 
 
 @router.get("/buy/{capability}")
-async def choose(visit: Customer, capability: str) -> Response:
+async def choose(page_request: Customer, capability: str) -> Response:
     """Step 1: sizes and quantities. `renew` (manual 2.2) asks for one pack of as many units as another one had."""
-    _buyer(visit, capability)
-    given = dict(visit.request.query_params)
-    async with visit.reading() as unit:
-        model = await basket(unit, capability, given)
+    _buyer(page_request, capability)
+    given = dict(page_request.request.query_params)
+    async with page_request.reading() as unit:
+        model = await cart(unit, capability, given)
         again = next((each.id for each in model.products if str(each.units) == given.get("renew")), "")
         if again:
-            model = await basket(unit, capability, {again: "1"})
-    return render(visit, "buy.html", model=model)
+            model = await cart(unit, capability, {again: "1"})
+    return render(page_request, "buy.html", model=model)
 
 
 @router.post("/buy/{capability}")
-async def confirm(visit: Customer, capability: str) -> Response:
-    """Step 2: what it will be, the agreement, a voucher, the app."""
-    return await _confirm(visit, capability)
+async def confirm(page_request: Customer, capability: str) -> Response:
+    """Step 2: summary, agreement, voucher and app."""
+    return await _confirm(page_request, capability)
 
 
-async def _confirm(visit: Visit, capability: str, problem: str = "") -> Response:
-    account = _buyer(visit, capability)
-    given = {name: value for name, value in visit.form.items() if isinstance(value, str)}
-    async with visit.reading() as unit:
-        model = await basket(unit, capability, given)
+async def _confirm(page_request: PageRequest, capability: str, problem: str = "") -> Response:
+    account = _buyer(page_request, capability)
+    given = {name: value for name, value in page_request.form.items() if isinstance(value, str)}
+    async with page_request.reading() as unit:
+        model = await cart(unit, capability, given)
         scope = await scope_of(unit, account)
         apps = await accounts.apps(unit.session, scope.account_ids)
     if not model.lines:
-        nothing = visit.words("请至少选择一个资源包。")
-        return render(visit, "buy.html", 422, model=model, problem=nothing)
+        nothing = page_request.translate("请至少选择一个资源包。")
+        return render(page_request, "buy.html", 422, model=model, problem=nothing)
     return render(
-        visit,
+        page_request,
         "buy_confirm.html",
         422 if problem else 200,
         model=model,
         apps=apps,
         problem=problem,
-        approval=visit.parts.settings.orders.approval,
+        approval=page_request.parts.settings.orders.approval,
     )
 
 
 @router.post("/buy/{capability}/order")
-async def order(visit: Customer, capability: str) -> Response:
+async def order(page_request: Customer, capability: str) -> Response:
     """Step 3: place the order."""
-    account = _buyer(visit, capability)
-    if not visit.flag("agreed"):
-        return await _confirm(visit, capability, visit.words("请先阅读并同意服务协议。"))
-    given = {name: value for name, value in visit.form.items() if isinstance(value, str)}
+    account = _buyer(page_request, capability)
+    if not page_request.flag("agreed"):
+        return await _confirm(page_request, capability, page_request.translate("请先阅读并同意服务协议。"))
+    given = {name: value for name, value in page_request.form.items() if isinstance(value, str)}
     try:
-        async with visit.begin() as unit:
+        async with page_request.begin() as unit:
             scope = await scope_of(unit, account)
-            app_id = visit.text("app")
+            app_id = page_request.text("app")
             if app_id and app_id not in scope.names:
-                raise Missing
-            chosen = await basket(unit, capability, given)
+                raise NotFound
+            chosen = await cart(unit, capability, given)
             placed = await ordering.place_order(
                 unit,
                 account.id,
                 {product.id: quantity for product, quantity in chosen.lines},
-                approval=visit.parts.settings.orders.approval,
+                approval=page_request.parts.settings.orders.approval,
                 app_id=app_id or None,
-                voucher=visit.text("voucher", 64) or None,
+                voucher=page_request.text("voucher", 64) or None,
             )
     except Misuse as problem:
-        return await _confirm(visit, capability, explain(visit.words, problem))
-    return go(visit, f"/orders/{placed.number}?placed=1")
+        return await _confirm(page_request, capability, explain(page_request.translate, problem))
+    return go(page_request, f"/orders/{placed.number}?placed=1")
 
 
 @router.get("/orders")
-async def page(visit: Customer, page: int = 1) -> Response:
+async def page(page_request: Customer, page: int = 1) -> Response:
     """订单管理: the orders of the account and its sub-accounts, latest first."""
-    assert visit.account is not None
+    assert page_request.account is not None
     paging = Paging.of(page, PER_PAGE)
-    async with visit.reading() as unit:
-        scope = await scope_of(unit, visit.account)
+    async with page_request.reading() as unit:
+        scope = await scope_of(unit, page_request.account)
         found = await orders.orders(unit.session, scope.account_ids, limit=paging.limit, offset=paging.offset)
         rows, more = paging.cut(found)
         models = [await order_view(unit, each) for each in rows]
-    return render(visit, "orders.html", rows=models, page=paging.number, more=more)
+    return render(page_request, "orders.html", rows=models, page=paging.number, more=more)
 
 
 @router.get("/orders/{number}")
-async def order_page(visit: Customer, number: str, placed: str = "") -> Response:
-    async with visit.reading() as unit:
-        model = await order_view(unit, await _own(unit, visit, number))
-    return render(visit, "order.html", model=model, placed=bool(placed))
+async def order_page(page_request: Customer, number: str, placed: str = "") -> Response:
+    async with page_request.reading() as unit:
+        model = await order_view(unit, await _own_order(unit, page_request, number))
+    return render(page_request, "order.html", model=model, placed=bool(placed))
 
 
 @router.post("/orders/{number}/cancel")
-async def cancel(visit: Customer, number: str) -> Response:
-    """Take back an order that still waits for the operator."""
+async def cancel(page_request: Customer, number: str) -> Response:
+    """Cancel an order that awaits approval."""
     try:
-        async with visit.begin() as unit:
-            await _own(unit, visit, number)
+        async with page_request.begin() as unit:
+            await _own_order(unit, page_request, number)
             await ordering.reject_order(unit, number, cancelled=True)
     except Misuse as problem:
-        async with visit.reading() as unit:
-            model = await order_view(unit, await _own(unit, visit, number))
-        return render(visit, "order.html", 422, model=model, placed=False, problem=explain(visit.words, problem))
-    return go(visit, f"/orders/{number}", "cancelled")
+        async with page_request.reading() as unit:
+            model = await order_view(unit, await _own_order(unit, page_request, number))
+        return render(
+            page_request, "order.html", 422, model=model, placed=False, problem=explain(page_request.translate, problem)
+        )
+    return go(page_request, f"/orders/{number}", "cancelled")
 
 
-async def _own(unit: UnitOfWork, visit: Visit, number: str) -> OrderRow:
-    assert visit.account is not None
-    scope = await scope_of(unit, visit.account)
+async def _own_order(unit: UnitOfWork, page_request: PageRequest, number: str) -> OrderRow:
+    assert page_request.account is not None
+    scope = await scope_of(unit, page_request.account)
     found = await orders.order(unit.session, number)
     if found is None or found.account_id not in scope.account_ids:
-        raise Missing
+        raise NotFound
     return found
 
 
-def _buyer(visit: Visit, capability: str) -> Account:
-    """Main accounts buy; packs are theirs. Raises Missing, Forbidden."""
+def _buyer(page_request: PageRequest, capability: str) -> Account:
+    """The main account that buys. Raises NotFound for a capability without packs, Forbidden for a sub-account."""
     if capability not in CAPABILITIES or capability in FREE_CAPABILITIES:
-        raise Missing
-    if visit.account is None or visit.account.parent_id:
+        raise NotFound
+    if page_request.account is None or page_request.account.parent_id:
         raise Forbidden
-    return visit.account
+    return page_request.account

@@ -1,4 +1,4 @@
-"""退订管理 (manual 2.3, 7.2): unused packs within seven days of their order, with the time that is left."""
+"""退订管理 (manual 2.3, 7.2): unused packs within seven days of their order, with the remaining time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
+from inkgate.service.console.page_request import Customer, Forbidden, NotFound, PageRequest
 from inkgate.service.console.render import go, render
-from inkgate.service.console.scope import Scope, scope_of
-from inkgate.service.console.visit import Customer, Forbidden, Missing, Visit
+from inkgate.service.console.scope import VisibleAccounts, scope_of
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.models import PackRow
@@ -26,7 +26,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A bought pack. `state`: open (may be given back, `left` of the seven days remain), pending, used, late."""
+    """A bought pack. `state`: open (refundable, `left` of the seven days remain), pending, used or late."""
 
     pack: PackRow
     order: str
@@ -48,8 +48,8 @@ class Refunds:
     history: list[tuple[RefundRow, PackRow]]
 
 
-async def view(unit: UnitOfWork, scope: Scope) -> Refunds:
-    """Packs that were bought, latest order first, and what became of earlier requests."""
+async def view(unit: UnitOfWork, scope: VisibleAccounts) -> Refunds:
+    """Bought packs, latest order first, and the earlier refund requests."""
     now = await unit.checked_now()
     packs = [each for each in await packs_of(unit.session, scope.main_id) if each.order_id and each.state == "active"]
     numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
@@ -69,7 +69,7 @@ async def view(unit: UnitOfWork, scope: Scope) -> Refunds:
 
 
 def state_of(pack: PackRow, pending: bool, now: datetime) -> str:
-    """Whether a pack may be given back, and why not."""
+    """The refund state of a pack: open, pending, used or late."""
     if pack.used:
         return "used"
     if pending:
@@ -78,29 +78,29 @@ def state_of(pack: PackRow, pending: bool, now: datetime) -> str:
 
 
 @router.get("/refunds")
-async def page(visit: Customer) -> Response:
-    return await _show(visit)
+async def page(page_request: Customer) -> Response:
+    return await _render_page(page_request)
 
 
 @router.post("/refunds/{pack_id}")
-async def request(visit: Customer, pack_id: str) -> Response:
-    assert visit.account is not None
-    if visit.account.parent_id:
+async def request(page_request: Customer, pack_id: str) -> Response:
+    assert page_request.account is not None
+    if page_request.account.parent_id:
         raise Forbidden
     try:
-        async with visit.begin() as unit:
+        async with page_request.begin() as unit:
             pack = await orders.pack(unit.session, pack_id) if len(pack_id) == 36 else None
-            if pack is None or pack.account_id != visit.account.id:
-                raise Missing
-            decision = visit.parts.settings.orders.refunds
-            await refunds.request_refund(unit, pack_id, visit.text("reason"), decision=decision)
+            if pack is None or pack.account_id != page_request.account.id:
+                raise NotFound
+            decision = page_request.parts.settings.orders.refunds
+            await refunds.request_refund(unit, pack_id, page_request.text("reason"), decision=decision)
     except Misuse as problem:
-        return await _show(visit, 422, explain(visit.words, problem))
-    return go(visit, "/refunds", "refund-requested")
+        return await _render_page(page_request, 422, explain(page_request.translate, problem))
+    return go(page_request, "/refunds", "refund-requested")
 
 
-async def _show(visit: Visit, status: int = 200, problem: str = "") -> Response:
-    assert visit.account is not None
-    async with visit.reading() as unit:
-        model = await view(unit, await scope_of(unit, visit.account))
-    return render(visit, "refunds.html", status, model=model, problem=problem)
+async def _render_page(page_request: PageRequest, status: int = 200, problem: str = "") -> Response:
+    assert page_request.account is not None
+    async with page_request.reading() as unit:
+        model = await view(unit, await scope_of(unit, page_request.account))
+    return render(page_request, "refunds.html", status, model=model, problem=problem)

@@ -1,4 +1,4 @@
-"""How the long-running commands say that they can take work."""
+"""Ready message of long-running commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def announce(part: str, address: str) -> None:
-    """A green line for a person at a terminal; elsewhere a log line, like everything on stderr there."""
+    """Print the ready message on a terminal; log it if stderr is not a terminal."""
     if sys.stderr.isatty():
         Console(stderr=True, highlight=False).print(f"[green]{part}[/green] is ready at {address}")
     else:

@@ -1,4 +1,4 @@
-"""A client that takes part of an answer and resets its connection, and a gateway whose answers are large."""
+"""A client that reads part of an answer and resets its connection, and a gateway with large answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from inkgate.service.broker.interface import Reply, Task
 from inkgate.service.contract.capabilities import CAPABILITIES
 from tests.gateway import PNG, GatewayUnderTest, body_of, signed_headers
-from tests.served import head
+from tests.http_server import head
 
 GENERAL = CAPABILITIES["general"]
 IMAGES = 20

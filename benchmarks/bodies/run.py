@@ -1,4 +1,4 @@
-"""One body sent to a running gateway: its answer, the gateway's highest memory, and what /livez took meanwhile."""
+"""Send one body to a running gateway and measure its answer, the gateway's peak memory and the latency of /livez."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from urllib.parse import urlsplit
 
 from inkgate_client._sealing import Sealer
 
-from benchmarks.bodies.shapes import GENERAL, LICENCE, PLAIN, TURNED
+from benchmarks.bodies.shapes import ALSO_SEALED, GENERAL, LICENCE, PLAIN
 from inkgate.service.contract.capabilities import Capability
 from inkgate.service.eop.signing import call_headers
 
 MIB = 1 << 20
-TIMES, BASE_MIB, LIVEZ_MS = 3, 150, 200  # the bounds: memory in bodies and MiB, and how long /livez may take
-_EVERY = 0.01  # seconds between two looks at /livez
-_PIECE = 1 << 20
+MAX_BODIES, BASE_MIB = 3, 150  # memory bound: this many times the body, plus a constant in MiB
+MAX_LIVEZ_MS = 200
+_LIVEZ_INTERVAL = 0.01  # seconds
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """What came of one body. `peak_mib` is the highest resident memory of the gateway's process."""
+class BodyRun:
+    """The result of one body. `peak_mib` is the peak resident memory of the gateway process."""
 
     shape: str
-    form: str  # "plain", "sealed" (the shape as the sealed body), "inside" (the shape sealed)
+    form: str  # "plain", "sealed" (the plain shape sent as if encrypted), "inside" (the shape encrypted)
     capability: str
     body_mib: float
     code: int
@@ -40,8 +41,8 @@ class Trial:
     livez_ms: float
 
     @property
-    def within(self) -> bool:
-        """Whether memory stayed within its bound."""
+    def within_bound(self) -> bool:
+        """Whether peak memory stayed within its bound."""
         return self.peak_mib <= self.bound_mib
 
     def row(self) -> dict[str, Any]:
@@ -49,28 +50,28 @@ class Trial:
 
 
 class Livez(threading.Thread):
-    """Asks /livez over and over, each time on a new connection; `worst` is the longest answer in seconds."""
+    """Requests /livez repeatedly, each time on a new connection; `worst` is the slowest answer in seconds."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(daemon=True)
-        self._address, self._over, self.worst, self.looks = (host, port), threading.Event(), 0.0, 0
+        self._address, self._stopped, self.worst, self.requests = (host, port), threading.Event(), 0.0, 0
 
     def run(self) -> None:
-        while not self._over.wait(_EVERY):
+        while not self._stopped.wait(_LIVEZ_INTERVAL):
             began = time.perf_counter()
             connection = http.client.HTTPConnection(*self._address, timeout=60)
             connection.request("GET", "/livez")
             assert connection.getresponse().status == 200
             connection.close()
-            self.worst, self.looks = max(self.worst, time.perf_counter() - began), self.looks + 1
+            self.worst, self.requests = max(self.worst, time.perf_counter() - began), self.requests + 1
 
     def stop(self) -> None:
-        self._over.set()
+        self._stopped.set()
         self.join()
 
 
 class Gateway:
-    """A running gateway: where it listens, the keys of an app, and its process."""
+    """A running gateway: its address, the keys of an app, and its process."""
 
     def __init__(self, keys: dict[str, str], pid: int) -> None:
         parts = urlsplit(keys["BASE_URL"])
@@ -78,7 +79,7 @@ class Gateway:
         self.host, self.port, self._keys, self._pid = parts.hostname, parts.port, keys, pid
 
     def send(self, capability: Capability, body: bytes, *, sealed: bool) -> int:
-        """One signed call; the answer's statusCode."""
+        """Send one signed call and return the numeric statusCode of the answer."""
         keys = self._keys
         headers = call_headers(keys["AK"], keys["SK"].encode(), keys["APPKEY"], body)
         if sealed:
@@ -88,32 +89,32 @@ class Gateway:
         with socket.create_connection((self.host, self.port), timeout=300) as connection:
             connection.sendall(head.encode())
             view = memoryview(body)
-            for at in range(0, len(body), _PIECE):
-                connection.sendall(view[at : at + _PIECE])
+            for at in range(0, len(body), _CHUNK_BYTES):
+                connection.sendall(view[at : at + _CHUNK_BYTES])
             answer = http.client.HTTPResponse(connection)
             answer.begin()
             document = json.loads(answer.read())
         return int(str(document.get("statusCode", 0)).removeprefix("CTAPI_"))
 
-    def trial(self, shape: str, form: str, size: int, capability: Capability) -> Trial:
-        """Send a body of about `size` bytes and see what it costs."""
+    def measure(self, shape: str, form: str, size: int, capability: Capability) -> BodyRun:
+        """Send a body of about `size` bytes and measure memory and latency of the gateway."""
         body = self._body(shape, form, size)
         hashlib.sha256(body)
-        self._forget_peak()
+        self._reset_peak()
         livez = Livez(self.host, self.port)
         livez.start()
         began = time.perf_counter()
         code = self.send(capability, body, sealed=form != "plain")
-        took = time.perf_counter() - began
+        seconds = time.perf_counter() - began
         livez.stop()
-        bound = TIMES * len(body) / MIB + BASE_MIB
-        return Trial(
+        bound = MAX_BODIES * len(body) / MIB + BASE_MIB
+        return BodyRun(
             shape,
             form,
             capability.name,
             round(len(body) / MIB, 1),
             code,
-            round(took, 2),
+            round(seconds, 2),
             self._peak(),
             int(bound),
             round(livez.worst * 1e3, 1),
@@ -125,7 +126,7 @@ class Gateway:
         sealed, _ = Sealer(self._keys["ENCKEY"]).seal(PLAIN[shape](size * 3 // 4 - 1000))
         return sealed
 
-    def _forget_peak(self) -> None:
+    def _reset_peak(self) -> None:
         Path(f"/proc/{self._pid}/clear_refs").write_text("5")
 
     def _peak(self) -> int:
@@ -134,8 +135,9 @@ class Gateway:
 
 
 def plan() -> list[tuple[str, str, Capability]]:
-    """Every shape in plain to a capability that takes batches, some to the free one, and those that unsealing meets."""
+    """The runs as (shape, form, capability): every shape in plain text to a batch capability, some to a free one, and
+    some encrypted."""
     plain = [(shape, "plain", GENERAL) for shape in PLAIN]
-    free = [(shape, "plain", LICENCE) for shape in TURNED]
-    sealed = [(shape, form, GENERAL) for shape in TURNED for form in ("sealed", "inside")]
+    free = [(shape, "plain", LICENCE) for shape in ALSO_SEALED]
+    sealed = [(shape, form, GENERAL) for shape in ALSO_SEALED for form in ("sealed", "inside")]
     return [*plain, *free, *sealed, ("images", "inside", GENERAL)]

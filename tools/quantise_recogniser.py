@@ -1,8 +1,8 @@
-"""The careful reader in eight bits: `python -m tools.quantise_reader OUT.onnx --fonts DIR…` (group `train`).
+"""The accurate recogniser in INT8: `python -m tools.quantise_recogniser OUT.onnx --fonts DIR…` (group `train`).
 
-Convolutions with many channels keep their weights as int8 per channel and take their inputs as uint8; the last product,
-of 18,710 classes, keeps its weights as int8 and scales its inputs anew for each line. What range a layer's values have
-is learnt from lines drawn here, of random text, in the fonts of the folders; no photograph is looked at.
+Convolutions with many channels are quantised statically (QDQ): int8 weights per channel, uint8 activations. The output
+layer with 18,710 classes is quantised dynamically: int8 weights, activation scales computed per line. Activation ranges
+are calibrated on rendered lines of random text in the given fonts; no photographs are used.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from inkgate.engines.manifest import locate
 from inkgate.engines.text.recognise import padded, tensor
 
 LINES, SEED = 60, 11
-LEAST_CHANNELS = 48  # below, the product is too short to gain
-# Layers that change the best class of more than one column in a thousand when they alone are in eight bits.
-KEPT = tuple(f"Conv.{number}" for number in (8, 9, 26, 45, 50, 55))
-OPSET = 17  # the first that has per-channel scales and every operator used here
-IR_VERSION = 8  # read by every ONNX Runtime allowed
+MIN_CHANNELS = 48  # convolutions with fewer input channels do not gain from INT8
+# Layers that change the best class of more than 0.1 % of the columns when they alone are quantised.
+FLOAT_LAYERS = tuple(f"Conv.{number}" for number in (8, 9, 26, 45, 50, 55))
+OPSET = 17  # the first with per-channel scales and every operator used here
+IR_VERSION = 8  # supported by every permitted version of ONNX Runtime
 CHINESE = [
     bytes((row, cell)).decode("gb2312")
     for row in range(0xB0, 0xD8)
@@ -41,11 +41,11 @@ LATIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def text(chance: random.Random) -> str:
-    """A line of random text: Chinese with its stops, Latin words, or a number as forms have them."""
+    """A line of random text: Chinese with punctuation, Latin words, or a formatted number."""
     match chance.random():
         case kind if kind < 0.6:
-            signs = [chance.choice(CHINESE) for _ in range(chance.randint(2, 30))]
-            return "".join(sign + (chance.choice("，。：、") if chance.random() < 0.1 else "") for sign in signs)
+            characters = [chance.choice(CHINESE) for _ in range(chance.randint(2, 30))]
+            return "".join(c + (chance.choice("，。：、") if chance.random() < 0.1 else "") for c in characters)
         case kind if kind < 0.8:
             words = ("".join(chance.choice(LATIN) for _ in range(chance.randint(2, 9))) for _ in range(5))
             return " ".join(list(words)[: chance.randint(1, 5)])
@@ -55,30 +55,33 @@ def text(chance: random.Random) -> str:
 
 
 def line(chance: random.Random, fonts: list[Path]) -> NDArray[np.uint8]:
-    """A drawn line as a BGR picture: dark on light or light on dark, some blurred, noisy, or through JPEG."""
+    """A rendered text line as a BGR image, uint8, shape (height, width, 3).
+
+    Dark on light or light on dark; some lines are blurred, noisy or JPEG-compressed.
+    """
     words, size = text(chance), chance.choice((10, 12, 14, 16, 20, 24, 32, 40))
     font = ImageFont.truetype(chance.choice(fonts), size)
     left, top, right, bottom = (round(side) for side in font.getbbox(words))
     margin = max(size // 5, 1)
-    grounds = (chance.randint(200, 255), chance.randint(0, 90))
-    back, ink = grounds if chance.random() < 0.8 else grounds[::-1]
-    drawn = Image.new("L", (right - left + 2 * margin, bottom - top + 2 * margin), back)
-    ImageDraw.Draw(drawn).text((margin - left, margin - top), words, font=font, fill=ink)
-    picture = np.asarray(drawn).astype(np.float32)
+    levels = (chance.randint(200, 255), chance.randint(0, 90))
+    background, foreground = levels if chance.random() < 0.8 else levels[::-1]
+    canvas = Image.new("L", (right - left + 2 * margin, bottom - top + 2 * margin), background)
+    ImageDraw.Draw(canvas).text((margin - left, margin - top), words, font=font, fill=foreground)
+    image = np.asarray(canvas).astype(np.float32)
     if chance.random() < 0.5:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), chance.uniform(0.3, 1.1)))
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), chance.uniform(0.3, 1.1)))
     if chance.random() < 0.5:
         noise = np.random.default_rng(chance.randint(0, 10**9))
-        picture = picture + noise.normal(0, chance.uniform(2, 10), picture.shape)
-    grey = np.clip(picture, 0, 255).astype(np.uint8)
+        image = image + noise.normal(0, chance.uniform(2, 10), image.shape)
+    grey = np.clip(image, 0, 255).astype(np.uint8)
     if chance.random() < 0.5:
-        _, packed = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, chance.randint(40, 90)])
-        grey = np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
+        _, encoded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, chance.randint(40, 90)])
+        grey = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
     return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
-class Drawn(CalibrationDataReader):  # type: ignore[misc]
-    """Lines one by one, as the runtime's calibration asks for them."""
+class DrawnLines(CalibrationDataReader):  # type: ignore[misc]
+    """Calibration data: rendered lines, one per batch."""
 
     def __init__(self, name: str, fonts: list[Path]) -> None:
         self._lines = self._draw(name, fonts)
@@ -93,7 +96,7 @@ class Drawn(CalibrationDataReader):  # type: ignore[misc]
 
 
 def fused(source: Path, target: Path) -> None:
-    """The model as the runtime fuses it, in a newer set of operators. Scales are wanted around fused layers only."""
+    """Write the model with opset OPSET and the runtime's fusions, so that fused layers are quantised as one."""
     newer = target.with_suffix(".newer")
     onnx.save(version_converter.convert_version(onnx.load(source), OPSET), newer)
     options = ort.SessionOptions()
@@ -102,15 +105,15 @@ def fused(source: Path, target: Path) -> None:
     ort.InferenceSession(str(newer), options, providers=["CPUExecutionProvider"])
 
 
-def kept(model: onnx.ModelProto) -> list[str]:
-    """Names of the convolutions that stay as they are."""
+def float_layers(model: onnx.ModelProto) -> list[str]:
+    """The names of the convolutions that are not quantised."""
     channels = {weights.name: weights.dims[1] for weights in model.graph.initializer if len(weights.dims) == 4}
     layers = [node for node in model.graph.node if "Conv" in node.op_type]
-    return [node.name for node in layers if node.name in KEPT or channels.get(node.input[1], 0) < LEAST_CHANNELS]
+    return [node.name for node in layers if node.name in FLOAT_LAYERS or channels.get(node.input[1], 0) < MIN_CHANNELS]
 
 
-def with_plain_head(model: onnx.ModelProto) -> str:
-    """Write the last product, which the fusion has turned on its side, as turn and product; the product's name."""
+def unfuse_output_gemm(model: onnx.ModelProto) -> str:
+    """Replace the fused output layer by a Transpose and a MatMul node. Returns the name of the MatMul node."""
     nodes = model.graph.node
     at = max(at for at, node in enumerate(nodes) if node.op_type == "FusedMatMul")
     head = nodes[at]
@@ -120,11 +123,11 @@ def with_plain_head(model: onnx.ModelProto) -> str:
     return "head"
 
 
-def tidy(path: Path) -> None:
-    """Leave out what the runtime wrote of itself, so that older versions read the file too."""
+def strip_metadata(path: Path) -> None:
+    """Remove unused operator set imports and set IR_VERSION, so that older runtimes load the model."""
     model = onnx.load(path)
     used = {node.domain for node in model.graph.node}
-    imports = [each for each in model.opset_import if each.domain in used]
+    imports = [opset for opset in model.opset_import if opset.domain in used]
     del model.opset_import[:]
     model.opset_import.extend(imports)
     model.ir_version = IR_VERSION
@@ -132,7 +135,7 @@ def tidy(path: Path) -> None:
 
 
 def quantise(source: Path, target: Path, fonts: list[Path]) -> None:
-    """Write the eight-bit model of `source` to `target`."""
+    """Write the INT8 model of `source` to `target`."""
     with tempfile.TemporaryDirectory() as folder:
         whole, halfway = Path(folder, "fused.onnx"), Path(folder, "halfway.onnx")
         fused(source, whole)
@@ -140,23 +143,23 @@ def quantise(source: Path, target: Path, fonts: list[Path]) -> None:
         quantize_static(
             whole,
             halfway,
-            Drawn(model.graph.input[0].name, fonts),
+            DrawnLines(model.graph.input[0].name, fonts),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=kept(model),
+            nodes_to_exclude=float_layers(model),
         )
         model = onnx.load(halfway)
-        head = with_plain_head(model)
+        head = unfuse_output_gemm(model)
         onnx.save(model, halfway)
         quantize_dynamic(halfway, target, nodes_to_quantize=[head], per_channel=True, weight_type=QuantType.QInt8)
-    tidy(target)
+    strip_metadata(target)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.quantise_reader", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.quantise_recogniser", description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--fonts", type=Path, nargs="+", required=True, help="folders with Chinese fonts")
     args = parser.parse_args()

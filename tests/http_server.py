@@ -1,4 +1,4 @@
-"""The application of `tests.gateway` on a real socket, as the product serves it, and the shipped nginx in front."""
+"""Serves the application of `tests.gateway` on a real socket, optionally behind the shipped nginx configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What goes in and out of the admin API. Money is in fen, instants are RFC 3339 with zone, secrets are shown once."""
+"""Request and response bodies of the admin API. Money is in fen, instants are RFC 3339 with zone, secrets appear once.
+
+The class names are the schema names of the OpenAPI description.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,19 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
-from inkgate.service.admin.fields import Id, Moment, ProductId, Text, Word
+from inkgate.service.admin.fields import Id, Instant, LongText, ProductId, ShortText
 
 
-class Shape(BaseModel):
+class AdminModel(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
-class NewAccount(Shape):
-    name: Text
+class NewAccount(AdminModel):
+    name: LongText
     parent_id: Id | None = Field(None, description="Main account; makes this a sub-account.")
 
 
-class AccountOut(Shape):
+class AccountOut(AdminModel):
     id: str
     name: str
     parent_id: str | None
@@ -27,11 +30,11 @@ class AccountOut(Shape):
     created_at: datetime
 
 
-class Suspension(Shape):
+class Suspension(AdminModel):
     suspended: StrictBool
 
 
-class KeyOut(Shape):
+class KeyOut(AdminModel):
     ak: str
     created_at: datetime
     last_used_at: datetime | None
@@ -39,25 +42,27 @@ class KeyOut(Shape):
     disabled_at: datetime | None
 
 
-class NewKey(Shape):
+class NewKey(AdminModel):
     ak: str
     sk: str = Field(description="Shown this once.")
 
 
-class Rotation(Shape):
+class Rotation(AdminModel):
     overlap_hours: StrictFloat = Field(24.0, ge=0, le=24 * 365)
 
 
-class Disabling(Shape):
+class Disabling(AdminModel):
     disabled: StrictBool
 
 
-class NewApp(Shape):
-    name: Text = Field(description="4-15 characters: 汉字, letters, digits, underscores; begins with a letter or 汉字.")
-    description: Text = ""
+class NewApp(AdminModel):
+    name: LongText = Field(
+        description="4-15 characters: 汉字, letters, digits, underscores; begins with a letter or 汉字."
+    )
+    description: LongText = ""
 
 
-class CreatedApp(Shape):
+class CreatedApp(AdminModel):
     app_id: str
     name: str
     appkey: str
@@ -65,13 +70,13 @@ class CreatedApp(Shape):
     enckey: str = Field(description="SM2 public key: base64 of its X.509 SPKI.")
 
 
-class Opened(Shape):
+class Opened(AdminModel):
     capability: str
     qps: float | None = Field(None, description="Requests per second; null: the installation's default.")
     allowed: list[str] = Field(default_factory=list, description="Networks that may call; empty: every address.")
 
 
-class AppOut(Shape):
+class AppOut(AdminModel):
     id: str
     account_id: str
     name: str
@@ -84,21 +89,21 @@ class AppOut(Shape):
     allowed: list[str]
 
 
-class Opening(Shape):
+class Opening(AdminModel):
     qps: StrictFloat | None = None
 
 
-class Networks(Shape):
-    networks: list[Word] = Field(max_length=1000)
+class Networks(AdminModel):
+    networks: list[ShortText] = Field(max_length=1000)
 
 
-class NewPack(Shape):
-    capability: Word
+class NewPack(AdminModel):
+    capability: ShortText
     units: StrictInt
     app_id: Id | None = Field(None, description="Bind the pack to this app.")
 
 
-class PackOut(Shape):
+class PackOut(AdminModel):
     id: str
     capability: str
     app_id: str | None
@@ -111,7 +116,7 @@ class PackOut(Shape):
     order_id: str | None
 
 
-class ProductOut(Shape):
+class ProductOut(AdminModel):
     id: str
     capability: str
     units: int
@@ -119,20 +124,20 @@ class ProductOut(Shape):
     on_sale: bool
 
 
-class ProductIn(Shape):
-    capability: Word
+class ProductIn(AdminModel):
+    capability: ShortText
     units: StrictInt
     price_fen: StrictInt
     on_sale: StrictBool = True
 
 
-class NewOrder(Shape):
+class NewOrder(AdminModel):
     quantities: dict[ProductId, StrictInt] = Field(max_length=100, description="Product id → quantity.")
     app_id: Id | None = None
-    voucher: Text | None = None
+    voucher: LongText | None = None
 
 
-class OrderOut(Shape):
+class OrderOut(AdminModel):
     number: str
     account_id: str
     app_id: str | None
@@ -144,24 +149,24 @@ class OrderOut(Shape):
     decided_by: str | None
 
 
-class NewVoucher(Shape):
-    kind: Word = Field(description="credit (fen), percent, or goods.")
+class NewVoucher(AdminModel):
+    kind: ShortText = Field(description="credit (fen), percent, or goods.")
     value: StrictInt = 1
     product_id: ProductId | None = None
     account_id: Id | None = None
-    ends_at: Moment | None = Field(None, description="Later than now; null: in a year.")
+    ends_at: Instant | None = Field(None, description="Later than now; null: in a year.")
 
 
-class VoucherCode(Shape):
+class VoucherCode(AdminModel):
     code: str = Field(description="Shown this once.")
 
 
-class NewRefund(Shape):
+class NewRefund(AdminModel):
     pack_id: Id
-    reason: Text = ""
+    reason: LongText = ""
 
 
-class RefundOut(Shape):
+class RefundOut(AdminModel):
     id: str
     pack_id: str
     account_id: str
@@ -173,7 +178,7 @@ class RefundOut(Shape):
     decided_by: str | None
 
 
-class UsageOut(Shape):
+class UsageOut(AdminModel):
     key: list[str | int]
     calls: int
     images: int
@@ -187,7 +192,7 @@ class UsageOut(Shape):
     p99_ms: float | None
 
 
-class EventOut(Shape):
+class EventOut(AdminModel):
     at: datetime
     actor: str
     action: str
@@ -196,13 +201,13 @@ class EventOut(Shape):
     detail: dict[str, Any]
 
 
-class FindingOut(Shape):
+class FindingOut(AdminModel):
     kind: str
     where: str
     what: str
 
 
-class Proof(Shape):
+class Proof(AdminModel):
     sound: bool
     lines: int
     findings: list[FindingOut]

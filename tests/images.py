@@ -1,4 +1,4 @@
-"""Pictures of a wanted number of bytes, for engines that do not look."""
+"""Valid image files of a given size in bytes, for tests whose engine does not recognise text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SIDE = 40  # pixels
 
 
 def padded_png(size: int, filler: bytes = b"x") -> bytes:
-    """A small white PNG of `size` bytes (at least 200), most of them a comment that repeats `filler`."""
+    """A white PNG of exactly `size` bytes (at least 200), padded with a comment that repeats `filler`."""
     header = _chunk(b"IHDR", struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 0, 0, 0, 0))
     pixels = _chunk(b"IDAT", zlib.compress((b"\x00" + b"\xff" * _SIDE) * _SIDE))
     frame = b"\x89PNG\r\n\x1a\n" + header, pixels + _chunk(b"IEND", b"")

@@ -1,4 +1,4 @@
-"""docs/reference/rude-clients.md, out of benchmarks/results/rude.json."""
+"""Builds docs/reference/rude-clients.md from benchmarks/results/rude.json, the results of `make rude`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-KEPT = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "rude.json"
+RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "rude.json"
 HEAD = (
     "试了什么 / Tried",
     "得到的答复 / Answered",
@@ -33,9 +33,9 @@ clocks in `tests/hostile/test_protocol.py`.
 """
 
 
-def rude_page(note: str, table: Callable[[tuple[str, ...], list[tuple[object, ...]]], str]) -> str:
-    """The page. `table` draws one of a head and rows."""
-    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+def hostile_clients_page(note: str, table: Callable[[tuple[str, ...], list[tuple[object, ...]]], str]) -> str:
+    """The page. `note` states that it is generated; `table` renders a header and rows as Markdown."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
     rows: list[tuple[object, ...]] = [
         (
             row["tried"],
@@ -46,14 +46,14 @@ def rude_page(note: str, table: Callable[[tuple[str, ...], list[tuple[object, ..
             row["cpu"],
             row["rss_mib"],
         )
-        for row in kept["rows"]
+        for row in results["rows"]
     ]
-    machine = kept["machine"]
+    machine = results["machine"]
     return "\n".join(
         [
             "# 粗鲁的客户端 · Rude clients\n",
             note,
-            ABOUT.format(**kept).lstrip(),
+            ABOUT.format(**results).lstrip(),
             table(HEAD, rows),
             END.format(**machine, load=machine["load_average"][0]).strip() + "\n",
         ]
