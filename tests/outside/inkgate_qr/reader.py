@@ -1,4 +1,4 @@
-"""The reader of the capability `qr`. Workers alone import this file."""
+"""The reader of the capability `qr`. Only workers import this file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inkgate_qr.capability import Found
 
 
 class QrReader:
-    """QR codes by OpenCV. Keeps nothing between images, so that several threads may call it."""
+    """QR codes by OpenCV. Stateless, so several threads may call it."""
 
     def read(self, image: np.ndarray[Any, Any], *, extras: bool) -> Found:
         """Text and corners of each code in a BGR uint8 image of shape (height, width, 3)."""
@@ -24,5 +24,5 @@ class QrReader:
 
 
 def open_reader(context: ReaderContext) -> QrReader:
-    """The factory that the entry point names. `context` has the text engine, which QR codes do not need."""
+    """The factory of the entry point. QR codes do not need the text engine of `context`."""
     return QrReader()

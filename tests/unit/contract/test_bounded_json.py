@@ -1,4 +1,4 @@
-"""The bounded reader against orjson: within the bounds the same value or the same refusal, outside them a refusal."""
+"""The bounded parser compared with orjson: same result within the bounds, a refusal outside them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def documents(strings: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A JSON text with a few bytes cut out, put in or overwritten."""
+    """A JSON text with a few bytes removed, inserted or replaced."""
     raw = bytearray(draw(documents(st.one_of(literals, broken))).encode("utf-8", "surrogatepass"))
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(raw)))
@@ -82,7 +82,7 @@ def test_the_same_as_orjson_around_the_real_bounds(padding: int, end: str):
 
 
 def oracle(capability: Any, body: bytes) -> list[Any]:
-    """`parse` as it would be if bodies were small: everything built by orjson."""
+    """`parse` without bounds: the whole body parsed by orjson."""
     body = body.removeprefix(BOM)
     if not body:
         raise RequestFault(capability.name, "empty")
@@ -145,7 +145,7 @@ def theirs(capability: Any, body: bytes) -> ParsedRequest:
 
 
 def image(size: int) -> str:
-    """Base64 of a PNG with `size` bytes behind it."""
+    """Base64 of a PNG followed by `size` bytes."""
     return base64.b64encode(PNG + bytes(size)).decode()
 
 
@@ -180,7 +180,7 @@ licences = texts.map(lambda text: f'{{"Action":"BusinessCardOCR","ImageData":{te
 
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(bodies, licences, data.map(lambda items: f'{{"data":{items}}}')), st.sampled_from([b"", BOM, BOM * 2]))
-def test_images_and_faults_are_those_of_a_parser_that_builds_everything(text: str, mark: bytes):
+def test_images_and_faults_equal_those_of_an_unbounded_parser(text: str, mark: bytes):
     body = mark + text.encode()
     for capability in CAPABILITIES.values():
         assert outcome(capability, body, ours) == outcome(capability, body, theirs)
@@ -217,7 +217,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("capability", [GENERAL, LICENCE])
-def test_what_has_no_bound_is_refused_before_it_is_built(shape: str, capability: Any):
+def test_unbounded_structures_are_refused_before_parsing(shape: str, capability: Any):
     head, unit, tail = SHAPES[shape]
     body = head + unit * (32 * MIB // len(unit)) + tail
     tracemalloc.start()
@@ -243,7 +243,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("text", LONG)
-def test_no_text_of_a_long_string_is_whole_in_memory(text: str):
+def test_a_long_string_is_never_decoded_as_a_whole(text: str):
     body = b'{"x":"' + LONG[text] + b'","data":["' + LONG[text] + b'"]}'
     tracemalloc.start()
     try:
@@ -256,7 +256,7 @@ def test_no_text_of_a_long_string_is_whole_in_memory(text: str):
     assert fault.value.fault in ("base64", "format") and peak < 24 * MIB
 
 
-def test_a_string_that_looks_like_a_placeholder_is_only_a_string():
+def test_a_string_like_a_placeholder_stays_a_string():
     long = b'"' + b"A" * 40_000 + b'"'
     with mock.patch.object(bounded_json.secrets, "token_hex", return_value="f" * 16):
         document = loads(b"[" + long + b"]")
@@ -276,7 +276,7 @@ def test_a_byte_order_mark_is_skipped_once(capability: Any):
 
 @pytest.mark.parametrize("capability", CAPABILITIES.values())
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, identity", "x"])
-def test_a_content_encoding_is_refused_in_plain_words(capability: Any, encoding: str):
+def test_a_content_encoding_is_refused_with_an_explanation(capability: Any, encoding: str):
     with pytest.raises(RequestFault) as refused:
         refuse_encoding(capability, encoding)
     answer = fault_answer(capability, refused.value.fault, refused.value.detail)

@@ -1,4 +1,4 @@
-"""The registry of capabilities: what it takes, what it refuses, and that nothing beside it names a capability."""
+"""The capability registry: accepted and refused capabilities, and that no other module names a capability."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BUILT_IN = (GENERAL, IDCARD, PLATE, LICENCE)
 ANOTHER = replace(GENERAL, name="another", paths=(PREFIX + "another00001/x.json",))
 
 made: Any = None
-"""What the entry point of a test loads."""
+"""The object that the entry point of a test loads."""
 
 
 def entry(capability: object, name: str = "another") -> EntryPoint:
@@ -75,7 +75,7 @@ def test_built_in_ones_first_then_those_of_other_distributions() -> None:
         ({"packs": (PackPrice("s" * 25, 1, 1),)}, "a short size"),
     ],
 )
-def test_a_faulty_one_is_one_error_that_names_its_distribution(change: dict[str, Any], problem: str) -> None:
+def test_the_error_of_an_invalid_capability_names_its_distribution(change: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem) as caught:
         registry.load(BUILT_IN, [entry(replace(ANOTHER, **change))])
     assert f"distribution {__name__!r}" in str(caught.value) and "uninstall" in str(caught.value)
@@ -87,18 +87,18 @@ def test_names_that_are_refused(name: str) -> None:
         registry.load((), [entry(replace(ANOTHER, name=name), name)])
 
 
-def test_a_name_is_given_once() -> None:
+def test_a_duplicate_name_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="its name is taken"):
         registry.load(BUILT_IN, [entry(replace(ANOTHER, name="general"), "general")])
 
 
 @pytest.mark.parametrize("value", [f"{__name__}:NOT_THERE", "no_such_module:X"])
-def test_one_that_cannot_be_imported(value: str) -> None:
+def test_an_entry_point_that_cannot_be_imported_is_refused(value: str) -> None:
     with pytest.raises(ConfigurationError, match="cannot be imported"):
         registry.load(BUILT_IN, [EntryPoint("another", value, registry.GROUP)])
 
 
-def test_one_that_is_something_else() -> None:
+def test_an_entry_point_of_another_type_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="is not a Capability"):
         registry.load(BUILT_IN, [entry("general")])
 
@@ -111,7 +111,7 @@ def test_a_request_has_the_form_of_its_schema() -> None:
     assert PLATE.request(["QUJD", "REVG"]) == {"data": ["QUJD", "REVG"]}
 
 
-def test_an_example_is_made_where_none_was_recorded() -> None:
+def test_without_a_recorded_example_one_is_derived_from_the_schema() -> None:
     made_up = example(replace(GENERAL, example=None))
     assert made_up["response"]["message"] == {"success": 1, "fail": 0}
     (element,) = made_up["response"]["returnObj"]
@@ -123,13 +123,13 @@ def test_an_example_is_made_where_none_was_recorded() -> None:
 
 
 @pytest.mark.parametrize("capability", BUILT_IN, ids=lambda each: each.name)
-def test_the_stub_s_result_is_seen_by_people(capability: Capability) -> None:
+def test_the_view_shows_the_stub_result(capability: Capability) -> None:
     view = capability.view(capability.element(capability.stub("甲乙"), False, {}))
     assert any("甲乙" in line for line in view.lines())
     assert [key for key, _ in view.fields if capability.label(key, "zh") == key] == []
 
 
-def test_lines_for_people() -> None:
+def test_the_lines_of_a_view() -> None:
     plate = PLATE.view(
         {"detail": [{"box": [[0, 0]] * 4, "platelicense": "甲", "plate_type": "蓝牌", "confidence": 0.9876}]}
     )
@@ -171,7 +171,7 @@ def test_no_other_module_names_a_built_in_capability() -> None:
     assert named == []
 
 
-def test_no_template_or_script_names_one() -> None:
+def test_no_template_or_script_names_a_built_in_capability() -> None:
     quoted = re.compile(rf"(==|!=|\bin)\s*\(?['\"]({'|'.join(NAMES)})['\"]")
     files = [path for suffix in ("html", "js", "lua", "sh") for path in (ROOT / "service").rglob(f"*.{suffix}")]
     assert (
