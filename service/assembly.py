@@ -30,8 +30,8 @@ from inkgate.service.db import migrate
 from inkgate.service.errors import ConfigurationError, Overloaded
 from inkgate.service.gateway.app import create_app
 from inkgate.service.gateway.descriptors import connections_allowed
-from inkgate.service.gateway.memory import share_arenas
-from inkgate.service.gateway.protocol import guarded
+from inkgate.service.gateway.memory import limit_malloc_arenas
+from inkgate.service.gateway.protocol import limited_protocol
 from inkgate.service.gateway.services import Services
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.housekeeping import Housekeeper
@@ -81,7 +81,7 @@ async def gateway(
     With `console` the pages for customers and operators are served beside it, under /console.
     With a Redis URL, rate limits and kept answers are shared by all gateways.
     """
-    share_arenas()
+    limit_malloc_arenas()
     engine = databases.create(settings.database)
     await migrate.check(engine)
     clock = clocks.CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes))
@@ -188,7 +188,7 @@ def server_for(settings: Settings, app: FastAPI, health: Health) -> GatewayServe
         access_log=False,
         server_header=False,
         proxy_headers=False,  # who is believed is ours to say: service/client_ip.py
-        http=guarded(connections_allowed()),
+        http=limited_protocol(connections_allowed()),
         ws="none",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=round(settings.limits.deadline) + 5,

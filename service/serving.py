@@ -22,7 +22,7 @@ from inkgate.service.background import Background, BackgroundTask
 from inkgate.service.broker import frames
 from inkgate.service.broker.streams import StreamsBroker
 from inkgate.service.broker.streams.keys import Keys
-from inkgate.service.errors import BrokerDown, ConfigurationError, InkGateError
+from inkgate.service.errors import BrokerUnavailable, ConfigurationError, InkGateError
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry import logs
 from inkgate.service.telemetry.health import Check, Health
@@ -146,7 +146,7 @@ async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[
 def _gateways_check(supervisor: Supervisor) -> Check:
     async def check() -> None:
         if not supervisor.ready:
-            raise BrokerDown("no gateway process is ready")
+            raise BrokerUnavailable("no gateway process is ready")
 
     return check
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from inkgate.service.broker.interface import Task
-from inkgate.service.broker.shares import Shares
+from inkgate.service.broker.shares import FairShares
 from inkgate.service.errors import Overloaded
 
 Waiting = Mapping[str, Mapping[str, int]]
@@ -25,8 +25,8 @@ class Admission:
     """Counts what is in work and forecasts when a new call would be done. `weights` are those of apps, 1.0 each."""
 
     def __init__(self, *, max_tasks: int, max_bytes: int, weights: Mapping[str, float] | None = None) -> None:
-        self._tasks = Shares(max_tasks, weights, largest=_LARGEST_CALL)
-        self._bytes = Shares(max_bytes, weights)
+        self._tasks = FairShares(max_tasks, weights, largest=_LARGEST_CALL)
+        self._bytes = FairShares(max_bytes, weights)
         self._service: dict[str, float] = {}
 
     @property
@@ -54,17 +54,17 @@ class Admission:
         Raises Overloaded when a bound or the app's share of it is passed, or when the forecast misses the deadline.
         """
         app, size = tasks[0].app, sum(len(task.image) for task in tasks)
-        if not self._tasks.fits(app, len(tasks)):
+        if not self._tasks.may_acquire(app, len(tasks)):
             raise Overloaded(_full(self._tasks, app, "images"))
-        if not self._bytes.fits(app, size):
+        if not self._bytes.may_acquire(app, size):
             raise Overloaded(f"{_full(self._bytes, app, 'bytes')}, {size} more are asked for")
         self._forecast(tasks, waiting, workers, now)
-        self._tasks.take(app, len(tasks))
-        self._bytes.take(app, size)
+        self._tasks.acquire(app, len(tasks))
+        self._bytes.acquire(app, size)
 
     def leave(self, tasks: Sequence[Task]) -> None:
-        self._tasks.give(tasks[0].app, len(tasks))
-        self._bytes.give(tasks[0].app, sum(len(task.image) for task in tasks))
+        self._tasks.release(tasks[0].app, len(tasks))
+        self._bytes.release(tasks[0].app, sum(len(task.image) for task in tasks))
 
     def _forecast(self, tasks: Sequence[Task], waiting: Waiting, workers: int, now: float) -> None:
         if not self.tasks:
@@ -98,5 +98,5 @@ class Admission:
         return ahead
 
 
-def _full(shares: Shares, app: str, what: str) -> str:
-    return f"{shares.used} {what} in work, {shares.held(app)} of them this app's; the limit is {shares.limit}"
+def _full(shares: FairShares, app: str, what: str) -> str:
+    return f"{shares.used} {what} in work, {shares.in_use(app)} of them this app's; the limit is {shares.limit}"

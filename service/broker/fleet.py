@@ -49,6 +49,6 @@ class FleetState:
 
 
 class Fleet(Protocol):
-    """Looks at queue and workers. Raises errors.BrokerDown when they cannot be seen."""
+    """Looks at queue and workers. Raises errors.BrokerUnavailable when they cannot be seen."""
 
     async def look(self) -> FleetState: ...

@@ -82,9 +82,9 @@ class Broker(Protocol):
     async def submit(self, tasks: Sequence[Task]) -> list[Reply]:
         """Queue all tasks of one call and await all replies, in the order of the tasks.
 
-        Raises errors.Overloaded when the queue cannot take them or cannot meet the deadline, errors.BrokerDown when
-        the queue is out of reach, errors.DeadlineMissed when replies are missing at the deadline.
-        Cancelling the awaiting coroutine (a client that hung up) withdraws the tasks nobody has begun.
+        Raises errors.Overloaded when a queue limit is exceeded or the deadline cannot be met, errors.BrokerUnavailable
+        when the queue is unreachable, errors.DeadlineMissed when replies are missing at the deadline. Cancelling the
+        awaiting coroutine (the client disconnected) withdraws the tasks that no worker has started.
         """
 
     async def state(self) -> QueueState: ...

@@ -20,7 +20,7 @@ from inkgate.service.broker.fair_queue import FairQueue, Waiting
 from inkgate.service.broker.holdoff import DEATH_POINTS, OVERRAN, OVERRUN_POINTS, HoldOffRule, HoldOffs, held_throughout
 from inkgate.service.broker.interface import Outcome, QueueState, Reply, Task
 from inkgate.service.broker.messages import Malformed, reply_from, task_head
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class LocalBroker:
     async def submit(self, tasks: Sequence[Task]) -> list[Reply]:
         """See Broker.submit."""
         if self._closed:
-            raise BrokerDown("the embedded broker is closed")
+            raise BrokerUnavailable("the embedded broker is closed")
         now = self._clock()
         self._admission.enter(tasks, self._queue.waiting, len(self._seats) or self._expected, now)
         call = None

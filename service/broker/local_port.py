@@ -10,13 +10,13 @@ from collections.abc import Callable
 from inkgate.service.broker import frames
 from inkgate.service.broker.interface import Outcome, Reply, Task
 from inkgate.service.broker.messages import Malformed, reply_head, task_from
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
 
 
 class LocalPort:
-    """A WorkerPort. Every method raises BrokerDown once the gateway process is gone.
+    """A WorkerPort. Every method raises BrokerUnavailable once the gateway process is gone.
 
     `on_malformed` hears the kind of every message that could not be understood.
     """
@@ -39,7 +39,7 @@ class LocalPort:
             self._asked = False
             return task_from(*frames.recv(self._sock))
         except frames.PeerGone as error:
-            raise BrokerDown(f"the gateway is gone: {error}") from error
+            raise BrokerUnavailable(f"the gateway is gone: {error}") from error
         except Malformed as error:
             self._on_malformed("task")
             log.error("a task cannot be understood: %s", error)
@@ -53,7 +53,7 @@ class LocalPort:
         try:
             frames.send(self._sock, {"kind": "reply", **reply_head(reply, embedded=True)})
         except frames.PeerGone as error:
-            raise BrokerDown(f"the gateway is gone: {error}") from error
+            raise BrokerUnavailable(f"the gateway is gone: {error}") from error
 
     def close(self) -> None:
         """Leave the table. A task that arrived and was not pulled goes to another worker, not counted as begun."""

@@ -12,7 +12,7 @@ _NEWCOMER = 1.0  # the weight of an app that may come next: without it the last 
 DEFAULT_WEIGHT = 1.0
 
 
-class Shares:
+class FairShares:
     """Counts what each app holds of `limit`.
 
     An app below its share may use all that is free. An app above it, or one that would be, stops short of the reserve.
@@ -36,14 +36,14 @@ class Shares:
         others = sum(self.weight(other) for other in self._held if other != app)
         return self.limit * self.weight(app) / (others + self.weight(app) + _NEWCOMER)
 
-    def fits(self, app: str, amount: int) -> bool:
+    def may_acquire(self, app: str, amount: int) -> bool:
         """Whether the app may take `amount` more now."""
         own = self._held.get(app, 0)
         if self.used + amount <= self.limit - self._reserve:
             return True
         return self.used + amount <= self.limit and (not own or own + amount <= self.share(app))
 
-    def goes_on(self, app: str, amount: int, *, before: int, announced: int) -> bool:
+    def may_continue(self, app: str, amount: int, *, before: int, announced: int) -> bool:
         """Whether a body of the app of which `before` has been taken may take `amount` more.
 
         What a body announced was judged by `fits` before its first byte. It is not refused in the middle because it
@@ -54,14 +54,14 @@ class Shares:
         beside = self._held.get(app, 0) - before
         if not beside or (before + amount <= announced and beside <= self.share(app)):
             return self.used + amount <= self.limit
-        return self.fits(app, amount)
+        return self.may_acquire(app, amount)
 
-    def take(self, app: str, amount: int) -> None:
+    def acquire(self, app: str, amount: int) -> None:
         """Count `amount` in, without asking whether it fits."""
         self.used += amount
         self._held[app] = self._held.get(app, 0) + amount
 
-    def give(self, app: str, amount: int) -> None:
+    def release(self, app: str, amount: int) -> None:
         """Count `amount` out. An app that holds nothing any more is forgotten."""
         self.used -= amount
         left = self._held.get(app, 0) - amount
@@ -70,6 +70,6 @@ class Shares:
         else:
             self._held.pop(app, None)
 
-    def held(self, app: str) -> int:
+    def in_use(self, app: str) -> int:
         """What the app holds."""
         return self._held.get(app, 0)

@@ -1,4 +1,4 @@
-"""/docs: the OpenAPI document as one self-contained page. No script and nothing from outside: it works offline."""
+"""/docs: the OpenAPI document as one self-contained HTML page, without scripts and external resources."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; } td, th { text
 
 
 def load_examples() -> Mapping[str, Mapping[str, Any]]:
-    """One real request and answer per capability, written by `tools/draw_examples.py`."""
+    """One real request and answer per capability, written by `tools/record_examples.py`."""
     loaded: dict[str, dict[str, Any]] = json.loads(
         files("inkgate.service.gateway").joinpath("examples.json").read_text("utf-8")
     )
@@ -33,7 +33,7 @@ def load_examples() -> Mapping[str, Mapping[str, Any]]:
 
 
 def reference_page(openapi: Mapping[str, Any]) -> str:
-    """The page as HTML."""
+    """Render the OpenAPI document as HTML."""
     groups: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     for path, item in openapi["paths"].items():
         groups.setdefault(item["post"]["tags"][0], []).append((path, item["post"]))

@@ -39,8 +39,8 @@ class Ledger(Protocol):
         """Refuse a call that cannot be paid for. `units` 0 asks only whether anything is left.
 
         Raises errors.Refused with 51002 (never bought), 51001 (none valid any more), 51003 (too little left).
-        Writes nothing. Free capabilities need no pack. Raises errors.DatabaseDown and errors.LedgerDown (PayerUnknown,
-        ClockSuspect) where settling would.
+        Writes nothing. Free capabilities need no pack. Raises errors.DatabaseDown and errors.LedgerUnavailable
+        (PayerUnknown, ClockSuspect) where settling would.
         """
 
     async def settle(self, settlement: Settlement) -> bool:
@@ -50,7 +50,7 @@ class Ledger(Protocol):
         outcome may be unknown (a commit whose confirmation was lost): to find out, settle the same call_id again.
 
         Raises errors.Refused as `admit` when the packs do not cover the units, errors.DatabaseDown when the database
-        is out of reach, and errors.LedgerDown: SettlementUnconfirmed, LedgerBusy, PayerUnknown or ClockSuspect.
+        is out of reach, and errors.LedgerUnavailable: SettlementUnconfirmed, LedgerBusy, PayerUnknown or ClockSuspect.
         """
 
     async def start(self) -> None: ...

@@ -31,7 +31,7 @@ class LocalLimiter:
         self._buckets: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
         self._capacity, self._clock = capacity, clock
 
-    async def take(self, app_id: str, capability: str, qps: float) -> float | None:
+    async def acquire(self, app_id: str, capability: str, qps: float) -> float | None:
         """Take a token. None when the request may pass, else the seconds until one would."""
         return self.take_now(app_id, capability, qps)
 

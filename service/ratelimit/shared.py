@@ -32,7 +32,7 @@ class RedisLimiter:
         self._local = LocalLimiter()
         self._resting_until = 0.0
 
-    async def take(self, app_id: str, capability: str, qps: float) -> float | None:
+    async def acquire(self, app_id: str, capability: str, qps: float) -> float | None:
         """Take a token. None when the request may pass, else the seconds until one would."""
         if time.monotonic() >= self._resting_until:
             try:

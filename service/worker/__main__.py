@@ -21,7 +21,7 @@ from inkgate.service.broker import frames
 from inkgate.service.broker.holdoff import HoldOffRule
 from inkgate.service.broker.interface import Reply, Task, WorkerPort
 from inkgate.service.broker.local_port import LocalPort
-from inkgate.service.errors import BrokerDown, InkGateError
+from inkgate.service.errors import BrokerUnavailable, InkGateError
 from inkgate.service.settings import maskable, passwords
 from inkgate.service.telemetry import logs
 from inkgate.service.telemetry.tracing import Tracing
@@ -88,7 +88,7 @@ def main(argv: list[str]) -> int:
     try:
         reason = run_lanes(lanes, stop)
         teller.tell({"kind": "leaving", "reason": reason})
-    except (BrokerDown, frames.PeerGone):
+    except (BrokerUnavailable, frames.PeerGone):
         pass  # the gateway process is gone: so is our work
     tracing.close()
     for port in ports:

@@ -12,7 +12,7 @@ from inkgate.service.background import Background
 from inkgate.service.broker.streams.client import OUT_OF_REACH, on_loop
 from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.broker.streams.roll import RollPoster
-from inkgate.service.errors import BrokerDown, ConfigurationError
+from inkgate.service.errors import BrokerUnavailable, ConfigurationError
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Check, Health
 from inkgate.service.telemetry.metrics import Metrics
@@ -119,7 +119,7 @@ def _redis_check(url: str) -> Check:
         try:
             await redis.ping()
         except OUT_OF_REACH as error:
-            raise BrokerDown("redis does not answer") from error
+            raise BrokerUnavailable("redis does not answer") from error
         finally:
             await redis.aclose()
 
@@ -129,6 +129,6 @@ def _redis_check(url: str) -> Check:
 def _workers_check(supervisor: Supervisor) -> Check:
     async def check() -> None:
         if not supervisor.ready:
-            raise BrokerDown("no worker is warm")
+            raise BrokerUnavailable("no worker is warm")
 
     return check

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inkgate.service.broker.fleet import READY, STARTING, FleetState, WorkerCard
 from inkgate.service.broker.interface import QueueState
 from inkgate.service.db import work
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.users.models import SessionRow
 from tests.console.house import ConsoleHouse, Visitor
 from tests.console.test_pages import call, traffic
@@ -44,7 +44,7 @@ class Watched:
 
     async def look(self) -> FleetState:
         if self.state is None:
-            raise BrokerDown("gone")
+            raise BrokerUnavailable("gone")
         return self.state
 
 

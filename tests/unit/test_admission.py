@@ -1,4 +1,4 @@
-"""The queue's door: bounds, forecast, and the way out of a spoilt forecast."""
+"""Queue admission: limits, forecast, and recovery from a wrong forecast."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def call(images: int, *, left: float = 10.0, size: int = 1, app: str = "") -> li
     return [Task("c", number, "general", left, b"x" * size, app=app) for number in range(images)]
 
 
-def test_counts_in_and_out() -> None:
+def test_acquire_and_release() -> None:
     door = Admission(max_tasks=4, max_bytes=100)
     first = call(3, size=20)
     door.enter(first, {}, 1, now=0)
@@ -51,13 +51,13 @@ def test_forecast(waiting: int, workers: int, images: int, admitted: bool) -> No
         assert refused.value.retry_after is not None and refused.value.retry_after >= 1
 
 
-def test_nothing_known_lets_in() -> None:
+def test_unknown_service_times_admit() -> None:
     door = Admission(max_tasks=1000, max_bytes=1000)
     door.enter(call(1), {}, 1, now=0)
     door.enter(call(50), {"general": {"": 900}}, 1, now=0)
 
 
-def test_an_idle_gateway_tries_whatever_the_forecast_says() -> None:
+def test_an_idle_gateway_admits_regardless_of_the_forecast() -> None:
     door = Admission(max_tasks=1000, max_bytes=1000)
     door.observe("general", 500.0)
     door.enter(call(1), {}, 1, now=0)
@@ -65,7 +65,7 @@ def test_an_idle_gateway_tries_whatever_the_forecast_says() -> None:
         door.enter(call(1), {}, 1, now=0)
 
 
-def test_mean_follows_slowly() -> None:
+def test_the_mean_is_smoothed() -> None:
     door = Admission(max_tasks=1, max_bytes=1)
     door.observe("general", 1.0)
     door.observe("general", 2.0)
@@ -73,25 +73,25 @@ def test_mean_follows_slowly() -> None:
     assert door.mean_service("plate") == 0.0
 
 
-def test_the_forecast_counts_what_comes_before_the_apps_own_images() -> None:
+def test_the_forecast_counts_the_work_ahead_of_the_apps_images() -> None:
     door = Admission(max_tasks=10_000, max_bytes=10_000, weights={"heavy": 2.0})
     door.observe("general", 1.0)
     door.observe("idcard", 1.0)
     door.enter(call(1), {}, 1, now=0)
     flood = {"general": {"flood": 900}}
-    door.enter(call(4, app="polite"), flood, 1, now=0)  # 4 of its own, 4 of the flood's between them
+    door.enter(call(4, app="well_behaved"), flood, 1, now=0)  # 4 of its own, 4 of the flood's between them
     with pytest.raises(Overloaded):
-        door.enter(call(5, app="polite"), flood, 1, now=0)
+        door.enter(call(5, app="well_behaved"), flood, 1, now=0)
     with pytest.raises(Overloaded):
         door.enter(call(1, app="flood"), flood, 1, now=0)
     door.enter(call(5, app="heavy"), flood, 1, now=0)
     three = {"general": {"flood": 900}, "idcard": {"flood": 900}, "plate": {}}
-    door.enter(call(2, app="polite"), three, 1, now=0)
+    door.enter(call(2, app="well_behaved"), three, 1, now=0)
     with pytest.raises(Overloaded):
-        door.enter(call(3, app="polite"), three, 1, now=0)
+        door.enter(call(3, app="well_behaved"), three, 1, now=0)
 
 
-def test_a_flood_leaves_room_for_others() -> None:
+def test_a_flood_leaves_capacity_for_others() -> None:
     door = Admission(max_tasks=1000, max_bytes=10_000)
     calls = 0
     with pytest.raises(Overloaded, match="800 of them this app's"):
@@ -99,4 +99,4 @@ def test_a_flood_leaves_room_for_others() -> None:
             door.enter(call(50, app="flood"), {}, 1, now=0)
             calls += 1
     assert calls == 16
-    door.enter(call(50, app="polite"), {}, 1, now=0)
+    door.enter(call(50, app="well_behaved"), {}, 1, now=0)

@@ -25,7 +25,7 @@ from inkgate.service.broker.streams import client
 from inkgate.service.broker.streams.keys import GROUP, Keys, entry, name
 from inkgate.service.broker.streams.look import Seen, look, script
 from inkgate.service.broker.streams.scripts import source
-from inkgate.service.errors import BrokerDown, Overloaded
+from inkgate.service.errors import BrokerUnavailable, Overloaded
 
 log = logging.getLogger(__name__)
 
@@ -95,11 +95,11 @@ class StreamsBroker:
         await self._redis.aclose()
 
     async def check(self) -> None:
-        """For readiness: raises BrokerDown when the server does not answer."""
+        """For readiness: raises BrokerUnavailable when the server does not answer."""
         try:
             await self._redis.ping()
         except (RedisError, OSError) as error:
-            raise BrokerDown(str(error)) from error
+            raise BrokerUnavailable(str(error)) from error
 
     async def submit(self, tasks: Sequence[Task]) -> list[Reply]:
         """See Broker.submit."""
@@ -118,9 +118,12 @@ class StreamsBroker:
                 await self._end(call)
 
     async def state(self) -> QueueState:
-        """The whole queue, all gateways together, about half a second old. Raises BrokerDown when it cannot be seen."""
+        """The state of the whole queue (all gateways), about half a second old.
+
+        Raises BrokerUnavailable when the last state is older than _STATE_STALE_SECONDS.
+        """
         if time.monotonic() - self._seen_at > _BLIND_AFTER:
-            raise BrokerDown("the queue has not been seen for a while")
+            raise BrokerUnavailable("the queue has not been seen for a while")
         return self._seen.state
 
     def held(self, app: str) -> float:
@@ -139,10 +142,10 @@ class StreamsBroker:
                 except ResponseError as error:
                     if client.is_full(error):
                         raise Overloaded("the queue's server is out of memory") from error
-                    raise BrokerDown(str(error)) from error
+                    raise BrokerUnavailable(str(error)) from error
                 except client.OUT_OF_REACH as error:
                     if time.time() + pause > until:
-                        raise BrokerDown(str(error)) from error
+                        raise BrokerUnavailable(str(error)) from error
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
 

@@ -9,28 +9,28 @@ from redis.exceptions import RedisError
 from inkgate.service.broker.streams import client
 from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.broker.streams.look import look, script
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 
 
 async def held(url: str, keys: Keys) -> Mapping[str, float]:
-    """AppKey -> seconds for which the app is still held off. Raises BrokerDown when the server does not answer."""
+    """Remaining hold-off in seconds by AppKey. Raises BrokerUnavailable when the server does not answer."""
     redis = client.on_loop(url, 1)
     try:
         return (await look(script(redis), keys)).held
     except (RedisError, OSError) as error:
-        raise BrokerDown(str(error)) from error
+        raise BrokerUnavailable(str(error)) from error
     finally:
         await redis.aclose()
 
 
 async def lift(url: str, keys: Keys, appkey: str) -> bool:
-    """End an app's hold-off and forget its deaths; whether it was held off. Raises BrokerDown, as `held` does."""
+    """End an app's hold-off and reset its counted faults; True if it was held off. Raises BrokerUnavailable."""
     redis = client.on_loop(url, 1)
     try:
         lifted = await redis.zrem(keys.held, appkey)
         await redis.delete(keys.deaths(appkey), keys.holds(appkey))
     except (RedisError, OSError) as error:
-        raise BrokerDown(str(error)) from error
+        raise BrokerUnavailable(str(error)) from error
     finally:
         await redis.aclose()
     return bool(lifted)

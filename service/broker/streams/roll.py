@@ -20,7 +20,7 @@ from inkgate.service.broker.streams import client
 from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.broker.streams.look import look, script
 from inkgate.service.broker.streams.scripts import source
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class StreamsFleet:
             posted: Any = await self._redis.hgetall(self._keys.roll)
             seconds, micros = await self._redis.time()
         except (RedisError, OSError) as error:
-            raise BrokerDown(str(error)) from error
+            raise BrokerUnavailable(str(error)) from error
         now = seconds * 1000 + micros // 1000
         cards = [card for text in posted.values() for card in _cards(text, now)]
         return FleetState(seen.state, sorted(cards, key=lambda card: (card.host, card.slot)))

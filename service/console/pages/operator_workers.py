@@ -18,7 +18,7 @@ from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.console.visit import Anyone, Missing, Operator, Visit
 from inkgate.service.db.clock import hour_of
 from inkgate.service.db.work import Work
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.usage import repository as usage
 from inkgate.service.usage.repository import Scope
 
@@ -72,7 +72,7 @@ async def workers_view(fleet: Fleet | None) -> Workers:
         return Workers(False, None)
     try:
         return Workers(True, await fleet.look())
-    except BrokerDown:
+    except BrokerUnavailable:
         return Workers(True, None)
 
 

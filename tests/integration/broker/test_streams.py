@@ -15,7 +15,7 @@ from inkgate.service.broker.interface import Outcome, WorkerPort
 from inkgate.service.broker.streams import StreamsBroker, StreamsPort
 from inkgate.service.broker.streams import port as port_module
 from inkgate.service.broker.streams.keys import GROUP
-from inkgate.service.errors import BrokerDown, Overloaded
+from inkgate.service.errors import BrokerUnavailable, Overloaded
 from tests.integration.broker.conftest import StreamsTable, answer, pull, serve, tasks
 from tests.valkey import Valkey
 
@@ -195,9 +195,9 @@ async def test_a_server_that_stays_away_is_an_error_not_a_wait_for_ever(
     server, table = own
     await asyncio.to_thread(server.kill)
     monkeypatch.setattr("inkgate.service.broker.streams.broker._PATIENCE", 0.5)
-    with pytest.raises(BrokerDown):
+    with pytest.raises(BrokerUnavailable):
         await table.brokers[0].submit(tasks("x", b"0"))
-    with pytest.raises(BrokerDown):
+    with pytest.raises(BrokerUnavailable):
         await table.brokers[0].check()
 
 

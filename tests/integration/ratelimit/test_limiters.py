@@ -30,42 +30,42 @@ def limiter(request: pytest.FixtureRequest) -> Limiter:
 
 
 async def test_a_burst_of_one_second_passes_and_then_the_rate_counts(limiter: Limiter) -> None:
-    waits = [await limiter.take("app", "general", 2.0) for _ in range(4)]
+    waits = [await limiter.acquire("app", "general", 2.0) for _ in range(4)]
     assert [wait is None for wait in waits] == [True, True, False, False]
     assert waits[2] is not None and 0 < waits[2] <= 0.5
     await asyncio.sleep(waits[2] + 0.01)
-    assert await limiter.take("app", "general", 2.0) is None
+    assert await limiter.acquire("app", "general", 2.0) is None
 
 
 async def test_each_app_and_capability_has_a_bucket_of_its_own(limiter: Limiter) -> None:
-    assert await limiter.take("app", "general", 1.0) is None
-    assert await limiter.take("app", "general", 1.0) is not None
-    assert await limiter.take("app", "plate", 1.0) is None
-    assert await limiter.take("other", "general", 1.0) is None
+    assert await limiter.acquire("app", "general", 1.0) is None
+    assert await limiter.acquire("app", "general", 1.0) is not None
+    assert await limiter.acquire("app", "plate", 1.0) is None
+    assert await limiter.acquire("other", "general", 1.0) is None
 
 
 async def test_a_rate_below_one_still_lets_single_requests_pass(limiter: Limiter) -> None:
-    assert await limiter.take("app", "general", 0.1) is None
-    wait = await limiter.take("app", "general", 0.1)
+    assert await limiter.acquire("app", "general", 0.1) is None
+    wait = await limiter.acquire("app", "general", 0.1)
     assert wait is not None and 9 < wait <= 10
 
 
 async def test_two_gateways_share_one_bucket(redis: Redis) -> None:
     gateways = [RedisLimiter(redis, "shared", timeout=5) for _ in range(2)]
-    waits = await asyncio.gather(*(gateways[n % 2].take("app", "general", 5.0) for n in range(20)))
+    waits = await asyncio.gather(*(gateways[n % 2].acquire("app", "general", 5.0) for n in range(20)))
     assert sum(wait is None for wait in waits) == 5
 
 
 async def test_buckets_leave_redis_when_nobody_uses_them(redis: Redis) -> None:
-    await RedisLimiter(redis, "leaving", timeout=5).take("app", "general", 10.0)
+    await RedisLimiter(redis, "leaving", timeout=5).acquire("app", "general", 10.0)
     assert 0 < await redis.pttl("leaving:rate:app:general") <= 2000
 
 
 async def test_without_redis_the_limiter_counts_locally_and_does_not_wait_for_it_each_time() -> None:
     limiter = RedisLimiter(Redis.from_url("redis://127.0.0.1:1/0"), "nowhere")
-    assert await limiter.take("app", "general", 2.0) is None
+    assert await limiter.acquire("app", "general", 2.0) is None
     begun = time.perf_counter()
-    waits = [await limiter.take("app", "general", 2.0) for _ in range(50)]
+    waits = [await limiter.acquire("app", "general", 2.0) for _ in range(50)]
     assert time.perf_counter() - begun < 0.1
     assert sum(wait is None for wait in waits) == 1
 
@@ -74,15 +74,15 @@ async def test_the_local_limiter_forgets_the_bucket_used_longest_ago() -> None:
     now = 0.0
     limiter = LocalLimiter(capacity=2, clock=lambda: now)
     for app in ("a", "b", "a", "c"):  # "b" has to go
-        await limiter.take(app, "general", 1.0)
-    assert await limiter.take("a", "general", 1.0) is not None
-    assert await limiter.take("b", "general", 1.0) is None
+        await limiter.acquire(app, "general", 1.0)
+    assert await limiter.acquire("a", "general", 1.0) is not None
+    assert await limiter.acquire("b", "general", 1.0) is None
 
 
 async def test_a_bucket_never_holds_more_than_its_burst() -> None:
     now = 0.0
     limiter = LocalLimiter(clock=lambda: now)
-    await limiter.take("app", "general", 10.0)
+    await limiter.acquire("app", "general", 10.0)
     now = 1000.0
-    waits = [await limiter.take("app", "general", 10.0) for _ in range(30)]
+    waits = [await limiter.acquire("app", "general", 10.0) for _ in range(30)]
     assert sum(wait is None for wait in waits) == 10
