@@ -40,12 +40,12 @@ def client_ip(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
         if address is None:
             break
         found = str(address)
-        if not within(found, trusted):
+        if not in_networks(found, trusted):
             return found
     return peer if _address(peer) is None else found
 
 
-def within(ip: str, networks: Iterable[Network]) -> bool:
+def in_networks(ip: str, networks: Iterable[Network]) -> bool:
     """Whether `ip` lies in any of the networks."""
     address = _address(ip)
     return address is not None and any(

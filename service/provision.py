@@ -13,7 +13,7 @@ from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import ids
-from inkgate.service.db.work import Work, begin
+from inkgate.service.db.work import UnitOfWork, unit_of_work
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.metering.service import grant_pack
@@ -45,7 +45,7 @@ async def provision(engine: AsyncEngine, vault: Vault, qps: float, *, refused: b
     """One account and an app with every capability opened and paid; with `refused` also apps for each 4xxxx and 5xxxx
     code, with `second` another paid one. Packs are bound to their app, so that the apps of one account do not pay for
     each other."""
-    async with begin(engine, "sandbox") as work:
+    async with unit_of_work(engine, "sandbox") as work:
         account = await accounts.create_account(work, "sandbox")
         pair = await accounts.create_access_key(work, vault, account.id)
         main, *others_paid = [
@@ -59,7 +59,7 @@ async def provision(engine: AsyncEngine, vault: Vault, qps: float, *, refused: b
     return Keys(pair.ak, pair.sk, main.appkey, main.enckey, names, paid)
 
 
-async def _paid(work: Work, vault: Vault, account_id: str, name: str, qps: float) -> accounts.NewApp:
+async def _paid(work: UnitOfWork, vault: Vault, account_id: str, name: str, qps: float) -> accounts.NewApp:
     app = await accounts.create_app(work, vault, account_id, name)
     for capability in CAPABILITIES:
         await accounts.open_capability(work, app.app_id, capability, qps=qps)
@@ -68,7 +68,7 @@ async def _paid(work: Work, vault: Vault, account_id: str, name: str, qps: float
     return app
 
 
-async def _refused(work: Work, vault: Vault, account_id: str) -> dict[str, accounts.NewApp]:
+async def _refused(work: UnitOfWork, vault: Vault, account_id: str) -> dict[str, accounts.NewApp]:
     """Apps that answer 51003, 51001, 51002, 50002 and 40009."""
     apps = {}
     for name in ("exhausted", "expired", "unpurchased", "notopened", "ipdenied"):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.schedule import ONE_WORKER, ONE_WORKER_FIXTURES, SERIAL, SLOW, listed
 
 pytest_plugins = ["tests.postgres", "tests.sandbox", "tests.valkey"]
+
+# Hypothesis judges the time of an example and of its input by the clock, which on a loaded machine says nothing of us.
+settings.register_profile("inkgate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("inkgate")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

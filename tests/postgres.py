@@ -25,7 +25,7 @@ from inkgate.service.db import engine as engines
 from inkgate.service.db import migrate
 from inkgate.service.settings import Database
 from inkgate.service.tables import metadata
-from tests.money import House
+from tests.ledger_data import CustomerData
 
 
 class Postgres:
@@ -142,9 +142,9 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-async def house(engine: AsyncEngine) -> House:
+async def customer(engine: AsyncEngine) -> CustomerData:
     """An account with an app, on each kind of database."""
-    return await House.build(engine)
+    return await CustomerData.build(engine)
 
 
 class OwnPostgres(Postgres):

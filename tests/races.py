@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.db import work
 from inkgate.service.db.clock import Clock, database_clock
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 
-Act = Callable[[Work], Awaitable[Any]]
+Act = Callable[[UnitOfWork], Awaitable[Any]]
 PATIENCE = 60.0  # seconds; a machine under load is slow, a lock that is never asked for is a fault
 BLOCKED = text(
     "SELECT count(*) FROM pg_stat_activity"
@@ -36,7 +36,7 @@ async def overlapping(engine: AsyncEngine, first: Act, second: Act, clock: Clock
     """`first` acts and does not commit; `second` acts until it waits for a lock of `first` (or is through); then
     `first` commits."""
     begun: asyncio.Task[Any] | None = None
-    async with work.begin(engine, "first", clock) as unit:
+    async with work.unit_of_work(engine, "first", clock) as unit:
         done = await first(unit)
         await unit.session.flush()
         begun = asyncio.ensure_future(attempt(engine, "second", second, clock))
@@ -50,7 +50,7 @@ async def after_a_look(
     """`second`'s transaction looks at the rows; `first` acts and commits; then `second` acts on what it saw."""
     done: Any = None
     try:
-        async with work.begin(engine, "second", clock) as unit:
+        async with work.unit_of_work(engine, "second", clock) as unit:
             held = await look(unit)  # keeps the rows in the session, as a page that checks the owner does
             done = await attempt(engine, "first", first, clock)
             late = await second(unit)
@@ -63,7 +63,7 @@ async def after_a_look(
 async def attempt(engine: AsyncEngine, actor: str, act: Act, clock: Clock = database_clock) -> Any:
     """The act in a transaction of its own; the Misuse that refused it, when one did."""
     try:
-        async with work.begin(engine, actor, clock) as unit:
+        async with work.unit_of_work(engine, actor, clock) as unit:
             return await act(unit)
     except Misuse as refused:
         return refused

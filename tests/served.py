@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from inkgate.service.assembly import listen, server_for
+from inkgate.service.composition.web import listen, server_for
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
 from tests.valkey import free_port

@@ -13,8 +13,8 @@ import psutil
 from inkgate.service.broker.interface import Broker, Task
 from inkgate.service.broker.streams import StreamsBroker
 from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.composition.fleet import embedded_fleet
 from inkgate.service.settings import Engine, Settings, Worker
-from inkgate.service.worker.fleet import embedded_fleet
 from tests.crash.processes import WorkerHost
 from tests.valkey import Valkey
 

@@ -63,7 +63,7 @@ async def measure(url: str, rounds: int, server: int | None = None) -> dict[str,
         customer = await _family(house)
         await fill(engine, customer, NOW)
         began = time.perf_counter()
-        days = await rollup.roll(engine, lambda _: NOW - STALE)
+        days = await rollup.roll_up(engine, lambda _: NOW - STALE)
         rolled = time.perf_counter() - began
         rows = await _rows(engine)
         visitor = await house.signed_in("lin")
@@ -89,7 +89,7 @@ async def _family(house: ConsoleHouse) -> Customer:
 
 
 async def _rows(engine: AsyncEngine) -> dict[str, int]:
-    async with work.reading(engine) as session:
+    async with work.read_session(engine) as session:
         return {
             row.__tablename__: await session.scalar(select(func.count()).select_from(row)) or 0
             for row in (HourRow, RefusalRow, DayRow)

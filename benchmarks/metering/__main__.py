@@ -58,7 +58,7 @@ def arguments() -> argparse.Namespace:
 async def customer(url: str, name: str) -> Customer:
     """An account with more units than any run can use."""
     engine = engines.create(Database(url=url))
-    async with work.begin(engine, "benchmark") as unit:
+    async with work.unit_of_work(engine, "benchmark") as unit:
         account = await accounts.create_account(unit, name)
         app = await accounts.create_app(unit, Vault([new_key()]), account.id, f"bench_{name}")
         await grant_pack(unit, account.id, "general", 10**9)
@@ -92,7 +92,7 @@ def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
 async def sound(who: Customer) -> bool:
     """Whether the account's ledger proves itself."""
     engine = engines.create(Database(url=who.url))
-    async with work.snapshot(engine) as session:
+    async with work.snapshot_session(engine) as session:
         findings = await ledger_reader.verify_database(session, who.account)
     await engine.dispose()
     return not findings

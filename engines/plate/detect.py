@@ -152,10 +152,10 @@ class Finder:
 
 def distinct(found: list[Candidate]) -> list[Candidate]:
     """The candidates without those that cover a better one by a third, the best first."""
-    return [found[at] for at in without_doubles([one.corners for one in found], [one.rank for one in found])]
+    return [found[at] for at in without_duplicates([one.corners for one in found], [one.rank for one in found])]
 
 
-def without_doubles(corners: Sequence[Corners], scores: Sequence[float]) -> list[int]:
+def without_duplicates(corners: Sequence[Corners], scores: Sequence[float]) -> list[int]:
     """Indices of quadrilaterals, each (4, 2), that do not show the plate of one with a higher score, best first."""
     if not corners:
         return []

@@ -13,7 +13,7 @@ from inkgate.engines.boxes import as_quad
 from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
 from inkgate.engines.plate.colour import ground_colour
 from inkgate.engines.plate.decode import Reading, Scores, decode, lawful
-from inkgate.engines.plate.detect import Candidate, Corners, Finder, without_doubles
+from inkgate.engines.plate.detect import Candidate, Corners, Finder, without_duplicates
 from inkgate.engines.plate.order import left_to_right
 from inkgate.engines.plate.refine import refined
 from inkgate.engines.plate.second import settled, shrunk
@@ -214,7 +214,7 @@ def _other_cuts(corners: Corners) -> list[tuple[Corners, int]]:
 
 
 def _without_doubles(seen: list[_Seen]) -> list[_Seen]:
-    return [seen[at] for at in without_doubles([one.corners for one in seen], [one.confidence for one in seen])]
+    return [seen[at] for at in without_duplicates([one.corners for one in seen], [one.confidence for one in seen])]
 
 
 def _plate(image: Image, seen: _Seen) -> Plate:

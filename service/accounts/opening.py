@@ -20,7 +20,7 @@ async def open_vault(settings: Settings, engine: AsyncEngine) -> vault.Vault:
     than one whose every call fails. Some that it cannot open are logged.
     """
     opened = vault.load(settings.security, settings.database)
-    async with work.reading(engine) as session:
+    async with work.read_session(engine) as session:
         missing = await rotation.missing_keys(session, opened)
     if missing:
         log.error(

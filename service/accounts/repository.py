@@ -23,7 +23,7 @@ IDS_PER_QUERY = 500  # SQLite bounds the number of parameters
 
 
 async def account(session: AsyncSession, account_id: str, *, lock: bool = False) -> Account | None:
-    return await _get(session, Account, account_id, lock) if ids.valid(account_id) else None
+    return await _get(session, Account, account_id, lock) if ids.is_canonical_uuid(account_id) else None
 
 
 async def suspend(session: AsyncSession, account_id: str, at: datetime | None) -> bool:
@@ -43,9 +43,9 @@ async def accounts(session: AsyncSession, *, search: str = "", limit: int = 100,
     return list(await session.scalars(query))
 
 
-async def family(session: AsyncSession, main_id: str) -> list[Account]:
+async def account_with_subaccounts(session: AsyncSession, main_id: str) -> list[Account]:
     """A main account and its sub-accounts."""
-    if not ids.valid(main_id):
+    if not ids.is_canonical_uuid(main_id):
         return []
     return list(await session.scalars(select(Account).where(or_(Account.id == main_id, Account.parent_id == main_id))))
 
@@ -95,14 +95,14 @@ async def lock_access_keys(session: AsyncSession) -> list[AccessKeyRow]:
 
 
 async def access_keys(session: AsyncSession, account_id: str) -> list[AccessKeyRow]:
-    if not ids.valid(account_id):
+    if not ids.is_canonical_uuid(account_id):
         return []
     query = select(AccessKeyRow).where(AccessKeyRow.account_id == account_id).order_by(AccessKeyRow.created_at)
     return list(await session.scalars(query))
 
 
 async def app(session: AsyncSession, app_id: str, *, lock: bool = False) -> AppRow | None:
-    return await _get(session, AppRow, app_id, lock) if ids.valid(app_id) else None
+    return await _get(session, AppRow, app_id, lock) if ids.is_canonical_uuid(app_id) else None
 
 
 async def delete_app(session: AsyncSession, app_id: str, at: datetime) -> bool:
@@ -154,7 +154,7 @@ async def count_apps(session: AsyncSession, account_ids: Sequence[str], *, searc
     return await session.scalar(query) or 0
 
 
-async def opened(session: AsyncSession, app_id: str) -> list[OpenedRow]:
+async def opened_capabilities(session: AsyncSession, app_id: str) -> list[OpenedRow]:
     query = select(OpenedRow).where(OpenedRow.app_id == app_id).order_by(OpenedRow.opened_at, OpenedRow.capability)
     return list(await session.scalars(query))
 
@@ -170,12 +170,12 @@ async def replace_allowed(session: AsyncSession, app_id: str, capability: str, n
     await add(session, *(AllowedRow(app_id=app_id, capability=capability, network=network) for network in networks))
 
 
-async def allowed(session: AsyncSession, app_id: str) -> list[AllowedRow]:
+async def allow_list(session: AsyncSession, app_id: str) -> list[AllowedRow]:
     query = select(AllowedRow).where(AllowedRow.app_id == app_id).order_by(AllowedRow.capability, AllowedRow.network)
     return list(await session.scalars(query))
 
 
-async def payers(connection: AsyncConnection, account_ids: Collection[str]) -> dict[str, str]:
+async def paying_accounts(connection: AsyncConnection, account_ids: Collection[str]) -> dict[str, str]:
     """Account id → the main account that pays for it; unknown ids are left out."""
     query, found = select(Account.id, func.coalesce(Account.parent_id, Account.id)), dict[str, str]()
     wanted = sorted(account_ids)
@@ -185,9 +185,9 @@ async def payers(connection: AsyncConnection, account_ids: Collection[str]) -> d
     return found
 
 
-async def payer(session: AsyncSession, app_id: str) -> tuple[str, str] | None:
+async def paying_account(session: AsyncSession, app_id: str) -> tuple[str, str] | None:
     """(account of the app, main account that pays for it)."""
-    if not ids.valid(app_id):
+    if not ids.is_canonical_uuid(app_id):
         return None
     query = (
         select(Account.id, func.coalesce(Account.parent_id, Account.id))

@@ -6,13 +6,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.accounts import repository
 from inkgate.service.accounts.service import key_context, secret_context, sm2_context
-from inkgate.service.accounts.vault import ID_BYTES, VALUE_SETTING, VERSION, Vault, sealed_under
+from inkgate.service.accounts.vault import ID_BYTES, VALUE_SETTING, VERSION, Vault, key_id_of
 from inkgate.service.audit import trail
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import ConfigurationError
 
 
-async def reseal(work: Work, vault: Vault) -> int:
+async def reseal(work: UnitOfWork, vault: Vault) -> int:
     """Seal every secret under the vault's first key; returns how many were under another one.
 
     The vault must hold the keys that they are sealed under now. Raises ConfigurationError when one is missing, with
@@ -20,16 +20,16 @@ async def reseal(work: Work, vault: Vault) -> int:
     """
     changed = 0
     for key in await repository.lock_access_keys(work.session):
-        if sealed_under(key.sealed_secret) != vault.current:
+        if key_id_of(key.sealed_secret) != vault.current:
             context = key_context(key.ak)
             key.sealed_secret = vault.seal(vault.open(key.sealed_secret, context), context)
             changed += 1
     for app in await repository.lock_apps(work.session):
-        if sealed_under(app.sealed_secret) != vault.current:
+        if key_id_of(app.sealed_secret) != vault.current:
             context = secret_context(app.id)
             app.sealed_secret = vault.seal(vault.open(app.sealed_secret, context), context)
             changed += 1
-        if sealed_under(app.sealed_sm2_key) != vault.current:
+        if key_id_of(app.sealed_sm2_key) != vault.current:
             context = sm2_context(app.id)
             app.sealed_sm2_key = vault.seal(vault.open(app.sealed_sm2_key, context), context)
             changed += 1
@@ -44,7 +44,7 @@ async def missing_keys(session: AsyncSession, vault: Vault) -> tuple[str, ...]:
     opened their owners are served, and the rest is for the log and the doctor.
     """
     used = await repository.sealed_parts(session, len(VERSION), ID_BYTES)
-    missing = tuple(sorted(each.hex() for each in used if not vault.holds(each)))
+    missing = tuple(sorted(each.hex() for each in used if not vault.has_key(each)))
     if missing and len(missing) == len(used):
         raise ConfigurationError(
             VALUE_SETTING,
@@ -54,7 +54,7 @@ async def missing_keys(session: AsyncSession, vault: Vault) -> tuple[str, ...]:
     return missing
 
 
-async def try_one(session: AsyncSession, vault: Vault) -> bool:
+async def can_open_one(session: AsyncSession, vault: Vault) -> bool:
     """Open one stored secret; whether there was any. Raises ConfigurationError when the vault cannot open it."""
     key = await repository.any_key(session)
     if key is not None:

@@ -9,8 +9,8 @@ from ipaddress import ip_network
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import Misuse
 
-HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-APP_NAME = re.compile(rf"[A-Za-z{HAN}][A-Za-z0-9_{HAN}]{{3,14}}")
+CJK_RANGES = "\u3400-\u4dbf\u4e00-\u9fff"
+APP_NAME = re.compile(rf"[A-Za-z{CJK_RANGES}][A-Za-z0-9_{CJK_RANGES}]{{3,14}}")
 ACCOUNT_NAME_LENGTH = 64
 DESCRIPTION_LENGTH = 500
 NETWORKS_PER_LIST = 100

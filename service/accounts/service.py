@@ -13,13 +13,13 @@ from inkgate.service.accounts.vault import Vault
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
 from inkgate.service.db.changes import add
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.sealed import keys
 
 KEYS_PER_ACCOUNT = 10
 APPS_PER_ACCOUNT = 1000
-OVERLAP = timedelta(days=1)
+DEFAULT_KEY_OVERLAP = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class NewApp:
     secret: str = field(repr=False)
 
 
-async def create_account(work: Work, name: str, *, parent_id: str | None = None) -> Account:
+async def create_account(work: UnitOfWork, name: str, *, parent_id: str | None = None) -> Account:
     """A new account; with `parent_id` a sub-account, whose usage is paid by that main account.
 
     Raises Misuse when the name is taken or the parent is missing or itself a sub-account.
@@ -59,7 +59,7 @@ async def create_account(work: Work, name: str, *, parent_id: str | None = None)
     return account
 
 
-async def suspend_account(work: Work, account_id: str, *, suspended: bool = True) -> Account:
+async def suspend_account(work: UnitOfWork, account_id: str, *, suspended: bool = True) -> Account:
     """Stop (or allow again) every call of an account and, for a main account, of its sub-accounts.
 
     An account that is so already stays as it is, without a line in the audit trail.
@@ -73,7 +73,7 @@ async def suspend_account(work: Work, account_id: str, *, suspended: bool = True
     return account
 
 
-async def create_access_key(work: Work, vault: Vault, account_id: str) -> KeyPair:
+async def create_access_key(work: UnitOfWork, vault: Vault, account_id: str) -> KeyPair:
     """A new access key pair: two strings of 32 hex digits. Raises Misuse when the account has too many."""
     account = await get_account(work, account_id, lock=True)  # so that two at once cannot pass the bound
     now = await work.now()
@@ -91,7 +91,9 @@ async def create_access_key(work: Work, vault: Vault, account_id: str) -> KeyPai
     return pair
 
 
-async def rotate_access_key(work: Work, vault: Vault, ak: str, *, overlap: timedelta = OVERLAP) -> KeyPair:
+async def rotate_access_key(
+    work: UnitOfWork, vault: Vault, ak: str, *, overlap: timedelta = DEFAULT_KEY_OVERLAP
+) -> KeyPair:
     """A successor for a key; the old pair goes on working for `overlap`."""
     old = await _access_key(work, ak, lock=True)
     pair = await create_access_key(work, vault, old.account_id)
@@ -101,7 +103,7 @@ async def rotate_access_key(work: Work, vault: Vault, ak: str, *, overlap: timed
     return pair
 
 
-async def disable_access_key(work: Work, ak: str, *, disabled: bool = True) -> None:
+async def disable_access_key(work: UnitOfWork, ak: str, *, disabled: bool = True) -> None:
     """Stop a key (or let it work again). Gateways notice within the directory's few seconds.
 
     A key that is so already stays as it is, without a line in the audit trail.
@@ -112,7 +114,7 @@ async def disable_access_key(work: Work, ak: str, *, disabled: bool = True) -> N
         await trail.record(work, "key.disable" if disabled else "key.enable", f"access key {ak}", key.account_id)
 
 
-async def create_app(work: Work, vault: Vault, account_id: str, name: str, *, description: str = "") -> NewApp:
+async def create_app(work: UnitOfWork, vault: Vault, account_id: str, name: str, *, description: str = "") -> NewApp:
     """A new app with AppKey, AppSecret (32 hex digits each) and SM2 key pair.
 
     Raises Misuse when the name breaks the manual's rule (4.2) or a live app has it.
@@ -145,7 +147,7 @@ async def create_app(work: Work, vault: Vault, account_id: str, name: str, *, de
     return new
 
 
-async def delete_app(work: Work, app_id: str) -> None:
+async def delete_app(work: UnitOfWork, app_id: str) -> None:
     """Delete an app: its key stops working, its records and the packs bound to it remain."""
     app = await get_app(work, app_id)
     if not await repository.delete_app(work.session, app_id, await work.now()):
@@ -154,14 +156,14 @@ async def delete_app(work: Work, app_id: str) -> None:
     await trail.record(work, "app.delete", f"app {app.name}", app.account_id, app_id=app.id, appkey=app.appkey)
 
 
-async def app_secret(work: Work, vault: Vault, app_id: str) -> str:
+async def app_secret(work: UnitOfWork, vault: Vault, app_id: str) -> str:
     """The AppSecret in clear. Revealing it is written to the audit trail."""
     app = await get_app(work, app_id, lock=True)
     await trail.record(work, "app.reveal", f"app {app.name}", app.account_id, app_id=app.id)
     return vault.open(app.sealed_secret, secret_context(app.id)).decode()
 
 
-async def open_capability(work: Work, app_id: str, capability: str, *, qps: float | None = None) -> None:
+async def open_capability(work: UnitOfWork, app_id: str, capability: str, *, qps: float | None = None) -> None:
     """Open a capability for an app; opening it again changes nothing. It cannot be closed (manual 7.1)."""
     app = await get_app(work, app_id, lock=True)
     rules.capability(capability)
@@ -173,7 +175,7 @@ async def open_capability(work: Work, app_id: str, capability: str, *, qps: floa
     await trail.record(work, "app.open", f"app {app.name}", app.account_id, app_id=app_id, capability=capability)
 
 
-async def set_qps(work: Work, app_id: str, capability: str, qps: float | None) -> None:
+async def set_qps(work: UnitOfWork, app_id: str, capability: str, qps: float | None) -> None:
     """Change the request rate of an opened capability; None goes back to the default of the installation."""
     app = await get_app(work, app_id, lock=True)
     opened = await repository.opened_capability(work.session, app_id, rules.capability(capability))
@@ -183,7 +185,9 @@ async def set_qps(work: Work, app_id: str, capability: str, qps: float | None) -
     await trail.record(work, "app.qps", f"app {app.name}", app.account_id, capability=capability, qps=qps)
 
 
-async def set_allowed(work: Work, app_id: str, networks: Iterable[str], *, capability: str | None = None) -> list[str]:
+async def set_allowed(
+    work: UnitOfWork, app_id: str, networks: Iterable[str], *, capability: str | None = None
+) -> list[str]:
     """Replace the allow-list of an app (40009), or of one capability of it (40010). Empty: every address may call."""
     app = await get_app(work, app_id, lock=True)
     wanted = rules.networks(networks)
@@ -195,14 +199,14 @@ async def set_allowed(work: Work, app_id: str, networks: Iterable[str], *, capab
     return wanted
 
 
-async def set_extras(work: Work, app_id: str, extras: bool) -> None:
+async def set_extras(work: UnitOfWork, app_id: str, extras: bool) -> None:
     """Whether answers to this app carry what goes beyond the contract."""
     app = await get_app(work, app_id, lock=True)
     app.extras = extras
     await trail.record(work, "app.extras", f"app {app.name}", app.account_id, extras=extras)
 
 
-async def get_account(work: Work, account_id: str, *, lock: bool = False) -> Account:
+async def get_account(work: UnitOfWork, account_id: str, *, lock: bool = False) -> Account:
     """The account with this id. Raises Misuse when there is none."""
     account = await repository.account(work.session, account_id, lock=lock)
     if account is None:
@@ -210,7 +214,7 @@ async def get_account(work: Work, account_id: str, *, lock: bool = False) -> Acc
     return account
 
 
-async def get_app(work: Work, app_id: str, *, lock: bool = False) -> AppRow:
+async def get_app(work: UnitOfWork, app_id: str, *, lock: bool = False) -> AppRow:
     """The live app with this id; `lock` keeps others from changing or deleting it. Raises Misuse when there is none."""
     app = await repository.app(work.session, app_id, lock=lock)
     if app is None or app.deleted_at is not None:
@@ -218,14 +222,14 @@ async def get_app(work: Work, app_id: str, *, lock: bool = False) -> AppRow:
     return app
 
 
-async def check_app_of(work: Work, app_id: str, account: Account) -> None:
+async def check_app_of(work: UnitOfWork, app_id: str, account: Account) -> None:
     """Raise Misuse unless the same main account pays for the app as for `account`."""
-    owner = await repository.payer(work.session, app_id)
+    owner = await repository.paying_account(work.session, app_id)
     if owner is None or owner[1] != (account.parent_id or account.id):
         raise Misuse("app.not_in_account", app_id=app_id, account=account.name)
 
 
-async def _access_key(work: Work, ak: str, *, lock: bool = False) -> AccessKeyRow:
+async def _access_key(work: UnitOfWork, ak: str, *, lock: bool = False) -> AccessKeyRow:
     key = await repository.access_key(work.session, ak, lock=lock)
     if key is None:
         raise Misuse("key.not_found", ak=ak)

@@ -16,14 +16,14 @@ from inkgate.service.accounts.service import key_context, sm2_context
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import work
-from inkgate.service.db.cache import Cache
+from inkgate.service.db.cache import TtlCache
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.errors import DatabaseDown
 
-TTL = 3.0
-CAPACITY = 10_000
-TOUCH_SECONDS = 60.0
-TOUCHES_KEPT = 1000
+CACHE_TTL_SECONDS = 3.0
+CACHE_CAPACITY = 10_000
+LAST_USED_INTERVAL_SECONDS = 60.0
+MAX_TRACKED_KEYS = 1000
 
 
 class SqlDirectory:
@@ -40,13 +40,13 @@ class SqlDirectory:
         vault: Vault,
         *,
         default_qps: float = 10.0,
-        ttl: float = TTL,
-        capacity: int = CAPACITY,
+        ttl: float = CACHE_TTL_SECONDS,
+        capacity: int = CACHE_CAPACITY,
         clock: Clock = database_clock,
     ) -> None:
         self._engine, self._vault, self._default_qps, self._clock = engine, vault, default_qps, clock
-        self._keys: Cache[str, AccessKey | None] = Cache(self._load_key, ttl, capacity)
-        self._apps: Cache[str, App | None] = Cache(self._load_app, ttl, capacity)
+        self._keys: TtlCache[str, AccessKey | None] = TtlCache(self._load_key, ttl, capacity)
+        self._apps: TtlCache[str, App | None] = TtlCache(self._load_app, ttl, capacity)
         self._touched: dict[str, float] = {}
         self._touching: set[asyncio.Task[None]] = set()
 
@@ -56,7 +56,7 @@ class SqlDirectory:
             return None
         key = await self._keys.get(ak)
         if key is not None:
-            self._note_use(ak)
+            self._record_use(ak)
         return key
 
     async def app(self, appkey: str) -> App | None:
@@ -72,7 +72,7 @@ class SqlDirectory:
 
     async def _load_key(self, ak: str) -> AccessKey | None:
         try:
-            async with work.reading(self._engine) as session:
+            async with work.read_session(self._engine) as session:
                 row = await repository.usable_key(session, ak)
                 if row is None or (row.ends_at is not None and row.ends_at <= await clocks.now(session, self._clock)):
                     return None
@@ -82,13 +82,13 @@ class SqlDirectory:
 
     async def _load_app(self, appkey: str) -> App | None:
         try:
-            async with work.reading(self._engine) as session:
+            async with work.read_session(self._engine) as session:
                 row = await repository.app_by_key(session, appkey)
                 if row is None or row.deleted_at is not None:
                     return None
-                opened = await repository.opened(session, row.id)
+                opened = await repository.opened_capabilities(session, row.id)
                 allowed: dict[str, list[Network]] = {}
-                for rule in await repository.allowed(session, row.id):
+                for rule in await repository.allow_list(session, row.id):
                     allowed.setdefault(rule.capability, []).append(ip_network(rule.network))
         except (SQLAlchemyError, OSError) as error:
             raise DatabaseDown(f"the directory cannot be read: {type(error).__name__}") from error
@@ -108,12 +108,12 @@ class SqlDirectory:
             sm2_private_key=self._vault.open(row.sealed_sm2_key, sm2_context(row.id)),
         )
 
-    def _note_use(self, ak: str) -> None:
+    def _record_use(self, ak: str) -> None:
         """Write `last_used_at` once a minute, aside from the call; losing it harms nobody."""
         moment = time.monotonic()
-        if moment - self._touched.get(ak, -TOUCH_SECONDS) < TOUCH_SECONDS:
+        if moment - self._touched.get(ak, -LAST_USED_INTERVAL_SECONDS) < LAST_USED_INTERVAL_SECONDS:
             return
-        if len(self._touched) >= TOUCHES_KEPT:
+        if len(self._touched) >= MAX_TRACKED_KEYS:
             self._touched.clear()
         self._touched[ak] = moment
         task = asyncio.ensure_future(self._touch(ak))

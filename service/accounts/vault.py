@@ -46,18 +46,18 @@ class Vault:
         sealed = self._ciphers[self.current].encrypt(nonce, secret, context.encode())
         return VERSION + self.current + nonce + sealed
 
-    def holds(self, identity: bytes) -> bool:
+    def has_key(self, identity: bytes) -> bool:
         """Whether the master key of this id is at hand."""
         return identity in self._ciphers
 
     def open(self, sealed: bytes, context: str) -> bytes:
         """The secret again. Raises ConfigurationError when no key at hand opens it."""
-        held = sealed_under(sealed)
-        cipher = self._ciphers.get(held)
+        identity = key_id_of(sealed)
+        cipher = self._ciphers.get(identity)
         if sealed[:1] != VERSION or cipher is None:
             raise ConfigurationError(
                 FILE_SETTING,
-                f"a stored secret is sealed under master key {held.hex()}, which is not among the keys given",
+                f"a stored secret is sealed under master key {identity.hex()}, which is not among the keys given",
                 "Give that key (in the file, one key a line, the current one first)",
             )
         start = len(VERSION) + ID_BYTES
@@ -74,7 +74,7 @@ def key_id(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()[:ID_BYTES]
 
 
-def sealed_under(sealed: bytes) -> bytes:
+def key_id_of(sealed: bytes) -> bytes:
     """The id of the master key that sealed a secret."""
     return sealed[len(VERSION) : len(VERSION) + ID_BYTES]
 
@@ -91,7 +91,7 @@ def load(security: Security, database: Database) -> Vault:
     if path is None:
         raise ConfigurationError(VALUE_SETTING, "not set", f"Set it or {FILE_SETTING}: base64 of 32 random bytes")
     if security.master_key_file is None and not path.exists():
-        _make(path)
+        _create_on_first_use(path)
     return Vault(read(path))
 
 
@@ -144,7 +144,7 @@ def new_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def _make(path: Path) -> None:
+def _create_on_first_use(path: Path) -> None:
     try:
         _create(path, [new_key()])
     except FileExistsError:

@@ -16,7 +16,7 @@ from inkgate.service.accounts.vault import Vault
 from inkgate.service.admin.tokens import bearer
 from inkgate.service.db import work
 from inkgate.service.db.clock import Clock, database_clock
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.settings import Settings
 
@@ -41,13 +41,13 @@ class Desk:
     house: House
     actor: str
 
-    def begin(self) -> AbstractAsyncContextManager[Work]:
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work in the token's name."""
-        return work.begin(self.house.engine, self.actor, self.house.clock)
+        return work.unit_of_work(self.house.engine, self.actor, self.house.clock)
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A session that only reads."""
-        return work.reading(self.house.engine)
+        return work.read_session(self.house.engine)
 
 
 class Allowed:
@@ -62,7 +62,7 @@ class Allowed:
         house: House = request.app.state.house
         found = None
         if credentials is not None:
-            async with work.reading(house.engine) as session:
+            async with work.read_session(house.engine) as session:
                 found = await bearer(session, credentials.credentials)
         if found is None:
             raise HTTPException(401, "a valid token is needed", {"WWW-Authenticate": "Bearer"})

@@ -87,7 +87,7 @@ async def list_apps(
 ) -> list[shapes.AppOut]:
     """The apps of an account and of its sub-accounts."""
     async with desk.reading() as session:
-        members = [each.id for each in await repository.family(session, account_id)]
+        members = [each.id for each in await repository.account_with_subaccounts(session, account_id)]
         found = await repository.apps(session, members, search=search, limit=limit, offset=offset)
         return [await _shown(session, row) for row in found]
 
@@ -130,11 +130,11 @@ async def set_networks(
 
 async def _shown(session: AsyncSession, row: AppRow) -> shapes.AppOut:
     lists: dict[str, list[str]] = {}
-    for rule in await repository.allowed(session, row.id):
+    for rule in await repository.allow_list(session, row.id):
         lists.setdefault(rule.capability, []).append(rule.network)
     opened = [
         shapes.Opened(capability=each.capability, qps=each.qps, allowed=lists.get(each.capability, []))
-        for each in await repository.opened(session, row.id)
+        for each in await repository.opened_capabilities(session, row.id)
     ]
     return shapes.AppOut(
         id=row.id,

@@ -20,8 +20,8 @@ from inkgate.service.admin.access import House
 from inkgate.service.contract.headers import Surface
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.errors import ClockSuspect, Misuse
+from inkgate.service.header_middleware import RepeatedHeaderMiddleware
 from inkgate.service.messages import Kind
-from inkgate.service.repeats import OneLineEach
 from inkgate.service.settings import Settings
 
 PATH = "/admin/v1"
@@ -87,7 +87,7 @@ def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings, clock: C
     app.add_exception_handler(ClockSuspect, _clock)
     app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(OSError, _database)
-    app.add_middleware(OneLineEach, surface=Surface.ADMIN)
+    app.add_middleware(RepeatedHeaderMiddleware, surface=Surface.ADMIN)
     return app
 
 

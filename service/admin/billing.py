@@ -41,7 +41,7 @@ async def list_packs(desk: OrdersRead, account_id: Id, capability: Word | None =
     """The packs of the account's main account, in order of purchase."""
     async with desk.begin() as work:
         account = await accounts.get_account(work, account_id)
-        now = await work.ledger_now()
+        now = await work.checked_now()
         found = await metering.packs_of(work.session, account.parent_id or account.id, capability)
         return [_pack(row, now) for row in found]
 
@@ -50,7 +50,7 @@ async def list_packs(desk: OrdersRead, account_id: Id, capability: Word | None =
 async def grant_pack(desk: OrdersWrite, account_id: Id, body: shapes.NewPack) -> shapes.PackOut:
     async with desk.begin() as work:
         row = await metering.grant_pack(work, account_id, body.capability, body.units, app_id=body.app_id)
-        return _pack(row, await work.ledger_now())
+        return _pack(row, await work.checked_now())
 
 
 @router.get("/orders")

@@ -89,7 +89,7 @@ async def proof(desk: UsageRead, account_id: Id | None = None, capability: Word 
         raise HTTPException(503, "another proof is running", {"Retry-After": "30"})
     async with lock:
         try:
-            async with asyncio.timeout(PROOF_SECONDS), work.snapshot(desk.house.engine) as session:
+            async with asyncio.timeout(PROOF_SECONDS), work.snapshot_session(desk.house.engine) as session:
                 meters = await ledger_reader.meters(session, account_id)
                 lines = sum(each.seq - each.archived_lines for each in meters if capability in (None, each.capability))
                 if lines > PROOF_LINES:

@@ -15,7 +15,7 @@ from inkgate.service.admin.models import TokenRow
 from inkgate.service.audit import trail
 from inkgate.service.db import clock as clocks
 from inkgate.service.db.changes import add
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 
 SCOPES = {
@@ -38,7 +38,7 @@ class Bearer:
     scopes: frozenset[str]
 
 
-async def create_token(work: Work, name: str, scopes: Iterable[str], *, valid: timedelta | None = None) -> str:
+async def create_token(work: UnitOfWork, name: str, scopes: Iterable[str], *, valid: timedelta | None = None) -> str:
     """A new token, shown this once. Raises Misuse for a name that is taken or a scope that does not exist."""
     wanted = sorted(set(scopes))
     if not wanted or not set(wanted) <= set(SCOPES):
@@ -61,7 +61,7 @@ async def create_token(work: Work, name: str, scopes: Iterable[str], *, valid: t
     return token
 
 
-async def disable_token(work: Work, name: str) -> None:
+async def disable_token(work: UnitOfWork, name: str) -> None:
     """Stop a token. It stays in the list, so that its name stays in the audit trail's language."""
     if await repository.token_named(work.session, name) is None:
         raise Misuse("token.not_found", name=name)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from inkgate.service.audit import repository
 from inkgate.service.audit.models import EventRow
 from inkgate.service.db import ids
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 
 Value = str | int | float | bool | None
 
 
-async def record(work: Work, action: str, subject: str, account_id: str | None, **detail: Value) -> None:
+async def record(work: UnitOfWork, action: str, subject: str, account_id: str | None, **detail: Value) -> None:
     """Note a change: `action` is "app.create" and the like, `subject` names the thing. No secrets in `detail`."""
     event = EventRow(
         id=ids.new(),

@@ -26,7 +26,7 @@ from inkgate.service.accounts.vault import Vault
 from inkgate.service.db import engine as engines
 from inkgate.service.db import migrate, work
 from inkgate.service.db.clock import CheckedClock, Clock
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import DatabaseDown, InkGateError, Misuse
 from inkgate.service.settings import Settings
 
@@ -47,9 +47,9 @@ class Base:
         """The vault that the settings describe. Raises ConfigurationError, also for another database's key."""
         return await open_vault(self.settings, self.engine)
 
-    def begin(self) -> AbstractAsyncContextManager[Work]:
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work in the name of the user at the shell."""
-        return work.begin(self.engine, f"cli:{getpass.getuser()}", self.clock)
+        return work.unit_of_work(self.engine, f"cli:{getpass.getuser()}", self.clock)
 
 
 @asynccontextmanager
@@ -80,7 +80,7 @@ def run(action: Callable[[Base], Awaitable[T]]) -> T:
         ) from None
 
 
-async def find_account(unit: Work, name: str) -> Account:
+async def find_account(unit: UnitOfWork, name: str) -> Account:
     """An account by its name or id. Raises Misuse."""
     found = await repository.account_named(unit.session, name)
     if found is None:
@@ -90,7 +90,7 @@ async def find_account(unit: Work, name: str) -> Account:
     return found
 
 
-async def find_app(unit: Work, name: str) -> AppRow:
+async def find_app(unit: UnitOfWork, name: str) -> AppRow:
     """A live app by its name, AppKey or id. Raises Misuse."""
     found = await repository.live_app_named(unit.session, name) or await repository.app_by_key(unit.session, name)
     if found is None:

@@ -37,7 +37,7 @@ def list_(search: str = "", limit: int = LIMIT, as_json: bool = JSON) -> None:
     """List accounts."""
 
     async def act(base: Base) -> list[tuple[object, ...]]:
-        async with work.reading(base.engine) as session:
+        async with work.read_session(base.engine) as session:
             found = await repository.accounts(session, search=search, limit=limit)
         return [(each.name, each.id, each.parent_id, each.created_at, each.suspended_at) for each in found]
 

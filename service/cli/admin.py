@@ -48,7 +48,7 @@ def token_list(as_json: bool = JSON) -> None:
     """List tokens without their values."""
 
     async def act(base: Base) -> list[tuple[object, ...]]:
-        async with work.reading(base.engine) as session:
+        async with work.read_session(base.engine) as session:
             found = await repository.tokens(session)
         return [(row.name, row.scopes, row.created_at, row.ends_at, row.disabled_at) for row in found]
 

@@ -56,10 +56,10 @@ def list_(account: str, search: str = "", limit: int = LIMIT, as_json: bool = JS
     async def act(base: Base) -> list[tuple[object, ...]]:
         async with base.begin() as unit:
             owner = await find_account(unit, account)
-            members = [each.id for each in await repository.family(unit.session, owner.id)]
+            members = [each.id for each in await repository.account_with_subaccounts(unit.session, owner.id)]
             rows: list[tuple[object, ...]] = []
             for each in await repository.apps(unit.session, members, search=search, limit=limit):
-                opened = ",".join(row.capability for row in await repository.opened(unit.session, each.id))
+                opened = ",".join(row.capability for row in await repository.opened_capabilities(unit.session, each.id))
                 rows.append((each.name, each.appkey, opened, each.created_at, each.id))
             return rows
 
@@ -75,10 +75,10 @@ def show(name: str, as_json: bool = JSON) -> None:
             found = await find_app(unit, name)
             rows: dict[str, object] = {"APP": found.id, "NAME": found.name, "APPKEY": found.appkey}
             rows["ENCKEY"] = found.sm2_public_key
-            for each in await repository.opened(unit.session, found.id):
+            for each in await repository.opened_capabilities(unit.session, found.id):
                 rows[f"OPENED_{each.capability.upper()}"] = "default qps" if each.qps is None else f"{each.qps:g} qps"
             lists: dict[str, list[str]] = {}
-            for rule in await repository.allowed(unit.session, found.id):
+            for rule in await repository.allow_list(unit.session, found.id):
                 lists.setdefault(f"ALLOWED_{rule.capability.upper()}".rstrip("_"), []).append(rule.network)
             return rows | {key: " ".join(networks) for key, networks in lists.items()}
 

@@ -6,7 +6,7 @@ import asyncio
 
 from inkgate.service import settings as knobs
 from inkgate.service.cli.ready import announce
-from inkgate.service.serving_console import serve_console
+from inkgate.service.composition.console import serve_console
 from inkgate.service.telemetry import logs
 
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.assembly import listen
 from inkgate.service.cli.ready import announce
 from inkgate.service.cli.serve import Host, Port, overridden
-from inkgate.service.serving import serve_gateway, supervise_gateways
+from inkgate.service.composition.gateways import serve_gateway, supervise_gateways
+from inkgate.service.composition.web import listen
 from inkgate.service.settings import secret_values
 from inkgate.service.telemetry import logs
 

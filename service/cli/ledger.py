@@ -40,7 +40,7 @@ def verify(
             async with base.begin() as unit:
                 found = await find_account(unit, account)
                 account_id = found.parent_id or found.id
-        async with work.snapshot(base.engine) as session:
+        async with work.snapshot_session(base.engine) as session:
             return await ledger_reader.verify_database(session, account_id, max_findings=FINDINGS, on_progress=_tell)
 
     findings = ledger_reader.verify_file(export) if export is not None else run(act)
@@ -75,7 +75,7 @@ def export_(
         async with base.begin() as unit:
             found = await find_account(unit, account)
         payer = found.parent_id or found.id
-        async with work.snapshot(base.engine) as session:
+        async with work.snapshot_session(base.engine) as session:
             if to is None:
                 await write(session, sys.stdout, payer, beijing(since), beijing(until))
                 return

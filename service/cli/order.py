@@ -24,7 +24,7 @@ def catalogue(every: bool = typer.Option(False, "--all", help="Also what is off 
     """List the products."""
 
     async def act(base: Base) -> list[tuple[object, ...]]:
-        async with work.reading(base.engine) as session:
+        async with work.read_session(base.engine) as session:
             found = await repository.products(session, on_sale=not every)
         return [(row.id, row.capability, row.units, yuan(row.price_fen), row.on_sale) for row in found]
 

@@ -38,7 +38,7 @@ def list_(account: str, capability: str = typer.Option("", help="Only this one."
     async def act(base: Base) -> list[tuple[object, ...]]:
         async with base.begin() as unit:
             owner = await find_account(unit, account)
-            now = await unit.ledger_now()
+            now = await unit.checked_now()
             found = await metering.packs_of(unit.session, owner.parent_id or owner.id, capability or None)
         return [
             (

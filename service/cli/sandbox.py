@@ -13,8 +13,8 @@ from rich.console import Console
 
 from inkgate.service import settings as knobs
 from inkgate.service.accounts import vault as vaults
-from inkgate.service.assembly import serve_embedded
 from inkgate.service.cli.serve import EngineOption, ProfileOption, overridden
+from inkgate.service.composition.embedded import serve_embedded
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate
 from inkgate.service.provision import Keys, provision, write_env_file

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from inkgate.service import settings as knobs
-from inkgate.service.assembly import serve_embedded
 from inkgate.service.cli.ocr import Profile
 from inkgate.service.cli.ready import announce
+from inkgate.service.composition.embedded import serve_embedded
 from inkgate.service.db import migrate
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry import logs

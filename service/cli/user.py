@@ -8,7 +8,7 @@ import typer
 
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.cli._common import JSON, Base, facts, find_account, run, table
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.users import repository
 from inkgate.service.users import service as users
@@ -69,12 +69,12 @@ def reset(login: str, as_json: bool = JSON) -> None:
     facts(run(act), as_json=as_json)
 
 
-async def _shown(unit: Work, user: UserRow, state: str) -> tuple[object, ...]:
+async def _shown(unit: UnitOfWork, user: UserRow, state: str) -> tuple[object, ...]:
     owner = await accounts.account(unit.session, user.account_id) if user.account_id else None
     return (user.login, user.role, owner.name if owner else None, state, user.last_login_at, user.created_at)
 
 
-async def _find(unit: Work, login: str) -> UserRow:
+async def _find(unit: UnitOfWork, login: str) -> UserRow:
     found = await repository.user_named(unit.session, login)
     if found is None:
         raise Misuse("command.user_not_found", login=login)

@@ -9,8 +9,8 @@ import typer
 
 from inkgate.service import settings as knobs
 from inkgate.service.cli.ready import announce
+from inkgate.service.composition.workers import serve_workers
 from inkgate.service.telemetry import logs
-from inkgate.service.worker.serve import serve_workers
 
 
 def worker(

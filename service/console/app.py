@@ -25,8 +25,8 @@ from inkgate.service.console.visit import (
 )
 from inkgate.service.contract.headers import Surface
 from inkgate.service.errors import ClockSuspect, Misuse
+from inkgate.service.header_middleware import RepeatedHeaderMiddleware
 from inkgate.service.messages import Kind
-from inkgate.service.repeats import OneLineEach
 
 UPLOAD_BYTES = 3 * 1024 * 1024  # a picture of 2 MB (manual 7.4) and the form around it
 PACKED = 5  # of nine
@@ -59,7 +59,7 @@ def create_console(parts: Parts) -> FastAPI:
     app.add_exception_handler(404, _refuse)
     app.add_exception_handler(ClockSuspect, _clock)
     app.add_middleware(GZipMiddleware, compresslevel=PACKED)
-    app.add_middleware(OneLineEach, surface=Surface.CONSOLE)
+    app.add_middleware(RepeatedHeaderMiddleware, surface=Surface.CONSOLE)
     app.add_middleware(Guard)
     return app
 

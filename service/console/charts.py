@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from inkgate.service.console.scope import Span
-from inkgate.service.usage.repository import Sums, total
+from inkgate.service.usage.repository import UsageTotals, total
 
 Chart = dict[str, Any]
-Value = Callable[[Sums], float | None]
+Value = Callable[[UsageTotals], float | None]
 
 SERIES = 8
 """As many as can be told apart; what comes beyond is drawn together."""
@@ -18,7 +18,7 @@ SERIES = 8
 
 def over_time(
     span: Span,
-    rows: Sequence[Sums],
+    rows: Sequence[UsageTotals],
     value: Value,
     *,
     name: Callable[[Any], str],
@@ -34,7 +34,7 @@ def over_time(
     place = {step: index for index, step in enumerate(steps)}
     at = {moment: place.get(span.step_of(moment)) for moment in {row.key[0] for row in rows}}
     named = _leading(rows, name, rest)
-    cells: dict[str, list[list[Sums]]] = {each: [[] for _ in steps] for each in named.values()}
+    cells: dict[str, list[list[UsageTotals]]] = {each: [[] for _ in steps] for each in named.values()}
     for row in rows:
         index = at[row.key[0]]
         if index is not None:
@@ -47,7 +47,7 @@ def over_time(
     return _chart(span, series, unit, kind=kind, stack=stack, whole=whole)
 
 
-def _leading(rows: Iterable[Sums], name: Callable[[Any], str], rest: str) -> dict[Any, str]:
+def _leading(rows: Iterable[UsageTotals], name: Callable[[Any], str], rest: str) -> dict[Any, str]:
     """Second key → the series that it belongs to, most requests first."""
     requests: dict[Any, int] = {}
     for row in rows:
@@ -57,9 +57,9 @@ def _leading(rows: Iterable[Sums], name: Callable[[Any], str], rest: str) -> dic
     return {key: name(key) if place < kept else rest for place, key in enumerate(ranked)}
 
 
-def measured(span: Span, rows: Iterable[Sums], values: Mapping[str, Value], unit: str) -> Chart:
+def measured(span: Span, rows: Iterable[UsageTotals], values: Mapping[str, Value], unit: str) -> Chart:
     """A line for each value of the same calls (`rows` grouped by step)."""
-    found: dict[datetime, list[Sums]] = {}
+    found: dict[datetime, list[UsageTotals]] = {}
     for row in rows:
         found.setdefault(span.step_of(row.key[0]), []).append(row)
     sums = [total(found.get(step, ())) for step in span.steps()]
@@ -104,9 +104,9 @@ def ranking(parts: Sequence[tuple[str, int]], unit: str, limit: int = 10) -> Cha
     }
 
 
-def by_step(span: Span, rows: Iterable[Sums]) -> list[tuple[datetime, Sums]]:
+def by_step(span: Span, rows: Iterable[UsageTotals]) -> list[tuple[datetime, UsageTotals]]:
     """The same as a table: steps that had calls, latest first."""
-    found: dict[datetime, list[Sums]] = {}
+    found: dict[datetime, list[UsageTotals]] = {}
     for row in rows:
         found.setdefault(span.step_of(row.key[0]), []).append(row)
     return [(step, total(cell)) for step, cell in sorted(found.items(), reverse=True)]

@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 from starlette.responses import Response, StreamingResponse
 
-from inkgate.service.sheets import Sheet
+from inkgate.service.csv_export import CsvWriter
 
 MEDIA_TYPE = "text/csv; charset=utf-8"
 MARK = "\ufeff"
@@ -19,7 +19,7 @@ PIECE = 256 * 1024  # characters of a stream that are sent at once
 def csv_answer(name: str, head: Sequence[str], lines: Iterable[Iterable[object]]) -> Response:
     """A CSV file called `name`, made whole in memory."""
     text = io.StringIO(newline="")
-    sheet = Sheet(text)
+    sheet = CsvWriter(text)
     for line in (head, *lines):
         sheet.row(line)
     return Response(MARK + text.getvalue(), media_type=MEDIA_TYPE, headers=_saved_as(name))
@@ -33,7 +33,7 @@ def csv_stream(name: str, head: Sequence[str], lines: AsyncGenerator[Iterable[ob
 async def _pieces(head: Sequence[str], lines: AsyncGenerator[Iterable[object], None]) -> AsyncIterator[str]:
     text = io.StringIO(MARK, newline="")
     text.seek(0, io.SEEK_END)
-    sheet = Sheet(text)
+    sheet = CsvWriter(text)
     sheet.row(head)
     async with aclosing(lines):
         async for line in lines:

@@ -10,7 +10,7 @@ from inkgate.service.accounts.models import Account, AppRow
 from inkgate.service.console import repository
 from inkgate.service.console.visit import Missing
 from inkgate.service.db.clock import BEIJING
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.usage import repository as usage
 
 PERIODS = (1, 7, 30, 90)
@@ -67,12 +67,12 @@ class Span:
         return step.strftime("%H:%M") if self.hourly else step.strftime("%m-%d")
 
 
-async def scope_of(unit: Work, account: Account) -> Scope:
+async def scope_of(unit: UnitOfWork, account: Account) -> Scope:
     """What users of this account may see."""
     if account.parent_id:
         members: tuple[str, ...] = (account.id,)
     else:
-        members = tuple(each.id for each in await accounts.family(unit.session, account.id))
+        members = tuple(each.id for each in await accounts.account_with_subaccounts(unit.session, account.id))
     names = await repository.app_names(unit.session, members)
     return Scope(account.parent_id or account.id, members, account.id if account.parent_id else None, names)
 
@@ -88,7 +88,7 @@ def span_of(days: str, now: datetime) -> Span:
     return Span(count, until - timedelta(days=count), until)
 
 
-async def own_app(unit: Work, scope: Scope, app_id: str) -> AppRow:
+async def own_app(unit: UnitOfWork, scope: Scope, app_id: str) -> AppRow:
     """The live app with this id, when it is visible. Raises Missing."""
     app = await accounts.app(unit.session, app_id) if len(app_id) == 36 else None
     if app is None or app.deleted_at is not None or app.account_id not in scope.account_ids:

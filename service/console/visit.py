@@ -23,7 +23,7 @@ from inkgate.service.accounts.rules import storable
 from inkgate.service.console.catalogue import Words
 from inkgate.service.console.parts import Parts
 from inkgate.service.db import work
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.users import service as users
 from inkgate.service.users.models import OPERATOR
 from inkgate.service.users.service import Lifetime, SignedIn
@@ -86,15 +86,15 @@ class Visit:
     def operator(self) -> bool:
         return self.signed_in is not None and self.signed_in.user.role == OPERATOR
 
-    def begin(self) -> AbstractAsyncContextManager[Work]:
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work in this user's name; commits at the end of the block."""
-        return work.begin(self.parts.engine, f"console:{self.login or '-'}", self.parts.clock)
+        return work.unit_of_work(self.parts.engine, f"console:{self.login or '-'}", self.parts.clock)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Work]:
+    async def reading(self) -> AsyncIterator[UnitOfWork]:
         """A unit of work that only reads."""
-        async with work.reading(self.parts.engine) as session:
-            yield Work(session, f"console:{self.login or '-'}", self.parts.clock)
+        async with work.read_session(self.parts.engine) as session:
+            yield UnitOfWork(session, f"console:{self.login or '-'}", self.parts.clock)
 
     def text(self, name: str, limit: int = 500) -> str:
         """A field of the form, without blanks around it, cut at `limit`."""
@@ -122,7 +122,7 @@ async def anyone(request: Request) -> Visit:
     token = cookies.get(SESSION_COOKIE)
     if token:
         async with visit.reading() as unit:
-            visit.signed_in = await users.resume(unit, token, lifetime(parts))
+            visit.signed_in = await users.session_of_token(unit, token, lifetime(parts))
             if visit.signed_in and visit.signed_in.user.account_id:
                 visit.account = await accounts.account(unit.session, visit.signed_in.user.account_id)
     _form_token(visit)
@@ -240,7 +240,7 @@ async def _touch(visit: Visit) -> None:
     if signed is None or POLL_HEADER in visit.request.headers:
         return
     async with visit.reading() as unit:
-        stale = await unit.now() - signed.seen_at > users.TOUCH
+        stale = await unit.now() - signed.seen_at > users.SEEN_INTERVAL
     if stale:
         async with visit.begin() as unit:
             await users.touch(unit, signed.token_hash)

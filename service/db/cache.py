@@ -12,19 +12,19 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Cache(Generic[K, V]):
+class TtlCache(Generic[K, V]):
     """At most `capacity` values, each at most `ttl` seconds old; the oldest go first. For one event loop."""
 
     def __init__(self, load: Callable[[K], Awaitable[V]], ttl: float, capacity: int) -> None:
         self._load, self._ttl, self._capacity = load, ttl, capacity
-        self._held: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._cached: OrderedDict[K, tuple[float, V]] = OrderedDict()
         self._loading: dict[K, asyncio.Task[V]] = {}
 
     async def get(self, key: K) -> V:
         """The value, loaded when it is missing or too old. Errors of the load are raised and not kept."""
-        held = self._held.get(key)
-        if held is not None and time.monotonic() - held[0] < self._ttl:
-            return held[1]
+        cached = self._cached.get(key)
+        if cached is not None and time.monotonic() - cached[0] < self._ttl:
+            return cached[1]
         task = self._loading.get(key)
         if task is None:
             task = asyncio.ensure_future(self._fetch(key))
@@ -34,16 +34,16 @@ class Cache(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Keep a value that is known to be fresh."""
-        self._held[key] = (time.monotonic(), value)
-        self._held.move_to_end(key)
-        while len(self._held) > self._capacity:
-            self._held.popitem(last=False)
+        self._cached[key] = (time.monotonic(), value)
+        self._cached.move_to_end(key)
+        while len(self._cached) > self._capacity:
+            self._cached.popitem(last=False)
 
     def refresh(self, key: K, change: Callable[[V], None]) -> None:
         """Change a held value in place; nothing happens when it is not held."""
-        held = self._held.get(key)
-        if held is not None:
-            change(held[1])
+        cached = self._cached.get(key)
+        if cached is not None:
+            change(cached[1])
 
     async def _fetch(self, key: K) -> V:
         value = await self._load(key)

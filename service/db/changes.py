@@ -17,9 +17,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 from inkgate.service.db.base import Base
 from inkgate.service.errors import Misuse
 
-CLASHES = ("23505", "23503")  # SQLSTATE: unique and foreign key violations
-CLASHES_SQLITE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_FOREIGNKEY")
-BAD_VALUE = "22"  # the class of SQLSTATEs for data that a column does not take
+CONFLICT_STATES = ("23505", "23503")  # SQLSTATE: unique and foreign key violations
+CONFLICT_NAMES_SQLITE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_FOREIGNKEY")
+DATA_EXCEPTION_CLASS = "22"  # the class of SQLSTATEs for data that a column does not take
 
 
 async def add(session: AsyncSession, *rows: Base) -> None:
@@ -28,7 +28,7 @@ async def add(session: AsyncSession, *rows: Base) -> None:
     await session.flush()
 
 
-async def applied(session: AsyncSession, change: Update) -> bool:
+async def guarded_update(session: AsyncSession, change: Update) -> bool:
     """Run an UPDATE of one row; False when no row is in the state that its WHERE names.
 
     Rows that the session holds are not changed by it: read them again (`AsyncSession.refresh`).
@@ -48,11 +48,11 @@ async def set_or_clear(
 
     False when the column is empty (`at` None) or filled (`at` an instant) already, or there is no such row.
     """
-    was = column.is_(None) if at is not None else column.is_not(None)
-    return await applied(session, update(column.class_).where(*where, was).values({column.key: at}))
+    current = column.is_(None) if at is not None else column.is_not(None)
+    return await guarded_update(session, update(column.class_).where(*where, current).values({column.key: at}))
 
 
-def refused(error: StatementError | OverflowError | UnicodeEncodeError) -> Misuse | None:
+def refusal_of(error: StatementError | OverflowError | UnicodeEncodeError) -> Misuse | None:
     """The Misuse that an error of the database stands for: somebody else was first, or a value that no column takes.
 
     None for everything else: a database out of reach, a CHECK that we broke ourselves.
@@ -61,9 +61,9 @@ def refused(error: StatementError | OverflowError | UnicodeEncodeError) -> Misus
     while cause is not None:
         state = str(getattr(cause, "sqlstate", None) or "")
         name = getattr(cause, "sqlite_errorname", "")
-        if isinstance(error, IntegrityError) and (state in CLASHES or name in CLASHES_SQLITE):
+        if isinstance(error, IntegrityError) and (state in CONFLICT_STATES or name in CONFLICT_NAMES_SQLITE):
             return Misuse("database.changed_meanwhile")
-        if state.startswith(BAD_VALUE) or isinstance(cause, ValueError | OverflowError):
+        if state.startswith(DATA_EXCEPTION_CLASS) or isinstance(cause, ValueError | OverflowError):
             return Misuse("database.value_invalid")
         cause = cause.__cause__
     return None

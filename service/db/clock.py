@@ -15,14 +15,14 @@ from inkgate.service.errors import ClockSuspect
 Clock = Callable[[datetime], datetime]
 """From the database's time to the time that counts. In production: the same, once it was checked (`CheckedClock`)."""
 
-BOUND = timedelta(minutes=5)
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
 """How far a clock may be off before nothing is settled by it; INKGATE_LEDGER__CLOCK_JUMP_MINUTES."""
 
 BEIJING = timezone(timedelta(hours=8), "UTC+8")
 """The zone in which years of validity and days of statistics are counted."""
 
 
-DRIFT = 0.001
+ALLOWED_DRIFT_RATE = 0.001
 """Seconds by which a clock may be corrected for each second that nobody read it, as a console's over a quiet month."""
 
 
@@ -47,7 +47,7 @@ class CheckedClock:
 
     def __init__(
         self,
-        bound: timedelta = BOUND,
+        bound: timedelta = MAX_CLOCK_DIFFERENCE,
         *,
         wall: Callable[[], float] = time.time,
         elapsed: Callable[[], float] = _elapsed,
@@ -62,7 +62,7 @@ class CheckedClock:
         skew, unread = database.timestamp() - wall, elapsed - self._read
         self._read = elapsed
         if abs(skew) > self.bound.total_seconds():
-            raise ClockSuspect("database", f"the database's clock is {_span(skew)} of this machine's")
+            raise ClockSuspect("database", f"the database's clock is {_format_duration(skew)} of this machine's")
         self._judge_own(wall - elapsed, unread)
         self._offset = wall - elapsed
         return database
@@ -80,31 +80,31 @@ class CheckedClock:
         """Raise ClockSuspect when this machine's clock, `offset` seconds from the time elapsed, was set since the last
         reading that was believed; `unread` seconds have passed since anybody read it."""
         step = offset - self._offset
-        if abs(step) > self.bound.total_seconds() + DRIFT * unread:
-            raise ClockSuspect("own", f"this machine's clock was set {_span(step)} of where it was")
+        if abs(step) > self.bound.total_seconds() + ALLOWED_DRIFT_RATE * unread:
+            raise ClockSuspect("own", f"this machine's clock was set {_format_duration(step)} of where it was")
 
 
-def unchecked(clock: Clock) -> Clock:
+def without_check(clock: Clock) -> Clock:
     """The same clock without its check: for what must go on while no money does, as signing in and the audit trail."""
     return database_clock if isinstance(clock, CheckedClock) else clock
 
 
-def not_before(now: datetime, last: datetime, clock: Clock) -> datetime:
+def monotonic_now(now: datetime, last: datetime, clock: Clock) -> datetime:
     """`now`, or `last` while the clock is a little behind what was settled last.
 
     Raises ClockSuspect when it is behind by more than the bound: by a wrong reading, then or now.
     """
-    bound = clock.bound if isinstance(clock, CheckedClock) else BOUND
+    bound = clock.bound if isinstance(clock, CheckedClock) else MAX_CLOCK_DIFFERENCE
     if last - now > bound:
         raise ClockSuspect(
             "meter",
-            f"the last settlement lies {_span((last - now).total_seconds())} of now; when the clocks are "
+            f"the last settlement lies {_format_duration((last - now).total_seconds())} of now; when the clocks are "
             "right, run: inkgate ledger repair-clock",
         )
     return max(last, now)
 
 
-def _span(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     return f"{timedelta(seconds=round(abs(seconds)))} {'ahead' if seconds > 0 else 'behind'}"
 
 
@@ -133,7 +133,7 @@ def hour_of(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def a_year_after(start: datetime) -> datetime:
+def one_year_later(start: datetime) -> datetime:
     """The same second of the next year by the calendar of Beijing; 29 February becomes 28 February."""
     local = start.astimezone(BEIJING)
     day = 28 if (local.month, local.day) == (2, 29) else local.day

@@ -19,12 +19,14 @@ from inkgate.service.settings import Database
 SETTING = "INKGATE_DATABASE__URL"
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 REMEDY = f"Use {DRIVERS[0]}:///FILE or {DRIVERS[1]}://USER:PASSWORD@HOST/DB"
-BUSY_SECONDS = 5  # how long a SQLite writer waits for another one; the ledger tries again while its patience lasts
-CONNECT_SECONDS = 5
-COMMAND_SECONDS = 30
+BUSY_TIMEOUT_SECONDS = (
+    5  # how long a SQLite writer waits for another one; the ledger tries again while its patience lasts
+)
+CONNECT_TIMEOUT_SECONDS = 5
+COMMAND_TIMEOUT_SECONDS = 30
 TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 TLS_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
-IDLE_SECONDS = 15  # a process that is frozen inside a transaction must not hold its locks for ever
+IDLE_TRANSACTION_TIMEOUT_SECONDS = 15  # a process that is frozen inside a transaction must not hold its locks for ever
 
 
 def create(database: Database) -> AsyncEngine:
@@ -42,15 +44,15 @@ def create(database: Database) -> AsyncEngine:
         url,
         pool_size=database.pool_size,
         max_overflow=database.pool_size,
-        pool_timeout=CONNECT_SECONDS,
+        pool_timeout=CONNECT_TIMEOUT_SECONDS,
         pool_pre_ping=False,  # the ledger repeats a batch on a lost connection; a ping on every settle would cost more
         connect_args={
             **tls,
-            "timeout": CONNECT_SECONDS,
-            "command_timeout": COMMAND_SECONDS,
+            "timeout": CONNECT_TIMEOUT_SECONDS,
+            "command_timeout": COMMAND_TIMEOUT_SECONDS,
             "server_settings": {
                 "application_name": "inkgate",
-                "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+                "idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_TIMEOUT_SECONDS}s",
             },
         },
     )
@@ -81,19 +83,19 @@ def _tls(url: URL) -> tuple[URL, dict[str, str]]:
     The same words serve psql and pg_dump. SQLAlchemy would pass them on as arguments that asyncpg does not have; in a
     DSN it understands them. Raises ConfigurationError for a mode that does not exist or a file that cannot be read.
     """
-    words = {name: str(value) for name, value in url.query.items() if name in ("sslmode", *TLS_FILES)}
-    if not words:
+    query = {name: str(value) for name, value in url.query.items() if name in ("sslmode", *TLS_FILES)}
+    if not query:
         return url, {}
-    if words.get("sslmode", "prefer") not in TLS_MODES:
-        raise ConfigurationError(SETTING, f"no sslmode {words['sslmode']!r}", f"Use one of {', '.join(TLS_MODES)}")
+    if query.get("sslmode", "prefer") not in TLS_MODES:
+        raise ConfigurationError(SETTING, f"no sslmode {query['sslmode']!r}", f"Use one of {', '.join(TLS_MODES)}")
     for name in TLS_FILES:
-        if name in words and not Path(words[name]).is_file():
-            raise ConfigurationError(SETTING, f"{name}: no such file {words[name]}", "Name a PEM file")
-    return url.difference_update_query(words), {"dsn": f"postgresql://?{urlencode(words)}"}
+        if name in query and not Path(query[name]).is_file():
+            raise ConfigurationError(SETTING, f"{name}: no such file {query[name]}", "Name a PEM file")
+    return url.difference_update_query(query), {"dsn": f"postgresql://?{urlencode(query)}"}
 
 
 def _sqlite(database: Database) -> AsyncEngine:
-    engine = create_async_engine(database.url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_async_engine(database.url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 CANONICAL = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-def valid(text: str) -> bool:
+def is_canonical_uuid(text: str) -> bool:
     """Whether a text is a UUID as we write it. What is none names nothing, and no database is asked for it: Postgres
     would fail where SQLite finds nothing."""
     return CANONICAL.fullmatch(text) is not None
@@ -22,13 +22,13 @@ def new() -> str:
     return _compose(time.time_ns() // 1_000_000, secrets.randbits(74))
 
 
-def day_floor(day: date) -> str:
+def first_id_of_day(day: date) -> str:
     """The least UUID that a UUIDv7 made on `day` (UTC) can have."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return str(uuid.UUID(int=int(midnight.timestamp()) * 1000 << 80))
 
 
-def made_at(identifier: str) -> datetime:
+def timestamp_of(identifier: str) -> datetime:
     """When a UUIDv7 was made, by the clock of the machine that made it."""
     return datetime.fromtimestamp((uuid.UUID(identifier).int >> 80) / 1000, UTC)
 

@@ -17,7 +17,7 @@ from inkgate.service.db.engine import consistent
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class UnitOfWork:
     """`actor` is what the audit trail writes down: "cli:root", "admin:<token>", "console:<login>", "sandbox"."""
 
     session: AsyncSession
@@ -26,38 +26,38 @@ class Work:
 
     async def now(self) -> datetime:
         """The time by the database (through the clock that a test may bend), right or wrong."""
-        return await clocks.now(self.session, clocks.unchecked(self.clock))
+        return await clocks.now(self.session, clocks.without_check(self.clock))
 
-    async def ledger_now(self) -> datetime:
+    async def checked_now(self) -> datetime:
         """The time by which money goes: packs, orders, refunds, vouchers. Raises ClockSuspect."""
         return await clocks.now(self.session, self.clock)
 
 
 @asynccontextmanager
-async def begin(engine: AsyncEngine, actor: str, clock: Clock = database_clock) -> AsyncIterator[Work]:
+async def unit_of_work(engine: AsyncEngine, actor: str, clock: Clock = database_clock) -> AsyncIterator[UnitOfWork]:
     """Open a unit of work; it commits when the block ends and rolls back when the block raises.
 
     Raises Misuse when the database refuses a value, or a row that somebody else made meanwhile.
     """
     try:
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-            yield Work(session, actor, clock)
+            yield UnitOfWork(session, actor, clock)
     except (StatementError, OverflowError, UnicodeEncodeError) as error:
-        raise changes.refused(error) or error from error
+        raise changes.refusal_of(error) or error from error
 
 
 @asynccontextmanager
-async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+async def read_session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
     """A session that only reads; on SQLite it keeps no writer waiting. Raises Misuse for a value of no column."""
     try:
         async with AsyncSession(engine.execution_options(read_only=True), expire_on_commit=False) as session:
             yield session
     except (StatementError, OverflowError, UnicodeEncodeError) as error:
-        raise changes.refused(error) or error from error
+        raise changes.refusal_of(error) or error from error
 
 
 @asynccontextmanager
-async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+async def snapshot_session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
     """A session that only reads, and whose queries all see the database at one instant."""
     reader = consistent(engine).execution_options(read_only=True)
     async with AsyncSession(reader, expire_on_commit=False) as session:

@@ -49,10 +49,10 @@ def verify(authorization: Authorization, secret: bytes, headers: Mapping[str, st
     key = day_key(authorization.ak, secret, headers["eop-date"])
     matched = False
     values = {name: headers[name] for name in authorization.signed}
-    readings = [values]
+    header_readings = [values]
     if not all(value.isascii() for value in values.values()):
-        readings.append({name: value.encode().decode("latin-1") for name, value in values.items()})
-    for reading in readings:
+        header_readings.append({name: value.encode().decode("latin-1") for name, value in values.items()})
+    for reading in header_readings:
         for form in query_forms(query):
             for digest in (body_hash, body_hash.upper()):
                 text = canonical(authorization.signed, reading, form, digest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from inkgate.service.accounts.directory import AccessKey, Directory
-from inkgate.service.client_ip import within
+from inkgate.service.client_ip import in_networks
 from inkgate.service.contract.routes import resolve
 from inkgate.service.eop.header import Authorization, parse
 from inkgate.service.eop.signature import in_window, verify
@@ -85,11 +85,11 @@ class CallAuthoriser:
         Raises Refused 40009 or 40010 for the client's address, 50002 for a capability that is not opened.
         """
         app, ip = routed.app, routed.received.exchange.client_ip
-        if app.allowed and not within(ip, app.allowed):
+        if app.allowed and not in_networks(ip, app.allowed):
             raise Refused(40009, ip)
         opened = app.opened.get(routed.capability.name)
         if opened is None:
             raise Refused(50002)
-        if opened.allowed and not within(ip, opened.allowed):
+        if opened.allowed and not in_networks(ip, opened.allowed):
             raise Refused(40010, ip)
         return Admitted(routed)

@@ -16,8 +16,9 @@ from inkgate.service.gateway.pipeline import Pipeline
 from inkgate.service.gateway.reference import load_examples, reference_page
 from inkgate.service.gateway.services import Services
 from inkgate.service.settings import Settings
-from inkgate.service.telemetry.health import Health, Report
+from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.telemetry.probe_routes import add_probes
 
 CALLS = "/v1/aiop/api"
 
@@ -29,29 +30,11 @@ def create_app(settings: Settings, services: Services, metrics: Metrics, health:
     trusted = parse_networks(settings.server.trusted_proxies)
     # A mount keeps the full scope["path"]; the endpoint needs it, since wrong paths have error codes of their own.
     app.mount(CALLS, CallEndpoint(settings, pipeline, metrics, trusted))
-    _add_probes(app, health)
+    add_probes(app, health)
     _add_metrics(app, metrics)
     _add_reference(app)
     app.add_exception_handler(HTTPException, _not_found)
     return app
-
-
-def _add_probes(app: FastAPI, health: Health) -> None:
-    def answer(report: Report) -> Response:
-        return JSONResponse(report.body(), report.http_status)
-
-    @app.get("/livez", include_in_schema=False)
-    async def livez() -> Response:
-        return answer(health.live())
-
-    @app.get("/startupz", include_in_schema=False)
-    async def startupz() -> Response:
-        return answer(health.startup())
-
-    @app.get("/readyz", include_in_schema=False)
-    @app.get("/healthz", include_in_schema=False)
-    async def readyz() -> Response:
-        return answer(await health.ready())
 
 
 def _add_metrics(app: FastAPI, metrics: Metrics) -> None:

@@ -34,12 +34,12 @@ class BodyCodec:
         refuse_encoding(capability, exchange.headers.get("content-encoding", ""))
         seal = await self._unseal(accepted)
         with admitted.stopwatch.stage("parse"):
-            body = exchange.body if seal is None else seal.plain
+            body = exchange.body if seal is None else seal.plaintext
             size = len(body)
             texts = await self._run(parse, capability, body, size=size)
             exchange.drop_body()
             if seal is not None:
-                seal = replace(seal, plain=b"")
+                seal = replace(seal, plaintext=b"")
             return Parsed(accepted, len(texts), size, seal), texts
 
     async def check(self, parsed: Parsed, texts: list[Any]) -> ParsedRequest:

@@ -27,7 +27,7 @@ class DeliveryTracker:
         """Delete the kept answer once it is delivered; waits for the deletion only if it is delivered already."""
         if delivered.done():
             if delivered.result():
-                await self._replays.drop(key, call_id)
+                await self._replays.discard(key, call_id)
             return
         task = asyncio.create_task(self._drop_if_delivered(key, call_id, delivered))
         self._pending[key] = task
@@ -40,7 +40,7 @@ class DeliveryTracker:
 
     async def _drop_if_delivered(self, key: str, call_id: str, delivered: asyncio.Future[bool]) -> None:
         if await delivered:
-            await self._replays.drop(key, call_id)
+            await self._replays.discard(key, call_id)
         else:
             log.info("answer not delivered, kept for replay", extra={"call_id": call_id})
 

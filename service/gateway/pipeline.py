@@ -65,7 +65,7 @@ class Pipeline:
         limits, weights = settings.limits, settings.limits.weights
         self.bytes_in_flight = Budget(limits.inflight_bytes, "body bytes", weights=weights, largest=limits.body_bytes)
         self.tasks_in_flight = Budget(limits.inflight_tasks, "images", weights=weights, largest=_MAX_IMAGES_PER_CALL)
-        self._codec = BodyCodec(services.pool, sm2.choose(settings.security.sm2))
+        self._codec = BodyCodec(services.pool, sm2.select_provider(settings.security.sm2))
         self._recognition = ImageRecognition(services.broker, self.tasks_in_flight, services.tracing)
 
     async def run(self, progress: Progress) -> Settled:
@@ -184,7 +184,7 @@ class Pipeline:
             with admitted.stopwatch.stage("settle"):
                 await self._services.ledger.settle(settlement)
         except Refused:
-            await self._services.replays.drop(admitted.replay_key, settlement.call_id)
+            await self._services.replays.discard(admitted.replay_key, settlement.call_id)
             raise
         return Settled(answered)
 

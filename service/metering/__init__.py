@@ -1,4 +1,4 @@
-"""Money: admission, settling, packs. `SqlLedger` is the ledger of `interface` on SQLite and Postgres."""
+"""Accounting: admission, settlement, packs. `SqlLedger` implements `interface.Ledger` on SQLite and Postgres."""
 
 from inkgate.service.metering.ledger import SqlLedger
 

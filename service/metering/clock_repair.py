@@ -1,9 +1,9 @@
-"""Puts right what was settled while the clock was ahead: meters, the ends of packs, and hours in the future.
+"""Corrects what was settled while the clock was ahead: meters, exhaustion times of packs, hours in the future.
 
-Lines stay as they were written, with the time that was read then: the ledger is append-only, and `verify` holds each
-line against its pack at the time that it names. What goes on from the future is corrected: the meter's last instant,
-without which nothing is settled again, when packs were used up, and the hours that statistics and bills are made of.
-Every correction stands in the audit trail.
+Ledger entries keep the time that was read then: the ledger is append-only, and `verify` compares each entry with its
+pack at the entry's time. Corrected are the last settlement time of the meter (otherwise settlement stays blocked), the
+time at which packs were exhausted, and the hourly totals behind statistics and bills. Every correction is written to
+the audit trail.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from inkgate.service.audit import trail
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import ids
 from inkgate.service.db.clock import hour_of
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering import statements
 from inkgate.service.metering.models import MeterRow, PackRow
 from inkgate.service.metering.settle import hours
 from inkgate.service.usage import repository as usage
-from inkgate.service.usage.models import DayRow, HourRow, RecordRow, RefusalRow, RolledRow
+from inkgate.service.usage.models import DayRow, HourRow, RecordRow, RefusalRow, RollupStateRow
 
-MAX_AHEAD = clocks.BOUND
-"""What lies further ahead than this was written by a wrong clock."""
+MAX_AHEAD = clocks.MAX_CLOCK_DIFFERENCE
+"""Times further ahead than this were written by a wrong clock."""
 
 PAGE = 5000
 COUNTED = (
@@ -51,8 +51,8 @@ Key = tuple[str, str]  # main account, capability
 
 @dataclass(frozen=True, slots=True)
 class FutureMeter:
-    """What of one meter lies in the future: its last instant (None when that is right), and how many packs and rows of
-    hours, with the calls and units in them."""
+    """Future data of one meter: its last settlement time (None when that is right), the number of packs and of rows of
+    hours, and the calls and units in those rows."""
 
     account_id: str
     capability: str
@@ -65,7 +65,7 @@ class FutureMeter:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything in the future at `now`. Packs that were ordered there are told, and left to an operator to decide."""
+    """All data later than `now`. Packs ordered in the future (`ordered`) are reported only; the operator decides."""
 
     now: datetime
     meters: list[FutureMeter]
@@ -77,9 +77,9 @@ class Findings:
         return not (self.meters or self.refusals)
 
 
-async def find_future_data(work: Work) -> Findings:
-    """What lies in the future. Reads only. Raises ClockSuspect when the time cannot be told now."""
-    now, session = await work.ledger_now(), work.session
+async def find_future_data(work: UnitOfWork) -> Findings:
+    """Find data in the future. Read-only. Raises ClockSuspect when the current time is not reliable."""
+    now, session = await work.checked_now(), work.session
     future = now + MAX_AHEAD
     meters = {
         (account, capability): settled
@@ -105,10 +105,10 @@ async def count_future_meters(connection: AsyncConnection, now: datetime) -> int
     return int(await connection.scalar(query) or 0)
 
 
-async def repair_meter(work: Work, key: Key) -> None:
-    """Correct one meter, with its packs and hours, in the caller's transaction. Raises ClockSuspect as `find`."""
+async def repair_meter(work: UnitOfWork, key: Key) -> None:
+    """Correct one meter, with its packs and hours, in the caller's transaction. Raises ClockSuspect."""
     account_id, capability = key
-    now, session = await work.ledger_now(), work.session
+    now, session = await work.checked_now(), work.session
     meter = (MeterRow.account_id == account_id, MeterRow.capability == capability)
     locked = select(MeterRow.seq, MeterRow.settled_at).where(*meter).with_for_update()
     seq, settled_at = (await session.execute(locked)).one()
@@ -119,7 +119,7 @@ async def repair_meter(work: Work, key: Key) -> None:
         await _add_hours(session, reassignment.assign(page))
     await _add_hours(session, reassignment.unexplained(key))
     if reassignment.earliest is not None:
-        again = update(RolledRow).where(RolledRow.until > reassignment.earliest)
+        again = update(RollupStateRow).where(RollupStateRow.until > reassignment.earliest)
         await session.execute(again.values(until=reassignment.earliest))
     packs = await _correct_packs(session, key, reassignment)
     corrected = min(settled_at, now)
@@ -137,10 +137,10 @@ async def repair_meter(work: Work, key: Key) -> None:
     )
 
 
-async def repair_statistics(work: Work) -> None:
-    """Correct what belongs to no meter: refused calls, whose hour nobody knows any more, go to the present one, and
-    days in the future go. Raises ClockSuspect as `find`."""
-    now, session = await work.ledger_now(), work.session
+async def repair_statistics(work: UnitOfWork) -> None:
+    """Correct what belongs to no meter: refused calls, whose hour is unknown, move to the current hour, and days in the
+    future are deleted. Raises ClockSuspect."""
+    now, session = await work.checked_now(), work.session
     future, key = now + MAX_AHEAD, ("account_id", "app_id", "capability", "code")
     columns = [getattr(RefusalRow, name) for name in key]
     query = select(*columns, func.sum(RefusalRow.calls)).where(RefusalRow.hour > future).group_by(*columns)
@@ -158,7 +158,7 @@ async def repair_statistics(work: Work) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _LastValidLine:
-    """The last line before those in the future: its number, and its time unless there is none."""
+    """The last entry not in the future: its sequence number, and its time (None when there is none)."""
 
     seq: int
     settled_at: datetime | None
@@ -166,11 +166,11 @@ class _LastValidLine:
 
 @dataclass(slots=True)
 class _HourReassignment:
-    """From the hours of the future, taken down, to the hours in which their lines were settled really.
+    """Moves removed future hours to the hours in which their entries were really settled.
 
-    A line belongs to the moment at which its call was made, by its gateway's clock, held between the line before the
-    future and now. `left` is what was taken down by (app, code) and no line has explained yet; `emptied` is when the
-    last line of each pack was settled; `earliest` is the first hour that anything was added to.
+    The time of an entry is the time in its call id (the gateway's clock), limited to the interval from the last valid
+    entry to now. `left` are the removed sums by (app, code) that no entry has explained yet; `emptied` is when the last
+    entry of each pack was settled; `earliest` is the first hour that was changed.
     """
 
     now: datetime
@@ -180,7 +180,7 @@ class _HourReassignment:
     earliest: datetime | None = None
 
     def assign(self, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The rows of hours that a page of lines adds to."""
+        """Hourly rows for a page of entries; updates `left`, `emptied` and `earliest`."""
         moved = []
         for line in page:
             taken = hour_of(line["settled_at"]) > self.now + MAX_AHEAD
@@ -198,14 +198,14 @@ class _HourReassignment:
         return rows
 
     def unexplained(self, key: Key) -> list[dict[str, Any]]:
-        """What no line explains, as rows of the present hour."""
+        """Sums that no entry explains, as rows of the current hour."""
         ours = {"hour": hour_of(self.now), "account_id": key[0], "capability": key[1]}
         return [
             ours | {"app_id": app, "code": code} | sums for (app, code), sums in self.left.items() if any(sums.values())
         ]
 
     def _moment(self, call_id: str) -> datetime:
-        made = ids.made_at(call_id)
+        made = ids.timestamp_of(call_id)
         if self.before.settled_at is not None:
             made = max(made, self.before.settled_at)
         return min(made, self.now)
@@ -219,7 +219,7 @@ async def _by_meter(
 
 
 async def _last_valid_line(session: AsyncSession, key: Key, seq: int, now: datetime) -> _LastValidLine:
-    """Goes back from line `seq`, page by page, to the last one that does not lie in the future."""
+    """The last entry at or before `seq` that does not lie in the future; reads backwards in pages."""
     query = (
         select(RecordRow.seq, RecordRow.settled_at).where(*_lines_of(key)).order_by(RecordRow.seq.desc()).limit(PAGE)
     )
@@ -233,7 +233,7 @@ async def _last_valid_line(session: AsyncSession, key: Key, seq: int, now: datet
 
 
 async def _lines(session: AsyncSession, key: Key, after: int) -> AsyncIterator[list[dict[str, Any]]]:
-    """The lines of a meter after number `after`, a page at a time."""
+    """The entries of a meter after sequence number `after`, in pages."""
     names = ("seq", "call_id", "settled_at", *COUNTED)
     query: Select[Any] = select(*(getattr(RecordRow, name) for name in names)).where(*_lines_of(key))
     query = query.order_by(RecordRow.seq).limit(PAGE)
@@ -247,7 +247,7 @@ def _lines_of(key: Key) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 async def _remove_future_hours(session: AsyncSession, key: Key, now: datetime) -> dict[tuple[str, int], dict[str, int]]:
-    """Take the meter's hours in the future down. Returns their sums by (app, code)."""
+    """Delete the meter's hours in the future. Returns their sums by (app, code)."""
     future_hours = (HourRow.account_id == key[0], HourRow.capability == key[1], HourRow.hour > now + MAX_AHEAD)
     sums = [func.sum(getattr(HourRow, name)) for name in statements.HOUR_MEASURES]
     query = select(HourRow.app_id, HourRow.code, *sums).where(*future_hours).group_by(HourRow.app_id, HourRow.code)
@@ -266,7 +266,7 @@ async def _add_hours(session: AsyncSession, rows: list[dict[str, Any]]) -> None:
 
 
 async def _correct_packs(session: AsyncSession, key: Key, reassignment: _HourReassignment) -> int:
-    """Let packs be used up when their last line was settled really. Returns their number."""
+    """Set the exhaustion time of packs to the real time of their last entry. Returns the number of packs changed."""
     query = select(PackRow.id).where(
         PackRow.account_id == key[0], PackRow.capability == key[1], PackRow.exhausted_at > reassignment.now + MAX_AHEAD
     )

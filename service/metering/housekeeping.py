@@ -1,8 +1,7 @@
-"""Keeping the ledger: partitions made ahead, old lines dropped, hours added to days, packs compared with lines.
+"""Housekeeping of the ledger: partitions ahead, retention, rollup, reconciliation.
 
-Every gateway runs rounds. Each part of a round takes its turn by an advisory lock, and goes on from where another
-gateway left it. Nothing here is in the way of a call: a missing partition only means that lines wait in the default one
-until the next round.
+Every gateway runs rounds. Each part of a round takes an advisory lock and continues where another gateway stopped.
+Calls never wait for it: without a partition of their day, entries stay in the default one until the next round.
 """
 
 from __future__ import annotations
@@ -32,15 +31,15 @@ from inkgate.service.usage import rollup
 from inkgate.service.usage.models import RecordRow
 
 DAYS_AHEAD = 7
-MIN_RECHECK_METERS = 10  # at least so many meters a round are read again
+MIN_RECHECK_METERS = 10  # meters per round that are read again, at least
 LOCK_NOT_AVAILABLE = "55P03"
 
 log = logging.getLogger(__name__)
 
 
 class Housekeeper:
-    """Runs a round every so often until it is closed. `report` is told after each round what is known of the ledger,
-    whichever gateway found it out."""
+    """Runs a round every `housekeeping_minutes` until it is closed. `report` is called after each round with the
+    reconciliation state, also when another gateway determined it."""
 
     def __init__(
         self,
@@ -55,11 +54,11 @@ class Housekeeper:
         self._task = (background or Background()).task("housekeeping", self._run)
 
     async def start(self) -> None:
-        """Begin; the first round starts at once, aside from the caller."""
+        """Start the background task; its first round starts immediately."""
         self._task.start()
 
     async def close(self) -> None:
-        """Stop, between two statements if need be: every round is safe to break off."""
+        """Cancel the task; a round may be interrupted at any statement."""
         await self._task.close()
 
     async def _run(self) -> None:
@@ -71,7 +70,7 @@ class Housekeeper:
             await asyncio.sleep(self._settings.housekeeping_minutes * 60)
 
     async def run_round(self) -> ReconciliationState:
-        """One round. Returns what is known of the ledger then. Raises ClockSuspect, and SQLAlchemyError."""
+        """Run one round and return the reconciliation state. Raises ClockSuspect and SQLAlchemyError."""
         today = await self._today()
         try:
             for number in range(-1, DAYS_AHEAD + 1):
@@ -81,8 +80,8 @@ class Housekeeper:
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
                 raise
-            log.info("housekeeping of the ledger leaves partitions to the next round: somebody reads them")
-        await rollup.roll(self._engine, self._clock)
+            log.info("housekeeping of the ledger leaves partitions to the next round: they are being read")
+        await rollup.roll_up(self._engine, self._clock)
         again = timedelta(days=self._settings.recheck_days)
         found = await reconciliation.reconcile(self._engine, await self._bounds(again), again, self._clock)
         self._report(found)
@@ -91,7 +90,7 @@ class Housekeeper:
         return found
 
     async def _bounds(self, again: timedelta) -> RoundLimits:
-        """What a round may cost; old lines are read again at the pace at which all of them are in time."""
+        """Limits of a round, such that all old entries are read again within `again`."""
         rounds = max(1.0, again / timedelta(minutes=self._settings.housekeeping_minutes))
         query = select(func.count(), func.sum(MeterRow.seq - MeterRow.archived_lines))
         async with reading_connection(self._engine) as connection:
@@ -107,16 +106,16 @@ class Housekeeper:
 
 
 async def make_partition(engine: AsyncEngine, day: date) -> bool:
-    """Give a day its partition (Postgres only), with what waits for it in the default one. False when it has one."""
+    """Create the partition of a day (Postgres only) with its entries of the default one. False when it exists."""
     if engine.dialect.name != "postgresql":
         return False
-    name, bounds = partition(day), f"'{ids.day_floor(day)}' AND '{ids.day_floor(day + timedelta(days=1))}'"
+    name, bounds = partition(day), f"'{ids.first_id_of_day(day)}' AND '{ids.first_id_of_day(day + timedelta(days=1))}'"
     low, high = bounds.split(" AND ")
     async with engine.begin() as connection:
         await _acquire_lock(connection)
         if await connection.scalar(text("SELECT to_regclass(:name)"), {"name": name}):
             return False
-        # Attaching a filled table keeps settling out for as long as the move takes: rows move only after a clock error.
+        # Attaching a filled table blocks settlement during the move; there are rows to move only after a clock error.
         inside = f"call_id >= {low} AND call_id < {high}"
         await connection.execute(text("LOCK TABLE usage_record IN SHARE UPDATE EXCLUSIVE MODE"))
         await connection.execute(text(f"CREATE TABLE {name} (LIKE usage_record INCLUDING ALL)"))
@@ -134,8 +133,8 @@ async def make_partition(engine: AsyncEngine, day: date) -> bool:
 
 
 async def _acquire_lock(connection: AsyncConnection) -> None:
-    """One housekeeper at a time. A table that a long read holds is left for later: waiting for it, we would keep every
-    settlement behind us in the queue for its lock."""
+    """Take the housekeeping lock. A table locked by a long read is left for later: waiting for its lock would block
+    all settlements behind it."""
     await locks.acquire(connection, Lock.HOUSEKEEPING)
     await connection.execute(text("SET LOCAL lock_timeout = '1s'"))
 
@@ -146,9 +145,9 @@ def partition(day: date) -> str:
 
 
 async def apply_retention(engine: AsyncEngine, day: date) -> int:
-    """Drop the lines of calls made before `day` (UTC), meter by meter, after adding them to what packs and meters call
-    archived. Hourly sums stay. Returns the number of lines dropped."""
-    floor = ids.day_floor(day)
+    """Delete the entries of calls made before `day` (UTC), per meter, and add them to the archived counts of packs and
+    meters. Hourly totals stay. Returns the number of entries deleted."""
+    floor = ids.first_id_of_day(day)
     async with reading_connection(engine) as connection:
         meters = (await connection.execute(select(MeterRow.account_id, MeterRow.capability))).all()
     dropped = 0
@@ -169,7 +168,7 @@ async def _archive(connection: AsyncConnection, account_id: str, capability: str
     if not sums:
         return 0
     await reconciliation.add_archived(connection, (account_id, capability), old)
-    # Nobody writes lines of days long gone, so no meter is locked; rows that settling needs are touched last.
+    # No call writes entries of such old days, so no meter is locked. Rows that settlement needs are updated last.
     await connection.execute(delete(RecordRow).where(*old))
     for pack_id, units, _ in sums:
         if pack_id is not None:
@@ -186,7 +185,7 @@ async def _archive(connection: AsyncConnection, account_id: str, capability: str
 
 
 async def _drop_partitions(engine: AsyncEngine, day: date) -> None:
-    """Drop the partitions that `_archive` has emptied."""
+    """Drop old partitions without rows."""
     if engine.dialect.name != "postgresql":
         return
     query = text("SELECT relid::regclass::text FROM pg_partition_tree('usage_record') WHERE isleaf")

@@ -1,7 +1,7 @@
-"""The ledger over the database: a batcher for each (main account, capability) that settles without a timer.
+"""The ledger on the database: one queue per (main account, capability), batched without a timer.
 
-While one transaction of a meter is in flight, the next batch fills; so a lone call waits for nobody, and a crowd
-shares its commits. A lost connection is repeated with the same call ids, which the ledger drops when they are in it.
+While one transaction of a meter runs, the next batch fills: a single call has no added latency, and under load calls
+share commits. After a lost connection the batch is repeated with the same call ids; recorded ones are skipped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inkgate.service.accounts import repository
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import work
-from inkgate.service.db.cache import Cache
+from inkgate.service.db.cache import TtlCache
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.db.engine import reading_connection
 from inkgate.service.errors import (
@@ -40,7 +40,7 @@ from inkgate.service.telemetry.metrics import Metrics
 MAX_BATCH = 256
 MAX_PENDING = 20_000
 MAX_PARALLEL_TRANSACTIONS = 4
-SETTLE_TIMEOUT_SECONDS = 10.0  # seconds that a settlement may take, repeats included
+SETTLE_TIMEOUT_SECONDS = 10.0  # of one settlement, retries included
 # Connection lost, rolled back by a conflict, out of resources, locked, shutting down, system error (Postgres, app. A).
 TRANSIENT_STATES = ("08", "40", "53", "55", "57", "58")
 BACKOFF_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
@@ -54,20 +54,20 @@ Waiting = tuple[Settlement, "asyncio.Future[bool]"]
 
 @dataclass(slots=True)
 class Balance:
-    """The packs of a meter as read at `read_at`, the time at which it would have settled, `monotonic` here."""
+    """The packs of a meter as read at `read_at` (ledger time), which is `read_monotonic` on this machine."""
 
     packs: list[Pack]
     read_at: datetime
     read_monotonic: float
 
     def now(self) -> datetime:
-        """The database's time now, as far as our own clock's pace can say."""
+        """The ledger time now, extrapolated with the monotonic clock."""
         return self.read_at + timedelta(seconds=time.monotonic() - self.read_monotonic)
 
 
 @dataclass(slots=True)
 class SettleQueue:
-    """What waits for the next transaction of one meter, and the task that runs its transactions."""
+    """Settlements waiting for the next transaction of one meter, and the task that runs its transactions."""
 
     waiting: deque[Waiting] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
@@ -76,7 +76,8 @@ class SettleQueue:
 class SqlLedger:
     """`inkgate.service.metering.interface.Ledger` on SQLite and Postgres. For one event loop.
 
-    `balance_ttl` is how old the balance may be that admission looks at; settling never looks at it.
+    `balance_ttl` is the maximum age in seconds of the balance used for admission; settlement does not use it. `timeout`
+    limits one settlement, in seconds.
     """
 
     def __init__(
@@ -91,15 +92,15 @@ class SqlLedger:
     ) -> None:
         self._metrics = metrics
         self._engine, self._timeout, self._batch, self._clock = engine, timeout, batch, clock
-        self._balances: Cache[Key, Balance] = Cache(self._read_balance, balance_ttl, METER_CACHE_SIZE)
-        self._payers: Cache[str, str] = Cache(self._read_payer, APP_TTL_SECONDS, APP_CACHE_SIZE)
+        self._balances: TtlCache[Key, Balance] = TtlCache(self._read_balance, balance_ttl, METER_CACHE_SIZE)
+        self._payers: TtlCache[str, str] = TtlCache(self._read_payer, APP_TTL_SECONDS, APP_CACHE_SIZE)
         self._queues: dict[Key, SettleQueue] = {}
         self._pending = 0
         self._transaction_slots = asyncio.Semaphore(MAX_PARALLEL_TRANSACTIONS)
         self._closed = False
 
     async def start(self) -> None:
-        """Open a first connection, so that a wrong address shows now. Raises DatabaseDown."""
+        """Connect once, so that a wrong address is reported at start. Raises DatabaseDown."""
         try:
             async with self._engine.connect() as connection:
                 await clocks.now(connection)
@@ -107,14 +108,14 @@ class SqlLedger:
             raise DatabaseDown(f"the database cannot be reached: {error}") from error
 
     async def close(self) -> None:
-        """Let the transactions in flight end; take no more settlements."""
+        """Refuse new settlements and wait for running transactions, at most `timeout` seconds."""
         self._closed = True
         tasks = [queue.task for queue in self._queues.values() if queue.task is not None]
         if tasks:
             await asyncio.wait(tasks, timeout=self._timeout)
 
     async def admit(self, account_id: str, app_id: str, capability: str, units: int) -> None:
-        """See the interface. The balance may be `balance_ttl` old; settling decides in the end."""
+        """See the interface. The balance may be `balance_ttl` seconds old; settlement is authoritative."""
         try:
             payer = await self._payers.get(app_id)
             balance = await self._balances.get((payer, capability))
@@ -124,7 +125,7 @@ class SqlLedger:
             raise
         except (SQLAlchemyError, OSError) as error:
             raise DatabaseDown(f"the balance cannot be read: {type(error).__name__}") from error
-        if capability in FREE_CAPABILITIES:  # the clock was asked all the same: what cannot be settled is not read
+        if capability in FREE_CAPABILITIES:  # after the clock check: no image is read that could not be settled
             return
         code = refusal_code(balance.packs, app_id, units, balance.now())
         if code is not None:
@@ -133,7 +134,7 @@ class SqlLedger:
     async def settle(self, settlement: Settlement) -> bool:
         """See the interface. True when the call was recorded now, False when it had been recorded before.
 
-        After SettlementUnconfirmed, settle the same call id again to find out what became of it.
+        After SettlementUnconfirmed, settle the same call id again to learn the outcome.
         """
         if self._closed or self._pending >= MAX_PENDING:
             raise LedgerBusy("closed" if self._closed else "too many settlements wait")
@@ -144,7 +145,7 @@ class SqlLedger:
                 return await self._enqueue((payer, settlement.capability), normalised(settlement))
         except TimeoutError:
             raise SettlementUnconfirmed(f"no commit within {self._timeout:g} s") from None
-        except (SQLAlchemyError, OSError) as error:  # of reading the payer; what fails later comes through the future
+        except (SQLAlchemyError, OSError) as error:  # from reading the payer; later errors come through the future
             raise DatabaseDown(f"the ledger cannot be written: {type(error).__name__}") from error
         finally:
             self._pending -= 1
@@ -171,19 +172,19 @@ class SqlLedger:
         batch: list[Waiting] = []
         while queue.waiting and len(batch) < self._batch:
             waiting = queue.waiting.popleft()
-            if not waiting[1].done():  # a caller that has gone is neither charged nor answered
+            if not waiting[1].done():  # the caller was cancelled: not charged
                 batch.append(waiting)
         return batch
 
     async def _settle(self, key: Key, batch: list[Waiting]) -> None:
         try:
             outcomes = await self._commit_with_retry(key, [settlement for settlement, _ in batch])
-        except Exception as error:  # every waiter hears of it, and the lane goes on
+        except Exception as error:  # is set on every future; the queue continues
             if isinstance(error, ClockSuspect):
                 self._refuse_by_clock(batch, error)
                 return
             if len(batch) > 1 and not _is_transient(error):
-                for waiting in batch:  # one bad settlement must not fail its neighbours
+                for waiting in batch:  # one invalid settlement must not fail the others
                     await self._settle(key, [waiting])
                 return
             for _, future in batch:
@@ -207,7 +208,7 @@ class SqlLedger:
                 future.set_exception(ClockSuspect(error.reason, str(error)))
 
     async def _commit_with_retry(self, key: Key, settlements: Sequence[Settlement]) -> list[SettleOutcome | int]:
-        """One transaction, repeated while the connection is lost and time is left."""
+        """Run one transaction; retry it after transient errors until the timeout."""
         end = time.monotonic() + self._timeout
         attempt = 0
         while True:
@@ -230,7 +231,7 @@ class SqlLedger:
     def _count(
         self, settlements: Sequence[Settlement], outcomes: Sequence[SettleOutcome | int], seconds: float
     ) -> None:
-        """One committed transaction, as metrics."""
+        """Record the metrics of one committed transaction."""
         if self._metrics is None:
             return
         self._metrics.settle_batch(len(settlements), seconds)
@@ -247,8 +248,8 @@ class SqlLedger:
             return Balance(await read_packs(connection, meter, usable=False), meter.now, moment)
 
     async def _read_payer(self, app_id: str) -> str:
-        async with work.reading(self._engine) as session:
-            row = await repository.payer(session, app_id)
+        async with work.read_session(self._engine) as session:
+            row = await repository.paying_account(session, app_id)
         if row is None:
             raise PayerUnknown(f"no app {app_id}")
         return row[1]
@@ -266,7 +267,7 @@ def _failure_reason(error: Exception) -> str:
 
 
 def _is_transient(error: Exception) -> bool:
-    """Whether the same transaction may go through a moment later."""
+    """Whether a retry of the same transaction may succeed."""
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None) or "")
         lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)

@@ -1,4 +1,4 @@
-"""The ledger's facts, read from the database for proof and export."""
+"""Reads ledger, meters and packs for verification and export."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any, TextIO
 from sqlalchemy import Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from inkgate.service.csv_export import CsvWriter
 from inkgate.service.db import ids
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.models import MeterRow, PackRow
 from inkgate.service.metering.verify import Finding, LineFact, MeterFact, PackFact, Verifier, verify
-from inkgate.service.sheets import Sheet
 from inkgate.service.usage.models import RecordRow
 
 PAGE = 5000
-PROGRESS_EVERY_LINES = 1_000_000  # lines between two reports of progress
-YIELD_EVERY_LINES = 500  # lines between two turns of the loop
+PROGRESS_EVERY_LINES = 1_000_000  # ledger entries between two calls of `on_progress`
+YIELD_EVERY_LINES = 500  # ledger entries after which control returns to the event loop
 LINE_COLUMNS = (
     "call_id",
     "line",
@@ -65,7 +65,7 @@ async def meters(session: AsyncSession, account_id: str | None = None) -> list[M
 async def lines(
     session: AsyncSession, meter: MeterFact, *, since: datetime | None = None, until: datetime | None = None
 ) -> AsyncIterator[dict[str, Any]]:
-    """The lines of one meter in sequence, page by page."""
+    """The entries of one meter by sequence number, read in pages of PAGE."""
     query = _lines_of(meter, since, until)
     last = 0
     while True:
@@ -96,10 +96,11 @@ async def verify_database(
     max_findings: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> list[Finding]:
-    """Verify the ledger in the database, or what an account has of it, or of one capability.
+    """Verify the ledger in the database, optionally only that of one account or one capability.
 
-    The session must see one snapshot of it: `service.db.work.snapshot`. Ends after `most` findings. `tell` hears every
-    TOLD lines how many were read. What is held does not grow with the lines; one page of them is.
+    The session must see one snapshot: `service.db.work.snapshot_session`. Stops after `max_findings` findings.
+    `on_progress` is called every PROGRESS_EVERY_LINES entries with the number read. Memory does not grow with the
+    number of entries: one page is held at a time.
     """
     findings: list[Finding] = []
     async with aclosing(_verification_findings(session, account_id, capability, on_progress)) as found:
@@ -120,14 +121,14 @@ async def _verification_findings(
             own_packs.setdefault((pack.account_id, pack.capability), []).append(pack)
     count = 0
     for meter in selected:
-        # The primary key keeps a call from being there twice: no call needs to be remembered.
+        # The primary key excludes duplicate calls, so the verifier need not remember call ids.
         verifier = Verifier(own_packs.pop((meter.account_id, meter.capability)), [meter], unique=True)
         async for row in lines(session, meter):
             for finding in verifier.line(to_line_fact(row)):
                 yield finding
             count += 1
             if count % YIELD_EVERY_LINES == 0:
-                await asyncio.sleep(0)  # a gateway's loop serves calls meanwhile
+                await asyncio.sleep(0)  # lets a gateway serve calls meanwhile
             if on_progress is not None and count % PROGRESS_EVERY_LINES == 0:
                 on_progress(count)
         for finding in verifier.finish():
@@ -139,13 +140,13 @@ async def _verification_findings(
 
 
 async def _unmetered_lines(session: AsyncSession) -> int:
-    """Lines that belong to no meter, counted a day at a time: a count of them all would outlast the time limit of a
-    statement."""
+    """The number of entries without a meter, counted per day: one count over all of them would exceed the statement
+    time-out."""
     metered = exists().where(MeterRow.account_id == RecordRow.account_id, MeterRow.capability == RecordRow.capability)
     first = select(RecordRow.call_id).order_by(RecordRow.call_id).limit(1)
     count, call_id = 0, await session.scalar(first)
     while call_id is not None:
-        end = ids.day_floor(ids.made_at(call_id).date() + timedelta(days=1))
+        end = ids.first_id_of_day(ids.timestamp_of(call_id).date() + timedelta(days=1))
         day = select(func.count()).select_from(RecordRow).where(RecordRow.call_id >= call_id, RecordRow.call_id < end)
         count += int(await session.scalar(day.where(~metered)) or 0)
         call_id = await session.scalar(first.where(RecordRow.call_id >= end))
@@ -153,14 +154,14 @@ async def _unmetered_lines(session: AsyncSession) -> int:
 
 
 def to_line_fact(row: dict[str, Any]) -> LineFact:
-    """What verification needs of a line."""
+    """The columns of a ledger entry that verification uses."""
     return LineFact(**{each.name: row[each.name] for each in fields(LineFact)})
 
 
 async def export_json(
     session: AsyncSession, out: TextIO, account_id: str, since: datetime | None = None, until: datetime | None = None
 ) -> int:
-    """Write an account's ledger as JSON lines that `verify_file` can prove. Returns the number of ledger lines."""
+    """Write an account's ledger as JSON lines for `verify_file`. Returns the number of ledger entries."""
     whole = since is None and until is None
     head = {"kind": "ledger", "version": 1, "account_id": account_id, "whole": whole}
     _write_json_line(out, head | {"since": since, "until": until})
@@ -180,8 +181,8 @@ async def export_json(
 async def export_csv(
     session: AsyncSession, out: TextIO, account_id: str, since: datetime | None = None, until: datetime | None = None
 ) -> int:
-    """Write an account's lines as CSV with a header. Returns their number."""
-    sheet = Sheet(out)
+    """Write an account's ledger entries as CSV with a header. Returns their number."""
+    sheet = CsvWriter(out)
     sheet.row(LINE_COLUMNS)
     count = 0
     for meter in await meters(session, account_id):
@@ -192,7 +193,7 @@ async def export_csv(
 
 
 def verify_file(path: Path) -> list[Finding]:
-    """Verify an export made by `export_json`. Raises Misuse when it is none."""
+    """Verify an export made by `export_json`. Raises Misuse for any other file."""
     try:
         with path.open(encoding="utf-8") as file:
             rows = (json.loads(line) for line in file)

@@ -1,4 +1,4 @@
-"""Packs and meters as tables. Who changes them holds the meter's row."""
+"""Tables of packs and meters. Changes require the lock on the meter's row."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ REFUNDED = "refunded"
 
 
 class MeterRow(Base):
-    """One (main account, capability). Locking its row orders all settling and refunding of that pair.
+    """One (main account, capability). The lock on its row serialises settlements and refunds of that pair.
 
-    `seq` is the number of ledger lines written, without gaps; `settled_at` never goes back, whatever the clock does.
-    `archived_lines` counts lines whose detail retention has dropped.
+    `seq` is the number of ledger entries written, without gaps; `settled_at` never decreases. `archived_lines` counts
+    entries that retention has deleted.
     """
 
     __tablename__ = "meter"
@@ -33,8 +33,8 @@ class MeterRow(Base):
 class PackRow(Base):
     """A resource pack 资源包: `total` units of one capability, for a main account or for one app of it.
 
-    `exhausted_at` is set once, by the deduction that takes the last unit: the index of usable packs hangs on it and
-    not on `used`, so that a deduction touches no index.
+    `exhausted_at` is set once, by the deduction of the last unit. The index of usable packs depends on it and not on
+    `used`, so that a deduction updates no index.
     """
 
     __tablename__ = "pack"
@@ -63,13 +63,13 @@ class PackRow(Base):
     capability: Mapped[str] = mapped_column(String(16))
     total: Mapped[int] = mapped_column(BigInteger)
     used: Mapped[int] = mapped_column(BigInteger, default=0)
-    archived: Mapped[int] = mapped_column(BigInteger, default=0)  # units whose records retention has dropped
+    archived: Mapped[int] = mapped_column(BigInteger, default=0)  # units whose entries retention has deleted
     state: Mapped[str] = mapped_column(String(16), default=ACTIVE)
     ordered_at: Mapped[datetime] = mapped_column(UtcDateTime)
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     exhausted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    entered_seq: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # the meter's seq at its entry
+    entered_seq: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # meter seq at its creation
     refunded_seq: Mapped[int | None] = mapped_column(BigInteger)  # and when it was refunded
     order_id: Mapped[str | None] = mapped_column(ForeignKey("pack_order.id"))
     price_fen: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # what a refund gives back

@@ -1,7 +1,7 @@
-"""Which packs a call may draw on, how it draws, and which code refuses it. Pure; both databases use it.
+"""Pack selection: which packs a call may use, how units are deducted, which code refuses it. Pure; for both databases.
 
-Rules: CONTRACT D4 and M3-M5. Packs are taken in order of purchase, not of expiry; one call may span packs; a call is
-covered whole or not at all; an instant is inside a pack's validity when start <= instant < end.
+Rules: CONTRACT D4 and M3-M5. Packs are used in order of purchase, not of expiry; one call may span packs; a call is
+covered completely or refused; a time is inside a pack's validity when start <= time < end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from inkgate.service.contract.capabilities import CAPABILITIES
 
 FREE_CAPABILITIES = frozenset(name for name, each in CAPABILITIES.items() if not each.commercial)
-"""Free for now (manual 2.1): opening is enough, no pack is asked for; usage is recorded all the same."""
+"""Free of charge (manual 2.1): no pack is required once the capability is opened; usage is recorded."""
 
 NEVER_BOUGHT = 51002
 NONE_VALID = 51001
@@ -22,7 +22,7 @@ INSUFFICIENT = 51003
 
 @dataclass(slots=True)
 class Pack:
-    """A pack as it stands under the meter's lock. `app_id` None serves every app of the account."""
+    """A pack, read under the meter's lock. `app_id` None: any app of the account may use it."""
 
     id: str
     app_id: str | None
@@ -32,17 +32,17 @@ class Pack:
     ends_at: datetime
 
     def serves(self, app_id: str) -> bool:
-        """Whether this app may draw on it."""
+        """Whether this app may use the pack."""
         return self.app_id is None or self.app_id == app_id
 
     def valid(self, now: datetime) -> bool:
-        """Whether `now` lies in its year, whatever is left in it."""
+        """Whether `now` lies in its validity period; remaining units are not considered."""
         return self.starts_at <= now < self.ends_at
 
 
 @dataclass(frozen=True, slots=True)
 class Deduction:
-    """Units taken from one pack: `first_unit` had been used before, `units` follow."""
+    """`units` deducted from one pack, after the `first_unit` units used before."""
 
     pack_id: str
     first_unit: int
@@ -50,7 +50,7 @@ class Deduction:
 
 
 def deduct(packs: Sequence[Pack], app_id: str, units: int, now: datetime) -> list[Deduction] | None:
-    """Take `units` (> 0) for an app from `packs`, which stand in order of purchase, changing their `used`.
+    """Deduct `units` (> 0) for an app from `packs` (in order of purchase); updates their `used`.
 
     None, with nothing changed, when they do not cover the units.
     """
@@ -69,9 +69,9 @@ def deduct(packs: Sequence[Pack], app_id: str, units: int, now: datetime) -> lis
 
 
 def refusal_code(packs: Iterable[Pack], app_id: str, units: int, now: datetime) -> int | None:
-    """The code that refuses a call of `units`, or None when it is covered. `packs` holds all that were not refunded.
+    """The code that refuses a call of `units`, or None when it is covered. `packs`: all that were not refunded.
 
-    `units` 0 asks only whether anything is left.
+    `units` 0 checks only that any units are left.
     """
     serving = [pack for pack in packs if pack.serves(app_id)]
     if not serving:

@@ -1,7 +1,6 @@
-"""What counts as a unit (manual 7.1, CONTRACT D1): one table, one setting a row.
+"""Units per event (manual 7.1, CONTRACT D1): one table, one setting per row.
 
-Gateway refusals, rate limits, time-outs, lost workers and clients that hang up never come this far: no settlement is
-made for them.
+Gateway refusals, rate limits, time-outs, lost workers and client disconnects are not settled and have no row.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from enum import StrEnum
 
 
 class Event(StrEnum):
-    """What happened to one image, or to a call that never got to images."""
+    """The outcome of one image, or of a call without images."""
 
     IMAGE_READ = "image_read"
     IMAGE_FAULT = "image_fault"  # a business error of one image: base64, format, size, dimensions, decode
     REQUEST_FAULT = "request_fault"  # a business error of the whole request
     INTERNAL_FAULT = "internal_fault"  # our own 5000 / 500001
-    SEAL_FAULT = "seal_fault"  # 40017 to 40020: the body was never opened, so no capability was called
+    SEAL_FAULT = "seal_fault"  # 40017 to 40020: the body could not be opened, no capability was called
 
 
 UNITS: dict[Event, int] = {

@@ -1,12 +1,13 @@
-"""Compares packs with lines, reading each line once: it goes on where the last round ended.
+"""Incremental reconciliation: compares packs with ledger entries and reads each entry once.
 
-Two readings run side by side. NEW adds up the lines that came since, and holds the sums against the packs at the end of
-every round. AGAIN reads everything anew within a number of days, a little in each round: only it can see that a line
-which was read before has been changed or taken away since. `inkgate ledger verify` sees more than both, as overlaps and
-the order of packs, at the cost of reading the whole ledger.
+There are two passes. INCREMENTAL sums the entries written since the last round and compares the sums with the packs at
+the end of every round. FULL_RECHECK reads all entries again within a number of days, a part in each round: only it
+detects that an entry read before was changed or deleted since. `inkgate ledger verify` also detects overlaps and a
+wrong order of packs, but reads the whole ledger.
 
-One gateway works at a time: each step holds an advisory lock on Postgres, and who does not get it leaves. On SQLite a
-step holds the one writer's lock. Either way a step goes by the sums as they are then, so no line is added twice.
+One gateway works at a time: each step holds an advisory lock on Postgres; a gateway that does not get it gives up until
+its next round. On SQLite a step holds the write lock. In both cases a step starts from the stored sums, so no entry is
+counted twice.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from inkgate.service.metering.models import CheckedRow, CheckPackRow, CheckRow, 
 from inkgate.service.usage.models import RecordRow
 
 INCREMENTAL, FULL_RECHECK = 0, 1
-MAX_METERS_PER_ROUND = 50_000  # looked at in one round, so that what is held of them is bounded
+MAX_METERS_PER_ROUND = 50_000  # bounds the memory of a round
 RECENT_DAYS = timedelta(days=2)
-"""A call is hardly ever older than this when it is settled: new lines are looked for in few partitions first."""
+"""Calls are rarely older than this when they are settled: new entries are first looked up in these partitions."""
 
 Key = tuple[str, str]  # main account, capability
 Sum = tuple[str | None, int, int]  # pack, units, lines
@@ -41,8 +42,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RoundLimits:
-    """What one round may cost: lines and seconds in all, lines in one transaction. `again_lines` and `again_meters`
-    are what the second reading may take of it."""
+    """Limits of one round: entries and seconds in total, entries per transaction (`step`), and the share of the recheck
+    (`recheck_lines`, `recheck_meters`)."""
 
     lines: int = 20_000_000
     seconds: float = 240.0
@@ -53,8 +54,8 @@ class RoundLimits:
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationState:
-    """What is known of the whole ledger: units that packs and lines disagree about, lines that nobody has read yet, and
-    when it was last read to its end."""
+    """The state of the whole ledger: `drift` in units, `backlog` of entries not read yet, and when it was last read
+    completely."""
 
     drift: int
     backlog: int
@@ -62,12 +63,12 @@ class ReconciliationState:
 
 
 class _LockHeld(Exception):
-    """Another gateway is at it."""
+    """Another gateway holds the lock."""
 
 
 @dataclass(slots=True)
 class _Round:
-    """A round on its way: where it works and what is left of its bounds."""
+    """A round in progress: database, clock, limits and what has been used of them."""
 
     engine: AsyncEngine
     clock: Clock
@@ -83,8 +84,9 @@ class _Round:
 async def reconcile(
     engine: AsyncEngine, bounds: RoundLimits, again_after: timedelta, clock: Clock = database_clock
 ) -> ReconciliationState:
-    """Read the lines that came since the last round, within `bounds`, and some of the old ones again: all of them every
-    `again_after`. Returns what is known then, from another gateway when that one is at it. Raises ClockSuspect."""
+    """Read the entries written since the last round, within `bounds`, and some of the old ones again: all of them once
+    per `again_after`. Returns the state afterwards, or the stored state when another gateway holds the lock. Raises
+    ClockSuspect."""
     round_ = _Round(engine, clock, bounds, time.monotonic() + bounds.seconds)
     try:
         whole = await _reconcile_new(round_)
@@ -98,7 +100,7 @@ async def reconcile(
 
 
 async def restart_from_first_line(engine: AsyncEngine) -> None:
-    """Forget what was read: the next rounds read every line. After packs or lines were corrected by hand."""
+    """Reset the progress: the next rounds read every entry. Needed after packs or entries were corrected by hand."""
     async with engine.begin() as connection:
         await _acquire_lock(connection, wait=True)
         for row in (CheckRow, CheckPackRow, CheckedRow):
@@ -106,19 +108,19 @@ async def restart_from_first_line(engine: AsyncEngine) -> None:
 
 
 async def block_reconciliation(connection: AsyncConnection) -> None:
-    """Let no step of a check run until this transaction ends."""
+    """Lock out reconciliation steps until this transaction ends."""
     await _acquire_lock(connection, wait=True)
 
 
 async def add_archived(connection: AsyncConnection, key: Key, old: tuple[Any, ...]) -> None:
-    """Add lines that retention is about to drop (`old`: its conditions) to the sums of readings that have not come to
-    them. In the transaction that drops them, after `hold_off`."""
+    """Add entries that retention is about to delete (`old`: its conditions) to the sums of passes that have not read
+    them. Call it in the transaction that deletes them, after `block_reconciliation`."""
     for kind, seq in (await connection.execute(select(CheckRow.kind, CheckRow.seq).where(*_row(key)))).all():
         await _add(connection, key, kind, await _sums(connection, key, (*old, RecordRow.seq > seq)))
 
 
 async def _reconcile_new(round_: _Round) -> bool:
-    """Read what came since. Returns whether every meter was read to its end."""
+    """Read new entries. Returns whether every meter was read completely."""
     checked = and_(*_joined(INCREMENTAL))
     query = (
         select(MeterRow.account_id, MeterRow.capability)
@@ -142,7 +144,7 @@ async def _recheck_old(round_: _Round, after: timedelta) -> None:
     query = (
         select(MeterRow.account_id, MeterRow.capability).outerjoin(CheckRow, and_(*_joined(FULL_RECHECK))).where(due)
     )
-    # What was begun goes first, so that it comes to an end.
+    # Meters in progress first, so that they are finished.
     query = query.order_by(CheckRow.finished_at.is_not(None), CheckRow.read_at.nulls_last(), MeterRow.account_id)
     left = round_.bounds.recheck_lines
     for key in await _keys(round_.engine, query.limit(max(0, round_.bounds.recheck_meters))):
@@ -160,7 +162,7 @@ async def _keys(engine: AsyncEngine, query: Any) -> list[Key]:
 
 
 async def _step(round_: _Round, key: Key, kind: int, lines: int) -> bool:
-    """Add up the next lines of a meter in one transaction. Returns whether that was the last of them."""
+    """Add up the next entries of a meter in one transaction. Returns whether the meter was read completely."""
     async with consistent(round_.engine).begin() as connection:
         await _acquire_lock(connection)
         now = await clocks.now(connection, round_.clock)
@@ -181,7 +183,7 @@ async def _step(round_: _Round, key: Key, kind: int, lines: int) -> bool:
 
 
 async def _acquire_lock(connection: AsyncConnection, *, wait: bool = False) -> None:
-    """Raises _Taken when another gateway has the lock and `wait` is not set."""
+    """Raises _LockHeld when another gateway has the lock and `wait` is not set."""
     if wait:
         await locks.acquire(connection, Lock.CHECK)
     elif not await locks.try_acquire(connection, Lock.CHECK):
@@ -191,8 +193,7 @@ async def _acquire_lock(connection: AsyncConnection, *, wait: bool = False) -> N
 async def _start_reading(
     connection: AsyncConnection, key: Key, kind: int, now: datetime
 ) -> tuple[int, datetime | None]:
-    """The number of the last line added up, and when that was. A reading that begins takes over what retention has
-    dropped."""
+    """Sequence number of the last entry counted, and when that was. A new pass starts from the archived sums."""
     row = (await connection.execute(select(CheckRow.seq, CheckRow.read_at).where(*_row(key, kind)))).one_or_none()
     if row is not None:
         return row[0], row[1]
@@ -212,10 +213,10 @@ async def _start_reading(
 async def _read(
     connection: AsyncConnection, key: Key, kind: int, span: tuple[int, int], read_at: datetime | None
 ) -> None:
-    """Add the lines after number span[0] up to span[1] to the sums of a reading, whose last step was at `read_at`."""
+    """Add the entries after number span[0] up to span[1] to the sums of a pass whose last step was at `read_at`."""
     which = (RecordRow.seq > span[0], RecordRow.seq <= span[1])
     if kind == INCREMENTAL and read_at is not None:
-        recent = RecordRow.call_id >= ids.day_floor((read_at - RECENT_DAYS).date())
+        recent = RecordRow.call_id >= ids.first_id_of_day((read_at - RECENT_DAYS).date())
         sums = await _sums(connection, key, (*which, recent))
         if sum(count for _, _, count in sums) == span[1] - span[0]:
             await _add(connection, key, kind, sums)
@@ -230,7 +231,7 @@ async def _sums(connection: AsyncConnection, key: Key, which: tuple[Any, ...]) -
 
 
 async def _add(connection: AsyncConnection, key: Key, kind: int, sums: list[Sum]) -> None:
-    """Add sums of lines to a reading."""
+    """Add sums of entries to a pass."""
     if not sums:
         return
     packs = [{"pack_id": pack, "kind": kind, "units": units} for pack, units, _ in sums if pack is not None]
@@ -242,7 +243,7 @@ async def _add(connection: AsyncConnection, key: Key, kind: int, sums: list[Sum]
 
 
 async def _drift_of(connection: AsyncConnection, key: Key, kind: int) -> int:
-    """Units that the packs of a meter and a reading that came to its end disagree about."""
+    """Drift in units between the packs of a meter and a completed pass."""
     query = _drift_query(kind).where(PackRow.account_id == key[0], PackRow.capability == key[1])
     return int(await connection.scalar(query) or 0)
 
@@ -268,7 +269,7 @@ async def _log_drift(connection: AsyncConnection, key: Key, kind: int) -> None:
 
 
 async def _restart_finished(engine: AsyncEngine, key: Key, before: datetime) -> None:
-    """Let the second reading of a meter begin anew, unless it is under way."""
+    """Restart the recheck of a meter, unless it is in progress."""
     async with engine.begin() as connection:
         await _acquire_lock(connection)
         await connection.execute(delete(CheckRow).where(*_row(key, FULL_RECHECK), CheckRow.finished_at < before))
@@ -287,8 +288,8 @@ async def _finish_round(round_: _Round, whole: bool) -> ReconciliationState:
 
 
 async def _total_drift(connection: AsyncConnection) -> int:
-    """Meters whose lines have all been read, as their packs stand now; those that calls move meanwhile, as they were
-    found at the end of their last step. Or what the second reading found, if that is more."""
+    """Drift of all meters in units. Meters read completely are compared with their packs now; for meters with newer
+    entries the result of their last step counts. The drift of the recheck is returned if it is larger."""
     meter = and_(MeterRow.account_id == PackRow.account_id, MeterRow.capability == PackRow.capability)
     at_rest = (
         _drift_query(INCREMENTAL)

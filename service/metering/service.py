@@ -1,4 +1,4 @@
-"""Packs as operators and orders make them."""
+"""Creating and listing packs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from inkgate.service.accounts.rules import capability as known_capability
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
 from inkgate.service.db.changes import add
-from inkgate.service.db.clock import a_year_after
-from inkgate.service.db.work import Work
+from inkgate.service.db.clock import one_year_later
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.models import ACTIVE, REFUNDED, PackRow
 from inkgate.service.metering.packs import FREE_CAPABILITIES
@@ -23,7 +23,7 @@ MAX_UNITS = 10**12
 
 
 async def grant_pack(
-    work: Work,
+    work: UnitOfWork,
     account_id: str,
     capability: str,
     units: int,
@@ -37,17 +37,17 @@ async def grant_pack(
 ) -> PackRow:
     """A pack of `units` for the main account of `account_id`, or for one app of it alone (`app_id`).
 
-    It stands in the queue by `ordered_at` (default: now), is valid from `starts_at` (default: now) for a year.
-    Raises Misuse for an unknown account or app, a free capability, or units out of range.
+    Packs are used in order of `ordered_at` (default: now). It is valid from `starts_at` (default: now) to `ends_at`
+    (default: one year later). Raises Misuse for an unknown account or app, a free capability, or units out of range.
     """
     _check_size(capability, units)
     account = await accounts.get_account(work, account_id)
     payer = account.parent_id or account.id
     if app_id is not None:
         await accounts.check_app_of(work, app_id, account)
-    now = await work.ledger_now()
+    now = await work.checked_now()
     start = starts_at or now
-    end = ends_at or a_year_after(start)
+    end = ends_at or one_year_later(start)
     if start >= end:
         raise Misuse("pack.ends_too_early")
     meter = await lock_meter(await work.session.connection(), payer, capability, work.clock)
@@ -90,7 +90,7 @@ async def packs_of(session: AsyncSession, account_id: str, capability: str | Non
 
 
 def pack_state(pack: PackRow, now: datetime) -> str:
-    """How a pack stands (manual 7.1): "refunded", "exhausted" 已用完, "expired" 已过期, "pending", "valid" 有效."""
+    """The state of a pack (manual 7.1): "refunded", "exhausted" 已用完, "expired" 已过期, "pending", "valid" 有效."""
     if pack.state == REFUNDED:
         return REFUNDED
     if pack.used >= pack.total:

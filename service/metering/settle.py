@@ -1,7 +1,7 @@
-"""The settling transaction: lock the meter, drop what is recorded already, draw on packs, write lines, commit.
+"""The settlement transaction: lock the meter, skip recorded calls, deduct from packs, write entries, commit.
 
-Whoever changes packs or lines of a (main account, capability) holds its meter's row first, so all of this happens in
-one order, on any number of gateways. SQLite has one writer at a time and needs no more.
+Every change of packs or entries of a (main account, capability) first locks its meter's row, which serialises these
+changes across gateways. SQLite has one writer at a time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REQUEST_ID_LENGTH = 128
 
 
 class SettleOutcome(Enum):
-    """What became of a settlement that was not refused."""
+    """The outcome of a settlement that was not refused."""
 
     RECORDED = "recorded"
     ALREADY_RECORDED = "already recorded"
@@ -35,7 +35,7 @@ class SettleOutcome(Enum):
 
 @dataclass(slots=True)
 class Meter:
-    """A locked meter: the lines written so far, and the instant at which this transaction settles."""
+    """A locked meter: the number of entries written so far, and the settlement time of this transaction."""
 
     account_id: str
     capability: str
@@ -45,16 +45,16 @@ class Meter:
 
 @dataclass(slots=True)
 class BatchResult:
-    """What a batch came to: a verdict or a refusing code per settlement, in order, and how far packs are used now."""
+    """The result of a batch: outcome or refusal code per settlement, in order, and the used units per pack id."""
 
     outcomes: list[SettleOutcome | int] = field(default_factory=list)
     used: dict[str, int] = field(default_factory=dict)
 
 
 async def lock_meter(connection: AsyncConnection, account_id: str, capability: str, clock: Clock) -> Meter:
-    """Lock the meter's row, making it on first use. `now` never lies before what was settled last.
+    """Lock the meter's row and create it on first use. `now` is never before the last settlement.
 
-    Raises ClockSuspect when the time cannot be right; nothing has been written to the meter then.
+    Raises ClockSuspect when the time is not reliable, before anything is written to the meter.
     """
     dialect, key = connection.dialect.name, {"b_account": account_id, "b_capability": capability}
     row = (await connection.execute(statements.lock_meter(dialect), key)).one_or_none()
@@ -63,22 +63,22 @@ async def lock_meter(connection: AsyncConnection, account_id: str, capability: s
         first["settled_at"] = await clocks.now(connection, clock)
         await connection.execute(statements.insert_meter(dialect), first)
         row = (await connection.execute(statements.lock_meter(dialect), key)).one()
-    return Meter(account_id, capability, row[0], clocks.not_before(clock(clocks.parse(row[2])), row[1], clock))
+    return Meter(account_id, capability, row[0], clocks.monotonic_now(clock(clocks.parse(row[2])), row[1], clock))
 
 
 async def admission_meter(connection: AsyncConnection, account_id: str, capability: str, clock: Clock) -> Meter:
-    """What `lock_meter` would see, without locking or making a row. Raises ClockSuspect where it would."""
+    """The result of `lock_meter`, without a lock and without creating a row. Raises ClockSuspect."""
     key = {"b_account": account_id, "b_capability": capability}
     row = (await connection.execute(statements.read_meter(connection.dialect.name), key)).one_or_none()
     if row is None:
         return Meter(account_id, capability, 0, await clocks.now(connection, clock))
-    return Meter(account_id, capability, row[0], clocks.not_before(clock(clocks.parse(row[2])), row[1], clock))
+    return Meter(account_id, capability, row[0], clocks.monotonic_now(clock(clocks.parse(row[2])), row[1], clock))
 
 
 async def settle_batch(
     connection: AsyncConnection, account_id: str, capability: str, batch: Sequence[Settlement], clock: Clock
 ) -> BatchResult:
-    """Settle calls of one (main account, capability) inside the caller's transaction, each whole or not at all."""
+    """Settle calls of one (main account, capability) inside the caller's transaction; each completely or not at all."""
     meter = await lock_meter(connection, account_id, capability, clock)
     recorded = await _recorded(connection, [each.call_id for each in batch])
     charged = capability not in FREE_CAPABILITIES and any(each.units for each in batch)
@@ -109,7 +109,7 @@ async def settle_batch(
 
 
 async def read_packs(connection: AsyncConnection, meter: Meter, *, usable: bool) -> list[Pack]:
-    """The packs of a meter in order of purchase: those that can still be drawn on, or all that were not refunded."""
+    """The packs of a meter in order of purchase: `usable` ones, or all that were not refunded."""
     key: dict[str, Any] = {"b_account": meter.account_id, "b_capability": meter.capability}
     if not usable:
         return [Pack(*row) for row in await connection.execute(statements.ALL_PACKS, key)]
@@ -122,7 +122,7 @@ async def _recorded(connection: AsyncConnection, call_ids: Sequence[str]) -> set
 
 
 def _refusal_code(all_packs: Iterable[Pack], packs: Iterable[Pack], settlement: Settlement, now: datetime) -> int:
-    current = {pack.id: pack for pack in packs}  # what this batch has drawn is not in the database yet
+    current = {pack.id: pack for pack in packs}  # deductions of this batch are not in the database yet
     merged = [current.get(pack.id, pack) for pack in all_packs]
     return refusal_code(merged, settlement.app_id, settlement.units, now) or INSUFFICIENT
 
@@ -172,7 +172,7 @@ async def _write_lines(
         exhausted_at = meter.now if pack.used == pack.total else None
         change = {"b_id": pack.id, "b_used": before[pack.id], "used": pack.used, "exhausted_at": exhausted_at}
         result = await connection.execute(statements.USE_PACK, change)
-        if result.rowcount != 1:  # somebody changed a pack without its meter: nothing of this batch may stand
+        if result.rowcount != 1:  # changed without the meter's lock: the batch must not be committed
             raise RuntimeError(f"pack {pack.id} was changed without its meter")
     key = {"b_account": meter.account_id, "b_capability": meter.capability}
     advance = {"seq": meter.seq + len(lines), "settled_at": meter.now}
@@ -181,7 +181,7 @@ async def _write_lines(
 
 
 def hours(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of hourly sums for these lines, by the hour in which each was settled."""
+    """Hourly rows of these entries, by the hour of their settlement."""
     sums: dict[tuple[Any, ...], dict[str, Any]] = {}
     for line in lines:
         hour = hour_of(line["settled_at"])
@@ -201,5 +201,5 @@ def hours(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def normalised(settlement: Settlement) -> Settlement:
-    """The settlement with its ids in the form that the database gives back."""
+    """The settlement with its call id in canonical form."""
     return replace(settlement, call_id=str(UUID(settlement.call_id)))

@@ -1,5 +1,5 @@
-"""The statements of the settling transaction, made once: building and hashing them anew would cost more than running
-them. Names of parameters are the names of columns, with `b_` before those that a WHERE clause compares."""
+"""The statements of the settlement transaction, built once: building and hashing them per call would cost more than
+running them. Parameters have the names of their columns, with the prefix `b_` in WHERE clauses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ALL_PACKS = (
 """Every pack that was not refunded, in order of purchase."""
 
 USABLE_PACKS = ALL_PACKS.where(_pack.exhausted_at.is_(None), _pack.ends_at > bindparam("b_now", type_=UtcDateTime()))
-"""Those that may have something left for a call."""
+"""Packs that may have units left."""
 
 INSERT_LINES = insert(RecordRow.__table__)  # type: ignore[arg-type]
 
@@ -60,7 +60,7 @@ ADVANCE_METER = (
 
 @cache
 def read_meter(dialect: str) -> Select[Any]:
-    """The meter's row: its seq, its last instant, and the database's time."""
+    """The meter's row: seq, time of the last settlement, and the database's time."""
     return select(_meter.seq, _meter.settled_at, clocks.now_column(dialect)).where(*_this_meter)
 
 
@@ -72,22 +72,22 @@ def lock_meter(dialect: str) -> Executable:
 
 @cache
 def insert_meter(dialect: str) -> Executable:
-    """Make a meter's row, unless somebody else just did."""
+    """Insert a meter's row unless it exists."""
     return upsert.insert_or_ignore(dialect, MeterRow)
 
 
 @cache
 def recorded(dialect: str) -> Executable:
-    """Which of the call ids are in the ledger. The bounds let Postgres pass over the partitions of other days."""
+    """Which of the call ids are in the ledger. The bounds let Postgres prune the partitions of other days."""
     call_id = RecordRow.__table__.c.call_id
     low, high = (bindparam(name, type_=Uuid(as_uuid=False)) for name in ("b_low", "b_high"))
     query = select(call_id).where(RecordRow.__table__.c.line == 0, call_id >= low, call_id <= high)
-    if dialect == "postgresql":  # one text however many ids, so that it stays prepared
+    if dialect == "postgresql":  # one text for any number of ids, so that it stays prepared
         return query.where(call_id == any_(bindparam("b_ids", type_=postgresql.ARRAY(Uuid(as_uuid=False)))))
     return query.where(call_id.in_(bindparam("b_ids", expanding=True, type_=Uuid(as_uuid=False))))
 
 
 @cache
 def add_hours(dialect: str) -> Executable:
-    """Add to the hourly sums."""
+    """Add to the hourly totals."""
     return upsert.insert_or_add(dialect, HourRow, HOUR_KEY, HOUR_MEASURES)

@@ -1,14 +1,14 @@
-"""Prove a ledger: every unit used has exactly one line, in order of purchase. Pure; fed with rows in order.
+"""Verifies a ledger: every used unit has exactly one entry, in order of purchase. Pure; takes rows in order.
 
-It follows the sequence of each meter and holds the packs against it. What it finds:
+Kinds of findings:
 
-    units     Σ lines of a pack (with those that retention dropped) is not what the pack says was used
-    tiling    lines of a pack overlap or leave a gap
-    duplicate a call has a line twice, or its lines are not numbered 0, 1, …
-    sequence  a meter's lines are not numbered without gaps
-    order     a line draws on a pack while an earlier one had units for it
-    validity  a line lies outside its pack's year
-    pack      a line names a pack that is unknown, of another account or capability, bound to another app, or refunded
+    units     the sum of a pack's entries (archived ones included) differs from its used units
+    tiling    entries of a pack overlap or leave a gap
+    duplicate a call has an entry twice, or its entries are not numbered 0, 1, …
+    sequence  a meter's entries are not numbered without gaps
+    order     an entry uses a pack while an earlier one had units for it
+    validity  an entry lies outside its pack's validity period
+    pack      an entry names a pack that is unknown, of another account or capability, bound to another app, or refunded
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class PackFact:
-    """A pack. It came at its meter's `entered_seq` and left, when it was refunded, at `refunded_seq`."""
+    """A pack. `entered_seq` is the meter's seq when it was created, `refunded_seq` when it was refunded."""
 
     id: str
     account_id: str
@@ -38,7 +38,7 @@ class PackFact:
 
 @dataclass(frozen=True, slots=True)
 class MeterFact:
-    """A meter: how many lines it wrote, and how many of them retention dropped."""
+    """A meter: the number of entries written, and how many of them retention has deleted."""
 
     account_id: str
     capability: str
@@ -48,7 +48,7 @@ class MeterFact:
 
 @dataclass(frozen=True, slots=True)
 class LineFact:
-    """A line of the ledger."""
+    """A ledger entry."""
 
     call_id: str
     line: int
@@ -64,7 +64,7 @@ class LineFact:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong: its kind (see the module), where, and what."""
+    """A violated rule: its kind (see the module), where, and what."""
 
     kind: str
     where: str
@@ -73,7 +73,7 @@ class Finding:
 
 @dataclass(slots=True)
 class _PackProgress:
-    """A pack while its meter's lines pass: the next unit to be taken, and units seen so far."""
+    """A pack during verification: the next unit to be used, and the units seen so far."""
 
     fact: PackFact
     next_unit: int
@@ -90,7 +90,7 @@ class _MeterProgress:
 def verify(
     packs: Iterable[PackFact], meters: Iterable[MeterFact], lines: Iterable[LineFact], *, whole: bool = True
 ) -> Iterator[Finding]:
-    """Findings over a ledger that is at hand. See `Verifier`."""
+    """The findings of a complete ledger. See `Verifier`."""
     verifier = Verifier(packs, meters, whole=whole)
     for line in lines:
         yield from verifier.line(line)
@@ -98,10 +98,10 @@ def verify(
 
 
 class Verifier:
-    """Takes lines ordered by (account, capability, seq).
+    """Takes entries ordered by (account, capability, seq).
 
-    `whole` False is for an export of a period: what lies before its first line is taken as it is. `unique` is for lines
-    of a table whose key is (call, line): otherwise a few dozen bytes are held for each call seen.
+    `whole` False is for the export of a period: entries before its first one are not checked. `unique` is for a table
+    whose key is (call, line); otherwise some dozens of bytes per call are kept to detect duplicates.
     """
 
     def __init__(
@@ -115,14 +115,14 @@ class Verifier:
         self._calls: set[bytes] = set()
 
     def line(self, line: LineFact) -> Iterator[Finding]:
-        """What is wrong with the next line."""
+        """The findings of the next entry."""
         yield from self._check_numbering(line)
         yield from self._check_sequence(line)
         if line.pack_id is not None:
             yield from self._check_deduction(line)
 
     def finish(self) -> Iterator[Finding]:
-        """What is wrong with the sums, now that all lines have passed."""
+        """The findings of the sums, after the last entry."""
         if self._whole:
             yield from self._check_pack_sums()
             yield from self._check_meter_sums()
@@ -159,9 +159,7 @@ class Verifier:
             yield Finding("pack", _where(line), problem)
         if not fact.starts_at <= line.settled_at < fact.ends_at:
             yield Finding("validity", _where(line), f"{line.settled_at} is outside of pack {fact.id}")
-        start_unknown = pack.seen == 0 and (
-            fact.archived or not self._whole
-        )  # where the kept lines of a pack begin is free
+        start_unknown = pack.seen == 0 and (fact.archived or not self._whole)  # the first kept entry
         archived_gap = bool(fact.archived) and first > pack.next_unit
         if first != pack.next_unit and not start_unknown and not archived_gap:
             yield Finding("tiling", _where(line), f"units from {first} where {pack.next_unit} comes next")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def shares(discount: int, prices: Sequence[int], goods: int | None = None) -> list[int]:
+def allocate_discount(discount: int, prices: Sequence[int], goods: int | None = None) -> list[int]:
     """What of `discount` falls to each pack, given their prices; all in fen.
 
     `goods` is the index of the pack that a goods voucher is for: the discount falls to it first. The rest, and all of
@@ -17,17 +17,17 @@ def shares(discount: int, prices: Sequence[int], goods: int | None = None) -> li
     total = sum(prices)
     if not 0 <= discount <= total:
         raise ValueError(f"a discount of {discount} on {total}")
-    found = [0] * len(prices)
+    shares = [0] * len(prices)
     if goods is not None:
-        found[goods] = min(discount, prices[goods])
-    rest = discount - sum(found)
-    if rest == 0:
-        return found
-    open_ = [price - share for price, share in zip(prices, found, strict=True)]
-    whole = sum(open_)
-    parts = [divmod(rest * each, whole) for each in open_]
-    found = [share + part for share, (part, _) in zip(found, parts, strict=True)]
-    by_remainder = sorted(range(len(prices)), key=lambda index: (-parts[index][1], index))
-    for index in by_remainder[: discount - sum(found)]:
-        found[index] += 1
-    return found
+        shares[goods] = min(discount, prices[goods])
+    remainder = discount - sum(shares)
+    if remainder == 0:
+        return shares
+    unpaid = [price - share for price, share in zip(prices, shares, strict=True)]
+    unpaid_total = sum(unpaid)
+    allocations = [divmod(remainder * each, unpaid_total) for each in unpaid]
+    shares = [share + part for share, (part, _) in zip(shares, allocations, strict=True)]
+    by_remainder = sorted(range(len(prices)), key=lambda index: (-allocations[index][1], index))
+    for index in by_remainder[: discount - sum(shares)]:
+        shares[index] += 1
+    return shares

@@ -13,37 +13,37 @@ from inkgate.service.accounts.rules import storable
 from inkgate.service.audit import trail
 from inkgate.service.db import ids
 from inkgate.service.db.changes import add
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.models import REFUNDED, PackRow
 from inkgate.service.metering.settle import Meter, lock_meter
 from inkgate.service.orders import repository
 from inkgate.service.orders.models import RefundRow
 
-WINDOW = timedelta(days=7)
-REASON_LENGTH = 500
+REFUND_WINDOW = timedelta(days=7)
+MAX_REASON_CHARACTERS = 500
 PENDING, APPROVED, REJECTED, FAILED = "pending", "approved", "rejected", "failed"
 
 
-async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision: str = "operator") -> RefundRow:
+async def request_refund(work: UnitOfWork, pack_id: str, reason: str = "", *, decision: str = "operator") -> RefundRow:
     """Ask for a pack to be taken back. `decision` is the setting: "automatic" approves at once.
 
     Raises Misuse when the pack is unknown, granted without an order, used, refunded, or ordered too long ago.
     """
-    if len(reason) > REASON_LENGTH:
-        raise Misuse("refund.reason_too_long", most=REASON_LENGTH)
+    if len(reason) > MAX_REASON_CHARACTERS:
+        raise Misuse("refund.reason_too_long", most=MAX_REASON_CHARACTERS)
     if not storable(reason):
         raise Misuse("refund.reason_unstorable")
     pack, _ = await _locked(work, pack_id)
-    now = await work.ledger_now()
+    now = await work.checked_now()
     if pack.order_id is None:
         raise Misuse("refund.pack_granted")
     if pack.state == REFUNDED:
         raise Misuse("refund.pack_refunded")
     if pack.used:
         raise Misuse("refund.pack_used")
-    if now > pack.ordered_at + WINDOW:
-        raise Misuse("refund.too_late", days=WINDOW.days)
+    if now > pack.ordered_at + REFUND_WINDOW:
+        raise Misuse("refund.too_late", days=REFUND_WINDOW.days)
     if await repository.pending_refund(work.session, pack_id):
         raise Misuse("refund.pending")
     refund = RefundRow(
@@ -62,9 +62,9 @@ async def request_refund(work: Work, pack_id: str, reason: str = "", *, decision
     return refund
 
 
-async def approve_refund(work: Work, refund_id: str) -> RefundRow:
+async def approve_refund(work: UnitOfWork, refund_id: str) -> RefundRow:
     """Take the pack back. When it was used meanwhile the refund has failed: look at the state of what is returned."""
-    refund = await _undecided(work, refund_id)
+    refund = await _pending_refund(work, refund_id)
     pack, meter = await _locked(work, refund.pack_id)
     if pack.used:
         return await _decide(work, refund, FAILED)
@@ -75,13 +75,13 @@ async def approve_refund(work: Work, refund_id: str) -> RefundRow:
     return decided
 
 
-async def reject_refund(work: Work, refund_id: str) -> RefundRow:
+async def reject_refund(work: UnitOfWork, refund_id: str) -> RefundRow:
     """Leave the pack with its owner."""
-    return await _decide(work, await _undecided(work, refund_id), REJECTED)
+    return await _decide(work, await _pending_refund(work, refund_id), REJECTED)
 
 
-async def _decide(work: Work, refund: RefundRow, state: str) -> RefundRow:
-    decided = await repository.decide_refund(work.session, refund.id, state, await work.ledger_now(), work.actor[:64])
+async def _decide(work: UnitOfWork, refund: RefundRow, state: str) -> RefundRow:
+    decided = await repository.decide_refund(work.session, refund.id, state, await work.checked_now(), work.actor[:64])
     await work.session.refresh(refund)
     if not decided:  # somebody else decided since we read it
         raise Misuse("refund.decided", state=refund.state)
@@ -89,7 +89,7 @@ async def _decide(work: Work, refund: RefundRow, state: str) -> RefundRow:
     return refund
 
 
-async def _undecided(work: Work, refund_id: str) -> RefundRow:
+async def _pending_refund(work: UnitOfWork, refund_id: str) -> RefundRow:
     refund = await repository.refund(work.session, refund_id)
     if refund is None:
         raise Misuse("refund.not_found", refund_id=refund_id)
@@ -98,7 +98,7 @@ async def _undecided(work: Work, refund_id: str) -> RefundRow:
     return refund
 
 
-async def _locked(work: Work, pack_id: str) -> tuple[PackRow, Meter]:
+async def _locked(work: UnitOfWork, pack_id: str) -> tuple[PackRow, Meter]:
     """The pack, read under its meter's lock, and that meter."""
     pack = await repository.pack(work.session, pack_id)
     if pack is None:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.db import ids
-from inkgate.service.db.changes import applied
+from inkgate.service.db.changes import guarded_update
 from inkgate.service.metering.models import ACTIVE, REFUNDED, PackRow
 from inkgate.service.orders.models import OrderLineRow, OrderRow, ProductRow, RefundRow, VoucherRow
 
@@ -67,7 +67,7 @@ async def voucher(session: AsyncSession, code_hash: str) -> VoucherRow | None:
 async def use_voucher(session: AsyncSession, code_hash: str, order_id: str) -> bool:
     """Give an unused voucher to an order; False when another order has it."""
     change = update(VoucherRow).where(VoucherRow.code_hash == code_hash, VoucherRow.order_id.is_(None))
-    return await applied(session, change.values(order_id=order_id))
+    return await guarded_update(session, change.values(order_id=order_id))
 
 
 async def voucher_of(session: AsyncSession, order_id: str) -> VoucherRow | None:
@@ -90,17 +90,17 @@ async def release_voucher(session: AsyncSession, order_id: str) -> None:
 
 async def pack(session: AsyncSession, pack_id: str) -> PackRow | None:
     """A pack as it stands now, not as this session may have read it before."""
-    return await session.get(PackRow, pack_id, populate_existing=True) if ids.valid(pack_id) else None
+    return await session.get(PackRow, pack_id, populate_existing=True) if ids.is_canonical_uuid(pack_id) else None
 
 
 async def refund_pack(session: AsyncSession, pack_id: str, seq: int) -> bool:
     """Take an unused pack out of the queue, at its meter's `seq`; False when it is used or refunded already."""
     change = update(PackRow).where(PackRow.id == pack_id, PackRow.state == ACTIVE, PackRow.used == 0)
-    return await applied(session, change.values(state=REFUNDED, refunded_seq=seq))
+    return await guarded_update(session, change.values(state=REFUNDED, refunded_seq=seq))
 
 
 async def refund(session: AsyncSession, refund_id: str) -> RefundRow | None:
-    return await session.get(RefundRow, refund_id, populate_existing=True) if ids.valid(refund_id) else None
+    return await session.get(RefundRow, refund_id, populate_existing=True) if ids.is_canonical_uuid(refund_id) else None
 
 
 async def decide_refund(session: AsyncSession, refund_id: str, state: str, at: datetime, by: str) -> bool:
@@ -130,4 +130,4 @@ async def _decide(
     session: AsyncSession, model: type[OrderRow | RefundRow], key: str, state: str, at: datetime, by: str
 ) -> bool:
     change = update(model).where(model.id == key, model.state == "pending")
-    return await applied(session, change.values(state=state, decided_at=at, decided_by=by))
+    return await guarded_update(session, change.values(state=state, decided_at=at, decided_by=by))

@@ -12,12 +12,12 @@ from inkgate.service.audit import trail
 from inkgate.service.db import ids
 from inkgate.service.db.changes import add
 from inkgate.service.db.clock import BEIJING
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.packs import FREE_CAPABILITIES
 from inkgate.service.metering.service import MAX_UNITS, grant_pack
 from inkgate.service.orders import repository
-from inkgate.service.orders.discounts import shares
+from inkgate.service.orders.discounts import allocate_discount
 from inkgate.service.orders.models import OrderLineRow, OrderRow, ProductRow
 from inkgate.service.orders.vouchers import redeem
 
@@ -28,7 +28,7 @@ MAX_PRICE_FEN = 10**12
 
 
 async def set_product(
-    work: Work, product_id: str, capability: str, units: int, price_fen: int, *, on_sale: bool = True
+    work: UnitOfWork, product_id: str, capability: str, units: int, price_fen: int, *, on_sale: bool = True
 ) -> ProductRow:
     """Add a product to the catalogue or change its price. Orders placed before keep their price.
 
@@ -54,7 +54,7 @@ async def set_product(
 
 
 async def place_order(
-    work: Work,
+    work: UnitOfWork,
     account_id: str,
     quantities: Mapping[str, int],
     *,
@@ -70,10 +70,10 @@ async def place_order(
     account = await accounts.get_account(work, account_id)
     if app_id is not None:
         await accounts.check_app_of(work, app_id, account)
-    now = await work.ledger_now()
+    now = await work.checked_now()
     order = OrderRow(
         id=ids.new(),
-        number=_number(now),
+        number=_new_order_number(now),
         account_id=account_id,
         app_id=app_id,
         state=PENDING,
@@ -100,32 +100,34 @@ async def place_order(
     if approval == "voucher" and order.discount_fen < order.amount_fen:
         raise Misuse("order.voucher_required")
     if approval in ("immediate", "voucher"):
-        await _activate(work, order)
+        await _create_packs(work, order)
     return order
 
 
-async def approve_order(work: Work, number: str) -> OrderRow:
+async def approve_order(work: UnitOfWork, number: str) -> OrderRow:
     """Make the packs of a pending order. They queue by the time of the order; their year begins now."""
-    order = await _pending(work, number)
-    await _activate(work, order)
+    order = await _get_pending_order(work, number)
+    await _create_packs(work, order)
     return order
 
 
-async def reject_order(work: Work, number: str, *, cancelled: bool = False) -> OrderRow:
+async def reject_order(work: UnitOfWork, number: str, *, cancelled: bool = False) -> OrderRow:
     """Close a pending order without packs (`cancelled`: by the customer); its voucher may be used again."""
-    order = await _pending(work, number)
+    order = await _get_pending_order(work, number)
     await _decide(work, order, CANCELLED if cancelled else REJECTED)
     await repository.release_voucher(work.session, order.id)
     return order
 
 
-async def _activate(work: Work, order: OrderRow) -> None:
+async def _create_packs(work: UnitOfWork, order: OrderRow) -> None:
     await _decide(work, order, ACTIVE)
     lines = await repository.lines(work.session, order.id)
     lines.sort(key=lambda each: each.capability)  # meters are locked in one order everywhere
-    pieces = [line for line in lines for _ in range(line.quantity)]
-    spread = shares(order.discount_fen, [each.price_fen for each in pieces], await _goods(work, order, pieces))
-    for line, share in zip(pieces, spread, strict=True):
+    pack_lines = [line for line in lines for _ in range(line.quantity)]
+    allocations = allocate_discount(
+        order.discount_fen, [each.price_fen for each in pack_lines], await _goods_pack_index(work, order, pack_lines)
+    )
+    for line, share in zip(pack_lines, allocations, strict=True):
         await grant_pack(
             work,
             order.account_id,
@@ -138,23 +140,23 @@ async def _activate(work: Work, order: OrderRow) -> None:
         )
 
 
-async def _goods(work: Work, order: OrderRow, pieces: Sequence[OrderLineRow]) -> int | None:
+async def _goods_pack_index(work: UnitOfWork, order: OrderRow, pack_lines: Sequence[OrderLineRow]) -> int | None:
     """Which of the packs a goods voucher is for; None when the order has none."""
     voucher = await repository.voucher_of(work.session, order.id) if order.discount_fen else None
     if voucher is None or voucher.kind != "goods":
         return None
-    return next((index for index, each in enumerate(pieces) if each.product_id == voucher.product_id), None)
+    return next((index for index, each in enumerate(pack_lines) if each.product_id == voucher.product_id), None)
 
 
-async def _decide(work: Work, order: OrderRow, state: str) -> None:
-    decided = await repository.decide_order(work.session, order.id, state, await work.ledger_now(), work.actor[:64])
+async def _decide(work: UnitOfWork, order: OrderRow, state: str) -> None:
+    decided = await repository.decide_order(work.session, order.id, state, await work.checked_now(), work.actor[:64])
     await work.session.refresh(order)
     if not decided:
         raise Misuse("order.decided", number=order.number, state=order.state)
     await trail.record(work, f"order.{state}", f"order {order.number}", order.account_id)
 
 
-async def _pending(work: Work, number: str) -> OrderRow:
+async def _get_pending_order(work: UnitOfWork, number: str) -> OrderRow:
     """An order that looks pending; whether it still is shows when it is decided."""
     order = await repository.order(work.session, number)
     if order is None:
@@ -164,7 +166,7 @@ async def _pending(work: Work, number: str) -> OrderRow:
     return order
 
 
-async def _lines(work: Work, order_id: str, quantities: Mapping[str, int]) -> list[OrderLineRow]:
+async def _lines(work: UnitOfWork, order_id: str, quantities: Mapping[str, int]) -> list[OrderLineRow]:
     lines: list[OrderLineRow] = []
     if len(quantities) > MAX_LINES:
         raise Misuse("order.line_limit", most=MAX_LINES)
@@ -190,6 +192,6 @@ async def _lines(work: Work, order_id: str, quantities: Mapping[str, int]) -> li
     return lines
 
 
-def _number(now: datetime) -> str:
+def _new_order_number(now: datetime) -> str:
     """Twenty digits: the second in Beijing, then chance (manual 4.1 shows such numbers)."""
     return now.astimezone(BEIJING).strftime("%Y%m%d%H%M%S") + f"{secrets.randbelow(10**6):06d}"

@@ -10,18 +10,18 @@ from datetime import datetime, timedelta
 from inkgate.service.accounts import service as accounts
 from inkgate.service.audit import trail
 from inkgate.service.db.changes import add
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.orders import repository
 from inkgate.service.orders.models import OrderLineRow, OrderRow, VoucherRow
 
 KINDS = ("credit", "percent", "goods")
-YEAR = timedelta(days=365)
+VALIDITY = timedelta(days=365)
 MAX_VALUE = 10**12  # fen
 
 
 async def issue_voucher(
-    work: Work,
+    work: UnitOfWork,
     kind: str,
     value: int = 1,
     *,
@@ -40,13 +40,13 @@ async def issue_voucher(
         raise Misuse("product.not_found", product_id=product_id)
     if account_id is not None:
         await accounts.get_account(work, account_id)
-    now = await work.ledger_now()
+    now = await work.checked_now()
     code = secrets.token_urlsafe(15)
-    end = ends_at or now + YEAR
+    end = ends_at or now + VALIDITY
     if end <= now:
         raise Misuse("voucher.ends_too_early")
     voucher = VoucherRow(
-        code_hash=hash_of(code),
+        code_hash=hash_code(code),
         kind=kind,
         value=value,
         product_id=product_id,
@@ -56,14 +56,14 @@ async def issue_voucher(
     )
     await add(work.session, voucher)
     await trail.record(
-        work, "voucher.issue", f"voucher {hash_of(code)[:12]}", account_id, kind=kind, value=value, product=product_id
+        work, "voucher.issue", f"voucher {hash_code(code)[:12]}", account_id, kind=kind, value=value, product=product_id
     )
     return code
 
 
-async def redeem(work: Work, code: str, order: OrderRow, lines: Sequence[OrderLineRow]) -> int:
+async def redeem(work: UnitOfWork, code: str, order: OrderRow, lines: Sequence[OrderLineRow]) -> int:
     """Use a voucher for an order: the fen that it takes off. Raises Misuse when it does not fit this order."""
-    voucher = await repository.voucher(work.session, hash_of(code))
+    voucher = await repository.voucher(work.session, hash_code(code))
     now = order.ordered_at
     if voucher is None or voucher.account_id not in (None, order.account_id):
         raise Misuse("voucher.not_found")
@@ -91,6 +91,6 @@ def _discount(voucher: VoucherRow, order: OrderRow, lines: Sequence[OrderLineRow
     return prices[0]
 
 
-def hash_of(code: str) -> str:
+def hash_code(code: str) -> str:
     """What is stored of a code: 120 random bits need no salt."""
     return hashlib.sha256(code.encode()).hexdigest()

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-BUCKETS = 20_000
+MAX_BUCKETS = 20_000
 
 
 @dataclass(slots=True)
@@ -27,15 +27,15 @@ def burst(qps: float) -> float:
 class LocalLimiter:
     """At most `capacity` buckets; the one used longest ago goes first, and starts full when it comes back."""
 
-    def __init__(self, *, capacity: int = BUCKETS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, capacity: int = MAX_BUCKETS, clock: Callable[[], float] = time.monotonic) -> None:
         self._buckets: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
         self._capacity, self._clock = capacity, clock
 
     async def acquire(self, app_id: str, capability: str, qps: float) -> float | None:
         """Take a token. None when the request may pass, else the seconds until one would."""
-        return self.take_now(app_id, capability, qps)
+        return self.try_acquire(app_id, capability, qps)
 
-    def take_now(self, app_id: str, capability: str, qps: float) -> float | None:
+    def try_acquire(self, app_id: str, capability: str, qps: float) -> float | None:
         """`take`, without a coroutine."""
         now, key = self._clock(), (app_id, capability)
         bucket = self._buckets.get(key)

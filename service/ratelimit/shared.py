@@ -13,9 +13,9 @@ from redis.exceptions import RedisError
 
 from inkgate.service.ratelimit.local import LocalLimiter, burst
 
-SCRIPT = Path(__file__).with_name("take.lua").read_text(encoding="utf-8")
-TIMEOUT = 0.1  # seconds; a slower answer is no answer
-REST = 1.0  # seconds for which a failing Redis is not asked
+SCRIPT = Path(__file__).with_name("acquire.lua").read_text(encoding="utf-8")
+TIMEOUT_SECONDS = 0.1  # seconds; a slower answer is no answer
+RETRY_AFTER_FAILURE_SECONDS = 1.0  # seconds for which a failing Redis is not asked
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +26,9 @@ class RedisLimiter:
     While Redis does not answer, requests are counted here alone, each gateway for itself.
     """
 
-    def __init__(self, redis: Redis, namespace: str, *, timeout: float = TIMEOUT) -> None:
+    def __init__(self, redis: Redis, namespace: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
         self._namespace, self._timeout = namespace, timeout
-        self._take: Any = redis.register_script(SCRIPT)
+        self._acquire: Any = redis.register_script(SCRIPT)
         self._local = LocalLimiter()
         self._resting_until = 0.0
 
@@ -38,12 +38,12 @@ class RedisLimiter:
             try:
                 key = f"{self._namespace}:rate:{app_id}:{capability}"
                 async with asyncio.timeout(self._timeout):
-                    wait = int(await self._take(keys=[key], args=[qps, burst(qps)]))
+                    wait = int(await self._acquire(keys=[key], args=[qps, burst(qps)]))
                 return None if wait < 0 else wait / 1000
             except (RedisError, OSError, TimeoutError) as error:
-                self._resting_until = time.monotonic() + REST
+                self._resting_until = time.monotonic() + RETRY_AFTER_FAILURE_SECONDS
                 log.warning("the rate limiter cannot reach Redis and counts locally: %s", type(error).__name__)
-        return self._local.take_now(app_id, capability, qps)
+        return self._local.try_acquire(app_id, capability, qps)
 
     async def close(self) -> None:
         """Nothing to let go of: the connection belongs to whoever made it."""

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from inkgate.service.metering.interface import Settlement
 
-TTL = 600  # seconds
+TTL_SECONDS = 600  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class ReplayStore(Protocol):
 
     async def find(self, key: str) -> KeptAnswer | None: ...
 
-    async def drop(self, key: str, call_id: str) -> None:
+    async def discard(self, key: str, call_id: str) -> None:
         """Forget the answer of this call; one that another call has kept under the key meanwhile stays."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
-from inkgate.service.replay.interface import TTL, KeptAnswer
+from inkgate.service.replay.interface import TTL_SECONDS, KeptAnswer
 
 
 class MemoryReplayStore:
@@ -16,10 +16,10 @@ class MemoryReplayStore:
         self._bytes, self._max_bytes = 0, max_bytes
 
     async def keep(self, key: str, answer: KeptAnswer) -> KeptAnswer:
-        if (standing := await self.find(key)) is not None:
-            return standing
+        if (existing := await self.find(key)) is not None:
+            return existing
         self._forget(key)
-        self._kept[key] = (time.monotonic() + TTL, answer)
+        self._kept[key] = (time.monotonic() + TTL_SECONDS, answer)
         self._bytes += len(answer.body)
         while self._kept and (self._bytes > self._max_bytes or self._oldest_expired()):
             _, (_, old) = self._kept.popitem(last=False)
@@ -33,9 +33,9 @@ class MemoryReplayStore:
         expires, answer = self._kept.get(key, (0.0, None))
         return answer if expires > time.monotonic() else None
 
-    async def drop(self, key: str, call_id: str) -> None:
-        standing = await self.find(key)
-        if standing is not None and standing.settlement.call_id == call_id:
+    async def discard(self, key: str, call_id: str) -> None:
+        existing = await self.find(key)
+        if existing is not None and existing.settlement.call_id == call_id:
             self._forget(key)
 
     def _forget(self, key: str) -> None:

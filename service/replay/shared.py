@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 
 from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.metering.interface import Settlement
-from inkgate.service.replay.interface import TTL, KeptAnswer
+from inkgate.service.replay.interface import TTL_SECONDS, KeptAnswer
 
-KEEP, DROP = (Path(__file__).with_name(f"{name}.lua").read_text(encoding="utf-8") for name in ("keep", "drop"))
+KEEP, DISCARD = (Path(__file__).with_name(f"{name}.lua").read_text(encoding="utf-8") for name in ("keep", "discard"))
 
 _SETTLEMENT = frozenset(each.name for each in fields(Settlement))
 
@@ -29,17 +29,17 @@ class RedisReplayStore:
         # Until 0.1.0 it was "replay:", with entries of another form, which an upgrade must not take for these.
         self._client, self._prefix = client, f"{namespace}:answer:"
         self._keep: Any = client.register_script(KEEP)
-        self._drop: Any = client.register_script(DROP)
+        self._discard: Any = client.register_script(DISCARD)
 
     async def keep(self, key: str, answer: KeptAnswer) -> KeptAnswer:
         """See the interface. Of two gateways that finish the same request, one keeps its answer."""
         head = orjson.dumps({"status": answer.status, "settlement": asdict(answer.settlement)})
         raw = answer.settlement.call_id.encode() + b"\n" + head + b"\n" + answer.body
         try:
-            standing = await self._keep(keys=[self._prefix + key], args=[raw, TTL])
+            existing = await self._keep(keys=[self._prefix + key], args=[raw, TTL_SECONDS])
         except RedisError as error:
             raise BrokerUnavailable(f"cannot keep an answer: {type(error).__name__}") from None
-        return answer if standing is None else _read(standing)
+        return answer if existing is None else _read(existing)
 
     async def find(self, key: str) -> KeptAnswer | None:
         try:
@@ -48,11 +48,11 @@ class RedisReplayStore:
             raise BrokerUnavailable(f"cannot look for a kept answer: {type(error).__name__}") from None
         return None if raw is None else _read(raw)
 
-    async def drop(self, key: str, call_id: str) -> None:
+    async def discard(self, key: str, call_id: str) -> None:
         """Forget an answer. When Redis is out of reach it stays until its time is over: at worst it is given twice,
         free, and never paid twice."""
         try:
-            await self._drop(keys=[self._prefix + key], args=[call_id])
+            await self._discard(keys=[self._prefix + key], args=[call_id])
         except RedisError:
             return
 

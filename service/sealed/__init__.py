@@ -3,7 +3,7 @@
     open_request(body, private_key) -> SealedRequest      raises SealFault
     seal_answer(plain, request) -> bytes
     keys.generate() -> (private key, public key as the console shows it)
-    sm2.choose(name)                                      called at start: picks and self-tests the SM2 library
+    sm2.select_provider(name)                                      called at start: picks and self-tests the SM2 library
 
 Everything here is synchronous and thread-safe; big bodies belong off the event loop.
 """

@@ -30,7 +30,7 @@ _FIELDS = ("ciphertextBlob", "encryptedBody", "encryptedHashKey", "ciphertextBlo
 class SealedRequest:
     """An opened request: the plain body, and the client's two keys, under which the answer is sealed."""
 
-    plain: Buffer = field(repr=False)
+    plaintext: Buffer = field(repr=False)
     sm4_key: bytes = field(repr=False)
     mac_key: bytes = field(repr=False)
 
@@ -40,11 +40,11 @@ def open_request(body: Buffer, private_key: bytes, provider: sm2.Provider | None
 
     Raises SealFault (40017 … 40020) for a body that cannot be opened, ValueError for an unusable private key.
     """
-    provider = provider or sm2.choose()
+    provider = provider or sm2.select_provider()
     fields, values = _fields(body)
     mac_key = _open_key(provider, private_key, bytes(values["encryptedHashKey"]))
     for name in ("ciphertextBlob", "encryptedBody"):
-        expected = sm3.hmac_pieces(mac_key, _ascii(fields[name]))
+        expected = sm3.hmac_chunks(mac_key, _ascii(fields[name]))
         if not hmac.compare_digest(expected, values[f"{name}Hash"]):
             raise SealFault(40018, f"{name}哈希值不匹配", "相关字段哈希值不匹配，存在被篡改可能")
     sm4_key = _open_key(provider, private_key, bytes(values["ciphertextBlob"]))

@@ -28,10 +28,10 @@ def hmac(key: bytes, data: bytes) -> bytes:
     """HMAC-SM3 of `data` under a key of any length, 32 bytes."""
     if IN_PYTHON:
         return _hmac.digest(key, data, "sm3")
-    return hmac_pieces(key, [data])
+    return hmac_chunks(key, [data])
 
 
-def hmac_pieces(key: bytes, pieces: Iterable[bytes | bytearray]) -> bytes:
+def hmac_chunks(key: bytes, pieces: Iterable[bytes | bytearray]) -> bytes:
     """The same of data that comes in pieces."""
     state = _hmac.new(key, digestmod="sm3") if IN_PYTHON else _crypto_hmac.HMAC(key, hashes.SM3())
     for piece in pieces:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 BLOCK = 16
 KEY = 16
-_STEP = 64 * 1024 * BLOCK  # bytes deciphered at a time
+_CHUNK_BYTES = 64 * 1024 * BLOCK  # bytes deciphered at a time
 
 
 def encrypt(key: bytes, plain: bytes) -> bytes:
@@ -35,8 +35,8 @@ def decrypt_in_place(key: bytes, data: bytearray) -> None:
     if not data or len(data) % BLOCK:
         raise ValueError("an SM4 ciphertext is one or more blocks of 16 bytes")
     state = Cipher(algorithms.SM4(key), modes.ECB()).decryptor()  # noqa: S305 - the contract's mode
-    for at in range(0, len(data), _STEP):
-        data[at : at + _STEP] = state.update(data[at : at + _STEP])
+    for at in range(0, len(data), _CHUNK_BYTES):
+        data[at : at + _CHUNK_BYTES] = state.update(data[at : at + _CHUNK_BYTES])
     state.finalize()
     count = data[-1]
     if not 1 <= count <= BLOCK or data[-count:] != bytes([count]) * count:

@@ -8,5 +8,6 @@ Everything here is an object made once per process by the app factory and passed
     tracing.py       Tracing: spans over OpenTelemetry when asked for, W3C trace ids always
     health.py        Health: started, ready, alive, as three different questions
     watch.py         Watch: values read from a timer, so that a scrape never waits for a database
+    probe_routes.py  /livez /readyz /startupz as routes of a web app
     probe_server.py  /livez /readyz /startupz /metrics on a port of their own, for processes without a web app
 """

@@ -14,6 +14,8 @@ from inkgate.service.background import Background
 from inkgate.service.telemetry.health import Health, Report
 from inkgate.service.telemetry.metrics import Metrics
 
+_JOIN_SECONDS = 5.0
+
 
 class ProbeServer:
     """Serve `health` and `metrics` on host:port (0 takes a free one) until `close`."""
@@ -26,15 +28,20 @@ class ProbeServer:
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         self._thread = (background or Background()).thread("probes", self._server.serve_forever)
+        self._started = False
 
     def start(self) -> None:
+        self._started = True
         self._thread.start()
 
     def close(self) -> None:
+        """Stop, started or not."""
         self._thread.ending()
-        self._server.shutdown()
+        if self._started:  # a shutdown waits for a loop that has begun
+            self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        if self._started:
+            self._thread.join(_JOIN_SECONDS)
 
 
 class _Handler(BaseHTTPRequestHandler):

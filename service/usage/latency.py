@@ -61,12 +61,12 @@ def percentile(counts: Sequence[int], share: float) -> float | None:
     wanted, seen = share * calls, 0
     for index, count in enumerate(counts):
         if count and seen + count >= wanted:
-            return _within(index, (wanted - seen) / count)
+            return _interpolate(index, (wanted - seen) / count)
         seen += count
     return float(BOUNDS[-1])
 
 
-def _within(index: int, part: float) -> float:
+def _interpolate(index: int, part: float) -> float:
     if index >= len(BOUNDS):
         return float(BOUNDS[-1])
     high = BOUNDS[index]

@@ -113,7 +113,7 @@ class DayRow(Base):
     refused: Mapped[int] = mapped_column(BigInteger)
 
 
-class RolledRow(Base):
+class RollupStateRow(Base):
     """One row: the hours before `until` are in `usage_day`."""
 
     __tablename__ = "usage_rolled"
@@ -129,7 +129,7 @@ BASE_MEASURES = ("calls", "images", "failed_images", "units", "body_bytes", "dur
 """The columns of hours and days that count settled calls."""
 
 ALL_CODES = -1
-NOBODY = "00000000-0000-0000-0000-000000000000"
+UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
 """App or account of calls whose caller is not known."""
 
 for _name in latency.COLUMNS:

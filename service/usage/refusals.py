@@ -21,10 +21,10 @@ from inkgate.service.db import clock as clocks
 from inkgate.service.db.clock import Clock, database_clock, hour_of
 from inkgate.service.errors import ClockSuspect
 from inkgate.service.usage import repository
-from inkgate.service.usage.models import NOBODY
+from inkgate.service.usage.models import UNKNOWN_ID
 
-SECONDS = 30.0
-KEYS = 5000
+WRITE_INTERVAL_SECONDS = 30.0
+MAX_KEYS = 5000
 """How many different refusals are told apart between two rounds; what comes beyond counts as nobody's."""
 
 log = logging.getLogger(__name__)
@@ -47,11 +47,11 @@ class Refusals:
 
     def count(self, refusal: RefusedCall, calls: int = 1) -> None:
         """More calls that were refused. Never raises, never waits."""
-        if refusal not in self._counts and len(self._counts) >= KEYS:
+        if refusal not in self._counts and len(self._counts) >= MAX_KEYS:
             refusal = RefusedCall("", "", "", refusal.code)
         self._counts[refusal] = self._counts.get(refusal, 0) + calls
 
-    def take(self) -> Mapping[RefusedCall, int]:
+    def drain(self) -> Mapping[RefusedCall, int]:
         """All counts; they begin at nothing again."""
         taken, self._counts = self._counts, {}
         return taken
@@ -65,7 +65,7 @@ class RefusalWriter:
         engine: AsyncEngine,
         refusals: Refusals,
         *,
-        seconds: float = SECONDS,
+        seconds: float = WRITE_INTERVAL_SECONDS,
         clock: Clock = database_clock,
         background: Background | None = None,
     ) -> None:
@@ -82,15 +82,15 @@ class RefusalWriter:
         self._task.ending()
         self._ending.set()
         await self._task.wait()
-        await self._try()
+        await self._write_or_log()
 
     async def _run(self) -> None:
         while not self._ending.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), self._seconds)
-            await self._try()
+            await self._write_or_log()
 
-    async def _try(self) -> None:
+    async def _write_or_log(self) -> None:
         try:
             await self.write()
         except (SQLAlchemyError, OSError, TimeoutError, ClockSuspect) as error:
@@ -101,7 +101,7 @@ class RefusalWriter:
 
         Should the connection break while the commit is on its way, the counts may be added twice.
         """
-        taken = self._refusals.take()
+        taken = self._refusals.drain()
         if not taken:
             return
         try:
@@ -115,15 +115,15 @@ class RefusalWriter:
 
 async def _add(connection: AsyncConnection, counts: Mapping[RefusedCall, int], clock: Clock) -> None:
     hour = hour_of(await clocks.now(connection, clock))
-    payers = await accounts.payers(connection, {each.account_id for each in counts} - {""})
+    payers = await accounts.paying_accounts(connection, {each.account_id for each in counts} - {""})
     rows = [
         {
             "hour": hour,
-            "app_id": each.app_id or NOBODY,
+            "app_id": each.app_id or UNKNOWN_ID,
             "capability": each.capability,
             "code": each.code,
             "calls": calls,
-            "account_id": payers.get(each.account_id, NOBODY),
+            "account_id": payers.get(each.account_id, UNKNOWN_ID),
         }
         for each, calls in counts.items()
     ]

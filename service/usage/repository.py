@@ -29,19 +29,19 @@ from inkgate.service.usage.models import (
     HourRow,
     RecordRow,
     RefusalRow,
-    RolledRow,
+    RollupStateRow,
 )
 from inkgate.service.usage.rollup import DAY, day_of
 from inkgate.service.usage.rollup_repository import measures
 
 DIMENSIONS = {"app": "app_id", "capability": "capability", "code": "code", "account": "account_id"}
 COUNTED = (*BASE_MEASURES, "refused")
-LINES_LOOKED_AT = 5_000
+MAX_LINES_SCANNED = 5_000
 REFUSAL_KEY = ("account_id", "hour", "app_id", "capability", "code")
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class UsageTotals:
     """Sums over some time. `key` holds the values of the dimensions asked for, in their order.
 
     `calls` reached their capability and stand in the ledger; `refused` were answered with a code before. `buckets`
@@ -88,7 +88,7 @@ class Scope:
 
 async def totals(
     session: AsyncSession, scope: Scope, by: Sequence[str] = (), *, times: bool = False, only: Sequence[str] = COUNTED
-) -> list[Sums]:
+) -> list[UsageTotals]:
     """Sums by dimensions ("app", "capability", "code", "account", and "hour" or "day" of Beijing), most calls first.
 
     Without dimensions it is one row, of zeros at worst. `times` brings the buckets of response times;
@@ -96,38 +96,38 @@ async def totals(
     """
     names = (*only, *(latency.COLUMNS if times else ()))
     found: dict[tuple[Any, ...], list[int]] = {} if by else {(): [0] * len(names)}
-    for row in await session.execute(_everything(scope, by, names)):
-        key = tuple(map(_plain, by, row))
-        into = found.get(key)
-        if into is None:
+    for row in await session.execute(_combined_query(scope, by, names)):
+        key = tuple(map(_key_value, by, row))
+        sums = found.get(key)
+        if sums is None:
             found[key] = [int(value) for value in row[len(by) :]]
             continue
         for index, value in enumerate(row[len(by) :]):
-            into[index] += int(value)
+            sums[index] += int(value)
     made = [
-        Sums(key, buckets=tuple(values[len(only) :]), **dict(zip(only, values, strict=False)))
+        UsageTotals(key, buckets=tuple(values[len(only) :]), **dict(zip(only, values, strict=False)))
         for key, values in found.items()
     ]
     return sorted(made, key=lambda each: -each.requests)
 
 
-async def series(session: AsyncSession, scope: Scope, step: timedelta) -> list[tuple[datetime, Sums]]:
+async def series(session: AsyncSession, scope: Scope, step: timedelta) -> list[tuple[datetime, UsageTotals]]:
     """Sums over time in steps of whole hours from `since`; steps without calls are there, with zeros."""
     if step < timedelta(hours=1):
         raise ValueError("a step is at least an hour")
-    found: dict[int, list[Sums]] = {}
+    found: dict[int, list[UsageTotals]] = {}
     for each in await totals(session, scope, ["hour"]):
         found.setdefault(int((each.key[0] - scope.since) / step), []).append(each)
     count = -int(-(scope.until - scope.since) // step)
     return [(scope.since + number * step, total(found.get(number, ()))) for number in range(count)]
 
 
-def total(rows: Sequence[Sums]) -> Sums:
+def total(rows: Sequence[UsageTotals]) -> UsageTotals:
     """All rows in one, whose key says nothing."""
     if len(rows) == 1:  # what pages ask for most
         return rows[0]
     buckets = tuple(map(sum, zip(*(row.buckets for row in rows if row.buckets), strict=True)))
-    return Sums((), buckets=buckets, **{name: sum(getattr(row, name) for row in rows) for name in COUNTED})
+    return UsageTotals((), buckets=buckets, **{name: sum(getattr(row, name) for row in rows) for name in COUNTED})
 
 
 async def records(
@@ -180,11 +180,11 @@ def _latest(scope: Scope, capability: str) -> Select[Any]:
     columns: list[Any] = [RecordRow.client_ip, RecordRow.app_id, RecordRow.settled_at, RecordRow.line]
     query = select(*columns).where(RecordRow.account_id == scope.account_id, RecordRow.capability == capability)
     # A call's id is at most days older than its settlement; the bound lets Postgres pass over old partitions.
-    query = query.where(RecordRow.call_id >= ids.day_floor((scope.since - DAY).date()))
-    return query.order_by(RecordRow.seq.desc()).limit(LINES_LOOKED_AT)
+    query = query.where(RecordRow.call_id >= ids.first_id_of_day((scope.since - DAY).date()))
+    return query.order_by(RecordRow.seq.desc()).limit(MAX_LINES_SCANNED)
 
 
-def _everything(scope: Scope, by: Sequence[str], names: tuple[str, ...]) -> CompoundSelect[Any]:
+def _combined_query(scope: Scope, by: Sequence[str], names: tuple[str, ...]) -> CompoundSelect[Any]:
     """Sums from tables that share no call. One statement, so that all of them are seen at one instant: hours go into
     days meanwhile."""
     since, until = scope.since, scope.until
@@ -192,12 +192,14 @@ def _everything(scope: Scope, by: Sequence[str], names: tuple[str, ...]) -> Comp
         return union_all(*_hours(scope, by, names, since, until))
     first, high = day_of(since), day_of(until)  # days from `low` to `high` lie in the scope whole
     low = min(first if first == since else first + DAY, until)
-    rolled = select(RolledRow.until).scalar_subquery()
+    rolled = select(RollupStateRow.until).scalar_subquery()
     days = _sums(DayRow, DayRow.day, scope, by, names).where(DayRow.day >= low, DayRow.day < high, DayRow.day < rolled)
     floor, top = (literal(moment, UtcDateTime()) for moment in (low, max(low, high)))
-    reached = select(case((RolledRow.until < low, floor), (RolledRow.until < high, RolledRow.until), else_=top))
-    rest = func.coalesce(reached.scalar_subquery(), floor)
-    parts = [days, *_hours(scope, by, names, rest, until)]
+    rolled_up_until = select(
+        case((RollupStateRow.until < low, floor), (RollupStateRow.until < high, RollupStateRow.until), else_=top)
+    )
+    unrolled_from = func.coalesce(rolled_up_until.scalar_subquery(), floor)
+    parts = [days, *_hours(scope, by, names, unrolled_from, until)]
     if since < low:
         parts += _hours(scope, by, names, since, low)
     return union_all(*parts)
@@ -216,9 +218,9 @@ def _sums(row: Any, moment: Any, scope: Scope, by: Sequence[str], names: tuple[s
     if not keys:
         query = query.having(func.count() > 0)
     if row is not DayRow:
-        return _narrowed(query, row, scope)
+        return _filtered(query, row, scope)
     level = _level(scope, by)
-    return _narrowed(query.where(DayRow.level == level), row, scope, owners=level in (BY_OWNER, BY_OWNER_AND_CODE))
+    return _filtered(query.where(DayRow.level == level), row, scope, owners=level in (BY_OWNER, BY_OWNER_AND_CODE))
 
 
 def _level(scope: Scope, by: Sequence[str]) -> int:
@@ -227,7 +229,7 @@ def _level(scope: Scope, by: Sequence[str]) -> int:
     return BY_OWNER_AND_CODE if "code" in by else BY_OWNER
 
 
-def _narrowed(query: Select[Any], row: Any, scope: Scope, *, owners: bool = False) -> Select[Any]:
+def _filtered(query: Select[Any], row: Any, scope: Scope, *, owners: bool = False) -> Select[Any]:
     if scope.account_id is not None:
         query = query.where(row.account_id == scope.account_id)
     if scope.app_ids is not None:
@@ -240,7 +242,7 @@ def _narrowed(query: Select[Any], row: Any, scope: Scope, *, owners: bool = Fals
     return query
 
 
-def _plain(name: str, value: Any) -> Any:
+def _key_value(name: str, value: Any) -> Any:
     """A day read from hours is the day that they lie in; ids are text, as everywhere."""
     if name == "day":
         return day_of(value)

@@ -19,10 +19,10 @@ from inkgate.service.db.locks import Lock
 from inkgate.service.usage import rollup_repository as repository
 
 DAY = timedelta(days=1)
-SETTLED = timedelta(minutes=5)
+SETTLE_MARGIN = timedelta(minutes=5)
 """How long after an hour every transaction that belongs to it is through."""
 
-AGAIN = timedelta(hours=2)
+RESUM_WINDOW = timedelta(hours=2)
 """A day that ended less than this ago is made once more, for what came late."""
 
 
@@ -32,18 +32,18 @@ def day_of(moment: datetime) -> datetime:
     return moment.astimezone(BEIJING).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-async def roll(engine: AsyncEngine, clock: Clock = database_clock) -> int:
+async def roll_up(engine: AsyncEngine, clock: Clock = database_clock) -> int:
     """Add the hours that are over to their days, one transaction a day. Returns how many days were made.
 
     When the clock was set back behind what is summed up, days go back with it.
     """
     async with reading_connection(engine) as connection:
-        end = hour_of(await clocks.now(connection, clock) - SETTLED)
+        end = hour_of(await clocks.now(connection, clock) - SETTLE_MARGIN)
         day = await _first_day(connection, end)
     count = 0
     while day is not None and day < end:
         async with engine.begin() as connection:
-            count += await _roll(connection, day, min(day + DAY, end), end)
+            count += await _roll_up_day(connection, day, min(day + DAY, end), end)
         day += DAY
     return count
 
@@ -52,11 +52,11 @@ async def _first_day(connection: AsyncConnection, end: datetime) -> datetime | N
     """Where to begin; None when all is summed up up to `end`, or there is nothing."""
     until = await repository.rolled_until(connection)
     if until is not None:
-        return None if until == end else day_of(min(until, end) - AGAIN)
+        return None if until == end else day_of(min(until, end) - RESUM_WINDOW)
     return min(map(day_of, await repository.first_hours(connection)), default=None)
 
 
-async def _roll(connection: AsyncConnection, day: datetime, until: datetime, end: datetime) -> bool:
+async def _roll_up_day(connection: AsyncConnection, day: datetime, until: datetime, end: datetime) -> bool:
     """Make one day of its hours before `until`, unless another process just did."""
     await locks.acquire(connection, Lock.ROLLUP)
     if await repository.rolled_until(connection) == end:

@@ -22,7 +22,7 @@ from inkgate.service.usage.models import (
     DayRow,
     HourRow,
     RefusalRow,
-    RolledRow,
+    RollupStateRow,
 )
 
 KEY = ("account_id", "app_id", "capability", "code")
@@ -31,13 +31,13 @@ MEASURES = (*BASE_MEASURES, "refused", *latency.COLUMNS)
 
 async def rolled_until(connection: AsyncConnection) -> datetime | None:
     """The instant up to which hours are summed up, None before the first time."""
-    until: datetime | None = await connection.scalar(select(RolledRow.until))
+    until: datetime | None = await connection.scalar(select(RollupStateRow.until))
     return until
 
 
 async def set_rolled_until(connection: AsyncConnection, until: datetime) -> None:
     """Write down up to where hours are summed up."""
-    statement = upsert.insert_or_replace(connection.dialect.name, RolledRow, ("id",), ("until",))
+    statement = upsert.insert_or_replace(connection.dialect.name, RollupStateRow, ("id",), ("until",))
     await connection.execute(statement, {"id": 1, "until": until})
 
 
@@ -50,10 +50,10 @@ async def first_hours(connection: AsyncConnection) -> list[datetime]:
 async def replace_day(connection: AsyncConnection, day: datetime, next_day: datetime, until: datetime) -> None:
     """Make every level of a day anew from its hours before `until`."""
     await connection.execute(delete(DayRow).where(DayRow.day >= day, DayRow.day < next_day))
-    await _insert(connection, BY_APP_AND_CODE, day, _of_hours(day, until))
-    await _insert(connection, BY_APP, day, _coarser(BY_APP_AND_CODE, day, owners=False, codes=False))
-    await _insert(connection, BY_OWNER_AND_CODE, day, _coarser(BY_APP_AND_CODE, day, owners=True, codes=True))
-    await _insert(connection, BY_OWNER, day, _coarser(BY_OWNER_AND_CODE, day, owners=False, codes=False))
+    await _insert(connection, BY_APP_AND_CODE, day, _sum_hours(day, until))
+    await _insert(connection, BY_APP, day, _aggregate_level(BY_APP_AND_CODE, day, owners=False, codes=False))
+    await _insert(connection, BY_OWNER_AND_CODE, day, _aggregate_level(BY_APP_AND_CODE, day, owners=True, codes=True))
+    await _insert(connection, BY_OWNER, day, _aggregate_level(BY_OWNER_AND_CODE, day, owners=False, codes=False))
 
 
 def measures(row: Any, names: tuple[str, ...]) -> list[Any]:
@@ -74,7 +74,7 @@ async def _insert(connection: AsyncConnection, level: int, day: datetime, query:
     await connection.execute(insert(DayRow).from_select([*KEY, *MEASURES, "level", "day"], rows))
 
 
-def _of_hours(day: datetime, until: datetime) -> Select[Any]:
+def _sum_hours(day: datetime, until: datetime) -> Select[Any]:
     parts = []
     for row in (HourRow, RefusalRow):
         columns = (*(getattr(row, name) for name in KEY), *measures(row, MEASURES))
@@ -84,7 +84,7 @@ def _of_hours(day: datetime, until: datetime) -> Select[Any]:
     return select(*keys, *(func.sum(both.c[name]) for name in MEASURES)).group_by(*keys).order_by(*keys)
 
 
-def _coarser(level: int, day: datetime, *, owners: bool, codes: bool) -> Select[Any]:
+def _aggregate_level(level: int, day: datetime, *, owners: bool, codes: bool) -> Select[Any]:
     """A level of a day summed up further: apps into the accounts that own them, and codes into one row."""
     app = func.coalesce(AppRow.account_id, DayRow.account_id) if owners else DayRow.app_id
     keys: list[Any] = [DayRow.account_id, app, DayRow.capability, *([DayRow.code] if codes else [])]

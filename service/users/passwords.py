@@ -9,8 +9,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from inkgate.service.errors import Misuse
 
-SHORTEST, LONGEST = 10, 128
-AT_ONCE = 2
+MIN_CHARACTERS, MAX_CHARACTERS = 10, 128
+MAX_PARALLEL_HASHES = 2
 
 
 class Passwords:
@@ -18,12 +18,12 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_PARALLEL_HASHES)
         self._nobody = ""
 
     async def new(self, password: str, login: str) -> str:
         """The hash of a password that a user chose. Raises Misuse when it is not one we take."""
-        return await self.hash(acceptable(password, login))
+        return await self.hash(validate_password(password, login))
 
     async def hash(self, password: str) -> str:
         """The Argon2id hash in its own text form."""
@@ -46,10 +46,10 @@ class Passwords:
                 return False
 
 
-def acceptable(password: str, login: str) -> str:
+def validate_password(password: str, login: str) -> str:
     """The password, when it is one we take. Raises Misuse otherwise."""
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise Misuse("password.length_out_of_range", least=SHORTEST, most=LONGEST)
+    if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
+        raise Misuse("password.length_out_of_range", least=MIN_CHARACTERS, most=MAX_CHARACTERS)
     if password.casefold() == login.casefold() or len(set(password)) < 4:
         raise Misuse("password.too_simple")
     return password

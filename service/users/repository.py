@@ -8,23 +8,23 @@ from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.db import ids
-from inkgate.service.db.changes import applied, set_or_clear
+from inkgate.service.db.changes import guarded_update, set_or_clear
 from inkgate.service.users.models import OPERATOR, SessionRow, UserRow
 
 
-async def any_user(session: AsyncSession) -> bool:
+async def has_users(session: AsyncSession) -> bool:
     """Whether anybody can sign in at all; False on a fresh installation."""
     return bool(await session.scalar(select(func.count()).select_from(UserRow)))
 
 
-async def nobody_else_is_made(session: AsyncSession) -> None:
+async def lock_user_creation(session: AsyncSession) -> None:
     """Keep others from making users until this transaction ends; on SQLite it is the only writer anyway."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text("LOCK TABLE console_user IN SHARE ROW EXCLUSIVE MODE"))
 
 
 async def user(session: AsyncSession, user_id: str) -> UserRow | None:
-    return await session.get(UserRow, user_id) if ids.valid(user_id) else None
+    return await session.get(UserRow, user_id) if ids.is_canonical_uuid(user_id) else None
 
 
 async def user_named(session: AsyncSession, login: str, *, lock: bool = False) -> UserRow | None:
@@ -52,13 +52,13 @@ async def change_password(session: AsyncSession, user_id: str, old_hash: str, ne
     change = update(UserRow).where(
         UserRow.id == user_id, UserRow.password_hash == old_hash, UserRow.disabled_at.is_(None)
     )
-    return await applied(session, change.values(password_hash=new_hash, must_change=False))
+    return await guarded_update(session, change.values(password_hash=new_hash, must_change=False))
 
 
 async def reset_password(session: AsyncSession, user_id: str, new_hash: str) -> bool:
     """A password given by somebody else: it must be changed, and a lock ends. False when there is no such user."""
     change = update(UserRow).where(UserRow.id == user_id)
-    return await applied(
+    return await guarded_update(
         session, change.values(password_hash=new_hash, must_change=True, failures=0, locked_until=None)
     )
 
@@ -66,13 +66,13 @@ async def reset_password(session: AsyncSession, user_id: str, new_hash: str) -> 
 async def touch(session: AsyncSession, token_hash: str, now: datetime, seen_before: datetime) -> bool:
     """Note that a session is in use, when it was last noted before `seen_before`; False when not, or it has ended."""
     change = update(SessionRow).where(SessionRow.token_hash == token_hash, SessionRow.seen_at < seen_before)
-    return await applied(session, change.values(seen_at=now))
+    return await guarded_update(session, change.values(seen_at=now))
 
 
-async def prove(session: AsyncSession, token_hash: str, now: datetime) -> bool:
+async def mark_password_proved(session: AsyncSession, token_hash: str, now: datetime) -> bool:
     """Note that the password was entered again; False when the session has ended."""
     change = update(SessionRow).where(SessionRow.token_hash == token_hash).values(proved_at=now)
-    return await applied(session, change)
+    return await guarded_update(session, change)
 
 
 async def users(session: AsyncSession, account_id: str | None = None, *, limit: int = 200) -> list[UserRow]:
@@ -95,15 +95,15 @@ async def signed_in(session: AsyncSession, token_hash: str) -> tuple[SessionRow,
     return (row[0], row[1]) if row is not None else None
 
 
-async def drop_sessions(session: AsyncSession, user_id: str, *, but: str = "") -> None:
+async def delete_sessions(session: AsyncSession, user_id: str, *, but: str = "") -> None:
     """End the sessions of a user, all but the one with the token hash `but`."""
     await session.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.token_hash != but))
 
 
-async def drop_session(session: AsyncSession, token_hash: str) -> None:
+async def delete_session(session: AsyncSession, token_hash: str) -> None:
     await session.execute(delete(SessionRow).where(SessionRow.token_hash == token_hash))
 
 
-async def drop_stale(session: AsyncSession, seen_before: datetime, begun_before: datetime) -> None:
-    stale = or_(SessionRow.seen_at < seen_before, SessionRow.created_at < begun_before)
-    await session.execute(delete(SessionRow).where(stale))
+async def delete_expired_sessions(session: AsyncSession, seen_before: datetime, begun_before: datetime) -> None:
+    expired = or_(SessionRow.seen_at < seen_before, SessionRow.created_at < begun_before)
+    await session.execute(delete(SessionRow).where(expired))

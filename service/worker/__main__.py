@@ -5,6 +5,7 @@ The control socket brings the configuration and carries away what happens: ready
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inkgate.engines.errors import ModelError
+from inkgate.engines.interfaces import Reader
 from inkgate.service import __version__
 from inkgate.service.background import Background
 from inkgate.service.broker import frames
@@ -26,6 +28,17 @@ from inkgate.service.settings import maskable, passwords
 from inkgate.service.telemetry import logs
 from inkgate.service.telemetry.tracing import Tracing
 from inkgate.service.worker.config import WorkerConfig
+from inkgate.service.worker.control import (
+    Done,
+    EngineFacts,
+    Fatal,
+    Leaving,
+    MalformedMessage,
+    Message,
+    TaskFailed,
+    WorkerReady,
+    encode,
+)
 from inkgate.service.worker.lanes import run_lanes
 from inkgate.service.worker.loop import PullLoop
 from inkgate.service.worker.process import bind_to_parent, limit_memory, rss_mib
@@ -34,6 +47,9 @@ from inkgate.service.worker.watchdog import Watchdog
 
 log = logging.getLogger("inkgate.service.worker")
 
+_UNUSABLE = 2  # exit status: what the process was given cannot work, nor will it at the next start
+_BROKEN = 1
+
 
 def main(argv: list[str]) -> int:
     parent, control_fd, *tasks_fds = (int(argument) for argument in argv)
@@ -41,59 +57,45 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     bind_to_parent(parent)
-    control = socket.socket(fileno=control_fd)
-    head, _ = frames.recv(control)
+    teller = _Teller(socket.socket(fileno=control_fd))
+    head = teller.greeting()
     try:
         config = WorkerConfig.from_dict(head)
     except InkGateError as error:
-        frames.send(control, {"kind": "fatal", "error": str(error)})
-        return 2
+        teller.tell(Fatal(str(error)))
+        return _UNUSABLE
     logs.configure(config.log_level, config.log_format, secrets=maskable(passwords(config.redis_url)))
     try:
         reader = open_reader(config)
         reader.warmup()
     except (InkGateError, ModelError, ValueError) as error:
-        frames.send(control, {"kind": "fatal", "error": str(error)})
-        return 2
+        teller.tell(Fatal(str(error)))
+        return _UNUSABLE
     except Exception as error:
         log.exception("the engine did not start")
-        frames.send(control, {"kind": "fatal", "error": f"the engine did not start: {error!r}"})
-        return 1
+        teller.tell(Fatal(f"the engine did not start: {error!r}"))
+        return _BROKEN
     limit_memory(config.image_mib, config.at_once)
+    _work(config, reader, tasks_fds, teller, stop)
+    return 0
+
+
+def _work(config: WorkerConfig, reader: Reader, tasks_fds: list[int], teller: _Teller, stop: threading.Event) -> None:
+    """Read images with a warm reader until the worker leaves: at a shutdown signal, at a limit, or without a broker."""
     name = f"{socket.gethostname()}-{os.getpid()}"
-    teller = _Teller(control)
     ports = _open_ports(config, name, tasks_fds, teller)
     info = reader.info
-    engine = {"engine": info.name, "model": " ".join(sorted(info.models)) or info.version, "device": info.device}
-    teller.tell({"kind": "ready", "name": name, "engine": engine, "profile": config.profile, "rss_mib": rss_mib()})
-
+    engine = EngineFacts(info.name, " ".join(sorted(info.models)) or info.version, info.device)
+    teller.tell(WorkerReady(name, engine, config.profile, rss_mib()))
     watchdog = Watchdog()
-
-    def done(task: Task, reply: Reply, in_hand: int) -> None:
-        teller.tell(
-            {
-                "kind": "done",
-                "capability": task.capability,
-                "outcome": reply.outcome,
-                "delivery": task.delivery,
-                "stages": dict(reply.stages),
-                "lines": (reply.element or {}).get("text_line"),
-                "rss_mib": rss_mib(),
-                "in_hand": in_hand,
-            }
-        )
-
     tracing = Tracing.configured(config.traces_endpoint, "worker", __version__, config.traces_ratio)
-    lanes = [PullLoop(port, reader, config, name, stop, done, tracing, watchdog) for port in ports]
-    try:
-        reason = run_lanes(lanes, stop)
-        teller.tell({"kind": "leaving", "reason": reason})
-    except (BrokerUnavailable, frames.PeerGone):
-        pass  # the gateway process is gone: so is our work
+    lanes = [PullLoop(port, reader, config, name, stop, teller.done, tracing, watchdog) for port in ports]
+    with contextlib.suppress(BrokerUnavailable, frames.PeerGone):  # the gateway process is gone: so is our work
+        teller.tell(Leaving(run_lanes(lanes, stop)))
+    # After any other error the process ends as it is: a port that leaves would give its image back as not begun.
     tracing.close()
     for port in ports:
         port.close()
-    return 0
 
 
 class _Teller:
@@ -102,20 +104,31 @@ class _Teller:
     def __init__(self, control: socket.socket) -> None:
         self._control, self._turn = control, threading.Lock()
 
-    def tell(self, event: Mapping[str, Any]) -> None:
+    def greeting(self) -> Mapping[str, Any]:
+        """What the supervisor says first: a `WorkerConfig` as a dict."""
+        head, _ = frames.recv(self._control)
+        return head
+
+    def tell(self, message: Message) -> None:
         with self._turn:
-            frames.send(self._control, event)
+            frames.send(self._control, encode(message))
+
+    def done(self, task: Task, reply: Reply, in_hand: int) -> None:
+        """An image has been answered; `in_hand` as in `control.Done`."""
+        lines = (reply.element or {}).get("text_line")
+        self.tell(Done(task.capability, reply.outcome, task.delivery, reply.stages, lines, rss_mib(), in_hand))
 
     def malformed(self, kind: str) -> None:
         """A message that this process could not understand."""
-        self.tell({"kind": "malformed", "message": kind})
+        self.tell(MalformedMessage(kind))
 
     def background_up(self, task: str, up: bool) -> None:
-        """See service.background.Observer. The state of a thread ends with its process: failures are told, no state."""
+        """See inkgate.service.background.Observer. The state of a thread ends with its process: only failures are
+        reported."""
 
     def background_restarted(self, task: str) -> None:
         """See inkgate.service.background.Observer."""
-        self.tell({"kind": "task failed", "task": task})
+        self.tell(TaskFailed(task))
 
 
 def _open_ports(config: WorkerConfig, name: str, tasks_fds: list[int], teller: _Teller) -> Sequence[WorkerPort]:

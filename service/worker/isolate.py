@@ -17,7 +17,9 @@ from dataclasses import replace
 from inkgate.service.broker import frames
 from inkgate.service.broker.interface import Outcome, Reply, Task
 from inkgate.service.broker.messages import Malformed, reply_from, reply_head, task_from, task_head
+from inkgate.service.worker import control
 from inkgate.service.worker.config import WorkerConfig
+from inkgate.service.worker.control import Begun
 from inkgate.service.worker.process import bind_to_parent, limit_memory, spawn
 from inkgate.service.worker.reading import facts, open_reader, read
 
@@ -46,8 +48,10 @@ def _read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
             ours.settimeout(max(0.1, task.deadline - time.time()))
             frames.send(ours, replace(config, redis_url="").as_dict())
             frames.send(ours, task_head(task), task.image)
-            frames.recv(ours)
-            begun = True
+            head, _ = frames.recv(ours)
+            begun = isinstance(control.decode(head), Begun)
+            if not begun:
+                raise Malformed("an answer of a process that has not begun")
             head, _ = frames.recv(ours)
             reply = replace(reply_from({**head, "call_id": task.call_id, "number": task.number}), worker=worker)
         except (frames.PeerGone, Malformed) as error:
@@ -80,7 +84,7 @@ def main(argv: list[str]) -> None:
     head, image = frames.recv(sock)
     reader = open_reader(config)
     limit_memory(config.image_mib, at_once=1)
-    frames.send(sock, {"kind": "begun"})
+    frames.send(sock, control.encode(Begun()))
     reply = read(reader, task_from(head, image), config, "")
     frames.send(sock, reply_head(reply))
 

@@ -2,57 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from inkgate.service.broker.interface import Outcome
 from inkgate.service.telemetry.metrics import Metrics
-from inkgate.service.worker.supervisor import Event
-
-_ENGINE = ("engine", "model", "device")
+from inkgate.service.worker.control import (
+    Done,
+    EngineFacts,
+    Event,
+    Gone,
+    Leaving,
+    MalformedMessage,
+    TaskFailed,
+    WorkerReady,
+)
 
 
 class FleetMetrics:
-    """Hears a supervisor's events. The workers themselves keep no metrics and load no library for them.
-
-    A worker may be of another release than its supervisor: what is only additional in an event may be missing.
-    """
+    """Hears a supervisor's events. The workers themselves keep no metrics and load no library for them."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._ready: set[int] = set()
         self._leaving: set[int] = set()
-        self._engines: dict[int, dict[str, str]] = {}
+        self._engines: dict[int, EngineFacts] = {}
 
     def __call__(self, slot: int, event: Event) -> None:
-        match event["kind"]:
-            case "ready":
+        match event:
+            case WorkerReady():
                 self._ready.add(slot)
-                self._engines[slot] = {name: str(event["engine"].get(name, "")) for name in _ENGINE}
-                self._metrics.model(**self._engines[slot], profile=event.get("profile", ""))
-            case "done":
+                self._engines[slot] = event.engine
+                self._metrics.model(**asdict(event.engine), profile=event.profile)
+            case Done():
                 self._done(slot, event)
-            case "leaving":
+            case Leaving():
                 self._leaving.add(slot)
-                reason = event.get("reason", "stop")
-                self._metrics.recycled("drain" if reason == "stop" else reason)
-            case "malformed":
-                self._metrics.malformed(str(event["message"]))
-            case "task failed":
-                self._metrics.background_restarted(str(event["task"]))
-            case "gone":
+                self._metrics.recycled("drain" if event.reason == "stop" else event.reason)
+            case MalformedMessage():
+                self._metrics.malformed(event.message)
+            case TaskFailed():
+                self._metrics.background_restarted(event.task)
+            case Gone():
                 self._ready.discard(slot)
-                if slot not in self._leaving and event["status"] != 0:
+                if slot not in self._leaving and event.status != 0:
                     self._metrics.recycled("crash")
                 self._leaving.discard(slot)
         self._metrics.worker_ready(len(self._ready))
-        if "rss_mib" in event:
-            self._metrics.worker_memory(slot, int(event["rss_mib"] * 2**20))
+        if isinstance(event, WorkerReady | Done) and event.rss_mib is not None:
+            self._metrics.worker_memory(slot, int(event.rss_mib * 2**20))
 
-    def _done(self, slot: int, event: Event) -> None:
-        self._metrics.image(event["capability"], event["outcome"])
-        self._metrics.inference(**self._engines[slot], seconds=event.get("stages", {}).get("infer", 0.0))
-        self._metrics.batch(event.get("in_hand", 1))
-        if event.get("lines") is not None:
-            self._metrics.lines(event["capability"], event["lines"])
-        if event.get("delivery", 1) > 1:
+    def _done(self, slot: int, event: Done) -> None:
+        self._metrics.image(event.capability, event.outcome)
+        self._metrics.inference(**asdict(self._engines[slot]), seconds=event.stages.get("infer", 0.0))
+        self._metrics.batch(event.in_hand)
+        if event.lines is not None:
+            self._metrics.lines(event.capability, event.lines)
+        if event.delivery > 1:
             self._metrics.reclaimed()
-            if event["outcome"] == Outcome.FAILED:
+            if event.outcome == Outcome.FAILED:
                 self._metrics.poison()

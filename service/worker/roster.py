@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from inkgate.service import __version__
 from inkgate.service.broker.fleet import LEAVING, READY, STARTING, WorkerCard
-from inkgate.service.worker.supervisor import Event
+from inkgate.service.broker.messages import Malformed
+from inkgate.service.worker.control import Done, Event, Gone, Leaving, Ready, WorkerReady
 
 WINDOW = 60  # seconds over which images a second are a mean
 
@@ -27,24 +28,25 @@ class Roster:
 
     def __call__(self, slot: int, event: Event) -> None:
         card, now = self._cards[slot], self._clock()
-        match event["kind"]:
-            case "ready":
-                engine = event["engine"]
+        match event:
+            case WorkerReady():
                 card = replace(
                     card,
-                    name=event["name"],
+                    name=event.name,
                     state=READY,
                     since=now,
-                    engine=engine.get("engine", ""),
-                    models=engine.get("model", ""),
-                    device=engine.get("device", ""),
+                    engine=event.engine.engine,
+                    models=event.engine.model,
+                    device=event.engine.device,
                 )
-            case "done":
+            case Ready():
+                raise Malformed("a worker's ready without its name")
+            case Done():
                 self._rates[slot].add(now)
                 card = replace(card, images=card.images + 1)
-            case "leaving":
-                card = replace(card, state=LEAVING, since=now, reason=event.get("reason", "stop"))
-            case "gone":
+            case Leaving():
+                card = replace(card, state=LEAVING, since=now, reason=event.reason)
+            case Gone():
                 reason = card.reason if card.state == LEAVING else "crash"
                 card = replace(
                     card,
@@ -55,8 +57,8 @@ class Roster:
                     recycles=card.recycles + 1,
                     reason=reason,
                 )
-        if "rss_mib" in event:
-            card = replace(card, resident_bytes=int(event["rss_mib"] * 2**20))
+        if isinstance(event, WorkerReady | Done) and event.rss_mib is not None:
+            card = replace(card, resident_bytes=int(event.rss_mib * 2**20))
         self._cards[slot] = card
 
     def cards(self) -> list[WorkerCard]:

@@ -17,6 +17,8 @@ from inkgate.service.background import Background, BackgroundTask
 from inkgate.service.broker import frames
 from inkgate.service.broker.messages import Malformed
 from inkgate.service.errors import Misuse
+from inkgate.service.worker import control
+from inkgate.service.worker.control import Event, Gone, Kind
 from inkgate.service.worker.process import spawn
 
 log = logging.getLogger(__name__)
@@ -26,16 +28,14 @@ _LONGEST_PAUSE = 10.0
 _HEALTHY_AFTER = 30.0  # seconds after which a child's death is news again, not the next of a series
 _LAST_WAIT = 5.0  # seconds for a killed child to be gone
 
-Event = Mapping[str, Any]
-
 
 class Supervisor:
     """Children running one module. Each gets a control socket: our `greeting` first, then its events come back.
 
     `on_spawn(slot)` may return further sockets to pass on; they are closed here once the child has them. `shared`
     sockets go to every child and stay open.
-    `on_event(slot, event)` hears "ready", "done", "leaving" and "fatal" from the child, and "gone" from here; what it
-    cannot take, of a child of another release for one, is logged and told to `on_malformed`.
+    `on_event(slot, event)` receives the child's messages (see `control.Message`), and Gone from here. What cannot be
+    understood or taken, of a child of another release for one, is logged and reported to `on_malformed`.
     Each slot is kept by a background task of its own, `<name>-slot-<n>`: one that cannot start its child (no memory,
     no process, no file descriptor left) is started again; with `essential` the host is not ready meanwhile.
     """
@@ -44,7 +44,7 @@ class Supervisor:
         self,
         module: str,
         count: int,
-        greeting: Event,
+        greeting: Mapping[str, Any],
         *,
         shared: Sequence[socket.socket] = (),
         on_spawn: Callable[[int], Sequence[socket.socket]] = lambda slot: (),
@@ -138,7 +138,8 @@ class Supervisor:
             self._ready.discard(slot)
             status = await _reap(child)
             del self._children[slot]
-            self._hear(slot, {"kind": "gone", "status": status, "pid": child.pid})
+            self._changed.set()
+            self._tell(slot, Gone(status, child.pid))
         return status
 
     def _spawn(self, slot: int) -> tuple[subprocess.Popen[bytes], socket.socket]:
@@ -166,29 +167,42 @@ class Supervisor:
             writer.writelines(frames.pack(self._greeting))
             while True:
                 try:
-                    event, _ = await frames.read(reader)
+                    head, _ = await frames.read(reader)
                 except Malformed as error:
                     self._refuse(slot, error)
                 else:
-                    self._hear(slot, event)
+                    self._hear(slot, head)
         except frames.PeerGone:
             pass
         finally:
             writer.close()
 
-    def _hear(self, slot: int, event: Event) -> None:
-        """Take one event. Never raises: one that cannot be understood must not cost us the child that sent it."""
-        kind = event.get("kind")
-        if kind == "ready":
-            self._ready.add(slot)
-            self.fatal = ""
-        elif kind == "leaving":
-            self._ready.discard(slot)
-        elif kind == "fatal":
-            self.fatal = str(event.get("error", "it could not start"))
-        self._changed.set()
+    def _hear(self, slot: int, head: Mapping[str, Any]) -> None:
+        """Take one message. Never raises: one that cannot be understood must not cost us the child that sent it."""
+        self._note(slot, head)
         try:
-            self._on_event(slot, {"kind": "", **event})
+            event = control.decode(head)
+        except Malformed as error:
+            self._refuse(slot, error)
+            return
+        if event is not None:
+            self._tell(slot, event)
+
+    def _note(self, slot: int, head: Mapping[str, Any]) -> None:
+        """Where the child stands, by the kind of its message alone: one of another release is ready as well."""
+        match control.kind_of(head):
+            case Kind.READY:
+                self._ready.add(slot)
+                self.fatal = ""
+            case Kind.LEAVING:
+                self._ready.discard(slot)
+            case Kind.FATAL:
+                self.fatal = control.error_text(head)
+        self._changed.set()
+
+    def _tell(self, slot: int, event: Event) -> None:
+        try:
+            self._on_event(slot, event)
         except Exception as error:
             self._refuse(slot, error)
 

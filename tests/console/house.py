@@ -19,7 +19,7 @@ from inkgate.service.db import work
 from inkgate.service.settings import Settings
 from inkgate.service.users import service as users
 from inkgate.service.users.passwords import Passwords
-from tests.money import BentClock
+from tests.ledger_data import ManualClock
 
 PASSWORD = "a quiet afternoon"
 NOW = datetime(2026, 3, 20, 8, 30, tzinfo=UTC)
@@ -37,7 +37,7 @@ class ConsoleHouse:
     engine: AsyncEngine
     parts: Parts
     app: FastAPI
-    clock: BentClock
+    clock: ManualClock
     account_id: str = ""
     other_id: str = ""
     app_id: str = ""
@@ -45,7 +45,7 @@ class ConsoleHouse:
     @classmethod
     async def empty(cls, engine: AsyncEngine, **settings: object) -> ConsoleHouse:
         """Without any user: before the first run."""
-        clock = BentClock(NOW)
+        clock = ManualClock(NOW)
         read = Settings(**settings)  # type: ignore[arg-type]
         trusted = parse_networks(read.server.trusted_proxies)
         parts = Parts(read, engine, Vault([new_key()]), quick_passwords(), clock, trusted=trusted)
@@ -68,7 +68,7 @@ class ConsoleHouse:
         return house
 
     def begin(self):  # type: ignore[no-untyped-def]
-        return work.begin(self.engine, "test", self.clock)
+        return work.unit_of_work(self.engine, "test", self.clock)
 
     def visitor(self, peer: str = "127.0.0.1") -> Visitor:
         return Visitor(self.app, peer)

@@ -67,12 +67,12 @@ async def test_an_operator_acts_on_an_account_while_the_clock_is_wrong(
     wall.off = days * 86_400
     wrong = await chief.see(page)
     assert "系统时间异常" in wrong and "未知</span>" in wrong and "有效</span>" not in wrong
-    async with work.reading(engine) as session:
+    async with work.read_session(engine) as session:
         (user,) = await user_queries.users(session, console.account_id)
     reset = await chief.submit(f"{page}/users/{user.id}/reset", page=page)
     assert reset.status_code == 200 and "lin" in reset.text
     assert (await chief.submit(f"{page}/suspend", page=page)).status_code == 303
-    async with work.reading(engine) as session:
+    async with work.read_session(engine) as session:
         account = await account_queries.account(session, console.account_id)
         assert account is not None and account.suspended_at is not None
     granted = await chief.submit(f"{page}/packs", page=page, capability="general", units="1000")
@@ -91,7 +91,7 @@ async def test_packs_that_are_used_up_or_refunded_are_so_by_any_clock(
     used_up = {"used": PackRow.total, "exhausted_at": PackRow.starts_at}
     refunded = {"state": REFUNDED, "used": 0, "exhausted_at": None}
     for values, state in ((used_up, "已用完"), (refunded, "已退订")):
-        async with work.begin(engine, "test") as unit:
+        async with work.unit_of_work(engine, "test") as unit:
             await unit.session.execute(update(PackRow).values(**values))
         text = await chief.see(page)
         assert f"{state}</span>" in text and "未知</span>" not in text
@@ -103,7 +103,7 @@ async def test_nothing_is_bought_by_a_wrong_clock(console: ConsoleHouse, wall: W
     wall.off = 40 * 86_400
     answer = await lin.submit("/buy/general/order", page="/buy/general", **fields)
     assert (answer.status_code, "系统时间异常" in answer.text) == (503, True)
-    async with work.reading(engine) as session:
+    async with work.read_session(engine) as session:
         assert len(await orders.orders(session)) == 1
     wall.off = 0.0
     assert (await lin.submit("/buy/general/order", page="/buy/general", **fields)).status_code == 303

@@ -12,11 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import repository as audit
+from inkgate.service.composition.console import application, serve_console
 from inkgate.service.console import Parts, attempts
 from inkgate.service.console.pages import PAGES
 from inkgate.service.db import work
 from inkgate.service.errors import ConfigurationError
-from inkgate.service.serving_console import application, serve_console
 from inkgate.service.settings import Server, Settings
 from inkgate.service.telemetry.health import Health
 from inkgate.service.users import repository
@@ -62,7 +62,7 @@ async def test_a_wrong_set_up_code_is_a_plain_refusal(engine: AsyncEngine, wrong
     form = {"content-type": "application/x-www-form-urlencoded"}
     answer = await stranger.post("/setup", content=body.encode(), headers=form)
     assert answer.status_code == 422 and "INKGATE_CONSOLE__SETUP_CODE" in answer.text
-    async with work.reading(engine) as session:
+    async with work.read_session(engine) as session:
         assert await repository.users(session) == []
 
 
@@ -149,7 +149,7 @@ async def test_each_sign_in_has_a_token_of_its_own_and_only_its_hash_is_kept(con
     first = visitor.cookies["inkgate_session"]
     again = await console.signed_in("lin")
     assert again.cookies["inkgate_session"] != first
-    async with work.reading(console.engine) as session:
+    async with work.read_session(console.engine) as session:
         kept = set(await session.scalars(select(SessionRow.token_hash)))
     assert len(kept) == 2 and first not in kept
 
@@ -190,7 +190,7 @@ async def test_five_wrong_passwords_lock_a_quarter_of_an_hour(console: ConsoleHo
     assert (await console.visitor().submit("/login", login="east", password=PASSWORD)).status_code == 303
     console.clock.pass_(minutes=16)
     assert (await console.visitor().submit("/login", login="lin", password=PASSWORD)).status_code == 303
-    async with work.reading(console.engine) as session:
+    async with work.read_session(console.engine) as session:
         assert "user.lock" in {each.action for each in await audit.events(session, account_id=console.account_id)}
 
 
@@ -213,7 +213,7 @@ async def test_a_new_password_ends_the_other_sessions(console: ConsoleHouse) -> 
 
 
 async def test_a_password_from_somebody_else_must_be_changed_first(console: ConsoleHouse) -> None:
-    async with work.begin(console.engine, "test") as unit:
+    async with work.unit_of_work(console.engine, "test") as unit:
         user = await unit.session.scalar(select(UserRow).where(UserRow.login == "lin"))
         assert user is not None
         user.must_change = True

@@ -139,7 +139,7 @@ async def test_a_page_that_fetches_itself_does_not_keep_a_session_alive(console:
     chief = await console.signed_in("chief")
 
     async def seen() -> object:
-        async with work.reading(console.engine) as session:
+        async with work.read_session(console.engine) as session:
             return await session.scalar(select(SessionRow.seen_at))
 
     before = await seen()

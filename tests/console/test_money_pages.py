@@ -11,7 +11,7 @@ from inkgate.service.accounts import repository as accounts_repository
 from inkgate.service.accounts import service as accounts
 from inkgate.service.console.pages import bills, operator_ledger
 from inkgate.service.db import work
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering.models import PackRow
 from inkgate.service.metering.service import packs_of
 from inkgate.service.orders import refunds
@@ -27,8 +27,8 @@ def rows(text: str) -> list[list[str]]:
 async def test_the_ledger_is_listed_line_by_line_page_by_page(console: ConsoleHouse) -> None:
     await bought(console, general_100k=1)
     await traffic(console, *(call(console, images=1, units=1) for _ in range(operator_ledger.PER_PAGE + 3)))
-    async with work.reading(console.engine) as session:
-        unit = Work(session, "test", console.clock)
+    async with work.read_session(console.engine) as session:
+        unit = UnitOfWork(session, "test", console.clock)
         first = await operator_ledger.view(unit, console.account_id, "general")
         rest = await operator_ledger.view(unit, console.account_id, "general", first.older)
         other = await operator_ledger.view(unit, console.other_id, "general")
@@ -72,7 +72,7 @@ async def test_a_proof_is_given_and_noted_and_finds_what_is_wrong(console: Conso
     chief = await console.signed_in("chief")
     sound = await chief.submit("/operator/ledger", page="/operator/ledger")
     assert "核对 2 行" in sound.text and "无误</span>" in sound.text
-    async with work.begin(console.engine, "test") as unit:
+    async with work.unit_of_work(console.engine, "test") as unit:
         await unit.session.execute(update(PackRow).values(used=PackRow.used + 1))
     wrong = await chief.submit("/operator/ledger", page="/operator/ledger", account=console.account_id)
     assert "<code>units</code>" in wrong.text and "1 处不符" in wrong.text
@@ -104,8 +104,8 @@ async def test_a_bill_lists_use_by_sub_account_and_money_in_and_back(console: Co
         call(console, account_id=sub.id, app_id=app.app_id, units=3, images=3),
         call(console, "licence", units=1, images=1),
     )
-    async with work.reading(console.engine) as session:
-        unit = Work(session, "test", console.clock)
+    async with work.read_session(console.engine) as session:
+        unit = UnitOfWork(session, "test", console.clock)
         main = await accounts_repository.account(session, console.account_id)
         part = await accounts_repository.account(session, sub.id)
         assert main is not None and part is not None
@@ -133,12 +133,12 @@ async def test_a_bill_lists_use_by_sub_account_and_money_in_and_back(console: Co
 async def test_a_month_ends_where_the_next_one_begins_in_beijing(console: ConsoleHouse) -> None:
     console.clock.time = NOW.replace(month=2, day=28, hour=17)  # 1 March, one o'clock, in Beijing
     await bought(console, general_100k=1)
-    async with work.reading(console.engine) as session:
-        unit = Work(session, "test", console.clock)
+    async with work.read_session(console.engine) as session:
+        unit = UnitOfWork(session, "test", console.clock)
         main = await accounts_repository.account(session, console.account_id)
         assert main is not None
         march, february = await bills.view(unit, main, "2026-03"), await bills.view(unit, main, "2026-02")
     assert (march.paid, february.paid) == (45_000, 0)
     console.clock.time = NOW.replace(year=2027, month=1, day=5)
-    async with work.reading(console.engine) as session:
-        assert (await bills.view(Work(session, "test", console.clock), main, "2026-12")).month == "2026-12"
+    async with work.read_session(console.engine) as session:
+        assert (await bills.view(UnitOfWork(session, "test", console.clock), main, "2026-12")).month == "2026-12"

@@ -66,7 +66,7 @@ async def test_whoever_has_no_user_here_or_a_disabled_one_stays_outside(
     provider.login = "stranger"
     answer = await there_and_back(house.visitor())
     assert answer.status_code == 422 and "没有对应的可用用户" in answer.text
-    async with work.begin(house.engine, "test") as unit:
+    async with work.unit_of_work(house.engine, "test") as unit:
         user = await unit.session.scalar(select(UserRow).where(UserRow.login == "lin"))
         assert user is not None
         await users.disable_user(unit, user.id)
@@ -75,7 +75,7 @@ async def test_whoever_has_no_user_here_or_a_disabled_one_stays_outside(
 
 
 async def test_an_initial_password_ends_with_the_first_sign_in_through_the_provider(house: ConsoleHouse) -> None:
-    async with work.begin(house.engine, "test") as unit:
+    async with work.unit_of_work(house.engine, "test") as unit:
         user = await unit.session.scalar(select(UserRow).where(UserRow.login == "lin"))
         assert user is not None
         user.must_change = True

@@ -19,14 +19,14 @@ PAGE = "/operator/accounts"
 
 
 async def user_id(console: ConsoleHouse, login: str) -> str:
-    async with work.reading(console.engine) as session:
+    async with work.read_session(console.engine) as session:
         found = await session.scalar(select(UserRow.id).where(UserRow.login == login))
     assert found is not None
     return str(found)
 
 
 async def actions(console: ConsoleHouse) -> list[tuple[str, str, str]]:
-    async with work.reading(console.engine) as session:
+    async with work.read_session(console.engine) as session:
         return [(each.actor, each.action, each.subject) for each in await audit.events(session)]
 
 
@@ -140,7 +140,7 @@ async def test_an_unknown_word_decides_nothing(console: ConsoleHouse, word: str)
     chief = await console.signed_in("chief")
     assert (await chief.submit(f"/operator/orders/{order.number}/{word}", page=PAGE)).status_code == 404
     assert (await chief.submit(f"/operator/refunds/{refund.id}/{word}", page=PAGE)).status_code == 404
-    async with work.reading(console.engine) as session:
+    async with work.read_session(console.engine) as session:
         kept, asked = await repository.order(session, order.number), await repository.refund(session, refund.id)
     assert kept is not None and asked is not None
     assert (kept.state, asked.state) == ("pending", "pending")

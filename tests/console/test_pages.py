@@ -25,7 +25,7 @@ from inkgate.service.console.scope import Scope, scope_of, span_of
 from inkgate.service.contract.capabilities import CAPABILITIES, LICENCE
 from inkgate.service.contract.requests import check, parse
 from inkgate.service.db import work
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.eop.header import parse as parse_header
 from inkgate.service.eop.signature import verify
 from inkgate.service.eop.signing import call_headers
@@ -40,7 +40,7 @@ from tests.console.house import ConsoleHouse
 ZH = Words("zh")
 
 
-async def scope(unit: Work, account_id: str) -> Scope:
+async def scope(unit: UnitOfWork, account_id: str) -> Scope:
     account = await accounts_repository.account(unit.session, account_id)
     assert isinstance(account, Account)
     return await scope_of(unit, account)
@@ -77,8 +77,8 @@ async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleH
         call(console, code=400018, units=1, images=0, duration_ms=20, client_ip="198.51.100.9"),
         call(console, "licence", units=1, images=1),
     )
-    async with work.reading(console.engine) as session:
-        unit = Work(session, "test", console.clock)
+    async with work.read_session(console.engine) as session:
+        unit = UnitOfWork(session, "test", console.clock)
         mine = await scope(unit, console.account_id)
         seen = await overview.view(unit, mine, ZH, "1")
         watched = await monitor.view(unit, mine, ZH, "7")
@@ -104,8 +104,8 @@ async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleH
 async def test_an_app_of_somebody_else_narrows_to_nothing(console: ConsoleHouse) -> None:
     await bought(console, general_100k=1)
     await traffic(console, call(console))
-    async with work.reading(console.engine) as session:
-        unit = Work(session, "test", console.clock)
+    async with work.read_session(console.engine) as session:
+        unit = UnitOfWork(session, "test", console.clock)
         theirs = await scope(unit, console.other_id)
         seen = await monitor.view(unit, theirs, ZH, "7", app_id=console.app_id)
     assert seen.total.calls == 0
@@ -117,8 +117,8 @@ async def test_a_sub_account_sees_its_own_apps_only(console: ConsoleHouse) -> No
         sub = await accounts.create_account(unit, "青禾-二部", parent_id=console.account_id)
         app = await accounts.create_app(unit, console.parts.vault, sub.id, "second_app")
     await traffic(console, call(console), call(console, account_id=sub.id, app_id=app.app_id, units=3, images=3))
-    async with work.reading(console.engine) as session:
-        unit = Work(session, "test", console.clock)
+    async with work.read_session(console.engine) as session:
+        unit = UnitOfWork(session, "test", console.clock)
         whole = await overview.view(unit, await scope(unit, console.account_id), ZH, "1")
         part = await overview.view(unit, await scope(unit, sub.id), ZH, "1")
     assert (whole.total.images, part.total.images) == (5, 3)
@@ -147,8 +147,8 @@ async def test_a_pack_is_listed_as_it_stands(console: ConsoleHouse) -> None:
         )
         await accounts.open_capability(unit, console.app_id, "idcard")
     await traffic(console, call(console, "idcard", units=5, images=5))
-    async with work.reading(console.engine) as session:
-        unit = Work(session, "test", console.clock)
+    async with work.read_session(console.engine) as session:
+        unit = UnitOfWork(session, "test", console.clock)
         mine = await scope(unit, console.account_id)
         rows = await capabilities.view(unit, mine)
         seen = await capabilities.detail(unit, mine, "idcard")
@@ -166,8 +166,8 @@ async def test_a_refund_is_offered_for_seven_days_and_never_after_use(console: C
     await traffic(console, call(console))
 
     async def states() -> dict[str, str]:
-        async with work.reading(console.engine) as session:
-            unit = Work(session, "test", console.clock)
+        async with work.read_session(console.engine) as session:
+            unit = UnitOfWork(session, "test", console.clock)
             model = await refunding.view(unit, await scope(unit, console.account_id))
         return {each.pack.capability: each.state for each in model.candidates}
 

@@ -153,7 +153,7 @@ def shown(text: str, victim: Victim, marks: set[str], *sent: str) -> set[str]:
 async def rows(console: ConsoleHouse) -> dict[str, set[str]]:
     """Every row of every table, as text."""
     found = {}
-    async with work.reading(console.engine) as session:
+    async with work.read_session(console.engine) as session:
         for table in metadata.sorted_tables:
             found[table.name] = {repr(tuple(row)) for row in await session.execute(select(table))}
     return found

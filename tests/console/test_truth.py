@@ -22,7 +22,7 @@ from inkgate.service.console.regions import RegionTable
 from inkgate.service.console.scope import Scope, scope_of
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import work
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.usage import repository, rollup
 from inkgate.service.usage.models import RecordRow
 from tests.console.driven import Driven, Made
@@ -39,7 +39,7 @@ async def driven(console: ConsoleHouse) -> Driven:
     await driven.day()
     await driven.writer.write()
     console.clock.pass_(days=1)
-    await rollup.roll(console.engine, console.clock)
+    await rollup.roll_up(console.engine, console.clock)
     await driven.day()
     await driven.limited()
     await driven.writer.write()
@@ -64,14 +64,14 @@ def counted(made: Iterable[Made], key: Callable[[Made], Any], amount: Callable[[
     return {name: value for name, value in found.items() if value}
 
 
-async def scope(unit: Work, account_id: str) -> Scope:
+async def scope(unit: UnitOfWork, account_id: str) -> Scope:
     account = await queries.account(unit.session, account_id)
     assert account is not None
     return await scope_of(unit, account)
 
 
 async def lines(driven: Driven) -> list[RecordRow]:
-    async with work.reading(driven.house.engine) as session:
+    async with work.read_session(driven.house.engine) as session:
         query = select(RecordRow).where(RecordRow.line == 0, RecordRow.account_id == driven.house.account_id)
         return list(await session.scalars(query))
 
@@ -90,8 +90,8 @@ async def the_ledger_has_what_was_called(driven: Driven) -> None:
 
 async def the_overview_says_what_was_called(driven: Driven) -> None:
     house, names = driven.house, {each.app.app_id: each.app.name for each in driven.callers.values()}
-    async with work.reading(house.engine) as session:
-        unit = Work(session, "test", house.clock)
+    async with work.read_session(house.engine) as session:
+        unit = UnitOfWork(session, "test", house.clock)
         mine = await scope(unit, house.account_id)
         week, day = [await overview.view(unit, mine, ZH, days) for days in ("7", "1")]
         app = driven.callers["batch"].app.app_id
@@ -136,8 +136,8 @@ async def monitoring_says_what_was_called(driven: Driven) -> None:
     house, names = driven.house, {each.app.app_id: each.app.name for each in driven.callers.values()}
     names[""] = "未识别的应用"
     ledger = await lines(driven)
-    async with work.reading(house.engine) as session:
-        unit = Work(session, "test", house.clock)
+    async with work.read_session(house.engine) as session:
+        unit = UnitOfWork(session, "test", house.clock)
         mine = await scope(unit, house.account_id)
         for app, capability in (("", ""), ("portal", ""), ("", "general"), ("branch", "general"), ("portal", "plate")):
             app_id = driven.callers[app].app.app_id if app else ""
@@ -194,7 +194,7 @@ async def the_metrics_say_the_same(driven: Driven) -> None:
 
     house = driven.house
     span = (house.clock.time - timedelta(days=3), house.clock.time + timedelta(hours=1))
-    async with work.reading(house.engine) as session:
+    async with work.read_session(house.engine) as session:
         by_code = await repository.totals(session, repository.Scope(*span), ["code"])
         by_capability = await repository.totals(session, repository.Scope(*span), ["capability"])
     # Everybody's, strangers' included: the operator's `inkgate usage --by code`.
@@ -213,8 +213,8 @@ async def the_metrics_say_the_same(driven: Driven) -> None:
 async def use_and_callers_say_what_was_called(driven: Driven) -> None:
     house, names = driven.house, {each.app.app_id: each.app.name for each in driven.callers.values()}
     table = RegionTable([("192.0.2.0/24", "浙江"), ("198.51.100.0/24", "北京")])
-    async with work.reading(house.engine) as session:
-        unit = Work(session, "test", house.clock)
+    async with work.read_session(house.engine) as session:
+        unit = UnitOfWork(session, "test", house.clock)
         mine = await scope(unit, house.account_id)
         theirs = await scope(unit, house.other_id)
         branch = await scope(unit, driven.owners["branch"][1])

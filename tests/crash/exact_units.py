@@ -186,7 +186,7 @@ async def _accident(stack: Stack, accident: str, calls: list[Call]) -> None:
 
 async def _customer(stack: Stack, pack: int) -> Customer:
     engine, name = databases.create(Database(url=stack.url)), f"exact_{next(_names)}"
-    async with work.begin(engine, "test") as unit:
+    async with work.unit_of_work(engine, "test") as unit:
         account = await accounts.create_account(unit, name)
         keys = await accounts.create_access_key(unit, stack.vault, account.id)
         app = await accounts.create_app(unit, stack.vault, account.id, name)
@@ -203,7 +203,7 @@ async def _read(stack: Stack, customer: Customer, calls: list[Call], seconds: fl
     across = 0
     lines = select(RecordRow.request_id, RecordRow.call_id, RecordRow.units, RecordRow.line)
     packs = select(PackRow.used).order_by(PackRow.ordered_at, PackRow.id)
-    async with work.snapshot(engine) as session:
+    async with work.snapshot_session(engine) as session:
         findings = [
             f"{each.kind} {each.where}: {each.what}" for each in await ledger_reader.verify_database(session, None)
         ]

@@ -16,9 +16,8 @@ import psutil
 
 from tests.valkey import free_port
 
-_WORKERS = (
-    "import asyncio; from inkgate.service import settings; from inkgate.service.worker.serve import serve_workers; "
-)
+_WORKERS = "import asyncio; from inkgate.service import settings; "
+_WORKERS += "from inkgate.service.composition.workers import serve_workers; "
 _WORKERS += "asyncio.run(serve_workers(settings.load()))"
 
 

@@ -16,9 +16,9 @@ import pytest
 
 from inkgate.service.broker.holdoff import OVERRUNS
 from inkgate.service.broker.interface import Outcome, Task
+from inkgate.service.composition.fleet import EmbeddedBroker, embedded_fleet
 from inkgate.service.errors import DeadlineMissed, Misuse
 from inkgate.service.settings import Engine, Limits, Settings, Worker
-from inkgate.service.worker.fleet import EmbeddedBroker, embedded_fleet
 from inkgate.service.worker.stub import stub_text
 from tests.crash.processes import gone
 from tests.waiting import until
@@ -235,7 +235,7 @@ async def test_an_engine_that_cannot_start_says_why(tmp_path: Path) -> None:
 _PARENT = """
 import asyncio, sys
 from inkgate.service.settings import Engine, Settings, Worker
-from inkgate.service.worker.fleet import EmbeddedBroker, embedded_fleet
+from inkgate.service.composition.fleet import EmbeddedBroker, embedded_fleet
 
 async def main():
     settings = Settings(engine=Engine(runtime="stub"), worker=Worker(processes=2))

@@ -22,7 +22,7 @@ from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.models import PackRow
 from inkgate.service.settings import Database
 from inkgate.service.usage.models import RecordRow
-from tests.money import House
+from tests.ledger_data import CustomerData
 from tests.postgres import OwnPostgres
 
 CALLS, GATEWAYS, PACKS, PACK = 20_000, 4, 3, 5_000
@@ -32,9 +32,11 @@ PATIENCE = 240  # seconds
 class Fleet:
     """The gateway processes and what they answered."""
 
-    def __init__(self, url: str, folder: Path, house: House) -> None:
+    def __init__(self, url: str, folder: Path, customer: CustomerData) -> None:
         self._url, self._folder = url, folder
-        calls = [f"{ids.new()} {house.account_id} {house.app.app_id} {3 if n % 10 == 0 else 1}" for n in range(CALLS)]
+        calls = [
+            f"{ids.new()} {customer.account_id} {customer.app.app_id} {3 if n % 10 == 0 else 1}" for n in range(CALLS)
+        ]
         for number in range(GATEWAYS):
             mine = calls[number::GATEWAYS]
             again = calls[(number + 1) % GATEWAYS :: GATEWAYS * 10]  # which the neighbour is sent too
@@ -86,8 +88,8 @@ class Fleet:
 @pytest.mark.parametrize("accident", ["none", "a gateway is killed", "the database crashes"])
 def test_exactly_fifteen_thousand_units(own_postgres: OwnPostgres, tmp_path: Path, accident: str) -> None:
     url = own_postgres.empty()
-    house = asyncio.run(prepare(url))
-    fleet = Fleet(url, tmp_path, house)
+    customer = asyncio.run(prepare(url))
+    fleet = Fleet(url, tmp_path, customer)
     try:
         if accident != "none":
             fleet.wait_for(3_000)
@@ -102,21 +104,21 @@ def test_exactly_fifteen_thousand_units(own_postgres: OwnPostgres, tmp_path: Pat
     asyncio.run(judge(url, fleet.units, answers))
 
 
-async def prepare(url: str) -> House:
+async def prepare(url: str) -> CustomerData:
     await migrate.upgrade_async(url)
     engine = engines.create(Database(url=url))
-    house = await House.build(engine)
-    async with work.begin(engine, "test") as unit:
-        house.clock.time = await unit.now()
+    customer = await CustomerData.build(engine)
+    async with work.unit_of_work(engine, "test") as unit:
+        customer.clock.time = await unit.now()
     for _ in range(PACKS):
-        await house.grant(PACK)
+        await customer.grant(PACK)
     await engine.dispose()
-    return house
+    return customer
 
 
 async def judge(url: str, units: dict[str, int], answers: dict[str, set[str]]) -> None:
     engine = engines.create(Database(url=url))
-    async with work.snapshot(engine) as session:
+    async with work.snapshot_session(engine) as session:
         assert await ledger_reader.verify_database(session) == []
         used = list(await session.scalars(select(PackRow.used).order_by(PackRow.ordered_at)))
         recorded = Counter[str]()

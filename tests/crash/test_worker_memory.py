@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from inkgate.service.broker.interface import Outcome, Task
+from inkgate.service.composition.fleet import embedded_fleet
 from inkgate.service.samples import sample
 from inkgate.service.settings import Settings, Worker
-from inkgate.service.worker.fleet import embedded_fleet
 from tests import image_files
 
 ROOT = Path(__file__).parents[2]

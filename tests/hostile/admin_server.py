@@ -22,7 +22,7 @@ async def main(folder: Path, url: str) -> None:
     database = Database(url=url)
     await asyncio.to_thread(migrate.upgrade, database.url)
     engine = databases.create(database)
-    async with work.begin(engine, "test") as unit:
+    async with work.unit_of_work(engine, "test") as unit:
         token = await tokens.create_token(unit, "everything", tokens.SCOPES)
     app = create_admin(engine, Vault([bytes(32)]), Settings(database=database))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))

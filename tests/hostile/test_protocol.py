@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from inkgate.service.assembly import listen
+from inkgate.service.composition.web import listen
 from inkgate.service.gateway import protocol
 from inkgate.service.gateway.protocol import LimitedHttpProtocol
 

@@ -16,13 +16,13 @@ import pytest
 import redis
 
 from inkgate.service import background as background_module
-from inkgate.service import serving
 from inkgate.service.background import Background
 from inkgate.service.broker import frames
 from inkgate.service.broker.fleet import STARTING, WorkerCard
 from inkgate.service.broker.streams import StreamsBroker, StreamsPort
 from inkgate.service.broker.streams import broker as broker_module
 from inkgate.service.broker.streams.roll import RollPoster, StreamsFleet
+from inkgate.service.composition import gateway_process
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate
 from inkgate.service.metering.housekeeping import Housekeeper
@@ -226,7 +226,7 @@ async def test_statistics_of_refused_calls(engine: Any, monkeypatch: pytest.Monk
     await writer.start()
     await process.fails("refusal-statistics")
     await until(lambda: write.calls >= 3)
-    assert not refusals.take(), "what was counted has been written"
+    assert not refusals.drain(), "what was counted has been written"
     await writer.close()
 
 
@@ -263,10 +263,10 @@ async def test_the_probe_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_the_report_of_a_gateways_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     process = Process()
-    monkeypatch.setattr(serving, "_SNAPSHOT_EVERY", 0.01)
+    monkeypatch.setattr(gateway_process, "REPORT_SECONDS", 0.01)
     monkeypatch.setattr(process.metrics, "snapshot", Fault(process.metrics.snapshot))
     ours, theirs = socket.socketpair()
-    report = process.background.task("metrics-report", partial(serving._report, process.metrics, theirs))
+    report = process.background.task("metrics-report", partial(gateway_process.report_metrics, process.metrics, theirs))
     report.start()
     heard = list[dict[str, Any]]()
     reading = threading.Thread(target=lambda: heard.append(frames.recv(ours)[0]), daemon=True)

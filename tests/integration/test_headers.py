@@ -15,12 +15,12 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from inkgate.service.admin import create_admin
-from inkgate.service.assembly import server_for
+from inkgate.service.composition.web import server_for
 from inkgate.service.console.app import create_console
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.contract.headers import TABLE, Repeat, Surface, one_line_each, repeated
 from inkgate.service.eop.signature import sign
-from inkgate.service.repeats import OneLineEach
+from inkgate.service.header_middleware import RepeatedHeaderMiddleware
 from inkgate.service.settings import Server, Settings
 from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
@@ -129,7 +129,7 @@ def seen_by(surface: Surface) -> FastAPI:
     async def look(request: Request) -> JSONResponse:
         return JSONResponse({"cookies": request.cookies, "headers": dict(request.headers)})
 
-    app.add_middleware(OneLineEach, surface=surface)
+    app.add_middleware(RepeatedHeaderMiddleware, surface=surface)
     return app
 
 
@@ -154,7 +154,7 @@ async def test_every_row_of_the_table_over_a_socket(surface):
 def test_admin_and_console_use_the_table():
     admin, console = create_admin(None, None, Settings()), create_console(None)  # type: ignore[arg-type]
     for app, surface in ((admin, Surface.ADMIN), (console, Surface.CONSOLE)):
-        used = [each for each in app.user_middleware if each.cls is OneLineEach]
+        used = [each for each in app.user_middleware if each.cls is RepeatedHeaderMiddleware]
         assert [each.kwargs for each in used] == [{"surface": surface}]
 
 
@@ -181,11 +181,11 @@ _AS_CLIENT = {  # headers of answers that we get, or of requests that we make
     "service/console/calling.py",
 }
 _SIGNED = {"service/eop/signature.py", "service/eop/canonical.py"}  # by the names that the client lists
-_FOLDED = {"service/contract/headers.py", "service/repeats.py"}
+_FOLDED = {"service/contract/headers.py", "service/header_middleware.py"}
 _RAW = {  # who touches the raw lines, always through the table
     "service/gateway/exchange.py": 2,
     "service/gateway/app.py": 1,
-    "service/repeats.py": 2,
+    "service/header_middleware.py": 2,
     "service/console/app.py": 2,
 }
 

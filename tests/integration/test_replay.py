@@ -29,8 +29,8 @@ async def test_kept_found_and_dropped(store):
     await store.keep("k", ANSWER)
     assert await store.find("k") == ANSWER
     assert await store.find("other") is None
-    await store.drop("k", "call-1")
-    await store.drop("k", "call-1")
+    await store.discard("k", "call-1")
+    await store.discard("k", "call-1")
     assert await store.find("k") is None
 
 
@@ -38,9 +38,9 @@ async def test_of_two_calls_with_the_same_request_the_first_to_keep_its_answer_s
     second = KeptAnswer(replace(SETTLEMENT, call_id="call-2"), 200, b"second")
     assert await store.keep("k", ANSWER) == ANSWER
     assert await store.keep("k", second) == ANSWER
-    await store.drop("k", "call-2")
+    await store.discard("k", "call-2")
     assert await store.find("k") == ANSWER, "a call drops its own answer alone"
-    await store.drop("k", "call-1")
+    await store.discard("k", "call-1")
     assert await store.keep("k", second) == second
 
 
@@ -80,7 +80,7 @@ async def test_no_redis_no_payment():
             await store.keep("k", ANSWER)
         with pytest.raises(BrokerUnavailable):
             await store.find("k")
-        await store.drop("k", "call-1")
+        await store.discard("k", "call-1")
 
 
 def test_keys_tell_calls_apart():

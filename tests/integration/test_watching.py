@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.broker.interface import QueueState
+from inkgate.service.composition.samplers import database_sampler, pack_sampler, queue_sampler
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate
 from inkgate.service.db.clock import CheckedClock
 from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.settings import Database, Redis, Settings
 from inkgate.service.telemetry.metrics import Metrics
-from inkgate.service.watching import database_sampler, pack_sampler, queue_sampler
-from tests.money import House
+from tests.ledger_data import CustomerData
 from tests.unit.telemetry.test_metrics import page, value
 
 
@@ -70,9 +70,9 @@ async def test_redis_is_up_while_the_queue_answers() -> None:
 
 
 async def test_watched_balances_are_shown_and_no_others(engine: AsyncEngine) -> None:
-    house = await House.build(engine)
-    await house.grant(100, ends_at=datetime(2100, 1, 1, tzinfo=UTC))  # the sampler reads the real clock
-    name = "house"
+    customer = await CustomerData.build(engine)
+    await customer.grant(100, ends_at=datetime(2100, 1, 1, tzinfo=UTC))  # the sampler reads the real clock
+    name = "main"
     metrics = Metrics("gateway", "1")
     await pack_sampler((name, "nobody"), engine, metrics).read()
     labels = {"account": name, "capability": "general"}
@@ -83,11 +83,11 @@ async def test_watched_balances_are_shown_and_no_others(engine: AsyncEngine) -> 
 
 
 async def test_the_ledger_counts_what_it_settles(engine: AsyncEngine) -> None:
-    house = await House.build(engine)
-    await house.grant(100)
+    customer = await CustomerData.build(engine)
+    await customer.grant(100)
     metrics = Metrics("gateway", "1")
-    ledger = house.ledger(metrics=metrics)  # type: ignore[arg-type]
-    call = house.call(units=3)
+    ledger = customer.ledger(metrics=metrics)  # type: ignore[arg-type]
+    call = customer.call(units=3)
     await ledger.settle(call)
     await ledger.settle(call)
     await ledger.close()

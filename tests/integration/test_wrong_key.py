@@ -88,7 +88,7 @@ async def test_every_step_of_a_rotation_starts(engine: AsyncEngine, caplog: pyte
         await open_vault(given(new), engine)
     for keys in ((old,), (new, old)):
         await open_vault(given(*keys), engine)
-    async with work.begin(engine, "test") as unit:
+    async with work.unit_of_work(engine, "test") as unit:
         await rotation.reseal(unit, Vault([new, old]))
     await open_vault(given(new), engine)
     with pytest.raises(ConfigurationError, match="opens none"):
@@ -101,7 +101,7 @@ async def test_what_can_be_opened_is_served_and_the_rest_is_logged(
 ) -> None:
     lost, held = new_key(), new_key()
     for key in (lost, held):
-        async with work.begin(engine, "test") as unit:
+        async with work.unit_of_work(engine, "test") as unit:
             account = await accounts.create_account(unit, f"account {key.hex()[:8]}")
             await accounts.create_access_key(unit, Vault([key]), account.id)
     with caplog.at_level(logging.ERROR):

@@ -229,20 +229,20 @@ def test_whatever_ends_a_thread_starts_it_again() -> None:
 
 SHORT_LIVED = {
     ("accounts/sql_directory.py", "_note_use"): "one write, at most one a minute and key",
-    ("assembly.py", "serve_embedded"): "the web server and the announcement, awaited by the caller",
     ("broker/local.py", "attach"): "as long as one worker process; a new one brings a new one",
     ("cli/demo.py", "ready"): "the demo's own four calls",
+    (
+        "composition/gateway.py",
+        "_services",
+    ): "a pool for parsing; a job's error is in its future",
+    ("composition/lifecycle.py", "run_until_stopped"): "waits for the start and for the end, awaited by the caller",
+    ("composition/web.py", "serve"): "the web server and the announcement, awaited by the caller",
     ("db/cache.py", "get"): "one query, awaited by its callers",
     ("gateway/delivery_tracker.py", "track"): "until the delivery of one answer is known, ten minutes at most",
     ("gateway/exchange.py", "*"): "as long as one request",
     ("gateway/recognition.py", "_await_or_disconnect"): "as long as one request",
     ("metering/ledger.py", "_enqueue"): "ends when nothing waits; the next call begins a new one",
-    ("serving.py", "serve_gateway"): "the web server and the announcement, awaited by the caller",
-    ("serving.py", "supervise_gateways"): "waits for the start and for the end, awaited by the caller",
-    ("serving_console.py", "serve_console"): "the web server, awaited by the caller",
     ("worker/lanes.py", "run_lanes"): "pull loops, whose end ends the process: the supervisor starts another",
-    ("worker/serve.py", "serve_workers"): "waits for the first worker, awaited by the caller",
-    ("assembly.py", "gateway"): "a pool for parsing; its threads end with a job's error in the job's future",
 }
 STARTERS = {
     "create_task",

@@ -50,7 +50,7 @@ def on_loop(url: str, connections: int, *, patient: bool = False) -> redis.async
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         url, max_connections=connections, timeout=_ANSWER_SECONDS, retry=retry, **_options(url)
     )
-    return redis.asyncio.Redis(connection_pool=pool)
+    return redis.asyncio.Redis.from_pool(pool)  # the client's own: it closes the pool's connections with itself
 
 
 def lacks_group(error: ResponseError) -> bool:

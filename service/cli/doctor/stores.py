@@ -95,9 +95,9 @@ async def master_key(settings: Settings) -> list[Finding]:
         return [Finding("master key", str(error), "Give the key that this database was made with.")]
     engine = databases.create(settings.database)
     try:
-        async with work.reading(engine) as session:
+        async with work.read_session(engine) as session:
             missing = await rotation.missing_keys(session, vault)
-            opened = not missing and await rotation.try_one(session, vault)
+            opened = not missing and await rotation.can_open_one(session, vault)
     except InkGateError as error:
         return [Finding("master key", str(error), "Give the key that this database was made with.")]
     except Exception:  # said by the check of the database

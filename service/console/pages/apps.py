@@ -18,7 +18,7 @@ from inkgate.service.console.render import go, render
 from inkgate.service.console.scope import Scope, own_app, scope_of
 from inkgate.service.console.visit import Customer, Missing, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 
 router = APIRouter()
@@ -48,7 +48,7 @@ class AppDetail:
     default_qps: float
 
 
-async def view(unit: Work, scope: Scope, search: str, page: int) -> Apps:
+async def view(unit: UnitOfWork, scope: Scope, search: str, page: int) -> Apps:
     """The live apps, newest first, ten a page."""
     count = await queries.count_apps(unit.session, scope.account_ids, search=search)
     pages = max(1, -(-count // PER_PAGE))
@@ -60,9 +60,9 @@ async def view(unit: Work, scope: Scope, search: str, page: int) -> Apps:
     return Apps(rows, opened, count, page, pages, search)
 
 
-async def detail(unit: Work, app: AppRow, default_qps: float) -> AppDetail:
+async def detail(unit: UnitOfWork, app: AppRow, default_qps: float) -> AppDetail:
     """Everything of one app but its secret."""
-    opened = await queries.opened(unit.session, app.id)
+    opened = await queries.opened_capabilities(unit.session, app.id)
     held = {each.capability for each in opened}
     closed = [name for name in CAPABILITIES if name not in held]
     return AppDetail(app, opened, closed, await repository.allowed_of(unit.session, app.id), default_qps)

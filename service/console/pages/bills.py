@@ -17,7 +17,7 @@ from inkgate.service.console.render import render, title
 from inkgate.service.console.scope import scope_of
 from inkgate.service.console.visit import Customer
 from inkgate.service.db.clock import BEIJING
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering.packs import FREE_CAPABILITIES
 from inkgate.service.usage import repository as usage
 from inkgate.service.usage.repository import Scope as Hours
@@ -66,7 +66,7 @@ class Bill:
         return sum(each.units for each in self.uses)
 
 
-async def view(unit: Work, account: Account, month: str) -> Bill:
+async def view(unit: UnitOfWork, account: Account, month: str) -> Bill:
     """The bill of a month ("2026-03"; anything odd gives the current one) in Beijing's zone."""
     now = (await unit.now()).astimezone(BEIJING)
     months = [_month(now, back) for back in range(MONTHS)]
@@ -85,8 +85,10 @@ def _month(now: datetime, back: int) -> datetime:
     return now.replace(year=number // 12, month=number % 12 + 1, day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-async def _charges(unit: Work, main_id: str, names: dict[str, str], since: datetime, until: datetime) -> list[Charge]:
-    family = [each.id for each in await accounts.family(unit.session, main_id)]
+async def _charges(
+    unit: UnitOfWork, main_id: str, names: dict[str, str], since: datetime, until: datetime
+) -> list[Charge]:
+    family = [each.id for each in await accounts.account_with_subaccounts(unit.session, main_id)]
     paid = [
         Charge(
             row.decided_at or row.ordered_at,
@@ -105,7 +107,7 @@ async def _charges(unit: Work, main_id: str, names: dict[str, str], since: datet
 
 
 async def _uses(
-    unit: Work, main_id: str, account_ids: tuple[str, ...], names: dict[str, str], hours: Hours
+    unit: UnitOfWork, main_id: str, account_ids: tuple[str, ...], names: dict[str, str], hours: Hours
 ) -> list[Use]:
     owners = await repository.app_owners(unit.session, account_ids)
     found: dict[tuple[str, str], list[int]] = {}

@@ -17,7 +17,7 @@ from inkgate.service.console.render import go, render
 from inkgate.service.console.scope import scope_of
 from inkgate.service.console.visit import Customer, Forbidden, Missing, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.packs import FREE_CAPABILITIES
 from inkgate.service.orders import repository as orders
@@ -59,7 +59,7 @@ class OrderView:
         return self.order.amount_fen - self.order.discount_fen
 
 
-async def basket(unit: Work, capability: str, given: Mapping[str, str]) -> Basket:
+async def basket(unit: UnitOfWork, capability: str, given: Mapping[str, str]) -> Basket:
     """The sizes on sale of a capability with the quantities of the form; what is no number counts as 0."""
     products = [each for each in await orders.products(unit.session) if each.capability == capability]
     quantities = {each.id: _quantity(given.get(each.id, "")) for each in products}
@@ -70,7 +70,7 @@ def _quantity(text: str) -> int:
     return min(int(text), ordering.MAX_QUANTITY) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
-async def order_view(unit: Work, order: OrderRow) -> OrderView:
+async def order_view(unit: UnitOfWork, order: OrderRow) -> OrderView:
     """One order as a page shows it."""
     names = await repository.account_names(unit.session, [order.account_id])
     app = await accounts.app(unit.session, order.app_id) if order.app_id else None
@@ -179,7 +179,7 @@ async def cancel(visit: Customer, number: str) -> Response:
     return go(visit, f"/orders/{number}", "cancelled")
 
 
-async def _own(unit: Work, visit: Visit, number: str) -> OrderRow:
+async def _own(unit: UnitOfWork, visit: Visit, number: str) -> OrderRow:
     assert visit.account is not None
     scope = await scope_of(unit, visit.account)
     found = await orders.order(unit.session, number)

@@ -12,7 +12,7 @@ from inkgate.service.console.regions import RegionTable, Tile, tiles
 from inkgate.service.console.render import render
 from inkgate.service.console.scope import Scope, scope_of, span_of
 from inkgate.service.console.visit import Customer
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.usage import repository as usage
 
 router = APIRouter()
@@ -28,7 +28,7 @@ class Callers:
     tiles: list[Tile]
 
 
-async def view(unit: Work, scope: Scope, days: str, table: RegionTable | None) -> Callers:
+async def view(unit: UnitOfWork, scope: Scope, days: str, table: RegionTable | None) -> Callers:
     """The latest calls of a span, by network and by region."""
     part = scope.part(span_of(days, await unit.now()))
     found = await usage.callers(unit.session, part)

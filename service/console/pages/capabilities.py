@@ -13,7 +13,7 @@ from inkgate.service.console.render import render
 from inkgate.service.console.scope import Scope, scope_of
 from inkgate.service.console.visit import Customer, Missing
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering.models import PackRow
 from inkgate.service.metering.packs import FREE_CAPABILITIES
 from inkgate.service.metering.service import pack_state, packs_of
@@ -66,9 +66,9 @@ def standing(packs: list[PackRow], now: datetime) -> str:
     return "none"
 
 
-async def view(unit: Work, scope: Scope) -> list[Row]:
+async def view(unit: UnitOfWork, scope: Scope) -> list[Row]:
     """All four capabilities."""
-    now = await unit.ledger_now()
+    now = await unit.checked_now()
     packs = await packs_of(unit.session, scope.main_id)
     opened = await repository.opened_counts(unit.session, scope.account_ids)
     return [
@@ -90,9 +90,9 @@ def _row(name: str, packs: list[PackRow], apps: int, now: datetime) -> Row:
     )
 
 
-async def detail(unit: Work, scope: Scope, capability: str) -> Detail:
+async def detail(unit: UnitOfWork, scope: Scope, capability: str) -> Detail:
     """使用详情 of one capability: its packs in the order in which they are drawn on, and units by app of a year."""
-    now = await unit.ledger_now()
+    now = await unit.checked_now()
     packs = await packs_of(unit.session, scope.main_id, capability)
     opened = await repository.opened_counts(unit.session, scope.account_ids)
     numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])

@@ -65,7 +65,7 @@ async def setup(visit: Anyone) -> Response:
     try:
         hashed = await visit.parts.passwords.new(password, login)
         async with visit.begin() as unit:
-            await users.create_first(unit, login, hashed)
+            await users.create_first_operator(unit, login, hashed)
     except Misuse as problem:
         return again(explain(visit.words, problem))
     return await _enter(visit, login, password, "/?done=welcome")
@@ -84,7 +84,7 @@ async def login_page(visit: Anyone) -> Response:
     if visit.signed_in:
         return go(visit, "/")
     async with visit.reading() as unit:
-        if not await repository.any_user(unit.session):
+        if not await repository.has_users(unit.session):
             return go(visit, "/setup")
     return render(visit, "login.html", login="", next=next_of(visit.request.query_params.get("next", "")))
 
@@ -148,7 +148,7 @@ async def prove(visit: Visit, password: str) -> bool:
     async with visit.reading() as unit:
         proof = await users.password_proof(unit.session, visit.parts.passwords, visit.login, password)
     async with visit.begin() as unit:
-        return await users.prove(unit, visit.signed_in, proof)
+        return await users.confirm_password(unit, visit.signed_in, proof)
 
 
 async def _enter(visit: Visit, login: str, password: str, where: str) -> Response:
@@ -170,7 +170,7 @@ async def _enter(visit: Visit, login: str, password: str, where: str) -> Respons
 
 async def _only_when_fresh(visit: Visit) -> None:
     async with visit.reading() as unit:
-        if await repository.any_user(unit.session):
+        if await repository.has_users(unit.session):
             raise Missing
 
 

@@ -12,13 +12,13 @@ from inkgate.service.accounts.service import KeyPair
 from inkgate.service.console.notices import explain
 from inkgate.service.console.render import go, render
 from inkgate.service.console.visit import Customer, Missing, Visit
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 
 router = APIRouter()
 
 
-async def view(unit: Work, account_id: str) -> list[tuple[AccessKeyRow, str]]:
+async def view(unit: UnitOfWork, account_id: str) -> list[tuple[AccessKeyRow, str]]:
     """The keys with their state: live, ending (rotated, works until `ends_at`), ended, disabled. Newest first."""
     now = await unit.now()
     rows = await queries.access_keys(unit.session, account_id)
@@ -76,7 +76,7 @@ async def enable(visit: Customer, ak: str) -> Response:
     return go(visit, "/keys", "key-enabled")
 
 
-async def _own(unit: Work, visit: Visit, ak: str) -> None:
+async def _own(unit: UnitOfWork, visit: Visit, ak: str) -> None:
     key = await queries.access_key(unit.session, ak)
     if key is None or visit.account is None or key.account_id != visit.account.id:
         raise Missing

@@ -18,10 +18,10 @@ from inkgate.service.console.render import render, title
 from inkgate.service.console.scope import PERIODS, Scope, Span, scope_of, span_of
 from inkgate.service.console.visit import Customer
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.usage import repository
-from inkgate.service.usage.models import NOBODY
-from inkgate.service.usage.repository import Sums, total
+from inkgate.service.usage.models import UNKNOWN_ID
+from inkgate.service.usage.repository import UsageTotals, total
 
 router = APIRouter()
 MIB = 1024 * 1024
@@ -43,17 +43,19 @@ class Error:
 @dataclass(frozen=True, slots=True)
 class Monitor:
     span: Span
-    total: Sums
+    total: UsageTotals
     requests: Chart
     response: Chart
     traffic: Chart
     faults: Chart
-    steps: list[tuple[datetime, Sums]]
-    apps: list[tuple[str, str, Sums]]
+    steps: list[tuple[datetime, UsageTotals]]
+    apps: list[tuple[str, str, UsageTotals]]
     errors: list[Error]
 
 
-async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = "", capability: str = "") -> Monitor:
+async def view(
+    unit: UnitOfWork, scope: Scope, words: Words, days: str, app_id: str = "", capability: str = ""
+) -> Monitor:
     """The whole page: one series an app, narrowed to one app and one capability when these are given."""
     span = span_of(days, await unit.now())
     part = scope.part(span, app_id=app_id, capability=capability)
@@ -67,7 +69,7 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, app_id: str = 
     def named(key: str) -> str:
         return app_name(scope, words, key)
 
-    def stacked(rows: list[Sums], value: charts.Value, unit: str, *, whole: bool = False) -> Chart:
+    def stacked(rows: list[UsageTotals], value: charts.Value, unit: str, *, whole: bool = False) -> Chart:
         return charts.over_time(
             span, rows, value, name=named, rest=words("其他"), unit=unit, kind="bar", stack=True, whole=whole
         )
@@ -107,7 +109,7 @@ def response_times(words: Words) -> dict[str, charts.Value]:
 
 def app_name(scope: Scope, words: Words, app_id: str) -> str:
     """What an app of the statistics is called."""
-    return words("未识别的应用") if app_id == NOBODY else scope.name(app_id)
+    return words("未识别的应用") if app_id == UNKNOWN_ID else scope.name(app_id)
 
 
 @router.get("/monitor")
@@ -185,7 +187,9 @@ async def errors_as_csv(visit: Customer, days: str = "7", app: str = "", capabil
     return csv_answer("errors.csv", ("time", "capability", "code", "message", "requests", "refused"), lines)
 
 
-async def _rows(visit: Customer, days: str, app: str, capability: str, by: tuple[str, str]) -> tuple[Scope, list[Sums]]:
+async def _rows(
+    visit: Customer, days: str, app: str, capability: str, by: tuple[str, str]
+) -> tuple[Scope, list[UsageTotals]]:
     assert visit.account is not None
     async with visit.reading() as unit:
         scope = await scope_of(unit, visit.account)

@@ -19,7 +19,7 @@ from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.console.visit import Missing, Operator, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import ClockSuspect, Misuse
 from inkgate.service.metering.models import PackRow
 from inkgate.service.metering.packs import FREE_CAPABILITIES
@@ -76,7 +76,7 @@ class NewLogin:
     password: str
 
 
-async def view(unit: Work, search: str, page: int) -> Accounts:
+async def view(unit: UnitOfWork, search: str, page: int) -> Accounts:
     """Accounts in order of their making, fifty a page."""
     paging = Paging.of(page, PER_PAGE)
     found = await queries.accounts(unit.session, search=search, limit=paging.limit, offset=paging.offset)
@@ -87,7 +87,7 @@ async def view(unit: Work, search: str, page: int) -> Accounts:
     return Accounts(rows, parents, mains, search, paging.number, more, operators)
 
 
-async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDetail:
+async def detail(unit: UnitOfWork, account_id: str, default_qps: float) -> AccountDetail:
     """One account with everything that hangs on it; `allowed` are its apps' allow-lists. Raises Missing.
 
     While the clock is refused (`clock_refused`) the page shows all the same, so that an operator can act (ADR 0036);
@@ -98,9 +98,11 @@ async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDeta
         raise Missing
     now = await _trusted_now(unit)
     parent = await queries.account(unit.session, account.parent_id) if account.parent_id else None
-    family = [each for each in await queries.family(unit.session, account.id) if each.id != account.id]
+    family = [
+        each for each in await queries.account_with_subaccounts(unit.session, account.id) if each.id != account.id
+    ]
     rows = await queries.apps(unit.session, [account.id], limit=1000)
-    apps = [(each, await queries.opened(unit.session, each.id)) for each in rows]
+    apps = [(each, await queries.opened_capabilities(unit.session, each.id)) for each in rows]
     packs = await packs_of(unit.session, account.id)
     numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
     names = {app.id: app.name for app in rows}
@@ -113,10 +115,10 @@ async def detail(unit: Work, account_id: str, default_qps: float) -> AccountDeta
     return AccountDetail(account, parent, family, people, apps, lines, default_qps, allowed, now is None)
 
 
-async def _trusted_now(unit: Work) -> datetime | None:
+async def _trusted_now(unit: UnitOfWork) -> datetime | None:
     """The time by which packs are judged; None while it is refused."""
     try:
-        return await unit.ledger_now()
+        return await unit.checked_now()
     except ClockSuspect:
         return None
 
@@ -129,7 +131,7 @@ def _pack_state(pack: PackRow, now: datetime | None) -> str:
     return "unknown" if state == "valid" else state
 
 
-async def user_lines(unit: Work, rows: list[UserRow]) -> list[UserLine]:
+async def user_lines(unit: UnitOfWork, rows: list[UserRow]) -> list[UserLine]:
     """Users as the pages list them."""
     now = await unit.now()
     return [UserLine(each, users.state_of(each, now)) for each in rows]
@@ -290,7 +292,7 @@ async def allow(visit: Operator, account_id: str, app_id: str) -> Response:
     return go(visit, f"/operator/accounts/{account_id}", "allowed")
 
 
-async def _user(unit: Work, account_id: str | None, user_id: str) -> UserRow:
+async def _user(unit: UnitOfWork, account_id: str | None, user_id: str) -> UserRow:
     """A user of an account, or with None an operator. Raises Missing."""
     user = await user_queries.user(unit.session, user_id) if len(user_id) == 36 else None
     if user is None or user.account_id != account_id:

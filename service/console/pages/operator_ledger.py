@@ -22,7 +22,7 @@ from inkgate.service.console.render import render
 from inkgate.service.console.visit import Missing, Operator, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import work
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.verify import Finding, MeterFact
 from inkgate.service.usage import repository as usage
@@ -70,7 +70,7 @@ class Proof:
     busy: bool = False
 
 
-async def view(unit: Work, account_id: str, capability: str, before: int | None = None) -> Ledger:
+async def view(unit: UnitOfWork, account_id: str, capability: str, before: int | None = None) -> Ledger:
     """The ledger of one account (the first one when none is named). Raises Missing for an unknown one."""
     session = unit.session
     mains = [each for each in await accounts.accounts(session, limit=1000) if each.parent_id is None]
@@ -83,7 +83,7 @@ async def view(unit: Work, account_id: str, capability: str, before: int | None 
     facts = {fact.capability: fact for fact in await ledger_reader.meters(session, account.id)}
     meters = [_meter(name, facts.get(name)) for name in CAPABILITIES]
     rows = await usage.records(session, account.id, capability=capability, before_seq=before, limit=PER_PAGE + 1)
-    family = [each.id for each in await accounts.family(session, account.id)]
+    family = [each.id for each in await accounts.account_with_subaccounts(session, account.id)]
     older = rows[PER_PAGE - 1].seq if len(rows) > PER_PAGE else None
     return Ledger(
         mains,
@@ -138,7 +138,7 @@ async def _prove(visit: Visit, account_id: str) -> Proof:
         return Proof(0, 0.0, None, busy=True)
     async with lock:
         begun = time.perf_counter()
-        async with work.snapshot(visit.parts.engine) as session:
+        async with work.snapshot_session(visit.parts.engine) as session:
             meters = await ledger_reader.meters(session, account_id or None)
             lines = sum(meter.seq - meter.archived_lines for meter in meters)
             if lines > PROVABLE_LINES:
@@ -170,7 +170,7 @@ async def _show(visit: Visit, account: str, capability: str, before: str, proof:
 async def _line_rows(
     visit: Visit, account_id: str, since: datetime, until: datetime
 ) -> AsyncGenerator[Iterable[object], None]:
-    async with work.snapshot(visit.parts.engine) as session:
+    async with work.snapshot_session(visit.parts.engine) as session:
         for meter in await ledger_reader.meters(session, account_id):
             async for row in ledger_reader.lines(session, meter, since=since, until=until):
                 yield row.values()

@@ -14,7 +14,7 @@ from inkgate.service.console.notices import explain
 from inkgate.service.console.pages.buying import OrderView, order_view
 from inkgate.service.console.render import go, render
 from inkgate.service.console.visit import Missing, Operator, Visit
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.models import PackRow
 from inkgate.service.orders import refunds
@@ -40,12 +40,12 @@ class RefundView:
     account: str
 
 
-async def order_list(unit: Work, state: str) -> list[OrderView]:
+async def order_list(unit: UnitOfWork, state: str) -> list[OrderView]:
     """The latest hundred orders in a state."""
     return [await order_view(unit, each) for each in await orders.orders(unit.session, state=state)]
 
 
-async def refund_list(unit: Work, state: str) -> list[RefundView]:
+async def refund_list(unit: UnitOfWork, state: str) -> list[RefundView]:
     """The latest hundred refunds in a state."""
     rows = await orders.refunds(unit.session, state=state)
     packs = await repository.packs_by_id(unit.session, [each.pack_id for each in rows])

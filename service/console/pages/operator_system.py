@@ -17,7 +17,7 @@ from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import render
 from inkgate.service.console.visit import Operator
 from inkgate.service.db.clock import BEIJING
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.settings import Settings, without_passwords
 
 router = APIRouter(prefix="/operator")
@@ -53,7 +53,7 @@ def day_of(text: str) -> datetime | None:
     return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
-async def audit_view(unit: Work, wanted: Filter, limit: int, offset: int = 0) -> list[EventRow]:
+async def audit_view(unit: UnitOfWork, wanted: Filter, limit: int, offset: int = 0) -> list[EventRow]:
     """The matching part of the trail, latest first."""
     return await audit.events(
         unit.session,

@@ -17,7 +17,7 @@ from inkgate.service.broker.fleet import READY, Fleet, FleetState
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.console.visit import Anyone, Missing, Operator, Visit
 from inkgate.service.db.clock import hour_of
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.usage import repository as usage
 from inkgate.service.usage.repository import Scope
@@ -76,7 +76,7 @@ async def workers_view(fleet: Fleet | None) -> Workers:
         return Workers(True, None)
 
 
-async def wall_view(unit: Work, fleet: Fleet | None) -> Wall:
+async def wall_view(unit: UnitOfWork, fleet: Fleet | None) -> Wall:
     """The whole service at a glance: no name of a customer, no secret."""
     workers = await workers_view(fleet)
     asked = time.perf_counter()

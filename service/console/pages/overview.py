@@ -18,11 +18,11 @@ from inkgate.service.console.render import go, render, title
 from inkgate.service.console.scope import PERIODS, Scope, Span, scope_of, span_of
 from inkgate.service.console.visit import Anyone, PasswordChangeNeeded, SignInNeeded
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering.packs import FREE_CAPABILITIES
 from inkgate.service.metering.service import pack_state, packs_of
 from inkgate.service.usage import repository as usage
-from inkgate.service.usage.repository import Sums, total
+from inkgate.service.usage.repository import UsageTotals, total
 
 router = APIRouter()
 SOON = timedelta(days=30)
@@ -43,7 +43,7 @@ class Balance:
 @dataclass(frozen=True, slots=True)
 class Overview:
     span: Span
-    total: Sums
+    total: UsageTotals
     opened: list[tuple[str, int]]
     balances: list[Balance]
     calls: Chart
@@ -53,9 +53,11 @@ class Overview:
     response: Chart
 
 
-async def view(unit: Work, scope: Scope, words: Words, days: str, capability: str = "", app_id: str = "") -> Overview:
+async def view(
+    unit: UnitOfWork, scope: Scope, words: Words, days: str, capability: str = "", app_id: str = ""
+) -> Overview:
     """The whole page. `capability` and `app_id` narrow the response times only, as in the manual."""
-    now = await unit.ledger_now()
+    now = await unit.checked_now()
     span = span_of(days, now)
     part = scope.part(span)
 
@@ -95,12 +97,12 @@ async def view(unit: Work, scope: Scope, words: Words, days: str, capability: st
     )
 
 
-def _called(rows: list[Sums]) -> list[Sums]:
+def _called(rows: list[UsageTotals]) -> list[UsageTotals]:
     """Without what was only refused."""
     return [row for row in rows if row.calls]
 
 
-def _ranking(rows: Iterable[tuple[str, Sums]], words: Words) -> Chart:
+def _ranking(rows: Iterable[tuple[str, UsageTotals]], words: Words) -> Chart:
     """Images by what they are called under; as everywhere one image counts as one call."""
     images: dict[str, int] = {}
     for name, row in rows:
@@ -109,7 +111,7 @@ def _ranking(rows: Iterable[tuple[str, Sums]], words: Words) -> Chart:
     return charts.ranking(list(images.items()), words("次"))
 
 
-def _errors(rows: list[Sums], words: Words) -> dict[str, int]:
+def _errors(rows: list[UsageTotals], words: Words) -> dict[str, int]:
     """Faults by code: of requests, refused ones too, and of single images that failed in answered calls."""
     found: dict[str, int] = {}
     for row in rows:
@@ -136,7 +138,7 @@ def networks(callers: list[tuple[str, int]]) -> list[tuple[str, int]]:
     return sorted(found.items(), key=lambda each: -each[1])[:NETWORKS_SHOWN]
 
 
-async def _balances(unit: Work, scope: Scope, now: datetime) -> list[Balance]:
+async def _balances(unit: UnitOfWork, scope: Scope, now: datetime) -> list[Balance]:
     packs = await packs_of(unit.session, scope.main_id)
     found = []
     for name in CAPABILITIES:

@@ -18,7 +18,7 @@ from inkgate.service.console.render import render
 from inkgate.service.console.visit import Missing, Visit, settled_in
 from inkgate.service.contract.capabilities import CAPABILITIES, Capability
 from inkgate.service.contract.openapi import document
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 
 router = APIRouter()
 Reader = Annotated[Visit, Depends(settled_in)]
@@ -66,7 +66,7 @@ def _about(field: dict[str, Any]) -> str:
     return str(field.get("description") or field["items"]["description"])
 
 
-async def names_of_keys(unit: Work, visit: Visit) -> Signer:
+async def names_of_keys(unit: UnitOfWork, visit: Visit) -> Signer:
     """The caller's newest live key and first app by name, without the secret; placeholders where there is none."""
     ak, appkey = "<AccessKey>", "<AppKey>"
     if visit.account is not None:

@@ -13,7 +13,7 @@ from inkgate.service.console.notices import explain
 from inkgate.service.console.render import go, render
 from inkgate.service.console.scope import Scope, scope_of
 from inkgate.service.console.visit import Customer, Forbidden, Missing, Visit
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.models import PackRow
 from inkgate.service.metering.service import packs_of
@@ -48,9 +48,9 @@ class Refunds:
     history: list[tuple[RefundRow, PackRow]]
 
 
-async def view(unit: Work, scope: Scope) -> Refunds:
+async def view(unit: UnitOfWork, scope: Scope) -> Refunds:
     """Packs that were bought, latest order first, and what became of earlier requests."""
-    now = await unit.ledger_now()
+    now = await unit.checked_now()
     packs = [each for each in await packs_of(unit.session, scope.main_id) if each.order_id and each.state == "active"]
     numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
     past = await orders.refunds(unit.session, scope.main_id)
@@ -61,7 +61,7 @@ async def view(unit: Work, scope: Scope) -> Refunds:
             each,
             numbers.get(each.order_id or "", ""),
             state_of(each, each.id in pending, now),
-            max(each.ordered_at + refunds.WINDOW - now, timedelta()),
+            max(each.ordered_at + refunds.REFUND_WINDOW - now, timedelta()),
         )
         for each in reversed(packs)
     ]
@@ -74,7 +74,7 @@ def state_of(pack: PackRow, pending: bool, now: datetime) -> str:
         return "used"
     if pending:
         return "pending"
-    return "open" if now <= pack.ordered_at + refunds.WINDOW else "late"
+    return "open" if now <= pack.ordered_at + refunds.REFUND_WINDOW else "late"
 
 
 @router.get("/refunds")

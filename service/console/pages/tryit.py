@@ -23,7 +23,7 @@ from inkgate.service.console.scope import Scope, own_app, scope_of
 from inkgate.service.console.visit import Customer, Missing, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.contract.images import ImageFault, dimensions
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.samples import sample
 
 router = APIRouter()
@@ -80,7 +80,7 @@ class Drawn:
     fault: str
 
 
-async def view(unit: Work, scope: Scope, account_id: str) -> Ready:
+async def view(unit: UnitOfWork, scope: Scope, account_id: str) -> Ready:
     """What the caller can call with."""
     apps = await accounts.apps(unit.session, scope.account_ids)
     opened = await repository.opened_by(unit.session, [each.id for each in apps])

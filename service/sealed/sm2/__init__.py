@@ -6,6 +6,6 @@ gmssl       pure Python: slow and not constant in time, only when asked for by n
 """
 
 from inkgate.service.sealed.sm2.ciphertext import decrypt
-from inkgate.service.sealed.sm2.provider import NAMES, Provider, choose, multiplier
+from inkgate.service.sealed.sm2.provider import NAMES, Provider, multiplier, select_provider
 
-__all__ = ["NAMES", "Provider", "choose", "decrypt", "multiplier"]
+__all__ = ["NAMES", "Provider", "decrypt", "multiplier", "select_provider"]

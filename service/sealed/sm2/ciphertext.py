@@ -17,24 +17,24 @@ from inkgate.service.sealed.curve import POINT, on_curve, valid_private
 from inkgate.service.sealed.sm2 import der
 
 HASH = 32
-LONGEST = 255  # bytes of plain text; the longest that GmSSL takes, far above any key
+MAX_PLAINTEXT_BYTES = 255  # bytes of plain text; the longest that GmSSL takes, far above any key
 
 
-class Opener(Protocol):
+class Decryptor(Protocol):
     """The part of a provider that this module needs."""
 
     def open(self, private: bytes, c1: bytes, rest: bytes) -> bytes | None: ...
 
 
-def decrypt(provider: Opener, private: bytes, ciphertext: bytes) -> bytes | None:
+def decrypt(provider: Decryptor, private: bytes, ciphertext: bytes) -> bytes | None:
     """The plain text of 1 to 255 bytes, or None when no reading of the ciphertext authenticates.
 
     Raises ValueError when `private` is no private key, which is the caller's fault and not the ciphertext's.
     """
     if not valid_private(private):
         raise ValueError("the SM2 private key is unusable")
-    for c1, rest in _forms(ciphertext):
-        if not HASH < len(rest) <= HASH + LONGEST or not on_curve(c1):
+    for c1, rest in _ciphertext_forms(ciphertext):
+        if not HASH < len(rest) <= HASH + MAX_PLAINTEXT_BYTES or not on_curve(c1):
             continue
         plain = provider.open(private, c1, rest)
         if plain is not None:
@@ -42,7 +42,7 @@ def decrypt(provider: Opener, private: bytes, ciphertext: bytes) -> bytes | None
     return None
 
 
-def readings(rest: bytes) -> Iterator[tuple[bytes, bytes]]:
+def orderings(rest: bytes) -> Iterator[tuple[bytes, bytes]]:
     """(C2, C3) of what follows C1, in the order of the manual's code and in the order of its text."""
     yield rest[:-HASH], rest[-HASH:]
     yield rest[HASH:], rest[:HASH]
@@ -54,14 +54,14 @@ def unmask(shared: bytes, rest: bytes) -> bytes | None:
     mask = _kdf(shared, len(rest) - HASH)
     if not any(mask):  # GB/T 32918.4, B4: such a text would travel in the clear
         return None
-    for c2, c3 in readings(rest):
+    for c2, c3 in orderings(rest):
         plain = bytes(a ^ b for a, b in zip(c2, mask, strict=True))
         if hmac.compare_digest(sm3.digest(x + plain + y), c3):
             return plain
     return None
 
 
-def _forms(ciphertext: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _ciphertext_forms(ciphertext: bytes) -> Iterator[tuple[bytes, bytes]]:
     """C1, and C2 and C3 in whichever order, of every form that the ciphertext may have."""
     if (parts := der.unpack(ciphertext)) is not None:
         c1, c3, c2 = parts

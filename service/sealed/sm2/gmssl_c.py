@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from inkgate.service.sealed.sm2.ciphertext import readings
+from inkgate.service.sealed.sm2.ciphertext import orderings
 
 
 class GmsslC:
@@ -25,10 +25,10 @@ class GmsslC:
 
         self._decrypt = gmssl_pyx.sm2_decrypt
         self._refusal: type[Exception] = gmssl_pyx.GmsslInnerError
-        self._silence = _Silence.of_this_platform()
+        self._silence = _StderrSuppressor.of_this_platform()
 
     def open(self, private: bytes, c1: bytes, rest: bytes) -> bytes | None:
-        for c2, c3 in readings(rest):
+        for c2, c3 in orderings(rest):
             der = _tlv(0x30, _integer(c1[:32]) + _integer(c1[32:]) + _tlv(0x04, c3) + _tlv(0x04, c2))
             try:
                 with self._quiet():
@@ -38,10 +38,10 @@ class GmsslC:
         return None
 
     def _quiet(self) -> AbstractContextManager[None]:
-        return self._silence.held() if self._silence else nullcontext()
+        return self._silence.suppressed() if self._silence else nullcontext()
 
 
-class _Silence:
+class _StderrSuppressor:
     """Points C's `stderr` at the null device for the length of one call.
 
     The variable of the C library is changed, not file descriptor 2: Python's own writes, and those of C++ libraries,
@@ -55,7 +55,7 @@ class _Silence:
         self._lock = threading.Lock()
 
     @classmethod
-    def of_this_platform(cls) -> _Silence | None:
+    def of_this_platform(cls) -> _StderrSuppressor | None:
         """None where the variable cannot be changed: musl keeps it constant, others name it differently."""
         if not sys.platform.startswith("linux"):
             return None
@@ -64,7 +64,7 @@ class _Silence:
         return silence if silence and silence._null else None
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def suppressed(self) -> Iterator[None]:
         with self._lock:
             usual, self._stderr.value = self._stderr.value, self._null
             try:

@@ -61,7 +61,7 @@ _PUBLIC = bytes.fromhex(
 
 
 @functools.cache
-def choose(name: str = "auto") -> Provider:
+def select_provider(name: str = "auto") -> Provider:
     """The provider called `name`, or the first of the automatic ones that works; self-tested, kept for the process.
 
     Raises ConfigurationError when the one asked for, or every automatic one, is missing or fails its self-test.

@@ -232,7 +232,7 @@ class Stack:
     async def findings(self) -> list[str]:
         """What `inkgate ledger verify` finds wrong."""
         engine = databases.create(Database(url=self.url))
-        async with work.snapshot(engine) as session:
+        async with work.snapshot_session(engine) as session:
             found = [
                 f"{each.kind} {each.where}: {each.what}" for each in await ledger_reader.verify_database(session, None)
             ]

@@ -17,27 +17,27 @@ from inkgate.service.db import work
 from inkgate.service.errors import Misuse
 from inkgate.service.messages import MESSAGES
 from inkgate.service.settings import Settings
-from tests.money import House
+from tests.ledger_data import CustomerData
 
 
 @pytest.fixture
-async def anonymous(house: House) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_admin(house.engine, house.vault, Settings())
+async def anonymous(customer: CustomerData) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_admin(customer.engine, customer.vault, Settings())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://admin") as client:
         yield client
 
 
 @pytest.fixture
-async def admin(house: House, anonymous: httpx.AsyncClient) -> httpx.AsyncClient:
+async def admin(customer: CustomerData, anonymous: httpx.AsyncClient) -> httpx.AsyncClient:
     """A client with every scope."""
-    async with work.begin(house.engine, "test") as unit:
+    async with work.unit_of_work(customer.engine, "test") as unit:
         token = await tokens.create_token(unit, "olga", tokens.SCOPES)
     anonymous.headers["Authorization"] = f"Bearer {token}"
     return anonymous
 
 
-async def test_without_a_good_token_nothing_is_told(house: House, anonymous: httpx.AsyncClient) -> None:
-    async with work.begin(house.engine, "test") as unit:
+async def test_without_a_good_token_nothing_is_told(customer: CustomerData, anonymous: httpx.AsyncClient) -> None:
+    async with work.unit_of_work(customer.engine, "test") as unit:
         stopped = await tokens.create_token(unit, "stopped", ["audit:read"])
         await tokens.disable_token(unit, "stopped")
         over = await tokens.create_token(unit, "over", ["audit:read"], valid=timedelta(seconds=-1))
@@ -46,12 +46,14 @@ async def test_without_a_good_token_nothing_is_told(house: House, anonymous: htt
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
 
 
-async def test_every_route_asks_for_a_token_and_for_one_scope(house: House, anonymous: httpx.AsyncClient) -> None:
+async def test_every_route_asks_for_a_token_and_for_one_scope(
+    customer: CustomerData, anonymous: httpx.AsyncClient
+) -> None:
     paths = (await anonymous.get("/openapi.json")).json()["paths"]
     routes = [(method.upper(), path.replace("{", "").replace("}", "")) for path in paths for method in paths[path]]
     assert len(routes) >= 25
     opened: dict[tuple[str, str], list[str]] = {route: [] for route in routes}
-    async with work.begin(house.engine, "test") as unit:
+    async with work.unit_of_work(customer.engine, "test") as unit:
         held = {scope: await tokens.create_token(unit, scope.replace(":", "-"), [scope]) for scope in tokens.SCOPES}
     for method, path in routes:
         body = {} if method in ("PUT", "POST") else None
@@ -65,7 +67,7 @@ async def test_every_route_asks_for_a_token_and_for_one_scope(house: House, anon
         assert scopes[0].endswith(":read") == (method == "GET"), f"{method} {path}: {scopes}"
 
 
-async def test_accounts_keys_and_apps(house: House, admin: httpx.AsyncClient) -> None:
+async def test_accounts_keys_and_apps(customer: CustomerData, admin: httpx.AsyncClient) -> None:
     account = (await admin.post("/accounts", json={"name": "acme"})).json()
     child = await admin.post("/accounts", json={"name": "acme child", "parent_id": account["id"]})
     assert child.status_code == 201
@@ -89,10 +91,10 @@ async def test_accounts_keys_and_apps(house: House, admin: httpx.AsyncClient) ->
     assert len((await admin.get("/accounts", params={"search": "acme"})).json()) == 2
 
 
-async def test_a_refusal_says_what_it_is_about(house: House, admin: httpx.AsyncClient) -> None:
+async def test_a_refusal_says_what_it_is_about(customer: CustomerData, admin: httpx.AsyncClient) -> None:
     """The status by the kind of the problem; its code and values beside the sentence, for programs."""
     nobody = "00000000-0000-7000-8000-000000000000"
-    home = f"/accounts/{house.account_id}"
+    home = f"/accounts/{customer.account_id}"
     order = (await admin.post(f"{home}/orders", json={"quantities": {"plate-100k": 1}})).json()["number"]
     await admin.post(f"/orders/{order}/rejection")
     asked: list[tuple[str, dict[str, object], int, str, dict[str, object]]] = [
@@ -117,8 +119,10 @@ async def test_a_refusal_says_what_it_is_about(house: House, admin: httpx.AsyncC
         assert told["params"].keys() == MESSAGES[code].params, path
 
 
-async def test_a_token_without_the_scope_is_told_which_one(house: House, anonymous: httpx.AsyncClient) -> None:
-    async with work.begin(house.engine, "test") as unit:
+async def test_a_token_without_the_scope_is_told_which_one(
+    customer: CustomerData, anonymous: httpx.AsyncClient
+) -> None:
+    async with work.unit_of_work(customer.engine, "test") as unit:
         token = await tokens.create_token(unit, "reader", ["audit:read"])
     answer = await anonymous.get("/accounts", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 403
@@ -129,8 +133,8 @@ async def test_a_token_without_the_scope_is_told_which_one(house: House, anonymo
     }
 
 
-async def test_orders_packs_and_refunds(house: House, admin: httpx.AsyncClient) -> None:
-    home = f"/accounts/{house.account_id}"
+async def test_orders_packs_and_refunds(customer: CustomerData, admin: httpx.AsyncClient) -> None:
+    home = f"/accounts/{customer.account_id}"
     assert len((await admin.get("/catalogue")).json()) == 12
     voucher = (await admin.post("/vouchers", json={"kind": "percent", "value": 10})).json()["code"]
     order = (await admin.post(f"{home}/orders", json={"quantities": {"plate-100k": 1}, "voucher": voucher})).json()
@@ -146,41 +150,41 @@ async def test_orders_packs_and_refunds(house: House, admin: httpx.AsyncClient) 
     refund = (await admin.post("/refunds", json={"pack_id": pack["id"]})).json()
     approved = (await admin.post(f"/refunds/{refund['id']}/approval")).json()
     assert (approved["state"], approved["amount_fen"], approved["decided_by"]) == ("approved", 121_500, "admin:olga")
-    assert len((await admin.get("/refunds", params={"account_id": house.account_id})).json()) == 2
+    assert len((await admin.get("/refunds", params={"account_id": customer.account_id})).json()) == 2
     assert len((await admin.get("/orders", params={"state": "active"})).json()) == 1
     changed = {"capability": "plate", "units": 100_000, "price_fen": 1, "on_sale": True}
     assert (await admin.put("/catalogue/plate-mini", json=changed)).json()["price_fen"] == 1
     await admin.put("/catalogue/plate-mini", json=changed | {"on_sale": False})
 
 
-async def test_usage_audit_and_proof(house: House, admin: httpx.AsyncClient) -> None:
-    await house.grant(10)
-    await house.ledger().settle(house.call(3))
-    hour = house.clock.time.replace(minute=0, second=0)
+async def test_usage_audit_and_proof(customer: CustomerData, admin: httpx.AsyncClient) -> None:
+    await customer.grant(10)
+    await customer.ledger().settle(customer.call(3))
+    hour = customer.clock.time.replace(minute=0, second=0)
     period = {"since": hour.isoformat(), "until": (hour + timedelta(hours=1)).isoformat()}
     (sums,) = (await admin.get("/usage", params={**period, "by": ["capability", "code"]})).json()
     assert (sums["key"], sums["units"], sums["mean_ms"]) == (["general", 0], 3, 20.0)
     assert (await admin.get("/usage", params={**period, "by": "shoe-size"})).status_code == 400
     assert (await admin.get("/usage", params=period | {"since": period["until"]})).status_code == 400
     assert (await admin.get("/ledger/proof")).json() == {"sound": True, "lines": 1, "findings": []}
-    events = (await admin.get("/audit", params={"account_id": house.account_id})).json()
+    events = (await admin.get("/audit", params={"account_id": customer.account_id})).json()
     assert events[0]["action"] == "pack.grant"
 
 
 async def test_a_proof_is_bounded_in_lines_time_and_findings(
-    house: House, admin: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    customer: CustomerData, admin: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await house.grant(100)
+    await customer.grant(100)
     for _ in range(6):
-        await house.ledger().settle(house.call(2))
-    await house.ledger().settle(house.call(0, capability="licence"))
-    async with house.engine.begin() as connection:
+        await customer.ledger().settle(customer.call(2))
+    await customer.ledger().settle(customer.call(0, capability="licence"))
+    async with customer.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET line = 1"))
     monkeypatch.setattr(reports, "PROOF_FINDINGS", 4)
     cut = (await admin.get("/ledger/proof")).json()
     assert (cut["sound"], cut["lines"], len(cut["findings"])) == (False, 7, 4)
     monkeypatch.setattr(reports, "PROOF_LINES", 5)
-    refused = await admin.get("/ledger/proof", params={"account_id": house.account_id, "capability": "general"})
+    refused = await admin.get("/ledger/proof", params={"account_id": customer.account_id, "capability": "general"})
     assert (refused.status_code, "inkgate ledger verify" in refused.json()["detail"]) == (400, True)
     assert (await admin.get("/ledger/proof", params={"capability": "licence"})).json()["lines"] == 1
     monkeypatch.setattr(reports, "PROOF_SECONDS", 0.0)
@@ -188,7 +192,7 @@ async def test_a_proof_is_bounded_in_lines_time_and_findings(
     assert (slow.status_code, "longer than 0 s" in slow.json()["detail"]) == (400, True)
 
 
-async def test_one_proof_runs_at_a_time(house: House, admin: httpx.AsyncClient) -> None:
+async def test_one_proof_runs_at_a_time(customer: CustomerData, admin: httpx.AsyncClient) -> None:
     lock = admin._transport.app.state.house.proving  # type: ignore[attr-defined]
     async with lock:
         busy = await admin.get("/ledger/proof")
@@ -196,14 +200,14 @@ async def test_one_proof_runs_at_a_time(house: House, admin: httpx.AsyncClient) 
     assert (await admin.get("/ledger/proof")).status_code == 200
 
 
-async def test_the_trail_names_the_token(house: House, admin: httpx.AsyncClient) -> None:
+async def test_the_trail_names_the_token(customer: CustomerData, admin: httpx.AsyncClient) -> None:
     await admin.post("/accounts", json={"name": "acme"})
     (event,) = (await admin.get("/audit", params={"limit": 1})).json()
     assert (event["actor"], event["action"]) == ("admin:olga", "account.create")
 
 
-async def test_tokens_that_cannot_be(house: House) -> None:
-    async with work.begin(house.engine, "test") as unit:
+async def test_tokens_that_cannot_be(customer: CustomerData) -> None:
+    async with work.unit_of_work(customer.engine, "test") as unit:
         await tokens.create_token(unit, "olga", ["audit:read"])
         for name, scopes in (("olga", ["audit:read"]), ("other", ["everything"]), ("other", []), ("", ["audit:read"])):
             with pytest.raises(Misuse):
@@ -218,8 +222,8 @@ async def _endless() -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("mounted", [False, True])
-async def test_a_body_is_bounded_before_the_token_is_asked_for(house: House, mounted: bool) -> None:
-    app = create_admin(house.engine, house.vault, Settings())
+async def test_a_body_is_bounded_before_the_token_is_asked_for(customer: CustomerData, mounted: bool) -> None:
+    app = create_admin(customer.engine, customer.vault, Settings())
     if mounted:
         outer = FastAPI()
         outer.mount("/admin/v1", app)

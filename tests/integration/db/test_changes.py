@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inkgate import service
 from inkgate.service.accounts.models import Account
 from inkgate.service.db import ids, work
-from inkgate.service.db.changes import applied
+from inkgate.service.db.changes import guarded_update
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.models import MeterRow
 
@@ -48,25 +48,27 @@ def test_no_state_is_set_on_a_row_that_was_read_before() -> None:
     rooms = [SERVICE / room for room in ("accounts", "admin", "cli", "console", "metering", "orders", "users")]
     for path in (path for room in rooms for path in room.rglob("*.py")):
         set_here = assigned(ast.parse(path.read_text("utf-8"))) & STATES
-        assert not set_here, f"{path.relative_to(SERVICE)} sets {set_here}: use inkgate.service.db.changes.applied"
+        assert not set_here, (
+            f"{path.relative_to(SERVICE)} sets {set_here}: use inkgate.service.db.changes.guarded_update"
+        )
 
 
 async def test_an_update_applies_only_to_the_state_that_it_names(engine: AsyncEngine) -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    async with work.begin(engine, "test") as unit:
+    async with work.unit_of_work(engine, "test") as unit:
         row = Account(id=ids.new(), name="one", created_at=now)
         unit.session.add(row)
         await unit.session.flush()
         change = update(Account).where(Account.id == row.id, Account.suspended_at.is_(None)).values(suspended_at=now)
-        assert await applied(unit.session, change)
-        assert not await applied(unit.session, change)
+        assert await guarded_update(unit.session, change)
+        assert not await guarded_update(unit.session, change)
 
 
 @pytest.mark.parametrize("clash", ["unique", "foreign key"])
 async def test_a_row_that_somebody_else_made_first_is_a_refusal(engine: AsyncEngine, clash: str) -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
     with pytest.raises(Misuse, match="at the same time"):
-        async with work.begin(engine, "test") as unit:
+        async with work.unit_of_work(engine, "test") as unit:
             parent = ids.new() if clash == "foreign key" else None
             for _ in range(2):
                 unit.session.add(Account(id=ids.new(), name="one", parent_id=parent, created_at=now))
@@ -88,10 +90,10 @@ async def test_a_value_of_no_column_is_a_refusal_not_a_fault(
 ) -> None:
     async def ask() -> None:
         if way == "reading":
-            async with work.reading(engine) as session:
+            async with work.read_session(engine) as session:
                 await session.scalar(select(func.count()).where(value))
         else:
-            async with work.begin(engine, "test") as unit:
+            async with work.unit_of_work(engine, "test") as unit:
                 await unit.session.scalar(select(func.count()).where(value))
 
     with pytest.raises(Misuse, match="cannot be stored"):
@@ -100,5 +102,5 @@ async def test_a_value_of_no_column_is_a_refusal_not_a_fault(
 
 async def test_a_statement_of_ours_that_is_wrong_stays_a_fault(engine: AsyncEngine) -> None:
     with pytest.raises(SQLAlchemyError):
-        async with work.begin(engine, "test") as unit:
+        async with work.unit_of_work(engine, "test") as unit:
             await unit.session.execute(text("SELECT nothing FROM nowhere"))

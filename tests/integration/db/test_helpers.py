@@ -16,12 +16,12 @@ from inkgate.service.db import ids, locks, upsert, work
 from inkgate.service.db.changes import add, set_or_clear
 from inkgate.service.db.engine import consistent, reading_connection
 from inkgate.service.db.locks import Lock
-from inkgate.service.usage.models import NOBODY, RefusalRow, RolledRow
+from inkgate.service.usage.models import UNKNOWN_ID, RefusalRow, RollupStateRow
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = ("hour", "app_id", "capability", "code", "account_id")
 REFUSED: dict[str, Any] = {
-    **dict(zip(KEY, (NOW, NOBODY, "general", 40003, NOBODY), strict=True)),
+    **dict(zip(KEY, (NOW, UNKNOWN_ID, "general", 40003, UNKNOWN_ID), strict=True)),
     "calls": 2,
 }
 
@@ -51,11 +51,11 @@ async def test_a_row_that_is_there_is_left_alone(engine: AsyncEngine) -> None:
 
 
 async def test_a_row_that_is_there_is_written_over(engine: AsyncEngine) -> None:
-    statement = upsert.insert_or_replace(engine.dialect.name, RolledRow, ("id",), ("until",))
+    statement = upsert.insert_or_replace(engine.dialect.name, RollupStateRow, ("id",), ("until",))
     for until in (NOW, NOW - timedelta(days=1)):
         await run(engine, statement, {"id": 1, "until": until})
     async with reading_connection(engine) as connection:
-        assert (await connection.scalars(select(RolledRow.until))).all() == [NOW - timedelta(days=1)]
+        assert (await connection.scalars(select(RollupStateRow.until))).all() == [NOW - timedelta(days=1)]
 
 
 async def test_a_lock_keeps_others_out_until_its_transaction_ends(engine: AsyncEngine) -> None:
@@ -102,7 +102,7 @@ async def test_a_consistent_transaction_sees_one_state(engine: AsyncEngine) -> N
 
 
 async def test_a_column_is_set_once_and_cleared_once(engine: AsyncEngine) -> None:
-    async with work.begin(engine, "test") as unit:
+    async with work.unit_of_work(engine, "test") as unit:
         row = Account(id=ids.new(), name="one", created_at=NOW)
         await add(unit.session, row)
         found = [

@@ -11,7 +11,7 @@ from sqlalchemy import select, text, update
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import work
 from inkgate.service.db.clock import CheckedClock
-from inkgate.service.db.work import Work
+from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import ClockSuspect, Refused
 from inkgate.service.metering import SqlLedger, housekeeping
 from inkgate.service.metering import service as metering
@@ -25,7 +25,7 @@ from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.usage.models import HourRow, RefusalRow
 from inkgate.service.usage.refusals import Refusals, RefusalWriter, RefusedCall
 from tests.gateway import GatewayUnderTest, body_of
-from tests.money import START, House
+from tests.ledger_data import START, CustomerData
 from tests.pictures import padded_png
 
 JUMPS = (timedelta(days=40), timedelta(days=-40), timedelta(minutes=6), timedelta(minutes=-6))
@@ -52,29 +52,29 @@ class Clocks(CheckedClock):
 class Till:
     """A house, its clocks, and a ledger that goes by them and reads balances anew each time."""
 
-    def __init__(self, house: House) -> None:
-        self.house, self.clocks, self.metrics = house, Clocks(), Metrics("gateway", "test")
-        self.ledger = SqlLedger(house.engine, clock=self.clocks, balance_ttl=0.0, metrics=self.metrics)
+    def __init__(self, customer: CustomerData) -> None:
+        self.customer, self.clocks, self.metrics = customer, Clocks(), Metrics("gateway", "test")
+        self.ledger = SqlLedger(customer.engine, clock=self.clocks, balance_ttl=0.0, metrics=self.metrics)
 
     async def admit(self, units: int = 1) -> None:
-        await self.ledger.admit(self.house.account_id, self.house.app.app_id, "general", units)
+        await self.ledger.admit(self.customer.account_id, self.customer.app.app_id, "general", units)
 
     async def state(self) -> list[object]:
         """Everything that a settlement could change."""
-        async with work.reading(self.house.engine) as session:
+        async with work.read_session(self.customer.engine) as session:
             rows: list[object] = []
             for table in (MeterRow, PackRow, HourRow, RefusalRow):
                 found = await session.scalars(select(table))
                 rows += [{each.name: getattr(row, each.name) for each in table.__table__.columns} for row in found]
-            return [*rows, len(await self.house.lines())]
+            return [*rows, len(await self.customer.lines())]
 
     def refusals(self, reason: str) -> float:
         return self.metrics.registry.get_sample_value("inkgate_clock_refusals_total", {"reason": reason}) or 0.0
 
 
 @pytest.fixture
-def till(house: House) -> Till:
-    return Till(house)
+def till(customer: CustomerData) -> Till:
+    return Till(customer)
 
 
 async def suspect(awaitable: Awaitable[object]) -> str:
@@ -85,51 +85,51 @@ async def suspect(awaitable: Awaitable[object]) -> str:
 
 @pytest.mark.parametrize("jump", JUMPS, ids=str)
 async def test_a_database_whose_clock_jumps_charges_nothing_and_changes_nothing(till: Till, jump: timedelta) -> None:
-    pack = await till.house.grant(1000)
-    await till.ledger.settle(till.house.call())
+    pack = await till.customer.grant(1000)
+    await till.ledger.settle(till.customer.call())
     before = await till.state()
     till.clocks.database += jump.total_seconds()
     assert await suspect(till.admit()) == "database"
-    assert await suspect(till.ledger.settle(till.house.call())) == "database"
+    assert await suspect(till.ledger.settle(till.customer.call())) == "database"
     assert await till.state() == before
     assert till.refusals("database") == 2
     till.clocks.database -= jump.total_seconds()
     await till.admit(999)
-    assert await till.ledger.settle(till.house.call())
-    assert await till.house.used(pack) == 2
+    assert await till.ledger.settle(till.customer.call())
+    assert await till.customer.used(pack) == 2
 
 
 @pytest.mark.parametrize("jump", JUMPS, ids=str)
 async def test_a_jump_of_the_one_clock_of_one_machine_is_noticed(till: Till, jump: timedelta) -> None:
-    await till.house.grant(1000)
-    await till.ledger.settle(till.house.call())
+    await till.customer.grant(1000)
+    await till.ledger.settle(till.customer.call())
     before = await till.state()
     till.clocks.database += jump.total_seconds()
     till.clocks.own += jump.total_seconds()
     assert await suspect(till.admit()) == "own"
-    assert await suspect(till.ledger.admit(till.house.account_id, till.house.app.app_id, "licence", 1)) == "own"
+    assert await suspect(till.ledger.admit(till.customer.account_id, till.customer.app.app_id, "licence", 1)) == "own"
     assert await suspect(till.clocks.check()) == "own", "this gateway is out of the rotation"
     till.clocks.pass_(timedelta(hours=1))
-    assert await suspect(till.ledger.settle(till.house.call())) == "own"
+    assert await suspect(till.ledger.settle(till.customer.call())) == "own"
     assert await till.state() == before
     till.clocks.database -= jump.total_seconds()
     till.clocks.own -= jump.total_seconds()
     await till.admit()
-    assert await till.ledger.settle(till.house.call())
+    assert await till.ledger.settle(till.customer.call())
 
 
 async def test_small_steps_of_a_corrected_clock_never_add_up(till: Till) -> None:
-    await till.house.grant(1000)
+    await till.customer.grant(1000)
     for _ in range(20):
         till.clocks.pass_(timedelta(hours=1))
         till.clocks.own += 60
         till.clocks.database += 60
         await till.admit()
-        assert await till.ledger.settle(till.house.call())
+        assert await till.ledger.settle(till.customer.call())
 
 
 async def test_corrections_of_a_month_in_which_nobody_looked_are_no_jump_and_a_jump_is(till: Till) -> None:
-    await till.house.grant(1000)
+    await till.customer.grant(1000)
     till.clocks.pass_(timedelta(days=30))
     till.clocks.own += 1200
     till.clocks.database += 1200
@@ -143,92 +143,92 @@ async def test_corrections_of_a_month_in_which_nobody_looked_are_no_jump_and_a_j
 
 
 async def test_a_meter_that_was_idle_for_months_is_not_a_jump(till: Till) -> None:
-    await till.house.grant(1000)
-    await till.ledger.settle(till.house.call())
+    await till.customer.grant(1000)
+    await till.ledger.settle(till.customer.call())
     till.clocks.pass_(timedelta(days=100))
     await till.admit()
-    assert await till.ledger.settle(till.house.call())
-    assert (await till.house.lines())[-1].settled_at == START + timedelta(days=100)
+    assert await till.ledger.settle(till.customer.call())
+    assert (await till.customer.lines())[-1].settled_at == START + timedelta(days=100)
 
 
 async def test_a_fresh_meter_is_not_made_by_a_wrong_clock(till: Till) -> None:
     till.clocks.database += 40 * 86_400
-    assert await suspect(till.ledger.settle(till.house.call(0, capability="licence"))) == "database"
+    assert await suspect(till.ledger.settle(till.customer.call(0, capability="licence"))) == "database"
     assert await till.state() == [0]
 
 
 async def test_a_meter_ahead_of_both_clocks_is_refused_before_any_work(till: Till) -> None:
-    pack = await till.house.grant(1000)
-    await till.ledger.settle(till.house.call())
-    async with till.house.engine.begin() as connection:
+    pack = await till.customer.grant(1000)
+    await till.ledger.settle(till.customer.call())
+    async with till.customer.engine.begin() as connection:
         await connection.execute(update(MeterRow).values(settled_at=START + timedelta(days=40)))
     before = await till.state()
     assert await suspect(till.admit()) == "meter"
-    assert await suspect(till.ledger.settle(till.house.call())) == "meter"
+    assert await suspect(till.ledger.settle(till.customer.call())) == "meter"
     assert await till.state() == before
     assert till.refusals("meter") == 2
-    assert await till.house.used(pack) == 1
+    assert await till.customer.used(pack) == 1
 
 
 async def test_within_the_bound_time_never_goes_back(till: Till) -> None:
-    await till.house.grant(1000)
+    await till.customer.grant(1000)
     till.clocks.pass_(timedelta(minutes=1))
-    await till.ledger.settle(till.house.call())
+    await till.ledger.settle(till.customer.call())
     till.clocks.database -= 180
-    assert await till.ledger.settle(till.house.call())
-    first, second = await till.house.lines()
+    assert await till.ledger.settle(till.customer.call())
+    first, second = await till.customer.lines()
     assert first.settled_at == second.settled_at == START + timedelta(minutes=1)
 
 
 async def test_admission_judges_packs_at_the_time_that_settling_will(till: Till) -> None:
-    await till.house.grant(1000)
-    await till.house.grant(1000, ends_at=START + timedelta(minutes=10))
+    await till.customer.grant(1000)
+    await till.customer.grant(1000, ends_at=START + timedelta(minutes=10))
     till.clocks.pass_(timedelta(minutes=11))
-    await till.ledger.settle(till.house.call(1000))
+    await till.ledger.settle(till.customer.call(1000))
     till.clocks.database -= 120  # the second pack seems valid again
-    for attempt in (till.admit(), till.ledger.settle(till.house.call())):
+    for attempt in (till.admit(), till.ledger.settle(till.customer.call())):
         with pytest.raises(Refused) as caught:
             await attempt
         assert caught.value.code == 51003
 
 
-ACTS: dict[str, Callable[[Work, House, str], Awaitable[object]]] = {
-    "a pack": lambda unit, house, pack: metering.grant_pack(unit, house.account_id, "general", 5),
-    "an order": lambda unit, house, pack: orders.place_order(
-        unit, house.account_id, {"general-100k": 1}, approval="immediate"
+ACTS: dict[str, Callable[[UnitOfWork, CustomerData, str], Awaitable[object]]] = {
+    "a pack": lambda unit, customer, pack: metering.grant_pack(unit, customer.account_id, "general", 5),
+    "an order": lambda unit, customer, pack: orders.place_order(
+        unit, customer.account_id, {"general-100k": 1}, approval="immediate"
     ),
-    "a refund": lambda unit, house, pack: refunds.request_refund(unit, pack),
-    "a voucher": lambda unit, house, pack: issue_voucher(unit, "credit", 100),
+    "a refund": lambda unit, customer, pack: refunds.request_refund(unit, pack),
+    "a voucher": lambda unit, customer, pack: issue_voucher(unit, "credit", 100),
 }
 
 
 @pytest.mark.parametrize("what", ACTS)
 @pytest.mark.parametrize("jump", [timedelta(days=40), timedelta(days=-40)], ids=str)
 async def test_no_wrong_clock_makes(till: Till, what: str, jump: timedelta) -> None:
-    house = till.house
-    async with work.begin(house.engine, "test", till.clocks) as unit:
-        await orders.place_order(unit, house.account_id, {"general-100k": 1}, approval="immediate")
-        (pack,) = await metering.packs_of(unit.session, house.account_id)
+    customer = till.customer
+    async with work.unit_of_work(customer.engine, "test", till.clocks) as unit:
+        await orders.place_order(unit, customer.account_id, {"general-100k": 1}, approval="immediate")
+        (pack,) = await metering.packs_of(unit.session, customer.account_id)
     before = await till.state()
     till.clocks.database += jump.total_seconds()
     with pytest.raises(ClockSuspect):
-        async with work.begin(house.engine, "test", till.clocks) as unit:
-            await ACTS[what](unit, house, pack.id)
+        async with work.unit_of_work(customer.engine, "test", till.clocks) as unit:
+            await ACTS[what](unit, customer, pack.id)
     assert await till.state() == before
     till.clocks.database -= jump.total_seconds()
-    async with work.begin(house.engine, "test", till.clocks) as unit:
-        await ACTS[what](unit, house, pack.id)
+    async with work.unit_of_work(customer.engine, "test", till.clocks) as unit:
+        await ACTS[what](unit, customer, pack.id)
 
 
 async def test_housekeeping_and_statistics_wait_for_the_clock(till: Till) -> None:
     """A clock two years ahead would drop every line as too old."""
-    house, reported = till.house, list[ReconciliationState]()
-    await house.grant(10)
-    await till.ledger.settle(house.call())
+    customer, reported = till.customer, list[ReconciliationState]()
+    await customer.grant(10)
+    await till.ledger.settle(customer.call())
     counted = Refusals()
-    counted.count(RefusedCall(house.account_id, house.app.app_id, "general", 51003))
-    keeper = housekeeping.Housekeeper(house.engine, Ledger(retention_days=30), reported.append, clock=till.clocks)
-    writer = RefusalWriter(house.engine, counted, clock=till.clocks)
+    counted.count(RefusedCall(customer.account_id, customer.app.app_id, "general", 51003))
+    keeper = housekeeping.Housekeeper(customer.engine, Ledger(retention_days=30), reported.append, clock=till.clocks)
+    writer = RefusalWriter(customer.engine, counted, clock=till.clocks)
     before = await till.state()
     till.clocks.database += 730 * 86_400
     for attempt in (keeper.run_round(), writer.write()):
@@ -258,7 +258,7 @@ async def test_a_call_gets_the_contracts_internal_error_and_no_work_is_done() ->
 
 async def test_signing_in_and_the_audit_trail_go_on(till: Till) -> None:
     till.clocks.database += 40 * 86_400
-    async with work.begin(till.house.engine, "test", till.clocks) as unit:
+    async with work.unit_of_work(till.customer.engine, "test", till.clocks) as unit:
         assert abs(await unit.now() - datetime.now(UTC)) < timedelta(minutes=1)
-    async with till.house.engine.connect() as connection:
+    async with till.customer.engine.connect() as connection:
         assert await connection.scalar(text("SELECT count(*) FROM audit_event"))

@@ -18,7 +18,7 @@ from inkgate.service.metering.interface import Settlement
 from inkgate.service.metering.settle import lock_meter
 from inkgate.service.settings import Database
 from inkgate.service.usage.models import HourRow
-from tests.money import START, House
+from tests.ledger_data import START, CustomerData
 from tests.postgres import Postgres
 
 
@@ -28,41 +28,41 @@ async def refused(awaitable: object) -> object:
     return caught.value.code
 
 
-async def test_a_call_is_recorded_and_its_units_are_taken(house: House) -> None:
-    pack = await house.grant(10)
-    ledger = house.ledger()
-    assert await ledger.settle(house.call(3)) is True
-    assert await house.used(pack) == 3
-    (line,) = await house.lines()
+async def test_a_call_is_recorded_and_its_units_are_taken(customer: CustomerData) -> None:
+    pack = await customer.grant(10)
+    ledger = customer.ledger()
+    assert await ledger.settle(customer.call(3)) is True
+    assert await customer.used(pack) == 3
+    (line,) = await customer.lines()
     assert (line.pack_id, line.first_unit, line.units, line.images, line.line, line.seq) == (pack, 0, 3, 3, 0, 1)
-    assert (line.client_ip, line.request_id, line.settled_at) == ("192.0.2.7", "their-own-id", house.clock.time)
+    assert (line.client_ip, line.request_id, line.settled_at) == ("192.0.2.7", "their-own-id", customer.clock.time)
 
 
-async def test_settling_a_call_again_changes_nothing(house: House) -> None:
-    pack = await house.grant(10)
-    ledger, call_id = house.ledger(), ids.new()
-    assert await ledger.settle(house.call(2, call_id=call_id)) is True
-    assert await ledger.settle(house.call(2, call_id=call_id)) is False
-    assert await ledger.settle(house.call(2, call_id=call_id.upper())) is False
-    assert (await house.used(pack), await house.count()) == (2, 1)
+async def test_settling_a_call_again_changes_nothing(customer: CustomerData) -> None:
+    pack = await customer.grant(10)
+    ledger, call_id = customer.ledger(), ids.new()
+    assert await ledger.settle(customer.call(2, call_id=call_id)) is True
+    assert await ledger.settle(customer.call(2, call_id=call_id)) is False
+    assert await ledger.settle(customer.call(2, call_id=call_id.upper())) is False
+    assert (await customer.used(pack), await customer.count()) == (2, 1)
 
 
-async def test_the_same_call_twice_in_one_batch_counts_once(house: House) -> None:
-    pack = await house.grant(10)
-    ledger, call = house.ledger(), house.call(2)
+async def test_the_same_call_twice_in_one_batch_counts_once(customer: CustomerData) -> None:
+    pack = await customer.grant(10)
+    ledger, call = customer.ledger(), customer.call(2)
     results = await asyncio.gather(*(ledger.settle(call) for _ in range(5)))
     assert sorted(results) == [False, False, False, False, True]
-    assert await house.used(pack) == 2
+    assert await customer.used(pack) == 2
 
 
-async def test_a_call_may_span_packs_in_order_of_purchase_not_of_expiry(house: House) -> None:
-    first = await house.grant(5)
-    sooner_over = await house.grant(5, ends_at=START + timedelta(days=2))
-    third = await house.grant(5)
-    ledger = house.ledger()
-    await ledger.settle(house.call(12))
-    assert [await house.used(each) for each in (first, sooner_over, third)] == [5, 5, 2]
-    lines = await house.lines()
+async def test_a_call_may_span_packs_in_order_of_purchase_not_of_expiry(customer: CustomerData) -> None:
+    first = await customer.grant(5)
+    sooner_over = await customer.grant(5, ends_at=START + timedelta(days=2))
+    third = await customer.grant(5)
+    ledger = customer.ledger()
+    await ledger.settle(customer.call(12))
+    assert [await customer.used(each) for each in (first, sooner_over, third)] == [5, 5, 2]
+    lines = await customer.lines()
     assert [(line.line, line.seq, line.pack_id, line.units) for line in lines] == [
         (0, 1, first, 5),
         (1, 2, sooner_over, 5),
@@ -71,123 +71,123 @@ async def test_a_call_may_span_packs_in_order_of_purchase_not_of_expiry(house: H
     assert [line.images for line in lines] == [12, 0, 0]
 
 
-async def test_a_call_larger_than_what_is_left_is_refused_whole(house: House) -> None:
-    pack = await house.grant(5)
-    ledger = house.ledger()
-    await ledger.admit(house.account_id, house.app.app_id, "general", 5)
-    assert await refused(ledger.admit(house.account_id, house.app.app_id, "general", 6)) == 51003
-    assert await refused(ledger.settle(house.call(6))) == 51003
-    assert (await house.used(pack), await house.count()) == (0, 0)
-    assert await ledger.settle(house.call(5))
+async def test_a_call_larger_than_what_is_left_is_refused_whole(customer: CustomerData) -> None:
+    pack = await customer.grant(5)
+    ledger = customer.ledger()
+    await ledger.admit(customer.account_id, customer.app.app_id, "general", 5)
+    assert await refused(ledger.admit(customer.account_id, customer.app.app_id, "general", 6)) == 51003
+    assert await refused(ledger.settle(customer.call(6))) == 51003
+    assert (await customer.used(pack), await customer.count()) == (0, 0)
+    assert await ledger.settle(customer.call(5))
 
 
-async def test_the_three_codes(house: House) -> None:
-    ledger, app = house.ledger(), house.app.app_id
-    assert await refused(ledger.admit(house.account_id, app, "general", 0)) == 51002
-    assert await refused(ledger.settle(house.call())) == 51002
-    await house.grant(1)
-    await ledger.settle(house.call())
-    assert await refused(ledger.admit(house.account_id, app, "general", 0)) == 51003
-    assert await refused(ledger.settle(house.call())) == 51003
-    house.clock.pass_(days=366)
-    assert await refused(ledger.admit(house.account_id, app, "general", 0)) == 51001
-    assert await refused(ledger.settle(house.call())) == 51001
-    assert await refused(ledger.admit(house.account_id, app, "idcard", 1)) == 51002
+async def test_the_three_codes(customer: CustomerData) -> None:
+    ledger, app = customer.ledger(), customer.app.app_id
+    assert await refused(ledger.admit(customer.account_id, app, "general", 0)) == 51002
+    assert await refused(ledger.settle(customer.call())) == 51002
+    await customer.grant(1)
+    await ledger.settle(customer.call())
+    assert await refused(ledger.admit(customer.account_id, app, "general", 0)) == 51003
+    assert await refused(ledger.settle(customer.call())) == 51003
+    customer.clock.pass_(days=366)
+    assert await refused(ledger.admit(customer.account_id, app, "general", 0)) == 51001
+    assert await refused(ledger.settle(customer.call())) == 51001
+    assert await refused(ledger.admit(customer.account_id, app, "idcard", 1)) == 51002
 
 
-async def test_validity_includes_its_start_and_excludes_its_end(house: House) -> None:
+async def test_validity_includes_its_start_and_excludes_its_end(customer: CustomerData) -> None:
     start, end = START + timedelta(hours=1), START + timedelta(hours=2)
-    await house.grant(10, starts_at=start, ends_at=end)
-    ledger = house.ledger()
+    await customer.grant(10, starts_at=start, ends_at=end)
+    ledger = customer.ledger()
     for moment, code in ((start - timedelta(seconds=1), 51001), (end, 51001)):
-        house.clock.time = moment
-        assert await refused(ledger.admit(house.account_id, house.app.app_id, "general", 1)) == code
-    house.clock.time = start
-    assert await ledger.settle(house.call())
-    house.clock.time = end - timedelta(microseconds=1)
-    assert await ledger.settle(house.call())
-    house.clock.time = end
-    assert await refused(ledger.settle(house.call())) == 51001
+        customer.clock.time = moment
+        assert await refused(ledger.admit(customer.account_id, customer.app.app_id, "general", 1)) == code
+    customer.clock.time = start
+    assert await ledger.settle(customer.call())
+    customer.clock.time = end - timedelta(microseconds=1)
+    assert await ledger.settle(customer.call())
+    customer.clock.time = end
+    assert await refused(ledger.settle(customer.call())) == 51001
 
 
-async def test_a_pack_that_expires_between_admission_and_settling_is_not_charged(house: House) -> None:
-    pack = await house.grant(10, ends_at=START + timedelta(hours=1))
-    ledger = house.ledger()
-    await ledger.admit(house.account_id, house.app.app_id, "general", 1)
-    house.clock.pass_(hours=1)
-    assert await refused(ledger.settle(house.call())) == 51001
-    assert await house.used(pack) == 0
+async def test_a_pack_that_expires_between_admission_and_settling_is_not_charged(customer: CustomerData) -> None:
+    pack = await customer.grant(10, ends_at=START + timedelta(hours=1))
+    ledger = customer.ledger()
+    await ledger.admit(customer.account_id, customer.app.app_id, "general", 1)
+    customer.clock.pass_(hours=1)
+    assert await refused(ledger.settle(customer.call())) == 51001
+    assert await customer.used(pack) == 0
 
 
-async def test_a_bound_pack_serves_its_app_alone_and_keeps_its_place(house: House) -> None:
-    other = await house.another_app()
-    bound = await house.grant(5, app_id=house.app.app_id)
-    shared = await house.grant(5)
-    ledger = house.ledger()
-    await ledger.settle(house.call(1, app_id=other.app_id))
-    assert [await house.used(bound), await house.used(shared)] == [0, 1]
-    await ledger.settle(house.call(6))
-    assert [await house.used(bound), await house.used(shared)] == [5, 2]
+async def test_a_bound_pack_serves_its_app_alone_and_keeps_its_place(customer: CustomerData) -> None:
+    other = await customer.another_app()
+    bound = await customer.grant(5, app_id=customer.app.app_id)
+    shared = await customer.grant(5)
+    ledger = customer.ledger()
+    await ledger.settle(customer.call(1, app_id=other.app_id))
+    assert [await customer.used(bound), await customer.used(shared)] == [0, 1]
+    await ledger.settle(customer.call(6))
+    assert [await customer.used(bound), await customer.used(shared)] == [5, 2]
 
 
-async def test_apps_of_one_account_may_each_earn_another_code(house: House) -> None:
-    bound = await house.another_app()
-    await house.grant(1, app_id=bound.app_id)
-    ledger = house.ledger()
-    assert await refused(ledger.admit(house.account_id, house.app.app_id, "general", 0)) == 51002
-    await ledger.settle(house.call(1, app_id=bound.app_id))
-    assert await refused(ledger.admit(house.account_id, bound.app_id, "general", 0)) == 51003
+async def test_apps_of_one_account_may_each_earn_another_code(customer: CustomerData) -> None:
+    bound = await customer.another_app()
+    await customer.grant(1, app_id=bound.app_id)
+    ledger = customer.ledger()
+    assert await refused(ledger.admit(customer.account_id, customer.app.app_id, "general", 0)) == 51002
+    await ledger.settle(customer.call(1, app_id=bound.app_id))
+    assert await refused(ledger.admit(customer.account_id, bound.app_id, "general", 0)) == 51003
 
 
-async def test_the_free_capability_asks_for_no_pack_and_is_recorded(house: House) -> None:
-    ledger = house.ledger()
-    await ledger.admit(house.account_id, house.app.app_id, "licence", 1)
-    assert await ledger.settle(house.call(1, capability="licence"))
-    (line,) = await house.lines()
+async def test_the_free_capability_asks_for_no_pack_and_is_recorded(customer: CustomerData) -> None:
+    ledger = customer.ledger()
+    await ledger.admit(customer.account_id, customer.app.app_id, "licence", 1)
+    assert await ledger.settle(customer.call(1, capability="licence"))
+    (line,) = await customer.lines()
     assert (line.pack_id, line.units) == (None, 1)
 
 
-async def test_a_call_that_costs_nothing_is_recorded_without_a_pack(house: House) -> None:
-    ledger = house.ledger()
-    assert await ledger.settle(house.call(0, code=500001))
-    (line,) = await house.lines()
+async def test_a_call_that_costs_nothing_is_recorded_without_a_pack(customer: CustomerData) -> None:
+    ledger = customer.ledger()
+    assert await ledger.settle(customer.call(0, code=500001))
+    (line,) = await customer.lines()
     assert (line.pack_id, line.units, line.code) == (None, 0, 500001)
 
 
-async def test_usage_of_a_sub_account_is_paid_by_the_main_one(house: House) -> None:
+async def test_usage_of_a_sub_account_is_paid_by_the_main_one(customer: CustomerData) -> None:
     from inkgate.service.accounts import service as accounts
 
-    pack = await house.grant(10)
-    async with work.begin(house.engine, "test", house.clock) as unit:
-        child = await accounts.create_account(unit, "child", parent_id=house.account_id)
-        app = await accounts.create_app(unit, house.vault, child.id, "child_app")
-    ledger = house.ledger()
+    pack = await customer.grant(10)
+    async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
+        child = await accounts.create_account(unit, "child", parent_id=customer.account_id)
+        app = await accounts.create_app(unit, customer.vault, child.id, "child_app")
+    ledger = customer.ledger()
     await ledger.admit(child.id, app.app_id, "general", 4)
-    await ledger.settle(house.call(4, app_id=app.app_id))
-    assert await house.used(pack) == 4
-    (line,) = await house.lines()
-    assert (line.account_id, line.app_id) == (house.account_id, app.app_id)
+    await ledger.settle(customer.call(4, app_id=app.app_id))
+    assert await customer.used(pack) == 4
+    (line,) = await customer.lines()
+    assert (line.account_id, line.app_id) == (customer.account_id, app.app_id)
 
 
-async def test_a_clock_that_goes_back_a_little_does_not_turn_the_ledger_back(house: House) -> None:
-    await house.grant(10)
-    ledger = house.ledger()
-    await ledger.settle(house.call())
-    house.clock.pass_(minutes=-4)
-    await ledger.settle(house.call())
-    first, second = await house.lines()
+async def test_a_clock_that_goes_back_a_little_does_not_turn_the_ledger_back(customer: CustomerData) -> None:
+    await customer.grant(10)
+    ledger = customer.ledger()
+    await ledger.settle(customer.call())
+    customer.clock.pass_(minutes=-4)
+    await ledger.settle(customer.call())
+    first, second = await customer.lines()
     assert second.settled_at == first.settled_at
     assert (first.seq, second.seq) == (1, 2)
 
 
-async def test_hours_add_up_by_app_capability_and_code(house: House) -> None:
-    await house.grant(100)
-    ledger = house.ledger()
-    await asyncio.gather(*(ledger.settle(house.call(2)) for _ in range(5)))
-    await ledger.settle(house.call(1, code=400011))
-    house.clock.pass_(hours=1)
-    await ledger.settle(house.call(1))
-    async with work.reading(house.engine) as session:
+async def test_hours_add_up_by_app_capability_and_code(customer: CustomerData) -> None:
+    await customer.grant(100)
+    ledger = customer.ledger()
+    await asyncio.gather(*(ledger.settle(customer.call(2)) for _ in range(5)))
+    await ledger.settle(customer.call(1, code=400011))
+    customer.clock.pass_(hours=1)
+    await ledger.settle(customer.call(1))
+    async with work.read_session(customer.engine) as session:
         rows = list(await session.scalars(select(HourRow).order_by(HourRow.hour, HourRow.code)))
     assert [(row.code, row.calls, row.images, row.units, row.body_bytes, row.duration_ms) for row in rows] == [
         (0, 5, 10, 10, 5000, 100),
@@ -196,40 +196,40 @@ async def test_hours_add_up_by_app_capability_and_code(house: House) -> None:
     ]
 
 
-async def test_two_gateways_at_the_last_unit(house: House) -> None:
-    pack = await house.grant(1)
-    gateways = [house.ledger(), house.ledger()]
+async def test_two_gateways_at_the_last_unit(customer: CustomerData) -> None:
+    pack = await customer.grant(1)
+    gateways = [customer.ledger(), customer.ledger()]
     for gateway in gateways:
-        await gateway.admit(house.account_id, house.app.app_id, "general", 1)
-    results = await asyncio.gather(*(gateway.settle(house.call()) for gateway in gateways), return_exceptions=True)
+        await gateway.admit(customer.account_id, customer.app.app_id, "general", 1)
+    results = await asyncio.gather(*(gateway.settle(customer.call()) for gateway in gateways), return_exceptions=True)
     codes = sorted(str(each.code) if isinstance(each, Refused) else str(each) for each in results)
     assert codes == ["51003", "True"]
-    assert (await house.used(pack), await house.count()) == (1, 1)
+    assert (await customer.used(pack), await customer.count()) == (1, 1)
 
 
-async def test_a_strange_settlement_fails_alone(house: House) -> None:
-    await house.grant(10)
-    ledger = house.ledger()
-    strange = house.call()
+async def test_a_strange_settlement_fails_alone(customer: CustomerData) -> None:
+    await customer.grant(10)
+    ledger = customer.ledger()
+    strange = customer.call()
     object.__setattr__(strange, "body_bytes", 2**70)
     results = await asyncio.gather(
-        ledger.settle(house.call()), ledger.settle(strange), ledger.settle(house.call()), return_exceptions=True
+        ledger.settle(customer.call()), ledger.settle(strange), ledger.settle(customer.call()), return_exceptions=True
     )
     assert [each is True for each in results] == [True, False, True]
     assert isinstance(results[1], SettlementUnconfirmed)
-    assert await house.count() == 2
+    assert await customer.count() == 2
 
 
-async def test_a_caller_that_leaves_before_its_batch_is_not_charged(house: House) -> None:
-    pack = await house.grant(10)
-    ledger = house.ledger()
-    first = asyncio.ensure_future(ledger.settle(house.call()))
-    leaving = asyncio.ensure_future(ledger.settle(house.call()))
+async def test_a_caller_that_leaves_before_its_batch_is_not_charged(customer: CustomerData) -> None:
+    pack = await customer.grant(10)
+    ledger = customer.ledger()
+    first = asyncio.ensure_future(ledger.settle(customer.call()))
+    leaving = asyncio.ensure_future(ledger.settle(customer.call()))
     await asyncio.sleep(0)
     leaving.cancel()
     assert await first
     await ledger.close()
-    assert await house.used(pack) == 1
+    assert await customer.used(pack) == 1
 
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite:////nowhere/inkgate.db", "postgresql+asyncpg://x@127.0.0.1:1/x"])
@@ -247,31 +247,36 @@ async def test_a_ledger_out_of_reach_says_so_within_its_patience(url: str) -> No
     await engine.dispose()
 
 
-async def test_a_closed_ledger_takes_nothing(house: House) -> None:
-    ledger = house.ledger()
+async def test_a_closed_ledger_takes_nothing(customer: CustomerData) -> None:
+    ledger = customer.ledger()
     await ledger.start()
     await ledger.close()
     with pytest.raises(LedgerBusy):
-        await ledger.settle(house.call(0))
+        await ledger.settle(customer.call(0))
 
 
-async def test_a_ledger_says_what_keeps_it_from_settling(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    await house.grant(10)
-    strange = dataclasses.replace(house.call(), app_id=ids.new())
-    for attempt in (house.ledger().settle(strange), house.ledger().admit(house.account_id, ids.new(), "general", 1)):
+async def test_a_ledger_says_what_keeps_it_from_settling(
+    customer: CustomerData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await customer.grant(10)
+    strange = dataclasses.replace(customer.call(), app_id=ids.new())
+    for attempt in (
+        customer.ledger().settle(strange),
+        customer.ledger().admit(customer.account_id, ids.new(), "general", 1),
+    ):
         with pytest.raises(PayerUnknown):
             await attempt
     with pytest.raises(SettlementUnconfirmed, match="no commit within 0 s"):
-        await house.ledger(timeout=0.0).settle(house.call())
+        await customer.ledger(timeout=0.0).settle(customer.call())
     monkeypatch.setattr("inkgate.service.metering.ledger.MAX_PENDING", 0)
     with pytest.raises(LedgerBusy, match="too many"):
-        await house.ledger().settle(house.call())
-    assert await house.count() == 0
+        await customer.ledger().settle(customer.call())
+    assert await customer.count() == 0
 
 
-async def test_a_pack_is_valid_for_a_year_to_the_second(house: House) -> None:
-    async with work.begin(house.engine, "test", house.clock) as unit:
-        pack = await metering.grant_pack(unit, house.account_id, "general", 1)
+async def test_a_pack_is_valid_for_a_year_to_the_second(customer: CustomerData) -> None:
+    async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
+        pack = await metering.grant_pack(unit, customer.account_id, "general", 1)
     assert pack.ends_at == START.replace(year=START.year + 1)
 
 
@@ -283,14 +288,14 @@ def postgres_url(postgres: Postgres) -> str:
 async def test_a_gateway_frozen_inside_its_transaction_does_not_stop_the_others(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "IDLE_SECONDS", 1)
+    monkeypatch.setattr(engines, "IDLE_TRANSACTION_TIMEOUT_SECONDS", 1)
     engine = engines.create(Database(url=postgres_url))
-    house = await House.build(engine)
-    await house.grant(10)
-    await house.ledger().settle(house.call())
+    customer = await CustomerData.build(engine)
+    await customer.grant(10)
+    await customer.ledger().settle(customer.call())
     async with engine.connect() as frozen:
-        await lock_meter(frozen, house.account_id, "general", house.clock)  # and never a word again
-        assert await house.ledger().settle(house.call())
+        await lock_meter(frozen, customer.account_id, "general", customer.clock)  # and never a word again
+        assert await customer.ledger().settle(customer.call())
         await frozen.invalidate()
-    assert await house.count() == 2
+    assert await customer.count() == 2
     await engine.dispose()

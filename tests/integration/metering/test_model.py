@@ -19,14 +19,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from inkgate.service.db import engine as engines
 from inkgate.service.db import ids, work
-from inkgate.service.db.clock import BOUND
+from inkgate.service.db.clock import MAX_CLOCK_DIFFERENCE
 from inkgate.service.errors import ClockSuspect, LedgerUnavailable, Misuse, Refused
 from inkgate.service.metering import ledger, ledger_reader
 from inkgate.service.metering.models import PackRow
 from inkgate.service.orders import refunds
 from inkgate.service.orders import service as orders
 from inkgate.service.settings import Database
-from tests.money import House
+from tests.ledger_data import CustomerData
 
 LONG = os.environ.get("INKGATE_LONG_TESTS") == "1"
 PROFILE = settings(
@@ -71,16 +71,16 @@ class LedgerMachine(RuleBasedStateMachine):
 
     async def _build(self) -> None:
         self.engine = engines.create(Database(url=self.url))
-        self.house = await House.build(self.engine, f"m{next(numbers)}_{os.getpid()}")
-        self.apps = [self.house.app.app_id, (await self.house.another_app()).app_id]
-        async with work.begin(self.engine, "test", self.house.clock) as unit:
+        self.customer = await CustomerData.build(self.engine, f"m{next(numbers)}_{os.getpid()}")
+        self.apps = [self.customer.app.app_id, (await self.customer.another_app()).app_id]
+        async with work.unit_of_work(self.engine, "test", self.customer.clock) as unit:
             for product, units in SIZES.items():
                 await orders.set_product(unit, product, "general", units, units * 10)
         self.ledger = await self._gateway()
 
     async def _gateway(self) -> ledger.SqlLedger:
         """A new gateway's ledger that has met both apps, so that a crowd is settled in the order in which it came."""
-        fresh = self.house.ledger()
+        fresh = self.customer.ledger()
         for app in self.apps:
             with suppress(Refused):
                 await fresh.admit(self._account, app, "general", 0)
@@ -91,10 +91,10 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(product=st.sampled_from(sorted(SIZES)), app=st.sampled_from([None, None, 0, 1]), later=st.booleans())
     def buy(self, product: str, app: int | None, later: bool) -> None:
         async def place() -> orders.OrderRow:
-            async with work.begin(self.engine, "test", self.house.clock) as unit:
+            async with work.unit_of_work(self.engine, "test", self.customer.clock) as unit:
                 return await orders.place_order(
                     unit,
-                    self.house.account_id,
+                    self.customer.account_id,
                     {product: 1},
                     approval="operator" if later else "immediate",
                     app_id=None if app is None else self.apps[app],
@@ -105,7 +105,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.pending.append((order.number, order.ordered_at))
         else:
             self._learn_packs()
-        self.house.clock.pass_(seconds=1)
+        self.customer.clock.pass_(seconds=1)
 
     @precondition(lambda self: self.pending)
     @rule()
@@ -113,7 +113,7 @@ class LedgerMachine(RuleBasedStateMachine):
         number, _ = self.pending.pop(0)
 
         async def decide() -> None:
-            async with work.begin(self.engine, "test", self.house.clock) as unit:
+            async with work.unit_of_work(self.engine, "test", self.customer.clock) as unit:
                 await orders.approve_order(unit, number)
 
         self.run(decide())
@@ -134,17 +134,17 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(span=st.sampled_from([1, 3600, 86_400 * 3, 86_400 * 120, 86_400 * 364, 86_400 * 366]))
     def time_passes(self, span: int) -> None:
-        self.house.clock.pass_(seconds=span)
+        self.customer.clock.pass_(seconds=span)
 
     @precondition(lambda self: any(not pack.gone for pack in self.packs))
     @rule(data=st.data())
     def ask_for_refund(self, data: st.DataObject) -> None:
         pack = data.draw(st.sampled_from([pack for pack in self.packs if not pack.gone]))
-        now = self.house.clock.time
+        now = self.customer.clock.time
         allowed = pack.used == 0 and pack.refund is None and now <= pack.ordered + timedelta(days=7)
 
         async def ask() -> str:
-            async with work.begin(self.engine, "test", self.house.clock) as unit:
+            async with work.unit_of_work(self.engine, "test", self.customer.clock) as unit:
                 return (await refunds.request_refund(unit, pack.id)).id
 
         try:
@@ -159,7 +159,7 @@ class LedgerMachine(RuleBasedStateMachine):
         pack = next(pack for pack in self.packs if pack.refund)
 
         async def decide() -> str:
-            async with work.begin(self.engine, "test", self.house.clock) as unit:
+            async with work.unit_of_work(self.engine, "test", self.customer.clock) as unit:
                 return (await refunds.approve_refund(unit, pack.refund or "")).state
 
         assert self.run(decide()) == ("failed" if pack.used else "approved")
@@ -177,7 +177,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
         async def attempt() -> None:
             with patch.object(ledger, "settle_batch", dying):
-                await self.ledger.settle(self.house.call(units, app_id=self.apps[app]))
+                await self.ledger.settle(self.customer.call(units, app_id=self.apps[app]))
 
         try:
             self.run(attempt())
@@ -193,29 +193,29 @@ class LedgerMachine(RuleBasedStateMachine):
         if call in self.calls:
             self._settle([call])
 
-    @rule(seconds=st.integers(1, int(BOUND.total_seconds())))
+    @rule(seconds=st.integers(1, int(MAX_CLOCK_DIFFERENCE.total_seconds())))
     def clock_goes_back_a_moment(self, seconds: int) -> None:
-        self.house.clock.pass_(seconds=-seconds)
+        self.customer.clock.pass_(seconds=-seconds)
         self._settle([(ids.new(), 0, 0)])
-        self.house.clock.pass_(seconds=seconds)
+        self.customer.clock.pass_(seconds=seconds)
 
     @precondition(lambda self: self.calls)
     @rule(hours=st.integers(1, 24 * 400), units=st.integers(0, 8))
     def clock_jumps_back(self, hours: int, units: int) -> None:
         self._settle([(ids.new(), 0, 0)])  # now, so that the jump goes behind it
-        self.house.clock.pass_(hours=-hours)
+        self.customer.clock.pass_(hours=-hours)
         try:
-            self.run(self.ledger.settle(self.house.call(units, app_id=self.apps[0])))
+            self.run(self.ledger.settle(self.customer.call(units, app_id=self.apps[0])))
             raise AssertionError("settled by a clock that jumped")
         except ClockSuspect as error:
             assert error.reason == "meter"
-        self.house.clock.pass_(hours=hours)
+        self.customer.clock.pass_(hours=hours)
 
     # -- the model
 
     def _settle(self, calls: list[tuple[str, int, int]]) -> None:
         async def together() -> list[object]:
-            settlements = (self.house.call(units, app_id=self.apps[app], call_id=id_) for id_, app, units in calls)
+            settlements = (self.customer.call(units, app_id=self.apps[app], call_id=id_) for id_, app, units in calls)
             tasks = [asyncio.ensure_future(self.ledger.settle(each)) for each in settlements]
             return list(await asyncio.gather(*tasks, return_exceptions=True))
 
@@ -229,7 +229,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return False
         mine = [pack for pack in self.packs if pack.app in (None, app) and not pack.gone]
         mine.sort(key=lambda pack: (pack.ordered, pack.id))
-        now = self.house.clock.time
+        now = self.customer.clock.time
         valid = [pack for pack in mine if pack.start <= now < pack.end]
         if units and sum(pack.total - pack.used for pack in valid) < units:
             return 51002 if not mine else 51001 if not valid else 51003
@@ -241,7 +241,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _learn_packs(self) -> None:
         async def read() -> list[PackRow]:
-            async with work.reading(self.engine) as session:
+            async with work.read_session(self.engine) as session:
                 rows = [
                     await session.get_one(PackRow, pack.id)
                     for pack in await ledger_reader.packs(session, self._account)
@@ -256,19 +256,19 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @property
     def _account(self) -> str:
-        return self.house.account_id
+        return self.customer.account_id
 
     @invariant()
     def packs_hold_what_the_model_says(self) -> None:
         async def used() -> dict[str, int]:
-            async with work.reading(self.engine) as session:
+            async with work.read_session(self.engine) as session:
                 return {pack.id: pack.used for pack in await ledger_reader.packs(session, self._account)}
 
         assert self.run(used()) == {pack.id: pack.used for pack in self.packs}
 
     def teardown(self) -> None:
         async def prove_and_close() -> list[object]:
-            async with work.snapshot(self.engine) as session:
+            async with work.snapshot_session(self.engine) as session:
                 findings = await ledger_reader.verify_database(session, self._account)
             await self.engine.dispose()
             return list(findings)

@@ -15,20 +15,20 @@ from inkgate.service.metering.models import CheckPackRow, CheckRow, PackRow
 from inkgate.service.metering.reconciliation import FULL_RECHECK, INCREMENTAL, ReconciliationState, RoundLimits
 from inkgate.service.settings import Ledger
 from tests.integration.metering.test_ledger_reader import busy_life, old_id
-from tests.money import START, House
+from tests.ledger_data import START, CustomerData
 
 DAYS = timedelta(days=30)
 SMALL = RoundLimits(step=2)
 AGAIN_ALL = RoundLimits(step=2, recheck_lines=1000, recheck_meters=1000)
 
 
-async def checked(house: House, bounds: RoundLimits = SMALL) -> ReconciliationState:
-    return await reconciliation.reconcile(house.engine, bounds, DAYS, house.clock)
+async def checked(customer: CustomerData, bounds: RoundLimits = SMALL) -> ReconciliationState:
+    return await reconciliation.reconcile(customer.engine, bounds, DAYS, customer.clock)
 
 
-async def read(house: House, kind: int = INCREMENTAL) -> int:
+async def read(customer: CustomerData, kind: int = INCREMENTAL) -> int:
     """Lines that a reading has counted."""
-    async with work.reading(house.engine) as session:
+    async with work.read_session(customer.engine) as session:
         return await session.scalar(select(func.sum(CheckRow.lines)).where(CheckRow.kind == kind)) or 0
 
 
@@ -43,152 +43,152 @@ class Reads:
         self.count += "FROM usage_record" in statement and "sum(" in statement
 
 
-async def test_sound_books_have_no_drift_and_nothing_is_left_unread(house: House) -> None:
-    await busy_life(house)
-    assert await checked(house) == ReconciliationState(0, 0, house.clock.time)
-    assert await read(house) == await house.count() > 8
+async def test_sound_books_have_no_drift_and_nothing_is_left_unread(customer: CustomerData) -> None:
+    await busy_life(customer)
+    assert await checked(customer) == ReconciliationState(0, 0, customer.clock.time)
+    assert await read(customer) == await customer.count() > 8
 
 
-async def test_a_line_is_read_once(house: House) -> None:
-    await busy_life(house)
-    reads = Reads(house.engine)
-    await checked(house)
+async def test_a_line_is_read_once(customer: CustomerData) -> None:
+    await busy_life(customer)
+    reads = Reads(customer.engine)
+    await checked(customer)
     first, reads.count = reads.count, 0
     assert first >= 5  # two lines a step
-    await checked(house)
+    await checked(customer)
     assert reads.count == 0
-    await house.ledger().settle(house.call(1))
-    assert (await checked(house)).drift == 0
-    assert (reads.count, await read(house)) == (1, await house.count())
+    await customer.ledger().settle(customer.call(1))
+    assert (await checked(customer)).drift == 0
+    assert (reads.count, await read(customer)) == (1, await customer.count())
 
 
-async def test_drift_is_what_packs_and_lines_disagree_about(house: House) -> None:
-    await busy_life(house)
-    async with house.engine.begin() as connection:
+async def test_drift_is_what_packs_and_lines_disagree_about(customer: CustomerData) -> None:
+    await busy_life(customer)
+    async with customer.engine.begin() as connection:
         await connection.execute(text("DELETE FROM usage_record WHERE units = 3"))
-    assert (await checked(house)).drift == 3
+    assert (await checked(customer)).drift == 3
 
 
-async def test_a_pack_changed_later_is_seen_in_the_next_round(house: House) -> None:
-    pack = await house.grant(100)
-    await house.ledger().settle(house.call(5))
-    assert (await checked(house)).drift == 0
-    async with house.engine.begin() as connection:
+async def test_a_pack_changed_later_is_seen_in_the_next_round(customer: CustomerData) -> None:
+    pack = await customer.grant(100)
+    await customer.ledger().settle(customer.call(5))
+    assert (await checked(customer)).drift == 0
+    async with customer.engine.begin() as connection:
         await connection.execute(update(PackRow).where(PackRow.id == pack).values(used=12))
-    assert (await checked(house)).drift == 7
-    await house.ledger().settle(house.call(1))  # a meter on the move is seen as well
-    assert (await checked(house)).drift == 7
+    assert (await checked(customer)).drift == 7
+    await customer.ledger().settle(customer.call(1))  # a meter on the move is seen as well
+    assert (await checked(customer)).drift == 7
 
 
-async def test_an_old_line_changed_later_is_seen_by_the_second_reading_alone(house: House) -> None:
+async def test_an_old_line_changed_later_is_seen_by_the_second_reading_alone(customer: CustomerData) -> None:
     """What was read is not read again in the rounds that follow: it takes the days of the second reading."""
-    await house.grant(100)
-    ledger = house.ledger()
+    await customer.grant(100)
+    ledger = customer.ledger()
     for _ in range(7):
-        await ledger.settle(house.call(2))
-    assert (await checked(house, AGAIN_ALL)).drift == 0
-    async with house.engine.begin() as connection:
+        await ledger.settle(customer.call(2))
+    assert (await checked(customer, AGAIN_ALL)).drift == 0
+    async with customer.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET units = 1 WHERE seq = 3"))
-    house.clock.pass_(days=29)
-    assert (await checked(house, AGAIN_ALL)).drift == 0
-    house.clock.pass_(days=2)
-    assert (await checked(house, AGAIN_ALL)).drift == 1
-    assert (await checked(house)).drift == 1  # and is told until it is put right
-    async with house.engine.begin() as connection:
+    customer.clock.pass_(days=29)
+    assert (await checked(customer, AGAIN_ALL)).drift == 0
+    customer.clock.pass_(days=2)
+    assert (await checked(customer, AGAIN_ALL)).drift == 1
+    assert (await checked(customer)).drift == 1  # and is told until it is put right
+    async with customer.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET units = 2 WHERE seq = 3"))
-    await reconciliation.restart_from_first_line(house.engine)
-    assert (await checked(house, AGAIN_ALL)).drift == 0
+    await reconciliation.restart_from_first_line(customer.engine)
+    assert (await checked(customer, AGAIN_ALL)).drift == 0
 
 
-async def test_the_second_reading_goes_on_where_it_was(house: House) -> None:
-    await house.grant(100)
-    ledger = house.ledger()
+async def test_the_second_reading_goes_on_where_it_was(customer: CustomerData) -> None:
+    await customer.grant(100)
+    ledger = customer.ledger()
     for _ in range(7):
-        await ledger.settle(house.call(2))
+        await ledger.settle(customer.call(2))
     seen = []
     for _ in range(5):
-        await checked(house, replace(SMALL, recheck_lines=2, recheck_meters=1))
-        house.clock.pass_(hours=1)
-        seen.append(await read(house, FULL_RECHECK))
+        await checked(customer, replace(SMALL, recheck_lines=2, recheck_meters=1))
+        customer.clock.pass_(hours=1)
+        seen.append(await read(customer, FULL_RECHECK))
     assert seen == [2, 4, 6, 7, 7]
 
 
-async def test_a_round_is_bounded_and_the_next_one_goes_on(house: House) -> None:
-    await house.grant(100)
-    ledger = house.ledger()
+async def test_a_round_is_bounded_and_the_next_one_goes_on(customer: CustomerData) -> None:
+    await customer.grant(100)
+    ledger = customer.ledger()
     for _ in range(7):
-        await ledger.settle(house.call(1))
-    begun = house.clock.time
+        await ledger.settle(customer.call(1))
+    begun = customer.clock.time
     left = []
     for _ in range(4):
-        found = await checked(house, RoundLimits(lines=2, step=2))
+        found = await checked(customer, RoundLimits(lines=2, step=2))
         left.append((found.backlog, found.checked_at == begun))
-        house.clock.pass_(minutes=15)
+        customer.clock.pass_(minutes=15)
     # Until everything was read once, "last compared" is when reading began.
     assert left == [(5, True), (3, True), (1, True), (0, False)]
-    assert (await checked(house, RoundLimits(seconds=0.0))).backlog == 0
+    assert (await checked(customer, RoundLimits(seconds=0.0))).backlog == 0
 
 
-async def test_of_two_gateways_one_reads(house: House) -> None:
+async def test_of_two_gateways_one_reads(customer: CustomerData) -> None:
     """The other reports what is known. SQLite has one gateway, and one writer at a time."""
-    await busy_life(house)
-    known = await checked(house)
-    await house.ledger().settle(house.call(1))
-    if house.engine.dialect.name == "sqlite":
+    await busy_life(customer)
+    known = await checked(customer)
+    await customer.ledger().settle(customer.call(1))
+    if customer.engine.dialect.name == "sqlite":
         return
-    reads = Reads(house.engine)
-    async with house.engine.begin() as other:
+    reads = Reads(customer.engine)
+    async with customer.engine.begin() as other:
         await reconciliation.block_reconciliation(other)
-        house.clock.pass_(minutes=15)
-        assert await checked(house) == known
+        customer.clock.pass_(minutes=15)
+        assert await checked(customer) == known
     assert reads.count == 0
-    assert (await checked(house)).checked_at == house.clock.time
+    assert (await checked(customer)).checked_at == customer.clock.time
 
 
-async def test_gateways_that_start_together_count_no_line_twice(house: House) -> None:
-    await house.grant(1000)
-    ledger = house.ledger()
+async def test_gateways_that_start_together_count_no_line_twice(customer: CustomerData) -> None:
+    await customer.grant(1000)
+    ledger = customer.ledger()
     for _ in range(30):
-        await ledger.settle(house.call(2))
-    found = await asyncio.gather(*(checked(house) for _ in range(4)))
-    last = await checked(house)
+        await ledger.settle(customer.call(2))
+    found = await asyncio.gather(*(checked(customer) for _ in range(4)))
+    last = await checked(customer)
     assert {each.drift for each in found} | {last.drift} == {0}
-    assert await read(house) == 30
-    async with work.reading(house.engine) as session:
+    assert await read(customer) == 30
+    async with work.read_session(customer.engine) as session:
         assert list(await session.scalars(select(CheckPackRow.units))) == [60]
 
 
-async def test_what_retention_drops_is_not_missed(house: House) -> None:
+async def test_what_retention_drops_is_not_missed(customer: CustomerData) -> None:
     """Lines dropped after, while and before they are read."""
     today = START.date()
-    await house.grant(100)
-    ledger = house.ledger()
+    await customer.grant(100)
+    ledger = customer.ledger()
     for age in (40, 30, 20, 10, 0):
-        await ledger.settle(house.call(3, call_id=old_id(today - timedelta(days=age))))
-    await housekeeping.apply_retention(house.engine, today - timedelta(days=35))
+        await ledger.settle(customer.call(3, call_id=old_id(today - timedelta(days=age))))
+    await housekeeping.apply_retention(customer.engine, today - timedelta(days=35))
     bounds = RoundLimits(lines=2, step=1, recheck_lines=1, recheck_meters=1)
-    await checked(house, bounds)
-    await housekeeping.apply_retention(house.engine, today - timedelta(days=5))
+    await checked(customer, bounds)
+    await housekeeping.apply_retention(customer.engine, today - timedelta(days=5))
     for _ in range(8):
-        assert (await checked(house, bounds)).drift == 0
-    assert (await house.count(), await read(house), await read(house, FULL_RECHECK)) == (1, 5, 5)
+        assert (await checked(customer, bounds)).drift == 0
+    assert (await customer.count(), await read(customer), await read(customer, FULL_RECHECK)) == (1, 5, 5)
 
 
-async def test_a_call_settled_long_after_it_was_made_is_not_missed(house: House) -> None:
-    await house.grant(100)
-    ledger = house.ledger()
+async def test_a_call_settled_long_after_it_was_made_is_not_missed(customer: CustomerData) -> None:
+    await customer.grant(100)
+    ledger = customer.ledger()
     for age in (0, 20, 1):
-        await ledger.settle(house.call(2, call_id=old_id(START.date() - timedelta(days=age))))
-        assert (await checked(house)).drift == 0
-    assert await read(house) == 3
+        await ledger.settle(customer.call(2, call_id=old_id(START.date() - timedelta(days=age))))
+        assert (await checked(customer)).drift == 0
+    assert await read(customer) == 3
 
 
-async def test_every_line_is_read_again_in_the_days_that_the_setting_says(house: House) -> None:
-    await busy_life(house)
-    keeper = housekeeping.Housekeeper(house.engine, Ledger(recheck_days=1), lambda found: None, clock=house.clock)
+async def test_every_line_is_read_again_in_the_days_that_the_setting_says(customer: CustomerData) -> None:
+    await busy_life(customer)
+    keeper = housekeeping.Housekeeper(customer.engine, Ledger(recheck_days=1), lambda found: None, clock=customer.clock)
     await keeper.run_round()
-    assert await read(house, FULL_RECHECK) == await house.count()
-    async with house.engine.begin() as connection:
+    assert await read(customer, FULL_RECHECK) == await customer.count()
+    async with customer.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET units = 2 WHERE units = 3"))
-    house.clock.pass_(days=1, minutes=1)
+    customer.clock.pass_(days=1, minutes=1)
     assert (await keeper.run_round()).drift == 1

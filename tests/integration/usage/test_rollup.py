@@ -12,9 +12,9 @@ from sqlalchemy import delete, func, insert, select, text
 from inkgate.service.accounts import service as accounts
 from inkgate.service.db import ids, work
 from inkgate.service.usage import latency, repository, rollup
-from inkgate.service.usage.models import NOBODY, DayRow, HourRow, RefusalRow, RolledRow
-from inkgate.service.usage.repository import Scope, Sums
-from tests.money import START, House
+from inkgate.service.usage.models import UNKNOWN_ID, DayRow, HourRow, RefusalRow, RollupStateRow
+from inkgate.service.usage.repository import Scope, UsageTotals
+from tests.ledger_data import START, CustomerData
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MIDNIGHT = rollup.day_of(START)
@@ -33,26 +33,26 @@ ASKED: tuple[Sequence[str], ...] = (
 
 
 @pytest.fixture
-async def family(house: House) -> tuple[str, list[str]]:
+async def family(customer: CustomerData) -> tuple[str, list[str]]:
     """A sub-account's id, and the apps of the main account (two) and of the sub-account (one)."""
-    second = await house.another_app()
-    async with work.begin(house.engine, "test", house.clock) as unit:
-        sub = await accounts.create_account(unit, "sub", parent_id=house.account_id)
-        third = await accounts.create_app(unit, house.vault, sub.id, "app_of_sub")
-    return sub.id, [house.app.app_id, second.app_id, third.app_id]
+    second = await customer.another_app()
+    async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
+        sub = await accounts.create_account(unit, "sub", parent_id=customer.account_id)
+        third = await accounts.create_app(unit, customer.vault, sub.id, "app_of_sub")
+    return sub.id, [customer.app.app_id, second.app_id, third.app_id]
 
 
-async def hours(house: House, apps: Sequence[str], first: datetime, count: int, seed: int = 5) -> None:
+async def hours(customer: CustomerData, apps: Sequence[str], first: datetime, count: int, seed: int = 5) -> None:
     """Sums of so many hours, settled and refused, some of them of another account and of nobody."""
     dice, stranger = random.Random(seed), ids.new()
     settled, refused = [], []
     for number in range(count):
         for app in (*apps, stranger):
-            account = stranger if app == stranger else house.account_id
+            account = stranger if app == stranger else customer.account_id
             key = {"hour": first + number * HOUR, "app_id": app, "account_id": account}
             for capability, code in (("general", 0), ("general", 400011), ("licence", 0)):
                 calls = [dice.randrange(3) for _ in latency.COLUMNS]
-                sums = {name: dice.randrange(1000) for name in repository.SUMS} | {"calls": sum(calls)}
+                sums = {name: dice.randrange(1000) for name in repository.BASE_MEASURES} | {"calls": sum(calls)}
                 settled.append(
                     key
                     | {"capability": capability, "code": code}
@@ -60,15 +60,20 @@ async def hours(house: House, apps: Sequence[str], first: datetime, count: int, 
                     | dict(zip(latency.COLUMNS, calls, strict=True))
                 )
             refused.append(key | {"capability": "plate", "code": 51002, "calls": dice.randrange(1, 9)})
-        nobody = {"hour": first + number * HOUR, "app_id": NOBODY, "account_id": house.account_id, "capability": ""}
+        nobody = {
+            "hour": first + number * HOUR,
+            "app_id": UNKNOWN_ID,
+            "account_id": customer.account_id,
+            "capability": "",
+        }
         refused.append(nobody | {"code": 40002, "calls": 3})
-    async with house.engine.begin() as connection:
+    async with customer.engine.begin() as connection:
         for start in range(0, len(settled), 200):
             await connection.execute(insert(HourRow), settled[start : start + 200])
         await connection.execute(insert(RefusalRow), refused)
 
 
-async def answers(house: House, sub_id: str, apps: Sequence[str]) -> list[list[Sums]]:
+async def answers(customer: CustomerData, sub_id: str, apps: Sequence[str]) -> list[list[UsageTotals]]:
     """All that can be asked, over several scopes and spans."""
     found = []
     spans = [
@@ -77,15 +82,15 @@ async def answers(house: House, sub_id: str, apps: Sequence[str]) -> list[list[S
         (MIDNIGHT + 30 * HOUR, MIDNIGHT + 33 * HOUR),
         (MIDNIGHT - DAY, MIDNIGHT + 9 * DAY),
     ]
-    async with work.reading(house.engine) as session:
+    async with work.read_session(customer.engine) as session:
         for since, until in spans:
             for scope in (
                 Scope(since, until),
-                Scope(since, until, house.account_id),
-                Scope(since, until, house.account_id, sub_id=sub_id),
-                Scope(since, until, house.account_id, apps[:1]),
-                Scope(since, until, house.account_id, capability="general"),
-                Scope(since, until, house.account_id, []),
+                Scope(since, until, customer.account_id),
+                Scope(since, until, customer.account_id, sub_id=sub_id),
+                Scope(since, until, customer.account_id, apps[:1]),
+                Scope(since, until, customer.account_id, capability="general"),
+                Scope(since, until, customer.account_id, []),
             ):
                 for by in ASKED:
                     rows = await repository.totals(session, scope, by, times=True)
@@ -93,64 +98,64 @@ async def answers(house: House, sub_id: str, apps: Sequence[str]) -> list[list[S
     return found
 
 
-async def rolled(house: House) -> datetime | None:
-    async with work.reading(house.engine) as session:
-        return await session.scalar(select(RolledRow.until))
+async def rolled(customer: CustomerData) -> datetime | None:
+    async with work.read_session(customer.engine) as session:
+        return await session.scalar(select(RollupStateRow.until))
 
 
-async def test_days_answer_what_hours_answered(house: House, family: tuple[str, list[str]]) -> None:
+async def test_days_answer_what_hours_answered(customer: CustomerData, family: tuple[str, list[str]]) -> None:
     sub_id, apps = family
-    await hours(house, apps, MIDNIGHT, 62)
-    house.clock.time = MIDNIGHT + 61 * HOUR + timedelta(minutes=40)
-    before = await answers(house, sub_id, apps)
+    await hours(customer, apps, MIDNIGHT, 62)
+    customer.clock.time = MIDNIGHT + 61 * HOUR + timedelta(minutes=40)
+    before = await answers(customer, sub_id, apps)
     assert len({row.requests for rows in before for row in rows}) > 100
-    assert await rollup.roll(house.engine, house.clock) == 3
-    assert await rolled(house) == MIDNIGHT + 61 * HOUR
-    async with work.reading(house.engine) as session:
+    assert await rollup.roll_up(customer.engine, customer.clock) == 3
+    assert await rolled(customer) == MIDNIGHT + 61 * HOUR
+    async with work.read_session(customer.engine) as session:
         assert await session.scalar(select(func.count(DayRow.day.distinct()))) == 3
-    assert await answers(house, sub_id, apps) == before
+    assert await answers(customer, sub_id, apps) == before
     # Whole days are read from their sums, not from the hours.
-    async with house.engine.begin() as connection:
+    async with customer.engine.begin() as connection:
         await connection.execute(delete(HourRow).where(HourRow.hour < MIDNIGHT + 2 * DAY))
-    async with work.reading(house.engine) as session:
+    async with work.read_session(customer.engine) as session:
         (whole,) = await repository.totals(session, Scope(MIDNIGHT, MIDNIGHT + 3 * DAY))
-    assert whole == Sums((), **{name: getattr(before[0][0], name) for name in repository.COUNTED})
+    assert whole == UsageTotals((), **{name: getattr(before[0][0], name) for name in repository.COUNTED})
 
 
-async def test_a_round_adds_the_hours_that_are_over(house: House, family: tuple[str, list[str]]) -> None:
+async def test_a_round_adds_the_hours_that_are_over(customer: CustomerData, family: tuple[str, list[str]]) -> None:
     sub_id, apps = family
-    assert await rollup.roll(house.engine, house.clock) == 0  # nothing there
-    await hours(house, apps, MIDNIGHT, 30)
-    house.clock.time = MIDNIGHT + 10 * HOUR + timedelta(minutes=6)
-    assert await rollup.roll(house.engine, house.clock) == 1
-    assert await rollup.roll(house.engine, house.clock) == 0  # all is there
-    house.clock.pass_(minutes=50)
-    assert await rollup.roll(house.engine, house.clock) == 0  # the hour is not over
-    house.clock.pass_(hours=15)
-    assert await rollup.roll(house.engine, house.clock) == 2  # into the next day
-    assert await rolled(house) == MIDNIGHT + 25 * HOUR
-    after = await answers(house, sub_id, apps)
-    async with house.engine.begin() as connection:
-        await connection.execute(delete(RolledRow))
-    assert await answers(house, sub_id, apps) == after
+    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # nothing there
+    await hours(customer, apps, MIDNIGHT, 30)
+    customer.clock.time = MIDNIGHT + 10 * HOUR + timedelta(minutes=6)
+    assert await rollup.roll_up(customer.engine, customer.clock) == 1
+    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # all is there
+    customer.clock.pass_(minutes=50)
+    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # the hour is not over
+    customer.clock.pass_(hours=15)
+    assert await rollup.roll_up(customer.engine, customer.clock) == 2  # into the next day
+    assert await rolled(customer) == MIDNIGHT + 25 * HOUR
+    after = await answers(customer, sub_id, apps)
+    async with customer.engine.begin() as connection:
+        await connection.execute(delete(RollupStateRow))
+    assert await answers(customer, sub_id, apps) == after
 
 
-async def test_a_clock_that_was_set_back_takes_days_back(house: House, family: tuple[str, list[str]]) -> None:
+async def test_a_clock_that_was_set_back_takes_days_back(customer: CustomerData, family: tuple[str, list[str]]) -> None:
     sub_id, apps = family
-    await hours(house, apps, MIDNIGHT, 70)
-    house.clock.time = MIDNIGHT + 70 * HOUR
-    await rollup.roll(house.engine, house.clock)
-    house.clock.time = MIDNIGHT + 26 * HOUR
-    await rollup.roll(house.engine, house.clock)
-    assert await rolled(house) == MIDNIGHT + 25 * HOUR
-    async with house.engine.begin() as connection:  # calls that are settled under the wrong clock
+    await hours(customer, apps, MIDNIGHT, 70)
+    customer.clock.time = MIDNIGHT + 70 * HOUR
+    await rollup.roll_up(customer.engine, customer.clock)
+    customer.clock.time = MIDNIGHT + 26 * HOUR
+    await rollup.roll_up(customer.engine, customer.clock)
+    assert await rolled(customer) == MIDNIGHT + 25 * HOUR
+    async with customer.engine.begin() as connection:  # calls that are settled under the wrong clock
         await connection.execute(text("UPDATE usage_hour SET calls = calls + 1, ms_5 = ms_5 + 1"))
         await connection.execute(delete(DayRow).where(DayRow.day < MIDNIGHT + DAY))
-    house.clock.time = MIDNIGHT + 70 * HOUR
-    await rollup.roll(house.engine, house.clock)
-    async with house.engine.begin() as connection:
+    customer.clock.time = MIDNIGHT + 70 * HOUR
+    await rollup.roll_up(customer.engine, customer.clock)
+    async with customer.engine.begin() as connection:
         await connection.execute(delete(DayRow))
-        await connection.execute(delete(RolledRow))
-    wanted = await answers(house, sub_id, apps)
-    await rollup.roll(house.engine, house.clock)
-    assert await answers(house, sub_id, apps) == wanted
+        await connection.execute(delete(RollupStateRow))
+    wanted = await answers(customer, sub_id, apps)
+    await rollup.roll_up(customer.engine, customer.clock)
+    assert await answers(customer, sub_id, apps) == wanted

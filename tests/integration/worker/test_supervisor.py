@@ -18,9 +18,10 @@ from inkgate.service.background import Background, TaskDown
 from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.worker import supervisor as module
+from inkgate.service.worker.control import Event, WorkerReady
 from inkgate.service.worker.observe import FleetMetrics
 from inkgate.service.worker.roster import Roster
-from inkgate.service.worker.supervisor import Event, Supervisor
+from inkgate.service.worker.supervisor import Supervisor
 from tests.integration.worker import odd_child
 from tests.unit.telemetry.test_metrics import value
 
@@ -96,17 +97,17 @@ async def test_a_start_that_fails_leaves_no_file_descriptor_open(monkeypatch: py
 
 
 async def test_events_of_another_release_cost_no_child() -> None:
-    metrics, heard, known = Metrics("worker", "1"), Counter[str](), Counter[str]()
+    metrics, heard, known = Metrics("worker", "1"), Counter[str](), Counter[type]()
     roster, counted = Roster(1, "balanced"), FleetMetrics(metrics)
 
     def hear(slot: int, event: Event) -> None:
-        known[str(event["kind"])] += 1
+        known[type(event)] += 1
         roster(slot, event)
         counted(slot, event)
 
     supervisor = Supervisor(CHILD, 1, {}, on_event=hear, on_malformed=lambda kind: heard.update([kind]))
     supervisor.start()
-    await until(lambda: known["ready"] == 3)
+    await until(lambda: known[WorkerReady] == 1)
     (card,) = roster.cards()
     assert (card.name, card.state, card.recycles) == ("odd", "ready", 0), "one life, and what it said last counts"
     assert supervisor.ready == 1 and supervisor.restarts == 0

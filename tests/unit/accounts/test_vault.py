@@ -41,7 +41,7 @@ def test_an_altered_secret_does_not_open(position: int) -> None:
 
 def test_another_master_key_is_named_in_the_error() -> None:
     sealed = Vault([new_key()]).seal(b"secret", "row")
-    with pytest.raises(ConfigurationError, match=vaults.sealed_under(sealed).hex()):
+    with pytest.raises(ConfigurationError, match=vaults.key_id_of(sealed).hex()):
         Vault([new_key()]).open(sealed, "row")
 
 
@@ -50,7 +50,7 @@ def test_older_keys_open_and_the_first_one_seals() -> None:
     sealed = Vault([old]).seal(b"secret", "row")
     vault = Vault([new, old])
     assert vault.open(sealed, "row") == b"secret"
-    assert vaults.sealed_under(vault.seal(b"x", "row")) == vaults.key_id(new)
+    assert vaults.key_id_of(vault.seal(b"x", "row")) == vaults.key_id(new)
 
 
 def test_the_embedded_default_makes_its_key_once_beside_the_database(tmp_path: Path) -> None:

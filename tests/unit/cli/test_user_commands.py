@@ -21,7 +21,7 @@ from tests.unit.cli.test_money_commands import Shell, inkgate
 
 __all__ = ["inkgate"]
 PASSWORD = "a quiet afternoon"
-LIFETIME = users.Lifetime(users.LOCK, users.LOCK)
+LIFETIME = users.Lifetime(users.LOCK_DURATION, users.LOCK_DURATION)
 
 
 class People:
@@ -42,7 +42,7 @@ class People:
 
     async def _make(self, account_id: str) -> None:
         engine, passwords = engines.create(Database(url=self._url)), quick_passwords()
-        async with work.begin(engine, "test") as unit:
+        async with work.unit_of_work(engine, "test") as unit:
             hashed = await passwords.hash(PASSWORD)
             for login, owner in (("chief", None), ("deputy", None), ("lin", account_id)):
                 await users.create_user(unit, login, hashed, account_id=owner)
@@ -51,14 +51,14 @@ class People:
 
     async def _fits(self, login: str, password: str) -> bool:
         engine = engines.create(Database(url=self._url))
-        async with work.reading(engine) as session:
+        async with work.read_session(engine) as session:
             fits = await users.password_proof(session, Passwords(), login, password)
         await engine.dispose()
         return fits is not None
 
     async def _seen(self) -> tuple[int, list[tuple[str, str]]]:
         engine = engines.create(Database(url=self._url))
-        async with work.reading(engine) as session:
+        async with work.read_session(engine) as session:
             sessions = list(await session.scalars(select(SessionRow.token_hash)))
             events = [(each.action, each.subject) for each in await audit.events(session)]
         await engine.dispose()

@@ -89,7 +89,7 @@ class TrackedBody(bytearray):
 
 @pytest.fixture
 def codec() -> BodyCodec:
-    return BodyCodec(ThreadPoolExecutor(1), sm2.choose())
+    return BodyCodec(ThreadPoolExecutor(1), sm2.select_provider())
 
 
 async def test_the_body_is_freed_with_the_last_of_its_texts(codec: BodyCodec) -> None:
@@ -194,5 +194,5 @@ async def test_a_wrong_method_is_counted_for_the_capability_of_its_error() -> No
     services = gateway.app.routes[0].app._pipeline._services  # type: ignore[attr-defined]
     await gateway.call(GENERAL, b"", method="GET")
     await gateway.call(PLATE, b"", method="GET")
-    counted = {(each.app_id, each.capability, each.code) for each in services.refusals.take()}
+    counted = {(each.app_id, each.capability, each.code) for each in services.refusals.drain()}
     assert counted == {("app-1", "general", GENERAL.faults["method"].code), ("app-1", "", 40008)}

@@ -12,4 +12,4 @@ POINT = keys.decode_public(keys.public_of(PRIVATE))
 
 @pytest.fixture(params=[name for name in sm2.NAMES if name != "auto"])
 def provider(request: pytest.FixtureRequest) -> sm2.Provider:
-    return sm2.choose(request.param)
+    return sm2.select_provider(request.param)

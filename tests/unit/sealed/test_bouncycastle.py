@@ -22,7 +22,7 @@ def test_public_key_has_javas_form():
 @pytest.mark.parametrize("vector", VECTORS["requests"], ids=lambda vector: vector["note"])
 def test_requests_open(provider: sm2.Provider, vector: dict[str, str]):
     request = open_request(oracle.body(vector), PRIVATE, provider)  # the note beside the fields is ignored
-    assert request.plain.decode() == VECTORS["body"]
+    assert request.plaintext.decode() == VECTORS["body"]
     assert request.sm4_key.decode() == VECTORS["sm4_key"]
     assert request.mac_key.decode() == VECTORS["hash_key"]
 

@@ -60,7 +60,7 @@ def test_other_alphabet_and_no_padding():
     made = sealer(PLAIN)
     for name in ("ciphertextBlob", "encryptedBody", "encryptedHashKey"):
         sealer.replaced[name] = made[name].translate(str.maketrans("+/", "-_")).rstrip("=")
-    assert open_request(body(sealer(PLAIN)), PRIVATE).plain == PLAIN
+    assert open_request(body(sealer(PLAIN)), PRIVATE).plaintext == PLAIN
 
 
 @pytest.mark.parametrize("document", [b"", b"{", b"null", b"[]", b"1", b'"text"', b"\xff", b"[" * 100_000, b"{}"])
@@ -133,7 +133,7 @@ def test_order_of_checks():
 
 
 def test_inner_body_is_not_looked_at():
-    assert open_request(body(Sealer(POINT)(b"not json")), PRIVATE).plain == b"not json"
+    assert open_request(body(Sealer(POINT)(b"not json")), PRIVATE).plaintext == b"not json"
 
 
 def test_unusable_app_key_is_our_fault_not_the_clients():
@@ -166,7 +166,7 @@ def test_whatever_the_fields_hold_only_the_four_codes_come_out(fields: dict[str,
 
 def test_a_byte_order_mark_before_the_envelope_and_inside_of_it():
     opened = open_request(b"\xef\xbb\xbf" + body(Sealer(POINT)(b"\xef\xbb\xbf{}")), PRIVATE)
-    assert opened.plain == b"\xef\xbb\xbf{}"
+    assert opened.plaintext == b"\xef\xbb\xbf{}"
 
 
 @pytest.mark.parametrize("size", [20_000, 40_001, 300_000])
@@ -181,7 +181,7 @@ def test_a_long_text_is_opened_where_it_lies(size: int, form: Callable[[str], st
     sealed, _ = ClientSealer(keys.public_of(PRIVATE)).seal(plain)
     made = json.loads(sealed)
     document = sealed.decode().replace(made["encryptedBody"], form(made["encryptedBody"])).encode()
-    assert open_request(bytearray(document), PRIVATE).plain == plain
+    assert open_request(bytearray(document), PRIVATE).plaintext == plain
     made["encryptedBody"] = made["encryptedBody"][:-8] + "AAAAAAA="
     assert refusal(json.dumps(made).encode()).code == 40018
 

@@ -74,14 +74,14 @@ def test_unusable_private_key_is_the_callers_fault(provider: sm2.Provider, priva
 @given(st.binary(max_size=400), st.booleans())
 def test_garbage_is_refused_quietly(data: bytes, on_curve: bool):
     sealed = b"\x04" + curve.G + data if on_curve else data
-    assert sm2.decrypt(sm2.choose(), PRIVATE, sealed) is None
+    assert sm2.decrypt(sm2.select_provider(), PRIVATE, sealed) is None
 
 
 @pytest.mark.parametrize("name", [name for name in sm2.NAMES if name != "auto"])
 def test_refusals_write_nothing_to_stderr(name: str):
     """gmssl-pyx would print a C trace for each; Python's own stderr must work all the while."""
     script = (
-        "import sys; from inkgate.service.sealed import curve, sm2; p = sm2.choose(sys.argv[1])\n"
+        "import sys; from inkgate.service.sealed import curve, sm2; p = sm2.select_provider(sys.argv[1])\n"
         "for i in range(3): assert sm2.decrypt(p, b'\\x07' * 32, b'\\x04' + curve.G + bytes(48)) is None\n"
         "print('still here', file=sys.stderr)"
     )
@@ -94,7 +94,7 @@ def test_automatic_choice_falls_to_the_next(monkeypatch: pytest.MonkeyPatch):
         raise OSError("no libcrypto")
 
     monkeypatch.setitem(provider_module._FACTORIES, "libcrypto", missing)
-    assert provider_module.choose.__wrapped__("auto").name == "gmssl-pyx"
+    assert provider_module.select_provider.__wrapped__("auto").name == "gmssl-pyx"
 
 
 def test_a_library_that_accepts_altered_texts_is_not_chosen(monkeypatch: pytest.MonkeyPatch):
@@ -105,11 +105,11 @@ def test_a_library_that_accepts_altered_texts_is_not_chosen(monkeypatch: pytest.
             return b"encryption standard"
 
     monkeypatch.setitem(provider_module._FACTORIES, "libcrypto", Careless)
-    assert provider_module.choose.__wrapped__("auto").name == "gmssl-pyx"
+    assert provider_module.select_provider.__wrapped__("auto").name == "gmssl-pyx"
     with pytest.raises(ConfigurationError, match="altered"):
-        provider_module.choose.__wrapped__("libcrypto")
+        provider_module.select_provider.__wrapped__("libcrypto")
 
 
 def test_unknown_library_is_named():
     with pytest.raises(ConfigurationError, match=r"INKGATE_SECURITY__SM2.*tongsuo.*auto, libcrypto, gmssl-pyx, gmssl"):
-        sm2.choose("tongsuo")
+        sm2.select_provider("tongsuo")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inkgate.service.broker.fleet import LEAVING, READY, STARTING
+from inkgate.service.worker.control import Done, EngineFacts, Gone, Leaving, WorkerReady
 from inkgate.service.worker.roster import WINDOW, Roster
 
 
@@ -18,14 +19,8 @@ class Hand:
         return self.time
 
 
-READY_EVENT = {
-    "kind": "ready",
-    "name": "host-7",
-    "engine": {"engine": "onnx", "model": "det rec", "device": "cpu"},
-    "profile": "balanced",
-    "rss_mib": 200.0,
-}
-DONE = {"kind": "done", "rss_mib": 210.0}
+READY_EVENT = WorkerReady("host-7", EngineFacts("onnx", "det rec", "cpu"), "balanced", 200.0)
+DONE = Done("general", "read", rss_mib=210.0)
 
 
 def test_a_worker_starts_reads_leaves_and_is_replaced() -> None:
@@ -39,9 +34,9 @@ def test_a_worker_starts_reads_leaves_and_is_replaced() -> None:
     assert other.state == STARTING
     roster(0, DONE)
     assert (roster.cards()[0].images, roster.cards()[0].resident_bytes) == (1, 210 * 2**20)
-    roster(0, {"kind": "leaving", "reason": "memory"})
+    roster(0, Leaving("memory"))
     assert roster.cards()[0].state == LEAVING
-    roster(0, {"kind": "gone", "status": 0, "pid": 7})
+    roster(0, Gone(0, 7))
     roster(0, READY_EVENT)
     card = roster.cards()[0]
     assert (card.state, card.recycles, card.reason, card.images) == (READY, 1, "memory", 1)
@@ -50,7 +45,7 @@ def test_a_worker_starts_reads_leaves_and_is_replaced() -> None:
 def test_a_worker_that_goes_without_a_word_has_crashed() -> None:
     roster = Roster(1, "balanced", Hand())
     roster(0, READY_EVENT)
-    roster(0, {"kind": "gone", "status": -9, "pid": 7})
+    roster(0, Gone(-9, 7))
     assert (roster.cards()[0].reason, roster.cards()[0].recycles) == ("crash", 1)
 
 

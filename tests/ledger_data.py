@@ -22,7 +22,7 @@ START = datetime(2026, 3, 1, 8, 0, 0, tzinfo=UTC)
 
 
 @dataclass(slots=True)
-class BentClock:
+class ManualClock:
     """A clock that stands still until a test moves it."""
 
     time: datetime = START
@@ -35,22 +35,22 @@ class BentClock:
 
 
 @dataclass(slots=True)
-class House:
+class CustomerData:
     """One account with one app, on a fresh database."""
 
     engine: AsyncEngine
     vault: Vault
-    clock: BentClock
+    clock: ManualClock
     account_id: str
     keys: KeyPair
     app: NewApp
-    name: str = "house"
+    name: str = "main"
     names: int = field(default=0)
 
     @classmethod
-    async def build(cls, engine: AsyncEngine, name: str = "house") -> House:
-        vault, clock = Vault([new_key()]), BentClock()
-        async with work.begin(engine, "test", clock) as unit:
+    async def build(cls, engine: AsyncEngine, name: str = "main") -> CustomerData:
+        vault, clock = Vault([new_key()]), ManualClock()
+        async with work.unit_of_work(engine, "test", clock) as unit:
             account = await accounts.create_account(unit, name)
             keys = await accounts.create_access_key(unit, vault, account.id)
             app = await accounts.create_app(unit, vault, account.id, f"{name}_app")
@@ -64,12 +64,12 @@ class House:
 
     async def another_app(self) -> NewApp:
         self.names += 1
-        async with work.begin(self.engine, "test", self.clock) as unit:
+        async with work.unit_of_work(self.engine, "test", self.clock) as unit:
             return await accounts.create_app(unit, self.vault, self.account_id, f"{self.name}_app_{self.names}")
 
     async def grant(self, units: int, capability: str = "general", app_id: str | None = None, **more: datetime) -> str:
         """A pack; the clock moves a second, so that packs stand in the order in which a test grants them."""
-        async with work.begin(self.engine, "test", self.clock) as unit:
+        async with work.unit_of_work(self.engine, "test", self.clock) as unit:
             pack = await metering.grant_pack(unit, self.account_id, capability, units, app_id=app_id, **more)
         self.clock.pass_(seconds=1)
         return pack.id
@@ -98,14 +98,14 @@ class House:
         )
 
     async def used(self, pack_id: str) -> int:
-        async with work.reading(self.engine) as session:
+        async with work.read_session(self.engine) as session:
             pack = await session.get_one(PackRow, pack_id)
             return pack.used
 
     async def lines(self) -> list[RecordRow]:
-        async with work.reading(self.engine) as session:
+        async with work.read_session(self.engine) as session:
             return list(await session.scalars(select(RecordRow).order_by(RecordRow.capability, RecordRow.seq)))
 
     async def count(self) -> int:
-        async with work.reading(self.engine) as session:
+        async with work.read_session(self.engine) as session:
             return await session.scalar(select(func.count()).select_from(RecordRow)) or 0

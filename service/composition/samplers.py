@@ -95,7 +95,7 @@ def pack_sampler(
     """Balances of the accounts named (or with the ids given) in INKGATE_TELEMETRY__ACCOUNTS, under the name given."""
 
     async def read() -> None:
-        async with work.reading(engine) as session:
+        async with work.read_session(engine) as session:
             now = await clock.now(session, checked)
             for name in accounts:
                 found = await repository.account_named(session, name) or await repository.account(session, name)

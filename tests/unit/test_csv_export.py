@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inkgate import service
-from inkgate.service.sheets import Sheet, cell
+from inkgate.service.csv_export import CsvWriter, csv_cell
 
 SERVICE = Path(service.__file__).parent
 PARTS = st.sampled_from(
@@ -37,7 +37,7 @@ NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 def written(*rows: list[object]) -> str:
     out = io.StringIO(newline="")
-    sheet = Sheet(out)
+    sheet = CsvWriter(out)
     for row in rows:
         sheet.row(row)
     return out.getvalue()
@@ -92,7 +92,7 @@ def formula(text: str) -> bool:
     ],
 )
 def test_a_formula_becomes_text(text: str) -> None:
-    assert cell(text) == "'" + text.replace("\t=", "\t'=").replace("\r=", "\r'=").replace("\n=", "\n'=").replace(
+    assert csv_cell(text) == "'" + text.replace("\t=", "\t'=").replace("\r=", "\r'=").replace("\n=", "\n'=").replace(
         "\x0b=", "\x0b'="
     )
     (row,) = csv.reader(io.StringIO(written([text]), newline=""))
@@ -104,7 +104,7 @@ def test_a_formula_becomes_text(text: str) -> None:
     ["", "0", "-5", "+1.5", "-1e-6", "1,350.00", "their-own-id", "a=b", "x@y.example", "4f-2", "青禾", "2026-03-01"],
 )
 def test_what_is_no_formula_stays(text: str) -> None:
-    assert cell(text) == text
+    assert csv_cell(text) == text
 
 
 def test_values_keep_their_kind() -> None:
@@ -123,7 +123,7 @@ def test_no_formula_however_the_lines_are_split(texts: list[str]) -> None:
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="\0")), min_size=1, max_size=4))
 def test_a_reader_of_csv_gets_the_cells_back(texts: list[str]) -> None:
     (row,) = csv.reader(io.StringIO(written(list(texts)), newline=""))
-    assert row == [str(cell(each)) for each in texts]
+    assert row == [str(csv_cell(each)) for each in texts]
 
 
 def test_there_is_no_other_writer_of_csv() -> None:
@@ -138,4 +138,4 @@ def test_there_is_no_other_writer_of_csv() -> None:
                 found.append(path.relative_to(SERVICE).as_posix())
             if isinstance(node, ast.ImportFrom) and node.module == "csv":
                 found.append(path.relative_to(SERVICE).as_posix())
-    assert found == ["sheets.py"]
+    assert found == ["csv_export.py"]

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from inkgate.service.contract.headers import Surface, one_line_each, repeated
 
 
-class OneLineEach:
+class RepeatedHeaderMiddleware:
     """Joins or drops repeated header lines, and answers 400 to those that `surface` refuses."""
 
     def __init__(self, app: ASGIApp, surface: Surface) -> None:

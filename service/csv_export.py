@@ -16,16 +16,16 @@ from decimal import Decimal
 from math import isfinite
 from typing import TextIO
 
-TRIGGERS = "=+\\-@＝＋－＠﹦﹢﹣﹫⁼⁺⁻₌₊₋−"
-SKIPPED = "\\s\\x00-\\x1f\\x7f\"'`´‘’“”＂＇\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+FORMULA_STARTS = "=+\\-@＝＋－＠﹦﹢﹣﹫⁼⁺⁻₌₊₋−"
+IGNORED_PREFIX = "\\s\\x00-\\x1f\\x7f\"'`´‘’“”＂＇\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
 """What a spreadsheet drops or ignores before it looks at the first character."""
 
-FORMULA = re.compile(f"[{SKIPPED}]*[{TRIGGERS}]|[\t\r\n]")
-INNER_FORMULA = re.compile(f"([;\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029])(?=[{SKIPPED}]*[{TRIGGERS}])")
+FORMULA = re.compile(f"[{IGNORED_PREFIX}]*[{FORMULA_STARTS}]|[\t\r\n]")
+INNER_FORMULA = re.compile(f"([;\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029])(?=[{IGNORED_PREFIX}]*[{FORMULA_STARTS}])")
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-class Sheet:
+class CsvWriter:
     """Writes rows of CSV to a text file; open it with newline=""."""
 
     def __init__(self, out: TextIO) -> None:
@@ -33,10 +33,10 @@ class Sheet:
 
     def row(self, cells: Iterable[object]) -> None:
         """Write a row. Instants become ISO 8601, None an empty cell, and no text a formula."""
-        self._writer.writerow([cell(each) for each in cells])
+        self._writer.writerow([csv_cell(each) for each in cells])
 
 
-def cell(value: object) -> object:
+def csv_cell(value: object) -> object:
     """A value as it goes into a sheet."""
     if value is None or isinstance(value, bool | int):
         return value

@@ -1,0 +1,103 @@
+"""`inkgate worker`: worker processes over Redis, their supervisor, and a port for health and metrics."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from inkgate.service import __version__
+from inkgate.service.background import Background
+from inkgate.service.broker.streams.client import OUT_OF_REACH, on_loop
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.broker.streams.roll import RollPoster
+from inkgate.service.composition.fleet import native_threads
+from inkgate.service.composition.lifecycle import run_until_stopped, stop_event
+from inkgate.service.composition.probes import serve_probes, some_ready
+from inkgate.service.errors import BrokerUnavailable, ConfigurationError
+from inkgate.service.settings import Settings
+from inkgate.service.telemetry.health import Check, Health
+from inkgate.service.telemetry.metrics import Metrics
+from inkgate.service.worker import policy
+from inkgate.service.worker.config import WorkerConfig
+from inkgate.service.worker.control import Event
+from inkgate.service.worker.observe import FleetMetrics
+from inkgate.service.worker.roster import Roster
+from inkgate.service.worker.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+
+async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = lambda url: None) -> None:
+    """Keep settings.worker.processes workers up until SIGTERM or Ctrl-C, then drain them.
+
+    `on_ready` gets the address of health and metrics once the first worker is warm. Raises ConfigurationError without
+    a Redis URL, Misuse with the engine's own words when no worker can start.
+    """
+    if not settings.redis.url:
+        raise ConfigurationError(
+            "INKGATE_REDIS__URL",
+            "is empty, and `inkgate worker` pulls from Redis",
+            "Set it, or run everything in one process tree with `inkgate serve`.",
+        )
+    metrics = Metrics("worker", __version__)
+    background = Background(metrics)
+    roster = Roster(policy.processes(settings), settings.engine.profile)
+    supervisor = _supervisor(settings, roster, metrics, background)
+    health = Health(
+        {
+            "redis": _redis_check(settings.redis.url),
+            "workers": some_ready(supervisor, "no worker is warm"),
+            "tasks": background.check,
+        }
+    )
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(stop_event())
+        url = serve_probes(stack, settings.worker, health, metrics, background)
+        keys = Keys(settings.redis.namespace, settings.engine.profile)
+        poster = RollPoster(settings.redis.url, keys, roster.cards, background)
+        stack.push_async_callback(poster.close)
+        poster.start()
+        stack.push_async_callback(supervisor.stop, settings.worker.grace)
+        supervisor.start()
+        stack.callback(health.drain)
+
+        def ready() -> None:
+            health.started()
+            on_ready(url)
+
+        await run_until_stopped(stop, supervisor.wait_ready(), ready)
+        log.info("draining")
+
+
+def _supervisor(settings: Settings, roster: Roster, metrics: Metrics, background: Background) -> Supervisor:
+    """The supervisor of the workers, not started; `roster` and `metrics` receive their events."""
+    counted = FleetMetrics(metrics)
+
+    def receive(slot: int, event: Event) -> None:
+        roster(slot, event)
+        counted(slot, event)
+
+    return Supervisor(
+        "inkgate.service.worker",
+        policy.processes(settings),
+        WorkerConfig.of(settings).as_dict(),
+        on_event=receive,
+        on_malformed=metrics.malformed,
+        extra_env=native_threads(settings),
+        essential=True,
+        background=background,
+    )
+
+
+def _redis_check(url: str) -> Check:
+    async def check() -> None:
+        redis = on_loop(url, 1)  # probes run on a loop of their own each time, so the client cannot be kept
+        try:
+            await redis.ping()
+        except OUT_OF_REACH as error:
+            raise BrokerUnavailable("redis does not answer") from error
+        finally:
+            await redis.aclose()
+
+    return check
