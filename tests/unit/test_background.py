@@ -228,7 +228,7 @@ def test_whatever_ends_a_thread_starts_it_again() -> None:
 
 
 SHORT_LIVED = {
-    ("accounts/sql_directory.py", "_note_use"): "one write, at most one a minute and key",
+    ("accounts/sql_directory.py", "_record_use"): "one write, at most one a minute and key",
     ("broker/local.py", "attach"): "as long as one worker process; a new one brings a new one",
     ("cli/demo.py", "ready"): "the demo's own four calls",
     (
