@@ -16,7 +16,7 @@ from inkgate.service.admin import PATH as ADMIN_PATH
 from inkgate.service.admin import create_admin
 from inkgate.service.background import Background
 from inkgate.service.broker.interface import Broker
-from inkgate.service.broker.streams.client import on_loop
+from inkgate.service.broker.streams.client import async_client
 from inkgate.service.composition.database import OpenDatabase, open_database
 from inkgate.service.composition.fleet import EmbeddedBroker
 from inkgate.service.composition.lifecycle import started
@@ -79,7 +79,7 @@ def _services(
     """What the pipeline works with; `stack` closes what has to be closed, the ledger but for its start."""
     shared = None
     if settings.redis.url:
-        shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True)
+        shared = async_client(settings.redis.url, _CONNECTIONS, retry_connect=True)
         stack.push_async_callback(shared.aclose)
     traces = settings.telemetry
     tracing = Tracing.configured(traces.traces_endpoint, "gateway", __version__, traces.traces_ratio)

@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack
 
 from inkgate.service import __version__
 from inkgate.service.background import Background
-from inkgate.service.broker.streams.client import OUT_OF_REACH, on_loop
+from inkgate.service.broker.streams.client import TRANSIENT_ERRORS, async_client
 from inkgate.service.broker.streams.keys import Keys
-from inkgate.service.broker.streams.roll import RollPoster
+from inkgate.service.broker.streams.worker_registry import WorkerRegistryPublisher
 from inkgate.service.composition.fleet import native_threads
 from inkgate.service.composition.lifecycle import run_until_stopped, stop_event
 from inkgate.service.composition.probes import serve_probes, some_ready
@@ -55,7 +55,7 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         stop = stack.enter_context(stop_event())
         url = serve_probes(stack, settings.worker, health, metrics, background)
         keys = Keys(settings.redis.namespace, settings.engine.profile)
-        poster = RollPoster(settings.redis.url, keys, roster.cards, background)
+        poster = WorkerRegistryPublisher(settings.redis.url, keys, roster.cards, background)
         stack.push_async_callback(poster.close)
         poster.start()
         stack.push_async_callback(supervisor.stop, settings.worker.grace)
@@ -92,10 +92,10 @@ def _supervisor(settings: Settings, roster: Roster, metrics: Metrics, background
 
 def _redis_check(url: str) -> Check:
     async def check() -> None:
-        redis = on_loop(url, 1)  # probes run on a loop of their own each time, so the client cannot be kept
+        redis = async_client(url, 1)  # probes run on a loop of their own each time, so the client cannot be kept
         try:
             await redis.ping()
-        except OUT_OF_REACH as error:
+        except TRANSIENT_ERRORS as error:
             raise BrokerUnavailable("redis does not answer") from error
         finally:
             await redis.aclose()

@@ -90,7 +90,7 @@ def _work(config: WorkerConfig, reader: Reader, tasks_fds: list[int], teller: _T
     watchdog = Watchdog()
     tracing = Tracing.configured(config.traces_endpoint, "worker", __version__, config.traces_ratio)
     lanes = [PullLoop(port, reader, config, name, stop, teller.done, tracing, watchdog) for port in ports]
-    with contextlib.suppress(BrokerUnavailable, frames.PeerGone):  # the gateway process is gone: so is our work
+    with contextlib.suppress(BrokerUnavailable, frames.PeerClosed):  # the gateway process is gone: so is our work
         teller.tell(Leaving(run_lanes(lanes, stop)))
     # After any other error the process ends as it is: a port that leaves would give its image back as not begun.
     tracing.close()
@@ -99,19 +99,19 @@ def _work(config: WorkerConfig, reader: Reader, tasks_fds: list[int], teller: _T
 
 
 class _Teller:
-    """Events for the supervisor, from any thread. Raises frames.PeerGone once it is gone."""
+    """Events for the supervisor, from any thread. Raises frames.PeerClosed once it is gone."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control, self._turn = control, threading.Lock()
 
     def greeting(self) -> Mapping[str, Any]:
         """What the supervisor says first: a `WorkerConfig` as a dict."""
-        head, _ = frames.recv(self._control)
+        head, _ = frames.receive_frame(self._control)
         return head
 
     def tell(self, message: Message) -> None:
         with self._turn:
-            frames.send(self._control, encode(message))
+            frames.send_frame(self._control, encode(message))
 
     def done(self, task: Task, reply: Reply, in_hand: int) -> None:
         """An image has been answered; `in_hand` as in `control.Done`."""

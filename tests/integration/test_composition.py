@@ -17,7 +17,7 @@ import uvicorn
 
 from inkgate.service.broker.local import LocalBroker
 from inkgate.service.broker.streams import StreamsBroker
-from inkgate.service.broker.streams.roll import RollPoster
+from inkgate.service.broker.streams.worker_registry import WorkerRegistryPublisher
 from inkgate.service.composition import console, database, embedded, gateway, gateways, probes, web, workers
 from inkgate.service.console import Parts as ConsoleParts
 from inkgate.service.db import engine as databases
@@ -120,10 +120,10 @@ STEPS: dict[str, tuple[Step, ...]] = {
     ),
     "workers": (
         Step(workers, "Supervisor"),
-        Step(workers, "RollPoster"),
+        Step(workers, "WorkerRegistryPublisher"),
         Step(probes, "ProbeServer"),
         Step(ProbeServer, "start"),
-        Step(RollPoster, "start"),
+        Step(WorkerRegistryPublisher, "start"),
         Step(Supervisor, "start"),
         Step(Supervisor, "wait_ready"),
     ),

@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
-from inkgate.service.broker.fleet import READY, Fleet, FleetState
+from inkgate.service.broker.worker_registry import READY, WorkerRegistry, WorkerRegistryState
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.console.visit import Anyone, Missing, Operator, Visit
 from inkgate.service.db.clock import hour_of
@@ -34,7 +34,7 @@ class Workers:
     """Queue and workers. `state` is None when they cannot be seen: `known` tells whether there is a way to see them."""
 
     known: bool
-    state: FleetState | None
+    state: WorkerRegistryState | None
 
     @property
     def ready(self) -> int:
@@ -66,17 +66,17 @@ class Wall:
         return self.database_ms is not None and self.workers.well
 
 
-async def workers_view(fleet: Fleet | None) -> Workers:
+async def workers_view(fleet: WorkerRegistry | None) -> Workers:
     """How queue and workers stand now."""
     if fleet is None:
         return Workers(False, None)
     try:
-        return Workers(True, await fleet.look())
+        return Workers(True, await fleet.snapshot())
     except BrokerUnavailable:
         return Workers(True, None)
 
 
-async def wall_view(unit: UnitOfWork, fleet: Fleet | None) -> Wall:
+async def wall_view(unit: UnitOfWork, fleet: WorkerRegistry | None) -> Wall:
     """The whole service at a glance: no name of a customer, no secret."""
     workers = await workers_view(fleet)
     asked = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Room that apps share: everything for who is alone but the last part, and that for those below their share."""
+"""Fair shares: a single app may use all but the reserve, which is for apps below their share."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ def fill(shares: FairShares, app: str, step: int = 1) -> int:
     return shares.in_use(app)
 
 
-def test_who_is_alone_gets_all_but_the_last_part() -> None:
+def test_a_single_app_gets_all_but_the_reserve() -> None:
     assert fill(FairShares(100), "flood") == 80
 
 
-def test_the_last_part_is_for_apps_below_their_share() -> None:
+def test_the_reserve_is_for_apps_below_their_share() -> None:
     shares = FairShares(100)
     fill(shares, "flood")
-    assert fill(shares, "polite") == 20
+    assert fill(shares, "well-behaved") == 20
     assert not shares.may_acquire("another", 1), "full is full"
     shares.release("flood", 10)
     assert not shares.may_acquire("flood", 1), "others have use for it"
-    assert fill(shares, "polite") == 30 and shares.used == 100
+    assert fill(shares, "well-behaved") == 30 and shares.used == 100
 
 
-def test_shares_converge_while_both_want_all() -> None:
+def test_shares_converge_under_contention() -> None:
     shares = FairShares(100)
     fill(shares, "flood")
     for _ in range(200):  # one of each is done, and both ask at once, the flood first
-        for app in ("flood", "polite"):
+        for app in ("flood", "well-behaved"):
             if shares.in_use(app):
                 shares.release(app, 1)
         fill(shares, "flood")
-        fill(shares, "polite")
-    assert shares.in_use("polite") >= 33
+        fill(shares, "well-behaved")
+    assert shares.in_use("well-behaved") >= 33
 
 
 def test_weights() -> None:
@@ -64,7 +64,7 @@ def test_the_largest_request_always_fits_an_empty_budget() -> None:
         budget.acquire(1)
 
 
-def test_who_holds_nothing_is_forgotten() -> None:
+def test_an_app_without_any_amount_is_removed() -> None:
     shares = FairShares(10)
     for n in range(100):
         shares.acquire(str(n), 2)
@@ -84,7 +84,7 @@ def test_a_budgets_views_count_together() -> None:
 
 
 def fill_body(budget: Budget, length: int, *, announced: int | None = None, before: int = 0) -> int:
-    """Take a body in pieces of 1 as the gateway does: how much was let in."""
+    """Acquire a body in pieces of 1 as the gateway does; returns the amount acquired."""
     known = length if announced is None else announced
     if not before:
         budget.check(known)
@@ -98,7 +98,7 @@ def fill_body(budget: Budget, length: int, *, announced: int | None = None, befo
 
 
 def crowded() -> Budget:
-    """512, of which five apps hold 82 each: a sixth app's share is 73, and 102 are free."""
+    """A limit of 512, of which five apps use 82 each: a sixth app's share is 73, and 102 are free."""
     budget = Budget(512, "body bytes", largest=100)
     for number in range(5):
         budget.for_app(f"a{number}").acquire(82)
@@ -106,7 +106,7 @@ def crowded() -> Budget:
 
 
 @pytest.mark.parametrize("announced", [100, 0], ids=["announced", "chunked"])
-def test_the_first_body_of_an_app_is_not_refused_in_its_middle(announced: int) -> None:
+def test_the_first_body_of_an_app_is_not_refused_half_way(announced: int) -> None:
     budget = crowded()
     assert fill_body(budget.for_app("new"), 100, announced=announced) == 100
     assert budget.used == 510
@@ -119,7 +119,7 @@ def test_a_first_body_ends_where_the_limit_does() -> None:
     assert budget.used == 512
 
 
-def test_a_small_body_beside_it_does_not_stop_a_body_that_was_let_in() -> None:
+def test_a_small_body_beside_it_does_not_stop_a_body_that_was_admitted() -> None:
     budget = crowded()
     new = budget.for_app("new")
     new.check(99)
@@ -128,8 +128,8 @@ def test_a_small_body_beside_it_does_not_stop_a_body_that_was_let_in() -> None:
     assert fill_body(new, 99, before=40) == 99
 
 
-def test_bodies_let_in_together_leave_room_for_others() -> None:
-    """Each is checked while the app holds nothing. They stop when those beside them fill the app's share."""
+def test_bodies_admitted_together_leave_capacity_for_others() -> None:
+    """Each is checked while the app uses nothing. They stop when the app's other bodies use up its share."""
     budget = Budget(512, "body bytes", largest=100)
     for number in range(3):
         budget.for_app(f"a{number}").acquire(82)
@@ -153,14 +153,14 @@ def test_bodies_let_in_together_leave_room_for_others() -> None:
 
 
 @pytest.mark.parametrize("announced", [10, 0], ids=["beyond", "chunked"])
-def test_what_was_not_announced_is_judged_by_the_share(announced: int) -> None:
+def test_bytes_beyond_the_announced_length_are_limited_by_the_share(announced: int) -> None:
     budget = crowded()
     new = budget.for_app("new")
     new.acquire(1)  # another body of the app
     assert fill_body(new, 100, announced=announced) == 72
 
 
-def test_no_body_beside_a_share_that_is_used_up() -> None:
+def test_no_further_body_when_the_share_is_used_up() -> None:
     budget = crowded()
     with pytest.raises(Overloaded):
         fill_body(budget.for_app("a0"), 10)
