@@ -37,7 +37,7 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
 
         async def announce() -> None:
             await server.wait_listening()
-            health.started()
+            health.mark_started()
             on_ready(f"{server.url}/console")
 
         await serve(server, listen(settings.console.host, settings.console.port), announce)

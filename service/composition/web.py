@@ -65,7 +65,7 @@ class GatewayServer(uvicorn.Server):
 
     def stop(self) -> None:
         """Turn unready and drain; at the second call, wait for no connection any more."""
-        self._health.drain()
+        self._health.mark_draining()
         self.force_exit = self.should_exit
         self.should_exit = True
 

@@ -60,10 +60,10 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         poster.start()
         stack.push_async_callback(supervisor.stop, settings.worker.grace)
         supervisor.start()
-        stack.callback(health.drain)
+        stack.callback(health.mark_draining)
 
         def ready() -> None:
-            health.started()
+            health.mark_started()
             on_ready(url)
 
         await run_until_stopped(stop, supervisor.wait_ready(), ready)

@@ -39,7 +39,7 @@ class CallEndpoint:
         progress = Progress(Started(exchange, _request_id(exchange), Stopwatch()))
         tracing, parent = self._pipeline.tracing, exchange.headers.get("traceparent", "")
         with (
-            logs.bound(request_id=progress.started.request_id),
+            logs.log_fields(request_id=progress.started.request_id),
             tracing.span("call", parent=parent, path=scope["path"]),
         ):
             try:

@@ -24,7 +24,7 @@ from inkgate.service.broker.holdoff import HoldOffRule
 from inkgate.service.broker.interface import Reply, Task, WorkerPort
 from inkgate.service.broker.local_port import LocalPort
 from inkgate.service.errors import BrokerUnavailable, InkGateError
-from inkgate.service.settings import maskable, passwords
+from inkgate.service.settings import maskable_secrets, passwords
 from inkgate.service.telemetry import logs
 from inkgate.service.telemetry.tracing import Tracing
 from inkgate.service.worker.config import WorkerConfig
@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
     except InkGateError as error:
         teller.tell(Fatal(str(error)))
         return _UNUSABLE
-    logs.configure(config.log_level, config.log_format, secrets=maskable(passwords(config.redis_url)))
+    logs.configure(config.log_level, config.log_format, secrets=maskable_secrets(passwords(config.redis_url)))
     try:
         reader = open_reader(config)
         reader.warmup()

@@ -100,7 +100,7 @@ class Supervisor:
         """SIGTERM to all; SIGKILL to those that are still there after `grace` seconds."""
         self._stopping.set()
         for keeper in self._keepers:
-            keeper.ending()
+            keeper.expect_exit()
         for child in self._children.values():
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(signal.SIGTERM)

@@ -30,7 +30,7 @@ from inkgate.service.settings import Database, Ledger
 from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.telemetry.probe_server import ProbeServer
-from inkgate.service.telemetry.watch import Sampler, Watch
+from inkgate.service.telemetry.sampling import Sampler, SamplerRunner
 from inkgate.service.usage.refusals import Refusals, RefusalWriter, RefusedCall
 from tests.integration.broker.conftest import StreamsTable, answer, pull, serve, tasks
 from tests.unit.telemetry.test_metrics import page, value
@@ -39,8 +39,8 @@ from tests.unit.telemetry.test_metrics import page, value
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Back-off long enough to look at readiness in between, and short enough for a test."""
-    monkeypatch.setattr(background_module, "FIRST_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(background_module, "SETTLED_SECONDS", 0.3)
+    monkeypatch.setattr(background_module, "MIN_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr(background_module, "UP_AFTER_SECONDS", 0.3)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ class Process:
         self.metrics = Metrics("gateway", "1")
         self.background = Background(self.metrics)
         self.health = Health({"tasks": self.background.check})
-        self.health.started()
+        self.health.mark_started()
 
     def restarts(self, task: str) -> float:
         return page(self.metrics).get(("inkgate_background_task_restarts_total", (("task", task),)), 0.0)
@@ -238,7 +238,7 @@ async def test_samplers() -> None:
         if len(read) == 1:
             raise asyncio.CancelledError  # what a cancelled future of a library raises: no Exception
 
-    watch = Watch([Sampler("queue", sample, 0.01)], process.background)
+    watch = SamplerRunner([Sampler("queue", sample, 0.01)], process.background)
     await watch.start()
     await process.fails("sampler-queue")
     await until(lambda: len(read) > 3)

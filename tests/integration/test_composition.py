@@ -26,8 +26,8 @@ from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.housekeeping import Housekeeper
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.probe_server import ProbeServer
+from inkgate.service.telemetry.sampling import SamplerRunner
 from inkgate.service.telemetry.tracing import Tracing
-from inkgate.service.telemetry.watch import Watch
 from inkgate.service.usage.refusals import RefusalWriter
 from inkgate.service.worker.supervisor import Supervisor
 from tests.leftovers import nothing_left
@@ -74,7 +74,7 @@ GATEWAY = (
     Step(gateway, "SqlDirectory"),
     Step(gateway, "gateway_watch"),
     Step(SqlLedger, "start"),
-    Step(Watch, "start"),
+    Step(SamplerRunner, "start"),
     Step(RefusalWriter, "start"),
     Step(Housekeeper, "start"),
     Step(gateway, "create_app"),

@@ -361,7 +361,7 @@ async def test_probes_metrics_and_reference(gateway):
     async with gateway.client() as client:
         assert (await client.get("/livez")).status_code == 200
         assert (await client.get("/readyz")).status_code == 503
-        gateway.health.started()
+        gateway.health.mark_started()
         assert (await client.get("/readyz")).status_code == 200
         await gateway.call(GENERAL, body_of(GENERAL, PNG))
         metrics = (await client.get("/metrics")).text

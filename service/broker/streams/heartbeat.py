@@ -47,7 +47,7 @@ class Heartbeat:
 
     def stop(self) -> None:
         """Stop the heartbeat and unregister the worker."""
-        self._thread.ending()
+        self._thread.expect_exit()
         self._stop.set()
         self._thread.join(_FINAL_BEAT_TIMEOUT_SECONDS)
         try:

@@ -26,7 +26,7 @@ from inkgate.service.console.visit import (
     lifetime,
 )
 from inkgate.service.errors import Misuse
-from inkgate.service.settings import SETUP_CODE_MOST
+from inkgate.service.settings import MAX_SETUP_CODE
 from inkgate.service.users import repository
 from inkgate.service.users import service as users
 
@@ -75,7 +75,7 @@ def _code_fits(visit: Visit) -> bool:
     """Whether the form has the set-up code; compared as bytes, since text that is not ASCII cannot be compared in
     constant time."""
     code = visit.parts.settings.console.setup_code
-    given = visit.text("code", SETUP_CODE_MOST + 1).encode("utf-8", "replace")
+    given = visit.text("code", MAX_SETUP_CODE + 1).encode("utf-8", "replace")
     return code is not None and secrets.compare_digest(code.get_secret_value().encode(), given)
 
 

@@ -82,7 +82,7 @@ class StreamsTable:
     async def kill(self, port: WorkerPort) -> None:
         """Simulate the death of a worker process: its heartbeat stops."""
         assert isinstance(port, StreamsPort)
-        port._heartbeat._thread.ending()
+        port._heartbeat._thread.expect_exit()
         port._heartbeat._stop.set()
         await asyncio.to_thread(port._heartbeat._thread.join, 20)
         port._redis.close()

@@ -103,7 +103,7 @@ async def test_a_resumed_worker_and_its_successor_both_reply(table: StreamsTable
     call = asyncio.create_task(broker.submit(tasks("p", b"0")))
     held = await pull(paused)
     assert held is not None
-    paused._heartbeat._thread.ending()
+    paused._heartbeat._thread.expect_exit()
     paused._heartbeat._stop.set()  # what SIGSTOP does to the heartbeat
     heir = await table.port()
     async with asyncio.timeout(5):

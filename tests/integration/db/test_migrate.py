@@ -62,7 +62,7 @@ async def test_readiness_reads_no_migration_again(engine: AsyncEngine, monkeypat
     migrate._revisions.cache_clear()
     await migrate.check(engine)  # as every gateway and console does when it starts
     health = Health({"database": partial(migrate.check, engine)})
-    health.started()
+    health.mark_started()
     for _ in range(3):
         assert (await health.ready()).ok
     assert len(loads) == 1
