@@ -1,15 +1,15 @@
-"""The two faces of the engine room.
+"""The interfaces of the engines.
 
-`TextEngine` reads lines; card, plate and licence flows are built on it. `Reader` is what a worker holds: one object
-that answers any capability for one picture's bytes.
+`TextEngine` reads lines; card, plate and licence flows are built on it. `CapabilityReader` reads decoded images for one
+capability. `Reader` is what a worker holds: one object that answers any capability for the bytes of one image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from inkgate.engines.types import Choices, EngineInfo, IdCard, Image, Licence, Page, Plate, Quad
+from inkgate.engines.types import Choices, EngineInfo, Image, Page, Quad
 
 
 class TextEngine(Protocol):
@@ -44,24 +44,35 @@ class TextEngine(Protocol):
         """Release sessions. The engine cannot be used afterwards."""
 
 
-class Reader(Protocol):
-    """All four capabilities over one picture's bytes (JPEG, PNG or BMP). One per worker process.
+class CapabilityReader(Protocol):
+    """Reads images for one capability. May also have `warmup()`, called once before the first image; `close()`, after
+    the last; and `models`, a mapping of its model files by role to their sha256.
 
-    Every method raises DecodeError or PictureTooLarge for a picture that cannot be read.
+    On a CPU one thread calls it; on a GPU several may at once.
     """
+
+    def read(self, image: Image, *, extras: bool) -> Any:
+        """What is in a BGR uint8 image of shape (height, width, 3), as the capability's `element` takes it. With
+        `extras` also what only the further keys of an answer need."""
+
+
+class Reader(Protocol):
+    """Every capability over the file of one image (JPEG, PNG or BMP). One per worker process."""
 
     @property
     def info(self) -> EngineInfo: ...
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The capabilities that can be read."""
+
     def warmup(self) -> None: ...
 
-    def general(self, data: bytes) -> Page: ...
+    def read(self, name: str, data: bytes, *, extras: bool = False) -> Any:
+        """What the reader of the capability `name` finds in an image file.
 
-    def idcard(self, data: bytes, *, extras: bool = False) -> IdCard: ...
-
-    def plate(self, data: bytes, *, extras: bool = False) -> list[Plate]:
-        """Plates left to right, top to bottom; those out of the manual's scope only when `extras` is set."""
-
-    def licence(self, data: bytes, *, extras: bool = False) -> Licence: ...
+        Raises DecodeError or PictureTooLarge for an image that cannot be decoded, KeyError for a capability that has
+        no reader.
+        """
 
     def close(self) -> None: ...

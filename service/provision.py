@@ -16,10 +16,11 @@ from inkgate.service.db import ids
 from inkgate.service.db.work import UnitOfWork, unit_of_work
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.interface import Settlement
+from inkgate.service.metering.packs import COMMERCIAL
 from inkgate.service.metering.service import grant_pack
 
 UNITS = 1_000_000
-COMMERCIAL = tuple(name for name, capability in CAPABILITIES.items() if capability.commercial)
+REFUSED_FOR = COMMERCIAL[0]  # the capability that the refused apps have opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,13 @@ async def _refused(work: UnitOfWork, vault: Vault, account_id: str) -> dict[str,
     for name in ("exhausted", "expired", "unpurchased", "notopened", "ipdenied"):
         app = apps[name] = await accounts.create_app(work, vault, account_id, f"sandbox_{name[:7]}")
         if name != "notopened":
-            await accounts.open_capability(work, app.app_id, "general")
-    await grant_pack(work, account_id, "general", 1, app_id=apps["exhausted"].app_id)
+            await accounts.open_capability(work, app.app_id, REFUSED_FOR)
+    await grant_pack(work, account_id, REFUSED_FOR, 1, app_id=apps["exhausted"].app_id)
     long_ago = await work.now() - timedelta(days=400)
     await grant_pack(
         work,
         account_id,
-        "general",
+        REFUSED_FOR,
         UNITS,
         app_id=apps["expired"].app_id,
         ordered_at=long_ago,
@@ -96,7 +97,7 @@ async def _use_up(engine: AsyncEngine, account_id: str, app_id: str) -> None:
     ledger = SqlLedger(engine)
     await ledger.start()
     call_id = ids.new()
-    await ledger.settle(Settlement(call_id, account_id, app_id, "general", 1, 1, 0, 0, 0, 0, "127.0.0.1", call_id))
+    await ledger.settle(Settlement(call_id, account_id, app_id, REFUSED_FOR, 1, 1, 0, 0, 0, 0, "127.0.0.1", call_id))
     await ledger.close()
 
 

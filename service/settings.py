@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, unquote
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.capabilities.plate import PLATE_TYPES
+from inkgate.service.contract.registry import NAME
 from inkgate.service.errors import ConfigurationError
 
 MIB = 1024 * 1024
@@ -105,6 +108,17 @@ class Redis(SettingsGroup):
     lease: float = Field(1.5, gt=0.2, description="Seconds of silence after which a worker's task goes to another.")
 
 
+def _installed(name: str) -> str:
+    if name not in CAPABILITIES:
+        raise ValueError(f"no capability {name!r} is installed; there are {', '.join(CAPABILITIES)}")
+    return name
+
+
+CapabilityName = Annotated[str, AfterValidator(_installed), Field(pattern=f"^{NAME.pattern}$")]
+"""The name of an installed capability. The JSON schema has the form of names alone: a chart does not know what an image
+has installed."""
+
+
 class Worker(SettingsGroup):
     """Worker processes."""
 
@@ -114,8 +128,8 @@ class Worker(SettingsGroup):
     at_once: int = Field(
         0, ge=0, le=64, description="Pictures a worker has in hand at once; 0 means one, on a GPU eight (ADR 0014)."
     )
-    capabilities: tuple[Literal["general", "idcard", "plate", "licence"], ...] = Field(
-        ("general", "idcard", "plate", "licence"), min_length=1, description="Capabilities this worker serves."
+    capabilities: tuple[CapabilityName, ...] = Field(
+        tuple(CAPABILITIES), min_length=1, description="Capabilities this worker serves."
     )
     max_images: int = Field(20_000, ge=0, description="A worker leaves after this many images; 0 never.")
     max_rss_mib: int = Field(
@@ -132,7 +146,7 @@ class Worker(SettingsGroup):
     health_host: str = Field("127.0.0.1", description="Address for `inkgate worker`'s health and metrics.")
     health_port: int = Field(9091, ge=0, le=65535, description="Port for them; 0 takes a free one.")
     plate_types: dict[str, str] = Field(
-        {"blue": "蓝牌", "yellow": "黄牌", "green": "新能源绿牌"},
+        dict(PLATE_TYPES),
         description="What `plate_type` says for each kind of plate (JSON object).",
     )
 

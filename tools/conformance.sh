@@ -21,8 +21,7 @@ echo "the manual's Python sample, with nothing changed but URL, keys and file:"
 PYTHONPATH="$suite" "$python" - <<'PY'
 import base64, os, seed_client
 from inkgate.service.contract.capabilities import GENERAL
-from inkgate.service.samples import sample
-image = base64.urlsafe_b64encode(sample("general")).decode()
+image = base64.urlsafe_b64encode(GENERAL.sample.read_bytes()).decode()
 reply = seed_client.call(os.environ["BASE_URL"] + GENERAL.paths[0], os.environ["AK"], os.environ["SK"], os.environ["APPKEY"], {"data": [image]})
 lines = [line["text"] for line in reply.json()["returnObj"][0]["detail"]]
 print("  " + " / ".join(lines))

@@ -33,7 +33,7 @@ def main() -> None:
     for picture in sorted((args.folder / "images").iterdir()):
         predictions[picture.name] = [
             {"text": line.text, "box": [number for point in line.quad for number in point]}
-            for line in reader.general(picture.read_bytes()).lines
+            for line in reader.read("general", picture.read_bytes()).lines
         ]
     spent = (time.process_time() - began) / len(predictions)
     reader.close()

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 
 from inkgate.service.contract.capabilities import CAPABILITIES, Capability
-from inkgate.service.contract.requests import ACTION
 from tests.pictures import padded_png
 
 IMAGE_BYTES = 10_000_000
@@ -68,7 +67,7 @@ def escaped_images(size: int) -> bytes:
 def one_image(size: int, capability: Capability) -> bytes:
     """A call of one image of `size` bytes."""
     text = base64.b64encode(padded_png(size)).decode()
-    document = {"Action": ACTION, "ImageData": text} if capability.single else {"data": [text]}
+    document = capability.request([text])
     return json.dumps(document).encode()
 
 

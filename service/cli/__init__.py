@@ -23,7 +23,7 @@ COMMANDS = {
     "gateway": ("inkgate.service.cli.gateway:gateway", "Answer calls; pictures go to workers through Redis."),
     "console": ("inkgate.service.cli.console:console", "Serve the console in a process of its own."),
     "worker": ("inkgate.service.cli.worker:worker", "Pull pictures from Redis and read them, in supervised processes."),
-    "demo": ("inkgate.service.cli.demo:demo", "Start a throw-away service and read four sample pictures."),
+    "demo": ("inkgate.service.cli.demo:demo", "Start a throw-away service and read sample images."),
     "sandbox": (
         "inkgate.service.cli.sandbox:sandbox",
         "Serve from a temporary folder, for client developers and tests.",

@@ -132,5 +132,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, as_json: 
     Console(soft_wrap=True).print(drawn)
 
 
+def one_of(names: Sequence[str]) -> str:
+    """Names as a help text lists them: `a, b or c`."""
+    return " or ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+
+
 def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -35,7 +35,7 @@ def create(account: str, name: str, description: str = "", as_json: bool = JSON)
 @app.command("open")
 def open_(
     name: str,
-    capabilities: Annotated[list[str], typer.Argument(help="general, idcard, plate, licence; none: all four.")] = [],  # noqa: B006
+    capabilities: Annotated[list[str], typer.Argument(help=f"{', '.join(CAPABILITIES)}; none: all.")] = [],  # noqa: B006
     qps: float = typer.Option(None, help="Requests per second; without it the installation's default."),
 ) -> None:
     """Open capabilities for an app (name, AppKey or id). They cannot be closed again."""

@@ -1,4 +1,4 @@
-"""`inkgate demo`: a running service, and its first four answers."""
+"""`inkgate demo`: a running service, and its first answers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,8 @@ from rich.table import Table
 
 from inkgate.service.cli.sandbox import run_sandbox
 from inkgate.service.contract.capabilities import CAPABILITIES, Capability
-from inkgate.service.contract.requests import ACTION
 from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
-from inkgate.service.samples import sample
 
 _USUAL_PORT = 8080
 _SECONDS = 60  # a sample that takes longer than this is a failure
@@ -32,9 +30,9 @@ _SECONDS = 60  # a sample that takes longer than this is a failure
 
 def demo(
     port: Annotated[int | None, typer.Option(help="Port to listen on [default: 8080, or a free one].")] = None,
-    once: Annotated[bool, typer.Option(help="Stop after the four answers instead of serving on.")] = False,
+    once: Annotated[bool, typer.Option(help="Stop after the answers instead of serving on.")] = False,
 ) -> None:
-    """Start a throw-away service, send it four signed sample pictures, and leave it running until Ctrl-C."""
+    """Start a throw-away service, send it a signed image for each capability, and leave it running until Ctrl-C."""
     screen = Console(highlight=False)
     failed: list[str] = []
     status = screen.status("starting: database, gateway, workers, models …")
@@ -69,9 +67,8 @@ def _tour(screen: Console, status: Status, base_url: str, keys: Keys, failed: li
 
 def _call(base_url: str, keys: Keys, capability: Capability) -> tuple[dict[str, Any], float]:
     """One signed call with the capability's sample, as any client would make it."""
-    image = base64.b64encode(sample(capability.name)).decode()
-    document = {"Action": ACTION, "ImageData": image} if capability.single else {"data": [image]}
-    body = json.dumps(document).encode()
+    image = base64.b64encode(capability.sample.read_bytes()).decode()
+    body = json.dumps(capability.request([image])).encode()
     headers = call_headers(keys.ak, keys.sk.encode(), keys.appkey, body)
     request = urllib.request.Request(base_url + capability.paths[0], body, headers)  # noqa: S310 - our own address
     start = time.perf_counter()
@@ -83,16 +80,12 @@ def _show(screen: Console, capability: Capability, answer: dict[str, Any], secon
     screen.print(f"\n[bold]{capability.title}[/bold]  [dim]{capability.name}, {seconds:.2f} s[/dim]")
     found = answer["returnObj"]
     element = found if capability.single else found[0]
-    detail = element["detail"]
-    if capability.name == "general":
-        for line in detail:
-            screen.print(f"  {line['text']}", markup=False)
-    elif capability.name == "plate":
-        for plate in detail:
-            screen.print(f"  {plate['platelicense']}  {plate['plate_type']}  {plate['confidence']}", markup=False)
-    else:
+    view = capability.view(element)
+    for mark in view.marks:
+        screen.print(f"  {mark.line(confidence='')}", markup=False)
+    if view.fields:
         table = Table.grid(padding=(0, 2))
-        for name, value in detail.items():
+        for name, value in view.fields:
             if value:
                 table.add_row(f"  [dim]{name}[/dim]", value)
         screen.print(table)

@@ -14,18 +14,12 @@ from rich.progress import Progress
 
 from inkgate.service import settings
 from inkgate.service.contract.answers import failed_element
-from inkgate.service.contract.capabilities import CAPABILITIES, Capability
+from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT, Capability
 from inkgate.service.contract.images import ImageFault, check_image
 from inkgate.service.errors import ConfigurationError, Misuse
 
-
-class CapabilityName(enum.StrEnum):
-    """The capabilities, as the command line spells them."""
-
-    GENERAL = "general"
-    IDCARD = "idcard"
-    PLATE = "plate"
-    LICENCE = "licence"
+CapabilityName = enum.StrEnum("CapabilityName", {name.upper(): name for name in CAPABILITIES})  # type: ignore[misc]
+_DEFAULT = CapabilityName(DEFAULT)
 
 
 class Profile(enum.StrEnum):
@@ -36,7 +30,7 @@ class Profile(enum.StrEnum):
 
 def ocr(
     pictures: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JPEG, PNG or BMP pictures.")],
-    capability: Annotated[CapabilityName, typer.Option(help="What to read.")] = CapabilityName.GENERAL,
+    capability: Annotated[CapabilityName, typer.Option(help="What to read.")] = _DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture, as the service answers.")] = False,
     profile: Annotated[Profile | None, typer.Option(help="Speed against accuracy.")] = None,
     extras: Annotated[bool, typer.Option(help="Add confidences, places and warnings.")] = False,
@@ -67,9 +61,11 @@ def _read(
     from inkgate.engines.decoder_limits import limit_decoder
     from inkgate.engines.errors import DecodeError, ModelError, PictureTooLarge
 
-    engine = settings.load().engine
+    loaded = settings.load()
+    engine, options = loaded.engine, {"plate_types": loaded.worker.plate_types}
     limit_decoder(engine.max_pixels)
     from inkgate.engines.registry import open_reader
+    from inkgate.service.worker.reading import without_reader
     from inkgate.service.worker.render import element
 
     with Progress(console=screen, transient=True) as progress:
@@ -80,12 +76,14 @@ def _read(
             )
         except (ModelError, ValueError) as error:
             raise ConfigurationError("INKGATE_ENGINE", str(error), "See `inkgate doctor`.") from None
+        if rule.name not in reader.names:
+            raise without_reader([rule.name])
         progress.remove_task(loading)
         for path in progress.track(pictures, description="reading"):
             try:
                 data = path.read_bytes()
                 check_image(data, rule)
-                yield path, dict(element(reader, rule.name, data, extras, settings.load().worker.plate_types))
+                yield path, element(reader, rule.name, data, extras, options)
             except ImageFault as fault:
                 yield path, failed_element(rule, fault.fault)
             except (DecodeError, PictureTooLarge):
@@ -97,12 +95,5 @@ def _plain(rule: Capability, element: dict[str, Any]) -> Iterator[str]:
     """What a person wants to see of an element."""
     if "err_code" in element:
         yield f"{element['err_code']} {element['err_msg']}"
-        return
-    detail = element["detail"]
-    if rule.name == "general":
-        yield from (line["text"] for line in detail)
-    elif rule.name == "plate":
-        yield from (f"{p['platelicense']}  {p['plate_type']}  {p['confidence']:.2f}" for p in detail)
     else:
-        yield str(element.get("note") or element.get("license_type") or "no card found")
-        yield from (f"{name}: {value}" for name, value in detail.items() if value)
+        yield from rule.view(element).lines()

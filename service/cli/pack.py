@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from inkgate.service.cli._common import Base, facts, find_account, find_app, run, table
+from inkgate.service.cli._common import Base, facts, find_account, find_app, one_of, run, table
 from inkgate.service.metering import service as metering
+from inkgate.service.metering.packs import COMMERCIAL
 
 app = typer.Typer(help="Resource packs 资源包.", no_args_is_help=True)
 JSON = typer.Option(False, "--json", help="Print JSON.")
@@ -14,7 +15,7 @@ JSON = typer.Option(False, "--json", help="Print JSON.")
 @app.command()
 def grant(
     account: str,
-    capability: str = typer.Argument(..., help="general, idcard or plate."),
+    capability: str = typer.Argument(..., help=f"{one_of(COMMERCIAL)}."),
     units: int = typer.Argument(..., help="Calls that the pack pays for.", min=1),
     only_app: str = typer.Option("", "--app", help="Bind the pack to one app (name, AppKey or id)."),
     as_json: bool = JSON,

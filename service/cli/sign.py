@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT
 from inkgate.service.eop.signing import call_headers
 from inkgate.service.errors import Misuse
 
@@ -18,7 +18,7 @@ def sign_body(
     ak: Annotated[str, typer.Option(envvar="AK", help="Access key id.")],
     sk: Annotated[str, typer.Option(envvar="SK", help="Secret key.")],
     appkey: Annotated[str, typer.Option(envvar="APPKEY", help="The app's AppKey.")],
-    capability: Annotated[str, typer.Option(help=f"One of {', '.join(CAPABILITIES)}.")] = "general",
+    capability: Annotated[str, typer.Option(help=f"One of {', '.join(CAPABILITIES)}.")] = DEFAULT,
     base_url: Annotated[
         str, typer.Option(envvar="BASE_URL", help="Where the service listens.")
     ] = "http://127.0.0.1:8080",

@@ -14,6 +14,7 @@ from inkgate.service.composition.gateway import gateway
 from inkgate.service.composition.lifecycle import run_until_stopped, started, stop_event
 from inkgate.service.composition.probes import serve_probes, some_ready
 from inkgate.service.composition.web import listen, serve, server_for
+from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
@@ -31,7 +32,9 @@ async def serve_gateway(
 ) -> None:
     """Answer calls on `listener` until a shutdown signal, and close it. `on_ready` gets the base URL, the metrics and
     the background tasks once it listens. Raises ConfigurationError without a Redis URL."""
-    metrics = Metrics("gateway", __version__, inflight_limit_bytes=settings.limits.inflight_bytes)
+    metrics = Metrics(
+        "gateway", __version__, capabilities=CAPABILITIES, inflight_limit_bytes=settings.limits.inflight_bytes
+    )
     background = Background(metrics)
     async with AsyncExitStack() as stack:
         stack.enter_context(listener)
@@ -78,7 +81,7 @@ async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[
         listener = stack.enter_context(listen(settings.server.host, settings.server.port))
         listener.listen(_BACKLOG)
         host, port = listener.getsockname()[:2]
-        metrics = Metrics("gateway", __version__)
+        metrics = Metrics("gateway", __version__, capabilities=CAPABILITIES)
         background = Background(metrics)
         supervisor = _supervisor(count, listener, metrics, background)
         health = Health({"gateways": some_ready(supervisor, "no gateway process is ready"), "tasks": background.check})

@@ -14,6 +14,7 @@ from inkgate.service.broker.streams.worker_registry import WorkerRegistryPublish
 from inkgate.service.composition.fleet import native_threads
 from inkgate.service.composition.lifecycle import run_until_stopped, stop_event
 from inkgate.service.composition.probes import serve_probes, some_ready
+from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import BrokerUnavailable, ConfigurationError
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Check, Health
@@ -40,7 +41,7 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
             "is empty, and `inkgate worker` pulls from Redis",
             "Set it, or run everything in one process tree with `inkgate serve`.",
         )
-    metrics = Metrics("worker", __version__)
+    metrics = Metrics("worker", __version__, capabilities=CAPABILITIES)
     background = Background(metrics)
     roster = Roster(policy.processes(settings), settings.engine.profile)
     supervisor = _supervisor(settings, roster, metrics, background)

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 
 from inkgate.service.contract.capabilities import Capability
-from inkgate.service.contract.requests import ACTION
 from inkgate.service.eop.signing import call_headers
 
 ANSWER_BYTES = 8 * 1024 * 1024
+_IMAGE = "<image>"  # stands for the Base64 text where a body is split
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ def body_of(capability: Capability, picture: bytes) -> bytes:
 
 
 def _around(capability: Capability) -> tuple[str, str]:
-    if capability.single:
-        return f'{{"Action":"{ACTION}","ImageData":"', '"}'
-    return '{"data":["', '"]}'
+    """The body before and after the image's Base64 text."""
+    head, _, tail = json.dumps(capability.request([_IMAGE]), separators=(",", ":")).partition(_IMAGE)
+    return head, tail
 
 
 async def call(gateway: str, capability: Capability, signer: Signer, picture: bytes, seconds: float) -> Call:

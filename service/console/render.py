@@ -21,12 +21,6 @@ from inkgate.service.console.visit import FORM_COOKIE, THEMES, Visit, masked
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.clock import BEIJING
 
-ENGLISH_TITLES = {
-    "general": "General text",
-    "idcard": "Identity card",
-    "plate": "Licence plate",
-    "licence": "Business licence",
-}
 ZONE = "UTC+8"
 
 
@@ -97,10 +91,11 @@ def set_cookie(visit: Visit, answer: Response, name: str, value: str, *, days: f
 
 
 def title(capability: str, language: str) -> str:
-    """What a capability is called; "–" for a call that named none."""
-    if capability not in CAPABILITIES:
-        return "–"
-    return ENGLISH_TITLES[capability] if language == "en" else CAPABILITIES[capability].title
+    """What a capability is called; the bare name of one that is not installed, "–" for a call that named none."""
+    known = CAPABILITIES.get(capability)
+    if known is None:
+        return capability or "–"
+    return known.title_en if language == "en" else known.title
 
 
 def number(value: float | None) -> str:

@@ -1,1 +1,1 @@
-"""The wire contract of the four capabilities: data and pure functions, no I/O."""
+"""The wire contract of the capabilities: data and pure functions, no I/O beyond reading what is installed."""

@@ -12,21 +12,15 @@ Element = Mapping[str, Any]
 
 
 def failed_element(capability: Capability, fault: str) -> dict[str, Any]:
-    """The element of an image that failed, e.g. {"err_code": 4008, "err_msg": "base64数据处理异常"}.
-
-    The plate table names the keys errorCode and errorMessage (strings), its example err_code and err_msg: all four.
-    """
+    """The element of an image that failed, e.g. {"err_code": 4008, "err_msg": "base64数据处理异常"}."""
     row = capability.faults[fault]
-    element: dict[str, Any] = {"err_code": row.code, "err_msg": row.details}
-    if capability.name == "plate":
-        element |= {"errorCode": str(row.code), "errorMessage": row.details}
-    return element
+    return {"err_code": row.code, "err_msg": row.details, **capability.failed_keys(row)}
 
 
 def batch_answer(capability: Capability, elements: Sequence[Element | str], *, superset: bool) -> dict[str, Any]:
     """A success body: one element per image in order; a string stands for the fault of that image.
 
-    With `superset` the aliases `code` and `result` of manual 3.3 are added; the ID card's table wants `code` as text.
+    With `superset` the aliases `code` and `result` of manual 3.3 are added.
     """
     objects = [failed_element(capability, e) if isinstance(e, str) else dict(e) for e in elements]
     failed = sum(isinstance(e, str) for e in elements)
@@ -34,14 +28,14 @@ def batch_answer(capability: Capability, elements: Sequence[Element | str], *, s
 
 
 def single_answer(capability: Capability, element: Element, *, superset: bool) -> dict[str, Any]:
-    """The licence's success body: one object, message "success"."""
+    """The success body of a single image: one object, message "success"."""
     return _with_aliases(capability, "success", dict(element), superset)
 
 
 def _with_aliases(capability: Capability, message: object, result: object, superset: bool) -> dict[str, Any]:
     body: dict[str, Any] = {"statusCode": 0, "message": message, "returnObj": result}
     if superset:
-        body |= {"code": "0" if capability.name == "idcard" else 0, "result": result}
+        body |= {"code": capability.success_code, "result": result}
     return body
 
 

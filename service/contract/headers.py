@@ -3,7 +3,7 @@
 HTTP lets a client, or a proxy on the way, send a name more than once. Two programs that pick different lines of the
 same name disagree about the request, so the choice is made here alone. `Surface` says who reads the header:
 
-    calls      the four capabilities: a refused repeat is 10020
+    calls      the capabilities: a refused repeat is 10020
     console    the pages: a refused repeat is HTTP 400
     admin      the admin API: a refused repeat is HTTP 400
     pages      what the gateway serves beside the calls: probes, metrics, reference

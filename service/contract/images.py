@@ -49,6 +49,14 @@ def check_image(data: bytes, capability: Capability) -> None:
         raise ImageFault("dimensions")
 
 
+def media_type(data: bytes) -> str:
+    """The media type of a PNG, JPEG or BMP file by its first bytes; that of unknown bytes for anything else."""
+    for magic, name in ((PNG, "image/png"), (JPEG, "image/jpeg"), (BMP, "image/bmp")):
+        if data.startswith(magic):
+            return name
+    return "application/octet-stream"
+
+
 def dimensions(data: bytes) -> tuple[int, int]:
     """Width and height in pixels from a PNG, JPEG or BMP header. Raises ImageFault("decode") when there is none."""
     try:

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the four calls, built from the capability table."""
+"""The OpenAPI document of the calls, made of the registry of capabilities."""
 
 from __future__ import annotations
 

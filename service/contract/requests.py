@@ -10,7 +10,6 @@ from inkgate.service.contract.capabilities import Capability
 from inkgate.service.contract.images import ImageFault, check_image, decode_base64
 from inkgate.service.errors import RequestFault
 
-ACTION = "BusinessCardOCR"
 _ENCODED = "不支持 Content-Encoding，请发送未压缩的请求体 (send the body without Content-Encoding)"
 
 
@@ -67,7 +66,7 @@ def _single(document: Document, capability: Capability) -> str | LongString:
     action, image = document.resolve(fields["Action"]), document.resolve(fields["ImageData"])
     if not isinstance(action, str | LongString) or not isinstance(image, str | LongString):
         raise RequestFault(capability.name, "type")
-    if action != ACTION:
+    if action != capability.action:
         raise RequestFault(capability.name, "action")
     if not image:
         raise RequestFault(capability.name, "none")
@@ -75,7 +74,7 @@ def _single(document: Document, capability: Capability) -> str | LongString:
 
 
 def check(capability: Capability, texts: list[Any]) -> ParsedRequest:
-    """Decode and check every image. For the licence the first fault is the request's: raises RequestFault.
+    """Decode and check every image. A fault of a single image is the request's: raises RequestFault.
 
     Takes the texts out of the list one by one: a batch is not in memory as text and as bytes at once.
     """

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from inkgate.service.contract.capabilities import CAPABILITIES, PREFIX, Capability
+from inkgate.service.contract.registry import service_id
 from inkgate.service.errors import Refused, RequestFault
+
+_ANY_CASE = frozenset(segment for capability in CAPABILITIES.values() for segment in capability.any_case)
 
 
 def _key(path: str) -> str:
-    # The manual writes both IdentityCard and identityCard; no other segment may vary in case.
-    return "/".join("identitycard" if part.lower() == "identitycard" else part for part in path.split("/"))
+    """The path with those segments in lower case whose case may vary."""
+    return "/".join(part.lower() if part.lower() in _ANY_CASE else part for part in path.split("/"))
 
 
 _BY_PATH = {_key(path): capability for capability in CAPABILITIES.values() for path in capability.paths}
-_BY_SERVICE = {path[len(PREFIX) :].split("/")[0]: c for c in CAPABILITIES.values() for path in c.paths}
+_BY_SERVICE = {service_id(path): c for c in CAPABILITIES.values() for path in c.paths}
 
 
 def find(path: str) -> tuple[Capability | None, Capability | None]:
     """The capability that `path` spells exactly, and the one whose service id it begins with."""
-    service = path[len(PREFIX) :].split("/")[0] if path.startswith(PREFIX) else ""
+    service = service_id(path) if path.startswith(PREFIX) else ""
     return _BY_PATH.get(_key(path)), _BY_SERVICE.get(service)
 
 
 def resolve(path: str, method: str) -> Capability:
     """The capability called by this method and path.
 
-    Raises RequestFault for a wrong path or method where the capability's own table has a row for it (general,
-    ID card), else Refused 50001 (unknown service), 50003 (wrong path) or 40008 (wrong method).
+    Raises RequestFault for a wrong path or method where the capability's own table has a row for it, else Refused 50001
+    (unknown service), 50003 (wrong path) or 40008 (wrong method).
     """
     capability, owner = find(path)
     if owner is None:

@@ -1,6 +1,6 @@
-"""Bring a database to the schema of this release, and refuse to run on an older one.
+"""Migrates a database to the schema of this release; the service does not run on an older one.
 
-Migrations expand first and contract a release later, so gateways of the release before go on working on the new schema.
+Migrations expand first and contract one release later, so gateways of the previous release work on the new schema.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.db import engine as engines
 from inkgate.service.db import locks
+from inkgate.service.db.catalogue import add_products
 from inkgate.service.db.locks import Lock
 from inkgate.service.errors import ConfigurationError, DatabaseDown
 from inkgate.service.settings import Database
@@ -31,7 +32,8 @@ def upgrade(url: str) -> None:
 
 
 async def upgrade_async(url: str) -> None:
-    """Migrate the database at `url` to the newest schema, in one transaction, one migrator at a time."""
+    """Migrate the database at `url` to the newest schema, and add the products of capabilities that have none, in one
+    transaction, one migrator at a time."""
     engine = engines.create(Database(url=url))
     try:
         async with engine.begin() as connection:
@@ -43,16 +45,17 @@ async def upgrade_async(url: str) -> None:
 
 def _upgrade(connection: Connection) -> None:
     if current(connection) not in _known():
-        return  # a newer release has been here; its schema serves us too
+        return  # migrated by a newer release, whose schema is compatible
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    add_products(connection)
 
 
 async def check(engine: AsyncEngine) -> None:
     """Raise ConfigurationError when the database has no schema, or an older one than this release needs.
 
-    Raises DatabaseDown when it is out of reach.
+    Raises DatabaseDown when it cannot be reached.
     """
     try:
         async with engine.connect() as connection:
@@ -90,8 +93,8 @@ def _known() -> frozenset[str | None]:
 
 @cache
 def _revisions() -> tuple[str, frozenset[str | None]]:
-    """The newest revision and all of them, None for an empty database among them. Read from the release's files once:
-    readiness asks for them every few seconds, on the loop that serves calls."""
+    """The newest revision and all of them, None for an empty database among them. Read from the files once:
+    readiness needs them every few seconds, on the event loop."""
     scripts = ScriptDirectory.from_config(_config())
     newest = scripts.get_current_head()
     assert newest is not None

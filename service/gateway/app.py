@@ -1,4 +1,4 @@
-"""The gateway's ASGI application: the four calls, health, metrics and the interactive reference."""
+"""The gateway's ASGI application: calls, health, metrics and the interactive reference."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from starlette.exceptions import HTTPException
 
 from inkgate.service import __version__
 from inkgate.service.client_ip import parse_networks
+from inkgate.service.contract.examples import examples
 from inkgate.service.contract.headers import Surface, one_line_each, repeated
 from inkgate.service.contract.openapi import document
 from inkgate.service.contract.refusals import REFUSALS, refusal_body
 from inkgate.service.gateway.calls import CallEndpoint
 from inkgate.service.gateway.pipeline import Pipeline
-from inkgate.service.gateway.reference import load_examples, reference_page
+from inkgate.service.gateway.reference import reference_page
 from inkgate.service.gateway.services import Services
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
@@ -45,7 +46,7 @@ def _add_metrics(app: FastAPI, metrics: Metrics) -> None:
 
 
 def _add_reference(app: FastAPI) -> None:
-    openapi = document(load_examples())
+    openapi = document(examples())
     page = reference_page(openapi)
 
     @app.get("/openapi.json", include_in_schema=False)

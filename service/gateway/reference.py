@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 _STYLE = """
@@ -22,14 +21,6 @@ pre { background: var(--soft); border: 1px solid var(--line); border-radius: 8px
 table { border-collapse: collapse; width: 100%; font-size: 14px; } td, th { text-align: left; padding: .35rem .6rem;
   border-bottom: 1px solid var(--line); vertical-align: top; }
 """
-
-
-def load_examples() -> Mapping[str, Mapping[str, Any]]:
-    """One real request and answer per capability, written by `tools/record_examples.py`."""
-    loaded: dict[str, dict[str, Any]] = json.loads(
-        files("inkgate.service.gateway").joinpath("examples.json").read_text("utf-8")
-    )
-    return loaded
 
 
 def reference_page(openapi: Mapping[str, Any]) -> str:

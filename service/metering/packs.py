@@ -12,6 +12,7 @@ from datetime import datetime
 
 from inkgate.service.contract.capabilities import CAPABILITIES
 
+COMMERCIAL = tuple(name for name, each in CAPABILITIES.items() if each.commercial)
 FREE_CAPABILITIES = frozenset(name for name, each in CAPABILITIES.items() if not each.commercial)
 """Free of charge (manual 2.1): no pack is required once the capability is opened; usage is recorded."""
 

@@ -8,7 +8,7 @@ limited in number. Call ids are never labels; account ids only for the gauges of
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -20,9 +20,9 @@ from prometheus_client.registry import Collector
 
 from inkgate.service.telemetry.merge import GaugeAggregation, MetricsFold, Snapshot, families_of, without_created
 
-CAPABILITIES = ("general", "idcard", "plate", "licence")
 UNKNOWN = "none"  # the label of a request without a known capability
 OTHER = "other"
+MOST_CAPABILITIES = 64  # label values where a process was given no names
 _MESSAGES = ("task", "reply", "event")
 
 RequestOutcome = Literal[
@@ -81,14 +81,18 @@ class _LabelLimit:
         return text
 
 
-def _capability(name: str | None) -> str:
-    return name if name in CAPABILITIES else UNKNOWN
-
-
 class Metrics:
-    """The metrics of one process. Methods are cheap, thread-safe and never raise on an unknown label value."""
+    """The metrics of one process. Methods are cheap, thread-safe and never raise on an unknown label value.
 
-    def __init__(self, part: Part, version: str, *, inflight_limit_bytes: int = 0) -> None:
+    `capabilities` are the values that the label `capability` may have, and every other name becomes "none"; without
+    them the first MOST_CAPABILITIES names that come are taken.
+    """
+
+    def __init__(
+        self, part: Part, version: str, *, capabilities: Collection[str] | None = None, inflight_limit_bytes: int = 0
+    ) -> None:
+        self._capabilities = None if capabilities is None else frozenset(capabilities)
+        self._any_capability = _LabelLimit(MOST_CAPABILITIES)
         self.registry = CollectorRegistry()
         self.catalogue: list[MetricDoc] = []
         self.gauge_folds: dict[str, GaugeAggregation] = {}
@@ -110,6 +114,13 @@ class Metrics:
         self.children = MetricsFold(self.gauge_folds)
         GCCollector(self.registry)
         ProcessCollector(registry=self.registry)
+
+    def _capability(self, name: str | None) -> str:
+        if not name:
+            return UNKNOWN
+        if self._capabilities is None:
+            return self._any_capability(name)
+        return name if name in self._capabilities else UNKNOWN
 
     # --- requests (gateway) -------------------------------------------------------------------------------------
 
@@ -133,23 +144,22 @@ class Metrics:
         self._inflight_limit = self._gauge("inflight_limit_bytes", "Body bytes that may be in work.", fold="sum")
 
     def request(self, capability: str | None, outcome: RequestOutcome, code: int | str, seconds: float) -> None:
-        """Count one finished request. `code` is the statusCode sent; `seconds` from the first byte read to the last
-        byte sent."""
-        name = _capability(capability)
+        """Count one finished request. `code` is the statusCode sent, `seconds` from first byte read to last sent."""
+        name = self._capability(capability)
         self._requests.labels(name, outcome, self._code(code)).inc()
         self._duration.labels(name, "total").observe(seconds)
 
     def stage(self, capability: str | None, stage: Stage, seconds: float) -> None:
         """Record the seconds of one stage of a request."""
-        self._duration.labels(_capability(capability), stage).observe(seconds)
+        self._duration.labels(self._capability(capability), stage).observe(seconds)
 
     def body(self, capability: str | None, size: int) -> None:
         """Record the size of a request body in bytes."""
-        self._body.labels(_capability(capability)).observe(size)
+        self._body.labels(self._capability(capability)).observe(size)
 
     def image(self, capability: str, outcome: str) -> None:
         """Count one image: "read", "rejected" (its checks), "decode", "failed", "expired" (broker outcomes)."""
-        self._images.labels(_capability(capability), self._reason(outcome)).inc()
+        self._images.labels(self._capability(capability), self._reason(outcome)).inc()
 
     def rejected(self, reason: str) -> None:
         """Count a refused request: "signature", "rate", "bytes", "tasks", "deadline", "too_large", "pack" …"""
@@ -157,7 +167,7 @@ class Metrics:
 
     def replayed(self, capability: str) -> None:
         """Count a replayed answer (charged but not delivered before)."""
-        self._replayed.labels(_capability(capability)).inc()
+        self._replayed.labels(self._capability(capability)).inc()
 
     def inflight(self, size: int) -> None:
         """Set the body bytes in progress in this process."""
@@ -214,7 +224,7 @@ class Metrics:
 
     def lines(self, capability: str, count: int) -> None:
         """Record the number of text lines in one image."""
-        self._lines.labels(_capability(capability)).observe(count)
+        self._lines.labels(self._capability(capability)).observe(count)
 
     def batch(self, size: int) -> None:
         """Record how many images a worker had in progress when it finished one of them."""
@@ -255,7 +265,7 @@ class Metrics:
 
     def settled(self, capability: str, units: int) -> None:
         """Count the units of one call, after its settlement is committed."""
-        self._units.labels(_capability(capability)).inc(units)
+        self._units.labels(self._capability(capability)).inc(units)
 
     def settle_batch(self, calls: int, seconds: float) -> None:
         """Record one committed settling transaction: number of calls and seconds."""
@@ -275,7 +285,7 @@ class Metrics:
 
     def pack(self, account: str, capability: str, remaining: int, total: int, expires_at: float) -> None:
         """Set the balance of a watched account; `expires_at` (Unix seconds) is the end of its last valid pack."""
-        labels = (self._account(account), _capability(capability))
+        labels = (self._account(account), self._capability(capability))
         self._remaining.labels(*labels).set(remaining)
         self._bought.labels(*labels).set(total)
         self._expiry.labels(*labels).set(expires_at)

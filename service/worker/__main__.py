@@ -43,6 +43,7 @@ from inkgate.service.worker.lanes import run_lanes
 from inkgate.service.worker.loop import PullLoop
 from inkgate.service.worker.process import bind_to_parent, limit_memory, rss_mib
 from inkgate.service.worker.reading import open_reader
+from inkgate.service.worker.render import line_count
 from inkgate.service.worker.watchdog import Watchdog
 
 log = logging.getLogger("inkgate.service.worker")
@@ -115,7 +116,7 @@ class _Teller:
 
     def done(self, task: Task, reply: Reply, in_hand: int) -> None:
         """An image has been answered; `in_hand` as in `control.Done`."""
-        lines = (reply.element or {}).get("text_line")
+        lines = line_count(task.capability, reply.element)
         self.tell(Done(task.capability, reply.outcome, task.delivery, reply.stages, lines, rss_mib(), in_hand))
 
     def malformed(self, kind: str) -> None:

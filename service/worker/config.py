@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from inkgate.service.broker.messages import known_fields
+from inkgate.service.contract.capability import Options
 from inkgate.service.errors import Misuse
 from inkgate.service.telemetry.logs import Format, Level
 from inkgate.service.worker import policy
@@ -83,6 +84,11 @@ class WorkerConfig:
             return cls(**known_fields(cls, head))
         except TypeError as error:
             raise Misuse("worker.other_release", reason=str(error)) from None
+
+    @property
+    def options(self) -> Options:
+        """What the operator has set about elements, for `Capability.element`."""
+        return {"plate_types": self.plate_types}
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

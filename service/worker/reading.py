@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from inkgate.engines.decoder_limits import limit_decoder
 from inkgate.engines.errors import DecodeError, PictureTooLarge
 from inkgate.engines.interfaces import Reader
 from inkgate.service.broker.interface import Outcome, Reply, Task
+from inkgate.service.errors import ConfigurationError
 from inkgate.service.worker import render
 from inkgate.service.worker.config import WorkerConfig
 
@@ -17,7 +19,27 @@ log = logging.getLogger(__name__)
 
 
 def open_reader(config: WorkerConfig) -> Reader:
-    """The reader that the settings name, networks loaded, not warmed up. Raises inkgate.engines.errors.ModelError."""
+    """The reader that the settings name, networks loaded, not warmed up.
+
+    Raises inkgate.engines.errors.ModelError, and ConfigurationError for a capability to serve that has no reader.
+    """
+    reader = _open(config)
+    missing = sorted(set(config.capabilities) - reader.names)
+    if missing:
+        raise without_reader(missing)
+    return reader
+
+
+def without_reader(names: Sequence[str]) -> ConfigurationError:
+    """The error for capabilities that are to be read and have no reader."""
+    return ConfigurationError(
+        "INKGATE_WORKER__CAPABILITIES",
+        f"no reader is installed for {', '.join(names)}",
+        "Install a distribution that has one, under the entry-point group inkgate.readers, or leave it out.",
+    )
+
+
+def _open(config: WorkerConfig) -> Reader:
     limit_decoder(config.max_pixels)
     if config.runtime == "stub":
         from inkgate.service.worker.stub import StubReader
@@ -45,7 +67,7 @@ def read(reader: Reader, task: Task, config: WorkerConfig, worker: str) -> Reply
     begun = time.perf_counter()
     element = None
     try:
-        element = render.element(reader, task.capability, task.image, task.extras, config.plate_types)
+        element = render.element(reader, task.capability, task.image, task.extras, config.options)
         outcome = Outcome.READ
     except (DecodeError, PictureTooLarge):
         outcome = Outcome.UNDECODABLE

@@ -11,10 +11,10 @@ import hashlib
 import os
 import signal
 import time
+from typing import Any
 
-from inkgate.engines.types import EngineInfo, IdCard, Licence, Line, Page, Plate, Quad
-
-_QUAD: Quad = ((1.0, 2.0), (101.0, 2.0), (101.0, 34.0), (1.0, 34.0))
+from inkgate.engines.types import EngineInfo
+from inkgate.service.contract.capabilities import CAPABILITIES
 
 
 def stub_text(data: bytes) -> str:
@@ -23,7 +23,7 @@ def stub_text(data: bytes) -> str:
 
 
 class StubReader:
-    """A Reader that sleeps `seconds` per picture and answers with `stub_text`."""
+    """A Reader that sleeps `seconds` per image and answers with `stub_text`, in the form of each capability's stub."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self._seconds = seconds
@@ -32,20 +32,15 @@ class StubReader:
     def info(self) -> EngineInfo:
         return EngineInfo("stub", "1", "none", 1)
 
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(CAPABILITIES)
+
     def warmup(self) -> None:
         return None
 
-    def general(self, data: bytes) -> Page:
-        return Page((Line(_QUAD, self._read(data), 1.0),), 102, 36)
-
-    def idcard(self, data: bytes, *, extras: bool = False) -> IdCard:
-        return IdCard(note="back", name=self._read(data))
-
-    def plate(self, data: bytes, *, extras: bool = False) -> list[Plate]:
-        return [Plate(_QUAD, "blue", self._read(data), 1.0)]
-
-    def licence(self, data: bytes, *, extras: bool = False) -> Licence:
-        return Licence(is_licence=True, name=self._read(data))
+    def read(self, name: str, data: bytes, *, extras: bool = False) -> Any:
+        return CAPABILITIES[name].stub(self._read(data))
 
     def close(self) -> None:
         return None

@@ -86,7 +86,7 @@ class Driven:
     async def build(cls, house: ConsoleHouse) -> Driven:
         """Apps portal, batch and fenced of the main account, branch of its sub-account, rival of another customer."""
         vault, broker, refusals = house.parts.vault, Broker(), Refusals()
-        metrics = Metrics("gateway", "test")
+        metrics = Metrics("gateway", "test", capabilities=CAPABILITIES)
         ledger = SqlLedger(house.engine, clock=house.clock, balance_ttl=0.0, metrics=metrics)
         services = Services(
             SqlDirectory(house.engine, vault, default_qps=1000.0),

@@ -263,6 +263,15 @@ def test_results_of_each_kind_are_drawn() -> None:
     assert tryit.drawn("general", {"statusCode": 51002, "message": "收费API未购买"}).fault == "51002 收费API未购买"
 
 
+def test_fields_have_labels_in_both_languages_and_unknown_ones_their_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"statusCode": 0, "returnObj": {"detail": {"odd": "1", "type": "2", "name": "3"}}}
+    assert tryit.drawn("licence", answer).fields == [("名称", "3"), ("类型", "2"), ("odd", "1")]
+    assert tryit.drawn("licence", answer, "en").fields == [("Name", "3"), ("Type", "2"), ("odd", "1")]
+    added = replace(LICENCE, name="receipt", fields=())
+    monkeypatch.setattr(tryit, "CAPABILITIES", {**CAPABILITIES, "receipt": added})
+    assert tryit.drawn("receipt", answer).fields == [("odd", "1"), ("type", "2"), ("name", "3")]
+
+
 async def test_a_picture_that_does_not_fit_is_not_sent(console: ConsoleHouse) -> None:
     lin = await console.signed_in("lin")
     token = await lin.token("/keys")

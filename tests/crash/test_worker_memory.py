@@ -86,7 +86,7 @@ def test_reading_without_memory_is_our_own_failure() -> None:
         from inkgate.service.worker.stub import StubReader
 
         class Greedy(StubReader):
-            def general(self, data):
+            def read(self, name, data, *, extras=False):
                 return np.ones(200 << 20, np.uint8)
 
         limit_memory(64, at_once=1)
@@ -142,7 +142,8 @@ def test_command_line_reads_with_the_same_limits() -> None:
 
 async def test_worker_answers_and_does_not_die() -> None:
     """With the real engine: images it has no room for are undecodable, the next one is read; no process crashed."""
-    settings = Settings(worker=Worker(processes=1, image_mib=140))
+    # Decoding either takes about 150 MiB, reading the sample less than 90.
+    settings = Settings(worker=Worker(processes=1, image_mib=105))
     async with embedded_fleet(settings) as broker:
         await broker.wait_ready(1)
         images = [WIDE["progressive.jpg"], WIDE["alpha.png"], sample("general")]

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.broker.interface import QueueState
 from inkgate.service.composition.samplers import database_sampler, pack_sampler, queue_sampler
+from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate
 from inkgate.service.db.clock import CheckedClock
@@ -73,7 +74,7 @@ async def test_watched_balances_are_shown_and_no_others(engine: AsyncEngine) -> 
     customer = await CustomerData.build(engine)
     await customer.grant(100, ends_at=datetime(2100, 1, 1, tzinfo=UTC))  # the sampler reads the real clock
     name = "main"
-    metrics = Metrics("gateway", "1")
+    metrics = Metrics("gateway", "1", capabilities=CAPABILITIES)
     await pack_sampler((name, "nobody"), engine, metrics).read()
     labels = {"account": name, "capability": "general"}
     assert value(metrics, "inkgate_pack_remaining_units", **labels) == 100
@@ -85,7 +86,7 @@ async def test_watched_balances_are_shown_and_no_others(engine: AsyncEngine) -> 
 async def test_the_ledger_counts_what_it_settles(engine: AsyncEngine) -> None:
     customer = await CustomerData.build(engine)
     await customer.grant(100)
-    metrics = Metrics("gateway", "1")
+    metrics = Metrics("gateway", "1", capabilities=CAPABILITIES)
     ledger = customer.ledger(metrics=metrics)  # type: ignore[arg-type]
     call = customer.call(units=3)
     await ledger.settle(call)

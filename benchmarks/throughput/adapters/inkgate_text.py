@@ -12,7 +12,9 @@ reader = open_reader("onnx", sys.argv[1], 1, None, 100_000_000)
 
 
 def read(data):
-    return [(line.text, [number for point in line.quad for number in point]) for line in reader.general(data).lines]
+    return [
+        (line.text, [number for point in line.quad for number in point]) for line in reader.read("general", data).lines
+    ]
 
 
 serve(read)

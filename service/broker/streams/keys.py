@@ -17,16 +17,16 @@ All keys of one namespace have the same hash tag, so that scripts can use them t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import orjson
 
 from inkgate.service.broker.interface import Outcome, Reply, Task
 from inkgate.service.broker.messages import MessageError
+from inkgate.service.contract.capabilities import CAPABILITIES
 
 GROUP = "workers"
-CAPABILITIES = ("general", "idcard", "plate", "licence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Keys:
     def stream(self, capability: str) -> str:
         return f"{{{self.namespace}}}:q:{capability}:{self.profile}"
 
-    def streams(self, capabilities: Sequence[str] = CAPABILITIES) -> list[str]:
+    def streams(self, capabilities: Iterable[str] = CAPABILITIES) -> list[str]:
         return [self.stream(capability) for capability in capabilities]
 
     @property

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,8 +27,9 @@ from inkgate.service.broker.interface import Reply, Task
 from inkgate.service.broker.messages import MessageError, encode_reply
 from inkgate.service.broker.streams import client
 from inkgate.service.broker.streams.heartbeat import Heartbeat
-from inkgate.service.broker.streams.keys import CAPABILITIES, GROUP, Keys, decode_entry, queue_member
+from inkgate.service.broker.streams.keys import GROUP, Keys, decode_entry, queue_member
 from inkgate.service.broker.streams.scripts import script_source
+from inkgate.service.contract.capabilities import CAPABILITIES
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class StreamsPort:
         keys: Keys,
         worker: str,
         *,
-        capabilities: Sequence[str] = CAPABILITIES,
+        capabilities: Iterable[str] = CAPABILITIES,
         lease: float = 1.5,
         rule: HoldOffRule | None = None,
         overrun: float = 5.0,
@@ -90,7 +91,7 @@ class StreamsPort:
         self._hand_back = self._redis.register_script(script_source("hand_back"))
         self._keys, self._worker, self._lease = keys, worker, lease
         self._capabilities = deque(capabilities)
-        self._of_stream = {keys.stream(capability): capability for capability in capabilities}
+        self._of_stream = {keys.stream(capability): capability for capability in self._capabilities}
         self._buffer: deque[_Entry] = deque()
         self._held: dict[bytes, str] = {}
         self._running: dict[bytes, _RunningImage] = {}

@@ -11,8 +11,9 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from inkgate.service.broker.interface import QueueState
-from inkgate.service.broker.streams.keys import CAPABILITIES, GROUP, Keys
+from inkgate.service.broker.streams.keys import GROUP, Keys
 from inkgate.service.broker.streams.scripts import script_source
+from inkgate.service.contract.capabilities import CAPABILITIES
 
 _ALIVE_WITHIN_MS = 5_000
 _MAX_HELD_REPORTED = 1000

@@ -14,7 +14,7 @@ import httpx
 
 from inkgate.service.cli.doctor.finding import Finding, clock, place
 from inkgate.service.cli.doctor.host import expiry
-from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT
 from inkgate.service.settings import Settings
 
 _SECONDS = 5.0
@@ -32,7 +32,7 @@ async def examine(settings: Settings, url: str) -> list[Finding]:
         # Whether the certificate is trusted is a finding of its own, which must not hide the others.
         async with httpx.AsyncClient(timeout=_SECONDS, verify=False, trust_env=False) as http:  # noqa: S501
             answer = await http.get(f"{address}/readyz")
-            call = await http.post(address + CAPABILITIES["general"].paths[0], content=b"{}")
+            call = await http.post(address + CAPABILITIES[DEFAULT].paths[0], content=b"{}")
     except httpx.ConnectError:
         return (
             [_nobody(settings, address)]

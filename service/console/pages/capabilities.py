@@ -67,7 +67,7 @@ def standing(packs: list[PackRow], now: datetime) -> str:
 
 
 async def view(unit: UnitOfWork, scope: Scope) -> list[Row]:
-    """All four capabilities."""
+    """Every capability."""
     now = await unit.checked_now()
     packs = await packs_of(unit.session, scope.main_id)
     opened = await repository.opened_counts(unit.session, scope.account_ids)

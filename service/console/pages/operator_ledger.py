@@ -20,7 +20,7 @@ from inkgate.service.console.downloads import csv_stream
 from inkgate.service.console.pages.operator_system import day_of
 from inkgate.service.console.render import render
 from inkgate.service.console.visit import Missing, Operator, Visit
-from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT
 from inkgate.service.db import work
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering import ledger_reader
@@ -102,7 +102,7 @@ def _meter(capability: str, fact: MeterFact | None) -> Meter:
 
 
 @router.get("/ledger")
-async def page(visit: Operator, account: str = "", capability: str = "general", before: str = "") -> Response:
+async def page(visit: Operator, account: str = "", capability: str = DEFAULT, before: str = "") -> Response:
     return await _show(visit, account, capability, before)
 
 
@@ -115,7 +115,7 @@ async def verify(visit: Operator) -> Response:
             if await accounts.account(unit.session, account) is None:
                 raise Missing
     proof = await _prove(visit, account)
-    return await _show(visit, account, visit.text("capability") or "general", "", proof)
+    return await _show(visit, account, visit.text("capability") or DEFAULT, "", proof)
 
 
 @router.get("/ledger.csv")
@@ -160,7 +160,7 @@ async def _prove(visit: Visit, account_id: str) -> Proof:
 
 
 async def _show(visit: Visit, account: str, capability: str, before: str, proof: Proof | None = None) -> Response:
-    capability = capability if capability in CAPABILITIES else "general"
+    capability = capability if capability in CAPABILITIES else DEFAULT
     start = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
     async with visit.reading() as unit:
         model = await view(unit, account, capability, start)

@@ -21,35 +21,14 @@ from inkgate.service.console.pages.reference import endpoint
 from inkgate.service.console.render import render
 from inkgate.service.console.scope import Scope, own_app, scope_of
 from inkgate.service.console.visit import Customer, Missing, Visit
-from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.contract.images import ImageFault, dimensions
+from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT
+from inkgate.service.contract.images import ImageFault, dimensions, media_type
+from inkgate.service.contract.views import Mark
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.samples import sample
 
 router = APIRouter()
 PICTURE_BYTES = 2 * 1024 * 1024  # manual 7.4
-IDCARD_LABELS = {
-    "name": "姓名",
-    "sex": "性别",
-    "nation": "民族",
-    "birthday": "出生",
-    "addr": "住址",
-    "idn": "公民身份号码",
-    "org": "签发机关",
-    "validperiod": "有效期限",
-}
-LICENCE_LABELS = {
-    "union_id": "统一社会信用代码",
-    "regist_no": "注册号",
-    "name": "名称",
-    "type": "类型",
-    "addr": "住所",
-    "legal_rep": "法定代表人",
-    "regist_capital": "注册资本",
-    "establish_date": "成立日期",
-    "operation_period": "营业期限",
-    "real_capital": "实收资本",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +41,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class PlacedMark:
     """A quadrilateral over the picture: `points` as SVG has them, in pixels of the stored picture."""
 
     points: str
@@ -73,11 +52,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A result for the page: marks over the picture, and fields in the order of the document."""
+    """A result for the page: marks over the picture, and labelled fields in the order of the document. With `cut_out`
+    each mark's part of the picture stands beside its text."""
 
-    marks: list[Mark]
+    marks: list[PlacedMark]
     fields: list[tuple[str, str]]
     fault: str
+    cut_out: bool = False
 
 
 async def view(unit: UnitOfWork, scope: Scope, account_id: str) -> Ready:
@@ -88,8 +69,8 @@ async def view(unit: UnitOfWork, scope: Scope, account_id: str) -> Ready:
     return Ready(apps, opened, live[0] if live else None)
 
 
-def drawn(capability: str, answer: Mapping[str, Any]) -> Drawn:
-    """What an answer shows, whatever its capability; a refused call or a failed picture has only a fault."""
+def drawn(capability: str, answer: Mapping[str, Any], language: str = "zh") -> Drawn:
+    """What an answer shows, whatever its capability; a refused call or a failed image has only a fault."""
     if answer.get("statusCode") != 0:
         return Drawn([], [], f"{answer.get('statusCode')} {answer.get('details') or answer.get('message')}")
     returned = answer.get("returnObj")
@@ -98,34 +79,30 @@ def drawn(capability: str, answer: Mapping[str, Any]) -> Drawn:
         return Drawn([], [], "")
     if element.get("err_code"):
         return Drawn([], [], f"{element['err_code']} {element.get('err_msg', '')}")
-    detail = element.get("detail")
-    if capability == "general" and isinstance(detail, list):
-        return Drawn([_mark(each["box"], each["text"]) for each in detail], [], "")
-    if capability == "plate" and isinstance(detail, list):
-        return Drawn([_plate(each) for each in detail], [], "")
-    labels = IDCARD_LABELS if capability == "idcard" else LICENCE_LABELS
-    held = detail if isinstance(detail, dict) else {}
-    return Drawn([], [(label, str(held[key])) for key, label in labels.items() if key in held], "")
+    known = CAPABILITIES[capability]
+    view = known.view(element)
+    labelled = [each.name for each in known.fields]
+    values = dict(view.fields)
+    order = [*(key for key in labelled if key in values), *(key for key in values if key not in labelled)]
+    fields = [(known.label(key, language), values[key]) for key in order]
+    return Drawn([_placed(each) for each in view.marks], fields, "", view.cut_out)
 
 
-def _plate(found: Mapping[str, Any]) -> Mark:
-    corners = [value for point in found["box"] for value in point]
-    return _mark(corners, found["platelicense"], f"{found['plate_type']} · {float(found['confidence']):.1%}")
-
-
-def _mark(box: list[float], text: str, note: str = "") -> Mark:
-    xs, ys = box[0::2], box[1::2]
+def _placed(mark: Mark) -> PlacedMark:
+    xs, ys = mark.box[0::2], mark.box[1::2]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
     left, top = round(min(xs)), round(min(ys))
-    return Mark(points, text, note, (left, top, round(max(xs)) - left, round(max(ys)) - top))
+    confidence = "" if mark.confidence is None else f"{mark.confidence:.1%}"
+    note = " · ".join(part for part in (mark.kind, confidence) if part)
+    return PlacedMark(points, mark.text, note, (left, top, round(max(xs)) - left, round(max(ys)) - top))
 
 
 @router.get("/try")
-async def page(visit: Customer, capability: str = "general") -> Response:
+async def page(visit: Customer, capability: str = DEFAULT) -> Response:
     assert visit.account is not None
     async with visit.reading() as unit:
         model = await view(unit, await scope_of(unit, visit.account), visit.account.id)
-    name = capability if capability in CAPABILITIES else "general"
+    name = capability if capability in CAPABILITIES else DEFAULT
     return render(visit, "try.html", model=model, name=name, capabilities=CAPABILITIES)
 
 
@@ -133,7 +110,8 @@ async def page(visit: Customer, capability: str = "general") -> Response:
 async def sample_picture(visit: Customer, name: str) -> Response:
     if name not in CAPABILITIES:
         raise Missing
-    return Response(sample(name), media_type="image/jpeg", headers={"cache-control": "private, max-age=86400"})
+    image = sample(name)
+    return Response(image, media_type=media_type(image), headers={"cache-control": "private, max-age=86400"})
 
 
 @router.post("/try/{name}")
@@ -158,7 +136,7 @@ async def call(visit: Customer, name: str) -> Response:
 def _result(visit: Visit, made: Call, signer: Signer, width: int, height: int) -> Response:
     where = endpoint(visit)
     problem = visit.words("网关没有应答：{why}", why=made.failure) if made.answer is None else ""
-    model = drawn(made.capability.name, made.answer) if made.answer is not None else None
+    model = drawn(made.capability.name, made.answer, visit.words.language) if made.answer is not None else None
     return render(
         visit,
         "try_result.html",

@@ -1,4 +1,4 @@
-"""Two who change the same account, key, app, token or user at once. On a real Postgres."""
+"""Concurrent changes of the same account, key, app, token or user. On a real Postgres."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_two_allow_lists_are_not_mixed(customer: CustomerData) -> None:
 
 
 @pytest.mark.parametrize("make", ["key", "app", "rotate"])
-async def test_the_bound_on_keys_and_apps_holds(
+async def test_the_limits_of_keys_and_apps_hold(
     customer: CustomerData, make: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accounts, "KEYS_PER_ACCOUNT", 2)
@@ -144,7 +144,7 @@ async def test_switching_the_same_way_twice_is_one_change(customer: CustomerData
 
 
 @pytest.mark.parametrize("what", ["account", "app", "token", "user"])
-async def test_a_name_is_given_once(customer: CustomerData, what: str) -> None:
+async def test_a_name_is_assigned_once(customer: CustomerData, what: str) -> None:
     async def make(unit: UnitOfWork) -> object:
         if what == "account":
             return await accounts.create_account(unit, "the same")
@@ -214,7 +214,7 @@ async def sessions(customer: CustomerData) -> int:
 @pytest.mark.parametrize("stop", ["disable", "reset"])
 @pytest.mark.parametrize("first", ["stop", "sign in"])
 async def test_signing_in_against_being_disabled_or_reset(customer: CustomerData, stop: str, first: str) -> None:
-    """The password was checked before either transaction; whatever comes first, no session outlives the stop."""
+    """The password was checked before both transactions; in either order no session remains afterwards."""
     passwords = quick_passwords()
     _, deputy = await two_operators(customer, passwords)
     async with work.read_session(customer.engine) as session:
@@ -233,11 +233,11 @@ async def test_signing_in_against_being_disabled_or_reset(customer: CustomerData
     acts = [stopping, entering] if first == "stop" else [entering, stopping]
     outcome = await overlapping(customer.engine, *acts, customer.clock)
     assert await sessions(customer) == 0
-    assert outcome.second is None  # refused at the door, or the stop that came second
+    assert outcome.second is None  # refused on admission, or the disabling that came second
 
 
 async def test_a_new_password_against_a_reset(customer: CustomerData) -> None:
-    """An operator resets a password that somebody has stolen: a change by the thief on its way comes to nothing."""
+    """An operator resets a stolen password: a concurrent change with the stolen password has no effect."""
     passwords = quick_passwords()
     _, deputy = await two_operators(customer, passwords)
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from inkgate.service.broker.interface import QueueState
+from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.telemetry.merge import snapshot_from
 from inkgate.service.telemetry.metrics import OTHER, Metrics
 
@@ -28,7 +29,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics("gateway", "1.2.3", inflight_limit_bytes=1000)
+    return Metrics("gateway", "1.2.3", capabilities=CAPABILITIES, inflight_limit_bytes=1000)
 
 
 def test_a_request_is_counted_and_timed(metrics: Metrics) -> None:
@@ -49,6 +50,14 @@ def test_labels_a_client_could_choose_are_bounded(metrics: Metrics) -> None:
     assert len(counted) <= 130
     assert value(metrics, "inkgate_requests_total", capability="none", outcome="refused", code="50001") == 1
     assert value(metrics, "inkgate_requests_total", capability="plate", outcome="refused", code=OTHER) > 300
+
+
+def test_without_names_of_capabilities_a_bounded_number_is_taken() -> None:
+    metrics = Metrics("gateway", "1.2.3")
+    for number in range(100):
+        metrics.replayed(f"added{number}")
+    assert value(metrics, "inkgate_replayed_answers_total", capability="added63") == 1
+    assert value(metrics, "inkgate_replayed_answers_total", capability=OTHER) == 36
 
 
 def test_queue_and_budget_gauges_follow_the_last_reading(metrics: Metrics) -> None:
@@ -158,7 +167,7 @@ def test_a_background_task_is_exported_from_zero_and_up_only_if_up_in_every_proc
     ],
 )
 def test_a_malformed_snapshot_does_not_fail_the_scrape(metrics: Metrics, odd: object) -> None:
-    child = Metrics("gateway", "1.2.3")
+    child = Metrics("gateway", "1.2.3", capabilities=CAPABILITIES)
     child.request("general", "success", 0, 0.1)
     sound = json.loads(json.dumps(child.snapshot()))
     metrics.children.update("7", snapshot_from(odd))

@@ -1,0 +1,88 @@
+"""Identity cards of the People's Republic (manual 6.3.2), one face an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from types import SimpleNamespace
+from typing import Any
+
+from inkgate.service.contract.capability import PREFIX, AnswerField, Capability, Element, Options, manual_packs
+from inkgate.service.contract.code_tables import DOCUMENT_ROWS, code_table
+from inkgate.service.contract.json_schema import TEXT, object_of
+from inkgate.service.contract.views import View, detail_fields
+
+_SAMPLES = files("inkgate.service") / "samples"
+_KEYS = ("name", "sex", "nation", "birthday", "idn", "addr", "org", "validperiod")
+
+
+def element(card: Any, extras: bool, options: Options) -> Element:
+    """All eight keys always; the last three keys of the element are fixed values.
+
+    `card` has an attribute for each key (a str, "" where the face does not carry it), `note` ("front" for the emblem
+    side, "back" for the portrait side, "" for no card) and a mapping `extras`.
+    """
+    answer: Element = {
+        "note": card.note,
+        "detail": {key: getattr(card, key) for key in _KEYS},
+        "idcard_face": "no face",
+        "demo_image": "demo_image",
+        "risk": "normal",
+    }
+    if extras:
+        answer["extras"] = dict(card.extras)
+    return answer
+
+
+def view(element: Mapping[str, Any]) -> View:
+    """The fields under the side of the card."""
+    return View(fields=detail_fields(element), summary=str(element.get("note") or "no card found"))
+
+
+def stub(text: str) -> Any:
+    """The portrait side of a card, `text` its name."""
+    return SimpleNamespace(**{**dict.fromkeys(_KEYS, ""), "note": "back", "name": text, "extras": {}})
+
+
+IDCARD = Capability(
+    name="idcard",
+    title="身份证识别",
+    title_en="Identity card",
+    paths=(PREFIX + "2f3os7qq79xc/IdentityCard/ocr/v1/idcard.json",),
+    any_case=frozenset({"identitycard"}),  # the manual writes both IdentityCard and identityCard
+    faults=code_table(
+        {
+            **DOCUMENT_ROWS,
+            "object": (4002, "body传入的不是字典"),
+            "dimensions": (4011, "图片尺寸不符合要求，分辨率长宽尺寸应小于5000大于32"),
+            "method": (4012, "请求方法错误，请使用POST请求"),
+            "path": (4013, "无效的请求路径，请确保请求路径正确"),
+        }
+    ),
+    min_side=33,  # "大于32 小于5000": the only table that excludes both ends
+    max_side=4999,
+    schema=object_of(
+        {
+            "note": {"enum": ["front", "back", ""]},
+            "detail": object_of(dict.fromkeys(_KEYS, TEXT)),
+            **dict.fromkeys(("idcard_face", "demo_image", "risk"), TEXT),
+        }
+    ),
+    element=element,
+    view=view,
+    stub=stub,
+    fields=(
+        AnswerField("name", "姓名", "Name"),
+        AnswerField("sex", "性别", "Sex"),
+        AnswerField("nation", "民族", "Ethnic group"),
+        AnswerField("birthday", "出生", "Date of birth"),
+        AnswerField("addr", "住址", "Address"),
+        AnswerField("idn", "公民身份号码", "Citizen number"),
+        AnswerField("org", "签发机关", "Issued by"),
+        AnswerField("validperiod", "有效期限", "Valid"),
+    ),
+    success_code="0",  # the table of manual 6.3.2 wants text
+    sample=_SAMPLES / "idcard.jpg",
+    example=_SAMPLES / "idcard.json",
+    packs=manual_packs(1350, 9600, 39000, 78000),
+)
