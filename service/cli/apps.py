@@ -139,7 +139,7 @@ def held(as_json: bool = JSON) -> None:
 
     async def action(context: CommandContext) -> list[tuple[object, ...]]:
         url, keys = _queue(context)
-        found = await holds.held(url, keys)
+        found = await holds.apps_held_off(url, keys)
         rows: list[tuple[object, ...]] = []
         async with context.begin() as unit:
             for appkey, seconds in found.items():
@@ -158,7 +158,7 @@ def lift(name: str) -> None:
         url, keys = _queue(context)
         async with context.begin() as unit:
             found = await find_app(unit, name)
-            return await holds.lift(url, keys, found.appkey)
+            return await holds.lift_hold_off(url, keys, found.appkey)
 
     typer.echo("lifted" if run(action) else "was not held off; its deaths are forgotten")
 

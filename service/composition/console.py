@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from inkgate.service import __version__
 from inkgate.service.broker.streams.keys import Keys
-from inkgate.service.broker.streams.roll import StreamsFleet
+from inkgate.service.broker.streams.worker_registry import RedisWorkerRegistry
 from inkgate.service.composition.database import open_database
 from inkgate.service.composition.web import build_server, listen, serve
 from inkgate.service.console import ConsoleDependencies, create_console
@@ -37,17 +37,17 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
 
         async def announce() -> None:
             await server.wait_listening()
-            health.started()
+            health.mark_started()
             on_ready(f"{server.url}/console")
 
         await serve(server, listen(settings.console.host, settings.console.port), announce)
 
 
-def _fleet(stack: AsyncExitStack, settings: Settings) -> StreamsFleet | None:
+def _fleet(stack: AsyncExitStack, settings: Settings) -> RedisWorkerRegistry | None:
     """The queue and worker state in Redis; None without a Redis URL."""
     if not settings.redis.url:
         return None
-    fleet = StreamsFleet(settings.redis.url, Keys(settings.redis.namespace, settings.engine.profile))
+    fleet = RedisWorkerRegistry(settings.redis.url, Keys(settings.redis.namespace, settings.engine.profile))
     stack.push_async_callback(fleet.close)
     return fleet
 

@@ -16,7 +16,7 @@ from inkgate.service.admin import PATH as ADMIN_PATH
 from inkgate.service.admin import create_admin
 from inkgate.service.background import Background
 from inkgate.service.broker.interface import Broker
-from inkgate.service.broker.streams.client import on_loop
+from inkgate.service.broker.streams.client import async_client
 from inkgate.service.composition.database import OpenDatabase, open_database
 from inkgate.service.composition.fleet import EmbeddedBroker
 from inkgate.service.composition.lifecycle import start_component
@@ -24,7 +24,7 @@ from inkgate.service.composition.samplers import gateway_samplers
 from inkgate.service.console import ConsoleDependencies, create_console
 from inkgate.service.errors import Overloaded
 from inkgate.service.gateway.app import create_app
-from inkgate.service.gateway.memory import share_arenas
+from inkgate.service.gateway.memory import limit_malloc_arenas
 from inkgate.service.gateway.services import Services
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.housekeeping import Housekeeper
@@ -51,7 +51,7 @@ async def gateway(
     With `console` the console is mounted under /console.
     With a Redis URL all gateways share rate limits and replays.
     """
-    share_arenas()
+    limit_malloc_arenas()
     async with AsyncExitStack() as stack:
         database = await open_database(stack, settings)
         health = Health(
@@ -78,7 +78,7 @@ def _services(
     """The services of the call pipeline. `stack` closes them, except the ledger, which `_start` registers."""
     redis = None
     if settings.redis.url:
-        redis = on_loop(settings.redis.url, _REDIS_CONNECTIONS, patient=True)
+        redis = async_client(settings.redis.url, _REDIS_CONNECTIONS, retry_connect=True)
         stack.push_async_callback(redis.aclose)
     telemetry = settings.telemetry
     tracing = Tracing.configured(telemetry.traces_endpoint, "gateway", __version__, telemetry.traces_ratio)

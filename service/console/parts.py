@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.accounts.directory import Network
 from inkgate.service.accounts.vault import Vault
-from inkgate.service.broker.fleet import Fleet
+from inkgate.service.broker.worker_registry import WorkerRegistry
 from inkgate.service.client_ip import parse_networks
 from inkgate.service.console.attempts import Attempts
 from inkgate.service.console.oidc import Provider
@@ -30,7 +30,12 @@ class ConsoleDependencies:
 
     @classmethod
     def of(
-        cls, settings: Settings, engine: AsyncEngine, vault: Vault, fleet: Fleet | None, clock: Clock = database_clock
+        cls,
+        settings: Settings,
+        engine: AsyncEngine,
+        vault: Vault,
+        fleet: WorkerRegistry | None,
+        clock: Clock = database_clock,
     ) -> ConsoleDependencies:
         """The dependencies that the settings require. Raises ConfigurationError."""
         identity_provider = Provider(settings.oidc) if settings.oidc.issuer else None
@@ -52,7 +57,7 @@ class ConsoleDependencies:
     vault: Vault
     passwords: Passwords = field(default_factory=Passwords)
     clock: Clock = database_clock
-    fleet: Fleet | None = None
+    fleet: WorkerRegistry | None = None
     regions: RegionTable | None = None
     identity_provider: Provider | None = None
     trusted_proxies: tuple[Network, ...] = ()

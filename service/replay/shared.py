@@ -10,7 +10,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.replay.interface import TTL_SECONDS, KeptAnswer
 
@@ -22,7 +22,7 @@ _SETTLEMENT = frozenset(each.name for each in fields(Settlement))
 class RedisReplayStore:
     """`ReplayStore` over Redis. One key per answer: the call's id, a line of JSON with status and settlement, the body.
 
-    Raises errors.BrokerDown when Redis cannot be reached: an answer that cannot be stored is not charged.
+    Raises errors.BrokerUnavailable when Redis cannot be reached: an answer that cannot be stored is not charged.
     """
 
     def __init__(self, client: Redis, namespace: str) -> None:
@@ -38,14 +38,14 @@ class RedisReplayStore:
         try:
             existing = await self._keep(keys=[self._prefix + key], args=[raw, TTL_SECONDS])
         except RedisError as error:
-            raise BrokerDown(f"cannot keep an answer: {type(error).__name__}") from None
+            raise BrokerUnavailable(f"cannot keep an answer: {type(error).__name__}") from None
         return answer if existing is None else _read(existing)
 
     async def find(self, key: str) -> KeptAnswer | None:
         try:
             raw: Any = await self._client.get(self._prefix + key)
         except RedisError as error:
-            raise BrokerDown(f"cannot look for a kept answer: {type(error).__name__}") from None
+            raise BrokerUnavailable(f"cannot look for a kept answer: {type(error).__name__}") from None
         return None if raw is None else _read(raw)
 
     async def discard(self, key: str, call_id: str) -> None:

@@ -79,7 +79,7 @@ class RefusalWriter:
 
     async def close(self) -> None:
         """Stop after one last write; errors of the database are logged."""
-        self._task.ending()
+        self._task.expect_exit()
         self._ending.set()
         await self._task.wait()
         await self._write_or_log()

@@ -23,8 +23,8 @@ from inkgate.service.broker import frames
 from inkgate.service.broker.holdoff import HoldOffRule
 from inkgate.service.broker.interface import Reply, Task, WorkerPort
 from inkgate.service.broker.local_port import LocalPort
-from inkgate.service.errors import BrokerDown, InkGateError
-from inkgate.service.settings import maskable, passwords
+from inkgate.service.errors import BrokerUnavailable, InkGateError
+from inkgate.service.settings import maskable_secrets, passwords
 from inkgate.service.telemetry import logs
 from inkgate.service.telemetry.tracing import Tracing
 from inkgate.service.worker.concurrency import run_loops
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
     except InkGateError as error:
         channel.send_event(Fatal(str(error)))
         return _UNUSABLE
-    logs.configure(config.log_level, config.log_format, secrets=maskable(passwords(config.redis_url)))
+    logs.configure(config.log_level, config.log_format, secrets=maskable_secrets(passwords(config.redis_url)))
     try:
         reader = open_reader(config)
         reader.warmup()
@@ -93,7 +93,7 @@ def _work(
     watchdog = Watchdog()
     tracing = Tracing.configured(config.traces_endpoint, "worker", __version__, config.traces_ratio)
     loops = [PullLoop(port, reader, config, name, stop, channel.done, tracing, watchdog) for port in ports]
-    with contextlib.suppress(BrokerDown, frames.PeerGone):  # without the gateway process there is no work
+    with contextlib.suppress(BrokerUnavailable, frames.PeerClosed):  # without the gateway process there is no work
         channel.send_event(Leaving(run_loops(loops, stop)))
     # After any other error the process exits without closing its ports: a closed port returns its image as not started.
     tracing.close()
@@ -102,7 +102,7 @@ def _work(
 
 
 class _SupervisorChannel:
-    """Sends events to the supervisor, from any thread. Raises frames.PeerGone once the supervisor has closed the
+    """Sends events to the supervisor, from any thread. Raises frames.PeerClosed once the supervisor has closed the
     socket."""
 
     def __init__(self, control: socket.socket) -> None:
@@ -110,12 +110,12 @@ class _SupervisorChannel:
 
     def receive_configuration(self) -> Mapping[str, Any]:
         """The first frame: a `WorkerConfig` as a dict."""
-        head, _ = frames.recv(self._control)
+        head, _ = frames.receive_frame(self._control)
         return head
 
     def send_event(self, message: Message) -> None:
         with self._lock:
-            frames.send(self._control, encode(message))
+            frames.send_frame(self._control, encode(message))
 
     def done(self, task: Task, reply: Reply, in_progress: int) -> None:
         """Report an answered image; `in_progress` is `control.Done.in_hand`."""

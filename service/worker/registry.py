@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from inkgate.service import __version__
-from inkgate.service.broker.fleet import LEAVING, READY, STARTING, WorkerCard
-from inkgate.service.broker.messages import Malformed
+from inkgate.service.broker.messages import MessageError
+from inkgate.service.broker.worker_registry import LEAVING, READY, STARTING, WorkerRecord
 from inkgate.service.worker.control import Done, Event, Gone, Leaving, Ready, WorkerReady
 
 RATE_WINDOW_SECONDS = 60  # images per second are averaged over this time
@@ -22,7 +22,7 @@ class WorkerRegistry:
     def __init__(self, count: int, profile: str, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._host = socket.gethostname()
-        empty = WorkerCard(self._host, 0, "", __version__, profile, STARTING, clock())
+        empty = WorkerRecord(self._host, 0, "", __version__, profile, STARTING, clock())
         self._records = {slot: replace(empty, slot=slot) for slot in range(count)}
         self._rates = {slot: _ImageRate() for slot in range(count)}
 
@@ -40,7 +40,7 @@ class WorkerRegistry:
                     device=event.engine.device,
                 )
             case Ready():
-                raise Malformed("a worker's ready without its name")
+                raise MessageError("a worker's ready without its name")
             case Done():
                 self._rates[slot].add(now)
                 record = replace(record, images=record.images + 1)
@@ -61,7 +61,7 @@ class WorkerRegistry:
             record = replace(record, resident_bytes=int(event.rss_mib * 2**20))
         self._records[slot] = record
 
-    def records(self) -> list[WorkerCard]:
+    def records(self) -> list[WorkerRecord]:
         """The present records, in the order of slots."""
         now = self._clock()
         return [replace(record, per_second=self._rates[slot].mean(now)) for slot, record in self._records.items()]

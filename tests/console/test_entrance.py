@@ -333,7 +333,7 @@ async def test_a_separate_console_needs_the_gateway_url_and_answers_probes(conso
     transport = httpx.ASGITransport(application(console.parts, health))
     async with httpx.AsyncClient(transport=transport, base_url="http://console.test") as client:
         assert (await client.get("/readyz")).status_code == 503
-        health.started()
+        health.mark_started()
         assert (await client.get("/readyz")).status_code == 200
         assert (await client.get("/")).headers["location"] == "/console/"
         assert (await client.get("/console/login")).status_code == 200

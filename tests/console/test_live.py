@@ -8,16 +8,16 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from inkgate.service.broker.fleet import READY, STARTING, FleetState, WorkerCard
 from inkgate.service.broker.interface import QueueState
+from inkgate.service.broker.worker_registry import READY, STARTING, WorkerRecord, WorkerRegistryState
 from inkgate.service.db import work
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.users.models import SessionRow
 from tests.console.console_fixture import BrowserClient, ConsoleFixture
 from tests.console.test_pages import call, traffic
 
 KEY = "a screen on a wall"
-CARD = WorkerCard(
+CARD = WorkerRecord(
     "ocr-1",
     0,
     "ocr-1-7",
@@ -39,12 +39,12 @@ CARD = WorkerCard(
 class Watched:
     """A fleet in a given state."""
 
-    def __init__(self, state: FleetState | None) -> None:
+    def __init__(self, state: WorkerRegistryState | None) -> None:
         self.state = state
 
-    async def look(self) -> FleetState:
+    async def snapshot(self) -> WorkerRegistryState:
         if self.state is None:
-            raise BrokerDown("gone")
+            raise BrokerUnavailable("gone")
         return self.state
 
 
@@ -60,7 +60,7 @@ async def at_the_wall(console: ConsoleFixture) -> BrowserClient:
     return visitor
 
 
-BUSY = FleetState(QueueState(3, 2, 1.5, 2), [CARD, replace(CARD, slot=1, state=STARTING, per_second=0.0)])
+BUSY = WorkerRegistryState(QueueState(3, 2, 1.5, 2), [CARD, replace(CARD, slot=1, state=STARTING, per_second=0.0)])
 
 
 async def test_workers_and_queue_are_shown(engine: AsyncEngine) -> None:

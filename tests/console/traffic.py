@@ -19,7 +19,7 @@ from inkgate.service.accounts.service import KeyPair, NewApp
 from inkgate.service.broker.interface import Reply, Task
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.eop.signing import call_headers
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.gateway.app import create_app
 from inkgate.service.gateway.services import Services
 from inkgate.service.metering import SqlLedger
@@ -207,7 +207,7 @@ class RecordedTraffic:
         await self.call("portal", "plate", 51003, PNG, PNG, settled=False)
         await self.call("portal", "idcard", 4012, method="PUT", settled=False)
         await self.call("rival", "general", 400002, method="PUT", settled=False)
-        self.broker.fail = BrokerDown("away")
+        self.broker.fail = BrokerUnavailable("away")
         await self.call("branch", "general", 50000, settled=False)
         self.broker.fail = None
 

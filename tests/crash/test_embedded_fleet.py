@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from inkgate.service.broker.holdoff import OVERRUNS
+from inkgate.service.broker.holdoff import OVERRUNS_PER_DEATH
 from inkgate.service.broker.interface import Outcome, Task
 from inkgate.service.composition.fleet import EmbeddedBroker, embedded_fleet
 from inkgate.service.errors import DeadlineMissed, Misuse
@@ -76,7 +76,7 @@ async def test_killed_workers_cost_no_answer() -> None:
         await until(lambda: broker.supervisor.restarts == 2)
         await broker.wait_ready(2)
         assert broker.supervisor.restarts == 2
-        cards = (await broker.look()).workers
+        cards = (await broker.snapshot()).workers
         assert [(card.state, card.recycles, card.reason) for card in cards] == [("ready", 1, "crash")] * 2
         assert all(card.resident_bytes > 2**20 for card in cards)
         # A worker reports an image after it has answered; the two that were killed may have been in between.
@@ -104,7 +104,7 @@ async def test_an_app_whose_images_crash_and_hang_is_held_off() -> None:
         killers = [replace(task, app="killer") for task in call("k", [b"inkgate-stub:crash"] * 2)]
         assert [reply.outcome for reply in await broker.submit(killers)] == [Outcome.FAILED] * 2
         assert not broker.held("killer")
-        for n in range(OVERRUNS):
+        for n in range(OVERRUNS_PER_DEATH):
             assert not broker.held("killer")
             await broker.wait_ready(2)
             (hangs,) = call(f"h{n}", [b"inkgate-stub:hang"], seconds=0.7)

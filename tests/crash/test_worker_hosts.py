@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import redis
 
-from inkgate.service.broker.holdoff import OVERRUNS
+from inkgate.service.broker.holdoff import OVERRUNS_PER_DEATH
 from inkgate.service.broker.interface import Outcome, Task
 from inkgate.service.broker.streams import StreamsBroker
 from inkgate.service.broker.streams.keys import Keys
-from inkgate.service.broker.streams.roll import StreamsFleet
+from inkgate.service.broker.streams.worker_registry import RedisWorkerRegistry
 from inkgate.service.errors import DeadlineMissed
 from inkgate.service.worker.stub import stub_text
 from tests.crash.processes import WorkerHost, gone, python
@@ -90,16 +90,16 @@ async def test_a_console_elsewhere_sees_queue_and_workers_until_they_leave(stage
     host = stage.host(2)
     await host.ready(2)
     await stage.broker.submit(call("seen", [b"one", b"two", b"three"]))
-    fleet = StreamsFleet(stage.url, Keys(stage.namespace, "balanced"))
+    fleet = RedisWorkerRegistry(stage.url, Keys(stage.namespace, "balanced"))
     async with asyncio.timeout(20):
-        seen = await fleet.look()
+        seen = await fleet.snapshot()
         while sum(card.images for card in seen.workers) < 3:
             await asyncio.sleep(0.1)
-            seen = await fleet.look()
+            seen = await fleet.snapshot()
         assert [(card.slot, card.state) for card in seen.workers] == [(0, "ready"), (1, "ready")]
         assert (seen.queue.depth, seen.queue.workers) == (0, 2)
         await asyncio.to_thread(host.end)
-        while (await fleet.look()).workers:
+        while (await fleet.snapshot()).workers:
             await asyncio.sleep(0.1)
     await fleet.close()
 
@@ -150,7 +150,7 @@ async def test_an_app_whose_images_kill_is_held_off_and_what_it_has_queued_spare
 async def test_hanging_images_count_when_their_workers_had_them_all_along(stage: Stage) -> None:
     host = stage.host(2, LIMITS__KILLED_WORKERS=1, WORKER__OVERRUN=1)
     await host.ready(2)
-    for n in range(OVERRUNS):
+    for n in range(OVERRUNS_PER_DEATH):
         assert not stage.broker.held("killer")
         await host.ready(2)
         (hangs,) = call(f"h{n}", [b"inkgate-stub:hang"], seconds=1.0)

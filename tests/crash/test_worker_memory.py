@@ -151,4 +151,4 @@ async def test_worker_answers_and_does_not_die() -> None:
             [Task("call", number, "general", time.time() + 120, image) for number, image in enumerate(images)]
         )
         assert [reply.outcome for reply in replies] == [Outcome.UNDECODABLE] * 2 + [Outcome.READ]
-        assert {card.reason for card in (await broker.look()).workers} <= {"", "memory"}, "at most an orderly leave"
+        assert {card.reason for card in (await broker.snapshot()).workers} <= {"", "memory"}, "at most an orderly leave"

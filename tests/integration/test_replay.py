@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.replay import KeptAnswer, MemoryReplayStore, RedisReplayStore, replay_key
 
@@ -76,9 +76,9 @@ async def test_an_answer_that_the_next_release_kept_is_found(valkey_url):
 async def test_without_redis_no_call_is_charged():
     async with Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.2) as client:
         store = RedisReplayStore(client, "test")
-        with pytest.raises(BrokerDown):
+        with pytest.raises(BrokerUnavailable):
             await store.keep("k", ANSWER)
-        with pytest.raises(BrokerDown):
+        with pytest.raises(BrokerUnavailable):
             await store.find("k")
         await store.discard("k", "call-1")
 

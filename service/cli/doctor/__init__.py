@@ -15,7 +15,7 @@ from rich.table import Table
 from inkgate.service import settings as configuration
 from inkgate.service.cli.doctor import gateway, host, stores
 from inkgate.service.cli.doctor.finding import Finding
-from inkgate.service.settings import Settings, masked, secret_values
+from inkgate.service.settings import Settings, mask, secret_values
 
 _TIMEOUT_SECONDS = 15.0  # per check; a firewall that drops packets must not delay the others
 
@@ -66,7 +66,7 @@ async def _one(name: str, check: Check, settings: Settings) -> list[Finding]:
 
 def _masked(finding: Finding, known: Sequence[str]) -> Finding:
     """The finding with secrets masked; the error text of a driver may contain one."""
-    return dataclasses.replace(finding, found=masked(finding.found, known), remedy=masked(finding.remedy, known))
+    return dataclasses.replace(finding, found=mask(finding.found, known), remedy=mask(finding.remedy, known))
 
 
 def _plain(finding: Finding) -> dict[str, object]:

@@ -13,7 +13,7 @@ from inkgate.service.accounts.vault import key_file, load
 from inkgate.service.broker.interface import QueueState
 from inkgate.service.broker.streams import client
 from inkgate.service.broker.streams.keys import Keys
-from inkgate.service.broker.streams.look import look, script
+from inkgate.service.broker.streams.state import read_state, script
 from inkgate.service.cli.doctor.finding import Finding, clock_finding, redacted_location
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import engine as databases
@@ -126,14 +126,14 @@ async def queue(settings: Settings) -> list[Finding]:
         return [Finding("queue", "embedded (set INKGATE_REDIS__URL to use several machines)")]
     where = redacted_location(settings.redis.url)
     try:
-        redis = client.on_loop(settings.redis.url, 1)
+        redis = client.async_client(settings.redis.url, 1)
     except (ValueError, InkGateError) as error:
         return [Finding("queue", str(error), "Correct INKGATE_REDIS__URL.")]
     try:
         server, memory = await redis.info("server"), await redis.info("memory")
         seconds, micros = await redis.time()
         skew = seconds + micros / 1e6 - time.time()
-        state = (await look(script(redis), Keys(settings.redis.namespace, settings.engine.profile))).state
+        state = (await read_state(script(redis), Keys(settings.redis.namespace, settings.engine.profile))).state
     except AuthenticationError:
         return [Finding("queue", f"{where}: wrong user or password", "Correct INKGATE_REDIS__URL.")]
     except (RedisError, OSError) as error:

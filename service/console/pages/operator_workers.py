@@ -13,12 +13,12 @@ from fastapi import APIRouter
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
-from inkgate.service.broker.fleet import READY, Fleet, FleetState
+from inkgate.service.broker.worker_registry import READY, WorkerRegistry, WorkerRegistryState
 from inkgate.service.console.page_request import AnyRequest, NotFound, Operator, PageRequest
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.db.clock import hour_of
 from inkgate.service.db.work import UnitOfWork
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.usage import repository as usage
 from inkgate.service.usage.repository import Scope
 
@@ -34,7 +34,7 @@ class Workers:
     """Queue and workers. `state` is None if it is unavailable; `known` is False if this process cannot observe them."""
 
     known: bool
-    state: FleetState | None
+    state: WorkerRegistryState | None
 
     @property
     def ready(self) -> int:
@@ -66,17 +66,17 @@ class StatusScreen:
         return self.database_ms is not None and self.workers.is_healthy
 
 
-async def workers_view(fleet: Fleet | None) -> Workers:
+async def workers_view(fleet: WorkerRegistry | None) -> Workers:
     """The current state of queue and workers."""
     if fleet is None:
         return Workers(False, None)
     try:
-        return Workers(True, await fleet.look())
-    except BrokerDown:
+        return Workers(True, await fleet.snapshot())
+    except BrokerUnavailable:
         return Workers(True, None)
 
 
-async def status_screen_view(unit: UnitOfWork, fleet: Fleet | None) -> StatusScreen:
+async def status_screen_view(unit: UnitOfWork, fleet: WorkerRegistry | None) -> StatusScreen:
     """The status of the service, without customer names and secrets."""
     workers = await workers_view(fleet)
     asked = time.perf_counter()

@@ -26,7 +26,7 @@ from inkgate.service.console.page_request import (
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.console.translations import LANGUAGES
 from inkgate.service.errors import Misuse
-from inkgate.service.settings import SETUP_CODE_MOST
+from inkgate.service.settings import MAX_SETUP_CODE
 from inkgate.service.users import repository
 from inkgate.service.users import service as users
 
@@ -78,7 +78,7 @@ async def setup(page_request: AnyRequest) -> Response:
 def _code_fits(page_request: PageRequest) -> bool:
     """Whether the form has the set-up code. Compared as bytes: non-ASCII text cannot be compared in constant time."""
     code = page_request.parts.settings.console.setup_code
-    given = page_request.text("code", SETUP_CODE_MOST + 1).encode("utf-8", "replace")
+    given = page_request.text("code", MAX_SETUP_CODE + 1).encode("utf-8", "replace")
     return code is not None and secrets.compare_digest(code.get_secret_value().encode(), given)
 
 

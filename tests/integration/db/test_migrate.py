@@ -62,7 +62,7 @@ async def test_readiness_reads_the_migrations_once(engine: AsyncEngine, monkeypa
     migrate._revisions.cache_clear()
     await migrate.check(engine)  # as at the start of every gateway and console
     health = Health({"database": partial(migrate.check, engine)})
-    health.started()
+    health.mark_started()
     for _ in range(3):
         assert (await health.ready()).ok
     assert len(loads) == 1

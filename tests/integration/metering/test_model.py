@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from inkgate.service.db import engine as engines
 from inkgate.service.db import ids, work
 from inkgate.service.db.clock import MAX_CLOCK_DIFFERENCE
-from inkgate.service.errors import ClockSuspect, LedgerDown, Misuse, Refused
+from inkgate.service.errors import ClockSuspect, LedgerUnavailable, Misuse, Refused
 from inkgate.service.metering import ledger, ledger_reader
 from inkgate.service.metering.models import PackRow
 from inkgate.service.orders import refunds
@@ -182,7 +182,7 @@ class LedgerMachine(RuleBasedStateMachine):
         try:
             self.run(attempt())
             raise AssertionError("a settlement that was not committed was answered")
-        except (LedgerDown, Refused):
+        except (LedgerUnavailable, Refused):
             self.ledger = self.run(self._gateway())
 
     @rule(units=st.integers(1, 8), app=st.integers(0, 1))

@@ -1,7 +1,7 @@
-"""Values that nobody passes by at the right moment: read from a timer, not from the call or the scrape.
+"""Samples values for metrics from a timer, not during a call or a scrape.
 
-A scrape must answer also when the database or the queue does not, so it never asks them; a `Watch` does, each sampler
-in a task of its own and under a time limit, and what it could not read keeps its last value.
+A scrape must succeed when the database or the queue does not answer, so it never queries them. A `SamplerRunner` does,
+each sampler in its own task with a time limit; after a failure the metrics keep their last value.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Sampler:
     timeout: float = 5.0
 
 
-class Watch:
+class SamplerRunner:
     """Runs samplers from `start` to `close`."""
 
     def __init__(self, samplers: Sequence[Sampler], background: Background | None = None) -> None:
@@ -39,7 +39,7 @@ class Watch:
         self._tasks = [background.task(f"sampler-{item.name}", partial(self._run, item)) for item in samplers]
 
     async def start(self) -> None:
-        """Begin; the first reading of each sampler is made at once, in the background."""
+        """Start the samplers; each reads for the first time at once, in the background."""
         for task in self._tasks:
             task.start()
 
@@ -53,14 +53,14 @@ class Watch:
                 await asyncio.wait_for(sampler.read(), sampler.timeout)
                 failing = False
             except Exception as error:  # a sampler must not end because one reading failed
-                if not failing:  # said once, not every few seconds
+                if not failing:  # log once, not every interval
                     log.warning("cannot sample", extra={"sampler": sampler.name, "error": type(error).__name__})
                 failing = True
             await asyncio.sleep(sampler.every)
 
 
 def certificate_sampler(metrics: Metrics, files: Sequence[Path], every: float = 3600.0) -> Sampler:
-    """When each PEM file's first certificate ends; one that cannot be read counts as ended, for somebody must look."""
+    """Samples the expiry of each PEM file's first certificate; an unreadable one is reported as expired (0)."""
 
     def read_all() -> None:
         for file in files:

@@ -1,4 +1,4 @@
-"""Watch: samplers run on their own clock and outlive their failures; certificates are read from files."""
+"""SamplerRunner: samplers run on their own clock and outlive their failures; certificates are read from files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from inkgate.service.telemetry.metrics import Metrics
-from inkgate.service.telemetry.watch import Sampler, Watch, certificate_sampler
+from inkgate.service.telemetry.sampling import Sampler, SamplerRunner, certificate_sampler
 from tests.unit.telemetry.test_metrics import value
 
 
@@ -25,7 +25,7 @@ async def until(condition: object, seconds: float = 5.0) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_a_failing_sampler_goes_on_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failing_sampler_continues_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     tries: list[str] = []
 
     async def flaky() -> None:
@@ -36,11 +36,11 @@ async def test_a_failing_sampler_goes_on_and_says_so_once(caplog: pytest.LogCapt
         tries.append("hangs")
         await asyncio.sleep(60)
 
-    watch = Watch([Sampler("flaky", flaky, 0.005), Sampler("hangs", hangs, 0.005, timeout=0.01)])
+    runner = SamplerRunner([Sampler("flaky", flaky, 0.005), Sampler("hangs", hangs, 0.005, timeout=0.01)])
     with caplog.at_level(logging.WARNING):
-        await watch.start()
+        await runner.start()
         await until(lambda: tries.count("flaky") >= 3 and tries.count("hangs") >= 3)
-        await watch.close()
+        await runner.close()
     assert [record.sampler for record in caplog.records].count("flaky") == 1
     made = len(tries)
     await asyncio.sleep(0.03)
@@ -63,7 +63,7 @@ def certificate(path: Path, ends: datetime.datetime) -> None:
     path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
 
 
-async def test_certificates_show_their_end_and_broken_ones_count_as_ended(tmp_path: Path) -> None:
+async def test_certificates_export_their_expiry_and_broken_ones_count_as_expired(tmp_path: Path) -> None:
     ends = datetime.datetime(2030, 1, 2, tzinfo=datetime.UTC)
     good, broken = tmp_path / "tls.crt", tmp_path / "broken.crt"
     certificate(good, ends)
