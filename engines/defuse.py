@@ -1,10 +1,10 @@
-"""What a decoder must not be handed: files whose headers contradict each other, and small files that cost it minutes
-or gigabytes, whatever their headers say.
+"""Removes from an image file what the decoder must not process: contradictory headers, and small files that take
+minutes or gigabytes to decode.
 
 The costly ones were found by fuzzing and measured on the decoder in use (docs/reference/fuzzing.md):
 
 - a PNG chunk that names more bytes than the file has: the reader sets them all aside first, up to 2 GiB;
-- PNG text chunks: each may unpack to 8 MB, though nobody reads them;
+- PNG text chunks: each may unpack to 8 MB, though no caller reads them;
 - a progressive JPEG of thousands of scans: forty bytes each, and each a pass over all its pixels.
 """
 
@@ -17,13 +17,13 @@ from inkgate.engines.errors import DecodeError
 from inkgate.engines.image_header import JPEG, PNG
 from inkgate.engines.jpeg_scans import jpeg_file
 
-# The chunks that make the picture, and its orientation. Animation, text and colour profiles are left out.
+# The chunks that make the image, and its orientation. Animation, text and colour profiles are left out.
 _PNG_CHUNKS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND"))
 _MAX_CHUNKS = 65_536  # of 160 bytes each in the largest file; encoders write IDATs of thousands
 
 
 def defused(data: bytes) -> bytes:
-    """The picture's file without what does not belong to the picture. Raises DecodeError when it cannot be sound."""
+    """The file with its image data only. Raises DecodeError when the file is invalid."""
     if data.startswith(PNG):
         return _png(data)
     return jpeg_file(data).data if data.startswith(JPEG) else data

@@ -1,6 +1,6 @@
-"""Bytes to pictures: JPEG, PNG and BMP in every colour form people send, into BGR uint8.
+"""Image decoding: JPEG, PNG and BMP of any colour type to BGR uint8.
 
-The EXIF orientation is applied, so a picture is seen, and its boxes are given, as a viewer shows it. Transparent
+The EXIF orientation is applied, so an image is seen, and its boxes are given, as a viewer shows it. Transparent
 pixels lie on white. Sixteen-bit samples keep their upper byte.
 """
 
@@ -15,11 +15,11 @@ from inkgate.engines.image_header import JPEG, PNG, image_size
 from inkgate.engines.jpeg_scans import ends_early, jpeg_file
 from inkgate.engines.types import Image
 
-_STRIP = 64  # rows laid on white at a time: intermediate values take several times the picture's memory
+_STRIP = 64  # rows laid on white at a time: intermediate values take several times the image's memory
 
 
 def decode(data: bytes, max_pixels: int) -> Image:
-    """The picture as BGR uint8 of shape (height, width, 3).
+    """The image as BGR uint8 of shape (height, width, 3).
 
     Raises PictureTooLarge when the header names more than `max_pixels` pixels (nothing is decoded then), DecodeError
     when the bytes are not a readable JPEG, PNG or BMP, break off inside a scan, decode to another size than the header
@@ -56,7 +56,7 @@ def _jpeg(data: bytes) -> Image | None:
 
 
 def _decoded(data: bytes) -> Image | None:
-    """What OpenCV makes of it: BGR uint8, or nothing."""
+    """The image as OpenCV decodes it (BGR uint8), None when it cannot."""
     buffer = np.frombuffer(data, np.uint8)
     if _png_has_alpha(data):
         raw = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
@@ -74,7 +74,7 @@ def _png_has_alpha(data: bytes) -> bool:
 
 
 def _on_white(raw: np.ndarray) -> Image:
-    """BGRA of 8 or 16 bits laid on white."""
+    """Composites a BGRA image of 8 or 16 bits on a white background."""
     laid = np.empty((*raw.shape[:2], 3), np.uint8)
     for top in range(0, raw.shape[0], _STRIP):
         strip = raw[top : top + _STRIP]

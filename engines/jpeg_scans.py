@@ -1,8 +1,8 @@
-"""Whether a JPEG is whole: its frame, its scans, its end.
+"""Completeness check of JPEG files: frame header, scans, end marker.
 
 libjpeg fills in what is missing of a scan and says so on stderr alone; how OpenCV treats a file that just stops
 depends on its release. So the file is judged here, by its markers, and where they do not tell, by `ends_early`: what
-follows a scan changes nothing of the picture unless the decoder still wanted data (ADR 0052).
+follows a scan changes nothing of the image unless the decoder still wanted data (ADR 0052).
 """
 
 from __future__ import annotations

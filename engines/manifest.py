@@ -1,4 +1,4 @@
-"""The catalogue of model files: read `manifest.toml`, find a file, prove that its bytes are the ones named there."""
+"""The manifest of model files: parse `manifest.toml`, locate a file, verify its sha256."""
 
 from __future__ import annotations
 

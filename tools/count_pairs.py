@@ -1,4 +1,4 @@
-"""The table of pairs behind `inkgate.engines.text.language`: `python -m tools.count_pairs DICT.txt OUT.npz`.
+"""The table of pairs behind `inkgate.engines.text.bigrams`: `python -m tools.count_pairs DICT.txt OUT.npz`.
 
 DICT is a list of words with their counts, one "word count …" a line: `jieba/dict.txt` of jieba 0.42.1 (MIT). Each word
 counts in simplified and in traditional characters (install opencc-python-reimplemented 0.1.7, Apache-2.0). Inside words
@@ -15,7 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from inkgate.engines.text.language import FIRST, LAST, MOST, STEP
+from inkgate.engines.text.bigrams import (
+    FIRST_CODE_POINT,
+    LAST_CODE_POINT,
+    MAX_LOG_RATIO_NEPERS,
+    QUANTISATION_STEP_NEPERS,
+)
 
 LEAST = 10  # times that a pair is seen, to be kept
 TELLING = 0.5  # nepers by which it must differ from what ends and beginnings say
@@ -39,7 +44,7 @@ class Counts:
         self._signs, self._words = self.single.total() + 12_000, self.first.total() + 6_000
 
     def start(self, sign: str) -> float:
-        """How much likelier a word begins with the character than any place in it is taken by it."""
+        """How much more likely a word begins with the character than any place in it is taken by it."""
         return math.log((self.first[sign] + 0.5) / self._words / self._share(sign))
 
     def end(self, sign: str) -> float:
@@ -47,7 +52,7 @@ class Counts:
         return math.log((self.last[sign] + 1) / (self.single[sign] + 2))
 
     def pair(self, pair: str) -> float:
-        """How much likelier the second character is after the first than by itself."""
+        """How much more likely the second character is after the first than by itself."""
         after = math.exp(self.end(pair[0])) * (self.first[pair[1]] + 0.5) / self._words
         inside = self.pairs[pair] / (self.single[pair[0]] + 2)
         return math.log((inside + after) / self._share(pair[1]))
@@ -69,19 +74,19 @@ def read(path: Path) -> Iterator[tuple[str, int]]:
     """Words of Chinese characters alone, with their counts."""
     for line in path.read_text(encoding="utf-8").splitlines():
         word, count, *_ = line.split()
-        if all(FIRST <= ord(sign) <= LAST for sign in word):
+        if all(FIRST_CODE_POINT <= ord(sign) <= LAST_CODE_POINT for sign in word):
             yield word, int(count)
 
 
 def table(counts: Counts) -> dict[str, np.ndarray]:
-    """The arrays of the file (see `inkgate.engines.text.language.Pairs`)."""
+    """The arrays of the file (see `inkgate.engines.text.bigrams.Pairs`)."""
     kept = {}
     for pair, count in counts.pairs.items():
         gain = counts.pair(pair)
         if count >= LEAST and abs(gain - counts.end(pair[0]) - counts.start(pair[1])) >= TELLING:
             kept[ord(pair[0]) << 16 | ord(pair[1])] = gain
     keys = sorted(kept)
-    signs = [chr(code) for code in range(FIRST, LAST + 1)]
+    signs = [chr(code) for code in range(FIRST_CODE_POINT, LAST_CODE_POINT + 1)]
     return {
         "pairs": np.array(keys, np.uint32),
         "gains": _steps([kept[key] for key in keys]),
@@ -91,7 +96,9 @@ def table(counts: Counts) -> dict[str, np.ndarray]:
 
 
 def _steps(nepers: list[float]) -> np.ndarray:
-    return np.round(np.clip(nepers, -MOST, MOST) / STEP).astype(np.int8)
+    return np.round(np.clip(nepers, -MAX_LOG_RATIO_NEPERS, MAX_LOG_RATIO_NEPERS) / QUANTISATION_STEP_NEPERS).astype(
+        np.int8
+    )
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""The careful reader in eight bits: `python -m tools.quantise_reader OUT.onnx --fonts DIR…` (group `train`).
+"""The accurate reader in INT8: `python -m tools.quantise_reader OUT.onnx --fonts DIR…` (group `train`).
 
 Convolutions with many channels keep their weights as int8 per channel and take their inputs as uint8; the last product,
-of 18,710 classes, keeps its weights as int8 and scales its inputs anew for each line. What range a layer's values have
+of 18,710 classes, keeps its weights as int8 and scales its inputs again for each line. What range a layer's values have
 is learnt from lines drawn here, of random text, in the fonts of the folders; no photograph is looked at.
 """
 
@@ -23,11 +23,11 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from PIL import Image, ImageDraw, ImageFont
 
 from inkgate.engines.manifest import locate
-from inkgate.engines.text.recognise import padded, tensor
+from inkgate.engines.text.recognise import pad_to_min_width, to_tensor
 
 LINES, SEED = 60, 11
 LEAST_CHANNELS = 48  # below, the product is too short to gain
-# Layers that change the best class of more than one column in a thousand when they alone are in eight bits.
+# Layers that change the best class of more than one column in a thousand when they alone are in INT8.
 KEPT = tuple(f"Conv.{number}" for number in (8, 9, 26, 45, 50, 55))
 OPSET = 17  # the first that has per-channel scales and every operator used here
 IR_VERSION = 8  # read by every ONNX Runtime allowed
@@ -55,7 +55,7 @@ def text(chance: random.Random) -> str:
 
 
 def line(chance: random.Random, fonts: list[Path]) -> NDArray[np.uint8]:
-    """A drawn line as a BGR picture: dark on light or light on dark, some blurred, noisy, or through JPEG."""
+    """A drawn line as a BGR image: dark on light or light on dark, some blurred, noisy, or through JPEG."""
     words, size = text(chance), chance.choice((10, 12, 14, 16, 20, 24, 32, 40))
     font = ImageFont.truetype(chance.choice(fonts), size)
     left, top, right, bottom = (round(side) for side in font.getbbox(words))
@@ -86,7 +86,7 @@ class Drawn(CalibrationDataReader):  # type: ignore[misc]
     def _draw(self, name: str, fonts: list[Path]) -> Iterator[dict[str, NDArray[np.float32]]]:
         chance = random.Random(SEED)
         for _ in range(LINES):
-            yield {name: padded(tensor(line(chance, fonts)))[None]}
+            yield {name: pad_to_min_width(to_tensor(line(chance, fonts)))[None]}
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         return next(self._lines, None)
@@ -132,7 +132,7 @@ def tidy(path: Path) -> None:
 
 
 def quantise(source: Path, target: Path, fonts: list[Path]) -> None:
-    """Write the eight-bit model of `source` to `target`."""
+    """Write the INT8 model of `source` to `target`."""
     with tempfile.TemporaryDirectory() as folder:
         whole, halfway = Path(folder, "fused.onnx"), Path(folder, "halfway.onnx")
         fused(source, whole)

@@ -1,4 +1,4 @@
-"""What is told about a document beyond the contract, when a caller asks: places and confidence of fields, warnings."""
+"""Extras of a document beyond the contract: boxes and confidence of fields, warnings."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from inkgate.engines.document.geometry import turn_back
 from inkgate.engines.document.labels import Piece
 from inkgate.engines.types import Image
 
-_COLOUR = 12.0  # mean saturation below which a picture is a photocopy or was taken without colour
-_EDGE = 0.004  # share of the longer side that print keeps from the edge of a picture
+_COLOUR = 12.0  # mean saturation below which an image is a photocopy or was taken without colour
+_EDGE = 0.004  # share of the longer side that print keeps from the edge of an image
 _SHARP = 25.0  # variance of the Laplacian, at 1000 pixels, below which print is blurred
 
 
@@ -25,7 +25,7 @@ class FieldExtras(TypedDict):
 
 
 def field_extras(sources: Mapping[str, Sequence[Piece]], angle: int, image: Image) -> dict[str, FieldExtras]:
-    """Per field its confidence (the lowest of its strips, 0..1) and boxes in pixels of the source picture `image`,
+    """Per field its confidence (the lowest of its strips, 0..1) and boxes in pixels of the source image `image`,
     one quadrilateral for each piece, corners clockwise from the text's top left."""
     height, width = image.shape[:2]
     return {
@@ -41,7 +41,7 @@ def field_extras(sources: Mapping[str, Sequence[Piece]], angle: int, image: Imag
 
 
 def border_warnings(fields: Mapping[str, FieldExtras], image: Image) -> list[str]:
-    """ "incomplete_border" where a field of `field_extras` reaches the edge of the picture: what follows is cut off."""
+    """ "incomplete_border" where a field of `field_extras` reaches the edge of the image: what follows is cut off."""
     height, width = image.shape[:2]
     margin = _EDGE * max(height, width)
     corners = np.array([box for field in fields.values() for box in field["boxes"]], np.float64).reshape(-1, 2)
@@ -50,7 +50,7 @@ def border_warnings(fields: Mapping[str, FieldExtras], image: Image) -> list[str
 
 
 def picture_warnings(image: Image) -> list[str]:
-    """ "copy" for a picture without colour, "blur" for one without sharp edges."""
+    """ "copy" for an image without colour, "blur" for one without sharp edges."""
     scale = 1000 / max(image.shape[:2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
     warnings = []

@@ -1,4 +1,4 @@
-"""Flattened coordinates: rows of print become level even when the sheet is turned, tilted or curled.
+"""Rectified coordinates: rows are horizontal even when the sheet is rotated, tilted or curled.
 
 Every text quadrilateral says how its row runs. A smooth field of slopes through them (least squares with outliers
 damped) is followed from each line to one common vertical, which gives the row coordinate `v`; lines that disagree
@@ -28,10 +28,10 @@ _RIDGE = (0.0, 0.05, 0.05, 0.2, 0.2)  # keeps the bends small where few lines ca
 
 
 class Flat:
-    """The slope field of one picture; built from all its quadrilaterals, empty lists allowed."""
+    """The slope field of one image; built from all its quadrilaterals, empty lists allowed."""
 
     def __init__(self, quads: Sequence[Quad], straight: bool = False) -> None:
-        """`straight`: one direction for the whole picture, for few quadrilaterals in one corner of it."""
+        """`straight`: one direction for the whole image, for few quadrilaterals in one corner of it."""
         corners = np.asarray(quads, np.float64).reshape(-1, 4, 2)
         run = (corners[:, 1] + corners[:, 2] - corners[:, 0] - corners[:, 3]) / 2
         side = (corners[:, 3] + corners[:, 2] - corners[:, 0] - corners[:, 1]) / 2

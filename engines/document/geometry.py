@@ -1,4 +1,4 @@
-"""Quarter turns, strips cut from quadrilaterals, and the way back to the source picture."""
+"""Quarter turns, strips cut from quadrilaterals, and the way back to the source image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def turn(image: Image, angle: int) -> Image:
 
 
 def turn_back(point: Point, angle: int, width: int, height: int) -> Point:
-    """A point of the turned picture in the frame of the source picture, which is `width` x `height` pixels."""
+    """A point of the turned image in the frame of the source image, which is `width` x `height` pixels."""
     x, y = point
     return {0: (x, y), 90: (y, height - x), 180: (width - x, height - y), 270: (width - y, x)}[angle % 360]
 

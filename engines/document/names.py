@@ -1,7 +1,7 @@
-"""Personal names: a character that no name holds gives way to the next likeliest that one may hold.
+"""Correction of personal names: an implausible character is replaced by the most likely plausible candidate.
 
-The careful network knows the rare characters of names and often puts them second, behind a common one that looks
-alike (肿 for 翀). A choice is only made anew where the reading is a character that names hardly hold, or where its
+The accurate network knows the rare characters of names and often puts them second, behind a common one that looks
+alike (肿 for 翀). A choice is only made again where the reading is a character that names hardly hold, or where its
 first is no surname, and only in favour of a candidate that the network itself thought of.
 """
 
@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from inkgate.engines.document.labels import Piece
-from inkgate.engines.types import Choices, Quad
+from inkgate.engines.types import CharacterCandidates, Quad
 
 _LEAST = 0.02  # share of the best one's probability from which a candidate is thought of
 _FIRST_HAN = "\u3400"  # the first code point of Chinese characters
@@ -24,8 +24,9 @@ def suspicious(name: str) -> bool:
     return 1 < len(name) <= _LONGEST and any(not fits(sign) for sign, fits in zip(name, _tests(name), strict=True))
 
 
-def put_right(name: str, piece: Piece, candidates: Callable[[Quad], Iterable[Choices]]) -> str:
-    """`name`, which stands at the end or in the middle of a piece of print, with its suspicious characters chosen anew.
+def put_right(name: str, piece: Piece, candidates: Callable[[Quad], Iterable[CharacterCandidates]]) -> str:
+    """`name`, which stands at the end or in the middle of a piece of print, with its suspicious characters chosen
+    again.
 
     `candidates` reads a place again; readings of another length than the piece's text tell nothing.
     """
@@ -34,8 +35,8 @@ def put_right(name: str, piece: Piece, candidates: Callable[[Quad], Iterable[Cho
     return likelier(name, [found for choices in candidates(piece.quad) if (found := _where(name, choices))])
 
 
-def likelier(name: str, readings: Sequence[Choices]) -> str:
-    """The name with its suspicious characters chosen anew by the sum of several readings of it."""
+def likelier(name: str, readings: Sequence[CharacterCandidates]) -> str:
+    """The name with its suspicious characters chosen again by the sum of several readings of it."""
     options: list[dict[str, float]] = [{} for _ in name]
     for choices in readings:
         for at, here in enumerate(choices):
@@ -47,7 +48,7 @@ def likelier(name: str, readings: Sequence[Choices]) -> str:
     )
 
 
-def _where(name: str, choices: Choices) -> Choices:
+def _where(name: str, choices: CharacterCandidates) -> CharacterCandidates:
     """The part of a reading that stands for a name: each of its characters was thought of there. [] for none."""
     for start in range(len(choices) - len(name), -1, -1):
         part = choices[start : start + len(name)]

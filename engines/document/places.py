@@ -64,7 +64,7 @@ def within(region: str, level: int) -> tuple[Place, ...]:
 
 
 def repair_address(text: str, region: str = "") -> str:
-    """An address with its province, prefecture and county put right; `region` is a code that it probably lies in."""
+    """An address with province, prefecture and county corrected; `region` is its probable region code."""
     done, scope = "", ""
     for level in (2, 4, 6):
         hit = _begins(text, within(scope, level), least=2 if scope else 3 if level == 2 else 5)
@@ -86,7 +86,7 @@ def region_of(address: str) -> str:
 
 
 def repair_authority(text: str) -> str:
-    """A police authority, X县公安局 or X市公安局Y分局, with its places put right."""
+    """A police authority, X县公安局 or X市公安局Y分局, with its places corrected."""
     match = _ORG.match(text)
     if not match:
         return text

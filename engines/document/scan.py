@@ -1,4 +1,4 @@
-"""A picture as its text strips in flattened coordinates, read only when asked."""
+"""An image as text strips in rectified coordinates, recognised on demand."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from inkgate.engines.document import geometry
 from inkgate.engines.document.chars import fold
 from inkgate.engines.document.flat import Flat
 from inkgate.engines.interfaces import TextEngine
-from inkgate.engines.types import Choices, Image, Quad
+from inkgate.engines.types import CharacterCandidates, Image, Quad
 
 MAX_TILT = 9.0  # degrees off the rows
-MAX_STRIPS = 300  # a desk full of print behind the document must not cost minutes
+MAX_STRIPS = 300  # limits the time for a background full of print
 _LONG = 1.5  # heights: a strip longer than this shows its direction
 
 # Levelling by the rows of the document alone.
 _STEADY = 2.0  # heights: anchors longer than this show how the document lies,
-_TURNED = 3.0  # degrees: if it lies further off the rows than this, it is levelled twice
+_TURNED = 3.0  # degrees: if it lies further off the rows than this, it is rectified twice
 # What belongs to the document of some anchors, in heights of the median anchor.
 _LEFT_OF, _RIGHT_OF, _OVER, _UNDER = 2.0, 1.0, 3.0, 3.0  # beyond the outermost anchors, or what follows on their rows
 _FOLLOWS = 8.0  # from an anchor to what follows on its row, less than
@@ -38,14 +38,14 @@ _DARKEST = 4  # percentile of a column's grey that is taken for ink
 _LEAST_CONTRAST = 25.0  # grey levels between ink and paper, at least
 _CONTRAST_SHARE = 0.35  # of the strongest contrast in the strip, at least
 _INK_MARGIN = 4  # a margin of one height over this is left around the print
-_PADS = (0.1, 0.0)  # heights left around a place whose characters are read anew, tried in this order
+_PADS = (0.1, 0.0)  # heights left around a place whose characters are read again, tried in this order
 
 
 @dataclass(slots=True)
 class Strip:
     """One detected text line. `u0`..`u1` runs along the row, `v` across the rows (centre), `h` is the height, pixels
-    of the upright picture; `tilt` is the angle against the rows in degrees. `text` is folded, None until read, and not
-    `sure` as long as only the quick network has read it."""
+    of the upright image; `tilt` is the angle against the rows in degrees. `text` is folded, None until read, and not
+    `sure` as long as only the draft network has read it."""
 
     quad: Quad
     u0: float
@@ -69,7 +69,7 @@ class Strip:
 
 
 class Scan:
-    """One upright picture, its strips, and the engine that reads them."""
+    """One upright image, its strips, and the engine that reads them."""
 
     def __init__(self, engine: TextEngine, image: Image, quads: Iterable[Quad]) -> None:
         self._engine = engine
@@ -108,19 +108,19 @@ class Scan:
         return len(todo)
 
     def skim(self, wanted: Callable[[Strip], bool]) -> None:
-        """Read strips for which `wanted` holds with the quick network; `read` reads them again where they matter."""
+        """Read strips for which `wanted` holds with the draft network; `read` reads them again where they matter."""
         todo = [s for s in self.strips if s.text is None and wanted(s)]
         crops = [geometry.strip(self.image, s.quad) for s in todo]
-        for strip, (text, score) in zip(todo, self._engine.skim(crops), strict=True):
+        for strip, (text, score) in zip(todo, self._engine.recognise_draft(crops), strict=True):
             strip.text, strip.score = fold(text), score
 
     def head(self, strip: Strip, heights: float) -> str:
         """The text of a strip's first part, `heights` times as long as it is high, skimmed; the strip stays unread."""
         quad = geometry.along(strip.quad, 0.0, min(1.0, heights * strip.h / max(strip.length, 1.0)))
-        ((text, _),) = self._engine.skim([geometry.strip(self.image, quad)])
+        ((text, _),) = self._engine.recognise_draft([geometry.strip(self.image, quad)])
         return fold(text)
 
-    def candidates(self, quad: Quad) -> Iterator[Choices]:
+    def candidates(self, quad: Quad) -> Iterator[CharacterCandidates]:
         """What each character at a place may be, blanks left out; read a little wider first, then to the edge."""
         for pad in _PADS:
             (choices,) = self._engine.candidates([geometry.strip(self.image, quad, pad)])

@@ -1,4 +1,4 @@
-"""One picture to one identity card: orient, find the print, read it, assign it, check it."""
+"""Identity card pipeline: orientation, detect, recognise, assign, validate."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _CARD_ABOVE, _CARD_BELOW, _CARD_LEFT, _CARD_RIGHT = 5.0, 5.0, 3.0, 26.0
 
 
 def read_idcard(engine: TextEngine, image: Image, *, extras: bool = False) -> IdCard:
-    """Read one picture (BGR uint8) of an identity card, one or both sides.
+    """Read one image (BGR uint8) of an identity card, one or both sides.
 
-    `note` is "front" for the emblem side, "back" for the portrait side or for both sides in one picture, "" when no
+    `note` is "front" for the emblem side, "back" for the portrait side or for both sides in one image, "" when no
     card of the family is there (manual 6.3.2). With `extras`: angle, confidence and boxes per field, warnings.
     """
     angle = engine.orient(image)
@@ -48,7 +48,7 @@ def read_idcard(engine: TextEngine, image: Image, *, extras: bool = False) -> Id
 
 @dataclass(frozen=True)
 class _Attempt:
-    """The picture read as it stands after a turn by `angle`; `note` is "" when no card was found that way."""
+    """The image read as it stands after a turn by `angle`; `note` is "" when no card was found that way."""
 
     angle: int
     scan: Scan
@@ -85,7 +85,7 @@ def _read(scan: Scan) -> tuple[str, Found]:
 
 
 def _read_card(scan: Scan) -> None:
-    """Read what may be the card's. On a desk full of print: short strips first, then what lies around the labels."""
+    """Recognises the strips of the card. In a crowded image: short strips first, then those near the labels."""
     crowded = len(scan.strips) > CROWD
     scan.read(lambda s: s.h < _UPRIGHT * s.length and (not crowded or s.length < SHORT * s.h))
     for _ in range(_MOST_ROUNDS):

@@ -1,4 +1,4 @@
-"""What does not agree on a card: told with the extras, never acted upon."""
+"""Warnings about inconsistent fields of a card; part of the extras only."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ class _ColumnBuilder:
                 self._unknown_label(at, row, text)
 
     def _unknown_label(self, at: int, row: Sequence[Piece], text: str) -> None:
-        """The whole row becomes a label of column `at` whose value nobody asks for."""
+        """The whole row becomes a label of column `at` whose value no caller asks for."""
         last = row[-1]
         label = Piece("_unknown", text, row[0].u0, last.u1, last.v, last.h, last.strip)
         self._columns[at] = self._columns[at].with_label(label)

@@ -1,4 +1,4 @@
-"""One picture to one business licence: orient, find the print, read it, lay it out, check it."""
+"""Business licence pipeline: orientation, detect, recognise, assign, validate."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _OTHER_TITLES = ("许可证", "证书", "合同", "发票", "备案凭证")
 
 
 def read_licence(engine: TextEngine, image: Image, *, extras: bool = False) -> Licence:
-    """Read one picture (BGR uint8) of a business licence (manual 6.3.4).
+    """Read one image (BGR uint8) of a business licence (manual 6.3.4).
 
-    `is_licence` is False and every field "" when the picture shows none. `real_capital` is None on one-column forms.
+    `is_licence` is False and every field "" when the image shows none. `real_capital` is None on one-column forms.
     With `extras`: angle, confidence and boxes per field, the scope of business, warnings.
     """
     angle = engine.orient(image)
@@ -77,7 +77,7 @@ def _attempt(engine: TextEngine, image: Image, angle: int, extras: bool) -> tupl
 
 
 def _name_anew(layout: Layout, scan: Scan) -> Layout:
-    """The layout in which the person's name, by itself or as a firm's deputy, has what no name holds chosen anew."""
+    """The layout in which the person's name, by itself or as a firm's deputy, has what no name holds chosen again."""
     rows = layout.values.get("legal_rep", ())
     piece = rows[-1][-1] if rows else None
     match = _PERSON.search(piece.text) if piece else None

@@ -62,7 +62,7 @@ PLAIN_TYPES = tuple(sorted(_PLAIN, key=len, reverse=True))
 _LIMITED = ("有限责任公司", "有限公司", "有限责任公司分公司")
 _BY_SHARES = ("股份有限公司", "其他股份有限公司", "股份有限公司分公司")
 
-# Types of market entities as registries print them; one read with a fault or two is put right by this list.
+# Types of market entities as registries print them; one read with a fault or two is corrected by this list.
 TYPES = frozenset(
     [
         *_PLAIN,

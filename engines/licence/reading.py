@@ -1,4 +1,4 @@
-"""Which strips of a licence are read: labels first, then what stands beside those whose values are returned.
+"""Selects the strips of a licence to recognise: labels first, then the values that are returned.
 
 The scope of business, the notes, the footer and the desk are about half of an image's lines and none of the answer.
 Thresholds are in heights of print (of the strip, or of the labels) unless they say otherwise.
@@ -19,7 +19,7 @@ from inkgate.engines.licence.labels import LABELS, ORDER
 TITLE = "营业执照"
 _PRINTED = frozenset(LABELS.parts()) | {TITLE}
 _FIELDS = frozenset(ORDER)
-_CLEAR = 0.9  # score: a label that the quick network reads this surely is not read again
+_CLEAR = 0.9  # score: a label that the draft network reads this surely is not read again
 _LEAST_LABELS = 2  # of fields: an image with fewer shows no licence
 _FEW_LABELS = 3  # fewer than this below a title: hard to read
 

@@ -1,4 +1,4 @@
-"""Number plates: found, set level, read and checked (manual 6.3.3)."""
+"""Number plates: found, rectified, read and checked (manual 6.3.3)."""
 
 from __future__ import annotations
 

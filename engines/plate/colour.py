@@ -1,4 +1,4 @@
-"""The colour of a plate's ground from its pixels, without a network."""
+"""The colour of a plate's background colour from its pixels, without a network."""
 
 from __future__ import annotations
 

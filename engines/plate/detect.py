@@ -1,4 +1,4 @@
-"""Where plates are: candidates with four corners from the detector network, on copies of several sizes and in tiles."""
+"""Plate detection: candidates with four corners, at several scales and in tiles."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ Corners = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How hard to look. Lengths are pixels of the longer side of what the network sees."""
+    """Detector options. Lengths are pixels of the longer side of the network input."""
 
     sizes: tuple[int, ...] = (736, 256)  # the larger first
     threshold: float = 0.3
-    tile_from: int = 2000  # pictures with a longer side than this are also looked at in tiles
-    tile_size: int = 1376  # length to which such a picture is brought before it is cut
+    tile_from: int = 2000  # images with a longer side than this are also looked at in tiles
+    tile_size: int = 1376  # length to which such an image is brought before it is cut
     tile: int = 736  # longest side of a tile
     overlap: int = 96
-    most: int = 20  # candidates of one picture
+    most: int = 20  # candidates of one image
     close: tuple[int, int] = (256, 192)  # width and height at which a candidate is looked at closely
     share: float = 0.5  # of which the plate takes this share of the width
 
@@ -85,7 +85,7 @@ def peaks(out: NDArray[np.float32], threshold: float) -> list[tuple[Corners, flo
 
 
 class Finder:
-    """Finds plates in a picture of any size. Holds no state but its network."""
+    """Finds plates in an image of any size. Holds no state but its network."""
 
     def __init__(self, network: RunNetwork, options: Options | None = None) -> None:
         self._network = network
@@ -114,7 +114,7 @@ class Finder:
         ]
 
     def closer(self, image: Image, one: Candidate) -> Candidate:
-        """The candidate after a close look: corners anew, at a size that suits the network best. Where the close look
+        """The candidate after a close look: corners again, at a size that suits the network best. Where the close look
         sees nothing the candidate comes back as it was, with half its score."""
         width, height = self.options.close
         wide = max(float(np.hypot(*(one.corners[1] - one.corners[0]))), float(np.ptp(one.corners[:, 0])), 4.0)
@@ -185,7 +185,7 @@ def _scaled(image: Image, scale: float) -> Image:
 
 
 def _padded(image: Image) -> Image:
-    """The picture with its sides brought up to multiples of 32 by repeating the border."""
+    """The image with its sides brought up to multiples of 32 by repeating the border."""
     height, width = image.shape[:2]
     bottom, right = _up(height) - height, _up(width) - width
     return np.asarray(cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)

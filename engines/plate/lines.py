@@ -11,7 +11,7 @@ from inkgate.engines.types import Image, Plate
 
 
 class LinePlateReader:
-    """Reads the whole picture as text and keeps the lines that follow a plate's syntax."""
+    """Reads the whole image as text and keeps the lines that follow a plate's syntax."""
 
     def __init__(self, text: TextEngine) -> None:
         self._text = text

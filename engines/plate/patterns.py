@@ -24,7 +24,7 @@ _ENDINGS = "学挂警港澳领使"
 _RARE = float(np.log(0.05))  # green plates may have a second letter, and hardly any has
 _MOST_LETTERS = 2  # of a serial
 NEVER = np.float32(-1e9)
-_LIKELY = 12  # classes that are followed besides the likeliest of every node
+_LIKELY = 12  # classes that are followed besides the most likely of every node
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Find, set level, read, hear the second opinion, check: the plate reader over its four networks."""
+"""Plate reader over four networks: detect, rectify, recognise, ensemble, validate."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from inkgate.engines.types import Image, Plate
 _CLASSES = len(CHARACTERS) + 1
 _NO_PLATE = 0.2  # share of "no plate" from which on a candidate is dropped after one look
 _UNREADABLE = 1e-3  # confidence below which a reading is none: such a candidate is dropped after one look,
-_STRIKING = 0.6  # unless the detector is surer of it than this, and after the close look by both readers,
-_CERTAIN = 0.75  # unless it is surer than this
+_STRIKING = 0.6  # unless the detector is more confident of it than this, and after the close look by both readers,
+_CERTAIN = 0.75  # unless it is more confident than this
 _ANSWER = 0.05  # confidence below which nothing is answered
 _A_PLATE = 0.3  # confidence of the first reader from which on something is answered, however the second contradicts
 _DOUBT = 0.9  # confidence below which the detector looks closely, and then other cuts are tried
-_HEARD = 4  # most cuts of a doubtful plate that the second reader sees as well
-_TURNED = 448  # longer side at which a picture without plates is looked at once more, lying on its side
-_AS_LIKELY = 0.2  # share of the likeliest ground's probability from which on the pixels may choose another
-_AS_GOOD = 0.8  # share of its confidence that a plate may lose when its corners are set right
+_HEARD = 4  # most cuts of a low-confidence plate that the second reader sees as well
+_TURNED = 448  # longer side at which an image without plates is looked at once more, lying on its side
+_AS_LIKELY = 0.2  # share of the most likely background colour's probability from which on the pixels may choose another
+_AS_GOOD = 0.8  # share of its confidence that a plate may lose when its corners are corrected
 _TWO_ROWS = 2.7  # width over height below which a plate may have two rows: one row has 3.1 or 3.4, two rows 2
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """A candidate as read: its corners in source pixels in the order of the text, the reading, the time steps it was
-    made from, and the grounds."""
+    made from, and the background colours."""
 
     corners: Corners
     reading: Reading
@@ -75,7 +75,7 @@ class NetworkPlateReader:
         self._confirmed(blank, [self._set_right(blank, self._seen(blank, corners))])
 
     def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
-        """Plates of a BGR uint8 picture, left to right, top to bottom; those out of scope only with `extras`."""
+        """Plates of a BGR uint8 image, left to right, top to bottom; those out of scope only with `extras`."""
         seen = self._all(image, self._finder(image))
         if not any(one.confidence >= _DOUBT for one in seen):
             seen = _without_doubles(seen + self._lying(image))
@@ -87,7 +87,7 @@ class NetworkPlateReader:
         del self._finder, self._strips, self._second, self._corners
 
     def _lying(self, image: Image) -> list[_Seen]:
-        """Plates of a picture that lies on a side, whichever it is: doubtful cuts are read turned over too."""
+        """Plates of an image that lies on a side, whichever it is: low-confidence cuts are read turned over too."""
         height = image.shape[0]
         upright = np.asarray(cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE), np.uint8)
         back = [
@@ -97,7 +97,7 @@ class NetworkPlateReader:
         return [one for one in self._all(image, back) if one.confidence >= _DOUBT / 2]
 
     def _all(self, image: Image, candidates: Sequence[Candidate]) -> list[_Seen]:
-        """The candidates read, each by its best cut; those that are no plates are left out."""
+        """The readings of all candidates, each by its best crop; candidates that are no plates are dropped."""
         raws = self._strip(image, [(one.corners, 1) for one in candidates])
         kept = []
         for candidate, raw in zip(candidates, raws, strict=True):
@@ -150,7 +150,7 @@ class NetworkPlateReader:
         return both
 
     def _other(self, image: Image, first: _Seen) -> list[_Seen]:
-        """Other cuts of the same plate, read: all lawful readings, or where there is none the likeliest other one."""
+        """Other cuts of the same plate, read: all lawful readings, or where there is none the most likely other one."""
         cuts = _other_cuts(first.corners)
         raws = self._strip(image, cuts)
         readings = [_seen(*cut_, raw) for cut_, raw in zip(cuts, raws, strict=True) if lawful(raw[:-1, :_CLASSES])]
@@ -160,7 +160,7 @@ class NetworkPlateReader:
         return readings
 
     def _strip(self, image: Image, cuts: Sequence[tuple[Corners, int]]) -> NDArray[np.float32]:
-        """What the reader network says of each (corners, rows): time steps, then the row of grounds."""
+        """What the reader network says of each (corners, rows): time steps, then the row of background colours."""
         if not cuts:
             return np.zeros((0, 1, _CLASSES), np.float32)
         strips = [cut(image, as_quad(corners), rows) for corners, rows in cuts]
@@ -169,7 +169,9 @@ class NetworkPlateReader:
 
 
 def _vote(seen: Sequence[_Seen]) -> _Seen:
-    """The surest reading of the text that has most confidence behind it, believed no more than its share of all."""
+    """The reading of highest confidence of the text with the largest sum; its confidence is limited to its share of the
+    votes.
+    """
     votes: dict[str, float] = {}
     for one in seen:
         votes[one.reading.text] = votes.get(one.reading.text, 0.0) + one.confidence
@@ -218,8 +220,9 @@ def _without_doubles(seen: list[_Seen]) -> list[_Seen]:
 
 
 def _plate(image: Image, seen: _Seen) -> Plate:
-    """The answer. Of the grounds that the text allows the likeliest is taken, or of two that are nearly as likely the
-    one that the pixels show."""
+    """The answer. Of the background colours that the text allows the most likely is taken, or of two that are nearly as
+    likely the one that the pixels show.
+    """
     pattern_green = seen.reading.pattern in ("green", "green_yellow")
     grounds = seen.ground.copy()
     grounds[0] = 0

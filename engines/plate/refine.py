@@ -1,5 +1,4 @@
-"""Corners from a second look: a network sees the plate set level with some of what is around it, and says how far
-each corner is from where it was thought to be."""
+"""Corner refinement: a network predicts the offset of each corner in a rectified view with margin."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ def level() -> Corners:
 
 
 def view(picture: Image, corners: Corners) -> Image:
-    """What is at and around `corners`, set level: BGR uint8 (HEIGHT, WIDTH, 3)."""
+    """What is at and around `corners`, rectified: BGR uint8 (HEIGHT, WIDTH, 3)."""
     return levelled(picture, np.asarray(corners, np.float32), level(), (WIDTH, HEIGHT))
 
 

@@ -1,6 +1,6 @@
-"""The second opinion: another network reads the same strip, and both together settle the text.
+"""Ensemble: a second network reads the same strip, and both likelihoods decide the text.
 
-The two networks learnt from different pictures and err on different plates: where they say the same they are nearly
+The two networks learnt from different images and err on different plates: where they say the same they are nearly
 always right, and where they differ the likelihood of each text under both decides.
 """
 

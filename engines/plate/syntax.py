@@ -1,4 +1,4 @@
-"""What may be written on a mainland plate, and what kind of plate a text and a colour make (GA 36-2018)."""
+"""Plate grammar and kinds by text and colour (GA 36-2018)."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ def kind_of(text: str, colour: str, rows: int) -> str:
         return f"{colour}_double"
     if text[-1:] == "挂":
         return "yellow_double"
-    if colour in ("green", "green_yellow", "none"):  # seven characters: green grounds carry eight
+    if colour in ("green", "green_yellow", "none"):  # seven characters: green background colours carry eight
         return "blue"
     return colour

@@ -1,4 +1,4 @@
-"""From a quadrilateral in the picture to the upright strip that the reader sees."""
+"""Rectifies the quadrilateral of a plate to a strip for the recogniser."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def framed(width: int, height: int, left: float, top: float) -> NDArray[np.float
 
 
 def levelled(picture: Image, corners: NDArray[np.float32], places: NDArray[np.float32], size: tuple[int, int]) -> Image:
-    """A view of `size` (width, height), BGR uint8, in which `corners` of the picture lie at `places`, both (4, 2)."""
+    """A view of `size` (width, height), BGR uint8, in which `corners` of the image lie at `places`, both (4, 2)."""
     move = cv2.getPerspectiveTransform(corners, places)
     seen = cv2.warpPerspective(picture, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(seen, np.uint8)

@@ -1,4 +1,4 @@
-"""The best class of each column, chosen inside a recogniser's graph.
+"""Argmax over the classes inside the graph of a recogniser.
 
 A recogniser gives 18,710 probabilities a column, and a reader looks at the largest alone. Two nodes behind the output
 make that choice where the probabilities are: on a GPU they then never cross over to the host.

@@ -1,4 +1,4 @@
-"""What the processor can do that decides which file of a network is the quicker one."""
+"""CPU features that decide between the FP32 and the INT8 file of a network."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _PRODUCTS_OF_BYTES = {"avx512_vnni", "avx_vnni"}
 
 
 def multiplies_bytes(facts: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor has instructions for sums of products of bytes (VNNI).
+    """Whether the CPU has VNNI instructions (INT8 dot products).
 
-    Without them ONNX Runtime's eight-bit networks gain little, and on AVX2 their sums overflow: characters change.
+    Without them ONNX Runtime's INT8 networks gain little, and on AVX2 their sums overflow: characters change.
     Where the facts cannot be read, the answer is no.
     """
     try:

@@ -1,4 +1,4 @@
-"""How cuDNN is to look for algorithms: chosen by timing, when an engine opens.
+"""Chooses cuDNN's algorithm search mode by timing, when an engine is opened.
 
 Which way is the quickest depends on the card, on the versions of cuDNN and of ONNX Runtime, and on whether shapes are
 few or many; reports contradict each other by factors of a thousand. So every way is tried on the shapes that will come.
@@ -33,7 +33,7 @@ def quickest(
 ) -> Network:
     """The network opened with the way of search that runs all `shapes` in the least time.
 
-    `warmed` says that each shape will have been run before pictures come (buckets): its first run does not count.
+    `warmed` says that each shape will have been run before images come (buckets): its first run does not count.
     Otherwise (pages) it counts, as every new page may bring a new shape. A way is given up between two shapes when it
     is slower than the best one so far, or takes 20 seconds.
     """

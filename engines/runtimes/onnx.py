@@ -1,4 +1,4 @@
-"""ONNX Runtime: a network file into a function from arrays to arrays."""
+"""ONNX Runtime sessions as callables from arrays to arrays."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class OnnxRuntime:
         return device()
 
     def int8_is_faster(self) -> bool:
-        """Whether the processor has the instructions that ONNX Runtime's eight-bit networks need (see `cpu`)."""
+        """Whether the processor has the instructions that ONNX Runtime's INT8 networks need (see `cpu`)."""
         return cpu.multiplies_bytes()
 
     def open(self, path: Path, execution: Execution) -> OnnxNetwork:
@@ -80,7 +80,7 @@ class OnnxBestPath:
     """A recogniser whose graph chooses the best class of each column: the probabilities stay on the device.
 
     For GPUs. On a CPU nothing has to be carried over, and NumPy chooses faster than the graph does (by 1 % of a line
-    with the careful network, 4 % with the quick one).
+    with the accurate network, 4 % with the draft one).
     """
 
     def __init__(self, path: Path, threads: int = 1, device: str = CPU, search: str = _PROBED) -> None:
@@ -123,7 +123,7 @@ def _session(path: Path, model: Path | bytes, threads: int, device: str, search:
     _share_arena()
     options = ort.SessionOptions()
     options.add_session_config_entry("session.use_env_allocators", "1")
-    # A pattern is remembered for every shape ever seen, and pictures have many shapes.
+    # A pattern is remembered for every shape ever seen, and images have many shapes.
     options.enable_mem_pattern = False
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -149,8 +149,9 @@ def _load_cuda() -> None:
 
 @cache
 def _share_arena() -> None:
-    """One arena for all sessions of the process: only one of them runs at a time, so they need not each keep their
-    own. Measured on a worker's six networks: 411 MB after mixed pictures instead of 886, at 0.9 of the CPU time."""
+    """One memory arena for all sessions of the process, since only one of them runs at a time. Measured on a worker's
+    six networks: 411 MB after mixed images instead of 886, at 0.9 of the CPU time.
+    """
     memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     ort.create_and_register_allocator(memory, None)
 

@@ -1,4 +1,4 @@
-"""The shipped plate networks on drawn pictures: every kind, every turn, every size, and pictures without plates."""
+"""The shipped plate networks on drawn images: every kind, every turn, every size, and images without plates."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_turned_pictures(reader: PlateReader, quarter_turns: int) -> None:
     ys, xs = np.nonzero(np.rot90(shade, quarter_turns))
     middle = np.mean(found[0].quad, axis=0)
     assert np.abs(middle - (xs.mean(), ys.mean())).max() < 12
-    first = np.array(found[0].quad[0])  # top left of the text, wherever it lies in the picture
+    first = np.array(found[0].quad[0])  # top left of the text, wherever it lies in the image
     wanted = {1: (xs.min(), ys.max()), 2: (xs.max(), ys.max()), 3: (xs.max(), ys.min())}[quarter_turns]
     assert np.abs(first - wanted).max() < 20
 

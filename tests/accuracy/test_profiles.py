@@ -15,7 +15,7 @@ from inkgate.engines.manifest import locate, verify
 from inkgate.engines.registry import open_text_engine
 from inkgate.engines.runtimes import cpu
 from inkgate.engines.runtimes.onnx import OnnxNetwork
-from inkgate.engines.text.crop import crop
+from inkgate.engines.text.crop import crop_line
 from inkgate.engines.text.recognise import Recogniser, load_charset
 
 SAMPLE = Path(__file__).parents[2] / "service" / "samples" / "general.jpg"
@@ -56,7 +56,7 @@ def test_pages_are_read_in_bytes_where_the_processor_multiplies_them(
 def test_eight_bits_read_the_sample_as_the_whole_network_does() -> None:
     page = open_text_engine("onnx", "balanced", 1, None)
     image = decode(SAMPLE.read_bytes(), 10_000_000)
-    crops = [crop(image, quad) for quad in page.detect(image)]
+    crops = [crop_line(image, quad) for quad in page.detect(image)]
     whole, eight = (
         Recogniser(OnnxNetwork(locate(name)), load_charset(locate("ppocrv6-charset")))(crops)
         for name in ("ppocrv6-small-rec", "ppocrv6-small-rec-int8")
@@ -73,7 +73,7 @@ def test_accurate_reads_with_the_operators_networks(folder: Path) -> None:
     assert not any("small" in name for name in models)
     engine = open_text_engine("onnx", "accurate", 1, folder)
     digest = verify("ppocrv6-small-rec", locate("ppocrv6-small-rec"))
-    assert engine.info.models["ppocrv6-medium-rec"] == digest  # nobody's to judge, and told
+    assert engine.info.models["ppocrv6-medium-rec"] == digest  # no caller's to judge, and told
     engine.close()
 
 

@@ -1,4 +1,4 @@
-"""One suite over every runtime: the same pictures, the same demands.
+"""One suite over every runtime: the same images, the same demands.
 
 The runtimes tested are those named in INKGATE_TEST_RUNTIMES (default: onnx). One that is named and cannot be loaded
 fails: it is never skipped. `paddle` reads with the carried PP-OCRv6 files through ONNX Runtime, `paddle_static` with

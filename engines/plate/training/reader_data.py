@@ -25,7 +25,7 @@ FRAMES = WIDTH // 4
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`picture` BGR uint8 (HEIGHT, WIDTH, 3); `classes` of the text, empty for no plate; `frames` the class of every
+    """`image` BGR uint8 (HEIGHT, WIDTH, 3); `classes` of the text, empty for no plate; `frames` the class of every
     time step (blank between characters); `colour` an index into COLOURS; `rows` 1, 2, or 0 where unknown."""
 
     picture: Picture
@@ -56,7 +56,7 @@ def turn(width: float, height: float, rng: Rng, *, hard: float) -> NDArray[np.fl
 
 
 def lay(plate: Picture, corners: NDArray[np.float64], ground: Picture) -> None:
-    """Draw the flat plate into `ground` at the corners, without aliasing."""
+    """Draw the flat plate into `background colour` at the corners, without aliasing."""
     width = plate.shape[1]
     span = max(np.hypot(*(corners[1] - corners[0])), np.hypot(*(corners[2] - corners[3])), 4.0)
     scale = min(1.0, 1.3 * span / width)
@@ -104,7 +104,7 @@ class ReaderSamples:
         return self._cut(*self.scene())
 
     def scene(self, rows: int | None = None, margin: float = 0.14) -> tuple[Picture, NDArray[np.float64], Drawn]:
-        """A drawn plate before it is cut out: BGR uint8 picture, corners (4, 2) TL TR BR BL in its pixels, the plate.
+        """A drawn plate before it is cut out: BGR uint8 image, corners (4, 2) TL TR BR BL in its pixels, the plate.
         `rows`: 1 leaves out the kinds of two rows; `margin`: what is around it, in plate widths."""
         rng = self._rng
         kind = str(rng.choice(KINDS, p=SHARES))

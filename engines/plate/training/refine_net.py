@@ -1,6 +1,6 @@
-"""The corner network: what the detector's trunk sees of a plate set level, and a map of where each corner lies.
+"""The corner network: what the detector's trunk sees of a plate rectified, and a map of where each corner lies.
 
-A corner is where its map has its mean: that follows a shift of the picture by itself, and hundreds of steps teach it.
+A corner is where its map has its mean: that follows a shift of the image by itself, and hundreds of steps teach it.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def targets(scene: Scene) -> NDArray[np.float32]:
 
 
 class Stream(IterableDataset[tuple[Tensor, Tensor]]):
-    """Endless batches of pictures and targets."""
+    """Endless batches of images and targets."""
 
     def __init__(self, seed: int, start: int, batch: int) -> None:
         self.seed, self.start, self.batch = seed, start, batch

@@ -43,7 +43,7 @@ class Features:
     def __call__(self, samples: list[Sample]) -> Batch:
         strips = shrunk([sample.picture for sample in samples])
         padded = np.pad(strips, ((0, 0), (0, 0), (0, 0), (0, PADDED - strips.shape[3])))
-        seen = self._session.run(None, {"x": padded})[0].squeeze(2).transpose(0, 2, 1)
+        seen = self._session.run(None, {"x": padded})[0].horizontal_scale(2).transpose(0, 2, 1)
         classes = np.zeros((len(samples), LONGEST), np.int64)
         for row, sample in zip(classes, samples, strict=True):
             row[: len(sample.classes)] = sample.classes

@@ -1,4 +1,4 @@
-"""Draws the less common forms of cards and licences, and what hands and chat programs do to their pictures.
+"""Draws the less common forms of cards and licences, and what hands and chat programs do to their images.
 
     python -m tests.accuracy.documents.draw OUT [--seed N] [--each N]
 
@@ -55,7 +55,7 @@ class Sheet:
         self.r, self.scale = r, scale
         self.image = Image.new("RGB", (round(width * scale), round(height * scale)), paper)
         self.draw = ImageDraw.Draw(self.image)
-        for _ in range(26):  # faint ground
+        for _ in range(26):  # faint background colour
             y = r.uniform(0, height) * scale
             tint = tuple(max(0, c - r.randint(4, 14)) for c in paper)
             self.draw.arc((-width * scale, y, 2 * width * scale, y + height * scale), 180, 360, fill=tint, width=1)
@@ -401,7 +401,7 @@ EFFECTS = (curl, fold, sleeve, chat, photo)
 
 
 def make(out: Path, seed: int, each: int, long_side: int = 1400) -> None:
-    """`each` pictures of every form, effects in turn, and labels.jsonl beside them."""
+    """`each` images of every form, effects in turn, and labels.jsonl beside them."""
     out.mkdir(parents=True, exist_ok=True)
     labels = []
     for form in FORMS:

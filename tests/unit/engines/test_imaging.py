@@ -1,4 +1,4 @@
-"""Every form of picture that people send becomes BGR uint8, or a documented error."""
+"""Every form of image that people send becomes BGR uint8, or a documented error."""
 
 import struct
 
@@ -74,7 +74,7 @@ def test_transparent_palette_lies_on_white() -> None:
 
 @pytest.mark.parametrize("tag", range(1, 9))
 def test_exif_orientation_is_applied(tag: int) -> None:
-    # What each tag asks for, undone before saving, must come back as the picture was.
+    # What each tag asks for, undone before saving, must come back as the image was.
     undo = {
         2: Pillow.Transpose.FLIP_LEFT_RIGHT,
         3: Pillow.Transpose.ROTATE_180,

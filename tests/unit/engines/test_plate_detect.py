@@ -1,4 +1,4 @@
-"""The detector's arithmetic: from network output to corners, from copies and tiles back to the picture."""
+"""The detector's arithmetic: from network output to corners, from copies and tiles back to the image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inkgate.engines.plate.detect import STRIDE, Candidate, Finder, Options, dis
 
 
 def output(height: int, width: int, plates: list[np.ndarray]) -> np.ndarray:
-    """What a perfect network gives for a picture of this size with plates at these corners."""
+    """What a perfect network gives for an image of this size with plates at these corners."""
     out = np.zeros((10, height // STRIDE, width // STRIDE), np.float32)
     out[0] = -20
     for corners in plates:

@@ -15,7 +15,7 @@ Script = dict[str, tuple[str, str]]
 
 
 class Places(Finder):
-    """A finder that knows where plates are, as long as the picture stands upright."""
+    """A finder that knows where plates are, as long as the image stands upright."""
 
     def __init__(self, candidates: list[Candidate], lying: list[Candidate] | None = None) -> None:
         self._candidates, self._on_side = candidates, lying or []
@@ -83,7 +83,7 @@ def at(x: float, y: float, score: float = 0.9) -> Candidate:
 
 @pytest.fixture
 def street() -> np.ndarray:
-    """Three plates and a sign, told apart by their shade."""
+    """Three plates and a character, told apart by their shade."""
     picture = np.zeros((400, 600, 3), np.uint8)
     for (x, y), shade in {(300, 50): 50, (50, 60): 100, (60, 300): 150, (400, 300): 200}.items():
         picture[y : y + 32, x : x + 100] = shade
@@ -153,7 +153,7 @@ def test_what_nobody_can_read_is_not_cut_again_and_again(street: np.ndarray) -> 
 
 def test_a_picture_on_its_side_is_read_and_answered_in_its_own_pixels(street: np.ndarray) -> None:
     turned = np.ascontiguousarray(np.rot90(street))  # 600 high, 400 wide
-    # where the plate at (300, 50) of the upright picture is after the picture is set upright again
+    # where the plate at (300, 50) of the upright image is after the image is set upright again
     plates = reader(Places([], [at(300, 50)]), KNOWN).read(turned)
     assert [p.text for p in plates] == ["粤B12345"]
     xs, ys = zip(*plates[0].quad, strict=True)

@@ -35,7 +35,7 @@ def test_no_way_to_go_leaves_the_corners_where_they_are() -> None:
 
 
 def test_ways_are_pixels_of_the_view() -> None:
-    corners = 2 * level() + 100  # twice as large in the picture
+    corners = 2 * level() + 100  # twice as large in the image
     away = np.array([3, 1, 0, 0, 0, 0, 0, 0], np.float32)
     better = moved(corners.astype(np.float32), away)
     assert better[0] == pytest.approx(corners[0] + (6, 2), abs=1e-3)

@@ -1,4 +1,4 @@
-"""The second opinion: what two readers of one strip settle on."""
+"""The ensemble: what two readers of one strip settle on."""
 
 from __future__ import annotations
 

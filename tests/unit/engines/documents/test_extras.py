@@ -1,4 +1,4 @@
-"""Extras: only when asked for, and in pixels of the picture as it was sent."""
+"""Extras: only when asked for, and in pixels of the image as it was sent."""
 
 import numpy as np
 

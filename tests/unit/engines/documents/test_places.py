@@ -1,4 +1,4 @@
-"""Place names: one wrong character is put right where only one place fits; real names are left alone."""
+"""Place names: one wrong character is corrected where only one place fits; real names are left alone."""
 
 import pytest
 
