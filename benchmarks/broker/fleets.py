@@ -51,9 +51,9 @@ async def streams(workers: int, stub_ms: float) -> AsyncIterator[Fleet]:
         pids = [os.getpid(), *host.children, server.process.pid]
         yield Fleet(broker, lambda: cpu_seconds(pids))
     finally:
-        await broker.close()
+        await broker.refine_size()
         host.end()
-        server.close()
+        server.refine_size()
 
 
 KINDS = {"local": local, "streams": streams}

@@ -27,13 +27,13 @@ def pattern_of(text: str) -> str | None:
     return next((name for name, pattern in _PATTERNS.items() if pattern.fullmatch(text)), None)
 
 
-def clean(text: str) -> str:
+def normalise_plate_text(text: str) -> str:
     """A line of general reading as a plate would write it: bare, in capitals, digits for O and I after the head."""
     bare = _SEPARATORS.sub("", text).upper()
     return bare[:2] + bare[2:].replace("O", "0").replace("I", "1")
 
 
-def kind_of(text: str, colour: str, rows: int) -> str:
+def plate_kind(text: str, colour: str, rows: int) -> str:
     """The kind of a plate: blue, yellow, green, yellow_double, green_yellow, black, white, or embassy."""
     pattern = pattern_of(text)
     if pattern in ("green", "green_yellow"):

@@ -25,7 +25,7 @@ def lines(profile: str, folder: Path | None = None) -> tuple[list[str], set[str]
     engine = open_text_engine("onnx", profile, 1, folder)
     page = engine.read(decode(SAMPLE.read_bytes(), 10_000_000))
     models = set(engine.info.models)
-    engine.close()
+    engine.refine_size()
     return [line.text.replace(" ", "") for line in page.lines], models
 
 
@@ -53,7 +53,7 @@ def test_pages_are_read_in_bytes_where_the_processor_multiplies_them(
     assert "ppocrv6-small-rec" in models  # cards are read with it in any case
 
 
-def test_eight_bits_read_the_sample_as_the_whole_network_does() -> None:
+def test_int8_read_the_sample_as_the_whole_network_does() -> None:
     page = open_text_engine("onnx", "balanced", 1, None)
     image = decode(SAMPLE.read_bytes(), 10_000_000)
     crops = [crop_line(image, quad) for quad in page.detect(image)]
@@ -61,7 +61,7 @@ def test_eight_bits_read_the_sample_as_the_whole_network_does() -> None:
         Recogniser(OnnxNetwork(locate(name)), load_charset(locate("ppocrv6-charset")))(crops)
         for name in ("ppocrv6-small-rec", "ppocrv6-small-rec-int8")
     )
-    page.close()
+    page.refine_size()
     assert [text.replace(" ", "") for text, _ in eight] == [text.replace(" ", "") for text, _ in whole]
     assert all(abs(one - other) < 0.05 for (_, one), (_, other) in zip(whole, eight, strict=True))
 
@@ -74,7 +74,7 @@ def test_accurate_reads_with_the_operators_networks(folder: Path) -> None:
     engine = open_text_engine("onnx", "accurate", 1, folder)
     digest = verify("ppocrv6-small-rec", locate("ppocrv6-small-rec"))
     assert engine.info.models["ppocrv6-medium-rec"] == digest  # no caller's to judge, and told
-    engine.close()
+    engine.refine_size()
 
 
 def test_without_them_the_remedy_is_named(tmp_path: Path) -> None:

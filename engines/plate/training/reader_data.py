@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
+from inkgate.engines.plate.rectify import HEIGHT, WIDTH, canonical_corners, stack_rows
 from inkgate.engines.plate.training import degrade
 from inkgate.engines.plate.training.backgrounds import Backdrops, sign
 from inkgate.engines.plate.training.glyphs import GlyphBox
 from inkgate.engines.plate.training.plates import Drawn, draw_plate
-from inkgate.engines.plate.warp import HEIGHT, WIDTH, stack_rows, target
 
 Picture = NDArray[np.uint8]
 Rng = np.random.Generator
@@ -143,7 +143,7 @@ class ReaderSamples:
         off += rng.normal(0, 0.01, 2) * wide
         off[:, 1] *= 0.7
         quad = corners + off
-        flat = target(plate.rows)
+        flat = canonical_corners(plate.rows)
         move = cv2.getPerspectiveTransform(quad.astype(np.float32), flat)
         height = HEIGHT if plate.rows == 1 else 2 * HEIGHT
         picture = cv2.warpPerspective(scene, move, (WIDTH, height), borderMode=cv2.BORDER_REPLICATE)

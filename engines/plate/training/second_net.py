@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inkgate.engines.plate.alphabet import CHARACTERS
-from inkgate.engines.plate.second import COMPUTED, PADDED, WIDTH
+from inkgate.engines.plate.ensemble import COMPUTED, PADDED, WIDTH
 from inkgate.engines.plate.training.onnx_import import OnnxModule, weights_in
 
 TRUNK_END = "pool2d_2.tmp_0"

@@ -32,7 +32,7 @@ JPEG = saved((64, 48), "JPEG")
 HEAD, REST = PNG[:33], PNG[33:]
 
 
-def test_picture_chunks_stay_and_others_go():
+def test_image_chunks_stay_and_others_go():
     made = HEAD + chunk(b"tEXt", b"k\0v") + chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)) + REST
     assert defused(made + b"tail") == PNG
     assert np.array_equal(decode(made, MAX_PIXELS), decode(PNG, MAX_PIXELS))

@@ -115,7 +115,7 @@ def test_bottom_up_and_top_down_bitmaps() -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
 @pytest.mark.parametrize("keep", [0, 1, 2, 3, 9, 17, 25, 30, 60, 200])
-def test_a_cut_file_is_an_error_or_a_picture_of_the_named_size(form: str, keep: int) -> None:
+def test_a_cut_file_is_an_error_or_an_image_of_the_named_size(form: str, keep: int) -> None:
     whole = saved(Pillow.fromarray(np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)), form)
     try:
         image = decode(whole[:keep], LIMIT)
@@ -125,6 +125,6 @@ def test_a_cut_file_is_an_error_or_a_picture_of_the_named_size(form: str, keep: 
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a" + bytes(50), b"<html>", bytes(1000), b"\xff\xd8" + b"\xff" * 1000])
-def test_what_is_no_picture_is_an_error(data: bytes) -> None:
+def test_what_is_no_image_is_an_error(data: bytes) -> None:
     with pytest.raises(DecodeError):
         decode(data, LIMIT)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkgate.engines.plate.detect import STRIDE, Candidate, Finder, Options, distinct, normalise, peaks
+from inkgate.engines.plate.detect import (
+    STRIDE,
+    Candidate,
+    DetectorOptions,
+    PlateDetector,
+    local_maxima,
+    normalise,
+    suppress_overlaps,
+)
 
 
 def output(height: int, width: int, plates: list[np.ndarray]) -> np.ndarray:
@@ -39,7 +47,7 @@ def test_colours_are_normalised_by_channel() -> None:
 
 def test_peaks_give_back_the_corners() -> None:
     plates = [box(20, 40), box(200, 100, 60, 20)]
-    found = peaks(output(192, 320, plates), 0.3)
+    found = local_maxima(output(192, 320, plates), 0.3)
     assert len(found) == 2
     for (corners, score), wanted in zip(found, plates, strict=True):
         assert np.allclose(corners, wanted, atol=1e-2)
@@ -50,10 +58,10 @@ def test_of_candidates_that_cover_each_other_the_best_seen_stays() -> None:
     found = [
         Candidate(box(0, 0), 0.5),
         Candidate(box(4, 2), 0.8),
-        Candidate(box(3, 2), 0.9, seen=20),
+        Candidate(box(3, 2), 0.9, detected_width=20),
         Candidate(box(200, 0), 0.3),
     ]
-    assert [one.score for one in distinct(found)] == [0.8, 0.3]
+    assert [one.score for one in suppress_overlaps(found)] == [0.8, 0.3]
 
 
 class Seeing:
@@ -73,7 +81,7 @@ def test_corners_come_back_in_source_pixels(size: tuple[int, int]) -> None:
     picture = np.zeros((*size, 3), np.uint8)
     x, y, w, h = size[1] // 4, size[0] // 3, max(size[1] // 3, 8), max(size[0] // 10, 4)
     picture[y : y + h, x : x + w] = (0, 0, 255)
-    found = Finder(Seeing(), Options(sizes=(320,)))(picture)
+    found = PlateDetector(Seeing(), DetectorOptions(sizes=(320,)))(picture)
     assert len(found) == 1
     assert np.allclose(found[0].corners, box(x, y, w, h), atol=1.6 * max(1, max(size) / 320))
 
@@ -82,16 +90,18 @@ def test_a_close_look_gives_corners_in_source_pixels() -> None:
     picture = np.zeros((900, 1200, 3), np.uint8)
     picture[500:531, 700:800] = (0, 0, 255)
     rough = Candidate(box(690, 495, 110, 40), 0.6)
-    found = Finder(Seeing()).closer(picture, rough)
+    found = PlateDetector(Seeing()).refine_candidate(picture, rough)
     assert np.allclose(found.corners, box(700, 500, 100, 31), atol=1.5)
-    nothing = Finder(Seeing()).closer(np.zeros_like(picture), rough)
+    nothing = PlateDetector(Seeing()).refine_candidate(np.zeros_like(picture), rough)
     assert (nothing.score, nothing.corners.tolist()) == (0.3, rough.corners.tolist())
 
 
-def test_tiles_find_what_is_small_in_a_large_picture() -> None:
+def test_tiles_find_what_is_small_in_a_large_image() -> None:
     picture = np.zeros((2400, 3200, 3), np.uint8)
     picture[2300:2330, 3000:3090] = (0, 0, 255)
-    whole = Finder(Seeing(), Options(sizes=(96,), tile_from=10_000))(picture)
+    whole = PlateDetector(Seeing(), DetectorOptions(sizes=(96,), tile_above_pixels=10_000))(picture)
     assert not whole or whole[0].corners.min() < 0 or abs(np.ptp(whole[0].corners[:, 0]) - 90) > 5
-    found = Finder(Seeing(), Options(sizes=(96,), tile_from=2000, tile_size=3200, tile=736))(picture)
+    found = PlateDetector(Seeing(), DetectorOptions(sizes=(96,), tile_above_pixels=2000, tile_size=3200, tile=736))(
+        picture
+    )
     assert any(np.allclose(one.corners, box(3000, 2300, 90, 30), atol=3) for one in found)

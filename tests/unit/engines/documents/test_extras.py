@@ -14,7 +14,7 @@ def test_nothing_unless_asked_for():
     assert read_idcard(PaintReader(portrait()), portrait().picture()).extras == {}
 
 
-def test_boxes_lie_on_the_source_picture_however_it_was_turned():
+def test_boxes_lie_on_the_source_image_however_it_was_turned():
     sheet = portrait()
     turned = np.ascontiguousarray(np.rot90(sheet.picture()))
     extras = read_idcard(PaintReader(sheet, 90), turned, extras=True).extras
@@ -26,7 +26,7 @@ def test_boxes_lie_on_the_source_picture_however_it_was_turned():
     assert turned[y, x].tolist() != [255, 255, 255]
 
 
-def test_contradictions_are_told():
+def test_contradictions_are_reported():
     sheet = portrait()
     sheet.lines[1] = ("性别男民族汉", sheet.lines[1][1])
     extras = read_idcard(PaintReader(sheet), sheet.picture(), extras=True).extras
@@ -36,7 +36,7 @@ def test_contradictions_are_told():
     assert "expired" in read_idcard(PaintReader(old), old.picture(), extras=True).extras["warnings"]
 
 
-def test_print_at_the_edge_of_the_picture_is_told():
+def test_print_at_the_edge_of_the_image_is_reported():
     sheet = portrait()
     right = round(sheet.lines[-1][1][1][0])  # where the number ends
     cut = np.ascontiguousarray(sheet.picture()[:, : right - 4])
@@ -45,7 +45,7 @@ def test_print_at_the_edge_of_the_picture_is_told():
     assert "incomplete_border" not in whole
 
 
-def test_registration_authority_is_told_where_it_is_printed():
+def test_registration_authority_is_reported_where_it_is_printed():
     sheet = single_column().line(500, 1100, "登记机关").line(500, 1150, "厦门市湖里区市场监督管理局")
     extras = read_licence(PaintReader(sheet), sheet.picture(), extras=True).extras
     assert extras["authority"] == "厦门市湖里区市场监督管理局"

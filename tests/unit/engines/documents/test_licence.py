@@ -73,7 +73,7 @@ def test_dates_in_chinese_numerals_stay_as_printed():
     assert licence.operation_period == "二〇〇五年六月九日至二〇二五年六月八日"
 
 
-def test_permits_and_empty_pictures_are_no_licence():
+def test_permits_and_empty_images_are_no_licence():
     sheet = Sheet(1000, 1300).line(300, 200, "食品经营许可证", h=90).line(120, 400, "经营者名称厦门兴隆商贸有限公司")
     sheet.line(120, 460, f"社会信用代码{CODE}").line(120, 520, "法定代表人秦泽林").line(120, 580, "住所厦门市湖里区1号")
     assert read(sheet) == Licence()
@@ -102,7 +102,7 @@ def test_a_watermark_that_names_another_paper_is_no_title():
     assert read_licence(PaintReader(sheet), sheet.picture()).is_licence
 
 
-def test_a_type_read_with_one_fault_is_put_right_and_an_unusual_one_stays():
+def test_a_type_read_with_one_fault_is_corrected_and_an_unusual_one_stays():
     sheet = single_column()
     for read_as, answer in (
         ("有限责证公司(自然人独资)", "有限责任公司(自然人独资)"),

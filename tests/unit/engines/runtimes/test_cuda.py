@@ -74,7 +74,7 @@ def gpu() -> EngineComponents:
         return build.build_gpu_components(networks, profiles.PROFILES["balanced"], orienter)
 
 
-def test_lines_are_those_of_the_careful_network(gpu: EngineComponents, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_are_those_of_the_accurate_recogniser(gpu: EngineComponents, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buckets, "BATCH_PIXEL_BUDGET", 640)
     networks = NetworkFactory(onnx.OnnxRuntime())
     accurate = build.build_cpu_components(networks, profiles.PROFILES["balanced"], gpu.orienter).accurate_recogniser
@@ -91,4 +91,4 @@ def test_a_gpu_that_does_not_load_is_said_to_be_a_cpu(monkeypatch, caplog) -> No
     engine = registry.open_text_engine("onnx", "fast", 1, None)
     assert engine.info.device == "cpu"
     assert "CUDA did not load" in caplog.text
-    engine.close()
+    engine.refine_size()

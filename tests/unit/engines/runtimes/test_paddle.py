@@ -35,7 +35,7 @@ def test_carried_files_go_through_onnx_runtime(asked: list[dict[str, Any]]) -> N
     assert given["model_name"] == "PP-OCRv6_small_det" and given["engine"] == "onnxruntime"
     assert given["engine_config"] == {"intra_op_num_threads": 2}
     assert set(models.digests) == {"ppocrv6-small-det", "ppocrv6-small-det-config"}
-    models.close()
+    models.refine_size()
     assert not Path(given["model_dir"]).exists()
 
 
@@ -79,5 +79,5 @@ def test_without_paddleocr_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) 
         (5400, 3360, 2500, 2500, "max"),
     ],
 )
-def test_how_large_a_picture_is_seen(width: int, height: int, cap: int | None, side: int, kind: str) -> None:
+def test_how_large_an_image_is_seen(width: int, height: int, cap: int | None, side: int, kind: str) -> None:
     assert _limit(width, height, cap) == {"limit_side_len": side, "limit_type": kind}
