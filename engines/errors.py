@@ -2,7 +2,7 @@
 
 EngineError
 ├── DecodeError        the bytes are not a decodable image
-├── PictureTooLarge    decoding would pass the limit on pixels
+├── ImageTooLarge    decoding would pass the limit on pixels
 └── ModelError         a model file is missing, or is not the one the manifest names
 """
 
@@ -15,7 +15,7 @@ class DecodeError(EngineError):
     """The bytes cannot be decoded into an image."""
 
 
-class PictureTooLarge(EngineError):
+class ImageTooLarge(EngineError):
     """The image holds more pixels than the engine may decode."""
 
 

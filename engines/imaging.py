@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from inkgate.engines.defuse import defused
-from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.errors import DecodeError, ImageTooLarge
 from inkgate.engines.image_header import JPEG, PNG, image_size
 from inkgate.engines.jpeg_scans import ends_early, jpeg_file
 from inkgate.engines.types import Image
@@ -21,13 +21,13 @@ _STRIP = 64  # rows laid on white at a time: intermediate values take several ti
 def decode(data: bytes, max_pixels: int) -> Image:
     """The image as BGR uint8 of shape (height, width, 3).
 
-    Raises PictureTooLarge when the header names more than `max_pixels` pixels (nothing is decoded then), DecodeError
+    Raises ImageTooLarge when the header names more than `max_pixels` pixels (nothing is decoded then), DecodeError
     when the bytes are not a readable JPEG, PNG or BMP, break off inside a scan, decode to another size than the header
     named, or need more memory than there is.
     """
     width, height = header_size(data)
     if width * height > max_pixels:
-        raise PictureTooLarge(f"{width}x{height} pixels, the limit is {max_pixels}")
+        raise ImageTooLarge(f"{width}x{height} pixels, the limit is {max_pixels}")
     try:
         image = _jpeg(data) if data.startswith(JPEG) else _decoded(defused(data))
     except (cv2.error, MemoryError) as error:

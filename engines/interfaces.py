@@ -71,7 +71,7 @@ class Reader(Protocol):
     def read(self, name: str, data: bytes, *, extras: bool = False) -> Any:
         """What the reader of the capability `name` finds in an image file.
 
-        Raises DecodeError or PictureTooLarge for an image that cannot be decoded, KeyError for a capability that has
+        Raises DecodeError or ImageTooLarge for an image that cannot be decoded, KeyError for a capability that has
         no reader.
         """
 

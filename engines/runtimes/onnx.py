@@ -38,7 +38,7 @@ class OnnxRuntime:
 
     def int8_is_faster(self) -> bool:
         """Whether the processor has the instructions that ONNX Runtime's INT8 networks need (see `cpu`)."""
-        return cpu.multiplies_bytes()
+        return cpu.has_vnni()
 
     def open(self, path: Path, execution: Execution) -> OnnxNetwork:
         """The network in an .onnx file. Raises ModelError when ONNX Runtime cannot load it."""

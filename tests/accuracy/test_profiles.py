@@ -46,7 +46,7 @@ def test_fast_reads_the_sample() -> None:
 def test_pages_are_read_in_bytes_where_the_processor_multiplies_them(
     multiplies: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cpu, "multiplies_bytes", lambda: multiplies)
+    monkeypatch.setattr(cpu, "has_vnni", lambda: multiplies)
     texts, models = lines("balanced")
     assert texts[0] == "图书馆开放通知" and len(texts) == 7
     assert ("ppocrv6-small-rec-int8" in models) is multiplies

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.accuracy.documents import Tally, local_readers, run
 
-PICTURES = Path(__file__).parent / "images"
+PICTURES = Path(__file__).parent / "pictures"
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.errors import DecodeError, ImageTooLarge
 from inkgate.engines.image_header import image_size
 from inkgate.engines.imaging import decode
 from inkgate.service.contract.capabilities import CAPABILITIES
@@ -45,7 +45,7 @@ def test_hidden_frame_is_the_one_that_is_checked() -> None:
     assert image_size(bomb) == (16_000, 16_000)
     with pytest.raises(ImageFault, match="dimensions"):
         check_image(bomb, CAPABILITIES["general"])
-    with pytest.raises(PictureTooLarge):
+    with pytest.raises(ImageTooLarge):
         decode(bomb, LIMIT)
 
 
@@ -333,7 +333,7 @@ def test_bmp_sizes_that_are_none(width: int, height: int) -> None:
     made = bmp(width, height, pixels=b"d" * 1000)
     with pytest.raises(ImageFault, match="dimensions"):
         check_image(made, CAPABILITIES["general"])
-    with pytest.raises((DecodeError, PictureTooLarge)):
+    with pytest.raises((DecodeError, ImageTooLarge)):
         decode(made, LIMIT)
 
 

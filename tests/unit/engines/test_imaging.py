@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.errors import DecodeError, ImageTooLarge
 from inkgate.engines.imaging import decode, header_size
 from tests.image_files import saved
 
@@ -97,7 +97,7 @@ def test_exif_orientation_is_applied(tag: int) -> None:
 def test_a_bomb_is_refused_by_its_header() -> None:
     png = bytearray(saved(Pillow.new("L", (10, 10)), "PNG"))
     png[16:24] = struct.pack(">II", 60_000, 60_000)
-    with pytest.raises(PictureTooLarge):
+    with pytest.raises(ImageTooLarge):
         decode(bytes(png), LIMIT)
 
 

@@ -91,7 +91,7 @@ def test_a_worker_s_reader_passes_decoded_images_on() -> None:
     assert reader.read("bare", image) == "bare" and reader.names == {"sizes", "bare"}
     assert reader.info.models == {"text": "1" * 64, "sizes": "0" * 64}
     reader.warmup()
-    reader.refine_size()
+    reader.close()
     assert sizes.events == ["opened", "warm", "closed"]
     with pytest.raises(DecodeError):
         reader.read("sizes", b"no image")

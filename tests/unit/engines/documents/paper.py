@@ -41,7 +41,7 @@ class Sheet:
         self.lines.append((text, (a_, b_, c_, d_)))
         return self
 
-    def picture(self) -> Image:
+    def image(self) -> Image:
         image = np.full((self.height, self.width, 3), 255, np.uint8)
         for i, (_, quad) in enumerate(self.lines):
             cv2.fillConvexPoly(image, np.asarray(quad, np.float32).round().astype(np.int32), colour(i))
