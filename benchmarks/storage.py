@@ -42,7 +42,7 @@ async def measure(calls: int) -> dict[str, float]:
         try:
             return await _measure(server, Path(folder) / "key", calls)
         finally:
-            await asyncio.to_thread(server.refine_size)
+            await asyncio.to_thread(server.close)
 
 
 async def _measure(server: PostgresServer, key: Path, calls: int) -> dict[str, float]:
@@ -57,8 +57,8 @@ async def _measure(server: PostgresServer, key: Path, calls: int) -> dict[str, f
     size, log = await _state(connection)
     await _settle(ledger, str(account), str(app), calls)
     size_after, log_after = await _state(connection)
-    await ledger.refine_size()
-    await connection.refine_size()
+    await ledger.close()
+    await connection.close()
     await engine.dispose()
     return {
         "calls": calls,

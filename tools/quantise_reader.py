@@ -22,7 +22,7 @@ from onnx import helper, version_converter
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from PIL import Image, ImageDraw, ImageFont
 
-from inkgate.engines.manifest import locate
+from inkgate.engines.manifest import find_model_file
 from inkgate.engines.text.recognise import pad_to_min_width, to_tensor
 
 LINES, SEED = 60, 11
@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, nargs="+", required=True, help="folders with Chinese fonts")
     args = parser.parse_args()
     fonts = sorted(font for folder in args.fonts for font in folder.rglob("*.tt[cf]"))
-    quantise(locate("ppocrv6-small-rec"), args.out, fonts)
+    quantise(find_model_file("ppocrv6-small-rec"), args.out, fonts)
 
 
 if __name__ == "__main__":

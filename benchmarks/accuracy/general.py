@@ -36,7 +36,7 @@ def main() -> None:
             for line in reader.read("general", picture.read_bytes()).lines
         ]
     spent = (time.process_time() - began) / len(predictions)
-    reader.refine_size()
+    reader.close()
 
     rates = accuracy(args.score, args.folder / "labels.jsonl", predictions)
     for category, rate in rates.items():

@@ -131,7 +131,7 @@ async def measure(count: int, clients: int, **settings: object) -> dict[str, Any
             "status_of_a_call_afterwards": after,
         }
     finally:
-        await stack.refine_size()
+        await stack.close()
 
 
 async def run() -> dict[str, Any]:

@@ -51,9 +51,9 @@ async def streams(workers: int, stub_ms: float) -> AsyncIterator[Fleet]:
         pids = [os.getpid(), *host.children, server.process.pid]
         yield Fleet(broker, lambda: cpu_seconds(pids))
     finally:
-        await broker.refine_size()
+        await broker.close()
         host.end()
-        server.refine_size()
+        server.close()
 
 
 KINDS = {"local": local, "streams": streams}

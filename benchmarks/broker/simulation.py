@@ -46,7 +46,7 @@ _ELEMENT = {"text_line": 20, "detail": [{"name": str(n), "text": "字" * 12, "bo
 
 @contextmanager
 def slowed(pid: int, share: float) -> Iterator[None]:
-    """Let a process have `refine_plate_share` of one core, by a control group of version 1 or 2."""
+    """Let a process have `share` of one core, by a control group of version 1 or 2."""
     if share >= 1:
         yield
         return
@@ -79,7 +79,7 @@ def work(url: str, count: int, service: float) -> None:
             if task is not None:
                 time.sleep(service)
                 port.reply(task, Reply(task.call_id, task.number, Outcome.READ, _ELEMENT, "", {"infer": service}))
-        port.refine_size()
+        port.close()
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
     for thread in threads:
@@ -121,7 +121,7 @@ async def step(url: str, workers: int, service: float, size: int, seconds: float
     await asyncio.gather(*(client(brokers[number % _GATEWAYS]) for number in range(workers)))
     took, used = time.perf_counter() - begun, _cpu(server) - cpu
     for broker in brokers:
-        await broker.refine_size()
+        await broker.close()
     for process in processes:
         process.communicate()
     overhead = [1000 * (wait - service) for wait in waits]
@@ -143,12 +143,12 @@ async def run(given: argparse.Namespace) -> list[dict[str, Any]]:
     server.start()
     assert server.process is not None
     try:
-        with slowed(server.process.pid, given.refine_plate_share):
+        with slowed(server.process.pid, given.share):
             for workers, service in itertools.product(given.workers, given.service):
                 rows.append(await step(server.url, workers, service, given.size, given.seconds))
                 print(json.dumps(rows[-1]), flush=True)
     finally:
-        server.refine_size()
+        server.close()
     return rows
 
 
@@ -166,7 +166,7 @@ def main() -> None:
         "gateways": _GATEWAYS,
         "picture_bytes": given.size,
         "seconds": given.seconds,
-        "share_of_a_core": given.refine_plate_share,
+        "share_of_a_core": given.share,
     }
     result = {"machine": facts("redis"), "conditions": conditions, "rows": rows}
     given.out.write_text(json.dumps(result, indent=1) + "\n")

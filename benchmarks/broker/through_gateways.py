@@ -122,7 +122,7 @@ async def measure(workers: int, args: argparse.Namespace, *, over: bool) -> dict
             raise SystemExit(f"the ledger does not prove itself; no figure is reported: {findings[:3]}")
         return found
     finally:
-        await stack.refine_size()
+        await stack.close()
 
 
 def _percentile(values: list[float], share: float) -> float | None:

@@ -140,7 +140,7 @@ async def both(rounds: int) -> dict[str, Any]:
         try:
             postgres = await measure(Postgres(server.dsn).url("postgres"), rounds, server.pid)
         finally:
-            await asyncio.to_thread(server.refine_size)
+            await asyncio.to_thread(server.close)
     return {"sqlite": sqlite, "postgres": postgres}
 
 

@@ -32,7 +32,7 @@ async def measure(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
             if faults := run.faults(pack):
                 raise SystemExit("\n".join(faults[:20]))
     finally:
-        await stack.refine_size()
+        await stack.close()
     return figures
 
 

@@ -77,7 +77,7 @@ async def main(url: str, method: str, account: str, app: str, rate: float, secon
     else:
         latencies = await closed_loop(settle, clients, seconds)
     result = {"calls": len(latencies), "seconds": time.perf_counter() - begun, "cpu": time.process_time() - cpu}
-    await ledger.refine_size()
+    await ledger.close()
     await engine.dispose()
     json.dump(result | {"latencies_ms": [round(each * 1000, 3) for each in latencies]}, sys.stdout)
 

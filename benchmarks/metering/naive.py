@@ -59,4 +59,4 @@ class NaiveLedger:
         return True
 
     async def close(self) -> None:
-        await self._pool.refine_size()
+        await self._pool.close()

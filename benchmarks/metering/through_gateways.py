@@ -93,7 +93,7 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
             raise SystemExit(f"the ledger does not prove itself; no figure is reported: {findings[:3]}")
         return figures
     finally:
-        await stack.refine_size()
+        await stack.close()
 
 
 def main() -> None:

@@ -43,5 +43,5 @@ class Child:
 
     def stop(self) -> None:
         if self.child is not None and self.child.stdin is not None:
-            self.child.stdin.refine_size()
+            self.child.stdin.close()
             self.child.wait(timeout=30)

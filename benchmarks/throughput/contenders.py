@@ -242,7 +242,7 @@ class Distributed(_Ours):
     async def stop(self) -> None:
         await self.client.aclose()
         findings = await self._stack.findings()
-        await self._stack.refine_size()
+        await self._stack.close()
         if findings:
             raise SystemExit(f"{self.name}: the ledger does not prove itself: {findings[:3]}")
 

@@ -21,10 +21,10 @@ Network = TypeVar("Network", bound=Callable[[Tensor], object])
 
 SEARCHES = ("HEURISTIC", "DEFAULT", "EXHAUSTIVE")  # what ONNX Runtime's CUDA provider calls them
 _REPEATS = 3
-_LONGEST = 20.0  # seconds after which a way is given up: a worker has to become ready
+_MAX_TIMING_SECONDS = 20.0  # seconds after which a way is given up: a worker has to become ready
 
 
-def quickest(
+def open_with_fastest_search(
     open_network: Callable[[str], Network],
     shapes: Sequence[Shape],
     *,
@@ -42,14 +42,14 @@ def quickest(
     best_time, chosen = float("inf"), SEARCHES[0]
     for search in SEARCHES:
         network = open_network(search)
-        taken = _seconds(network, shapes, warmed, best_time, clock)
+        taken = _time_shapes(network, shapes, warmed, best_time, clock)
         if taken < best_time:
             best, best_time, chosen = network, taken, search
     log.info("cuDNN searches by %s: %.1f ms for %d shapes", chosen, 1000 * best_time, len(shapes))
     return best
 
 
-def _seconds(
+def _time_shapes(
     network: Callable[[Tensor], object],
     shapes: Sequence[Shape],
     warmed: bool,
@@ -66,6 +66,6 @@ def _seconds(
             took = clock() - begun
             spent += took
             counted += took if number or not warmed else 0.0
-        if counted > bound or spent > _LONGEST:
+        if counted > bound or spent > _MAX_TIMING_SECONDS:
             return float("inf")
     return counted

@@ -23,7 +23,7 @@ import numpy as np
 
 from inkgate.engines.boxes import as_quad
 from inkgate.engines.errors import ModelError
-from inkgate.engines.manifest import locate, verify
+from inkgate.engines.manifest import find_model_file, verify_model_file
 from inkgate.engines.networks import NetworkFactory
 from inkgate.engines.runtimes.interface import CPU
 from inkgate.engines.text import profiles
@@ -104,8 +104,8 @@ class PaddleModels:
         folder = Path(self._scratch.name) / name
         folder.mkdir()
         for model, file in zip(models, ("inference.onnx", "inference.yml"), strict=True):
-            path = locate(model, self._model_dir)
-            self.digests[model] = verify(model, path)
+            path = find_model_file(model, self._model_dir)
+            self.digests[model] = verify_model_file(model, path)
             (folder / file).symlink_to(path)
         return folder
 

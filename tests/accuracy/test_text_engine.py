@@ -58,7 +58,7 @@ def opened(runtime: str, folders: dict[str, Path | None]) -> TextEngine:
 def engine(request: pytest.FixtureRequest, folders: dict[str, Path | None]) -> Iterator[TextEngine]:
     engine = opened(request.param, folders)
     yield engine
-    engine.refine_size()
+    engine.close()
 
 
 @pytest.fixture(scope="module")
@@ -300,7 +300,7 @@ def test_no_socket_is_opened(
         engine = opened(runtime, folders)
         engine.warmup()
         assert len(engine.read(sample).lines) == len(TRUTH)
-        engine.refine_size()
+        engine.close()
         with pytest.raises(AttributeError):
             engine.read(sample)
 

@@ -23,7 +23,7 @@ from inkgate_client import _exchange as client_exchange
 from inkgate_client import _results as client_results
 from inkgate_client._sealing import Sealer
 
-from inkgate.engines.defuse import defused
+from inkgate.engines.defuse import sanitise
 from inkgate.engines.errors import DecodeError, ImageTooLarge
 from inkgate.engines.imaging import decode, header_size
 from inkgate.service.client_ip import client_ip, parse_networks
@@ -279,7 +279,7 @@ def _decoder_alone(file: bytes) -> np.ndarray | None:
     """
     if file.startswith(b"\x89PNG"):
         try:
-            file = defused(file)
+            file = sanitise(file)
         except DecodeError:
             return None
     try:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from benchmarks.bodies.orientation_probe import LIVEZ_MS, MIB, Gateway, plan
 
+from benchmarks.bodies.trial import LIVEZ_MS, MIB, Gateway, plan
 from benchmarks.sandbox import stub_service
 from inkgate.service.contract.capabilities import Capability
 
@@ -39,7 +39,7 @@ def expected(shape: str, form: str, capability: Capability) -> int:
 
 @pytest.mark.parametrize(("shape", "form", "capability"), plan(), ids=lambda each: getattr(each, "name", each))
 def test_no_body_grows(gateway: Gateway, shape: str, form: str, capability: Capability):
-    done = gateway.orientation_probe(shape, form, SIZE, capability)
+    done = gateway.trial(shape, form, SIZE, capability)
     assert done.code == expected(shape, form, capability)
     assert done.within, f"{done.peak_mib} MiB for a body of {done.body_mib} MiB"
     assert done.livez_ms <= SPARE * LIVEZ_MS

@@ -37,12 +37,12 @@ def box(x: float, y: float, w: float = 90, h: float = 28) -> np.ndarray:
 
 
 def test_colours_are_normalised_by_channel() -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (32, 64, 3)).astype(np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (32, 64, 3)).astype(np.uint8)
     mean = np.array([123.675, 116.28, 103.53], np.float32)
     deviation = np.array([58.395, 57.12, 57.375], np.float32)
-    given = normalise(picture)
+    given = normalise(image)
     assert (given.shape, given.dtype) == ((1, 3, 32, 64), np.float32)
-    assert np.array_equal(given[0], ((picture.astype(np.float32) - mean) / deviation).transpose(2, 0, 1))
+    assert np.array_equal(given[0], ((image.astype(np.float32) - mean) / deviation).transpose(2, 0, 1))
 
 
 def test_peaks_give_back_the_corners() -> None:
@@ -78,30 +78,30 @@ class Seeing:
 
 @pytest.mark.parametrize("size", [(33, 33), (480, 640), (960, 1280), (1200, 500)])
 def test_corners_come_back_in_source_pixels(size: tuple[int, int]) -> None:
-    picture = np.zeros((*size, 3), np.uint8)
+    image = np.zeros((*size, 3), np.uint8)
     x, y, w, h = size[1] // 4, size[0] // 3, max(size[1] // 3, 8), max(size[0] // 10, 4)
-    picture[y : y + h, x : x + w] = (0, 0, 255)
-    found = PlateDetector(Seeing(), DetectorOptions(sizes=(320,)))(picture)
+    image[y : y + h, x : x + w] = (0, 0, 255)
+    found = PlateDetector(Seeing(), DetectorOptions(sizes=(320,)))(image)
     assert len(found) == 1
     assert np.allclose(found[0].corners, box(x, y, w, h), atol=1.6 * max(1, max(size) / 320))
 
 
 def test_a_close_look_gives_corners_in_source_pixels() -> None:
-    picture = np.zeros((900, 1200, 3), np.uint8)
-    picture[500:531, 700:800] = (0, 0, 255)
+    image = np.zeros((900, 1200, 3), np.uint8)
+    image[500:531, 700:800] = (0, 0, 255)
     rough = Candidate(box(690, 495, 110, 40), 0.6)
-    found = PlateDetector(Seeing()).refine_candidate(picture, rough)
+    found = PlateDetector(Seeing()).refine_candidate(image, rough)
     assert np.allclose(found.corners, box(700, 500, 100, 31), atol=1.5)
-    nothing = PlateDetector(Seeing()).refine_candidate(np.zeros_like(picture), rough)
+    nothing = PlateDetector(Seeing()).refine_candidate(np.zeros_like(image), rough)
     assert (nothing.score, nothing.corners.tolist()) == (0.3, rough.corners.tolist())
 
 
 def test_tiles_find_what_is_small_in_a_large_image() -> None:
-    picture = np.zeros((2400, 3200, 3), np.uint8)
-    picture[2300:2330, 3000:3090] = (0, 0, 255)
-    whole = PlateDetector(Seeing(), DetectorOptions(sizes=(96,), tile_above_pixels=10_000))(picture)
+    image = np.zeros((2400, 3200, 3), np.uint8)
+    image[2300:2330, 3000:3090] = (0, 0, 255)
+    whole = PlateDetector(Seeing(), DetectorOptions(sizes=(96,), tile_above_pixels=10_000))(image)
     assert not whole or whole[0].corners.min() < 0 or abs(np.ptp(whole[0].corners[:, 0]) - 90) > 5
     found = PlateDetector(Seeing(), DetectorOptions(sizes=(96,), tile_above_pixels=2000, tile_size=3200, tile=736))(
-        picture
+        image
     )
     assert any(np.allclose(one.corners, box(3000, 2300, 90, 30), atol=3) for one in found)

@@ -84,10 +84,10 @@ def at(x: float, y: float, score: float = 0.9) -> Candidate:
 @pytest.fixture
 def street() -> np.ndarray:
     """Three plates and a character, told apart by their shade."""
-    picture = np.zeros((400, 600, 3), np.uint8)
+    image = np.zeros((400, 600, 3), np.uint8)
     for (x, y), shade in {(300, 50): 50, (50, 60): 100, (60, 300): 150, (400, 300): 200}.items():
-        picture[y : y + 32, x : x + 100] = shade
-    return picture
+        image[y : y + 32, x : x + 100] = shade
+    return image
 
 
 KNOWN = {

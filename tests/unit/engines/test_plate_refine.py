@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkgate.engines.manifest import locate
+from inkgate.engines.manifest import find_model_file
 from inkgate.engines.plate.refine import (
     HEIGHT,
     MARGIN_X,
@@ -25,9 +25,9 @@ TRUE = np.array([(200, 150), (400, 158), (398, 222), (198, 214)], np.float64)
 
 def scene() -> np.ndarray:
     rng = np.random.default_rng(3)
-    picture = np.full((400, 640, 3), 120, np.uint8)
-    lay(draw_plate("blue", GlyphBox(rng, drawn_share=1.0), rng, "粤B7K2M9").picture, TRUE, picture)
-    return picture
+    image = np.full((400, 640, 3), 120, np.uint8)
+    lay(draw_plate("blue", GlyphBox(rng, drawn_share=1.0), rng, "粤B7K2M9").image, TRUE, image)
+    return image
 
 
 def test_the_view_shows_the_plate_and_what_is_around_it() -> None:
@@ -66,7 +66,7 @@ def test_corners_that_were_far_off_are_looked_at_twice(way: float, looks: int) -
 def test_the_shipped_network_sets_a_quadrilateral_right(off: tuple[int, int, int, int]) -> None:
     left, right, top, bottom = off
     rough = (TRUE + np.array([(left, top), (right, top), (right, bottom), (left, bottom)])).astype(np.float32)
-    better = refine_corners(OnnxNetwork(locate("plate-corners", None)), scene(), rough)
+    better = refine_corners(OnnxNetwork(find_model_file("plate-corners", None)), scene(), rough)
     error = np.hypot(*(better - TRUE).T).mean() / 200
     assert error < 0.015
     assert error < 0.5 * np.hypot(*(rough - TRUE).T).mean() / 200

@@ -82,7 +82,7 @@ def test_a_missing_model_is_said_in_the_reader_s_own_words() -> None:
 
 
 def test_a_worker_s_reader_passes_decoded_images_on() -> None:
-    text = SimpleNamespace(info=EngineInfo("onnx", "1", "cpu", 1, {"text": "1" * 64}), warmup=int, refine_size=int)
+    text = SimpleNamespace(info=EngineInfo("onnx", "1", "cpu", 1, {"text": "1" * 64}), warmup=int, close=int)
     sizes = Sizes(CONTEXT)
     bare = SimpleNamespace(read=lambda image, *, extras: "bare")
     reader = PictureReader(text, {"sizes": sizes, "bare": bare}, 10_000)  # type: ignore[arg-type]

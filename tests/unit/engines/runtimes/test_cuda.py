@@ -31,7 +31,7 @@ class Card:
         return Network(self, search)
 
     def choose(self, *, warmed: bool) -> str:
-        return cuda.quickest(self.open, SHAPES, warmed=warmed, clock=lambda: self.now).search
+        return cuda.open_with_fastest_search(self.open, SHAPES, warmed=warmed, clock=lambda: self.now).search
 
 
 class Network:
@@ -91,4 +91,4 @@ def test_a_gpu_that_does_not_load_is_said_to_be_a_cpu(monkeypatch, caplog) -> No
     engine = registry.open_text_engine("onnx", "fast", 1, None)
     assert engine.info.device == "cpu"
     assert "CUDA did not load" in caplog.text
-    engine.refine_size()
+    engine.close()

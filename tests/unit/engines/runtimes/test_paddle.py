@@ -35,7 +35,7 @@ def test_carried_files_go_through_onnx_runtime(asked: list[dict[str, Any]]) -> N
     assert given["model_name"] == "PP-OCRv6_small_det" and given["engine"] == "onnxruntime"
     assert given["engine_config"] == {"intra_op_num_threads": 2}
     assert set(models.digests) == {"ppocrv6-small-det", "ppocrv6-small-det-config"}
-    models.refine_size()
+    models.close()
     assert not Path(given["model_dir"]).exists()
 
 

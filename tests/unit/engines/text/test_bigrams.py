@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkgate.engines.manifest import locate
+from inkgate.engines.manifest import find_model_file
 from inkgate.engines.text.bigrams import RESCORE_BELOW_SCORE, BigramModel, is_low_confidence
 from inkgate.engines.text.recognise import Recogniser
 from tools.count_pairs import Counts, in_both, table
@@ -87,6 +87,6 @@ def test_words_count_in_both_scripts() -> None:
 
 @pytest.mark.parametrize(("right", "wrong"), [("执照", "热照"), ("公司", "公可"), ("營業", "營葉"), ("注册", "汪册")])
 def test_the_carried_table_knows_the_language(right: str, wrong: str) -> None:
-    pairs = BigramModel(locate("chinese-pairs"))
+    pairs = BigramModel(find_model_file("chinese-pairs"))
     chosen, other = (pairs.gain(*(np.array([ord(sign)], np.int64) for sign in word))[0] for word in (right, wrong))
     assert chosen > other + 1

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inkgate.engines.imaging import decode
-from inkgate.engines.manifest import locate
+from inkgate.engines.manifest import find_model_file
 from inkgate.engines.runtimes.onnx import OnnxBestPath, OnnxNetwork
 from inkgate.engines.text.batched import BatchedRecogniser
 from inkgate.engines.text.buckets import BATCH_PIXEL_BUDGET, BUCKET_SHAPES, BUCKET_WIDTHS, plan_batches, rows_per_batch
 from inkgate.engines.text.recognise import LINE_HEIGHT_PIXELS, MAX_WIDTH, Recogniser, load_charset
 
 SAMPLE = Path(__file__).parents[4] / "service" / "samples" / "general.jpg"
-CHARSET = load_charset(locate("ppocrv6-tiny-charset"))
+CHARSET = load_charset(find_model_file("ppocrv6-tiny-charset"))
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def crops() -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def network() -> OnnxBestPath:
-    return OnnxBestPath(locate("ppocrv6-tiny-rec"))
+    return OnnxBestPath(find_model_file("ppocrv6-tiny-rec"))
 
 
 @given(st.lists(st.integers(1, MAX_WIDTH), max_size=80))
@@ -53,7 +53,7 @@ def watched(network: Callable, shapes: list[tuple[int, ...]]) -> Callable:
 
 def test_batched_lines_equal_lines_read_one_by_one(crops: list[np.ndarray], network: OnnxBestPath) -> None:
     shapes: list[tuple[int, ...]] = []
-    alone = Recogniser(OnnxNetwork(locate("ppocrv6-tiny-rec")), CHARSET)
+    alone = Recogniser(OnnxNetwork(find_model_file("ppocrv6-tiny-rec")), CHARSET)
     batched = BatchedRecogniser(watched(network, shapes), CHARSET)
     # The zeros that fill a bucket are part of what the network sees: blanks between words may come and go.
     together, apart = ([text.replace(" ", "") for text, _ in read(crops)] for read in (batched, alone))
