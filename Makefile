@@ -158,7 +158,7 @@ fuzz-long: $(VENV)/.fuzz ## Two million hostile inputs (about half an hour)
 	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.fuzz.run --inputs 2000000
 
 rude: $(VENV)/.test ## Rude clients against a gateway, and what a polite one sees beside them
-	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.hostile.rude
+	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.hostile.hostile_clients
 
 audit: $(VENV)/.fuzz ## Known vulnerabilities of the pinned packages, where the public database can be reached
 	@$(BIN)/python -m tools.audit $(CONSTRAINTS)

@@ -1,4 +1,4 @@
-"""Signed calls as a customer's program makes them, and what a gateway's histograms say of them."""
+"""Signed client requests, and the gateway's latency histograms read back from its metrics."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ PATH = CAPABILITIES["general"].paths[0]
 HISTOGRAM = "inkgate_request_duration_seconds"
 
 
-def body(picture: bytes) -> bytes:
-    """A request of one picture."""
-    return json.dumps({"data": [base64.b64encode(picture).decode()]}).encode()
+def body(image: bytes) -> bytes:
+    """The JSON body of a request with one image."""
+    return json.dumps({"data": [base64.b64encode(image).decode()]}).encode()
 
 
 def request(base: str, keys: Keys, raw: bytes) -> httpx.Request:
-    """A signed request for general text."""
+    """A signed general text request with the body `raw`."""
     headers = call_headers(keys.ak, keys.sk.encode(), keys.appkey, raw)
     return httpx.Request("POST", base + PATH, headers=headers, content=raw)
 
 
 async def samples(client: httpx.AsyncClient, base: str, suffix: str) -> list[tuple[dict[str, str], float]]:
-    """Labels and value of each sample `HISTOGRAM + suffix` of a gateway (suffix: _bucket, _sum, _count)."""
+    """Labels and value of every sample of `HISTOGRAM + suffix` of a gateway (suffix: _bucket, _sum, _count)."""
     text = (await client.get(base + "/metrics", headers={"accept": "text/plain"})).text
     return [
         (sample.labels, sample.value)
@@ -40,7 +40,7 @@ async def samples(client: httpx.AsyncClient, base: str, suffix: str) -> list[tup
 
 
 async def mean_stages(client: httpx.AsyncClient, base: str) -> dict[str, float]:
-    """Mean milliseconds that a call has spent in each stage."""
+    """Mean milliseconds per call and stage."""
     spent, calls = Counter[str](), Counter[str]()
     for labels, value in await samples(client, base, "_sum"):
         spent[labels["stage"]] += value

@@ -1,4 +1,4 @@
-"""The machine's facts, kept beside every figure."""
+"""Facts about the machine, stored with every benchmark result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def facts(*packages: str) -> dict[str, Any]:
-    """What a figure depends on: processor, cores, memory, load, system, Python and the named packages' versions."""
+    """Processor, cores, memory (GiB), load, system, Python version and the versions of the named packages."""
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _cpuinfo("model name"),

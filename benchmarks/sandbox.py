@@ -1,4 +1,4 @@
-"""A throw-away service with the stub engine and its database in memory: what is left is the gateway's work."""
+"""A temporary service with the stub engine and an in-memory database, so that mainly the gateway is measured."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MEMORY = Path("/dev/shm")
 
 @contextmanager
 def stub_service(engine_ms: float = 0.0) -> Iterator[tuple[dict[str, str], psutil.Process]]:
-    """Keys and address (BASE_URL, AK, SK, APPKEY, ENCKEY, …) of a running service, and its gateway's process.
+    """Yields the environment of a running service (BASE_URL, AK, SK, APPKEY, ENCKEY, …) and its gateway process.
 
-    The engine takes `engine_ms` milliseconds for an image.
+    The stub engine takes `engine_ms` milliseconds per image.
     """
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         env_file = Path(folder) / "env"

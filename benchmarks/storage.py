@@ -1,7 +1,7 @@
-"""What a settled call leaves in Postgres: `python -m benchmarks.storage`, half a minute, a server from the test wheel.
+"""Postgres storage per settled call: `python -m benchmarks.storage`, half a minute, on the server of the test wheel.
 
-Bytes of tables and indexes and of write-ahead log per call of one picture, over all tables of the database, measured
-between two checkpoints after a first thousand calls that the fixed parts of the tables go to.
+Measures bytes of tables and indexes and of write-ahead log per one-image call, over all tables, between two
+checkpoints. A thousand calls before that fill the fixed parts of the tables.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.crash.chaos.stack import PostgresServer
 from tests.postgres import Postgres
 
 RESULTS = Path(__file__).parent / "results"
-AT_ONCE = 64
+CONCURRENCY = 64  # settlements in flight
 SIZE = """
 SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname = 'public'
@@ -36,7 +36,7 @@ WHERE c.relkind = 'r' AND n.nspname = 'public'
 
 
 async def measure(calls: int) -> dict[str, float]:
-    """Settle so many calls; bytes per call."""
+    """Bytes per call after settling `calls` calls."""
     with tempfile.TemporaryDirectory(prefix="inkgate-pg-") as folder:
         server = await asyncio.to_thread(PostgresServer, Path(folder))
         try:
@@ -68,29 +68,40 @@ async def _measure(server: PostgresServer, key: Path, calls: int) -> dict[str, f
 
 
 async def _settle(ledger: SqlLedger, account: str, app: str, calls: int) -> None:
-    left = iter(range(calls))
+    remaining = iter(range(calls))
 
     async def client() -> None:
-        for _ in left:
-            took = random.randint(400, 2000)
+        for _ in remaining:
+            duration_ms = random.randint(400, 2000)
             await ledger.settle(
                 Settlement(
-                    ids.new(), account, app, "general", 1, 1, 0, 0, 400_000, took, "203.0.113.20", str(uuid.uuid4())
+                    ids.new(),
+                    account,
+                    app,
+                    "general",
+                    1,
+                    1,
+                    0,
+                    0,
+                    400_000,
+                    duration_ms,
+                    "203.0.113.20",
+                    str(uuid.uuid4()),
                 )
             )
 
-    await asyncio.gather(*(client() for _ in range(AT_ONCE)))
+    await asyncio.gather(*(client() for _ in range(CONCURRENCY)))
 
 
 async def _state(connection: asyncpg.Connection) -> tuple[int, int]:
-    """Bytes of all tables with their indexes, and the position in the log."""
+    """Bytes of all tables with their indexes, and the write-ahead log position in bytes."""
     await connection.execute("CHECKPOINT")
     position = await connection.fetchval("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")
     return await connection.fetchval(SIZE), int(position)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What a settled call leaves in Postgres.")
+    parser = argparse.ArgumentParser(description="Postgres storage per settled call.")
     parser.add_argument("--calls", type=int, default=50_000)
     args = parser.parse_args()
     figures = asyncio.run(measure(args.calls))

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prepares the one-host deployment: deploy/.env with fresh secrets, and a certificate in deploy/tls.
-# What exists is kept: run it as often as you like.
+# Prepares the one-host deployment: deploy/.env with new secrets, and a certificate in deploy/tls.
+# Idempotent: existing files are kept.
 #
 #   deploy/init.sh [HOSTNAME]        HOSTNAME goes into a self-signed certificate (default: localhost)
 set -eu
@@ -35,7 +35,7 @@ else
     -subj "/CN=$host" -addext "subjectAltName=DNS:$host" 2>/dev/null
   echo "made $here/tls/tls.crt (self-signed for $host: put your own in its place)"
 fi
-# nginx runs as user 101 in its container and must read the key; nobody else may.
+# nginx runs as user 101 in its container and must read the key; no other user may.
 chmod 755 "$here/tls"
 chmod 644 "$here/tls/tls.crt"
 chmod 600 "$here/tls/tls.key"

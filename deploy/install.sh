@@ -8,13 +8,13 @@
 #            worker-paddle   the same on PaddlePaddle
 #            worker-cuda     the same on NVIDIA GPUs
 #            all             everything that `inkgate serve` needs on one machine
-#   TARGET   the folder to make; must not exist
-#   WHEELS   a folder of wheels to install from, without any network
-#   PYTHON   (environment) the interpreter to build on; default python3
+#   TARGET   the folder to create; must not exist
+#   WHEELS   a folder of wheels to install from, without network access
+#   PYTHON   (environment) the interpreter to use; default python3
 #
-# gateway, worker and all take exactly the files whose sha256 stands in requirements.txt of this source tree. The other
-# two, and what comes from WHEELS, follow the versions of constraints.txt and constraints-paddle.txt. What was installed
-# is listed in TARGET/parts.cdx.json (CycloneDX).
+# gateway, worker and all install exactly the files whose sha256 is in requirements.txt of this source tree. The other
+# two parts, and installations from WHEELS, use the versions of constraints.txt and constraints-paddle.txt. The installed
+# packages are listed in TARGET/parts.cdx.json (CycloneDX).
 set -eu
 
 part=${1:?part: gateway, worker, worker-paddle, worker-cuda or all}
@@ -34,13 +34,13 @@ esac
 python=${PYTHON:-python3}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
   { echo "install.sh: $python is older than 3.11; name another with PYTHON=/path/to/python3" >&2; exit 2; }
-# The service runs as a user of its own, which cannot enter another user's home.
+# The service runs as a separate user, which cannot access another user's home folder.
 folder=$(dirname "$("$python" -c 'import os, sys; print(os.path.realpath(sys.executable))')")
 while [ "$folder" != / ]; do
   case $(stat -c %A "$folder") in
     *x | *t) folder=$(dirname "$folder") ;;
     *) echo "install.sh: other users cannot reach $python through $folder; name another with PYTHON=/usr/bin/python3" >&2
-       [ -n "${PYTHON:-}" ] || exit 2 # named on purpose: a warning will do
+       [ -n "${PYTHON:-}" ] || exit 2 # chosen explicitly: a warning is enough
        break ;;
   esac
 done
@@ -50,10 +50,10 @@ pip="$target/bin/python -m pip --disable-pip-version-check --no-input"
 set -- install --quiet --no-compile
 if [ -n "$wheels" ]; then set -- "$@" --no-index --find-links "$wheels"; else set -- "$@" --no-cache-dir; fi
 constraints=$source/constraints.txt
-[ "$part" != worker-paddle ] || constraints=$source/constraints-paddle.txt # PaddleOCR pins some to other versions
+[ "$part" != worker-paddle ] || constraints=$source/constraints-paddle.txt # PaddleOCR needs other versions of some packages
 locked=$source/requirements.txt
 case $part in worker-paddle | worker-cuda) locked='' ;; esac
-[ -z "$wheels" ] || locked='' # a bundle has checksums of its own, and holds wheels that were built for it
+[ -z "$wheels" ] || locked='' # a bundle has its own checksums, and contains wheels that were built for it
 
 echo "install.sh: $part into $target; this takes a minute or more …"
 if [ -f "$locked" ]; then
@@ -67,8 +67,8 @@ if [ -n "$wheels" ] && ls "$wheels"/inkgate-*.whl >/dev/null 2>&1; then
 else
   $pip "$@" "$source$extras"
 fi
-[ ! -f "$locked" ] || $pip check # a lock that lags behind pyproject.toml ends here
-# A gateway carries no engine; the CUDA runtime replaces the CPU one, whose files lie in the same folder.
+[ ! -f "$locked" ] || $pip check # fails when the lock file is older than pyproject.toml
+# A gateway contains no engine; the CUDA runtime replaces the CPU runtime, whose files are in the same folder.
 for package in $unneeded; do $pip uninstall --yes --quiet "$package" || true; done
 if [ "$part" = worker-cuda ]; then $pip "$@" --force-reinstall --no-deps onnxruntime-gpu; fi
 

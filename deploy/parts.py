@@ -33,7 +33,7 @@ def component(found: metadata.Distribution) -> dict[str, object]:
 
 
 def document() -> dict[str, object]:
-    """All packages by name; the service itself is what the list is about."""
+    """All packages by name, without the service itself."""
     parts = {str(part["name"]): part for part in map(component, metadata.distributions())}
     service = {**parts.pop("inkgate"), "type": "application"}
     listed = [parts[name] for name in sorted(parts)]

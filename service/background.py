@@ -1,4 +1,4 @@
-"""Long-lived tasks and threads: whatever ends one of them, it is started again, and somebody hears of it.
+"""Supervision of long-lived tasks and threads: a task that ends is restarted and reported.
 
     background = Background(metrics)                      # one a process
     listener = background.task("reply-listener", listen, essential=True)
@@ -6,11 +6,11 @@
     ...
     await listener.close()
 
-A task that raises, or returns without having been told to end, has failed: the cause is logged, the task is started
-again after a pause that doubles up to a cap, and `check` (for readiness) raises while an essential one is down. A task
-counts as up again once it has run for SETTLED_SECONDS, so that one that fails at once each time is never seen up.
+A task that raises, or returns before `close` or `expect_exit`, has failed: the cause is logged, the task is restarted
+with exponential back-off, and `check` (for readiness) raises while an essential task is down. A task counts as up again
+after UP_AFTER_SECONDS, so that one that fails immediately each time is never reported as up.
 
-No other module starts a task or thread that is meant to live as long as its process (a test holds to that).
+No other module starts a task or thread that lives as long as its process (checked by a test).
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from typing import Protocol
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 10.0
-SETTLED_SECONDS = 1.0
-HEALTHY_SECONDS = 30.0
-"""A task that has run for so long begins with the first pause again when it fails."""
+MIN_BACKOFF_SECONDS = 0.1
+MAX_BACKOFF_SECONDS = 10.0
+UP_AFTER_SECONDS = 1.0
+BACKOFF_RESET_SECONDS = 30.0
+"""After this run time a failure resets the back-off."""
 
 _CANCEL_AGAIN_SECONDS = 2.0  # long enough for a cancelled task to give its database connection back
 
 
 class TaskDown(Exception):
-    """An essential background task has failed and is about to be started again."""
+    """An essential background task has failed and is about to be restarted."""
 
 
 class Observer(Protocol):
-    """Hears of tasks by name; called from the task's own thread. What it raises is logged and goes no further."""
+    """Receives the state of tasks by name, in the task's thread. Its exceptions are logged and suppressed."""
 
     def background_up(self, task: str, up: bool) -> None: ...
 
@@ -54,20 +54,21 @@ class Background:
         self._down: set[str] = set()
 
     def task(self, name: str, run: Callable[[], Awaitable[None]], *, essential: bool = False) -> BackgroundTask:
-        """A task of the running loop, not started yet. `name` is a metric's label: a fixed word, and a slot at most."""
-        return BackgroundTask(run, _Watched(self, name, essential))
+        """A task of the running event loop, not started. `name` is a metric label: a fixed word, optionally with a
+        slot number."""
+        return BackgroundTask(run, _TaskState(self, name, essential))
 
     def thread(self, name: str, run: Callable[[], None], *, essential: bool = False) -> BackgroundThread:
-        """A daemon thread, not started yet. `run` has to return soon after the caller made it do so (see `ending`)."""
-        return BackgroundThread(run, _Watched(self, name, essential))
+        """A daemon thread, not started. After `expect_exit` the caller must make `run` return."""
+        return BackgroundThread(run, _TaskState(self, name, essential))
 
     async def check(self) -> None:
-        """For readiness: raises TaskDown while an essential task is down."""
+        """Readiness check. Raises TaskDown while an essential task is down."""
         if self._down:
             raise TaskDown(", ".join(sorted(self._down)))
 
-    def tell(self, name: str, essential: bool, up: bool, restarted: bool = False) -> None:
-        """Note the state of a task, and pass it on."""
+    def report(self, name: str, essential: bool, up: bool, restarted: bool = False) -> None:
+        """Record the state of a task and pass it to the observer."""
         if essential:
             (self._down.discard if up else self._down.add)(name)
         if self._observer is None:
@@ -80,8 +81,8 @@ class Background:
             log.exception("the state of a background task was not passed on")
 
 
-class _Watched:
-    """The failures of one task: how long to pause before the next start, and what to tell of it."""
+class _TaskState:
+    """The state of one task: its failures, back-off and reports."""
 
     def __init__(self, background: Background, name: str, essential: bool) -> None:
         self.name, self._background, self._essential = name, background, essential
@@ -91,45 +92,45 @@ class _Watched:
         self._begun = time.monotonic()
 
     def started(self) -> None:
-        self._background.tell(self.name, self._essential, True)
+        self._background.report(self.name, self._essential, True)
 
     def settled(self) -> None:
-        """It has run for a while: it is up again."""
+        """Called after UP_AFTER_SECONDS of running: the task is up again."""
         if not self.up:
             self.up = True
             log.info("background task is up again", extra={"task": self.name})
-            self._background.tell(self.name, self._essential, True)
+            self._background.report(self.name, self._essential, True)
 
     def failed(self, cause: BaseException | None) -> float:
-        """Log and tell a failure (None: it returned); the seconds to wait before the next start."""
-        if time.monotonic() - self._begun > HEALTHY_SECONDS:
+        """Log and report a failure (None: the task returned); returns the seconds to wait before the restart."""
+        if time.monotonic() - self._begun > BACKOFF_RESET_SECONDS:
             self._failures = 0
-        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures, 32))
+        pause = min(MAX_BACKOFF_SECONDS, MIN_BACKOFF_SECONDS * 2.0 ** min(self._failures, 32))
         self._failures += 1
         self.up = False
         facts = {"task": self.name, "cause": "returned" if cause is None else type(cause).__name__, "pause": pause}
         log.error("background task failed and starts again", exc_info=cause, extra=facts)
-        self._background.tell(self.name, self._essential, False, restarted=True)
+        self._background.report(self.name, self._essential, False, restarted=True)
         return pause
 
 
 class BackgroundTask:
     """One asyncio task from `start` to `close`. Made by `Background.task`."""
 
-    def __init__(self, run: Callable[[], Awaitable[None]], watched: _Watched) -> None:
-        self._run, self._watched = run, watched
+    def __init__(self, run: Callable[[], Awaitable[None]], state: _TaskState) -> None:
+        self._run, self._state = run, state
         self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._supervise(), name=self._watched.name)
+        self._task = asyncio.create_task(self._supervise(), name=self._state.name)
 
-    def ending(self) -> None:
-        """From now on returning is no failure, and a task that failed is not started again."""
+    def expect_exit(self) -> None:
+        """From now on a return is no failure, and a failed task is not restarted."""
         self._ending.set()
 
     async def wait(self, seconds: float | None = None) -> bool:
-        """Wait for the end of a task that is `ending`, for `seconds` at most; whether it has ended."""
+        """After `expect_exit`: wait at most `seconds` for the end of the task; True when it has ended."""
         if self._task is None:
             return True
         _, running = await asyncio.wait({self._task}, timeout=seconds)
@@ -137,34 +138,34 @@ class BackgroundTask:
 
     async def close(self) -> None:
         """Cancel the task and wait until it has ended."""
-        self.ending()
+        self.expect_exit()
         while self._task is not None and not self._task.done():
-            self._task.cancel()  # more than once: libraries swallow a cancellation that comes at a bad moment
+            self._task.cancel()  # repeated: libraries may swallow a cancellation
             await asyncio.wait({self._task}, timeout=_CANCEL_AGAIN_SECONDS)
 
     async def _supervise(self) -> None:
-        self._watched.started()
+        self._state.started()
         while not self._ending.is_set():
-            cause = await self._once()
+            cause = await self._run_once()
             if self._ending.is_set():
                 if cause is not None:
-                    log.warning("background task failed at its end", exc_info=cause, extra={"task": self._watched.name})
+                    log.warning("background task failed at its end", exc_info=cause, extra={"task": self._state.name})
                 break
-            pause = self._watched.failed(cause)
+            pause = self._state.failed(cause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), pause)
 
-    async def _once(self) -> BaseException | None:
-        """One life of the task; what ended it, None when it returned."""
-        self._watched.begin()
-        settled = asyncio.get_running_loop().call_later(SETTLED_SECONDS, self._watched.settled)
+    async def _run_once(self) -> BaseException | None:
+        """Run the task once; returns the exception, None when it returned."""
+        self._state.begin()
+        settled = asyncio.get_running_loop().call_later(UP_AFTER_SECONDS, self._state.settled)
         try:
             await self._run()
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            return error  # nobody cancelled us: something that we awaited was
+            return error  # this task was not cancelled, but something that it awaited
         except Exception as error:
             return error
         finally:
@@ -175,27 +176,27 @@ class BackgroundTask:
 class BackgroundThread:
     """One daemon thread from `start` to `join`. Made by `Background.thread`."""
 
-    def __init__(self, run: Callable[[], None], watched: _Watched) -> None:
-        self._run, self._watched = run, watched
+    def __init__(self, run: Callable[[], None], state: _TaskState) -> None:
+        self._run, self._state = run, state
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._supervise, name=watched.name, daemon=True)
+        self._thread = threading.Thread(target=self._supervise, name=state.name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def ending(self) -> None:
-        """From now on returning is no failure, and a thread that failed is not started again."""
+    def expect_exit(self) -> None:
+        """From now on a return is no failure, and a failed thread is not restarted."""
         self._ending.set()
 
     def join(self, seconds: float) -> None:
-        """Wait for the end of a thread that is `ending`, for `seconds` at most."""
+        """After `expect_exit`: wait at most `seconds` for the end of the thread."""
         self._thread.join(seconds)
 
     def _supervise(self) -> None:
-        self._watched.started()
+        self._state.started()
         while not self._ending.is_set():
             cause: Exception | None = None
-            self._watched.begin()
+            self._state.begin()
             with self._settling():
                 try:
                     self._run()
@@ -203,15 +204,15 @@ class BackgroundThread:
                     cause = error
             if self._ending.is_set():
                 break
-            self._ending.wait(self._watched.failed(cause))
+            self._ending.wait(self._state.failed(cause))
 
     @contextlib.contextmanager
     def _settling(self) -> Iterator[None]:
-        """Only after a failure: a timer is a thread too."""
-        if self._watched.up:
+        """Start the timer of `settled`, only after a failure, since a timer is a thread."""
+        if self._state.up:
             yield
             return
-        timer = threading.Timer(SETTLED_SECONDS, self._watched.settled)
+        timer = threading.Timer(UP_AFTER_SECONDS, self._state.settled)
         timer.daemon = True
         timer.start()
         try:

@@ -1,4 +1,4 @@
-"""Whose address a request comes from, when proxies stand in between."""
+"""The client address of a request behind proxies."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def _address(text: str) -> Address | None:
 
 
 def client_ip(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
-    """The last address in `X-Forwarded-For` that no trusted proxy wrote, else the peer.
+    """The last address in `X-Forwarded-For` that is not a trusted proxy, else the peer.
 
-    A client may put anything to the left of what our own proxies append, so the list is read from the right.
+    A client may send any list, to which the trusted proxies append, so it is read from the right.
     """
     hops = [peer, *reversed(forwarded.split(","))] if forwarded else [peer]
     for hop in hops:

@@ -1,27 +1,27 @@
-"""Every error InkGate raises on purpose. Raised low, turned into wire form in one place (`service.gateway.failures`).
+"""The exceptions of InkGate. `service.gateway.failures` converts those of a call to answers.
 
-InkGateError                    the base of all of them
-├── ConfigurationError          a setting is wrong: one line with its name and the remedy, exit status 2
-├── Misuse                      a command or an admin call asks for what cannot be: one line, exit status 2 / HTTP 4xx
-└── WireError                   ends a call; nothing is charged. Its class says what is answered and counted
+InkGateError                    the base class
+├── ConfigurationError          invalid setting: one line with its name and the remedy, exit status 2
+├── Misuse                      invalid command or admin request: one line, exit status 2 / HTTP 4xx
+└── WireError                   ends a call, which is not charged; the class defines answer and metrics
     ├── Refused                 a gateway code (manual 6.1.3): 10002 … 51003
     │   ├── RateLimited         42900, HTTP 429 (CONTRACT D6)
-    │   ├── Overloaded          50300, HTTP 503: the queue is full or the deadline cannot be met
-    │   ├── BodyTooSlow         40800, HTTP 408: the body did not come in time (CONTRACT D12)
-    │   └── HeldOff             50300, HTTP 503: images of this app have killed workers (CONTRACT D12)
-    ├── BodyTooLarge            the body passes the limit: HTTP 413 with the page of manual 4.4
-    ├── ClientGone              the client hung up: no answer
-    ├── SealFault               a sealed body is wrong: 40017 … 40020 (manual 6.2.4)
-    ├── RequestFault            a request-level business error, in the capability's own numbers
-    ├── BrokerDown              the queue is out of reach: 50000
-    ├── DatabaseDown            the database is out of reach or cannot be used, nothing was written: 50000
-    ├── LedgerDown              the ledger cannot take the call: 50000
-    │   ├── SettlementUnconfirmed   no commit was confirmed, so that its outcome may be unknown
-    │   ├── LedgerBusy          it closes, or too many settlements wait; nothing was written
+    │   ├── Overloaded          50300, HTTP 503: a queue limit is exceeded or the deadline cannot be met
+    │   ├── BodyTooSlow         40800, HTTP 408: the body was not complete in time (CONTRACT D12)
+    │   └── AppHeldOff          50300, HTTP 503: images of this app have killed workers (CONTRACT D12)
+    ├── BodyTooLarge            the body exceeds the limit: HTTP 413 with the page of manual 4.4
+    ├── ClientDisconnected      the client disconnected: no answer
+    ├── SealFault               invalid sealed body: 40017 … 40020 (manual 6.2.4)
+    ├── RequestFault            a request-level business error, with a code of the capability
+    ├── BrokerUnavailable       the queue is unreachable: 50000
+    ├── DatabaseDown            the database is unreachable or unusable, nothing was written: 50000
+    ├── LedgerUnavailable       the ledger cannot record the call: 50000
+    │   ├── SettlementUnconfirmed   no commit was confirmed; the outcome may be unknown
+    │   ├── LedgerBusy          it is closing, or too many settlements are pending; nothing was written
     │   ├── PayerUnknown        no account is known that pays for the app; nothing was written
-    │   └── ClockSuspect        no clock reading that money may go by; nothing was written
+    │   └── ClockSuspect        the clock reading is not safe for billing; nothing was written
     ├── DeadlineMissed          replies are missing at the deadline: 50000
-    └── InternalError           what no other class names: 50000
+    └── InternalError           any other internal error: 50000
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from typing import Literal
 from inkgate.service.messages import ENGLISH, MESSAGES, Kind, Param, render
 
 INTERNAL = 50000
-"""The gateway code of every fault of ours."""
+"""The gateway code of all internal errors."""
 
 FailedOutcome = Literal["client_error", "refused", "limited", "overloaded", "failed", "cancelled", "slow_body"]
-"""How a call can end without a settled answer: values of `inkgate.service.telemetry.metrics.RequestOutcome`."""
+"""The outcomes of a call without a settled answer: values of `inkgate.service.telemetry.metrics.RequestOutcome`."""
 
 
 class InkGateError(Exception):
-    """The base of all our errors."""
+    """The base class of all InkGate errors."""
 
 
 class ConfigurationError(InkGateError):
-    """A setting that cannot work. `setting` is its environment name; `remedy` says what to do."""
+    """An invalid setting. `setting` is its environment variable; `remedy` says what to do."""
 
     def __init__(self, setting: str, problem: str, remedy: str) -> None:
         super().__init__(f"{setting}: {problem}. {remedy}")
@@ -50,10 +50,10 @@ class ConfigurationError(InkGateError):
 
 
 class Misuse(InkGateError):
-    """What was asked for cannot be done; the message says why and what can be done instead.
+    """An invalid request of an operator or user; the message says why and what to do instead.
 
-    `code` is a key of `inkgate.service.messages.MESSAGES`, `params` are the values that its templates name; `str()` is
-    the English text. Raises KeyError for an unknown code or a missing parameter.
+    `code` is a key of `inkgate.service.messages.MESSAGES`, `params` are the values for its templates; `str()` is the
+    English text. Raises KeyError for an unknown code or a missing parameter.
     """
 
     def __init__(self, code: str, **params: Param) -> None:
@@ -62,21 +62,21 @@ class Misuse(InkGateError):
 
     @property
     def kind(self) -> Kind:
-        """What sort of problem it is."""
+        """The kind of problem."""
         return MESSAGES[self.code].kind
 
 
 class WireError(InkGateError):
-    """An error that ends a call before it is settled. Subclasses and instances set what differs.
+    """An error that ends a call before settlement. Subclasses and instances override the attributes.
 
-    `str()` of it is for logs alone and is never sent.
+    `str()` is for logs only and is never sent.
     """
 
     code: int = INTERNAL
-    """The statusCode answered; 0 where the class has none: no answer is sent, or the capability's table has it."""
+    """The statusCode of the answer; 0 when no answer is sent or the code comes from the capability's table."""
 
     http_status: int | None = None
-    """The HTTP status answered; None: the one of `code` in the refusal table (`inkgate.service.contract.refusals`)."""
+    """The HTTP status; None: that of `code` in the refusal table (`inkgate.service.contract.refusals`)."""
 
     outcome: FailedOutcome = "failed"
     """The label `outcome` of inkgate_requests_total."""
@@ -85,10 +85,10 @@ class WireError(InkGateError):
     """The label `reason` of inkgate_rejected_total; None: the call is not counted there."""
 
     retry_after: int | None = None
-    """Seconds after which the client may come again, sent as Retry-After; None: not sent."""
+    """Seconds, sent as Retry-After; None: not sent."""
 
     capability: str = ""
-    """The capability that the error is about, where the error alone knows it."""
+    """The capability concerned, if known from the error only."""
 
 
 class Refused(WireError):
@@ -115,7 +115,7 @@ class RateLimited(Refused):
 
 
 class Overloaded(Refused):
-    """The service cannot take the call now: queue or byte budget full, or the deadline out of reach."""
+    """The service cannot accept the call now: a queue or byte limit is exceeded, or the deadline cannot be met."""
 
     code = 50300
     outcome = "overloaded"
@@ -125,7 +125,7 @@ class Overloaded(Refused):
 
 
 class BodyTooSlow(Refused):
-    """The body stalls or trickles: it was not there whole within the time that it has."""
+    """The body was not complete within the time limit."""
 
     code = 40800
     outcome = "slow_body"
@@ -134,11 +134,11 @@ class BodyTooSlow(Refused):
         super().__init__(self.code, "the body took too long")
 
 
-class HeldOff(Refused):
-    """Images of this app have killed workers, and it is held off for a while."""
+class AppHeldOff(Refused):
+    """The app is held off because its images have killed workers. `retry_after` is the rest of it in seconds."""
 
     code = 50300
-    rejection = "held_off"  # not the code, which it shares with Overloaded
+    rejection = "held_off"  # the code is shared with Overloaded
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(self.code, "held off: images of this app killed workers", retry_after)
@@ -153,8 +153,8 @@ class BodyTooLarge(WireError):
     rejection = "too_large"
 
 
-class ClientGone(WireError):
-    """The client hung up; no answer can be sent."""
+class ClientDisconnected(WireError):
+    """The client disconnected; no answer can be sent."""
 
     code = 0
     http_status: int = 499  # as nginx logs it; never sent
@@ -162,7 +162,7 @@ class ClientGone(WireError):
 
 
 class SealFault(WireError):
-    """A sealed request cannot be opened. `code` is 40017 … 40020, `message` and `details` are the manual's texts."""
+    """A sealed request cannot be unsealed. `code` is 40017 … 40020, `message` and `details` are the manual's texts."""
 
     http_status: int = 200
     outcome = "client_error"
@@ -184,38 +184,39 @@ class RequestFault(WireError):
         self.capability, self.fault, self.detail = capability, fault, detail
 
 
-class BrokerDown(WireError):
-    """The queue between gateway and workers is out of reach."""
+class BrokerUnavailable(WireError):
+    """The queue between gateway and workers is unreachable."""
 
 
 class DatabaseDown(WireError):
-    """The database is out of reach or cannot be used. Nothing was written; commands raise it too."""
+    """The database is unreachable or unusable. Nothing was written; commands raise it too."""
 
 
-class LedgerDown(WireError):
-    """The ledger cannot take the call, which must not be answered then. Its subclasses say why."""
+class LedgerUnavailable(WireError):
+    """The ledger cannot record the call, which therefore must not be answered. The subclass is the reason."""
 
 
-class SettlementUnconfirmed(LedgerDown):
-    """No commit of the settlement was confirmed in the time that it has.
+class SettlementUnconfirmed(LedgerUnavailable):
+    """No commit of the settlement was confirmed within the time limit.
 
-    Its outcome may be unknown, as when a connection breaks during the commit; to find out, settle the call id again.
+    The outcome may be unknown, for example when a connection breaks during the commit; settling the same call id again
+    resolves it.
     """
 
 
-class LedgerBusy(LedgerDown):
-    """The ledger takes no settlement: it is being closed, or too many wait. Nothing was written."""
+class LedgerBusy(LedgerUnavailable):
+    """The ledger is closing, or too many settlements are pending. Nothing was written."""
 
 
-class PayerUnknown(LedgerDown):
-    """The database has no such app, and so no account that pays for it. Nothing was written."""
+class PayerUnknown(LedgerUnavailable):
+    """The database has no such app, so there is no account to charge. Nothing was written."""
 
 
-class ClockSuspect(LedgerDown):
-    """A clock reading that must not be written to the ledger. Nothing was written.
+class ClockSuspect(LedgerUnavailable):
+    """The clock reading must not be written to the ledger. Nothing was written.
 
-    `reason` is "database" (the database's clock and ours disagree), "own" (our clock was set while we ran) or "meter"
-    (what was settled last lies in the future).
+    `reason` is "database" (the clocks of database and process disagree), "own" (the clock of this host was set) or
+    "meter" (the latest settlement lies in the future).
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -224,8 +225,8 @@ class ClockSuspect(LedgerDown):
 
 
 class DeadlineMissed(WireError):
-    """Not every image of the call was answered before the deadline."""
+    """Not all images of the call were answered before the deadline."""
 
 
 class InternalError(WireError):
-    """A fault of ours that no other class names, such as an unexpected exception."""
+    """Any other internal error, such as an unexpected exception."""

@@ -1,4 +1,4 @@
-"""ASGI middleware: an application sees each header once, by the table of `service/contract/headers.py`."""
+"""ASGI middleware for repeated headers, by the table of `service/contract/headers.py`."""
 
 from __future__ import annotations
 

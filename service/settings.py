@@ -1,7 +1,7 @@
-"""Every knob, read once at the edge (CLI or app factory) and passed in.
+"""Every setting, read once at process start (CLI or application factory) and passed in.
 
-Environment names are INKGATE_<GROUP>__<NAME>, for example INKGATE_DATABASE__URL. Secrets may also come from a file:
-set the name with `_FILE` where a field says so.
+Environment variables are INKGATE_<GROUP>__<NAME>, for example INKGATE_DATABASE__URL. Secrets can also be read from a
+file, by the setting with the suffix `_FILE` where there is one.
 """
 
 from __future__ import annotations
@@ -22,26 +22,25 @@ from inkgate.service.contract.registry import NAME
 from inkgate.service.errors import ConfigurationError
 
 MIB = 1024 * 1024
-SETUP_CODE_LEAST, SETUP_CODE_MOST = 16, 256  # characters; who guesses it owns the installation
-SHORTEST_MASKED = 8  # characters of a secret; shorter ones, masked everywhere, would spoil the words that hold them
+MIN_SETUP_CODE, MAX_SETUP_CODE = 16, 256  # characters; anyone who guesses the code becomes operator
+MIN_MASKED_CHARACTERS = 8  # masking shorter secrets everywhere would garble ordinary words
 
 Part = Literal["gateway", "worker", "console", "migrate"]
 
 
 def _secret(*parts: Part) -> JsonDict:
-    """Marks a setting as a secret that only `parts` of the service need.
+    """Marks a setting as a secret needed by `parts` of the service only.
 
-    It is the one mark: chart, reference page, doctor and log redaction go by it, and a test holds that no SecretStr
-    lacks it.
+    Chart, reference page, doctor and log redaction use this mark; a test checks that every SecretStr has it.
     """
     return {"secret": list(parts)}
 
 
-class Group(BaseModel):
+class SettingsGroup(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Server(Group):
+class Server(SettingsGroup):
     """The gateway's socket and the shape of its answers."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -55,7 +54,7 @@ class Server(Group):
     health_port: int = Field(9092, ge=0, le=65535, description="Port for them; 0 takes a free one.")
 
 
-class Limits(Group):
+class Limits(SettingsGroup):
     """Bounds of a request and of what is in work."""
 
     body_bytes: int = Field(100 * MIB, gt=0, description="Largest request body; above it the 413 page is sent.")
@@ -85,7 +84,7 @@ class Limits(Group):
     )
 
 
-class Database(Group):
+class Database(SettingsGroup):
     """Where accounts, packs and records live."""
 
     url: str = Field(
@@ -97,7 +96,7 @@ class Database(Group):
     pool_size: int = Field(4, ge=1, description="Connections kept per gateway process (Postgres).")
 
 
-class Redis(Group):
+class Redis(SettingsGroup):
     """The queue between gateways and workers. Empty URL: the embedded broker of one process tree."""
 
     url: str = Field(
@@ -120,7 +119,7 @@ CapabilityName = Annotated[str, AfterValidator(_installed), Field(pattern=f"^{NA
 has installed."""
 
 
-class Worker(Group):
+class Worker(SettingsGroup):
     """Worker processes."""
 
     processes: int = Field(
@@ -152,7 +151,7 @@ class Worker(Group):
     )
 
 
-class Engine(Group):
+class Engine(SettingsGroup):
     """How pictures are read."""
 
     runtime: Literal["onnx", "paddle", "stub"] = Field("onnx", description="Inference runtime.")
@@ -163,7 +162,7 @@ class Engine(Group):
     stub_ms: float = Field(0.0, ge=0, description="Load tests only: milliseconds the stub runtime takes per image.")
 
 
-class Billing(Group):
+class Billing(SettingsGroup):
     """Units per event; the default is the manual's rule (7.1) as docs/adr/0003-billing.md reads it."""
 
     image_read: int = Field(1, ge=0, le=1, description="An image that was read.")
@@ -173,7 +172,7 @@ class Billing(Group):
     seal_fault: int = Field(0, ge=0, le=1, description="A sealed body that cannot be opened (40017 to 40020).")
 
 
-class Orders(Group):
+class Orders(SettingsGroup):
     """How orders and refunds are decided (docs/adr/0033-orders.md)."""
 
     approval: Literal["operator", "immediate", "voucher"] = Field(
@@ -184,7 +183,7 @@ class Orders(Group):
     )
 
 
-class Ledger(Group):
+class Ledger(SettingsGroup):
     """Keeping the ledger (docs/adr/0032-retention.md)."""
 
     retention_days: int = Field(400, ge=0, description="Days for which single lines are kept; 0 keeps them for ever.")
@@ -197,7 +196,7 @@ class Ledger(Group):
     )
 
 
-class Console(Group):
+class Console(SettingsGroup):
     """The pages for customers and operators."""
 
     enabled: bool = Field(True, description="Serve the console under /console beside the embedded gateway.")
@@ -232,12 +231,12 @@ class Console(Group):
         text = code.get_secret_value().strip() if code is not None else ""
         if not text:
             return None
-        if not SETUP_CODE_LEAST <= len(text) <= SETUP_CODE_MOST:
-            raise ValueError(f"has {len(text)} characters, and takes {SETUP_CODE_LEAST} to {SETUP_CODE_MOST}")
+        if not MIN_SETUP_CODE <= len(text) <= MAX_SETUP_CODE:
+            raise ValueError(f"has {len(text)} characters, and takes {MIN_SETUP_CODE} to {MAX_SETUP_CODE}")
         return SecretStr(text)
 
 
-class Oidc(Group):
+class Oidc(SettingsGroup):
     """Signing in to the console through an OpenID Connect provider (docs/howto/console.md)."""
 
     issuer: str = Field("", description="The provider's issuer URL, https://…; empty: local passwords only.")
@@ -250,7 +249,7 @@ class Oidc(Group):
     title: str = Field("", max_length=40, description="What the button is called, e.g. the company's name.")
 
 
-class Security(Group):
+class Security(SettingsGroup):
     """Secrets."""
 
     master_key: SecretStr | None = Field(
@@ -266,7 +265,7 @@ class Security(Group):
     )
 
 
-class Telemetry(Group):
+class Telemetry(SettingsGroup):
     """Logs, metrics and traces."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
@@ -278,7 +277,7 @@ class Telemetry(Group):
 
 
 class Settings(BaseSettings):
-    """All settings; frozen once read."""
+    """All settings; immutable."""
 
     model_config = SettingsConfigDict(
         env_prefix="INKGATE_",
@@ -304,13 +303,13 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: object) -> Settings:
-    """Read settings from the environment; `overrides` are groups given on the command line.
+    """Read the settings from the environment; `overrides` are groups from the command line.
 
-    Raises ConfigurationError naming the first wrong setting.
+    Raises ConfigurationError with the name of the first invalid setting.
     """
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
-    except SettingsError as error:  # a list or an object that is not JSON; the library names the group alone
+    except SettingsError as error:  # invalid JSON for a list or an object; pydantic names only the group
         group = str(error).partition('"')[2].partition('"')[0].upper()
         raise ConfigurationError(
             f"INKGATE_{group}__…", "a list or an object that is not JSON", 'Write it as JSON, as in ["10.0.0.0/8"].'
@@ -324,7 +323,7 @@ def load(**overrides: object) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class SecretSetting:
-    """A setting that is a secret, or a URL that may hold one; `parts` are those that need it."""
+    """A setting that is a secret or a URL that may contain one; `parts` are the processes that need it."""
 
     group: str
     name: str
@@ -332,12 +331,12 @@ class SecretSetting:
 
     @property
     def variable(self) -> str:
-        """Its environment name."""
+        """The environment variable."""
         return f"INKGATE_{self.group}__{self.name}".upper()
 
 
 def secret_settings() -> tuple[SecretSetting, ...]:
-    """Every setting that is marked as a secret."""
+    """All settings marked as secret."""
     model = Settings.model_json_schema()
     found = []
     for group, reference in model["properties"].items():
@@ -349,9 +348,9 @@ def secret_settings() -> tuple[SecretSetting, ...]:
 
 
 def secret_values(settings: Settings) -> tuple[str, ...]:
-    """The texts that must show nowhere: each secret in use, and of a URL its passwords as written and decoded.
+    """The strings to mask in all output: each secret in use, and the passwords of URLs as written and decoded.
 
-    Those of less than `SHORTEST_MASKED` characters are left out. The longest come first.
+    Strings shorter than `MIN_MASKED_CHARACTERS` are left out. Longest first.
     """
     found: set[str] = set()
     for each in secret_settings():
@@ -360,16 +359,16 @@ def secret_values(settings: Settings) -> tuple[str, ...]:
             found |= {value.get_secret_value(), *value.get_secret_value().split(",")}
         elif isinstance(value, str):
             found |= passwords(value)
-    return maskable(found)
+    return maskable_secrets(found)
 
 
-def maskable(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Those of `secrets` long enough to be masked anywhere; the longest first, since one may be a part of another."""
-    return tuple(sorted((text for text in secrets if len(text) >= SHORTEST_MASKED), key=len, reverse=True))
+def maskable_secrets(secrets: Iterable[str]) -> tuple[str, ...]:
+    """The `secrets` of at least MIN_MASKED_CHARACTERS; longest first, since one may be a substring of another."""
+    return tuple(sorted((text for text in secrets if len(text) >= MIN_MASKED_CHARACTERS), key=len, reverse=True))
 
 
 def passwords(url: str) -> set[str]:
-    """The passwords a URL may hold, as written and decoded; with a stray `@` or `/` in one, every reading of it."""
+    """The passwords that a URL may contain, as written and decoded; with an unescaped `@` or `/`, every reading."""
     rest = url.partition("://")[2]
     whole, shortest = rest.rpartition("@")[0], rest.partition("@")[0] if "@" in rest else ""
     written = {user.partition(":")[2] for user in (whole, shortest)}
@@ -378,12 +377,12 @@ def passwords(url: str) -> set[str]:
 
 
 def without_passwords(text: str) -> str:
-    """`text`, a URL perhaps, with `***` for every password in it."""
-    return masked(text, passwords(text))
+    """`text`, for example a URL, with `***` for every password in it."""
+    return mask(text, passwords(text))
 
 
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """`text` with `***` for each of `secrets`, the longest first."""
+def mask(text: str, secrets: Iterable[str]) -> str:
+    """`text` with `***` for each of `secrets`, longest first."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text

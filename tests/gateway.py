@@ -1,4 +1,4 @@
-"""A gateway over parts in memory: what its tests and the fuzzers talk to."""
+"""A gateway over in-memory dependencies, for tests and fuzzers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class MemoryDirectory:
 
 @dataclass
 class MemoryLedger:
-    """Counts what is settled; `refuse` raises a code at admission, `fail` an error at settling."""
+    """Records settlements; `refuse` is a code raised by `admit`, `fail` an error raised by `settle`."""
 
     settled: dict[str, Settlement] = field(default_factory=dict)
     refuse: int = 0
@@ -82,7 +82,7 @@ class MemoryLedger:
 
 @dataclass
 class MemoryBroker:
-    """Answers every task at once; `outcomes` may name another outcome by task number."""
+    """Answers every task at once; `outcomes` overrides the outcome by task number."""
 
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
@@ -116,7 +116,7 @@ class MemoryLimiter:
 
 
 class GatewayUnderTest:
-    """The application, its parts, and a client that signs."""
+    """The application, its dependencies, and a signing client."""
 
     def __init__(self, settings: Settings | None = None, replays: ReplayStore | None = None) -> None:
         self.settings = settings or Settings()

@@ -1,4 +1,4 @@
-"""Image files built part by part, sound ones and ones that contradict themselves."""
+"""Image files built part by part, valid ones and inconsistent ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EOI = b"\xff\xd9"
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 
 
-def picture(width: int, height: int, seed: int = 1) -> Image.Image:
+def sample_image(width: int, height: int, seed: int = 1) -> Image.Image:
     """Smooth colours with a hard-edged block: no corner is grey."""
     coarse = np.random.default_rng(seed).integers(0, 256, (5, 6, 3), np.uint8)
     image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
@@ -31,7 +31,7 @@ def saved(image: Image.Image, form: str, **options: object) -> bytes:
 
 
 def jpeg(width: int, height: int, mode: str = "RGB", **options: object) -> bytes:
-    return saved(picture(width, height).convert(mode), "JPEG", **{"quality": 85, **options})
+    return saved(sample_image(width, height).convert(mode), "JPEG", **{"quality": 85, **options})
 
 
 def segment(marker: int, content: bytes) -> bytes:

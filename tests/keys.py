@@ -11,7 +11,7 @@ MASTER_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 
 async def provisioned(url: str) -> Keys:
-    """Keys of a new account, in a database of the newest schema, with a rate limit nobody meets."""
+    """Keys of a new account, in a database of the newest schema, with a rate limit that no test reaches."""
     engine = databases.create(Database(url=url))
     try:
         vault = load(Security(master_key=MASTER_KEY), Database(url=url))  # type: ignore[arg-type]

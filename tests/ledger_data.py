@@ -1,4 +1,4 @@
-"""Tools of the money tests: a house with accounts, apps and packs, a bendable clock, and settlements to order."""
+"""Test data for ledger tests: a customer with account, app and packs, a settable clock, and settlements."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START = datetime(2026, 3, 1, 8, 0, 0, tzinfo=UTC)
 
 @dataclass(slots=True)
 class ManualClock:
-    """A clock that stands still until a test moves it."""
+    """A clock whose time changes only when a test sets it."""
 
     time: datetime = START
 
@@ -36,7 +36,7 @@ class ManualClock:
 
 @dataclass(slots=True)
 class CustomerData:
-    """One account with one app, on a fresh database."""
+    """One account with one app, on an empty database."""
 
     engine: AsyncEngine
     vault: Vault
@@ -59,7 +59,7 @@ class CustomerData:
         return cls(engine, vault, clock, account.id, keys, app, name)
 
     def ledger(self, **options: float) -> SqlLedger:
-        """A ledger under the bent clock, whose admission looks at the database each time."""
+        """A ledger that uses `clock`; admission reads the balance from the database each time."""
         return SqlLedger(self.engine, clock=self.clock, balance_ttl=options.pop("balance_ttl", 0.0), **options)
 
     async def another_app(self) -> NewApp:
@@ -68,7 +68,7 @@ class CustomerData:
             return await accounts.create_app(unit, self.vault, self.account_id, f"{self.name}_app_{self.names}")
 
     async def grant(self, units: int, capability: str = "general", app_id: str | None = None, **more: datetime) -> str:
-        """A pack; the clock moves a second, so that packs stand in the order in which a test grants them."""
+        """Grant a pack and advance the clock by a second, so that packs are ordered as granted. Returns its id."""
         async with work.unit_of_work(self.engine, "test", self.clock) as unit:
             pack = await metering.grant_pack(unit, self.account_id, capability, units, app_id=app_id, **more)
         self.clock.pass_(seconds=1)

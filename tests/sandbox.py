@@ -47,7 +47,7 @@ class Sandbox:
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """One sandbox for the whole run, with a rate limit nobody meets."""
+    """One sandbox for the whole run, with a rate limit that no test reaches."""
     folder = tmp_path_factory.mktemp("sandbox")
     env_file, log = folder / "keys.env", folder / "log"
     command = [sys.executable, "-m", "inkgate.service.cli", "sandbox", "--qps", "10000", "--env-file", str(env_file)]

@@ -1,7 +1,7 @@
-"""Known vulnerabilities of the pinned packages, by pip-audit: python -m tools.audit constraints.txt
+"""Check the pinned packages for known vulnerabilities with pip-audit: python -m tools.audit constraints.txt
 
-Ends with 1 when one is known. The database is public and may be out of reach, in a closed network for one: then it says
-so and ends with 0, since nothing is known to be wrong; `--must` makes that a failure as well.
+Exit status 1 when a vulnerability is known. The database is public; when it cannot be reached, for example from a
+closed network, a message is printed and the exit status is 0, or 1 with `--must`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 PIP_AUDIT = Path(sys.executable).with_name("pip-audit")
 
 
-def ask(pins: list[str]) -> list[dict[str, Any]] | None:
-    """What is known of each pin; None when the database gives no answer."""
+def query_vulnerabilities(pins: list[str]) -> list[dict[str, Any]] | None:
+    """The entries of pip-audit for the pins; None when the database cannot be reached."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(pins) + "\n")
         file.flush()
@@ -34,22 +34,26 @@ def ask(pins: list[str]) -> list[dict[str, Any]] | None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("constraints", type=Path)
-    parser.add_argument("--must", action="store_true", help="fail when the database is out of reach")
+    parser.add_argument("--must", action="store_true", help="fail when the database cannot be reached")
     options = parser.parse_args()
     pins = [line for line in options.constraints.read_text().splitlines() if "==" in line]
-    first = ask(pins[:1])  # one question before a hundred
-    found = ask(pins) if first and "vulns" in first[0] else None
+    first = query_vulnerabilities(pins[:1])  # fail fast without network access
+    found = query_vulnerabilities(pins) if first and "vulns" in first[0] else None
     if found is None:
         print("audit: the vulnerability database cannot be reached from here; nothing was audited")
         return int(options.must)
-    bad = [(each["name"], each["version"], [v["id"] for v in each["vulns"]]) for each in found if each.get("vulns")]
-    unknown = [each["name"] for each in found if "vulns" not in each]
-    for name, version, names in bad:
-        print(f"audit: {name} {version}: {', '.join(names)}")
+    vulnerable = [
+        (package["name"], package["version"], [entry["id"] for entry in package["vulns"]])
+        for package in found
+        if package.get("vulns")
+    ]
+    unknown = [package["name"] for package in found if "vulns" not in package]
+    for name, version, identifiers in vulnerable:
+        print(f"audit: {name} {version}: {', '.join(identifiers)}")
     if unknown:
         print(f"audit: not in the database: {', '.join(unknown)}")
-    print(f"audit: {len(found)} packages, {len(bad)} with known vulnerabilities")
-    return int(bool(bad))
+    print(f"audit: {len(found)} packages, {len(vulnerable)} with known vulnerabilities")
+    return int(bool(vulnerable))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Make values.schema.json, README.md and files/secrets.json of the chart from values.yaml and the service's settings.
+"""Generate values.schema.json, README.md and files/secrets.json of the chart from values.yaml and the settings.
 
-    python -m tools.chart_docs           write all
-    python -m tools.chart_docs --check   exit 1 when one of them is not current
+    python -m tools.chart_docs           write all files
+    python -m tools.chart_docs --check   exit status 1 when a file is not up to date
 
 In values.yaml the comment above a name is its description; a line `@schema {…}` in it is merged into the JSON schema
-that the value's type gives. `{"$settings": true}` stands for the groups and names of service.settings, so that the
-chart refuses a setting which the service does not have; `{"$secrets": true}` for those of them that are secrets and
-have no value of their own. Which are secrets, templates read in files/secrets.json.
+derived from the type of the value. `{"$settings": true}` stands for the groups and names of service.settings, so that
+the chart rejects unknown settings; `{"$secrets": true}` stands for the secret settings without a separate value. The
+templates read the list of secret settings from files/secrets.json.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from inkgate.service.settings import SecretSetting, Settings, secret_settings
 
 CHART = Path(__file__).resolve().parent.parent / "helm" / "inkgate"
 
-# Set by the chart, so not to be given as a plain value. Secrets are in `config` for templates to refuse in plain words.
+# Set by the chart and therefore not part of `config`. Secrets stay in its schema, so that the templates can reject them
+# with a clear message.
 NOT_IN_CONFIG: dict[str, set[str]] = {
     "security": {"master_key_file", "sm2"},
     "server": {"host", "port"},
     "worker": {"processes", "health_host", "health_port"},
     "console": {"host", "port", "gateway_url"},
 }
-# Secrets that have a value of their own; the others are given under `secrets`.
-OWN_VALUE = {"database.url": "database", "redis.url": "redis", "security.master_key": "masterKey"}
+# Secret settings with a separate chart value; all others are under `secrets`.
+VALUE_PATHS = {"database.url": "database", "redis.url": "redis", "security.master_key": "masterKey"}
 
 AMOUNTS = {"type": "object", "additionalProperties": {"type": ["string", "integer", "number"]}}
 DEFS: dict[str, Any] = {
@@ -49,19 +50,19 @@ DEFS: dict[str, Any] = {
         "properties": {
             "mode": {
                 "enum": ["none", "hpa", "keda"],
-                "description": "none; hpa: external metrics through prometheus-adapter; keda: KEDA asks Prometheus.",
+                "description": "none; hpa: external metrics through prometheus-adapter; keda: KEDA queries Prometheus.",
             },
-            "minReplicas": {"type": "integer", "minimum": 1, "description": "Fewest pods; never 0."},
-            "maxReplicas": {"type": "integer", "minimum": 1, "description": "Most pods."},
+            "minReplicas": {"type": "integer", "minimum": 1, "description": "Minimum number of pods; never 0."},
+            "maxReplicas": {"type": "integer", "minimum": 1, "description": "Maximum number of pods."},
             "oldestAgeSeconds": {
                 "type": "number",
                 "exclusiveMinimum": 0,
-                "description": "Waiting time of the oldest picture aimed at.",
+                "description": "Target for the waiting time of the oldest image.",
             },
             "tasksPerReplica": {
                 "type": "number",
                 "exclusiveMinimum": 0,
-                "description": "Pictures waiting or held per pod aimed at.",
+                "description": "Target for the number of queued and running images per pod.",
             },
         },
     },
@@ -69,16 +70,16 @@ DEFS: dict[str, Any] = {
 
 
 def settings_schema() -> dict[str, Any]:
-    """The groups and names that `config` takes."""
+    """The schema of `config`."""
     model = Settings.model_json_schema()
-    places = {(each.group, each.name): place(each) for each in secret_settings()}
+    secret_paths = {(secret.group, secret.name): value_path(secret) for secret in secret_settings()}
     groups: dict[str, Any] = {}
     for group, reference in model["properties"].items():
         hidden = NOT_IN_CONFIG.get(group, set())
         definition = model["$defs"][(reference.get("$ref") or reference["allOf"][0]["$ref"]).rsplit("/", 1)[1]]
         names = {
-            name: {"description": f"Refused, for it is a secret: see {places[group, name]}."}
-            if (group, name) in places
+            name: {"description": f"Rejected because it is a secret; use {secret_paths[group, name]}."}
+            if (group, name) in secret_paths
             else {key: value for key, value in schema.items() if key not in ("title", "default")}
             for name, schema in definition["properties"].items()
             if name not in hidden
@@ -92,44 +93,54 @@ def settings_schema() -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "properties": groups}
 
 
-def place(secret: SecretSetting) -> str:
-    """The value that names the Secret in which this setting is held."""
+def value_path(secret: SecretSetting) -> str:
+    """The path of the chart value that names the Secret of a setting."""
     setting = f"{secret.group}.{secret.name}"
-    return f"{OWN_VALUE.get(setting, f'secrets.{setting}')}.existingSecret"
+    return f"{VALUE_PATHS.get(setting, f'secrets.{setting}')}.existingSecret"
 
 
 def secrets_schema() -> dict[str, Any]:
-    """The groups and names that `secrets` takes."""
+    """The schema of `secrets`."""
     model, groups = Settings.model_json_schema(), dict[str, Any]()
-    for each in secret_settings():
-        if f"{each.group}.{each.name}" in OWN_VALUE:
+    for secret in secret_settings():
+        if f"{secret.group}.{secret.name}" in VALUE_PATHS:
             continue
-        about = model["$defs"][each.group.capitalize()]["properties"][each.name]["description"]
-        inside = groups.setdefault(each.group, {"type": "object", "additionalProperties": False, "properties": {}})
-        inside["properties"][each.name] = {
+        about = model["$defs"][secret.group.capitalize()]["properties"][secret.name]["description"]
+        group = groups.setdefault(secret.group, {"type": "object", "additionalProperties": False, "properties": {}})
+        group["properties"][secret.name] = {
             "type": "object",
             "additionalProperties": False,
             "required": ["existingSecret"],
             "description": about,
             "properties": {
-                "existingSecret": {"type": "string", "minLength": 1, "description": "Secret that holds it."},
-                "key": {"type": "string", "minLength": 1, "description": "Its key there; default: the setting's name."},
+                "existingSecret": {"type": "string", "minLength": 1, "description": "Name of the Secret."},
+                "key": {
+                    "type": "string",
+                    "minLength": 1,
+                    "description": "Key in the Secret; default: the name of the setting.",
+                },
             },
         }
     return {"type": "object", "additionalProperties": False, "properties": groups}
 
 
 def build_secrets() -> str:
-    """files/secrets.json: what templates must know of each secret setting."""
-    found = [
-        {"group": each.group, "name": each.name, "variable": each.variable, "parts": each.parts, "place": place(each)}
-        for each in secret_settings()
+    """files/secrets.json: the secret settings as the templates need them."""
+    secrets = [
+        {
+            "group": secret.group,
+            "name": secret.name,
+            "variable": secret.variable,
+            "parts": secret.parts,
+            "place": value_path(secret),
+        }
+        for secret in secret_settings()
     ]
-    return json.dumps(found, indent=1) + "\n"
+    return json.dumps(secrets, indent=1) + "\n"
 
 
 def comment_above(lines: list[str], line: int, column: int) -> tuple[str, dict[str, Any]]:
-    """The description and the @schema of the comment that ends right above `line`."""
+    """The description and the @schema object of the comment directly above `line`."""
     words: list[str] = []
     extra: dict[str, Any] = {}
     above = line - 1
@@ -143,13 +154,14 @@ def comment_above(lines: list[str], line: int, column: int) -> tuple[str, dict[s
     return " ".join(words), extra
 
 
-def own_type(value: Any) -> str:
+def json_type(value: Any) -> str:
+    """The JSON schema type of a YAML value."""
     kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
     return kinds[type(value)]
 
 
 def schema_of(node: yaml.MappingNode, lines: list[str], path: str = "") -> dict[str, Any]:
-    """The schema of one mapping of values.yaml; every name in it has a comment or is a mapping of such names."""
+    """The schema of a mapping of values.yaml. Raises SystemExit for a leaf without a description."""
     properties: dict[str, Any] = {}
     for key, value in node.value:
         name = f"{path}{key.value}"
@@ -160,11 +172,11 @@ def schema_of(node: yaml.MappingNode, lines: list[str], path: str = "") -> dict[
         if extra.pop("$secrets", False):
             extra = secrets_schema()
         if extra:
-            schema = extra if {"type", "enum", "$ref"} & set(extra) else {"type": own_type(plain), **extra}
+            schema = extra if {"type", "enum", "$ref"} & set(extra) else {"type": json_type(plain), **extra}
         elif isinstance(value, yaml.MappingNode):
             schema = schema_of(value, lines, f"{name}.")
         else:
-            schema = {"type": own_type(plain)}
+            schema = {"type": json_type(plain)}
         if not described and "properties" not in schema:
             raise SystemExit(f"values.yaml: {name} has no description above it")
         properties[key.value] = {**schema, "description": described} if described else schema
@@ -184,7 +196,7 @@ def build_schema(text: str) -> str:
 
 
 def rows(schema: dict[str, Any], values: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
-    """(name, default, description) of every leaf, in the order of values.yaml."""
+    """The name, default and description of every leaf, in the order of values.yaml."""
     for name, part in schema["properties"].items():
         inner = DEFS["workerAutoscaling"] if part.get("$ref", "").endswith("workerAutoscaling") else part
         if inner.get("properties") and values[name]:
@@ -208,18 +220,18 @@ def build_readme(text: str, schema: str) -> str:
 def main() -> None:
     text = (CHART / "values.yaml").read_text()
     schema = build_schema(text)
-    wanted = {
+    expected = {
         CHART / "values.schema.json": schema,
         CHART / "README.md": build_readme(text, schema),
         CHART / "files" / "secrets.json": build_secrets(),
     }
-    stale = [path for path, content in wanted.items() if not path.exists() or path.read_text() != content]
+    stale = [path for path, content in expected.items() if not path.exists() or path.read_text() != content]
     if "--check" in sys.argv:
         if stale:
             raise SystemExit(f"not current: {', '.join(p.name for p in stale)}; run python -m tools.chart_docs")
         return
     for path in stale:
-        path.write_text(wanted[path])
+        path.write_text(expected[path])
         print(f"wrote {path.relative_to(CHART.parent.parent)}")
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run a black-box conformance suite of the public endpoint against a sandbox.   tools/conformance.sh SUITE_DIR
-# PYTHON names the interpreter (default .venv/bin/python). The suite's own client, the manual's sample, reads a picture too.
+# Run a black-box conformance suite for the public endpoint against a sandbox.   tools/conformance.sh SUITE_DIR
+# PYTHON names the interpreter (default .venv/bin/python). The sample client of the manual reads an image as well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 suite=$(realpath "$1")
@@ -17,7 +17,7 @@ done
 set -a && . "$folder/env" && set +a
 export no_proxy=127.0.0.1
 
-echo "the manual's Python sample, with nothing changed but URL, keys and file:"
+echo "the manual's Python sample, with only URL, keys and file changed:"
 PYTHONPATH="$suite" "$python" - <<'PY'
 import base64, os, seed_client
 from inkgate.service.contract.capabilities import GENERAL

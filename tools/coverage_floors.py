@@ -1,9 +1,9 @@
-"""Hold the coverage of each package against its floor: `python -m tools.coverage_floors [--raise] build/coverage.json`.
+"""Check package coverage against its floor: `python -m tools.coverage_floors [--raise] build/coverage.json`.
 
-Reads coverage's JSON report and the floors of tests/coverage_floors.toml, percent of lines of a package of `service` or
-`engines` (the modules directly in those folders count as a package of their own). Prints the table. Ends with status 1
-where a package is below its floor, has none, or where a floor names no package. With `--raise` it first lifts floors to
-what was measured, rounded down and less MARGIN percent, and writes new packages into the table; it lowers none.
+Reads the JSON report of coverage and tests/coverage_floors.toml: the least percentage of executed lines of each package
+of `service` and `engines` (modules directly in those folders count as one package). Prints a table. Exit status 1 when
+a package is below its floor or has none, or a floor names no package. With `--raise` floors are first raised to the
+measured percentage, rounded down, less MARGIN, and new packages are added; floors are never lowered.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ROOT / "tests" / "coverage_floors.toml"
 TOPS = ("service", "engines")
-MARGIN = 1  # percent of lines that may come and go with timing
+MARGIN = 1  # percent of lines whose execution depends on timing
 HEAD = "# Percent of lines that `make coverage` has to see run, by package; see tools/coverage_floors.py.\n[floors]\n"
 
 
 @dataclass(frozen=True)
 class Covered:
-    """Lines of one package: those that could run and those that did."""
+    """Executable and executed lines of one package."""
 
     statements: int = 0
     executed: int = 0
 
     @property
     def percent(self) -> float:
-        """Executed lines of 100; a package without any line is covered."""
+        """Percentage of executed lines; 100 for a package without executable lines."""
         return 100.0 * self.executed / self.statements if self.statements else 100.0
 
 
@@ -61,7 +61,7 @@ def measured(report: Mapping[str, Any]) -> dict[str, Covered]:
 
 
 def faults(found: Mapping[str, Covered], floors: Mapping[str, float]) -> list[str]:
-    """What is wrong, one line each; empty when every package is at its floor or above."""
+    """One message for each package below its floor, without a floor, or without coverage data."""
     wrong = [
         f"{package}: {found[package].percent:.1f} % is below its floor of {floor:g} %"
         for package, floor in sorted(floors.items())
@@ -73,17 +73,19 @@ def faults(found: Mapping[str, Covered], floors: Mapping[str, float]) -> list[st
 
 
 def raised(found: Mapping[str, Covered], floors: Mapping[str, float]) -> dict[str, float]:
-    """The floors of the packages that were measured, none of them below what it was."""
+    """The raised floors of the measured packages; none is lower than before."""
     return {
         package: max(floors.get(package, 0), math.floor(covered.percent) - MARGIN) for package, covered in found.items()
     }
 
 
 def main() -> int:
-    """Print the table; 1 if a floor is not held."""
+    """Print the table. Returns 1 when a package is below its floor."""
     parser = argparse.ArgumentParser(prog="python -m tools.coverage_floors", description=__doc__)
-    parser.add_argument("report", type=Path, help="what `coverage json` wrote")
-    parser.add_argument("--raise", action="store_true", dest="lift", help="lift the floors to what was measured")
+    parser.add_argument("report", type=Path, help="the output file of `coverage json`")
+    parser.add_argument(
+        "--raise", action="store_true", dest="lift", help="raise the floors to the measured percentages"
+    )
     options = parser.parse_args()
     found = measured(json.loads(options.report.read_text("utf-8")))
     floors: dict[str, float] = tomllib.loads(FLOORS.read_text("utf-8"))["floors"]

@@ -1,10 +1,10 @@
-"""Draw the dashboards as they look on a loaded service: docs/img/dashboards/*.svg.
+"""Draw previews of the dashboards of a service under load: docs/img/dashboards/*.svg.
 
     python -m tools.dashboard_preview
 
-Gateway, workers, Valkey, Postgres and Debian's Prometheus run for a minute and a half under calls of all kinds, a short pause
-of the workers included; then every query of deploy/grafana is asked as a range and drawn at its place. Needs what
-`make chart` needs.
+Gateway, workers, Valkey, Postgres and Prometheus run for 90 seconds under calls of all kinds, with a short pause of the
+workers; then every query of deploy/grafana is run as a range query and drawn in the layout of its dashboard. Requires the
+same programs as `make chart`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from tests.postgres import OwnPostgres
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "img" / "dashboards"
 SECONDS = 90
-CELL, ROW = 42, 22  # pixels of a column of Grafana's grid, and of a unit of height
+CELL, ROW = 42, 22  # pixels: width and height of a cell of Grafana's grid
 COLOURS = ("#3366cc", "#d9662c", "#2a9d55", "#b0379a", "#8a7a12", "#1f9bb5", "#7a5cc0", "#c43c3c")
 Series = tuple[str, list[tuple[float, float]]]
 
 
 def human(value: float, unit: str) -> str:
-    """A figure as Grafana would write it, roughly."""
+    """A value with its unit, approximately as Grafana formats it."""
     match unit:
         case "percentunit":
             return f"{value * 100:.3g} %"
@@ -54,8 +54,8 @@ def human(value: float, unit: str) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
-def ask(deployment: Deployment, panel: dict[str, Any], end: float) -> list[Series]:
-    """The series of a panel over the last stretch, named by its legends."""
+def query_panel(deployment: Deployment, panel: dict[str, Any], end: float) -> list[Series]:
+    """The non-empty series of a panel over the last SECONDS before `end`, with their legends."""
     found: list[Series] = []
     for target in panel["targets"]:
         answer = deployment.prometheus.get(
@@ -65,11 +65,11 @@ def ask(deployment: Deployment, panel: dict[str, Any], end: float) -> list[Serie
             end=str(end),
             step="1",
         )
-        for series in answer["result"]:
-            legend = re.sub(r"{{(\w+)}}", lambda name, m=series["metric"]: m.get(name[1], ""), target["legendFormat"])
-            points = [(float(at), float(value)) for at, value in series["values"]]
+        for result in answer["result"]:
+            legend = re.sub(r"{{(\w+)}}", lambda name, m=result["metric"]: m.get(name[1], ""), target["legendFormat"])
+            points = [(float(at), float(value)) for at, value in result["values"]]
             found.append((legend, [(at, value) for at, value in points if math.isfinite(value)]))
-    return [each for each in found if each[1]]
+    return [series for series in found if series[1]]
 
 
 def draw_panel(panel: dict[str, Any], found: list[Series], end: float) -> str:
@@ -93,15 +93,15 @@ def draw_panel(panel: dict[str, Any], found: list[Series], end: float) -> str:
 
 
 def curves(found: list[Series], unit: str, width: int, height: int, end: float, stacking: str) -> list[str]:
-    """Axis, lines (one above the other where Grafana stacks them) and legend."""
+    """The axis, the lines (stacked when `stacking` is "normal") and the legend."""
     if stacking == "normal":
         below: dict[float, float] = {}
-        piled = []
+        stacked = []
         for legend, points in found:
             for at, value in points:
                 below[at] = below.get(at, 0.0) + value
-            piled.append((legend, [(at, below[at]) for at, _ in points]))
-        found = piled
+            stacked.append((legend, [(at, below[at]) for at, _ in points]))
+        found = stacked
     top = max(value for _, points in found for _, value in points) or 1.0
     left, right, high, low = 62, width - 10, 30, height - 40
     parts = []
@@ -134,12 +134,12 @@ STYLE = """.b{fill:#f4f5f7}.p{fill:#fff;stroke:#dcdfe4}text{font:11px sans-serif
 
 
 def draw(board: dict[str, Any], deployment: Deployment, end: float) -> str:
-    """A whole dashboard."""
+    """A dashboard as SVG."""
     height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"]) * ROW + 8
     parts = [
         f'<text class="r" x="8" y="{panel["gridPos"]["y"] * ROW + 17}">{escape(panel["title"])}</text>'
         if panel["type"] == "row"
-        else draw_panel(panel, ask(deployment, panel, end), end)
+        else draw_panel(panel, query_panel(deployment, panel, end), end)
         for panel in board["panels"]
     ]
     return (
@@ -149,7 +149,7 @@ def draw(board: dict[str, Any], deployment: Deployment, end: float) -> str:
 
 
 def load(deployment: Deployment) -> float:
-    """Calls of all kinds for the stretch, workers paused for a few seconds in the middle; when it ended."""
+    """Make calls of all kinds for SECONDS and pause the workers once, halfway. Returns the end as a Unix time."""
     begun, paused = time.time(), False
     with deployment.traffic():
         while time.time() - begun < SECONDS:

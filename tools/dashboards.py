@@ -1,9 +1,9 @@
-"""Make the Grafana dashboards in deploy/grafana from the panels below.
+"""Generate the Grafana dashboards in deploy/grafana from the panels below.
 
-    python -m tools.dashboards           write them
-    python -m tools.dashboards --check   exit 1 when one is not current
+    python -m tools.dashboards           write the files
+    python -m tools.dashboards --check   exit status 1 when a file is not up to date
 
-A panel is a title, a unit and its queries with legends. `tests/chart` asks a live Prometheus for every query.
+A panel has a title, a unit and queries with legends. `tests/monitoring` runs every query against a live Prometheus.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RATE = "$__rate_interval"
 
 @dataclass(frozen=True)
 class Panel:
-    """`queries` are (PromQL, legend). `unit` is Grafana's name for it. `kind` "stat" shows one figure."""
+    """`queries` are pairs of PromQL and legend, `unit` is a Grafana unit, and `kind` "stat" shows a single value."""
 
     title: str
     unit: str
@@ -313,17 +313,17 @@ def dashboard_json(name: str, title: str, rows: dict[str, list[Panel]]) -> dict[
 
 
 def main() -> None:
-    wanted = {
+    expected = {
         FOLDER / f"{name}.json": json.dumps(dashboard_json(name, title, rows), indent=1, ensure_ascii=False) + "\n"
         for name, (title, rows) in DASHBOARDS.items()
     }
-    stale = [path for path, content in wanted.items() if not path.exists() or path.read_text() != content]
+    stale = [path for path, content in expected.items() if not path.exists() or path.read_text() != content]
     if "--check" in sys.argv:
         if stale:
             raise SystemExit(f"not current: {', '.join(p.name for p in stale)}; run python -m tools.dashboards")
         return
     for path in stale:
-        path.write_text(wanted[path])
+        path.write_text(expected[path])
         print(f"wrote deploy/grafana/{path.name}")
 
 

@@ -1,7 +1,7 @@
-"""The index of the architecture decision records, docs/adr/index.md, from the records themselves; and their form.
+"""Parse the architecture decision records, check their form, and build their index, docs/adr/index.md.
 
 A record has the title `# NNNN Title`, with the number of its file name, and the sections of SECTIONS in that order.
-Each section begins with its name in bold.
+Each section starts with its name in bold.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ test checks its form, and `make reference` makes this page.
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The head of a record. `status` is "Accepted" or "Superseded by …"; `date` is "" where none is given."""
+    """The header of a record. `status` is "Accepted" or "Superseded by …"; `date` is "" when none is given."""
 
     file: str
     number: str
@@ -39,7 +39,7 @@ class Decision:
 
 
 def parse(file: str, text: str) -> Decision:
-    """The head of the record in `file`. Raises ValueError for a text of another form."""
+    """Parse the header of the record `file`. Raises ValueError when `text` does not have the form of a record."""
     title = _TITLE.fullmatch(text.split("\n", 1)[0])
     if title is None or not file.startswith(f"{title[1]}-"):
         raise ValueError(f"{file}: the first line is not '# NNNN Title' with the number of the file name")
@@ -53,15 +53,18 @@ def parse(file: str, text: str) -> Decision:
 
 
 def records(folder: Path = FOLDER) -> list[Decision]:
-    """All records by number. Raises ValueError for one of another form, or a number that is taken twice."""
+    """All records, sorted by number. Raises ValueError for a malformed record or a duplicate number."""
     found = [parse(path.name, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[0-9]*.md"))]
-    numbers = [each.number for each in found]
+    numbers = [record.number for record in found]
     if len(set(numbers)) < len(numbers):
-        raise ValueError(f"a number is taken twice: {', '.join(numbers)}")
+        raise ValueError(f"duplicate number among {', '.join(numbers)}")
     return found
 
 
 def decisions_page(note: str) -> str:
-    """The index page. `note` says that the page is generated."""
-    rows = (f"| [{each.number}]({each.file}) | {each.title} | {each.status} | {each.date} |" for each in records())
+    """The index page. `note` is the comment which states that the page is generated."""
+    rows = (
+        f"| [{record.number}]({record.file}) | {record.title} | {record.status} | {record.date} |"
+        for record in records()
+    )
     return _HEAD.format(note=note.strip()) + "\n".join(rows) + "\n"

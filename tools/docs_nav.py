@@ -1,4 +1,4 @@
-"""mkdocs hook: the site's navigation out of the folders of docs/, each page under its own first heading."""
+"""mkdocs hook: builds the navigation from the folders of docs/; the title of a page is its first heading."""
 
 from __future__ import annotations
 

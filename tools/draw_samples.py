@@ -1,9 +1,9 @@
-"""Draw the sample pictures that `make demo`, the sandbox and the docs use: one per capability, all invented.
+"""Draw the sample images of `make demo`, the sandbox and the documentation: one per capability, all fictitious.
 
     python tools/draw_samples.py            (needs Pillow and the fonts of Debian's fonts-noto-cjk)
 
-The pictures are committed (service/samples/), so that nobody needs the fonts to use them. Names, numbers and firms
-belong to nobody; the check digits are right, so that the flows that verify them have something to verify.
+The images are committed (service/samples/), so that the fonts are not needed to use them. Names, numbers and companies
+are fictitious; check digits are valid, so that the pipelines that verify them accept them.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _guilloche(draw: ImageDraw.ImageDraw, width: int, height: int, colour: str) 
 
 
 def idcard() -> Image.Image:
-    """The portrait side of an ID card on a desk."""
+    """The portrait side of an ID card, lying on a table."""
     card = Image.new("RGB", (1000, 630), "#e9f1f6")
     draw = ImageDraw.Draw(card)
     _guilloche(draw, 1000, 630, "#d4e4ee")
@@ -83,9 +83,9 @@ def idcard() -> Image.Image:
     draw.rounded_rectangle((680, 80, 930, 420), 18, fill="#dfe6ea")
     draw.ellipse((755, 130, 855, 245), fill="#b9c2c8")
     draw.pieslice((705, 250, 905, 480), 180, 360, fill="#b9c2c8")
-    desk = Image.new("RGB", (1200, 800), "#8a7358")
-    desk.paste(card, (100, 85))
-    return desk.rotate(-1.5, resample=Image.Resampling.BICUBIC, fillcolor="#8a7358")
+    background = Image.new("RGB", (1200, 800), "#8a7358")
+    background.paste(card, (100, 85))
+    return background.rotate(-1.5, resample=Image.Resampling.BICUBIC, fillcolor="#8a7358")
 
 
 def _with_check(first17: str) -> str:
@@ -95,7 +95,7 @@ def _with_check(first17: str) -> str:
 
 
 def plate() -> Image.Image:
-    """The back of a car with a blue plate."""
+    """The rear of a car with a blue plate."""
     scene = Image.new("RGB", (1280, 860), "#aab4bb")
     draw = ImageDraw.Draw(scene)
     draw.rectangle((0, 620, 1280, 860), fill="#5d6063")
@@ -121,7 +121,7 @@ def plate() -> Image.Image:
 
 
 def licence() -> Image.Image:
-    """A one-column business licence of 2015 and later."""
+    """A business licence in the one-column layout used since 2015."""
     page = Image.new("RGB", (1000, 1380), "#fdfcf6")
     draw = ImageDraw.Draw(page)
     _guilloche(draw, 1000, 1380, "#f2ecd8")

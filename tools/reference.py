@@ -1,8 +1,8 @@
-"""Make the reference pages that have a source: settings, metrics, commands, alerts, rude clients, decisions.
+"""Generate the reference pages: settings, metrics, commands, alerts, hostile clients, decisions.
 
 python -m tools.reference           write docs/reference/{settings,metrics,cli,alerts,rude-clients}.md,
                                     docs/adr/index.md, chart files, dashboards
-python -m tools.reference --check   exit 1 when one of them is not current
+python -m tools.reference --check   exit status 1 when a page is not up to date
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from inkgate.service.settings import Settings
 from inkgate.service.telemetry.metrics import Metrics
 from tools.decisions import FOLDER as DECISIONS
 from tools.decisions import decisions_page
-from tools.rude_page import rude_page
+from tools.hostile_clients_page import hostile_clients_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
-NOTE = "<!-- Made by tools/reference.py; change the source, then run: make reference -->\n"
+GENERATED_NOTE = "<!-- Made by tools/reference.py; change the source, then run: make reference -->\n"
 
 
 def cell(text: object) -> str:
@@ -37,12 +37,12 @@ def table(head: tuple[str, ...], rows: Iterator[tuple[object, ...]] | list[tuple
     return "\n".join(lines) + "\n"
 
 
-def takes(schema: dict[str, Any]) -> str:
-    """What a setting takes, in a few words."""
+def value_type(schema: dict[str, Any]) -> str:
+    """The type and the bounds of a setting's value, from its JSON schema."""
     if "secret" in schema:
         return "secret"
     if "anyOf" in schema:
-        return " / ".join(takes(part) for part in schema["anyOf"] if part.get("type") != "null")
+        return " / ".join(value_type(part) for part in schema["anyOf"] if part.get("type") != "null")
     if "enum" in schema:
         return ", ".join(f"`{choice}`" for choice in schema["enum"])
     kind = {
@@ -54,7 +54,7 @@ def takes(schema: dict[str, Any]) -> str:
         "string": {"password": "secret", "path": "path"}.get(schema.get("format", ""), "text"),
     }[schema["type"]]
     bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    limits = [f"{sign} {schema[name]}" for name, sign in bounds.items() if name in schema]
+    limits = [f"{operator} {schema[name]}" for name, operator in bounds.items() if name in schema]
     return f"{kind} {', '.join(limits)}".strip()
 
 
@@ -67,7 +67,7 @@ def settings_page() -> str:
     model = Settings.model_json_schema()
     parts = [
         "# 设置 · Settings\n",
-        NOTE,
+        GENERATED_NOTE,
         "每一项都是环境变量 `INKGATE_组__名称`，启动时读取一次。组内不认识的名称、不合法的值都会在启动时报出并退出"
         "（状态 2）。列表与对象写成 JSON。chart 里写在 `config` 下，用小写：`config.limits.deadline`。\n",
         "Every setting is an environment variable, read once at the start. A wrong value, or an unknown name of a "
@@ -76,7 +76,7 @@ def settings_page() -> str:
     for group, reference in model["properties"].items():
         definition = model["$defs"][(reference.get("$ref") or reference["allOf"][0]["$ref"]).rsplit("/", 1)[1]]
         rows = [
-            (f"`INKGATE_{group}__{name}`".upper(), takes(schema), default(schema), schema.get("description", ""))
+            (f"`INKGATE_{group}__{name}`".upper(), value_type(schema), default(schema), schema.get("description", ""))
             for name, schema in definition["properties"].items()
         ]
         about = definition.get("description", "").strip()
@@ -94,7 +94,7 @@ def metrics_page() -> str:
     return "\n".join(
         [
             "# 指标 · Metrics\n",
-            NOTE,
+            GENERATED_NOTE,
             "网关在自己的端口上给出 `/metrics`，worker 在 `INKGATE_WORKER__HEALTH_PORT`（9091）上给出。单位为秒与字节，"
             "标签取值有界，从不含调用号。\n",
             "Gateways answer `/metrics` on their own port, workers on 9091. Queue gauges describe the whole queue, "
@@ -120,7 +120,7 @@ def alerts_page() -> str:
     return "\n".join(
         [
             "# 告警 · Alerts\n",
-            NOTE,
+            GENERATED_NOTE,
             "`deploy/prometheus/inkgate.rules.yml`；chart 以 `monitoring.rules.enabled` 给出同一份。\n",
             table(("告警 / Alert", "级别 / Severity", "条件 / Expression", "持续 / For"), rows),
         ]
@@ -128,13 +128,13 @@ def alerts_page() -> str:
 
 
 def commands(command: Any, path: str) -> Iterator[str]:
-    """A section for `command` and, below it, one for each command inside."""
+    """A section for `command`, or for each command of a group, recursively."""
     context = command.make_context(path, [], resilient_parsing=True)
     if hasattr(command, "list_commands"):
         for name in command.list_commands(context):
-            inner = command.get_command(context, name)
-            if inner is not None:
-                yield from commands(inner, f"{path} {name}")
+            subcommand = command.get_command(context, name)
+            if subcommand is not None:
+                yield from commands(subcommand, f"{path} {name}")
         return
     rows = []
     for parameter in command.params:
@@ -144,10 +144,10 @@ def commands(command: Any, path: str) -> Iterator[str]:
             name = f"`{parameter.name.upper()}`"
         else:
             name = ", ".join(f"`{option}`" for option in (*parameter.opts, *parameter.secondary_opts))
-        given = parameter.default
-        shown = "" if given is None or given is False or given == "" or callable(given) else f" [{given}]"
-        needed = " **required**" if parameter.required else ""
-        rows.append((name, f"{getattr(parameter, 'help', None) or ''}{shown}{needed}"))
+        value = parameter.default
+        shown = "" if value is None or value is False or value == "" or callable(value) else f" [{value}]"
+        required = " **required**" if parameter.required else ""
+        rows.append((name, f"{getattr(parameter, 'help', None) or ''}{shown}{required}"))
     body = table(("参数 / Parameter", "说明 / What"), rows) if rows else ""
     yield f"## {path}\n\n{(command.help or '').strip()}\n\n{body}"
 
@@ -159,7 +159,7 @@ def cli_page() -> str:
     return "\n".join(
         [
             "# 命令 · Commands\n",
-            NOTE,
+            GENERATED_NOTE,
             "每个命令都有 `--help`。出错时只有一行，说明原因与办法；用法或设置不对时退出状态为 2，其余为 1。\n",
             *sections,
         ]
@@ -167,25 +167,25 @@ def cli_page() -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Every page and what should be in it."""
+    """The expected content of every page."""
     return {
         PAGES / "settings.md": settings_page(),
         PAGES / "metrics.md": metrics_page(),
         PAGES / "alerts.md": alerts_page(),
         PAGES / "cli.md": cli_page(),
-        PAGES / "rude-clients.md": rude_page(NOTE, table),
-        DECISIONS / "index.md": decisions_page(NOTE),
+        PAGES / "rude-clients.md": hostile_clients_page(GENERATED_NOTE, table),
+        DECISIONS / "index.md": decisions_page(GENERATED_NOTE),
     }
 
 
 def main() -> None:
     from tools import chart_docs, dashboards
 
-    wanted = pages()
-    stale = [path for path, content in wanted.items() if not path.exists() or path.read_text() != content]
+    expected = pages()
+    stale = [path for path, content in expected.items() if not path.exists() or path.read_text() != content]
     if "--check" not in sys.argv:
         for path in stale:
-            path.write_text(wanted[path])
+            path.write_text(expected[path])
             print(f"wrote {path.relative_to(ROOT)}")
     elif stale:
         raise SystemExit(f"not current: {', '.join(path.name for path in stale)}; run: make reference")

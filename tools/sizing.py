@@ -1,6 +1,6 @@
-"""Compute the sizing page from benchmarks/results.
+"""Compute docs/reference/sizing.md from benchmarks/results.
 
-python -m tools.sizing     write docs/reference/sizing.md; run it after new results
+python -m tools.sizing     write the page; run it after new benchmark results
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "reference" / "sizing.md"
 RATES = (1, 10, 50, 100, 300, 1000)
 DAY = 86_400
-BUSY = 0.7  # share of a core that is planned for; the rest is for bursts and restarts
-RUSH = 2.0  # a gateway also takes bodies apart, which no benchmark separates: twice what is measured
-PICTURE = 400_000  # bytes of a picture as it arrives
-ANSWER = 4_000  # bytes of an answer of some twenty lines
-WAIT = 5  # seconds that a picture lies in Redis at the peak
-KEEP = 600  # seconds for which Redis keeps a paid answer
+TARGET_UTILISATION = 0.7  # share of a core; the rest is reserve for bursts and restarts
+PEAK_FACTOR = 2.0  # gateways also parse bodies, which no benchmark measures separately
+IMAGE_BYTES = 400_000  # of an encoded image
+ANSWER_BYTES = 4_000  # of an answer with about twenty lines
+QUEUE_SECONDS = 5  # that an image waits in Redis at peak load
+REPLAY_SECONDS = 600  # for which Redis keeps a paid answer
 
 
 @dataclass(frozen=True)
 class Measured:
-    """CPU seconds and bytes per picture, as the benchmarks found them."""
+    """CPU seconds, resident MiB and bytes per image, from the benchmark results."""
 
     balanced: float
     balanced_mib: float
@@ -39,7 +39,7 @@ class Measured:
 
 
 def measured() -> Measured:
-    """Read the results. Raises KeyError when one of them lacks its figure."""
+    """Read the results. Raises KeyError when a result lacks a figure."""
     engines = json.loads((RESULTS / "throughput-dev.json").read_text())["engines"]
     ledger = json.loads((RESULTS / "metering.json").read_text())["ledger_open_loop"]
     storage = json.loads((RESULTS / "storage.json").read_text())["figures"]
@@ -60,11 +60,11 @@ def measured() -> Measured:
 
 
 def row(rate: int, found: Measured) -> tuple[str, ...]:
-    """What so many pictures a second need."""
-    balanced, fast = (math.ceil(rate * cost / BUSY) for cost in (found.balanced, found.fast))
-    gateways = max(2, math.ceil(rate * RUSH * (found.broker + found.ledger) / BUSY))
-    cells = max(1, math.ceil(rate * found.redis / BUSY))
-    redis = rate * (PICTURE * WAIT + ANSWER * KEEP)
+    """The table row for `rate` images per second."""
+    balanced, fast = (math.ceil(rate * cost / TARGET_UTILISATION) for cost in (found.balanced, found.fast))
+    gateways = max(2, math.ceil(rate * PEAK_FACTOR * (found.broker + found.ledger) / TARGET_UTILISATION))
+    cells = max(1, math.ceil(rate * found.redis / TARGET_UTILISATION))
+    redis = rate * (IMAGE_BYTES * QUEUE_SECONDS + ANSWER_BYTES * REPLAY_SECONDS)
     return (
         f"{rate:,}",
         f"{balanced:,}",
@@ -80,7 +80,7 @@ def row(rate: int, found: Measured) -> tuple[str, ...]:
 
 
 def page() -> str:
-    """The page, from the results as they are now."""
+    """The page for the current results."""
     found = measured()
     head = (
         "图/秒 · img/s",
@@ -103,7 +103,7 @@ def page() -> str:
 由 `benchmarks/results` 算出，直到每秒 1,000 张。以通用文字的一页、每个调用一张图计；核是跑基准的那台机器（AMD EPYC，有整数向量指令 VNNI）的核，
 没有这种指令的约慢三成。先在自己的机器上测 `python -m benchmarks.throughput`，再按比例换算。表中各行都是推算，没有按这些速率跑过。
 
-Computed from `benchmarks/results` for pages of general text, one picture a call. Cores are those of the machine measured (an AMD EPYC
+Computed from `benchmarks/results` for pages of general text, one image per call. Cores are those of the machine measured (an AMD EPYC
 with VNNI; without such instructions pages take about a third more): measure your own and scale. No row was run at its rate; the table
 is arithmetic.
 
@@ -111,13 +111,13 @@ is arithmetic.
 
 ## 怎么算 · How
 
-- worker 核 / cores = 图/秒 × 每图 CPU 秒（`balanced` {found.balanced:.2f}，`fast` {found.fast:.2f}）÷ {BUSY:g}；一核一个进程，
+- worker 核 / cores = 图/秒 × 每图 CPU 秒（`balanced` {found.balanced:.2f}，`fast` {found.fast:.2f}）÷ {TARGET_UTILISATION:g}；一核一个进程，
   内存 / memory = 进程 × {found.balanced_mib:.0f} 或 / or {found.fast_mib:.0f} MiB.
-- 网关核 / gateway cores = 图/秒 × （经 Redis {found.broker * 1e3:.1f} ms + 记账 ledger {found.ledger * 1e3:.1f} ms） × {RUSH:g} ÷ {BUSY:g}，
-  至少两个 / two at least. 拆开请求体没有单独测过，所以乘 {RUSH:g} / taking bodies apart was not measured alone, hence the factor.
-- Redis 个数 / servers = 图/秒 × {found.redis * 1e6:.0f} µs ÷ {BUSY:g}：它是单线程，多于一个时按
+- 网关核 / gateway cores = 图/秒 × （经 Redis {found.broker * 1e3:.1f} ms + 记账 ledger {found.ledger * 1e3:.1f} ms） × {PEAK_FACTOR:g} ÷ {TARGET_UTILISATION:g}，
+  至少两个 / two at least. 拆开请求体没有单独测过，所以乘 {PEAK_FACTOR:g} / taking bodies apart was not measured alone, hence the factor.
+- Redis 个数 / servers = 图/秒 × {found.redis * 1e6:.0f} µs ÷ {TARGET_UTILISATION:g}：它是单线程，多于一个时按
   [单元](../explanation/scale-out.md) 拆分 / one thread each; more than one means cells.
-- Redis 内存 / memory = 图/秒 × （{PICTURE // 1000} kB × 高峰排队 {WAIT} s + {ANSWER // 1000} kB × 答复保留 {KEEP} s）。
+- Redis 内存 / memory = 图/秒 × （{IMAGE_BYTES // 1000} kB × 高峰排队 {QUEUE_SECONDS} s + {ANSWER_BYTES // 1000} kB × 答复保留 {REPLAY_SECONDS} s）。
   400 kB、4 kB、5 s 是假设 / are assumptions; 最坏情形由 `INKGATE_LIMITS__INFLIGHT_BYTES` × 网关数限定 / bounds the worst case.
 - Postgres：每个调用 {found.table_bytes:.0f} 字节（表与索引），WAL {found.log_bytes:.0f} 字节；按 `INKGATE_LEDGER__RETENTION_DAYS`（默认 400）保留。
   / bytes per call, tables and indexes, then log; lines are kept for that many days.

@@ -1,17 +1,18 @@
-"""Identity cards and business licences on a labelled set, field by field and condition by condition.
+"""Accuracy on identity cards and business licences of a labelled set, by field and by capture condition.
 
     python -m benchmarks.accuracy.documents --set DIR [--json FILE] [--gallery DIR] [--sandbox | --server URL]
 
-DIR holds pictures and labels.jsonl, one object a picture:
+DIR holds images and labels.jsonl, one object an image:
   {"file", "doc": "idcard", "cond": [...], "faces": [{"note", "detail"}]}
   {"file", "doc": "bizlicense", "cond": [...], "license_type", "detail"}
   {"file", "doc": "none", "cond": [...]}
-An answer counts when it equals the label after blanks are removed and full-width punctuation is folded. Of a card the
-fields that the face carries count, of a licence all (inventing a value costs). Both faces on one sheet are two faces.
-With --sandbox a server is started on this machine and the pictures go through it in signed requests; with --server they
-go through one that runs already, with the keys in AK, SK and APPKEY of the environment. Otherwise the engine runs here
-on one thread, and CPU seconds per picture are given. The gallery shows each picture that was not read whole beside
-truth and reading; it is written where you say, never into the repository.
+A value is correct when it equals the label after blanks are removed and full-width punctuation is folded. For a card
+only the fields printed on that side are scored; for a licence all fields are, so an invented value counts as an error.
+An image of both sides of a card counts as two sides.
+With --sandbox a server is started on this machine and the images are sent to it in signed requests; with --server they
+are sent to a running one, with the keys AK, SK and APPKEY from the environment. Otherwise the engine runs in this
+process on one thread, and CPU seconds per image are reported. The gallery shows every image with an error, its labels
+and its answers; --gallery must name a folder outside the repository.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ Answer = dict[str, Any]
 
 @dataclasses.dataclass
 class Tally:
-    """Right answers and answers counted, by field; whole documents by condition; what was wrong; seconds."""
+    """Correct and scored values by field, whole documents by condition, the errors, and CPU seconds by document."""
 
     right: Counter[str] = dataclasses.field(default_factory=Counter)
     counted: Counter[str] = dataclasses.field(default_factory=Counter)
@@ -89,7 +90,7 @@ def same(a: str | None, b: str | None) -> bool:
 
 
 def judge(tally: Tally, label: Answer, card: Answer | None, licence: Answer | None) -> None:
-    """One picture's answers against its label."""
+    """Score the answers for one image against its label."""
     faults: list[tuple[str, str, str]] = []
     if label["doc"] == "none":
         said = bool(card and card["note"]) or bool(licence and licence["is_licence"])
@@ -134,7 +135,7 @@ def _licence(tally: Tally, label: Answer, licence: Answer) -> list[tuple[str, st
 
 
 def local_readers(profile: str) -> tuple[Callable[[bytes], Answer], Callable[[bytes], Answer]]:
-    """Card and licence readers over an engine of this process, one thread."""
+    """Identity card and licence readers over an engine in this process, one thread."""
     engine = open_text_engine("onnx", profile, 1, None)
     engine.warmup()
     return (
@@ -145,7 +146,7 @@ def local_readers(profile: str) -> tuple[Callable[[bytes], Answer], Callable[[by
 
 @contextmanager
 def sandbox(profile: str) -> Iterator[str]:
-    """A server of its own with one worker, its base URL; AK, SK and APPKEY are in the environment meanwhile."""
+    """Runs a sandbox with one worker and yields its base URL. AK, SK and APPKEY are set in the environment."""
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder) / "env"
         command = [sys.executable, "-m", "inkgate.service.cli", "sandbox", "--qps", "1000", "--env-file", str(keys)]
@@ -167,7 +168,7 @@ def sandbox(profile: str) -> Iterator[str]:
 
 
 def server_readers(url: str) -> tuple[Callable[[bytes], Answer], Callable[[bytes], Answer]]:
-    """The same over a running server, with the repository's own client."""
+    """The same readers over a running server, through the Python client of this repository."""
     sys.path.insert(0, str(ROOT / "clients" / "python" / "src"))
     from inkgate_client import Client
 
@@ -221,15 +222,15 @@ def table(result: dict[str, Any]) -> str:
 
 
 def gallery(tally: Tally, data: Path, folder: Path) -> None:
-    """Every picture not read whole, with truth and reading side by side, as one HTML file in `folder`."""
+    """Write every image with an error, its labels and its answers to one HTML file in `folder`."""
     if ROOT in [folder.resolve(), *folder.resolve().parents]:
         raise SystemExit("--gallery must lie outside the repository: it shows documents")
     folder.mkdir(parents=True, exist_ok=True)
     parts = []
     for one in tally.wrong:
-        picture = cv2.imread(str(data / one["file"]))
-        scale = 640 / max(picture.shape[:2])
-        _, encoded = cv2.imencode(".jpg", cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        image = cv2.imread(str(data / one["file"]))
+        scale = 640 / max(image.shape[:2])
+        _, encoded = cv2.imencode(".jpg", cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
         cells = "".join(
             "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in fault) + "</tr>"
             for fault in one["faults"]
@@ -252,9 +253,7 @@ def main() -> None:
     where.add_argument("--server", help="base URL of a running server; without one the engine runs here")
     where.add_argument("--sandbox", action="store_true", help="start a server for this run and go through it")
     parser.add_argument("--profile", default="balanced")
-    parser.add_argument(
-        "--json", type=Path, help="where the result goes; benchmarks/results/ is the place for those kept"
-    )
+    parser.add_argument("--json", type=Path, help="write the result to this file")
     parser.add_argument("--gallery", type=Path)
     options = parser.parse_args()
     if options.sandbox:

@@ -1,7 +1,7 @@
-"""General reading on labelled pictures: `python -m benchmarks.accuracy.general FOLDER --score PROGRAM`.
+"""Accuracy of general OCR on labelled images: `python -m benchmarks.accuracy.general FOLDER --score PROGRAM`.
 
-FOLDER holds `labels.jsonl` (file, category, lines of text and box) and `images/`. Prints the program's rates per
-category and what a picture cost; `--out` keeps them with the machine's facts.
+FOLDER holds `labels.jsonl` (file, category, lines of text and box) and `images/`. Prints the rates of the scoring
+program per category and CPU seconds per image; `--out` writes them to a file, with facts about the machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import facts
-from benchmarks.throughput.scoring import KEPT, accuracy
+from benchmarks.throughput.scoring import RATES, accuracy
 from inkgate.engines.registry import open_reader
 
 
@@ -30,18 +30,18 @@ def main() -> None:
     reader.warmup()
     predictions: dict[str, list[dict[str, Any]]] = {}
     began = time.process_time()
-    for picture in sorted((args.folder / "images").iterdir()):
-        predictions[picture.name] = [
+    for image in sorted((args.folder / "images").iterdir()):
+        predictions[image.name] = [
             {"text": line.text, "box": [number for point in line.quad for number in point]}
-            for line in reader.read("general", picture.read_bytes()).lines
+            for line in reader.read("general", image.read_bytes()).lines
         ]
     spent = (time.process_time() - began) / len(predictions)
     reader.close()
 
     rates = accuracy(args.score, args.folder / "labels.jsonl", predictions)
     for category, rate in rates.items():
-        print(f"{category:12}" + "".join(f" {key} {rate[key]:<7}" for key in KEPT))
-    print(f"{spent:.3f} CPU seconds per picture")
+        print(f"{category:12}" + "".join(f" {key} {rate[key]:<7}" for key in RATES))
+    print(f"{spent:.3f} CPU seconds per image")
     if args.out:
         result = {
             "machine": facts("onnxruntime", "numpy", "opencv-python-headless"),

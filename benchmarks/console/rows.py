@@ -1,4 +1,4 @@
-"""A million rows of statistics for one customer: 90 days of hours, every app, capability and code in each."""
+"""A million hourly statistics rows for one customer: 90 days, every app, capability and code in each hour."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from inkgate.service.usage import latency
 from inkgate.service.usage.models import HourRow, RecordRow, RefusalRow
 
 DAYS = 90
-FAULTS = 6  # codes beside 0 that each app and capability sees in an hour
+FAULTS = 6  # status codes other than 0 per app, capability and hour
 REFUSED = (51002, 42900)
-MS = (57, 160, 453, 1280, 3620)  # the buckets that calls fall into
+DURATIONS_MS = (57, 160, 453, 1280, 3620)  # one per latency bucket in use
 
 _meta = MetaData()
 HOURS = Table("bench_hour", _meta, Column("n", Integer), Column("hour", UtcDateTime()))
@@ -29,15 +29,17 @@ REFUSALS = Table("bench_refusal", _meta, Column("n", Integer), Column("capabilit
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """The account that everything belongs to, and its apps."""
+    """The account that owns all rows, and its apps."""
 
     account_id: str
     apps: tuple[str, ...]
 
 
 async def fill(engine: AsyncEngine, who: Customer, now: datetime, *, days: int = DAYS, calls: int = 100_000) -> int:
-    """Hours up to `now` for every app, capability and code, refused calls, and `calls` lines of the ledger. Returns
-    the number of hourly rows."""
+    """Insert `days` days of hourly rows up to `now`, refused calls, and `calls` ledger lines.
+
+    Returns the number of hourly rows.
+    """
     async with engine.begin() as connection:
         await connection.run_sync(_meta.create_all)
         await _dimensions(connection, who, now, days)
@@ -66,9 +68,9 @@ async def _dimensions(connection: AsyncConnection, who: Customer, now: datetime,
 
 
 async def _hours(connection: AsyncConnection) -> int:
-    """Sums that fit each other: calls are spread over MS, one image each, a failed one in seven."""
+    """Insert hourly rows with consistent sums: calls spread over DURATIONS_MS, one image each, one in seven fails."""
     share = "(7 + (h.n * 37 + a.n * 11 + c.n * 5) % 23)"
-    calls = f"{share} * {len(MS)}"
+    calls = f"{share} * {len(DURATIONS_MS)}"
     known = {
         "hour": "h.hour",
         "app_id": "a.id",
@@ -80,8 +82,8 @@ async def _hours(connection: AsyncConnection) -> int:
         "failed_images": f"{share} / 7",
         "units": calls,
         "body_bytes": f"{calls} * 180000",
-        "duration_ms": f"{share} * {sum(MS)}",
-        **{latency.column(ms): share for ms in MS},
+        "duration_ms": f"{share} * {sum(DURATIONS_MS)}",
+        **{latency.column(ms): share for ms in DURATIONS_MS},
     }
     query = f"SELECT {', '.join(known.values())} FROM bench_hour h, bench_app a, bench_code c"
     return await _insert(connection, HourRow, known, query + " ORDER BY h.hour, a.id")

@@ -1,8 +1,8 @@
-"""How fast the ledger settles, beside the naive method, on a real Postgres: `python -m benchmarks.metering --help`.
+"""Settlement throughput of the ledger and of the naive method on Postgres: `python -m benchmarks.metering --help`.
 
-Each round runs, one after the other: the ledger in a closed loop, the naive method in a closed loop, and the ledger in
-an open loop at the target rate. Gateways are processes; all of them charge one hot account. The ledger is verified at
-the end, so that speed without correctness cannot be reported.
+Each round runs the ledger in a closed loop, the naive method in a closed loop, and the ledger in an open loop at the
+target rate. Gateways are processes; all of them charge one hot account. The ledger is verified at the end, and no
+figures are reported when it is inconsistent.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from inkgate.service.metering.service import grant_pack
 from inkgate.service.settings import Database
 
 RESULTS = Path(__file__).parent.parent / "results"
-NAIVE_CLIENTS = 16  # connections in all; more of them only queue at the pack's row
+NAIVE_CLIENTS = 16  # connections in total; more of them only wait for the lock on the pack row
 
 
 @dataclass(frozen=True)
 class Customer:
-    """The hot account that a method charges."""
+    """The database and the hot account that a method charges."""
 
     url: str
     account: str
@@ -56,7 +56,7 @@ def arguments() -> argparse.Namespace:
 
 
 async def customer(url: str, name: str) -> Customer:
-    """An account with more units than any run can use."""
+    """Create an account with more units than any run can use."""
     engine = engines.create(Database(url=url))
     async with work.unit_of_work(engine, "benchmark") as unit:
         account = await accounts.create_account(unit, name)
@@ -67,13 +67,13 @@ async def customer(url: str, name: str) -> Customer:
 
 
 def run(method: str, who: Customer, args: argparse.Namespace, *, rate: float = 0.0) -> dict[str, Any]:
-    """One run of all gateways together."""
+    """One run of all gateways together. `method` is "ledger" or "naive"; `rate` 0 is a closed loop."""
     clients = (NAIVE_CLIENTS if method == "naive" else args.in_flight) // args.gateways
     command = [sys.executable, "-m", "benchmarks.metering.gateway", who.url, method, who.account, who.app]
     command += [str(rate / args.gateways), str(args.seconds), str(clients)]
     children = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(args.gateways)]
     results = [json.loads(child.communicate()[0]) for child in children]
-    latencies = sorted(each for result in results for each in result["latencies_ms"])
+    latencies = sorted(latency for result in results for latency in result["latencies_ms"])
     calls = len(latencies)
     return {
         "calls": calls,
@@ -85,12 +85,12 @@ def run(method: str, who: Customer, args: argparse.Namespace, *, rate: float = 0
 
 
 def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    """The median of each figure, and the rounds themselves."""
-    return {name: median(each[name] for each in rounds) for name in rounds[0]} | {"rounds": rounds}
+    """The medians over the rounds, and the rounds themselves."""
+    return {name: median(figures[name] for figures in rounds) for name in rounds[0]} | {"rounds": rounds}
 
 
-async def sound(who: Customer) -> bool:
-    """Whether the account's ledger proves itself."""
+async def ledger_is_valid(who: Customer) -> bool:
+    """Whether the verification of the account's ledger finds nothing."""
     engine = engines.create(Database(url=who.url))
     async with work.snapshot_session(engine) as session:
         findings = await ledger_reader.verify_database(session, who.account)
@@ -106,9 +106,9 @@ def measure(url: str, args: argparse.Namespace) -> dict[str, Any]:
         runs["ledger_closed_loop"].append(run("ledger", ours, args))
         runs["naive_closed_loop"].append(run("naive", naive, args))
         runs["ledger_open_loop"].append(run("ledger", ours, args, rate=args.rate))
-        print(f"round {number + 1}: " + json.dumps({name: each[-1] for name, each in runs.items()}), flush=True)
-    if not asyncio.run(sound(ours)):
-        raise SystemExit("the ledger does not prove itself; no figure is reported")
+        print(f"round {number + 1}: " + json.dumps({name: rounds[-1] for name, rounds in runs.items()}), flush=True)
+    if not asyncio.run(ledger_is_valid(ours)):
+        raise SystemExit("the ledger is inconsistent; no figures are reported")
     return {name: summary(rounds) for name, rounds in runs.items()}
 
 

@@ -1,7 +1,7 @@
-"""20,000 signed calls against 15,000 units through four gateways, undisturbed and with three accidents.
+"""20,000 signed calls against 15,000 units through four gateways, without faults and with three injected faults.
 
-`python -m benchmarks.metering.exact_units --help`. It is no measure of speed: it counts. Exit status 1, and what went
-wrong, unless every unit was used exactly once, in order of purchase, and answers and records agree.
+`python -m benchmarks.metering.exact_units --help`. It checks correctness, not speed: exit status 1 with the violations
+unless every unit is used exactly once, in order of purchase, and answers and usage records agree.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RESULTS = Path(__file__).parent.parent / "results"
 
 
 async def measure(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """The figures of each accident. Raises SystemExit when a promise was broken."""
+    """The figures by accident. Raises SystemExit when a run violates an invariant."""
     pack, figures = args.units // exact_units.PACKS, {}
     stack = Stack(gateways=args.gateways, hosts=args.workers, stub_ms=0)
     try:

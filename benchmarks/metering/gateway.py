@@ -1,10 +1,10 @@
-"""One gateway's worth of load on the ledger, in a process of its own.
+"""The ledger load of one gateway, as a separate process.
 
 python -m benchmarks.metering.gateway URL METHOD ACCOUNT APP RATE SECONDS CLIENTS
 
-METHOD is `ledger` or `naive`. RATE 0 is a closed loop of CLIENTS callers; otherwise calls begin RATE times a second
-whatever the answers do (an open loop), and a latency counts from the moment at which its call should have begun.
-Prints one JSON object: calls, seconds, CPU seconds, and every latency in milliseconds.
+METHOD is `ledger` or `naive`. RATE 0 is a closed loop of CLIENTS callers; otherwise RATE calls per second start on a
+fixed schedule (an open loop), and latency is measured from the scheduled start. Prints one JSON object: calls, seconds,
+CPU seconds, and every latency in milliseconds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Settle = Callable[[], Awaitable[object]]
 
 
 async def closed_loop(settle: Settle, clients: int, seconds: float) -> list[float]:
-    """Callers that each wait for their answer before they call again."""
+    """Latencies in seconds of `clients` callers, each of which waits for its answer before the next call."""
     latencies: list[float] = []
     end = time.perf_counter() + seconds
 
@@ -40,7 +40,7 @@ async def closed_loop(settle: Settle, clients: int, seconds: float) -> list[floa
 
 
 async def open_loop(settle: Settle, rate: float, seconds: float) -> list[float]:
-    """Calls on a timetable; one that is late in being begun is late all the same."""
+    """Latencies in seconds of calls on a fixed schedule, measured from the scheduled start of each call."""
     latencies: list[float] = []
     running: set[asyncio.Task[None]] = set()
     start = time.perf_counter()
@@ -70,7 +70,7 @@ async def main(url: str, method: str, account: str, app: str, rate: float, secon
             Settlement(call_id, account, app, "general", 1, 1, 0, 0, 100_000, 50, "192.0.2.1", call_id)
         )
 
-    await settle()  # connections and prepared statements
+    await settle()  # warm-up: connections and prepared statements
     cpu, begun = time.process_time(), time.perf_counter()
     if rate:
         latencies = await open_loop(settle, rate, seconds)
@@ -79,9 +79,9 @@ async def main(url: str, method: str, account: str, app: str, rate: float, secon
     result = {"calls": len(latencies), "seconds": time.perf_counter() - begun, "cpu": time.process_time() - cpu}
     await ledger.close()
     await engine.dispose()
-    json.dump(result | {"latencies_ms": [round(each * 1000, 3) for each in latencies]}, sys.stdout)
+    json.dump(result | {"latencies_ms": [round(latency * 1000, 3) for latency in latencies]}, sys.stdout)
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    asyncio.run(main(*words[:4], float(words[4]), float(words[5]), int(words[6])))
+    arguments = sys.argv[1:]
+    asyncio.run(main(*arguments[:4], float(arguments[4]), float(arguments[5]), int(arguments[6])))

@@ -1,4 +1,4 @@
-"""What one would write first: a transaction for each call. Correct, on the bare driver, and as slow as its commits."""
+"""The baseline: one transaction per call, directly on asyncpg. Correct, and limited by the commit rate."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UPDATE pack SET used = used + $2, exhausted_at = CASE WHEN used + $2 = total THE
 
 
 class NaiveLedger:
-    """Find the pack and lock it, write the record, use the pack, commit: for every call anew."""
+    """Settles each call in its own transaction: lock the pack, insert the usage record, update the pack, commit."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool

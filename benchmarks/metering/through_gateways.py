@@ -1,8 +1,8 @@
-"""The ledger's speed as callers meet it: signed requests over HTTP, real gateways, Postgres and Valkey, a stub engine.
+"""Ledger latency as callers see it: signed requests over HTTP to real gateways, Postgres and Valkey, a stub engine.
 
-`python -m benchmarks.metering.through_gateways --help`. Calls begin on a timetable (an open loop); a latency counts
-from the moment at which its call was due. Settling is read from the gateways' own histograms: the wait for the batch
-and the commit, per call. Bounds of a histogram's buckets are the resolution of those two figures.
+`python -m benchmarks.metering.through_gateways --help`. Calls start on a fixed schedule (an open loop); latency is
+measured from the scheduled start. The settlement time (the wait for the batch and the commit) comes from the gateways'
+histograms, so its resolution is that of the buckets.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from tests.crash.chaos.stack import Stack
 RESULTS = Path(__file__).parent.parent / "results"
 
 
-def small_picture() -> bytes:
+def small_image() -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (64, 64), "white").save(out, "PNG")
     return out.getvalue()
 
 
 async def load(stack: Stack, keys: Keys, rate: float, seconds: float) -> dict[str, Any]:
-    """Send on the timetable, to the gateways in turn."""
-    raw, latencies, codes = body(small_picture()), list[float](), Counter[str]()
+    """Send `rate` calls per second on a fixed schedule, to the gateways round robin."""
+    raw, latencies, codes = body(small_image()), list[float](), Counter[str]()
     bases = [f"http://127.0.0.1:{gateway.port}" for gateway in stack.gateways]
     async with httpx.AsyncClient(timeout=30.0, limits=httpx.Limits(max_connections=256)) as client:
 
@@ -53,14 +53,14 @@ async def load(stack: Stack, keys: Keys, rate: float, seconds: float) -> dict[st
                 due = start + number / rate
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 group.create_task(call(bases[number % len(bases)], due))
-        took = time.perf_counter() - start
-        settle = await settling(client, bases)
+        elapsed = time.perf_counter() - start
+        settle = await settle_quantiles(client, bases)
     latencies.sort()
     calls = len(latencies)
     return {
         "calls": calls,
         "status_codes": dict(codes),
-        "calls_per_second": round(codes["0"] / took, 1),
+        "calls_per_second": round(codes["0"] / elapsed, 1),
         "answer_p50_ms": round(latencies[calls // 2] * 1000, 1),
         "answer_p99_ms": round(latencies[calls * 99 // 100] * 1000, 1),
         "settle_p50_ms_at_most": settle(0.5),
@@ -68,8 +68,8 @@ async def load(stack: Stack, keys: Keys, rate: float, seconds: float) -> dict[st
     }
 
 
-async def settling(client: httpx.AsyncClient, bases: list[str]) -> Any:
-    """A function from a share of calls to the bucket's bound, in milliseconds, under which they settled."""
+async def settle_quantiles(client: httpx.AsyncClient, bases: list[str]) -> Any:
+    """A function from a quantile (0 to 1) to the upper bound, in milliseconds, of its histogram bucket."""
     buckets = Counter[float]()
     for base in bases:
         for labels, value in await samples(client, base, "_bucket"):
@@ -87,17 +87,17 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
     stack = Stack(gateways=args.gateways, hosts=args.workers, stub_ms=0)
     try:
         keys = await stack.start()
-        await load(stack, keys, min(args.rate, 20.0), 2.0)  # connections, caches
+        await load(stack, keys, min(args.rate, 20.0), 2.0)  # warm-up: connections, caches
         figures = await load(stack, keys, args.rate, args.seconds)
         if findings := await stack.findings():
-            raise SystemExit(f"the ledger does not prove itself; no figure is reported: {findings[:3]}")
+            raise SystemExit(f"the ledger is inconsistent; no figures are reported: {findings[:3]}")
         return figures
     finally:
         await stack.close()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The ledger through real gateways.")
+    parser = argparse.ArgumentParser(description="Ledger latency through real gateways.")
     parser.add_argument("--gateways", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rate", type=float, default=150.0, help="calls per second, all gateways together")

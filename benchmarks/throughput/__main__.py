@@ -1,9 +1,9 @@
-"""Engines side by side on the same pictures: `python -m benchmarks.throughput --help`.
+"""OCR engines compared on the same images: `python -m benchmarks.throughput --help`.
 
-Every engine is a child process on one thread that stays up for the whole run. In each round every engine reads every
-picture, and the engines take turns picture by picture, so that what else the machine does falls on all of them. CPU
-seconds are the child's own; the figure of a picture is its median over the rounds. Peers live in environments of their
-own; a peer whose Python is not given is left out and the result says so. `--served` compares whole services instead
+Every engine is a single-threaded child process that runs for the whole benchmark. In each round every engine reads
+every image, and the engines are interleaved image by image, so that other load on the machine affects all of them. CPU
+seconds are those of the child; the figure of an image is the median over the rounds. Other engines have separate
+Python environments; an engine whose interpreter is not given is left out. `--served` compares whole services instead
 (see `python -m benchmarks.throughput --served --help`).
 """
 
@@ -26,13 +26,13 @@ from benchmarks.throughput.scoring import accuracy
 
 @dataclass
 class Engine(Child):
-    """One engine and what it has answered: answers[picture] is a list with one entry a round."""
+    """One engine and its answers: answers[image name] is a list with one entry per round."""
 
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 def engines(args: argparse.Namespace) -> list[Engine]:
-    """The engines asked for, ours first."""
+    """The engines chosen by the arguments, InkGate's first."""
     chosen = [
         Engine(f"inkgate {profile}", [sys.executable, str(ADAPTERS / "inkgate_text.py"), profile])
         for profile in args.profiles.split(",")
@@ -48,39 +48,39 @@ def engines(args: argparse.Namespace) -> list[Engine]:
     return chosen
 
 
-def run(chosen: list[Engine], pictures: list[Path], rounds: int) -> None:
-    """Fill the engines' answers. The first picture is read once beforehand, and not counted."""
+def run(chosen: list[Engine], images: list[Path], rounds: int) -> None:
+    """Read all images with all engines and store the answers. The first image is also read once as warm-up."""
     for engine in chosen:
         engine.start()
-        engine.read(pictures[0])
+        engine.read(images[0])
     for number in range(rounds):
-        for at, picture in enumerate(pictures):
-            turn = (number + at) % len(chosen)  # nobody always goes first
-            for engine in chosen[turn:] + chosen[:turn]:
-                engine.answers.setdefault(picture.name, []).append(engine.read(picture))
+        for at, image in enumerate(images):
+            first = (number + at) % len(chosen)  # rotate the order
+            for engine in chosen[first:] + chosen[:first]:
+                engine.answers.setdefault(image.name, []).append(engine.read(image))
         print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
     for engine in chosen:
         engine.stop()
 
 
 def summary(engine: Engine) -> dict[str, Any]:
-    """Means over pictures of the medians over rounds; lines a second of CPU time; peak memory."""
-    cpu = [median(one["cpu"] for one in rounds) for rounds in engine.answers.values()]
-    wall = [median(one["wall"] for one in rounds) for rounds in engine.answers.values()]
+    """Means over images of the medians over rounds, in seconds; lines per CPU second; peak memory in MiB."""
+    cpu = [median(answer["cpu"] for answer in rounds) for rounds in engine.answers.values()]
+    wall = [median(answer["wall"] for answer in rounds) for rounds in engine.answers.values()]
     lines = [len(rounds[-1]["lines"]) for rounds in engine.answers.values()]
     return {
         "cpu_seconds_per_image": sum(cpu) / len(cpu),
         "wall_seconds_per_image": sum(wall) / len(wall),
         "lines_per_cpu_second": sum(lines) / sum(cpu),
-        "peak_rss_mib": max(one["rss_mib"] for rounds in engine.answers.values() for one in rounds),
+        "peak_rss_mib": max(answer["rss_mib"] for rounds in engine.answers.values() for answer in rounds),
     }
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__.split("\n")[0])
-    parser.add_argument("pictures", type=Path, nargs="+", help="picture files, or folders of them")
+    parser.add_argument("images", type=Path, nargs="+", help="image files, or folders of them")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--profiles", default="balanced,fast", help="our own, comma-separated")
+    parser.add_argument("--profiles", default="balanced,fast", help="InkGate profiles, comma-separated")
     parser.add_argument("--rapidocr", metavar="PYTHON", help="the Python of an environment with rapidocr")
     parser.add_argument("--faster-paddle", metavar="PYTHON", help="the same for faster-paddle")
     parser.add_argument("--paddleocr", metavar="PYTHON", help="the same for PaddleOCR")
@@ -92,17 +92,17 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    if "--served" in sys.argv:  # another comparison, with options of its own
+    if "--served" in sys.argv:  # a separate comparison with its own options
         sys.argv.remove("--served")
         return served.main()
     args = arguments()
-    pictures = sorted(file for path in args.pictures for file in (path.iterdir() if path.is_dir() else [path]))
+    images = sorted(file for path in args.images for file in (path.iterdir() if path.is_dir() else [path]))
     chosen = engines(args)
-    run(chosen, pictures, args.rounds)
+    run(chosen, images, args.rounds)
     result: dict[str, Any] = {
         "machine": facts("onnxruntime", "numpy", "opencv-python-headless"),
         "rounds": args.rounds,
-        "pictures": len(pictures),
+        "pictures": len(images),
         "engines": {engine.name: summary(engine) for engine in chosen},
     }
     if args.labels and args.score:

@@ -1,4 +1,4 @@
-"""An engine in a child process that reads paths and answers with lines and what they cost (adapters/_loop.py)."""
+"""An OCR engine in a child process: it reads image paths and answers with text lines and cost (adapters/_loop.py)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 @dataclass
 class Child:
-    """One engine's process."""
+    """The process of one engine."""
 
     name: str
     command: list[str]
@@ -31,13 +31,13 @@ class Child:
         assert self.child is not None
         return self.child.pid
 
-    def read(self, picture: Path) -> dict[str, Any]:
+    def read(self, image: Path) -> dict[str, Any]:
         assert self.child is not None and self.child.stdin is not None and self.child.stdout is not None
-        self.child.stdin.write(f"{picture}\n")
+        self.child.stdin.write(f"{image}\n")
         self.child.stdin.flush()
         line = self.child.stdout.readline()
         if not line:
-            raise SystemExit(f"{self.name}: the child process died on {picture.name}")
+            raise SystemExit(f"{self.name}: the child process died on {image.name}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -1,6 +1,6 @@
-"""Who takes part in the served benchmark: the bare engine, our service in two layouts, the peers' own servers.
+"""The systems of the served benchmark: the bare engine, InkGate in two layouts, and the servers of other projects.
 
-A contender is a tree of processes that stays up for the whole run and reads a list of pictures on demand.
+A system is a tree of processes that runs for the whole benchmark and reads a list of images on demand.
 """
 
 from __future__ import annotations
@@ -32,28 +32,31 @@ START_SECONDS = 120
 
 
 class Contender(Protocol):
-    """One tree of processes with `workers` readers of one thread each."""
+    """One system: a tree of processes with `workers` single-threaded readers."""
 
     name: str
     workers: int
 
     async def start(self) -> None: ...
 
-    async def read(self, pictures: Sequence[Path]) -> int:
-        """Read them all, as many at a time as keep the readers busy; the number of lines. Raises if one fails."""
+    async def read(self, images: Sequence[Path]) -> int:
+        """Read all images with enough concurrency to keep the readers busy. Returns the number of text lines.
+
+        Raises SystemExit or an HTTP error when an image fails.
+        """
 
     @property
     def pids(self) -> list[int]:
-        """Roots of its process trees."""
+        """The root processes of the system."""
 
     async def stages(self) -> dict[str, float]:
-        """Mean milliseconds per stage, where it tells."""
+        """Mean milliseconds per stage; empty when the system does not report stages."""
 
     async def stop(self) -> None: ...
 
 
 def tree(roots: Sequence[int]) -> list[psutil.Process]:
-    """The processes and all below them."""
+    """The processes and all their descendants. Processes that have ended are left out."""
     found = []
     for root in roots:
         with suppress(psutil.NoSuchProcess):
@@ -63,7 +66,7 @@ def tree(roots: Sequence[int]) -> list[psutil.Process]:
 
 
 def cpu_seconds(roots: Sequence[int]) -> float:
-    """User and system time of the trees, with that of their children that have ended."""
+    """User and system CPU seconds of the trees, including children that have ended."""
     total = 0.0
     for process in tree(roots):
         with suppress(psutil.NoSuchProcess):
@@ -72,7 +75,7 @@ def cpu_seconds(roots: Sequence[int]) -> float:
 
 
 class Bare:
-    """The engine alone: a process a worker, pictures from one list, no HTTP."""
+    """The engine without HTTP: one process per worker, images from a shared list."""
 
     def __init__(self, profile: str, workers: int) -> None:
         self.name, self.workers = f"bare engine x{workers}", workers
@@ -85,14 +88,16 @@ class Bare:
         for child in self._children:
             child.start()
 
-    async def read(self, pictures: Sequence[Path]) -> int:
-        waiting = iter(pictures)  # `next` on a list's iterator is atomic
+    async def read(self, images: Sequence[Path]) -> int:
+        waiting = iter(images)  # `next` on a list's iterator is atomic
 
         def work(child: Child) -> int:
-            return sum(len(child.read(picture)["lines"]) for picture in waiting)
+            return sum(len(child.read(image)["lines"]) for image in waiting)
 
         loop = asyncio.get_running_loop()
-        return sum(await asyncio.gather(*(loop.run_in_executor(self._threads, work, each) for each in self._children)))
+        return sum(
+            await asyncio.gather(*(loop.run_in_executor(self._threads, work, child) for child in self._children))
+        )
 
     @property
     def pids(self) -> list[int]:
@@ -108,7 +113,7 @@ class Bare:
 
 
 class _Http:
-    """What all servers share: twice as many callers as workers, each waiting for its answer."""
+    """Base of all HTTP servers: twice as many callers as workers, each waiting for its answer."""
 
     name: str
     workers: int
@@ -118,22 +123,22 @@ class _Http:
         self.client = httpx.AsyncClient(timeout=120.0)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
 
-    def call(self, picture: Path) -> httpx.Request:
+    def call(self, image: Path) -> httpx.Request:
         raise NotImplementedError
 
     def lines(self, answer: httpx.Response) -> int:
-        """Lines in an answer. Raises when it is no success."""
+        """The number of text lines in an answer. Raises when the call has failed."""
         raise NotImplementedError
 
-    async def read(self, pictures: Sequence[Path]) -> int:
-        waiting = iter(pictures)
+    async def read(self, images: Sequence[Path]) -> int:
+        waiting = iter(images)
 
         async def caller() -> int:
-            return sum([self.lines(await self.client.send(self.call(picture))) for picture in waiting])
+            return sum([self.lines(await self.client.send(self.call(image))) for image in waiting])
 
         async with asyncio.TaskGroup() as group:
             callers = [group.create_task(caller()) for _ in range(2 * self.workers)]
-        return sum(each.result() for each in callers)
+        return sum(task.result() for task in callers)
 
     @property
     def pids(self) -> list[int]:
@@ -148,31 +153,34 @@ class _Http:
         )
 
     async def until(self, ready: Callable[[], Any]) -> None:
-        """Wait until `ready()` is true, or its awaited value; fail with the server's own words when it ends."""
-        give_up = time.monotonic() + START_SECONDS
+        """Wait until `ready()`, or its awaited value, is true.
+
+        Raises SystemExit with the server's log when the server ends or START_SECONDS have passed.
+        """
+        deadline = time.monotonic() + START_SECONDS
         while True:
             with suppress(httpx.HTTPError):
                 answer = ready()
                 if await answer if asyncio.iscoroutine(answer) else answer:
                     return
-            if self._process is None or self._process.poll() is not None or time.monotonic() > give_up:
+            if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
                 self._log.seek(0)
                 raise SystemExit(f"{self.name} did not start: {self._log.read()[-2000:].decode()}")
             await asyncio.sleep(0.2)
 
     async def stop(self) -> None:
         await self.client.aclose()
-        family = tree(self.pids)
+        processes = tree(self.pids)
         if self._process is not None:
             self._process.terminate()
-        _, alive = await asyncio.to_thread(psutil.wait_procs, family, 15)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, processes, 15)
         for process in alive:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 
 
 class _Ours(_Http):
-    """Signed and metered calls. Bodies are made once, signatures for each call."""
+    """InkGate, with signed and metered calls. Bodies are built once, signatures for every call."""
 
     base: str
     keys: Keys
@@ -181,10 +189,10 @@ class _Ours(_Http):
         super().__init__()
         self._bodies: dict[Path, bytes] = {}
 
-    def call(self, picture: Path) -> httpx.Request:
-        if picture not in self._bodies:
-            self._bodies[picture] = body(picture.read_bytes())
-        return request(self.base, self.keys, self._bodies[picture])
+    def call(self, image: Path) -> httpx.Request:
+        if image not in self._bodies:
+            self._bodies[image] = body(image.read_bytes())
+        return request(self.base, self.keys, self._bodies[image])
 
     def lines(self, answer: httpx.Response) -> int:
         document = answer.json()
@@ -209,12 +217,12 @@ class Embedded(_Ours):
         command = [sys.executable, "-m", "inkgate.service.cli", "sandbox", "--qps", "10000", "--env-file", str(keys)]
         self.spawn([*command, "--profile", self._profile], INKGATE_WORKER__PROCESSES=str(self.workers))
         await self.until(keys.exists)
-        given = dict(line.split("=", 1) for line in keys.read_text().splitlines())
-        self.base, self.keys = given["BASE_URL"], Keys(given["AK"], given["SK"], given["APPKEY"])
-        want = f"inkgate_worker_ready {float(self.workers)}"
-        await self.until(lambda: self._shows(want))
+        values = dict(line.split("=", 1) for line in keys.read_text().splitlines())
+        self.base, self.keys = values["BASE_URL"], Keys(values["AK"], values["SK"], values["APPKEY"])
+        sample = f"inkgate_worker_ready {float(self.workers)}"
+        await self.until(lambda: self._has_metric(sample))
 
-    async def _shows(self, line: str) -> bool:
+    async def _has_metric(self, line: str) -> bool:
         return line in (await self.client.get(self.base + "/metrics", headers={"accept": "text/plain"})).text
 
     async def stop(self) -> None:
@@ -244,11 +252,11 @@ class Distributed(_Ours):
         findings = await self._stack.findings()
         await self._stack.close()
         if findings:
-            raise SystemExit(f"{self.name}: the ledger does not prove itself: {findings[:3]}")
+            raise SystemExit(f"{self.name}: the ledger is inconsistent: {findings[:3]}")
 
 
 class RapidOcrApi(_Http):
-    """rapidocr_api with as many workers as ours; its engines run with their defaults."""
+    """rapidocr_api with the same number of workers and the default settings of its engines."""
 
     def __init__(self, python: str, workers: int) -> None:
         super().__init__()
@@ -260,8 +268,8 @@ class RapidOcrApi(_Http):
         self.spawn([*command, "-workers", str(self.workers)], **ONE_THREAD)
         await self.until(lambda: self.client.get(f"http://127.0.0.1:{self._port}/"))
 
-    def call(self, picture: Path) -> httpx.Request:
-        files = {"image_file": (picture.name, picture.read_bytes())}
+    def call(self, image: Path) -> httpx.Request:
+        files = {"image_file": (image.name, image.read_bytes())}
         return self.client.build_request("POST", f"http://127.0.0.1:{self._port}/ocr", files=files)
 
     def lines(self, answer: httpx.Response) -> int:
@@ -269,7 +277,7 @@ class RapidOcrApi(_Http):
 
 
 class PaddlexServe(_Http):
-    """`paddlex --serve` over PP-OCRv6 small on ONNX Runtime. One process; it reads one picture after the other."""
+    """`paddlex --serve` over PP-OCRv6 small on ONNX Runtime. One process; it reads one image after the other."""
 
     def __init__(self, python: str, models: str) -> None:
         super().__init__()
@@ -285,8 +293,8 @@ class PaddlexServe(_Http):
         self.spawn([*command, "--host", "127.0.0.1", "--port", str(self._port)], **offline)
         await self.until(lambda: self.client.get(f"http://127.0.0.1:{self._port}/health"))
 
-    def call(self, picture: Path) -> httpx.Request:
-        document = {"file": base64.b64encode(picture.read_bytes()).decode(), "fileType": 1, "visualize": False}
+    def call(self, image: Path) -> httpx.Request:
+        document = {"file": base64.b64encode(image.read_bytes()).decode(), "fileType": 1, "visualize": False}
         return self.client.build_request("POST", f"http://127.0.0.1:{self._port}/ocr", json=document)
 
     def lines(self, answer: httpx.Response) -> int:

@@ -1,4 +1,4 @@
-"""Results as SVG: the frontier of cost and accuracy, and bars of pictures per second."""
+"""SVG plots of results: CPU cost against accuracy, and bars of images per second."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _WIDTH, _HEIGHT, _MARGIN = 640, 400, 60
 
 
 def frontier(rows: dict[str, dict[str, Any]]) -> str:
-    """CPU seconds per picture against errors per hundred characters, both axes logarithmic.
+    """A plot of CPU seconds per image against errors per 100 characters, both axes logarithmic.
 
-    One dot an engine that has an accuracy; nearer to the lower left is better.
+    One dot per engine with a known accuracy; the lower left is better.
     """
     points = {
         name: (row["cpu_seconds_per_image"], max(100 * (1 - row["accuracy"]["ALL"]["char"]), 0.1))
@@ -38,18 +38,18 @@ def frontier(rows: dict[str, dict[str, Any]]) -> str:
         colour = "#0a7" if name.startswith("inkgate") else "#888"
         parts.append(f'<circle cx="{x}" cy="{y}" r="5" fill="{colour}"/>')
         parts.append(f'<text x="{x + 9}" y="{y + 4}">{escape(name)}</text>')
-    parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 14}" text-anchor="middle">CPU seconds per picture</text>')
+    parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 14}" text-anchor="middle">CPU seconds per image</text>')
     parts.append(f'<text x="{_MARGIN}" y="{_MARGIN - 22}">errors per 100 characters</text></svg>')
     return "\n".join(parts) + "\n"
 
 
 def bars(rows: dict[str, float]) -> str:
-    """One bar a row, as long as its pictures per second."""
+    """A bar chart of images per second by system."""
     longest, height = max(rows.values()), 28 * len(rows) + 40
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" '
         f'font-size="12"><rect width="{_WIDTH}" height="{height}" fill="#fff"/>'
-        '<text x="12" y="20">pictures per second</text>'
+        '<text x="12" y="20">images per second</text>'
     ]
     for at, (name, value) in enumerate(rows.items()):
         y, length = 34 + 28 * at, round((_WIDTH - 250) * value / longest, 1)
@@ -61,6 +61,6 @@ def bars(rows: dict[str, float]) -> str:
 
 
 def _along(value: float, ticks: tuple[float, ...], start: float, end: float) -> float:
-    """Where a value stands on a logarithmic axis, held to the axis."""
+    """The coordinate of a value on a logarithmic axis, clamped to the axis."""
     share = math.log(value / ticks[0]) / math.log(ticks[-1] / ticks[0])
     return round(start + (end - start) * min(max(share, 0.0), 1.0), 1)

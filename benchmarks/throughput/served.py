@@ -1,9 +1,9 @@
-"""Whole services beside the bare engine: `python -m benchmarks.throughput --served --help`.
+"""Whole services compared with the bare engine: `python -m benchmarks.throughput --served --help`.
 
-All contenders are up for the whole run. In each round each of them reads all pictures, the longest first, and they take
-turns, so that what else the machine does falls on all of them. Our service is called as a customer calls it: signed
-requests of one picture, metered in a real ledger. CPU seconds are those of a contender's processes, databases and
-queue included; the callers' own are given beside them. Ratios are medians over rounds of the ratio within a round.
+All systems run for the whole benchmark. In each round each system reads all images, the most expensive first; the order
+of the systems rotates, so that other load on the machine affects all of them. InkGate is called as a client calls it:
+signed requests of one image, metered in a real ledger. CPU seconds are those of all processes of a system, with
+databases and queue; the callers' CPU is reported separately. Ratios are medians over rounds of the ratio in each round.
 """
 
 from __future__ import annotations
@@ -35,43 +35,43 @@ RESULTS = Path(__file__).parent.parent / "results"
 Round = dict[str, float]
 
 
-async def measure(contender: Contender, pictures: Sequence[Path]) -> Round:
-    """One turn of one contender."""
+async def measure(contender: Contender, images: Sequence[Path]) -> Round:
+    """The figures of one round of one system."""
     cpu, own, begun = cpu_seconds(contender.pids), time.process_time(), time.perf_counter()
-    lines = await contender.read(pictures)
+    lines = await contender.read(images)
     wall = time.perf_counter() - begun
     return {
-        "pictures_per_second": len(pictures) / wall,
-        "cpu_seconds_per_picture": (cpu_seconds(contender.pids) - cpu) / len(pictures),
-        "caller_cpu_seconds_per_picture": (time.process_time() - own) / len(pictures),
+        "pictures_per_second": len(images) / wall,
+        "cpu_seconds_per_picture": (cpu_seconds(contender.pids) - cpu) / len(images),
+        "caller_cpu_seconds_per_picture": (time.process_time() - own) / len(images),
         "lines": float(lines),
     }
 
 
-async def longest_first(contender: Contender, pictures: Sequence[Path]) -> list[Path]:
-    """The pictures in the order of what they cost, so that no worker is left alone with a long one at the end."""
+async def longest_first(contender: Contender, images: Sequence[Path]) -> list[Path]:
+    """The images by decreasing read time, so that no long image is left for a single worker at the end."""
     cost = {}
-    for picture in pictures:
+    for image in images:
         begun = time.perf_counter()
-        await contender.read([picture])
-        cost[picture] = time.perf_counter() - begun
-    return sorted(pictures, key=lambda picture: -cost[picture])
+        await contender.read([image])
+        cost[image] = time.perf_counter() - begun
+    return sorted(images, key=lambda image: -cost[image])
 
 
-async def run(contenders: list[Contender], pictures: Sequence[Path], rounds: int) -> dict[str, Any]:
-    """Start all, warm all, take turns; what each one did."""
+async def run(contenders: list[Contender], images: Sequence[Path], rounds: int) -> dict[str, Any]:
+    """Start and warm up all systems, run the rounds, and return the summary by system. Stops all systems."""
     results: dict[str, list[Round]] = {contender.name: [] for contender in contenders}
     started: list[Contender] = []
     try:
         for contender in contenders:
             started.append(contender)
             await contender.start()
-        ordered = await longest_first(contenders[0], pictures)
+        ordered = await longest_first(contenders[0], images)
         for contender in contenders:
             await contender.read(ordered[-2 * contender.workers :])
         for number in range(rounds):
-            turn = number % len(contenders)
-            for contender in contenders[turn:] + contenders[:turn]:
+            first = number % len(contenders)  # rotate the order
+            for contender in contenders[first:] + contenders[:first]:
                 results[contender.name].append(await measure(contender, ordered))
             print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
         return {contender.name: await summary(contender, results[contender.name]) for contender in contenders}
@@ -81,8 +81,8 @@ async def run(contenders: list[Contender], pictures: Sequence[Path], rounds: int
 
 
 async def summary(contender: Contender, rounds: list[Round]) -> dict[str, Any]:
-    """Medians over rounds, memory and stages at the end, and the rounds themselves."""
-    row: dict[str, Any] = {name: median(one[name] for one in rounds) for name in rounds[0]}
+    """Medians over rounds, final memory and stage times, and the rounds themselves."""
+    row: dict[str, Any] = {name: median(figures[name] for figures in rounds) for name in rounds[0]}
     memory = sum(process.memory_full_info().pss for process in tree(contender.pids)) / 2**20
     return {
         "workers": contender.workers,
@@ -94,7 +94,7 @@ async def summary(contender: Contender, rounds: list[Round]) -> dict[str, Any]:
 
 
 def ratios(rows: dict[str, Any]) -> dict[str, float]:
-    """Pictures per second of one contender over another's: median of the rounds' ratios."""
+    """Throughput and CPU ratios between systems: the median of the ratios of the rounds."""
 
     def ratio(name: str, other: str, key: str = "pictures_per_second") -> float:
         pairs = zip(rows[name]["rounds"], rows[other]["rounds"], strict=True)
@@ -113,7 +113,7 @@ def ratios(rows: dict[str, Any]) -> dict[str, float]:
 
 def table(result: dict[str, Any]) -> str:
     """The result as plain text."""
-    lines = [f"{'contender':24}{'pictures/s':>11}{'CPU s/pic':>11}{'callers':>9}{'lines':>7}{'PSS MiB':>9}"]
+    lines = [f"{'system':24}{'images/s':>11}{'CPU s/pic':>11}{'callers':>9}{'lines':>7}{'PSS MiB':>9}"]
     for name, row in result["contenders"].items():
         lines.append(
             f"{name:24}{row['pictures_per_second']:11.3f}{row['cpu_seconds_per_picture']:11.3f}"
@@ -124,7 +124,7 @@ def table(result: dict[str, Any]) -> str:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput --served")
-    parser.add_argument("pictures", type=Path, nargs="+", help="picture files, or folders of them")
+    parser.add_argument("images", type=Path, nargs="+", help="image files, or folders of them")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--profile", default="balanced")
     parser.add_argument("--rapidocr-api", metavar="PYTHON", help="the Python of an environment with rapidocr_api")
@@ -135,7 +135,7 @@ def arguments() -> argparse.Namespace:
 
 
 def contenders(args: argparse.Namespace) -> list[Contender]:
-    """The bare engine first: by it the pictures are put in order."""
+    """The systems chosen by the arguments. The bare engine is first because it determines the order of the images."""
     chosen: list[Contender] = []
     for workers in (1, 2):
         chosen += [kind(args.profile, workers) for kind in (Bare, Embedded, Distributed)]
@@ -148,16 +148,16 @@ def contenders(args: argparse.Namespace) -> list[Contender]:
 
 def main() -> None:
     args = arguments()
-    pictures = sorted(file for path in args.pictures for file in (path.iterdir() if path.is_dir() else [path]))
-    rows = asyncio.run(run(contenders(args), pictures, args.rounds))
+    images = sorted(file for path in args.images for file in (path.iterdir() if path.is_dir() else [path]))
+    rows = asyncio.run(run(contenders(args), images, args.rounds))
     result = {
         "machine": facts("onnxruntime", "numpy", "fastapi", "uvicorn", "redis", "asyncpg"),
         "conditions": {
             "profile": args.profile,
-            "pictures": len(pictures),
+            "pictures": len(images),
             "rounds": args.rounds,
             "callers": "two a worker",
-            "picture_bytes": sum(file.stat().st_size for file in pictures),
+            "picture_bytes": sum(file.stat().st_size for file in images),
         },
         "ratios": ratios(rows),
         "contenders": rows,

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Carry InkGate into a network without internet. Needs Python 3.11 and, for images, docker; nothing else.
+"""Transfer InkGate into a network without internet access. Needs Python 3.11 and, for container images, docker.
 
     deploy/airgap/airgap.py list                          images and wheels of this release
     deploy/airgap/airgap.py bundle FOLDER [--images]      everything in one folder, with checksums
-    deploy/airgap/airgap.py verify FOLDER                 every file is there, whole and nothing else is
-    deploy/airgap/airgap.py load FOLDER REGISTRY          verify, then put the images into your registry
+    deploy/airgap/airgap.py verify FOLDER                 no file is missing, changed or additional
+    deploy/airgap/airgap.py load FOLDER REGISTRY          verify, then push the images to your registry
 
-`bundle` runs where there is a network, under the minor version of Python and on the kind of machine that it is meant
-for. The folder then holds wheels, chart, compose files, this script and, with --images, the images as docker saves
-them. `verify` and `load` run inside; the script in the folder is the same one.
+`bundle` runs with network access, with the same minor version of Python and the same platform as the target. The folder
+then contains wheels, chart, compose files, this script and, with --images, the images as docker saves them. `verify`
+and `load` run in the closed network, with the script in the folder.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ SUMS = "SHA256SUMS"
 
 
 class Refused(Exception):
-    """It cannot be done; the message says why and what to do."""
+    """The command cannot be executed; the message gives the reason and the remedy."""
 
 
 def images(folder: Path = HERE) -> list[str]:
-    """The images of this release, one a line in images.txt."""
+    """The container images of this release, from images.txt."""
     lines = (folder / "images.txt").read_text().splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
@@ -44,7 +44,7 @@ def requirements() -> list[str]:
 
 
 def list_all() -> None:
-    """Print what a bundle holds."""
+    """Print the content of a bundle."""
     print("# images")
     print("\n".join(images()))
     print("# wheels (constraints of every image)")
@@ -69,10 +69,10 @@ def bundle(folder: Path, with_images: bool) -> None:
         "--prefer-binary",
         f"{ROOT}[otel]",
     )
-    for line in requirements():  # what only another patch release of this Python needs (Debian 12 has 3.11.2)
+    for line in requirements():  # also what only another patch release of this Python needs (Debian 12 has 3.11.2)
         if re.search(r"python_full_version < '\d+\.\d+\.[1-9]", line):
             _pip("download", "--quiet", "--no-deps", "--dest", str(folder / "wheels"), line.split(";")[0].strip())
-    for archive in (folder / "wheels").glob("*.tar.gz"):  # what has no wheel is built here, not behind the wall
+    for archive in (folder / "wheels").glob("*.tar.gz"):  # sdists are built here, not in the closed network
         _pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "wheels"), str(archive))
         archive.unlink()
     for stray in (folder / "wheels").glob("inkgate-*.zip"):
@@ -92,7 +92,7 @@ def bundle(folder: Path, with_images: bool) -> None:
 
 
 def verify(folder: Path) -> None:
-    """Raises Refused naming each file that is missing, changed or not listed."""
+    """Check a bundle. Raises Refused with the files that are missing, changed or not listed."""
     try:
         listed = dict(line.split("  ", 1)[::-1] for line in (folder / SUMS).read_text().splitlines())
     except FileNotFoundError:
@@ -122,7 +122,7 @@ def load(folder: Path, registry: str) -> None:
 
 
 def _pack_chart(folder: Path) -> None:
-    """The chart as `helm package` makes it; its links to deploy/ become files."""
+    """The chart as a package like that of `helm package`; its links to deploy/ become files."""
     chart = ROOT / "helm" / "inkgate"
     text = (chart / "Chart.yaml").read_text()
     version = re.search(r"(?m)^version: (\S+)$", text)

@@ -24,9 +24,9 @@ MAX_LOG_RATIO_NEPERS = 6.0  # log ratios are clipped to ±this
 class BigramModel:
     """How much more likely a character is after another one than by itself, in nepers. 0 for what is not Chinese.
 
-    The table (`tools/count_pairs.py`): `pairs`, uint32, code points of two characters (first << 16 | second), rising,
-    with their `gains`; for all other pairs `ends` of the first and `starts` of the second, int8 by code point from
-    U+3400: how readily a word ends and begins there.
+    The table (`tools/build_bigram_table.py`): `pairs`, uint32, code points of two characters (first << 16 | second),
+    rising, with their `gains`; for all other pairs `ends` of the first and `starts` of the second, int8 by code point
+    from U+3400: how readily a word ends and begins there.
     """
 
     def __init__(self, path: Path) -> None:

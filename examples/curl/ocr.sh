@@ -1,5 +1,5 @@
 #!/bin/sh
-# 用 curl 与 openssl 调用。 Reads one picture with nothing but curl, openssl and base64.
+# 用 curl 与 openssl 调用。 Reads one image with curl, openssl and base64 only.
 #
 #     ocr.sh general|idcard|plate|licence FILE
 #

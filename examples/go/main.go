@@ -1,4 +1,4 @@
-// 命令行示例,只用标准库。 Reads one picture and prints the service's JSON; standard library only.
+// 命令行示例,只用标准库。 Reads one image and prints the service's JSON; standard library only.
 //
 //	go run . general|idcard|plate|licence FILE
 //

@@ -43,7 +43,7 @@ public final class Ocr {
         Sealing sealing = sealed ? new Sealing() : null;
         String body = sealed ? json(sealing.seal(variable("ENCKEY"), plain)) : plain;
         String answer = post(PATHS.get(args[0]), body, sealed);
-        // Errors come in plain and carry a statusCode; sealed answers carry none (manual 6.2.4, 2.6).
+        // Errors are sent in plain text with a statusCode; encrypted answers have none (manual 6.2.4, 2.6).
         if (sealed && field(answer, "encryptedResult") != null) {
             answer = sealing.open(field(answer, "encryptedResult"), field(answer, "encryptedResultHash"));
         } else if (sealed && !ERROR.matcher(answer).find()) {

@@ -31,7 +31,7 @@ final class Sealing {
         this.hashKey = hashKey;
     }
 
-    /** The five fields of a sealed body. {@code encKey} is the app's SM2 public key as the console shows it. */
+    /** The five fields of an encrypted body. {@code encKey} is the app's SM2 public key as the console shows it. */
     Map<String, String> seal(String encKey, String body) throws GeneralSecurityException {
         Map<String, String> fields = new LinkedHashMap<>();
         fields.put("ciphertextBlob", text(sm2(encKey, sm4Key)));
@@ -42,7 +42,7 @@ final class Sealing {
         return fields;
     }
 
-    /** The plain JSON of a sealed answer. */
+    /** The decrypted JSON of an answer. */
     String open(String encryptedResult, String encryptedResultHash) throws GeneralSecurityException {
         if (!hash(encryptedResult).equals(encryptedResultHash)) {
             throw new GeneralSecurityException("encryptedResult does not match its hash");
@@ -66,7 +66,7 @@ final class Sealing {
         return cipher.doFinal(data);
     }
 
-    /** The hash covers the base64 text of a field, not the bytes behind it. */
+    /** The hash covers the base64 text of a field, not the decoded bytes. */
     String hash(String field) throws GeneralSecurityException {
         Mac mac = Mac.getInstance("HMACSM3", "BC");
         mac.init(new SecretKeySpec(hashKey, "HMACSM3"));

@@ -1,4 +1,4 @@
-"""只用标准库的最小示例。 The smallest client: standard library only, one picture, no sealing.
+"""只用标准库的最小示例。 A minimal client: standard library only, one image, no encryption.
 
     python minimal.py FILE
 
@@ -22,7 +22,7 @@ from pathlib import Path
 PATH = "/v1/aiop/api/2f3p1pnxpqm8/ocrdetect/ocr/v1/image.json"
 
 
-def keyed(key: bytes, text: str) -> bytes:
+def hmac_sha256(key: bytes, text: str) -> bytes:
     return hmac.digest(key, text.encode(), "sha256")
 
 
@@ -30,9 +30,9 @@ def signed(ak: str, sk: str, appkey: str, body: bytes) -> dict[str, str]:
     request_id = str(uuid.uuid4())
     date = datetime.now(timezone(timedelta(hours=8))).strftime("%Y%m%dT%H%M%SZ")
     names = f"ctyun-eop-request-id:{request_id}\neop-date:{date}\n"
-    canonical = names + "\n" + "" + "\n" + hashlib.sha256(body).hexdigest()  # the query between is empty
-    key = keyed(keyed(keyed(sk.encode(), date), ak), date[:8])
-    signature = base64.b64encode(keyed(key, canonical)).decode()
+    canonical = names + "\n" + "" + "\n" + hashlib.sha256(body).hexdigest()  # the query string in the middle is empty
+    key = hmac_sha256(hmac_sha256(hmac_sha256(sk.encode(), date), ak), date[:8])
+    signature = base64.b64encode(hmac_sha256(key, canonical)).decode()
     return {
         "Content-Type": "application/json",
         "appkey": appkey,
@@ -43,8 +43,8 @@ def signed(ak: str, sk: str, appkey: str, body: bytes) -> dict[str, str]:
 
 
 def main(file: str) -> None:
-    picture = base64.urlsafe_b64encode(Path(file).read_bytes()).decode()
-    body = json.dumps({"data": [picture]}).encode()
+    image = base64.urlsafe_b64encode(Path(file).read_bytes()).decode()
+    body = json.dumps({"data": [image]}).encode()
     headers = signed(os.environ["AK"], os.environ["SK"], os.environ["APPKEY"], body)
     request = urllib.request.Request(os.environ["BASE_URL"] + PATH, body, headers)
     try:

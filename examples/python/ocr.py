@@ -1,9 +1,9 @@
-"""用 inkgate-client 读一批图片。 Reads pictures with the client package.
+"""用 inkgate-client 读一批图片。 Reads images with the client package.
 
     pip install ./clients/python            # or './clients/python[sealed]'
     python ocr.py general|idcard|plate|licence FILE...
 
-Environment: BASE_URL, AK, SK, APPKEY; with ENCKEY set, bodies are sealed.
+Environment: BASE_URL, AK, SK, APPKEY; with ENCKEY set, bodies are encrypted.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Accounts, access keys and apps: who may call.
+"""Accounts, access keys and apps.
 
-`SqlDirectory` answers gateways; `service` holds what operators and customers do; `vault` keeps secrets sealed.
+`SqlDirectory` serves gateways, `service` the operations of operators and customers, `vault` encrypts stored secrets.
 """
 
 from inkgate.service.accounts.sql_directory import SqlDirectory

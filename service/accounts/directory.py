@@ -1,4 +1,4 @@
-"""Who is calling: access keys and apps as the gateway sees them (read only, cached a few seconds)."""
+"""Directory of access keys and apps for the gateway (read only, cached for a few seconds)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """An account's access key pair, unsealed. `secret` is used as raw bytes in the signature (CONTRACT R2)."""
+    """An account's access key pair, decrypted. `secret` is used as raw bytes in the signature (CONTRACT R2)."""
 
     ak: str
     secret: bytes = field(repr=False)
@@ -29,7 +29,7 @@ class OpenedCapability:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app as admission needs it. `allowed` empty means that every address may call."""
+    """The data of an app used for admission. `allowed` empty means that every address may call."""
 
     app_id: str
     account_id: str

@@ -1,4 +1,4 @@
-"""Accounts, access keys, apps, opened capabilities and allow-lists as tables."""
+"""Tables of accounts, access keys, apps, opened capabilities and allow-lists."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Account(Base):
 
 
 class AccessKeyRow(Base):
-    """An access key pair of an account. `ends_at` lets an old pair live on beside its successor for a while."""
+    """An access key pair of an account. `ends_at` limits the validity of a pair that has a successor."""
 
     __tablename__ = "access_key"
 
@@ -37,7 +37,7 @@ class AccessKeyRow(Base):
 
 
 class AppRow(Base):
-    """An app 应用. Deleting keeps the row, because records name it; its name may then be given again."""
+    """An app 应用. Deleting keeps the row, because ledger entries reference it; its name may be used again."""
 
     __tablename__ = "app"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The vault of a part that serves: the keys of the settings, held against what the database has."""
+"""Opens the vault of a serving process and checks its keys against the database."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 async def open_vault(settings: Settings, engine: AsyncEngine) -> vault.Vault:
     """The vault that the settings describe, over a database of this release's schema.
 
-    Raises ConfigurationError when a key is malformed or not given, or opens none of the stored secrets: better no start
-    than one whose every call fails. Some that it cannot open are logged.
+    Raises ConfigurationError when a key is malformed or not given, or opens none of the stored secrets: every call
+    would fail. When only some secrets cannot be opened, that is logged.
     """
     opened = vault.load(settings.security, settings.database)
     async with work.read_session(engine) as session:

@@ -17,7 +17,7 @@ from inkgate.service.db.changes import add, set_or_clear
 Row = TypeVar("Row", Account, AccessKeyRow, AppRow)
 
 SHARED = {"key_share": True}
-"""A lock against other changes of a row that lets rows which name it come in: FOR NO KEY UPDATE."""
+"""FOR NO KEY UPDATE: blocks other changes of the row, but not inserts that reference it."""
 
 IDS_PER_QUERY = 500  # SQLite bounds the number of parameters
 
@@ -60,8 +60,8 @@ async def disable_key(session: AsyncSession, ak: str, at: datetime | None) -> bo
 
 
 async def usable_key(session: AsyncSession, ak: str) -> AccessKeyRow | None:
-    """An access key that is enabled, of an account that is not suspended, nor its main account; its end is not
-    looked at."""
+    """An access key that is enabled, of an account that is not suspended, nor its main account; `ends_at` is not
+    checked."""
     main = aliased(Account)
     query = (
         select(AccessKeyRow)
@@ -79,13 +79,13 @@ async def usable_key(session: AsyncSession, ak: str) -> AccessKeyRow | None:
 
 
 async def any_key(session: AsyncSession) -> AccessKeyRow | None:
-    """One access key, whichever; None when there is none."""
+    """Any access key; None when there is none."""
     found: AccessKeyRow | None = await session.scalar(select(AccessKeyRow).limit(1))
     return found
 
 
 async def touch_key(connection: AsyncConnection, ak: str, now: datetime) -> None:
-    """Write down that a key was used."""
+    """Set the time of the last use of a key."""
     await connection.execute(update(AccessKeyRow).where(AccessKeyRow.ak == ak).values(last_used_at=now))
 
 
@@ -106,7 +106,7 @@ async def app(session: AsyncSession, app_id: str, *, lock: bool = False) -> AppR
 
 
 async def delete_app(session: AsyncSession, app_id: str, at: datetime) -> bool:
-    """Mark a live app as deleted; False when it is already."""
+    """Mark a live app as deleted; False when it is deleted already."""
     return await set_or_clear(session, AppRow.deleted_at, at, AppRow.id == app_id)
 
 
@@ -133,12 +133,12 @@ async def apps(
 
 
 async def lock_apps(session: AsyncSession) -> list[AppRow]:
-    """Every app, deleted ones too, locked."""
+    """Every app, including deleted ones, locked."""
     return list(await session.scalars(select(AppRow).with_for_update()))
 
 
 async def sealed_parts(session: AsyncSession, start: int, length: int) -> set[bytes]:
-    """The different values of bytes `start` (the first is 0) to `start + length` among all sealed secrets."""
+    """The distinct values of bytes `start` (from 0) to `start + length` of all sealed secrets."""
     found: set[bytes] = set()
     for column in (AccessKeyRow.sealed_secret, AppRow.sealed_secret, AppRow.sealed_sm2_key):
         part = func.substr(column, start + 1, length)
@@ -199,5 +199,5 @@ async def paying_account(session: AsyncSession, app_id: str) -> tuple[str, str] 
 
 
 async def _get(session: AsyncSession, model: type[Row], key: str, lock: bool) -> Row | None:
-    """A row by its primary key; `lock` reads it as it stands now and keeps others from changing it."""
+    """A row by its primary key; `lock` reads its current state and locks it."""
     return await session.get(model, key, populate_existing=lock, with_for_update=SHARED if lock else None)

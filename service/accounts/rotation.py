@@ -1,4 +1,4 @@
-"""The master key against what is stored: whether it is the right one, and changing it, in one transaction."""
+"""Check and rotation of the master key, in one transaction."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from inkgate.service.errors import ConfigurationError
 
 
 async def reseal(work: UnitOfWork, vault: Vault) -> int:
-    """Seal every secret under the vault's first key; returns how many were under another one.
+    """Encrypt every secret with the vault's first key; returns how many used another one.
 
-    The vault must hold the keys that they are sealed under now. Raises ConfigurationError when one is missing, with
+    The vault must have the keys in use now. Raises ConfigurationError when one is missing, with
     nothing changed.
     """
     changed = 0
@@ -38,10 +38,10 @@ async def reseal(work: UnitOfWork, vault: Vault) -> int:
 
 
 async def missing_keys(session: AsyncSession, vault: Vault) -> tuple[str, ...]:
-    """Ids of the master keys that stored secrets are sealed under and that the vault lacks; asked before serving.
+    """Ids of the master keys that stored secrets need and the vault lacks; checked before serving.
 
-    Raises ConfigurationError when it lacks all of them: the key is that of another database. While some secrets can be
-    opened their owners are served, and the rest is for the log and the doctor.
+    Raises ConfigurationError when it lacks all of them: the key belongs to another database. When only some are
+    missing, the owners of the other secrets are served; the missing ones are logged and reported by the doctor.
     """
     used = await repository.sealed_parts(session, len(VERSION), ID_BYTES)
     missing = tuple(sorted(each.hex() for each in used if not vault.has_key(each)))
@@ -55,7 +55,7 @@ async def missing_keys(session: AsyncSession, vault: Vault) -> tuple[str, ...]:
 
 
 async def can_open_one(session: AsyncSession, vault: Vault) -> bool:
-    """Open one stored secret; whether there was any. Raises ConfigurationError when the vault cannot open it."""
+    """Decrypt one stored secret; False when there is none. Raises ConfigurationError when the vault cannot open it."""
     key = await repository.any_key(session)
     if key is not None:
         vault.open(key.sealed_secret, key_context(key.ak))

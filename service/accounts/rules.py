@@ -1,4 +1,4 @@
-"""What names, networks and rates may look like (manual 4.2). Pure."""
+"""Validation of names, networks and rates (manual 4.2). Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_QPS = 100_000.0
 
 
 def app_name(name: str) -> str:
-    """The name, when it keeps the manual's rule. Raises Misuse otherwise.
+    """The name, if it follows the manual's rule. Raises Misuse otherwise.
 
     The rule: 4-15 characters, 汉字, Latin letters, digits and underscores, beginning with a letter or 汉字.
     """
@@ -36,12 +36,12 @@ def account_name(name: str) -> str:
 
 
 def storable(text: str) -> bool:
-    """Whether every database takes a text: Postgres has no NUL, and half a surrogate pair is no character."""
+    """Whether all databases accept a text: no NUL (Postgres), no lone surrogates."""
     return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def capability(name: str) -> str:
-    """The name, when we have such a capability. Raises Misuse otherwise."""
+    """The name, if the capability exists. Raises Misuse otherwise."""
     if name not in CAPABILITIES:
         raise Misuse("capability.unknown", capability=name, choices=tuple(CAPABILITIES))
     return name
@@ -53,7 +53,7 @@ def networks(texts: Iterable[str]) -> list[str]:
     for text in texts:
         try:
             if "%" in text:
-                raise ValueError("the zone of a link-local address means nothing here")
+                raise ValueError("the zone of a link-local address is not supported")
             found[str(ip_network(text.strip(), strict=False))] = None
         except ValueError:
             raise Misuse("network.invalid", network=text) from None
@@ -63,7 +63,7 @@ def networks(texts: Iterable[str]) -> list[str]:
 
 
 def qps(rate: float | None) -> float | None:
-    """The rate, None for the default of the installation. Raises Misuse when it is not a sensible number."""
+    """The rate, None for the default of the installation. Raises Misuse when it is out of range."""
     if rate is not None and not 0 < rate <= MAX_QPS:
         raise Misuse("qps.out_of_range", most=MAX_QPS)
     return rate

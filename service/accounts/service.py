@@ -1,4 +1,4 @@
-"""What can be done with accounts, access keys and apps. Every change lands in the audit trail."""
+"""Operations on accounts, access keys and apps. Every change is written to the audit trail."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_KEY_OVERLAP = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A new access key: the only moment at which its secret is shown."""
+    """A new access key; its secret cannot be retrieved later."""
 
     ak: str
     sk: str = field(repr=False)
@@ -62,7 +62,7 @@ async def create_account(work: UnitOfWork, name: str, *, parent_id: str | None =
 async def suspend_account(work: UnitOfWork, account_id: str, *, suspended: bool = True) -> Account:
     """Stop (or allow again) every call of an account and, for a main account, of its sub-accounts.
 
-    An account that is so already stays as it is, without a line in the audit trail.
+    Does nothing, and writes no audit event, when the account is in that state already.
     """
     account = await get_account(work, account_id)
     changed = await repository.suspend(work.session, account_id, await work.now() if suspended else None)
@@ -75,7 +75,7 @@ async def suspend_account(work: UnitOfWork, account_id: str, *, suspended: bool 
 
 async def create_access_key(work: UnitOfWork, vault: Vault, account_id: str) -> KeyPair:
     """A new access key pair: two strings of 32 hex digits. Raises Misuse when the account has too many."""
-    account = await get_account(work, account_id, lock=True)  # so that two at once cannot pass the bound
+    account = await get_account(work, account_id, lock=True)  # so that concurrent calls cannot exceed the limit
     now = await work.now()
     live = [
         key
@@ -94,7 +94,7 @@ async def create_access_key(work: UnitOfWork, vault: Vault, account_id: str) -> 
 async def rotate_access_key(
     work: UnitOfWork, vault: Vault, ak: str, *, overlap: timedelta = DEFAULT_KEY_OVERLAP
 ) -> KeyPair:
-    """A successor for a key; the old pair goes on working for `overlap`."""
+    """Create a successor of a key; the old pair stays valid for `overlap`."""
     old = await _access_key(work, ak, lock=True)
     pair = await create_access_key(work, vault, old.account_id)
     end = await work.now() + overlap
@@ -104,9 +104,9 @@ async def rotate_access_key(
 
 
 async def disable_access_key(work: UnitOfWork, ak: str, *, disabled: bool = True) -> None:
-    """Stop a key (or let it work again). Gateways notice within the directory's few seconds.
+    """Disable a key (or enable it again). Takes effect in gateways within the cache time of the directory.
 
-    A key that is so already stays as it is, without a line in the audit trail.
+    Does nothing, and writes no audit event, when the key is in that state already.
     """
     key = await _access_key(work, ak)
     if await repository.disable_key(work.session, ak, await work.now() if disabled else None):
@@ -119,7 +119,7 @@ async def create_app(work: UnitOfWork, vault: Vault, account_id: str, name: str,
 
     Raises Misuse when the name breaks the manual's rule (4.2) or a live app has it.
     """
-    account = await get_account(work, account_id, lock=True)  # so that two at once cannot pass the bound
+    account = await get_account(work, account_id, lock=True)  # so that concurrent calls cannot exceed the limit
     rules.app_name(name)
     if len(description) > rules.DESCRIPTION_LENGTH:
         raise Misuse("app.description_too_long", most=rules.DESCRIPTION_LENGTH)
@@ -148,7 +148,7 @@ async def create_app(work: UnitOfWork, vault: Vault, account_id: str, name: str,
 
 
 async def delete_app(work: UnitOfWork, app_id: str) -> None:
-    """Delete an app: its key stops working, its records and the packs bound to it remain."""
+    """Delete an app: its AppKey becomes invalid; its ledger entries and packs remain."""
     app = await get_app(work, app_id)
     if not await repository.delete_app(work.session, app_id, await work.now()):
         raise Misuse("app.not_found", app_id=app_id)
@@ -157,7 +157,7 @@ async def delete_app(work: UnitOfWork, app_id: str) -> None:
 
 
 async def app_secret(work: UnitOfWork, vault: Vault, app_id: str) -> str:
-    """The AppSecret in clear. Revealing it is written to the audit trail."""
+    """The AppSecret in clear. The access is written to the audit trail."""
     app = await get_app(work, app_id, lock=True)
     await trail.record(work, "app.reveal", f"app {app.name}", app.account_id, app_id=app.id)
     return vault.open(app.sealed_secret, secret_context(app.id)).decode()
@@ -176,7 +176,7 @@ async def open_capability(work: UnitOfWork, app_id: str, capability: str, *, qps
 
 
 async def set_qps(work: UnitOfWork, app_id: str, capability: str, qps: float | None) -> None:
-    """Change the request rate of an opened capability; None goes back to the default of the installation."""
+    """Change the request rate of an opened capability; None restores the default of the installation."""
     app = await get_app(work, app_id, lock=True)
     opened = await repository.opened_capability(work.session, app_id, rules.capability(capability))
     if opened is None:
@@ -200,7 +200,7 @@ async def set_allowed(
 
 
 async def set_extras(work: UnitOfWork, app_id: str, extras: bool) -> None:
-    """Whether answers to this app carry what goes beyond the contract."""
+    """Switch on or off the extensions of the contract in the answers to this app."""
     app = await get_app(work, app_id, lock=True)
     app.extras = extras
     await trail.record(work, "app.extras", f"app {app.name}", app.account_id, extras=extras)
@@ -215,7 +215,7 @@ async def get_account(work: UnitOfWork, account_id: str, *, lock: bool = False) 
 
 
 async def get_app(work: UnitOfWork, app_id: str, *, lock: bool = False) -> AppRow:
-    """The live app with this id; `lock` keeps others from changing or deleting it. Raises Misuse when there is none."""
+    """The live app with this id; `lock` locks its row. Raises Misuse when there is none."""
     app = await repository.app(work.session, app_id, lock=lock)
     if app is None or app.deleted_at is not None:
         raise Misuse("app.not_found", app_id=app_id)
@@ -237,15 +237,15 @@ async def _access_key(work: UnitOfWork, ak: str, *, lock: bool = False) -> Acces
 
 
 def key_context(ak: str) -> str:
-    """What an access key's secret is sealed for."""
+    """Vault context of the secret of an access key."""
     return f"access_key.secret:{ak}"
 
 
 def secret_context(app_id: str) -> str:
-    """What an AppSecret is sealed for."""
+    """Vault context of an AppSecret."""
     return f"app.secret:{app_id}"
 
 
 def sm2_context(app_id: str) -> str:
-    """What an app's SM2 private key is sealed for."""
+    """Vault context of the SM2 private key of an app."""
     return f"app.sm2:{app_id}"

@@ -1,4 +1,4 @@
-"""The directory over the database: what gateways ask on every call, from memory for a few seconds."""
+"""The directory on the database, cached in memory for a few seconds."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ MAX_TRACKED_KEYS = 1000
 class SqlDirectory:
     """`inkgate.service.accounts.directory.Directory` over the database.
 
-    A change (a key disabled, a capability opened) is seen within `ttl` seconds. Unknown keys are remembered as long,
-    so that a guesser costs no query each; the memory holds at most `capacity` entries of either kind. Raises
-    errors.DatabaseDown when the database is out of reach.
+    A change (a key disabled, a capability opened) takes effect within `ttl` seconds. Unknown keys are cached as well,
+    so that repeated guesses cost no query; each of the two caches has at most `capacity` entries. Raises
+    errors.DatabaseDown when the database cannot be reached.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class SqlDirectory:
         return await self._apps.get(appkey)
 
     async def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait for pending writes, at most 5 seconds."""
         if self._touching:
             await asyncio.wait(self._touching, timeout=5)
 
@@ -109,7 +109,7 @@ class SqlDirectory:
         )
 
     def _record_use(self, ak: str) -> None:
-        """Write `last_used_at` once a minute, aside from the call; losing it harms nobody."""
+        """Write `last_used_at` at most once per minute, in a task of its own; errors are ignored."""
         moment = time.monotonic()
         if moment - self._touched.get(ak, -LAST_USED_INTERVAL_SECONDS) < LAST_USED_INTERVAL_SECONDS:
             return

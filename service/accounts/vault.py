@@ -1,8 +1,8 @@
-"""Secrets at rest: AES-256-GCM under a master key that never enters the database.
+"""Encryption of stored secrets: AES-256-GCM with a master key that is not stored in the database.
 
-A sealed secret is `version (1) | key id (8) | nonce (12) | ciphertext and tag`. The context (which row, which column)
-is authenticated with it, so a sealed value cannot be moved to another row. The first master key seals; the ones after
-it only open, until `inkgate keys rotate` has sealed everything anew.
+A sealed secret is `version (1) | key id (8) | nonce (12) | ciphertext and tag`. The context (row and column) is
+authenticated as associated data, so a sealed value cannot be moved to another row. The first master key encrypts; the
+others only decrypt, until `inkgate keys rotate` has encrypted everything again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FILE_SETTING = "INKGATE_SECURITY__MASTER_KEY_FILE"
 
 
 class Vault:
-    """Seals and opens secrets. `keys` are 32 bytes each; the first one seals."""
+    """Encrypts and decrypts secrets. `keys` are 32 bytes each; the first one encrypts."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys or any(len(key) != KEY_BYTES for key in keys):
@@ -41,17 +41,17 @@ class Vault:
         self.current = key_id(keys[0])
 
     def seal(self, secret: bytes, context: str) -> bytes:
-        """Seal `secret` for `context`, for example "access_key.secret:<ak>"."""
+        """Encrypt `secret` for `context`, for example "access_key.secret:<ak>"."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = self._ciphers[self.current].encrypt(nonce, secret, context.encode())
         return VERSION + self.current + nonce + sealed
 
     def has_key(self, identity: bytes) -> bool:
-        """Whether the master key of this id is at hand."""
+        """Whether the vault has the master key with this id."""
         return identity in self._ciphers
 
     def open(self, sealed: bytes, context: str) -> bytes:
-        """The secret again. Raises ConfigurationError when no key at hand opens it."""
+        """Decrypt a secret. Raises ConfigurationError when the key is missing or the data was altered."""
         identity = key_id_of(sealed)
         cipher = self._ciphers.get(identity)
         if sealed[:1] != VERSION or cipher is None:
@@ -70,20 +70,21 @@ class Vault:
 
 
 def key_id(key: bytes) -> bytes:
-    """The name of a master key: the first 8 bytes of its SHA-256."""
+    """The id of a master key: the first 8 bytes of its SHA-256."""
     return hashlib.sha256(key).digest()[:ID_BYTES]
 
 
 def key_id_of(sealed: bytes) -> bytes:
-    """The id of the master key that sealed a secret."""
+    """The id of the master key with which a secret was encrypted."""
     return sealed[len(VERSION) : len(VERSION) + ID_BYTES]
 
 
 def load(security: Security, database: Database) -> Vault:
     """The vault that the settings describe.
 
-    With neither key nor file set, the embedded default keeps its key beside the SQLite file and makes it on first use.
-    Raises ConfigurationError when a key is malformed, a key file is open to others, or Postgres runs without a key.
+    With neither key nor file set, the embedded default stores its key beside the SQLite file and creates it on first
+    use. Raises ConfigurationError when a key is malformed, a key file is readable by other users, or Postgres runs
+    without a key.
     """
     if security.master_key is not None:
         return Vault(parse(security.master_key.get_secret_value().replace(",", "\n"), VALUE_SETTING))
@@ -96,7 +97,7 @@ def load(security: Security, database: Database) -> Vault:
 
 
 def key_file(security: Security, database: Database) -> Path | None:
-    """Where the master keys are kept, None when they come as a value or there is no natural place."""
+    """Path of the key file; None when the keys are given as a value, or there is neither setting nor default."""
     if security.master_key is not None:
         return None
     if security.master_key_file is not None:
@@ -108,7 +109,7 @@ def key_file(security: Security, database: Database) -> Path | None:
 
 
 def read(path: Path) -> list[bytes]:
-    """The keys of a file that only its owner may read."""
+    """The keys of a file. Raises ConfigurationError, also when other users may read it."""
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="ascii")
@@ -121,7 +122,7 @@ def read(path: Path) -> list[bytes]:
 
 
 def write(path: Path, keys: Sequence[bytes]) -> None:
-    """Replace a key file in one step, mode 0600."""
+    """Replace a key file atomically, mode 0600."""
     temporary = path.with_name(path.name + ".new")
     temporary.unlink(missing_ok=True)
     _create(temporary, keys)
@@ -129,7 +130,7 @@ def write(path: Path, keys: Sequence[bytes]) -> None:
 
 
 def parse(text: str, setting: str) -> list[bytes]:
-    """Base64 keys, one a line, as bytes."""
+    """Decode base64 keys, one per line. Raises ConfigurationError."""
     try:
         keys = [base64.b64decode(line, validate=True) for line in text.split()]
     except (binascii.Error, ValueError):
@@ -140,7 +141,7 @@ def parse(text: str, setting: str) -> list[bytes]:
 
 
 def new_key() -> bytes:
-    """A fresh master key."""
+    """A random master key."""
     return secrets.token_bytes(KEY_BYTES)
 
 
@@ -148,12 +149,12 @@ def _create_on_first_use(path: Path) -> None:
     try:
         _create(path, [new_key()])
     except FileExistsError:
-        return  # another process of the tree was quicker
+        return  # created by another process meanwhile
 
 
 def _create(path: Path, keys: Sequence[bytes]) -> None:
     content = b"".join(base64.b64encode(key) + b"\n" for key in keys)
-    # Under a private name first: nobody may find the final name with half a key in it.
+    # Written under a temporary name first, so that no process reads an incomplete file.
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -161,6 +162,6 @@ def _create(path: Path, keys: Sequence[bytes]) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.link(draft, path)  # fails when the name is taken
+        os.link(draft, path)  # fails when the file exists
     finally:
         draft.unlink()

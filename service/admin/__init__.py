@@ -1,4 +1,4 @@
-"""The operator's JSON API. `create_admin` makes it; tokens with scopes open it."""
+"""The admin API: JSON over HTTP for operators, authorised by tokens with scopes. `create_admin` builds it."""
 
 from inkgate.service.admin.app import PATH, create_admin
 

@@ -1,4 +1,4 @@
-"""What every admin request goes through: the token, its scope, and a unit of work in its name."""
+"""Authentication of admin requests: token, scope, unit of work."""
 
 from __future__ import annotations
 
@@ -24,61 +24,62 @@ _bearer = HTTPBearer(auto_error=False, description="A token made with `inkgate a
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What the admin API works on."""
+class AdminContext:
+    """The context of the admin API: engine, vault, settings, clock."""
 
     engine: AsyncEngine
     vault: Vault
     settings: Settings
     clock: Clock = database_clock
-    proving: asyncio.Lock = field(default_factory=asyncio.Lock)  # one proof of the ledger at a time
+    verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """A request that may do what it asks: the house, and who is acting."""
+class AdminRequest:
+    """An authorised request: the context and the actor."""
 
-    house: House
+    context: AdminContext
     actor: str
 
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """A unit of work in the token's name."""
-        return work.unit_of_work(self.house.engine, self.actor, self.house.clock)
+        """A unit of work with the token as its actor."""
+        return work.unit_of_work(self.context.engine, self.actor, self.context.clock)
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """A session that only reads."""
-        return work.read_session(self.house.engine)
+        """A read-only session."""
+        return work.read_session(self.context.engine)
 
 
-class Allowed:
-    """A dependency that asks for a scope and gives a Desk. 401 without a good token, 403 without the scope."""
+class RequireScope:
+    """FastAPI dependency that requires a scope and yields an AdminRequest: 401 without a valid token, 403 without
+    the scope."""
 
     def __init__(self, scope: str) -> None:
         self._scope = scope
 
     async def __call__(
         self, request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-    ) -> AsyncIterator[Desk]:
-        house: House = request.app.state.house
+    ) -> AsyncIterator[AdminRequest]:
+        context: AdminContext = request.app.state.context
         found = None
         if credentials is not None:
-            async with work.read_session(house.engine) as session:
+            async with work.read_session(context.engine) as session:
                 found = await bearer(session, credentials.credentials)
         if found is None:
             raise HTTPException(401, "a valid token is needed", {"WWW-Authenticate": "Bearer"})
         if self._scope not in found.scopes:
             raise Misuse("token.scope_missing", scope=self._scope)
-        yield Desk(house, f"admin:{found.name}")
+        yield AdminRequest(context, f"admin:{found.name}")
 
 
-def allowed(scope: str) -> Any:
-    """`Depends` on a token with this scope."""
-    return Depends(Allowed(scope))
+def require_scope(scope: str) -> Any:
+    """`Depends` that requires a token with this scope."""
+    return Depends(RequireScope(scope))
 
 
-AccountsRead = Annotated[Desk, allowed("accounts:read")]
-AccountsWrite = Annotated[Desk, allowed("accounts:write")]
-OrdersRead = Annotated[Desk, allowed("orders:read")]
-OrdersWrite = Annotated[Desk, allowed("orders:write")]
-UsageRead = Annotated[Desk, allowed("usage:read")]
-AuditRead = Annotated[Desk, allowed("audit:read")]
+AccountsRead = Annotated[AdminRequest, require_scope("accounts:read")]
+AccountsWrite = Annotated[AdminRequest, require_scope("accounts:write")]
+OrdersRead = Annotated[AdminRequest, require_scope("orders:read")]
+OrdersWrite = Annotated[AdminRequest, require_scope("orders:write")]
+UsageRead = Annotated[AdminRequest, require_scope("usage:read")]
+AuditRead = Annotated[AdminRequest, require_scope("audit:read")]

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from inkgate.service.accounts import repository
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import AppRow
-from inkgate.service.admin import shapes
+from inkgate.service.admin import schemas
 from inkgate.service.admin.access import AccountsRead, AccountsWrite
-from inkgate.service.admin.fields import AccessKeyId, Id, Limit, Word
+from inkgate.service.admin.fields import AccessKeyId, Id, Limit, ShortText
 
 router = APIRouter(tags=["accounts"])
 Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
@@ -22,34 +22,34 @@ Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 @router.get("/accounts")
 async def list_accounts(
-    desk: AccountsRead, search: Word = "", limit: Limit = 100, offset: Offset = 0
-) -> list[shapes.AccountOut]:
-    async with desk.reading() as session:
+    admin_request: AccountsRead, search: ShortText = "", limit: Limit = 100, offset: Offset = 0
+) -> list[schemas.AccountOut]:
+    async with admin_request.reading() as session:
         found = await repository.accounts(session, search=search, limit=limit, offset=offset)
-        return [shapes.AccountOut.model_validate(row) for row in found]
+        return [schemas.AccountOut.model_validate(row) for row in found]
 
 
 @router.post("/accounts", status_code=201)
-async def create_account(desk: AccountsWrite, body: shapes.NewAccount) -> shapes.AccountOut:
-    async with desk.begin() as work:
-        return shapes.AccountOut.model_validate(
+async def create_account(admin_request: AccountsWrite, body: schemas.NewAccount) -> schemas.AccountOut:
+    async with admin_request.begin() as work:
+        return schemas.AccountOut.model_validate(
             await accounts.create_account(work, body.name, parent_id=body.parent_id)
         )
 
 
 @router.put("/accounts/{account_id}/suspension")
-async def suspend_account(desk: AccountsWrite, account_id: Id, body: shapes.Suspension) -> shapes.AccountOut:
-    async with desk.begin() as work:
+async def suspend_account(admin_request: AccountsWrite, account_id: Id, body: schemas.Suspension) -> schemas.AccountOut:
+    async with admin_request.begin() as work:
         row = await accounts.suspend_account(work, account_id, suspended=body.suspended)
-        return shapes.AccountOut.model_validate(row)
+        return schemas.AccountOut.model_validate(row)
 
 
 @router.get("/accounts/{account_id}/keys")
-async def list_keys(desk: AccountsRead, account_id: Id) -> list[shapes.KeyOut]:
-    async with desk.reading() as session:
+async def list_keys(admin_request: AccountsRead, account_id: Id) -> list[schemas.KeyOut]:
+    async with admin_request.reading() as session:
         found = await repository.access_keys(session, account_id)
         return [
-            shapes.KeyOut(
+            schemas.KeyOut(
                 ak=row.ak,
                 created_at=row.created_at,
                 last_used_at=row.last_used_at,
@@ -61,82 +61,86 @@ async def list_keys(desk: AccountsRead, account_id: Id) -> list[shapes.KeyOut]:
 
 
 @router.post("/accounts/{account_id}/keys", status_code=201)
-async def create_key(desk: AccountsWrite, account_id: Id) -> shapes.NewKey:
-    async with desk.begin() as work:
-        pair = await accounts.create_access_key(work, desk.house.vault, account_id)
-        return shapes.NewKey(ak=pair.ak, sk=pair.sk)
+async def create_key(admin_request: AccountsWrite, account_id: Id) -> schemas.NewKey:
+    async with admin_request.begin() as work:
+        pair = await accounts.create_access_key(work, admin_request.context.vault, account_id)
+        return schemas.NewKey(ak=pair.ak, sk=pair.sk)
 
 
 @router.post("/keys/{ak}/rotation", status_code=201)
-async def rotate_key(desk: AccountsWrite, ak: AccessKeyId, body: shapes.Rotation) -> shapes.NewKey:
-    async with desk.begin() as work:
+async def rotate_key(admin_request: AccountsWrite, ak: AccessKeyId, body: schemas.Rotation) -> schemas.NewKey:
+    async with admin_request.begin() as work:
         overlap = timedelta(hours=body.overlap_hours)
-        pair = await accounts.rotate_access_key(work, desk.house.vault, ak, overlap=overlap)
-        return shapes.NewKey(ak=pair.ak, sk=pair.sk)
+        pair = await accounts.rotate_access_key(work, admin_request.context.vault, ak, overlap=overlap)
+        return schemas.NewKey(ak=pair.ak, sk=pair.sk)
 
 
 @router.put("/keys/{ak}/disabling", status_code=204)
-async def disable_key(desk: AccountsWrite, ak: AccessKeyId, body: shapes.Disabling) -> None:
-    async with desk.begin() as work:
+async def disable_key(admin_request: AccountsWrite, ak: AccessKeyId, body: schemas.Disabling) -> None:
+    async with admin_request.begin() as work:
         await accounts.disable_access_key(work, ak, disabled=body.disabled)
 
 
 @router.get("/accounts/{account_id}/apps")
 async def list_apps(
-    desk: AccountsRead, account_id: Id, search: Word = "", limit: Limit = 100, offset: Offset = 0
-) -> list[shapes.AppOut]:
+    admin_request: AccountsRead, account_id: Id, search: ShortText = "", limit: Limit = 100, offset: Offset = 0
+) -> list[schemas.AppOut]:
     """The apps of an account and of its sub-accounts."""
-    async with desk.reading() as session:
+    async with admin_request.reading() as session:
         members = [each.id for each in await repository.account_with_subaccounts(session, account_id)]
         found = await repository.apps(session, members, search=search, limit=limit, offset=offset)
-        return [await _shown(session, row) for row in found]
+        return [await _app_out(session, row) for row in found]
 
 
 @router.post("/accounts/{account_id}/apps", status_code=201)
-async def create_app(desk: AccountsWrite, account_id: Id, body: shapes.NewApp) -> shapes.CreatedApp:
-    async with desk.begin() as work:
-        new = await accounts.create_app(work, desk.house.vault, account_id, body.name, description=body.description)
-        return shapes.CreatedApp(**asdict(new))
+async def create_app(admin_request: AccountsWrite, account_id: Id, body: schemas.NewApp) -> schemas.CreatedApp:
+    async with admin_request.begin() as work:
+        new = await accounts.create_app(
+            work, admin_request.context.vault, account_id, body.name, description=body.description
+        )
+        return schemas.CreatedApp(**asdict(new))
 
 
 @router.get("/apps/{app_id}")
-async def get_app(desk: AccountsRead, app_id: Id) -> shapes.AppOut:
-    async with desk.begin() as work:
-        return await _shown(work.session, await accounts.get_app(work, app_id))
+async def get_app(admin_request: AccountsRead, app_id: Id) -> schemas.AppOut:
+    async with admin_request.begin() as work:
+        return await _app_out(work.session, await accounts.get_app(work, app_id))
 
 
 @router.delete("/apps/{app_id}", status_code=204)
-async def delete_app(desk: AccountsWrite, app_id: Id) -> None:
-    async with desk.begin() as work:
+async def delete_app(admin_request: AccountsWrite, app_id: Id) -> None:
+    async with admin_request.begin() as work:
         await accounts.delete_app(work, app_id)
 
 
 @router.put("/apps/{app_id}/capabilities/{capability}", status_code=204)
-async def open_capability(desk: AccountsWrite, app_id: Id, capability: Word, body: shapes.Opening) -> None:
+async def open_capability(
+    admin_request: AccountsWrite, app_id: Id, capability: ShortText, body: schemas.Opening
+) -> None:
     """Open a capability, or change the request rate of an opened one. It cannot be closed."""
-    async with desk.begin() as work:
+    async with admin_request.begin() as work:
         await accounts.open_capability(work, app_id, capability, qps=body.qps)
         await accounts.set_qps(work, app_id, capability, body.qps)
 
 
 @router.put("/apps/{app_id}/networks")
 async def set_networks(
-    desk: AccountsWrite, app_id: Id, body: shapes.Networks, capability: Word | None = None
-) -> shapes.Networks:
+    admin_request: AccountsWrite, app_id: Id, body: schemas.Networks, capability: ShortText | None = None
+) -> schemas.Networks:
     """Replace the allow-list of the app, or with `capability` of that one."""
-    async with desk.begin() as work:
-        return shapes.Networks(networks=await accounts.set_allowed(work, app_id, body.networks, capability=capability))
+    async with admin_request.begin() as work:
+        return schemas.Networks(networks=await accounts.set_allowed(work, app_id, body.networks, capability=capability))
 
 
-async def _shown(session: AsyncSession, row: AppRow) -> shapes.AppOut:
+async def _app_out(session: AsyncSession, row: AppRow) -> schemas.AppOut:
     lists: dict[str, list[str]] = {}
     for rule in await repository.allow_list(session, row.id):
         lists.setdefault(rule.capability, []).append(rule.network)
     opened = [
-        shapes.Opened(capability=each.capability, qps=each.qps, allowed=lists.get(each.capability, []))
+        schemas.Opened(capability=each.capability, qps=each.qps, allowed=lists.get(each.capability, []))
         for each in await repository.opened_capabilities(session, row.id)
     ]
-    return shapes.AppOut(
+    return schemas.AppOut(
         id=row.id,
         account_id=row.account_id,
         name=row.name,

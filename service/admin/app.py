@@ -16,7 +16,7 @@ from starlette.routing import Match, Route
 from inkgate.service import __version__
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.admin import accounts, billing, reports
-from inkgate.service.admin.access import House
+from inkgate.service.admin.access import AdminContext
 from inkgate.service.contract.headers import Surface
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.errors import ClockSuspect, Misuse
@@ -25,11 +25,11 @@ from inkgate.service.messages import Kind
 from inkgate.service.settings import Settings
 
 PATH = "/admin/v1"
-BODY_BYTES = 64 * 1024  # hundreds of times what any request needs; the body is read and parsed before the token is
+MAX_BODY_BYTES = 64 * 1024  # far above any valid request; the body is parsed before the token is checked
 
 
 ROUTERS = (accounts.router, billing.router, reports.router)
-MOST_FAULTS = 20  # that an answer lists
+MAX_REPORTED_ERRORS = 20  # in one answer of status 422
 
 
 class Refusal(BaseModel):
@@ -46,10 +46,10 @@ class Problem(Refusal):
 
 
 STATUSES: Mapping[Kind, int] = {Kind.NOT_FOUND: 404, Kind.CONFLICT: 409, Kind.FORBIDDEN: 403}
-"""What a problem is answered with; every other kind is 400."""
+"""HTTP status by kind of problem; every other kind is 400."""
 
 
-REFUSALS: Mapping[int | str, dict[str, Any]] = {
+ERROR_RESPONSES: Mapping[int | str, dict[str, Any]] = {
     400: {
         "description": "What is asked for cannot be done: a value is not acceptable, or a limit is reached.",
         "model": Problem,
@@ -61,22 +61,22 @@ REFUSALS: Mapping[int | str, dict[str, Any]] = {
         "description": "The state of what is named does not allow it: decided already, used, a name taken.",
         "model": Problem,
     },
-    413: {"description": f"The body has more than {BODY_BYTES // 1024} KiB; plain text."},
+    413: {"description": f"The body has more than {MAX_BODY_BYTES // 1024} KiB; plain text."},
     503: {"description": "The database cannot be used now.", "model": Refusal},
 }
 
 
 def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings, clock: Clock = database_clock) -> FastAPI:
-    """The application. Its description is at /openapi.json below where it is mounted; it needs no token."""
+    """The ASGI application. Its OpenAPI description is at /openapi.json below the mount point and needs no token."""
     app = FastAPI(
         title="InkGate admin API",
         version=__version__,
         docs_url=None,
         redoc_url=None,
-        responses=dict(REFUSALS),
-        max_body_size=BODY_BYTES,
+        responses=dict(ERROR_RESPONSES),
+        max_body_size=MAX_BODY_BYTES,
     )
-    app.state.house = House(engine, vault, settings, clock)
+    app.state.context = AdminContext(engine, vault, settings, clock)
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(400, _unreadable)
@@ -92,7 +92,7 @@ def create_admin(engine: AsyncEngine, vault: Vault, settings: Settings, clock: C
 
 
 async def _unreadable(request: Request, _error: Exception) -> Response:
-    """FastAPI's answer to a body that its parser gave up on, as one that is nested too deep."""
+    """A body that FastAPI's parser rejects with 400, such as JSON that is nested too deeply."""
     return await _misuse(request, Misuse("request.body_unreadable"))
 
 
@@ -101,7 +101,7 @@ async def _unknown_address(request: Request, _error: Exception) -> Response:
 
 
 async def _wrong_method(request: Request, _error: Exception) -> Response:
-    """Starlette names the methods of one route; a path may have several."""
+    """405 with the methods of all routes of the path; Starlette names those of one route only."""
     methods: set[str] = set()
     for route in (route for router in ROUTERS for route in router.routes):
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
@@ -110,17 +110,17 @@ async def _wrong_method(request: Request, _error: Exception) -> Response:
 
 
 async def _malformed(_request: Request, error: Exception) -> Response:
-    """Where and why a request is not what the description says; not what it was, which JSON may be unable to hold."""
+    """422 with place and reason of each validation error, without the input: JSON may be unable to represent it."""
     assert isinstance(error, RequestValidationError)
     found = [
-        {"type": each["type"], "loc": [_shown(part) for part in each["loc"]], "msg": _shown(each["msg"])}
-        for each in error.errors()[:MOST_FAULTS]
+        {"type": each["type"], "loc": [_location(part) for part in each["loc"]], "msg": _location(each["msg"])}
+        for each in error.errors()[:MAX_REPORTED_ERRORS]
     ]
     return JSONResponse({"detail": found}, 422)
 
 
-def _shown(part: object) -> object:
-    """A name or an index; of a long name the beginning, of a name that is no text what can be told."""
+def _location(part: object) -> object:
+    """Part of an error location: an index, or a name cut at 200 characters with unpaired surrogates replaced."""
     return part if isinstance(part, int) else str(part)[:200].encode("utf-8", "replace").decode()
 
 

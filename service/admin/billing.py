@@ -7,9 +7,9 @@ from datetime import datetime
 from fastapi import APIRouter
 
 from inkgate.service.accounts import service as accounts
-from inkgate.service.admin import shapes
+from inkgate.service.admin import schemas
 from inkgate.service.admin.access import OrdersRead, OrdersWrite
-from inkgate.service.admin.fields import Id, Limit, OrderNumber, ProductId, Word
+from inkgate.service.admin.fields import Id, Limit, OrderNumber, ProductId, ShortText
 from inkgate.service.metering import service as metering
 from inkgate.service.metering.models import PackRow
 from inkgate.service.orders import refunds, repository
@@ -21,25 +21,27 @@ router = APIRouter(tags=["orders"])
 
 
 @router.get("/catalogue")
-async def list_products(desk: OrdersRead, every: bool = False) -> list[shapes.ProductOut]:
-    async with desk.reading() as session:
+async def list_products(admin_request: OrdersRead, every: bool = False) -> list[schemas.ProductOut]:
+    async with admin_request.reading() as session:
         found = await repository.products(session, on_sale=not every)
-        return [shapes.ProductOut.model_validate(row) for row in found]
+        return [schemas.ProductOut.model_validate(row) for row in found]
 
 
 @router.put("/catalogue/{product_id}")
-async def set_product(desk: OrdersWrite, product_id: ProductId, body: shapes.ProductIn) -> shapes.ProductOut:
-    async with desk.begin() as work:
+async def set_product(admin_request: OrdersWrite, product_id: ProductId, body: schemas.ProductIn) -> schemas.ProductOut:
+    async with admin_request.begin() as work:
         row = await orders.set_product(
             work, product_id, body.capability, body.units, body.price_fen, on_sale=body.on_sale
         )
-        return shapes.ProductOut.model_validate(row)
+        return schemas.ProductOut.model_validate(row)
 
 
 @router.get("/accounts/{account_id}/packs")
-async def list_packs(desk: OrdersRead, account_id: Id, capability: Word | None = None) -> list[shapes.PackOut]:
+async def list_packs(
+    admin_request: OrdersRead, account_id: Id, capability: ShortText | None = None
+) -> list[schemas.PackOut]:
     """The packs of the account's main account, in order of purchase."""
-    async with desk.begin() as work:
+    async with admin_request.begin() as work:
         account = await accounts.get_account(work, account_id)
         now = await work.checked_now()
         found = await metering.packs_of(work.session, account.parent_id or account.id, capability)
@@ -47,30 +49,30 @@ async def list_packs(desk: OrdersRead, account_id: Id, capability: Word | None =
 
 
 @router.post("/accounts/{account_id}/packs", status_code=201)
-async def grant_pack(desk: OrdersWrite, account_id: Id, body: shapes.NewPack) -> shapes.PackOut:
-    async with desk.begin() as work:
+async def grant_pack(admin_request: OrdersWrite, account_id: Id, body: schemas.NewPack) -> schemas.PackOut:
+    async with admin_request.begin() as work:
         row = await metering.grant_pack(work, account_id, body.capability, body.units, app_id=body.app_id)
         return _pack(row, await work.checked_now())
 
 
 @router.get("/orders")
 async def list_orders(
-    desk: OrdersRead, account_id: Id | None = None, state: Word = "", limit: Limit = 100
-) -> list[shapes.OrderOut]:
-    async with desk.reading() as session:
+    admin_request: OrdersRead, account_id: Id | None = None, state: ShortText = "", limit: Limit = 100
+) -> list[schemas.OrderOut]:
+    async with admin_request.reading() as session:
         owners = None if account_id is None else [account_id]
         found = await repository.orders(session, owners, state=state, limit=limit)
         return [_order(row) for row in found]
 
 
 @router.post("/accounts/{account_id}/orders", status_code=201)
-async def place_order(desk: OrdersWrite, account_id: Id, body: shapes.NewOrder) -> shapes.OrderOut:
-    async with desk.begin() as work:
+async def place_order(admin_request: OrdersWrite, account_id: Id, body: schemas.NewOrder) -> schemas.OrderOut:
+    async with admin_request.begin() as work:
         row = await orders.place_order(
             work,
             account_id,
             body.quantities,
-            approval=desk.house.settings.orders.approval,
+            approval=admin_request.context.settings.orders.approval,
             app_id=body.app_id,
             voucher=body.voucher,
         )
@@ -78,57 +80,59 @@ async def place_order(desk: OrdersWrite, account_id: Id, body: shapes.NewOrder) 
 
 
 @router.post("/orders/{number}/approval")
-async def approve_order(desk: OrdersWrite, number: OrderNumber) -> shapes.OrderOut:
-    async with desk.begin() as work:
+async def approve_order(admin_request: OrdersWrite, number: OrderNumber) -> schemas.OrderOut:
+    async with admin_request.begin() as work:
         return _order(await orders.approve_order(work, number))
 
 
 @router.post("/orders/{number}/rejection")
-async def reject_order(desk: OrdersWrite, number: OrderNumber) -> shapes.OrderOut:
-    async with desk.begin() as work:
+async def reject_order(admin_request: OrdersWrite, number: OrderNumber) -> schemas.OrderOut:
+    async with admin_request.begin() as work:
         return _order(await orders.reject_order(work, number))
 
 
 @router.post("/vouchers", status_code=201)
-async def create_voucher(desk: OrdersWrite, body: shapes.NewVoucher) -> shapes.VoucherCode:
-    async with desk.begin() as work:
+async def create_voucher(admin_request: OrdersWrite, body: schemas.NewVoucher) -> schemas.VoucherCode:
+    async with admin_request.begin() as work:
         code = await issue_voucher(
             work, body.kind, body.value, product_id=body.product_id, account_id=body.account_id, ends_at=body.ends_at
         )
-        return shapes.VoucherCode(code=code)
+        return schemas.VoucherCode(code=code)
 
 
 @router.get("/refunds")
 async def list_refunds(
-    desk: OrdersRead, account_id: Id | None = None, state: Word = "", limit: Limit = 100
-) -> list[shapes.RefundOut]:
-    async with desk.reading() as session:
+    admin_request: OrdersRead, account_id: Id | None = None, state: ShortText = "", limit: Limit = 100
+) -> list[schemas.RefundOut]:
+    async with admin_request.reading() as session:
         found = await repository.refunds(session, account_id, state=state, limit=limit)
-        return [shapes.RefundOut.model_validate(row) for row in found]
+        return [schemas.RefundOut.model_validate(row) for row in found]
 
 
 @router.post("/refunds", status_code=201)
-async def request_refund(desk: OrdersWrite, body: shapes.NewRefund) -> shapes.RefundOut:
-    async with desk.begin() as work:
-        row = await refunds.request_refund(work, body.pack_id, body.reason, decision=desk.house.settings.orders.refunds)
-        return shapes.RefundOut.model_validate(row)
+async def request_refund(admin_request: OrdersWrite, body: schemas.NewRefund) -> schemas.RefundOut:
+    async with admin_request.begin() as work:
+        row = await refunds.request_refund(
+            work, body.pack_id, body.reason, decision=admin_request.context.settings.orders.refunds
+        )
+        return schemas.RefundOut.model_validate(row)
 
 
 @router.post("/refunds/{refund_id}/approval")
-async def approve_refund(desk: OrdersWrite, refund_id: Id) -> shapes.RefundOut:
+async def approve_refund(admin_request: OrdersWrite, refund_id: Id) -> schemas.RefundOut:
     """Take the pack back. Its `state` is "failed" when the pack was used meanwhile."""
-    async with desk.begin() as work:
-        return shapes.RefundOut.model_validate(await refunds.approve_refund(work, refund_id))
+    async with admin_request.begin() as work:
+        return schemas.RefundOut.model_validate(await refunds.approve_refund(work, refund_id))
 
 
 @router.post("/refunds/{refund_id}/rejection")
-async def reject_refund(desk: OrdersWrite, refund_id: Id) -> shapes.RefundOut:
-    async with desk.begin() as work:
-        return shapes.RefundOut.model_validate(await refunds.reject_refund(work, refund_id))
+async def reject_refund(admin_request: OrdersWrite, refund_id: Id) -> schemas.RefundOut:
+    async with admin_request.begin() as work:
+        return schemas.RefundOut.model_validate(await refunds.reject_refund(work, refund_id))
 
 
-def _pack(row: PackRow, now: datetime) -> shapes.PackOut:
-    return shapes.PackOut(
+def _pack(row: PackRow, now: datetime) -> schemas.PackOut:
+    return schemas.PackOut(
         id=row.id,
         capability=row.capability,
         app_id=row.app_id,
@@ -142,8 +146,8 @@ def _pack(row: PackRow, now: datetime) -> shapes.PackOut:
     )
 
 
-def _order(row: OrderRow) -> shapes.OrderOut:
-    return shapes.OrderOut(
+def _order(row: OrderRow) -> schemas.OrderOut:
+    return schemas.OrderOut(
         number=row.number,
         account_id=row.account_id,
         app_id=row.app_id,

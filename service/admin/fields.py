@@ -1,4 +1,4 @@
-"""The types of what comes in over the admin API: what columns take is checked here, so both databases refuse alike."""
+"""Field types of the admin API. They check what the columns accept, so that both databases reject the same values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from inkgate.service.db.ids import CANONICAL
 from inkgate.service.errors import Misuse
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-STORABLE = r"^[^\x00]*$"  # Postgres takes no NUL; halves of surrogate pairs are refused before
+STORABLE = r"^[^\x00]*$"  # PostgreSQL accepts no NUL; unpaired surrogates are rejected earlier
 
 
-def _no_number(value: object) -> object:
-    """A bare number would be read as seconds since 1970, though the description says date and time."""
+def _reject_number(value: object) -> object:
+    """Rejects a bare number, which pydantic would read as seconds since 1970. Raises ValueError."""
     if isinstance(value, str) and value.replace(".", "", 1).lstrip("+-").isdigit():
         raise ValueError("give a date and time, like 2026-01-31T08:00:00+08:00")
     if isinstance(value, int | float):
@@ -25,23 +25,23 @@ def _no_number(value: object) -> object:
 
 
 def _in_range(value: datetime) -> datetime:
-    """Instants that both databases take in every zone. Not a ValueError: the form is right, the time is not."""
+    """Checks that both databases accept the instant in every zone. Raises Misuse, since the format is valid."""
     if not EARLIEST <= value < LATEST:
         raise Misuse("moment.out_of_range", first=EARLIEST.year, last=LATEST.year)
     return value
 
 
 Id = Annotated[str, StringConstraints(pattern=f"^{CANONICAL.pattern}$")]
-"""A UUID as we write it: lower case, with hyphens."""
+"""A UUID in canonical form: lower case, with hyphens."""
 
 OrderNumber = Annotated[str, StringConstraints(pattern="^[0-9]{20}$")]
 AccessKeyId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
 ProductId = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=STORABLE)]
-Word = Annotated[str, StringConstraints(max_length=64, pattern=STORABLE)]
-"""A name of ours or what is searched for: a capability, a state, a part of a name."""
+ShortText = Annotated[str, StringConstraints(max_length=64, pattern=STORABLE)]
+"""A name or a search text: a capability, a state, a part of a name."""
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
-"""Rows that a list answers with at most."""
+"""Maximum number of rows of a list."""
 
-Text = Annotated[str, StringConstraints(max_length=500, pattern=STORABLE)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_range)]
+LongText = Annotated[str, StringConstraints(max_length=500, pattern=STORABLE)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_reject_number), AfterValidator(_in_range)]

@@ -1,4 +1,4 @@
-"""Operators' tokens as a table."""
+"""Table of the admin API tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inkgate.service.db.base import Base, UtcDateTime
 
 
 class TokenRow(Base):
-    """A token of the admin API, known by the SHA-256 of its value. `scopes` are separated by blanks."""
+    """A token of the admin API, stored as the SHA-256 of its value. `scopes` are separated by spaces."""
 
     __tablename__ = "admin_token"
 

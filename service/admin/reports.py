@@ -1,4 +1,4 @@
-"""Statistics, the audit trail and the proof of the ledger over HTTP."""
+"""Statistics, audit trail and verification of the ledger over HTTP."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
 
-from inkgate.service.admin import shapes
+from inkgate.service.admin import schemas
 from inkgate.service.admin.access import AuditRead, UsageRead
-from inkgate.service.admin.fields import Id, Limit, Moment, Word
+from inkgate.service.admin.fields import Id, Instant, Limit, ShortText
 from inkgate.service.audit import repository as audit_repository
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
@@ -20,33 +20,33 @@ from inkgate.service.usage import repository
 from inkgate.service.usage.repository import DIMENSIONS, Scope
 
 router = APIRouter(tags=["reports"])
-PROOF_LINES = 500_000  # some ten seconds of one core
-PROOF_SECONDS = 30.0
-PROOF_FINDINGS = 1000
-LONGEST_PERIOD = timedelta(days=800)  # that one request for statistics covers
+MAX_PROOF_LINES = 500_000  # about ten seconds of one core
+MAX_PROOF_SECONDS = 30.0
+MAX_PROOF_FINDINGS = 1000
+MAX_PERIOD = timedelta(days=800)  # of one request for statistics
 
 
 @router.get("/usage")
 async def usage(
-    desk: UsageRead,
-    since: Moment,
-    until: Moment,
+    admin_request: UsageRead,
+    since: Instant,
+    until: Instant,
     account_id: Id | None = None,
-    capability: Word | None = None,
+    capability: ShortText | None = None,
     by: Annotated[
-        list[Word], Query(max_length=len(DIMENSIONS), description="Dimensions: app, capability, code, account.")
+        list[ShortText], Query(max_length=len(DIMENSIONS), description="Dimensions: app, capability, code, account.")
     ] = [],  # noqa: B006
-) -> list[shapes.UsageOut]:
+) -> list[schemas.UsageOut]:
     """Sums of the hours from `since` up to `until` (exclusive), most calls first. A main account has its sub-accounts'
     usage in it."""
-    if not timedelta() < until - since <= LONGEST_PERIOD:
-        raise Misuse("usage.period_invalid", most=LONGEST_PERIOD.days)
+    if not timedelta() < until - since <= MAX_PERIOD:
+        raise Misuse("usage.period_invalid", most=MAX_PERIOD.days)
     if any(name not in DIMENSIONS for name in by):
         raise Misuse("usage.dimension_unknown", choices=tuple(DIMENSIONS))
-    async with desk.reading() as session:
+    async with admin_request.reading() as session:
         sums = await repository.totals(session, Scope(since, until, account_id, capability=capability), by, times=True)
     return [
-        shapes.UsageOut(
+        schemas.UsageOut(
             key=list(each.key),
             calls=each.calls,
             images=each.images,
@@ -65,40 +65,45 @@ async def usage(
 
 @router.get("/audit")
 async def audit(
-    desk: AuditRead,
+    admin_request: AuditRead,
     account_id: Id | None = None,
-    since: Moment | None = None,
-    until: Moment | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
     limit: Limit = 100,
-) -> list[shapes.EventOut]:
+) -> list[schemas.EventOut]:
     """The audit trail, latest first."""
-    async with desk.reading() as session:
+    async with admin_request.reading() as session:
         found = await audit_repository.events(session, account_id=account_id, since=since, until=until, limit=limit)
-        return [shapes.EventOut.model_validate(row) for row in found]
+        return [schemas.EventOut.model_validate(row) for row in found]
 
 
 @router.get("/ledger/proof")
-async def proof(desk: UsageRead, account_id: Id | None = None, capability: Word | None = None) -> shapes.Proof:
+async def proof(
+    admin_request: UsageRead, account_id: Id | None = None, capability: ShortText | None = None
+) -> schemas.Proof:
     """Verify the ledger, or what an account has of it, or of one capability; reads every line of that.
 
     At most 500,000 lines, 30 seconds and 1,000 findings, one proof at a time (503 while another one runs). For more
     there is `inkgate ledger verify`.
     """
-    lock = desk.house.proving
+    lock = admin_request.context.verification_lock
     if lock.locked():
         raise HTTPException(503, "another proof is running", {"Retry-After": "30"})
     async with lock:
         try:
-            async with asyncio.timeout(PROOF_SECONDS), work.snapshot_session(desk.house.engine) as session:
+            async with (
+                asyncio.timeout(MAX_PROOF_SECONDS),
+                work.snapshot_session(admin_request.context.engine) as session,
+            ):
                 meters = await ledger_reader.meters(session, account_id)
                 lines = sum(each.seq - each.archived_lines for each in meters if capability in (None, each.capability))
-                if lines > PROOF_LINES:
-                    raise Misuse("proof.line_limit", lines=lines, most=PROOF_LINES)
+                if lines > MAX_PROOF_LINES:
+                    raise Misuse("proof.line_limit", lines=lines, most=MAX_PROOF_LINES)
                 findings = await ledger_reader.verify_database(
-                    session, account_id, capability, max_findings=PROOF_FINDINGS
+                    session, account_id, capability, max_findings=MAX_PROOF_FINDINGS
                 )
         except TimeoutError:
-            raise Misuse("proof.time_limit", seconds=PROOF_SECONDS) from None
-    return shapes.Proof(
-        sound=not findings, lines=lines, findings=[shapes.FindingOut(**asdict(each)) for each in findings]
+            raise Misuse("proof.time_limit", seconds=MAX_PROOF_SECONDS) from None
+    return schemas.Proof(
+        sound=not findings, lines=lines, findings=[schemas.FindingOut(**asdict(each)) for each in findings]
     )

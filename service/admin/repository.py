@@ -1,4 +1,4 @@
-"""Queries over the tokens of the admin API."""
+"""SQL of the admin API tokens."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from inkgate.service.db.changes import set_or_clear
 
 
 async def token_named(session: AsyncSession, name: str) -> TokenRow | None:
-    """The token of this name, disabled or not; None when there is none."""
+    """The token with this name, disabled or not; None if there is none."""
     found: TokenRow | None = await session.scalar(select(TokenRow).where(TokenRow.name == name))
     return found
 
 
 async def valid_token(session: AsyncSession, token_hash: str, now: datetime) -> TokenRow | None:
-    """The token of this hash, None when it is unknown, disabled or past its end."""
+    """The token with this hash; None if it is unknown, disabled or expired."""
     query = select(TokenRow).where(
         TokenRow.token_hash == token_hash,
         TokenRow.disabled_at.is_(None),
@@ -34,5 +34,5 @@ async def tokens(session: AsyncSession) -> list[TokenRow]:
 
 
 async def disable_token(session: AsyncSession, name: str, at: datetime) -> bool:
-    """Disable a token; False when it is disabled already, or there is none."""
+    """Disable a token; False if it is already disabled or does not exist."""
     return await set_or_clear(session, TokenRow.disabled_at, at, TokenRow.name == name)

@@ -1,4 +1,4 @@
-"""Tokens of the admin API: made and stopped by an operator at the shell, each with the scopes it needs."""
+"""Tokens of the admin API, created and disabled on the command line, each with its scopes."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ NAME_LENGTH = 48  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
-    """Whoever holds a token."""
+class TokenHolder:
+    """The holder of a valid token."""
 
     name: str
     scopes: frozenset[str]
 
 
 async def create_token(work: UnitOfWork, name: str, scopes: Iterable[str], *, valid: timedelta | None = None) -> str:
-    """A new token, shown this once. Raises Misuse for a name that is taken or a scope that does not exist."""
+    """Create a token and return its value, which is not stored. Raises Misuse for a name in use or an unknown scope."""
     wanted = sorted(set(scopes))
     if not wanted or not set(wanted) <= set(SCOPES):
         raise Misuse("token.scopes_invalid", choices=tuple(SCOPES))
@@ -50,7 +50,7 @@ async def create_token(work: UnitOfWork, name: str, scopes: Iterable[str], *, va
     now = await work.now()
     token = PREFIX + secrets.token_urlsafe(32)
     row = TokenRow(
-        token_hash=_hash(token),
+        token_hash=_token_hash(token),
         name=name,
         scopes=" ".join(wanted),
         created_at=now,
@@ -62,19 +62,19 @@ async def create_token(work: UnitOfWork, name: str, scopes: Iterable[str], *, va
 
 
 async def disable_token(work: UnitOfWork, name: str) -> None:
-    """Stop a token. It stays in the list, so that its name stays in the audit trail's language."""
+    """Disable a token. The row stays, since the audit trail names it. Raises Misuse for an unknown name."""
     if await repository.token_named(work.session, name) is None:
         raise Misuse("token.not_found", name=name)
     if await repository.disable_token(work.session, name, await work.now()):
         await trail.record(work, "token.disable", f"admin token {name}", None)
 
 
-async def bearer(session: AsyncSession, token: str) -> Bearer | None:
-    """Whoever holds this token, None when it is unknown, disabled or past its end."""
+async def bearer(session: AsyncSession, token: str) -> TokenHolder | None:
+    """The holder of this token; None if it is unknown, disabled or expired."""
     now = await clocks.now(session)
-    row = await repository.valid_token(session, _hash(token), now)
-    return None if row is None else Bearer(row.name, frozenset(row.scopes.split()))
+    row = await repository.valid_token(session, _token_hash(token), now)
+    return None if row is None else TokenHolder(row.name, frozenset(row.scopes.split()))
 
 
-def _hash(token: str) -> str:
+def _token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

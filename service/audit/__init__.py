@@ -1,1 +1,1 @@
-"""The audit trail: who changed money or keys, when, and what. Append-only by a trigger in the database."""
+"""Audit trail of changes: actor, time, action, subject. Append-only, enforced by a database trigger."""

@@ -1,4 +1,4 @@
-"""The audit trail as a table. Updates and deletes are refused by a trigger (migration 0001)."""
+"""Table of the audit trail. A trigger refuses updates and deletes (migration 0001)."""
 
 from __future__ import annotations
 

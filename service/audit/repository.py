@@ -11,7 +11,7 @@ from inkgate.service.audit.models import EventRow
 
 
 def append(session: AsyncSession, event: EventRow) -> None:
-    """Add an event to the trail; it is written with the session's next flush."""
+    """Add an event to the trail; it is inserted at the session's next flush."""
     session.add(event)
 
 
@@ -28,8 +28,8 @@ async def events(
 ) -> list[EventRow]:
     """The latest events first, at most `limit` after the first `offset`.
 
-    `search` looks into actor and subject, `action` is a prefix such as "order"; `until` is exclusive. None or "" asks
-    for all.
+    `search` matches actor and subject, `action` is a prefix such as "order"; `until` is exclusive. None or "" means
+    all.
     """
     query = select(EventRow).order_by(EventRow.at.desc(), EventRow.id.desc())
     if account_id is not None:

@@ -1,4 +1,4 @@
-"""Write the audit trail, in the transaction of the change itself."""
+"""Writes the audit trail in the transaction of the change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Value = str | int | float | bool | None
 
 
 async def record(work: UnitOfWork, action: str, subject: str, account_id: str | None, **detail: Value) -> None:
-    """Note a change: `action` is "app.create" and the like, `subject` names the thing. No secrets in `detail`."""
+    """Record a change. `action`: for example "app.create"; `subject`: the changed object. No secrets in `detail`."""
     event = EventRow(
         id=ids.new(),
         at=await work.now(),

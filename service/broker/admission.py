@@ -1,6 +1,6 @@
-"""Who may enter the queue: bounds on tasks and bytes of this gateway, and a forecast against the call's deadline.
+"""Admission control of the queue: limits on tasks and bytes of this gateway, and a forecast against the deadline.
 
-A refusal costs the client one round trip; a call that is let in and times out costs the fleet its work as well.
+A refusal costs the client one round trip; a call that is admitted and times out also wastes the workers' time.
 """
 
 from __future__ import annotations
@@ -9,94 +9,96 @@ import math
 from collections.abc import Mapping, Sequence
 
 from inkgate.service.broker.interface import Task
-from inkgate.service.broker.shares import Shares
+from inkgate.service.broker.shares import FairShares
 from inkgate.service.errors import Overloaded
 
-Waiting = Mapping[str, Mapping[str, int]]
-"""Images that wait: capability -> app -> how many."""
+WaitingCounts = Mapping[str, Mapping[str, int]]
+"""Waiting images: capability -> app -> count."""
 
-_WEIGHT = 0.1  # of the newest sample in the moving mean of service times
-_MARGIN = 0.85  # part of the time left that the forecast may fill: service times scatter around their mean
-_LONGEST_RETRY = 30
-_LARGEST_CALL = 50  # images
+_EWMA_WEIGHT = 0.1  # weight of the newest sample in the exponentially weighted mean of service times
+_FORECAST_MARGIN = 0.85  # fraction of the remaining time that the forecast may use: service times vary
+_MAX_RETRY_AFTER_SECONDS = 30
+_MAX_IMAGES_PER_CALL = 50  # images
 
 
-class Admission:
-    """Counts what is in work and forecasts when a new call would be done. `weights` are those of apps, 1.0 each."""
+class QueueAdmission:
+    """Counts tasks in progress and forecasts when a new call would be finished. `weights` by app, default 1.0."""
 
     def __init__(self, *, max_tasks: int, max_bytes: int, weights: Mapping[str, float] | None = None) -> None:
-        self._tasks = Shares(max_tasks, weights, largest=_LARGEST_CALL)
-        self._bytes = Shares(max_bytes, weights)
+        self._tasks = FairShares(max_tasks, weights, largest=_MAX_IMAGES_PER_CALL)
+        self._bytes = FairShares(max_bytes, weights)
         self._service: dict[str, float] = {}
 
     @property
     def tasks(self) -> int:
-        """Images in work."""
+        """Images in progress."""
         return self._tasks.used
 
     @property
     def bytes(self) -> int:
-        """Bytes of the images in work."""
+        """Bytes of the images in progress."""
         return self._bytes.used
 
-    def observe(self, capability: str, seconds: float) -> None:
-        """Learn how long a worker took for one image."""
+    def record_service_time(self, capability: str, seconds: float) -> None:
+        """Add the seconds that a worker took for one image to the mean of the capability."""
         mean = self._service.get(capability)
-        self._service[capability] = seconds if mean is None else mean + _WEIGHT * (seconds - mean)
+        self._service[capability] = seconds if mean is None else mean + _EWMA_WEIGHT * (seconds - mean)
 
     def mean_service(self, capability: str) -> float:
-        """Seconds a worker takes for one image; 0.0 while nothing is known, which lets calls in."""
+        """Mean seconds per image of a worker; 0.0 while unknown, so that calls are admitted."""
         return self._service.get(capability, 0.0)
 
-    def enter(self, tasks: Sequence[Task], waiting: Waiting, workers: int, now: float) -> None:
-        """Count the tasks of one call in.
+    def acquire(self, tasks: Sequence[Task], waiting: WaitingCounts, workers: int, now: float) -> None:
+        """Admit the tasks of one call; `now` is Unix time in seconds.
 
-        Raises Overloaded when a bound or the app's share of it is passed, or when the forecast misses the deadline.
+        Raises Overloaded when a limit or the app's share of it is exceeded, or the forecast misses the deadline.
         """
         app, size = tasks[0].app, sum(len(task.image) for task in tasks)
-        if not self._tasks.fits(app, len(tasks)):
-            raise Overloaded(_full(self._tasks, app, "images"))
-        if not self._bytes.fits(app, size):
-            raise Overloaded(f"{_full(self._bytes, app, 'bytes')}, {size} more are asked for")
+        if not self._tasks.may_acquire(app, len(tasks)):
+            raise Overloaded(_limit_exceeded(self._tasks, app, "images"))
+        if not self._bytes.may_acquire(app, size):
+            raise Overloaded(f"{_limit_exceeded(self._bytes, app, 'bytes')}, {size} more are asked for")
         self._forecast(tasks, waiting, workers, now)
-        self._tasks.take(app, len(tasks))
-        self._bytes.take(app, size)
+        self._tasks.acquire(app, len(tasks))
+        self._bytes.acquire(app, size)
 
-    def leave(self, tasks: Sequence[Task]) -> None:
-        self._tasks.give(tasks[0].app, len(tasks))
-        self._bytes.give(tasks[0].app, sum(len(task.image) for task in tasks))
+    def release(self, tasks: Sequence[Task]) -> None:
+        self._tasks.release(tasks[0].app, len(tasks))
+        self._bytes.release(tasks[0].app, sum(len(task.image) for task in tasks))
 
-    def _forecast(self, tasks: Sequence[Task], waiting: Waiting, workers: int, now: float) -> None:
+    def _forecast(self, tasks: Sequence[Task], waiting: WaitingCounts, workers: int, now: float) -> None:
         if not self.tasks:
-            return  # an idle gateway always tries: a forecast spoilt by one stall must be able to mend itself
+            return  # an idle gateway always admits, so that a mean distorted by one stall can recover
         left = min(task.deadline for task in tasks) - now
-        ahead = self._ahead(tasks, waiting)
+        ahead = self._work_ahead(tasks, waiting)
         own = [self.mean_service(task.capability) for task in tasks]
-        # One image cannot be shared among workers: a call takes at least its longest image.
+        # One image cannot be split between workers: a call takes at least as long as its slowest image.
         expected = max((ahead + sum(own)) / max(1, workers), ahead / max(1, workers) + max(own))
-        if expected > left * _MARGIN:
-            wait = min(_LONGEST_RETRY, max(1, math.ceil(expected - left * _MARGIN)))
+        if expected > left * _FORECAST_MARGIN:
+            wait = min(_MAX_RETRY_AFTER_SECONDS, max(1, math.ceil(expected - left * _FORECAST_MARGIN)))
             raise Overloaded(f"{expected:.1f} s of work ahead, {left:.1f} s left", retry_after=wait)
 
-    def _ahead(self, tasks: Sequence[Task], waiting: Waiting) -> float:
-        """Seconds of work that come before the last of these tasks in fair order, the tasks themselves left out.
+    def _work_ahead(self, tasks: Sequence[Task], waiting: WaitingCounts) -> float:
+        """Seconds of work ahead of the last of these tasks in fair order, without the tasks themselves.
 
-        While an app has k images to be read, each other app of the capability gets its weight's worth of turns at most;
-        and workers take the capabilities in turn, so each other one gets as many turns as all of ours.
+        While an app has k images waiting, each other app of the capability gets at most k turns times the ratio of the
+        weights. Workers serve the capabilities in turn, so each other capability gets at most as many turns.
         """
         app, capability = tasks[0].app, tasks[0].capability
         apps = waiting.get(capability, {})
-        mine = apps.get(app, 0) + len(tasks)
+        own_tasks = apps.get(app, 0) + len(tasks)
         per_turn = 1 / self._tasks.weight(app)
         others = sum(
-            min(count, mine * per_turn * self._tasks.weight(other)) for other, count in apps.items() if other != app
+            min(count, own_tasks * per_turn * self._tasks.weight(other))
+            for other, count in apps.items()
+            if other != app
         )
-        ahead = (mine + others - len(tasks)) * self.mean_service(capability)
-        for name, lanes in waiting.items():
+        ahead = (own_tasks + others - len(tasks)) * self.mean_service(capability)
+        for name, queues in waiting.items():
             if name != capability:
-                ahead += min(sum(lanes.values()), mine + others) * self.mean_service(name)
+                ahead += min(sum(queues.values()), own_tasks + others) * self.mean_service(name)
         return ahead
 
 
-def _full(shares: Shares, app: str, what: str) -> str:
-    return f"{shares.used} {what} in work, {shares.held(app)} of them this app's; the limit is {shares.limit}"
+def _limit_exceeded(shares: FairShares, app: str, what: str) -> str:
+    return f"{shares.used} {what} in work, {shares.in_use(app)} of them this app's; the limit is {shares.limit}"

@@ -1,4 +1,4 @@
-"""Calls that wait for replies: each reply is matched to its task once, whatever arrives twice or too late."""
+"""Calls waiting for replies. Each reply is matched to its task once; duplicates and late replies are dropped."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from inkgate.service.broker.interface import Outcome, Reply, Task
 from inkgate.service.errors import DeadlineMissed
 
 
-class Call:
-    """The tasks of one call and the replies so far."""
+class PendingCall:
+    """The tasks of one call and the replies received so far."""
 
     __slots__ = ("_done", "_replies", "call_id", "tasks")
 
@@ -24,12 +24,12 @@ class Call:
     def unanswered(self) -> list[Task]:
         return [task for number, task in self.tasks.items() if number not in self._replies]
 
-    def awaits(self, number: int) -> bool:
+    def is_waiting_for(self, number: int) -> bool:
         return not self._done.done() and number in self.tasks and number not in self._replies
 
-    def take(self, reply: Reply) -> bool:
-        """Keep the first reply to each task; False for one that is not awaited (any more)."""
-        if not self.awaits(reply.number):
+    def add_reply(self, reply: Reply) -> bool:
+        """Keep the first reply to each task; False if the reply is not (or no longer) awaited."""
+        if not self.is_waiting_for(reply.number):
             return False
         if reply.outcome is Outcome.EXPIRED:
             self._done.set_exception(DeadlineMissed(f"call {reply.call_id} expired in the queue"))
@@ -49,33 +49,33 @@ class Call:
         return [self._replies[number] for number in self.tasks]
 
 
-class Calls:
-    """All calls of one gateway that wait for replies."""
+class PendingCalls:
+    """All calls of one gateway that are waiting for replies."""
 
     def __init__(self) -> None:
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, PendingCall] = {}
 
-    def open(self, tasks: Sequence[Task]) -> Call:
-        call = Call(tasks)
+    def open(self, tasks: Sequence[Task]) -> PendingCall:
+        call = PendingCall(tasks)
         if call.call_id in self._calls:
             raise ValueError(f"call {call.call_id} is already waiting")
         self._calls[call.call_id] = call
         return call
 
-    def close(self, call: Call) -> None:
+    def close(self, call: PendingCall) -> None:
         self._calls.pop(call.call_id, None)
 
-    def awaits(self, call_id: str, number: int) -> bool:
-        """Whether the reply to this task is still missing and wanted."""
+    def is_waiting_for(self, call_id: str, number: int) -> bool:
+        """Whether the reply to this task is still awaited."""
         call = self._calls.get(call_id)
-        return call is not None and call.awaits(number)
+        return call is not None and call.is_waiting_for(number)
 
     def task(self, call_id: str, number: int) -> Task | None:
-        """The task of a call that still waits."""
+        """The task of a waiting call."""
         call = self._calls.get(call_id)
         return None if call is None else call.tasks.get(number)
 
-    def take(self, reply: Reply) -> bool:
-        """Hand a reply to its call; False when nobody waits for it."""
+    def deliver_reply(self, reply: Reply) -> bool:
+        """Deliver a reply to its call; False when no call waits for it."""
         call = self._calls.get(reply.call_id)
-        return call is not None and call.take(reply)
+        return call is not None and call.add_reply(reply)

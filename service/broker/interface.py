@@ -1,7 +1,8 @@
-"""The seam between gateways and workers. Two implementations, one test suite: `local` (one process tree) and `redis`.
+"""The interface between gateways and workers. Two implementations, one test suite: `local` (one process tree) and
+`streams` (Redis).
 
-A call of n images becomes n tasks. The gateway submits them together and awaits n replies; a worker pulls tasks,
-reads the picture, and answers. Delivery is at least once; replies are matched by (call_id, number), duplicates dropped.
+A call of n images becomes n tasks. The gateway submits them together and awaits n replies; a worker pulls tasks, reads
+the image and replies. Delivery is at least once; replies are matched by (call_id, number), duplicates are dropped.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ from typing import Any, Protocol
 
 
 class Outcome(StrEnum):
-    """How the reading of one image ended."""
+    """The outcome of one image."""
 
-    READ = "read"  # element holds the answer
-    UNDECODABLE = "decode"  # the picture is corrupt: the image-level decode error
-    FAILED = "failed"  # the engine failed or the image was set aside as poison: the internal error
-    EXPIRED = "expired"  # the deadline passed before a worker took it
+    READ = "read"  # `element` is the result
+    UNDECODABLE = "decode"  # the image is corrupt: the image-level decode error
+    FAILED = "failed"  # the engine failed or the image is a poison image: the internal error
+    EXPIRED = "expired"  # the deadline passed before a worker started it
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One image of one call. `deadline` is Unix time in seconds; `image` holds the decoded (not base64) file bytes.
+    """One image of one call. `deadline` is Unix time in seconds; `image` is the file's bytes, not base64.
 
-    `trace` is the W3C traceparent of the call, so that the worker's spans and logs join the gateway's.
-    `app` is the AppKey of the app that calls: apps share workers and room by it, and answer for what their images kill.
-    The broker fills in `delivery` (1 for the first worker that gets it) and `queued` (seconds it waited) on the way.
+    `trace` is the W3C traceparent of the call, which links the worker's spans and logs to the gateway's.
+    `app` is the AppKey of the caller, by which fair sharing and hold-off work.
+    The broker sets `delivery` (1 for the first worker) and `queued` (seconds waited).
     """
 
     call_id: str
@@ -44,10 +45,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one task. `element` is the contract's element (plain JSON types) when the outcome is READ.
+    """The reply to one task. `element` is the contract's element (plain JSON types) when the outcome is READ.
 
-    `busy` is what an image costs its worker at the moment, in seconds: reading it, and fetching and answering as well.
-    Brokers forecast by it; 0.0 says nothing. `killed`: a process that read this image alone died of it.
+    `busy` is the worker's current cost of an image in seconds, including fetching and replying; brokers use it for
+    forecasts, 0.0 means unknown. `killed`: a process that read only this image died.
     """
 
     call_id: str
@@ -62,9 +63,8 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """What admission and metrics look at: tasks waiting, tasks in work, age of the oldest waiting, live workers.
-
-    `held` is the number of apps that are held off.
+    """State of the queue for admission and metrics: `depth` tasks wait, `in_flight` are at workers, `oldest_age` is the
+    age of the oldest waiting task in seconds, `workers` are alive, `held` apps are held off.
     """
 
     depth: int
@@ -75,31 +75,31 @@ class QueueState:
 
 
 class Broker(Protocol):
-    """The gateway's side. Safe for concurrent use on one event loop."""
+    """The gateway side. Safe for concurrent use on one event loop."""
 
     async def start(self) -> None: ...
 
     async def submit(self, tasks: Sequence[Task]) -> list[Reply]:
         """Queue all tasks of one call and await all replies, in the order of the tasks.
 
-        Raises errors.Overloaded when the queue cannot take them or cannot meet the deadline, errors.BrokerDown when
-        the queue is out of reach, errors.DeadlineMissed when replies are missing at the deadline.
-        Cancelling the awaiting coroutine (a client that hung up) withdraws the tasks nobody has begun.
+        Raises errors.Overloaded when a queue limit is exceeded or the deadline cannot be met, errors.BrokerUnavailable
+        when the queue is unreachable, errors.DeadlineMissed when replies are missing at the deadline. Cancelling the
+        awaiting coroutine (the client disconnected) withdraws the tasks that no worker has started.
         """
 
     async def state(self) -> QueueState: ...
 
     def held(self, app: str) -> float:
-        """Seconds for which the app is still held off, for its images killed workers; 0.0: it is not."""
+        """Remaining seconds of the app's hold-off, 0.0 when it is not held off."""
 
     async def close(self) -> None: ...
 
 
 class WorkerPort(Protocol):
-    """The worker's side: blocking, used from one worker process. Losing the port gives its tasks to another worker."""
+    """The worker side: blocking, used by one worker thread. When a port is lost, its tasks go to another worker."""
 
     def pull(self, timeout: float) -> Task | None:
-        """The next live task, or None when none came within `timeout` seconds. Expired ones are skipped."""
+        """The next task, None when none arrived within `timeout` seconds. Expired tasks are skipped."""
 
     def reply(self, task: Task, reply: Reply) -> None: ...
 

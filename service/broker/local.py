@@ -1,7 +1,7 @@
 """The embedded broker: one gateway process, worker processes on socket pairs, the queue in the gateway's memory.
 
-Every attached socket is a seat. A seat that asked for work gets the next task in fair order; a seat whose socket closes
-while it holds a task has died on it, and the task keeps its place in that order, its delivery counted up.
+Each worker thread has one connection. A connection that requested work gets the next task in fair order. When a
+connection closes while it holds a task, the task is queued again at its place with `delivery` incremented.
 """
 
 from __future__ import annotations
@@ -14,35 +14,42 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from inkgate.service.broker import frames
-from inkgate.service.broker.admission import Admission
-from inkgate.service.broker.calls import Calls
-from inkgate.service.broker.fair_queue import FairQueue, Waiting
-from inkgate.service.broker.holdoff import DEATH_POINTS, OVERRAN, OVERRUN_POINTS, HoldOffRule, HoldOffs, held_throughout
+from inkgate.service.broker.admission import QueueAdmission
+from inkgate.service.broker.calls import PendingCalls
+from inkgate.service.broker.fair_queue import FairQueue, QueuedTask
+from inkgate.service.broker.holdoff import (
+    DEATH_POINTS,
+    OVERRUN_GRACE_SHARE,
+    OVERRUN_POINTS,
+    HoldOffRule,
+    HoldOffs,
+    counts_as_overrun,
+)
 from inkgate.service.broker.interface import Outcome, QueueState, Reply, Task
-from inkgate.service.broker.messages import Malformed, reply_from, task_head
-from inkgate.service.errors import BrokerDown
+from inkgate.service.broker.messages import MessageError, decode_reply, encode_task
+from inkgate.service.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 
 
-class _Seat:
-    """One worker process as the broker sees it."""
+class _Connection:
+    """One connected worker thread."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.writer = writer
         self.asked = False
-        self.entry: Waiting | None = None
-        self.begun = 0.0  # when the entry was handed out, Unix time
+        self.entry: QueuedTask | None = None
+        self.begun = 0.0  # dispatch time of the entry, Unix time in seconds
 
 
 class LocalBroker:
-    """A Broker over `attach`ed worker sockets. `expected` is the number of workers the fleet keeps up.
+    """A Broker over `attach`ed worker sockets. `expected` is the number of workers that the supervisor keeps running.
 
-    `weights` are those of apps that have another one than 1.0; `rule` says when an app is held off. `overrun` is what
-    a worker's watchdog grants an image past its deadline, in seconds. `on_malformed` hears the kind of every message
-    that could not be understood.
+    `weights` are app weights other than 1.0; `rule` configures hold-off. `overrun` is the grace in seconds that the
+    watchdog of a worker gives an image after its deadline. `on_malformed` is called with the kind ("task", "reply") of
+    every malformed message.
     """
 
     def __init__(
@@ -58,29 +65,29 @@ class LocalBroker:
         on_malformed: Callable[[str], None] = lambda kind: None,
     ) -> None:
         self._on_malformed = on_malformed
-        self._admission = Admission(max_tasks=max_tasks, max_bytes=max_bytes, weights=weights)
+        self._admission = QueueAdmission(max_tasks=max_tasks, max_bytes=max_bytes, weights=weights)
         self._queue = FairQueue(weights)
         self._holdoffs = HoldOffs(rule or HoldOffRule())
-        self._overran = OVERRAN * overrun
+        self._overrun_grace = OVERRUN_GRACE_SHARE * overrun
         self._expected = expected
         self._clock = clock
-        self._calls = Calls()
-        self._seats: set[_Seat] = set()
+        self._calls = PendingCalls()
+        self._connections: set[_Connection] = set()
         self._servers: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def start(self) -> None:
-        """Nothing to open: workers are attached as they start."""
+        """Nothing to do: workers are attached as they start."""
 
     async def close(self) -> None:
-        """Close every seat; workers see the end of their stream and leave."""
+        """Close every connection; workers see the end of their stream and exit."""
         self._closed = True
         for server in self._servers:
             server.cancel()
         await asyncio.gather(*self._servers, return_exceptions=True)
 
     def attach(self, sock: socket.socket) -> None:
-        """Serve a worker process over our end of its socket pair. Call on the event loop."""
+        """Serve a worker over the gateway's end of its socket pair. To be called on the event loop."""
         server = asyncio.create_task(self._serve(sock))
         self._servers.add(server)
         server.add_done_callback(self._servers.discard)
@@ -88,132 +95,133 @@ class LocalBroker:
     async def submit(self, tasks: Sequence[Task]) -> list[Reply]:
         """See Broker.submit."""
         if self._closed:
-            raise BrokerDown("the embedded broker is closed")
+            raise BrokerUnavailable("the embedded broker is closed")
         now = self._clock()
-        self._admission.enter(tasks, self._queue.waiting, len(self._seats) or self._expected, now)
+        self._admission.acquire(tasks, self._queue.waiting, len(self._connections) or self._expected, now)
         call = None
         try:
             call = self._calls.open(tasks)
             for task in tasks:
                 self._queue.push(task, now)
-            self._hand_out()
+            self._dispatch()
             return await call.replies(min(task.deadline for task in tasks), now)
         finally:
-            self._admission.leave(tasks)
+            self._admission.release(tasks)
             if call is not None:
                 self._calls.close(call)
                 for task in tasks:
                     self._queue.remove((task.call_id, task.number))
 
     async def state(self) -> QueueState:
-        since = self._queue.oldest()
+        since = self._queue.oldest_since()
         return QueueState(
             depth=len(self._queue),
-            in_flight=sum(seat.entry is not None for seat in self._seats),
+            in_flight=sum(connection.entry is not None for connection in self._connections),
             oldest_age=0.0 if since is None else max(0.0, self._clock() - since),
-            workers=len(self._seats),
-            held=self._holdoffs.held(self._clock()),
+            workers=len(self._connections),
+            held=self._holdoffs.count_held(self._clock()),
         )
 
     def held(self, app: str) -> float:
         """See Broker.held."""
-        return self._holdoffs.left(app, self._clock())
+        return self._holdoffs.remaining_seconds(app, self._clock())
 
-    def _hand_out(self) -> None:
-        """Give the seats that asked their next tasks; tasks past their deadline, and those of an app that has been held
-        off since, are answered instead."""
+    def _dispatch(self) -> None:
+        """Dispatch tasks to idle connections; tasks past their deadline and those of held-off apps are answered."""
         now = self._clock()
-        idle = [seat for seat in self._seats if seat.asked and seat.entry is None]
-        while idle and (entry := self._queue.pop()) is not None:
+        idle_connections = [
+            connection for connection in self._connections if connection.asked and connection.entry is None
+        ]
+        while idle_connections and (entry := self._queue.pop()) is not None:
             task = entry.task
             if task.deadline <= now:
-                self._calls.take(Reply(task.call_id, task.number, Outcome.EXPIRED))
-            elif self._holdoffs.left(task.app, now):
-                self._calls.take(Reply(task.call_id, task.number, Outcome.FAILED))
+                self._calls.deliver_reply(Reply(task.call_id, task.number, Outcome.EXPIRED))
+            elif self._holdoffs.remaining_seconds(task.app, now):
+                self._calls.deliver_reply(Reply(task.call_id, task.number, Outcome.FAILED))
             else:
-                seat = idle.pop()
-                seat.asked, seat.entry, seat.begun = False, entry, now
+                connection = idle_connections.pop()
+                connection.asked, connection.entry, connection.begun = False, entry, now
                 queued = now - entry.since
-                seat.writer.writelines(frames.pack({**task_head(task), "queued": queued}, task.image))
+                connection.writer.writelines(frames.encode_frame({**encode_task(task), "queued": queued}, task.image))
 
     async def _serve(self, sock: socket.socket) -> None:
         reader, writer = await asyncio.open_unix_connection(sock=sock)
-        seat = _Seat(writer)
+        connection = _Connection(writer)
         try:
             while True:
                 try:
-                    head, _ = await frames.read(reader)
-                except Malformed as error:
-                    self._refuse(seat, error)
+                    header, _ = await frames.read_frame(reader)
+                except MessageError as error:
+                    self._fail_malformed(connection, error)
                     continue
-                kind = head.get("kind")
+                kind = header.get("kind")
                 if kind == "pull":
-                    self._seats.add(seat)
-                    seat.asked = True
+                    self._connections.add(connection)
+                    connection.asked = True
                 elif kind == "bye":
-                    self._leave(seat, begun=False)
+                    self._on_disconnect(connection, begun=False)
                     return
                 elif kind == "reply":
-                    self._finish(seat, head)
+                    self._on_reply(connection, header)
                 else:
                     log.info("a worker's message of a kind that is not known here is left out")
-                self._hand_out()
-        except frames.PeerGone:
+                self._dispatch()
+        except frames.PeerClosed:
             pass
         except Exception:
-            log.exception("a worker's seat is closed")  # it comes back on another one
+            log.exception("a worker's connection is closed")  # the worker process is restarted with a new one
         finally:
-            self._leave(seat, begun=True)
+            self._on_disconnect(connection, begun=True)
             writer.close()
 
-    def _finish(self, seat: _Seat, head: dict[str, object]) -> None:
+    def _on_reply(self, connection: _Connection, header: dict[str, object]) -> None:
         try:
-            reply = reply_from(head)
-        except Malformed as error:
-            self._refuse(seat, error)
+            reply = decode_reply(header)
+        except MessageError as error:
+            self._fail_malformed(connection, error)
             return
-        entry = seat.entry
+        entry = connection.entry
         if entry is not None and (entry.task.call_id, entry.task.number) != (reply.call_id, reply.number):
-            self._refuse(seat, Malformed("a reply to another task than the one handed out"))
+            self._fail_malformed(connection, MessageError("a reply to another task than the one handed out"))
             return
-        seat.entry = None
+        connection.entry = None
         if entry is not None and reply.busy:
-            self._admission.observe(entry.task.capability, reply.busy)
+            self._admission.record_service_time(entry.task.capability, reply.busy)
         if entry is not None and reply.killed:
-            self._strike(entry.task, DEATH_POINTS)
-        self._calls.take(reply)
+            self._record_fault(entry.task, DEATH_POINTS)
+        self._calls.deliver_reply(reply)
 
-    def _refuse(self, seat: _Seat, error: Malformed) -> None:
-        """What a worker said cannot be understood: the image it has in hand counts as failed and is not tried again."""
+    def _fail_malformed(self, connection: _Connection, error: MessageError) -> None:
+        """Handle a malformed message of a worker: its current image fails and is not retried."""
         self._on_malformed("reply")
         log.error("a worker's message cannot be understood: %s", error)
-        entry, seat.entry = seat.entry, None
+        entry, connection.entry = connection.entry, None
         if entry is not None:
-            self._calls.take(Reply(entry.task.call_id, entry.task.number, Outcome.FAILED))
+            self._calls.deliver_reply(Reply(entry.task.call_id, entry.task.number, Outcome.FAILED))
 
-    def _leave(self, seat: _Seat, *, begun: bool) -> None:
-        """A seat is gone. What it held goes back to its place, one delivery older if it may have been begun.
+    def _on_disconnect(self, connection: _Connection, *, begun: bool) -> None:
+        """Handle a closed connection: its task is queued again, with one more delivery if it may have been started.
 
-        What was begun is read alone, once, even when nobody waits for it any more: whoever hangs up in time would never
-        be held off otherwise.
+        A started image is read once more, in isolation, even when no client waits for it: otherwise disconnecting in
+        time would prevent a hold-off.
         """
-        self._seats.discard(seat)
-        entry, seat.entry = seat.entry, None
+        self._connections.discard(connection)
+        entry, connection.entry = connection.entry, None
         if entry is None or self._closed:
             return
         task = entry.task
-        ended_by_watchdog = begun and self._clock() > task.deadline + self._overran
-        if ended_by_watchdog and held_throughout(task.deadline - seat.begun, task.deadline - entry.since):
-            self._strike(task, OVERRUN_POINTS)
-        if self._awaited(task) or (begun and task.delivery == 1):
+        ended_by_watchdog = begun and self._clock() > task.deadline + self._overrun_grace
+        if ended_by_watchdog and counts_as_overrun(task.deadline - connection.begun, task.deadline - entry.since):
+            self._record_fault(task, OVERRUN_POINTS)
+        if self._is_awaited(task) or (begun and task.delivery == 1):
             again = replace(task, delivery=task.delivery + 1) if begun else task
-            self._queue.put_back(replace(entry, task=again))
-            self._hand_out()
+            self._queue.requeue(replace(entry, task=again))
+            self._dispatch()
 
-    def _strike(self, task: Task, points: int) -> None:
-        seconds = self._holdoffs.strike(task.app, self._clock(), points)
+    def _record_fault(self, task: Task, points: int) -> None:
+        seconds = self._holdoffs.record_fault(task.app, self._clock(), points)
         if seconds:
             log.error("held off: images of this app killed workers", extra={"app": task.app, "seconds": seconds})
 
-    def _awaited(self, task: Task) -> bool:
-        return self._calls.awaits(task.call_id, task.number)
+    def _is_awaited(self, task: Task) -> bool:
+        return self._calls.is_waiting_for(task.call_id, task.number)

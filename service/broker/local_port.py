@@ -1,4 +1,4 @@
-"""A worker process's end of the embedded broker: blocking calls over its half of a socket pair."""
+"""Worker side of the embedded broker: blocking calls over one end of a socket pair."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Callable
 
 from inkgate.service.broker import frames
 from inkgate.service.broker.interface import Outcome, Reply, Task
-from inkgate.service.broker.messages import Malformed, reply_head, task_from
-from inkgate.service.errors import BrokerDown
+from inkgate.service.broker.messages import MessageError, decode_task, encode_reply
+from inkgate.service.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
 
 
 class LocalPort:
-    """A WorkerPort. Every method raises BrokerDown once the gateway process is gone.
+    """A WorkerPort. Every method raises BrokerUnavailable once the gateway process has exited.
 
-    `on_malformed` hears the kind of every message that could not be understood.
+    `on_malformed` is called with the kind of every malformed message.
     """
 
     def __init__(self, sock: socket.socket, on_malformed: Callable[[str], None] = lambda kind: None) -> None:
@@ -32,18 +32,18 @@ class LocalPort:
     def pull(self, timeout: float) -> Task | None:
         try:
             if not self._asked:
-                frames.send(self._sock, {"kind": "pull"})
+                frames.send_frame(self._sock, {"kind": "pull"})
                 self._asked = True
             if not self._poll.poll(max(0.0, timeout) * 1000):
                 return None
             self._asked = False
-            return task_from(*frames.recv(self._sock))
-        except frames.PeerGone as error:
-            raise BrokerDown(f"the gateway is gone: {error}") from error
-        except Malformed as error:
+            return decode_task(*frames.receive_frame(self._sock))
+        except frames.PeerClosed as error:
+            raise BrokerUnavailable(f"the gateway is gone: {error}") from error
+        except MessageError as error:
             self._on_malformed("task")
             log.error("a task cannot be understood: %s", error)
-            self._send(error.answer or Reply("", 0, Outcome.FAILED))  # the broker knows whose task it was
+            self._send(error.answer or Reply("", 0, Outcome.FAILED))  # the broker knows the task of this connection
             return None
 
     def reply(self, task: Task, reply: Reply) -> None:
@@ -51,15 +51,15 @@ class LocalPort:
 
     def _send(self, reply: Reply) -> None:
         try:
-            frames.send(self._sock, {"kind": "reply", **reply_head(reply, embedded=True)})
-        except frames.PeerGone as error:
-            raise BrokerDown(f"the gateway is gone: {error}") from error
+            frames.send_frame(self._sock, {"kind": "reply", **encode_reply(reply, embedded=True)})
+        except frames.PeerClosed as error:
+            raise BrokerUnavailable(f"the gateway is gone: {error}") from error
 
     def close(self) -> None:
-        """Leave the table. A task that arrived and was not pulled goes to another worker, not counted as begun."""
+        """Disconnect. A task that arrived but was not pulled goes to another worker and does not count as started."""
         try:
-            frames.send(self._sock, {"kind": "bye"})
+            frames.send_frame(self._sock, {"kind": "bye"})
             self._sock.shutdown(socket.SHUT_WR)
-        except (frames.PeerGone, OSError):
+        except (frames.PeerClosed, OSError):
             pass
         self._sock.close()

@@ -1,11 +1,11 @@
-"""What a gateway and a worker say to each other, as JSON, readable by the release before and after this one.
+"""Messages between gateway and worker as JSON, compatible with the previous and the next release.
 
-The rules that keep two releases able to work side by side while one replaces the other:
+Rules for rolling upgrades:
 
-- a reader takes the fields it knows and leaves the others out;
-- a field that came after the first release has a default, which a message without it means;
-- a reply carries the fields of the first release only (`REPLY_FIELDS`): gateways up to 0.1 fail on any other;
-- a message that cannot be understood is counted, logged without its image, and dropped or answered as a failure.
+- a reader ignores unknown fields;
+- a field added after the first release has a default, which applies to messages without it;
+- a reply has the fields of the first release only (`REPLY_FIELDS`): gateways up to 0.1 fail on any other;
+- a malformed message is counted, logged without its image, and dropped or answered as failed.
 """
 
 from __future__ import annotations
@@ -22,46 +22,46 @@ if TYPE_CHECKING:
 
 REPLY_FIELDS = ("call_id", "number", "outcome", "element", "worker", "stages", "busy")
 
-_OTHER_FIELDS = tuple(each.name for each in fields(Task) if each.name != "image")
+_TASK_FIELDS = tuple(each.name for each in fields(Task) if each.name != "image")
 
 
-class Malformed(ValueError):
-    """A message that cannot be understood. `answer` is the internal failure to give its caller, where it names one."""
+class MessageError(ValueError):
+    """A malformed message. `answer` is the failure reply for its caller, if the message identifies the task."""
 
     def __init__(self, reason: str, answer: Reply | None = None) -> None:
         super().__init__(reason)
         self.answer = answer
 
 
-def known(kind: type[DataclassInstance], message: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `message` that the dataclass `kind` has; those of another release are left out."""
+def known_fields(kind: type[DataclassInstance], message: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `message` that the dataclass `kind` has; unknown fields are ignored."""
     names = {each.name for each in fields(kind)}
     return {name: value for name, value in message.items() if name in names}
 
 
-def task_head(task: Task) -> dict[str, Any]:
-    """Everything of a task but its image."""
-    return {name: getattr(task, name) for name in _OTHER_FIELDS}
+def encode_task(task: Task) -> dict[str, Any]:
+    """The fields of a task, without its image."""
+    return {name: getattr(task, name) for name in _TASK_FIELDS}
 
 
-def task_from(head: object, image: bytes) -> Task:
-    """The task of a `task_head`. Raises Malformed when what identifies the task is missing or of another type."""
-    if not isinstance(head, Mapping):
-        raise Malformed("a task is no JSON object")
-    call_id, number = _identity(head)
+def decode_task(header: object, image: bytes) -> Task:
+    """The task of a `encode_task`. Raises MessageError when what identifies the task is missing or of another type."""
+    if not isinstance(header, Mapping):
+        raise MessageError("a task is no JSON object")
+    call_id, number = _identity(header)
     failure = Reply(call_id, number, Outcome.FAILED)
-    if not isinstance(head.get("capability"), str) or not _is_number(head.get("deadline")):
-        raise Malformed("a task has no capability or no deadline", failure)
-    return Task(image=image, **known(Task, {name: value for name, value in head.items() if name != "image"}))
+    if not isinstance(header.get("capability"), str) or not _is_number(header.get("deadline")):
+        raise MessageError("a task has no capability or no deadline", failure)
+    return Task(image=image, **known_fields(Task, {name: value for name, value in header.items() if name != "image"}))
 
 
-def reply_head(reply: Reply, *, embedded: bool = False) -> dict[str, Any]:
-    """A reply as JSON types, its fields those of REPLY_FIELDS.
+def encode_reply(reply: Reply, *, embedded: bool = False) -> dict[str, Any]:
+    """A reply as JSON types, with the fields in REPLY_FIELDS.
 
-    An `embedded` broker, always of the worker's own release, also gets `killed`, for it counts deaths itself; over
+    An `embedded` broker, which always has the worker's release, also gets `killed`, since it counts deaths itself; over
     Redis the worker does.
     """
-    head = {
+    header = {
         "call_id": reply.call_id,
         "number": reply.number,
         "outcome": reply.outcome,
@@ -70,23 +70,23 @@ def reply_head(reply: Reply, *, embedded: bool = False) -> dict[str, Any]:
         "stages": dict(reply.stages),
         "busy": reply.busy,
     }
-    return {**head, "killed": reply.killed} if embedded else head
+    return {**header, "killed": reply.killed} if embedded else header
 
 
-def reply_from(message: object) -> Reply:
-    """The reply of a `reply_head`. Raises Malformed; worker, stages and busy may be missing or anything."""
+def decode_reply(message: object) -> Reply:
+    """The reply of a `encode_reply`. Raises MessageError; worker, stages and busy may be missing or anything."""
     if not isinstance(message, Mapping):
-        raise Malformed("a reply is no JSON object")
+        raise MessageError("a reply is no JSON object")
     call_id, number = _identity(message)
     failure = Reply(call_id, number, Outcome.FAILED)
     try:
         outcome = Outcome(message.get("outcome", ""))
     except ValueError:
-        raise Malformed("a reply's outcome is not one we know", failure) from None
+        raise MessageError("a reply's outcome is not one we know", failure) from None
     element = message.get("element")
     if not isinstance(element, Mapping):
         if outcome is Outcome.READ:
-            raise Malformed("a reply without the element that was read", failure)
+            raise MessageError("a reply without the element that was read", failure)
         element = None
     worker, stages, busy = message.get("worker", ""), message.get("stages"), message.get("busy", 0.0)
     return Reply(
@@ -104,7 +104,7 @@ def reply_from(message: object) -> Reply:
 def _identity(message: Mapping[Any, Any]) -> tuple[str, int]:
     call_id, number = message.get("call_id"), message.get("number")
     if not isinstance(call_id, str) or not isinstance(number, int) or isinstance(number, bool):
-        raise Malformed("a message names no call_id and number")
+        raise MessageError("a message names no call_id and number")
     return call_id, number
 
 

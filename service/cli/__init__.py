@@ -1,7 +1,7 @@
-"""The `inkgate` command. One file per noun; each is imported when it is asked for, since SQLAlchemy and FastAPI cost
-a second each and `inkgate sign` needs neither.
+"""The `inkgate` command. One module per subcommand, imported on use: importing SQLAlchemy and FastAPI takes a second
+each, and `inkgate sign` needs neither.
 
-Every error is one plain line on stderr with the remedy; exit status 2 for misuse and bad settings, 1 for failure.
+Every error is one line on stderr with the remedy. Exit status 2 for misuse and invalid settings, 1 for failure.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ COMMANDS = {
     "models": ("inkgate.service.cli.models:app", "Models 模型 of the engines: list, verify, fetch."),
     "doctor": ("inkgate.service.cli.doctor:doctor", "Check a service and say what to do about what is wrong."),
 }
-"""Name → where it lives, and its line in the list of commands."""
+"""Name → (module:attribute, summary in the list of commands)."""
 
 
 class Commands(TyperGroup):
-    """Looks commands up in the table above; the list of commands imports none of them."""
+    """Resolves commands from COMMANDS. Listing them imports none of their modules."""
 
     _listing = False
 
@@ -100,8 +100,8 @@ def root(
     """Options that stand before the command."""
 
 
-def _leave_no_core() -> None:
-    """A dump of our memory would hold keys and pictures: a crash leaves none, whatever the host says."""
+def _disable_core_dumps() -> None:
+    """Disable core dumps of this process, which would contain keys and images."""
     if sys.platform != "win32":
         import resource
 
@@ -109,20 +109,23 @@ def _leave_no_core() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
-def _readable(words: list[str]) -> None:
-    """Python stands bytes that are no UTF-8 in as halves of surrogate pairs, which no database takes. Raises Misuse."""
+def _require_utf8(words: list[str]) -> None:
+    """Rejects arguments that are not UTF-8: Python decodes them to unpaired surrogates, which no database accepts.
+
+    Raises Misuse.
+    """
     for word in words:
         if any("\ud800" <= each <= "\udfff" for each in word):
             raise Misuse("command.not_utf8", word=repr(word.encode("utf-8", "surrogateescape")))
 
 
 def main() -> None:
-    """Run a command; turn our own errors into one line."""
-    _leave_no_core()
+    """Run a command; print InkGate errors as one line."""
+    _disable_core_dumps()
     try:
-        _readable(sys.argv[1:])
+        _require_utf8(sys.argv[1:])
         app()
     except InkGateError as error:
-        line = Text.assemble(("inkgate:", "red"), f" {error}")  # not markup: names and paths may have brackets
+        line = Text.assemble(("inkgate:", "red"), f" {error}")  # no markup: names and paths may contain brackets
         Console(stderr=True, soft_wrap=True).print(line)
         sys.exit(2 if isinstance(error, ConfigurationError | Misuse) else 1)

@@ -1,4 +1,4 @@
-"""`python -m inkgate.service.cli` is `inkgate`."""
+"""`python -m inkgate.service.cli` runs `inkgate`."""
 
 from inkgate.service.cli import main
 

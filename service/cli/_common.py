@@ -1,4 +1,4 @@
-"""What the commands that speak to the database share: opening it, running a coroutine, printing rows."""
+"""Helpers of the commands that use the database: opening it, running a coroutine, printing rows."""
 
 from __future__ import annotations
 
@@ -36,39 +36,39 @@ LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
-    """An open database with a schema of this release."""
+class CommandContext:
+    """An open database with the schema of this release, the settings and the clock."""
 
     engine: AsyncEngine
     settings: Settings
     clock: Clock
 
     async def vault(self) -> Vault:
-        """The vault that the settings describe. Raises ConfigurationError, also for another database's key."""
+        """The vault of the settings. Raises ConfigurationError, also if the key does not belong to this database."""
         return await open_vault(self.settings, self.engine)
 
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """A unit of work in the name of the user at the shell."""
+        """A unit of work with the shell user as its actor."""
         return work.unit_of_work(self.engine, f"cli:{getpass.getuser()}", self.clock)
 
 
 @asynccontextmanager
-async def _base() -> AsyncIterator[Base]:
+async def _open_context() -> AsyncIterator[CommandContext]:
     settings = configuration.load()
     engine = engines.create(settings.database)
     try:
         await migrate.check(engine)
-        yield Base(engine, settings, CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes)))
+        yield CommandContext(engine, settings, CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes)))
     finally:
         await engine.dispose()
 
 
-def run(action: Callable[[Base], Awaitable[T]]) -> T:
-    """Open the database, run `action`, close it. A database out of reach becomes one plain line."""
+def run(action: Callable[[CommandContext], Awaitable[T]]) -> T:
+    """Run `action` with an open database. Raises DatabaseDown if the database cannot be used."""
 
     async def inner() -> T:
-        async with _base() as base:
-            return await action(base)
+        async with _open_context() as context:
+            return await action(context)
 
     try:
         return asyncio.run(inner())
@@ -81,7 +81,7 @@ def run(action: Callable[[Base], Awaitable[T]]) -> T:
 
 
 async def find_account(unit: UnitOfWork, name: str) -> Account:
-    """An account by its name or id. Raises Misuse."""
+    """The account with this name or id. Raises Misuse."""
     found = await repository.account_named(unit.session, name)
     if found is None:
         found = await repository.account(unit.session, name)
@@ -91,7 +91,7 @@ async def find_account(unit: UnitOfWork, name: str) -> Account:
 
 
 async def find_app(unit: UnitOfWork, name: str) -> AppRow:
-    """A live app by its name, AppKey or id. Raises Misuse."""
+    """The live app with this name, AppKey or id. Raises Misuse."""
     found = await repository.live_app_named(unit.session, name) or await repository.app_by_key(unit.session, name)
     if found is None:
         found = await repository.app(unit.session, name)
@@ -100,8 +100,8 @@ async def find_app(unit: UnitOfWork, name: str) -> AppRow:
     return found
 
 
-def show(value: object) -> str:
-    """A value as people read it: local time to the second, thousands separated."""
+def format_value(value: object) -> str:
+    """A value for display: local time to the second, thousands separated, "-" for None."""
     if value is None:
         return "-"
     if isinstance(value, datetime):
@@ -111,8 +111,8 @@ def show(value: object) -> str:
     return str(value)
 
 
-def facts(rows: Mapping[str, object], *, as_json: bool) -> None:
-    """Print names and values, one a line, or one JSON object."""
+def print_fields(rows: Mapping[str, object], *, as_json: bool) -> None:
+    """Print NAME=value lines, or one JSON object."""
     if as_json:
         print(json.dumps(dict(rows), ensure_ascii=False, default=_plain))
         return
@@ -120,16 +120,16 @@ def facts(rows: Mapping[str, object], *, as_json: bool) -> None:
         print(f"{name}={value}")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, as_json: bool) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, as_json: bool) -> None:
     """Print a table, or a JSON list of objects."""
     if as_json:
         listed = [dict(zip(columns, row, strict=True)) for row in rows]
         print(json.dumps(listed, ensure_ascii=False, default=_plain))
         return
-    drawn = Table(*columns, box=None, pad_edge=False)
+    printed = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        drawn.add_row(*(show(value) for value in row))
-    Console(soft_wrap=True).print(drawn)
+        printed.add_row(*(format_value(value) for value in row))
+    Console(soft_wrap=True).print(printed)
 
 
 def one_of(names: Sequence[str]) -> str:

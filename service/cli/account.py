@@ -1,4 +1,4 @@
-"""`inkgate account …`: accounts, sub-accounts and their access keys."""
+"""`inkgate account …`: accounts, sub-accounts and access keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from inkgate.service.accounts import repository
 from inkgate.service.accounts import service as accounts
-from inkgate.service.cli._common import JSON, LIMIT, Base, facts, find_account, run, table
+from inkgate.service.cli._common import JSON, LIMIT, CommandContext, find_account, print_fields, print_table, run
 from inkgate.service.db import work
 
 app = typer.Typer(help="Accounts 账号, sub-accounts and access keys.", no_args_is_help=True)
@@ -22,64 +22,64 @@ def create(
 ) -> None:
     """Create an account with a first access key. Its secret is shown this once."""
 
-    async def act(base: Base) -> dict[str, object]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> dict[str, object]:
+        async with context.begin() as unit:
             parent_id = (await find_account(unit, parent)).id if parent else None
             account = await accounts.create_account(unit, name, parent_id=parent_id)
-            pair = await accounts.create_access_key(unit, await base.vault(), account.id)
+            pair = await accounts.create_access_key(unit, await context.vault(), account.id)
             return {"ACCOUNT": account.id, "AK": pair.ak, "SK": pair.sk}
 
-    facts(run(act), as_json=as_json)
+    print_fields(run(action), as_json=as_json)
 
 
 @app.command("list")
 def list_(search: str = "", limit: int = LIMIT, as_json: bool = JSON) -> None:
     """List accounts."""
 
-    async def act(base: Base) -> list[tuple[object, ...]]:
-        async with work.read_session(base.engine) as session:
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with work.read_session(context.engine) as session:
             found = await repository.accounts(session, search=search, limit=limit)
         return [(each.name, each.id, each.parent_id, each.created_at, each.suspended_at) for each in found]
 
-    table(("name", "id", "main account", "created", "suspended"), run(act), as_json=as_json)
+    print_table(("name", "id", "main account", "created", "suspended"), run(action), as_json=as_json)
 
 
 @app.command()
 def suspend(name: str, resume: bool = typer.Option(False, "--resume", help="Let it call again.")) -> None:
     """Stop every call of an account and of its sub-accounts."""
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             account = await find_account(unit, name)
             await accounts.suspend_account(unit, account.id, suspended=not resume)
 
-    run(act)
+    run(action)
 
 
 @app.command("key-create")
 def key_create(name: str, as_json: bool = JSON) -> None:
     """Create another access key. Its secret is shown this once."""
 
-    async def act(base: Base) -> dict[str, object]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> dict[str, object]:
+        async with context.begin() as unit:
             account = await find_account(unit, name)
-            pair = await accounts.create_access_key(unit, await base.vault(), account.id)
+            pair = await accounts.create_access_key(unit, await context.vault(), account.id)
             return {"AK": pair.ak, "SK": pair.sk}
 
-    facts(run(act), as_json=as_json)
+    print_fields(run(action), as_json=as_json)
 
 
 @app.command("key-list")
 def key_list(name: str, as_json: bool = JSON) -> None:
     """List the access keys of an account."""
 
-    async def act(base: Base) -> list[tuple[object, ...]]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with context.begin() as unit:
             account = await find_account(unit, name)
             keys = await repository.access_keys(unit.session, account.id)
         return [(key.ak, key.created_at, key.last_used_at, key.ends_at, key.disabled_at) for key in keys]
 
-    table(("ak", "created", "last used", "ends", "disabled"), run(act), as_json=as_json)
+    print_table(("ak", "created", "last used", "ends", "disabled"), run(action), as_json=as_json)
 
 
 @app.command("key-rotate")
@@ -90,21 +90,21 @@ def key_rotate(
 ) -> None:
     """Create a successor for a key; the old one goes on for a while."""
 
-    async def act(base: Base) -> dict[str, object]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> dict[str, object]:
+        async with context.begin() as unit:
             overlap = timedelta(hours=overlap_hours)
-            pair = await accounts.rotate_access_key(unit, await base.vault(), ak, overlap=overlap)
+            pair = await accounts.rotate_access_key(unit, await context.vault(), ak, overlap=overlap)
             return {"AK": pair.ak, "SK": pair.sk}
 
-    facts(run(act), as_json=as_json)
+    print_fields(run(action), as_json=as_json)
 
 
 @app.command("key-disable")
 def key_disable(ak: str, enable: bool = typer.Option(False, "--enable", help="Let it work again.")) -> None:
     """Stop an access key."""
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             await accounts.disable_access_key(unit, ak, disabled=not enable)
 
-    run(act)
+    run(action)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from inkgate.service.admin import repository, tokens
-from inkgate.service.cli._common import JSON, Base, run, table
+from inkgate.service.cli._common import JSON, CommandContext, print_table, run
 from inkgate.service.db import work
 
 app = typer.Typer(help="Tokens of the admin API (/admin/v1).", no_args_is_help=True)
@@ -24,32 +24,32 @@ def token_create(
 ) -> None:
     """Create a token. It is shown this once."""
 
-    async def act(base: Base) -> str:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> str:
+        async with context.begin() as unit:
             valid = None if days is None else timedelta(days=days)
             return await tokens.create_token(unit, name, scope, valid=valid)
 
-    typer.echo(run(act))
+    typer.echo(run(action))
 
 
 @app.command("token-disable")
 def token_disable(name: str) -> None:
     """Stop a token at once."""
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             await tokens.disable_token(unit, name)
 
-    run(act)
+    run(action)
 
 
 @app.command("token-list")
 def token_list(as_json: bool = JSON) -> None:
     """List tokens without their values."""
 
-    async def act(base: Base) -> list[tuple[object, ...]]:
-        async with work.read_session(base.engine) as session:
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with work.read_session(context.engine) as session:
             found = await repository.tokens(session)
         return [(row.name, row.scopes, row.created_at, row.ends_at, row.disabled_at) for row in found]
 
-    table(("name", "scopes", "created", "ends", "disabled"), run(act), as_json=as_json)
+    print_table(("name", "scopes", "created", "ends", "disabled"), run(action), as_json=as_json)

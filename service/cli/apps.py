@@ -10,7 +10,7 @@ from inkgate.service.accounts import repository
 from inkgate.service.accounts import service as accounts
 from inkgate.service.broker.streams import holds
 from inkgate.service.broker.streams.keys import Keys
-from inkgate.service.cli._common import Base, facts, find_account, find_app, run, table
+from inkgate.service.cli._common import CommandContext, find_account, find_app, print_fields, print_table, run
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import Misuse
 
@@ -23,13 +23,13 @@ LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 def create(account: str, name: str, description: str = "", as_json: bool = JSON) -> None:
     """Create an app for an account. AppSecret is shown this once."""
 
-    async def act(base: Base) -> dict[str, object]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> dict[str, object]:
+        async with context.begin() as unit:
             owner = await find_account(unit, account)
-            new = await accounts.create_app(unit, await base.vault(), owner.id, name, description=description)
+            new = await accounts.create_app(unit, await context.vault(), owner.id, name, description=description)
             return {"APP": new.app_id, "APPKEY": new.appkey, "APPSECRET": new.secret, "ENCKEY": new.enckey}
 
-    facts(run(act), as_json=as_json)
+    print_fields(run(action), as_json=as_json)
 
 
 @app.command("open")
@@ -40,21 +40,21 @@ def open_(
 ) -> None:
     """Open capabilities for an app (name, AppKey or id). They cannot be closed again."""
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             found = await find_app(unit, name)
             for capability in capabilities or CAPABILITIES:
                 await accounts.open_capability(unit, found.id, capability, qps=qps)
 
-    run(act)
+    run(action)
 
 
 @app.command("list")
 def list_(account: str, search: str = "", limit: int = LIMIT, as_json: bool = JSON) -> None:
     """List the live apps of an account and of its sub-accounts."""
 
-    async def act(base: Base) -> list[tuple[object, ...]]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with context.begin() as unit:
             owner = await find_account(unit, account)
             members = [each.id for each in await repository.account_with_subaccounts(unit.session, owner.id)]
             rows: list[tuple[object, ...]] = []
@@ -63,15 +63,15 @@ def list_(account: str, search: str = "", limit: int = LIMIT, as_json: bool = JS
                 rows.append((each.name, each.appkey, opened, each.created_at, each.id))
             return rows
 
-    table(("name", "appkey", "opened", "created", "id"), run(act), as_json=as_json)
+    print_table(("name", "appkey", "opened", "created", "id"), run(action), as_json=as_json)
 
 
 @app.command()
 def show(name: str, as_json: bool = JSON) -> None:
     """Show an app without its secrets."""
 
-    async def act(base: Base) -> dict[str, object]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> dict[str, object]:
+        async with context.begin() as unit:
             found = await find_app(unit, name)
             rows: dict[str, object] = {"APP": found.id, "NAME": found.name, "APPKEY": found.appkey}
             rows["ENCKEY"] = found.sm2_public_key
@@ -82,19 +82,19 @@ def show(name: str, as_json: bool = JSON) -> None:
                 lists.setdefault(f"ALLOWED_{rule.capability.upper()}".rstrip("_"), []).append(rule.network)
             return rows | {key: " ".join(networks) for key, networks in lists.items()}
 
-    facts(run(act), as_json=as_json)
+    print_fields(run(action), as_json=as_json)
 
 
 @app.command()
 def reveal(name: str) -> None:
     """Print an app's AppSecret; the audit trail notes it."""
 
-    async def act(base: Base) -> str:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> str:
+        async with context.begin() as unit:
             found = await find_app(unit, name)
-            return await accounts.app_secret(unit, await base.vault(), found.id)
+            return await accounts.app_secret(unit, await context.vault(), found.id)
 
-    typer.echo(run(act))
+    typer.echo(run(action))
 
 
 @app.command()
@@ -105,12 +105,12 @@ def allow(
 ) -> None:
     """Replace the allow-list of an app, or of one capability of it."""
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             found = await find_app(unit, name)
             await accounts.set_allowed(unit, found.id, networks or [], capability=capability or None)
 
-    run(act)
+    run(action)
 
 
 @app.command()
@@ -125,49 +125,49 @@ def qps(
     except ValueError:
         raise Misuse("command.not_rate", text=rate) from None
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             found = await find_app(unit, name)
             await accounts.set_qps(unit, found.id, capability, value)
 
-    run(act)
+    run(action)
 
 
 @app.command()
 def held(as_json: bool = JSON) -> None:
     """List the apps that are held off because their images killed workers (over Redis)."""
 
-    async def act(base: Base) -> list[tuple[object, ...]]:
-        url, keys = _queue(base)
-        found = await holds.held(url, keys)
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        url, keys = _queue(context)
+        found = await holds.apps_held_off(url, keys)
         rows: list[tuple[object, ...]] = []
-        async with base.begin() as unit:
+        async with context.begin() as unit:
             for appkey, seconds in found.items():
                 row = await repository.app_by_key(unit.session, appkey)
                 rows.append((row.name if row else "", appkey, f"{seconds:.0f}"))
         return rows
 
-    table(("name", "appkey", "seconds"), run(act), as_json=as_json)
+    print_table(("name", "appkey", "seconds"), run(action), as_json=as_json)
 
 
 @app.command()
 def lift(name: str) -> None:
     """End the hold-off of an app whose images killed workers (over Redis); gateways know within a second."""
 
-    async def act(base: Base) -> bool:
-        url, keys = _queue(base)
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> bool:
+        url, keys = _queue(context)
+        async with context.begin() as unit:
             found = await find_app(unit, name)
-            return await holds.lift(url, keys, found.appkey)
+            return await holds.lift_hold_off(url, keys, found.appkey)
 
-    typer.echo("lifted" if run(act) else "was not held off; its deaths are forgotten")
+    typer.echo("lifted" if run(action) else "was not held off; its deaths are forgotten")
 
 
-def _queue(base: Base) -> tuple[str, Keys]:
-    redis = base.settings.redis
+def _queue(context: CommandContext) -> tuple[str, Keys]:
+    redis = context.settings.redis
     if not redis.url:
         raise Misuse("command.holds_need_redis")
-    return redis.url, Keys(redis.namespace, base.settings.engine.profile)
+    return redis.url, Keys(redis.namespace, context.settings.engine.profile)
 
 
 @app.command()
@@ -176,9 +176,9 @@ def delete(name: str, yes: bool = typer.Option(False, "--yes", help="Do not ask.
     if not yes:
         typer.confirm(f"Delete the app {name}?", abort=True)
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             found = await find_app(unit, name)
             await accounts.delete_app(unit, found.id)
 
-    run(act)
+    run(action)

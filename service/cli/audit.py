@@ -1,4 +1,4 @@
-"""`inkgate audit`: who changed money or keys."""
+"""`inkgate audit`: the audit trail."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import typer
 
 from inkgate.service.audit import repository as audit_repository
-from inkgate.service.cli._common import JSON, Base, find_account, run, table
+from inkgate.service.cli._common import JSON, CommandContext, find_account, print_table, run
 
 
 def audit(
@@ -17,8 +17,8 @@ def audit(
 ) -> None:
     """Show the audit trail, latest first."""
 
-    async def act(base: Base) -> list[tuple[object, ...]]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with context.begin() as unit:
             owner = (await find_account(unit, account)).id if account else None
             events = await audit_repository.events(unit.session, account_id=owner, limit=limit)
         return [
@@ -32,4 +32,4 @@ def audit(
             for each in events
         ]
 
-    table(("at", "actor", "action", "subject", "detail"), run(act), as_json=as_json)
+    print_table(("at", "actor", "action", "subject", "detail"), run(action), as_json=as_json)

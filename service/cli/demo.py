@@ -1,4 +1,4 @@
-"""`inkgate demo`: a running service, and its first answers."""
+"""`inkgate demo`: a temporary service and the results of its samples."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from inkgate.service.contract.capabilities import CAPABILITIES, Capability
 from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
 
-_USUAL_PORT = 8080
-_SECONDS = 60  # a sample that takes longer than this is a failure
+_DEFAULT_PORT = 8080
+_SECONDS = 60  # per sample
 
 
 def demo(
@@ -39,8 +39,8 @@ def demo(
     status.start()
 
     def ready(base_url: str, keys: Keys) -> None:
-        # The service runs on this very thread's event loop, so its first client needs a thread of its own.
-        threading.Thread(target=_tour, args=(screen, status, base_url, keys, failed, once), daemon=True).start()
+        # The service runs on the event loop of this thread, so the client needs a thread of its own.
+        threading.Thread(target=_run_samples, args=(screen, status, base_url, keys, failed, once), daemon=True).start()
 
     try:
         run_sandbox(ready, qps=10.0, refused=False, port=_free_port() if port is None else port)
@@ -50,7 +50,7 @@ def demo(
         raise typer.Exit(1)
 
 
-def _tour(screen: Console, status: Status, base_url: str, keys: Keys, failed: list[str], once: bool) -> None:
+def _run_samples(screen: Console, status: Status, base_url: str, keys: Keys, failed: list[str], once: bool) -> None:
     for capability in CAPABILITIES.values():
         status.update(f"reading the {capability.name} sample …")
         try:
@@ -60,13 +60,13 @@ def _tour(screen: Console, status: Status, base_url: str, keys: Keys, failed: li
             failed.append(capability.name)
             screen.print(f"[red]{capability.title} failed:[/red] {error}")
     status.stop()
-    _farewell(screen, base_url, keys)
+    _print_keys(screen, base_url, keys)
     if once:
         kill(getpid(), signal.SIGTERM)
 
 
 def _call(base_url: str, keys: Keys, capability: Capability) -> tuple[dict[str, Any], float]:
-    """One signed call with the capability's sample, as any client would make it."""
+    """One signed call with the sample of the capability; returns the answer and the seconds."""
     image = base64.b64encode(capability.sample.read_bytes()).decode()
     body = json.dumps(capability.request([image])).encode()
     headers = call_headers(keys.ak, keys.sk.encode(), keys.appkey, body)
@@ -92,17 +92,17 @@ def _show(screen: Console, capability: Capability, answer: dict[str, Any], secon
 
 
 def _free_port() -> int:
-    """The usual port, or 0 (any) when something listens there already: a demo should not ask questions."""
+    """The default port, or 0 (any free one) if it is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", _USUAL_PORT))
+            probe.bind(("127.0.0.1", _DEFAULT_PORT))
         except OSError:
             return 0
-    return _USUAL_PORT
+    return _DEFAULT_PORT
 
 
-def _farewell(screen: Console, base_url: str, keys: Keys) -> None:
+def _print_keys(screen: Console, base_url: str, keys: Keys) -> None:
     command = shlex.quote(sys.argv[0])
     lines = (
         "[bold]Keys of this demo[/bold]  [dim]gone when it stops; copy them into another terminal[/dim]",

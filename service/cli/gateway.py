@@ -1,4 +1,4 @@
-"""`inkgate gateway`: answer calls; pictures go to workers through Redis."""
+"""`inkgate gateway`: answers calls; workers read the images, which they receive through Redis."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.cli.ready import announce
-from inkgate.service.cli.serve import Host, Port, overridden
+from inkgate.service.cli.announce import announce
+from inkgate.service.cli.serve import Host, Port, settings_with_overrides
 from inkgate.service.composition.gateways import serve_gateway, supervise_gateways
 from inkgate.service.composition.web import listen
 from inkgate.service.settings import secret_values
@@ -21,7 +21,7 @@ def gateway(
     workers: Annotated[int, typer.Option(help="Gateway processes that share the port.", min=1)] = 1,
 ) -> None:
     """Run a gateway over Redis and the database until Ctrl-C; `inkgate worker` reads the pictures."""
-    settings = overridden(host=host, port=port)
+    settings = settings_with_overrides(host=host, port=port)
     logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, secrets=secret_values(settings))
 
     def ready(url: str, *_: object) -> None:

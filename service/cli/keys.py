@@ -1,4 +1,4 @@
-"""`inkgate keys …`: the master key that seals stored secrets."""
+"""`inkgate keys …`: the master key that encrypts stored secrets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from inkgate.service import settings as configuration
 from inkgate.service.accounts import rotation
 from inkgate.service.accounts import vault as vaults
-from inkgate.service.cli._common import Base, run
+from inkgate.service.cli._common import CommandContext, run
 from inkgate.service.errors import Misuse
 
 app = typer.Typer(help="The master key that seals stored secrets.", no_args_is_help=True)
@@ -39,11 +39,11 @@ def reseal(
 ) -> None:
     """Seal every stored secret under the first key."""
 
-    async def act(base: Base) -> int:
-        async with base.begin() as unit:
-            return await rotation.reseal(unit, await base.vault())
+    async def action(context: CommandContext) -> int:
+        async with context.begin() as unit:
+            return await rotation.reseal(unit, await context.vault())
 
-    typer.echo(f"{run(act)} secrets sealed anew")
+    typer.echo(f"{run(action)} secrets sealed anew")
     if not drop:
         return
     settings = configuration.load()

@@ -1,4 +1,4 @@
-"""`inkgate ledger …`: prove it, export it, keep it."""
+"""`inkgate ledger …`: verification, export, housekeeping and clock repair."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.cli._common import JSON, Base, find_account, run, table
+from inkgate.service.cli._common import JSON, CommandContext, find_account, print_table, run
 from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.errors import Misuse
@@ -20,7 +20,7 @@ from inkgate.service.metering.verify import Finding
 
 app = typer.Typer(help="The ledger 账本: verify, export, housekeeping.", no_args_is_help=True)
 FIRST_YEAR, LAST_YEAR = 1970, 2199
-FINDINGS = 10_000
+MAX_FINDINGS = 10_000
 DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 Since = Annotated[datetime | None, typer.Option(formats=DATES, help="From this day or second (Beijing time).")]
 Until = Annotated[datetime | None, typer.Option(formats=DATES, help="Up to this day or second, exclusive.")]
@@ -34,27 +34,31 @@ def verify(
 ) -> None:
     """Prove that every unit used has exactly one line, in order of purchase. Exit status 1 with the offending rows."""
 
-    async def act(base: Base) -> list[Finding]:
+    async def action(context: CommandContext) -> list[Finding]:
         account_id = None
         if account:
-            async with base.begin() as unit:
+            async with context.begin() as unit:
                 found = await find_account(unit, account)
                 account_id = found.parent_id or found.id
-        async with work.snapshot_session(base.engine) as session:
-            return await ledger_reader.verify_database(session, account_id, max_findings=FINDINGS, on_progress=_tell)
+        async with work.snapshot_session(context.engine) as session:
+            return await ledger_reader.verify_database(
+                session, account_id, max_findings=MAX_FINDINGS, on_progress=_print_progress
+            )
 
-    findings = ledger_reader.verify_file(export) if export is not None else run(act)
+    findings = ledger_reader.verify_file(export) if export is not None else run(action)
     if findings or as_json:
-        table(("kind", "where", "what"), [(each.kind, each.where, each.what) for each in findings], as_json=as_json)
-    if len(findings) == FINDINGS:
-        print(f"ended after {FINDINGS:,} findings", file=sys.stderr)
+        print_table(
+            ("kind", "where", "what"), [(each.kind, each.where, each.what) for each in findings], as_json=as_json
+        )
+    if len(findings) == MAX_FINDINGS:
+        print(f"ended after {MAX_FINDINGS:,} findings", file=sys.stderr)
     if findings:
         sys.exit(1)
     if not as_json:
         print("the ledger is sound")
 
 
-def _tell(lines: int) -> None:
+def _print_progress(lines: int) -> None:
     print(f"{lines:,} lines verified …", file=sys.stderr, flush=True)
 
 
@@ -71,18 +75,18 @@ def export_(
         raise Misuse("command.export_format_unknown")
     write = ledger_reader.export_json if form == "json" else ledger_reader.export_csv
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             found = await find_account(unit, account)
         payer = found.parent_id or found.id
-        async with work.snapshot_session(base.engine) as session:
+        async with work.snapshot_session(context.engine) as session:
             if to is None:
                 await write(session, sys.stdout, payer, beijing(since), beijing(until))
                 return
             with to.open("w", encoding="utf-8", newline="") as out:
                 await write(session, out, payer, beijing(since), beijing(until))
 
-    run(act)
+    run(action)
 
 
 @app.command()
@@ -93,13 +97,15 @@ def maintain(
 ) -> None:
     """Run one round of housekeeping now: partitions ahead, retention, comparison of packs and lines."""
 
-    async def act(base: Base) -> ReconciliationState:
+    async def action(context: CommandContext) -> ReconciliationState:
         if from_start:
-            await reconciliation.restart_from_first_line(base.engine)
-        keeper = housekeeping.Housekeeper(base.engine, base.settings.ledger, lambda found: None, clock=base.clock)
+            await reconciliation.restart_from_first_line(context.engine)
+        keeper = housekeeping.Housekeeper(
+            context.engine, context.settings.ledger, lambda found: None, clock=context.clock
+        )
         return await keeper.run_round()
 
-    found = run(act)
+    found = run(action)
     print(f"drift {found.drift} units")
     if found.backlog:
         print(f"{found.backlog:,} lines are left for later rounds")
@@ -114,22 +120,22 @@ def repair_clock(
 ) -> None:
     """Put right what was settled while the clock was ahead. Correct the clocks first; ledger lines are not touched."""
 
-    async def act(base: Base) -> clock_repair.Findings:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> clock_repair.Findings:
+        async with context.begin() as unit:
             found = await clock_repair.find_future_data(unit)
         if yes:
-            for each in found.meters:  # each in a transaction of its own: calls wait for one meter at a time
-                async with base.begin() as unit:
+            for each in found.meters:  # one transaction per meter, so that calls wait for one meter at a time
+                async with context.begin() as unit:
                     await clock_repair.repair_meter(unit, (each.account_id, each.capability))
             if not found.is_empty:
-                async with base.begin() as unit:
+                async with context.begin() as unit:
                     await clock_repair.repair_statistics(unit)
         return found
 
-    found = run(act)
+    found = run(action)
     columns = ("account", "capability", "settled_at", "packs", "hours", "calls", "units")
     if found.meters or as_json:
-        table(
+        print_table(
             columns,
             [tuple(getattr(each, name) for name in FutureMeter.__slots__) for each in found.meters],
             as_json=as_json,
@@ -150,7 +156,7 @@ def repair_clock(
 
 
 def beijing(moment: datetime | None) -> datetime | None:
-    """A moment as typed, in the zone in which the manual counts. Raises Misuse when it is too far off."""
+    """A date or time as typed, in Beijing time. Raises Misuse if the year is out of range."""
     if moment is not None and not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise Misuse("moment.out_of_range", first=FIRST_YEAR, last=LAST_YEAR)
     return moment.replace(tzinfo=BEIJING) if moment is not None else None

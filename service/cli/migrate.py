@@ -1,4 +1,4 @@
-"""`inkgate migrate`: bring the database to this release's schema."""
+"""`inkgate migrate`: upgrades the database to the schema of this release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`inkgate models`: what the engines read with, whether the bytes are right, and gathering them in one folder."""
+"""`inkgate models`: lists, verifies and collects the model files of the engines."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from inkgate.service.errors import InkGateError, Misuse
 
 app = typer.Typer(help="Models 模型: list, verify, fetch.", no_args_is_help=True)
 
-_TIMEOUT = 60.0  # seconds without a byte from a mirror
-_LARGEST = 512 * 1024 * 1024
+_TIMEOUT_SECONDS = 60.0  # without data from a mirror
+_MAX_MODEL_BYTES = 512 * 1024 * 1024
 
 Folder = Annotated[Path | None, typer.Option("--model-dir", help="Instead of INKGATE_ENGINE__MODEL_DIR.")]
 
@@ -42,7 +42,7 @@ def list_models(model_dir: Folder = None) -> None:
         except ModelError:
             place = "[dim]not here[/dim]"
         table.add_row(model.name, model.role, model.licence, place)
-    for column in table.columns:  # a path that is cut short is of no use, in a pipe least of all
+    for column in table.columns:  # never truncate a path
         column.min_width = max(map(len, map(str, column.cells)))
     Console(highlight=False, soft_wrap=True).print(table)
 
@@ -95,13 +95,13 @@ def fetch(
 
 
 def _fetch_one(model: Model, to: Path, mirror: str) -> Path:
-    """Bring one file into the folder; it appears there only once its bytes are proved."""
+    """Write one verified file into the folder, atomically. Raises FileNotFoundError, OSError and ModelError."""
     target = to / f"{model.name}{model.suffix}"
     handle, name = tempfile.mkstemp(dir=to, prefix=".fetch-")
     part = Path(name)
     try:
         with os.fdopen(handle, "wb") as out:
-            _pour(model, mirror, out)
+            _copy_or_download(model, mirror, out)
         verify_model_file(model.name, part)
         part.chmod(0o644)
         part.replace(target)
@@ -110,7 +110,7 @@ def _fetch_one(model: Model, to: Path, mirror: str) -> Path:
     return target
 
 
-def _pour(model: Model, mirror: str, out: BinaryIO) -> None:
+def _copy_or_download(model: Model, mirror: str, out: BinaryIO) -> None:
     file = f"{model.name}{model.suffix}"
     if not mirror:
         if not model.carried:
@@ -125,14 +125,14 @@ def _pour(model: Model, mirror: str, out: BinaryIO) -> None:
 
 
 def _download(url: str, out: BinaryIO) -> None:
-    """Raises FileNotFoundError on 404, OSError on any other failure (URLError is one)."""
+    """Download `url`. Raises FileNotFoundError on 404, OSError on any other failure, including URLError."""
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - the scheme was checked
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - the scheme was checked
             taken = 0
             while chunk := answer.read(1 << 20):
                 taken += len(chunk)
-                if taken > _LARGEST:
-                    raise OSError(f"{url} is larger than {_LARGEST} bytes")
+                if taken > _MAX_MODEL_BYTES:
+                    raise OSError(f"{url} is larger than {_MAX_MODEL_BYTES} bytes")
                 out.write(chunk)
     except urllib.error.HTTPError as error:
         if error.code == 404:

@@ -1,4 +1,4 @@
-"""`inkgate ocr`: read pictures without a server, with the checks and the answers of the service."""
+"""`inkgate ocr`: reads images without a server, with the checks and answers of the service."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ class Profile(enum.StrEnum):
 
 
 def ocr(
-    pictures: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JPEG, PNG or BMP pictures.")],
+    images: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JPEG, PNG or BMP pictures.")],
     capability: Annotated[CapabilityName, typer.Option(help="What to read.")] = _DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture, as the service answers.")] = False,
     profile: Annotated[Profile | None, typer.Option(help="Speed against accuracy.")] = None,
     extras: Annotated[bool, typer.Option(help="Add confidences, places and warnings.")] = False,
 ) -> None:
     """Read pictures offline and print what is in them."""
-    missing = [str(path) for path in pictures if not path.is_file()]
+    missing = [str(path) for path in images if not path.is_file()]
     if missing:
         raise Misuse("command.file_not_found", paths=tuple(missing))
     rule = CAPABILITIES[capability.value]
     screen, out = Console(stderr=True), Console(highlight=False, soft_wrap=True)
     failed = False
-    for path, element in _read(pictures, rule, profile, extras, screen):
+    for path, element in _read(images, rule, profile, extras, screen):
         failed |= "err_code" in element
         if as_json:
             typer.echo(orjson.dumps({"file": str(path), **element}).decode())
             continue
-        if len(pictures) > 1:
+        if len(images) > 1:
             out.rule(str(path), align="left", style="dim")
         for line in _plain(rule, element):
             out.print(line, markup=False)
@@ -56,7 +56,7 @@ def ocr(
 
 
 def _read(
-    pictures: list[Path], rule: Capability, profile: Profile | None, extras: bool, screen: Console
+    images: list[Path], rule: Capability, profile: Profile | None, extras: bool, screen: Console
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     from inkgate.engines.decoder_limits import limit_decoder
     from inkgate.engines.errors import DecodeError, ImageTooLarge, ModelError
@@ -79,7 +79,7 @@ def _read(
         if rule.name not in reader.names:
             raise without_reader([rule.name])
         progress.remove_task(loading)
-        for path in progress.track(pictures, description="reading"):
+        for path in progress.track(images, description="reading"):
             try:
                 data = path.read_bytes()
                 check_image(data, rule)
@@ -92,7 +92,7 @@ def _read(
 
 
 def _plain(rule: Capability, element: dict[str, Any]) -> Iterator[str]:
-    """What a person wants to see of an element."""
+    """The lines of an element for display."""
     if "err_code" in element:
         yield f"{element['err_code']} {element['err_msg']}"
     else:

@@ -1,4 +1,4 @@
-"""`inkgate order …`: catalogue, orders, vouchers, refunds."""
+"""`inkgate order …`: catalogue, orders, vouchers and refunds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.cli._common import JSON, LIMIT, Base, facts, find_account, find_app, run, table
+from inkgate.service.cli._common import (
+    JSON,
+    LIMIT,
+    CommandContext,
+    find_account,
+    find_app,
+    print_fields,
+    print_table,
+    run,
+)
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
 from inkgate.service.orders import refunds, repository
@@ -23,12 +32,12 @@ WHOLE = re.compile("[0-9]{1,9}")  # a whole number as typed
 def catalogue(every: bool = typer.Option(False, "--all", help="Also what is off sale."), as_json: bool = JSON) -> None:
     """List the products."""
 
-    async def act(base: Base) -> list[tuple[object, ...]]:
-        async with work.read_session(base.engine) as session:
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with work.read_session(context.engine) as session:
             found = await repository.products(session, on_sale=not every)
         return [(row.id, row.capability, row.units, yuan(row.price_fen), row.on_sale) for row in found]
 
-    table(("product", "capability", "units", "yuan", "on sale"), run(act), as_json=as_json)
+    print_table(("product", "capability", "units", "yuan", "on sale"), run(action), as_json=as_json)
 
 
 @app.command()
@@ -41,11 +50,11 @@ def product(
 ) -> None:
     """Add a product, change its price, or take it off sale."""
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             await orders.set_product(unit, product_id, capability, units, fen(price), on_sale=not off_sale)
 
-    run(act)
+    run(action)
 
 
 @app.command()
@@ -58,29 +67,29 @@ def place(
 ) -> None:
     """Place an order for an account."""
 
-    async def act(base: Base) -> dict[str, object]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> dict[str, object]:
+        async with context.begin() as unit:
             owner = await find_account(unit, account)
             order = await orders.place_order(
                 unit,
                 owner.id,
                 _quantities(items),
-                approval=base.settings.orders.approval,
+                approval=context.settings.orders.approval,
                 app_id=(await find_app(unit, only_app)).id if only_app else None,
                 voucher=voucher or None,
             )
             pays = order.amount_fen - order.discount_fen
             return {"ORDER": order.number, "STATE": order.state, "YUAN": yuan(pays)}
 
-    facts(run(act), as_json=as_json)
+    print_fields(run(action), as_json=as_json)
 
 
 @app.command("list")
 def list_(account: str = "", state: str = "", limit: int = LIMIT, as_json: bool = JSON) -> None:
     """List orders, newest first."""
 
-    async def act(base: Base) -> list[tuple[object, ...]]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with context.begin() as unit:
             owners = [(await find_account(unit, account)).id] if account else None
             found = await repository.orders(unit.session, owners, state=state, limit=limit)
         return [
@@ -88,29 +97,29 @@ def list_(account: str = "", state: str = "", limit: int = LIMIT, as_json: bool 
             for row in found
         ]
 
-    table(("order", "state", "yuan", "ordered", "decided by"), run(act), as_json=as_json)
+    print_table(("order", "state", "yuan", "ordered", "decided by"), run(action), as_json=as_json)
 
 
 @app.command()
 def approve(number: str) -> None:
     """Make the packs of a pending order."""
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             await orders.approve_order(unit, number)
 
-    run(act)
+    run(action)
 
 
 @app.command()
 def reject(number: str, cancel: bool = typer.Option(False, "--cancel", help="At the customer's wish.")) -> None:
     """Close a pending order without packs."""
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             await orders.reject_order(unit, number, cancelled=cancel)
 
-    run(act)
+    run(action)
 
 
 @app.command()
@@ -122,49 +131,49 @@ def voucher(
 ) -> None:
     """Issue a voucher. Its code is shown this once."""
 
-    async def act(base: Base) -> str:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> str:
+        async with context.begin() as unit:
             owner = (await find_account(unit, account)).id if account else None
             worth = fen(value) if kind == "credit" else _whole(value)
             return await issue_voucher(unit, kind, worth, product_id=product_id or None, account_id=owner)
 
-    typer.echo(run(act))
+    typer.echo(run(action))
 
 
 @app.command("refund-request")
 def refund_request(pack: str, reason: str = "") -> None:
     """Ask for an unused pack to be taken back."""
 
-    async def act(base: Base) -> dict[str, object]:
-        async with base.begin() as unit:
-            refund = await refunds.request_refund(unit, pack, reason, decision=base.settings.orders.refunds)
+    async def action(context: CommandContext) -> dict[str, object]:
+        async with context.begin() as unit:
+            refund = await refunds.request_refund(unit, pack, reason, decision=context.settings.orders.refunds)
             return {"REFUND": refund.id, "STATE": refund.state, "YUAN": yuan(refund.amount_fen)}
 
-    facts(run(act), as_json=False)
+    print_fields(run(action), as_json=False)
 
 
 @app.command("refund-list")
 def refund_list(account: str = "", state: str = "", as_json: bool = JSON) -> None:
     """List refunds, newest first."""
 
-    async def act(base: Base) -> list[tuple[object, ...]]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with context.begin() as unit:
             owner = (await find_account(unit, account)).id if account else None
             found = await repository.refunds(unit.session, owner, state=state)
         return [(row.id, row.pack_id, row.state, yuan(row.amount_fen), row.requested_at) for row in found]
 
-    table(("id", "pack", "state", "yuan", "requested"), run(act), as_json=as_json)
+    print_table(("id", "pack", "state", "yuan", "requested"), run(action), as_json=as_json)
 
 
 @app.command("refund-approve")
 def refund_approve(refund: str) -> None:
     """Take the pack back; fails when it has been used meanwhile."""
 
-    async def act(base: Base) -> str:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> str:
+        async with context.begin() as unit:
             return (await refunds.approve_refund(unit, refund)).state
 
-    if run(act) == "failed":
+    if run(action) == "failed":
         raise Misuse("command.refund_failed")
 
 
@@ -172,11 +181,11 @@ def refund_approve(refund: str) -> None:
 def refund_reject(refund: str) -> None:
     """Leave the pack with its owner."""
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             await refunds.reject_refund(unit, refund)
 
-    run(act)
+    run(action)
 
 
 def yuan(amount: int) -> str:
@@ -185,7 +194,7 @@ def yuan(amount: int) -> str:
 
 
 def fen(amount: str) -> int:
-    """Yuan as typed, in fen. Raises Misuse for what is no amount."""
+    """An amount in yuan as typed, converted to fen. Raises Misuse for an invalid amount."""
     whole, _, part = amount.partition(".")
     if re.fullmatch(r"[0-9]{1,13}(\.[0-9]{0,2})?", amount) is None:
         raise Misuse("command.not_amount", text=amount)

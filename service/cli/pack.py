@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from inkgate.service.cli._common import Base, facts, find_account, find_app, one_of, run, table
+from inkgate.service.cli._common import CommandContext, find_account, find_app, one_of, print_fields, print_table, run
 from inkgate.service.metering import service as metering
 from inkgate.service.metering.packs import COMMERCIAL
 
@@ -22,22 +22,22 @@ def grant(
 ) -> None:
     """Grant a pack without an order. It is valid for a year from now."""
 
-    async def act(base: Base) -> dict[str, object]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> dict[str, object]:
+        async with context.begin() as unit:
             owner = await find_account(unit, account)
             app_id = (await find_app(unit, only_app)).id if only_app else None
             pack = await metering.grant_pack(unit, owner.id, capability, units, app_id=app_id)
             return {"PACK": pack.id, "UNITS": pack.total, "STARTS": pack.starts_at, "ENDS": pack.ends_at}
 
-    facts(run(act), as_json=as_json)
+    print_fields(run(action), as_json=as_json)
 
 
 @app.command("list")
 def list_(account: str, capability: str = typer.Option("", help="Only this one."), as_json: bool = JSON) -> None:
     """List the packs of an account in order of purchase."""
 
-    async def act(base: Base) -> list[tuple[object, ...]]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with context.begin() as unit:
             owner = await find_account(unit, account)
             now = await unit.checked_now()
             found = await metering.packs_of(unit.session, owner.parent_id or owner.id, capability or None)
@@ -55,4 +55,4 @@ def list_(account: str, capability: str = typer.Option("", help="Only this one."
             for pack in found
         ]
 
-    table(("id", "capability", "state", "used", "total", "starts", "ends", "app"), run(act), as_json=as_json)
+    print_table(("id", "capability", "state", "used", "total", "starts", "ends", "app"), run(action), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`inkgate sandbox`: a throw-away service for client developers and tests."""
+"""`inkgate sandbox`: a temporary service for client developers and tests."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from inkgate.service import settings as knobs
+from inkgate.service import settings as configuration
 from inkgate.service.accounts import vault as vaults
-from inkgate.service.cli.serve import EngineOption, ProfileOption, overridden
+from inkgate.service.cli.serve import EngineOption, ProfileOption, settings_with_overrides
 from inkgate.service.composition.embedded import serve_embedded
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate
@@ -42,12 +42,12 @@ def sandbox(
 
 
 def run_sandbox(ready: Callable[[str, Keys], None], *, qps: float, refused: bool, **given: Any) -> None:
-    """Provision and serve from a temporary folder; `ready(base_url, keys)` is called once pictures can be read.
+    """Provision and serve from a temporary folder; calls `ready(base_url, keys)` once images can be read.
 
-    `given` are command-line options as `overridden` takes them.
+    `given` are command-line options as for `settings_with_overrides`.
     """
     with tempfile.TemporaryDirectory(prefix="inkgate-") as name:
-        settings = _temporary(Path(name), overridden(**given))
+        settings = _temporary(Path(name), settings_with_overrides(**given))
         logs.configure("warning", "text")
         migrate.upgrade(settings.database.url)
         keys = asyncio.run(_provision(settings, qps, refused))
@@ -55,12 +55,12 @@ def run_sandbox(ready: Callable[[str, Keys], None], *, qps: float, refused: bool
 
 
 def _temporary(folder: Path, settings: Settings) -> Settings:
-    """The same settings with database and master key in `folder`, and no Redis."""
-    return knobs.load(
+    """The settings with database and master key in `folder`, without Redis."""
+    return configuration.load(
         **{
             **settings.model_dump(),
             "database": {"url": f"sqlite+aiosqlite:///{folder / 'inkgate.db'}"},
-            "security": {"master_key": None, "master_key_file": None},  # one is made beside the database
+            "security": {"master_key": None, "master_key_file": None},  # created beside the database
             "redis": {"url": ""},
         }
     )

@@ -1,4 +1,4 @@
-"""`inkgate serve`: everything in one process tree."""
+"""`inkgate serve`: gateway and workers in one process tree."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from inkgate.service import settings as knobs
+from inkgate.service import settings as configuration
+from inkgate.service.cli.announce import announce
 from inkgate.service.cli.ocr import Profile
-from inkgate.service.cli.ready import announce
 from inkgate.service.composition.embedded import serve_embedded
 from inkgate.service.db import migrate
 from inkgate.service.settings import Settings
@@ -25,18 +25,20 @@ EngineOption = Annotated[
 
 def serve(host: Host = None, port: Port = None, profile: ProfileOption = None, engine: EngineOption = None) -> None:
     """Run gateway and workers on this machine (SQLite, no Redis) until Ctrl-C."""
-    settings = overridden(host=host, port=port, profile=profile, runtime=engine)
-    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, secrets=knobs.secret_values(settings))
+    settings = settings_with_overrides(host=host, port=port, profile=profile, runtime=engine)
+    logs.configure(
+        settings.telemetry.log_level, settings.telemetry.log_format, secrets=configuration.secret_values(settings)
+    )
     migrate.upgrade(settings.database.url)
     asyncio.run(serve_embedded(settings, lambda url: announce("InkGate", url)))
 
 
-def overridden(**given: Any) -> Settings:
-    """The settings of the environment, with what the command line gives in its place."""
-    settings = knobs.load()
+def settings_with_overrides(**given: Any) -> Settings:
+    """The settings of the environment, overridden by options of the command line that are not None."""
+    settings = configuration.load()
     server = {name: given[name] for name in ("host", "port") if given.get(name) is not None}
     engine = {name: given[name] for name in ("profile", "runtime") if given.get(name) is not None}
-    return knobs.load(
+    return configuration.load(
         **{
             **settings.model_dump(),
             "server": {**settings.server.model_dump(), **server},

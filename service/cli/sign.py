@@ -1,4 +1,4 @@
-"""`inkgate sign`: a ready curl command for a request body."""
+"""`inkgate sign`: a signed curl command for a request body."""
 
 from __future__ import annotations
 

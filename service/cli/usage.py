@@ -1,4 +1,4 @@
-"""`inkgate usage`: what was called, by whom, with what outcome."""
+"""`inkgate usage`: totals of calls by app, capability, code and account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.cli._common import JSON, Base, find_account, run, table
+from inkgate.service.cli._common import JSON, CommandContext, find_account, print_table, run
 from inkgate.service.cli.ledger import Since, Until, beijing
 from inkgate.service.errors import Misuse
 from inkgate.service.usage import repository
@@ -26,8 +26,8 @@ def usage(
     if any(name not in DIMENSIONS for name in names):
         raise Misuse("usage.dimension_unknown", choices=tuple(DIMENSIONS))
 
-    async def act(base: Base) -> list[tuple[object, ...]]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with context.begin() as unit:
             now = await unit.now()
             end: datetime = beijing(until) or now
             payer = None
@@ -51,4 +51,4 @@ def usage(
         ]
 
     columns = (*names, "calls", "images", "failed", "units", "bytes", "mean ms", "refused")
-    table(columns, run(act), as_json=as_json)
+    print_table(columns, run(action), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`inkgate user …`: the people who sign in to the console, from the shell of the machine."""
+"""`inkgate user …`: users of the console."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 import typer
 
 from inkgate.service.accounts import repository as accounts
-from inkgate.service.cli._common import JSON, Base, facts, find_account, run, table
+from inkgate.service.cli._common import JSON, CommandContext, find_account, print_fields, print_table, run
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.users import repository
@@ -29,8 +29,8 @@ def list_(
     if account and operators:
         raise Misuse("command.operator_has_no_account")
 
-    async def act(base: Base) -> list[tuple[object, ...]]:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with context.begin() as unit:
             now = await unit.now()
             owner = (await find_account(unit, account)).id if account else None
             if operators:
@@ -39,34 +39,34 @@ def list_(
                 rows = await repository.users(unit.session, owner, limit=limit)
             return [await _shown(unit, each, users.state_of(each, now)) for each in rows]
 
-    table(("login", "role", "account", "state", "last sign-in", "created"), run(act), as_json=as_json)
+    print_table(("login", "role", "account", "state", "last sign-in", "created"), run(action), as_json=as_json)
 
 
 @app.command()
 def disable(login: str, enable: bool = typer.Option(False, "--enable", help="Let the user sign in again.")) -> None:
     """Stop a user from signing in; sessions end at once. The last operator who may sign in is not disabled."""
 
-    async def act(base: Base) -> None:
-        async with base.begin() as unit:
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
             user = await _find(unit, login)
             await users.disable_user(unit, user.id, disabled=not enable)
 
-    run(act)
+    run(action)
 
 
 @app.command()
 def reset(login: str, as_json: bool = JSON) -> None:
     """Give a user a new initial password, shown this once; a lock and all sessions of the user end."""
 
-    async def act(base: Base) -> dict[str, object]:
+    async def action(context: CommandContext) -> dict[str, object]:
         password = secrets.token_urlsafe(12)
         hashed = await Passwords().hash(password)
-        async with base.begin() as unit:
+        async with context.begin() as unit:
             user = await _find(unit, login)
             await users.reset_password(unit, user.id, hashed)
         return {"LOGIN": user.login, "PASSWORD": password}
 
-    facts(run(act), as_json=as_json)
+    print_fields(run(action), as_json=as_json)
 
 
 async def _shown(unit: UnitOfWork, user: UserRow, state: str) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""`inkgate worker`: pull pictures from Redis and read them."""
+"""`inkgate worker`: pulls images from Redis and recognises them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service import settings as knobs
-from inkgate.service.cli.ready import announce
+from inkgate.service import settings as configuration
+from inkgate.service.cli.announce import announce
 from inkgate.service.composition.workers import serve_workers
 from inkgate.service.telemetry import logs
 
@@ -19,9 +19,11 @@ def worker(
     ] = None,
 ) -> None:
     """Run worker processes over Redis until Ctrl-C; dead ones are started again."""
-    settings = knobs.load()
+    settings = configuration.load()
     if processes is not None:
         given = {**settings.worker.model_dump(), "processes": processes}
-        settings = knobs.load(**{**settings.model_dump(), "worker": given})
-    logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, secrets=knobs.secret_values(settings))
+        settings = configuration.load(**{**settings.model_dump(), "worker": given})
+    logs.configure(
+        settings.telemetry.log_level, settings.telemetry.log_format, secrets=configuration.secret_values(settings)
+    )
     asyncio.run(serve_workers(settings, lambda url: announce("worker", url)))

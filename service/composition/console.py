@@ -10,10 +10,10 @@ from fastapi.responses import RedirectResponse
 
 from inkgate.service import __version__
 from inkgate.service.broker.streams.keys import Keys
-from inkgate.service.broker.streams.roll import StreamsFleet
+from inkgate.service.broker.streams.worker_registry import RedisWorkerRegistry
 from inkgate.service.composition.database import open_database
 from inkgate.service.composition.web import listen, serve, server_for
-from inkgate.service.console import Parts, create_console
+from inkgate.service.console import ConsoleDependencies, create_console
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
@@ -32,27 +32,27 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
         database = await open_database(stack, settings)
         fleet = _fleet(stack, settings)
         health = Health({"database": database.check})
-        parts = Parts.of(settings, database.engine, database.vault, fleet, database.clock)
+        parts = ConsoleDependencies.of(settings, database.engine, database.vault, fleet, database.clock)
         server = server_for(settings, application(parts, health), health)
 
         async def announce() -> None:
             await server.wait_listening()
-            health.started()
+            health.mark_started()
             on_ready(f"{server.url}/console")
 
         await serve(server, listen(settings.console.host, settings.console.port), announce)
 
 
-def _fleet(stack: AsyncExitStack, settings: Settings) -> StreamsFleet | None:
+def _fleet(stack: AsyncExitStack, settings: Settings) -> RedisWorkerRegistry | None:
     """The queue and the workers as Redis has them; None without a Redis URL."""
     if not settings.redis.url:
         return None
-    fleet = StreamsFleet(settings.redis.url, Keys(settings.redis.namespace, settings.engine.profile))
+    fleet = RedisWorkerRegistry(settings.redis.url, Keys(settings.redis.namespace, settings.engine.profile))
     stack.push_async_callback(fleet.close)
     return fleet
 
 
-def application(parts: Parts, health: Health) -> FastAPI:
+def application(parts: ConsoleDependencies, health: Health) -> FastAPI:
     """The pages under /console, and the probes of an orchestrator beside them."""
     app = FastAPI(title="InkGate console", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
 

@@ -30,7 +30,7 @@ async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) ->
         async def announce() -> None:
             await broker.wait_ready()
             await server.wait_listening()
-            health.started()
+            health.mark_started()
             on_ready(server.url)
 
         await serve(server, listen(settings.server.host, settings.server.port), announce)

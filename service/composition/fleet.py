@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from inkgate.service.background import Background
-from inkgate.service.broker.fleet import FleetState
 from inkgate.service.broker.holdoff import HoldOffRule
 from inkgate.service.broker.local import LocalBroker
+from inkgate.service.broker.worker_registry import WorkerRegistryState
 from inkgate.service.composition.lifecycle import started
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.metrics import Metrics
@@ -27,9 +27,9 @@ class EmbeddedBroker(LocalBroker):
     supervisor: Supervisor
     roster: Roster
 
-    async def look(self) -> FleetState:
-        """See inkgate.service.broker.fleet.Fleet."""
-        return FleetState(await self.state(), self.roster.cards())
+    async def snapshot(self) -> WorkerRegistryState:
+        """See inkgate.service.broker.worker_registry.WorkerRegistry."""
+        return WorkerRegistryState(await self.state(), self.roster.cards())
 
     @property
     def ready_workers(self) -> int:

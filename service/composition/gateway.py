@@ -16,16 +16,15 @@ from inkgate.service.admin import PATH as ADMIN_PATH
 from inkgate.service.admin import create_admin
 from inkgate.service.background import Background
 from inkgate.service.broker.interface import Broker
-from inkgate.service.broker.streams.client import on_loop
+from inkgate.service.broker.streams.client import async_client
 from inkgate.service.composition.database import OpenDatabase, open_database
 from inkgate.service.composition.fleet import EmbeddedBroker
 from inkgate.service.composition.lifecycle import started
 from inkgate.service.composition.samplers import gateway_watch
-from inkgate.service.console import Parts as ConsoleParts
-from inkgate.service.console import create_console
+from inkgate.service.console import ConsoleDependencies, create_console
 from inkgate.service.errors import Overloaded
 from inkgate.service.gateway.app import create_app
-from inkgate.service.gateway.memory import share_arenas
+from inkgate.service.gateway.memory import limit_malloc_arenas
 from inkgate.service.gateway.services import Services
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.housekeeping import Housekeeper
@@ -52,7 +51,7 @@ async def gateway(
     With `console` the pages for customers and operators are served beside it, under /console.
     With a Redis URL, rate limits and kept answers are shared by all gateways.
     """
-    share_arenas()
+    limit_malloc_arenas()
     async with AsyncExitStack() as stack:
         database = await open_database(stack, settings)
         health = Health(
@@ -79,7 +78,7 @@ def _services(
     """What the pipeline works with; `stack` closes what has to be closed, the ledger but for its start."""
     shared = None
     if settings.redis.url:
-        shared = on_loop(settings.redis.url, _CONNECTIONS, patient=True)
+        shared = async_client(settings.redis.url, _CONNECTIONS, retry_connect=True)
         stack.push_async_callback(shared.aclose)
     traces = settings.telemetry
     tracing = Tracing.configured(traces.traces_endpoint, "gateway", __version__, traces.traces_ratio)
@@ -115,9 +114,9 @@ async def _start(
     await started(stack, Housekeeper(engine, settings.ledger, report, clock=clock, background=background))
 
 
-def _console_parts(settings: Settings, database: OpenDatabase, broker: Broker) -> ConsoleParts:
+def _console_parts(settings: Settings, database: OpenDatabase, broker: Broker) -> ConsoleDependencies:
     fleet = broker if isinstance(broker, EmbeddedBroker) else None
-    return ConsoleParts.of(settings, database.engine, database.vault, fleet, database.clock)
+    return ConsoleDependencies.of(settings, database.engine, database.vault, fleet, database.clock)
 
 
 def _report(metrics: Metrics, found: ReconciliationState) -> None:

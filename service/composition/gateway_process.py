@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     parent, control_fd, listen_fd = (int(argument) for argument in argv)
     bind_to_parent(parent)
     control = socket.socket(fileno=control_fd)
-    frames.recv(control)
+    frames.receive_frame(control)
     settings = configuration.load()
     logs.configure(
         settings.telemetry.log_level, settings.telemetry.log_format, secrets=configuration.secret_values(settings)
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     try:
         asyncio.run(_serve(settings, socket.socket(fileno=listen_fd), control))
     except InkGateError as error:
-        frames.send(control, encode(Fatal(str(error))))
+        frames.send_frame(control, encode(Fatal(str(error))))
         return 2
     return 0
 
@@ -46,7 +46,7 @@ async def _serve(settings: Settings, listener: socket.socket, control: socket.so
     async with AsyncExitStack() as stack:
 
         def ready(url: str, metrics: Metrics, background: Background) -> None:
-            frames.send(control, encode(Ready()))
+            frames.send_frame(control, encode(Ready()))
             report = background.task("metrics-report", partial(report_metrics, metrics, control))
             stack.push_async_callback(report.close)
             report.start()
@@ -57,7 +57,7 @@ async def _serve(settings: Settings, listener: socket.socket, control: socket.so
 async def report_metrics(metrics: Metrics, control: socket.socket) -> None:
     """Tell the supervisor our metrics every few seconds, so that one scrape sees all processes."""
     while True:
-        frames.send(control, encode(MetricsReport(os.getpid(), metrics.snapshot())))
+        frames.send_frame(control, encode(MetricsReport(os.getpid(), metrics.snapshot())))
         await asyncio.sleep(REPORT_SECONDS)
 
 

@@ -44,7 +44,7 @@ async def serve_gateway(
 
         async def announce() -> None:
             await server.wait_listening()
-            health.started()
+            health.mark_started()
             on_ready(server.url, metrics, background)
 
         await serve(server, listener, announce)
@@ -89,10 +89,10 @@ async def supervise_gateways(settings: Settings, count: int, on_ready: Callable[
         stack.push_async_callback(supervisor.stop, settings.limits.deadline + _DRAIN_MARGIN_SECONDS)
         supervisor.start()
         stack.callback(listener.close)  # before the drain: its end closes the port, whatever else still runs
-        stack.callback(health.drain)
+        stack.callback(health.mark_draining)
 
         def ready() -> None:
-            health.started()
+            health.mark_started()
             on_ready(f"http://{host}:{port}", probes)
 
         await run_until_stopped(stop, supervisor.wait_ready(count), ready)
@@ -106,7 +106,7 @@ def _supervisor(count: int, listener: socket.socket, metrics: Metrics, backgroun
             case MetricsReport():
                 metrics.children.update(str(event.pid), snapshot_from(event.families))
             case Gone():
-                metrics.children.forget(str(event.pid))
+                metrics.children.remove_child(str(event.pid))
 
     return Supervisor(
         "inkgate.service.composition.gateway_process",

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from inkgate.service.background import Background
-from inkgate.service.errors import BrokerDown, ConfigurationError
+from inkgate.service.errors import BrokerUnavailable, ConfigurationError
 from inkgate.service.settings import Server, Worker
 from inkgate.service.telemetry.health import Check, Health
 from inkgate.service.telemetry.metrics import Metrics
@@ -36,10 +36,10 @@ def serve_probes(
 
 
 def some_ready(supervisor: Supervisor, otherwise: str) -> Check:
-    """Raises BrokerDown, with `otherwise` as its text, while no child of the supervisor is ready."""
+    """Raises BrokerUnavailable, with `otherwise` as its text, while no child of the supervisor is ready."""
 
     async def check() -> None:
         if not supervisor.ready:
-            raise BrokerDown(otherwise)
+            raise BrokerUnavailable(otherwise)
 
     return check

@@ -19,7 +19,7 @@ from inkgate.service.errors import ClockSuspect
 from inkgate.service.metering.service import pack_state, packs_of
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.metrics import Metrics
-from inkgate.service.telemetry.watch import Sampler, Watch, certificate_sampler
+from inkgate.service.telemetry.sampling import Sampler, SamplerRunner, certificate_sampler
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +31,14 @@ def gateway_watch(
     metrics: Metrics,
     background: Background,
     checked: Clock = database_clock,
-) -> Watch:
+) -> SamplerRunner:
     """The samplers of one gateway process; `checked` is the clock by which it settles."""
     samplers = [queue_sampler(settings, broker, metrics), database_sampler(engine, metrics, checked)]
     if settings.telemetry.accounts:
         samplers.append(pack_sampler(settings.telemetry.accounts, engine, metrics, checked))
     if settings.telemetry.certificates:
         samplers.append(certificate_sampler(metrics, settings.telemetry.certificates))
-    return Watch(samplers, background)
+    return SamplerRunner(samplers, background)
 
 
 def queue_sampler(settings: Settings, broker: Broker, metrics: Metrics) -> Sampler:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from inkgate.service.composition.lifecycle import cancelled, stop_signals
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.gateway.descriptors import connections_allowed
-from inkgate.service.gateway.protocol import guarded
+from inkgate.service.gateway.protocol import limited_protocol
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
 
@@ -65,7 +65,7 @@ class GatewayServer(uvicorn.Server):
 
     def stop(self) -> None:
         """Turn unready and drain; at the second call, wait for no connection any more."""
-        self._health.drain()
+        self._health.mark_draining()
         self.force_exit = self.should_exit
         self.should_exit = True
 
@@ -85,7 +85,7 @@ def server_for(settings: Settings, app: FastAPI, health: Health) -> GatewayServe
         access_log=False,
         server_header=False,
         proxy_headers=False,  # who is believed is ours to say: service/client_ip.py
-        http=guarded(connections_allowed()),
+        http=limited_protocol(connections_allowed()),
         ws="none",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=round(settings.limits.deadline) + DRAIN_MARGIN_SECONDS,

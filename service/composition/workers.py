@@ -8,14 +8,14 @@ from contextlib import AsyncExitStack
 
 from inkgate.service import __version__
 from inkgate.service.background import Background
-from inkgate.service.broker.streams.client import OUT_OF_REACH, on_loop
+from inkgate.service.broker.streams.client import TRANSIENT_ERRORS, async_client
 from inkgate.service.broker.streams.keys import Keys
-from inkgate.service.broker.streams.roll import RollPoster
+from inkgate.service.broker.streams.worker_registry import WorkerRegistryPublisher
 from inkgate.service.composition.fleet import native_threads
 from inkgate.service.composition.lifecycle import run_until_stopped, stop_event
 from inkgate.service.composition.probes import serve_probes, some_ready
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.errors import BrokerDown, ConfigurationError
+from inkgate.service.errors import BrokerUnavailable, ConfigurationError
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Check, Health
 from inkgate.service.telemetry.metrics import Metrics
@@ -56,15 +56,15 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         stop = stack.enter_context(stop_event())
         url = serve_probes(stack, settings.worker, health, metrics, background)
         keys = Keys(settings.redis.namespace, settings.engine.profile)
-        poster = RollPoster(settings.redis.url, keys, roster.cards, background)
+        poster = WorkerRegistryPublisher(settings.redis.url, keys, roster.cards, background)
         stack.push_async_callback(poster.close)
         poster.start()
         stack.push_async_callback(supervisor.stop, settings.worker.grace)
         supervisor.start()
-        stack.callback(health.drain)
+        stack.callback(health.mark_draining)
 
         def ready() -> None:
-            health.started()
+            health.mark_started()
             on_ready(url)
 
         await run_until_stopped(stop, supervisor.wait_ready(), ready)
@@ -93,11 +93,11 @@ def _supervisor(settings: Settings, roster: Roster, metrics: Metrics, background
 
 def _redis_check(url: str) -> Check:
     async def check() -> None:
-        redis = on_loop(url, 1)  # probes run on a loop of their own each time, so the client cannot be kept
+        redis = async_client(url, 1)  # probes run on a loop of their own each time, so the client cannot be kept
         try:
             await redis.ping()
-        except OUT_OF_REACH as error:
-            raise BrokerDown("redis does not answer") from error
+        except TRANSIENT_ERRORS as error:
+            raise BrokerUnavailable("redis does not answer") from error
         finally:
             await redis.aclose()
 

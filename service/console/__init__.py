@@ -1,9 +1,9 @@
-"""The console: what customers and operators do and see on a page. Pages are rendered here; nothing is built.
+"""The web console of customers and operators, rendered on the server without a build step.
 
-`create_console` makes the application. A page is one view-model function, which a test calls alone, and one template.
+`create_console` builds the application. A page is one view-model function, which tests call directly, and one template.
 """
 
 from inkgate.service.console.app import create_console
-from inkgate.service.console.parts import Parts
+from inkgate.service.console.parts import ConsoleDependencies
 
-__all__ = ["Parts", "create_console"]
+__all__ = ["ConsoleDependencies", "create_console"]

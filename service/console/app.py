@@ -1,4 +1,4 @@
-"""The console as one ASGI application: pages, static files, headers, and what to do when a page cannot be shown."""
+"""The console as one ASGI application: pages, static files, security headers and error pages."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inkgate.service import __version__
-from inkgate.service.console.pages import PAGES
-from inkgate.service.console.parts import Parts
-from inkgate.service.console.render import assets, render
-from inkgate.service.console.visit import (
+from inkgate.service.console.page_request import (
     FORM_BYTES,
     Forbidden,
     Malformed,
-    Missing,
-    PasswordChangeNeeded,
-    SignInNeeded,
-    anyone,
+    NotFound,
+    PasswordChangeRequired,
+    SignInRequired,
+    any_request,
 )
+from inkgate.service.console.pages import PAGES
+from inkgate.service.console.parts import ConsoleDependencies
+from inkgate.service.console.render import assets, render
 from inkgate.service.contract.headers import Surface
 from inkgate.service.errors import ClockSuspect, Misuse
 from inkgate.service.header_middleware import RepeatedHeaderMiddleware
 from inkgate.service.messages import Kind
 
-UPLOAD_BYTES = 3 * 1024 * 1024  # a picture of 2 MB (manual 7.4) and the form around it
-PACKED = 5  # of nine
+MAX_UPLOAD_BYTES = 3 * 1024 * 1024  # an image of 2 MB (manual 7.4) and its form
+GZIP_LEVEL = 5  # of 1 to 9
 HEADERS = (
     (
         b"content-security-policy",
@@ -43,34 +43,34 @@ HEADERS = (
 )
 
 
-def create_console(parts: Parts) -> FastAPI:
-    """The application, to be mounted at /console or served alone. The parts are closed by whoever made them."""
+def create_console(parts: ConsoleDependencies) -> FastAPI:
+    """The application, to be mounted at /console or served alone. The caller closes `parts`."""
     app = FastAPI(title="InkGate console", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.parts = parts
     for router in PAGES:
         app.include_router(router)
     app.add_api_route("/static/{digest}/{name:path}", _static, include_in_schema=False)
-    app.add_exception_handler(SignInNeeded, _sign_in)
-    app.add_exception_handler(PasswordChangeNeeded, _change_password)
+    app.add_exception_handler(SignInRequired, _sign_in)
+    app.add_exception_handler(PasswordChangeRequired, _change_password)
     app.add_exception_handler(Forbidden, _refuse)
-    app.add_exception_handler(Missing, _refuse)
+    app.add_exception_handler(NotFound, _refuse)
     app.add_exception_handler(Malformed, _refuse)
     app.add_exception_handler(Misuse, _refuse)
     app.add_exception_handler(404, _refuse)
     app.add_exception_handler(ClockSuspect, _clock)
-    app.add_middleware(GZipMiddleware, compresslevel=PACKED)
+    app.add_middleware(GZipMiddleware, compresslevel=GZIP_LEVEL)
     app.add_middleware(RepeatedHeaderMiddleware, surface=Surface.CONSOLE)
-    app.add_middleware(Guard)
+    app.add_middleware(SecurityMiddleware)
     return app
 
 
 STATUSES = {Forbidden: 403, Malformed: 400, Misuse: 422}
-"""What a refused page is answered with; everything else is not there."""
+"""Status of a refused page; every other error is 404."""
 
 
-class Guard:
-    """Sets the security headers of every answer; refuses bodies that are too large or of unknown size, and addresses
-    with a NUL in them, which no column takes."""
+class SecurityMiddleware:
+    """Sets the security headers of every response. Rejects bodies that are too large or of unknown size, and
+    addresses with a NUL, which no column accepts."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -93,16 +93,16 @@ class Guard:
             return
         if scope["method"] not in ("GET", "HEAD"):
             length = dict(scope["headers"]).get(b"content-length", b"")
-            if not length.isdigit() or int(length) > _most(scope):
+            if not length.isdigit() or int(length) > _max_body_bytes(scope):
                 await Response("", 413)(scope, receive, send_guarded)
                 return
         await self._app(scope, receive, send_guarded)
 
 
-def _most(scope: Scope) -> int:
-    """Bytes that a body may have: only one with a file in it is large."""
+def _max_body_bytes(scope: Scope) -> int:
+    """Maximum body size in bytes: the larger limit applies to forms with a file."""
     kind = dict(scope["headers"]).get(b"content-type", b"")
-    return UPLOAD_BYTES if kind.strip().lower().startswith(b"multipart/form-data") else FORM_BYTES
+    return MAX_UPLOAD_BYTES if kind.strip().lower().startswith(b"multipart/form-data") else FORM_BYTES
 
 
 async def _static(request: Request, digest: str, name: str) -> Response:
@@ -113,7 +113,7 @@ async def _sign_in(request: Request, _error: Exception) -> Response:
     root = request.scope.get("root_path", "")
     here = request.url.path.removeprefix(root)
     wanted = f"?next={quote(here)}" if request.method == "GET" and here != "/" else ""
-    if "hx-request" in request.headers:  # a fragment cannot show the login page; htmx loads the whole one
+    if "hx-request" in request.headers:  # a fragment cannot show the login page; htmx loads the full page
         return Response(status_code=204, headers={"hx-redirect": f"{root}/login"})
     return RedirectResponse(f"{root}/login{wanted}", 303)
 
@@ -128,11 +128,11 @@ async def _refuse(request: Request, error: Exception) -> Response:
         status = 404
     if request.method == "POST":
         request = Request({**request.scope, "method": "GET"})  # the form has been read and refused
-    return render(await anyone(request), "refused.html", status, clock=False)
+    return render(await any_request(request), "refused.html", status, clock=False)
 
 
 async def _clock(request: Request, _error: Exception) -> Response:
-    """What turns on the time, as the state of a pack, cannot be said or done."""
+    """503 for pages that depend on a trusted time, such as the state of a pack, while the clock is suspect."""
     if request.method == "POST":
         request = Request({**request.scope, "method": "GET"})  # the form has been read
-    return render(await anyone(request), "refused.html", 503, clock=True)
+    return render(await any_request(request), "refused.html", 503, clock=True)

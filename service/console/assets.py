@@ -1,4 +1,4 @@
-"""Static files, read once: compressed, named by their content, and therefore cached by browsers for ever."""
+"""Static files, read once and compressed. Their paths contain a digest of the content: browsers cache them for good."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ YEAR = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file, as it is and as gzip."""
+    """One file: its bytes, plain and gzip-compressed."""
 
     content_type: str
     plain: bytes
@@ -27,17 +27,17 @@ class Asset:
 
 
 class Assets:
-    """All static files by name ("console.css", "vendor/htmx.min.js")."""
+    """The static files by name ("console.css", "vendor/htmx.min.js")."""
 
     def __init__(self) -> None:
         self._files: Mapping[str, Asset] = dict(_read(files("inkgate.service.console").joinpath("static"), ""))
 
     def path(self, name: str) -> str:
-        """The path under /static, with the digest that makes it immutable. Raises KeyError."""
+        """The path under /static, with the digest of the content. Raises KeyError."""
         return f"static/{self._files[name].digest}/{name}"
 
     def answer(self, request: Request, digest: str, name: str) -> Response:
-        """The file, or 404 when there is none with this digest."""
+        """The file, or 404 if no file has this name and digest."""
         asset = self._files.get(name)
         if asset is None or asset.digest != digest:
             return Response(status_code=404)

@@ -1,4 +1,4 @@
-"""How often somebody may guess the set-up code: counted by address and in all, in memory that does not grow."""
+"""Limits attempts at the set-up code, per address and in total, in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,42 +8,41 @@ from collections import OrderedDict
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
-SPAN = 900.0  # seconds in which attempts are counted together
-BY_ADDRESS = 10  # attempts in a span from one address, an IPv6 /64 being one
-IN_ALL = 100  # attempts in a span from all addresses
-ADDRESSES = 1000  # addresses remembered; beyond, the one seen longest ago is forgotten, and the bound in all holds
+WINDOW_SECONDS = 900.0  # attempts are counted per window
+MAX_PER_ADDRESS = 10  # attempts per window and address; an IPv6 /64 counts as one address
+MAX_TOTAL = 100  # attempts per window from all addresses
+MAX_ADDRESSES = 1000  # addresses kept; beyond, the least recent one is dropped and MAX_TOTAL still applies
 
 
 class Attempts:
-    """Counts attempts before they are judged, so that many at once cannot pass the bounds together."""
+    """Counts attempts before the code is compared, so that concurrent attempts cannot exceed the limits."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._begun = -math.inf
-        self._in_all = 0
+        self._window_start = -math.inf
+        self._total = 0
         self._by_address: OrderedDict[str, int] = OrderedDict()
 
-    def wait(self, client: str) -> int:
-        """Count an attempt by an address, the client's where trusted proxies stand in between: 0 when it may be judged,
-        else the seconds until the next one may."""
+    def register(self, client: str) -> int:
+        """Count an attempt of a client address. Returns 0 if the attempt may proceed, else the seconds to wait."""
         now = self._clock()
-        if now - self._begun >= SPAN:
-            self._begun, self._in_all = now, 0
+        if now - self._window_start >= WINDOW_SECONDS:
+            self._window_start, self._total = now, 0
             self._by_address.clear()
         source = _source(client)
         count = self._by_address.get(source, 0)
-        if self._in_all >= IN_ALL or count >= BY_ADDRESS:
-            return math.ceil(self._begun + SPAN - now)
-        self._in_all += 1
+        if self._total >= MAX_TOTAL or count >= MAX_PER_ADDRESS:
+            return math.ceil(self._window_start + WINDOW_SECONDS - now)
+        self._total += 1
         self._by_address[source] = count + 1
         self._by_address.move_to_end(source)
-        while len(self._by_address) > ADDRESSES:
+        while len(self._by_address) > MAX_ADDRESSES:
             self._by_address.popitem(last=False)
         return 0
 
 
 def _source(client: str) -> str:
-    """The address that is counted: an IPv6 network of 64 bits is one customer's."""
+    """The key that is counted: the IPv4 address, or the /64 network of an IPv6 address, since one customer owns it."""
     try:
         address = ip_address(client)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the charts show, as plain data; `console.js` draws it, and a table below each says the same."""
+"""Chart data of the pages. `console.js` draws it; a table below each chart shows the same values."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from inkgate.service.console.scope import Span
+from inkgate.service.console.scope import Period
 from inkgate.service.usage.repository import UsageTotals, total
 
 Chart = dict[str, Any]
 Value = Callable[[UsageTotals], float | None]
 
-SERIES = 8
-"""As many as can be told apart; what comes beyond is drawn together."""
+MAX_SERIES = 8
+"""Number of distinguishable series; further ones are summed into one."""
 
 
 def over_time(
-    span: Span,
+    span: Period,
     rows: Sequence[UsageTotals],
     value: Value,
     *,
     name: Callable[[Any], str],
-    rest: str,
+    other_label: str,
     unit: str = "",
     kind: str = "line",
     stack: bool = False,
     whole: bool = False,
 ) -> Chart:
-    """A series for each second key of `rows` (grouped by step, then one more), most requests first; those beyond
-    SERIES are one called `rest`. Steps without calls are 0, or a gap where there is no value, as with a mean."""
+    """One series per second key of `rows` (grouped by step and one more dimension), most requests first; those beyond
+    MAX_SERIES are summed as `other_label`. A step without calls is 0, or a gap where the value is undefined."""
     steps = span.steps()
     place = {step: index for index, step in enumerate(steps)}
     at = {moment: place.get(span.step_of(moment)) for moment in {row.key[0] for row in rows}}
-    named = _leading(rows, name, rest)
+    named = _leading(rows, name, other_label)
     cells: dict[str, list[list[UsageTotals]]] = {each: [[] for _ in steps] for each in named.values()}
     for row in rows:
         index = at[row.key[0]]
@@ -47,18 +47,18 @@ def over_time(
     return _chart(span, series, unit, kind=kind, stack=stack, whole=whole)
 
 
-def _leading(rows: Iterable[UsageTotals], name: Callable[[Any], str], rest: str) -> dict[Any, str]:
-    """Second key → the series that it belongs to, most requests first."""
+def _leading(rows: Iterable[UsageTotals], name: Callable[[Any], str], other_label: str) -> dict[Any, str]:
+    """Second key → name of its series, most requests first."""
     requests: dict[Any, int] = {}
     for row in rows:
         requests[row.key[1]] = requests.get(row.key[1], 0) + row.requests
     ranked = sorted(requests, key=lambda key: -requests[key])
-    kept = SERIES if len(ranked) <= SERIES else SERIES - 1
-    return {key: name(key) if place < kept else rest for place, key in enumerate(ranked)}
+    kept = MAX_SERIES if len(ranked) <= MAX_SERIES else MAX_SERIES - 1
+    return {key: name(key) if place < kept else other_label for place, key in enumerate(ranked)}
 
 
-def measured(span: Span, rows: Iterable[UsageTotals], values: Mapping[str, Value], unit: str) -> Chart:
-    """A line for each value of the same calls (`rows` grouped by step)."""
+def measured(span: Period, rows: Iterable[UsageTotals], values: Mapping[str, Value], unit: str) -> Chart:
+    """One line per measure of the same calls (`rows` grouped by step)."""
     found: dict[datetime, list[UsageTotals]] = {}
     for row in rows:
         found.setdefault(span.step_of(row.key[0]), []).append(row)
@@ -68,7 +68,7 @@ def measured(span: Span, rows: Iterable[UsageTotals], values: Mapping[str, Value
 
 
 def _chart(
-    span: Span, series: list[dict[str, Any]], unit: str, *, kind: str, stack: bool = False, whole: bool = False
+    span: Period, series: list[dict[str, Any]], unit: str, *, kind: str, stack: bool = False, whole: bool = False
 ) -> Chart:
     names = [span.label(step) for step in span.steps()]
     return {
@@ -86,13 +86,13 @@ def _rounded(value: float | None) -> float | None:
 
 
 def pie(parts: Mapping[str, int]) -> Chart:
-    """Shares of a whole, largest first."""
+    """Pie chart, largest share first."""
     data = [{"name": name, "value": value} for name, value in sorted(parts.items(), key=lambda each: -each[1])]
     return {"kind": "pie", "data": data}
 
 
 def ranking(parts: Sequence[tuple[str, int]], unit: str, limit: int = 10) -> Chart:
-    """Bars that lie, most first."""
+    """Horizontal bars, largest first."""
     top = sorted(parts, key=lambda each: -each[1])[:limit]
     return {
         "kind": "ranking",
@@ -104,8 +104,8 @@ def ranking(parts: Sequence[tuple[str, int]], unit: str, limit: int = 10) -> Cha
     }
 
 
-def by_step(span: Span, rows: Iterable[UsageTotals]) -> list[tuple[datetime, UsageTotals]]:
-    """The same as a table: steps that had calls, latest first."""
+def by_step(span: Period, rows: Iterable[UsageTotals]) -> list[tuple[datetime, UsageTotals]]:
+    """Table rows of a chart: the steps with calls, latest first."""
     found: dict[datetime, list[UsageTotals]] = {}
     for row in rows:
         found.setdefault(span.step_of(row.key[0]), []).append(row)

@@ -1,4 +1,4 @@
-"""Every code that an answer may carry, for the table in the reference and for the words beside numbers."""
+"""All codes of answers, for the table of the reference page and for the texts beside code numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inkgate.service.contract.refusals import REFUSALS
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One row: `capability` is "" for the gateway's own codes; `http` is the status it travels with by default."""
+    """One row. `capability` is "" for codes of the gateway; `http` is the default HTTP status."""
 
     code: str
     capability: str
@@ -23,7 +23,7 @@ class Code:
 
 @cache
 def codes() -> tuple[Code, ...]:
-    """All rows: the gateway's, then each capability's in order of their numbers, without repeats."""
+    """All rows without duplicates: those of the gateway, then of each capability by number."""
     return tuple(_rows())
 
 
@@ -39,7 +39,7 @@ def _rows() -> Iterator[Code]:
 
 
 def code_name(capability: str, code: int) -> str:
-    """What a status code of the ledger means, "" when nobody knows it."""
+    """The text of a status code of the ledger; "" for an unknown code."""
     if code in REFUSALS:
         return REFUSALS[code].text
     known = CAPABILITIES.get(capability)
@@ -48,7 +48,7 @@ def code_name(capability: str, code: int) -> str:
 
 
 def search(text: str) -> list[Code]:
-    """Rows in which each word of `text` occurs."""
+    """The rows that contain every word of `text`."""
     words = text.casefold().split()
     texts = ((row, f"{row.code} {row.message} {row.details}".casefold()) for row in codes())
     return [row for row, haystack in texts if all(word in haystack for word in words)]

@@ -1,4 +1,4 @@
-"""Answers that a browser saves as CSV. Each starts with a byte-order mark, by which spreadsheets know UTF-8."""
+"""CSV downloads. Each starts with a byte-order mark, from which spreadsheets recognise UTF-8."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from inkgate.service.csv_export import CsvWriter
 
 MEDIA_TYPE = "text/csv; charset=utf-8"
 MARK = "\ufeff"
-PIECE = 256 * 1024  # characters of a stream that are sent at once
+PIECE = 256 * 1024  # characters per chunk of a stream
 
 
 def csv_answer(name: str, head: Sequence[str], lines: Iterable[Iterable[object]]) -> Response:
-    """A CSV file called `name`, made whole in memory."""
+    """A CSV file called `name`, built in memory."""
     text = io.StringIO(newline="")
     sheet = CsvWriter(text)
     for line in (head, *lines):
@@ -26,7 +26,7 @@ def csv_answer(name: str, head: Sequence[str], lines: Iterable[Iterable[object]]
 
 
 def csv_stream(name: str, head: Sequence[str], lines: AsyncGenerator[Iterable[object], None]) -> Response:
-    """The same for any number of lines: they are read while the answer is sent."""
+    """A CSV file of any size: the lines are read while the response is sent."""
     return StreamingResponse(_pieces(head, lines), media_type=MEDIA_TYPE, headers=_saved_as(name))
 
 
@@ -42,7 +42,7 @@ async def _pieces(head: Sequence[str], lines: AsyncGenerator[Iterable[object], N
                 yield text.getvalue()
                 text.seek(0)
                 text.truncate()
-                await asyncio.sleep(0)  # other visitors are served meanwhile
+                await asyncio.sleep(0)  # lets the event loop serve other requests
     yield text.getvalue()
 
 

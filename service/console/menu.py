@@ -1,41 +1,41 @@
-"""What stands in the menu, for whom."""
+"""The menu entries per role."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inkgate.service.console.catalogue import Words
-from inkgate.service.console.visit import Visit
+from inkgate.service.console.page_request import PageRequest
+from inkgate.service.console.translations import Translator
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the menu."""
+class MenuEntry:
+    """One menu entry; `is_current` marks the page that is shown."""
 
     path: str
     icon: str
     text: str
-    here: bool
+    is_current: bool
 
 
-def menu(visit: Visit) -> list[tuple[str, list[Entry]]]:
-    """Groups with a heading each; empty for visitors who have not signed in."""
-    if visit.signed_in is None or visit.signed_in.user.must_change:
+def menu(page_request: PageRequest) -> list[tuple[str, list[MenuEntry]]]:
+    """Groups of entries with a heading each; empty before sign-in and before the required change of password."""
+    if page_request.signed_in is None or page_request.signed_in.user.must_change:
         return []
-    _ = visit.words
-    here = visit.request.url.path.removeprefix(visit.root)
-    groups = _operator(_) if visit.operator else _customer(_)
+    _ = page_request.translate
+    here = page_request.request.url.path.removeprefix(page_request.root)
+    groups = _operator(_) if page_request.operator else _customer(_)
     return [
-        (heading, [Entry(path, icon, text, _within(here, path)) for path, icon, text in entries])
+        (heading, [MenuEntry(path, icon, text, _is_under(here, path)) for path, icon, text in entries])
         for heading, entries in groups
     ]
 
 
-def _within(here: str, path: str) -> bool:
+def _is_under(here: str, path: str) -> bool:
     return here == path if path == "/" else here == path or here.startswith(path + "/")
 
 
-def _customer(_: Words) -> list[tuple[str, list[tuple[str, str, str]]]]:
+def _customer(_: Translator) -> list[tuple[str, list[tuple[str, str, str]]]]:
     return [
         (
             _("AI能力开放平台"),
@@ -65,7 +65,7 @@ def _customer(_: Words) -> list[tuple[str, list[tuple[str, str, str]]]]:
     ]
 
 
-def _operator(_: Words) -> list[tuple[str, list[tuple[str, str, str]]]]:
+def _operator(_: Translator) -> list[tuple[str, list[tuple[str, str, str]]]]:
     return [
         (
             _("运营"),

@@ -1,16 +1,16 @@
-"""Short messages: what was done (shown once, after a form), and why something could not be done."""
+"""Short messages: the result of a form, shown once, and the text of a problem."""
 
 from __future__ import annotations
 
-from inkgate.service.console.catalogue import Words
-from inkgate.service.console.visit import Visit
+from inkgate.service.console.page_request import PageRequest
+from inkgate.service.console.translations import Translator
 from inkgate.service.errors import Misuse
 from inkgate.service.messages import CHINESE, render
 
 
-def notice(visit: Visit) -> str:
-    """The message that `?done=…` names; unknown names show nothing."""
-    _ = visit.words
+def notice(page_request: PageRequest) -> str:
+    """The message named by `?done=…`; "" for an unknown name."""
+    _ = page_request.translate
     known = {
         "welcome": _("安装完成，欢迎使用。"),
         "password": _("密码已修改，其他设备上的登录已退出。"),
@@ -33,12 +33,12 @@ def notice(visit: Visit) -> str:
         "granted": _("资源包已发放。"),
         "price-saved": _("产品已保存。"),
     }
-    return known.get(visit.request.query_params.get("done", ""), "")
+    return known.get(page_request.request.query_params.get("done", ""), "")
 
 
-def explain(words: Words, problem: Misuse) -> str:
-    """A problem in the visitor's language; the English text begins with a capital letter."""
-    if words.language == "zh":
+def explain(translate: Translator, problem: Misuse) -> str:
+    """The text of a problem in the language of the page; English starts with a capital letter."""
+    if translate.language == "zh":
         return render(problem.code, problem.params, CHINESE)
     message = str(problem)
     return message[:1].upper() + message[1:]

@@ -1,6 +1,6 @@
-"""Signing in through an OpenID Connect provider: authorization code with PKCE, and an ID token that is checked.
+"""Sign-in through an OpenID Connect provider: authorization code flow with PKCE and a verified ID token.
 
-The provider says who somebody is; what that user may do is ours: a user with that login must exist here.
+The provider authenticates, InkGate authorises: a user with the login of the ID token must exist here.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Oidc
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "RS384", "RS512", "PS384", "PS512", "ES384", "ES512")
-"""Signatures with a public key only: with a shared secret, whoever can check could also sign."""
+"""Public-key signatures only: with a shared secret, every verifier could also sign."""
 BASIC = "client_secret_basic"
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 REFRESH_SECONDS = 3600.0
 TIMEOUT_SECONDS = 10.0
 LEEWAY_SECONDS = 60
-ATTEMPT_SECONDS = 600
-ANSWER_BYTES = 256 * 1024  # of one answer of the provider; keys and tokens are a few thousand
+MAX_ATTEMPT_SECONDS = 600
+MAX_ANSWER_BYTES = 256 * 1024  # of one response of the provider; keys and tokens have a few thousand
 _PLAIN_JSON = {"accept": "application/json", "accept-encoding": "identity"}
-FRESH_SECONDS = 300  # how long ago somebody may have entered a password there, when we ask for it anew
+MAX_AUTHENTICATION_AGE_SECONDS = 300  # of the password entry at the provider, when re-authentication is required
 
 
 class OidcError(Exception):
-    """The provider cannot be reached, or what it says cannot be believed. The text is for the log."""
+    """The provider is unreachable or its response is invalid. The text is for the log."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """What a browser carries, sealed, to the provider and back. `again` asks for the password there anew."""
+class LoginAttempt:
+    """State of one sign-in, kept encrypted in a browser cookie. `again` requires re-authentication at the provider."""
 
     state: str
     nonce: str
@@ -51,7 +51,7 @@ class Attempt:
     begun: float
 
     @classmethod
-    def new(cls, where: str, *, again: bool = False) -> Attempt:
+    def new(cls, where: str, *, again: bool = False) -> LoginAttempt:
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         return cls(state, nonce, verifier, where, again, time.time())
 
@@ -59,18 +59,18 @@ class Attempt:
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def unpack(cls, text: bytes) -> Attempt:
-        """Raises OidcError when it is too old."""
+    def unpack(cls, text: bytes) -> LoginAttempt:
+        """The attempt that `pack` wrote. Raises OidcError if it has expired."""
         found = cls(**json.loads(text))
-        if time.time() - found.begun > ATTEMPT_SECONDS:
+        if time.time() - found.begun > MAX_ATTEMPT_SECONDS:
             raise OidcError("the attempt to sign in is too old")
         return found
 
 
 class Provider:
-    """One provider. Its metadata and keys are fetched when they are first needed, and again every hour.
+    """One provider. Its metadata and keys are fetched on first use and refreshed every hour.
 
-    Raises ConfigurationError for settings that cannot work.
+    Raises ConfigurationError for invalid settings.
     """
 
     def __init__(self, settings: Oidc) -> None:
@@ -86,8 +86,8 @@ class Provider:
         self._keys: Mapping[str, Any] = {}
         self._fetched = -REFRESH_SECONDS
 
-    async def start(self, attempt: Attempt, redirect: str) -> str:
-        """Where to send the browser. Raises OidcError."""
+    async def start(self, attempt: LoginAttempt, redirect: str) -> str:
+        """The authorization URL to redirect the browser to. Raises OidcError."""
         metadata = await self._known()
         challenge = base64.urlsafe_b64encode(hashlib.sha256(attempt.verifier.encode()).digest()).rstrip(b"=").decode()
         query = {
@@ -105,8 +105,8 @@ class Provider:
         where = str(metadata["authorization_endpoint"])
         return f"{where}{'&' if '?' in where else '?'}{urlencode(query)}"
 
-    async def finish(self, attempt: Attempt, redirect: str, code: str) -> str:
-        """The login of whoever came back with `code`. Raises OidcError."""
+    async def finish(self, attempt: LoginAttempt, redirect: str, code: str) -> str:
+        """Exchanges `code` and returns the login of the ID token. Raises OidcError."""
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -127,13 +127,13 @@ class Provider:
             raise OidcError("the provider gave no ID token")
         return self._login(await self._claims(token), attempt)
 
-    def _login(self, claims: Mapping[str, Any], attempt: Attempt) -> str:
+    def _login(self, claims: Mapping[str, Any], attempt: LoginAttempt) -> str:
         if not secrets.compare_digest(str(claims.get("nonce", "")).encode(), attempt.nonce.encode()):
             raise OidcError("the ID token is for another attempt")
         if claims.get("azp", self._settings.client_id) != self._settings.client_id:
             raise OidcError("the ID token was made for another client")
-        if attempt.again and time.time() - float(claims.get("auth_time", 0)) > FRESH_SECONDS:
-            raise OidcError("the provider did not ask for the password anew")
+        if attempt.again and time.time() - float(claims.get("auth_time", 0)) > MAX_AUTHENTICATION_AGE_SECONDS:
+            raise OidcError("the provider did not ask for the password again")
         claim = self._settings.claim
         login = claims.get(claim)
         if not isinstance(login, str) or (claim == "email" and claims.get("email_verified") is not True):
@@ -157,7 +157,7 @@ class Provider:
         return claims
 
     async def _key(self, header: Mapping[str, Any]) -> jwt.PyJWK:
-        """The key that a token names. A name we do not know is asked for once more: keys are rotated."""
+        """The key named by the token header. An unknown name refreshes the key set once, since keys are rotated."""
         for fresh in (False, True):
             await self._known(fresh=fresh)
             for key in jwt.PyJWKSet(list(self._keys.get("keys", ()))).keys:
@@ -185,7 +185,7 @@ class Provider:
                 httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client,
                 client.stream(method, url, headers=_PLAIN_JSON, **more) as answer,
             ):
-                found = json.loads(await _bounded(answer.raise_for_status()))
+                found = json.loads(await _read_limited(answer.raise_for_status()))
         except TimeoutError as error:
             raise OidcError(f"{url}: took too long") from error
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
@@ -195,13 +195,13 @@ class Provider:
         return found
 
 
-async def _bounded(answer: httpx.Response) -> bytes:
-    """The body of an answer. Raises OidcError for more than ANSWER_BYTES."""
+async def _read_limited(answer: httpx.Response) -> bytes:
+    """The body of a response. Raises OidcError beyond MAX_ANSWER_BYTES and for a compressed body."""
     if answer.headers.get("content-encoding", "identity") != "identity":
         raise OidcError(f"{answer.url}: a packed answer, though none was asked for")
     body = bytearray()
     async for piece in answer.aiter_raw():
         body += piece
-        if len(body) > ANSWER_BYTES:
-            raise OidcError(f"{answer.url}: an answer of more than {ANSWER_BYTES} bytes")
+        if len(body) > MAX_ANSWER_BYTES:
+            raise OidcError(f"{answer.url}: an answer of more than {MAX_ANSWER_BYTES} bytes")
     return bytes(body)

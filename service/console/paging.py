@@ -1,4 +1,4 @@
-"""Lists that are shown a page at a time; one row more than a page is read, to know whether another one follows."""
+"""Paging of lists. One row more than a page is read, to know whether another page follows."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-LAST_PAGE = 1000  # beyond it nobody pages; a bound for the database
+LAST_PAGE = 1000  # limits the offset that the database has to skip
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Page `number` of a list of `size` rows a page; the first is 1."""
+    """Page `number` (from 1) of a list with `size` rows per page."""
 
     number: int
     size: int
 
     @classmethod
     def of(cls, asked: int, size: int) -> Paging:
-        """The page that a visitor asked for, or the nearest one that there may be."""
+        """The requested page, limited to 1..LAST_PAGE."""
         return cls(min(max(asked, 1), LAST_PAGE), size)
 
     @property
@@ -30,9 +30,9 @@ class Paging:
 
     @property
     def offset(self) -> int:
-        """Rows to leave out before."""
+        """Rows to skip."""
         return (self.number - 1) * self.size
 
     def cut(self, rows: Sequence[T]) -> tuple[list[T], bool]:
-        """The rows of the page out of those read, and whether another page follows."""
+        """The rows of the page, and whether another page follows."""
         return list(rows[: self.size]), len(rows) > self.size

@@ -1,4 +1,4 @@
-"""What the console is made of; whoever makes the parts closes them."""
+"""Dependencies of the console; their creator closes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.accounts.directory import Network
 from inkgate.service.accounts.vault import Vault
-from inkgate.service.broker.fleet import Fleet
+from inkgate.service.broker.worker_registry import WorkerRegistry
 from inkgate.service.client_ip import parse_networks
 from inkgate.service.console.attempts import Attempts
 from inkgate.service.console.oidc import Provider
@@ -20,21 +20,36 @@ from inkgate.service.users.passwords import Passwords
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """The database, the vault that opens a caller's own keys, and the settings. `fleet` sees queue and workers; a
-    console alone, without Redis, has none. `regions` tells where addresses lie, when there is a table.
-    `provider` is who else may say who somebody is, `trusted` the proxies whose X-Forwarded-For is believed."""
+class ConsoleDependencies:
+    """Settings, database, vault and services of the console.
+
+    `fleet` observes queue and workers; None for a console of its own without Redis. `regions` maps addresses to
+    provinces, when a table is configured. `identity_provider` is the OpenID Connect provider, `trusted_proxies` are
+    the proxies whose X-Forwarded-For counts.
+    """
 
     @classmethod
     def of(
-        cls, settings: Settings, engine: AsyncEngine, vault: Vault, fleet: Fleet | None, clock: Clock = database_clock
-    ) -> Parts:
-        """The parts that the settings ask for. Raises ConfigurationError."""
-        provider = Provider(settings.oidc) if settings.oidc.issuer else None
+        cls,
+        settings: Settings,
+        engine: AsyncEngine,
+        vault: Vault,
+        fleet: WorkerRegistry | None,
+        clock: Clock = database_clock,
+    ) -> ConsoleDependencies:
+        """The dependencies that the settings require. Raises ConfigurationError."""
+        identity_provider = Provider(settings.oidc) if settings.oidc.issuer else None
         regions = load(settings.console.regions)
-        trusted = parse_networks(settings.server.trusted_proxies)
+        trusted_proxies = parse_networks(settings.server.trusted_proxies)
         return cls(
-            settings, engine, vault, clock=clock, fleet=fleet, regions=regions, provider=provider, trusted=trusted
+            settings,
+            engine,
+            vault,
+            clock=clock,
+            fleet=fleet,
+            regions=regions,
+            identity_provider=identity_provider,
+            trusted_proxies=trusted_proxies,
         )
 
     settings: Settings
@@ -42,9 +57,9 @@ class Parts:
     vault: Vault
     passwords: Passwords = field(default_factory=Passwords)
     clock: Clock = database_clock
-    fleet: Fleet | None = None
+    fleet: WorkerRegistry | None = None
     regions: RegionTable | None = None
-    provider: Provider | None = None
-    trusted: tuple[Network, ...] = ()
-    proving: asyncio.Lock = field(default_factory=asyncio.Lock)  # one proof of the ledger at a time
-    attempts: Attempts = field(default_factory=Attempts)  # at guessing the set-up code, in this process
+    identity_provider: Provider | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
+    attempts: Attempts = field(default_factory=Attempts)  # at the set-up code, of this process

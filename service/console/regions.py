@@ -1,6 +1,6 @@
-"""Which province a caller's address belongs to, by a table that the operator supplies, and where it lies on the map.
+"""Provinces of caller addresses, by a table of the operator, and their places on the tile map.
 
-The map is a grid of equal tiles, one a province-level division, roughly where it lies (docs/adr/0071-province-map.md).
+The map is a grid of equal tiles, one per province-level division, near its true place (docs/adr/0071-province-map.md).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from inkgate.service.errors import ConfigurationError
 
 SETTING = "INKGATE_CONSOLE__REGIONS"
-MOST_LINES = 1_000_000
+MAX_LINES = 1_000_000
 LEVELS = 5
 
 
@@ -70,7 +70,7 @@ _BY_CODE = {code: each.name for each in PROVINCES for code in (each.digits, each
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A province on the map with its calls; `level` 0 (none) to LEVELS (the most)."""
+    """A province on the map with its calls; `level` from 0 (none) to LEVELS (most calls)."""
 
     province: Province
     calls: int
@@ -78,10 +78,10 @@ class Tile:
 
 
 class RegionTable:
-    """Finds the region of an address by the longest of the networks that hold it."""
+    """Maps an address to the region of its longest matching prefix."""
 
     def __init__(self, rows: Iterable[tuple[str, str]]) -> None:
-        """`rows` are (network in CIDR notation, region). Raises ValueError for what is no network."""
+        """`rows` are (network in CIDR notation, region). Raises ValueError for an invalid network."""
         self._by_width: dict[tuple[int, int], dict[int, str]] = {}
         for network, region in rows:
             parsed = ip_network(network, strict=False)
@@ -93,7 +93,7 @@ class RegionTable:
         }
 
     def region(self, address: str) -> str:
-        """The region, "" when no network holds the address or it is none."""
+        """The region; "" if no network contains the address or it is invalid."""
         try:
             parsed = ip_address(address)
         except ValueError:
@@ -107,9 +107,9 @@ class RegionTable:
 
 
 def load(path: Path | None) -> RegionTable | None:
-    """The table of a CSV file with a network and a region a line; lines that begin with # are remarks.
+    """Reads a CSV file with a network and a region per line; lines that start with # are comments.
 
-    Raises ConfigurationError that names the line.
+    Raises ConfigurationError with the number of the invalid entry.
     """
     if path is None:
         return None
@@ -122,8 +122,8 @@ def load(path: Path | None) -> RegionTable | None:
                 network, region = (cell.strip() for cell in cells[:2])
                 ip_network(network, strict=False)
                 rows.append((network, region))
-                if len(rows) > MOST_LINES:
-                    raise ConfigurationError(SETTING, f"{path} has more than {MOST_LINES:,} lines", "Join networks.")
+                if len(rows) > MAX_LINES:
+                    raise ConfigurationError(SETTING, f"{path} has more than {MAX_LINES:,} lines", "Join networks.")
     except OSError as error:
         raise ConfigurationError(SETTING, f"cannot read {path} ({error.strerror})", "Name another file.") from None
     except (ValueError, csv.Error) as error:
@@ -136,7 +136,7 @@ def load(path: Path | None) -> RegionTable | None:
 
 
 def normal(region: str) -> str:
-    """The short name of a province, whatever it is called: 浙江省, CN-ZJ, 330000. Other regions stay as they are."""
+    """The short name of a province given as 浙江省, CN-ZJ or 330000. Other regions are returned unchanged."""
     code = region.upper().removeprefix("CN-")
     found = _BY_CODE.get(code[:2] if code.isdigit() and len(code) in (2, 6) else code)
     if found:
@@ -145,7 +145,7 @@ def normal(region: str) -> str:
 
 
 def tiles(calls: Mapping[str, int]) -> Sequence[Tile]:
-    """The map for calls by region."""
+    """The tiles of the map for the calls per region."""
     most = max((calls.get(each.name, 0) for each in PROVINCES), default=0)
     return [
         Tile(each, calls.get(each.name, 0), -(-LEVELS * calls.get(each.name, 0) // most) if most else 0)

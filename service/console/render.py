@@ -1,4 +1,4 @@
-"""Templates to answers, and how numbers, money and instants are written."""
+"""Rendering of templates, and the formats of numbers, money and instants."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from inkgate.service import __version__
 from inkgate.service.console.assets import Assets
-from inkgate.service.console.catalogue import LANGUAGES
 from inkgate.service.console.menu import menu
 from inkgate.service.console.notices import notice
-from inkgate.service.console.visit import FORM_COOKIE, THEMES, Visit, masked
+from inkgate.service.console.page_request import FORM_COOKIE, THEMES, PageRequest, masked_token
+from inkgate.service.console.translations import LANGUAGES
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.clock import BEIJING
 
@@ -32,7 +32,7 @@ def assets() -> Assets:
 
 @cache
 def environment() -> Environment:
-    """The templates; autoescape everywhere, and a name that is not given is an error."""
+    """The Jinja environment: autoescape for all templates, undefined names are errors."""
     made = Environment(
         loader=PackageLoader("inkgate.service.console"),
         autoescape=True,
@@ -45,53 +45,55 @@ def environment() -> Environment:
     return made
 
 
-def render(visit: Visit, template: str, status: int = 200, **model: Any) -> Response:
-    """A page. `model` is what its view-model function made; the rest every page has."""
-    root = visit.root
+def render(page_request: PageRequest, template: str, status: int = 200, **model: Any) -> Response:
+    """Render a page. `model` is its view model; the other variables are the same for all pages."""
+    root = page_request.root
     text = (
         environment()
         .get_template(template)
         .render(
-            visit=visit,
-            _=visit.words,
-            language=visit.words.language,
-            lang=LANGUAGES[visit.words.language],
-            theme=visit.theme,
+            page_request=page_request,
+            _=page_request.translate,
+            language=page_request.translate.language,
+            lang=LANGUAGES[page_request.translate.language],
+            theme=page_request.theme,
             themes=THEMES,
             root=root,
-            here=visit.request.url.path.removeprefix(root),
-            csrf=masked(visit.csrf),
-            menu=menu(visit),
+            here=page_request.request.url.path.removeprefix(root),
+            csrf=masked_token(page_request.csrf),
+            menu=menu(page_request),
             version=__version__,
             zone=ZONE,
-            title_of=lambda name: title(name, visit.words.language),
+            title_of=lambda name: title(name, page_request.translate.language),
             asset=lambda name: f"{root}/{assets().path(name)}",
-            notice=notice(visit),
+            notice=notice(page_request),
             **({"problem": ""} | model),
         )
     )
     answer = HTMLResponse(text, status)
-    if visit.fresh_form_cookie:
-        set_cookie(visit, answer, FORM_COOKIE, visit.fresh_form_cookie)
+    if page_request.fresh_form_cookie:
+        set_cookie(page_request, answer, FORM_COOKIE, page_request.fresh_form_cookie)
     return answer
 
 
-def go(visit: Visit, path: str, done: str = "") -> Response:
-    """Go to another page of the console after a form; `done` names the notice to show there."""
+def go(page_request: PageRequest, path: str, done: str = "") -> Response:
+    """Redirect to another page of the console after a form; `done` names the notice to show there."""
     query = ("&" if "?" in path else "?") + f"done={done}" if done else ""
-    return RedirectResponse(f"{visit.root}{path}{query}", 303)
+    return RedirectResponse(f"{page_request.root}{path}{query}", 303)
 
 
-def set_cookie(visit: Visit, answer: Response, name: str, value: str, *, days: float = 0) -> None:
-    """A cookie for the console alone, out of reach of scripts; `days` 0 lasts as long as the browser runs."""
-    request = visit.request
+def set_cookie(page_request: PageRequest, answer: Response, name: str, value: str, *, days: float = 0) -> None:
+    """Set a cookie for the path of the console, not readable by scripts; `days` 0 makes it a session cookie."""
+    request = page_request.request
     secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
     age = round(days * 86400) or None
-    answer.set_cookie(name, value, max_age=age, path=visit.root or "/", httponly=True, samesite="lax", secure=secure)
+    answer.set_cookie(
+        name, value, max_age=age, path=page_request.root or "/", httponly=True, samesite="lax", secure=secure
+    )
 
 
 def title(capability: str, language: str) -> str:
-    """What a capability is called; the bare name of one that is not installed, "–" for a call that named none."""
+    """The title of a capability; its name if it is not installed, "–" if it is ""."""
     known = CAPABILITIES.get(capability)
     if known is None:
         return capability or "–"
@@ -99,14 +101,14 @@ def title(capability: str, language: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """Thousands separated; "–" for nothing known."""
+    """A number with thousands separators; "–" for None."""
     if value is None:
         return "–"
     return f"{value:,.1f}" if isinstance(value, float) and not value.is_integer() else f"{int(value):,}"
 
 
 def ms(value: float | None) -> str:
-    """Milliseconds, whole ones; "–" for nothing known."""
+    """Whole milliseconds; "–" for None."""
     return "–" if value is None else f"{value:,.0f} ms"
 
 
@@ -116,7 +118,7 @@ def yuan(fen: int) -> str:
 
 
 def instant(value: datetime | None) -> Markup | str:
-    """A second in the zone of the console."""
+    """An instant to the second, in the time zone of the console."""
     if value is None:
         return "–"
     local = value.astimezone(BEIJING)
@@ -126,12 +128,12 @@ def instant(value: datetime | None) -> Markup | str:
 
 
 def day(value: datetime | None) -> str:
-    """A day in the zone of the console."""
+    """A date in the time zone of the console."""
     return value.astimezone(BEIJING).strftime("%Y-%m-%d") if value else "–"
 
 
 def size(count: int) -> str:
-    """Bytes as people read them."""
+    """A size in bytes with a binary unit."""
     amount = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if amount < 1024:

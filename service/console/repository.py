@@ -1,4 +1,4 @@
-"""Queries that only the console asks: names, orders and packs of many accounts."""
+"""SQL of the console: names, orders and packs of several accounts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from inkgate.service.orders.models import OrderRow, RefundRow
 
 
 async def app_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
-    """App id → name, of deleted apps too, since records name them."""
+    """App id → name, including deleted apps, which records still reference."""
     query = select(AppRow.id, AppRow.name).where(AppRow.account_id.in_(account_ids))
     return {str(app_id): str(name) for app_id, name in await session.execute(query)}
 
 
 async def opened_counts(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, int]:
-    """Capability → by how many live apps of these accounts it is opened."""
+    """Capability → number of live apps of these accounts that have opened it."""
     query = (
         select(OpenedRow.capability, func.count())
         .join(AppRow, AppRow.id == OpenedRow.app_id)
@@ -49,7 +49,7 @@ async def allowed_of(session: AsyncSession, app_id: str) -> dict[str, list[str]]
 
 
 async def app_owners(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
-    """App id → id of the account that owns it, of deleted apps too."""
+    """App id → id of its account, including deleted apps."""
     query = select(AppRow.id, AppRow.account_id).where(AppRow.account_id.in_(account_ids))
     return {str(app_id): str(account_id) for app_id, account_id in await session.execute(query)}
 
@@ -57,7 +57,7 @@ async def app_owners(session: AsyncSession, account_ids: Sequence[str]) -> dict[
 async def paid_orders(
     session: AsyncSession, account_ids: Sequence[str], since: datetime, until: datetime
 ) -> list[OrderRow]:
-    """Orders that took effect in a span (end exclusive)."""
+    """Orders that took effect between `since` and `until` (exclusive)."""
     when = func.coalesce(OrderRow.decided_at, OrderRow.ordered_at)
     query = select(OrderRow).where(
         OrderRow.account_id.in_(account_ids), OrderRow.state == "active", when >= since, when < until
@@ -68,7 +68,7 @@ async def paid_orders(
 async def paid_back(
     session: AsyncSession, account_ids: Sequence[str], since: datetime, until: datetime
 ) -> list[tuple[RefundRow, str]]:
-    """Refunds that were approved in a span (end exclusive), each with the number of its order."""
+    """Refunds approved between `since` and `until` (exclusive), each with its order number."""
     query = (
         select(RefundRow, OrderRow.number)
         .join(PackRow, PackRow.id == RefundRow.pack_id)

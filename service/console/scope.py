@@ -1,4 +1,4 @@
-"""What a customer's user may see: a main account its whole family, a sub-account itself."""
+"""Visible accounts of a customer's user: a main account with its sub-accounts, or the sub-account itself."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account, AppRow
 from inkgate.service.console import repository
-from inkgate.service.console.visit import Missing
+from inkgate.service.console.page_request import NotFound
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.usage import repository as usage
 
 PERIODS = (1, 7, 30, 90)
-"""Days that the statistics offer."""
+"""Periods of the statistics, in days."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class VisibleAccounts:
     """`main_id` pays and owns the packs; `account_ids` own the apps that are visible; `names` are those of the apps."""
 
     main_id: str
@@ -26,8 +26,8 @@ class Scope:
     sub_id: str | None
     names: dict[str, str]
 
-    def part(self, span: Span, *, app_id: str = "", capability: str = "") -> usage.Scope:
-        """The part of the statistics for a span. An app that is not visible gives an empty part."""
+    def usage_scope(self, span: Period, *, app_id: str = "", capability: str = "") -> usage.Scope:
+        """The scope of a statistics query for a span. An app that is not visible gives an empty scope."""
         wanted = None if not app_id else [app_id] if app_id in self.names else []
         return usage.Scope(span.since, span.until, self.main_id, wanted, capability or None, self.sub_id)
 
@@ -36,8 +36,8 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of whole hours (one day) or whole days in Beijing's zone, ending with the current one."""
+class Period:
+    """A period of whole hours (one day) or whole days in Beijing time that ends with the current one."""
 
     days: int
     since: datetime
@@ -48,18 +48,18 @@ class Span:
         return self.days == 1
 
     def steps(self) -> list[datetime]:
-        """The beginning of each hour or day, aware, in Beijing's zone."""
+        """The start of each hour or day, timezone-aware, in Beijing time."""
         step = timedelta(hours=1) if self.hourly else timedelta(days=1)
         first = self.since.astimezone(BEIJING)
         return [first + step * index for index in range(round((self.until - self.since) / step))]
 
     @property
     def step(self) -> str:
-        """What a step is called as a dimension of the statistics."""
+        """The dimension of the statistics for a step: "hour" or "day"."""
         return "hour" if self.hourly else "day"
 
     def step_of(self, hour: datetime) -> datetime:
-        """The step that an hour of the roll-up belongs to."""
+        """The step that contains an hour of the totals."""
         local = hour.astimezone(BEIJING)
         return local if self.hourly else local.replace(hour=0)
 
@@ -67,30 +67,30 @@ class Span:
         return step.strftime("%H:%M") if self.hourly else step.strftime("%m-%d")
 
 
-async def scope_of(unit: UnitOfWork, account: Account) -> Scope:
-    """What users of this account may see."""
+async def scope_of(unit: UnitOfWork, account: Account) -> VisibleAccounts:
+    """The accounts and apps visible to the users of this account."""
     if account.parent_id:
         members: tuple[str, ...] = (account.id,)
     else:
         members = tuple(each.id for each in await accounts.account_with_subaccounts(unit.session, account.id))
     names = await repository.app_names(unit.session, members)
-    return Scope(account.parent_id or account.id, members, account.id if account.parent_id else None, names)
+    return VisibleAccounts(account.parent_id or account.id, members, account.id if account.parent_id else None, names)
 
 
-def span_of(days: str, now: datetime) -> Span:
-    """The span that a page's `days` asks for; anything odd gives a week."""
+def span_of(days: str, now: datetime) -> Period:
+    """The span of the query parameter `days`; a week for any value not in PERIODS."""
     count = next((each for each in PERIODS if str(each) == days), 7)
     local = now.astimezone(BEIJING)
     if count == 1:
         until = local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     else:
         until = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    return Span(count, until - timedelta(days=count), until)
+    return Period(count, until - timedelta(days=count), until)
 
 
-async def own_app(unit: UnitOfWork, scope: Scope, app_id: str) -> AppRow:
-    """The live app with this id, when it is visible. Raises Missing."""
+async def visible_app(unit: UnitOfWork, scope: VisibleAccounts, app_id: str) -> AppRow:
+    """The live app with this id. Raises NotFound if it does not exist or is not visible."""
     app = await accounts.app(unit.session, app_id) if len(app_id) == 36 else None
     if app is None or app.deleted_at is not None or app.account_id not in scope.account_ids:
-        raise Missing
+        raise NotFound
     return app

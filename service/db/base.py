@@ -26,7 +26,7 @@ class Base(DeclarativeBase):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: timestamptz on Postgres, UTC text on SQLite. Only aware datetimes go in; UTC ones come out."""
+    """A time: timestamptz on Postgres, UTC text on SQLite. Takes aware datetimes only, returns UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -46,5 +46,5 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def identifier() -> Uuid[Any]:
-    """The type of our own ids: str in Python, uuid on Postgres, 32 hex digits on SQLite."""
+    """The type of ids: str in Python, uuid on Postgres, 32 hex digits on SQLite."""
     return Uuid(as_uuid=False)

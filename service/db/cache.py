@@ -1,4 +1,4 @@
-"""A small cache for things that cost a query: bounded, with an age limit, and one load at a time for each key."""
+"""A bounded cache with a time to live and one concurrent load per key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ V = TypeVar("V")
 
 
 class TtlCache(Generic[K, V]):
-    """At most `capacity` values, each at most `ttl` seconds old; the oldest go first. For one event loop."""
+    """At most `capacity` values, each at most `ttl` seconds old; the oldest is evicted first. For one event loop."""
 
     def __init__(self, load: Callable[[K], Awaitable[V]], ttl: float, capacity: int) -> None:
         self._load, self._ttl, self._capacity = load, ttl, capacity
@@ -21,7 +21,7 @@ class TtlCache(Generic[K, V]):
         self._loading: dict[K, asyncio.Task[V]] = {}
 
     async def get(self, key: K) -> V:
-        """The value, loaded when it is missing or too old. Errors of the load are raised and not kept."""
+        """The value, loaded when it is missing or too old. Errors of the load are raised and not cached."""
         cached = self._cached.get(key)
         if cached is not None and time.monotonic() - cached[0] < self._ttl:
             return cached[1]
@@ -30,17 +30,17 @@ class TtlCache(Generic[K, V]):
             task = asyncio.ensure_future(self._fetch(key))
             self._loading[key] = task
             task.add_done_callback(lambda done: self._forget_load(key, done))
-        return await asyncio.shield(task)  # one caller's cancellation is not the others'
+        return await asyncio.shield(task)  # the cancellation of one caller must not cancel the others
 
     def put(self, key: K, value: V) -> None:
-        """Keep a value that is known to be fresh."""
+        """Store a value that is known to be current."""
         self._cached[key] = (time.monotonic(), value)
         self._cached.move_to_end(key)
         while len(self._cached) > self._capacity:
             self._cached.popitem(last=False)
 
     def refresh(self, key: K, change: Callable[[V], None]) -> None:
-        """Change a held value in place; nothing happens when it is not held."""
+        """Change a cached value in place, if there is one."""
         cached = self._cached.get(key)
         if cached is not None:
             change(cached[1])
@@ -53,4 +53,4 @@ class TtlCache(Generic[K, V]):
     def _forget_load(self, key: K, task: asyncio.Task[V]) -> None:
         self._loading.pop(key, None)
         if not task.cancelled():
-            task.exception()  # marks it as seen when every caller has gone
+            task.exception()  # marks the exception as retrieved when all callers were cancelled

@@ -1,7 +1,7 @@
-"""Changes of state that name the state they leave, and what a database's refusal of a value means.
+"""State changes guarded by the old state, and the translation of database errors.
 
-Two people may decide about one thing at once. Postgres lets both read the old state; an UPDATE whose WHERE names that
-state waits for the other one and then finds it gone. SQLite has one writer at a time, and the same UPDATE serves it.
+Two transactions may decide about one row concurrently. On Postgres both read the old state; an UPDATE with that state
+in its WHERE waits for the other transaction and then matches no row. On SQLite, with one writer, the same UPDATE works.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from inkgate.service.errors import Misuse
 
 CONFLICT_STATES = ("23505", "23503")  # SQLSTATE: unique and foreign key violations
 CONFLICT_NAMES_SQLITE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_FOREIGNKEY")
-DATA_EXCEPTION_CLASS = "22"  # the class of SQLSTATEs for data that a column does not take
+DATA_EXCEPTION_CLASS = "22"  # SQLSTATE class: data exception
 
 
 async def add(session: AsyncSession, *rows: Base) -> None:
-    """Insert new rows at once, so that a row which names them may follow. Raises what the database refuses."""
+    """Insert new rows at once, so that later rows may reference them. Raises the errors of the database."""
     session.add_all(rows)
     await session.flush()
 
@@ -31,7 +31,7 @@ async def add(session: AsyncSession, *rows: Base) -> None:
 async def guarded_update(session: AsyncSession, change: Update) -> bool:
     """Run an UPDATE of one row; False when no row is in the state that its WHERE names.
 
-    Rows that the session holds are not changed by it: read them again (`AsyncSession.refresh`).
+    Objects in the session are not updated: read them again (`AsyncSession.refresh`).
     """
     result = await session.execute(change.execution_options(synchronize_session=False))
     assert isinstance(result, CursorResult)
@@ -44,18 +44,18 @@ async def set_or_clear(
     at: datetime | None,
     *where: ColumnElement[bool],
 ) -> bool:
-    """Write an instant into an empty column of the row that `where` names, or None over an instant.
+    """Set an empty column of the row matching `where` to a time, or clear it (`at` None).
 
-    False when the column is empty (`at` None) or filled (`at` an instant) already, or there is no such row.
+    False when the column is empty or set already, respectively, or there is no such row.
     """
     current = column.is_(None) if at is not None else column.is_not(None)
     return await guarded_update(session, update(column.class_).where(*where, current).values({column.key: at}))
 
 
 def refusal_of(error: StatementError | OverflowError | UnicodeEncodeError) -> Misuse | None:
-    """The Misuse that an error of the database stands for: somebody else was first, or a value that no column takes.
+    """The Misuse for an error of the database: a concurrent change, or a value that the column does not accept.
 
-    None for everything else: a database out of reach, a CHECK that we broke ourselves.
+    None for all other errors: a database that cannot be reached, a violated CHECK constraint.
     """
     cause: Any = error.orig if isinstance(error, StatementError) else error  # SQLite's driver raises some bare
     while cause is not None:

@@ -1,4 +1,4 @@
-"""Time comes from the database, so that all gateways agree. Tests pass a `Clock` that bends it."""
+"""Time comes from the database, so that all gateways agree. Tests pass a `Clock` that changes it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from sqlalchemy.sql.elements import ColumnElement
 from inkgate.service.errors import ClockSuspect
 
 Clock = Callable[[datetime], datetime]
-"""From the database's time to the time that counts. In production: the same, once it was checked (`CheckedClock`)."""
+"""Maps the database's time to the effective time. In production: the same, after a check (`CheckedClock`)."""
 
 MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
-"""How far a clock may be off before nothing is settled by it; INKGATE_LEDGER__CLOCK_JUMP_MINUTES."""
+"""Largest clock difference at which calls are settled; INKGATE_LEDGER__CLOCK_JUMP_MINUTES."""
 
 BEIJING = timezone(timedelta(hours=8), "UTC+8")
-"""The zone in which years of validity and days of statistics are counted."""
+"""The time zone of validity periods and daily totals."""
 
 
 ALLOWED_DRIFT_RATE = 0.001
-"""Seconds by which a clock may be corrected for each second that nobody read it, as a console's over a quiet month."""
+"""Permitted clock correction in seconds per second since the last reading."""
 
 
 def database_clock(now: datetime) -> datetime:
@@ -32,17 +32,16 @@ def database_clock(now: datetime) -> datetime:
 
 
 def _elapsed() -> float:
-    """Seconds that pass whatever is done to the clock; those of a suspended machine too, where the system counts
-    them."""
+    """Monotonic seconds, including suspended time where the system counts it."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class CheckedClock:
-    """The database's time, unless it cannot be right. One for each process.
+    """The database's time, after a plausibility check. One instance per process.
 
-    A reading is believed when the database's clock and this machine's agree within `bound`, and this machine's clock
-    was not set by more than that since the last reading that was believed: where both are on one machine they agree
-    however wrong they are. What is refused stays refused until the clock is back or the process is started again.
+    A reading is accepted when the database's clock and this machine's agree within `bound`, and this machine's clock
+    was not set by more than `bound` since the last accepted reading. The second condition is needed where both run on
+    one machine. Readings are refused until the clock is correct again or the process is restarted.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class CheckedClock:
         self._offset = wall() - self._read
 
     def __call__(self, database: datetime) -> datetime:
-        """`database` as it came. Raises ClockSuspect."""
+        """`database`, unchanged. Raises ClockSuspect."""
         wall, elapsed = self._wall(), self._elapsed()
         skew, unread = database.timestamp() - wall, elapsed - self._read
         self._read = elapsed
@@ -68,31 +67,31 @@ class CheckedClock:
         return database
 
     async def check(self) -> None:
-        """For readiness: raises ClockSuspect while this machine's clock is the wrong one.
+        """Readiness check: raises ClockSuspect while this machine's clock is wrong.
 
-        Another gateway's may be right. A wrong time of the database or of a meter is the same for every gateway: were
-        they not ready for that, none would be left.
+        A wrong time of the database or of a meter does not make a gateway unready: it affects all gateways alike, and
+        none would be ready.
         """
         elapsed = self._elapsed()
         self._judge_own(self._wall() - elapsed, elapsed - self._read)
 
     def _judge_own(self, offset: float, unread: float) -> None:
         """Raise ClockSuspect when this machine's clock, `offset` seconds from the time elapsed, was set since the last
-        reading that was believed; `unread` seconds have passed since anybody read it."""
+        accepted reading; `unread` seconds have passed since the last reading."""
         step = offset - self._offset
         if abs(step) > self.bound.total_seconds() + ALLOWED_DRIFT_RATE * unread:
             raise ClockSuspect("own", f"this machine's clock was set {_format_duration(step)} of where it was")
 
 
 def without_check(clock: Clock) -> Clock:
-    """The same clock without its check: for what must go on while no money does, as signing in and the audit trail."""
+    """The clock without its check, for operations that must work while settlement is blocked (sign-in, audit trail)."""
     return database_clock if isinstance(clock, CheckedClock) else clock
 
 
 def monotonic_now(now: datetime, last: datetime, clock: Clock) -> datetime:
-    """`now`, or `last` while the clock is a little behind what was settled last.
+    """`now`, or `last` (the time of the last settlement) if that is later.
 
-    Raises ClockSuspect when it is behind by more than the bound: by a wrong reading, then or now.
+    Raises ClockSuspect when `last` is later by more than the bound: one of the two readings is wrong.
     """
     bound = clock.bound if isinstance(clock, CheckedClock) else MAX_CLOCK_DIFFERENCE
     if last - now > bound:

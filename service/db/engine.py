@@ -19,18 +19,16 @@ from inkgate.service.settings import Database
 SETTING = "INKGATE_DATABASE__URL"
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 REMEDY = f"Use {DRIVERS[0]}:///FILE or {DRIVERS[1]}://USER:PASSWORD@HOST/DB"
-BUSY_TIMEOUT_SECONDS = (
-    5  # how long a SQLite writer waits for another one; the ledger tries again while its patience lasts
-)
+BUSY_TIMEOUT_SECONDS = 5  # wait of a SQLite writer for another one; the ledger retries until its time-out
 CONNECT_TIMEOUT_SECONDS = 5
 COMMAND_TIMEOUT_SECONDS = 30
 TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 TLS_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
-IDLE_TRANSACTION_TIMEOUT_SECONDS = 15  # a process that is frozen inside a transaction must not hold its locks for ever
+IDLE_TRANSACTION_TIMEOUT_SECONDS = 15  # a process frozen inside a transaction must not keep its locks
 
 
 def create(database: Database) -> AsyncEngine:
-    """An engine for `database.url`; nothing is connected yet. Raises ConfigurationError for a URL we cannot serve."""
+    """An engine for `database.url`; nothing is connected yet. Raises ConfigurationError for an unsupported URL."""
     try:
         url = make_url(database.url)
     except ArgumentError:
@@ -60,28 +58,28 @@ def create(database: Database) -> AsyncEngine:
 
 @asynccontextmanager
 async def reading_connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection that only reads; on SQLite it keeps no writer waiting."""
+    """A read-only connection; on SQLite it does not block writers."""
     async with engine.execution_options(read_only=True).connect() as connection:
         yield connection
 
 
 def consistent(engine: AsyncEngine) -> AsyncEngine:
-    """The engine with transactions whose queries all see the database at one instant. SQLite has no others."""
+    """The engine with snapshot isolation (REPEATABLE READ on Postgres; SQLite always has it)."""
     if engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="REPEATABLE READ")
     return engine
 
 
 def reason(error: Exception) -> str:
-    """The first line of an error's text, or its kind: a timeout says nothing."""
+    """The first line of an error's text, or its class name: a timeout has no text."""
     return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _tls(url: URL) -> tuple[URL, dict[str, str]]:
-    """The URL without libpq's words for TLS, and asyncpg's argument that carries them.
+    """The URL without libpq's TLS parameters, and the asyncpg argument that contains them.
 
-    The same words serve psql and pg_dump. SQLAlchemy would pass them on as arguments that asyncpg does not have; in a
-    DSN it understands them. Raises ConfigurationError for a mode that does not exist or a file that cannot be read.
+    psql and pg_dump take the same parameters. SQLAlchemy would pass them as arguments that asyncpg does not have; in a
+    DSN asyncpg accepts them. Raises ConfigurationError for a mode that does not exist or a file that cannot be read.
     """
     query = {name: str(value) for name, value in url.query.items() if name in ("sslmode", *TLS_FILES)}
     if not query:
@@ -99,7 +97,7 @@ def _sqlite(database: Database) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, see below
+        connection.isolation_level = None  # BEGIN is issued below
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")  # WAL with NORMAL may forget a committed settle when power fails

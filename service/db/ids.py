@@ -1,4 +1,4 @@
-"""UUIDv7 (RFC 9562): ids that sort by the millisecond they were made, and the bounds of a day among them."""
+"""UUIDv7 (RFC 9562): ids ordered by their creation time in milliseconds, and the bounds of a day."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ CANONICAL = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 
 
 def is_canonical_uuid(text: str) -> bool:
-    """Whether a text is a UUID as we write it. What is none names nothing, and no database is asked for it: Postgres
-    would fail where SQLite finds nothing."""
+    """Whether a text is a UUID in canonical form. Checked before queries: Postgres raises for other text, where SQLite
+    finds no row."""
     return CANONICAL.fullmatch(text) is not None
 
 
 def new() -> str:
-    """A fresh UUIDv7 as 36 characters."""
+    """A new UUIDv7 as 36 characters."""
     return _compose(time.time_ns() // 1_000_000, secrets.randbits(74))
 
 
 def first_id_of_day(day: date) -> str:
-    """The least UUID that a UUIDv7 made on `day` (UTC) can have."""
+    """The smallest UUIDv7 of `day` (UTC)."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return str(uuid.UUID(int=int(midnight.timestamp()) * 1000 << 80))
 
 
 def timestamp_of(identifier: str) -> datetime:
-    """When a UUIDv7 was made, by the clock of the machine that made it."""
+    """The creation time in a UUIDv7, by the clock of the creating machine."""
     return datetime.fromtimestamp((uuid.UUID(identifier).int >> 80) / 1000, UTC)
 
 

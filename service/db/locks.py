@@ -1,4 +1,4 @@
-"""Advisory locks of Postgres, held until a transaction ends. SQLite has one writer at a time and needs none."""
+"""Advisory locks of Postgres, held until the transaction ends. SQLite has one writer and needs none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 class Lock(IntEnum):
-    """What is done by one process at a time. The numbers are the same in every release: two may run side by side."""
+    """Work that one process does at a time. The numbers must not change: two releases may run side by side."""
 
     MIGRATION = 0x1A7E_6A7E
     HOUSEKEEPING = 0x1A7E_B00C
@@ -24,7 +24,7 @@ async def acquire(connection: AsyncConnection, lock: Lock) -> None:
 
 
 async def try_acquire(connection: AsyncConnection, lock: Lock) -> bool:
-    """Take a lock as `acquire` does, without waiting; False when another transaction holds it."""
+    """Acquire a lock without waiting; False when another transaction holds it."""
     if connection.dialect.name != "postgresql":
         return True
     return bool(await connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": lock.value}))

@@ -1,6 +1,6 @@
-"""Bring a database to the schema of this release, and refuse to run on an older one.
+"""Migrates a database to the schema of this release; the service does not run on an older one.
 
-Migrations expand first and contract a release later, so gateways of the release before go on working on the new schema.
+Migrations expand first and contract one release later, so gateways of the previous release work on the new schema.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ async def upgrade_async(url: str) -> None:
 
 def _upgrade(connection: Connection) -> None:
     if current(connection) not in _known():
-        return  # a newer release has been here; its schema serves us too
+        return  # migrated by a newer release, whose schema is compatible
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
@@ -55,7 +55,7 @@ def _upgrade(connection: Connection) -> None:
 async def check(engine: AsyncEngine) -> None:
     """Raise ConfigurationError when the database has no schema, or an older one than this release needs.
 
-    Raises DatabaseDown when it is out of reach.
+    Raises DatabaseDown when it cannot be reached.
     """
     try:
         async with engine.connect() as connection:
@@ -93,8 +93,8 @@ def _known() -> frozenset[str | None]:
 
 @cache
 def _revisions() -> tuple[str, frozenset[str | None]]:
-    """The newest revision and all of them, None for an empty database among them. Read from the release's files once:
-    readiness asks for them every few seconds, on the loop that serves calls."""
+    """The newest revision and all of them, None for an empty database among them. Read from the files once:
+    readiness needs them every few seconds, on the event loop."""
     scripts = ScriptDirectory.from_config(_config())
     newest = scripts.get_current_head()
     assert newest is not None

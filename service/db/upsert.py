@@ -1,4 +1,4 @@
-"""INSERT … ON CONFLICT for both databases: SQLAlchemy keeps the statement in a module for each dialect."""
+"""INSERT … ON CONFLICT for both databases; SQLAlchemy has the statement per dialect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inkgate.service.db.base import Base
 
 
 def insert_or_ignore(dialect: str, model: type[Base]) -> Executable:
-    """Insert a row; a row of the same key stays as it is. `dialect` is "sqlite" or "postgresql"."""
+    """Insert a row; an existing row with the same key is not changed. `dialect` is "sqlite" or "postgresql"."""
     return _insert(dialect, model).on_conflict_do_nothing()
 
 

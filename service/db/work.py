@@ -1,4 +1,4 @@
-"""A unit of work: one transaction, and who acts in it. Services take it; only the boundary opens and commits it."""
+"""A unit of work: one transaction and its actor. Only the request or task boundary opens and commits it."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from inkgate.service.db.engine import consistent
 
 @dataclass(frozen=True, slots=True)
 class UnitOfWork:
-    """`actor` is what the audit trail writes down: "cli:root", "admin:<token>", "console:<login>", "sandbox"."""
+    """`actor` is recorded in the audit trail: "cli:root", "admin:<token>", "console:<login>", "sandbox"."""
 
     session: AsyncSession
     actor: str
     clock: Clock = database_clock
 
     async def now(self) -> datetime:
-        """The time by the database (through the clock that a test may bend), right or wrong."""
+        """The database's time, without a plausibility check."""
         return await clocks.now(self.session, clocks.without_check(self.clock))
 
     async def checked_now(self) -> datetime:
-        """The time by which money goes: packs, orders, refunds, vouchers. Raises ClockSuspect."""
+        """The checked time, for packs, orders, refunds and vouchers. Raises ClockSuspect."""
         return await clocks.now(self.session, self.clock)
 
 
 @asynccontextmanager
 async def unit_of_work(engine: AsyncEngine, actor: str, clock: Clock = database_clock) -> AsyncIterator[UnitOfWork]:
-    """Open a unit of work; it commits when the block ends and rolls back when the block raises.
+    """Open a unit of work; it commits when the block ends and performs a rollback when the block raises.
 
-    Raises Misuse when the database refuses a value, or a row that somebody else made meanwhile.
+    Raises Misuse for an invalid value, or a conflict with a concurrent transaction.
     """
     try:
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
@@ -48,7 +48,7 @@ async def unit_of_work(engine: AsyncEngine, actor: str, clock: Clock = database_
 
 @asynccontextmanager
 async def read_session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-    """A session that only reads; on SQLite it keeps no writer waiting. Raises Misuse for a value of no column."""
+    """A read-only session; on SQLite it does not block writers. Raises Misuse for an invalid value."""
     try:
         async with AsyncSession(engine.execution_options(read_only=True), expire_on_commit=False) as session:
             yield session
@@ -58,7 +58,7 @@ async def read_session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
 
 @asynccontextmanager
 async def snapshot_session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-    """A session that only reads, and whose queries all see the database at one instant."""
+    """A read-only session whose queries see one snapshot of the database."""
     reader = consistent(engine).execution_options(read_only=True)
     async with AsyncSession(reader, expire_on_commit=False) as session:
         yield session

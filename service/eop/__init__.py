@@ -1,1 +1,1 @@
-"""EOP signatures (manual 6.2.2, 6.2.3; CONTRACT section 2). Pure: bytes in, verdict out."""
+"""EOP signatures (manual 6.2.2, 6.2.3; CONTRACT section 2). Pure."""

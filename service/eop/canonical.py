@@ -1,7 +1,7 @@
 """The string that is signed (manual 6.2.3): header lines, sorted query, hash of the raw body.
 
 Headers and query are bytes on the wire (CONTRACT D8, D9). They are handled as text whose code points are those bytes
-(latin-1), so that encoding it the same way gives back what was sent, whatever it was meant to be.
+(latin-1), so that encoding it as latin-1 returns the bytes as they were sent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def canonical(signed: Sequence[str], headers: Mapping[str, str], query: str, bod
 
 
 def query_forms(raw: str) -> tuple[str, ...]:
-    """Every order and encoding of a query that clients of the public endpoint sign, most usual first (CONTRACT R6).
+    """Every order and encoding of a query that clients of the public endpoint sign, most common first (CONTRACT R6).
 
     Raw pairs sorted as whole strings (the manual's sample); raw pairs sorted by key (its text); decoded and encoded
     again by RFC 3986 or as Go's url.Values does, sorted by key. `raw` and the forms are latin-1 text.
@@ -40,5 +40,5 @@ def query_forms(raw: str) -> tuple[str, ...]:
 
 
 def _decoded(text: str) -> bytes:
-    """The octets that a part of a query stands for: %-sequences and `+` undone, everything else as it was sent."""
+    """The bytes of a part of a query: %-sequences and `+` decoded, everything else unchanged."""
     return unquote_to_bytes(text.replace("+", " ").encode("latin-1"))

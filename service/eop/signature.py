@@ -35,12 +35,12 @@ def sign(ak: str, secret: bytes, headers: Mapping[str, str], query: str, body_ha
 
 
 def verify(authorization: Authorization, secret: bytes, headers: Mapping[str, str], query: str, body_hash: str) -> bool:
-    """Whether the signature fits any accepted form of the query, with the hash in lower or upper case.
+    """Whether the signature matches any accepted form of the query, with the hash in lower or upper case.
 
     `headers` has lower-case names and the values as received; they and `query` are latin-1 text, a code point a byte.
-    What is signed is what was sent. Clients that hold text send some of it as latin-1 and sign it as UTF-8 (Python's
-    http.client, Java's HttpURLConnection): that fits as well. False also when a signed header is absent, when eop-date
-    is not signed, or when the request id header is absent (CONTRACT R4).
+    The signature covers the bytes as sent. Some clients send text as latin-1 and sign it as UTF-8 (Python's
+    http.client, Java's HttpURLConnection): that is accepted as well. False also when a signed header is absent, when
+    eop-date is not signed, or when the request id header is absent (CONTRACT R4).
     """
     if "eop-date" not in authorization.signed or "ctyun-eop-request-id" not in headers:
         return False
@@ -63,10 +63,9 @@ def verify(authorization: Authorization, secret: bytes, headers: Mapping[str, st
 def in_window(eop_date: str, now: datetime, window: int) -> bool:
     """Whether eop-date is well formed and within `window` seconds of `now`, read as Beijing time or as UTC.
 
-    Clients disagree on the zone, whatever the trailing Z says (CONTRACT R8). `window` 0 switches the check off, not
-    the syntax.
+    Clients use either zone, regardless of the trailing Z (CONTRACT R8). `window` 0 checks only the syntax.
     """
-    if not _DATE.fullmatch(eop_date):  # strptime alone takes one digit where the form has two
+    if not _DATE.fullmatch(eop_date):  # strptime alone accepts one digit instead of two
         return False
     try:
         written = datetime.strptime(eop_date, "%Y%m%dT%H%M%SZ")

@@ -1,4 +1,4 @@
-"""The other side of the signature: the headers of one call, as a client makes them."""
+"""Client side of the signature: the headers of one call."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from inkgate.service.eop.signature import BEIJING, sign
 
 
 def call_headers(ak: str, secret: bytes, appkey: str, body: bytes, request_id: str = "") -> dict[str, str]:
-    """Everything a POST of `body` without a query needs; signed now, so good for the gateway's clock window.
+    """The headers of a POST of `body` without a query, signed with the current time.
 
-    An empty `appkey` leaves that header out; an empty `request_id` draws one.
+    An empty `appkey` omits that header; for an empty `request_id` a random one is used.
     """
     signed = {
         "ctyun-eop-request-id": request_id or str(uuid.uuid4()),

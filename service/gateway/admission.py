@@ -1,4 +1,4 @@
-"""Who may call what: signature, app, route, addresses, opened capability (CONTRACT section 3, order of checks)."""
+"""Authorisation of a call: signature, app, route, addresses, opened capability (order: CONTRACT section 3)."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from inkgate.service.gateway.phases import Admitted, Authenticated, Identified, 
 from inkgate.service.gateway.progress import Progress
 
 
-class Admission:
-    """The checks between the last byte of the body and the packs."""
+class CallAuthoriser:
+    """Checks a call after its body was received and before quota and rate. `clock_window` is in seconds."""
 
     def __init__(self, directory: Directory, clock_window: int) -> None:
         self._directory, self._window = directory, clock_window
 
     async def admit(self, received: Received, progress: Progress) -> Admitted:
-        """All checks in their order.
+        """Run all checks in their order.
 
-        Raises Refused, or RequestFault for a wrong path or method that the capability's own table names.
+        Raises Refused, or RequestFault for a wrong path or method of a known service.
         """
-        authenticated = progress.reach(await self.authenticate(received))
-        identified = progress.reach(await self.identify(authenticated))
-        routed = progress.reach(self.route(identified))
-        return progress.reach(self.permit(routed))
+        authenticated = progress.advance(await self.authenticate(received))
+        identified = progress.advance(await self.identify(authenticated))
+        routed = progress.advance(self.route(identified))
+        return progress.advance(self.permit(routed))
 
-    async def known(self, exchange: Exchange) -> tuple[Authorization, AccessKey]:
-        """Who claims to call, by the headers alone; needs no body. Raises Refused 10020 or 10002."""
+    async def find_access_key(self, exchange: Exchange) -> tuple[Authorization, AccessKey]:
+        """The access key named by the headers, without a signature check. Raises Refused 10020 or 10002."""
         if exchange.repeated:
             raise Refused(10020, f"repeated header {exchange.repeated[0]}")
         authorization = parse(exchange.headers.get("eop-authorization", ""))
@@ -43,20 +43,20 @@ class Admission:
             raise Refused(10002, "unknown or disabled access key")
         return authorization, key
 
-    async def claimed(self, exchange: Exchange) -> str:
-        """The AppKey in whose name a body is sent, unproven; the access key where the account has no such app.
+    async def claimed_app(self, exchange: Exchange) -> str:
+        """The AppKey that the headers claim, without a signature check; the access key if its account has no such app.
 
-        Raises Refused 10020 or 10002, as `known` does.
+        Raises Refused 10020 or 10002, as `find_access_key` does.
         """
-        _, key = await self.known(exchange)
+        _, key = await self.find_access_key(exchange)
         appkey = exchange.headers.get("appkey", "")
         app = await self._directory.app(appkey) if appkey else None
         return key.ak if app is None or app.account_id != key.account_id else app.appkey
 
     async def authenticate(self, received: Received) -> Authenticated:
-        """Raises Refused 10002 or 10020."""
+        """Check signature and date. Raises Refused 10002 or 10020."""
         exchange = received.exchange
-        authorization, key = await self.known(exchange)
+        authorization, key = await self.find_access_key(exchange)
         if not verify(authorization, key.secret, exchange.headers, exchange.query, exchange.body_hash):
             raise Refused(10020, "signature does not fit")
         if not in_window(exchange.headers["eop-date"], datetime.now(UTC), self._window):
@@ -64,7 +64,7 @@ class Admission:
         return Authenticated(received, key)
 
     async def identify(self, authenticated: Authenticated) -> Identified:
-        """Raises Refused 40002 without an AppKey, 40006 for one that is not of the key's account."""
+        """Find the app. Raises Refused 40002 without an AppKey, 40006 if it does not belong to the key's account."""
         received = authenticated.received
         appkey = received.exchange.headers.get("appkey", "")
         if not appkey:
@@ -75,12 +75,15 @@ class Admission:
         return Identified(received, app)
 
     def route(self, identified: Identified) -> Routed:
-        """Raises RequestFault or Refused 50001, 50003, 40008 as `inkgate.service.contract.routes.resolve` does."""
+        """Find the capability. Raises RequestFault or Refused 50001, 50003, 40008 as `contract.routes.resolve` does."""
         exchange = identified.received.exchange
         return Routed(identified, resolve(exchange.path, exchange.method))
 
     def permit(self, routed: Routed) -> Admitted:
-        """Raises Refused 40009 or 40010 for the client's address, 50002 for a capability that is not opened."""
+        """Check addresses and opened capabilities.
+
+        Raises Refused 40009 or 40010 for the client's address, 50002 for a capability that is not opened.
+        """
         app, ip = routed.app, routed.received.exchange.client_ip
         if app.allowed and not in_networks(ip, app.allowed):
             raise Refused(40009, ip)

@@ -25,11 +25,11 @@ CALLS = "/v1/aiop/api"
 
 
 def create_app(settings: Settings, services: Services, metrics: Metrics, health: Health) -> FastAPI:
-    """Put the application together. The caller starts and closes the services."""
+    """Build the application. The caller starts and closes the services."""
     app = FastAPI(title="InkGate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     pipeline = Pipeline(settings, services)
     trusted = parse_networks(settings.server.trusted_proxies)
-    # A mount leaves scope["path"] whole, and the endpoint wants it so: wrong paths have codes of their own.
+    # A mount keeps the full scope["path"]; the endpoint needs it, since wrong paths have error codes of their own.
     app.mount(CALLS, CallEndpoint(settings, pipeline, metrics, trusted))
     add_probes(app, health)
     _add_metrics(app, metrics)
@@ -59,16 +59,16 @@ def _add_reference(app: FastAPI) -> None:
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    """Everything outside our routes: the platform's "service not registered", or a wrong method on our own pages."""
+    """Answer for an unknown path ("service not registered", 50001) or a wrong method on a page (40008)."""
     status = error.status_code if isinstance(error, HTTPException) else 404
     code = 40008 if status == 405 else 50001
     request_id = _header(request, "ctyun-eop-request-id")[:128]
-    headers = error.headers if isinstance(error, HTTPException) else None  # which methods a page of ours allows
+    headers = error.headers if isinstance(error, HTTPException) else None  # Allow
     return JSONResponse(refusal_body(code, request_id), REFUSALS[code].http, headers)
 
 
 def _header(request: Request, name: str) -> str:
-    """The header as the table of repeats has it; "" when it is absent, or repeated where it must not be."""
+    """The header's value, repeats merged; "" when it is absent or repeated where that is not allowed."""
     raw = request.scope["headers"]
     if name in repeated(raw, Surface.PAGES):
         return ""

@@ -1,4 +1,4 @@
-"""A permit to enter: how many body bytes and images one gateway holds at a time."""
+"""The limit of body bytes and images that one gateway holds at a time."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from inkgate.service.broker.shares import Shares
+from inkgate.service.broker.shares import FairShares
 from inkgate.service.errors import Overloaded
 
 
 class Budget:
-    """A counter with a ceiling that apps share. Not thread-safe: used on one event loop.
+    """A limit shared between apps. Not thread-safe: used on one event loop.
 
-    `largest` is what one request may need; what lies above it may be kept for apps below their share (see Shares).
-    Without it nothing is. `of` gives one app's view; the budget itself counts for those whose app is not known.
+    `largest` is the most that one request may need; capacity above it may be reserved for apps below their fair share
+    (see FairShares), by default nothing is. `for_app` returns a view for one app; the budget itself counts for requests
+    whose app is unknown. `what` names the unit in error messages.
     """
 
     def __init__(
         self, limit: int, what: str, *, weights: Mapping[str, float] | None = None, largest: int | None = None
     ) -> None:
-        self._shares = Shares(limit, weights, largest=limit if largest is None else largest)
+        self._shares = FairShares(limit, weights, largest=limit if largest is None else largest)
         self._what, self._app = what, ""
 
-    def of(self, app: str) -> Budget:
-        """The same budget, counting for `app`."""
+    def for_app(self, app: str) -> Budget:
+        """A view of the same budget that counts for `app`."""
         view = copy.copy(self)
         view._app = app
         return view
@@ -35,38 +36,38 @@ class Budget:
 
     @property
     def used(self) -> int:
-        """What all apps hold together."""
+        """The amount in use by all apps."""
         return self._shares.used
 
     def check(self, amount: int) -> None:
-        """Raise Overloaded when `amount` would not fit now."""
-        if not self._shares.fits(self._app, amount):
+        """Raise Overloaded when `amount` cannot be acquired now."""
+        if not self._shares.may_acquire(self._app, amount):
             raise self._overloaded(amount)
 
-    def take(self, amount: int) -> None:
-        """Count `amount` in. Raises Overloaded when it does not fit."""
+    def acquire(self, amount: int) -> None:
+        """Acquire `amount`. Raises Overloaded when it exceeds the limit or the app's share."""
         self.check(amount)
-        self._shares.take(self._app, amount)
+        self._shares.acquire(self._app, amount)
 
-    def take_piece(self, amount: int, *, before: int, announced: int) -> None:
-        """Count `amount` more in of a body of which `before` is counted already; `announced` is what `check` let in,
-        0 for a body without a length. Raises Overloaded (see Shares.goes_on)."""
-        if not self._shares.goes_on(self._app, amount, before=before, announced=announced):
+    def acquire_piece(self, amount: int, *, before: int, announced: int) -> None:
+        """Acquire `amount` more for a body of which `before` is acquired already. `announced` is the length that
+        `check` accepted, 0 for a body without a length. Raises Overloaded (see FairShares.may_continue)."""
+        if not self._shares.may_continue(self._app, amount, before=before, announced=announced):
             raise self._overloaded(amount)
-        self._shares.take(self._app, amount)
+        self._shares.acquire(self._app, amount)
 
     def _overloaded(self, amount: int) -> Overloaded:
-        own = self._shares.held(self._app)
+        own = self._shares.in_use(self._app)
         return Overloaded(f"{self._what} in work: {self.used} ({own} of this app) + {amount}, limit {self.limit}")
 
-    def give(self, amount: int) -> None:
-        self._shares.give(self._app, amount)
+    def release(self, amount: int) -> None:
+        self._shares.release(self._app, amount)
 
     @contextmanager
-    def hold(self, amount: int) -> Iterator[None]:
-        """Count `amount` in for the length of a block."""
-        self.take(amount)
+    def reserve(self, amount: int) -> Iterator[None]:
+        """Acquire `amount` for the duration of a block."""
+        self.acquire(amount)
         try:
             yield
         finally:
-            self.give(amount)
+            self.release(amount)

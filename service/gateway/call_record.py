@@ -1,4 +1,4 @@
-"""What is known of a call when it ends: the one value that metrics, log line and statistics are made of."""
+"""The record of a finished call: the source of its metrics, log line and statistics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inkgate.service.metering.policy import Event
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The app that makes a call and the capability that it asks for."""
+    """The authorised app of a call and the capability it calls."""
 
     app: App
     capability: Capability
@@ -24,8 +24,8 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Whom a call that is refused counts for: the account of its access key, app id, capability; "" for unknown."""
+class CallerIdentity:
+    """What is known of the caller, for counting refused calls: account id, app id, capability; "" when unknown."""
 
     account_id: str = ""
     app_id: str = ""
@@ -34,15 +34,15 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """What is known of a call when it ends, in whatever phase.
+    """What is known of a call when it ends, in any phase.
 
-    `caller` is set once the call is admitted, the parts of `origin` as they become known. `code` is the statusCode of
-    the answer, `images` the number of images in the request, `units` its price, `events` what happened to each image.
-    `replayed`: the answer is the one of an earlier call, and so is `call_id`.
+    `caller` is set once the call is admitted, the fields of `origin` as they become known. `code` is the statusCode of
+    the answer, `images` the number of images in the request, `units` its price, `events` the outcome of each image.
+    `replayed`: answer and `call_id` are those of an earlier call.
     """
 
-    watch: Stopwatch
-    origin: Origin = Origin()
+    stopwatch: Stopwatch
+    origin: CallerIdentity = CallerIdentity()
     caller: Caller | None = None
     body_bytes: int = 0
     call_id: str = ""

@@ -1,4 +1,4 @@
-"""The ASGI endpoint of the four calls: one exchange in, one answer out, observed."""
+"""The ASGI endpoint of the API calls: runs the pipeline, sends the answer, records metrics and the log line."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from starlette.types import Receive, Scope, Send
 
 from inkgate.service.accounts.directory import Network
 from inkgate.service.client_ip import client_ip
-from inkgate.service.errors import ClientGone, WireError
+from inkgate.service.errors import ClientDisconnected, WireError
 from inkgate.service.gateway.exchange import Exchange
-from inkgate.service.gateway.failures import failure, wire_error
+from inkgate.service.gateway.failures import error_answer, wire_error
 from inkgate.service.gateway.observe import NOT_DELIVERED, report
 from inkgate.service.gateway.phases import Settled, Started
 from inkgate.service.gateway.pipeline import Pipeline
@@ -26,7 +26,7 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class CallEndpoint:
-    """Serves every path below /v1/aiop/api/, right or wrong."""
+    """Serves every path below /v1/aiop/api/, including unknown ones."""
 
     def __init__(self, settings: Settings, pipeline: Pipeline, metrics: Metrics, trusted: tuple[Network, ...]) -> None:
         self._always_200 = settings.server.always_200
@@ -39,7 +39,7 @@ class CallEndpoint:
         progress = Progress(Started(exchange, _request_id(exchange), Stopwatch()))
         tracing, parent = self._pipeline.tracing, exchange.headers.get("traceparent", "")
         with (
-            logs.bound(request_id=progress.started.request_id),
+            logs.log_fields(request_id=progress.started.request_id),
             tracing.span("call", parent=parent, path=scope["path"]),
         ):
             try:
@@ -47,33 +47,33 @@ class CallEndpoint:
             finally:
                 exchange.release()
                 self._metrics.inflight(self._pipeline.bytes_in_flight.used)
-                self._pipeline.tidy(progress.record().body_bytes)
+                self._pipeline.release_memory(progress.record().body_bytes)
 
     async def _serve(self, progress: Progress) -> None:
         try:
             settled = await self._pipeline.run(progress)
-        except ClientGone as error:
+        except ClientDisconnected as error:
             report(self._metrics, progress.record(), error.http_status, error)
             return
         except Exception as error:
             await self._fail(progress, wire_error(error))
             return
-        await self._deliver(progress, settled)
+        await self._track_delivery(progress, settled)
 
     async def _fail(self, progress: Progress, error: WireError) -> None:
         started = progress.started
-        code, answer = failure(error, started.request_id, always_200=self._always_200)
+        code, answer = error_answer(error, started.request_id, always_200=self._always_200)
         record = replace(progress.record(), code=code)
-        self._pipeline.refused(record, error)
-        await started.exchange.send(answer, paid=False)
+        self._pipeline.count_refusal(record, error)
+        await started.exchange.send(answer, is_charged=False)
         report(self._metrics, record, answer.status, error)
 
-    async def _deliver(self, progress: Progress, settled: Settled) -> None:
+    async def _track_delivery(self, progress: Progress, settled: Settled) -> None:
         answer = settled.answer
         delivered = await progress.started.exchange.send(answer)
-        lost = delivered.done() and not delivered.result()
-        report(self._metrics, progress.record(), answer.status, reason=NOT_DELIVERED if lost else "")
-        await self._pipeline.deliver(settled, delivered)
+        undelivered = delivered.done() and not delivered.result()
+        report(self._metrics, progress.record(), answer.status, reason=NOT_DELIVERED if undelivered else "")
+        await self._pipeline.track_delivery(settled, delivered)
 
 
 def _request_id(exchange: Exchange) -> str:

@@ -1,4 +1,4 @@
-"""One HTTP request and its answer over raw ASGI: headers as sent, body under a budget, delivery observed."""
+"""One HTTP exchange over raw ASGI: headers as sent, body under a budget, delivery tracking."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from inkgate.service.contract.headers import Surface, one_line_each, repeated
-from inkgate.service.errors import BodyTooLarge, BodyTooSlow, ClientGone, Overloaded
+from inkgate.service.errors import BodyTooLarge, BodyTooSlow, ClientDisconnected, Overloaded
 from inkgate.service.gateway.budget import Budget
-from inkgate.service.gateway.delivery import EXTENSION, Acknowledgements
 from inkgate.service.gateway.request_line import RAW_QUERY
+from inkgate.service.gateway.tcp_acknowledgement import EXTENSION, AcknowledgementTracker
 
-SMALL_BODY = 32 * 1024  # bytes
-_TURNS = 4  # of the event loop that others get for each piece of a large body
-_MOST_DROPPED = 1 << 30  # bytes
-_DRAIN_SECONDS = 20  # a refused upload is read and dropped this long, so that the client gets to see the answer
+SMALL_BODY_BYTES = 32 * 1024  # bytes
+_LOOP_TURNS_PER_PIECE = 4  # event loop iterations yielded to other tasks per piece of a large body
+_MAX_DISCARDED_BYTES = 1 << 30  # bytes
+_DRAIN_SECONDS = 20  # how long a refused upload is read and discarded, so that the client receives the answer
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: status, body and content type; `headers` are further ones."""
+    """An HTTP response: status, body, content type and further headers."""
 
     status: int
     body: bytes
@@ -34,39 +34,42 @@ class Answer:
 
 
 class Exchange:
-    """Reads the request of one ASGI scope and sends one answer."""
+    """Reads the request of one ASGI scope and sends one answer.
+
+    Headers and query are decoded as latin-1, so that their code points are the bytes received, over which the signature
+    is computed.
+    """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         extensions = scope.get("extensions", {})
-        self._acknowledgements: Acknowledgements | None = extensions.get(EXTENSION)
+        self._acknowledgements: AcknowledgementTracker | None = extensions.get(EXTENSION)
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: str = extensions.get(RAW_QUERY, scope["query_string"]).decode("latin-1")  # as sent
         self.client_ip = ""
-        # Text whose code points are the bytes received: a signature is checked over those.
         raw = scope["headers"]
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in one_line_each(raw)}
         self.repeated = repeated(raw, Surface.CALLS)
         for name in self.repeated:
-            del self.headers[name]  # none of its lines is believed
+            del self.headers[name]  # ambiguous: no value is used
         self.body = bytearray()
         self.body_hash = hashlib.sha256(b"").hexdigest()
-        self._held = 0
+        self._acquired = 0
         self._budget: Budget | None = None
-        self._begun = self._whole = False  # how much of the body has come
+        self._body_started = self._body_complete = False
 
     async def read_body(self, limit: int, seconds: float, budget: Budget) -> None:
         """Fill `body` and `body_hash` (sha256 hex of the bytes as received).
 
         Raises BodyTooLarge above `limit` bytes, Overloaded when `budget` is used up, BodyTooSlow when the body is not
-        there after `seconds`, ClientGone when the client hangs up. What is taken from the budget stays taken until
-        `release`; a body refused half way gives its part back at once, so that of several that came together one gets
-        through.
+        complete after `seconds`, ClientDisconnected when the client disconnects. Bytes acquired from the budget stay
+        acquired until `release`; a body refused half way releases its bytes at once, so that one of several concurrent
+        bodies can complete.
         """
         self._budget = budget
         if self.announced > limit:
-            await self._drain(2 * limit)
+            await self._discard_rest(2 * limit)
             raise BodyTooLarge
         try:
             async with asyncio.timeout(seconds):
@@ -76,17 +79,18 @@ class Exchange:
             raise BodyTooSlow from None
         if not whole:
             self.release()
-            await self._drain(limit)
+            await self._discard_rest(limit)
             raise BodyTooLarge
 
     async def _collect(self, limit: int, budget: Budget) -> bool:
-        """Read the body; False as soon as it is more than `limit` bytes."""
+        """Read the body; False as soon as it exceeds `limit` bytes."""
         digest = hashlib.sha256()
         budget.check(self.announced)
         async for chunk in self._chunks():
             if len(self.body) + len(chunk) > limit:
                 return False
-            self._take(len(chunk), budget)  # as they arrive: what is only announced would keep others out for nothing
+            # Bytes are acquired as they arrive: an announced length alone must not block other requests.
+            self._acquire_budget(len(chunk), budget)
             digest.update(chunk)
             self.body += chunk
         self.body_hash = digest.hexdigest()
@@ -94,120 +98,122 @@ class Exchange:
 
     @property
     def announced(self) -> int:
-        """The body's length as the client gives it; 0 for chunked bodies."""
+        """The body's Content-Length in bytes; 0 for chunked bodies."""
         value = self.headers.get("content-length", "")
         return int(value) if value.isdecimal() else 0
 
     @property
     def large_body(self) -> bool:
-        """Whether the body is, or without a length may be, more than a small one."""
-        return self.announced > SMALL_BODY or "transfer-encoding" in self.headers
+        """Whether the body is, or without a length may be, larger than SMALL_BODY_BYTES."""
+        return self.announced > SMALL_BODY_BYTES or "transfer-encoding" in self.headers
 
-    def _take(self, amount: int, budget: Budget) -> None:
+    def _acquire_budget(self, amount: int, budget: Budget) -> None:
         try:
-            budget.take_piece(amount, before=self._held, announced=self.announced)
+            budget.acquire_piece(amount, before=self._acquired, announced=self.announced)
         except Overloaded:
             self.release()
             raise
-        self._held += amount
+        self._acquired += amount
 
     def drop_body(self) -> None:
-        """Free the body's memory. Its bytes stay taken from the budget, for what was made of them is still there."""
+        """Free the body's memory. Its bytes stay acquired, since the decoded images still take memory."""
         self.body = bytearray()
 
     def release(self) -> None:
-        """Give the body's bytes back to the budget."""
+        """Free the body and return its bytes to the budget."""
         self.drop_body()
         if self._budget is not None:
-            self._budget.give(self._held)
-            self._held = 0
+            self._budget.release(self._acquired)
+            self._acquired = 0
 
     async def _chunks(self) -> Any:
         more, read = True, 0
         while more:
             message: Message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise ClientGone("hung up while sending")
+                raise ClientDisconnected("hung up while sending")
             more = message.get("more_body", False)
-            self._begun, self._whole = True, not more
+            self._body_started, self._body_complete = True, not more
             piece = message.get("body", b"")
             read += len(piece)
             yield piece
-            if more and read > SMALL_BODY:
-                for _ in range(_TURNS):
+            if more and read > SMALL_BODY_BYTES:
+                for _ in range(_LOOP_TURNS_PER_PIECE):
                     await asyncio.sleep(0)
 
-    async def _drain(self, most: int) -> None:
-        """Read and drop what is still coming; a client that waits for 100 Continue sends nothing."""
-        if self._whole or ("expect" in self.headers and not self._begun):
+    async def _discard_rest(self, max_bytes: int) -> None:
+        """Read and discard the rest of the body; a client that waits for 100 Continue sends none."""
+        if self._body_complete or ("expect" in self.headers and not self._body_started):
             return
-        dropped = 0
+        discarded = 0
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 async for chunk in self._chunks():
-                    dropped += len(chunk)
-                    if dropped > most:
+                    discarded += len(chunk)
+                    if discarded > max_bytes:
                         return
         except TimeoutError:
             return
 
-    async def disconnected(self) -> None:
-        """Return when the client hangs up (only after the body has been read)."""
+    async def wait_for_disconnect(self) -> None:
+        """Return when the client disconnects. To be called only after the body has been read."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    async def gone(self) -> bool:
-        """Whether the client is known to have hung up by now."""
-        watcher = asyncio.ensure_future(self.disconnected())
+    async def has_disconnected(self) -> bool:
+        """Whether the client is known to have disconnected."""
+        watcher = asyncio.ensure_future(self.wait_for_disconnect())
         await asyncio.sleep(0)
         try:
             return watcher.done()
         finally:
             watcher.cancel()
 
-    async def send(self, answer: Answer, *, paid: bool = True) -> asyncio.Future[bool]:
-        """Send the answer. The future says whether the client's TCP has acknowledged all of it (CONTRACT D13). Of one
-        that is not `paid` for, and over a transport that is no connection, it says at once whether the client was
-        still there when the last byte was handed over."""
+    async def send(self, answer: Answer, *, is_charged: bool = True) -> asyncio.Future[bool]:
+        """Send the answer. The future resolves to whether the client's TCP acknowledged all of it (CONTRACT D13).
+
+        If the call is not charged, or the transport cannot track acknowledgements, the future is done at once: whether
+        the client was still connected when the last byte was written.
+        """
         headers = {"content-type": answer.content_type, "content-length": str(len(answer.body)), **answer.headers}
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         start: Message = {"type": "http.response.start", "status": answer.status, "headers": raw}
-        if not self._whole:
-            return await self._send_early(start, answer.body)
+        if not self._body_complete:
+            return await self._send_before_body_read(start, answer.body)
         body: Message = {"type": "http.response.body", "body": answer.body, "more_body": True}
-        if self._acknowledgements is None or not paid:
-            return await self._send_watched(start, body)
+        if self._acknowledgements is None or not is_charged:
+            return await self._send_watching_disconnect(start, body)
         await self._send(start)
         await self._send(body)
-        delivered = self._acknowledgements.delivered()  # now: no byte of a next answer has been handed over yet
+        delivered = self._acknowledgements.delivered()  # before any byte of the next answer is written
         await self._send({"type": "http.response.body", "body": b""})
         return delivered
 
-    async def _send_watched(self, start: Message, body: Message) -> asyncio.Future[bool]:
-        gone = asyncio.ensure_future(self.disconnected())
+    async def _send_watching_disconnect(self, start: Message, body: Message) -> asyncio.Future[bool]:
+        gone = asyncio.ensure_future(self.wait_for_disconnect())
         try:
             await self._send(start)
             await self._send(body)
-            await asyncio.sleep(0)  # lets a pending hang-up reach the watcher before the exchange ends
+            await asyncio.sleep(0)  # let a pending disconnect reach the watcher before the exchange ends
             delivered = not gone.done()
             await self._send({"type": "http.response.body", "body": b""})
-            return _known(delivered)
+            return _completed(delivered)
         finally:
             gone.cancel()
 
-    async def _send_early(self, start: Message, body: bytes) -> asyncio.Future[bool]:
-        """Answer a request that is still being sent. Closing on unread bytes would reset the connection, and the answer
-        might be lost with it: what comes is dropped until the client has stopped.
+    async def _send_before_body_read(self, start: Message, body: bytes) -> asyncio.Future[bool]:
+        """Answer a request whose body is still being sent, then discard the rest of the body. Closing a socket with
+        unread bytes would reset the connection, and the answer could be lost.
         """
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
-        with contextlib.suppress(ClientGone):
-            await self._drain(_MOST_DROPPED)
+        with contextlib.suppress(ClientDisconnected):
+            await self._discard_rest(_MAX_DISCARDED_BYTES)
         await self._send({"type": "http.response.body", "body": b""})
-        return _known(False)  # nobody pays for an answer to half a request
+        return _completed(False)  # an answer to an incomplete request is never charged
 
 
-def _known(delivered: bool) -> asyncio.Future[bool]:
+def _completed(delivered: bool) -> asyncio.Future[bool]:
     future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     future.set_result(delivered)
     return future

@@ -1,4 +1,4 @@
-"""The one place where errors take their wire form."""
+"""Conversion of errors to HTTP answers."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ log = logging.getLogger("inkgate.gateway")
 
 _FURTHER_HEADERS: Mapping[int, Mapping[str, str]] = MappingProxyType(
     {
-        405: {"allow": "POST"},  # the only method of all our calls
-        408: {"connection": "close"},  # what still comes is part of a body that nobody waits for
+        405: {"allow": "POST"},  # the only method of all API calls
+        408: {"connection": "close"},  # the rest of the body would be parsed as a request
     }
 )
-"""Headers of refusals by their HTTP status in the refusal table, whatever status is sent."""
+"""Headers by the refusal's HTTP status in the refusal table, independent of `always_200`."""
 
 
 def wire_error(error: Exception) -> WireError:
-    """The error as calls know it: what is none of theirs is an InternalError with the same text.
+    """The error itself if it is a WireError, else an InternalError with the same text.
 
-    To be called while the error is handled: one that we did not raise on purpose is logged with its traceback.
+    To be called in an exception handler: exceptions other than InkGateError are logged with their traceback.
     """
     if isinstance(error, WireError):
         return error
@@ -39,8 +39,8 @@ def wire_error(error: Exception) -> WireError:
 
 
 @singledispatch
-def failure(error: WireError, request_id: str, *, always_200: bool) -> tuple[int, Answer]:
-    """The code and the answer for an error that ended a call before it could be settled.
+def error_answer(error: WireError, request_id: str, *, always_200: bool) -> tuple[int, Answer]:
+    """The code and the answer for an error that ended a call before settlement.
 
     `always_200`: refusals are sent with HTTP status 200 (CONTRACT D5).
     """
@@ -52,18 +52,18 @@ def failure(error: WireError, request_id: str, *, always_200: bool) -> tuple[int
     return error.code, Answer(200 if always_200 else http, body, headers=headers)
 
 
-@failure.register
+@error_answer.register
 def _too_large(error: BodyTooLarge, request_id: str, *, always_200: bool) -> tuple[int, Answer]:
     return error.code, Answer(error.http_status, PAYLOAD_TOO_LARGE_PAGE, "text/html")
 
 
-@failure.register
+@error_answer.register
 def _request_fault(error: RequestFault, request_id: str, *, always_200: bool) -> tuple[int, Answer]:
-    """A wrong path or method under a known service; other faults of requests are answers that are settled."""
+    """A wrong path or method of a known service; other request faults are settled answers (`results.py`)."""
     body = fault_answer(CAPABILITIES[error.capability], error.fault, error.detail)
     return body["statusCode"], Answer(error.http_status, orjson.dumps(body))
 
 
-@failure.register
+@error_answer.register
 def _seal_fault(error: SealFault, request_id: str, *, always_200: bool) -> tuple[int, Answer]:
     return error.code, Answer(error.http_status, orjson.dumps(seal_fault_answer(error)))

@@ -1,28 +1,27 @@
-"""How the C library keeps the memory of large bodies."""
+"""Control of glibc's malloc, which otherwise keeps the memory of large bodies."""
 
 from __future__ import annotations
 
 import ctypes
 from functools import cache
 
-LARGE_BODY = 8 * 1024 * 1024  # bytes; after one of these what is free is given back
+LARGE_BODY_BYTES = 8 * 1024 * 1024  # after a body of this size free memory is returned to the system
 _ARENA_MAX = -8  # M_ARENA_MAX of <malloc.h>
-_ARENAS = 2  # as workers have them (inkgate.service.worker.process)
+_ARENAS = 2  # the same as in workers (inkgate.service.worker.process)
 
 
-def share_arenas() -> bool:
-    """Let the threads of this process share two malloc arenas from here on; whether the C library knows of that.
+def limit_malloc_arenas() -> bool:
+    """Limit this process to two malloc arenas; False if the C library does not support it.
 
-    glibc gives nearly every thread an arena of its own and keeps in each what large bodies were decoded into: after a
-    few of them a gateway would hold the memory of as many as it has threads. Under one interpreter lock the threads do
-    not wait for each other's arena.
+    glibc creates an arena for nearly every thread and keeps freed memory in each: after a few large bodies a gateway
+    would hold the memory of one per thread. Under the global interpreter lock the threads do not contend for arenas.
     """
     library = _library()
     return library is not None and bool(library.mallopt(_ARENA_MAX, _ARENAS))
 
 
-def give_back() -> None:
-    """Return free memory to the system. Takes milliseconds, and the next large body as many to get it again."""
+def trim_heap() -> None:
+    """Return free heap memory to the system. Takes milliseconds; the next large body takes as long to allocate it."""
     library = _library()
     if library is not None:
         library.malloc_trim(0)
@@ -30,7 +29,7 @@ def give_back() -> None:
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    """The C library, None for one that has no such functions."""
+    """The C library, None if it lacks mallopt or malloc_trim."""
     try:
         library = ctypes.CDLL(None)
     except OSError:

@@ -1,4 +1,4 @@
-"""What one finished call leaves behind: metrics and a single log line, never its content."""
+"""Metrics and one log line per finished call, never its content."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ _STAGES = frozenset(get_args(Stage))
 def report(
     metrics: Metrics, record: CallRecord, status: int, error: WireError | None = None, *, reason: str = ""
 ) -> None:
-    """Count and log a call once its answer has left. `status` is the HTTP status, 499 when the client was gone.
+    """Record metrics and the log line of a call after its answer was sent.
 
-    `error` ended the call before it was settled; None: it was settled. `reason` is for the log.
+    `status` is the HTTP status, 499 when the client had disconnected. `error` ended the call before settlement, None
+    for a settled call. `reason` is for the log.
     """
     capability = record.capability
     outcome = _outcome(record) if error is None else error.outcome
-    metrics.request(capability, outcome, record.code, record.watch.elapsed())
+    metrics.request(capability, outcome, record.code, record.stopwatch.elapsed())
     metrics.body(capability, record.body_bytes)
-    for stage, seconds in record.watch.stages.items():
+    for stage, seconds in record.stopwatch.stages.items():
         if stage in _STAGES:
             metrics.stage(capability, cast(Stage, stage), seconds)
     if capability is not None:
@@ -47,7 +48,7 @@ def _count_images(metrics: Metrics, capability: str, record: CallRecord) -> None
 
 
 def _outcome(record: CallRecord) -> RequestOutcome:
-    """How a settled call ended."""
+    """The outcome label of a settled call."""
     if record.code:
         return "client_error"
     faults = any(event is not Event.IMAGE_READ for event in record.events)
@@ -65,7 +66,7 @@ def _log(record: CallRecord, status: int, reason: str) -> None:
             "code": record.code,
             "images": record.images,
             "units": record.units,
-            "ms": record.watch.elapsed_ms(),
+            "ms": record.stopwatch.elapsed_ms(),
             "reason": reason,
         },
     )

@@ -1,13 +1,13 @@
-"""The phases of a call, one frozen type each: what a step needs of the step before is there by its type.
+"""The phases of a call, one frozen type each: the type guarantees that all data of the earlier phases is present.
 
-    Started → Received → Authenticated → Identified → Routed → Admitted → Entered → Parsed → ReadResult → Priced
+    Started → Received → Authenticated → Identified → Routed → Admitted → Accepted → Parsed → ReadResult → Priced
             → Answered → Settled
 
-A body that cannot be parsed goes from Entered to ReadResult, an answer that was kept for a repeated request from
-Admitted to Answered. Every phase can tell what is known of the call (`record`), for metrics, log and statistics; an
-error leaves the call in the phase that it had reached (`progress.py`).
+A body that cannot be parsed goes from Accepted to ReadResult, a repeated request whose answer is kept from Admitted to
+Answered. Every phase returns what is known of the call (`record`), for metrics, log and statistics; an error leaves the
+call in its current phase (`progress.py`).
 
-No phase holds the body, the base64 texts or the images: their memory is freed as soon as the step that needs them ends.
+No phase references the body, the base64 texts or the images: their memory is freed when the step that needs them ends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Protocol
 
 from inkgate.service.accounts.directory import AccessKey, App
 from inkgate.service.contract.capabilities import Capability
-from inkgate.service.gateway.call_record import Caller, CallRecord, Origin
+from inkgate.service.gateway.call_record import Caller, CallerIdentity, CallRecord
 from inkgate.service.gateway.exchange import Answer, Exchange
 from inkgate.service.gateway.timing import Stopwatch
 from inkgate.service.metering.policy import Event
@@ -34,19 +34,19 @@ class Phase(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The headers have come. `request_id` is the client's where it is well-formed, else ours."""
+    """The headers were received. `request_id` is the client's if well-formed, else a generated UUID."""
 
     exchange: Exchange
     request_id: str
-    watch: Stopwatch
+    stopwatch: Stopwatch
 
     def record(self) -> CallRecord:
-        return CallRecord(self.watch)  # each phase makes its record at once: replacing fields step by step is slow
+        return CallRecord(self.stopwatch)  # each phase builds its record directly: dataclasses.replace is slow
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The body has come whole and is hashed; it stays in the exchange. `body_bytes` is its length as received."""
+    """The body was received and hashed; it stays in the exchange. `body_bytes` is its length as received."""
 
     started: Started
     body_bytes: int
@@ -56,23 +56,23 @@ class Received:
         return self.started.exchange
 
     @property
-    def watch(self) -> Stopwatch:
-        return self.started.watch
+    def stopwatch(self) -> Stopwatch:
+        return self.started.stopwatch
 
     def record(self) -> CallRecord:
-        return CallRecord(self.watch, body_bytes=self.body_bytes)
+        return CallRecord(self.stopwatch, body_bytes=self.body_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """The signature was made with `key`."""
+    """The signature was verified with `key`."""
 
     received: Received
     key: AccessKey
 
     def record(self) -> CallRecord:
         received = self.received
-        return CallRecord(received.watch, Origin(self.key.account_id), body_bytes=received.body_bytes)
+        return CallRecord(received.stopwatch, CallerIdentity(self.key.account_id), body_bytes=received.body_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,14 @@ class Identified:
 
     def record(self) -> CallRecord:
         received, app = self.received, self.app
-        return CallRecord(received.watch, Origin(app.account_id, app.app_id), body_bytes=received.body_bytes)
+        return CallRecord(
+            received.stopwatch, CallerIdentity(app.account_id, app.app_id), body_bytes=received.body_bytes
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """Path and method name a capability. Whether the app may call it is not known yet."""
+    """Path and method match a capability. Whether the app may call it is not checked yet."""
 
     identified: Identified
     capability: Capability
@@ -103,11 +105,11 @@ class Routed:
         return self.identified.app
 
     @property
-    def origin(self) -> Origin:
-        return Origin(self.app.account_id, self.app.app_id, self.capability.name)
+    def origin(self) -> CallerIdentity:
+        return CallerIdentity(self.app.account_id, self.app.app_id, self.capability.name)
 
     def record(self) -> CallRecord:
-        return CallRecord(self.received.watch, self.origin, body_bytes=self.received.body_bytes)
+        return CallRecord(self.received.stopwatch, self.origin, body_bytes=self.received.body_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,8 @@ class Admitted:
         return self.received.exchange
 
     @property
-    def watch(self) -> Stopwatch:
-        return self.received.watch
+    def stopwatch(self) -> Stopwatch:
+        return self.received.stopwatch
 
     @property
     def app(self) -> App:
@@ -142,9 +144,9 @@ class Admitted:
 
     @property
     def replay_key(self) -> str:
-        """The name under which the answer of the very same request is kept."""
+        """The key under which the answer to this request, and to its repeats, is kept."""
         exchange = self.exchange
-        sent = exchange.headers.get("ctyun-eop-request-id", "")  # not `request_id`, which is ours where this is odd
+        sent = exchange.headers.get("ctyun-eop-request-id", "")  # `request_id` may be generated
         return replay_key(self.app.app_id, sent, exchange.body_hash, self.capability.name)
 
     def record(
@@ -155,16 +157,16 @@ class Admitted:
         units: int = 0,
         events: tuple[Event, ...] = (),
     ) -> CallRecord:
-        """What is known of the call now; later phases say what they know besides."""
-        watch, size, origin = self.watch, self.received.body_bytes, self.routed.origin
-        return CallRecord(watch, origin, self.caller, size, call_id, code, images, units, events)
+        """What is known of the call now; later phases pass what they add."""
+        stopwatch, size, origin = self.stopwatch, self.received.body_bytes, self.routed.origin
+        return CallRecord(stopwatch, origin, self.caller, size, call_id, code, images, units, events)
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
-    """Not held off, something left in the packs, within the rate: work on the call begins.
+class Accepted:
+    """Hold-off, quota and rate were checked: the body may be processed.
 
-    `call_id` is ours (UUIDv7), `deadline` Unix time in seconds.
+    `call_id` is a new UUIDv7, `deadline` Unix time in seconds.
     """
 
     admitted: Admitted
@@ -179,22 +181,22 @@ class Entered:
 class Parsed:
     """The request is well-formed and has `images` images, none of which is decoded yet.
 
-    `plain_bytes` is the length of the body, opened if it was sealed; `seal` holds the client's keys for the answer of a
-    sealed request, without its body.
+    `plain_bytes` is the length of the body after unsealing; `seal` has the client's keys for the answer to a sealed
+    request, without its body.
     """
 
-    entered: Entered
+    accepted: Accepted
     images: int
     plain_bytes: int
     seal: SealedRequest | None
 
     @property
     def admitted(self) -> Admitted:
-        return self.entered.admitted
+        return self.accepted.admitted
 
     @property
     def call_id(self) -> str:
-        return self.entered.call_id
+        return self.accepted.call_id
 
     def record(self) -> CallRecord:
         return self.admitted.record(self.call_id, images=self.images)
@@ -202,37 +204,37 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class ReadResult:
-    """What became of the images, or of the request as a whole: one event each, and the plain answer as JSON bytes.
+    """The outcome of each image, or of the request as a whole, as events, and the plain answer as JSON bytes.
 
-    `before` is Entered for a request that could not be parsed. `code` is the statusCode of the answer.
+    `previous` is Accepted for a request that could not be parsed. `code` is the statusCode of the answer.
     """
 
-    before: Entered | Parsed
+    previous: Accepted | Parsed
     events: tuple[Event, ...]
     code: int
     answer: bytes
 
     @property
     def admitted(self) -> Admitted:
-        return self.before.admitted
+        return self.previous.admitted
 
     @property
     def seal(self) -> SealedRequest | None:
-        """The keys under which the answer is to be sealed; None for one in plain, as all are that have a code."""
-        return self.before.seal if isinstance(self.before, Parsed) and self.code == 0 else None
+        """The keys for sealing the answer; None for a plain answer. Answers with an error code are never sealed."""
+        return self.previous.seal if isinstance(self.previous, Parsed) and self.code == 0 else None
 
     @property
     def images(self) -> int:
-        """How many images the request has; 0 when that is not known."""
-        return self.before.images if isinstance(self.before, Parsed) else 0
+        """The number of images in the request; 0 when unknown."""
+        return self.previous.images if isinstance(self.previous, Parsed) else 0
 
     def record(self, units: int = 0) -> CallRecord:
-        return self.admitted.record(self.before.call_id, self.code, self.images, units, self.events)
+        return self.admitted.record(self.previous.call_id, self.code, self.images, units, self.events)
 
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """The answer as it is to be sent, sealed if need be, and the units that it costs."""
+    """The answer as sent, sealed if the request was, and its price in units."""
 
     result: ReadResult
     answer: bytes
@@ -248,33 +250,33 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer is kept and can be settled: this call's own, or that of the same request sent before."""
+    """The answer is kept and can be settled: this call's own, or that of an earlier call with the same request."""
 
-    before: Admitted | Priced
-    kept: KeptAnswer
+    previous: Admitted | Priced
+    kept_answer: KeptAnswer
 
     @property
     def admitted(self) -> Admitted:
-        return self.before if isinstance(self.before, Admitted) else self.before.admitted
+        return self.previous if isinstance(self.previous, Admitted) else self.previous.admitted
 
     def record(self) -> CallRecord:
-        before, call_id = self.before.record(), self.kept.settlement.call_id
-        return replace(before, call_id=call_id, replayed=call_id != before.call_id)
+        previous, call_id = self.previous.record(), self.kept_answer.settlement.call_id
+        return replace(previous, call_id=call_id, replayed=call_id != previous.call_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The call is in the ledger, and the answer may be sent."""
+    """The call is in the ledger; the answer may be sent."""
 
     answered: Answered
 
     @property
     def answer(self) -> Answer:
-        return Answer(self.answered.kept.status, self.answered.kept.body)
+        return Answer(self.answered.kept_answer.status, self.answered.kept_answer.body)
 
     @property
     def call_id(self) -> str:
-        return self.answered.kept.settlement.call_id
+        return self.answered.kept_answer.settlement.call_id
 
     @property
     def replay_key(self) -> str:

@@ -1,4 +1,4 @@
-"""How far a call has come."""
+"""The current phase of a call."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ AnyPhase = TypeVar("AnyPhase", bound=Phase)
 
 
 class Progress:
-    """The phase that a call reached last: all that changes about a call, so that its end can be reported after an
-    error too."""
+    """Holds the latest phase of a call, so that the call can be reported after an error too."""
 
     def __init__(self, started: Started) -> None:
         self.started = started
         self._phase: Phase = started
-        self._record: CallRecord | None = None  # of the phase, made when first needed
+        self._record: CallRecord | None = None  # of the current phase, built on first use
 
-    def reach(self, phase: AnyPhase) -> AnyPhase:
-        """Note the phase and give it back."""
+    def advance(self, phase: AnyPhase) -> AnyPhase:
+        """Set the current phase and return it."""
         self._phase, self._record = phase, None
         return phase
 
     def record(self) -> CallRecord:
-        """What is known of the call by now."""
+        """What is known of the call now."""
         if self._record is None:
             self._record = self._phase.record()
         return self._record

@@ -1,4 +1,4 @@
-"""/docs: the OpenAPI document as one self-contained page. No script and nothing from outside: it works offline."""
+"""/docs: the OpenAPI document as one self-contained HTML page, without scripts and external resources."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; } td, th { text
 
 
 def reference_page(openapi: Mapping[str, Any]) -> str:
-    """The page as HTML."""
+    """Render the OpenAPI document as HTML."""
     groups: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     for path, item in openapi["paths"].items():
         groups.setdefault(item["post"]["tags"][0], []).append((path, item["post"]))

@@ -1,8 +1,8 @@
-"""A raw query, bytes above 0x7f and all, past a parser that refuses it (CONTRACT D9).
+"""Accepts raw bytes above 0x7f in a query, which the HTTP parser refuses (CONTRACT D9).
 
-llhttp, as httptools builds it, answers such a request line with an error. It is shown the same line with those bytes
-percent-encoded. The query as it was sent goes beside it, for the signature: whatever else reads a query (frameworks,
-pages, logs) expects one of ASCII.
+llhttp, as built by httptools, rejects such a request line. The line is passed to it with those bytes percent-encoded.
+The query as sent is passed separately, for the signature; other readers of the query (frameworks, pages, logs) expect
+ASCII.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ _HIGH = re.compile(rb"[\x80-\xff]")
 
 
 class RequestLine:
-    """The first line of one request head, as its pieces come in. Only what stands behind the `?` is encoded: a path
-    has no such bytes in the contract and stays the parser's to refuse."""
+    """Rewrites the first line of one request head, piece by piece. Only the query is encoded: the contract has no such
+    bytes in a path, and the parser refuses them."""
 
     def __init__(self) -> None:
         self._line = bytearray()
         self._in_query = self._ended = self._high = False
 
     def skip(self) -> None:
-        """The head has begun inside a piece that belongs to the request before it: leave it alone."""
+        """Do not rewrite this head: it starts inside a piece of the previous request."""
         self._ended = True
 
-    def shown(self, data: bytes) -> bytes:
-        """`data`, the next piece of the head, as the parser is to see it."""
+    def rewritten(self, data: bytes) -> bytes:
+        """The next piece of the head, `data`, as passed to the parser."""
         if self._ended:
             return data
         start = 0 if self._line else len(data) - len(data.lstrip(b"\r\n"))  # empty lines may come before a request
@@ -44,7 +44,7 @@ class RequestLine:
 
     @property
     def query(self) -> bytes | None:
-        """The query as sent, of a line that has come whole; None when the parser has it right."""
+        """The query as sent, once the line is complete; None if nothing was rewritten."""
         if not self._high:
             return None
         target = [part for part in bytes(self._line).split(b" ") if part][1]

@@ -1,4 +1,4 @@
-"""What became of a request that reached its capability: events, code and plain answer."""
+"""Builds the result of a request: events, code and plain answer."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from inkgate.service.broker.interface import Outcome, Reply
 from inkgate.service.contract.answers import batch_answer, fault_answer, seal_fault_answer, single_answer
 from inkgate.service.contract.requests import ParsedRequest
 from inkgate.service.errors import RequestFault, SealFault
-from inkgate.service.gateway.phases import Entered, Parsed, ReadResult
+from inkgate.service.gateway.phases import Accepted, Parsed, ReadResult
 from inkgate.service.metering.policy import Event
 
-_UNDECODABLE, _INTERNAL = "decode", "internal"  # faults of images that workers tell of
+_UNDECODABLE, _INTERNAL = "decode", "internal"  # image faults reported by workers
 
 
-def request_fault(before: Entered | Parsed, fault: RequestFault) -> ReadResult:
-    """A fault of the whole request is an answer too, and one that may be charged."""
-    body = fault_answer(before.admitted.capability, fault.fault, fault.detail)
-    return ReadResult(before, (Event.REQUEST_FAULT,), body["statusCode"], orjson.dumps(body))
+def request_fault(previous: Accepted | Parsed, fault: RequestFault) -> ReadResult:
+    """The result of a fault of the whole request; it is settled and may be charged."""
+    body = fault_answer(previous.admitted.capability, fault.fault, fault.detail)
+    return ReadResult(previous, (Event.REQUEST_FAULT,), body["statusCode"], orjson.dumps(body))
 
 
-def seal_fault(before: Entered, fault: SealFault) -> ReadResult:
-    """A sealed body that cannot be opened; answered in plain."""
-    return ReadResult(before, (Event.SEAL_FAULT,), fault.code, orjson.dumps(seal_fault_answer(fault)))
+def seal_fault(previous: Accepted, fault: SealFault) -> ReadResult:
+    """The result of a sealed body that cannot be unsealed; the answer is plain."""
+    return ReadResult(previous, (Event.SEAL_FAULT,), fault.code, orjson.dumps(seal_fault_answer(fault)))
 
 
 def images_read(parsed: Parsed, request: ParsedRequest, replies: list[Reply], *, superset: bool) -> ReadResult:
-    """One element or fault for each image in the order sent; for the licence the fault is the whole request's.
+    """One element or fault per image, in the order sent; a single-image capability fails as a whole request.
 
     `superset` as in `inkgate.service.contract.answers`.
     """
@@ -49,7 +49,7 @@ def images_read(parsed: Parsed, request: ParsedRequest, replies: list[Reply], *,
 
 
 def _element(reply: Reply) -> Any:
-    """The element of an image that was read, or the name of its fault."""
+    """The element of a recognised image, or the name of its fault."""
     if reply.outcome is Outcome.READ:
         return reply.element
     return _UNDECODABLE if reply.outcome is Outcome.UNDECODABLE else _INTERNAL

@@ -1,4 +1,4 @@
-"""What a gateway's pipeline works with: the interfaces of the other parts, one value of each."""
+"""The dependencies of a gateway's pipeline."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from inkgate.service.usage.refusals import Refusals
 
 class RateLimiter(Protocol):
     async def acquire(self, app_id: str, capability: str, qps: float) -> float | None:
-        """None when the call may pass, else the seconds to wait."""
+        """None when the call is within the rate, else the seconds to wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """The dependencies of a `Pipeline`, which neither starts nor closes them.
 
-    `pool` takes what would keep the event loop busy: unsealing, parsing and checking of large bodies.
+    `pool` runs what would block the event loop: unsealing, parsing and validating large bodies.
     """
 
     directory: Directory

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Collects stage times; a stage entered twice adds up."""
+    """Collects seconds per stage; repeated stages add up."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
@@ -22,8 +22,8 @@ class Stopwatch:
         finally:
             self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - begin
 
-    def add_all(self, stages: Iterable[Mapping[str, float]]) -> None:
-        """Take over the workers' stages; of several images the slowest counts, since they are read side by side."""
+    def merge_slowest(self, stages: Iterable[Mapping[str, float]]) -> None:
+        """Add the workers' stages: per stage the maximum over the images, since they are processed in parallel."""
         for mapping in stages:
             for name, seconds in mapping.items():
                 self.stages[name] = max(self.stages.get(name, 0.0), seconds)

@@ -1,4 +1,4 @@
-"""What an entry of the message catalogue consists of."""
+"""Types of the message catalogue."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Param = str | int | float | tuple[str, ...]
 
 
 class Kind(StrEnum):
-    """What sort of problem a message reports; the admin API derives its HTTP status from it."""
+    """The kind of problem that a message reports; the admin API derives its HTTP status from it."""
 
-    NOT_FOUND = "not_found"  # what is named does not exist
-    CONFLICT = "conflict"  # the state of what exists does not allow it
-    INVALID = "invalid"  # a value is not acceptable, whatever the state
+    NOT_FOUND = "not_found"  # the named object does not exist
+    CONFLICT = "conflict"  # the state of the object does not allow it
+    INVALID = "invalid"  # a value is not acceptable, in any state
     FORBIDDEN = "forbidden"  # the caller lacks the permission
     LIMIT = "limit"  # more than the service allows
 
@@ -35,10 +35,10 @@ class Message:
 
     @property
     def params(self) -> frozenset[str]:
-        """The parameters that whoever raises this message gives."""
+        """The names of the parameters that the raiser passes."""
         return frozenset(fields(self.english))
 
 
 def fields(template: str) -> Iterator[str]:
-    """The names of the parameters in a template, repeats included."""
+    """The parameter names in a template, including repeated ones."""
     return (name for _, name, _, _ in string.Formatter().parse(template) if name is not None)

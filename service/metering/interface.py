@@ -39,8 +39,8 @@ class Ledger(Protocol):
         """Check that the packs cover `units`; 0 checks only that any units are left. Writes nothing.
 
         Raises errors.Refused with 51002 (no pack was ever bought), 51001 (no valid pack), 51003 (too few units left).
-        Free capabilities need no pack. Raises errors.DatabaseDown and errors.LedgerDown (PayerUnknown, ClockSuspect)
-        where `settle` would.
+        Free capabilities need no pack. Raises errors.DatabaseDown and errors.LedgerUnavailable (PayerUnknown,
+        ClockSuspect) where `settle` would.
         """
 
     async def settle(self, settlement: Settlement) -> bool:
@@ -50,7 +50,7 @@ class Ledger(Protocol):
         outcome may be unknown (the confirmation of the commit was lost): settle the same call_id again to learn it.
 
         Raises errors.Refused as `admit` when the packs do not cover the units, errors.DatabaseDown when the database
-        cannot be reached, and errors.LedgerDown: SettlementUnconfirmed, LedgerBusy, PayerUnknown or ClockSuspect.
+        cannot be reached, and errors.LedgerUnavailable (SettlementUnconfirmed, LedgerBusy, PayerUnknown, ClockSuspect).
         """
 
     async def start(self) -> None: ...

@@ -70,15 +70,17 @@ class PackRow(Base):
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     exhausted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     entered_seq: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # meter seq at its creation
-    refunded_seq: Mapped[int | None] = mapped_column(BigInteger)  # and when it was refunded
+    refunded_seq: Mapped[int | None] = mapped_column(BigInteger)  # meter seq at its refund
     order_id: Mapped[str | None] = mapped_column(ForeignKey("pack_order.id"))
-    price_fen: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # what a refund gives back
+    price_fen: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # fen; returned by a refund
 
 
 class CheckRow(Base):
-    """How far the lines of a meter have been added up: those up to `seq`, `lines` of them. Written by housekeeping
-    alone (`check.py`). `kind` says which of the two readings it is, of what is new or of everything again; `drift` is
-    what this reading found at its end, in units, `finished_at` when that was."""
+    """Progress of a reconciliation pass over a meter: the entries up to `seq` are read, `lines` in number.
+
+    Written by housekeeping only (`reconciliation.py`). `kind` is INCREMENTAL or FULL_RECHECK. `drift` in units is the
+    result at the end of the pass, at `finished_at`.
+    """
 
     __tablename__ = "ledger_check"
 
@@ -93,7 +95,7 @@ class CheckRow(Base):
 
 
 class CheckPackRow(Base):
-    """Units of a pack in the lines added up so far, those that retention has dropped among them."""
+    """Units of a pack in the entries read so far, including archived ones."""
 
     __tablename__ = "ledger_check_pack"
 
@@ -103,8 +105,8 @@ class CheckPackRow(Base):
 
 
 class CheckedRow(Base):
-    """One row: what the last round found, for every gateway to report. `checked_at` is when the last round ended that
-    left no line out; before the first one, when checking began."""
+    """One row: the result of the last round, reported by every gateway. `checked_at` is the end of the last round that
+    read all entries; before the first one, the start of checking."""
 
     __tablename__ = "ledger_checked"
 

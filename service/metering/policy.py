@@ -15,7 +15,7 @@ class Event(StrEnum):
     IMAGE_READ = "image_read"
     IMAGE_FAULT = "image_fault"  # a business error of one image: base64, format, size, dimensions, decode
     REQUEST_FAULT = "request_fault"  # a business error of the whole request
-    INTERNAL_FAULT = "internal_fault"  # our own 5000 / 500001
+    INTERNAL_FAULT = "internal_fault"  # internal errors 5000 and 500001
     SEAL_FAULT = "seal_fault"  # 40017 to 40020: the body could not be opened, no capability was called
 
 

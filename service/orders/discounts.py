@@ -1,5 +1,5 @@
-"""How a discount is spread over the packs of its order, exact to the fen: each pack remembers what was paid for it,
-and a refund gives that back. Pure."""
+"""Allocation of a discount to the packs of an order, exact to the fen. Each pack stores the price paid for it; a refund
+returns that price. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 
 def allocate_discount(discount: int, prices: Sequence[int], goods: int | None = None) -> list[int]:
-    """What of `discount` falls to each pack, given their prices; all in fen.
+    """The share of `discount` of each pack, given the prices; all in fen.
 
-    `goods` is the index of the pack that a goods voucher is for: the discount falls to it first. The rest, and all of
-    any other discount, is spread in proportion to what is still to be paid; what rounding leaves goes fen by fen to the
-    largest remainders, to the earlier pack where they are equal. 0 <= share <= price; the shares add up to `discount`.
+    `goods` is the index of the pack that a goods voucher is for: it takes the discount first. The remainder, and all of
+    any other discount, is allocated in proportion to the unpaid prices (largest remainder method; ties go to the
+    earlier pack). 0 <= share <= price; the shares add up to `discount`.
     Raises ValueError for a discount below 0 or above the sum of the prices.
     """
     total = sum(prices)

@@ -1,4 +1,4 @@
-"""The catalogue, orders, vouchers and refunds as tables. Money is in fen 分, whole numbers."""
+"""Tables of products, orders, vouchers and refunds. Amounts are integers in fen 分."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class OrderRow(Base):
     id: Mapped[str] = mapped_column(identifier(), primary_key=True)
     number: Mapped[str] = mapped_column(String(20), unique=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
-    app_id: Mapped[str | None] = mapped_column(ForeignKey("app.id"))  # the packs will serve this app alone
+    app_id: Mapped[str | None] = mapped_column(ForeignKey("app.id"))  # None: packs for all apps
     state: Mapped[str] = mapped_column(String(16))
     amount_fen: Mapped[int] = mapped_column(BigInteger)
     discount_fen: Mapped[int] = mapped_column(BigInteger)
@@ -48,7 +48,7 @@ class OrderRow(Base):
 
 
 class OrderLineRow(Base):
-    """So many of one product, at the price of the day of the order."""
+    """A product and its quantity, at the price at the time of the order."""
 
     __tablename__ = "pack_order_line"
     __table_args__ = (CheckConstraint("quantity > 0", name="quantity"),)
@@ -63,8 +63,10 @@ class OrderLineRow(Base):
 
 
 class VoucherRow(Base):
-    """A voucher 卡券, known by the SHA-256 of its code. `kind`: credit 代金券 (fen off), percent 优惠券 (percent off),
-    goods 提货券 (one piece of `product_id` free)."""
+    """A voucher 卡券, identified by the SHA-256 of its code.
+
+    `kind`: credit 代金券 (fen off), percent 优惠券 (percent off), goods 提货券 (one pack of `product_id` free).
+    """
 
     __tablename__ = "voucher"
     __table_args__ = (CheckConstraint("value > 0", name="value"),)
@@ -73,14 +75,14 @@ class VoucherRow(Base):
     kind: Mapped[str] = mapped_column(String(16))
     value: Mapped[int] = mapped_column(BigInteger)
     product_id: Mapped[str | None] = mapped_column(ForeignKey("product.id"))
-    account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"))  # None: whoever knows the code
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"))  # None: any account with the code
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    order_id: Mapped[str | None] = mapped_column(ForeignKey("pack_order.id"))  # set when it is used
+    order_id: Mapped[str | None] = mapped_column(ForeignKey("pack_order.id"))  # the order that used it
 
 
 class RefundRow(Base):
-    """A request to give a whole, unused pack back. `state`: pending, approved, rejected, or failed (it was used)."""
+    """A request to refund a whole, unused pack. `state`: pending, approved, rejected, or failed (it was used)."""
 
     __tablename__ = "refund"
     __table_args__ = (

@@ -1,8 +1,8 @@
-"""Refunds 退订 (manual 2.3, 7.2; M9): a whole pack, never used, within 7 x 24 hours of its order.
+"""Refunds 退订 (manual 2.3, 7.2; M9): a whole, unused pack, within 7 x 24 hours of its order.
 
-While a request is pending the pack stays in the queue. Deciding and deducting both hold the meter's row: either the
-deduction was first and the refund fails, or the refund was first and the pack is gone. A refund is decided by an UPDATE
-that names the pending state, so of two decisions at once the second one is refused, whichever they are.
+While a request is pending the pack remains usable. Decision and deduction both lock the meter's row: if the deduction
+commits first, the refund fails; otherwise the pack can no longer be used. A refund is decided by an UPDATE guarded by
+the pending state, so the second of two concurrent decisions is refused.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PENDING, APPROVED, REJECTED, FAILED = "pending", "approved", "rejected", "failed
 
 
 async def request_refund(work: UnitOfWork, pack_id: str, reason: str = "", *, decision: str = "operator") -> RefundRow:
-    """Ask for a pack to be taken back. `decision` is the setting: "automatic" approves at once.
+    """Request the refund of a pack. `decision` is the setting: "automatic" approves at once.
 
     Raises Misuse when the pack is unknown, granted without an order, used, refunded, or ordered too long ago.
     """
@@ -63,7 +63,7 @@ async def request_refund(work: UnitOfWork, pack_id: str, reason: str = "", *, de
 
 
 async def approve_refund(work: UnitOfWork, refund_id: str) -> RefundRow:
-    """Take the pack back. When it was used meanwhile the refund has failed: look at the state of what is returned."""
+    """Refund the pack. If it was used meanwhile, the state of the returned refund is "failed"."""
     refund = await _pending_refund(work, refund_id)
     pack, meter = await _locked(work, refund.pack_id)
     if pack.used:
@@ -76,14 +76,14 @@ async def approve_refund(work: UnitOfWork, refund_id: str) -> RefundRow:
 
 
 async def reject_refund(work: UnitOfWork, refund_id: str) -> RefundRow:
-    """Leave the pack with its owner."""
+    """Reject the request; the pack stays valid."""
     return await _decide(work, await _pending_refund(work, refund_id), REJECTED)
 
 
 async def _decide(work: UnitOfWork, refund: RefundRow, state: str) -> RefundRow:
     decided = await repository.decide_refund(work.session, refund.id, state, await work.checked_now(), work.actor[:64])
     await work.session.refresh(refund)
-    if not decided:  # somebody else decided since we read it
+    if not decided:  # decided by another transaction since it was read
         raise Misuse("refund.decided", state=refund.state)
     await trail.record(work, f"refund.{state}", f"pack {refund.pack_id}", refund.account_id, fen=refund.amount_fen)
     return refund

@@ -26,14 +26,14 @@ async def product(session: AsyncSession, product_id: str, *, lock: bool = False)
 
 
 async def order(session: AsyncSession, number: str) -> OrderRow | None:
-    """An order as it stands now, not as this session may have read it before."""
+    """An order in its current state, not from the session's cache."""
     query = select(OrderRow).where(OrderRow.number == number).execution_options(populate_existing=True)
     found: OrderRow | None = await session.scalar(query)
     return found
 
 
 async def decide_order(session: AsyncSession, order_id: str, state: str, at: datetime, by: str) -> bool:
-    """Move a pending order to `state`; False when it is not pending any more."""
+    """Move a pending order to `state`; False when it is no longer pending."""
     return await _decide(session, OrderRow, order_id, state, at, by)
 
 
@@ -45,7 +45,7 @@ async def orders(
     limit: int = 100,
     offset: int = 0,
 ) -> list[OrderRow]:
-    """Orders, newest first; `account_ids` None means of everybody."""
+    """Orders, newest first; `account_ids` None: of all accounts."""
     query = select(OrderRow).order_by(OrderRow.ordered_at.desc(), OrderRow.id.desc()).limit(limit).offset(offset)
     if account_ids is not None:
         query = query.where(OrderRow.account_id.in_(account_ids))
@@ -60,12 +60,12 @@ async def lines(session: AsyncSession, order_id: str) -> list[OrderLineRow]:
 
 
 async def voucher(session: AsyncSession, code_hash: str) -> VoucherRow | None:
-    """A voucher as it stands now, locked."""
+    """A voucher in its current state, locked."""
     return await session.get(VoucherRow, code_hash, populate_existing=True, with_for_update=True)
 
 
 async def use_voucher(session: AsyncSession, code_hash: str, order_id: str) -> bool:
-    """Give an unused voucher to an order; False when another order has it."""
+    """Assign an unused voucher to an order; False when it is used already."""
     change = update(VoucherRow).where(VoucherRow.code_hash == code_hash, VoucherRow.order_id.is_(None))
     return await guarded_update(session, change.values(order_id=order_id))
 
@@ -77,24 +77,24 @@ async def voucher_of(session: AsyncSession, order_id: str) -> VoucherRow | None:
 
 
 async def vouchers(session: AsyncSession, account_id: str) -> list[VoucherRow]:
-    """The vouchers that belong to an account, soonest end first."""
+    """The vouchers of an account, ordered by their end."""
     query = select(VoucherRow).where(VoucherRow.account_id == account_id).order_by(VoucherRow.ends_at)
     return list(await session.scalars(query))
 
 
 async def release_voucher(session: AsyncSession, order_id: str) -> None:
-    """Make the voucher of an order that came to nothing usable again."""
+    """Release the voucher of a rejected or cancelled order."""
     change = update(VoucherRow).where(VoucherRow.order_id == order_id).values(order_id=None)
     await session.execute(change.execution_options(synchronize_session=False))
 
 
 async def pack(session: AsyncSession, pack_id: str) -> PackRow | None:
-    """A pack as it stands now, not as this session may have read it before."""
+    """A pack in its current state, not from the session's cache."""
     return await session.get(PackRow, pack_id, populate_existing=True) if ids.is_canonical_uuid(pack_id) else None
 
 
 async def refund_pack(session: AsyncSession, pack_id: str, seq: int) -> bool:
-    """Take an unused pack out of the queue, at its meter's `seq`; False when it is used or refunded already."""
+    """Mark an unused pack as refunded, at its meter's `seq`; False when it is used or refunded already."""
     change = update(PackRow).where(PackRow.id == pack_id, PackRow.state == ACTIVE, PackRow.used == 0)
     return await guarded_update(session, change.values(state=REFUNDED, refunded_seq=seq))
 
@@ -104,7 +104,7 @@ async def refund(session: AsyncSession, refund_id: str) -> RefundRow | None:
 
 
 async def decide_refund(session: AsyncSession, refund_id: str, state: str, at: datetime, by: str) -> bool:
-    """Move a pending refund to `state`; False when it is not pending any more."""
+    """Move a pending refund to `state`; False when it is no longer pending."""
     return await _decide(session, RefundRow, refund_id, state, at, by)
 
 
@@ -117,7 +117,7 @@ async def pending_refund(session: AsyncSession, pack_id: str) -> RefundRow | Non
 async def refunds(
     session: AsyncSession, account_id: str | None = None, *, state: str = "", limit: int = 100
 ) -> list[RefundRow]:
-    """Refunds, newest first; `account_id` None means of everybody."""
+    """Refunds, newest first; `account_id` None: of all accounts."""
     query = select(RefundRow).order_by(RefundRow.requested_at.desc(), RefundRow.id.desc()).limit(limit)
     if account_id is not None:
         query = query.where(RefundRow.account_id == account_id)

@@ -62,8 +62,8 @@ async def place_order(
     app_id: str | None = None,
     voucher: str | None = None,
 ) -> OrderRow:
-    """Order so many of each product. `approval` is the setting: "operator" leaves the order pending, "immediate" makes
-    its packs at once, "voucher" demands a voucher that covers it whole.
+    """Place an order. `quantities`: product id → number of packs. `approval` is the setting: "operator" leaves
+    it pending, "immediate" creates its packs at once, "voucher" requires a voucher that covers the whole amount.
 
     Raises Misuse for an unknown account, app, product or voucher, and for quantities out of range.
     """
@@ -105,7 +105,7 @@ async def place_order(
 
 
 async def approve_order(work: UnitOfWork, number: str) -> OrderRow:
-    """Make the packs of a pending order. They queue by the time of the order; their year begins now."""
+    """Create the packs of a pending order. They are used in order of the order time; their validity begins now."""
     order = await _get_pending_order(work, number)
     await _create_packs(work, order)
     return order
@@ -122,7 +122,7 @@ async def reject_order(work: UnitOfWork, number: str, *, cancelled: bool = False
 async def _create_packs(work: UnitOfWork, order: OrderRow) -> None:
     await _decide(work, order, ACTIVE)
     lines = await repository.lines(work.session, order.id)
-    lines.sort(key=lambda each: each.capability)  # meters are locked in one order everywhere
+    lines.sort(key=lambda each: each.capability)  # one global order of locking meters avoids deadlocks
     pack_lines = [line for line in lines for _ in range(line.quantity)]
     allocations = allocate_discount(
         order.discount_fen, [each.price_fen for each in pack_lines], await _goods_pack_index(work, order, pack_lines)
@@ -136,12 +136,12 @@ async def _create_packs(work: UnitOfWork, order: OrderRow) -> None:
             app_id=order.app_id,
             ordered_at=order.ordered_at,
             order_id=order.id,
-            price_fen=line.price_fen - share,  # what was not paid is not paid back
+            price_fen=line.price_fen - share,  # a refund returns only what was paid
         )
 
 
 async def _goods_pack_index(work: UnitOfWork, order: OrderRow, pack_lines: Sequence[OrderLineRow]) -> int | None:
-    """Which of the packs a goods voucher is for; None when the order has none."""
+    """Index of the pack that a goods voucher is for; None without such a voucher."""
     voucher = await repository.voucher_of(work.session, order.id) if order.discount_fen else None
     if voucher is None or voucher.kind != "goods":
         return None
@@ -157,7 +157,7 @@ async def _decide(work: UnitOfWork, order: OrderRow, state: str) -> None:
 
 
 async def _get_pending_order(work: UnitOfWork, number: str) -> OrderRow:
-    """An order that looks pending; whether it still is shows when it is decided."""
+    """An order that was pending when it was read; `_decide` checks again."""
     order = await repository.order(work.session, number)
     if order is None:
         raise Misuse("order.not_found", number=number)
@@ -193,5 +193,5 @@ async def _lines(work: UnitOfWork, order_id: str, quantities: Mapping[str, int])
 
 
 def _new_order_number(now: datetime) -> str:
-    """Twenty digits: the second in Beijing, then chance (manual 4.1 shows such numbers)."""
+    """Twenty digits: date and time in Beijing, then six random digits (format of manual 4.1)."""
     return now.astimezone(BEIJING).strftime("%Y%m%d%H%M%S") + f"{secrets.randbelow(10**6):06d}"

@@ -1,4 +1,4 @@
-"""Vouchers 卡券: credit 代金券, percent 优惠券, goods 提货券 (manual 7.2). Codes are kept as hashes only."""
+"""Vouchers 卡券: credit 代金券, percent 优惠券, goods 提货券 (manual 7.2). Only hashes of codes are stored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ async def issue_voucher(
     account_id: str | None = None,
     ends_at: datetime | None = None,
 ) -> str:
-    """A new voucher; its code is shown this once. `value` is fen for credit, 1-100 for percent, ignored for goods."""
+    """Create a voucher and return its code, which is not stored.
+
+    `value` is fen for credit, 1-100 for percent, ignored for goods. Raises Misuse.
+    """
     if kind not in KINDS:
         raise Misuse("voucher.kind_unknown", choices=KINDS)
     if not 0 < value <= (100 if kind == "percent" else MAX_VALUE):
@@ -62,7 +65,7 @@ async def issue_voucher(
 
 
 async def redeem(work: UnitOfWork, code: str, order: OrderRow, lines: Sequence[OrderLineRow]) -> int:
-    """Use a voucher for an order: the fen that it takes off. Raises Misuse when it does not fit this order."""
+    """Use a voucher for an order. Returns the discount in fen. Raises Misuse when it does not apply to this order."""
     voucher = await repository.voucher(work.session, hash_code(code))
     now = order.ordered_at
     if voucher is None or voucher.account_id not in (None, order.account_id):
@@ -92,5 +95,5 @@ def _discount(voucher: VoucherRow, order: OrderRow, lines: Sequence[OrderLineRow
 
 
 def hash_code(code: str) -> str:
-    """What is stored of a code: 120 random bits need no salt."""
+    """SHA-256 of a code. Without salt: a code has 120 random bits."""
     return hashlib.sha256(code.encode()).hexdigest()

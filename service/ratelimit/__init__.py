@@ -1,7 +1,7 @@
 """Requests per second of each (app, capability): a token bucket (CONTRACT D6, M10).
 
-`LocalLimiter` counts in this process (the embedded default); `RedisLimiter` counts for all gateways together, and falls
-back to counting locally when Redis does not answer at once: the limiter protects the service, it never stops it.
+`LocalLimiter` counts in this process (the embedded default); `RedisLimiter` counts for all gateways together, and
+counts locally while Redis does not answer in time: an outage of Redis must not stop the service.
 """
 
 from inkgate.service.ratelimit.local import LocalLimiter

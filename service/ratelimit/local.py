@@ -13,30 +13,30 @@ MAX_BUCKETS = 20_000
 
 @dataclass(slots=True)
 class Bucket:
-    """`tokens` at `moment` (seconds of a steady clock); it fills by the rate up to `burst(rate)`."""
+    """`tokens` at `moment` (seconds of a monotonic clock); refilled at the rate up to `burst(rate)`."""
 
     tokens: float
     moment: float
 
 
 def burst(qps: float) -> float:
-    """How many requests may come at once: one second's worth, and at least one."""
+    """Bucket size: the requests of one second, at least one."""
     return max(1.0, math.ceil(qps))
 
 
 class LocalLimiter:
-    """At most `capacity` buckets; the one used longest ago goes first, and starts full when it comes back."""
+    """At most `capacity` buckets; the least recently used one is evicted and starts full when used again."""
 
     def __init__(self, *, capacity: int = MAX_BUCKETS, clock: Callable[[], float] = time.monotonic) -> None:
         self._buckets: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
         self._capacity, self._clock = capacity, clock
 
     async def acquire(self, app_id: str, capability: str, qps: float) -> float | None:
-        """Take a token. None when the request may pass, else the seconds until one would."""
+        """Take a token. None when the request is allowed, otherwise the seconds until a token is available."""
         return self.try_acquire(app_id, capability, qps)
 
     def try_acquire(self, app_id: str, capability: str, qps: float) -> float | None:
-        """`take`, without a coroutine."""
+        """`acquire` without a coroutine."""
         now, key = self._clock(), (app_id, capability)
         bucket = self._buckets.get(key)
         if bucket is None:
@@ -52,4 +52,4 @@ class LocalLimiter:
         return (1 - bucket.tokens) / qps
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""

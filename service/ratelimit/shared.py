@@ -1,4 +1,4 @@
-"""Token buckets in Redis, shared by all gateways: one Lua call a request."""
+"""Token buckets in Redis, shared by all gateways: one Lua call per request."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 from inkgate.service.ratelimit.local import LocalLimiter, burst
 
 SCRIPT = Path(__file__).with_name("acquire.lua").read_text(encoding="utf-8")
-TIMEOUT_SECONDS = 0.1  # seconds; a slower answer is no answer
-RETRY_AFTER_FAILURE_SECONDS = 1.0  # seconds for which a failing Redis is not asked
+TIMEOUT_SECONDS = 0.1  # a slower answer counts as a failure
+RETRY_AFTER_FAILURE_SECONDS = 1.0  # time without calls to Redis after a failure
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class RedisLimiter:
     """The bucket of each (app, capability) under `namespace`:rate:…
 
-    While Redis does not answer, requests are counted here alone, each gateway for itself.
+    While Redis does not answer, each gateway counts its own requests.
     """
 
     def __init__(self, redis: Redis, namespace: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
@@ -33,7 +33,7 @@ class RedisLimiter:
         self._resting_until = 0.0
 
     async def acquire(self, app_id: str, capability: str, qps: float) -> float | None:
-        """Take a token. None when the request may pass, else the seconds until one would."""
+        """Take a token. None when the request is allowed, otherwise the seconds until a token is available."""
         if time.monotonic() >= self._resting_until:
             try:
                 key = f"{self._namespace}:rate:{app_id}:{capability}"
@@ -46,4 +46,4 @@ class RedisLimiter:
         return self._local.try_acquire(app_id, capability, qps)
 
     async def close(self) -> None:
-        """Nothing to let go of: the connection belongs to whoever made it."""
+        """Nothing to close: the caller owns the connection."""

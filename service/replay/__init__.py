@@ -1,6 +1,6 @@
-"""Paid answers on their way to the client: kept, and dropped once delivered (CONTRACT D3, docs/adr/0004-replay.md).
+"""Charged answers until delivery: stored, and deleted once delivered (CONTRACT D3, docs/adr/0004-replay.md).
 
-`MemoryReplayStore` keeps them in this process (the embedded default), `RedisReplayStore` for all gateways together.
+`MemoryReplayStore` stores them in this process (the embedded default), `RedisReplayStore` for all gateways.
 """
 
 from inkgate.service.replay.interface import KeptAnswer, ReplayStore, replay_key

@@ -1,8 +1,8 @@
-"""Answers that were paid for and perhaps not delivered (CONTRACT D3).
+"""Store of answers that were charged and perhaps not delivered (CONTRACT D3).
 
-Before a call is settled its answer is kept under (app, request id, body hash, capability); once the client has it
-whole, it is dropped. A client that repeats the very same request meanwhile gets the kept answer. Its settlement is made
-again first, which costs nothing when the first one went through: settling is idempotent by call id.
+Before a call is settled its answer is stored under (app, request id, body hash, capability); it is deleted once it is
+delivered completely. A client that repeats the same request meanwhile gets the stored answer. It is settled again
+first, which charges nothing if the first settlement committed: settlement is idempotent by call id.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TTL_SECONDS = 600  # seconds
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """A finished answer and the settlement that pays for it."""
+    """A finished answer and its settlement."""
 
     settlement: Settlement
     status: int
@@ -27,14 +27,14 @@ class KeptAnswer:
 
 class ReplayStore(Protocol):
     async def keep(self, key: str, answer: KeptAnswer) -> KeptAnswer:
-        """Keep an answer, unless one is kept already; the one that is kept now, and is to be paid for and given."""
+        """Store an answer unless there is one. Returns the stored one, which must be settled and sent."""
 
     async def find(self, key: str) -> KeptAnswer | None: ...
 
     async def discard(self, key: str, call_id: str) -> None:
-        """Forget the answer of this call; one that another call has kept under the key meanwhile stays."""
+        """Delete the answer of this call; an answer of another call under the same key stays."""
 
 
 def replay_key(app_id: str, request_id: str, body_hash: str, capability: str) -> str:
-    """The name under which an answer is kept; says nothing about its parts."""
+    """The key of an answer: a SHA-256 hash, which does not reveal its parts."""
     return hashlib.sha256("\n".join((app_id, request_id, body_hash, capability)).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The embedded store: this process only, bounded in bytes, oldest out first."""
+"""The embedded store: in this process, bounded in bytes, the oldest answer is evicted first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store of several gateways: Redis, so that any of them can give an answer that another one kept."""
+"""The shared store in Redis: each gateway can send an answer that another one stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.replay.interface import TTL_SECONDS, KeptAnswer
 
@@ -22,35 +22,35 @@ _SETTLEMENT = frozenset(each.name for each in fields(Settlement))
 class RedisReplayStore:
     """`ReplayStore` over Redis. One key per answer: the call's id, a line of JSON with status and settlement, the body.
 
-    Raises errors.BrokerDown when Redis is out of reach: an answer that cannot be kept is not paid for.
+    Raises errors.BrokerUnavailable when Redis cannot be reached: an answer that cannot be stored is not charged.
     """
 
     def __init__(self, client: Redis, namespace: str) -> None:
-        # Until 0.1.0 it was "replay:", with entries of another form, which an upgrade must not take for these.
+        # Until 0.1.0 the prefix was "replay:", with another format.
         self._client, self._prefix = client, f"{namespace}:answer:"
         self._keep: Any = client.register_script(KEEP)
         self._discard: Any = client.register_script(DISCARD)
 
     async def keep(self, key: str, answer: KeptAnswer) -> KeptAnswer:
-        """See the interface. Of two gateways that finish the same request, one keeps its answer."""
+        """See the interface. Of two gateways that finish the same request, one stores its answer."""
         head = orjson.dumps({"status": answer.status, "settlement": asdict(answer.settlement)})
         raw = answer.settlement.call_id.encode() + b"\n" + head + b"\n" + answer.body
         try:
             existing = await self._keep(keys=[self._prefix + key], args=[raw, TTL_SECONDS])
         except RedisError as error:
-            raise BrokerDown(f"cannot keep an answer: {type(error).__name__}") from None
+            raise BrokerUnavailable(f"cannot keep an answer: {type(error).__name__}") from None
         return answer if existing is None else _read(existing)
 
     async def find(self, key: str) -> KeptAnswer | None:
         try:
             raw: Any = await self._client.get(self._prefix + key)
         except RedisError as error:
-            raise BrokerDown(f"cannot look for a kept answer: {type(error).__name__}") from None
+            raise BrokerUnavailable(f"cannot look for a kept answer: {type(error).__name__}") from None
         return None if raw is None else _read(raw)
 
     async def discard(self, key: str, call_id: str) -> None:
-        """Forget an answer. When Redis is out of reach it stays until its time is over: at worst it is given twice,
-        free, and never paid twice."""
+        """Delete an answer. While Redis cannot be reached it stays until it expires: at worst it is sent again, free of
+        charge."""
         try:
             await self._discard(keys=[self._prefix + key], args=[call_id])
         except RedisError:
@@ -60,6 +60,6 @@ class RedisReplayStore:
 def _read(raw: bytes) -> KeptAnswer:
     _, head, body = raw.split(b"\n", 2)
     kept = orjson.loads(head)
-    # A gateway of the next release may have kept it: fields that this one does not know are left out.
+    # It may be stored by a gateway of the next release: unknown fields are ignored.
     settlement = {name: value for name, value in kept["settlement"].items() if name in _SETTLEMENT}
     return KeptAnswer(Settlement(**settlement), kept["status"], body)

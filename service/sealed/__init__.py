@@ -1,11 +1,11 @@
-"""Interface encryption of the manual's 6.2.4: SM2 for keys, SM4 for bodies, HMAC-SM3 against tampering. No I/O.
+"""Sealed bodies (manual 6.2.4): SM2 for keys, SM4 for bodies, HMAC-SM3 for integrity. No I/O.
 
     open_request(body, private_key) -> SealedRequest      raises SealFault
-    seal_answer(plain, request) -> bytes
+    seal_answer(plaintext, request) -> bytes
     keys.generate() -> (private key, public key as the console shows it)
-    sm2.select_provider(name)                                      called at start: picks and self-tests the SM2 library
+    sm2.select_provider(name)                                      called at start: selects and tests the SM2 library
 
-Everything here is synchronous and thread-safe; big bodies belong off the event loop.
+Everything here is synchronous and thread-safe; process large bodies in a thread, not on the event loop.
 """
 
 from inkgate.service.sealed import keys, sm2

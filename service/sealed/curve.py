@@ -1,4 +1,4 @@
-"""The curve sm2p256v1 (GB/T 32918.5, RFC 8998): its numbers, and whether a point lies on it.
+"""The curve sm2p256v1 (GB/T 32918.5, RFC 8998): its parameters, and a check whether a point lies on it.
 
 Points are 64 bytes: x then y, big-endian, without the leading 04 of the uncompressed form.
 """
@@ -17,7 +17,7 @@ POINT = 64  # bytes of a point
 
 
 def on_curve(point: bytes) -> bool:
-    """Whether 64 bytes are a point of the curve. One off the curve would leak the private key bit by bit."""
+    """Whether 64 bytes are a point of the curve. Others would leak the private key (invalid curve attack)."""
     if len(point) != POINT:
         return False
     x, y = int.from_bytes(point[:32], "big"), int.from_bytes(point[32:], "big")

@@ -1,14 +1,14 @@
-"""Sealed bodies (manual 6.2.4): opening a request, sealing its answer.
+"""Sealed bodies (manual 6.2.4): decrypt a request, encrypt its answer.
 
-The checks run in the documented order, so that each fault has one code:
+The checks run in the documented order, which determines the code of a body with several faults:
 
-    40017  the five fields are there, are strings, are base64
-    40019  encryptedHashKey opens under the app's SM2 key
+    40017  the five fields exist, are strings and base64
+    40019  encryptedHashKey decrypts with the app's SM2 key
     40018  ciphertextBlob matches its hash, then encryptedBody matches its own
-    40019  ciphertextBlob opens under the app's SM2 key
-    40020  the SM4 key has 16 bytes and opens encryptedBody
+    40019  ciphertextBlob decrypts with the app's SM2 key
+    40020  the SM4 key has 16 bytes and decrypts encryptedBody
 
-The hashes are HMAC-SM3 over the base64 text as it was sent, not over the bytes it stands for.
+The hashes are HMAC-SM3 over the base64 text as it was sent, not over the decoded bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FIELDS = ("ciphertextBlob", "encryptedBody", "encryptedHashKey", "ciphertextBlo
 
 @dataclass(frozen=True, slots=True)
 class SealedRequest:
-    """An opened request: the plain body, and the client's two keys, under which the answer is sealed."""
+    """A decrypted request: the plaintext body, and the client's two keys, with which the answer is sealed."""
 
     plaintext: Buffer = field(repr=False)
     sm4_key: bytes = field(repr=False)
@@ -36,9 +36,9 @@ class SealedRequest:
 
 
 def open_request(body: Buffer, private_key: bytes, provider: sm2.Provider | None = None) -> SealedRequest:
-    """Open a sealed body with the app's SM2 private key (32 bytes). Thread-safe; tens of milliseconds for a picture.
+    """Decrypt a sealed body with the app's SM2 private key (32 bytes). Thread-safe; tens of milliseconds per image.
 
-    Raises SealFault (40017 … 40020) for a body that cannot be opened, ValueError for an unusable private key.
+    Raises SealFault (40017 … 40020) for a body that cannot be decrypted, ValueError for an unusable private key.
     """
     provider = provider or sm2.select_provider()
     fields, values = _fields(body)
@@ -64,7 +64,7 @@ def seal_answer(plain: bytes, request: SealedRequest) -> bytes:
 
 
 def _fields(body: Buffer) -> tuple[dict[str, str | LongString], dict[str, bytearray]]:
-    """The five fields as text, and as the bytes that they stand for."""
+    """The five fields as text, and decoded."""
     try:
         document = loads(body)
     except InvalidJson as error:
@@ -95,7 +95,7 @@ def _ascii(text: str | LongString) -> Iterable[Buffer]:
 
 
 def _open_key(provider: sm2.Provider, private_key: bytes, ciphertext: bytes) -> bytes:
-    """A key sealed with SM2. One error for every cause: which one it was would help only an attacker."""
+    """A key encrypted with SM2. All causes give one error, so that an attacker cannot distinguish them."""
     key = sm2.decrypt(provider, private_key, ciphertext)
     if key is None:
         raise SealFault(40019, "SM2解密失败", "SM2非对称解密出现异常")

@@ -1,7 +1,7 @@
-"""An app's SM2 key pair: a private key of 32 bytes, and a public key as the console shows it (manual 6.2.4, 2.1).
+"""An app's SM2 key pair: a private key of 32 bytes, and a public key in the form of the console (manual 6.2.4, 2.1).
 
 The public key is the base64 of an X.509 SubjectPublicKeyInfo: 91 bytes of DER, 124 characters, which Java's
-X509EncodedKeySpec takes as it is. The manual calls the format "PKCS8"; BouncyCastle's code, in the same section, reads
+X509EncodedKeySpec accepts. The manual calls the format "PKCS8"; BouncyCastle's code, in the same section, reads
 a SubjectPublicKeyInfo.
 """
 
@@ -19,7 +19,7 @@ _SPKI_HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200
 
 
 def generate() -> tuple[bytes, str]:
-    """A fresh pair: the private key (32 bytes, big-endian) and the public key (base64 of its SPKI)."""
+    """A new key pair: the private key (32 bytes, big-endian) and the public key (base64 of its SPKI)."""
     private = (secrets.randbelow(N - 2) + 1).to_bytes(32, "big")
     return private, public_of(private)
 

@@ -1,4 +1,4 @@
-"""SM3 and HMAC-SM3 (GB/T 32905): through Python's own OpenSSL where that has SM3, else through `cryptography`'s.
+"""SM3 and HMAC-SM3 (GB/T 32905): with Python's OpenSSL where it has SM3, otherwise with `cryptography`.
 
 Some Linux distributions build OpenSSL without the Chinese algorithms; `cryptography` carries its own.
 """
@@ -32,7 +32,7 @@ def hmac(key: bytes, data: bytes) -> bytes:
 
 
 def hmac_chunks(key: bytes, pieces: Iterable[bytes | bytearray]) -> bytes:
-    """The same of data that comes in pieces."""
+    """HMAC-SM3 of data given in chunks."""
     state = _hmac.new(key, digestmod="sm3") if IN_PYTHON else _crypto_hmac.HMAC(key, hashes.SM3())
     for piece in pieces:
         state.update(piece)

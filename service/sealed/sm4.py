@@ -1,7 +1,7 @@
-"""SM4 in ECB mode with PKCS#7 padding, as the manual fixes it (6.2.4, 2.2: "SM4/ECB/PKCS5Padding").
+"""SM4 in ECB mode with PKCS#7 padding, as specified by the manual (6.2.4, 2.2: "SM4/ECB/PKCS5Padding").
 
-ECB shows equal blocks as equal; the contract asks for it, and TLS around it hides that. SM4 has keys of 128 bits only:
-the manual's "256" does not exist, and BouncyCastle refuses it too.
+ECB maps equal blocks to equal blocks; the contract requires it, TLS protects the transport. SM4 has keys of 128 bits
+only: the manual's "256" does not exist, and BouncyCastle refuses it too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 BLOCK = 16
 KEY = 16
-_CHUNK_BYTES = 64 * 1024 * BLOCK  # bytes deciphered at a time
+_CHUNK_BYTES = 64 * 1024 * BLOCK  # a multiple of BLOCK
 
 
 def encrypt(key: bytes, plain: bytes) -> bytes:
@@ -21,9 +21,9 @@ def encrypt(key: bytes, plain: bytes) -> bytes:
 
 
 def decrypt(key: bytes, ciphertext: bytes) -> bytes:
-    """The plain text. Raises ValueError for a wrong key length, a ragged ciphertext or wrong padding.
+    """The plain text. Raises ValueError for a wrong key length, a ciphertext of partial blocks, or wrong padding.
 
-    Callers check an HMAC first: told apart from other faults, a padding error would let a stranger decrypt.
+    Callers check an HMAC first: otherwise a distinguishable padding error is a padding oracle.
     """
     data = bytearray(ciphertext)
     decrypt_in_place(key, data)
@@ -31,7 +31,7 @@ def decrypt(key: bytes, ciphertext: bytes) -> bytes:
 
 
 def decrypt_in_place(key: bytes, data: bytearray) -> None:
-    """Make the plain text of a ciphertext without a second copy of it. Raises ValueError as `decrypt` does."""
+    """Decrypt in place, without a second copy of the data. Raises ValueError as `decrypt` does."""
     if not data or len(data) % BLOCK:
         raise ValueError("an SM4 ciphertext is one or more blocks of 16 bytes")
     state = Cipher(algorithms.SM4(key), modes.ECB()).decryptor()  # noqa: S305 - the contract's mode

@@ -1,13 +1,13 @@
-"""What the service tells its operator: metrics, logs, traces, health. A leaf: it imports nothing of ours but `errors`.
+"""Metrics, logs, traces and health. Imports nothing of the service but `background` and `errors`.
 
-Everything here is an object made once per process by the app factory and passed in; importing it has no effect.
+The objects are created once per process by the composition and passed in; importing has no side effects.
 
-    metrics.py       Metrics: every counter, gauge and histogram, behind small typed methods
-    merge.py         MetricsFold: the metrics of child processes folded into their parent's page
-    logs.py          one JSON object a line, with request id and trace id; secrets and pictures never pass
-    tracing.py       Tracing: spans over OpenTelemetry when asked for, W3C trace ids always
-    health.py        Health: started, ready, alive, as three different questions
-    watch.py         Watch: values read from a timer, so that a scrape never waits for a database
+    metrics.py       Metrics: every counter, gauge and histogram, behind typed methods
+    merge.py         MetricsFold: merges the metrics of child processes into their parent's
+    logs.py          one JSON object per line, with request id and trace id; secrets and images are never logged
+    tracing.py       Tracing: W3C trace ids always, spans over OpenTelemetry when configured
+    health.py        Health: startup, readiness and liveness
+    sampling.py      SamplerRunner: values sampled by a timer, so that a scrape never waits for a database
     probe_routes.py  /livez /readyz /startupz as routes of a web app
-    probe_server.py  /livez /readyz /startupz /metrics on a port of their own, for processes without a web app
+    probe_server.py  /livez /readyz /startupz /metrics on their own port, for processes without a web app
 """

@@ -1,8 +1,8 @@
-"""Health as three questions that must not be confused.
+"""Health: three separate probes.
 
-started   the process has loaded what it needs; until then nothing else is asked of it
-alive     the process itself still turns; never looks at a database, or one outage would restart every replica at once
-ready     it can take work now: started, not draining, and every check passes
+startup   the process has finished loading; the other probes apply only afterwards
+live      the process runs; never checks a database, or one outage would restart every replica at once
+ready     the process accepts work: started, not draining, and every check passes
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 Check = Callable[[], Awaitable[None]]
-"""Returns when all is well, raises when not. The exception's type is reported, never its text (it may hold a URL)."""
+"""Returns on success, raises on failure. Only the type of the exception is reported: its text may contain a URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The answer to one question: `parts` says "ok" or what is wrong, part by part."""
+    """The result of one probe. `parts`: name of the check -> "ok" or the problem."""
 
     ok: bool
     parts: Mapping[str, str] = field(default_factory=dict)
@@ -31,18 +31,18 @@ class Report:
 
 
 class Health:
-    """The state of one process. `checks` are what readiness asks, each within `timeout` seconds."""
+    """The health of one process. `checks` are the readiness checks, each limited to `timeout` seconds."""
 
     def __init__(self, checks: Mapping[str, Check] | None = None, timeout: float = 2.0) -> None:
         self._checks, self._timeout = dict(checks or {}), timeout
         self._started = self._draining = False
 
-    def started(self) -> None:
-        """Call once everything is loaded and warm."""
+    def mark_started(self) -> None:
+        """To be called once everything is loaded and warm."""
         self._started = True
 
-    def drain(self) -> None:
-        """Call on SIGTERM: not ready from now on, alive until the last work is done."""
+    def mark_draining(self) -> None:
+        """To be called on SIGTERM: not ready from now on, live until all work has finished."""
         self._draining = True
 
     def startup(self) -> Report:
@@ -52,14 +52,14 @@ class Health:
         return Report(True)
 
     async def ready(self) -> Report:
-        """All checks side by side."""
-        results = await asyncio.gather(*(self._ask(check) for check in self._checks.values()))
+        """Run all checks concurrently."""
+        results = await asyncio.gather(*(self._run_check(check) for check in self._checks.values()))
         parts = {"started": "ok" if self._started else "still loading"}
         parts["draining"] = "ok" if not self._draining else "shutting down"
         parts.update(zip(self._checks, results, strict=True))
         return Report(all(part == "ok" for part in parts.values()), parts)
 
-    async def _ask(self, check: Check) -> str:
+    async def _run_check(self, check: Check) -> str:
         try:
             await asyncio.wait_for(check(), self._timeout)
         except TimeoutError:

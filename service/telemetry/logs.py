@@ -1,13 +1,12 @@
-"""Logs: one JSON object a line on stderr, or plain text. Standard `logging` underneath, so libraries join in.
+"""Logs: one JSON object per line on stderr, or plain text, over the standard `logging`, so that libraries are included.
 
     log = logging.getLogger(__name__)
-    with logs.bound(request_id=rid, trace_id=tid):
+    with logs.log_fields(request_id=rid, trace_id=tid):
         log.info("settled", extra={"capability": "general", "units": 3, "seconds": 0.004})
 
-Bound fields follow the task or thread through contextvars. What must not be logged does not get through even by
-mistake: bytes are replaced by their length, long strings are cut, fields with secret-looking names and passwords
-inside URLs are masked, the secrets of the settings are masked wherever they stand, and recognised text is personal
-data, so fields that name it are masked too.
+Fields are bound to the asyncio task or thread by contextvars. Sensitive data is removed even if logged by mistake:
+bytes are replaced by their length, long strings are truncated, fields with secret-like names, passwords in URLs and the
+secrets of the settings are masked, and so are fields with recognised text, which is personal data.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _CONTEXT: ContextVar[Mapping[str, Any]] = ContextVar("inkgate_log_fields")
 _EMPTY: Mapping[str, Any] = {}
 
 _MASK = "***"
-_LONGEST = 2048  # characters of one string value
+_MAX_VALUE_CHARACTERS = 2048  # characters of one string value
 _SECRET_NAME = re.compile(
     r"(secret|passw|token|authori[sz]ation|signature|cookie|private|master_?key|app_?key|hash_?key|wall_?key|setup_?code|(^|_)sk$|dsn"
     r"|^(text|texts|words|body|image|picture|element|returnobj|detail)$)",
@@ -40,7 +39,7 @@ Format = Literal["json", "text"]
 
 
 @contextmanager
-def bound(**fields: Any) -> Iterator[None]:
+def log_fields(**fields: Any) -> Iterator[None]:
     """Add fields to every log line of this task or thread until the block ends."""
     token = _CONTEXT.set({**_CONTEXT.get(_EMPTY), **fields})
     try:
@@ -50,12 +49,12 @@ def bound(**fields: Any) -> Iterator[None]:
 
 
 def context() -> Mapping[str, Any]:
-    """The fields bound now."""
+    """The fields bound in this context."""
     return _CONTEXT.get(_EMPTY)
 
 
-def clean(name: str, value: Any) -> Any:
-    """`value` as it may be logged under `name`: masked, cut, or turned into plain JSON types."""
+def redact(name: str, value: Any) -> Any:
+    """`value` as it may be logged under `name`: masked, truncated, or converted to JSON types."""
     if _SECRET_NAME.search(name):
         return _MASK
     if value is None or isinstance(value, bool | int | float):
@@ -63,40 +62,40 @@ def clean(name: str, value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value)} bytes>"
     if isinstance(value, Mapping):
-        return {str(key): clean(str(key), item) for key, item in value.items()}
+        return {str(key): redact(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [clean(name, item) for item in value]
+        return [redact(name, item) for item in value]
     return _cut(str(value))
 
 
 def _cut(text: str) -> str:
     text = _URL_PASSWORD.sub(rf"\g<scheme>:{_MASK}@", text)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
+    return text if len(text) <= _MAX_VALUE_CHARACTERS else f"{text[:_MAX_VALUE_CHARACTERS]}… ({len(text)} characters)"
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """What was bound, then what the call added; the call wins."""
+    """The bound fields, overridden by the fields of the log call."""
     extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-    return {key: clean(key, value) for key, value in {**context(), **extra}.items()}
+    return {key: redact(key, value) for key, value in {**context(), **extra}.items()}
 
 
-class _Masking(logging.Formatter):
-    """Masks known secrets in the finished line: a library's message or a trace may hold one under any name."""
+class _RedactingFormatter(logging.Formatter):
+    """Masks known secrets in the formatted line: a library's message or a traceback may contain one anywhere."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        # In a JSON string a secret may look different: its quotes and backslashes are escaped.
+        # In a JSON string the quotes and backslashes of a secret are escaped.
         forms = {form for text in secrets for form in (text, json.dumps(text, ensure_ascii=False)[1:-1])}
         kept = sorted(forms - {""}, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, kept))) if kept else None
 
     def masked(self, line: str) -> str:
-        """`line` without the secrets."""
+        """`line` with its secrets masked."""
         return self._secrets.sub(_MASK, line) if self._secrets else line
 
 
-class JsonFormatter(_Masking):
-    """time (UTC, RFC 3339 with milliseconds), level, logger, message, then the fields."""
+class JsonFormatter(_RedactingFormatter):
+    """JSON: time (UTC, RFC 3339 with milliseconds), level, logger, message, then the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
@@ -113,8 +112,8 @@ class JsonFormatter(_Masking):
         return self.masked(json.dumps(line, ensure_ascii=False))
 
 
-class TextFormatter(_Masking):
-    """The same for a person at a terminal: time, level, logger, message, key=value."""
+class TextFormatter(_RedactingFormatter):
+    """Plain text for a terminal: time, level, logger, message, key=value."""
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
@@ -126,16 +125,16 @@ class TextFormatter(_Masking):
 def configure(
     level: Level = "info", format: Format = "json", stream: IO[str] | None = None, *, secrets: Iterable[str] = ()
 ) -> None:
-    """Send all logging of this process to `stream` (stderr). Called once, by the command that starts the process.
+    """Send all logging of this process to `stream` (default stderr). Called once, at process start.
 
-    `secrets` are masked wherever they stand.
+    `secrets` are masked in every line.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter(secrets) if format == "json" else TextFormatter(secrets))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # uvicorn brings handlers of its own; its access log repeats what the gateway logs with more to say.
+    # Remove uvicorn's handlers; its access log duplicates the more detailed log of the gateway.
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

@@ -1,10 +1,9 @@
-"""Metrics of child processes folded into the page of their parent.
+"""Merges the metrics of child processes into those of their parent.
 
-A parent that supervises worker or gateway processes answers /metrics for all of them. Each child sends its
-`Metrics.snapshot()` (plain lists; any pipe will do) every few seconds and once before it leaves. Counters and
-histograms add up, and what a child that has gone had counted stays counted, so that nothing ever falls; gauges of a
-child that has gone go with it. No files, no shared memory: a folder of mmap files, the usual way, must be cleared by
-hand and grows with every recycled process.
+A parent of worker or gateway processes answers /metrics for all of them. Each child sends its `Metrics.snapshot()`
+(plain lists) every few seconds and once before it exits. Counters and histograms are summed, including those of exited
+children, so that they never decrease; gauges of an exited child are removed. The usual multiprocess mode of
+prometheus_client is not used: its folder of mmap files must be cleared by hand and grows with every restarted process.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, Literal
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 
-GaugeFold = Literal["sum", "max", "min"]
+GaugeAggregation = Literal["sum", "max", "min"]
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
 Samples = list[tuple[str, dict[str, str], float]]
@@ -34,7 +33,7 @@ def without_created(families: Iterable[Metric]) -> Iterator[Metric]:
 
 
 def families_of(families: Iterable[Metric]) -> Snapshot:
-    """Plain lists that JSON or pickle carry unchanged; our own families only, not a child's process_*."""
+    """The InkGate families as JSON-serialisable lists, without process_* and python_*."""
     return [
         (f.name, f.type, [(s.name, dict(s.labels), s.value) for s in f.samples])
         for f in families
@@ -43,8 +42,8 @@ def families_of(families: Iterable[Metric]) -> Snapshot:
 
 
 def snapshot_from(families: object) -> Snapshot:
-    """A snapshot that came as JSON. What is not of its form, a release's that we do not know for one, is left out: a
-    scrape of all processes must not fail on one of them."""
+    """Validate a snapshot decoded from JSON. Malformed families and samples are ignored, for example those of another
+    release: one child must not break the scrape of all."""
     return [
         (family[0], family[1], [_sample(each) for each in family[2] if _is_sample(each)])
         for family in (families if isinstance(families, list) else ())
@@ -73,28 +72,28 @@ def _sample(sample: list[Any]) -> tuple[str, dict[str, str], float]:
 
 
 class MetricsFold:
-    """The last snapshot of every live child and the sums left by those that have gone. Thread-safe."""
+    """The latest snapshot of every live child and the sums of exited ones. Thread-safe."""
 
-    def __init__(self, gauge_folds: dict[str, GaugeFold]) -> None:
+    def __init__(self, gauge_folds: dict[str, GaugeAggregation]) -> None:
         self._gauge_folds = gauge_folds
         self._live: dict[str, Snapshot] = {}
         self._gone: dict[str, dict[Key, float]] = {}  # family: sums
         self._lock = Lock()
 
     def update(self, child: str, snapshot: Snapshot) -> None:
-        """Keep the newest snapshot of `child` (a name that no two processes of this parent ever share: its pid)."""
+        """Store the latest snapshot of `child`, a name unique among the processes of this parent: its pid."""
         with self._lock:
             self._live[child] = snapshot
 
-    def forget(self, child: str) -> None:
-        """Call when a child has left: its counts stay, its gauges go."""
+    def remove_child(self, child: str) -> None:
+        """To be called when a child has exited: its counts stay, its gauges are removed."""
         with self._lock:
             for name, kind, samples in self._live.pop(child, []):
                 if kind in _ADDS_UP:
                     _add(self._gone.setdefault(name, {}), samples)
 
-    def folded(self, own: Iterable[Metric]) -> Iterator[Metric]:
-        """`own` families with all children's values folded in."""
+    def merged(self, own: Iterable[Metric]) -> Iterator[Metric]:
+        """The `own` families merged with those of all children."""
         with self._lock:
             live, gone = list(self._live.values()), {name: dict(sums) for name, sums in self._gone.items()}
         if not live and not gone:
@@ -132,7 +131,7 @@ def _add(values: dict[Key, float], samples: Samples) -> None:
         values[key] = values.get(key, 0.0) + value
 
 
-def _combine(values: dict[Key, float], samples: Samples, fold: GaugeFold) -> None:
+def _combine(values: dict[Key, float], samples: Samples, fold: GaugeAggregation) -> None:
     for name, labels, value in samples:
         key = _key(name, labels)
         if key not in values:

@@ -1,9 +1,8 @@
-"""Every metric of InkGate, made in one place and fed through small typed methods.
+"""All metrics of InkGate, recorded through typed methods.
 
-One `Metrics` object a process, with a registry of its own: two of them never clash, and tests make as many as they
-like. Base units (seconds, bytes), `_total` on counters, and no label whose values a client can choose: capability and
-outcome come from fixed sets, codes and reasons from our own tables and through a cap besides. Never a call id, and an
-account only for the gauges that an operator asks for account by account.
+One `Metrics` object per process, each with its own registry. Base units (seconds, bytes), `_total` on counters, and no
+label whose values a client can choose: capability and outcome are from fixed sets, codes and reasons from tables and
+limited in number. Call ids are never labels; account ids only for the gauges of accounts that an operator configures.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from inkgate.service.telemetry.merge import GaugeFold, MetricsFold, Snapshot, families_of, without_created
+from inkgate.service.telemetry.merge import GaugeAggregation, MetricsFold, Snapshot, families_of, without_created
 
-UNKNOWN = "none"  # the capability of a request that named none, and the account of a series past its cap
+UNKNOWN = "none"  # the label of a request without a known capability
 OTHER = "other"
 MOST_CAPABILITIES = 64  # label values where a process was given no names
 _MESSAGES = ("task", "reply", "event")
@@ -29,8 +28,8 @@ _MESSAGES = ("task", "reply", "event")
 RequestOutcome = Literal[
     "success", "partial", "client_error", "refused", "limited", "overloaded", "failed", "cancelled", "slow_body"
 ]
-"""How a request ended: all images read, some, a fault of the request, a gateway refusal, the rate limit, no room,
-a fault of ours, the client gone, a body that did not come in time."""
+"""The outcome of a request: all images read, some images read, request fault, refused, rate limited, overloaded,
+internal error, client disconnected, body too slow."""
 
 Stage = Literal["auth", "unseal", "parse", "queue", "infer", "settle", "seal", "total"]
 Part = Literal["serve", "gateway", "worker", "console"]
@@ -42,7 +41,7 @@ _BATCH = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 
 
 class QueueReading(Protocol):
-    """What `Metrics.queue` needs of the broker's state (inkgate.service.broker.interface.QueueState has it)."""
+    """The part of `inkgate.service.broker.interface.QueueState` that `Metrics.queue` reads."""
 
     @property
     def depth(self) -> int: ...
@@ -66,8 +65,8 @@ class MetricDoc:
     help: str
 
 
-class _Cap:
-    """Lets the first `limit` values of a label through and calls the rest "other"."""
+class _LabelLimit:
+    """Keeps the first `limit` values of a label and replaces all others by "other"."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._seen = limit, set[str]()
@@ -83,7 +82,7 @@ class _Cap:
 
 
 class Metrics:
-    """The metrics of one process. Methods are cheap, thread-safe and never raise on a strange label value.
+    """The metrics of one process. Methods are cheap, thread-safe and never raise on an unknown label value.
 
     `capabilities` are the values that the label `capability` may have, and every other name becomes "none"; without
     them the first MOST_CAPABILITIES names that come are taken.
@@ -93,11 +92,16 @@ class Metrics:
         self, part: Part, version: str, *, capabilities: Collection[str] | None = None, inflight_limit_bytes: int = 0
     ) -> None:
         self._capabilities = None if capabilities is None else frozenset(capabilities)
-        self._any_capability = _Cap(MOST_CAPABILITIES)
+        self._any_capability = _LabelLimit(MOST_CAPABILITIES)
         self.registry = CollectorRegistry()
         self.catalogue: list[MetricDoc] = []
-        self.gauge_folds: dict[str, GaugeFold] = {}
-        self._code, self._reason, self._account, self._task = _Cap(128), _Cap(32), _Cap(1000), _Cap(256)
+        self.gauge_folds: dict[str, GaugeAggregation] = {}
+        self._code, self._reason, self._account, self._task = (
+            _LabelLimit(128),
+            _LabelLimit(32),
+            _LabelLimit(1000),
+            _LabelLimit(256),
+        )
         self._make_requests()
         self._make_queue()
         self._make_engine()
@@ -140,13 +144,13 @@ class Metrics:
         self._inflight_limit = self._gauge("inflight_limit_bytes", "Body bytes that may be in work.", fold="sum")
 
     def request(self, capability: str | None, outcome: RequestOutcome, code: int | str, seconds: float) -> None:
-        """Count one finished request. `code` is the statusCode sent; `seconds` from first byte read to last sent."""
+        """Count one finished request. `code` is the statusCode sent, `seconds` from first byte read to last sent."""
         name = self._capability(capability)
         self._requests.labels(name, outcome, self._code(code)).inc()
         self._duration.labels(name, "total").observe(seconds)
 
     def stage(self, capability: str | None, stage: Stage, seconds: float) -> None:
-        """Record the seconds a request spent in one stage of its way."""
+        """Record the seconds of one stage of a request."""
         self._duration.labels(self._capability(capability), stage).observe(seconds)
 
     def body(self, capability: str | None, size: int) -> None:
@@ -158,15 +162,15 @@ class Metrics:
         self._images.labels(self._capability(capability), self._reason(outcome)).inc()
 
     def rejected(self, reason: str) -> None:
-        """Count a request turned away: "signature", "rate", "bytes", "tasks", "deadline", "too_large", "pack" …"""
+        """Count a refused request: "signature", "rate", "bytes", "tasks", "deadline", "too_large", "pack" …"""
         self._rejected.labels(self._reason(reason)).inc()
 
     def replayed(self, capability: str) -> None:
-        """Count an undelivered paid answer that was given again."""
+        """Count a replayed answer (charged but not delivered before)."""
         self._replayed.labels(self._capability(capability)).inc()
 
     def inflight(self, size: int) -> None:
-        """Set the body bytes now in work in this process."""
+        """Set the body bytes in progress in this process."""
         self._inflight.set(size)
 
     # --- queue (gateway reads it, workers count what they reclaim) ----------------------------------------------
@@ -189,11 +193,11 @@ class Metrics:
         self._held.set(state.held)
 
     def reclaimed(self, count: int = 1) -> None:
-        """Count tasks taken over from a dead worker."""
+        """Count tasks reclaimed from a dead worker."""
         self._reclaimed.inc(count)
 
     def poison(self, count: int = 1) -> None:
-        """Count images that were set aside."""
+        """Count poison images."""
         self._poison.inc(count)
 
     # --- engine (worker) ----------------------------------------------------------------------------------------
@@ -223,11 +227,11 @@ class Metrics:
         self._lines.labels(self._capability(capability)).observe(count)
 
     def batch(self, size: int) -> None:
-        """Record how many images a worker had in hand when it had read one of them."""
+        """Record how many images a worker had in progress when it finished one of them."""
         self._batch.observe(size)
 
     def recycled(self, reason: str) -> None:
-        """Count a worker that left: "images", "memory", "crash", "poison", "hung", "drain"."""
+        """Count a worker that exited, by reason: "images", "memory", "crash", "poison", "hung", "drain"."""
         self._recycles.labels(self._reason(reason)).inc()
 
     def worker_memory(self, process: int, resident: int) -> None:
@@ -235,11 +239,11 @@ class Metrics:
         self._rss.labels(str(process)).set(resident)
 
     def worker_ready(self, count: int) -> None:
-        """Set how many worker processes of this parent are warm and hold a lease."""
+        """Set how many worker processes of this parent are warm and connected."""
         self._ready.set(count)
 
     def model(self, engine: str, model: str, device: str, profile: str) -> None:
-        """Say which model is loaded. Labels as in inkgate.engines.types.EngineInfo."""
+        """Set the loaded models. Labels as in inkgate.engines.types.EngineInfo."""
         self._model.labels(engine, model, device, profile).set(1)
 
     # --- ledger (gateway) ---------------------------------------------------------------------------------------
@@ -260,11 +264,11 @@ class Metrics:
         self._expiry = self._gauge("pack_expiry_timestamp_seconds", "End of the last valid pack, if watched.", pack)
 
     def settled(self, capability: str, units: int) -> None:
-        """Count units that one call cost, once its settlement is committed."""
+        """Count the units of one call, after its settlement is committed."""
         self._units.labels(self._capability(capability)).inc(units)
 
     def settle_batch(self, calls: int, seconds: float) -> None:
-        """Record one committed settling transaction: how many calls it held and how long it took."""
+        """Record one committed settling transaction: number of calls and seconds."""
         self._settle_batch.observe(calls)
         self._settle_time.observe(seconds)
 
@@ -273,8 +277,8 @@ class Metrics:
         self._settle_faults.labels(self._reason(reason)).inc()
 
     def drift(self, units: int, checked_at: float, backlog: int = 0) -> None:
-        """Set what reconciliation found: the sum of |pack.used - recorded|, when all was last compared (Unix seconds),
-        and how many lines nobody has read yet."""
+        """Set the result of the reconciliation: the sum of |pack.used - recorded|, the time of the last complete
+        comparison (Unix seconds), and the number of lines not compared yet."""
         self._drift.set(units)
         self._checked.set(checked_at)
         self._backlog.set(backlog)
@@ -286,7 +290,7 @@ class Metrics:
         self._bought.labels(*labels).set(total)
         self._expiry.labels(*labels).set(expires_at)
 
-    # --- what we depend on --------------------------------------------------------------------------------------
+    # --- dependencies -------------------------------------------------------------------------------------------
 
     def _make_dependencies(self) -> None:
         self._up = self._gauge("dependency_up", "1 when its last check was answered.", ("dependency",), fold="min")
@@ -300,12 +304,12 @@ class Metrics:
         self._clock_refusals = self._counter(
             "clock_refusals_total", "Calls and settlements refused because the time cannot be right.", ("reason",)
         )
-        for reason in ("database", "own", "meter"):  # shown from the start: what appears at 1 has not increased
+        for reason in ("database", "own", "meter"):  # from 0 on, so that increase() shows the first one too
             self._clock_refusals.labels(reason)
         self._cert = self._gauge("certificate_expiry_timestamp_seconds", "When a watched certificate ends.", ("file",))
 
     def dependency(self, name: str, up: bool) -> None:
-        """Say whether "database" or "redis" answered."""
+        """Set whether "database" or "redis" answered."""
         self._up.labels(name).set(1 if up else 0)
 
     def pool(self, name: str, in_use: int, idle: int, waiting: int = 0) -> None:
@@ -314,11 +318,11 @@ class Metrics:
             self._pool.labels(name, state).set(count)
 
     def clock_skew(self, dependency: str, seconds: float) -> None:
-        """Set how far another clock (the database's) is ahead of ours, in seconds."""
+        """Set how many seconds another clock (the database's) is ahead of this host's."""
         self._skew.labels(dependency).set(seconds)
 
     def clock_suspect(self, suspect: bool) -> None:
-        """Say whether the time that the database gives cannot be right."""
+        """Set whether the database's clock is implausible."""
         self._suspect.set(1 if suspect else 0)
 
     def clock_refused(self, reason: str) -> None:
@@ -326,10 +330,10 @@ class Metrics:
         self._clock_refusals.labels(self._reason(reason)).inc()
 
     def certificate(self, file: str, expires_at: float) -> None:
-        """Set when a certificate ends (Unix seconds). `file` is a name from the settings."""
+        """Set the expiry of a certificate (Unix seconds). `file` is a name from the settings."""
         self._cert.labels(file).set(expires_at)
 
-    # --- what runs beside the calls -----------------------------------------------------------------------------
+    # --- background tasks and messages --------------------------------------------------------------------------
 
     def _make_background(self) -> None:
         task = ("task",)
@@ -346,16 +350,16 @@ class Metrics:
             self._malformed.labels(self._reason(kind))
 
     def background_up(self, task: str, up: bool) -> None:
-        """Say whether a background task runs (see inkgate.service.background)."""
+        """Set whether a background task runs (see inkgate.service.background)."""
         self._task_up.labels(self._task(task)).set(1 if up else 0)
         self._task_restarts.labels(self._task(task))  # from 0 on, so that an increase shows the first one too
 
     def background_restarted(self, task: str) -> None:
-        """Count a background task that ended of itself and is started again."""
+        """Count a restart of a background task."""
         self._task_restarts.labels(self._task(task)).inc()
 
     def malformed(self, kind: str) -> None:
-        """Count a message that could not be understood: a "task" or "reply" of the broker, an "event" of a child."""
+        """Count a malformed message: a "task" or "reply" of the broker, an "event" of a child process."""
         self._malformed.labels(self._reason(kind)).inc()
 
     # --- reading ------------------------------------------------------------------------------------------------
@@ -366,33 +370,33 @@ class Metrics:
         return encoder(_View(self)), content_type
 
     def snapshot(self) -> Snapshot:
-        """This process's own values as plain lists, for a parent to fold in (see merge.MetricsFold)."""
+        """This process's own values as plain lists, for its parent (see merge.MetricsFold)."""
         return families_of(without_created(self.registry.collect()))
 
     # --- making -------------------------------------------------------------------------------------------------
 
     def _counter(self, name: str, help_: str, labels: Sequence[str] = ()) -> Counter:
-        self._note(name, "counter", labels, help_)
+        self._register_doc(name, "counter", labels, help_)
         return Counter(f"inkgate_{name}", help_, labels, registry=self.registry)
 
-    def _gauge(self, name: str, help_: str, labels: Sequence[str] = (), fold: GaugeFold = "max") -> Gauge:
-        self._note(name, "gauge", labels, help_)
+    def _gauge(self, name: str, help_: str, labels: Sequence[str] = (), fold: GaugeAggregation = "max") -> Gauge:
+        self._register_doc(name, "gauge", labels, help_)
         self.gauge_folds[f"inkgate_{name}"] = fold
         return Gauge(f"inkgate_{name}", help_, labels, registry=self.registry)
 
     def _histogram(self, name: str, help_: str, labels: Sequence[str], buckets: Iterable[float]) -> Histogram:
-        self._note(name, "histogram", labels, help_)
+        self._register_doc(name, "histogram", labels, help_)
         return Histogram(f"inkgate_{name}", help_, labels, buckets=tuple(buckets), registry=self.registry)
 
-    def _note(self, name: str, kind: str, labels: Sequence[str], help_: str) -> None:
+    def _register_doc(self, name: str, kind: str, labels: Sequence[str], help_: str) -> None:
         self.catalogue.append(MetricDoc(f"inkgate_{name}", kind, tuple(labels), help_))
 
 
 class _View(Collector):
-    """The registry as it is shown: children folded in, creation times left out (they double the series)."""
+    """The registry as exported: merged with the children, without `_created` samples, which double the series."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def collect(self):  # type: ignore[no-untyped-def]  # the base class is untyped
-        yield from self._metrics.children.folded(without_created(self._metrics.registry.collect()))
+        yield from self._metrics.children.merged(without_created(self._metrics.registry.collect()))

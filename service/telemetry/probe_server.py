@@ -1,6 +1,6 @@
-"""/livez /readyz /startupz /healthz /metrics on a port of their own, from a thread, for processes without a web app.
+"""/livez /readyz /startupz /healthz /metrics on their own port, from a thread, for processes without a web app.
 
-A thread, so that a worker whose engine is deep in C code still answers; stdlib, so that it costs nothing.
+A thread, so that a worker whose engine runs native code still answers; standard library only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _JOIN_SECONDS = 5.0
 
 
 class ProbeServer:
-    """Serve `health` and `metrics` on host:port (0 takes a free one) until `close`."""
+    """Serves `health` and `metrics` on host:port (port 0: any free one) until `close`."""
 
     def __init__(
         self, health: Health, metrics: Metrics, host: str, port: int, background: Background | None = None
@@ -35,9 +35,9 @@ class ProbeServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, started or not."""
-        self._thread.ending()
-        if self._started:  # a shutdown waits for a loop that has begun
+        """Stop the server; may be called before `start`."""
+        self._thread.expect_exit()
+        if self._started:  # shutdown() would wait forever for a loop that was never started
             self._server.shutdown()
         self._server.server_close()
         if self._started:
@@ -47,7 +47,7 @@ class ProbeServer:
 class _Handler(BaseHTTPRequestHandler):
     health: ClassVar[Health]
     metrics: ClassVar[Metrics]
-    timeout = 5  # seconds a client may take to say what it wants
+    timeout = 5  # seconds to receive a request
     server_version, sys_version = "inkgate", ""
 
     def do_GET(self) -> None:
@@ -75,4 +75,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Probes come every few seconds; they are not news."""
+        """Probe requests are not logged."""

@@ -1,11 +1,11 @@
-"""Traces: W3C trace ids always (logs carry them), spans over OpenTelemetry only when an endpoint is set.
+"""Traces: W3C trace ids always (for the logs), spans over OpenTelemetry only when an endpoint is configured.
 
     with tracing.span("settle", capability="general"):
         ...
-    header = tracing.traceparent()                       # goes with the task through the queue
-    with tracing.span("infer", parent=task.trace): ...   # the worker's end of it
+    header = tracing.traceparent()                       # sent with the task through the queue
+    with tracing.span("infer", parent=task.trace): ...   # in the worker
 
-OpenTelemetry is an extra (`pip install inkgate[otel]`) and is imported only when it is switched on.
+OpenTelemetry is an extra (`pip install inkgate[otel]`) and is imported only when enabled.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ _CURRENT: ContextVar[str] = ContextVar("inkgate_traceparent")
 
 
 def trace_id(traceparent: str) -> str:
-    """The 32 hex digits of a W3C traceparent, or "" when it is not one."""
+    """The trace id (32 hex digits) of a W3C traceparent, "" when it is invalid."""
     match = _TRACEPARENT.match(traceparent)
     return match.group(1) if match else ""
 
 
 class Tracing:
-    """Spans that cost almost nothing until `Tracing.over_otlp` replaces them with exported ones."""
+    """Creates spans; without a provider only trace ids, at almost no cost."""
 
     def __init__(self) -> None:
         self._provider: TracerProvider | None = None
 
     @classmethod
     def over_otlp(cls, endpoint: str, part: str, version: str, ratio: float = 1.0) -> Tracing:
-        """Export spans over OTLP/HTTP to `endpoint` (…/v1/traces), keeping `ratio` of the traces begun here.
+        """Export spans over OTLP/HTTP to `endpoint` (…/v1/traces), with sampling `ratio` for traces started here.
 
         Raises ConfigurationError when the extra is not installed.
         """
@@ -64,21 +64,21 @@ class Tracing:
 
     @classmethod
     def configured(cls, endpoint: str, part: str, version: str, ratio: float) -> Tracing:
-        """As the settings say: exported when there is an endpoint, otherwise ids for the logs alone."""
+        """By the settings: exported when `endpoint` is set, otherwise trace ids for the logs only."""
         return cls.over_otlp(endpoint, part, version, ratio) if endpoint else cls()
 
     @classmethod
     def over(cls, provider: TracerProvider) -> Tracing:
-        """Spans of a given OpenTelemetry provider."""
+        """Use the given OpenTelemetry provider."""
         tracing = cls()
         tracing._provider = provider
         return tracing
 
     @contextmanager
     def span(self, name: str, *, parent: str = "", **attributes: Any) -> Iterator[None]:
-        """A span round the block, child of `parent` (a traceparent) or of the span we are in; a new trace otherwise.
+        """A span for the block, child of `parent` (a traceparent) or of the current span, else the root of a new trace.
 
-        Log lines inside carry its trace id. A parent that is not a traceparent is ignored.
+        Log lines inside have its trace id. An invalid `parent` is ignored.
         """
         parent = parent if trace_id(parent) else _CURRENT.get("")
         if self._provider is None:
@@ -89,7 +89,7 @@ class Tracing:
         propagator = TraceContextTextMapPropagator()
         context = propagator.extract({"traceparent": parent}) if parent else None
         tracer = self._provider.get_tracer("inkgate")
-        cleaned = {f"inkgate.{key}": logs.clean(key, value) for key, value in attributes.items()}
+        cleaned = {f"inkgate.{key}": logs.redact(key, value) for key, value in attributes.items()}
         with tracer.start_as_current_span(name, context=context, attributes=cleaned):
             carrier: dict[str, str] = {}
             propagator.inject(carrier)
@@ -98,17 +98,17 @@ class Tracing:
     def _bound(self, traceparent: str) -> Iterator[None]:
         token = _CURRENT.set(traceparent)
         try:
-            with logs.bound(trace_id=trace_id(traceparent)):
+            with logs.log_fields(trace_id=trace_id(traceparent)):
                 yield
         finally:
             _CURRENT.reset(token)
 
     def traceparent(self) -> str:
-        """The W3C traceparent of the span we are in, to send along; "" outside any span."""
+        """The W3C traceparent of the current span, for propagation; "" outside any span."""
         return _CURRENT.get("")
 
     def close(self) -> None:
-        """Send what is still held back, for at most five seconds."""
+        """Flush pending spans, for at most five seconds, and shut down."""
         if self._provider is not None:
             self._provider.force_flush(5000)
             self._provider.shutdown()

@@ -1,4 +1,4 @@
-"""Response times as a histogram of fixed bounds, which adds up over hours, days and apps; percentiles from it. Pure."""
+"""Histograms of response times with fixed bounds, which can be summed over hours, days and apps; percentiles. Pure."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ BOUNDS = (
     57926,
     81920,
 )
-"""Upper ends of the buckets in milliseconds, each √2 times the one before; a last bucket holds what is slower.
+"""Upper ends of the buckets in milliseconds, each √2 times the previous one; the last bucket has no upper end.
 
-A percentile read from them is off by less than a fifth, whatever the distribution.
+The error of a percentile is below 20 %, for any distribution.
 """
 
 COLUMNS = (*(f"ms_{bound}" for bound in BOUNDS), "ms_more")
-"""The columns of the roll-up, one a bucket: calls that took at most so many milliseconds."""
+"""The columns of the hourly and daily totals, one per bucket: calls that took at most so many milliseconds."""
 
 
 def column(duration_ms: int) -> str:
-    """The bucket that a call counts in."""
+    """The column in which a call is counted."""
     return COLUMNS[bisect_left(BOUNDS, duration_ms)]
 
 
 def percentile(counts: Sequence[int], share: float) -> float | None:
     """Milliseconds within which `share` (0 to 1) of the calls were answered; None without calls.
 
-    Inside a bucket calls are taken to lie evenly on a logarithmic scale. Beyond the last bound it is that bound.
+    Within a bucket interpolation is logarithmic. Beyond the last bound the result is that bound.
     """
     calls = sum(counts)
     if not calls:

@@ -1,5 +1,5 @@
-"""Ledger lines and their sums as tables. `service.metering` writes lines and hours, in one transaction; refused calls
-and days are written aside from it (`refusals.py`, `rollup.py`)."""
+"""Tables of ledger entries and their totals. `service.metering` writes entries and hours in one transaction; refused
+calls and days are written separately (`refusals.py`, `rollup.py`)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from inkgate.service.usage import latency
 
 
 class RecordRow(Base):
-    """One line of the ledger. A call has one line, or one for each pack that it drew on (`line` 0, 1, …).
+    """One ledger entry. A call has one entry, or one per pack that it used (`line` 0, 1, …).
 
-    `first_unit` is what the pack had used before this line: the lines of a pack tile its units without gap or overlap.
-    `images`, `code` and the rest belong to the call and stand on line 0; further lines carry units only.
-    On Postgres the table is partitioned by day through ranges of `call_id`, whose first bits are a time.
+    `first_unit` is the number of units of the pack used before: the entries of a pack cover its units without gap or
+    overlap. `images`, `code` and the other columns of the call are set on line 0; further lines have units only.
+    On Postgres the table is partitioned by day, by ranges of `call_id` (UUIDv7: the first bits are the time).
     """
 
     __tablename__ = "usage_record"
@@ -46,10 +46,10 @@ class RecordRow(Base):
 
 
 class HourRow(Base):
-    """What an app did with a capability in one hour (UTC), by status code. Written in the transaction of the lines.
+    """Usage of a capability by an app in one hour (UTC), by status code. Written in the transaction of the entries.
 
-    Besides what stands here it has a column for each bucket of response times (`latency.COLUMNS`). Rows of releases
-    that kept no response times have zeros there.
+    It has another column for each bucket of response times (`latency.COLUMNS`); rows of releases before these columns
+    have zeros there.
     """
 
     __tablename__ = "usage_hour"
@@ -69,10 +69,10 @@ class HourRow(Base):
 
 
 class RefusalRow(Base):
-    """Calls of one hour (UTC) that were answered with a code and never reached the ledger, by app and capability.
+    """Calls of one hour (UTC) that were refused before the ledger, by app and capability.
 
-    A gateway adds what it has counted every half a minute: a crash forgets at most that. `account_id` is the main
-    account. An app or an account that could not be told is `NOBODY`, a capability that could not be told "".
+    A gateway adds its counts every 30 seconds; a crash loses at most those. `account_id` is the main account. An
+    unknown app or account is `UNKNOWN_ID`, an unknown capability "".
     """
 
     __tablename__ = "usage_refusal"
@@ -87,12 +87,11 @@ class RefusalRow(Base):
 
 
 class DayRow(Base):
-    """What was settled and refused on one day of Beijing, as far as the day is summed up; made of hours, aside from
-    settling, and at any time again.
+    """Settled and refused calls of one day (Beijing time), up to the last rollup; computed from the hours and can be
+    computed again at any time.
 
-    `day` is the instant at which the day began. Each day is there at four levels, coarse ones for pages that ask
-    little: apps or the accounts that own them (then `app_id` is that account), by code or with all codes in one row
-    (then `code` is ALL_CODES).
+    `day` is the start of the day. Each day is stored at four levels of aggregation: by app or by the account that owns
+    the apps (then `app_id` is that account), by code or with all codes in one row (then `code` is ALL_CODES).
     """
 
     __tablename__ = "usage_day"
@@ -130,7 +129,7 @@ BASE_MEASURES = ("calls", "images", "failed_images", "units", "body_bytes", "dur
 
 ALL_CODES = -1
 UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
-"""App or account of calls whose caller is not known."""
+"""App or account of calls whose caller is unknown."""
 
 for _name in latency.COLUMNS:
     setattr(HourRow, _name, mapped_column(_name, Integer, nullable=False, default=0, server_default="0"))

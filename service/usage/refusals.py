@@ -1,7 +1,7 @@
-"""Calls that were answered with a code and never reached the ledger: counted in memory, written down in between.
+"""Counts calls that were refused before the ledger: in memory, written periodically.
 
-Nothing here is in the way of a call: counting is an addition, writing happens on a timer aside. What a process has
-counted since its last round is lost when it dies, which is half a minute of statistics and never a unit.
+Calls never wait: counting is an addition, a background task writes. The counts of at most one interval are lost when
+a process dies; they are statistics, not units.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from inkgate.service.usage.models import UNKNOWN_ID
 
 WRITE_INTERVAL_SECONDS = 30.0
 MAX_KEYS = 5000
-"""How many different refusals are told apart between two rounds; what comes beyond counts as nobody's."""
+"""Maximum number of distinct refusals per interval; further ones are counted for an unknown caller."""
 
 log = logging.getLogger(__name__)
 
 
 class RefusedCall(NamedTuple):
-    """What was refused: the account that owns the key, app, capability, each "" when it could not be told, and code."""
+    """A refused call: the account that owns the key, app, capability ("" where unknown), and code."""
 
     account_id: str
     app_id: str
@@ -40,19 +40,19 @@ class RefusedCall(NamedTuple):
 
 
 class Refusals:
-    """The counts of one process since they were taken last. For one event loop."""
+    """The counts of one process since the last `drain`. For one event loop."""
 
     def __init__(self) -> None:
         self._counts: dict[RefusedCall, int] = {}
 
     def count(self, refusal: RefusedCall, calls: int = 1) -> None:
-        """More calls that were refused. Never raises, never waits."""
+        """Count refused calls. Never raises, never waits."""
         if refusal not in self._counts and len(self._counts) >= MAX_KEYS:
             refusal = RefusedCall("", "", "", refusal.code)
         self._counts[refusal] = self._counts.get(refusal, 0) + calls
 
     def drain(self) -> Mapping[RefusedCall, int]:
-        """All counts; they begin at nothing again."""
+        """Return all counts and reset them."""
         taken, self._counts = self._counts, {}
         return taken
 
@@ -74,12 +74,12 @@ class RefusalWriter:
         self._task = (background or Background()).task("refusal-statistics", self._run)
 
     async def start(self) -> None:
-        """Begin; nothing is written before the first `seconds` are over."""
+        """Start the background task; the first write is after `seconds`."""
         self._task.start()
 
     async def close(self) -> None:
-        """Stop, after writing what is left if the database takes it."""
-        self._task.ending()
+        """Stop after one last write; errors of the database are logged."""
+        self._task.expect_exit()
         self._ending.set()
         await self._task.wait()
         await self._write_or_log()
@@ -97,9 +97,9 @@ class RefusalWriter:
             log.warning("statistics of refused calls wait for the database: %s", type(error).__name__)
 
     async def write(self) -> None:
-        """Add what was counted to the table; what fails is tried again in the next round. Raises SQLAlchemyError.
+        """Add the counts to the table; after an error they are kept for the next round. Raises SQLAlchemyError.
 
-        Should the connection break while the commit is on its way, the counts may be added twice.
+        If the connection is lost during the commit, the counts may be added twice.
         """
         taken = self._refusals.drain()
         if not taken:

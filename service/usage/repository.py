@@ -1,7 +1,7 @@
-"""Queries over the sums, for consoles and operators (manual 3.3, 4.3; M12).
+"""Queries over the usage totals, for consoles and operators (manual 3.3, 4.3; M12).
 
-What has been summed up is read from `usage_day`, at the coarsest level that can tell, the rest from the hours: so that
-a quarter of a year costs about as much as a day.
+Days already rolled up are read from `usage_day`, at the coarsest sufficient level, the others from the hours, so that a
+quarter of a year costs about as much as a day.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ REFUSAL_KEY = ("account_id", "hour", "app_id", "capability", "code")
 
 @dataclass(frozen=True, slots=True)
 class UsageTotals:
-    """Sums over some time. `key` holds the values of the dimensions asked for, in their order.
+    """Totals of a period. `key` has the values of the requested dimensions, in their order.
 
-    `calls` reached their capability and stand in the ledger; `refused` were answered with a code before. `buckets`
-    counts calls by response time (`latency.COLUMNS`), empty unless it was asked for.
+    `calls` are in the ledger; `refused` calls were refused before. `buckets` counts calls by response time
+    (`latency.COLUMNS`); empty unless requested.
     """
 
     key: tuple[Any, ...]
@@ -60,7 +60,7 @@ class UsageTotals:
 
     @property
     def requests(self) -> int:
-        """All that were answered, settled or refused."""
+        """All answered calls, settled or refused."""
         return self.calls + self.refused
 
     @property
@@ -123,8 +123,8 @@ async def series(session: AsyncSession, scope: Scope, step: timedelta) -> list[t
 
 
 def total(rows: Sequence[UsageTotals]) -> UsageTotals:
-    """All rows in one, whose key says nothing."""
-    if len(rows) == 1:  # what pages ask for most
+    """The sum of all rows, with an empty key."""
+    if len(rows) == 1:  # the usual case
         return rows[0]
     buckets = tuple(map(sum, zip(*(row.buckets for row in rows if row.buckets), strict=True)))
     return UsageTotals((), buckets=buckets, **{name: sum(getattr(row, name) for row in rows) for name in COUNTED})
@@ -139,7 +139,7 @@ async def records(
     capability: str,
     limit: int = 100,
 ) -> list[RecordRow]:
-    """The latest lines of one capability of a main account, newest first; page on with `before_seq`."""
+    """The latest lines of one capability of a main account, newest first; `before_seq` selects the next page."""
     query = select(RecordRow).where(RecordRow.account_id == account_id, RecordRow.capability == capability)
     if app_id is not None:
         query = query.where(RecordRow.app_id == app_id)
@@ -149,8 +149,8 @@ async def records(
 
 
 async def add_refusals(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add calls that were refused to their hours, a row for each value of REFUSAL_KEY, with the number of `calls`."""
-    # One order of locking, so that two gateways never deadlock.
+    """Add calls that were refused to their hours, one row per value of REFUSAL_KEY with its number of `calls`."""
+    # Sorted, so that two gateways lock rows in the same order.
     ordered = sorted(rows, key=lambda row: [str(row[name]) for name in REFUSAL_KEY])
     await connection.execute(
         upsert.insert_or_add(connection.dialect.name, RefusalRow, REFUSAL_KEY, ("calls",)), ordered
@@ -158,9 +158,8 @@ async def add_refusals(connection: AsyncConnection, rows: Sequence[Mapping[str, 
 
 
 async def callers(session: AsyncSession, scope: Scope) -> list[tuple[str, int]]:
-    """(client address, calls) of a scope, most calls first, among the latest LINES_LOOKED_AT lines of each capability.
-
-    So it costs the same however many lines there are, and whether or not the latest ones lie in the scope.
+    """(client address, calls) of a scope, most calls first, among the latest MAX_LINES_SCANNED entries of each
+    capability. The cost is independent of the number of entries.
     """
     capabilities = [scope.capability] if scope.capability else list(CAPABILITIES)
     latest = [_latest(scope, capability) for capability in capabilities]
@@ -179,18 +178,17 @@ async def callers(session: AsyncSession, scope: Scope) -> list[tuple[str, int]]:
 def _latest(scope: Scope, capability: str) -> Select[Any]:
     columns: list[Any] = [RecordRow.client_ip, RecordRow.app_id, RecordRow.settled_at, RecordRow.line]
     query = select(*columns).where(RecordRow.account_id == scope.account_id, RecordRow.capability == capability)
-    # A call's id is at most days older than its settlement; the bound lets Postgres pass over old partitions.
+    # A call's id is at most days older than its settlement; the bound lets Postgres prune old partitions.
     query = query.where(RecordRow.call_id >= ids.first_id_of_day((scope.since - DAY).date()))
     return query.order_by(RecordRow.seq.desc()).limit(MAX_LINES_SCANNED)
 
 
 def _combined_query(scope: Scope, by: Sequence[str], names: tuple[str, ...]) -> CompoundSelect[Any]:
-    """Sums from tables that share no call. One statement, so that all of them are seen at one instant: hours go into
-    days meanwhile."""
+    """Totals from tables that share no call. One statement, so one snapshot: the rollup may run meanwhile."""
     since, until = scope.since, scope.until
-    if "hour" in by or until - since <= DAY:  # in a day there is hardly a whole one to read
+    if "hour" in by or until - since <= DAY:  # too short for complete days
         return union_all(*_hours(scope, by, names, since, until))
-    first, high = day_of(since), day_of(until)  # days from `low` to `high` lie in the scope whole
+    first, high = day_of(since), day_of(until)  # days from `low` to `high` lie completely in the scope
     low = min(first if first == since else first + DAY, until)
     rolled = select(RollupStateRow.until).scalar_subquery()
     days = _sums(DayRow, DayRow.day, scope, by, names).where(DayRow.day >= low, DayRow.day < high, DayRow.day < rolled)
@@ -243,7 +241,7 @@ def _filtered(query: Select[Any], row: Any, scope: Scope, *, owners: bool = Fals
 
 
 def _key_value(name: str, value: Any) -> Any:
-    """A day read from hours is the day that they lie in; ids are text, as everywhere."""
+    """The value of a key column: hours are mapped to their day for the dimension "day", ids to text."""
     if name == "day":
         return day_of(value)
     return value if isinstance(value, int | datetime) else str(value)

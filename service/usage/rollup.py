@@ -1,7 +1,7 @@
-"""Days made of hours, aside from settling. Any number of processes may run it, and again: a day comes out the same.
+"""Rollup of hours into days. Idempotent; any number of processes may run it.
 
-Once an hour is over it is added to its day, by making the whole day anew. Readers take days up to `usage_rolled.until`
-and hours from there on, whatever else is there.
+When an hour has ended, the totals of its day are computed again. Readers use days before `usage_rolled.until` and hours
+from there on.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from inkgate.service.usage import rollup_repository as repository
 
 DAY = timedelta(days=1)
 SETTLE_MARGIN = timedelta(minutes=5)
-"""How long after an hour every transaction that belongs to it is through."""
+"""Time after the end of an hour by which all its transactions have committed."""
 
 RESUM_WINDOW = timedelta(hours=2)
-"""A day that ended less than this ago is made once more, for what came late."""
+"""A day that ended less than this ago is computed once more, for late entries."""
 
 
 @lru_cache(4096)
 def day_of(moment: datetime) -> datetime:
-    """The instant at which the day of Beijing began that `moment` lies in."""
+    """The start of the day (Beijing time) in which `moment` lies."""
     return moment.astimezone(BEIJING).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 async def roll_up(engine: AsyncEngine, clock: Clock = database_clock) -> int:
-    """Add the hours that are over to their days, one transaction a day. Returns how many days were made.
+    """Add the hours that have ended to their days, one transaction per day. Returns the number of days computed.
 
-    When the clock was set back behind what is summed up, days go back with it.
+    When the clock was set back before the end of the rollup, days after the new time are computed again.
     """
     async with reading_connection(engine) as connection:
         end = hour_of(await clocks.now(connection, clock) - SETTLE_MARGIN)
@@ -49,7 +49,7 @@ async def roll_up(engine: AsyncEngine, clock: Clock = database_clock) -> int:
 
 
 async def _first_day(connection: AsyncConnection, end: datetime) -> datetime | None:
-    """Where to begin; None when all is summed up up to `end`, or there is nothing."""
+    """The first day to compute; None when everything up to `end` is rolled up, or there is no hour."""
     until = await repository.rolled_until(connection)
     if until is not None:
         return None if until == end else day_of(min(until, end) - RESUM_WINDOW)
@@ -57,7 +57,7 @@ async def _first_day(connection: AsyncConnection, end: datetime) -> datetime | N
 
 
 async def _roll_up_day(connection: AsyncConnection, day: datetime, until: datetime, end: datetime) -> bool:
-    """Make one day of its hours before `until`, unless another process just did."""
+    """Compute one day from its hours before `until`, unless another process just did."""
     await locks.acquire(connection, Lock.ROLLUP)
     if await repository.rolled_until(connection) == end:
         return False

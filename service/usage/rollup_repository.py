@@ -1,4 +1,4 @@
-"""Statements that make rows of `usage_day` from the hours, within the caller's transaction."""
+"""Statements that compute rows of `usage_day` from the hours, within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ MEASURES = (*BASE_MEASURES, "refused", *latency.COLUMNS)
 
 
 async def rolled_until(connection: AsyncConnection) -> datetime | None:
-    """The instant up to which hours are summed up, None before the first time."""
+    """The time up to which hours are rolled up; None before the first rollup."""
     until: datetime | None = await connection.scalar(select(RollupStateRow.until))
     return until
 
 
 async def set_rolled_until(connection: AsyncConnection, until: datetime) -> None:
-    """Write down up to where hours are summed up."""
+    """Store the time up to which hours are rolled up."""
     statement = upsert.insert_or_replace(connection.dialect.name, RollupStateRow, ("id",), ("until",))
     await connection.execute(statement, {"id": 1, "until": until})
 
@@ -48,7 +48,7 @@ async def first_hours(connection: AsyncConnection) -> list[datetime]:
 
 
 async def replace_day(connection: AsyncConnection, day: datetime, next_day: datetime, until: datetime) -> None:
-    """Make every level of a day anew from its hours before `until`."""
+    """Replace every level of a day, computed from its hours before `until`."""
     await connection.execute(delete(DayRow).where(DayRow.day >= day, DayRow.day < next_day))
     await _insert(connection, BY_APP_AND_CODE, day, _sum_hours(day, until))
     await _insert(connection, BY_APP, day, _aggregate_level(BY_APP_AND_CODE, day, owners=False, codes=False))
@@ -57,7 +57,7 @@ async def replace_day(connection: AsyncConnection, day: datetime, next_day: date
 
 
 def measures(row: Any, names: tuple[str, ...]) -> list[Any]:
-    """Columns of hours, refused calls or days under the same names; zeros for what a table does not have."""
+    """Columns of hours, refused calls or days under the same names; zero for columns that a table does not have."""
     found = []
     for name in names:
         if row is RefusalRow:
@@ -85,7 +85,7 @@ def _sum_hours(day: datetime, until: datetime) -> Select[Any]:
 
 
 def _aggregate_level(level: int, day: datetime, *, owners: bool, codes: bool) -> Select[Any]:
-    """A level of a day summed up further: apps into the accounts that own them, and codes into one row."""
+    """Aggregate a level of a day further: apps into the accounts that own them (`owners`), codes into one row."""
     app = func.coalesce(AppRow.account_id, DayRow.account_id) if owners else DayRow.app_id
     keys: list[Any] = [DayRow.account_id, app, DayRow.capability, *([DayRow.code] if codes else [])]
     code: Any = DayRow.code if codes else literal(ALL_CODES, Integer)

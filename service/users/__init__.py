@@ -1,4 +1,4 @@
-"""Users 用户: the people who sign in to the console, their passwords and their sessions.
+"""Users 用户 of the console, their passwords and sessions.
 
-An account 账号 is a customer and pays; a user is somebody who works for one, or who operates the installation.
+An account 账号 is a customer and pays; a user works for one, or operates the installation.
 """

@@ -1,4 +1,4 @@
-"""Users and their sessions as tables. Passwords are Argon2id hashes; session tokens are kept as SHA-256 only."""
+"""Tables of users and sessions. Passwords are stored as Argon2id hashes, session tokens as SHA-256."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CUSTOMER = "customer"
 
 
 class UserRow(Base):
-    """Somebody who may sign in. `role` is operator (no account) or customer (of `account_id`)."""
+    """A person who may sign in. `role` is operator (no account) or customer (of `account_id`)."""
 
     __tablename__ = "console_user"
     __table_args__ = (CheckConstraint("(role = 'customer') = (account_id IS NOT NULL)", name="role"),)
@@ -26,7 +26,7 @@ class UserRow(Base):
     account_id: Mapped[str | None] = mapped_column(ForeignKey("account.id"), index=True)
     failures: Mapped[int] = mapped_column(default=0)  # wrong passwords in a row
     locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    must_change: Mapped[bool] = mapped_column(default=False)  # the password was given by somebody else
+    must_change: Mapped[bool] = mapped_column(default=False)  # the password was set by another user
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

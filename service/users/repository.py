@@ -13,12 +13,12 @@ from inkgate.service.users.models import OPERATOR, SessionRow, UserRow
 
 
 async def has_users(session: AsyncSession) -> bool:
-    """Whether anybody can sign in at all; False on a fresh installation."""
+    """Whether there is any user; False on a new installation."""
     return bool(await session.scalar(select(func.count()).select_from(UserRow)))
 
 
 async def lock_user_creation(session: AsyncSession) -> None:
-    """Keep others from making users until this transaction ends; on SQLite it is the only writer anyway."""
+    """Lock the creation of users until this transaction ends (SQLite has one writer anyway)."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text("LOCK TABLE console_user IN SHARE ROW EXCLUSIVE MODE"))
 
@@ -28,7 +28,7 @@ async def user(session: AsyncSession, user_id: str) -> UserRow | None:
 
 
 async def user_named(session: AsyncSession, login: str, *, lock: bool = False) -> UserRow | None:
-    """A user by login; `lock` reads the row as it stands now and keeps others from changing it."""
+    """A user by login; `lock` reads its current state and locks the row."""
     query = select(UserRow).where(UserRow.login == login)
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
@@ -37,18 +37,18 @@ async def user_named(session: AsyncSession, login: str, *, lock: bool = False) -
 
 
 async def lock_operators(session: AsyncSession) -> set[str]:
-    """Ids of the operators who may sign in; none of them is disabled by somebody else before this transaction ends."""
+    """Ids of the operators who may sign in; their rows are locked until this transaction ends."""
     query = select(UserRow.id).where(UserRow.role == OPERATOR, UserRow.disabled_at.is_(None)).order_by(UserRow.id)
     return set(await session.scalars(query.with_for_update(key_share=True)))
 
 
 async def disable(session: AsyncSession, user_id: str, at: datetime | None) -> bool:
-    """Disable a user (`at` None: enable again); False when it is so already."""
+    """Disable a user (`at` None: enable again); False when the user is in that state already."""
     return await set_or_clear(session, UserRow.disabled_at, at, UserRow.id == user_id)
 
 
 async def change_password(session: AsyncSession, user_id: str, old_hash: str, new_hash: str) -> bool:
-    """A user's own new password; False when the old one is not theirs any more, or the user is disabled."""
+    """A user's own new password; False when `old_hash` is not current or the user is disabled."""
     change = update(UserRow).where(
         UserRow.id == user_id, UserRow.password_hash == old_hash, UserRow.disabled_at.is_(None)
     )
@@ -56,7 +56,7 @@ async def change_password(session: AsyncSession, user_id: str, old_hash: str, ne
 
 
 async def reset_password(session: AsyncSession, user_id: str, new_hash: str) -> bool:
-    """A password given by somebody else: it must be changed, and a lock ends. False when there is no such user."""
+    """Set a password that the user must change, and end a lock. False when there is no such user."""
     change = update(UserRow).where(UserRow.id == user_id)
     return await guarded_update(
         session, change.values(password_hash=new_hash, must_change=True, failures=0, locked_until=None)
@@ -64,19 +64,19 @@ async def reset_password(session: AsyncSession, user_id: str, new_hash: str) -> 
 
 
 async def touch(session: AsyncSession, token_hash: str, now: datetime, seen_before: datetime) -> bool:
-    """Note that a session is in use, when it was last noted before `seen_before`; False when not, or it has ended."""
+    """Update `seen_at` if it is older than `seen_before`. False when it is not, or the session has ended."""
     change = update(SessionRow).where(SessionRow.token_hash == token_hash, SessionRow.seen_at < seen_before)
     return await guarded_update(session, change.values(seen_at=now))
 
 
 async def mark_password_proved(session: AsyncSession, token_hash: str, now: datetime) -> bool:
-    """Note that the password was entered again; False when the session has ended."""
+    """Set `proved_at` of a session; False when it has ended."""
     change = update(SessionRow).where(SessionRow.token_hash == token_hash).values(proved_at=now)
     return await guarded_update(session, change)
 
 
 async def users(session: AsyncSession, account_id: str | None = None, *, limit: int = 200) -> list[UserRow]:
-    """Users of an account, or all, in order of their login."""
+    """Users of an account, or all, ordered by login."""
     query = select(UserRow).order_by(UserRow.login).limit(limit)
     if account_id is not None:
         query = query.where(UserRow.account_id == account_id)
@@ -84,7 +84,7 @@ async def users(session: AsyncSession, account_id: str | None = None, *, limit: 
 
 
 async def operators(session: AsyncSession, *, limit: int = 200) -> list[UserRow]:
-    """The operators, disabled ones too, in order of their login."""
+    """The operators, including disabled ones, ordered by login."""
     query = select(UserRow).where(UserRow.role == OPERATOR).order_by(UserRow.login).limit(limit)
     return list(await session.scalars(query))
 

@@ -1,4 +1,4 @@
-"""What can be done with users and their sessions. Changes land in the audit trail; passwords and tokens never do."""
+"""Operations on users and sessions. Changes are written to the audit trail, passwords and tokens are not."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{2,63}")
 MAX_FAILURES = 5
 LOCK_DURATION = timedelta(minutes=15)
 SEEN_INTERVAL = timedelta(minutes=1)
-NO_PASSWORD = "!"  # noqa: S105 - the hash of no password
+NO_PASSWORD = "!"  # noqa: S105 - no password has this hash
 
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """How long a session lasts: `idle` without a request, `whole` from signing in."""
+    """How long a session lasts: `idle` without a request, `whole` since sign-in."""
 
     idle: timedelta
     absolute: timedelta
@@ -72,7 +72,7 @@ async def create_user(
 
 
 async def create_first_operator(work: UnitOfWork, login: str, password_hash: str) -> UserRow:
-    """The operator of a fresh installation. Raises Misuse when there is a user already."""
+    """Create the operator of a new installation. Raises Misuse when there is a user already."""
     await repository.lock_user_creation(work.session)
     if await repository.has_users(work.session):
         raise Misuse("user.set_up_already")
@@ -80,17 +80,17 @@ async def create_first_operator(work: UnitOfWork, login: str, password_hash: str
 
 
 async def password_proof(session: AsyncSession, passwords: Passwords, login: str, password: str) -> str | None:
-    """The stored hash that a password fits, None when it fits none. Apart from the writing below, because a check takes
-    long enough to keep other writers of an embedded database waiting; the hash shows there whether the password was
-    changed meanwhile."""
+    """The stored hash that a password matches; None when it does not match. A check is slow and would block other
+    writers of an embedded database, so it runs outside of the writing transaction; that one compares the hash to detect
+    a password changed meanwhile."""
     user = await repository.user_named(session, login)
     hashed = user.password_hash if user else None
     return hashed if await passwords.check(password, hashed) else None
 
 
 async def sign_in(work: UnitOfWork, login: str, proof: str | None, lifetime: Lifetime) -> str | None:
-    """The token of a new session, None when the password does not fit or the user is locked or disabled. `proof` is
-    what `password_proof` gave.
+    """The token of a new session, None when the password is wrong or the user is locked or disabled. `proof` is
+    the result of `password_proof`.
 
     Commit the work in both cases: wrong passwords are counted, and after five in a row the user is locked for a
     quarter of an hour.
@@ -110,8 +110,8 @@ async def sign_in(work: UnitOfWork, login: str, proof: str | None, lifetime: Lif
 
 
 async def sign_in_by_provider(work: UnitOfWork, login: str, lifetime: Lifetime) -> str | None:
-    """The token of a new session for somebody whom an identity provider vouches for, None when there is no such user
-    or it is disabled. An initial password that was never changed ends: nobody needs it any more."""
+    """The token of a new session for a user authenticated by an identity provider; None when there is no such user or
+    it is disabled. An initial password that was never changed becomes invalid."""
     if LOGIN.fullmatch(login) is None:
         return None
     user = await repository.user_named(work.session, login, lock=True)
@@ -128,7 +128,7 @@ async def sign_in_by_provider(work: UnitOfWork, login: str, lifetime: Lifetime) 
 
 
 async def session_of_token(work: UnitOfWork, token: str, lifetime: Lifetime) -> SignedIn | None:
-    """Who a session token belongs to, None when it is unknown, too old, or its user is disabled."""
+    """The session of a token; None when it is unknown, expired, or its user is disabled."""
     token_hash = hash_token(token)
     found = await repository.signed_in(work.session, token_hash)
     if found is None:
@@ -141,14 +141,14 @@ async def session_of_token(work: UnitOfWork, token: str, lifetime: Lifetime) -> 
 
 
 async def touch(work: UnitOfWork, token_hash: str) -> None:
-    """Note that a session is in use; a write a minute is enough."""
+    """Update the last use of a session, at most once per SEEN_INTERVAL."""
     now = await work.now()
     await repository.touch(work.session, token_hash, now, now - SEEN_INTERVAL)
 
 
 async def confirm_password(work: UnitOfWork, signed_in: SignedIn, proof: str | None) -> bool:
-    """The password was entered again, before a secret is shown; `proof` is what `password_proof` gave. Wrong ones count
-    towards the lock."""
+    """Record that the password was entered again, before a secret is shown; `proof` is the result of `password_proof`.
+    False for a wrong password, which counts towards the lock."""
     user = await repository.user_named(work.session, signed_in.user.login, lock=True)
     now = await work.now()
     if user is None or user.disabled_at is not None or is_locked(user, now):
@@ -163,7 +163,7 @@ async def confirm_password(work: UnitOfWork, signed_in: SignedIn, proof: str | N
 async def change_password(work: UnitOfWork, signed_in: SignedIn, password_hash: str) -> None:
     """Set a user's new password and end the other sessions.
 
-    Raises Misuse when the password was changed by somebody else, or the user disabled, since the page was asked for.
+    Raises Misuse when the password was changed or the user disabled since the page was requested.
     """
     user = signed_in.user
     if not await repository.change_password(work.session, user.id, user.password_hash, password_hash):
@@ -173,7 +173,7 @@ async def change_password(work: UnitOfWork, signed_in: SignedIn, password_hash: 
 
 
 async def reset_password(work: UnitOfWork, user_id: str, password_hash: str) -> None:
-    """A password given by somebody else, to be changed at the next login; every session of the user ends."""
+    """Set a password that the user must change at the next login; ends all sessions of the user."""
     user = await _get(work, user_id)
     await repository.reset_password(work.session, user_id, password_hash)
     await work.session.refresh(user)
@@ -182,9 +182,9 @@ async def reset_password(work: UnitOfWork, user_id: str, password_hash: str) -> 
 
 
 async def disable_user(work: UnitOfWork, user_id: str, *, disabled: bool = True) -> UserRow:
-    """Stop a user from signing in (or allow it again); sessions end at once.
+    """Disable a user (or enable it again); sessions end at once.
 
-    A user that is so already stays as it is, without a line in the audit trail. Raises Misuse for the last operator
+    No audit event is written when the user is in that state already. Raises Misuse for the last operator
     who may sign in.
     """
     user = await _get(work, user_id)
@@ -204,7 +204,7 @@ async def sign_out(work: UnitOfWork, token: str) -> None:
 
 
 def hash_token(token: str) -> str:
-    """What is stored of a session token: 256 random bits need no salt."""
+    """SHA-256 of a session token. Without salt: a token has 256 random bits."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -235,7 +235,7 @@ def is_locked(user: UserRow, now: datetime) -> bool:
 
 
 def state_of(user: UserRow, now: datetime) -> str:
-    """How a user stands: "disabled", "locked" (by wrong passwords, for a while), "must-change", "good"."""
+    """The state of a user: "disabled", "locked" (by wrong passwords, for a while), "must-change", "good"."""
     if user.disabled_at is not None:
         return "disabled"
     if is_locked(user, now):

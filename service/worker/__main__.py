@@ -23,8 +23,8 @@ from inkgate.service.broker import frames
 from inkgate.service.broker.holdoff import HoldOffRule
 from inkgate.service.broker.interface import Reply, Task, WorkerPort
 from inkgate.service.broker.local_port import LocalPort
-from inkgate.service.errors import BrokerDown, InkGateError
-from inkgate.service.settings import maskable, passwords
+from inkgate.service.errors import BrokerUnavailable, InkGateError
+from inkgate.service.settings import maskable_secrets, passwords
 from inkgate.service.telemetry import logs
 from inkgate.service.telemetry.tracing import Tracing
 from inkgate.service.worker.config import WorkerConfig
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
     except InkGateError as error:
         teller.tell(Fatal(str(error)))
         return _UNUSABLE
-    logs.configure(config.log_level, config.log_format, secrets=maskable(passwords(config.redis_url)))
+    logs.configure(config.log_level, config.log_format, secrets=maskable_secrets(passwords(config.redis_url)))
     try:
         reader = open_reader(config)
         reader.warmup()
@@ -91,7 +91,7 @@ def _work(config: WorkerConfig, reader: Reader, tasks_fds: list[int], teller: _T
     watchdog = Watchdog()
     tracing = Tracing.configured(config.traces_endpoint, "worker", __version__, config.traces_ratio)
     lanes = [PullLoop(port, reader, config, name, stop, teller.done, tracing, watchdog) for port in ports]
-    with contextlib.suppress(BrokerDown, frames.PeerGone):  # the gateway process is gone: so is our work
+    with contextlib.suppress(BrokerUnavailable, frames.PeerClosed):  # the gateway process is gone: so is our work
         teller.tell(Leaving(run_lanes(lanes, stop)))
     # After any other error the process ends as it is: a port that leaves would give its image back as not begun.
     tracing.close()
@@ -100,19 +100,19 @@ def _work(config: WorkerConfig, reader: Reader, tasks_fds: list[int], teller: _T
 
 
 class _Teller:
-    """Events for the supervisor, from any thread. Raises frames.PeerGone once it is gone."""
+    """Events for the supervisor, from any thread. Raises frames.PeerClosed once it is gone."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control, self._turn = control, threading.Lock()
 
     def greeting(self) -> Mapping[str, Any]:
         """What the supervisor says first: a `WorkerConfig` as a dict."""
-        head, _ = frames.recv(self._control)
+        head, _ = frames.receive_frame(self._control)
         return head
 
     def tell(self, message: Message) -> None:
         with self._turn:
-            frames.send(self._control, encode(message))
+            frames.send_frame(self._control, encode(message))
 
     def done(self, task: Task, reply: Reply, in_hand: int) -> None:
         """An image has been answered; `in_hand` as in `control.Done`."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from inkgate.service.broker.messages import known
+from inkgate.service.broker.messages import known_fields
 from inkgate.service.contract.capability import Options
 from inkgate.service.errors import Misuse
 from inkgate.service.telemetry.logs import Format, Level
@@ -81,7 +81,7 @@ class WorkerConfig:
     def from_dict(cls, head: Mapping[str, Any]) -> WorkerConfig:
         """The way back from `as_dict`; fields of another release are left out. Raises Misuse when one is missing."""
         try:
-            return cls(**known(cls, head))
+            return cls(**known_fields(cls, head))
         except TypeError as error:
             raise Misuse("worker.other_release", reason=str(error)) from None
 

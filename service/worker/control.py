@@ -1,11 +1,11 @@
 """The messages of a control channel: what a child process sends to its supervisor, as JSON objects in frames.
 
-    frames.send(control, encode(Leaving("memory")))
+    frames.send_frame(control, encode(Leaving("memory")))
     event = decode(head)                                # None: of a kind that this release does not know
 
 A child may be of another release than its supervisor. So, as in `broker/messages.py`: a reader takes the fields it
 knows, a field that came later has a default, a kind that is not known is left out, and what is of another type or out
-of bounds raises the one error, `Malformed`.
+of bounds raises the one error, `MessageError`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar, TypeGuard
 
-from inkgate.service.broker.messages import Malformed
+from inkgate.service.broker.messages import MessageError
 
 TEXT_LIMIT = 4096  # characters of a name, a label or a reason
 ERROR_LIMIT = 65_536  # characters of an error's text; more are cut off, for nothing else says why
@@ -160,7 +160,7 @@ def kind_of(head: Mapping[str, Any]) -> Kind | None:
 
 
 def decode(head: Mapping[str, Any]) -> Message | None:
-    """The message of `encode`; None for a kind that is not known. Raises Malformed for anything else."""
+    """The message of `encode`; None for a kind that is not known. Raises MessageError for anything else."""
     kind = kind_of(head)
     return None if kind is None else _DECODERS[kind](head)
 
@@ -175,7 +175,7 @@ def _ready(head: Mapping[str, Any]) -> Ready:
         return Ready()
     engine = head.get("engine")
     if not isinstance(engine, Mapping):
-        raise Malformed("a worker's ready without its engine")
+        raise MessageError("a worker's ready without its engine")
     facts = EngineFacts(_text(engine, "engine", ""), _text(engine, "model", ""), _text(engine, "device", ""))
     return WorkerReady(_text(head, "name"), facts, _text(head, "profile", ""), _rss_mib(head))
 
@@ -183,7 +183,7 @@ def _ready(head: Mapping[str, Any]) -> Ready:
 def _done(head: Mapping[str, Any]) -> Done:
     stages = head.get("stages", {})
     if not isinstance(stages, Mapping):
-        raise Malformed("stages is no JSON object")
+        raise MessageError("stages is no JSON object")
     return Done(
         _text(head, "capability"),
         _text(head, "outcome"),
@@ -214,7 +214,7 @@ def _task_failed(head: Mapping[str, Any]) -> TaskFailed:
 def _metrics(head: Mapping[str, Any]) -> MetricsReport:
     families = head.get("families")
     if not isinstance(families, list):
-        raise Malformed("metrics without their families")
+        raise MessageError("metrics without their families")
     return MetricsReport(_count(head, "pid"), families)
 
 
@@ -237,14 +237,14 @@ _DECODERS: Mapping[Kind, Callable[[Mapping[str, Any]], Message]] = {
 def _text(head: Mapping[str, Any], name: str, default: str | None = None) -> str:
     value = head.get(name, default)
     if not isinstance(value, str) or len(value) > TEXT_LIMIT:
-        raise Malformed(f"{name} is missing, no text or too long")
+        raise MessageError(f"{name} is missing, no text or too long")
     return value
 
 
 def _count(head: Mapping[str, Any], name: str, default: int | None = None) -> int:
     value = head.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= COUNT_LIMIT:
-        raise Malformed(f"{name} is missing, no whole number or out of bounds")
+        raise MessageError(f"{name} is missing, no whole number or out of bounds")
     return value
 
 
@@ -253,7 +253,7 @@ def _rss_mib(head: Mapping[str, Any]) -> float | None:
     if value is None:
         return None
     if not _is_number(value) or not 0 <= value <= MEMORY_LIMIT_MIB:
-        raise Malformed("rss_mib is no number or out of bounds")
+        raise MessageError("rss_mib is no number or out of bounds")
     return float(value)
 
 

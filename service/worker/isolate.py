@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from inkgate.service.broker import frames
 from inkgate.service.broker.interface import Outcome, Reply, Task
-from inkgate.service.broker.messages import Malformed, reply_from, reply_head, task_from, task_head
+from inkgate.service.broker.messages import MessageError, decode_reply, decode_task, encode_reply, encode_task
 from inkgate.service.worker import control
 from inkgate.service.worker.config import WorkerConfig
 from inkgate.service.worker.control import Begun
@@ -46,16 +46,16 @@ def _read_alone(task: Task, config: WorkerConfig, worker: str) -> Reply:
             child = spawn("inkgate.service.worker.isolate", [theirs])
         try:
             ours.settimeout(max(0.1, task.deadline - time.time()))
-            frames.send(ours, replace(config, redis_url="").as_dict())
-            frames.send(ours, task_head(task), task.image)
-            head, _ = frames.recv(ours)
+            frames.send_frame(ours, replace(config, redis_url="").as_dict())
+            frames.send_frame(ours, encode_task(task), task.image)
+            head, _ = frames.receive_frame(ours)
             begun = isinstance(control.decode(head), Begun)
             if not begun:
-                raise Malformed("an answer of a process that has not begun")
-            head, _ = frames.recv(ours)
-            reply = replace(reply_from({**head, "call_id": task.call_id, "number": task.number}), worker=worker)
-        except (frames.PeerGone, Malformed) as error:
-            killed = begun and isinstance(error, frames.PeerGone) and _died(child)
+                raise MessageError("an answer of a process that has not begun")
+            head, _ = frames.receive_frame(ours)
+            reply = replace(decode_reply({**head, "call_id": task.call_id, "number": task.number}), worker=worker)
+        except (frames.PeerClosed, MessageError) as error:
+            killed = begun and isinstance(error, frames.PeerClosed) and _died(child)
             log.error("poison: this picture took down a process of its own: %s", error, extra=facts(task))
             reply = Reply(
                 task.call_id, task.number, Outcome.FAILED, worker=worker, stages={"queue": task.queued}, killed=killed
@@ -79,14 +79,14 @@ def main(argv: list[str]) -> None:
     parent, fd = int(argv[0]), int(argv[1])
     bind_to_parent(parent)
     sock = socket.socket(fileno=fd)
-    head, _ = frames.recv(sock)
+    head, _ = frames.receive_frame(sock)
     config = WorkerConfig.from_dict(head)
-    head, image = frames.recv(sock)
+    head, image = frames.receive_frame(sock)
     reader = open_reader(config)
     limit_memory(config.image_mib, at_once=1)
-    frames.send(sock, control.encode(Begun()))
-    reply = read(reader, task_from(head, image), config, "")
-    frames.send(sock, reply_head(reply))
+    frames.send_frame(sock, control.encode(Begun()))
+    reply = read(reader, decode_task(head, image), config, "")
+    frames.send_frame(sock, encode_reply(reply))
 
 
 if __name__ == "__main__":

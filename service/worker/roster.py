@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from inkgate.service import __version__
-from inkgate.service.broker.fleet import LEAVING, READY, STARTING, WorkerCard
-from inkgate.service.broker.messages import Malformed
+from inkgate.service.broker.messages import MessageError
+from inkgate.service.broker.worker_registry import LEAVING, READY, STARTING, WorkerRecord
 from inkgate.service.worker.control import Done, Event, Gone, Leaving, Ready, WorkerReady
 
 WINDOW = 60  # seconds over which images a second are a mean
@@ -22,7 +22,7 @@ class Roster:
     def __init__(self, count: int, profile: str, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._host = socket.gethostname()
-        blank = WorkerCard(self._host, 0, "", __version__, profile, STARTING, clock())
+        blank = WorkerRecord(self._host, 0, "", __version__, profile, STARTING, clock())
         self._cards = {slot: replace(blank, slot=slot) for slot in range(count)}
         self._rates = {slot: _Rate() for slot in range(count)}
 
@@ -40,7 +40,7 @@ class Roster:
                     device=event.engine.device,
                 )
             case Ready():
-                raise Malformed("a worker's ready without its name")
+                raise MessageError("a worker's ready without its name")
             case Done():
                 self._rates[slot].add(now)
                 card = replace(card, images=card.images + 1)
@@ -61,7 +61,7 @@ class Roster:
             card = replace(card, resident_bytes=int(event.rss_mib * 2**20))
         self._cards[slot] = card
 
-    def cards(self) -> list[WorkerCard]:
+    def cards(self) -> list[WorkerRecord]:
         """The cards of this moment, by slot."""
         now = self._clock()
         return [replace(card, per_second=self._rates[slot].mean(now)) for slot, card in self._cards.items()]

@@ -15,7 +15,7 @@ from typing import Any
 
 from inkgate.service.background import Background, BackgroundTask
 from inkgate.service.broker import frames
-from inkgate.service.broker.messages import Malformed
+from inkgate.service.broker.messages import MessageError
 from inkgate.service.errors import Misuse
 from inkgate.service.worker import control
 from inkgate.service.worker.control import Event, Gone, Kind
@@ -100,7 +100,7 @@ class Supervisor:
         """SIGTERM to all; SIGKILL to those that are still there after `grace` seconds."""
         self._stopping.set()
         for keeper in self._keepers:
-            keeper.ending()
+            keeper.expect_exit()
         for child in self._children.values():
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(signal.SIGTERM)
@@ -164,15 +164,15 @@ class Supervisor:
             ours.close()
             raise
         try:
-            writer.writelines(frames.pack(self._greeting))
+            writer.writelines(frames.encode_frame(self._greeting))
             while True:
                 try:
-                    head, _ = await frames.read(reader)
-                except Malformed as error:
+                    head, _ = await frames.read_frame(reader)
+                except MessageError as error:
                     self._refuse(slot, error)
                 else:
                     self._hear(slot, head)
-        except frames.PeerGone:
+        except frames.PeerClosed:
             pass
         finally:
             writer.close()
@@ -182,7 +182,7 @@ class Supervisor:
         self._note(slot, head)
         try:
             event = control.decode(head)
-        except Malformed as error:
+        except MessageError as error:
             self._refuse(slot, error)
             return
         if event is not None:

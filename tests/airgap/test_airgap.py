@@ -123,7 +123,7 @@ def test_the_chart_in_the_bundle_renders(bundle: Path) -> None:
 def test_it_installs_and_reads_without_any_network(bundle: Path, tmp_path: Path) -> None:
     command = [*namespace(), sys.executable, str(Path(__file__).with_name("inside.py")), str(bundle), str(tmp_path)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("INKGATE_", "PIP_"))}
-    clean["PYTHON"] = sys.executable  # wherever it lies: nobody but this test uses what is installed
+    clean["PYTHON"] = sys.executable  # any location: only this test uses the installation
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=clean)
     print(done.stdout[-3000:])
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

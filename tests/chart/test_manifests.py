@@ -53,7 +53,7 @@ def test_names_are_unique_and_fit(values: str, render: Render) -> None:
     assert all(len(name) <= 63 for _kind, name in names)
 
 
-def test_an_old_cluster_is_told_so() -> None:
+def test_an_old_cluster_gets_a_message() -> None:
     values = str(CHART / "ci" / "default-values.yaml")
     done = helm("template", "ink", str(CHART), "--values", values, "--kube-version", "1.27.0")
     assert done.returncode != 0

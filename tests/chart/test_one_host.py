@@ -112,8 +112,8 @@ def test_the_queues_password_is_in_a_file_for_its_owner_alone(services: dict[str
     chart = render_chart(CHART, "--values", str(CHART / "ci" / "bundled-values.yaml"))
     pod = dict(chart.pods())["ink-inkgate-redis"]
     for number, command in enumerate((services["redis"]["command"], pod["containers"][0]["command"])):
-        written, told = tmp_path / f"{number}.conf", command[-1].replace("$$", "$")
-        script = told.partition(" && exec ")[0].replace("/tmp/redis.conf", str(written))
+        written, command_line = tmp_path / f"{number}.conf", command[-1].replace("$$", "$")
+        script = command_line.partition(" && exec ")[0].replace("/tmp/redis.conf", str(written))
         subprocess.run(["sh", "-c", script], check=True, env={"PATH": os.environ["PATH"], "REDIS_PASSWORD": "rd"})
         assert "requirepass rd\n" in written.read_text()
         assert stat.S_IMODE(written.stat().st_mode) == 0o600, command
@@ -167,7 +167,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_init_makes_secrets_once_and_keeps_them_private(prepared: Path) -> None:
     before = (prepared / ".env").read_text()
-    (prepared / ".env").chmod(0o644)  # written anew by an editor, or copied
+    (prepared / ".env").chmod(0o644)  # rewritten by an editor, or copied
     done = subprocess.run(["sh", str(prepared / "init.sh")], check=True, capture_output=True, text=True)
     assert "kept" in done.stdout
     assert (prepared / ".env").read_text() == before

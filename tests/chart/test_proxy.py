@@ -11,15 +11,15 @@ import pytest
 
 from inkgate.service.settings import Limits, Server, Settings
 from tests.gateway import GatewayUnderTest
+from tests.http_server import ask, head, nginx, served
 from tests.integration.test_delivery import drops
 from tests.integration.test_headers import BODY, GENERAL, call, lines
 from tests.integration.test_signed_bytes import code
 from tests.integration.test_signed_bytes import request as signed_request
-from tests.resetting import UNITS, Client, answering, repeat, request
-from tests.served import ask, head, nginx, served
+from tests.tcp_reset import UNITS, Client, answering, repeat, request
 
 pytestmark = pytest.mark.ops
-INGRESS_BODY_SECONDS = 60  # client-body-timeout of ingress-nginx, unless somebody sets it
+INGRESS_BODY_SECONDS = 60  # default client-body-timeout of ingress-nginx
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ def test_named_secrets_render_the_same_every_time() -> None:
 @pytest.mark.parametrize("step", [("--is-upgrade",), ()], ids=["upgrade", "install after uninstall"])
 @pytest.mark.parametrize("chosen", [BUNDLED, UNASKED], ids=["asked", "unasked"])
 def test_what_the_cluster_holds_is_kept(chosen: tuple[str, ...], step: tuple[str, ...], tmp_path: Path) -> None:
-    """Also that of a release which never heard of generateSecrets."""
+    """Also in an upgrade from a release without generateSecrets."""
     with cluster(tmp_path, **HELD) as there:
         kept = held(render_chart(CHART, *chosen, *step, *there))
     assert kept[MASTER] == {"master-key": KEY}

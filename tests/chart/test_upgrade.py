@@ -70,7 +70,7 @@ def test_a_change_of_a_fixed_field_would_be_seen(tmp_path: Path) -> None:
     assert current(broken) != current()
 
 
-def test_a_setting_that_changes_rolls_the_pods() -> None:
+def test_a_changed_setting_restarts_the_pods() -> None:
     values = str(CHART / "ci" / "default-values.yaml")
     sums = [
         render_chart(CHART, "--values", values, "--set", f"config.limits.deadline={seconds}").one(

@@ -93,7 +93,7 @@ def test_a_gpu_worker_asks_for_its_gpu(render: Render) -> None:
     assert env(pod)["INKGATE_WORKER__PROCESSES"]["value"] == "1"
 
 
-def test_disruptions_leave_somebody(render: Render) -> None:
+def test_disruptions_leave_a_pod(render: Render) -> None:
     rendered = render("gpu-keda")
     assert rendered.one("PodDisruptionBudget", "ink-inkgate-gateway")["spec"]["minAvailable"] == 1
     assert rendered.one("PodDisruptionBudget", "ink-inkgate-worker-cpu")["spec"]["maxUnavailable"] == "25%"

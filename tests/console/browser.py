@@ -1,4 +1,4 @@
-"""A real service with its console, and Chromium to look at it. Imported by the browser tests only."""
+"""A running service with its console, and Chromium. Imported by the browser tests only."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.whic
 
 @contextmanager
 def service(folder: Path) -> Iterator[str]:
-    """`inkgate serve` in a process of its own on an empty database; gives its base URL."""
+    """`inkgate serve` in a child process on an empty database; yields its base URL."""
     regions = folder / "regions.csv"
-    regions.write_text("127.0.0.0/8,浙江省\n", "utf-8")  # where all calls of these tests come from
+    regions.write_text("127.0.0.0/8,浙江省\n", "utf-8")  # the source of all calls of these tests
     environment = os.environ | {
         "INKGATE_DATABASE__URL": f"sqlite+aiosqlite:///{folder}/inkgate.db",
         "INKGATE_WORKER__PROCESSES": "1",
@@ -50,7 +50,7 @@ def service(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium, without a window."""
+    """The system's Chromium, headless."""
     assert CHROMIUM, "Chromium is missing; on Debian: apt-get install chromium (or name it with CHROMIUM=/path/to/it)"
     playwright: Playwright
     with sync_playwright() as playwright:
@@ -60,15 +60,15 @@ def chromium() -> Iterator[Browser]:
 
 
 @dataclass
-class Person:
-    """Somebody at a browser. `complaints` are what the browser put on its console: there must be none."""
+class BrowserUser:
+    """A user with a browser of their own. `console_errors` are the errors and warnings that the browser logs."""
 
     browser: Browser
     base: str
     width: int = 1440
     context: BrowserContext = field(init=False)
     page: Page = field(init=False)
-    complaints: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.context = self.browser.new_context(viewport={"width": self.width, "height": 900}, locale="zh-CN")
@@ -76,26 +76,26 @@ class Person:
         self.page = self.context.new_page()
         self.page.set_default_timeout(30_000)
         self.page.on("console", self._note)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
 
     def _note(self, message: object) -> None:
         text = getattr(message, "text", "")
         if getattr(message, "type", "") in ("error", "warning") and "status of 4" not in text:
-            self.complaints.append(text)
+            self.console_errors.append(text)
 
     def go(self, path: str) -> Page:
         self.page.goto(f"{self.base}/console{path}")
         return self.page
 
     def weigh(self, path: str, *, warm: bool = False) -> int:
-        """Visit a page and give the bytes that came over the wire, as on a first visit or, `warm`, on a further one."""
+        """Bytes that a page transfers, on a first visit or, `warm`, with a filled cache."""
         taken: list[float] = []
         wire = self.context.new_cdp_session(self.page)
         wire.on("Network.loadingFinished", lambda event: taken.append(event["encodedDataLength"]))
         wire.send("Network.enable")
         wire.send("Network.setCacheDisabled", {"cacheDisabled": not warm})
         self.page.goto(f"{self.base}/console{path}", wait_until="load")
-        self.page.wait_for_timeout(30)  # the browser tells of the last bytes a moment later
+        self.page.wait_for_timeout(30)  # the browser reports the last bytes with a delay
         wire.detach()
         assert taken
         return round(sum(taken))
@@ -112,9 +112,9 @@ class Person:
         self.page.click("form.form button")
 
     def sure(self) -> None:
-        """Answer the dialog that asks whether this is meant."""
+        """Accept the confirmation dialog."""
         self.page.click("#confirm [data-sure]")
 
     def leave(self) -> None:
-        assert self.complaints == []
+        assert self.console_errors == []
         self.context.close()

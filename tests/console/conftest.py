@@ -1,4 +1,4 @@
-"""Fixtures of the console's tests."""
+"""Fixtures of the console tests."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.console.house import ConsoleHouse
-from tests.console.walking import Walk
+from tests.console.console_fixture import ConsoleFixture
+from tests.console.walkthrough import Walkthrough
 
 
 @pytest.fixture
-async def console(engine: AsyncEngine) -> ConsoleHouse:
-    """A console with three users, on each kind of database."""
-    return await ConsoleHouse.build(engine)
+async def console(engine: AsyncEngine) -> ConsoleFixture:
+    """A console with three users, once per database."""
+    return await ConsoleFixture.build(engine)
 
 
 @pytest.fixture(scope="session")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
-    """A real service on an empty database and a browser, for the browser tests alone."""
-    from tests.console.browser import chromium, service  # Playwright is not for the other tests to install
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walkthrough]:
+    """A running service on an empty database and a browser; for the browser tests only."""
+    from tests.console.browser import chromium, service  # the other tests run without Playwright
 
     with service(tmp_path_factory.mktemp("service")) as base, chromium() as browser:
-        yield Walk(base, browser)
+        yield Walkthrough(base, browser)

@@ -1,4 +1,4 @@
-// What is wrong with how a page is laid out, as a list of sentences. Run in the page by tests/console/looking.py.
+// Layout problems of a page, as a list of sentences. Evaluated in the page by tests/console/page_checks.py.
 () => {
   const found = [];
   const width = document.documentElement.clientWidth;
@@ -12,7 +12,7 @@
     || getComputedStyle(element.closest("thead") ?? element).clipPath !== "none"  // for screen readers only
     || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
 
-  // The part of a box that is not clipped away by what scrolls or hides around it.
+  // The part of a box that its scrolling or hiding ancestors do not clip.
   const seen = (box, element) => {
     let [left, top, right, bottom] = [box.left, box.top, box.right, box.bottom];
     for (let each = element; each && each !== document.body; each = each.parentElement) {
@@ -50,14 +50,14 @@
     }
   }
 
-  // Text that a box cuts off and that no scrolling brings back. A title tells it all the same.
+  // Text that is cut off and cannot be scrolled to, unless a title shows it.
   for (const element of document.querySelectorAll("body *")) {
     const style = getComputedStyle(element);
     const cuts = ["hidden", "clip"].includes(style.overflowX) || element.matches("button, .button, .badge, th, select");
     if (!cuts || element.title || element.closest("svg") || hidden(element) || !element.textContent.trim()) continue;
     if (element.scrollWidth > element.clientWidth + 1) found.push(`cut off: ${name(element)}`);
   }
-  // A label that stands in for a column's head, drawn beside its value, must not reach into the next row.
+  // A label that replaces a column heading beside its value must not overlap the next row.
   for (const cell of document.querySelectorAll("td[data-label]")) {
     if (hidden(cell) || getComputedStyle(cell, "::before").content === "none") continue;
     if (cell.scrollHeight > cell.clientHeight + 1) found.push(`a label overflows its cell: ${name(cell)}`);

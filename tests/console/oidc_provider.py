@@ -30,7 +30,7 @@ def new_key() -> rsa.RSAPrivateKey:
 
 
 class TinyProvider:
-    """Somebody called `login` is signed in at the provider, and entered a password `age` seconds ago."""
+    """A provider at which the user `login` is signed in and authenticated `age` seconds ago."""
 
     def __init__(self) -> None:
         self.login, self.age = "lin", 3600.0
@@ -103,7 +103,7 @@ class TinyProvider:
 
 @contextmanager
 def tiny_provider() -> Iterator[TinyProvider]:
-    """One that runs until the block ends."""
+    """A running provider, stopped at the end of the block."""
     provider = TinyProvider()
     server = uvicorn.Server(uvicorn.Config(provider.app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
@@ -121,5 +121,5 @@ def tiny_provider() -> Iterator[TinyProvider]:
 
 
 def state_of(location: str) -> str:
-    """The state that a redirect to the provider carries."""
+    """The `state` parameter of a redirect to the provider."""
     return parse_qs(urlsplit(location).query)["state"][0]

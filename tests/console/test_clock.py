@@ -1,4 +1,4 @@
-"""While the time cannot be right the console says so instead of judging packs by it; signing in goes on."""
+"""While the clock is suspect, the console reports it and shows no pack state; sign-in still works."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from inkgate.service.db.clock import CheckedClock
 from inkgate.service.metering.models import REFUNDED, PackRow
 from inkgate.service.orders import repository as orders
 from inkgate.service.users import repository as user_queries
-from tests.console.house import ConsoleHouse
+from tests.console.console_fixture import ConsoleFixture
 from tests.console.test_pages import bought
 
 
 class Wall:
-    """This machine's clock, which a test sets."""
+    """The clock of this machine with an offset in seconds."""
 
     off = 0.0
 
@@ -31,8 +31,8 @@ class Wall:
 
 
 @pytest.fixture
-async def wall(console: ConsoleHouse) -> Wall:
-    """The clock of a console that is served by the time of its database."""
+async def wall(console: ConsoleFixture) -> Wall:
+    """The machine clock of a console that compares it with the database clock."""
     wall = Wall()
     await bought(console, general_100k=1)
     console.app = FastAPI()
@@ -41,7 +41,7 @@ async def wall(console: ConsoleHouse) -> Wall:
 
 
 @pytest.mark.parametrize("days", [40, -40])
-async def test_packs_are_not_judged_by_a_wrong_clock(console: ConsoleHouse, wall: Wall, days: int) -> None:
+async def test_pack_states_are_not_shown_by_a_wrong_clock(console: ConsoleFixture, wall: Wall, days: int) -> None:
     lin = await console.signed_in("lin")
     pages = ((lin, "/"), (lin, "/capabilities"), (lin, "/refunds"))
     for visitor, path in pages:
@@ -58,7 +58,7 @@ async def test_packs_are_not_judged_by_a_wrong_clock(console: ConsoleHouse, wall
 
 @pytest.mark.parametrize("days", [40, -40])
 async def test_an_operator_acts_on_an_account_while_the_clock_is_wrong(
-    console: ConsoleHouse, wall: Wall, engine: AsyncEngine, days: int
+    console: ConsoleFixture, wall: Wall, engine: AsyncEngine, days: int
 ) -> None:
     page = f"/operator/accounts/{console.account_id}"
     chief = await console.signed_in("chief")
@@ -82,8 +82,8 @@ async def test_an_operator_acts_on_an_account_while_the_clock_is_wrong(
     assert await chief.see(page) and "系统时间异常" not in await chief.see(page)
 
 
-async def test_packs_that_are_used_up_or_refunded_are_so_by_any_clock(
-    console: ConsoleHouse, wall: Wall, engine: AsyncEngine
+async def test_used_up_and_refunded_packs_do_not_depend_on_the_clock(
+    console: ConsoleFixture, wall: Wall, engine: AsyncEngine
 ) -> None:
     page = f"/operator/accounts/{console.account_id}"
     chief = await console.signed_in("chief")
@@ -97,7 +97,7 @@ async def test_packs_that_are_used_up_or_refunded_are_so_by_any_clock(
         assert f"{state}</span>" in text and "未知</span>" not in text
 
 
-async def test_nothing_is_bought_by_a_wrong_clock(console: ConsoleHouse, wall: Wall, engine: AsyncEngine) -> None:
+async def test_nothing_is_bought_by_a_wrong_clock(console: ConsoleFixture, wall: Wall, engine: AsyncEngine) -> None:
     lin = await console.signed_in("lin")
     fields = {"general-100k": "1", "agreed": "1"}
     wall.off = 40 * 86_400

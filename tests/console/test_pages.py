@@ -1,4 +1,4 @@
-"""What the pages say, against what was done: view-models alone, and whole pages without a browser."""
+"""View models and pages without a browser, compared with the ledger."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import pytest
 from inkgate.service.accounts import repository as accounts_repository
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import Account
-from inkgate.service.console import calling
-from inkgate.service.console.calling import Signer
-from inkgate.service.console.catalogue import Words
+from inkgate.service.console import gateway_client
 from inkgate.service.console.codes import search
 from inkgate.service.console.downloads import csv_answer
-from inkgate.service.console.pages import capabilities, monitor, overview, refunding, tryit
+from inkgate.service.console.gateway_client import CallerKeys
+from inkgate.service.console.pages import capabilities, monitor, overview, refunds, try_it
 from inkgate.service.console.pages.operator_orders import fen
 from inkgate.service.console.pages.operator_system import settings_view, shown
-from inkgate.service.console.scope import Scope, scope_of, span_of
+from inkgate.service.console.scope import VisibleAccounts, scope_of, span_of
+from inkgate.service.console.translations import Translator
 from inkgate.service.contract.capabilities import CAPABILITIES, LICENCE
 from inkgate.service.contract.requests import check, parse
 from inkgate.service.db import work
@@ -35,40 +35,42 @@ from inkgate.service.metering.service import grant_pack, packs_of
 from inkgate.service.orders.service import place_order
 from inkgate.service.samples import sample
 from inkgate.service.settings import Settings
-from tests.console.house import ConsoleHouse
+from tests.console.console_fixture import ConsoleFixture
 
-ZH = Words("zh")
+ZH = Translator("zh")
 
 
-async def scope(unit: UnitOfWork, account_id: str) -> Scope:
+async def scope(unit: UnitOfWork, account_id: str) -> VisibleAccounts:
     account = await accounts_repository.account(unit.session, account_id)
     assert isinstance(account, Account)
     return await scope_of(unit, account)
 
 
-async def traffic(house: ConsoleHouse, *calls: Settlement) -> None:
-    """Settle calls by the ledger's own way."""
-    ledger = SqlLedger(house.engine, clock=house.clock, balance_ttl=0.0)
+async def traffic(console: ConsoleFixture, *calls: Settlement) -> None:
+    """Settle calls with the ledger."""
+    ledger = SqlLedger(console.engine, clock=console.clock, balance_ttl=0.0)
     await ledger.start()
     for call in calls:
         await ledger.settle(call)
     await ledger.close()
 
 
-def call(house: ConsoleHouse, capability: str = "general", **changes: object) -> Settlement:
+def call(console: ConsoleFixture, capability: str = "general", **changes: object) -> Settlement:
     from inkgate.service.db import ids
 
-    plain = Settlement(ids.new(), house.account_id, house.app_id, capability, 2, 2, 0, 0, 1000, 30, "192.0.2.7", "r")
+    plain = Settlement(
+        ids.new(), console.account_id, console.app_id, capability, 2, 2, 0, 0, 1000, 30, "192.0.2.7", "r"
+    )
     return replace(plain, **changes)
 
 
-async def bought(house: ConsoleHouse, **quantities: int) -> None:
+async def bought(console: ConsoleFixture, **quantities: int) -> None:
     named = {name.replace("_", "-"): count for name, count in quantities.items()}
-    async with house.begin() as unit:
-        await place_order(unit, house.account_id, named, approval="immediate")
+    async with console.begin() as unit:
+        await place_order(unit, console.account_id, named, approval="immediate")
 
 
-async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleHouse) -> None:
+async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     await traffic(
         console,
@@ -101,7 +103,7 @@ async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleH
     assert other.total.requests == 0
 
 
-async def test_an_app_of_somebody_else_narrows_to_nothing(console: ConsoleHouse) -> None:
+async def test_a_foreign_app_as_filter_gives_no_calls(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     await traffic(console, call(console))
     async with work.read_session(console.engine) as session:
@@ -111,7 +113,7 @@ async def test_an_app_of_somebody_else_narrows_to_nothing(console: ConsoleHouse)
     assert seen.total.calls == 0
 
 
-async def test_a_sub_account_sees_its_own_apps_only(console: ConsoleHouse) -> None:
+async def test_a_sub_account_sees_its_own_apps_only(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     async with console.begin() as unit:
         sub = await accounts.create_account(unit, "青禾-二部", parent_id=console.account_id)
@@ -131,14 +133,14 @@ def test_networks_are_counted_together() -> None:
 
 @pytest.mark.parametrize(("days", "hours"), [("1", 24), ("7", 7 * 24), ("30", 30 * 24), ("8", 7 * 24), ("x", 7 * 24)])
 def test_spans_end_with_the_current_step(days: str, hours: int) -> None:
-    from tests.console.house import NOW
+    from tests.console.console_fixture import NOW
 
     span = span_of(days, NOW)
     assert span.until - span.since == timedelta(hours=hours)
     assert span.since < NOW < span.until and NOW - span.steps()[-1] < timedelta(days=1)
 
 
-async def test_a_pack_is_listed_as_it_stands(console: ConsoleHouse) -> None:
+async def test_a_pack_is_listed_with_its_state(console: ConsoleFixture) -> None:
     now = console.clock.time
     async with console.begin() as unit:
         await grant_pack(unit, console.account_id, "idcard", 5)
@@ -161,14 +163,14 @@ async def test_a_pack_is_listed_as_it_stands(console: ConsoleHouse) -> None:
     assert seen.apps == [("portal_app", 5)] and seen.packs[0].left == 0
 
 
-async def test_a_refund_is_offered_for_seven_days_and_never_after_use(console: ConsoleHouse) -> None:
+async def test_a_refund_is_offered_for_seven_days_and_never_after_use(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1, idcard_100k=1)
     await traffic(console, call(console))
 
     async def states() -> dict[str, str]:
         async with work.read_session(console.engine) as session:
             unit = UnitOfWork(session, "test", console.clock)
-            model = await refunding.view(unit, await scope(unit, console.account_id))
+            model = await refunds.view(unit, await scope(unit, console.account_id))
         return {each.pack.capability: each.state for each in model.candidates}
 
     assert await states() == {"general": "used", "idcard": "open"}
@@ -176,7 +178,7 @@ async def test_a_refund_is_offered_for_seven_days_and_never_after_use(console: C
     assert await states() == {"general": "used", "idcard": "late"}
 
 
-async def test_nobody_touches_what_is_not_theirs(console: ConsoleHouse) -> None:
+async def test_customers_cannot_change_foreign_objects(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     async with console.begin() as unit:
         pair = await accounts.create_access_key(unit, console.parts.vault, console.account_id)
@@ -198,7 +200,7 @@ async def test_nobody_touches_what_is_not_theirs(console: ConsoleHouse) -> None:
     assert (await (await console.signed_in("chief")).get("/apps")).status_code == 403
 
 
-async def test_a_secret_is_shown_after_the_password_and_noted(console: ConsoleHouse) -> None:
+async def test_a_secret_is_shown_after_the_password_and_audited(console: ConsoleFixture) -> None:
     lin = await console.signed_in("lin")
     path = f"/apps/{console.app_id}"
     async with console.begin() as unit:
@@ -206,14 +208,14 @@ async def test_a_secret_is_shown_after_the_password_and_noted(console: ConsoleHo
     assert secret not in await lin.see(path)
     wrong = await lin.submit(f"{path}/secret", page=path, password="wrong")
     assert wrong.status_code == 422 and secret not in wrong.text
-    from tests.console.house import PASSWORD
+    from tests.console.console_fixture import PASSWORD
 
     assert secret in (await lin.submit(f"{path}/secret", page=path, password=PASSWORD)).text
     chief = await console.signed_in("chief")
     assert "console:lin" in await chief.see("/operator/audit?action=app")
 
 
-async def test_an_order_waits_for_the_operator_and_then_counts(console: ConsoleHouse) -> None:
+async def test_an_order_waits_for_the_operator_and_then_counts(console: ConsoleFixture) -> None:
     lin, chief = await console.signed_in("lin"), await console.signed_in("chief")
     refused = await lin.submit("/buy/general/order", page="/buy/general", **{"general-100k": "2"})
     assert refused.status_code == 422 and "服务协议" in refused.text
@@ -232,51 +234,55 @@ async def test_an_order_waits_for_the_operator_and_then_counts(console: ConsoleH
 def test_the_call_of_the_try_page_is_a_correct_signed_request(capability) -> None:  # type: ignore[no-untyped-def]
     import hashlib
 
-    body = calling.body_of(capability, sample(capability.name))
+    body = gateway_client.body_of(capability, sample(capability.name))
     assert check(capability, parse(capability, body)).good == 1
-    signer = Signer("a" * 32, b"secret", "b" * 32)
-    headers = call_headers(signer.ak, signer.secret, signer.appkey, body)
+    keys = CallerKeys("a" * 32, b"secret", "b" * 32)
+    headers = call_headers(keys.ak, keys.secret, keys.appkey, body)
     lower = {name.lower(): value for name, value in headers.items()}
     assert verify(parse_header(headers["Eop-Authorization"]), b"secret", lower, "", hashlib.sha256(body).hexdigest())
 
 
-async def test_a_gateway_that_is_away_is_said_so(console: ConsoleHouse) -> None:
-    made = await calling.call("http://127.0.0.1:9", LICENCE, Signer("a" * 32, b"s", "b" * 32), sample("licence"), 2)
+async def test_an_unreachable_gateway_is_reported(console: ConsoleFixture) -> None:
+    made = await gateway_client.call(
+        "http://127.0.0.1:9", LICENCE, CallerKeys("a" * 32, b"s", "b" * 32), sample("licence"), 2
+    )
     assert made.answer is None and "Connect" in made.failure
 
 
 def test_results_of_each_kind_are_drawn() -> None:
     box = [10.0, 10.0, 90.0, 12.0, 90.0, 40.0, 10.0, 38.0]
-    general = tryit.drawn("general", {"statusCode": 0, "returnObj": [{"detail": [{"text": "甲", "box": box}]}]})
+    general = try_it.result_view("general", {"statusCode": 0, "returnObj": [{"detail": [{"text": "甲", "box": box}]}]})
     assert general.marks[0].points == "10.0,10.0 90.0,12.0 90.0,40.0 10.0,38.0"
     assert general.marks[0].crop == (10, 10, 80, 30)
     corners = [[1, 2], [9, 2], [9, 5], [1, 5]]
     plate = {"box": corners, "plate_type": "蓝牌", "platelicense": "浙A8K26P", "confidence": 0.98}
-    drawn = tryit.drawn("plate", {"statusCode": 0, "returnObj": [{"detail": [plate]}]})
+    drawn = try_it.result_view("plate", {"statusCode": 0, "returnObj": [{"detail": [plate]}]})
     assert (drawn.marks[0].text, drawn.marks[0].note) == ("浙A8K26P", "蓝牌 · 98.0%")
-    card = tryit.drawn("idcard", {"statusCode": 0, "returnObj": [{"detail": {"name": "林", "sex": "女"}}]})
+    card = try_it.result_view("idcard", {"statusCode": 0, "returnObj": [{"detail": {"name": "林", "sex": "女"}}]})
     assert card.fields == [("姓名", "林"), ("性别", "女")]
-    licence = tryit.drawn("licence", {"statusCode": 0, "returnObj": {"detail": {"union_id": "9"}}})
+    licence = try_it.result_view("licence", {"statusCode": 0, "returnObj": {"detail": {"union_id": "9"}}})
     assert licence.fields == [("统一社会信用代码", "9")]
     failed = {"statusCode": 0, "returnObj": [{"err_code": 400012, "err_msg": "文件格式不合法"}]}
-    assert tryit.drawn("general", failed).fault == "400012 文件格式不合法"
-    assert tryit.drawn("general", {"statusCode": 51002, "message": "收费API未购买"}).fault == "51002 收费API未购买"
+    assert try_it.result_view("general", failed).fault == "400012 文件格式不合法"
+    assert (
+        try_it.result_view("general", {"statusCode": 51002, "message": "收费API未购买"}).fault == "51002 收费API未购买"
+    )
 
 
 def test_fields_have_labels_in_both_languages_and_unknown_ones_their_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = {"statusCode": 0, "returnObj": {"detail": {"odd": "1", "type": "2", "name": "3"}}}
-    assert tryit.drawn("licence", answer).fields == [("名称", "3"), ("类型", "2"), ("odd", "1")]
-    assert tryit.drawn("licence", answer, "en").fields == [("Name", "3"), ("Type", "2"), ("odd", "1")]
+    assert try_it.result_view("licence", answer).fields == [("名称", "3"), ("类型", "2"), ("odd", "1")]
+    assert try_it.result_view("licence", answer, "en").fields == [("Name", "3"), ("Type", "2"), ("odd", "1")]
     added = replace(LICENCE, name="receipt", fields=())
-    monkeypatch.setattr(tryit, "CAPABILITIES", {**CAPABILITIES, "receipt": added})
-    assert tryit.drawn("receipt", answer).fields == [("odd", "1"), ("type", "2"), ("name", "3")]
+    monkeypatch.setattr(try_it, "CAPABILITIES", {**CAPABILITIES, "receipt": added})
+    assert try_it.result_view("receipt", answer).fields == [("odd", "1"), ("type", "2"), ("name", "3")]
 
 
-async def test_a_picture_that_does_not_fit_is_not_sent(console: ConsoleHouse) -> None:
+async def test_an_invalid_image_is_not_sent(console: ConsoleFixture) -> None:
     lin = await console.signed_in("lin")
     token = await lin.token("/keys")
-    for picture, said in ((b"x" * (2 * 1024 * 1024 + 1), "2 MB"), (b"GIF89a", "只支持"), (b"", "请选择")):
-        answer = await lin.post("/try/general", data={"csrf": token, "app": console.app_id}, files={"picture": picture})
+    for image, said in ((b"x" * (2 * 1024 * 1024 + 1), "2 MB"), (b"GIF89a", "只支持"), (b"", "请选择")):
+        answer = await lin.post("/try/general", data={"csrf": token, "app": console.app_id}, files={"picture": image})
         assert said in answer.text
 
 
@@ -287,7 +293,7 @@ def test_codes_are_found_by_number_and_word() -> None:
 
 
 @pytest.mark.parametrize("name", list(CAPABILITIES))
-async def test_the_guide_of_a_call_has_the_callers_own_endpoint_and_keys(console: ConsoleHouse, name: str) -> None:
+async def test_the_guide_of_a_call_has_the_callers_own_endpoint_and_keys(console: ConsoleFixture, name: str) -> None:
     async with console.begin() as unit:
         pair = await accounts.create_access_key(unit, console.parts.vault, console.account_id)
         app = await accounts_repository.app(unit.session, console.app_id)
@@ -298,7 +304,7 @@ async def test_the_guide_of_a_call_has_the_callers_own_endpoint_and_keys(console
     assert "&lt;AccessKey&gt;" in await (await console.signed_in("chief")).see(f"/reference/{name}")
 
 
-async def test_a_pack_is_renewed_with_its_own_size(console: ConsoleHouse) -> None:
+async def test_a_pack_is_renewed_with_its_own_size(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     lin = await console.signed_in("lin")
     assert "/buy/general?renew=100000" in await lin.see("/capabilities/general")
@@ -307,7 +313,7 @@ async def test_a_pack_is_renewed_with_its_own_size(console: ConsoleHouse) -> Non
     assert 'value="1"' not in await lin.see("/buy/general?renew=7")
 
 
-async def test_an_operator_sets_allow_lists(console: ConsoleHouse) -> None:
+async def test_an_operator_sets_allow_lists(console: ConsoleFixture) -> None:
     chief = await console.signed_in("chief")
     page = f"/operator/accounts/{console.account_id}"
     done = await chief.submit(f"{page}/apps/{console.app_id}/allow", page=page, networks="192.0.2.0/24, 198.51.100.7")
@@ -320,11 +326,11 @@ async def test_an_operator_sets_allow_lists(console: ConsoleHouse) -> None:
 @pytest.mark.parametrize(
     ("typed", "held"), [("450", 45000), ("1,350.50", 135050), ("0.001", -1), ("x", -1), ("NaN", -1)]
 )
-def test_prices_are_read_to_the_fen(typed: str, held: int) -> None:
+def test_prices_are_parsed_to_the_fen(typed: str, held: int) -> None:
     assert fen(typed) == held
 
 
-def test_csv_is_harmless_in_a_spreadsheet() -> None:
+def test_csv_cells_are_not_formulas() -> None:
     answer = csv_answer("a.csv", ("name",), [("=cmd()",), ("plain",)])
     rows = list(csv.reader(StringIO(bytes(answer.body).decode("utf-8-sig"))))
     assert rows == [["name"], ["'=cmd()"], ["plain"]]
@@ -343,7 +349,7 @@ def test_settings_are_shown_without_secrets() -> None:
     assert shown("") == "–"
 
 
-async def test_static_files_are_packed_and_kept_for_ever(console: ConsoleHouse) -> None:
+async def test_static_files_are_compressed_and_immutable(console: ConsoleFixture) -> None:
     import re
 
     lin = await console.signed_in("lin")

@@ -1,4 +1,4 @@
-"""From an address to a province, and where it lies on the map."""
+"""Provinces of addresses, and their tiles on the map."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inkgate.service.console import regions
 from inkgate.service.console.regions import PROVINCES, RegionTable
 from inkgate.service.errors import ConfigurationError
-from tests.console.house import ConsoleHouse
+from tests.console.console_fixture import ConsoleFixture
 from tests.console.test_pages import call, traffic
 
 
-def test_the_map_has_every_province_once_and_no_two_in_one_place() -> None:
+def test_the_map_has_every_province_once_and_no_shared_tile() -> None:
     assert len(PROVINCES) == 34
     for part in ("name", "digits", "letters"):
         assert len({getattr(each, part) for each in PROVINCES}) == 34
@@ -40,11 +40,11 @@ def test_the_map_has_every_province_once_and_no_two_in_one_place() -> None:
         ("99", "99"),
     ],
 )
-def test_a_province_is_known_under_each_of_its_names(written: str, name: str) -> None:
+def test_a_province_is_found_by_each_of_its_names(written: str, name: str) -> None:
     assert regions.normal(written) == name
 
 
-def test_the_narrowest_network_that_holds_an_address_tells_its_region() -> None:
+def test_the_longest_matching_prefix_determines_the_region() -> None:
     rows = [("10.0.0.0/8", "内网"), ("10.3.0.0/16", "浙江省"), ("10.3.4.7", "CN-BJ"), ("2001:db8::/32", "上海")]
     table = RegionTable(rows)
     found = [table.region(each) for each in ("10.9.9.9", "10.3.4.6", "10.3.4.7", "2001:db8::1", "192.0.2.1", "odd")]
@@ -58,7 +58,7 @@ def test_the_darkest_tile_is_the_province_with_most_calls() -> None:
     assert {each.level for each in regions.tiles({})} == {0}
 
 
-def test_a_table_is_read_from_a_file_and_a_bad_line_is_named(tmp_path: Path) -> None:
+def test_a_table_is_read_from_a_file_and_an_invalid_line_is_named(tmp_path: Path) -> None:
     file = tmp_path / "regions.csv"
     file.write_text("\ufeffnetwork,region\n# ours\n192.0.2.0/24,浙江省\n\n198.51.100.0/24,330000,more\n", "utf-8")
     table = regions.load(file)
@@ -73,19 +73,19 @@ def test_a_table_is_read_from_a_file_and_a_bad_line_is_named(tmp_path: Path) -> 
 
 
 async def test_the_overview_fetches_its_callers_by_network_and_province(engine: AsyncEngine) -> None:
-    house = await ConsoleHouse.build(engine)
+    console = await ConsoleFixture.build(engine)
     await traffic(
-        house,
-        *(call(house, "licence", images=1, units=1) for _ in range(3)),
-        call(house, "licence", images=1, units=1, client_ip="198.51.100.9"),
+        console,
+        *(call(console, "licence", images=1, units=1) for _ in range(3)),
+        call(console, "licence", images=1, units=1, client_ip="198.51.100.9"),
     )
-    lin = await house.signed_in("lin")
+    lin = await console.signed_in("lin")
     assert 'hx-get="/console/callers?days=7"' in await lin.see("/")
     plain = await lin.see("/callers?days=7")
     assert "192.0.2.0/24" in plain and "75.0%" in plain and '<svg class="map"' not in plain
     table = RegionTable([("192.0.2.0/24", "浙江省")])
-    house.app.routes[-1].app.state.parts = replace(house.parts, regions=table)  # type: ignore[attr-defined]
+    console.app.routes[-1].app.state.parts = replace(console.parts, regions=table)  # type: ignore[attr-defined]
     drawn = await lin.see("/callers?days=7")
     assert re.search(r'<g class="level-5"><title>浙江 ZJ · 3 次 · 75\.0%', drawn) and "<td>未知</td>" in drawn
-    assert "没有数据" in await (await house.signed_in("east")).see("/callers")
-    assert (await (await house.signed_in("chief")).get("/callers")).status_code == 403
+    assert "没有数据" in await (await console.signed_in("east")).see("/callers")
+    assert (await (await console.signed_in("chief")).get("/callers")).status_code == 403

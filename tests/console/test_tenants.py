@@ -1,5 +1,6 @@
-"""Every route of the console, walked by people it is not for: another customer, a sub-account, a customer among the
-operator's pages, and nobody at all. Routes and form fields are read off the console itself, so new ones are walked too.
+"""Tenant isolation: every route of the console, requested by another customer, a sub-account and without sign-in.
+
+Routes and form fields are read from the console itself, so new ones are covered too.
 """
 
 from __future__ import annotations
@@ -25,25 +26,25 @@ from inkgate.service.orders.service import place_order
 from inkgate.service.tables import metadata
 from inkgate.service.users import service as users
 from inkgate.service.users.models import UserRow
-from tests.console.house import PASSWORD, ConsoleHouse, Visitor
+from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture
 
 TEMPLATES = Path(inkgate.service.console.__file__).parent / "templates"
-# for nobody signed in
+# without sign-in
 PUBLIC = {"/setup", "/login", "/logout", "/preferences", "/wall", "/wall/{key}", "/oidc", "/oidc/back"}
-THEIRS = {"app_id", "ak", "number", "pack_id"}  # parameters that name a thing of one customer
+THEIRS = {"app_id", "ak", "number", "pack_id"}  # parameters that name an object of one customer
 
 
 @dataclass
 class Victim:
-    """Everything of one customer that somebody else may not see or change."""
+    """The objects of one customer that other users may not see or change."""
 
-    path: dict[str, str] = field(default_factory=dict)  # by the names that routes give their parameters
-    marks: set[str] = field(default_factory=set)  # texts that show whose data it is
-    shared: set[str] = field(default_factory=set)  # those that a sub-account of theirs may see
+    path: dict[str, str] = field(default_factory=dict)  # by route parameter
+    marks: set[str] = field(default_factory=set)  # texts that identify the customer's data
+    shared: set[str] = field(default_factory=set)  # those visible to a sub-account
 
 
 @pytest.fixture
-async def victim(console: ConsoleHouse) -> Victim:
+async def victim(console: ConsoleFixture) -> Victim:
     """青禾 with keys, an app, an order, a pack, a refund, a call, and a sub-account with a user ("branch")."""
     vault, mine = console.parts.vault, console.account_id
     hashed = await console.parts.passwords.hash(PASSWORD)
@@ -107,19 +108,19 @@ def routes() -> Iterator[tuple[str, APIRoute]]:
 
 
 def address(route: APIRoute, victim: Victim) -> str:
-    """The route with the victim's things in it. Fails for a parameter that this walk has not been told of."""
+    """The path of the route with the victim's objects. Fails for an unknown route parameter."""
     for name in re.findall(r"{(\w+)}", route.path):
         assert name in victim.path, f"{route.path}: say in `victim` what {name} is"
     return route.path.format_map(victim.path)
 
 
 def asked(route: APIRoute, victim: Victim) -> dict[str, str]:
-    """Query parameters that ask for the victim's things. A name that is looked up among all apps is nobody's."""
+    """Query parameters that name the victim's objects. `name` is unknown, since it is looked up among all apps."""
     values = victim.path | {
         "app": victim.path["app_id"],
         "account": victim.path["account_id"],
         "days": "30",
-        "name": "somebody",
+        "name": "unknown",
         "page": "1",
         "q": "",
         "sub": victim.path["account_id"],
@@ -128,13 +129,13 @@ def asked(route: APIRoute, victim: Victim) -> dict[str, str]:
 
 
 def form(victim: Victim, token: str) -> dict[str, str]:
-    """Every field that any form of the console has, with the victim's things wherever one fits."""
+    """Every form field of the console, with the victim's objects where they fit."""
     names = {name for file in TEMPLATES.glob("*.html") for name in re.findall(r'\bname="([\w-]+)"', file.read_text())}
     assert len(names) > 20
     known = victim.path | {
         "app": victim.path["app_id"],
         "parent": victim.path["account_id"],
-        "login": "stranger",
+        "login": "unknown",
         "name": "walk_app",
         "next": "/",
         "password": PASSWORD,
@@ -146,11 +147,11 @@ def form(victim: Victim, token: str) -> dict[str, str]:
 
 
 def shown(text: str, victim: Victim, marks: set[str], *sent: str) -> set[str]:
-    """What of the victim is in an answer, other than what was sent along with the question."""
+    """The marks in an answer that were not part of the request."""
     return {mark for mark in marks if mark in text and not any(mark in each for each in sent)}
 
 
-async def rows(console: ConsoleHouse) -> dict[str, set[str]]:
+async def rows(console: ConsoleFixture) -> dict[str, set[str]]:
     """Every row of every table, as text."""
     found = {}
     async with work.read_session(console.engine) as session:
@@ -161,7 +162,7 @@ async def rows(console: ConsoleHouse) -> dict[str, set[str]]:
 
 @dataclass(frozen=True)
 class Step:
-    """One question of a walk and the status of its answer."""
+    """One request of a walk and the status of its answer."""
 
     method: str
     path: str
@@ -172,8 +173,8 @@ class Step:
         return f"{self.method} {self.path}: {self.status}"
 
 
-async def walk(door: Callable[[], Awaitable[Visitor]], victim: Victim, marks: set[str]) -> list[Step]:
-    """Ask and post everything, each through a `door` of its own, since some routes end a session.
+async def walk(door: Callable[[], Awaitable[BrowserClient]], victim: Victim, marks: set[str]) -> list[Step]:
+    """Request every route, each with a new client of `door`, since some routes end a session.
 
     Fails when an answer shows any of `marks`.
     """
@@ -191,7 +192,7 @@ async def walk(door: Callable[[], Awaitable[Visitor]], victim: Victim, marks: se
     return steps
 
 
-async def test_another_customer_finds_and_changes_nothing(console: ConsoleHouse, victim: Victim) -> None:
+async def test_another_customer_sees_and_changes_nothing(console: ConsoleFixture, victim: Victim) -> None:
     before = await rows(console)
     for step in await walk(lambda: console.signed_in("east"), victim, victim.marks):
         if step.path.startswith("/operator"):
@@ -205,8 +206,8 @@ async def test_another_customer_finds_and_changes_nothing(console: ConsoleHouse,
         assert not new, f"{table}: {new}"
 
 
-async def test_a_sub_account_has_no_hold_on_its_main_accounts_keys_and_apps(
-    console: ConsoleHouse, victim: Victim
+async def test_a_sub_account_cannot_change_keys_and_apps_of_its_main_account(
+    console: ConsoleFixture, victim: Victim
 ) -> None:
     before = await rows(console)
     await walk(lambda: console.signed_in("branch"), victim, victim.marks - victim.shared)
@@ -215,8 +216,8 @@ async def test_a_sub_account_has_no_hold_on_its_main_accounts_keys_and_apps(
         assert not before[table] - after[table], f"{table}: rows changed"
 
 
-async def test_nobody_gets_further_than_the_door(console: ConsoleHouse, victim: Victim) -> None:
-    async def outside() -> Visitor:
+async def test_an_unauthenticated_client_gets_public_pages_only(console: ConsoleFixture, victim: Victim) -> None:
+    async def outside() -> BrowserClient:
         return console.visitor()
 
     before = await rows(console)

@@ -1,4 +1,4 @@
-"""Every widget of manual 3.3 and 4.3 says what was called: page = ledger = /metrics = what the clients did."""
+"""Every widget of manual 3.3 and 4.3 agrees with the traffic: page = ledger = /metrics = calls of the clients."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ import pytest
 from sqlalchemy import select
 
 from inkgate.service.accounts import repository as queries
-from inkgate.service.console.catalogue import Words
 from inkgate.service.console.charts import Chart
 from inkgate.service.console.pages import callers, capabilities, monitor, overview
 from inkgate.service.console.regions import RegionTable
-from inkgate.service.console.scope import Scope, scope_of
+from inkgate.service.console.scope import VisibleAccounts, scope_of
+from inkgate.service.console.translations import Translator
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import work
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.usage import repository, rollup
 from inkgate.service.usage.models import RecordRow
-from tests.console.driven import Driven, Made
-from tests.console.house import ConsoleHouse
+from tests.console.console_fixture import ConsoleFixture
+from tests.console.traffic import RecordedCall, RecordedTraffic
 
-ZH = Words("zh")
+ZH = Translator("zh")
 TITLES = {name: each.title for name, each in CAPABILITIES.items()}
 
 
 @pytest.fixture
-async def driven(console: ConsoleHouse) -> Driven:
-    """Two days of traffic: the first one is summed up, the second one is not."""
-    driven = await Driven.build(console)
+async def driven(console: ConsoleFixture) -> RecordedTraffic:
+    """Two days of traffic: the first is rolled up, the second is not."""
+    driven = await RecordedTraffic.build(console)
     await driven.day()
     await driven.writer.write()
     console.clock.pass_(days=1)
@@ -47,9 +47,9 @@ async def driven(console: ConsoleHouse) -> Driven:
     return driven
 
 
-def of(driven: Driven, wanted: Callable[[Made], bool] = lambda made: True) -> list[Made]:
-    """What the main account's family called."""
-    return [each for each in driven.made if each.account == driven.house.account_id and wanted(each)]
+def of(driven: RecordedTraffic, wanted: Callable[[RecordedCall], bool] = lambda made: True) -> list[RecordedCall]:
+    """The calls of the main account and its sub-accounts."""
+    return [each for each in driven.made if each.account == driven.console.account_id and wanted(each)]
 
 
 def drawn(chart: Chart) -> dict[str, float]:
@@ -57,26 +57,30 @@ def drawn(chart: Chart) -> dict[str, float]:
     return {each["name"]: sum(value or 0 for value in each["data"]) for each in chart["series"]}
 
 
-def counted(made: Iterable[Made], key: Callable[[Made], Any], amount: Callable[[Made], int] = lambda made: 1) -> dict:
+def counted(
+    made: Iterable[RecordedCall],
+    key: Callable[[RecordedCall], Any],
+    amount: Callable[[RecordedCall], int] = lambda made: 1,
+) -> dict:
     found: Counter[Any] = Counter()
     for each in made:
         found[key(each)] += amount(each)
     return {name: value for name, value in found.items() if value}
 
 
-async def scope(unit: UnitOfWork, account_id: str) -> Scope:
+async def scope(unit: UnitOfWork, account_id: str) -> VisibleAccounts:
     account = await queries.account(unit.session, account_id)
     assert account is not None
     return await scope_of(unit, account)
 
 
-async def lines(driven: Driven) -> list[RecordRow]:
-    async with work.read_session(driven.house.engine) as session:
-        query = select(RecordRow).where(RecordRow.line == 0, RecordRow.account_id == driven.house.account_id)
+async def lines(driven: RecordedTraffic) -> list[RecordRow]:
+    async with work.read_session(driven.console.engine) as session:
+        query = select(RecordRow).where(RecordRow.line == 0, RecordRow.account_id == driven.console.account_id)
         return list(await session.scalars(query))
 
 
-async def the_ledger_has_what_was_called(driven: Driven) -> None:
+async def the_ledger_has_what_was_called(driven: RecordedTraffic) -> None:
     ledger = await lines(driven)
     settled = of(driven, lambda made: made.settled)
     for key, amount in (("images", "images"), ("failed_images", "failed"), ("units", "units"), ("body_bytes", "size")):
@@ -88,11 +92,11 @@ async def the_ledger_has_what_was_called(driven: Driven) -> None:
     assert len(ledger) == len(settled)
 
 
-async def the_overview_says_what_was_called(driven: Driven) -> None:
-    house, names = driven.house, {each.app.app_id: each.app.name for each in driven.callers.values()}
-    async with work.read_session(house.engine) as session:
-        unit = UnitOfWork(session, "test", house.clock)
-        mine = await scope(unit, house.account_id)
+async def the_overview_says_what_was_called(driven: RecordedTraffic) -> None:
+    console, names = driven.console, {each.app.app_id: each.app.name for each in driven.callers.values()}
+    async with work.read_session(console.engine) as session:
+        unit = UnitOfWork(session, "test", console.clock)
+        mine = await scope(unit, console.account_id)
         week, day = [await overview.view(unit, mine, ZH, days) for days in ("7", "1")]
         app = driven.callers["batch"].app.app_id
         narrowed = await overview.view(unit, mine, ZH, "7", "general", app)
@@ -120,7 +124,7 @@ async def the_overview_says_what_was_called(driven: Driven) -> None:
     assert single == sum(each.failed for each in settled if not each.code)
     assert day.total.requests == (len(everything) + 5) // 2  # the second day has five calls more
     opened = {"general": 4 + 1, "idcard": 1, "plate": 1, "licence": 3}
-    assert dict(week.opened) | {"general": 5} == opened  # the house's own app has opened nothing
+    assert dict(week.opened) | {"general": 5} == opened  # the app of the fixture has opened nothing
     balance = {each.capability: each for each in week.balances}
     used = counted(settled, lambda made: made.capability, lambda made: made.units)
     assert balance["general"].left == 10_000 - used["general"] and balance["plate"].left == 2 - used["plate"]
@@ -132,13 +136,13 @@ async def the_overview_says_what_was_called(driven: Driven) -> None:
     assert sum(points) / 2 == pytest.approx(sum(took) / len(took), abs=0.1)
 
 
-async def monitoring_says_what_was_called(driven: Driven) -> None:
-    house, names = driven.house, {each.app.app_id: each.app.name for each in driven.callers.values()}
+async def monitoring_says_what_was_called(driven: RecordedTraffic) -> None:
+    console, names = driven.console, {each.app.app_id: each.app.name for each in driven.callers.values()}
     names[""] = "未识别的应用"
     ledger = await lines(driven)
-    async with work.read_session(house.engine) as session:
-        unit = UnitOfWork(session, "test", house.clock)
-        mine = await scope(unit, house.account_id)
+    async with work.read_session(console.engine) as session:
+        unit = UnitOfWork(session, "test", console.clock)
+        mine = await scope(unit, console.account_id)
         for app, capability in (("", ""), ("portal", ""), ("", "general"), ("branch", "general"), ("portal", "plate")):
             app_id = driven.callers[app].app.app_id if app else ""
             seen = await monitor.view(unit, mine, ZH, "7", app_id, capability)
@@ -182,7 +186,7 @@ async def monitoring_says_what_was_called(driven: Driven) -> None:
                 assert max(true, 5) / math.sqrt(2) - 2 <= found <= max(true, 5) * math.sqrt(2) + 2
 
 
-async def the_metrics_say_the_same(driven: Driven) -> None:
+async def the_metrics_say_the_same(driven: RecordedTraffic) -> None:
     samples = await driven.metrics()
 
     def summed(name: str, label: str, **only: str) -> dict[str, float]:
@@ -192,12 +196,12 @@ async def the_metrics_say_the_same(driven: Driven) -> None:
                 found[each.labels.get(label, "")] += each.value
         return {key: value for key, value in found.items() if value}
 
-    house = driven.house
-    span = (house.clock.time - timedelta(days=3), house.clock.time + timedelta(hours=1))
-    async with work.read_session(house.engine) as session:
+    console = driven.console
+    span = (console.clock.time - timedelta(days=3), console.clock.time + timedelta(hours=1))
+    async with work.read_session(console.engine) as session:
         by_code = await repository.totals(session, repository.Scope(*span), ["code"])
         by_capability = await repository.totals(session, repository.Scope(*span), ["capability"])
-    # Everybody's, strangers' included: the operator's `inkgate usage --by code`.
+    # All calls, including those of unauthenticated clients, as in `inkgate usage --by code`.
     assert {str(row.key[0]): row.requests for row in by_code} == summed("requests_total", "code")
     assert {str(code): count for code, count in counted(driven.made, lambda made: made.code).items()} == summed(
         "requests_total", "code"
@@ -210,13 +214,13 @@ async def the_metrics_say_the_same(driven: Driven) -> None:
     assert summed("request_duration_seconds_count", "stage", stage="total") == {"total": len(driven.made)}
 
 
-async def use_and_callers_say_what_was_called(driven: Driven) -> None:
-    house, names = driven.house, {each.app.app_id: each.app.name for each in driven.callers.values()}
+async def use_and_callers_say_what_was_called(driven: RecordedTraffic) -> None:
+    console, names = driven.console, {each.app.app_id: each.app.name for each in driven.callers.values()}
     table = RegionTable([("192.0.2.0/24", "浙江"), ("198.51.100.0/24", "北京")])
-    async with work.read_session(house.engine) as session:
-        unit = UnitOfWork(session, "test", house.clock)
-        mine = await scope(unit, house.account_id)
-        theirs = await scope(unit, house.other_id)
+    async with work.read_session(console.engine) as session:
+        unit = UnitOfWork(session, "test", console.clock)
+        mine = await scope(unit, console.account_id)
+        theirs = await scope(unit, console.other_id)
         branch = await scope(unit, driven.owners["branch"][1])
         details = {name: await capabilities.detail(unit, mine, name) for name in CAPABILITIES}
         sources = await callers.view(unit, mine, "7", table)
@@ -240,14 +244,14 @@ async def use_and_callers_say_what_was_called(driven: Driven) -> None:
         settled, lambda made: {"192": "浙江", "198": "北京"}.get(made.peer[:3], "")
     )
     # Another customer sees its own, a sub-account its own; both refusals too.
-    for model, owner in zip(seen, (house.other_id, driven.owners["branch"][1]), strict=True):
+    for model, owner in zip(seen, (console.other_id, driven.owners["branch"][1]), strict=True):
         wanted = [each for each in driven.made if each.owner == owner]
         assert model.total.requests == len(wanted)
         assert model.total.images == sum(each.images for each in wanted)
 
 
-async def the_pages_and_sheets_show_these_numbers(driven: Driven) -> None:
-    visitor = await driven.house.signed_in("lin")
+async def the_pages_and_sheets_show_these_numbers(driven: RecordedTraffic) -> None:
+    visitor = await driven.console.signed_in("lin")
     everything = of(driven)
     page = await visitor.see("/monitor?days=7")
     assert f"共 {len(everything)} 次" in page
@@ -264,7 +268,7 @@ async def the_pages_and_sheets_show_these_numbers(driven: Driven) -> None:
     )
 
 
-async def test_pages_ledger_metrics_and_clients_agree(driven: Driven) -> None:
+async def test_pages_ledger_metrics_and_clients_agree(driven: RecordedTraffic) -> None:
     """One test, since the traffic takes seconds."""
     await the_ledger_has_what_was_called(driven)
     await the_overview_says_what_was_called(driven)

@@ -1,4 +1,4 @@
-"""The walk of a new installation, in a browser: from the first run to a refund, with true numbers on the way."""
+"""Walkthrough of a new installation in a browser: from the first run to a refund, with the numbers checked."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.console.walking import CUSTOMER, OPERATOR, OTHER, Walk, keep
+from tests.console.walkthrough import CUSTOMER, OPERATOR, OTHER, Walkthrough, keep
 
 pytestmark = pytest.mark.browser
 OPERATOR_LISTS = ("/operator/accounts", "/operator/orders", "/operator/refunds", "/operator/audit")
 
 
 def new_customer(chief, account: str, who: tuple[str, str]) -> str:  # type: ignore[no-untyped-def]
-    """The operator makes an account and a user; gives the initial password."""
+    """The operator creates an account and a user; returns the initial password."""
     page = chief.go("/operator/accounts")
     page.click("[data-opens=new-account]")
     page.fill("#name", account)
@@ -36,20 +36,20 @@ def choose_own_password(person, initial: str, who: tuple[str, str]) -> None:  # 
     page.wait_for_url("**/console/?done=password")
 
 
-def test_first_run_account_and_purchase(walk: Walk) -> None:
+def test_first_run_account_and_purchase(walk: Walkthrough) -> None:
     from playwright.sync_api import expect
 
-    from tests.console.looking import faults
+    from tests.console.page_checks import page_problems
 
     chief = walk.person()
-    assert list(faults(chief, "/setup")) == []
+    assert list(page_problems(chief, "/setup")) == []
     page = chief.go("/")
     page.wait_for_url("**/console/setup")
     page.fill("#login", OPERATOR[0])
     page.fill("#password", OPERATOR[1])
     page.click("form.form button")
     page.wait_for_url("**/operator/accounts**")
-    assert [each for path in OPERATOR_LISTS for each in faults(chief, path, thorough=False)] == []  # all empty
+    assert [each for path in OPERATOR_LISTS for each in page_problems(chief, path, thorough=False)] == []  # all empty
     lin, east = walk.person(), walk.person()
     choose_own_password(lin, new_customer(chief, "青禾软件", CUSTOMER), CUSTOMER)
     choose_own_password(east, new_customer(chief, "城东图书馆", OTHER), OTHER)
@@ -70,7 +70,7 @@ def test_first_run_account_and_purchase(walk: Walk) -> None:
         person.leave()
 
 
-def test_app_keys_and_opening(walk: Walk) -> None:
+def test_app_keys_and_opening(walk: Walkthrough) -> None:
     lin = walk.person(CUSTOMER)
     page = lin.go("/apps")
     page.click(".head [data-opens=new-app]")
@@ -105,7 +105,7 @@ def test_app_keys_and_opening(walk: Walk) -> None:
     ("name", "seen"),
     [("general", "图书馆开放通知"), ("idcard", "林知远"), ("plate", "浙A8K26P"), ("licence", "杭州青禾软件有限公司")],
 )
-def test_each_capability_is_tried_with_a_real_call(walk: Walk, name: str, seen: str) -> None:
+def test_each_capability_is_tried_with_a_real_call(walk: Walkthrough, name: str, seen: str) -> None:
     lin = walk.person(CUSTOMER)
     page = lin.go(f"/try?capability={name}")
     page.click("[data-sample]")
@@ -119,7 +119,7 @@ def test_each_capability_is_tried_with_a_real_call(walk: Walk, name: str, seen: 
     lin.leave()
 
 
-def test_the_request_shown_is_the_request_sent(walk: Walk, tmp_path: Path) -> None:
+def test_the_request_shown_is_the_request_sent(walk: Walkthrough, tmp_path: Path) -> None:
     from inkgate.service.samples import sample
 
     lin = walk.person(CUSTOMER)
@@ -132,7 +132,7 @@ def test_the_request_shown_is_the_request_sent(walk: Walk, tmp_path: Path) -> No
     lin.leave()
 
 
-def test_the_numbers_are_true(walk: Walk) -> None:
+def test_the_numbers_are_true(walk: Walkthrough) -> None:
     """Three general calls were made (one by curl), and one of each other; the licence is free."""
     lin = walk.person(CUSTOMER)
     for capability, used in (("general", 3), ("idcard", 1), ("plate", 1)):
@@ -145,7 +145,7 @@ def test_the_numbers_are_true(walk: Walk) -> None:
     lin.leave()
 
 
-def test_a_used_pack_stays_and_an_unused_one_goes_back(walk: Walk) -> None:
+def test_a_used_pack_stays_and_an_unused_one_goes_back(walk: Walkthrough) -> None:
     lin, chief = walk.person(CUSTOMER), walk.person(OPERATOR)
     page = lin.go("/refunds")
     assert page.inner_text("tbody >> nth=0").count("已使用，不可退订") == 3
@@ -162,7 +162,7 @@ def test_a_used_pack_stays_and_an_unused_one_goes_back(walk: Walk) -> None:
     chief.leave()
 
 
-def test_another_account_sees_none_of_it(walk: Walk) -> None:
+def test_another_account_sees_none_of_it(walk: Walkthrough) -> None:
     lin, east = walk.person(CUSTOMER), walk.person(OTHER)
     app = lin.go("/apps").get_attribute("tbody a", "href") or ""
     order = lin.go("/orders").get_attribute("tbody a", "href") or ""

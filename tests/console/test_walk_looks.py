@@ -1,4 +1,4 @@
-"""How every page looks after the walk of test_walk.py: at both widths, light and dark, with data and empty."""
+"""Layout of every page after test_walk.py: at both widths, light and dark, with data and empty."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.console.walking import CUSTOMER, OPERATOR, OTHER, Walk, keep
+from tests.console.walkthrough import CUSTOMER, OPERATOR, OTHER, Walkthrough, keep
 
 pytestmark = pytest.mark.browser
 
@@ -23,14 +23,14 @@ SHOWN = (
     (OPERATOR, "/operator/workers", "workers", ""),
     (OPERATOR, "/operator/audit", "audit", ""),
 )
-"""Pictures for docs/howto/console.md: who, where, the picture's name, what is scrolled to."""
+"""Screenshots for docs/howto/console.md: user, path, file name, element to scroll to."""
 
 
 @pytest.fixture(scope="module")
-def paths(walk: Walk) -> list[str]:
-    """Every page; those of a single thing with the first one that the walk has left."""
+def paths(walk: Walkthrough) -> list[str]:
+    """Every page; detail pages with the first object of the walk."""
     from tests.console.browser import WALL_KEY
-    from tests.console.looking import pages
+    from tests.console.page_checks import pages
 
     lin, chief = walk.person(CUSTOMER), walk.person(OPERATOR)
 
@@ -53,38 +53,38 @@ def paths(walk: Walk) -> list[str]:
 
 @pytest.mark.parametrize("who", [CUSTOMER, OPERATOR, None], ids=["customer", "operator", "anybody"])
 def test_every_page_with_data_fits_and_axe_finds_nothing_serious(
-    walk: Walk, paths: list[str], who: tuple[str, str] | None
+    walk: Walkthrough, paths: list[str], who: tuple[str, str] | None
 ) -> None:
-    from tests.console.looking import faults, shown_to
+    from tests.console.page_checks import page_problems, shown_to
 
     person = walk.person(who)
     seen = shown_to(person, paths)
     assert len(seen) > (0 if who is None else 5)
-    assert [each for path in seen for each in faults(person, path)] == []
+    assert [each for path in seen for each in page_problems(person, path)] == []
     person.leave()
 
 
-def test_every_empty_page_fits_and_axe_finds_nothing_serious(walk: Walk, paths: list[str]) -> None:
-    from tests.console.looking import faults, shown_to
+def test_every_empty_page_fits_and_axe_finds_nothing_serious(walk: Walkthrough, paths: list[str]) -> None:
+    from tests.console.page_checks import page_problems, shown_to
 
     east = walk.person(OTHER)
-    assert [each for path in shown_to(east, paths) for each in faults(east, path, thorough=False)] == []
+    assert [each for path in shown_to(east, paths) for each in page_problems(east, path, thorough=False)] == []
     east.leave()
 
 
-def test_english_pages_fit_as_well_and_a_further_visit_costs_little(walk: Walk, paths: list[str]) -> None:
-    from tests.console.looking import shown_to, warm_faults
+def test_english_pages_fit_as_well_and_a_further_visit_costs_little(walk: Walkthrough, paths: list[str]) -> None:
+    from tests.console.page_checks import shown_to, warm_page_problems
 
     for who in (CUSTOMER, OPERATOR):
         person = walk.person(who)
         person.speak("en")
-        assert [each for path in shown_to(person, paths) for each in warm_faults(person, path)] == []
+        assert [each for path in shown_to(person, paths) for each in warm_page_problems(person, path)] == []
         person.leave()
 
 
-def test_no_page_is_left_out(walk: Walk, paths: list[str]) -> None:
-    """Each page is shown to somebody; only the set-up is gone after the first run, and was looked at there."""
-    from tests.console.looking import shown_to
+def test_no_page_is_left_out(walk: Walkthrough, paths: list[str]) -> None:
+    """Each page is shown to a user, except the set-up, which is 404 after the first run and is checked there."""
+    from tests.console.page_checks import shown_to
 
     seen: set[str] = set()
     for who in (CUSTOMER, OPERATOR, None):
@@ -94,10 +94,10 @@ def test_no_page_is_left_out(walk: Walk, paths: list[str]) -> None:
     assert set(paths) - seen == {"/setup"}
 
 
-@pytest.mark.skipif(not os.environ.get("CONSOLE_SHOTS"), reason="make console-shots asks for the pictures")
-def test_pictures_for_the_documentation(walk: Walk) -> None:
+@pytest.mark.skipif(not os.environ.get("CONSOLE_SHOTS"), reason="make console-shots takes the screenshots")
+def test_screenshots_for_the_documentation(walk: Walkthrough) -> None:
     from tests.console.browser import WALL_KEY
-    from tests.console.looking import NARROW
+    from tests.console.page_checks import NARROW
 
     for who, path, name, part in SHOWN:
         person = walk.person(who)

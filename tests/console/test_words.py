@@ -1,4 +1,4 @@
-"""Every text of the console has its English one, and no other; what is vendored is what VERSIONS says."""
+"""Every text of the console has an English translation and none is unused; vendored files match VERSIONS."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from pathlib import Path
 
 import pytest
 
-from inkgate.service.console.catalogue import Words, catalogue
 from inkgate.service.console.notices import explain
+from inkgate.service.console.translations import Translator, translations
 from inkgate.service.errors import Misuse
 
 ROOT = Path(str(files("inkgate.service.console")))
 
 
 def used() -> set[str]:
-    """The texts that templates and pages ask for."""
+    """The texts used by templates and pages."""
     found: set[str] = set()
     for page in ROOT.glob("templates/*.html"):
         found |= {text for _, text in re.findall(r"""_\((["'])(.*?)\1""", page.read_text("utf-8"))}
     for source in ROOT.rglob("*.py"):
-        found |= set(re.findall(r"""(?:\b_|words)\(\s*"([^"]*)\"""", source.read_text("utf-8")))
+        found |= set(re.findall(r"""(?:\b_|translate)\(\s*"([^"]*)\"""", source.read_text("utf-8")))
     return {text for text in found if re.search("[\u4e00-\u9fff]", text)}
 
 
-def test_every_text_has_its_english_one_and_no_other() -> None:
-    assert used() == set(catalogue())
-    assert len(catalogue()) > 400
+def test_every_text_is_translated_and_no_translation_is_unused() -> None:
+    assert used() == set(translations())
+    assert len(translations()) > 400
 
 
-def test_both_languages_take_the_same_values() -> None:
+def test_both_languages_have_the_same_placeholders() -> None:
     def values(text: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
-    assert [text for text, english in catalogue().items() if values(text) != values(english)] == []
+    assert [text for text, english in translations().items() if values(text) != values(english)] == []
 
 
-def test_no_template_says_chinese_that_is_not_in_the_catalogue() -> None:
+def test_no_template_has_untranslated_chinese() -> None:
     for page in ROOT.glob("templates/*.html"):
         rest = re.sub(r"""_\((["']).*?\1""", "", page.read_text("utf-8"))
         assert re.findall("[\u4e00-\u9fff]+", rest) in ([], ["中文"]), page.name
 
 
-def test_a_text_takes_its_values_in_either_language() -> None:
-    assert Words("en")("共 {n} 次", n=3) == "3 in all"
-    assert Words("zh")("共 {n} 次", n=3) == "共 3 次"
-    assert Words("fr").language == "zh"
+def test_placeholders_are_filled_in_both_languages() -> None:
+    assert Translator("en")("共 {n} 次", n=3) == "3 in all"
+    assert Translator("zh")("共 {n} 次", n=3) == "共 3 次"
+    assert Translator("fr").language == "zh"
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_a_text_takes_its_values_in_either_language() -> None:
         ),
     ],
 )
-def test_problems_are_said_in_the_language_of_the_visitor(problem: Misuse, chinese: str, english: str) -> None:
-    assert explain(Words("zh"), problem) == chinese
-    assert explain(Words("en"), problem) == english
+def test_problems_are_shown_in_the_language_of_the_page(problem: Misuse, chinese: str, english: str) -> None:
+    assert explain(Translator("zh"), problem) == chinese
+    assert explain(Translator("en"), problem) == english
 
 
 def test_vendored_files_are_those_of_the_list() -> None:

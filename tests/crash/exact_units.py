@@ -1,7 +1,7 @@
 """Signed clients, four gateways over HTTP, and packs that hold less than is asked for: what was used, to the unit.
 
 Every fourth call takes three units and there are fifteen packs, so pack boundaries fall inside calls. A client repeats
-the very same request, at the next gateway, until it hears 0 or 51003. `run` does this on a running stack, to a new
+the very same request, at the next gateway, until the answer is 0 or 51003. `run` does this on a running stack, to a new
 account, with one accident on the way, and judges; `benchmarks.metering.exact_units` does it in full size.
 """
 
@@ -30,15 +30,15 @@ from inkgate.service.metering.models import PackRow
 from inkgate.service.metering.service import grant_pack
 from inkgate.service.settings import Database
 from inkgate.service.usage.models import RecordRow
-from tests.crash.chaos.clients import picture
+from tests.crash.chaos.clients import unique_image
 from tests.crash.chaos.stack import Stack
 
 ACCIDENTS = ("none", "gateway killed", "database restarted", "clients hang up and repeat")
 CLIENTS, PACKS, BATCH_EVERY, BATCH = 64, 15, 4, 3
 PATIENCE = 120.0  # seconds for which a client repeats one call
 _PATH = CAPABILITIES["general"].paths[0]
-_PICTURE = base64.b64encode(picture()).decode()
-_BODIES = {count: json.dumps({"data": [_PICTURE] * count}).encode() for count in (1, BATCH)}
+_IMAGE = base64.b64encode(unique_image()).decode()
+_BODIES = {count: json.dumps({"data": [_IMAGE] * count}).encode() for count in (1, BATCH)}
 _names = itertools.count()
 
 

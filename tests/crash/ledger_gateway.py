@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from inkgate.service.db import engine as engines
-from inkgate.service.errors import DatabaseDown, LedgerDown, Refused
+from inkgate.service.errors import DatabaseDown, LedgerUnavailable, Refused
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.settings import Database
@@ -38,7 +38,7 @@ async def answer(ledger: SqlLedger, call: Settlement) -> str:
             return "answered"
         except Refused as refused:
             return str(refused.code)
-        except (DatabaseDown, LedgerDown):
+        except (DatabaseDown, LedgerUnavailable):
             await asyncio.sleep(0.1)
     return "gave-up"
 

@@ -1,4 +1,4 @@
-"""Batches through a real gateway, real workers and stores: one picture that kills engines, and more bytes than fit."""
+"""Batches through a real gateway, real workers and stores: one image that kills engines, and more bytes than fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
 from inkgate.service.worker.stub import stub_text
 from tests.crash.chaos.stack import Stack
-from tests.pictures import padded_png
+from tests.images import padded_png
 
 MIB = 2**20
 BUDGET = 20 * MIB
@@ -33,7 +33,7 @@ async def ready(stack: Stack) -> list[int]:
     return sorted(stack.hosts[0].children)
 
 
-async def crashing_picture(stack: Stack, keys: Keys) -> None:
+async def crashing_image(stack: Stack, keys: Keys) -> None:
     """In a batch of 50 it fails alone."""
     images = [padded_png(300 + number) for number in range(50)]
     images[31] = padded_png(400, b"inkgate-stub:crash ")
@@ -77,7 +77,7 @@ async def twenty_big_clients(stack: Stack, keys: Keys) -> None:
     assert (await send(stack, keys, [padded_png(400_000)] * 50)).status_code == 413
 
 
-async def test_a_crashing_picture_and_more_bytes_than_fit() -> None:
+async def test_a_crashing_image_and_more_bytes_than_fit() -> None:
     stack = Stack(
         gateways=1,
         hosts=1,
@@ -89,7 +89,7 @@ async def test_a_crashing_picture_and_more_bytes_than_fit() -> None:
     )
     try:
         keys = await stack.start()
-        await crashing_picture(stack, keys)
+        await crashing_image(stack, keys)
         await twenty_big_clients(stack, keys)
     finally:
         await stack.close()

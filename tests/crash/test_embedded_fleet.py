@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from inkgate.service.broker.holdoff import OVERRUNS
+from inkgate.service.broker.holdoff import OVERRUNS_PER_DEATH
 from inkgate.service.broker.interface import Outcome, Task
 from inkgate.service.composition.fleet import EmbeddedBroker, embedded_fleet
 from inkgate.service.errors import DeadlineMissed, Misuse
@@ -57,7 +57,7 @@ async def test_answers_and_leaves_no_process_behind() -> None:
     async with embedded_fleet(stub()) as broker:
         await broker.wait_ready(2)
         pids = broker.supervisor.pids
-        images = [f"picture {n}".encode() for n in range(50)]
+        images = [f"image {n}".encode() for n in range(50)]
         assert texts(await broker.submit(call("a", images))) == [stub_text(image) for image in images]
         assert (await broker.state()).workers == 2
     for pid in pids:
@@ -67,7 +67,7 @@ async def test_answers_and_leaves_no_process_behind() -> None:
 async def test_killed_workers_cost_no_answer() -> None:
     async with embedded_fleet(stub(stub_ms=100)) as broker:
         await broker.wait_ready(2)
-        images = [f"picture {n}".encode() for n in range(12)]
+        images = [f"image {n}".encode() for n in range(12)]
         waiting = asyncio.create_task(broker.submit(call("k", images)))
         await in_hand(broker, 2)
         kill_all(broker)
@@ -76,17 +76,17 @@ async def test_killed_workers_cost_no_answer() -> None:
         await until(lambda: broker.supervisor.restarts == 2)
         await broker.wait_ready(2)
         assert broker.supervisor.restarts == 2
-        cards = (await broker.look()).workers
+        cards = (await broker.snapshot()).workers
         assert [(card.state, card.recycles, card.reason) for card in cards] == [("ready", 1, "crash")] * 2
         assert all(card.resident_bytes > 2**20 for card in cards)
         # A worker reports an image after it has answered; the two that were killed may have been in between.
         await until(lambda: 10 <= sum(card.images for card in broker.roster.cards()) <= 12)
 
 
-async def test_a_crashing_picture_costs_the_other_49_nothing() -> None:
+async def test_a_crashing_image_costs_the_other_49_nothing() -> None:
     async with embedded_fleet(stub()) as broker:
         await broker.wait_ready(2)
-        images = [f"picture {n}".encode() for n in range(50)]
+        images = [f"image {n}".encode() for n in range(50)]
         images[17] = b"inkgate-stub:crash"
         replies = await broker.submit(call("poison", images))
         assert replies[17].outcome is Outcome.FAILED
@@ -97,14 +97,14 @@ async def test_a_crashing_picture_costs_the_other_49_nothing() -> None:
         assert broker.supervisor.restarts == 1, "the second try runs in a child that may die alone"
 
 
-async def test_an_app_whose_pictures_crash_and_hang_is_held_off() -> None:
+async def test_an_app_whose_images_crash_and_hang_is_held_off() -> None:
     settings = stub(overrun=0.5).model_copy(update={"limits": Limits(killed_workers=3, hold_off=60)})
     async with embedded_fleet(settings) as broker:
         await broker.wait_ready(2)
         killers = [replace(task, app="killer") for task in call("k", [b"inkgate-stub:crash"] * 2)]
         assert [reply.outcome for reply in await broker.submit(killers)] == [Outcome.FAILED] * 2
         assert not broker.held("killer")
-        for n in range(OVERRUNS):
+        for n in range(OVERRUNS_PER_DEATH):
             assert not broker.held("killer")
             await broker.wait_ready(2)
             (hangs,) = call(f"h{n}", [b"inkgate-stub:hang"], seconds=0.7)
@@ -116,7 +116,7 @@ async def test_an_app_whose_pictures_crash_and_hang_is_held_off() -> None:
         assert texts(await broker.submit([replace(fine, app="another")])) == [stub_text(b"fine")]
 
 
-async def test_an_app_whose_client_hangs_up_while_its_pictures_crash_is_held_off() -> None:
+async def test_an_app_whose_client_hangs_up_while_its_images_crash_is_held_off() -> None:
     settings = stub().model_copy(update={"limits": Limits(killed_workers=2, hold_off=60)})
     async with embedded_fleet(settings) as broker:
         await broker.wait_ready(2)
@@ -132,11 +132,11 @@ async def test_an_app_whose_client_hangs_up_while_its_pictures_crash_is_held_off
         await until(lambda: broker.held("killer") > 0)
 
 
-async def test_a_fleet_killed_from_outside_holds_nobody_off() -> None:
+async def test_a_fleet_killed_from_outside_causes_no_hold_off() -> None:
     settings = stub(100.0).model_copy(update={"limits": Limits(killed_workers=1)})
     async with embedded_fleet(settings) as broker:
         await broker.wait_ready(2)
-        images = [f"picture {n}".encode() for n in range(8)]
+        images = [f"image {n}".encode() for n in range(8)]
         waiting = asyncio.create_task(broker.submit([replace(task, app="a") for task in call("a", images)]))
         await in_hand(broker, 2)
         kill_all(broker)
@@ -144,7 +144,7 @@ async def test_a_fleet_killed_from_outside_holds_nobody_off() -> None:
         assert not broker.held("a")
 
 
-async def test_a_raising_picture_is_answered_and_costs_no_worker() -> None:
+async def test_a_raising_image_is_answered_and_costs_no_worker() -> None:
     async with embedded_fleet(stub()) as broker:
         await broker.wait_ready(2)
         replies = await broker.submit(call("r", [b"inkgate-stub:raise", b"fine"]))
@@ -152,7 +152,7 @@ async def test_a_raising_picture_is_answered_and_costs_no_worker() -> None:
         assert broker.supervisor.restarts == 0
 
 
-async def test_a_hanging_picture_loses_its_worker_not_the_fleet() -> None:
+async def test_a_hanging_image_loses_its_worker_not_the_fleet() -> None:
     async with embedded_fleet(stub(overrun=0.5)) as broker:
         await broker.wait_ready(2)
         hung = asyncio.create_task(broker.submit(call("h", [b"inkgate-stub:hang"], seconds=0.5)))
@@ -165,7 +165,7 @@ async def test_a_hanging_picture_loses_its_worker_not_the_fleet() -> None:
 
 async def test_workers_are_recycled_between_images() -> None:
     async with embedded_fleet(stub(max_images=15)) as broker:
-        images = [f"picture {n}".encode() for n in range(40)]
+        images = [f"image {n}".encode() for n in range(40)]
         assert texts(await broker.submit(call("w", images))) == [stub_text(image) for image in images]
         assert broker.supervisor.restarts >= 2
 
@@ -181,14 +181,14 @@ async def test_stopping_finishes_the_image_in_hand() -> None:
 
 @pytest.fixture
 async def wide() -> AsyncIterator[EmbeddedBroker]:
-    """One worker that has four pictures in hand at once, as on a GPU."""
+    """One worker that has four images in hand at once, as on a GPU."""
     async with embedded_fleet(stub(stub_ms=300, processes=1, at_once=4)) as broker:
         await broker.wait_ready()
         yield broker
 
 
 async def test_a_wide_worker_reads_four_at_once(wide: EmbeddedBroker) -> None:
-    images = [f"picture {n}".encode() for n in range(8)]
+    images = [f"image {n}".encode() for n in range(8)]
     begun = time.monotonic()
     waiting = asyncio.create_task(wide.submit(call("w", images)))
     await in_hand(wide, 4)
@@ -212,9 +212,9 @@ async def test_stopping_a_wide_worker_finishes_all_it_has_in_hand(wide: Embedded
     assert texts(await waiting) == [stub_text(image) for image in (b"1", b"2", b"3", b"4")]
 
 
-async def test_a_wide_worker_is_recycled_as_a_whole_and_ended_by_one_hung_picture() -> None:
+async def test_a_wide_worker_is_recycled_as_a_whole_and_ended_by_one_hung_image() -> None:
     async with embedded_fleet(stub(processes=1, at_once=3, max_images=9, overrun=0.5)) as broker:
-        images = [f"picture {n}".encode() for n in range(40)]
+        images = [f"image {n}".encode() for n in range(40)]
         assert texts(await broker.submit(call("r", images))) == [stub_text(image) for image in images]
         assert broker.supervisor.restarts >= 2
         hung = asyncio.create_task(broker.submit(call("h", [b"inkgate-stub:hang"], seconds=0.5)))

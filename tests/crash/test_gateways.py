@@ -80,7 +80,7 @@ async def _ready(http: httpx.AsyncClient, port: int) -> bool:
         return False
 
 
-async def test_one_of_two_is_killed_and_nobody_goes_without(clients: tuple[Clients, int, int]) -> None:
+async def test_one_of_two_is_killed_and_every_client_is_answered(clients: tuple[Clients, int, int]) -> None:
     traffic, pid, health = clients
     children = [child.pid for child in psutil.Process(pid).children()]
     assert len(children) == 2
@@ -100,7 +100,7 @@ async def test_one_of_two_is_killed_and_nobody_goes_without(clients: tuple[Clien
     assert "inkgate_requests_total" in text and 'outcome="success"' in text
 
 
-async def test_replies_that_nobody_understands_cost_no_gateway(
+async def test_malformed_replies_cost_no_gateway(
     clients: tuple[Clients, int, int], valkey_server: str, namespace: str
 ) -> None:
     traffic, _, health = clients

@@ -129,7 +129,7 @@ async def judge(url: str, units: dict[str, int], answers: dict[str, set[str]]) -
     await engine.dispose()
     assert used == [PACK] * PACKS and recorded.total() == PACK * PACKS
     assert all(units[call_id] == taken for call_id, taken in recorded.items())  # each whole or not at all
-    assert set(answers) == set(units)  # everybody heard something
+    assert set(answers) == set(units)  # every caller got an answer
     assert {call_id for call_id, said in answers.items() if "answered" in said} == set(recorded)
     assert all(said == {"51003"} for call_id, said in answers.items() if call_id not in recorded)
     assert spanning <= PACKS - 1

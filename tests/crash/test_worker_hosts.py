@@ -1,4 +1,4 @@
-"""`inkgate worker` over a real Valkey: killed, paused, poisoned, drained; every caller gets its own answer."""
+"""`inkgate worker` with a real Valkey: killed, paused, crashed by images, drained; every caller gets its own answer."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import redis
 
-from inkgate.service.broker.holdoff import OVERRUNS
+from inkgate.service.broker.holdoff import OVERRUNS_PER_DEATH
 from inkgate.service.broker.interface import Outcome, Task
 from inkgate.service.broker.streams import StreamsBroker
 from inkgate.service.broker.streams.keys import Keys
-from inkgate.service.broker.streams.roll import StreamsFleet
+from inkgate.service.broker.streams.worker_registry import RedisWorkerRegistry
 from inkgate.service.errors import DeadlineMissed
 from inkgate.service.worker.stub import stub_text
 from tests.crash.processes import WorkerHost, gone, python
@@ -72,9 +72,9 @@ def texts(replies: list[Any]) -> list[str | None]:
 async def test_a_wide_worker_pulls_several_and_loses_none_when_it_dies(stage: Stage) -> None:
     host = stage.host(1, ENGINE__STUB_MS=500, WORKER__AT_ONCE=4)
     await host.ready()
-    images = [f"picture {n}".encode() for n in range(8)]
+    images = [f"image {n}".encode() for n in range(8)]
     assert texts(await stage.broker.submit(call("calm", images[:4]))) == [stub_text(image) for image in images[:4]]
-    async with asyncio.timeout(10):  # replies overtake what the worker tells its supervisor
+    async with asyncio.timeout(10):  # replies overtake the worker's events to its supervisor
         while await host.metric("inkgate_batch_size_count") < 4:
             await asyncio.sleep(0.01)
     assert await host.metric("inkgate_batch_size_sum") > 4, "several at once"
@@ -90,24 +90,24 @@ async def test_a_console_elsewhere_sees_queue_and_workers_until_they_leave(stage
     host = stage.host(2)
     await host.ready(2)
     await stage.broker.submit(call("seen", [b"one", b"two", b"three"]))
-    fleet = StreamsFleet(stage.url, Keys(stage.namespace, "balanced"))
+    fleet = RedisWorkerRegistry(stage.url, Keys(stage.namespace, "balanced"))
     async with asyncio.timeout(20):
-        seen = await fleet.look()
+        seen = await fleet.snapshot()
         while sum(card.images for card in seen.workers) < 3:
             await asyncio.sleep(0.1)
-            seen = await fleet.look()
+            seen = await fleet.snapshot()
         assert [(card.slot, card.state) for card in seen.workers] == [(0, "ready"), (1, "ready")]
         assert (seen.queue.depth, seen.queue.workers) == (0, 2)
         await asyncio.to_thread(host.end)
-        while (await fleet.look()).workers:
+        while (await fleet.snapshot()).workers:
             await asyncio.sleep(0.1)
     await fleet.close()
 
 
-async def test_a_killed_workers_picture_is_read_by_another(stage: Stage) -> None:
+async def test_a_killed_workers_image_is_read_by_another(stage: Stage) -> None:
     host = stage.host(ENGINE__STUB_MS=300)
     await host.ready(2)
-    images = [f"picture {n}".encode() for n in range(8)]
+    images = [f"image {n}".encode() for n in range(8)]
     waiting = asyncio.create_task(stage.broker.submit(call("k", images, seconds=60)))
     await asyncio.sleep(0.4)
     os.kill(host.children[0], signal.SIGKILL)
@@ -117,10 +117,10 @@ async def test_a_killed_workers_picture_is_read_by_another(stage: Stage) -> None
     assert await host.metric('inkgate_worker_recycles_total{reason="crash"}') == 1
 
 
-async def test_a_crashing_picture_costs_the_other_49_nothing(stage: Stage) -> None:
+async def test_a_crashing_image_costs_the_other_49_nothing(stage: Stage) -> None:
     host = stage.host()
     await host.ready(2)
-    images = [f"picture {n}".encode() for n in range(50)]
+    images = [f"image {n}".encode() for n in range(50)]
     images[31] = b"inkgate-stub:crash"
     replies = await stage.broker.submit(call("poison", images))
     assert replies[31].outcome is Outcome.FAILED
@@ -131,7 +131,7 @@ async def test_a_crashing_picture_costs_the_other_49_nothing(stage: Stage) -> No
     assert texts(await stage.broker.submit(call("next", [b"x"]))) == [stub_text(b"x")]
 
 
-async def test_an_app_whose_pictures_kill_is_held_off_and_what_it_has_queued_spares_the_fleet(stage: Stage) -> None:
+async def test_an_app_whose_images_kill_is_held_off_and_what_it_has_queued_spares_the_fleet(stage: Stage) -> None:
     host = stage.host(2, LIMITS__KILLED_WORKERS=3, LIMITS__HOLD_OFF=60, WORKER__OVERRUN=1)
     await host.ready(2)
     killers = [replace(task, app="killer") for task in call("k", [b"inkgate-stub:crash"] * 40)]
@@ -147,10 +147,10 @@ async def test_an_app_whose_pictures_kill_is_held_off_and_what_it_has_queued_spa
     assert await host.metric('inkgate_worker_recycles_total{reason="crash"}') <= 12, "not one for each of the forty"
 
 
-async def test_hanging_pictures_count_when_their_workers_had_them_all_along(stage: Stage) -> None:
+async def test_hanging_images_count_when_their_workers_had_them_all_along(stage: Stage) -> None:
     host = stage.host(2, LIMITS__KILLED_WORKERS=1, WORKER__OVERRUN=1)
     await host.ready(2)
-    for n in range(OVERRUNS):
+    for n in range(OVERRUNS_PER_DEATH):
         assert not stage.broker.held("killer")
         await host.ready(2)
         (hangs,) = call(f"h{n}", [b"inkgate-stub:hang"], seconds=1.0)
@@ -161,10 +161,10 @@ async def test_hanging_pictures_count_when_their_workers_had_them_all_along(stag
             await asyncio.sleep(0.05)
 
 
-async def test_workers_killed_from_outside_hold_nobody_off(stage: Stage) -> None:
+async def test_workers_killed_from_outside_cause_no_hold_off(stage: Stage) -> None:
     host = stage.host(2, LIMITS__KILLED_WORKERS=1, ENGINE__STUB_MS=100)
     await host.ready(2)
-    images = [f"picture {n}".encode() for n in range(8)]
+    images = [f"image {n}".encode() for n in range(8)]
     waiting = asyncio.create_task(stage.broker.submit([replace(task, app="a") for task in call("a", images)]))
     await asyncio.sleep(0.25)
     for pid in host.children:
@@ -174,11 +174,11 @@ async def test_workers_killed_from_outside_hold_nobody_off(stage: Stage) -> None
     assert not stage.broker.held("a") and (await stage.broker.state()).held == 0
 
 
-async def test_a_paused_worker_host_delays_nobody_for_long(stage: Stage) -> None:
+async def test_a_paused_worker_host_delays_no_client_for_long(stage: Stage) -> None:
     paused, other = stage.host(1, ENGINE__STUB_MS=200), stage.host(1, ENGINE__STUB_MS=200)
     await paused.ready()
     await other.ready()
-    images = [f"picture {n}".encode() for n in range(6)]
+    images = [f"image {n}".encode() for n in range(6)]
     waiting = asyncio.create_task(stage.broker.submit(call("p", images)))
     await asyncio.sleep(0.3)
     (pid,) = paused.children
@@ -190,11 +190,11 @@ async def test_a_paused_worker_host_delays_nobody_for_long(stage: Stage) -> None
     assert texts(await stage.broker.submit(call("q", [b"y"] * 4))) == [stub_text(b"y")] * 4
 
 
-async def test_sigterm_finishes_the_picture_in_hand_and_leaves_no_name_behind(stage: Stage) -> None:
+async def test_sigterm_finishes_the_image_in_hand_and_leaves_no_name_behind(stage: Stage) -> None:
     leaving, staying = stage.host(1, ENGINE__STUB_MS=500), stage.host(1, ENGINE__STUB_MS=500)
     await leaving.ready()
     await staying.ready()
-    images = [f"picture {n}".encode() for n in range(6)]
+    images = [f"image {n}".encode() for n in range(6)]
     waiting = asyncio.create_task(stage.broker.submit(call("d", images)))
     await asyncio.sleep(0.2)
     leaving.process.send_signal(signal.SIGTERM)
@@ -205,12 +205,12 @@ async def test_sigterm_finishes_the_picture_in_hand_and_leaves_no_name_behind(st
     assert (await stage.broker.state()).workers == 1
 
 
-async def test_a_worn_worker_leaves_between_two_pictures_and_is_replaced(stage: Stage) -> None:
+async def test_a_worker_at_its_image_limit_leaves_between_two_images_and_is_replaced(stage: Stage) -> None:
     host = stage.host(1, ENGINE__STUB_MS=1, WORKER__MAX_IMAGES=5)
     await host.ready()
     (first,) = host.children
-    images = [f"picture {n}".encode() for n in range(12)]
-    assert texts(await stage.broker.submit(call("worn", images))) == [stub_text(image) for image in images]
+    images = [f"image {n}".encode() for n in range(12)]
+    assert texts(await stage.broker.submit(call("limit", images))) == [stub_text(image) for image in images]
     await host.ready()
     assert await gone(first, 2.0)
     assert await host.metric('inkgate_worker_recycles_total{reason="images"}') >= 1
@@ -228,7 +228,7 @@ async def test_workers_die_with_their_supervisor(stage: Stage) -> None:
         assert await gone(pid, 2.0)
 
 
-async def test_health_tells_its_three_questions_apart(stage: Stage) -> None:
+async def test_health_distinguishes_startup_readiness_and_liveness(stage: Stage) -> None:
     host = stage.host(1)
     await host.ready()
     for path in ("/livez", "/readyz", "/startupz"):
@@ -246,12 +246,12 @@ async def test_without_redis_url_it_says_what_to_set(capfd: pytest.CaptureFixtur
     assert "INKGATE_REDIS__URL" in capfd.readouterr().err
 
 
-async def test_an_entry_that_nobody_understands_costs_no_worker(stage: Stage) -> None:
+async def test_a_malformed_entry_costs_no_worker(stage: Stage) -> None:
     host = stage.host(1)
     await host.ready()
     keys = Keys(stage.namespace, "balanced")
     with redis.Redis.from_url(stage.url, protocol=2) as server:
-        for bad in ({"call": "x"}, {"n": "0", "ttl": "60000", "to": "nobody"}, {"call": "x", "n": "0", "ttl": "soon"}):
+        for bad in ({"call": "x"}, {"n": "0", "ttl": "60000", "to": "unknown"}, {"call": "x", "n": "0", "ttl": "soon"}):
             server.xadd(keys.stream("general"), bad)
     assert [reply.outcome for reply in await stage.broker.submit(call("after", [b"image"]))] == [Outcome.READ]
     async with asyncio.timeout(30):

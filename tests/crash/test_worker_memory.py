@@ -21,7 +21,7 @@ from tests import image_files
 ROOT = Path(__file__).parents[2]
 BASELINE = image_files.jpeg(64, 48)
 WIDE = {
-    "progressive.jpg": image_files.saved(image_files.picture(5000, 5000), "JPEG", quality=40, progressive=True),
+    "progressive.jpg": image_files.saved(image_files.sample_image(5000, 5000), "JPEG", quality=40, progressive=True),
     "plain.png": cv2.imencode(".png", np.full((5000, 5000, 3), 200, np.uint8))[1].tobytes(),
     "alpha.png": cv2.imencode(".png", np.full((5000, 5000, 4), 60_000, np.uint16))[1].tobytes(),
     "plain.bmp": image_files.bmp(5000, 5000, bits=8, pixels=bytes(25_000_000)),
@@ -151,4 +151,4 @@ async def test_worker_answers_and_does_not_die() -> None:
             [Task("call", number, "general", time.time() + 120, image) for number, image in enumerate(images)]
         )
         assert [reply.outcome for reply in replies] == [Outcome.UNDECODABLE] * 2 + [Outcome.READ]
-        assert {card.reason for card in (await broker.look()).workers} <= {"", "memory"}, "at most an orderly leave"
+        assert {card.reason for card in (await broker.snapshot()).workers} <= {"", "memory"}, "at most an orderly leave"

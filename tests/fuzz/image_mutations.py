@@ -22,7 +22,9 @@ def bases() -> tuple[bytes, ...]:
     sizes = {"progressive": {"progressive": True}, "restarts": {"restart_marker_blocks": 2}, "plain": {}}
     jpegs = [jpeg(40, 36, mode, **options) for mode in ("RGB", "L", "CMYK") for options in sizes.values()]
     pngs = [png(40, 36), image_files.animated_png(40, 36)]
-    pngs += [image_files.saved(image_files.picture(40, 36).convert(mode), "PNG") for mode in ("RGBA", "P", "L", "1")]
+    pngs += [
+        image_files.saved(image_files.sample_image(40, 36).convert(mode), "PNG") for mode in ("RGBA", "P", "L", "1")
+    ]
     bmps = [bmp(40, 36, header=header, bits=bits) for header in (12, 40, 64, 124) for bits in (1, 8, 24, 32)]
     bmps += [bmp(40, 36, bits=16, compression=kind) for kind in (0, 3)] + [bmp(40, -36)]
     for bits, kind, row in ((8, 1, b"\x28\x09\0\0"), (4, 2, b"\x28\x99\0\0")):

@@ -2,7 +2,7 @@
 
     python -m tests.fuzz.run --seconds 60            all targets together, for about a minute
     python -m tests.fuzz.run --inputs 2000000        so many inputs in all, fast targets taking the larger share
-    python -m tests.fuzz.run --target picture …      one target
+    python -m tests.fuzz.run --target picture … one target
 
 Inputs that fail are kept in .fuzz/<target>/; put the smallest into corpus/ with the fix. Ends with a table, and with
 status 1 when anything failed.

@@ -25,8 +25,8 @@ from tests.image_files import chunk, saved
 CORPUS = Path(__file__).parent / "corpus"
 
 
-def pictures() -> Iterator[tuple[str, bytes]]:
-    """Small pictures in every form that the three formats have, whole and broken."""
+def images() -> Iterator[tuple[str, bytes]]:
+    """Small images in every form that the three formats have, whole and broken."""
     gradient = Image.linear_gradient("L").resize((40, 36))
     colour = Image.merge("RGB", (gradient, gradient.rotate(180), gradient))
     yield "grey.png", saved(gradient, "PNG")
@@ -254,7 +254,7 @@ def _short_key() -> bytes:
 
 def main() -> None:
     inputs = [*texts(), *bodies()]
-    files = [*pictures(), *contradictory()]
+    files = [*images(), *contradictory()]
     inputs += [(name, file, data) for file, data in files for name in ("picture", "picture_header")]
     inputs += [("image_decoder", name, data) for name, data in changes()]
     for name, file, data in inputs:

@@ -1,4 +1,4 @@
-"""What strangers' bytes run into, one function each: bytes in, an exception out only where we have a bug.
+"""The fuzz targets: one function per parser of untrusted bytes. An exception is a bug.
 
 Every target states what must hold for any input, not only that nothing crashes. `run.py` drives them with atheris,
 `test_corpus.py` replays the inputs kept in `corpus/`.
@@ -185,7 +185,7 @@ def envelope(data: bytes) -> None:
     """A sealed body opens or is refused with one of the four codes.
 
     The first byte says which of the good parts are replaced by the rest of the input, and whether the hashes are made
-    anew: so the fuzzer gets behind each check in turn. With no bit set the input is the whole body.
+    again: so the fuzzer passes each check in turn. With no bit set the input is the whole body.
     """
     choice, rest = data[:1] or b"\0", data[1:]
     if not choice[0]:
@@ -207,13 +207,13 @@ def envelope(data: bytes) -> None:
     except SealFault as fault:
         assert fault.code in (40017, 40018, 40019, 40020) and fault.message and fault.details
         return
-    answer = json.loads(seal_answer(request.plain, request))
-    assert sm4.decrypt(request.sm4_key, binascii.a2b_base64(answer["encryptedResult"])) == request.plain
+    answer = json.loads(seal_answer(request.plaintext, request))
+    assert sm4.decrypt(request.sm4_key, binascii.a2b_base64(answer["encryptedResult"])) == request.plaintext
 
 
 @target
 def picture_header(data: bytes) -> None:
-    """What the gateway reads from a picture's header is what the engine reads: no other size slips past the check."""
+    """What the gateway reads from an image's header is what the engine reads: no other size slips past the check."""
     capability = CAPABILITIES["general"]
     try:
         check_image(data, capability)
@@ -230,7 +230,7 @@ def picture_header(data: bytes) -> None:
 
 @target
 def picture(data: bytes) -> None:
-    """Decoding gives a BGR picture of the size its header named, or one of two errors. The header alone decides on
+    """Decoding gives a BGR image of the size its header named, or one of two errors. The header alone decides on
     memory, so a size that differs from it would be a bomb."""
     try:
         image = decode(data, MAX_PIXELS)

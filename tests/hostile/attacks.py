@@ -1,4 +1,4 @@
-"""What rude clients do, one function each: a Target to talk to in, a tally of what came back out."""
+"""Attacks of hostile clients. Each function attacks a Target and counts the answers in its tally."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Target:
         self.begin()
 
     def begin(self) -> None:
-        """The time runs from here; attacks that need preparation begin anew after it."""
+        """Start the clock; attacks with preparation call this when they are prepared."""
         self.until = time.monotonic() + self._seconds
 
     @property

@@ -19,7 +19,7 @@ from inkgate.service.contract.refusals import REFUSALS
 from inkgate.service.eop.signing import call_headers
 from tests.gateway import PNG
 
-PICTURE = base64.b64encode(PNG).decode()
+IMAGE = base64.b64encode(PNG).decode()
 SEAL_CODES = {40017, 40018, 40019, 40020}
 
 
@@ -54,14 +54,14 @@ class Signed(RequestsAuth[Signature]):
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Of the texts that fit the description one becomes a real picture, so that calls get to the end as well."""
+    """Of the texts that fit the description one becomes a real image, so that calls get to the end as well."""
     body = case.body
     if not isinstance(body, dict) or broken(case, ParameterLocation.BODY):
         return
     if body.get("data"):
-        body["data"] = [PICTURE, *body["data"][1:]]
+        body["data"] = [IMAGE, *body["data"][1:]]
     elif body.get("ImageData"):
-        body["ImageData"] = PICTURE
+        body["ImageData"] = IMAGE
 
 
 @schemathesis.check

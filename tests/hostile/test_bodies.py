@@ -1,4 +1,4 @@
-"""Bodies of strangers: what is announced holds nothing, and nobody unknown gets megabytes read."""
+"""Bodies of unauthenticated clients: announced bytes reserve nothing, and large ones are not read."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from inkgate.service.errors import BodyTooSlow, Overloaded
 from inkgate.service.gateway import memory, pipeline
 from inkgate.service.gateway.budget import Budget
-from inkgate.service.gateway.exchange import SMALL_BODY, Answer, Exchange
-from inkgate.service.gateway.memory import LARGE_BODY
+from inkgate.service.gateway.exchange import SMALL_BODY_BYTES, Answer, Exchange
+from inkgate.service.gateway.memory import LARGE_BODY_BYTES
 from tests.gateway import GatewayUnderTest
 
 MIB = 1 << 20
@@ -96,7 +96,7 @@ async def test_a_refusal_amid_a_body_is_sent_whole_and_the_rest_dropped_before_t
     reading = asyncio.create_task(refused.read_body(100 * MIB, 5, other))
     while "piece" not in events:
         await asyncio.sleep(0)
-    other.take(6 * MIB)  # somebody else's arrived meanwhile
+    other.acquire(6 * MIB)  # the body of another call arrived in between
     with pytest.raises(Overloaded):
         await reading
     assert other.used == 6 * MIB
@@ -115,8 +115,8 @@ async def test_a_body_that_trickles_is_given_up():
 @pytest.mark.parametrize(
     ("headers", "large"),
     [
-        ({"content_length": str(SMALL_BODY)}, False),
-        ({"content_length": str(SMALL_BODY + 1)}, True),
+        ({"content_length": str(SMALL_BODY_BYTES)}, False),
+        ({"content_length": str(SMALL_BODY_BYTES + 1)}, True),
         ({"transfer_encoding": "chunked"}, True),
         ({}, False),
         ({"content_length": "many"}, False),
@@ -128,18 +128,18 @@ def test_which_bodies_need_a_known_caller(headers: dict[str, str], large: bool):
 
 async def test_memory_goes_back_after_a_large_body_when_nothing_else_is_in_work(monkeypatch: pytest.MonkeyPatch):
     returned: list[int] = []
-    monkeypatch.setattr(pipeline, "give_back", lambda: returned.append(1))
+    monkeypatch.setattr(pipeline, "trim_heap", lambda: returned.append(1))
     gateway = GatewayUnderTest()
     working: pipeline.Pipeline = gateway.app.routes[0].app._pipeline  # type: ignore[attr-defined]
-    for size, others, expected in ((LARGE_BODY - 1, 0, 0), (LARGE_BODY, 1, 0), (LARGE_BODY, 0, 1)):
-        with working.bytes_in_flight.hold(others):
-            working.tidy(size)
+    for size, others, expected in ((LARGE_BODY_BYTES - 1, 0, 0), (LARGE_BODY_BYTES, 1, 0), (LARGE_BODY_BYTES, 0, 1)):
+        with working.bytes_in_flight.reserve(others):
+            working.release_memory(size)
         working._services.pool.submit(int).result()
         assert len(returned) == expected
     working._services.pool.shutdown()
-    working.tidy(size)  # a gateway that is ending
+    working.release_memory(size)  # a gateway that is ending
 
 
 def test_the_c_library_here_shares_arenas_and_gives_memory_back():
-    assert memory.share_arenas()
-    memory.give_back()
+    assert memory.limit_malloc_arenas()
+    memory.trim_heap()

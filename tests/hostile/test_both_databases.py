@@ -26,7 +26,7 @@ from inkgate.service.metering.service import packs_of
 from inkgate.service.orders import refunds
 from inkgate.service.orders.service import place_order
 from inkgate.service.settings import Database
-from tests.console.house import ConsoleHouse, Visitor
+from tests.console.console_fixture import BrowserClient, ConsoleFixture
 from tests.console.test_tenants import TEMPLATES
 from tests.postgres import Postgres
 
@@ -105,12 +105,12 @@ def spelled(identifier: str, how: str) -> str:
 class World:
     """A database of one kind with one of everything, behind the admin API."""
 
-    def __init__(self, console: ConsoleHouse, client: httpx.AsyncClient, app: FastAPI, known: dict[str, Any]) -> None:
+    def __init__(self, console: ConsoleFixture, client: httpx.AsyncClient, app: FastAPI, known: dict[str, Any]) -> None:
         self.console, self.client, self.app, self.known = console, client, app, known
 
     @classmethod
     async def build(cls, engine: AsyncEngine) -> World:
-        console = await ConsoleHouse.build(engine)
+        console = await ConsoleFixture.build(engine)
         vault = console.parts.vault
         async with console.begin() as unit:
             token = await tokens.create_token(unit, "everything", tokens.SCOPES)
@@ -138,7 +138,7 @@ class World:
             "capability": "general",
             "since": "2026-03-01T00:00:00Z",
             "until": "2026-03-21T00:00:00Z",
-            "name": "somebody",
+            "name": "member",
             "units": 100_000,
             "price_fen": 45_000,
             "quantities": {"general-100k": 1},
@@ -297,12 +297,12 @@ class Walker:
 
     def __init__(self, world: World) -> None:
         self.console, self.world = world.console, world
-        self.visitors: dict[str, tuple[Visitor, str]] = {}
+        self.visitors: dict[str, tuple[BrowserClient, str]] = {}
 
-    async def visitor(self, path: str, *, anew: bool = False) -> tuple[Visitor, str]:
-        """Somebody whom the page is for, signed in, and a token for their forms."""
+    async def visitor(self, path: str, *, fresh: bool = False) -> tuple[BrowserClient, str]:
+        """A signed-in visitor who may open the page, and a token for its forms; a new sign-in with `fresh`."""
         login = "chief" if path.startswith("/operator") else "lin"
-        if anew or login not in self.visitors:
+        if fresh or login not in self.visitors:
             visitor = await self.console.signed_in(login)
             self.visitors[login] = (visitor, await visitor.token("/reference"))
         return self.visitors[login]
@@ -332,8 +332,8 @@ class Walker:
 
     async def ask(self, method: str, route: APIRoute, path: str, data: dict[str, str] | None = None) -> int:
         """The status of an answer. Some forms end the session that sends them: the next question begins another."""
-        for anew in (False, True):
-            visitor, token = await self.visitor(route.path, anew=anew)
+        for fresh in (False, True):
+            visitor, token = await self.visitor(route.path, fresh=fresh)
             sent = {} if data is None else {"data": data | {"csrf": token}}
             try:
                 answer = await visitor.request(method, f"http://console.test/console{path}", **sent)

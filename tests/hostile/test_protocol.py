@@ -13,7 +13,7 @@ import uvicorn
 
 from inkgate.service.composition.web import listen
 from inkgate.service.gateway import protocol
-from inkgate.service.gateway.protocol import GuardedProtocol
+from inkgate.service.gateway.protocol import LimitedHttpProtocol
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 SHORT = 0.3
@@ -42,7 +42,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[uvicorn.Serve
     for name in ("HEAD_SECONDS", "STALL_SECONDS", "DRAIN_SECONDS"):
         monkeypatch.setattr(protocol, name, SHORT)
     config = uvicorn.Config(
-        application, port=0, http=GuardedProtocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=2
+        application, port=0, http=LimitedHttpProtocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=2
     )
     running = uvicorn.Server(config)
     task = asyncio.create_task(running.serve())
@@ -157,16 +157,16 @@ async def test_client_that_reads_slowly_gets_everything(server: uvicorn.Server):
     assert total > 24 * ANSWER
 
 
-async def test_body_nobody_waits_for_may_not_trickle_on(server: uvicorn.Server):
+async def test_body_without_a_caller_may_not_trickle_on(server: uvicorn.Server):
     stream = await connect(server)
     stream[1].write(b"POST / HTTP/1.1\r\ncontent-length: 100000\r\n\r\nx")
     assert await status(stream) == b"200"
     assert await said(stream) == b""
 
 
-async def test_body_nobody_waits_for_comes_slowly(server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch):
+async def test_body_without_a_caller_comes_slowly(server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(protocol, "DRAIN_SECONDS", 10.0)
-    monkeypatch.setattr(protocol, "REMAINDER_BYTES", 4 << 20)
+    monkeypatch.setattr(protocol, "REMAINDER_BYTES_PER_SECOND", 4 << 20)
     stream = await connect(server)
     stream[1].write(b"POST / HTTP/1.1\r\ncontent-length: 2097152\r\n\r\nx")
     assert await status(stream) == b"200"
@@ -180,7 +180,7 @@ async def test_body_comes_in_pieces_that_leave_room_for_others(server: uvicorn.S
     stream = await connect(server)
     stream[1].write(b"POST /pieces HTTP/1.1\r\ncontent-length: 2097152\r\n\r\n" + bytes(2 << 20))
     await stream[0].readuntil(b"\r\n\r\n")
-    assert 0 < int(await stream[0].readexactly(8)) <= 2 * protocol.READ_BYTES
+    assert 0 < int(await stream[0].readexactly(8)) <= 2 * protocol.READ_CHUNK_BYTES
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ async def test_smuggling_shapes_are_refused_and_closed(server: uvicorn.Server, s
 
 
 async def test_connections_are_counted(server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(GuardedProtocol, "max_connections", 2)
+    monkeypatch.setattr(LimitedHttpProtocol, "max_connections", 2)
     first, second = await connect(server), await connect(server)
     await asyncio.sleep(0.05)
     third = await connect(server)

@@ -13,7 +13,7 @@ import uvicorn
 
 from inkgate.service.contract.capabilities import GENERAL
 from inkgate.service.gateway import exchange
-from inkgate.service.gateway.protocol import GuardedProtocol
+from inkgate.service.gateway.protocol import LimitedHttpProtocol
 from inkgate.service.settings import Limits, Server, Settings
 from tests.gateway import GatewayUnderTest, body_of, signed_headers
 
@@ -25,7 +25,7 @@ Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 async def serving(gateway: GatewayUnderTest) -> AsyncIterator[int]:
     """The port of a gateway on a real socket."""
     config = uvicorn.Config(
-        gateway.app, port=0, http=GuardedProtocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=2
+        gateway.app, port=0, http=LimitedHttpProtocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=2
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
@@ -114,7 +114,7 @@ async def test_a_chunked_body_that_never_ends(gateway: tuple[GatewayUnderTest, i
     sending.cancel()
 
 
-async def test_a_small_body_of_nobody_known(gateway: tuple[GatewayUnderTest, int]):
+async def test_a_small_body_of_an_unknown_client(gateway: tuple[GatewayUnderTest, int]):
     made, port = gateway
     stream = await asyncio.open_connection("127.0.0.1", port)
     lines = ("POST /v1/aiop/api/x HTTP/1.1", "host: x", "ctyun-eop-request-id: slow-1", "content-length: 9", "", "{")

@@ -1,4 +1,4 @@
-"""The Dockerfile's own lines make roots that work: not root, nothing to write to, and together they read a picture.
+"""The Dockerfile's own lines make roots that work: not root, nothing to write to, and together they read an image.
 
 Needs root and a mount namespace of its own, so that nothing stays mounted: make image-test.
 """

@@ -18,10 +18,10 @@ import redis
 from inkgate.service import background as background_module
 from inkgate.service.background import Background
 from inkgate.service.broker import frames
-from inkgate.service.broker.fleet import STARTING, WorkerCard
 from inkgate.service.broker.streams import StreamsBroker, StreamsPort
 from inkgate.service.broker.streams import broker as broker_module
-from inkgate.service.broker.streams.roll import RollPoster, StreamsFleet
+from inkgate.service.broker.streams.worker_registry import RedisWorkerRegistry, WorkerRegistryPublisher
+from inkgate.service.broker.worker_registry import STARTING, WorkerRecord
 from inkgate.service.composition import gateway_process
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate
@@ -30,7 +30,7 @@ from inkgate.service.settings import Database, Ledger
 from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.telemetry.probe_server import ProbeServer
-from inkgate.service.telemetry.watch import Sampler, Watch
+from inkgate.service.telemetry.sampling import Sampler, SamplerRunner
 from inkgate.service.usage.refusals import Refusals, RefusalWriter, RefusedCall
 from tests.integration.broker.conftest import StreamsTable, answer, pull, serve, tasks
 from tests.unit.telemetry.test_metrics import page, value
@@ -39,8 +39,8 @@ from tests.unit.telemetry.test_metrics import page, value
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Back-off long enough to look at readiness in between, and short enough for a test."""
-    monkeypatch.setattr(background_module, "FIRST_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(background_module, "SETTLED_SECONDS", 0.3)
+    monkeypatch.setattr(background_module, "MIN_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr(background_module, "UP_AFTER_SECONDS", 0.3)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ class Process:
         self.metrics = Metrics("gateway", "1")
         self.background = Background(self.metrics)
         self.health = Health({"tasks": self.background.check})
-        self.health.started()
+        self.health.mark_started()
 
     def restarts(self, task: str) -> float:
         return page(self.metrics).get(("inkgate_background_task_restarts_total", (("task", task),)), 0.0)
@@ -117,7 +117,7 @@ async def test_the_reply_listener(table: StreamsTable, monkeypatch: pytest.Monke
 
 async def test_the_watch_of_the_queue(table: StreamsTable, monkeypatch: pytest.MonkeyPatch) -> None:
     process = Process()
-    monkeypatch.setattr(broker_module, "look", Fault(broker_module.look, 2))
+    monkeypatch.setattr(broker_module, "read_state", Fault(broker_module.read_state, 2))
     broker = StreamsBroker(table.url, table.keys, max_tasks=99, max_bytes=1 << 30, background=process.background)
     table.brokers.append(broker)
     await broker.start()
@@ -130,10 +130,10 @@ async def test_the_watch_of_the_queue(table: StreamsTable, monkeypatch: pytest.M
 async def test_a_workers_heartbeat(table: StreamsTable, monkeypatch: pytest.MonkeyPatch) -> None:
     process = Process()
     fault = Fault(dict, 0)
-    monkeypatch.setattr(StreamsPort, "_holding", lambda self: fault(self._held))
+    monkeypatch.setattr(StreamsPort, "_held_entries", lambda self: fault(self._held))
     port = StreamsPort(table.url, table.keys, "w", lease=table.lease, background=process.background)
     table.ports.append(port)
-    await until(lambda: port.beating)
+    await until(lambda: port.heartbeat_ok)
     fault.left = 2
     await process.fails("heartbeat", 2)
     beats = fault.calls
@@ -151,16 +151,16 @@ async def test_a_workers_heartbeat(table: StreamsTable, monkeypatch: pytest.Monk
 
 async def test_the_list_of_workers(table: StreamsTable) -> None:
     process = Process()
-    card = WorkerCard("h", 0, "w", "1", "balanced", STARTING, time.time())
-    poster = RollPoster(table.url, table.keys, Fault(lambda: [card]), process.background)
+    card = WorkerRecord("h", 0, "w", "1", "balanced", STARTING, time.time())
+    poster = WorkerRegistryPublisher(table.url, table.keys, Fault(lambda: [card]), process.background)
     poster.start()
-    fleet = StreamsFleet(table.url, table.keys)
+    fleet = RedisWorkerRegistry(table.url, table.keys)
     try:
         await process.fails("worker-list")
         async with asyncio.timeout(30):
-            while not (await fleet.look()).workers:
+            while not (await fleet.snapshot()).workers:
                 await asyncio.sleep(0.05)
-        assert list((await fleet.look()).workers) == [card]
+        assert list((await fleet.snapshot()).workers) == [card]
     finally:
         await poster.close()
         await fleet.close()
@@ -179,18 +179,18 @@ async def test_the_list_of_workers(table: StreamsTable) -> None:
     ],
 )
 async def test_a_hosts_card_that_cannot_be_read_hides_no_other(table: StreamsTable, card: bytes) -> None:
-    good = WorkerCard("h", 0, "w", "1", "balanced", STARTING, 1.0)
-    poster = RollPoster(table.url, table.keys, lambda: [good])
-    fleet = StreamsFleet(table.url, table.keys)
+    good = WorkerRecord("h", 0, "w", "1", "balanced", STARTING, 1.0)
+    poster = WorkerRegistryPublisher(table.url, table.keys, lambda: [good])
+    fleet = RedisWorkerRegistry(table.url, table.keys)
     with redis.Redis.from_url(table.url, protocol=2) as server:
         seconds, _ = server.time()
-        server.hset(table.keys.roll, "odd", card.replace(b"{now}", str(seconds * 1000).encode()))
+        server.hset(table.keys.worker_registry, "odd", card.replace(b"{now}", str(seconds * 1000).encode()))
     poster.start()
     try:
         async with asyncio.timeout(30):
-            while not (await fleet.look()).workers:
+            while not (await fleet.snapshot()).workers:
                 await asyncio.sleep(0.05)
-        assert list((await fleet.look()).workers) == [good]
+        assert list((await fleet.snapshot()).workers) == [good]
     finally:
         await poster.close()
         await fleet.close()
@@ -238,7 +238,7 @@ async def test_samplers() -> None:
         if len(read) == 1:
             raise asyncio.CancelledError  # what a cancelled future of a library raises: no Exception
 
-    watch = Watch([Sampler("queue", sample, 0.01)], process.background)
+    watch = SamplerRunner([Sampler("queue", sample, 0.01)], process.background)
     await watch.start()
     await process.fails("sampler-queue")
     await until(lambda: len(read) > 3)
@@ -269,7 +269,7 @@ async def test_the_report_of_a_gateways_metrics(monkeypatch: pytest.MonkeyPatch)
     report = process.background.task("metrics-report", partial(gateway_process.report_metrics, process.metrics, theirs))
     report.start()
     heard = list[dict[str, Any]]()
-    reading = threading.Thread(target=lambda: heard.append(frames.recv(ours)[0]), daemon=True)
+    reading = threading.Thread(target=lambda: heard.append(frames.receive_frame(ours)[0]), daemon=True)
     reading.start()
     await process.fails("metrics-report")
     await until(lambda: bool(heard))

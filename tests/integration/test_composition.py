@@ -17,17 +17,17 @@ import uvicorn
 
 from inkgate.service.broker.local import LocalBroker
 from inkgate.service.broker.streams import StreamsBroker
-from inkgate.service.broker.streams.roll import RollPoster
+from inkgate.service.broker.streams.worker_registry import WorkerRegistryPublisher
 from inkgate.service.composition import console, database, embedded, gateway, gateways, probes, web, workers
-from inkgate.service.console import Parts as ConsoleParts
+from inkgate.service.console import ConsoleDependencies
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.housekeeping import Housekeeper
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.probe_server import ProbeServer
+from inkgate.service.telemetry.sampling import SamplerRunner
 from inkgate.service.telemetry.tracing import Tracing
-from inkgate.service.telemetry.watch import Watch
 from inkgate.service.usage.refusals import RefusalWriter
 from inkgate.service.worker.supervisor import Supervisor
 from tests.leftovers import nothing_left
@@ -74,7 +74,7 @@ GATEWAY = (
     Step(gateway, "SqlDirectory"),
     Step(gateway, "gateway_watch"),
     Step(SqlLedger, "start"),
-    Step(Watch, "start"),
+    Step(SamplerRunner, "start"),
     Step(RefusalWriter, "start"),
     Step(Housekeeper, "start"),
     Step(gateway, "create_app"),
@@ -112,7 +112,7 @@ STEPS: dict[str, tuple[Step, ...]] = {
         Step(databases, "create"),
         Step(migrate, "check"),
         Step(database, "open_vault"),
-        Step(ConsoleParts, "of"),
+        Step(ConsoleDependencies, "of"),
         Step(console, "create_console"),
         Step(console, "server_for"),
         Step(console, "listen"),
@@ -120,10 +120,10 @@ STEPS: dict[str, tuple[Step, ...]] = {
     ),
     "workers": (
         Step(workers, "Supervisor"),
-        Step(workers, "RollPoster"),
+        Step(workers, "WorkerRegistryPublisher"),
         Step(probes, "ProbeServer"),
         Step(ProbeServer, "start"),
-        Step(RollPoster, "start"),
+        Step(WorkerRegistryPublisher, "start"),
         Step(Supervisor, "start"),
         Step(Supervisor, "wait_ready"),
     ),

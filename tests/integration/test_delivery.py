@@ -1,4 +1,4 @@
-"""A client that resets in mid-answer and repeats its request is charged once, and gets it whole (CONTRACT D3, D13)."""
+"""A client that resets during the answer and repeats its request is charged once, gets all of it (CONTRACT D3, D13)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from inkgate.service.gateway import delivery
-from inkgate.service.gateway.delivery import Acknowledgements, Waiting
+from inkgate.service.gateway import tcp_acknowledgement
+from inkgate.service.gateway.tcp_acknowledgement import AcknowledgementTracker, PendingAnswers
 from inkgate.service.replay import MemoryReplayStore, RedisReplayStore
 from tests.gateway import GatewayUnderTest
-from tests.resetting import UNITS, Client, answering, repeat, request
-from tests.served import served
+from tests.http_server import served
+from tests.tcp_reset import UNITS, Client, answering, repeat, request
 
 SIZES = {"1kB": 1_000, "300kB": 300_000, "8MB": 8_600_000}
 
@@ -42,7 +42,7 @@ async def kept(under_test: GatewayUnderTest) -> int:
 
 
 async def drops(under_test: GatewayUnderTest, seconds: float = 5) -> bool:
-    """Whether everything kept is dropped before long."""
+    """Whether all kept answers are deleted within `seconds`."""
     until = asyncio.get_running_loop().time() + seconds
     while await kept(under_test):
         if asyncio.get_running_loop().time() > until:
@@ -53,7 +53,7 @@ async def drops(under_test: GatewayUnderTest, seconds: float = 5) -> bool:
 
 @pytest.mark.parametrize("part", [1000, 0.5, -1, 1.0], ids=["1000-bytes", "half", "all-but-one", "all"])
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_reset_in_mid_answer_and_a_repeat_cost_one_call(gateway, size: str, part: float):
+async def test_a_reset_during_the_answer_and_a_repeat_are_charged_once(gateway, size: str, part: float):
     under_test, port = gateway
     answering(under_test, SIZES[size])
     data = request("r-1")
@@ -76,8 +76,8 @@ async def test_a_reset_in_mid_answer_and_a_repeat_cost_one_call(gateway, size: s
 
 
 @pytest.mark.parametrize("request_id", ["a b", "\u00e9".encode().decode("latin-1"), "x" * 130])
-async def test_the_request_is_told_by_its_id_as_it_was_sent(gateway, request_id: str):
-    """Ids that we do not echo or log as they are, and which a signature takes all the same."""
+async def test_a_repeat_is_recognised_by_its_id_as_sent(gateway, request_id: str):
+    """Ids that are not echoed or logged unchanged, but are valid in a signature."""
     under_test, port = gateway
     answering(under_test, SIZES["300kB"])
     data = request(request_id)
@@ -90,7 +90,7 @@ async def test_the_request_is_told_by_its_id_as_it_was_sent(gateway, request_id:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_resets_again_and_again_cost_one_call(gateway, size: str):
+async def test_repeated_resets_are_charged_once(gateway, size: str):
     under_test, port = gateway
     answering(under_test, SIZES[size])
     data, settle = request("r-1"), under_test.ledger.settle
@@ -115,7 +115,7 @@ async def test_resets_again_and_again_cost_one_call(gateway, size: str):
 
 @pytest.mark.parametrize("more", [(), (("Connection", "close"),)], ids=["keep-alive", "close"])
 async def test_a_client_slower_than_the_gateway_is_waited_for(gateway, more):
-    """The answer lies in the kernel when the gateway is done with it, and with `close` so is the connection."""
+    """The answer is in the kernel's buffer when the gateway has finished; with `close` the connection has, too."""
     under_test, port = gateway
     answering(under_test, SIZES["300kB"])
     data = request("r-1", *more)
@@ -127,7 +127,7 @@ async def test_a_client_slower_than_the_gateway_is_waited_for(gateway, more):
         taken.read += len(await client._some(65536))
     assert await drops(under_test), "acknowledged to the last byte"
     if more:
-        assert await asyncio.get_running_loop().sock_recv(client.socket, 1) == b"", "and the end was told"
+        assert await asyncio.get_running_loop().sock_recv(client.socket, 1) == b"", "and the connection was closed"
     client.close()
 
 
@@ -144,8 +144,8 @@ async def test_a_reset_after_the_gateway_has_closed_is_seen(gateway):
     assert under_test.ledger.units == UNITS
 
 
-async def test_nothing_stays_kept_of_ordinary_calls(gateway):
-    """Sixty calls by six clients: at most the answers on their way are kept, and none at the end."""
+async def test_answers_of_ordinary_calls_are_deleted(gateway):
+    """Sixty calls by six clients: at most the answers in flight are kept, and none at the end."""
     under_test, port = gateway
     answering(under_test, SIZES["1kB"])
     most = 0
@@ -174,7 +174,7 @@ async def test_nothing_stays_kept_of_ordinary_calls(gateway):
 async def test_refusals_are_not_waited_for(gateway, monkeypatch):
     under_test, port = gateway
     under_test.ledger.refuse = 51002
-    monkeypatch.setattr(delivery, "_ask", lambda _socket: 1 / 0)
+    monkeypatch.setattr(tcp_acknowledgement, "_tcp_info", lambda _socket: 1 / 0)
     client = Client(port, buffer=0)
     for turn in range(3):
         await client.send(request(f"r-{turn}"))
@@ -186,7 +186,7 @@ async def test_waiting_delays_neither_answer_nor_connection(gateway, monkeypatch
     """The peer's acknowledgement never comes: calls go on over the same connection as if it had."""
     under_test, port = gateway
     answering(under_test, SIZES["1kB"])
-    monkeypatch.setattr(delivery, "_ask", lambda _socket: (1, 0))
+    monkeypatch.setattr(tcp_acknowledgement, "_tcp_info", lambda _socket: (1, 0))
     client = Client(port, buffer=0)
     for turn in range(20):
         await client.send(request(f"r-{turn}"))
@@ -196,7 +196,7 @@ async def test_waiting_delays_neither_answer_nor_connection(gateway, monkeypatch
     client.close()
 
 
-# --- the bounds, and what the kernel cannot tell
+# --- limits, and sockets without TCP_INFO
 
 
 class Pipe:
@@ -212,9 +212,9 @@ class Sock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.acked, self.queued, self.state, self.closed = 0, 0, 1, False
-        monkeypatch.setattr(delivery, "_tells", lambda sock: sock is not None)
-        monkeypatch.setattr(delivery, "_ask", lambda sock: (sock.state, sock.acked))
-        monkeypatch.setattr(delivery, "_unacknowledged", lambda sock: sock.queued)
+        monkeypatch.setattr(tcp_acknowledgement, "_supports_tcp_info", lambda sock: sock is not None)
+        monkeypatch.setattr(tcp_acknowledgement, "_tcp_info", lambda sock: (sock.state, sock.acked))
+        monkeypatch.setattr(tcp_acknowledgement, "_unacknowledged", lambda sock: sock.queued)
 
     def dup(self) -> Sock:
         return self
@@ -230,84 +230,86 @@ def sock(monkeypatch: pytest.MonkeyPatch) -> Sock:
     return Sock(monkeypatch)
 
 
-def connection(sock: Any, waiting: Waiting | None = None) -> Acknowledgements:
-    return Acknowledgements(asyncio.get_running_loop(), Pipe(sock), waiting or Waiting())  # type: ignore[arg-type]
+def connection(sock: Any, waiting: PendingAnswers | None = None) -> AcknowledgementTracker:
+    return AcknowledgementTracker(asyncio.get_running_loop(), Pipe(sock), waiting or PendingAnswers())  # type: ignore[arg-type]
 
 
-async def test_all_but_the_last_byte_is_not_all(sock: Sock):
-    waiting = Waiting()
+async def test_an_answer_without_its_last_byte_is_not_delivered(sock: Sock):
+    waiting = PendingAnswers()
     acknowledgements = connection(sock, waiting)
-    acknowledgements.handed(100)
+    acknowledgements.record_written(100)
     first = acknowledgements.delivered()
-    acknowledgements.handed(100)
+    acknowledgements.record_written(100)
     second = acknowledgements.delivered()
     sock.acked = 199
-    acknowledgements.look()
+    acknowledgements.poll_kernel()
     assert first.result() is True and not second.done() and waiting.answers == 1
-    acknowledgements.lost(orderly=False)
+    acknowledgements.connection_lost(orderly=False)
     assert second.result() is False and waiting.answers == 0
 
 
 async def test_what_was_acknowledged_before_a_reset_counts(sock: Sock):
     acknowledgements = connection(sock)
-    acknowledgements.handed(100)
-    verdict = acknowledgements.delivered()
+    acknowledgements.record_written(100)
+    outcome = acknowledgements.delivered()
     sock.acked, sock.state = 100, 7
-    acknowledgements.lost(orderly=False)
-    assert verdict.result() is True
+    acknowledgements.connection_lost(orderly=False)
+    assert outcome.result() is True
     assert (acknowledgements.delivered()).result() is False, "nothing is delivered over a lost connection"
 
 
 async def test_bytes_that_never_reached_the_kernel_are_not_waited_for(sock: Sock):
     acknowledgements = connection(sock)
-    acknowledgements.handed(100)
-    verdict = acknowledgements.delivered()
+    acknowledgements.record_written(100)
+    outcome = acknowledgements.delivered()
     sock.acked, sock.queued = 40, 50
-    acknowledgements.lost(orderly=True)
-    assert verdict.result() is False and not sock.closed
+    acknowledgements.connection_lost(orderly=True)
+    assert outcome.result() is False and not sock.closed
 
 
 @pytest.mark.parametrize(("acked", "state", "delivered"), [(100, 5, True), (60, 7, False)])
-async def test_a_closed_connection_is_watched_to_its_end(sock: Sock, acked: int, state: int, delivered: bool):
-    waiting = Waiting()
+async def test_a_closed_connection_is_polled_until_the_outcome_is_known(
+    sock: Sock, acked: int, state: int, delivered: bool
+):
+    waiting = PendingAnswers()
     acknowledgements = connection(sock, waiting)
-    acknowledgements.handed(100)
-    verdict = acknowledgements.delivered()
+    acknowledgements.record_written(100)
+    outcome = acknowledgements.delivered()
     sock.acked, sock.queued = 40, 60
-    acknowledgements.lost(orderly=True)
-    assert waiting.closing == 1 and not verdict.done()
+    acknowledgements.connection_lost(orderly=True)
+    assert waiting.closing == 1 and not outcome.done()
     sock.acked, sock.state = acked, state
-    assert await asyncio.wait_for(verdict, 5) is delivered
+    assert await asyncio.wait_for(outcome, 5) is delivered
     assert waiting.closing == waiting.answers == 0 and sock.closed
 
 
 @pytest.mark.parametrize("closed", [False, True])
-async def test_waiting_ends(sock: Sock, monkeypatch: pytest.MonkeyPatch, closed: bool):
-    monkeypatch.setattr(delivery, "CLOSED_SECONDS" if closed else "WAIT_SECONDS", 0.05)
+async def test_pending_answers_time_out(sock: Sock, monkeypatch: pytest.MonkeyPatch, closed: bool):
+    monkeypatch.setattr(tcp_acknowledgement, "LINGER_SECONDS" if closed else "WAIT_SECONDS", 0.05)
     acknowledgements = connection(sock)
-    acknowledgements.handed(100)
-    verdict = acknowledgements.delivered()
+    acknowledgements.record_written(100)
+    outcome = acknowledgements.delivered()
     sock.queued = 100
     if closed:
-        acknowledgements.lost(orderly=True)
-    assert await asyncio.wait_for(verdict, 5) is False
+        acknowledgements.connection_lost(orderly=True)
+    assert await asyncio.wait_for(outcome, 5) is False
 
 
-async def test_so_many_and_no_more_are_waited_for(sock: Sock, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(delivery, "MOST_ANSWERS", 3)
-    monkeypatch.setattr(delivery, "MOST_CLOSING", 0)
+async def test_the_number_of_pending_answers_is_limited(sock: Sock, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tcp_acknowledgement, "MAX_PENDING_ANSWERS", 3)
+    monkeypatch.setattr(tcp_acknowledgement, "MAX_LINGERING_SOCKETS", 0)
     acknowledgements = connection(sock)
-    acknowledgements.handed(100)
-    verdicts = [acknowledgements.delivered() for _ in range(5)]
-    assert [each.done() for each in verdicts] == [False] * 3 + [True] * 2
-    other = connection(sock, acknowledgements._waiting)
-    assert other.delivered().result() is True, "what is acknowledged already waits for nobody"
+    acknowledgements.record_written(100)
+    outcomes = [acknowledgements.delivered() for _ in range(5)]
+    assert [each.done() for each in outcomes] == [False] * 3 + [True] * 2
+    other = connection(sock, acknowledgements._pending)
+    assert other.delivered().result() is True, "acknowledged already: not pending"
     sock.queued = 100
-    acknowledgements.lost(orderly=True)
-    assert [each.result() for each in verdicts] == [False] * 5
+    acknowledgements.connection_lost(orderly=True)
+    assert [each.result() for each in outcomes] == [False] * 5
 
 
-async def test_where_nobody_can_tell_nothing_counts_as_delivered():
+async def test_without_tcp_info_an_answer_counts_as_not_delivered():
     acknowledgements = connection(None)
-    acknowledgements.handed(1)
+    acknowledgements.record_written(1)
     assert acknowledgements.delivered().result() is False

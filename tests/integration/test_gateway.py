@@ -1,4 +1,4 @@
-"""The gateway from socket shape to answer, over parts in memory: codes, order of checks, charging, replay."""
+"""The gateway over in-memory dependencies: codes, order of checks, charging, replay."""
 
 import asyncio
 import gzip
@@ -10,11 +10,11 @@ import pytest
 
 from inkgate.service.broker.interface import Outcome
 from inkgate.service.contract.capabilities import CAPABILITIES, GENERAL, IDCARD, LICENCE, PLATE
-from inkgate.service.errors import DeadlineMissed, LedgerDown, Overloaded
+from inkgate.service.errors import DeadlineMissed, LedgerUnavailable, Overloaded
 from inkgate.service.gateway.app import CALLS
 from inkgate.service.settings import Limits, Server, Settings
 from tests.gateway import APPKEY, PNG, GatewayUnderTest, body_of, signed_headers
-from tests.served import served
+from tests.http_server import served
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def gateway():
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES.values(), ids=lambda c: c.name)
-async def test_a_good_call_is_answered_and_charged_once(gateway, capability):
+async def test_a_valid_call_is_answered_and_charged_once(gateway, capability):
     response = await gateway.call(capability, body_of(capability, PNG))
     assert response.status_code == 200
     assert response.json()["statusCode"] == 0
@@ -32,7 +32,7 @@ async def test_a_good_call_is_answered_and_charged_once(gateway, capability):
     assert settlement.capability == capability.name
 
 
-async def test_an_app_held_off_is_refused_before_any_work_and_pays_nothing(gateway):
+async def test_a_held_off_app_is_refused_before_any_work_and_is_not_charged(gateway):
     gateway.broker.holds = {APPKEY: 42.3, "another": 99.0}
     response = await gateway.call(GENERAL, body_of(GENERAL, PNG))
     assert (response.status_code, response.json()["statusCode"]) == (503, 50300)
@@ -43,21 +43,21 @@ async def test_an_app_held_off_is_refused_before_any_work_and_pays_nothing(gatew
     assert gateway.broker.tasks[0].app == APPKEY
 
 
-async def test_bodies_in_one_apps_name_leave_room_for_others():
+async def test_bodies_of_one_app_leave_capacity_for_others():
     gateway = GatewayUnderTest(Settings(limits=Limits(inflight_bytes=1_000_000, body_bytes=500_000)))
     large = body_of(GENERAL, PNG + b"\0" * 100_000)
     (calls,) = [route.app for route in gateway.app.routes if getattr(route, "path", "") == CALLS]
     budget = calls._pipeline.bytes_in_flight
-    with budget.of(APPKEY).hold(700_000):
+    with budget.for_app(APPKEY).reserve(700_000):
         assert (await gateway.call(GENERAL, large)).json()["statusCode"] == 50300
-        with budget.of("another").hold(200_000):
+        with budget.for_app("another").reserve(200_000):
             pass
-    with budget.of("another").hold(800_000):
+    with budget.for_app("another").reserve(800_000):
         assert (await gateway.call(GENERAL, large)).status_code == 200
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
-async def test_a_large_body_is_not_refused_in_its_middle_for_the_share_of_its_app(chunked):
+async def test_a_large_body_is_not_refused_half_way_because_of_its_apps_share(chunked):
     """Four apps hold 760 kB of 1 MB, and another's share is 167 kB: its first body passes that, a second may not."""
     gateway = GatewayUnderTest(Settings(limits=Limits(inflight_bytes=1_000_000, body_bytes=500_000)))
     large = json.dumps(body_of(GENERAL, PNG + b"\0" * 147_000)).encode()
@@ -79,7 +79,7 @@ async def test_a_large_body_is_not_refused_in_its_middle_for_the_share_of_its_ap
         (calls,) = [route.app for route in gateway.app.routes if getattr(route, "path", "") == CALLS]
         budget = calls._pipeline.bytes_in_flight
         for number in range(4):
-            budget.of(f"another-{number}").take(190_000)
+            budget.for_app(f"another-{number}").acquire(190_000)
         sending = asyncio.create_task(client.post(GENERAL.paths[0], content=pieces(), headers={**headers, **length}))
         async with asyncio.timeout(60):
             await half_way.wait()
@@ -88,7 +88,7 @@ async def test_a_large_body_is_not_refused_in_its_middle_for_the_share_of_its_ap
         assert not sending.done()
         second = await gateway.call(GENERAL, body_of(GENERAL, PNG + b"\1" * 25_000))
         assert second.json()["statusCode"] == 50300, "above its share, the app leaves the rest to others"
-        budget.of("fifth").take(35_000)  # as large as the second
+        budget.for_app("fifth").acquire(35_000)  # as large as the second
         asked.set()
         assert (await sending).json()["statusCode"] == 0
         assert budget.used == 795_000
@@ -99,7 +99,7 @@ async def test_images_reach_the_broker_decoded_and_in_order(gateway):
     assert [(task.number, task.image) for task in gateway.broker.tasks] == [(0, PNG), (2, PNG + b"\0")]
 
 
-async def test_a_failed_image_counts_our_own_failure_does_not(gateway):
+async def test_an_image_fault_is_charged_and_an_internal_fault_is_not(gateway):
     gateway.broker.outcomes = {1: Outcome.UNDECODABLE, 2: Outcome.FAILED}
     response = await gateway.call(PLATE, body_of(PLATE, PNG, PNG, PNG, "%%%"))
     codes = [element.get("err_code") for element in response.json()["returnObj"]]
@@ -158,7 +158,7 @@ async def test_another_account_s_app_is_invalid(gateway):
     await refusal(gateway, 401, 40006, GENERAL, body_of(GENERAL, PNG), appkey="c" * 32)
 
 
-async def test_addresses_and_opening(gateway):
+async def test_allowed_addresses_and_opened_capabilities(gateway):
     good = body_of(GENERAL, PNG)
     denied = gateway.directory.add("d" * 32, allowed=["10.0.0.0/8"])
     await refusal(gateway, 403, 40009, GENERAL, good, appkey=denied)
@@ -170,7 +170,7 @@ async def test_addresses_and_opening(gateway):
     await refusal(gateway, 403, 50002, GENERAL, good, appkey=closed)
 
 
-async def test_forwarded_addresses_are_believed_from_trusted_proxies_only(gateway):
+async def test_forwarded_addresses_are_accepted_from_trusted_proxies_only(gateway):
     denied = gateway.directory.add("d" * 32, allowed=["10.0.0.0/8"])
     claim = {"X-Forwarded-For": "10.1.2.3"}
     await refusal(gateway, 403, 40009, GENERAL, body_of(GENERAL, PNG), appkey=denied, headers=claim)
@@ -181,18 +181,18 @@ async def test_forwarded_addresses_are_believed_from_trusted_proxies_only(gatewa
 
 
 @pytest.mark.parametrize("code", [51001, 51002, 51003])
-async def test_packs_are_asked_before_anything_is_parsed(gateway, code):
+async def test_the_quota_is_checked_before_the_body_is_parsed(gateway, code):
     gateway.ledger.refuse = code
     await refusal(gateway, 403, code, GENERAL, b"{")
 
 
-async def test_a_batch_larger_than_what_is_left_is_refused_whole(gateway):
+async def test_a_batch_above_the_remaining_quota_is_refused_as_a_whole(gateway):
     gateway.ledger.remaining = 2
     await refusal(gateway, 403, 51003, GENERAL, body_of(GENERAL, PNG, PNG, PNG))
     assert not gateway.broker.tasks
 
 
-async def test_rate_and_overload_say_when_to_come_back(gateway):
+async def test_rate_limit_and_overload_send_retry_after(gateway):
     gateway.limiter.wait = 1.7
     response = await refusal(gateway, 429, 42900, GENERAL, body_of(GENERAL, PNG))
     assert response.headers["retry-after"] == "2"
@@ -203,7 +203,7 @@ async def test_rate_and_overload_say_when_to_come_back(gateway):
 
 
 @pytest.mark.parametrize("error", [DeadlineMissed("late"), RuntimeError("a secret inside")])
-async def test_our_own_failures_cost_nothing_and_tell_nothing(gateway, error):
+async def test_internal_failures_are_not_charged_and_disclose_nothing(gateway, error):
     gateway.broker.fail = error
     response = await refusal(gateway, 500, 50000, GENERAL, body_of(GENERAL, PNG))
     assert "secret" not in response.text and "Traceback" not in response.text
@@ -214,7 +214,7 @@ async def test_always_200_turns_refusals_into_200():
     await refusal(gateway, 200, 10020, GENERAL, body_of(GENERAL, PNG), sk="0" * 32)
 
 
-async def test_body_limit_shows_the_page_of_the_manual():
+async def test_the_body_limit_returns_the_page_of_the_manual():
     gateway = GatewayUnderTest(Settings(limits=Limits(body_bytes=1000)))
     response = await gateway.call(GENERAL, b"x" * 1001)
     assert response.status_code == 413
@@ -222,14 +222,14 @@ async def test_body_limit_shows_the_page_of_the_manual():
     assert (await gateway.call(GENERAL, b"x" * 1000)).json()["statusCode"] == 400004
 
 
-async def test_byte_budget_is_given_back():
+async def test_the_byte_budget_is_released():
     gateway = GatewayUnderTest(Settings(limits=Limits(inflight_bytes=500)))
     await refusal(gateway, 503, 50300, GENERAL, b"x" * 501)
     for _ in range(5):
         assert (await gateway.call(GENERAL, body_of(GENERAL, PNG))).status_code == 200
 
 
-# --- replay: an answer that was paid for and not delivered (CONTRACT D3)
+# --- replay: a settled answer that was not delivered (CONTRACT D3)
 
 
 async def test_a_delivered_answer_is_never_replayed(gateway):
@@ -239,7 +239,7 @@ async def test_a_delivered_answer_is_never_replayed(gateway):
 
 
 class Socket:
-    """One raw ASGI exchange whose client hangs up when asked."""
+    """One raw ASGI exchange whose client disconnects on demand."""
 
     def __init__(self, gateway, body: bytes, request_id: str, hang_up_on: str = "") -> None:
         headers = signed_headers(body, request_id=request_id)
@@ -279,7 +279,7 @@ class Socket:
         return self.sent
 
 
-async def test_an_undelivered_answer_comes_again_free(gateway):
+async def test_an_undelivered_answer_is_replayed_free_of_charge(gateway):
     body = json.dumps(body_of(GENERAL, PNG)).encode()
     await Socket(gateway, body, "r-1", hang_up_on="answer").run()
     assert gateway.ledger.units == 1 and len(gateway.broker.tasks) == 1
@@ -298,7 +298,7 @@ async def test_another_body_or_request_id_is_another_call(gateway):
     assert gateway.ledger.units == 3
 
 
-async def test_a_client_that_hangs_up_early_pays_nothing(gateway):
+async def test_a_client_that_disconnects_early_is_not_charged(gateway):
     started = asyncio.Event()
 
     async def never(tasks):
@@ -310,7 +310,7 @@ async def test_a_client_that_hangs_up_early_pays_nothing(gateway):
     assert started.is_set() and not gateway.ledger.settled
 
 
-async def test_a_client_that_hangs_up_before_its_answer_is_paid_for_pays_nothing(gateway):
+async def test_a_client_that_disconnects_before_settlement_is_not_charged(gateway):
     body = json.dumps(body_of(GENERAL, PNG)).encode()
     socket = Socket(gateway, body, "r-1")
     keep = gateway.replays.keep
@@ -326,8 +326,8 @@ async def test_a_client_that_hangs_up_before_its_answer_is_paid_for_pays_nothing
     assert gateway.ledger.units == 1 and len(gateway.broker.tasks) == 1, "the work is not done twice"
 
 
-async def test_the_same_request_sent_again_while_it_is_in_work_is_paid_for_once(gateway):
-    """Both are in work when the first one keeps its answer: the other gives that one instead of a second."""
+async def test_a_concurrent_repeat_of_a_request_is_charged_once(gateway):
+    """Both are in progress when the first keeps its answer: the second returns that answer."""
     body, arrived, keep = json.dumps(body_of(GENERAL, PNG)).encode(), asyncio.Event(), gateway.replays.keep
     waiting = []
 
@@ -345,9 +345,9 @@ async def test_the_same_request_sent_again_while_it_is_in_work_is_paid_for_once(
     assert json.loads(sockets[0].sent)["statusCode"] == 0
 
 
-async def test_an_unsettled_answer_is_settled_when_it_is_asked_for_again(gateway):
+async def test_an_unsettled_answer_is_settled_by_the_repeated_request(gateway):
     body = json.dumps(body_of(GENERAL, PNG)).encode()
-    gateway.ledger.fail = LedgerDown("no database")
+    gateway.ledger.fail = LedgerUnavailable("no database")
     assert json.loads(await Socket(gateway, body, "r-1").run())["code"] == "50000"
     gateway.ledger.fail = None
     assert json.loads(await Socket(gateway, body, "r-1").run())["statusCode"] == 0
@@ -361,7 +361,7 @@ async def test_probes_metrics_and_reference(gateway):
     async with gateway.client() as client:
         assert (await client.get("/livez")).status_code == 200
         assert (await client.get("/readyz")).status_code == 503
-        gateway.health.started()
+        gateway.health.mark_started()
         assert (await client.get("/readyz")).status_code == 200
         await gateway.call(GENERAL, body_of(GENERAL, PNG))
         metrics = (await client.get("/metrics")).text
@@ -378,7 +378,7 @@ async def test_the_app_key_never_reaches_the_log(gateway, caplog):
     assert caplog.records and APPKEY not in caplog.text
 
 
-async def test_a_clients_trace_goes_on_to_the_worker(gateway):
+async def test_a_clients_trace_is_propagated_to_the_worker(gateway):
     await gateway.call(GENERAL, body_of(GENERAL, PNG), headers={"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"})
     await gateway.call(GENERAL, body_of(GENERAL, PNG))
     theirs, ours = (task.trace for task in gateway.broker.tasks)
@@ -396,7 +396,7 @@ async def test_a_byte_order_mark_before_the_json_is_skipped(gateway, capability)
 
 @pytest.mark.parametrize("capability", CAPABILITIES.values(), ids=lambda c: c.name)
 @pytest.mark.parametrize("sealed", ["", "true"])
-async def test_a_content_encoding_is_not_supported_and_said_so(gateway, capability, sealed):
+async def test_a_content_encoding_is_refused(gateway, capability, sealed):
     raw = json.dumps(body_of(capability, PNG)).encode()
     headers = {"content-encoding": "gzip", "decrypted": sealed}
     response = await gateway.call(capability, gzip.compress(raw), headers=headers)
@@ -409,7 +409,7 @@ async def test_a_content_encoding_is_not_supported_and_said_so(gateway, capabili
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES.values(), ids=lambda c: c.name)
-async def test_what_would_grow_is_a_request_fault_with_the_bound_in_words(gateway, capability):
+async def test_json_above_the_memory_bound_is_a_request_fault_that_names_the_bound(gateway, capability):
     response = await gateway.call(capability, b'{"x":[' + b"{}," * 400_000 + b"1]}")
     body = response.json()
     assert body["statusCode"] == capability.faults["json"].code and "512 KiB" in body["details"]

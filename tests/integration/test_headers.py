@@ -26,7 +26,7 @@ from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.telemetry.probe_server import ProbeServer
 from tests.gateway import AK, PNG, SK, GatewayUnderTest, body_of, signed_headers
-from tests.served import ask, head, served
+from tests.http_server import ask, head, served
 
 GENERAL = CAPABILITIES["general"]
 ROOT = Path(__file__).parents[2]
@@ -178,7 +178,7 @@ _AS_CLIENT = {  # headers of answers that we get, or of requests that we make
     "service/cli/doctor/gateway.py",
     "service/cli/demo.py",
     "service/cli/sign.py",
-    "service/console/calling.py",
+    "service/console/gateway_client.py",
 }
 _SIGNED = {"service/eop/signature.py", "service/eop/canonical.py"}  # by the names that the client lists
 _FOLDED = {"service/contract/headers.py", "service/header_middleware.py"}

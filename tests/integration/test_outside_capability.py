@@ -33,7 +33,7 @@ from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.service import packs_of
 from inkgate.service.settings import Database
 from inkgate.service.users import service as users
-from tests.console.house import PASSWORD, quick_passwords
+from tests.console.console_fixture import PASSWORD, cheap_passwords
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = ROOT / "tests" / "outside"
@@ -100,7 +100,7 @@ async def make_customer(database: str, vault: Vault) -> dict[str, str]:
     """An account with a key and an app, and a user of the console who may sign in as `customer`."""
     engine = engines.create(Database(url=database))
     try:
-        hashed = await quick_passwords().hash(PASSWORD)
+        hashed = await cheap_passwords().hash(PASSWORD)
         async with work.unit_of_work(engine, "test") as unit:
             account = await accounts.create_account(unit, "商户")
             pair = await accounts.create_access_key(unit, vault, account.id)

@@ -1,11 +1,11 @@
-"""Kept answers: both stores behave alike."""
+"""Stored answers: both stores behave alike."""
 
 from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.replay import KeptAnswer, MemoryReplayStore, RedisReplayStore, replay_key
 
@@ -24,7 +24,7 @@ async def store(request):
         yield RedisReplayStore(client, "test")
 
 
-async def test_kept_found_and_dropped(store):
+async def test_an_answer_is_stored_found_and_deleted(store):
     assert await store.find("k") is None
     await store.keep("k", ANSWER)
     assert await store.find("k") == ANSWER
@@ -44,14 +44,14 @@ async def test_of_two_calls_with_the_same_request_the_first_to_keep_its_answer_s
     assert await store.keep("k", second) == second
 
 
-async def test_memory_is_bounded_oldest_out_first():
+async def test_memory_is_bounded_and_the_oldest_answer_is_evicted():
     store = MemoryReplayStore(max_bytes=100)
     for number in range(5):
         await store.keep(str(number), KeptAnswer(SETTLEMENT, 200, bytes(30)))
     assert [await store.find(str(n)) is not None for n in range(5)] == [False, False, True, True, True]
 
 
-async def test_memory_forgets_after_ten_minutes(monkeypatch):
+async def test_an_answer_expires_after_ten_minutes(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr("inkgate.service.replay.memory.time.monotonic", lambda: now[0])
     store = MemoryReplayStore()
@@ -63,7 +63,7 @@ async def test_memory_forgets_after_ten_minutes(monkeypatch):
 
 
 async def test_an_answer_that_the_next_release_kept_is_found(valkey_url):
-    """During an upgrade both releases answer repeats; an unknown field must not cost the client its paid answer."""
+    """During an upgrade both releases answer repeated requests; an unknown field must not lose a charged answer."""
     async with Redis.from_url(valkey_url) as client:
         store = RedisReplayStore(client, "next")
         await store.keep("k", ANSWER)
@@ -73,17 +73,17 @@ async def test_an_answer_that_the_next_release_kept_is_found(valkey_url):
         assert await store.find("k") == ANSWER
 
 
-async def test_no_redis_no_payment():
+async def test_without_redis_no_call_is_charged():
     async with Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.2) as client:
         store = RedisReplayStore(client, "test")
-        with pytest.raises(BrokerDown):
+        with pytest.raises(BrokerUnavailable):
             await store.keep("k", ANSWER)
-        with pytest.raises(BrokerDown):
+        with pytest.raises(BrokerUnavailable):
             await store.find("k")
         await store.discard("k", "call-1")
 
 
-def test_keys_tell_calls_apart():
+def test_keys_differ_per_call():
     parts = ("app", "request", "hash", "general")
     others = [tuple(p + "x" if i == n else p for i, p in enumerate(parts)) for n in range(4)]
     assert len({replay_key(*key) for key in (parts, *others)}) == 5

@@ -23,7 +23,7 @@ from inkgate.service.eop.header import parse
 from inkgate.service.eop.signature import BEIJING, verify
 from inkgate.service.gateway.request_line import RequestLine
 from tests.gateway import AK, APPKEY, PNG, SK, GatewayUnderTest, body_of
-from tests.served import ask, head, served
+from tests.http_server import ask, head, served
 
 GENERAL = CAPABILITIES["general"]
 BODY = json.dumps(body_of(GENERAL, PNG)).encode()
@@ -176,7 +176,7 @@ def test_the_request_line_however_it_is_cut(query, cuts):
     sent = b"\r\nGET /p?" + query + b" HTTP/1.1\r\nx: ?\xff\r\n\r\n"
     line, shown, at = RequestLine(), b"", 0
     for cut in [*sorted(cut for cut in cuts if cut < len(sent)), len(sent)]:
-        shown += line.shown(sent[at:cut])
+        shown += line.rewritten(sent[at:cut])
         at = cut
     target, rest = shown.split(b" HTTP/1.1\r\n", 1)
     assert target.isascii() and rest == b"x: ?\xff\r\n\r\n"

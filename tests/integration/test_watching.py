@@ -15,7 +15,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate
 from inkgate.service.db.clock import CheckedClock
-from inkgate.service.errors import BrokerDown
+from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.settings import Database, Redis, Settings
 from inkgate.service.telemetry.metrics import Metrics
 from tests.ledger_data import CustomerData
@@ -53,7 +53,7 @@ class FakeBroker:
 
     async def state(self) -> QueueState:
         if not self.up:
-            raise BrokerDown("gone")
+            raise BrokerUnavailable("gone")
         return QueueState(depth=3, in_flight=1, oldest_age=0.5, workers=2)
 
 
@@ -64,7 +64,7 @@ async def test_redis_is_up_while_the_queue_answers() -> None:
     assert value(metrics, "inkgate_queue_depth") == 3
     assert value(metrics, "inkgate_dependency_up", dependency="redis") == 1
     broker.up = False
-    with pytest.raises(BrokerDown):
+    with pytest.raises(BrokerUnavailable):
         await sampler.read()
     assert value(metrics, "inkgate_dependency_up", dependency="redis") == 0
     assert value(metrics, "inkgate_queue_depth") == 3, "the last reading stays"

@@ -141,7 +141,7 @@ class Deployment:
         self._traffic: threading.Thread | None = None
 
     def new_workers(self, port: int | None = None) -> WorkerHost:
-        """Two stub workers that take 20 ms a picture; `port` is where Prometheus looks for them."""
+        """Two stub workers that take 20 ms an image; `port` is where Prometheus looks for them."""
         return WorkerHost(self.valkey.url, "inkgate", port=port, ENGINE__STUB_MS=20, LIMITS__HOLD_OFF=15)
 
     def ready(self) -> None:
@@ -158,24 +158,24 @@ class Deployment:
         return float(found[0]["value"][1]) if found else None
 
     def call_everything(self) -> None:
-        """One call of each capability, one with a bad picture, one refused, one too fast to be let through."""
+        """One call of each capability, one with a bad image, one refused, one too fast to be let through."""
         for name, capability in CAPABILITIES.items():
             assert self.sandbox.call(capability, sample(name))[0] == 200
         general = CAPABILITIES["general"]
-        assert self.sandbox.call(general, sample("general"), b"not a picture")[0] == 200
+        assert self.sandbox.call(general, sample("general"), b"not an image")[0] == 200
         wrong = Sandbox({**self.sandbox.keys, "SK": "wrong"}, 0)
         assert wrong.call(general, sample("general"))[0] == 401
 
     @contextlib.contextmanager
-    def traffic(self, picture: bytes = b"") -> Iterator[None]:
-        """Calls in a row, from four threads, whatever becomes of them; of the sample unless a picture is given."""
-        picture = picture or sample("general")
+    def traffic(self, image: bytes = b"") -> Iterator[None]:
+        """Calls in a row, from four threads, whatever becomes of them; of the sample unless an image is given."""
+        image = image or sample("general")
         self._calm.clear()
 
         def run() -> None:
             while not self._calm.is_set():
                 with contextlib.suppress(OSError, ValueError):
-                    self.sandbox.call(CAPABILITIES["general"], picture)
+                    self.sandbox.call(CAPABILITIES["general"], image)
                 self._calm.wait(0.1)
 
         threads = [threading.Thread(target=run, daemon=True) for _ in range(4)]

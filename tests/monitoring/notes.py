@@ -37,10 +37,10 @@ def steps() -> list[str]:
 class Operator:
     """Pastes steps into a shell; `settings` are what the pods of the gateway have."""
 
-    def __init__(self, folder: Path, picture: bytes, **settings: str) -> None:
+    def __init__(self, folder: Path, image: bytes, **settings: str) -> None:
         self._folder = folder
         (folder / "pod").mkdir()
-        (folder / "picture.jpg").write_bytes(picture)
+        (folder / "image.jpg").write_bytes(image)
         (folder / "kubectl").write_text(_KUBECTL.format(python=sys.executable, folder=folder))
         (folder / "kubectl").chmod(0o755)
         self._environment = {

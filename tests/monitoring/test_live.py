@@ -110,7 +110,7 @@ def test_nothing_fires_while_all_is_well(deployment: Deployment) -> None:
         assert deployment.prometheus.firing() == set()
 
 
-def test_drift_is_told_and_its_mending_too(deployment: Deployment, postgres: Postgres, database: str) -> None:
+def test_drift_is_reported_and_its_correction_too(deployment: Deployment, postgres: Postgres, database: str) -> None:
     name = urlsplit(database).path.strip("/")
     change = "UPDATE pack SET used = used {} 1 WHERE id = (SELECT id FROM pack WHERE used > 0 ORDER BY id LIMIT 1)"
     postgres.execute(change.format("+"), name)
@@ -121,7 +121,7 @@ def test_drift_is_told_and_its_mending_too(deployment: Deployment, postgres: Pos
     clear(deployment, "InkGateMeteringDrift")
 
 
-def test_a_message_that_nobody_understands_fires_and_clears(deployment: Deployment) -> None:
+def test_a_malformed_message_fires_and_clears(deployment: Deployment) -> None:
     with redis.Redis.from_url(deployment.valkey.url, protocol=2) as server:
         server.xadd(Keys("inkgate", "balanced").stream("general"), {"call": "x", "n": "0", "ttl": "soon"})
     fires(deployment, "InkGateMalformedMessages")
@@ -176,7 +176,7 @@ def test_a_stalled_queue_fires_and_clears(deployment: Deployment) -> None:
         clear(deployment, *STALLED)
 
 
-def test_pictures_that_kill_their_workers_fire_and_clear(deployment: Deployment) -> None:
+def test_images_that_kill_their_workers_fire_and_clear(deployment: Deployment) -> None:
     """Each takes down a worker, then a process of its own."""
     with deployment.traffic(sample("general") + b"inkgate-stub:crash"):
         fires(deployment, *KILLED)

@@ -67,10 +67,10 @@ async def test_postgres_is_backed_up_under_load_and_restored_elsewhere(
     await asyncio.to_thread(old.postgres.kill)
 
     target = fresh.dsn.replace("/postgres?", "/inkgate?")
-    told = await asyncio.to_thread(perform, commands("back-up", "恢复"), tmp_path, SERVER=fresh.dsn, TO=target)
-    assert "the ledger is sound" in told
-    found = re.search(r"^ *(\d+) \| +\d+ \|", told, re.MULTILINE)
-    assert found, told
+    output = await asyncio.to_thread(perform, commands("back-up", "恢复"), tmp_path, SERVER=fresh.dsn, TO=target)
+    assert "the ledger is sound" in output
+    found = re.search(r"^ *(\d+) \| +\d+ \|", output, re.MULTILINE)
+    assert found, output
     assert len(before.calls) < int(found[1]) < len(before.calls) + len(during.calls), "up to the moment of the dump"
     restored = await old.charged(new.url("inkgate"))
     assert restored.items() <= charged.items()
@@ -83,8 +83,10 @@ async def test_postgres_is_backed_up_under_load_and_restored_elsewhere(
         await traffic(f"http://127.0.0.1:{gateway.port}", keys, 1.5)
     finally:
         gateway.kill()
-    told = await asyncio.to_thread(perform, "inkgate ledger verify", tmp_path, INKGATE_DATABASE__URL=new.url("inkgate"))
-    assert "the ledger is sound" in told
+    output = await asyncio.to_thread(
+        perform, "inkgate ledger verify", tmp_path, INKGATE_DATABASE__URL=new.url("inkgate")
+    )
+    assert "the ledger is sound" in output
 
 
 async def test_sqlite_is_backed_up_under_load_and_restored(tmp_path: Path) -> None:
@@ -135,7 +137,7 @@ async def test_sqlite_is_backed_up_under_load_and_restored(tmp_path: Path) -> No
         service = serve()
         await service.ready()
         await traffic(f"http://127.0.0.1:{port}", keys, 1.5)
-        told = await asyncio.to_thread(perform, "inkgate ledger verify", tmp_path, INKGATE_DATABASE__URL=url)
-        assert "the ledger is sound" in told
+        output = await asyncio.to_thread(perform, "inkgate ledger verify", tmp_path, INKGATE_DATABASE__URL=url)
+        assert "the ledger is sound" in output
     finally:
         service.kill()

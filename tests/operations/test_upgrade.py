@@ -172,8 +172,8 @@ async def test_workers_and_gateways_of_the_release_before_and_of_this_one(
     host = WorkerHost(valkey_server, namespace, 1, TELEMETRY__LOG_LEVEL="error")
     try:
         await host.ready()
-        told = await asyncio.to_thread(before.script, SUBMIT, valkey_server, namespace)
-        assert told.splitlines() == read
+        output = await asyncio.to_thread(before.script, SUBMIT, valkey_server, namespace)
+        assert output.splitlines() == read
     finally:
         await asyncio.to_thread(host.end)
 
@@ -227,8 +227,8 @@ async def test_a_release_is_replaced_and_brought_back_under_load(
         await asyncio.sleep(1)
 
         environment = {f"INKGATE_{name}": value for name, value in settings.items()}
-        told = await asyncio.to_thread(perform, commands("upgrade", "迁移"), tmp_path, **environment)
-        assert migrate.head() in told
+        output = await asyncio.to_thread(perform, commands("upgrade", "迁移"), tmp_path, **environment)
+        assert migrate.head() in output
         await asyncio.sleep(1)  # the release before, on the new schema
 
         new_workers = WorkerHost(own_valkey.url, "inkgate", 1, ENGINE__STUB_MS=20, TELEMETRY__LOG_LEVEL="error")
@@ -258,8 +258,8 @@ async def test_a_release_is_replaced_and_brought_back_under_load(
         failed = [attempt for call in clients.calls for attempt in call.attempts if attempt.result != "ok"]
         assert not failed and all(call.delivered for call in clients.calls)
         assert len(clients.calls) > 30
-        told = await asyncio.to_thread(perform, commands("upgrade", "核对"), tmp_path, **environment)
-        assert "the ledger is sound" in told
+        output = await asyncio.to_thread(perform, commands("upgrade", "核对"), tmp_path, **environment)
+        assert "the ledger is sound" in output
         print(f"{len(clients.calls)} calls from schema {was} to {migrate.head()} and back, none failed")
     finally:
         if proxy is not None:
@@ -271,6 +271,6 @@ async def test_a_release_is_replaced_and_brought_back_under_load(
 
 
 async def until(clients: Clients, stop: asyncio.Event) -> None:
-    """Traffic in stretches of half a second until told to stop."""
+    """Traffic in stretches of half a second until it is stopped."""
     while not stop.is_set():
         await clients.run(until=clients.now() + 0.5)

@@ -118,7 +118,10 @@ async def _connects(url: str) -> None:
 async def test_a_certificate_of_another_authority_is_refused(stores: Stores) -> None:
     with pytest.raises(ssl.SSLCertVerificationError, match="certificate verify failed"):
         await _connects(stores.database_url(stores.other_ca))
-    with client.blocking(stores.redis_url(stores.other_ca)) as redis, pytest.raises(ConnectionError, match="verify"):
+    with (
+        client.blocking_client(stores.redis_url(stores.other_ca)) as redis,
+        pytest.raises(ConnectionError, match="verify"),
+    ):
         redis.ping()
 
 
@@ -128,23 +131,23 @@ async def test_a_certificate_for_another_host_is_refused(stores: Stores) -> None
         await _connects(stores.database_url(stores.ca).replace("@localhost", "@127.0.0.1"))
     await _connects(stores.database_url(stores.ca, mode="verify-ca").replace("@localhost", "@127.0.0.1"))
     url = stores.redis_url(stores.ca).replace("@localhost", "@127.0.0.1")
-    with client.blocking(url) as redis, pytest.raises(ConnectionError, match="IP address mismatch"):
+    with client.blocking_client(url) as redis, pytest.raises(ConnectionError, match="IP address mismatch"):
         redis.ping()
-    on_loop = client.on_loop(url, 1)
+    async_client = client.async_client(url, 1)
     with pytest.raises(ConnectionError, match="IP address mismatch"):
-        await on_loop.ping()
-    await on_loop.aclose()
+        await async_client.ping()
+    await async_client.aclose()
 
 
 async def test_nothing_is_said_in_the_clear(stores: Stores) -> None:
     with pytest.raises(Exception, match="no pg_hba"):
         await _connects(f"{stores.database}?sslmode=disable")
-    with client.blocking(stores.redis.replace("rediss://", "redis://")) as redis, pytest.raises(ConnectionError):
+    with client.blocking_client(stores.redis.replace("rediss://", "redis://")) as redis, pytest.raises(ConnectionError):
         redis.ping()
 
 
 def test_the_user_of_redis_may_do_its_work_and_nothing_else(stores: Stores) -> None:
-    with client.blocking(stores.redis_url(stores.ca)) as redis:
+    with client.blocking_client(stores.redis_url(stores.ca)) as redis:
         redis.set("inkgate:answer:x", b"kept", px=1000)
         for command in (
             ("SET", "other:x", "1"),
@@ -169,4 +172,4 @@ def test_wrong_words_for_postgres_are_one_line(word: str) -> None:
 
 def test_a_file_that_is_not_there_is_one_line_for_redis() -> None:
     with pytest.raises(ConfigurationError, match=r"INKGATE_REDIS__URL: ssl_ca_certs: no such file /nowhere.pem"):
-        client.on_loop("rediss://localhost/0?ssl_ca_certs=/nowhere.pem", 1)
+        client.async_client("rediss://localhost/0?ssl_ca_certs=/nowhere.pem", 1)

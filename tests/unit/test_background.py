@@ -1,4 +1,4 @@
-"""Background tasks: what ends one starts it again, says why, and turns readiness red; ends are clean."""
+"""Background tasks: restarts, back-off, reports, readiness and orderly ends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVICE = Path(module.__file__).parent
 
 
 class Notes:
-    """An observer that keeps what it heard."""
+    """An observer that records its calls."""
 
     def __init__(self) -> None:
         self.restarts: Counter[str] = Counter()
@@ -36,9 +36,9 @@ class Notes:
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(module, "LONGEST_PAUSE_SECONDS", 0.04)
-    monkeypatch.setattr(module, "SETTLED_SECONDS", 0.5)
+    monkeypatch.setattr(module, "MIN_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(module, "MAX_BACKOFF_SECONDS", 0.04)
+    monkeypatch.setattr(module, "UP_AFTER_SECONDS", 0.5)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -73,7 +73,7 @@ async def raises() -> None:
         (cancelled_inside, "CancelledError"),
     ],
 )
-async def test_whatever_ends_a_task_starts_it_again(
+async def test_a_task_that_ends_is_restarted(
     fault: Callable[[], object], cause: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     lives, notes = 0, Notes()
@@ -85,7 +85,7 @@ async def test_whatever_ends_a_task_starts_it_again(
 
     background = Background(notes)
     health = Health({"tasks": background.check})
-    health.started()
+    health.mark_started()
     task = background.task("listener", run, essential=True)
     with caplog.at_level(logging.ERROR):
         task.start()
@@ -104,7 +104,7 @@ async def test_whatever_ends_a_task_starts_it_again(
     assert lives == 4
 
 
-async def test_the_pause_doubles_up_to_a_cap_and_starts_anew_after_a_healthy_life(
+async def test_the_back_off_doubles_up_to_a_limit_and_is_reset_after_a_healthy_run(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     lives = 0
@@ -118,7 +118,7 @@ async def test_the_pause_doubles_up_to_a_cap_and_starts_anew_after_a_healthy_lif
             await for_ever()
         raise LookupError
 
-    monkeypatch.setattr(module, "HEALTHY_SECONDS", 0.25)
+    monkeypatch.setattr(module, "BACKOFF_RESET_SECONDS", 0.25)
     task = Background().task("listener", run)
     task.start()
     await until(lambda: lives == 7)
@@ -127,7 +127,7 @@ async def test_the_pause_doubles_up_to_a_cap_and_starts_anew_after_a_healthy_lif
     await task.close()
 
 
-async def test_a_task_that_is_not_essential_leaves_readiness_alone() -> None:
+async def test_a_task_that_is_not_essential_does_not_affect_readiness() -> None:
     notes = Notes()
     background = Background(notes)
     task = background.task("sampler", raises)
@@ -137,7 +137,7 @@ async def test_a_task_that_is_not_essential_leaves_readiness_alone() -> None:
     await task.close()
 
 
-async def test_told_to_end_a_task_may_return() -> None:
+async def test_a_task_may_return_after_expect_exit() -> None:
     stop, notes = asyncio.Event(), Notes()
 
     async def run() -> None:
@@ -146,19 +146,19 @@ async def test_told_to_end_a_task_may_return() -> None:
     task = Background(notes).task("writer", run)
     task.start()
     assert not await task.wait(0.01)
-    task.ending()
+    task.expect_exit()
     stop.set()
     assert await task.wait(20) and not notes.restarts
 
 
-async def test_told_to_end_a_task_that_pauses_does_not_start_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 60.0)
-    monkeypatch.setattr(module, "LONGEST_PAUSE_SECONDS", 60.0)
+async def test_a_task_in_back_off_is_not_restarted_after_expect_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MIN_BACKOFF_SECONDS", 60.0)
+    monkeypatch.setattr(module, "MAX_BACKOFF_SECONDS", 60.0)
     notes = Notes()
     task = Background(notes).task("writer", raises)
     task.start()
     await until(lambda: notes.restarts["writer"] == 1)
-    task.ending()
+    task.expect_exit()
     assert await task.wait(20) and notes.restarts["writer"] == 1
 
 
@@ -198,7 +198,7 @@ async def test_an_observer_that_fails_does_not_end_the_task() -> None:
     await task.close()
 
 
-def test_whatever_ends_a_thread_starts_it_again() -> None:
+def test_a_thread_that_ends_is_restarted() -> None:
     lives, stop, notes = 0, threading.Event(), Notes()
 
     def run() -> None:
@@ -221,14 +221,14 @@ def test_whatever_ends_a_thread_starts_it_again() -> None:
         time.sleep(0.005)
     asyncio.run(background.check())
     assert notes.restarts["heart"] == 2 and lives == 3
-    thread.ending()
+    thread.expect_exit()
     stop.set()
     thread.join(20)
     assert lives == 3 and notes.restarts["heart"] == 2
 
 
 SHORT_LIVED = {
-    ("accounts/sql_directory.py", "_note_use"): "one write, at most one a minute and key",
+    ("accounts/sql_directory.py", "_record_use"): "one write, at most one a minute and key",
     ("broker/local.py", "attach"): "as long as one worker process; a new one brings a new one",
     ("cli/demo.py", "ready"): "the demo's own four calls",
     (
@@ -238,9 +238,9 @@ SHORT_LIVED = {
     ("composition/lifecycle.py", "run_until_stopped"): "waits for the start and for the end, awaited by the caller",
     ("composition/web.py", "serve"): "the web server and the announcement, awaited by the caller",
     ("db/cache.py", "get"): "one query, awaited by its callers",
-    ("gateway/deliveries.py", "watch"): "the verdict on one answer, ten minutes at most",
+    ("gateway/delivery_tracker.py", "track"): "until the delivery of one answer is known, ten minutes at most",
     ("gateway/exchange.py", "*"): "as long as one request",
-    ("gateway/reading.py", "_until_gone"): "as long as one request",
+    ("gateway/recognition.py", "_await_or_disconnect"): "as long as one request",
     ("metering/ledger.py", "_enqueue"): "ends when nothing waits; the next call begins a new one",
     ("worker/lanes.py", "run_lanes"): "pull loops, whose end ends the process: the supervisor starts another",
 }
@@ -257,7 +257,7 @@ STARTERS = {
 
 
 def starts() -> dict[tuple[str, str], list[str]]:
-    """Where tasks and threads are started: (file, function) to the calls that do it."""
+    """The places that start tasks or threads: (file, function) -> names of the calls."""
     found: dict[tuple[str, str], list[str]] = {}
     for path in sorted(SERVICE.rglob("*.py")):
         if path == Path(module.__file__):
@@ -278,8 +278,8 @@ def starts() -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def test_nothing_long_lived_is_started_but_as_a_background_task() -> None:
-    """A new entry in SHORT_LIVED needs a reason why the end of that task ends nothing that calls wait for."""
+def test_long_lived_tasks_are_background_tasks() -> None:
+    """An entry in SHORT_LIVED gives the reason why the end of that task is harmless."""
     allowed = set(SHORT_LIVED)
     unknown = {
         place: calls for place, calls in starts().items() if place not in allowed and (place[0], "*") not in allowed
@@ -287,7 +287,7 @@ def test_nothing_long_lived_is_started_but_as_a_background_task() -> None:
     assert not unknown, "start it through inkgate.service.background"
 
 
-def test_the_list_of_short_lived_tasks_holds_nothing_that_is_gone() -> None:
+def test_the_list_of_short_lived_tasks_is_current() -> None:
     places = set(starts())
     files = {file for file, _ in places}
     stale = [place for place in SHORT_LIVED if place not in places and not (place[1] == "*" and place[0] in files)]

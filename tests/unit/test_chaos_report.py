@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.crash.chaos.clients import Attempt, Call
-from tests.crash.chaos.faults import Strike
-from tests.crash.chaos.report import Witness, judge
+from tests.crash.chaos.faults import InjectedFault
+from tests.crash.chaos.report import Observations, judge
 
-STRIKE = Strike("a fault", 10.0, 11.0)  # its window ends at 16.0
+INJECTED = InjectedFault("a fault", 10.0, 11.0)  # its window ends at 16.0
 
 
 def call(request_id: str, *attempts: tuple[float, str]) -> Call:
@@ -28,7 +28,7 @@ def broken(calls: list[Call], **seen: Any) -> list[str]:
         "starved": lambda begun, ended: False,
         **seen,
     }
-    return [promise.name for promise in judge(calls, [STRIKE], Witness(**facts)) if not promise.kept]
+    return [promise.name for promise in judge(calls, [INJECTED], Observations(**facts)) if not promise.kept]
 
 
 CALM = [call(f"c{number}", (20.0 + number / 10, "ok")) for number in range(200)]

@@ -1,4 +1,4 @@
-"""No cell of an export is a formula to a spreadsheet, however it splits the lines; and no second writer of CSV."""
+"""No cell of an export is evaluated by a spreadsheet, for any delimiter; there is one CSV writer only."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def written(*rows: list[object]) -> str:
 
 
 def formula(text: str) -> bool:
-    """Whether a spreadsheet might compute it: told here by Unicode's own tables, not by the writer's list."""
+    """Whether a spreadsheet might evaluate it, by Unicode's tables instead of the writer's list."""
     if NUMBER.fullmatch(text):
         return False
     for character in text:
@@ -103,7 +103,7 @@ def test_a_formula_becomes_text(text: str) -> None:
     "text",
     ["", "0", "-5", "+1.5", "-1e-6", "1,350.00", "their-own-id", "a=b", "x@y.example", "4f-2", "青禾", "2026-03-01"],
 )
-def test_what_is_no_formula_stays(text: str) -> None:
+def test_other_text_is_not_changed(text: str) -> None:
     assert csv_cell(text) == text
 
 
@@ -113,7 +113,7 @@ def test_values_keep_their_kind() -> None:
 
 
 @given(st.lists(st.lists(PARTS, max_size=8).map("".join), min_size=1, max_size=4))
-def test_no_formula_however_the_lines_are_split(texts: list[str]) -> None:
+def test_no_formula_for_any_delimiter(texts: list[str]) -> None:
     sheet = written(list(texts))
     for delimiter in ",;\t":
         for row in csv.reader(io.StringIO(sheet, newline=""), delimiter=delimiter):
@@ -121,7 +121,7 @@ def test_no_formula_however_the_lines_are_split(texts: list[str]) -> None:
 
 
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="\0")), min_size=1, max_size=4))
-def test_a_reader_of_csv_gets_the_cells_back(texts: list[str]) -> None:
+def test_a_csv_reader_returns_the_cells(texts: list[str]) -> None:
     (row,) = csv.reader(io.StringIO(written(list(texts)), newline=""))
     assert row == [str(csv_cell(each)) for each in texts]
 

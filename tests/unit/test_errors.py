@@ -15,18 +15,18 @@ from inkgate import service
 from inkgate.service import errors
 from inkgate.service.contract.refusals import REFUSALS
 from inkgate.service.errors import (
+    AppHeldOff,
     BodyTooLarge,
     BodyTooSlow,
-    BrokerDown,
-    ClientGone,
+    BrokerUnavailable,
+    ClientDisconnected,
     ClockSuspect,
     DatabaseDown,
     DeadlineMissed,
-    HeldOff,
     InkGateError,
     InternalError,
     LedgerBusy,
-    LedgerDown,
+    LedgerUnavailable,
     Overloaded,
     PayerUnknown,
     RateLimited,
@@ -42,7 +42,7 @@ _ENTRY = re.compile(r"^(?P<lines>[│├└─ ]*)(?P<name>\w+) {2,}(?P<text>.*)
 
 
 def drawn() -> dict[str, tuple[str, str]]:
-    """Every class of the tree: its name to its parent's and its text."""
+    """Every class of the tree: name -> (name of the parent, text)."""
     tree: dict[str, tuple[str, str]] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
@@ -56,7 +56,7 @@ def drawn() -> dict[str, tuple[str, str]]:
 
 
 def classes(base: type[InkGateError] = InkGateError) -> Iterator[type[InkGateError]]:
-    """`base` and all that is derived from it in the whole service."""
+    """`base` and all its subclasses in the service."""
     yield base
     for each in base.__subclasses__():
         if each.__module__.startswith("inkgate.service"):
@@ -76,12 +76,12 @@ def test_the_tree_shows_every_class_under_its_parent() -> None:
     assert len(found) == len(list(classes())), "two classes of one name"
 
 
-def test_every_class_says_what_it_is_for() -> None:
+def test_every_class_has_a_docstring() -> None:
     assert all(text for _, text in drawn().values())
     assert all(each.__doc__ for each in classes())
 
 
-def test_errors_know_nothing_of_the_rest() -> None:
+def test_errors_import_nothing_of_the_service() -> None:
     tree = ast.parse(Path(errors.__file__).read_text(encoding="utf-8"))
     imported = {
         node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
@@ -100,14 +100,14 @@ WIRE = [
     (RateLimited(5), 42900, 429, "limited", "42900", 5),
     (Overloaded("full"), 50300, 503, "overloaded", "50300", 2),
     (BodyTooSlow(), 40800, 408, "slow_body", "40800", None),
-    (HeldOff(30), 50300, 503, "refused", "held_off", 30),
+    (AppHeldOff(30), 50300, 503, "refused", "held_off", 30),
     (BodyTooLarge(), 413, 413, "client_error", "too_large", None),
-    (ClientGone("hung up"), 0, 499, "cancelled", None, None),
+    (ClientDisconnected("hung up"), 0, 499, "cancelled", None, None),
     (SealFault(40019, "SM2", "SM2"), 40019, 200, "client_error", None, None),
     (RequestFault("general", "path"), 0, 200, "client_error", None, None),
-    (BrokerDown("away"), 50000, 500, "failed", None, None),
+    (BrokerUnavailable("away"), 50000, 500, "failed", None, None),
     (DatabaseDown("away"), 50000, 500, "failed", None, None),
-    (LedgerDown("away"), 50000, 500, "failed", None, None),
+    (LedgerUnavailable("away"), 50000, 500, "failed", None, None),
     (SettlementUnconfirmed("late"), 50000, 500, "failed", None, None),
     (LedgerBusy("closed"), 50000, 500, "failed", None, None),
     (PayerUnknown("no app"), 50000, 500, "failed", None, None),

@@ -23,5 +23,5 @@ def test_a_full_last_page_is_the_last() -> None:
     assert Paging.of(1, 7).cut(ROWS) == (ROWS, False)
 
 
-def test_nobody_pages_without_end() -> None:
+def test_no_client_pages_without_end() -> None:
     assert Paging.of(10**12, 50).offset == (LAST_PAGE - 1) * 50

@@ -1,4 +1,4 @@
-"""Settings: what cannot be read ends in one line that names it."""
+"""Settings: invalid values are reported in one line with the name; secrets are masked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import typing
 import pytest
 from pydantic import SecretStr
 
-from inkgate.service.cli.doctor.finding import place
+from inkgate.service.cli.doctor.finding import redacted_location
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Settings, load, secret_settings, secret_values, without_passwords
 from inkgate.service.telemetry import logs
@@ -24,7 +24,9 @@ from inkgate.service.telemetry import logs
         ("INKGATE_CONSOLE__SETUP_CODE", "x" * 257, "INKGATE_CONSOLE__SETUP_CODE: has 257 characters"),
     ],
 )
-def test_a_wrong_setting_is_one_line(name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_setting_is_reported_in_one_line(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError) as error:
         load()
@@ -44,7 +46,7 @@ def test_an_empty_set_up_code_is_none(blank: str, monkeypatch: pytest.MonkeyPatc
     assert load().console.setup_code is None
 
 
-def test_the_set_up_code_loses_the_blanks_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_set_up_code_is_stripped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INKGATE_CONSOLE__SETUP_CODE", " a code from a file\n")
     code = load().console.setup_code
     assert code is not None and code.get_secret_value() == "a code from a file"
@@ -64,7 +66,7 @@ def test_every_secret_is_marked_with_the_parts_that_need_it() -> None:
 def test_a_secret_is_masked_under_its_own_name_in_a_log() -> None:
     for each in secret_settings():
         if each.name != "url":  # of a URL the password alone
-            assert logs.clean(each.name, "planted") == "***", each
+            assert logs.redact(each.name, "planted") == "***", each
 
 
 PLANTED = "Pl4nted-pass"
@@ -81,7 +83,7 @@ PLANTED = "Pl4nted-pass"
     ],
 )
 def test_no_part_of_a_password_is_shown_of_a_url(url: str, shown: str) -> None:
-    assert place(url) == shown
+    assert redacted_location(url) == shown
     assert "Pl4nted" not in without_passwords(url)
     known = secret_values(Settings(redis={"url": url}))  # type: ignore[arg-type]
     assert any(PLANTED in each for each in known), known
@@ -92,7 +94,7 @@ def test_what_is_no_url_is_shown_as_it_is() -> None:
         assert without_passwords(text) == text
 
 
-def test_a_secret_too_short_to_mask_spoils_no_words() -> None:
+def test_short_secrets_are_not_masked() -> None:
     short = Settings(redis={"url": "redis://:pg@cache/0"})  # type: ignore[arg-type]
     assert secret_values(short) == ()
     assert without_passwords(short.redis.url) == "redis://:***@cache/0"

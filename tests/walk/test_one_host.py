@@ -1,7 +1,7 @@
 """docs/howto/install-one-host.md alone, as a new operator reads it: from nothing to a signed call, then an upgrade.
 
-Every command is the page's. What the operator brings is what the page asks for: Debian with the packages it names, a
-picture, and the keys copied from the commands' own output. The transcript is left in build/walk-one-host.txt.
+Every command is the page's. What the operator brings is what the page asks for: Debian with the packages it names, an
+image, and the keys copied from the commands' own output. The transcript is left in build/walk-one-host.txt.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def transcript() -> Iterator[IO[str]]:
 
 @pytest.fixture
 def machine(tmp_path: Path, transcript: IO[str]) -> Iterator[Machine]:
-    """A host with the packages that the page asks for, the release folder of its first step, and a picture."""
+    """A host with the packages that the page asks for, the release folder of its first step, and an image."""
     (_, packages), (_, outside), *_ = PAGE
     tree = source_tree(tmp_path / "source")
     builder = Shell("$", ["/bin/bash", "--norc"], transcript, cwd=tree)
@@ -77,7 +77,7 @@ def machine(tmp_path: Path, transcript: IO[str]) -> Iterator[Machine]:
     root = debian(tmp_path / "machine", "systemd", "systemd-sysv", "dbus", *needed)
     for folder in ("inkgate-release", "inkgate-next"):  # the next release, as far as an upgrade's commands can tell
         shutil.copytree(tree / "inkgate-release", root / "root" / folder)
-    (root / "root" / "picture.jpg").write_bytes(sample("general"))
+    (root / "root" / "image.jpg").write_bytes(sample("general"))
     transcript.write(f"\n(a fresh Debian 12 with {' '.join(needed)}; no network; the folder copied to /root)\n\n")
     started = Machine(root, transcript)
     try:
@@ -89,10 +89,10 @@ def machine(tmp_path: Path, transcript: IO[str]) -> Iterator[Machine]:
 
 
 class Operator:
-    """Types the commands of blocks, with the keys it was given and its own picture where the page leaves a gap."""
+    """Types the commands of blocks, with the keys it was given and its own image where the page leaves a gap."""
 
     def __init__(self, shell: Shell) -> None:
-        self._shell, self._filled = shell, {"picture.jpg": "/root/picture.jpg"}
+        self._shell, self._filled = shell, {"image.jpg": "/root/image.jpg"}
 
     def type(self, block: str) -> str:
         """The output of a block."""

@@ -1,4 +1,4 @@
-"""The child's side of the benchmark: read paths, answer with lines and what they cost. Needs nothing but Python."""
+"""The child side of the benchmark: reads paths, answers with text lines and cost. Standard library only."""
 
 import json
 import resource
@@ -7,9 +7,9 @@ import time
 
 
 def serve(read):
-    """Answer each path on stdin with one JSON line. `read(bytes)` gives [(text, eight numbers), ...]."""
+    """Answer each path on stdin with one JSON line. `read(bytes)` returns [(text, eight numbers), ...]."""
     out = sys.stdout
-    sys.stdout = sys.stderr  # what a library prints must not come between the answers
+    sys.stdout = sys.stderr  # keep the output of libraries out of the answers
     for line in sys.stdin:
         with open(line.rstrip("\n"), "rb") as file:
             data = file.read()

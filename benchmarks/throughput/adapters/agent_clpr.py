@@ -12,13 +12,13 @@ threads.intra_op_num_threads = 1
 session = onnxruntime.InferenceSession
 
 
-def narrow(*args, **kwargs):
-    """It opens its networks with the defaults of ONNX Runtime, which are all cores."""
+def single_threaded_session(*args, **kwargs):
+    """An ONNX Runtime session on one thread; agentclpr itself uses the default, all cores."""
     kwargs["sess_options"] = threads
     return session(*args, **kwargs)
 
 
-onnxruntime.InferenceSession = narrow
+onnxruntime.InferenceSession = single_threaded_session
 from agentclpr import CLPSystem  # noqa: E402
 
 logging.disable(logging.INFO)
@@ -27,10 +27,10 @@ engine = CLPSystem()
 
 
 def read(data):
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     try:
-        found = engine(picture)
-    except cv2.error:  # a plate at the border of the picture
+        found = engine(image)
+    except cv2.error:  # a plate at the border of the image
         found = []
     return [(text, np.asarray(box).reshape(-1)) for box, (text, _) in found]
 

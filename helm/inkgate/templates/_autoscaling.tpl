@@ -1,8 +1,7 @@
 {{/*
-A pool follows two figures: how long the oldest picture has waited, and how much work there is per pod. Work is what
-waits plus what is held: by what waits alone, pods that are busy would look idle and be taken away. Every gateway
-reports the whole queue, hence max. Up at once, down after five quiet minutes, never to zero: a pod needs seconds to
-load its models.
+A pool scales on two metrics: the age of the oldest image, and the work per pod. Work counts queued and running images:
+by queued images alone, busy pods would look idle and be removed. Every gateway reports the whole queue, hence max.
+Scales up immediately, down after five quiet minutes, never to zero: a pod needs seconds to load its models.
 */}}
 {{- define "inkgate.workerAutoscaling" -}}
 {{- $scaling := .values.autoscaling -}}
@@ -42,7 +41,7 @@ spec:
   maxReplicaCount: {{ $scaling.maxReplicas }}
   pollingInterval: 10
   cooldownPeriod: 300
-  {{- /* With Prometheus gone, keep what is likely to be enough rather than shrink blind. */}}
+  {{- /* Without Prometheus, keep a number of pods that is probably sufficient. */}}
   fallback:
     failureThreshold: 3
     replicas: {{ max $scaling.minReplicas (div (add $scaling.minReplicas $scaling.maxReplicas) 2) }}

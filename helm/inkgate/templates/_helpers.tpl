@@ -55,7 +55,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
-{{/* The certificate of the authority behind the stores' certificates, when one is given. */}}
+{{/* The CA certificate for Postgres and Redis, when one is given. */}}
 {{- define "inkgate.storesMount" -}}
 {{- if .Values.storesCA.existingSecret -}}
 - {name: stores-ca, mountPath: /etc/inkgate/stores, readOnly: true}
@@ -74,7 +74,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
-{{/* Seconds a pod gets to finish: the longest a call may take, and 15 more. */}}
+{{/* Termination grace period in seconds: the longest call plus 15. */}}
 {{- define "inkgate.grace" -}}
 {{- $deadline := dig "limits" "deadline" 60 .Values.config -}}
 {{- add (ceil $deadline) 15 .Values.preStopSeconds }}

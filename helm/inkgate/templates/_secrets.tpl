@@ -35,7 +35,7 @@ pods, and as a plain value in extraEnv. files/secrets.json says which settings a
 {{- end }}
 {{- end }}
 
-{{/* Secret settings of `secrets` as environment, for the one part that is asked for. Takes (dict "root" $ "part" name). */}}
+{{/* Secret settings of `secrets` as environment variables of one part. Takes (dict "root" $ "part" name). */}}
 {{- define "inkgate.secretEnv" -}}
 {{- $part := regexReplaceAll "^worker-.*" .part "worker" }}
 {{- range $secret := .root.Files.Get "files/secrets.json" | fromJsonArray }}
@@ -66,8 +66,8 @@ pods, and as a plain value in extraEnv. files/secrets.json says which settings a
 {{- end }}
 
 {{/*
-One value of a secret that the chart makes, in base64: what the cluster holds, else a new one if the operator asked for
-that. Takes a dict:
+One value of a secret that the chart creates, in base64: the value in the cluster, or a new one with generateSecrets.
+Takes a dict:
   root     the template's $
   name     the secret
   key      the key inside

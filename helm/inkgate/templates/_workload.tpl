@@ -27,7 +27,7 @@ spec:
   strategy:
     type: RollingUpdate
     rollingUpdate:
-      {{- /* A GPU pod has nowhere to surge to when every GPU is taken. */}}
+      {{- /* A GPU pod cannot surge when every GPU is in use. */}}
       maxSurge: {{ if .gpu }}0{{ else }}1{{ end }}
       maxUnavailable: {{ if .gpu }}1{{ else }}0{{ end }}
   selector:
@@ -89,7 +89,7 @@ spec:
         {{- include "inkgate.storesVolume" $root | nindent 8 }}
 {{- end }}
 
-{{/* What every pod of ours has, jobs too. Takes the same dict. */}}
+{{/* The common part of all pods, also of jobs. Takes the same dict. */}}
 {{- define "inkgate.podCommon" -}}
 serviceAccountName: {{ include "inkgate.serviceAccountName" .root }}
 automountServiceAccountToken: false
@@ -115,7 +115,7 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* Secrets by reference, then the part's own settings, then whatever the operator adds. */}}
+{{/* Secrets by reference, then the settings of the part, then extraEnv. */}}
 {{- define "inkgate.env" -}}
 {{- $root := .root -}}
 {{- if has "database" .stores }}
@@ -153,9 +153,9 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 
 {{/*
-startup  models loaded and warm: slow, asked often, gives up after startupSeconds
-ready    can take work now: Postgres, Redis, not draining
-live     the process turns; never looks at a store, or one outage would restart the fleet
+startup  models are loaded and warm: slow, polled often, fails after startupSeconds
+ready    can accept work: Postgres and Redis are reachable, not draining
+live     the event loop runs; does not check Postgres or Redis, or one outage would restart the whole fleet
 */}}
 {{- define "inkgate.probes" -}}
 startupProbe:

@@ -1,18 +1,18 @@
-"""Names of everything in Redis, and what a stream entry holds.
+"""Redis key names, and the encoding of stream entries.
 
-All keys of one namespace carry the same hash tag, so that scripts may touch them together on a cluster as well:
+All keys of one namespace have the same hash tag, so that scripts can use them together on a cluster:
 
     {ns}:q:<capability>:<profile>   stream, consumer group "workers"; one small entry per image
-    {ns}:q:<capability>:<profile>:… the fair order of what waits before it is in the stream, see lua/fair.lua
-    {ns}:img:<call>:<number>        the picture's bytes, with a TTL; gone means withdrawn or answered
-    {ns}:img:<call>:<number>:begun  the same, of one that was withdrawn after it had been delivered, see lua/fair.lua
+    {ns}:q:<capability>:<profile>:… the fair queue in front of the stream, see lua/fair.lua
+    {ns}:img:<call>:<number>        the image's bytes, with a TTL; missing: withdrawn or answered
+    {ns}:img:<call>:<number>:begun  the same, of an image withdrawn after its delivery, see lua/fair.lua
     {ns}:r:<gateway>                stream of replies to one gateway
     {ns}:workers:<profile>          sorted set: worker -> server time of its last heartbeat, in milliseconds
-    {ns}:aware:<profile>            the same, of those who know the fair order
+    {ns}:aware:<profile>            the same, of workers that support the fair queue
     {ns}:held                       sorted set: app -> server time in ms until which it is held off
-    {ns}:deaths:<app>               sorted set: workers that images of an app killed or held too long of late, by points
-    {ns}:holds:<app>                how often an app was held off of late
-    {ns}:roll:<profile>             hash: host -> server time and what its supervisor tells of its workers
+    {ns}:deaths:<app>               sorted set: recent faults (deaths and overruns) of an app, one member per point
+    {ns}:holds:<app>                number of recent hold-offs of an app
+    {ns}:roll:<profile>             hash, the worker registry: host -> server time and its worker records
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import orjson
 
 from inkgate.service.broker.interface import Outcome, Reply, Task
-from inkgate.service.broker.messages import Malformed
+from inkgate.service.broker.messages import MessageError
 from inkgate.service.contract.capabilities import CAPABILITIES
 
 GROUP = "workers"
@@ -31,7 +31,7 @@ GROUP = "workers"
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The names of one namespace and profile."""
+    """The key names of one namespace and profile."""
 
     namespace: str
     profile: str
@@ -48,9 +48,9 @@ class Keys:
         return f"{{{self.namespace}}}:img:"
 
     def image(self, task: Task | Reply) -> str:
-        return f"{self.images}{name(task)}"
+        return f"{self.images}{queue_member(task)}"
 
-    def begun(self, task: Task) -> str:
+    def withdrawn_payload(self, task: Task) -> str:
         return f"{self.image(task)}:begun"
 
     def replies(self, gateway: str) -> str:
@@ -61,7 +61,7 @@ class Keys:
         return f"{{{self.namespace}}}:workers:{self.profile}"
 
     @property
-    def aware(self) -> str:
+    def fair_order_workers(self) -> str:
         return f"{{{self.namespace}}}:aware:{self.profile}"
 
     @property
@@ -75,18 +75,18 @@ class Keys:
         return f"{{{self.namespace}}}:holds:{app}"
 
     @property
-    def roll(self) -> str:
+    def worker_registry(self) -> str:
         return f"{{{self.namespace}}}:roll:{self.profile}"
 
 
-def name(task: Task | Reply) -> str:
-    """What a waiting task is called in the fair order."""
+def queue_member(task: Task | Reply) -> str:
+    """The member name of a task in the fair queue."""
     return f"{task.call_id}:{task.number}"
 
 
-def entry(task: Task, ttl_ms: int, reply_to: str) -> bytes:
-    """What a stream entry holds, as a JSON list of names and values. The deadline is a duration: from the queueing on
-    while the task waits, from the entry's id on once it is in the stream, both by the server's clock."""
+def encode_entry(task: Task, ttl_ms: int, reply_to: str) -> bytes:
+    """Encode a stream entry as a JSON list of names and values. The deadline is a duration by the server's clock: from
+    the submission while the task waits in the fair queue, from the entry's id once it is in the stream."""
     return orjson.dumps(
         [
             "call",
@@ -107,20 +107,20 @@ def entry(task: Task, ttl_ms: int, reply_to: str) -> bytes:
     )
 
 
-def task_of(fields: Mapping[bytes, bytes], capability: str, image: bytes, age: float, now: float) -> Task:
-    """The task of an entry that waited for `age` seconds; `now` is this host's clock. Fields of another release that we
-    do not know are left out. Raises Malformed when the call, the number, the time to live or the reply stream is not
-    there or not legible.
+def decode_entry(fields: Mapping[bytes, bytes], capability: str, image: bytes, age: float, now: float) -> Task:
+    """Decode an entry that waited for `age` seconds; `now` is this host's clock. Unknown fields are ignored.
+
+    Raises MessageError when call, number, time to live or reply stream is missing or malformed.
     """
     try:
         call_id, number = fields[b"call"].decode(), int(fields[b"n"])
         fields[b"to"].decode()
     except (KeyError, ValueError):
-        raise Malformed("a stream entry names no call, number or reply stream") from None
+        raise MessageError("a stream entry names no call, number or reply stream") from None
     try:
         left = int(fields[b"ttl"]) / 1000 - age
     except (KeyError, ValueError):
-        raise Malformed("a stream entry has no time to live", Reply(call_id, number, Outcome.FAILED)) from None
+        raise MessageError("a stream entry has no time to live", Reply(call_id, number, Outcome.FAILED)) from None
     return Task(
         call_id=call_id,
         number=number,

@@ -1,4 +1,4 @@
-"""The Lua files beside this one, by name."""
+"""Loads the Lua scripts by name."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from importlib import resources
 _INCLUDE = re.compile(r"^--include (\w+)$", re.MULTILINE)
 
 
-def source(name: str) -> str:
-    """The text of `lua/<name>.lua`, with the files it includes by a line `--include NAME`."""
+def script_source(name: str) -> str:
+    """The text of `lua/<name>.lua`; a line `--include NAME` is replaced by the text of that file."""
     return _INCLUDE.sub(lambda found: _text(found[1]), _text(name))
 
 

@@ -1,4 +1,4 @@
-"""`inkgate doctor`: look at a service, before it starts or while it serves, and say what to do about what is wrong."""
+"""`inkgate doctor`: checks a service before or during operation and names a remedy per problem."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from inkgate.service import settings as knobs
+from inkgate.service import settings as configuration
 from inkgate.service.cli.doctor import gateway, host, stores
 from inkgate.service.cli.doctor.finding import Finding
-from inkgate.service.settings import Settings, masked, secret_values
+from inkgate.service.settings import Settings, mask, secret_values
 
-_SECONDS = 15.0  # one check; a firewall that swallows packets must not hold up the others
+_TIMEOUT_SECONDS = 15.0  # per check; a firewall that drops packets must not delay the others
 
 Check = Callable[[Settings], Coroutine[Any, Any, list[Finding]]]
 
@@ -30,7 +30,7 @@ def doctor(
 ) -> None:
     """Check models, stores, schema, workers, queue, clocks, certificates, disk and the gateway; exit status 1 when
     something needs doing."""
-    settings = knobs.load()
+    settings = configuration.load()
     checks: list[tuple[str, Check]] = [
         ("models", host.models),
         ("database", stores.database),
@@ -47,7 +47,7 @@ def doctor(
     if as_json:
         print(json.dumps([_plain(finding) for finding in findings], ensure_ascii=False, indent=1))
     else:
-        _draw(findings)
+        _print(findings)
     if any(finding.remedy for finding in findings):
         raise typer.Exit(1)
 
@@ -59,21 +59,21 @@ async def _examine(settings: Settings, checks: list[tuple[str, Check]]) -> list[
 
 async def _one(name: str, check: Check, settings: Settings) -> list[Finding]:
     try:
-        return await asyncio.wait_for(check(settings), _SECONDS)
+        return await asyncio.wait_for(check(settings), _TIMEOUT_SECONDS)
     except TimeoutError:
-        return [Finding(name, f"no answer within {_SECONDS:g} s", "Is a firewall between here and there?")]
+        return [Finding(name, f"no answer within {_TIMEOUT_SECONDS:g} s", "Is a firewall between here and there?")]
 
 
 def _masked(finding: Finding, known: Sequence[str]) -> Finding:
-    """The finding without secrets: a driver's own words may hold one."""
-    return dataclasses.replace(finding, found=masked(finding.found, known), remedy=masked(finding.remedy, known))
+    """The finding with secrets masked; the error text of a driver may contain one."""
+    return dataclasses.replace(finding, found=mask(finding.found, known), remedy=mask(finding.remedy, known))
 
 
 def _plain(finding: Finding) -> dict[str, object]:
     return {**dataclasses.asdict(finding), "ok": not finding.remedy}
 
 
-def _draw(findings: list[Finding]) -> None:
+def _print(findings: list[Finding]) -> None:
     table = Table(box=None, padding=(0, 2), show_header=False)
     for each in findings:
         mark = "[red]✗[/red]" if each.remedy else "[green]✓[/green]"

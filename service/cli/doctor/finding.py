@@ -1,4 +1,4 @@
-"""What the doctor finds."""
+"""Findings of `inkgate doctor`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from inkgate.service.settings import without_passwords
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report; `remedy` is empty when all is well."""
+    """One line of the report; `remedy` is empty if there is no problem."""
 
     what: str
     found: str
     remedy: str = ""
 
 
-def place(url: str) -> str:
-    """A URL without user, password and options; a password may hold what a URL should not have bare, as `/`."""
+def redacted_location(url: str) -> str:
+    """A URL without user, password and options. The password may contain unescaped characters such as `/`."""
     scheme, mark, rest = without_passwords(url).partition("?")[0].partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
-def clock(what: str, skew: float, bound: float) -> Finding:
-    """A clock `skew` seconds ahead of this machine's, of which `bound` are bearable."""
+def clock_finding(what: str, skew: float, bound: float) -> Finding:
+    """The finding for a clock that is `skew` seconds ahead of this machine; at most `bound` seconds are accepted."""
     if abs(skew) > bound:
         return Finding(
             what,

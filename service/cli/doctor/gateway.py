@@ -1,4 +1,4 @@
-"""What the doctor sees of a gateway through its socket: does it answer, is it ready, what clock, what certificate."""
+"""Doctor checks of a gateway over HTTP: reachable, ready, clock, certificate."""
 
 from __future__ import annotations
 
@@ -12,46 +12,56 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from inkgate.service.cli.doctor.finding import Finding, clock, place
+from inkgate.service.cli.doctor.finding import Finding, clock_finding, redacted_location
 from inkgate.service.cli.doctor.host import expiry
 from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT
 from inkgate.service.settings import Settings
 
-_SECONDS = 5.0
-_SKEW = 60.0
+_TIMEOUT_SECONDS = 5.0
+_MAX_SKEW_SECONDS = 60.0
 
 
 async def examine(settings: Settings, url: str) -> list[Finding]:
-    """The gateway at `url`; without one, the gateway of the settings, or whether its port is free for it."""
-    here = _own(settings)
+    """Check the gateway at `url`; without one, the gateway of the settings, or whether its port is free."""
+    here = _configured_url(settings)
     address = (url or settings.console.gateway_url or here).rstrip("/")
     if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
         return [Finding("gateway", address, "Give its address as https://HOST[:PORT].")]
     secure = await _certificate(address) if address.startswith("https:") else []
     try:
-        # Whether the certificate is trusted is a finding of its own, which must not hide the others.
-        async with httpx.AsyncClient(timeout=_SECONDS, verify=False, trust_env=False) as http:  # noqa: S501
+        # Trust in the certificate is a finding of its own, which must not hide the others.
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, verify=False, trust_env=False) as http:  # noqa: S501
             answer = await http.get(f"{address}/readyz")
             call = await http.post(address + CAPABILITIES[DEFAULT].paths[0], content=b"{}")
     except httpx.ConnectError:
         return (
-            [_nobody(settings, address)]
+            [_port_finding(settings, address)]
             if address == here
-            else [Finding("gateway", f"{place(address)}: nobody listens", "Is it running, and reachable from here?")]
+            else [
+                Finding(
+                    "gateway",
+                    f"{redacted_location(address)}: nobody listens",
+                    "Is it running, and reachable from here?",
+                )
+            ]
         )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return [Finding("gateway", f"{place(address)}: {type(error).__name__}", "Is it InkGate that listens there?")]
+        return [
+            Finding(
+                "gateway", f"{redacted_location(address)}: {type(error).__name__}", "Is it InkGate that listens there?"
+            )
+        ]
     return [_state(address, answer, call), *_clock(call), *secure]
 
 
-def _own(settings: Settings) -> str:
+def _configured_url(settings: Settings) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.server.host, settings.server.host)  # noqa: S104
     return f"http://{host}:{settings.server.port}"
 
 
 def _state(address: str, ready: httpx.Response, call: httpx.Response) -> Finding:
-    where = place(address)
-    if not _ours(call):
+    where = redacted_location(address)
+    if not _is_inkgate(call):
         return Finding(
             "gateway",
             f"{where}: HTTP {call.status_code}, not InkGate's answer to an unsigned call",
@@ -66,8 +76,8 @@ def _state(address: str, ready: httpx.Response, call: httpx.Response) -> Finding
     return Finding("gateway", f"{where} is ready")
 
 
-def _ours(call: httpx.Response) -> bool:
-    """A call without a signature gets the platform's own refusal."""
+def _is_inkgate(call: httpx.Response) -> bool:
+    """Whether the answer to an unsigned call has the format of InkGate."""
     try:
         return "statusCode" in call.json() or "code" in call.json()
     except ValueError:
@@ -79,11 +89,13 @@ def _clock(answer: httpx.Response) -> list[Finding]:
         theirs = parsedate_to_datetime(answer.headers["date"]).timestamp()
     except (KeyError, ValueError):
         return []
-    return [clock("gateway clock", theirs - time.time() + 0.5, _SKEW)]  # the header has whole seconds, cut off
+    return [
+        clock_finding("gateway clock", theirs - time.time() + 0.5, _MAX_SKEW_SECONDS)
+    ]  # the header is truncated to whole seconds
 
 
-def _nobody(settings: Settings, address: str) -> Finding:
-    """Nobody listens where this machine's gateway would: well if the port can be had."""
+def _port_finding(settings: Settings, address: str) -> Finding:
+    """No process listens on the port of the settings: whether the port is free."""
     server = settings.server
     with socket.socket(socket.AF_INET6 if ":" in server.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -99,7 +111,7 @@ def _nobody(settings: Settings, address: str) -> Finding:
 
 
 async def _certificate(address: str) -> list[Finding]:
-    """Until when the certificate holds, and whether clients of this machine trust it."""
+    """The expiry of the certificate, and whether clients on this machine trust it."""
     parts = urlsplit(address)
     host, port = parts.hostname or "", parts.port or 443
     try:
@@ -113,13 +125,13 @@ async def _certificate(address: str) -> list[Finding]:
             )
         ]
     except OSError:
-        return []  # said by the call itself
+        return []  # reported by the check of the call
     return [expiry(f"{host}:{port}", found)]
 
 
 def _ends(host: str, port: int) -> datetime:
     with (
-        socket.create_connection((host, port), _SECONDS) as plain,
+        socket.create_connection((host, port), _TIMEOUT_SECONDS) as plain,
         ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secure,
     ):
         ends = ssl.cert_time_to_seconds(str((secure.getpeercert() or {})["notAfter"]))

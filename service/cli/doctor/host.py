@@ -1,4 +1,4 @@
-"""What the doctor sees on this machine: models, certificates, disk, limits, time zone."""
+"""Doctor checks of this machine: models, certificates, disk, limits, time zone."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from sqlalchemy.exc import ArgumentError
 from inkgate.service.cli.doctor.finding import Finding
 from inkgate.service.settings import Settings
 
-_FILES = 4096
-_DAYS = 14  # as the alert on certificates
-_FREE = 1 << 30  # bytes beside a SQLite file; a ledger that cannot grow refuses every call
-_SCRAP = 1 << 20  # bytes for temporary files: next to none are written
+_MIN_OPEN_FILES = 4096
+_CERTIFICATE_WARNING_DAYS = 14  # as in the certificate alert
+_MIN_FREE_BYTES = 1 << 30  # for a SQLite database; a ledger that cannot grow refuses every call
+_MIN_TEMPORARY_BYTES = 1 << 20  # for temporary files, of which hardly any are written
 
 
 async def models(settings: Settings) -> list[Finding]:
-    """Load the networks that the settings name, once."""
+    """Load the models of the settings once."""
     if settings.engine.runtime == "stub":
         return [Finding("models", "the stub runtime reads nothing", "Unset INKGATE_ENGINE__RUNTIME.")]
     if importlib.util.find_spec("paddleocr" if settings.engine.runtime == "paddle" else "onnxruntime") is None:
         return [Finding("models", "no engine here; workers have theirs (run this in a worker to check them)")]
     found = await asyncio.to_thread(_load, settings)
     folder = settings.engine.model_dir
-    if folder is not None and not await asyncio.to_thread(folder.is_dir):  # engines fall back to the models they carry
+    if folder is not None and not await asyncio.to_thread(folder.is_dir):  # engines fall back to the packaged models
         return [found, Finding("models", f"{folder} does not exist", "Correct INKGATE_ENGINE__MODEL_DIR, or unset it.")]
     return [found]
 
@@ -57,7 +57,7 @@ def _load(settings: Settings) -> Finding:
 
 
 async def certificates(settings: Settings) -> list[Finding]:
-    """The files in INKGATE_TELEMETRY__CERTIFICATES."""
+    """Expiry of the files of INKGATE_TELEMETRY__CERTIFICATES."""
     return [_certificate(path) for path in settings.telemetry.certificates]
 
 
@@ -70,27 +70,27 @@ def _certificate(path: Path) -> Finding:
 
 
 def expiry(where: str, ends: datetime) -> Finding:
-    """How long a certificate still holds."""
+    """The finding for a certificate that expires at `ends`."""
     days = (ends - datetime.now(UTC)).total_seconds() / 86400
-    if days < _DAYS:
+    if days < _CERTIFICATE_WARNING_DAYS:
         state = f"ends in {days:.0f} days" if days > 0 else f"ended on {ends:%Y-%m-%d}"
         return Finding("certificate", f"{where} {state}", "Renew it and reload what serves it.")
     return Finding("certificate", f"{where} until {ends:%Y-%m-%d}")
 
 
 async def disk(settings: Settings) -> list[Finding]:
-    """Room where this machine writes: beside a SQLite file, and for temporary files."""
+    """Free space for the SQLite database and for temporary files."""
     try:
         url = make_url(settings.database.url)
     except ArgumentError:
-        return []  # said by the check of the database
-    found = [_room(Path(tempfile.gettempdir()), _SCRAP)]
+        return []  # reported by the database check
+    found = [_free_space(Path(tempfile.gettempdir()), _MIN_TEMPORARY_BYTES)]
     if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
-        found.insert(0, _room(Path(url.database or "").parent, _FREE))
+        found.insert(0, _free_space(Path(url.database or "").parent, _MIN_FREE_BYTES))
     return found
 
 
-def _room(folder: Path, wanted: int) -> Finding:
+def _free_space(folder: Path, wanted: int) -> Finding:
     if not folder.is_dir():
         return Finding("disk", f"{folder} does not exist", f"Make it: mkdir -p {folder}")
     free = shutil.disk_usage(folder).free
@@ -100,11 +100,11 @@ def _room(folder: Path, wanted: int) -> Finding:
 
 
 async def limits(settings: Settings) -> list[Finding]:
-    """Open files, and cores against worker processes."""
+    """The limit of open files, and worker threads compared with the cores."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     cores, processes = len(os.sched_getaffinity(0)), settings.worker.processes
     found = f"{soft} open files, {cores} cores"
-    if soft < _FILES:
+    if soft < _MIN_OPEN_FILES:
         return [Finding("limits", found, f"Raise it: ulimit -n {min(hard, 65536)}")]
     if processes * settings.engine.threads > cores:
         return [
@@ -118,7 +118,7 @@ async def limits(settings: Settings) -> list[Finding]:
 
 
 async def time_zone(settings: Settings) -> list[Finding]:
-    """The zone of this machine is for its logs alone, unless it names one that does not exist and so means UTC."""
+    """The time zone of this machine, which only its logs use; an unknown TZ silently means UTC."""
     named = os.environ.get("TZ", "").lstrip(":")
     if named and named not in zoneinfo.available_timezones() and not Path(named).is_absolute():
         return [

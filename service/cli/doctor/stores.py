@@ -1,4 +1,4 @@
-"""What the doctor sees of the stores: database and its schema, the key that opens it, the queue and its workers."""
+"""Doctor checks of the stores: database, schema, master key, queue and workers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from inkgate.service.accounts.vault import key_file, load
 from inkgate.service.broker.interface import QueueState
 from inkgate.service.broker.streams import client
 from inkgate.service.broker.streams.keys import Keys
-from inkgate.service.broker.streams.look import look, script
-from inkgate.service.cli.doctor.finding import Finding, clock, place
+from inkgate.service.broker.streams.state import read_state, script
+from inkgate.service.cli.doctor.finding import Finding, clock_finding, redacted_location
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate, work
@@ -22,26 +22,26 @@ from inkgate.service.errors import InkGateError
 from inkgate.service.metering import clock_repair
 from inkgate.service.settings import Database, Settings
 
-_SKEW = 30.0  # seconds, as the alert on clocks
-_FULL = 0.8  # of Redis's memory
+_MAX_SKEW_SECONDS = 30.0  # as in the clock alert
+_MEMORY_WARNING_SHARE = 0.8  # of the memory of Redis
 
 
 async def database(settings: Settings) -> list[Finding]:
-    """Reachable, of this release's schema, and its clock."""
-    if _is_workers(settings):
+    """Whether the database is reachable, its schema, its clock and meters in the future."""
+    if _is_worker_environment(settings):
         return [Finding("database", "none given; a worker needs none")]
     try:
         engine = databases.create(settings.database)
     except InkGateError as error:
         return [Finding("database", str(error), "Set INKGATE_DATABASE__URL.")]
-    where = place(settings.database.url)
+    where = redacted_location(settings.database.url)
     try:
         async with engine.connect() as connection:
             version = await connection.run_sync(migrate.current)
             now = await clocks.now(connection)
             skew = now.timestamp() - time.time()
             ahead = await clock_repair.count_future_meters(connection, now) if version is not None else 0
-    except Exception as error:  # a driver's own error: anything may be wrong out there
+    except Exception as error:  # drivers raise many kinds of errors
         return [
             Finding(
                 "database",
@@ -51,7 +51,12 @@ async def database(settings: Settings) -> list[Finding]:
         ]
     finally:
         await engine.dispose()
-    return [Finding("database", where), _schema(version), clock("database clock", skew, _SKEW), *_meters(ahead)]
+    return [
+        Finding("database", where),
+        _schema(version),
+        clock_finding("database clock", skew, _MAX_SKEW_SECONDS),
+        *_meters(ahead),
+    ]
 
 
 def _meters(ahead: int) -> list[Finding]:
@@ -66,8 +71,8 @@ def _meters(ahead: int) -> list[Finding]:
     ]
 
 
-def _is_workers(settings: Settings) -> bool:
-    """A queue, and a database left at the embedded default: what a worker is given."""
+def _is_worker_environment(settings: Settings) -> bool:
+    """Whether these are the settings of a worker: a queue, and the database at its default."""
     return bool(settings.redis.url) and settings.database == Database()
 
 
@@ -83,8 +88,8 @@ def _schema(found: str | None) -> Finding:
 
 
 async def master_key(settings: Settings) -> list[Finding]:
-    """Whether the key given opens the secrets that are stored."""
-    if _is_workers(settings):
+    """Whether the master key opens the stored secrets."""
+    if _is_worker_environment(settings):
         return []
     kept = key_file(settings.security, settings.database) if settings.security.master_key_file is None else None
     if kept is not None and not kept.exists():
@@ -100,7 +105,7 @@ async def master_key(settings: Settings) -> list[Finding]:
             opened = not missing and await rotation.can_open_one(session, vault)
     except InkGateError as error:
         return [Finding("master key", str(error), "Give the key that this database was made with.")]
-    except Exception:  # said by the check of the database
+    except Exception:  # reported by the database check
         return []
     finally:
         await engine.dispose()
@@ -116,19 +121,19 @@ async def master_key(settings: Settings) -> list[Finding]:
 
 
 async def queue(settings: Settings) -> list[Finding]:
-    """Redis, its clock and memory; how many workers live and how long the oldest picture has waited."""
+    """Redis with its clock and memory, the live workers and the age of the oldest waiting image."""
     if not settings.redis.url:
         return [Finding("queue", "embedded (set INKGATE_REDIS__URL to use several machines)")]
-    where = place(settings.redis.url)
+    where = redacted_location(settings.redis.url)
     try:
-        redis = client.on_loop(settings.redis.url, 1)
+        redis = client.async_client(settings.redis.url, 1)
     except (ValueError, InkGateError) as error:
         return [Finding("queue", str(error), "Correct INKGATE_REDIS__URL.")]
     try:
         server, memory = await redis.info("server"), await redis.info("memory")
         seconds, micros = await redis.time()
         skew = seconds + micros / 1e6 - time.time()
-        state = (await look(script(redis), Keys(settings.redis.namespace, settings.engine.profile))).state
+        state = (await read_state(script(redis), Keys(settings.redis.namespace, settings.engine.profile))).state
     except AuthenticationError:
         return [Finding("queue", f"{where}: wrong user or password", "Correct INKGATE_REDIS__URL.")]
     except (RedisError, OSError) as error:
@@ -143,7 +148,7 @@ async def queue(settings: Settings) -> list[Finding]:
         await redis.aclose()
     return [
         _server(where, server, memory),
-        clock("queue clock", skew, _SKEW),
+        clock_finding("queue clock", skew, _MAX_SKEW_SECONDS),
         _workers(state, settings),
         _age(state, settings.limits.deadline),
     ]
@@ -154,7 +159,7 @@ def _server(where: str, server: dict[str, Any], memory: dict[str, Any]) -> Findi
     found = f"{where}, Redis {server.get('redis_version')}, {policy}, {used / 2**20:.0f} MiB"
     if policy != "noeviction":
         return Finding("queue", found, "Set maxmemory-policy noeviction: evicted tasks are lost calls.")
-    if most and used > _FULL * most:
+    if most and used > _MEMORY_WARNING_SHARE * most:
         return Finding("queue", f"{found} of {most / 2**20:.0f}", "Raise maxmemory, or add workers: pictures pile up.")
     return Finding("queue", found)
 

@@ -1,4 +1,4 @@
-"""The pages, one file a subject. Each has a view-model function, which a test calls alone, and its routes."""
+"""The pages, one module per subject. Each has a view-model function, which tests call directly, and its routes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from fastapi import APIRouter
 from inkgate.service.console.pages import (
     apps,
     bills,
-    buying,
     callers,
     capabilities,
-    entrance,
     keys,
     monitor,
     operator_accounts,
@@ -19,25 +17,27 @@ from inkgate.service.console.pages import (
     operator_system,
     operator_workers,
     overview,
+    purchase,
     reference,
-    refunding,
-    single,
-    tryit,
+    refunds,
+    sign_in,
+    single_sign_on,
+    try_it,
 )
 
 PAGES: tuple[APIRouter, ...] = tuple(
     page.router
     for page in (
-        entrance,
-        single,
+        sign_in,
+        single_sign_on,
         overview,
         callers,
         capabilities,
         apps,
         monitor,
-        tryit,
-        buying,
-        refunding,
+        try_it,
+        purchase,
+        refunds,
         bills,
         keys,
         reference,

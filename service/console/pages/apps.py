@@ -13,10 +13,10 @@ from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import Account, AppRow, OpenedRow
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
-from inkgate.service.console.pages.entrance import prove
+from inkgate.service.console.page_request import Customer, NotFound, PageRequest
+from inkgate.service.console.pages.sign_in import prove
 from inkgate.service.console.render import go, render
-from inkgate.service.console.scope import Scope, own_app, scope_of
-from inkgate.service.console.visit import Customer, Missing, Visit
+from inkgate.service.console.scope import VisibleAccounts, scope_of, visible_app
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -27,7 +27,7 @@ PER_PAGE = 10
 
 @dataclass(frozen=True, slots=True)
 class Apps:
-    """A page of apps: `opened` are the capabilities of each by its id."""
+    """A page of apps. `opened` maps an app id to its capabilities."""
 
     rows: list[AppRow]
     opened: dict[str, list[str]]
@@ -39,7 +39,7 @@ class Apps:
 
 @dataclass(frozen=True, slots=True)
 class AppDetail:
-    """One app with what it has opened; `allowed` maps a capability ("" the whole app) to its networks."""
+    """One app with its capabilities. `allowed` maps a capability ("" for the whole app) to its networks."""
 
     app: AppRow
     opened: list[OpenedRow]
@@ -48,8 +48,8 @@ class AppDetail:
     default_qps: float
 
 
-async def view(unit: UnitOfWork, scope: Scope, search: str, page: int) -> Apps:
-    """The live apps, newest first, ten a page."""
+async def view(unit: UnitOfWork, scope: VisibleAccounts, search: str, page: int) -> Apps:
+    """The live apps, newest first, ten per page."""
     count = await queries.count_apps(unit.session, scope.account_ids, search=search)
     pages = max(1, -(-count // PER_PAGE))
     page = min(max(page, 1), pages)
@@ -61,7 +61,7 @@ async def view(unit: UnitOfWork, scope: Scope, search: str, page: int) -> Apps:
 
 
 async def detail(unit: UnitOfWork, app: AppRow, default_qps: float) -> AppDetail:
-    """Everything of one app but its secret."""
+    """The details of one app, without its secret."""
     opened = await queries.opened_capabilities(unit.session, app.id)
     held = {each.capability for each in opened}
     closed = [name for name in CAPABILITIES if name not in held]
@@ -69,106 +69,124 @@ async def detail(unit: UnitOfWork, app: AppRow, default_qps: float) -> AppDetail
 
 
 @router.get("/apps")
-async def page(visit: Customer, q: str = "", page: int = 1) -> Response:
-    return await _list(visit, q[:30], page)
+async def page(page_request: Customer, q: str = "", page: int = 1) -> Response:
+    return await _list(page_request, q[:30], page)
 
 
-async def _list(visit: Visit, search: str = "", page: int = 1, *, status: int = 200, **more: str) -> Response:
-    async with visit.reading() as unit:
-        model = await view(unit, await scope_of(unit, _account(visit)), search, page)
+async def _list(
+    page_request: PageRequest, search: str = "", page: int = 1, *, status: int = 200, **more: str
+) -> Response:
+    async with page_request.reading() as unit:
+        model = await view(unit, await scope_of(unit, _account(page_request)), search, page)
     typed = {"name": "", "description": ""} | more
-    return render(visit, "apps.html", status, model=model, most=accounts.APPS_PER_ACCOUNT, **typed)
+    return render(page_request, "apps.html", status, model=model, most=accounts.APPS_PER_ACCOUNT, **typed)
 
 
 @router.get("/apps/name")
-async def check_name(visit: Customer, name: str = "") -> Response:
-    """Whether a name may be taken, as it is typed: a fragment."""
+async def check_name(page_request: Customer, name: str = "") -> Response:
+    """Fragment: whether a name is valid and free, while it is typed."""
     problem = ""
     if name:
         try:
             rules.app_name(name)
-            async with visit.reading() as unit:
+            async with page_request.reading() as unit:
                 if await queries.live_app_named(unit.session, name):
                     raise Misuse("app.name_taken", name=name)
         except Misuse as error:
-            problem = explain(visit.words, error)
-    return render(visit, "app_name.html", name=name, wrong=problem)
+            problem = explain(page_request.translate, error)
+    return render(page_request, "app_name.html", name=name, wrong=problem)
 
 
 @router.post("/apps")
-async def create(visit: Customer) -> Response:
-    """Create an app and show its secret this once."""
-    name, description = visit.text("name", 64), visit.text("description")
+async def create(page_request: Customer) -> Response:
+    """Create an app and show its secret once."""
+    name, description = page_request.text("name", 64), page_request.text("description")
     try:
-        async with visit.begin() as unit:
-            new = await accounts.create_app(unit, visit.parts.vault, _account(visit).id, name, description=description)
+        async with page_request.begin() as unit:
+            new = await accounts.create_app(
+                unit, page_request.parts.vault, _account(page_request).id, name, description=description
+            )
     except Misuse as problem:
-        return await _list(visit, status=422, problem=explain(visit.words, problem), name=name, description=description)
-    return await _show(visit, new.app_id, secret=new.secret, fresh=True)
+        return await _list(
+            page_request,
+            status=422,
+            problem=explain(page_request.translate, problem),
+            name=name,
+            description=description,
+        )
+    return await _render_detail(page_request, new.app_id, secret=new.secret, fresh=True)
 
 
 @router.get("/apps/{app_id}")
-async def detail_page(visit: Customer, app_id: str) -> Response:
-    return await _show(visit, app_id)
+async def detail_page(page_request: Customer, app_id: str) -> Response:
+    return await _render_detail(page_request, app_id)
 
 
 @router.post("/apps/{app_id}/secret")
-async def secret(visit: Customer, app_id: str) -> Response:
-    """Show the AppSecret to a user who enters the password."""
-    password = visit.form.get("password", "")
-    async with visit.reading() as unit:
-        await own_app(unit, await scope_of(unit, _account(visit)), app_id)
-    if not await prove(visit, password[:1024] if isinstance(password, str) else ""):
-        wrong = visit.words("密码不正确，或已连续输错多次被锁定 15 分钟。")
-        return await _show(visit, app_id, status=422, problem=wrong)
-    async with visit.begin() as unit:
-        found = await accounts.app_secret(unit, visit.parts.vault, app_id)
-    return await _show(visit, app_id, secret=found)
+async def secret(page_request: Customer, app_id: str) -> Response:
+    """Show the AppSecret after the password has been verified."""
+    password = page_request.form.get("password", "")
+    async with page_request.reading() as unit:
+        await visible_app(unit, await scope_of(unit, _account(page_request)), app_id)
+    if not await prove(page_request, password[:1024] if isinstance(password, str) else ""):
+        wrong = page_request.translate("密码不正确，或已连续输错多次被锁定 15 分钟。")
+        return await _render_detail(page_request, app_id, status=422, problem=wrong)
+    async with page_request.begin() as unit:
+        found = await accounts.app_secret(unit, page_request.parts.vault, app_id)
+    return await _render_detail(page_request, app_id, secret=found)
 
 
 @router.post("/apps/{app_id}/open")
-async def open_capabilities(visit: Customer, app_id: str) -> Response:
-    wanted = [name for name in CAPABILITIES if name in visit.form.getlist("capability")]
+async def open_capabilities(page_request: Customer, app_id: str) -> Response:
+    wanted = [name for name in CAPABILITIES if name in page_request.form.getlist("capability")]
     if not wanted:
-        return await _show(visit, app_id, status=422, problem=visit.words("请选择要开通的能力。"))
-    async with visit.begin() as unit:
-        await own_app(unit, await scope_of(unit, _account(visit)), app_id)
+        return await _render_detail(
+            page_request, app_id, status=422, problem=page_request.translate("请选择要开通的能力。")
+        )
+    async with page_request.begin() as unit:
+        await visible_app(unit, await scope_of(unit, _account(page_request)), app_id)
         for name in wanted:
             await accounts.open_capability(unit, app_id, name)
-    return go(visit, f"/apps/{app_id}", "opened")
+    return go(page_request, f"/apps/{app_id}", "opened")
 
 
 @router.post("/apps/{app_id}/allow")
-async def allow(visit: Customer, app_id: str) -> Response:
-    networks = visit.text("networks", 10_000).replace(",", "\n").split()
-    capability = visit.text("capability")
+async def set_allow_list(page_request: Customer, app_id: str) -> Response:
+    networks = page_request.text("networks", 10_000).replace(",", "\n").split()
+    capability = page_request.text("capability")
     try:
-        async with visit.begin() as unit:
-            await own_app(unit, await scope_of(unit, _account(visit)), app_id)
+        async with page_request.begin() as unit:
+            await visible_app(unit, await scope_of(unit, _account(page_request)), app_id)
             await accounts.set_allowed(unit, app_id, networks, capability=capability or None)
     except Misuse as problem:
-        return await _show(visit, app_id, status=422, problem=explain(visit.words, problem))
-    return go(visit, f"/apps/{app_id}", "allowed")
+        return await _render_detail(page_request, app_id, status=422, problem=explain(page_request.translate, problem))
+    return go(page_request, f"/apps/{app_id}", "allowed")
 
 
 @router.post("/apps/{app_id}/delete")
-async def delete(visit: Customer, app_id: str) -> Response:
-    async with visit.begin() as unit:
-        await own_app(unit, await scope_of(unit, _account(visit)), app_id)
+async def delete(page_request: Customer, app_id: str) -> Response:
+    async with page_request.begin() as unit:
+        await visible_app(unit, await scope_of(unit, _account(page_request)), app_id)
         await accounts.delete_app(unit, app_id)
-    return go(visit, "/apps", "app-deleted")
+    return go(page_request, "/apps", "app-deleted")
 
 
-async def _show(
-    visit: Visit, app_id: str, *, status: int = 200, problem: str = "", secret: str = "", fresh: bool = False
+async def _render_detail(
+    page_request: PageRequest,
+    app_id: str,
+    *,
+    status: int = 200,
+    problem: str = "",
+    secret: str = "",
+    fresh: bool = False,
 ) -> Response:
-    async with visit.reading() as unit:
-        app = await own_app(unit, await scope_of(unit, _account(visit)), app_id)
-        model = await detail(unit, app, visit.parts.settings.limits.qps)
-    return render(visit, "app.html", status, model=model, problem=problem, secret=secret, fresh=fresh)
+    async with page_request.reading() as unit:
+        app = await visible_app(unit, await scope_of(unit, _account(page_request)), app_id)
+        model = await detail(unit, app, page_request.parts.settings.limits.qps)
+    return render(page_request, "app.html", status, model=model, problem=problem, secret=secret, fresh=fresh)
 
 
-def _account(visit: Visit) -> Account:
-    if visit.account is None:
-        raise Missing
-    return visit.account
+def _account(page_request: PageRequest) -> Account:
+    if page_request.account is None:
+        raise NotFound
+    return page_request.account

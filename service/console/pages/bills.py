@@ -1,4 +1,4 @@
-"""账单: what a month cost and who used it, by sub-account (manual 9.1: the main account pays for all)."""
+"""账单: charges of a month and usage by sub-account (manual 9.1: the main account pays for all)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.console import repository
 from inkgate.service.console.downloads import csv_answer
+from inkgate.service.console.page_request import Customer
 from inkgate.service.console.render import render, title
 from inkgate.service.console.scope import scope_of
-from inkgate.service.console.visit import Customer
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering.packs import FREE_CAPABILITIES
@@ -28,7 +28,7 @@ MONTHS = 13
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Money that went in (`fen` above 0, an order) or back (below 0, a refund)."""
+    """A payment (an order, `fen` above 0) or a repayment (a refund, `fen` below 0)."""
 
     at: datetime
     order: str
@@ -38,8 +38,8 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """What one account used of one capability. `units` were taken from packs."""
+class AccountUsage:
+    """Usage of one capability by one account. `units` were deducted from packs."""
 
     account: str
     capability: str
@@ -50,12 +50,12 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """A month. `charges` are None for a sub-account, which pays nothing itself."""
+    """The bill of a month. `charges` is None for a sub-account, which pays nothing itself."""
 
     month: str
     months: list[str]
     charges: list[Charge] | None
-    uses: list[Use]
+    uses: list[AccountUsage]
 
     @property
     def paid(self) -> int:
@@ -67,7 +67,7 @@ class Bill:
 
 
 async def view(unit: UnitOfWork, account: Account, month: str) -> Bill:
-    """The bill of a month ("2026-03"; anything odd gives the current one) in Beijing's zone."""
+    """The bill of a month in Beijing time ("2026-03"; any other text gives the current month)."""
     now = (await unit.now()).astimezone(BEIJING)
     months = [_month(now, back) for back in range(MONTHS)]
     chosen = next((each for each in months if f"{each:%Y-%m}" == month), months[0])
@@ -80,7 +80,7 @@ async def view(unit: UnitOfWork, account: Account, month: str) -> Bill:
 
 
 def _month(now: datetime, back: int) -> datetime:
-    """The first instant of the month so many months ago."""
+    """The first instant of the month `back` months ago."""
     number = now.year * 12 + now.month - 1 - back
     return now.replace(year=number // 12, month=number % 12 + 1, day=1, hour=0, minute=0, second=0, microsecond=0)
 
@@ -108,37 +108,37 @@ async def _charges(
 
 async def _uses(
     unit: UnitOfWork, main_id: str, account_ids: tuple[str, ...], names: dict[str, str], hours: Hours
-) -> list[Use]:
+) -> list[AccountUsage]:
     owners = await repository.app_owners(unit.session, account_ids)
     found: dict[tuple[str, str], list[int]] = {}
     for row in await usage.totals(unit.session, hours, ["app", "capability"]):
         app_id, capability = str(row.key[0]), str(row.key[1])
         if app_id in owners and row.calls:
             sums = found.setdefault((owners[app_id], capability), [0, 0, 0])
-            units = 0 if capability in FREE_CAPABILITIES else row.units  # free ones are counted, not taken from packs
+            units = 0 if capability in FREE_CAPABILITIES else row.units  # free capabilities deduct nothing
             for place, value in enumerate((row.calls, row.images, units)):
                 sums[place] += value
     order = sorted(found, key=lambda key: (key[0] != main_id, names.get(key[0], ""), key[1]))
-    return [Use(names.get(owner, ""), capability, *found[owner, capability]) for owner, capability in order]
+    return [AccountUsage(names.get(owner, ""), capability, *found[owner, capability]) for owner, capability in order]
 
 
 @router.get("/bills")
-async def page(visit: Customer, month: str = "") -> Response:
-    assert visit.account is not None
-    async with visit.reading() as unit:
-        model = await view(unit, visit.account, month)
-    return render(visit, "bills.html", model=model)
+async def page(page_request: Customer, month: str = "") -> Response:
+    assert page_request.account is not None
+    async with page_request.reading() as unit:
+        model = await view(unit, page_request.account, month)
+    return render(page_request, "bills.html", model=model)
 
 
 @router.get("/bills.csv")
-async def as_csv(visit: Customer, month: str = "") -> Response:
-    """The month as a sheet: use by account and capability, then money in and back."""
-    assert visit.account is not None
-    async with visit.reading() as unit:
-        model = await view(unit, visit.account, month)
+async def as_csv(page_request: Customer, month: str = "") -> Response:
+    """The month as CSV: usage by account and capability, then payments and refunds."""
+    assert page_request.account is not None
+    async with page_request.reading() as unit:
+        model = await view(unit, page_request.account, month)
 
     def named(capability: str) -> str:
-        return title(capability, visit.words.language)
+        return title(capability, page_request.translate.language)
 
     lines: list[tuple[object, ...]] = [
         ("use", model.month, each.account, named(each.capability), each.calls, each.images, each.units, "", "")

@@ -1,4 +1,4 @@
-"""Where calls come from (manual 4.3): by province when the operator supplies a table of networks, and by network."""
+"""Sources of calls (manual 4.3): by network, and by province if the operator supplies a table of networks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from inkgate.service.console.page_request import Customer
 from inkgate.service.console.pages.overview import networks
 from inkgate.service.console.regions import RegionTable, Tile, tiles
 from inkgate.service.console.render import render
-from inkgate.service.console.scope import Scope, scope_of, span_of
-from inkgate.service.console.visit import Customer
+from inkgate.service.console.scope import VisibleAccounts, scope_of, span_of
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.usage import repository as usage
 
@@ -20,7 +20,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """Calls by source. `regions` are None without a table; "" is what the table does not know. Most calls first."""
+    """Calls by source, most calls first. `regions` is None without a table; "" is an unknown region."""
 
     whole: int
     networks: list[tuple[str, int]]
@@ -28,9 +28,9 @@ class Callers:
     tiles: list[Tile]
 
 
-async def view(unit: UnitOfWork, scope: Scope, days: str, table: RegionTable | None) -> Callers:
-    """The latest calls of a span, by network and by region."""
-    part = scope.part(span_of(days, await unit.now()))
+async def view(unit: UnitOfWork, scope: VisibleAccounts, days: str, table: RegionTable | None) -> Callers:
+    """The latest calls of a span by network and region."""
+    part = scope.usage_scope(span_of(days, await unit.now()))
     found = await usage.callers(unit.session, part)
     whole = sum(calls for _, calls in found)
     if table is None or not whole:
@@ -44,9 +44,9 @@ async def view(unit: UnitOfWork, scope: Scope, days: str, table: RegionTable | N
 
 
 @router.get("/callers")
-async def fragment(visit: Customer, days: str = "7") -> Response:
-    """A part of the overview that comes after the rest: it reads single calls, not sums."""
-    assert visit.account is not None
-    async with visit.reading() as unit:
-        model = await view(unit, await scope_of(unit, visit.account), days, visit.parts.regions)
-    return render(visit, "callers.html", model=model)
+async def fragment(page_request: Customer, days: str = "7") -> Response:
+    """Fragment of the overview, loaded separately because it reads single calls instead of totals."""
+    assert page_request.account is not None
+    async with page_request.reading() as unit:
+        model = await view(unit, await scope_of(unit, page_request.account), days, page_request.parts.regions)
+    return render(page_request, "callers.html", model=model)

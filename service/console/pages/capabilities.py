@@ -1,4 +1,4 @@
-"""能力列表 and 使用详情 (manual 2.2, 7.1): what can be bought, how packs stand, who used them."""
+"""能力列表 and 使用详情 (manual 2.2, 7.1): capabilities, state of the packs, usage by app."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from inkgate.service.console import repository
+from inkgate.service.console.page_request import Customer, NotFound
 from inkgate.service.console.render import render
-from inkgate.service.console.scope import Scope, scope_of
-from inkgate.service.console.visit import Customer, Missing
+from inkgate.service.console.scope import VisibleAccounts, scope_of
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering.models import PackRow
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class PackLine:
-    """One pack with its state, the number of its order ("" when it was granted) and the app that it is bound to."""
+    """One pack with its state, its order number ("" for a granted pack) and the app it is bound to ("" for all)."""
 
     pack: PackRow
     state: str
@@ -57,8 +57,8 @@ class Detail:
     apps: list[tuple[str, int]]
 
 
-def standing(packs: list[PackRow], now: datetime) -> str:
-    """How a capability stands in the list: by its best pack."""
+def capability_state(packs: list[PackRow], now: datetime) -> str:
+    """The state of a capability: the state of its best pack."""
     states = {pack_state(each, now) for each in packs}
     for state in ("valid", "pending", "exhausted", "expired"):
         if state in states:
@@ -66,7 +66,7 @@ def standing(packs: list[PackRow], now: datetime) -> str:
     return "none"
 
 
-async def view(unit: UnitOfWork, scope: Scope) -> list[Row]:
+async def view(unit: UnitOfWork, scope: VisibleAccounts) -> list[Row]:
     """Every capability."""
     now = await unit.checked_now()
     packs = await packs_of(unit.session, scope.main_id)
@@ -83,15 +83,15 @@ def _row(name: str, packs: list[PackRow], apps: int, now: datetime) -> Row:
     return Row(
         name,
         free,
-        "free" if free else standing(packs, now),
+        "free" if free else capability_state(packs, now),
         sum(each.used for each in valid),
         sum(each.total for each in valid),
         apps,
     )
 
 
-async def detail(unit: UnitOfWork, scope: Scope, capability: str) -> Detail:
-    """使用详情 of one capability: its packs in the order in which they are drawn on, and units by app of a year."""
+async def detail(unit: UnitOfWork, scope: VisibleAccounts, capability: str) -> Detail:
+    """使用详情 of one capability: its packs in the order of deduction, and units by app within a year."""
     now = await unit.checked_now()
     packs = await packs_of(unit.session, scope.main_id, capability)
     opened = await repository.opened_counts(unit.session, scope.account_ids)
@@ -112,18 +112,18 @@ async def detail(unit: UnitOfWork, scope: Scope, capability: str) -> Detail:
 
 
 @router.get("/capabilities")
-async def page(visit: Customer) -> Response:
-    assert visit.account is not None
-    async with visit.reading() as unit:
-        rows = await view(unit, await scope_of(unit, visit.account))
-    return render(visit, "capabilities.html", rows=rows)
+async def page(page_request: Customer) -> Response:
+    assert page_request.account is not None
+    async with page_request.reading() as unit:
+        rows = await view(unit, await scope_of(unit, page_request.account))
+    return render(page_request, "capabilities.html", rows=rows)
 
 
 @router.get("/capabilities/{name}")
-async def detail_page(visit: Customer, name: str) -> Response:
-    assert visit.account is not None
+async def detail_page(page_request: Customer, name: str) -> Response:
+    assert page_request.account is not None
     if name not in CAPABILITIES:
-        raise Missing
-    async with visit.reading() as unit:
-        model = await detail(unit, await scope_of(unit, visit.account), name)
-    return render(visit, "capability.html", model=model)
+        raise NotFound
+    async with page_request.reading() as unit:
+        model = await detail(unit, await scope_of(unit, page_request.account), name)
+    return render(page_request, "capability.html", model=model)

@@ -1,4 +1,4 @@
-"""AccessKey 管理: create (shown once), rotate with an overlap, disable, last use."""
+"""AccessKey 管理: create (shown once), rotate with an overlap, disable, time of last use."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import AccessKeyRow
 from inkgate.service.accounts.service import KeyPair
 from inkgate.service.console.notices import explain
+from inkgate.service.console.page_request import Customer, NotFound, PageRequest
 from inkgate.service.console.render import go, render
-from inkgate.service.console.visit import Customer, Missing, Visit
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 
@@ -19,7 +19,7 @@ router = APIRouter()
 
 
 async def view(unit: UnitOfWork, account_id: str) -> list[tuple[AccessKeyRow, str]]:
-    """The keys with their state: live, ending (rotated, works until `ends_at`), ended, disabled. Newest first."""
+    """The keys, newest first, with their state: live, ending (rotated, valid until `ends_at`), ended or disabled."""
     now = await unit.now()
     rows = await queries.access_keys(unit.session, account_id)
     return [(row, _state(row, row.ends_at is not None and row.ends_at <= now)) for row in reversed(rows)]
@@ -34,56 +34,60 @@ def _state(row: AccessKeyRow, ended: bool) -> str:
 
 
 @router.get("/keys")
-async def page(visit: Customer) -> Response:
-    return await _show(visit)
+async def page(page_request: Customer) -> Response:
+    return await _render_page(page_request)
 
 
 @router.post("/keys")
-async def create(visit: Customer) -> Response:
-    assert visit.account is not None
+async def create(page_request: Customer) -> Response:
+    assert page_request.account is not None
     try:
-        async with visit.begin() as unit:
-            pair = await accounts.create_access_key(unit, visit.parts.vault, visit.account.id)
+        async with page_request.begin() as unit:
+            pair = await accounts.create_access_key(unit, page_request.parts.vault, page_request.account.id)
     except Misuse as problem:
-        return await _show(visit, status=422, problem=explain(visit.words, problem))
-    return await _show(visit, pair=pair)
+        return await _render_page(page_request, status=422, problem=explain(page_request.translate, problem))
+    return await _render_page(page_request, pair=pair)
 
 
 @router.post("/keys/{ak}/rotate")
-async def rotate(visit: Customer, ak: str) -> Response:
+async def rotate(page_request: Customer, ak: str) -> Response:
     try:
-        async with visit.begin() as unit:
-            await _own(unit, visit, ak)
-            pair = await accounts.rotate_access_key(unit, visit.parts.vault, ak)
+        async with page_request.begin() as unit:
+            await _require_own_key(unit, page_request, ak)
+            pair = await accounts.rotate_access_key(unit, page_request.parts.vault, ak)
     except Misuse as problem:
-        return await _show(visit, status=422, problem=explain(visit.words, problem))
-    return await _show(visit, pair=pair)
+        return await _render_page(page_request, status=422, problem=explain(page_request.translate, problem))
+    return await _render_page(page_request, pair=pair)
 
 
 @router.post("/keys/{ak}/disable")
-async def disable(visit: Customer, ak: str) -> Response:
-    async with visit.begin() as unit:
-        await _own(unit, visit, ak)
+async def disable(page_request: Customer, ak: str) -> Response:
+    async with page_request.begin() as unit:
+        await _require_own_key(unit, page_request, ak)
         await accounts.disable_access_key(unit, ak)
-    return go(visit, "/keys", "key-disabled")
+    return go(page_request, "/keys", "key-disabled")
 
 
 @router.post("/keys/{ak}/enable")
-async def enable(visit: Customer, ak: str) -> Response:
-    async with visit.begin() as unit:
-        await _own(unit, visit, ak)
+async def enable(page_request: Customer, ak: str) -> Response:
+    async with page_request.begin() as unit:
+        await _require_own_key(unit, page_request, ak)
         await accounts.disable_access_key(unit, ak, disabled=False)
-    return go(visit, "/keys", "key-enabled")
+    return go(page_request, "/keys", "key-enabled")
 
 
-async def _own(unit: UnitOfWork, visit: Visit, ak: str) -> None:
+async def _require_own_key(unit: UnitOfWork, page_request: PageRequest, ak: str) -> None:
     key = await queries.access_key(unit.session, ak)
-    if key is None or visit.account is None or key.account_id != visit.account.id:
-        raise Missing
+    if key is None or page_request.account is None or key.account_id != page_request.account.id:
+        raise NotFound
 
 
-async def _show(visit: Visit, *, status: int = 200, problem: str = "", pair: KeyPair | None = None) -> Response:
-    assert visit.account is not None
-    async with visit.reading() as unit:
-        rows = await view(unit, visit.account.id)
-    return render(visit, "keys.html", status, rows=rows, problem=problem, pair=pair, most=accounts.KEYS_PER_ACCOUNT)
+async def _render_page(
+    page_request: PageRequest, *, status: int = 200, problem: str = "", pair: KeyPair | None = None
+) -> Response:
+    assert page_request.account is not None
+    async with page_request.reading() as unit:
+        rows = await view(unit, page_request.account.id)
+    return render(
+        page_request, "keys.html", status, rows=rows, problem=problem, pair=pair, most=accounts.KEYS_PER_ACCOUNT
+    )

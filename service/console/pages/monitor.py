@@ -1,4 +1,4 @@
-"""应用监控 (manual 4.3): requests, response time, traffic and errors by app and capability; tables and CSV below."""
+"""应用监控 (manual 4.3): requests, response time, traffic and errors by app and capability: charts, tables, CSV."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from inkgate.service.console import charts
-from inkgate.service.console.catalogue import Words
 from inkgate.service.console.charts import Chart
 from inkgate.service.console.codes import code_name
 from inkgate.service.console.downloads import csv_answer
+from inkgate.service.console.page_request import Customer
 from inkgate.service.console.render import render, title
-from inkgate.service.console.scope import PERIODS, Scope, Span, scope_of, span_of
-from inkgate.service.console.visit import Customer
+from inkgate.service.console.scope import PERIODS, Period, VisibleAccounts, scope_of, span_of
+from inkgate.service.console.translations import Translator
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.usage import repository
@@ -31,7 +31,7 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """Requests that a code answered; `refused` of them never reached the capability."""
+    """Requests answered with a code; `refused` of them did not reach the capability."""
 
     capability: str
     code: int
@@ -42,7 +42,7 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    span: Span
+    span: Period
     total: UsageTotals
     requests: Chart
     response: Chart
@@ -54,11 +54,11 @@ class Monitor:
 
 
 async def view(
-    unit: UnitOfWork, scope: Scope, words: Words, days: str, app_id: str = "", capability: str = ""
+    unit: UnitOfWork, scope: VisibleAccounts, translate: Translator, days: str, app_id: str = "", capability: str = ""
 ) -> Monitor:
-    """The whole page: one series an app, narrowed to one app and one capability when these are given."""
+    """The view model: one series per app, filtered by app and capability if given."""
     span = span_of(days, await unit.now())
-    part = scope.part(span, app_id=app_id, capability=capability)
+    part = scope.usage_scope(span, app_id=app_id, capability=capability)
     steps = await repository.totals(unit.session, part, [span.step], times=True)
     series = await repository.totals(unit.session, part, [span.step, "app"], only=(*REQUESTS, "body_bytes"))
     by_app = await repository.totals(unit.session, part, ["app", "capability"], times=True)
@@ -67,26 +67,26 @@ async def view(
     faults = [row for row in faults if row.key[1]]
 
     def named(key: str) -> str:
-        return app_name(scope, words, key)
+        return app_name(scope, translate, key)
 
     def stacked(rows: list[UsageTotals], value: charts.Value, unit: str, *, whole: bool = False) -> Chart:
         return charts.over_time(
-            span, rows, value, name=named, rest=words("其他"), unit=unit, kind="bar", stack=True, whole=whole
+            span, rows, value, name=named, other_label=translate("其他"), unit=unit, kind="bar", stack=True, whole=whole
         )
 
     return Monitor(
         span=span,
         total=total(steps),
-        requests=stacked(series, lambda row: row.requests, words("次"), whole=True),
-        response=charts.measured(span, steps, response_times(words), "ms"),
+        requests=stacked(series, lambda row: row.requests, translate("次"), whole=True),
+        response=charts.measured(span, steps, response_times(translate), "ms"),
         traffic=stacked(series, lambda row: row.body_bytes / MIB, "MiB"),
         faults=charts.over_time(
             span,
             faults,
             lambda row: row.requests,
             name=str,
-            rest=words("其他"),
-            unit=words("次"),
+            other_label=translate("其他"),
+            unit=translate("次"),
             kind="bar",
             stack=True,
             whole=True,
@@ -101,26 +101,26 @@ async def view(
     )
 
 
-def response_times(words: Words) -> dict[str, charts.Value]:
-    """The lines of the response times: the mean and three percentiles."""
+def response_times(translate: Translator) -> dict[str, charts.Value]:
+    """The measures of the response time: mean and three percentiles."""
     shares: dict[str, charts.Value] = {name: methodcaller("percentile", share) for name, share in SHARES.items()}
-    return {words("平均"): lambda row: row.mean_ms, **shares}
+    return {translate("平均"): lambda row: row.mean_ms, **shares}
 
 
-def app_name(scope: Scope, words: Words, app_id: str) -> str:
-    """What an app of the statistics is called."""
-    return words("未识别的应用") if app_id == UNKNOWN_ID else scope.name(app_id)
+def app_name(scope: VisibleAccounts, translate: Translator, app_id: str) -> str:
+    """The display name of an app in the statistics."""
+    return translate("未识别的应用") if app_id == UNKNOWN_ID else scope.name(app_id)
 
 
 @router.get("/monitor")
-async def page(visit: Customer, days: str = "7", app: str = "", capability: str = "") -> Response:
-    assert visit.account is not None
+async def page(page_request: Customer, days: str = "7", app: str = "", capability: str = "") -> Response:
+    assert page_request.account is not None
     capability = capability if capability in CAPABILITIES else ""
-    async with visit.reading() as unit:
-        scope = await scope_of(unit, visit.account)
-        model = await view(unit, scope, visit.words, days, app, capability)
+    async with page_request.reading() as unit:
+        scope = await scope_of(unit, page_request.account)
+        model = await view(unit, scope, page_request.translate, days, app, capability)
     return render(
-        visit,
+        page_request,
         "monitor.html",
         model=model,
         scope=scope,
@@ -133,14 +133,14 @@ async def page(visit: Customer, days: str = "7", app: str = "", capability: str 
 
 
 @router.get("/monitor.csv")
-async def as_csv(visit: Customer, days: str = "7", app: str = "", capability: str = "") -> Response:
-    """Sums by step (an hour of one day, else a day), app and capability."""
-    scope, rows = await _rows(visit, days, app, capability, ("app", "capability"))
+async def as_csv(page_request: Customer, days: str = "7", app: str = "", capability: str = "") -> Response:
+    """Totals by step (an hour for one day, else a day), app and capability."""
+    scope, rows = await _rows(page_request, days, app, capability, ("app", "capability"))
     lines = [
         (
             row.key[0].isoformat(),
-            app_name(scope, visit.words, row.key[1]),
-            title(row.key[2], visit.words.language),
+            app_name(scope, page_request.translate, row.key[1]),
+            title(row.key[2], page_request.translate.language),
             row.requests,
             row.refused,
             row.images,
@@ -169,13 +169,13 @@ async def as_csv(visit: Customer, days: str = "7", app: str = "", capability: st
 
 
 @router.get("/monitor-errors.csv")
-async def errors_as_csv(visit: Customer, days: str = "7", app: str = "", capability: str = "") -> Response:
-    """Requests that were answered with a code, by step, capability and code."""
-    _, rows = await _rows(visit, days, app, capability, ("capability", "code"))
+async def errors_as_csv(page_request: Customer, days: str = "7", app: str = "", capability: str = "") -> Response:
+    """Requests answered with a code, by step, capability and code."""
+    _, rows = await _rows(page_request, days, app, capability, ("capability", "code"))
     lines = [
         (
             row.key[0].isoformat(),
-            title(row.key[1], visit.words.language),
+            title(row.key[1], page_request.translate.language),
             row.key[2],
             code_name(*row.key[1:]),
             row.requests,
@@ -188,13 +188,13 @@ async def errors_as_csv(visit: Customer, days: str = "7", app: str = "", capabil
 
 
 async def _rows(
-    visit: Customer, days: str, app: str, capability: str, by: tuple[str, str]
-) -> tuple[Scope, list[UsageTotals]]:
-    assert visit.account is not None
-    async with visit.reading() as unit:
-        scope = await scope_of(unit, visit.account)
+    page_request: Customer, days: str, app: str, capability: str, by: tuple[str, str]
+) -> tuple[VisibleAccounts, list[UsageTotals]]:
+    assert page_request.account is not None
+    async with page_request.reading() as unit:
+        scope = await scope_of(unit, page_request.account)
         span = span_of(days, await unit.now())
-        part = scope.part(span, app_id=app, capability=capability)
+        part = scope.usage_scope(span, app_id=app, capability=capability)
         rows = await repository.totals(unit.session, part, (span.step, *by), times="app" in by)
     return scope, sorted(rows, key=lambda row: row.key)
 

@@ -1,4 +1,4 @@
-"""For operators: accounts, sub-accounts, their users, apps and packs."""
+"""Operator pages: accounts and sub-accounts with their users, apps and packs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import Account, AppRow, OpenedRow
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
+from inkgate.service.console.page_request import NotFound, Operator, PageRequest
 from inkgate.service.console.pages.capabilities import PackLine
 from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
-from inkgate.service.console.visit import Missing, Operator, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import ClockSuspect, Misuse
@@ -31,12 +31,12 @@ from inkgate.service.users.models import UserRow
 router = APIRouter(prefix="/operator/accounts")
 PER_PAGE = 50
 PASSWORD_BYTES = 12  # of an initial password, before base64
-MOST_OPERATORS = 1000  # that the page lists
+MAX_OPERATORS_LISTED = 1000  # on one page
 
 
 @dataclass(frozen=True, slots=True)
 class UserLine:
-    """A user and how it stands: disabled, locked (wrong passwords), must-change, good."""
+    """A user and its state: disabled, locked (wrong passwords), must-change or good."""
 
     user: UserRow
     state: str
@@ -44,7 +44,7 @@ class UserLine:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """A page of accounts; `parents` names the main accounts of the sub-accounts among them."""
+    """A page of accounts. `parents` maps the id of a main account to its name, for the sub-accounts on the page."""
 
     rows: list[Account]
     parents: dict[str, str]
@@ -70,33 +70,33 @@ class AccountDetail:
 
 @dataclass(frozen=True, slots=True)
 class NewLogin:
-    """A user whose password we made: shown this once."""
+    """A user with a generated password, which is shown once."""
 
     login: str
     password: str
 
 
 async def view(unit: UnitOfWork, search: str, page: int) -> Accounts:
-    """Accounts in order of their making, fifty a page."""
+    """Accounts in order of creation, fifty per page."""
     paging = Paging.of(page, PER_PAGE)
     found = await queries.accounts(unit.session, search=search, limit=paging.limit, offset=paging.offset)
     rows, more = paging.cut(found)
     parents = await repository.account_names(unit.session, [each.parent_id for each in rows if each.parent_id])
     mains = [each for each in await queries.accounts(unit.session, limit=1000) if each.parent_id is None]
-    operators = await user_lines(unit, await user_queries.operators(unit.session, limit=MOST_OPERATORS))
+    operators = await user_lines(unit, await user_queries.operators(unit.session, limit=MAX_OPERATORS_LISTED))
     return Accounts(rows, parents, mains, search, paging.number, more, operators)
 
 
 async def detail(unit: UnitOfWork, account_id: str, default_qps: float) -> AccountDetail:
-    """One account with everything that hangs on it; `allowed` are its apps' allow-lists. Raises Missing.
+    """One account with its users, apps and packs; `allowed` are the allow-lists of its apps. Raises NotFound.
 
-    While the clock is refused (`clock_refused`) the page shows all the same, so that an operator can act (ADR 0036);
-    packs whose state turns on the time are "unknown".
+    While the clock is suspect (`clock_refused`) the page is still shown, so that an operator can act (ADR 0036); packs
+    whose state depends on the time are "unknown".
     """
     account = await queries.account(unit.session, account_id) if len(account_id) == 36 else None
     if account is None:
-        raise Missing
-    now = await _trusted_now(unit)
+        raise NotFound
+    now = await _checked_now(unit)
     parent = await queries.account(unit.session, account.parent_id) if account.parent_id else None
     family = [
         each for each in await queries.account_with_subaccounts(unit.session, account.id) if each.id != account.id
@@ -115,8 +115,8 @@ async def detail(unit: UnitOfWork, account_id: str, default_qps: float) -> Accou
     return AccountDetail(account, parent, family, people, apps, lines, default_qps, allowed, now is None)
 
 
-async def _trusted_now(unit: UnitOfWork) -> datetime | None:
-    """The time by which packs are judged; None while it is refused."""
+async def _checked_now(unit: UnitOfWork) -> datetime | None:
+    """The time for the state of packs; None while the clock is suspect."""
     try:
         return await unit.checked_now()
     except ClockSuspect:
@@ -124,7 +124,7 @@ async def _trusted_now(unit: UnitOfWork) -> datetime | None:
 
 
 def _pack_state(pack: PackRow, now: datetime | None) -> str:
-    """As `pack_state`; "unknown" without a time, except where the state does not turn on it."""
+    """As `pack_state`; without a time "unknown", unless the state does not depend on it."""
     if now is not None:
         return pack_state(pack, now)
     state = pack_state(pack, pack.starts_at)
@@ -132,178 +132,188 @@ def _pack_state(pack: PackRow, now: datetime | None) -> str:
 
 
 async def user_lines(unit: UnitOfWork, rows: list[UserRow]) -> list[UserLine]:
-    """Users as the pages list them."""
+    """The view models of users."""
     now = await unit.now()
     return [UserLine(each, users.state_of(each, now)) for each in rows]
 
 
 @router.get("")
-async def page(visit: Operator, q: str = "", page: int = 1) -> Response:
-    return await _list(visit, q[:64], page)
+async def page(page_request: Operator, q: str = "", page: int = 1) -> Response:
+    return await _list(page_request, q[:64], page)
 
 
-async def _list(visit: Visit, search: str = "", page: int = 1, *, status: int = 200, **more: object) -> Response:
-    async with visit.reading() as unit:
+async def _list(
+    page_request: PageRequest, search: str = "", page: int = 1, *, status: int = 200, **more: object
+) -> Response:
+    async with page_request.reading() as unit:
         model = await view(unit, search, page)
-    return render(visit, "operator_accounts.html", status, model=model, **({"name": "", "new": None} | more))
+    return render(page_request, "operator_accounts.html", status, model=model, **({"name": "", "new": None} | more))
 
 
 @router.post("")
-async def create(visit: Operator) -> Response:
-    name, parent = visit.text("name", 80), visit.text("parent")
+async def create(page_request: Operator) -> Response:
+    name, parent = page_request.text("name", 80), page_request.text("parent")
     try:
-        async with visit.begin() as unit:
+        async with page_request.begin() as unit:
             account = await accounts.create_account(unit, name, parent_id=parent or None)
     except Misuse as problem:
-        return await _list(visit, status=422, problem=explain(visit.words, problem), name=name)
-    return go(visit, f"/operator/accounts/{account.id}", "account-created")
+        return await _list(page_request, status=422, problem=explain(page_request.translate, problem), name=name)
+    return go(page_request, f"/operator/accounts/{account.id}", "account-created")
 
 
-async def _create_login(visit: Visit, account_id: str | None) -> NewLogin:
-    """A new user of an account, or an operator (None), with the login of the form. Raises Misuse."""
-    login, password = visit.text("login", 64), secrets.token_urlsafe(PASSWORD_BYTES)
-    hashed = await visit.parts.passwords.hash(password)
-    async with visit.begin() as unit:
+async def _create_login(page_request: PageRequest, account_id: str | None) -> NewLogin:
+    """Create a user of an account, or an operator (None), with the login of the form. Raises Misuse."""
+    login, password = page_request.text("login", 64), secrets.token_urlsafe(PASSWORD_BYTES)
+    hashed = await page_request.parts.passwords.hash(password)
+    async with page_request.begin() as unit:
         await users.create_user(unit, login, hashed, account_id=account_id, must_change=True)
     return NewLogin(login, password)
 
 
-async def _reset_login(visit: Visit, account_id: str | None, user_id: str) -> NewLogin:
-    """A new initial password for a user of an account, or an operator (None). Raises Missing."""
+async def _reset_login(page_request: PageRequest, account_id: str | None, user_id: str) -> NewLogin:
+    """Set a new initial password for a user of an account, or an operator (None). Raises NotFound."""
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    hashed = await visit.parts.passwords.hash(password)
-    async with visit.begin() as unit:
+    hashed = await page_request.parts.passwords.hash(password)
+    async with page_request.begin() as unit:
         user = await _user(unit, account_id, user_id)
         await users.reset_password(unit, user.id, hashed)
     return NewLogin(user.login, password)
 
 
 @router.post("/operators")
-async def create_operator(visit: Operator) -> Response:
-    """One more operator."""
+async def create_operator(page_request: Operator) -> Response:
+    """Create an operator."""
     try:
-        new = await _create_login(visit, None)
+        new = await _create_login(page_request, None)
     except Misuse as problem:
-        return await _list(visit, status=422, problem=explain(visit.words, problem))
-    return await _list(visit, new=new)
+        return await _list(page_request, status=422, problem=explain(page_request.translate, problem))
+    return await _list(page_request, new=new)
 
 
 @router.post("/operators/{user_id}/reset")
-async def reset_operator(visit: Operator, user_id: str) -> Response:
-    """A new initial password for an operator, shown this once; the operator's sessions end."""
-    return await _list(visit, new=await _reset_login(visit, None, user_id))
+async def reset_operator(page_request: Operator, user_id: str) -> Response:
+    """Set a new initial password for an operator, shown once. The operator's sessions end."""
+    return await _list(page_request, new=await _reset_login(page_request, None, user_id))
 
 
 @router.post("/operators/{user_id}/disable")
-async def disable_operator(visit: Operator, user_id: str) -> Response:
-    """Stop an operator, or with `enable` in the form let one sign in again. The last one stays."""
-    enable = visit.flag("enable")
+async def disable_operator(page_request: Operator, user_id: str) -> Response:
+    """Disable an operator, or enable one with `enable` in the form. The last operator cannot be disabled."""
+    enable = page_request.flag("enable")
     try:
-        async with visit.begin() as unit:
+        async with page_request.begin() as unit:
             user = await _user(unit, None, user_id)
             await users.disable_user(unit, user.id, disabled=not enable)
     except Misuse as problem:
-        return await _list(visit, status=422, problem=explain(visit.words, problem))
-    return go(visit, "/operator/accounts", "user-enabled" if enable else "user-disabled")
+        return await _list(page_request, status=422, problem=explain(page_request.translate, problem))
+    return go(page_request, "/operator/accounts", "user-enabled" if enable else "user-disabled")
 
 
 @router.get("/{account_id}")
-async def detail_page(visit: Operator, account_id: str) -> Response:
-    return await _show(visit, account_id)
+async def detail_page(page_request: Operator, account_id: str) -> Response:
+    return await _render_detail(page_request, account_id)
 
 
 @router.post("/{account_id}/suspend")
-async def suspend(visit: Operator, account_id: str) -> Response:
-    """Stop, or with `resume` in the form allow again, every call of the account."""
-    resume = visit.flag("resume")
-    async with visit.begin() as unit:
+async def suspend(page_request: Operator, account_id: str) -> Response:
+    """Suspend the account, or resume it with `resume` in the form."""
+    resume = page_request.flag("resume")
+    async with page_request.begin() as unit:
         if await queries.account(unit.session, account_id) is None:
-            raise Missing
+            raise NotFound
         await accounts.suspend_account(unit, account_id, suspended=not resume)
-    return go(visit, f"/operator/accounts/{account_id}", "account-resumed" if resume else "account-suspended")
+    return go(page_request, f"/operator/accounts/{account_id}", "account-resumed" if resume else "account-suspended")
 
 
 @router.post("/{account_id}/users")
-async def create_user(visit: Operator, account_id: str) -> Response:
+async def create_user(page_request: Operator, account_id: str) -> Response:
     try:
-        new = await _create_login(visit, account_id)
+        new = await _create_login(page_request, account_id)
     except Misuse as problem:
-        return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
-    return await _show(visit, account_id, new=new)
+        return await _render_detail(
+            page_request, account_id, status=422, problem=explain(page_request.translate, problem)
+        )
+    return await _render_detail(page_request, account_id, new=new)
 
 
 @router.post("/{account_id}/users/{user_id}/reset")
-async def reset(visit: Operator, account_id: str, user_id: str) -> Response:
-    return await _show(visit, account_id, new=await _reset_login(visit, account_id, user_id))
+async def reset(page_request: Operator, account_id: str, user_id: str) -> Response:
+    return await _render_detail(page_request, account_id, new=await _reset_login(page_request, account_id, user_id))
 
 
 @router.post("/{account_id}/users/{user_id}/disable")
-async def disable(visit: Operator, account_id: str, user_id: str) -> Response:
-    enable = visit.flag("enable")
-    async with visit.begin() as unit:
+async def disable(page_request: Operator, account_id: str, user_id: str) -> Response:
+    enable = page_request.flag("enable")
+    async with page_request.begin() as unit:
         user = await _user(unit, account_id, user_id)
         await users.disable_user(unit, user.id, disabled=not enable)
-    return go(visit, f"/operator/accounts/{account_id}", "user-enabled" if enable else "user-disabled")
+    return go(page_request, f"/operator/accounts/{account_id}", "user-enabled" if enable else "user-disabled")
 
 
 @router.post("/{account_id}/packs")
-async def grant(visit: Operator, account_id: str) -> Response:
-    """Give a pack without an order."""
-    units = visit.text("units", 14)
+async def grant(page_request: Operator, account_id: str) -> Response:
+    """Grant a pack without an order."""
+    units = page_request.text("units", 14)
     try:
-        async with visit.begin() as unit:
+        async with page_request.begin() as unit:
             await grant_pack(
                 unit,
                 account_id,
-                visit.text("capability"),
+                page_request.text("capability"),
                 int(units) if units.isascii() and units.isdigit() else 0,
-                app_id=visit.text("app") or None,
+                app_id=page_request.text("app") or None,
             )
     except Misuse as problem:
-        return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
-    return go(visit, f"/operator/accounts/{account_id}", "granted")
+        return await _render_detail(
+            page_request, account_id, status=422, problem=explain(page_request.translate, problem)
+        )
+    return go(page_request, f"/operator/accounts/{account_id}", "granted")
 
 
 @router.post("/{account_id}/apps/{app_id}/qps")
-async def qps(visit: Operator, account_id: str, app_id: str) -> Response:
-    """The request rate of one opened capability; empty goes back to the default."""
-    text = visit.text("qps", 12)
+async def qps(page_request: Operator, account_id: str, app_id: str) -> Response:
+    """Set the request rate of one opened capability; an empty field restores the default."""
+    text = page_request.text("qps", 12)
     try:
         rate = float(text) if text else None
     except ValueError:
         rate = -1.0
     try:
-        async with visit.begin() as unit:
-            await accounts.set_qps(unit, app_id, visit.text("capability"), rate)
+        async with page_request.begin() as unit:
+            await accounts.set_qps(unit, app_id, page_request.text("capability"), rate)
     except Misuse as problem:
-        return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
-    return go(visit, f"/operator/accounts/{account_id}", "qps")
+        return await _render_detail(
+            page_request, account_id, status=422, problem=explain(page_request.translate, problem)
+        )
+    return go(page_request, f"/operator/accounts/{account_id}", "qps")
 
 
 @router.post("/{account_id}/apps/{app_id}/allow")
-async def allow(visit: Operator, account_id: str, app_id: str) -> Response:
-    """The networks from which an app, or one capability of it, may be used; empty lifts the limit."""
-    networks = visit.text("networks", 10_000).replace(",", "\n").split()
+async def set_allow_list(page_request: Operator, account_id: str, app_id: str) -> Response:
+    """Set the allow-list of an app or of one of its capabilities; an empty field removes it."""
+    networks = page_request.text("networks", 10_000).replace(",", "\n").split()
     try:
-        async with visit.begin() as unit:
-            await accounts.set_allowed(unit, app_id, networks, capability=visit.text("capability") or None)
+        async with page_request.begin() as unit:
+            await accounts.set_allowed(unit, app_id, networks, capability=page_request.text("capability") or None)
     except Misuse as problem:
-        return await _show(visit, account_id, status=422, problem=explain(visit.words, problem))
-    return go(visit, f"/operator/accounts/{account_id}", "allowed")
+        return await _render_detail(
+            page_request, account_id, status=422, problem=explain(page_request.translate, problem)
+        )
+    return go(page_request, f"/operator/accounts/{account_id}", "allowed")
 
 
 async def _user(unit: UnitOfWork, account_id: str | None, user_id: str) -> UserRow:
-    """A user of an account, or with None an operator. Raises Missing."""
+    """A user of an account, or an operator (None). Raises NotFound."""
     user = await user_queries.user(unit.session, user_id) if len(user_id) == 36 else None
     if user is None or user.account_id != account_id:
-        raise Missing
+        raise NotFound
     return user
 
 
-async def _show(
-    visit: Visit, account_id: str, *, status: int = 200, problem: str = "", new: NewLogin | None = None
+async def _render_detail(
+    page_request: PageRequest, account_id: str, *, status: int = 200, problem: str = "", new: NewLogin | None = None
 ) -> Response:
-    async with visit.reading() as unit:
-        model = await detail(unit, account_id, visit.parts.settings.limits.qps)
+    async with page_request.reading() as unit:
+        model = await detail(unit, account_id, page_request.parts.settings.limits.qps)
     sold = [name for name in CAPABILITIES if name not in FREE_CAPABILITIES]
-    return render(visit, "operator_account.html", status, model=model, problem=problem, new=new, sold=sold)
+    return render(page_request, "operator_account.html", status, model=model, problem=problem, new=new, sold=sold)

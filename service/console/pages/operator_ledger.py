@@ -1,4 +1,4 @@
-"""For operators: the ledger line by line, as CSV, and its proof."""
+"""Operator pages: ledger entries, their CSV export and the verification of the ledger."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from inkgate.service.audit import trail
 from inkgate.service.audit.models import EventRow
 from inkgate.service.console import repository
 from inkgate.service.console.downloads import csv_stream
+from inkgate.service.console.page_request import NotFound, Operator, PageRequest
 from inkgate.service.console.pages.operator_system import day_of
 from inkgate.service.console.render import render
-from inkgate.service.console.visit import Missing, Operator, Visit
 from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT
 from inkgate.service.db import work
 from inkgate.service.db.work import UnitOfWork
@@ -31,15 +31,15 @@ from inkgate.service.usage.models import RecordRow
 router = APIRouter(prefix="/operator")
 PER_PAGE = 25
 VERIFY = "ledger.verify"
-PROVABLE_LINES = 500_000  # a page does not wait longer than for so many; the CLI proves any number
-SHOWN = 100
-FINDINGS = 1000
-LONGEST = timedelta(days=400)
+MAX_VERIFIED_LINES = 500_000  # for a page; `inkgate ledger verify` has no limit
+MAX_FINDINGS_SHOWN = 100
+MAX_FINDINGS = 1000
+MAX_EXPORT_SPAN = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """What one account has of one capability in the ledger."""
+    """Number of ledger entries of one account and capability."""
 
     capability: str
     lines: int
@@ -48,7 +48,7 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The page. `lines` are those of one account and capability, latest first; `older` is the number to go on with."""
+    """The page. `lines` are of one account and capability, latest first; `older` is the number to continue from."""
 
     mains: list[Account]
     account: Account | None
@@ -57,12 +57,12 @@ class Ledger:
     lines: list[RecordRow]
     older: int | None
     apps: dict[str, str]
-    verdicts: list[EventRow]
+    verifications: list[EventRow]
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a verification found. `findings` None: too many lines for a page to wait for, or `busy` with another one."""
+    """Result of a verification. `findings` is None if there are too many lines, or another one runs (`busy`)."""
 
     lines: int
     seconds: float
@@ -71,15 +71,15 @@ class Proof:
 
 
 async def view(unit: UnitOfWork, account_id: str, capability: str, before: int | None = None) -> Ledger:
-    """The ledger of one account (the first one when none is named). Raises Missing for an unknown one."""
+    """The ledger of one account, by default the first. Raises NotFound for an unknown one."""
     session = unit.session
     mains = [each for each in await accounts.accounts(session, limit=1000) if each.parent_id is None]
     account = next((each for each in mains if each.id == account_id), None) if account_id else next(iter(mains), None)
     if account_id and account is None:
-        raise Missing
-    verdicts = await audit.events(session, action=VERIFY, limit=3)
+        raise NotFound
+    verifications = await audit.events(session, action=VERIFY, limit=3)
     if account is None:
-        return Ledger(mains, None, capability, [], [], None, {}, verdicts)
+        return Ledger(mains, None, capability, [], [], None, {}, verifications)
     facts = {fact.capability: fact for fact in await ledger_reader.meters(session, account.id)}
     meters = [_meter(name, facts.get(name)) for name in CAPABILITIES]
     rows = await usage.records(session, account.id, capability=capability, before_seq=before, limit=PER_PAGE + 1)
@@ -93,7 +93,7 @@ async def view(unit: UnitOfWork, account_id: str, capability: str, before: int |
         rows[:PER_PAGE],
         older,
         await repository.app_names(session, family),
-        verdicts,
+        verifications,
     )
 
 
@@ -102,50 +102,50 @@ def _meter(capability: str, fact: MeterFact | None) -> Meter:
 
 
 @router.get("/ledger")
-async def page(visit: Operator, account: str = "", capability: str = DEFAULT, before: str = "") -> Response:
-    return await _show(visit, account, capability, before)
+async def page(page_request: Operator, account: str = "", capability: str = DEFAULT, before: str = "") -> Response:
+    return await _render_page(page_request, account, capability, before)
 
 
 @router.post("/ledger")
-async def verify(visit: Operator) -> Response:
-    """Prove the ledger of one account, or the whole of it, and note the verdict in the audit trail."""
-    account = visit.text("account", 36)
+async def verify(page_request: Operator) -> Response:
+    """Verify the ledger of one account, or all of it, and record the result in the audit trail."""
+    account = page_request.text("account", 36)
     if account:
-        async with visit.reading() as unit:
+        async with page_request.reading() as unit:
             if await accounts.account(unit.session, account) is None:
-                raise Missing
-    proof = await _prove(visit, account)
-    return await _show(visit, account, visit.text("capability") or DEFAULT, "", proof)
+                raise NotFound
+    proof = await _verify(page_request, account)
+    return await _render_page(page_request, account, page_request.text("capability") or DEFAULT, "", proof)
 
 
 @router.get("/ledger.csv")
-async def as_csv(visit: Operator, account: str = "", since: str = "", until: str = "") -> Response:
-    """An account's lines of some days (both inclusive, the last 31 without), as a stream."""
-    async with visit.reading() as unit:
+async def as_csv(page_request: Operator, account: str = "", since: str = "", until: str = "") -> Response:
+    """The lines of an account between two days (inclusive; by default the last 31 days), as a stream."""
+    async with page_request.reading() as unit:
         found = await accounts.account(unit.session, account) if len(account) == 36 else None
         now = await unit.now()
     if found is None:
-        raise Missing
+        raise NotFound
     end = (day_of(until) or now) + timedelta(days=1)
-    begin = max(day_of(since) or end - timedelta(days=32), end - LONGEST)
-    lines = _line_rows(visit, found.parent_id or found.id, begin, end)
+    begin = max(day_of(since) or end - timedelta(days=32), end - MAX_EXPORT_SPAN)
+    lines = _line_rows(page_request, found.parent_id or found.id, begin, end)
     return csv_stream("ledger.csv", ledger_reader.LINE_COLUMNS, lines)
 
 
-async def _prove(visit: Visit, account_id: str) -> Proof:
-    lock = visit.parts.proving
+async def _verify(page_request: PageRequest, account_id: str) -> Proof:
+    lock = page_request.parts.verification_lock
     if lock.locked():
         return Proof(0, 0.0, None, busy=True)
     async with lock:
         begun = time.perf_counter()
-        async with work.snapshot_session(visit.parts.engine) as session:
+        async with work.snapshot_session(page_request.parts.engine) as session:
             meters = await ledger_reader.meters(session, account_id or None)
             lines = sum(meter.seq - meter.archived_lines for meter in meters)
-            if lines > PROVABLE_LINES:
+            if lines > MAX_VERIFIED_LINES:
                 return Proof(lines, 0.0, None)
-            findings = await ledger_reader.verify_database(session, account_id or None, max_findings=FINDINGS)
+            findings = await ledger_reader.verify_database(session, account_id or None, max_findings=MAX_FINDINGS)
         proof = Proof(lines, time.perf_counter() - begun, findings)
-    async with visit.begin() as unit:
+    async with page_request.begin() as unit:
         about = await accounts.account(unit.session, account_id) if account_id else None
         await trail.record(
             unit,
@@ -159,18 +159,27 @@ async def _prove(visit: Visit, account_id: str) -> Proof:
     return proof
 
 
-async def _show(visit: Visit, account: str, capability: str, before: str, proof: Proof | None = None) -> Response:
+async def _render_page(
+    page_request: PageRequest, account: str, capability: str, before: str, proof: Proof | None = None
+) -> Response:
     capability = capability if capability in CAPABILITIES else DEFAULT
     start = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
-    async with visit.reading() as unit:
+    async with page_request.reading() as unit:
         model = await view(unit, account, capability, start)
-    return render(visit, "operator_ledger.html", model=model, proof=proof, capabilities=CAPABILITIES, shown=SHOWN)
+    return render(
+        page_request,
+        "operator_ledger.html",
+        model=model,
+        proof=proof,
+        capabilities=CAPABILITIES,
+        shown=MAX_FINDINGS_SHOWN,
+    )
 
 
 async def _line_rows(
-    visit: Visit, account_id: str, since: datetime, until: datetime
+    page_request: PageRequest, account_id: str, since: datetime, until: datetime
 ) -> AsyncGenerator[Iterable[object], None]:
-    async with work.snapshot_session(visit.parts.engine) as session:
+    async with work.snapshot_session(page_request.parts.engine) as session:
         for meter in await ledger_reader.meters(session, account_id):
             async for row in ledger_reader.lines(session, meter, since=since, until=until):
                 yield row.values()

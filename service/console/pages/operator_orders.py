@@ -1,4 +1,4 @@
-"""For operators: orders and refunds to decide, the catalogue and its prices."""
+"""Operator pages: decisions on orders and refunds, products and prices."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
-from inkgate.service.console.pages.buying import OrderView, order_view
+from inkgate.service.console.page_request import NotFound, Operator, PageRequest
+from inkgate.service.console.pages.purchase import OrderView, order_view
 from inkgate.service.console.render import go, render
-from inkgate.service.console.visit import Missing, Operator, Visit
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.models import PackRow
@@ -28,12 +28,12 @@ STATES = ("pending", "active", "rejected", "cancelled")
 REFUND_STATES = ("pending", "approved", "rejected", "failed")
 ORDER_DECISIONS = {"approve": ordering.approve_order, "reject": ordering.reject_order}
 REFUND_DECISIONS = {"approve": refunds.approve_refund, "reject": refunds.reject_refund}
-"""The words that decide; any other word in the address decides nothing."""
+"""Decision in the address → function; any other word is answered with 404."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
-    """A refund with its pack and the name of its account."""
+    """A refund with its pack and its account name."""
 
     refund: RefundRow
     pack: PackRow
@@ -54,80 +54,88 @@ async def refund_list(unit: UnitOfWork, state: str) -> list[RefundView]:
 
 
 @router.get("/orders")
-async def order_page(visit: Operator, state: str = "pending") -> Response:
-    return await _orders(visit, state)
+async def order_page(page_request: Operator, state: str = "pending") -> Response:
+    return await _orders(page_request, state)
 
 
 @router.post("/orders/{number}/{decision}")
-async def decide_order(visit: Operator, number: str, decision: str) -> Response:
+async def decide_order(page_request: Operator, number: str, decision: str) -> Response:
     decide = ORDER_DECISIONS.get(decision)
     if decide is None:
-        raise Missing
+        raise NotFound
     try:
-        async with visit.begin() as unit:
+        async with page_request.begin() as unit:
             await decide(unit, number)
     except Misuse as problem:
-        return await _orders(visit, "pending", 422, explain(visit.words, problem))
-    return go(visit, "/operator/orders", "approved" if decision == "approve" else "rejected")
+        return await _orders(page_request, "pending", 422, explain(page_request.translate, problem))
+    return go(page_request, "/operator/orders", "approved" if decision == "approve" else "rejected")
 
 
-async def _orders(visit: Visit, state: str, status: int = 200, problem: str = "") -> Response:
+async def _orders(page_request: PageRequest, state: str, status: int = 200, problem: str = "") -> Response:
     state = state if state in STATES else "pending"
-    async with visit.reading() as unit:
+    async with page_request.reading() as unit:
         rows = await order_list(unit, state)
-    return render(visit, "operator_orders.html", status, rows=rows, state=state, states_known=STATES, problem=problem)
+    return render(
+        page_request, "operator_orders.html", status, rows=rows, state=state, states_known=STATES, problem=problem
+    )
 
 
 @router.get("/refunds")
-async def refund_page(visit: Operator, state: str = "pending") -> Response:
-    return await _refunds(visit, state)
+async def refund_page(page_request: Operator, state: str = "pending") -> Response:
+    return await _refunds(page_request, state)
 
 
 @router.post("/refunds/{refund_id}/{decision}")
-async def decide_refund(visit: Operator, refund_id: str, decision: str) -> Response:
+async def decide_refund(page_request: Operator, refund_id: str, decision: str) -> Response:
     decide = REFUND_DECISIONS.get(decision)
     if decide is None:
-        raise Missing
+        raise NotFound
     try:
-        async with visit.begin() as unit:
+        async with page_request.begin() as unit:
             decided = await decide(unit, refund_id)
     except Misuse as problem:
-        return await _refunds(visit, "pending", 422, explain(visit.words, problem))
+        return await _refunds(page_request, "pending", 422, explain(page_request.translate, problem))
     done = {"approved": "approved", "failed": "refund-failed"}.get(decided.state, "rejected")
-    return go(visit, "/operator/refunds", done)
+    return go(page_request, "/operator/refunds", done)
 
 
-async def _refunds(visit: Visit, state: str, status: int = 200, problem: str = "") -> Response:
+async def _refunds(page_request: PageRequest, state: str, status: int = 200, problem: str = "") -> Response:
     state = state if state in REFUND_STATES else "pending"
-    async with visit.reading() as unit:
+    async with page_request.reading() as unit:
         rows = await refund_list(unit, state)
     return render(
-        visit, "operator_refunds.html", status, rows=rows, state=state, states_known=REFUND_STATES, problem=problem
+        page_request,
+        "operator_refunds.html",
+        status,
+        rows=rows,
+        state=state,
+        states_known=REFUND_STATES,
+        problem=problem,
     )
 
 
 @router.get("/products")
-async def product_page(visit: Operator) -> Response:
-    return await _products(visit)
+async def product_page(page_request: Operator) -> Response:
+    return await _products(page_request)
 
 
 @router.post("/products/{product_id}")
-async def set_product(visit: Operator, product_id: str) -> Response:
-    """Change the price of a size, or take it off sale."""
+async def set_product(page_request: Operator, product_id: str) -> Response:
+    """Change the price of a product, or take it off sale."""
     try:
-        async with visit.begin() as unit:
+        async with page_request.begin() as unit:
             row = await orders.product(unit.session, product_id)
             if row is None:
                 raise Misuse("product.not_on_sale", product_id=product_id)
-            price, on_sale = fen(visit.text("price", 20)), visit.flag("on_sale")
+            price, on_sale = fen(page_request.text("price", 20)), page_request.flag("on_sale")
             await ordering.set_product(unit, row.id, row.capability, row.units, price, on_sale=on_sale)
     except Misuse as problem:
-        return await _products(visit, 422, explain(visit.words, problem))
-    return go(visit, "/operator/products", "price-saved")
+        return await _products(page_request, 422, explain(page_request.translate, problem))
+    return go(page_request, "/operator/products", "price-saved")
 
 
 def fen(yuan: str) -> int:
-    """A price in yuan as typed, in fen; -1, which the catalogue refuses, for what is no price."""
+    """A price in yuan as typed, converted to fen; -1, which the catalogue rejects, for an invalid price."""
     typed = yuan.replace(",", "")
     if YUAN.fullmatch(typed) is None:
         return -1
@@ -135,7 +143,7 @@ def fen(yuan: str) -> int:
     return int(amount) if amount == amount.to_integral_value() else -1
 
 
-async def _products(visit: Visit, status: int = 200, problem: str = "") -> Response:
-    async with visit.reading() as unit:
+async def _products(page_request: PageRequest, status: int = 200, problem: str = "") -> Response:
+    async with page_request.reading() as unit:
         rows: list[ProductRow] = await orders.products(unit.session, on_sale=False)
-    return render(visit, "operator_products.html", status, rows=rows, problem=problem)
+    return render(page_request, "operator_products.html", status, rows=rows, problem=problem)

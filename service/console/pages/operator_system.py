@@ -1,4 +1,4 @@
-"""For operators: the audit trail with filters and export, and the settings in force."""
+"""Operator pages: the audit trail with filters and export, and the effective settings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from starlette.responses import Response
 from inkgate.service.audit import repository as audit
 from inkgate.service.audit.models import EventRow
 from inkgate.service.console.downloads import csv_answer
+from inkgate.service.console.page_request import Operator
 from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import render
-from inkgate.service.console.visit import Operator
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.settings import Settings, without_passwords
@@ -29,7 +29,7 @@ ACTIONS = ("account", "app", "key", "ledger", "order", "pack", "product", "refun
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What of the trail is wanted; days are inclusive, in the zone of the console."""
+    """Filter of the audit trail; days are inclusive, in the time zone of the console."""
 
     search: str
     action: str
@@ -38,14 +38,13 @@ class Filter:
 
 
 def filter_of(q: str, action: str, since: str, until: str) -> Filter:
-    """The filter that a query asks for; what cannot be read is left out."""
+    """The filter of the query parameters; invalid ones are ignored."""
     end = day_of(until)
     return Filter(q[:64], action if action in ACTIONS else "", day_of(since), end + timedelta(days=1) if end else None)
 
 
 def day_of(text: str) -> datetime | None:
-    """The beginning of a day as typed, in the zone of the console; None for what is no day, or one so far off that
-    other zones cannot write it."""
+    """The start of a day as typed, in the time zone of the console; None if it is invalid or out of range."""
     try:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=BEIJING)
     except ValueError:
@@ -54,7 +53,7 @@ def day_of(text: str) -> datetime | None:
 
 
 async def audit_view(unit: UnitOfWork, wanted: Filter, limit: int, offset: int = 0) -> list[EventRow]:
-    """The matching part of the trail, latest first."""
+    """The matching events, latest first."""
     return await audit.events(
         unit.session,
         search=wanted.search,
@@ -68,15 +67,15 @@ async def audit_view(unit: UnitOfWork, wanted: Filter, limit: int, offset: int =
 
 @router.get("/audit")
 async def audit_page(
-    visit: Operator, q: str = "", action: str = "", since: str = "", until: str = "", page: int = 1
+    page_request: Operator, q: str = "", action: str = "", since: str = "", until: str = "", page: int = 1
 ) -> Response:
     paging = Paging.of(page, PER_PAGE)
-    async with visit.reading() as unit:
+    async with page_request.reading() as unit:
         found = await audit_view(unit, filter_of(q, action, since, until), paging.limit, paging.offset)
     rows, more = paging.cut(found)
     query = {"q": q, "action": action, "since": since, "until": until}
     return render(
-        visit,
+        page_request,
         "operator_audit.html",
         rows=rows,
         more=more,
@@ -87,9 +86,11 @@ async def audit_page(
 
 
 @router.get("/audit.csv")
-async def audit_csv(visit: Operator, q: str = "", action: str = "", since: str = "", until: str = "") -> Response:
-    """The same as CSV, at most ten thousand lines."""
-    async with visit.reading() as unit:
+async def audit_csv(
+    page_request: Operator, q: str = "", action: str = "", since: str = "", until: str = ""
+) -> Response:
+    """The matching events as CSV, at most ten thousand lines."""
+    async with page_request.reading() as unit:
         rows = await audit_view(unit, filter_of(q, action, since, until), EXPORTED)
     lines = [
         (row.at.isoformat(), row.actor, row.action, row.subject, row.account_id or "", str(row.detail)) for row in rows
@@ -98,12 +99,12 @@ async def audit_csv(visit: Operator, q: str = "", action: str = "", since: str =
 
 
 @router.get("/settings")
-async def settings_page(visit: Operator) -> Response:
-    return render(visit, "operator_settings.html", groups=settings_view(visit.parts.settings))
+async def settings_page(page_request: Operator) -> Response:
+    return render(page_request, "operator_settings.html", groups=settings_view(page_request.parts.settings))
 
 
 def settings_view(settings: Settings) -> list[tuple[str, list[tuple[str, str, bool, str]]]]:
-    """Every group with (environment name, value, whether it differs from the default, description)."""
+    """Each settings group with its (environment name, value, differs from default, description)."""
     return [(name, list(_group(name, getattr(settings, name)))) for name in type(settings).model_fields]
 
 
@@ -114,7 +115,7 @@ def _group(group: str, values: BaseModel) -> Iterator[tuple[str, str, bool, str]
 
 
 def shown(value: object) -> str:
-    """A setting as text, without its secrets: passwords in URLs are masked, whatever the setting is called."""
+    """A setting as text, with secrets and passwords in URLs masked."""
     if value is None or value == "" or value == ():
         return "–"
     if isinstance(value, SecretStr):

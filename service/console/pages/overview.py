@@ -1,4 +1,4 @@
-"""总览: what is opened, how it is called, what goes wrong, what is left (manual 3.3, 4.3)."""
+"""总览: opened capabilities, calls, errors and remaining units (manual 3.3, 4.3)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from inkgate.service.console import charts, repository
-from inkgate.service.console.catalogue import Words
 from inkgate.service.console.charts import Chart
 from inkgate.service.console.codes import code_name
+from inkgate.service.console.page_request import AnyRequest, PasswordChangeRequired, SignInRequired
 from inkgate.service.console.render import go, render, title
-from inkgate.service.console.scope import PERIODS, Scope, Span, scope_of, span_of
-from inkgate.service.console.visit import Anyone, PasswordChangeNeeded, SignInNeeded
+from inkgate.service.console.scope import PERIODS, Period, VisibleAccounts, scope_of, span_of
+from inkgate.service.console.translations import Translator
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering.packs import FREE_CAPABILITIES
@@ -31,7 +31,7 @@ NETWORKS_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What is left of a capability: units in valid packs, and when the first of these ends (None: nothing valid)."""
+    """Remaining units of a capability in valid packs, and the first end among these (None without a valid pack)."""
 
     capability: str
     left: int
@@ -42,7 +42,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    span: Span
+    span: Period
     total: UsageTotals
     opened: list[tuple[str, int]]
     balances: list[Balance]
@@ -54,22 +54,22 @@ class Overview:
 
 
 async def view(
-    unit: UnitOfWork, scope: Scope, words: Words, days: str, capability: str = "", app_id: str = ""
+    unit: UnitOfWork, scope: VisibleAccounts, translate: Translator, days: str, capability: str = "", app_id: str = ""
 ) -> Overview:
-    """The whole page. `capability` and `app_id` narrow the response times only, as in the manual."""
+    """The view model. `capability` and `app_id` filter the response times only, as in the manual."""
     now = await unit.checked_now()
     span = span_of(days, now)
-    part = scope.part(span)
+    part = scope.usage_scope(span)
 
     def named(name: str) -> str:
-        return title(name, words.language)
+        return title(name, translate.language)
 
     steps = await usage.totals(unit.session, part, [span.step, "capability"], times=True)
     by_code = await usage.totals(unit.session, part, ["code", "capability"], only=("calls", "refused", "failed_images"))
     by_app = await usage.totals(unit.session, part, ["app"], only=("calls", "images"))
     timed = steps
     if app_id or capability:
-        narrowed = scope.part(span, app_id=app_id, capability=capability)
+        narrowed = scope.usage_scope(span, app_id=app_id, capability=capability)
         timed = await usage.totals(unit.session, narrowed, [span.step, "capability"], only=("calls", "duration_ms"))
     opened = await repository.opened_counts(unit.session, scope.account_ids)
     return Overview(
@@ -82,37 +82,37 @@ async def view(
             _called(steps),
             lambda row: row.images,
             name=named,
-            rest=words("其他"),
-            unit=words("次"),
+            other_label=translate("其他"),
+            unit=translate("次"),
             kind="bar",
             stack=True,
             whole=True,
         ),
-        ranking=_ranking(((named(row.key[1]), row) for row in steps), words),
-        apps=_ranking(((scope.name(row.key[0]), row) for row in by_app), words),
-        errors=charts.pie(_errors(by_code, words)),
+        ranking=_ranking(((named(row.key[1]), row) for row in steps), translate),
+        apps=_ranking(((scope.name(row.key[0]), row) for row in by_app), translate),
+        errors=charts.pie(_errors(by_code, translate)),
         response=charts.over_time(
-            span, _called(timed), lambda row: row.mean_ms, name=named, rest=words("其他"), unit="ms"
+            span, _called(timed), lambda row: row.mean_ms, name=named, other_label=translate("其他"), unit="ms"
         ),
     )
 
 
 def _called(rows: list[UsageTotals]) -> list[UsageTotals]:
-    """Without what was only refused."""
+    """The rows with calls; rows of refused requests only are dropped."""
     return [row for row in rows if row.calls]
 
 
-def _ranking(rows: Iterable[tuple[str, UsageTotals]], words: Words) -> Chart:
-    """Images by what they are called under; as everywhere one image counts as one call."""
+def _ranking(rows: Iterable[tuple[str, UsageTotals]], translate: Translator) -> Chart:
+    """Images per name; one image counts as one call, as everywhere."""
     images: dict[str, int] = {}
     for name, row in rows:
         if row.calls:
             images[name] = images.get(name, 0) + row.images
-    return charts.ranking(list(images.items()), words("次"))
+    return charts.ranking(list(images.items()), translate("次"))
 
 
-def _errors(rows: list[UsageTotals], words: Words) -> dict[str, int]:
-    """Faults by code: of requests, refused ones too, and of single images that failed in answered calls."""
+def _errors(rows: list[UsageTotals], translate: Translator) -> dict[str, int]:
+    """Errors by code: of requests, including refused ones, and of single images that failed in answered calls."""
     found: dict[str, int] = {}
     for row in rows:
         code, capability = row.key
@@ -120,13 +120,13 @@ def _errors(rows: list[UsageTotals], words: Words) -> dict[str, int]:
             name = f"{code} {code_name(capability, code)}".strip()
             found[name] = found.get(name, 0) + row.requests
         elif row.failed_images:
-            name = words("单张图片识别失败")
+            name = translate("单张图片识别失败")
             found[name] = found.get(name, 0) + row.failed_images
     return found
 
 
 def networks(callers: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Calls by source network (/24, /56), most first."""
+    """Calls by source network (/24 or /56), most calls first."""
     found: dict[str, int] = {}
     for ip, calls in callers:
         try:
@@ -138,7 +138,7 @@ def networks(callers: list[tuple[str, int]]) -> list[tuple[str, int]]:
     return sorted(found.items(), key=lambda each: -each[1])[:NETWORKS_SHOWN]
 
 
-async def _balances(unit: UnitOfWork, scope: Scope, now: datetime) -> list[Balance]:
+async def _balances(unit: UnitOfWork, scope: VisibleAccounts, now: datetime) -> list[Balance]:
     packs = await packs_of(unit.session, scope.main_id)
     found = []
     for name in CAPABILITIES:
@@ -153,19 +153,19 @@ async def _balances(unit: UnitOfWork, scope: Scope, now: datetime) -> list[Balan
 
 
 @router.get("/")
-async def page(visit: Anyone, days: str = "7", capability: str = "", app: str = "") -> Response:
-    if visit.signed_in is None:
-        raise SignInNeeded
-    if visit.signed_in.user.must_change:
-        raise PasswordChangeNeeded
-    if visit.account is None:
-        done = visit.request.query_params.get("done", "")
-        return go(visit, "/operator/accounts", done if done.replace("-", "").isalpha() else "")
-    async with visit.reading() as unit:
-        scope = await scope_of(unit, visit.account)
-        model = await view(unit, scope, visit.words, days, capability, app)
+async def page(page_request: AnyRequest, days: str = "7", capability: str = "", app: str = "") -> Response:
+    if page_request.signed_in is None:
+        raise SignInRequired
+    if page_request.signed_in.user.must_change:
+        raise PasswordChangeRequired
+    if page_request.account is None:
+        done = page_request.request.query_params.get("done", "")
+        return go(page_request, "/operator/accounts", done if done.replace("-", "").isalpha() else "")
+    async with page_request.reading() as unit:
+        scope = await scope_of(unit, page_request.account)
+        model = await view(unit, scope, page_request.translate, days, capability, app)
     return render(
-        visit,
+        page_request,
         "overview.html",
         model=model,
         periods=PERIODS,

@@ -1,4 +1,4 @@
-// What the pages need beyond links and forms: menu, dialogs, copying, toasts, charts, labels of narrow tables.
+// Behaviour beyond links and forms: menu, dialogs, copying, toasts, charts, labels of narrow tables.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -27,7 +27,7 @@
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      // Plain http on another host has no clipboard API.
+      // The clipboard API is missing over plain HTTP from another host.
       const area = document.createElement("textarea");
       area.value = text;
       document.body.append(area);
@@ -57,7 +57,7 @@
     next.focus();
   });
 
-  // A form that changes something for good asks first, and names the thing.
+  // Forms with an irreversible action ask for confirmation.
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!form.dataset.confirm || form.dataset.sure) {
@@ -80,7 +80,7 @@
     dialog.showModal();
   }, true);
 
-  // A form that takes a while says so, until the next page is there.
+  // Forms with a slow action show a text until the next page loads.
   document.addEventListener("submit", (event) => {
     const button = event.target.dataset.waits && !event.defaultPrevented && event.target.querySelector("button");
     if (button) button.textContent = event.target.dataset.waits;
@@ -122,7 +122,7 @@
       animation: !matchMedia("(prefers-reduced-motion: reduce)").matches && !navigator.webdriver,
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
       aria: { enabled: true },
-      // Rich text is drawn on the canvas; an HTML tooltip would need inline styles, which the policy forbids.
+      // Drawn on the canvas: an HTML tooltip needs inline styles, which the content security policy forbids.
       tooltip: { trigger: wanted.kind === "pie" ? "item" : "axis", renderMode: "richText", confine: true,
         backgroundColor: surface, borderColor: line, textStyle: { color: text, fontSize: 12 } },
     };
@@ -165,7 +165,7 @@
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 
-  // A key behind the # has not been sent to any server. It goes into the form and out of the address.
+  // Moves a key from the fragment, which is never sent to a server, into the form.
   function takeFragment() {
     const field = document.querySelector("[data-from-fragment]");
     const given = location.hash.slice(1);
@@ -174,7 +174,7 @@
     try {
       field.value = decodeURIComponent(given);
     } catch {
-      return; // not written by us
+      return; // malformed
     }
     if (!document.querySelector("[role=alert]")) field.form.requestSubmit();
   }

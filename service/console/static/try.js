@@ -1,4 +1,4 @@
-// The picture of the try-it page: choosing, dropping, pasting; the call; drawing crops and linking lines to their marks.
+// The try-it page: choosing, dropping and pasting an image; the call; drawing crops and linking lines to their marks.
 (() => {
   "use strict";
   const form = document.getElementById("try-form");

@@ -1,8 +1,8 @@
 """SM2 decryption (GB/T 32918.4) behind one interface, with three providers.
 
-libcrypto   OpenSSL 3 through ctypes: the first choice, where the system has one with SM2
-gmssl-pyx   GmSSL's C code, in a wheel: the second, always installed
-gmssl       pure Python: slow and not constant in time, only when asked for by name
+libcrypto   OpenSSL 3 through ctypes: first choice, where the system has it with SM2
+gmssl-pyx   GmSSL's C code, as a wheel: second choice, always installed
+gmssl       pure Python: slow, not constant-time; only when selected by name
 """
 
 from inkgate.service.sealed.sm2.ciphertext import decrypt

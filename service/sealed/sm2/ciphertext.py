@@ -1,9 +1,9 @@
-"""Taking an SM2 ciphertext apart, whichever way it was put together.
+"""Parses SM2 ciphertexts in all accepted encodings.
 
 A ciphertext is C1 (a point), C2 (the masked text) and C3 (a hash of point and text). The manual's text says C1C3C2,
-its sample code produces C1C2C3, and both come with or without the 04 that marks an uncompressed point. Nothing tells
-them apart but C3, which authenticates: a wrong reading does not verify. A third form is the SEQUENCE of GM/T 0009,
-known by its tag and by being exactly as long as it says (CONTRACT D10).
+its sample code produces C1C2C3, and both occur with or without the 04 that marks an uncompressed point. Only C3
+distinguishes them: it does not verify for a wrong order. A third form is the SEQUENCE of GM/T 0009, recognised by its
+tag and exact length (CONTRACT D10).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inkgate.service.sealed.curve import POINT, on_curve, valid_private
 from inkgate.service.sealed.sm2 import der
 
 HASH = 32
-MAX_PLAINTEXT_BYTES = 255  # bytes of plain text; the longest that GmSSL takes, far above any key
+MAX_PLAINTEXT_BYTES = 255  # limit of GmSSL; keys are much shorter
 
 
 class Decryptor(Protocol):
@@ -27,9 +27,9 @@ class Decryptor(Protocol):
 
 
 def decrypt(provider: Decryptor, private: bytes, ciphertext: bytes) -> bytes | None:
-    """The plain text of 1 to 255 bytes, or None when no reading of the ciphertext authenticates.
+    """The plain text of 1 to 255 bytes, or None when C3 verifies in none of the encodings.
 
-    Raises ValueError when `private` is no private key, which is the caller's fault and not the ciphertext's.
+    Raises ValueError when `private` is no private key, which is an error of the caller, not of the ciphertext.
     """
     if not valid_private(private):
         raise ValueError("the SM2 private key is unusable")
@@ -52,7 +52,7 @@ def unmask(shared: bytes, rest: bytes) -> bytes | None:
     """The plain text under the shared point d·C1 (64 bytes), or None when C3 fits neither order."""
     x, y = shared[:32], shared[32:]
     mask = _kdf(shared, len(rest) - HASH)
-    if not any(mask):  # GB/T 32918.4, B4: such a text would travel in the clear
+    if not any(mask):  # GB/T 32918.4, B4: the text would not be masked
         return None
     for c2, c3 in orderings(rest):
         plain = bytes(a ^ b for a, b in zip(c2, mask, strict=True))
@@ -62,7 +62,7 @@ def unmask(shared: bytes, rest: bytes) -> bytes | None:
 
 
 def _ciphertext_forms(ciphertext: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """C1, and C2 and C3 in whichever order, of every form that the ciphertext may have."""
+    """(C1, C2 and C3 in either order) for every encoding that the ciphertext may have."""
     if (parts := der.unpack(ciphertext)) is not None:
         c1, c3, c2 = parts
         yield c1, c3 + c2

@@ -9,8 +9,7 @@ COORDINATE = HASH = 32  # bytes
 def unpack(data: bytes) -> tuple[bytes, bytes, bytes] | None:
     """C1 (64 bytes), C3 (32 bytes) and C2 of a SEQUENCE that is `data` to the last byte; None for anything else.
 
-    DER has one form of each value, and only that is taken: shortest lengths, no sign or padding beyond what a number
-    needs. Whether C1 lies on the curve is for the caller to ask.
+    Only canonical DER is accepted: shortest lengths, minimal integers. The caller checks that C1 lies on the curve.
     """
     whole = _value(data, SEQUENCE)
     if whole is None or whole[1]:
@@ -36,7 +35,7 @@ def _value(data: bytes, tag: int) -> tuple[bytes, bytes] | None:
     if size & 0x80:
         octets = data[2 : 2 + (size & 0x7F)]
         start += len(octets)
-        if len(octets) != size & 0x7F or not 1 <= len(octets) <= 2:  # none of ours reaches 64 KiB
+        if len(octets) != size & 0x7F or not 1 <= len(octets) <= 2:  # lengths of 64 KiB and more do not occur
             return None
         size = int.from_bytes(octets, "big")
         if size < 0x80 or octets[0] == 0:
@@ -46,7 +45,7 @@ def _value(data: bytes, tag: int) -> tuple[bytes, bytes] | None:
 
 
 def _coordinate(number: bytes) -> bytes | None:
-    """A number that is not negative, in 32 bytes; None when it is longer or not written the shortest way."""
+    """A non-negative integer in 32 bytes; None when it is longer or not minimal."""
     if not number or number[0] & 0x80 or (number[0] == 0 and len(number) > 1 and not number[1] & 0x80):
         return None
     bare = number.lstrip(b"\0")

@@ -1,7 +1,7 @@
-"""SM2 through gmssl-pyx: GmSSL's C code in a wheel.
+"""SM2 with gmssl-pyx: GmSSL's C code as a wheel.
 
-It takes DER in the order C1C3C2 only, so each order is tried in turn; it compares C3 itself. It writes a trace of its
-C functions to stderr at each refusal, which a stranger could use to flood the log.
+It accepts DER in the order C1C3C2 only, so each order is tried in turn; it verifies C3 itself. It writes a trace to
+stderr at each refusal, with which an unauthenticated client could flood the log.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class GmsslC:
 
 
 class _StderrSuppressor:
-    """Points C's `stderr` at the null device for the length of one call.
+    """Redirects C's `stderr` to the null device during one call.
 
     The variable of the C library is changed, not file descriptor 2: Python's own writes, and those of C++ libraries,
-    pass through untouched in other threads. What other C code prints in that millisecond is lost.
+    are not affected. Output of other C code during that millisecond is lost.
     """
 
     def __init__(self, libc: ctypes.CDLL) -> None:

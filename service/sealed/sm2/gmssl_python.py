@@ -1,8 +1,8 @@
-"""SM2 through gmssl: pure Python, wherever nothing else can be had, and a second opinion in tests.
+"""SM2 with gmssl: pure Python, for systems without another library, and a reference in tests.
 
-Only its point arithmetic is used. Its own `decrypt` never compares C3 and takes points off the curve; here both are
-checked before and after. What cannot be mended: it takes longer for a heavier key, so it leaks a little of the private
-key to whoever may measure many calls, and about ten milliseconds of the interpreter each time.
+Only its point arithmetic is used. Its own `decrypt` neither compares C3 nor rejects points off the curve; both are
+checked here. Not fixable: it is not constant-time, so timing of many calls leaks some information on the private key,
+and it holds the GIL for about ten milliseconds per call.
 """
 
 from __future__ import annotations

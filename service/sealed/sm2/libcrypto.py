@@ -1,7 +1,7 @@
-"""SM2 through the system's OpenSSL 3: one scalar multiplication in C, the rest here.
+"""SM2 with the system's OpenSSL 3: the scalar multiplication in C, the rest in Python.
 
-OpenSSL multiplies a lone point by a Montgomery ladder, constant in time; ctypes lets go of the GIL meanwhile. The
-high-level EVP interface would do C1C3C2 alone and multiply anew for each order tried.
+OpenSSL multiplies a single point with a Montgomery ladder, in constant time; ctypes releases the GIL meanwhile. The
+high-level EVP interface accepts C1C3C2 only and would multiply again for each order tried.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 
 
 class Libcrypto:
-    """Provider over libcrypto. Raises OSError when there is none, or none that knows SM2."""
+    """Provider over libcrypto. Raises OSError when there is none, or none with SM2."""
 
     name = "libcrypto"
 
     def __init__(self) -> None:
         self._lib = _load()
-        # Read only once made, so that threads share it; lives as long as the process.
+        # Read-only after creation, so threads may share it; never freed.
         self._group = self._lib.EC_GROUP_new_by_curve_name(self._lib.OBJ_txt2nid(_OID))
         if not self._group:
             raise OSError("this OpenSSL was built without SM2")

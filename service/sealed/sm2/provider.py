@@ -1,4 +1,4 @@
-"""Choosing the library that decrypts, and trying it on known answers before trusting it."""
+"""Selection of the SM2 library, with a known-answer self-test."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from inkgate.service.sealed.sm2.libcrypto import Libcrypto
 
 
 class Provider(Protocol):
-    """Something that can decrypt. Thread-safe."""
+    """An SM2 library for decryption. Thread-safe."""
 
     name: str
 
     def open(self, private: bytes, c1: bytes, rest: bytes) -> bytes | None:
-        """The plain text, or None when C3 does not authenticate it in either order.
+        """The plain text, or None when C3 verifies in neither order.
 
         `private` is a valid private key (32 bytes), `c1` a point on the curve (64 bytes), `rest` C2 and C3 in either
         order, 33 to 287 bytes. The caller has checked all three.
@@ -28,7 +28,7 @@ class Provider(Protocol):
 
 
 class Multiplier(Protocol):
-    """The scalar multiplication alone."""
+    """Scalar multiplication only."""
 
     name: str
 
@@ -45,7 +45,7 @@ AUTOMATIC = (Libcrypto.name, GmsslC.name)
 _MULTIPLIERS: tuple[Callable[[], Multiplier], ...] = (Libcrypto, GmsslPython)
 NAMES = ("auto", *_FACTORIES)
 
-# The encryption example of GB/T 32918.5; its x begins with 04, which catches code that strips markers by sight.
+# The encryption example of GB/T 32918.5; its x begins with 04, which detects code that takes it for the marker.
 _PRIVATE = bytes.fromhex("3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8")
 _C1 = bytes.fromhex(
     "04ebfc718e8d1798620432268e77feb6415e2ede0e073c0f4f640ecd2e149a73"
@@ -62,9 +62,9 @@ _PUBLIC = bytes.fromhex(
 
 @functools.cache
 def select_provider(name: str = "auto") -> Provider:
-    """The provider called `name`, or the first of the automatic ones that works; self-tested, kept for the process.
+    """The provider called `name`, or the first automatic one that works; self-tested, cached.
 
-    Raises ConfigurationError when the one asked for, or every automatic one, is missing or fails its self-test.
+    Raises ConfigurationError when the requested one, or every automatic one, is missing or fails its self-test.
     """
     candidates = AUTOMATIC if name == "auto" else (name,)
     reasons = []
@@ -85,9 +85,9 @@ def select_provider(name: str = "auto") -> Provider:
 
 @functools.cache
 def multiplier() -> Multiplier:
-    """What makes public keys: libcrypto, constant in time, and gmssl where there is none. Self-tested, kept.
+    """The library that computes public keys: libcrypto (constant-time), otherwise gmssl. Self-tested, cached.
 
-    gmssl-pyx multiplies for nobody. Raises ConfigurationError when neither gives the standard's public key.
+    gmssl-pyx has no scalar multiplication. Raises ConfigurationError when neither computes the standard's public key.
     """
     for make in _MULTIPLIERS:
         try:
@@ -104,7 +104,7 @@ def multiplier() -> Multiplier:
 
 
 def self_test(provider: Provider) -> None:
-    """Raise ArithmeticError unless `provider` reads both orders, with and without 04, and refuses altered texts."""
+    """Raise ArithmeticError unless `provider` decrypts both orders, with and without 04, and refuses altered ones."""
     for body in (_C2 + _C3, _C3 + _C2):
         for marker in (b"\x04", b""):
             if decrypt(provider, _PRIVATE, marker + _C1 + body) != _PLAIN:

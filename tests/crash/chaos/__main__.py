@@ -1,7 +1,7 @@
 """`python -m tests.crash.chaos [--seconds N] [--out FOLDER]`: break everything once, or again and again, and judge.
 
 Three gateways behind a plain proxy, three worker hosts, one Valkey, one Postgres, and mixed traffic from signed
-clients that know what each of their pictures says. Exit status 1 when any promise is broken.
+clients that know what each of their images says. Exit status 1 when any promise is broken.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 from tests.crash.chaos.clients import Clients
-from tests.crash.chaos.faults import Fault, Strike, faults
+from tests.crash.chaos.faults import Fault, InjectedFault, faults
 from tests.crash.chaos.machine import Machine
-from tests.crash.chaos.report import SETTLING, Promise, Witness, judge, table, write
+from tests.crash.chaos.report import SETTLING, Observations, Promise, judge, table, write
 from tests.crash.chaos.stack import Stack
 
 _CALM = 2.5  # seconds without any fault between a recovery and the next strike
@@ -34,7 +34,7 @@ async def run(seconds: float, rate: float, seed: int, out: Path, only: str = "")
         clients = Clients(f"http://127.0.0.1:{stack.proxy.port}", keys, rate)
         machine = Machine(lambda: (os.getpid(), *stack.loops), clients.now)
         machine.start()
-        strikes: list[Strike] = []
+        injected: list[InjectedFault] = []
         round_ = _chosen(faults(stack, dice, clients), only)
         span = sum(fault.seconds + SETTLING + _CALM for fault in round_)
         rounds = max(1, round(seconds / span))
@@ -42,13 +42,13 @@ async def run(seconds: float, rate: float, seed: int, out: Path, only: str = "")
         await asyncio.sleep(_CALM)
         for _ in range(rounds):
             for fault in _chosen(faults(stack, dice, clients), only):
-                strikes.append(await _break(fault, clients))
+                injected.append(await _break(fault, clients))
         clients.end()
         await traffic
         await asyncio.gather(*(gateway.ready() for gateway in stack.gateways))
         await clients.again()
         busy = machine.stop()
-        seen = Witness(
+        seen = Observations(
             await stack.charged(),
             stack.proxy.answers,
             await stack.findings(),
@@ -56,9 +56,9 @@ async def run(seconds: float, rate: float, seed: int, out: Path, only: str = "")
             machine.starved,
             await stack.misdated(),
         )
-        promises = judge(clients.calls, strikes, seen)
-        write(out, clients.calls, strikes, seen, promises)
-        print(table(clients.calls, strikes, seen, promises))
+        promises = judge(clients.calls, injected, seen)
+        write(out, clients.calls, injected, seen, promises)
+        print(table(clients.calls, injected, seen, promises))
         return promises
     finally:
         await stack.close()
@@ -68,7 +68,7 @@ def _chosen(each: list[Fault], only: str) -> list[Fault]:
     return [fault for fault in each if only in fault.name]
 
 
-async def _break(fault: Fault, clients: Clients) -> Strike:
+async def _break(fault: Fault, clients: Clients) -> InjectedFault:
     struck = clients.now()
     say(f"{struck:6.1f} s  {fault.name}")
     await fault.strike()
@@ -76,7 +76,7 @@ async def _break(fault: Fault, clients: Clients) -> Strike:
     await fault.heal()
     healed = clients.now()
     await asyncio.sleep(max(0.0, SETTLING + _CALM - (clients.now() - healed)))
-    return Strike(fault.name, struck, healed, fault.excused)
+    return InjectedFault(fault.name, struck, healed, fault.excused)
 
 
 def say(line: str) -> None:

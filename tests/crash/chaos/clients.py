@@ -1,4 +1,4 @@
-"""Signed clients that know the text of every picture they send, and repeat the very same request when it fails."""
+"""Signed clients that know the text of every image they send, and repeat the very same request when it fails."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
 from inkgate.service.worker.stub import stub_text
-from tests.pictures import padded_png
-from tests.resetting import Client
+from tests.images import padded_png
+from tests.tcp_reset import Client
 
 PATIENCE = 40.0  # seconds for which a client repeats a failed request
 _PAUSE = 0.5
@@ -67,7 +67,7 @@ class Clients:
 
     async def run(self, until: float = math.inf) -> None:
         """Send until the run's clock says `until`, or `end`; returns when every client has its answer or gave up."""
-        limits = httpx.Limits(max_keepalive_connections=0)  # every call comes through the proxy anew
+        limits = httpx.Limits(max_keepalive_connections=0)  # every call opens a new connection through the proxy
         async with httpx.AsyncClient(limits=limits, timeout=20.0) as http, asyncio.TaskGroup() as group:
             due = self.now()
             while due < until and not self._ended:
@@ -85,7 +85,7 @@ class Clients:
     async def torn(self, port: int, count: int) -> list[str]:
         """So many calls at once to the gateway on `port`, each reset after 1,000 bytes of its answer and then repeated
         as any other call is. The request ids of those whose answer our kernel had acknowledged whole all the same."""
-        calls = [Call("general", [picture() for _ in range(_TORN)], str(uuid.uuid4())) for _ in range(count)]
+        calls = [Call("general", [unique_image() for _ in range(_TORN)], str(uuid.uuid4())) for _ in range(count)]
         self.calls += calls
         async with httpx.AsyncClient(timeout=20.0) as http:
             whole = await asyncio.gather(*(self._tear(port, call) for call in calls))
@@ -109,7 +109,7 @@ class Clients:
     def _make(self) -> Call:
         capability = self._random.choice(["general", "general", "idcard", "plate", "licence"])
         count = 1 if capability == "licence" else self._random.choice([1, 1, 1, 2, 5])
-        call = Call(capability, [picture() for _ in range(count)], str(uuid.uuid4()))
+        call = Call(capability, [unique_image() for _ in range(count)], str(uuid.uuid4()))
         self.calls.append(call)
         return call
 
@@ -173,6 +173,6 @@ def _text(capability: str, element: dict[str, Any]) -> str | None:
     return str(found)
 
 
-def picture() -> bytes:
-    """A picture that no other call sends, a few KiB long."""
+def unique_image() -> bytes:
+    """An image that no other call sends, a few KiB long."""
     return padded_png(random.randint(240, 6_600), uuid.uuid4().hex.encode())

@@ -1,4 +1,4 @@
-"""What may happen to a production layout: each fault strikes, stays for a while, and is healed."""
+"""The faults of the chaos test. Each fault is injected, lasts for a while, and is then removed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Action = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`heal` returns once what was struck is started again (not: is ready again).
+    """A kind of fault. `heal` returns when the affected process has been restarted, which may be before it is ready.
 
-    A fault that is not `excused` is one that callers must not notice: it has no kill window.
+    Callers must not notice a fault that is not `excused`.
     """
 
     name: str
@@ -32,8 +32,8 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Strike:
-    """One fault as it happened, on the run's clock."""
+class InjectedFault:
+    """An injected fault: start and end in seconds on the clock of the run."""
 
     name: str
     struck: float
@@ -42,7 +42,7 @@ class Strike:
 
 
 def faults(stack: Stack, dice: random.Random, clients: Clients) -> list[Fault]:
-    """One of each kind; which gateway, host or worker it hits is left to the dice."""
+    """One fault of each kind, with a randomly chosen gateway, host or worker."""
     gateway = dice.choice(stack.gateways)
     paused_gateway = dice.choice(stack.gateways)
     host, child_host, paused_host = (dice.randrange(len(stack.hosts)) for _ in range(3))

@@ -13,7 +13,7 @@ import httpx
 from inkgate.service.contract.capabilities import GENERAL
 from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
-from tests.pictures import padded_png
+from tests.images import padded_png
 
 _EVERY = 0.1  # seconds between two requests
 _IMAGES = 50

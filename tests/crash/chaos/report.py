@@ -1,4 +1,4 @@
-"""Promises judged over what happened, as a table for people, JSON for machines, and a picture of the time line."""
+"""Checks the guarantees of the service for a chaos run; reports them as Markdown, JSON and a plot of the time line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.crash.chaos.clients import Attempt, Call
-from tests.crash.chaos.faults import Strike
+from tests.crash.chaos.faults import InjectedFault
 
 SETTLING = 5.0  # seconds after a heal that still belong to its kill window, and the longest recovery allowed
 AVAILABILITY = 0.999
@@ -27,9 +27,9 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
-    """What was seen besides the calls: units of each payment and answers that reached the harness, by request id;
-    and rows of the ledger that are dated outside the run."""
+class Observations:
+    """Observations besides the calls: the units of each payment and the number of received answers by request id, and
+    ledger rows that are dated outside the run."""
 
     charged: Mapping[str, Sequence[int]]
     answers: Mapping[str, int]
@@ -39,10 +39,10 @@ class Witness:
     misdated: Sequence[str] = ()
 
 
-def judge(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness) -> list[Promise]:
+def judge(calls: Sequence[Call], injected: Sequence[InjectedFault], seen: Observations) -> list[Promise]:
     attempts = [attempt for call in calls for attempt in call.attempts]
     wrong = [attempt.detail for attempt in attempts if attempt.result == "wrong"]
-    excused = [strike for strike in strikes if strike.excused]
+    excused = [fault for fault in injected if fault.excused]
     outside = [attempt for attempt in attempts if not _in_window(attempt, excused)]
     unjudged = [attempt for attempt in outside if _machines(attempt, seen)]
     good = sum(attempt.result == "ok" for attempt in outside)
@@ -52,7 +52,7 @@ def judge(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness) -> li
     again = {key: len(units) for key, units in seen.charged.items() if len(units) > 1}
     twice = [key for key, payments in again.items() if payments > seen.answers.get(key, 0)]
     odd = [call for call in calls if call.delivered and _price(call) not in (seen.charged.get(call.request_id) or [0])]
-    slow = [(strike.name, seconds) for strike, seconds in recoveries(calls, strikes, seen) if seconds > SETTLING]
+    slow = [(fault.name, seconds) for fault, seconds in recoveries(calls, injected, seen) if seconds > SETTLING]
     return [
         Promise("no wrong or crossed answer", not wrong, f"{len(wrong)} of {len(attempts)} attempts {wrong[:3]}"),
         Promise("every call was answered in the end", not lost, f"{len(lost)} of {len(calls)} without an answer"),
@@ -79,44 +79,52 @@ def judge(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness) -> li
     ]
 
 
-def _machines(attempt: Attempt, seen: Witness) -> bool:
+def _machines(attempt: Attempt, seen: Observations) -> bool:
     """Whether an attempt failed while processes stood in line for a CPU: nothing can be said of the product then."""
     return attempt.result in ("refused", "error") and seen.starved(attempt.begun, attempt.ended)
 
 
-def recoveries(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness) -> list[tuple[Strike, float]]:
+def recoveries(
+    calls: Sequence[Call], injected: Sequence[InjectedFault], seen: Observations
+) -> list[tuple[InjectedFault, float]]:
     """Seconds from each heal to the beginning of the last attempt that failed after it."""
     attempts = [attempt for call in calls for attempt in call.attempts if not _machines(attempt, seen)]
     found = []
-    for strike in strikes:
+    for fault in injected:
         # What the next fault may have hit counts for that one.
-        horizon = min((other.struck for other in strikes if other.struck > strike.struck), default=float("inf"))
-        after = [attempt for attempt in attempts if attempt.begun >= strike.healed and attempt.ended < horizon]
+        horizon = min((other.struck for other in injected if other.struck > fault.struck), default=float("inf"))
+        after = [attempt for attempt in attempts if attempt.begun >= fault.healed and attempt.ended < horizon]
         failed = [attempt.begun for attempt in after if attempt.result != "ok"]
-        found.append((strike, max(failed) - strike.healed if failed else 0.0))
+        found.append((fault, max(failed) - fault.healed if failed else 0.0))
     return found
 
 
-def table(calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness, promises: Sequence[Promise]) -> str:
+def table(
+    calls: Sequence[Call], injected: Sequence[InjectedFault], seen: Observations, promises: Sequence[Promise]
+) -> str:
     """The report in Markdown."""
     lines = ["| fault | struck at | healed at | last failure after healing | attempts in its window |", "|-|-|-|-|-|"]
     attempts = [attempt for call in calls for attempt in call.attempts]
-    for strike, seconds in recoveries(calls, strikes, seen):
-        inside = Counter(attempt.result for attempt in attempts if _in_window(attempt, [strike]))
+    for fault, seconds in recoveries(calls, injected, seen):
+        inside = Counter(attempt.result for attempt in attempts if _in_window(attempt, [fault]))
         counts = ", ".join(f"{count} {result}" for result, count in sorted(inside.items()))
-        lines.append(f"| {strike.name} | {strike.struck:.1f} s | {strike.healed:.1f} s | {seconds:.1f} s | {counts} |")
+        lines.append(f"| {fault.name} | {fault.struck:.1f} s | {fault.healed:.1f} s | {seconds:.1f} s | {counts} |")
     lines += ["", "| promise | kept | figure |", "|-|-|-|"]
     lines += [f"| {each.name} | {'yes' if each.kept else '**NO**'} | {each.figure} |" for each in promises]
     return "\n".join(lines) + "\n"
 
 
 def write(
-    folder: Path, calls: Sequence[Call], strikes: Sequence[Strike], seen: Witness, promises: Sequence[Promise]
+    folder: Path,
+    calls: Sequence[Call],
+    injected: Sequence[InjectedFault],
+    seen: Observations,
+    promises: Sequence[Promise],
 ) -> None:
     """chaos.md, chaos.json and chaos.svg."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "chaos.md").write_text(table(calls, strikes, seen, promises), encoding="utf-8")
-    (folder / "chaos.svg").write_text(_plot(calls, strikes), encoding="utf-8")
+    (folder / "chaos.md").write_text(table(calls, injected, seen, promises), encoding="utf-8")
+    (folder / "chaos.svg").write_text(_plot(calls, injected), encoding="utf-8")
     attempts = [
         {
             "call": call.request_id,
@@ -132,7 +140,7 @@ def write(
     ]
     facts = {
         "promises": [{"name": p.name, "kept": p.kept, "figure": p.figure} for p in promises],
-        "strikes": [{"name": s.name, "struck": s.struck, "healed": s.healed} for s in strikes],
+        "strikes": [{"name": s.name, "struck": s.struck, "healed": s.healed} for s in injected],
         "attempts": attempts,
     }
     (folder / "chaos.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -143,11 +151,11 @@ def _price(call: Call) -> int:
     return 0 if call.capability == "licence" else call.read
 
 
-def _in_window(attempt: Attempt, strikes: Sequence[Strike]) -> bool:
-    return any(attempt.begun < strike.healed + SETTLING and attempt.ended > strike.struck for strike in strikes)
+def _in_window(attempt: Attempt, injected: Sequence[InjectedFault]) -> bool:
+    return any(attempt.begun < fault.healed + SETTLING and attempt.ended > fault.struck for fault in injected)
 
 
-def _plot(calls: Sequence[Call], strikes: Sequence[Strike]) -> str:
+def _plot(calls: Sequence[Call], injected: Sequence[InjectedFault]) -> str:
     """Attempts as dots (time of beginning, seconds taken), faults as grey bands."""
     attempts = [attempt for call in calls for attempt in call.attempts]
     end = max((attempt.ended for attempt in attempts), default=1.0)
@@ -164,14 +172,14 @@ def _plot(calls: Sequence[Call], strikes: Sequence[Strike]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
         'font-size="11"><rect width="100%" height="100%" fill="#ffffff"/>'
     ]
-    for strike in strikes:
-        span = max(2.0, x(strike.healed) - x(strike.struck))
+    for fault in injected:
+        span = max(2.0, x(fault.healed) - x(fault.struck))
         parts.append(
-            f'<rect x="{x(strike.struck):.1f}" y="{top}" width="{span:.1f}" height="{height - top - 30}" '
+            f'<rect x="{x(fault.struck):.1f}" y="{top}" width="{span:.1f}" height="{height - top - 30}" '
             'fill="#dddddd"/>'
         )
         parts.append(
-            f'<text transform="translate({x(strike.struck) + 4:.1f},{top - 4}) rotate(-40)">{strike.name}</text>'
+            f'<text transform="translate({x(fault.struck) + 4:.1f},{top - 4}) rotate(-40)">{fault.name}</text>'
         )
     for attempt in attempts:
         parts.append(

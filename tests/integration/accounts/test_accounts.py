@@ -41,7 +41,7 @@ async def test_a_gateway_finds_the_key_and_the_app(customer: CustomerData, direc
 
 
 @pytest.mark.parametrize("unknown", ["", "0" * 32, "x" * 4000, "' OR 1=1 --"])
-async def test_unknown_keys_are_nobody(directory: SqlDirectory, unknown: str) -> None:
+async def test_unknown_keys_are_rejected(directory: SqlDirectory, unknown: str) -> None:
     assert await directory.access_key(unknown) is None
     assert await directory.app(unknown) is None
 
@@ -63,7 +63,7 @@ async def test_a_disabled_key_stops_and_an_enabled_one_works_again(
         assert (await directory.access_key(customer.keys.ak) is None) is disabled
 
 
-async def test_a_rotated_key_goes_on_for_the_overlap(customer: CustomerData, directory: SqlDirectory) -> None:
+async def test_a_rotated_key_stays_valid_for_the_overlap(customer: CustomerData, directory: SqlDirectory) -> None:
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         successor = await accounts.rotate_access_key(unit, customer.vault, customer.keys.ak, overlap=timedelta(hours=1))
     assert await directory.access_key(customer.keys.ak) and await directory.access_key(successor.ak)
@@ -72,7 +72,7 @@ async def test_a_rotated_key_goes_on_for_the_overlap(customer: CustomerData, dir
     assert await directory.access_key(successor.ak) is not None
 
 
-async def test_the_last_use_of_a_key_is_noted(customer: CustomerData, directory: SqlDirectory) -> None:
+async def test_the_last_use_of_a_key_is_recorded(customer: CustomerData, directory: SqlDirectory) -> None:
     await directory.access_key(customer.keys.ak)
     await directory.close()
     async with work.read_session(customer.engine) as session:
@@ -113,7 +113,7 @@ async def test_a_sub_account_has_no_sub_accounts(customer: CustomerData) -> None
             await accounts.create_account(unit, "grandchild", parent_id=child.id)
 
 
-async def test_a_deleted_app_is_nobody_and_its_name_is_free_again(
+async def test_a_deleted_app_is_rejected_and_its_name_is_free_again(
     customer: CustomerData, directory: SqlDirectory
 ) -> None:
     async with work.unit_of_work(customer.engine, "test") as unit:
@@ -157,7 +157,7 @@ def test_names_that_the_manual_refuses(name: str) -> None:
 
 
 @pytest.mark.parametrize("networks", [["nonsense"], ["10.0.0.0/33"], [f"10.0.0.{n}" for n in range(101)]])
-def test_allow_lists_that_cannot_be(networks: list[str]) -> None:
+def test_invalid_allow_lists(networks: list[str]) -> None:
     with pytest.raises(Misuse):
         rules.networks(networks)
 
@@ -176,7 +176,7 @@ async def test_the_audit_trail_names_who_did_what_and_no_secret(customer: Custom
     assert pair.sk not in written and customer.app.secret not in written and customer.keys.sk not in written
 
 
-@pytest.mark.parametrize("change", ["UPDATE audit_event SET actor = 'nobody'", "DELETE FROM audit_event"])
+@pytest.mark.parametrize("change", ["UPDATE audit_event SET actor = 'unknown'", "DELETE FROM audit_event"])
 async def test_the_audit_trail_is_append_only(customer: CustomerData, engine: AsyncEngine, change: str) -> None:
     with pytest.raises(DBAPIError, match="append-only"):
         async with engine.begin() as connection:
@@ -198,7 +198,7 @@ async def test_a_failed_change_leaves_no_trace(customer: CustomerData) -> None:
         assert all(event.subject != "account half" for event in await audit.events(session))
 
 
-async def test_a_directory_out_of_reach_fails_closed(customer: CustomerData) -> None:
+async def test_an_unreachable_directory_fails_closed(customer: CustomerData) -> None:
     from inkgate.service.db import engine as engines
     from inkgate.service.settings import Database
 
@@ -208,7 +208,7 @@ async def test_a_directory_out_of_reach_fails_closed(customer: CustomerData) -> 
     await engine.dispose()
 
 
-async def test_the_directory_asks_the_database_once_in_its_ttl(customer: CustomerData) -> None:
+async def test_the_directory_queries_the_database_once_per_ttl(customer: CustomerData) -> None:
     directory = SqlDirectory(customer.engine, customer.vault, ttl=60)
     assert await directory.app(customer.app.appkey)
     async with work.unit_of_work(customer.engine, "test") as unit:

@@ -1,4 +1,4 @@
-"""Two who change the same account, key, app, token or user at once. On a real Postgres."""
+"""Concurrent changes of the same account, key, app, token or user. On a real Postgres."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from inkgate.service.users import repository as user_queries
 from inkgate.service.users import service as users
 from inkgate.service.users.models import SessionRow, UserRow
 from inkgate.service.users.passwords import Passwords
-from tests.console.house import quick_passwords
+from tests.concurrency import after_a_look, overlapping
+from tests.console.console_fixture import cheap_passwords
 from tests.ledger_data import CustomerData
-from tests.races import after_a_look, overlapping
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 LIFETIME = users.Lifetime(users.LOCK_DURATION, users.LOCK_DURATION)
@@ -92,7 +92,7 @@ async def test_two_allow_lists_are_not_mixed(customer: CustomerData) -> None:
 
 
 @pytest.mark.parametrize("make", ["key", "app", "rotate"])
-async def test_the_bound_on_keys_and_apps_holds(
+async def test_the_limits_of_keys_and_apps_hold(
     customer: CustomerData, make: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(accounts, "KEYS_PER_ACCOUNT", 2)
@@ -144,7 +144,7 @@ async def test_switching_the_same_way_twice_is_one_change(customer: CustomerData
 
 
 @pytest.mark.parametrize("what", ["account", "app", "token", "user"])
-async def test_a_name_is_given_once(customer: CustomerData, what: str) -> None:
+async def test_a_name_is_assigned_once(customer: CustomerData, what: str) -> None:
     async def make(unit: UnitOfWork) -> object:
         if what == "account":
             return await accounts.create_account(unit, "the same")
@@ -177,7 +177,7 @@ async def two_operators(customer: CustomerData, passwords: Passwords) -> list[Us
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_two_operators_cannot_disable_each_other_at_once(customer: CustomerData, mode: str) -> None:
-    chief, deputy = await two_operators(customer, quick_passwords())
+    chief, deputy = await two_operators(customer, cheap_passwords())
 
     async def look(unit: UnitOfWork) -> list[UserRow]:
         return await user_queries.users(unit.session)
@@ -197,7 +197,7 @@ async def test_two_operators_cannot_disable_each_other_at_once(customer: Custome
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_user_is_disabled_once(customer: CustomerData, mode: str) -> None:
-    _, deputy = await two_operators(customer, quick_passwords())
+    _, deputy = await two_operators(customer, cheap_passwords())
 
     async def disable(unit: UnitOfWork) -> None:
         await users.disable_user(unit, deputy.id)
@@ -214,8 +214,8 @@ async def sessions(customer: CustomerData) -> int:
 @pytest.mark.parametrize("stop", ["disable", "reset"])
 @pytest.mark.parametrize("first", ["stop", "sign in"])
 async def test_signing_in_against_being_disabled_or_reset(customer: CustomerData, stop: str, first: str) -> None:
-    """The password was checked before either transaction; whatever comes first, no session outlives the stop."""
-    passwords = quick_passwords()
+    """The password was checked before both transactions; in either order no session remains afterwards."""
+    passwords = cheap_passwords()
     _, deputy = await two_operators(customer, passwords)
     async with work.read_session(customer.engine) as session:
         proof = await users.password_proof(session, passwords, "deputy", "a quiet afternoon")
@@ -233,12 +233,12 @@ async def test_signing_in_against_being_disabled_or_reset(customer: CustomerData
     acts = [stopping, entering] if first == "stop" else [entering, stopping]
     outcome = await overlapping(customer.engine, *acts, customer.clock)
     assert await sessions(customer) == 0
-    assert outcome.second is None  # refused at the door, or the stop that came second
+    assert outcome.second is None  # refused on admission, or the disabling that came second
 
 
 async def test_a_new_password_against_a_reset(customer: CustomerData) -> None:
-    """An operator resets a password that somebody has stolen: a change by the thief on its way comes to nothing."""
-    passwords = quick_passwords()
+    """An operator resets a stolen password: a concurrent change with the stolen password has no effect."""
+    passwords = cheap_passwords()
     _, deputy = await two_operators(customer, passwords)
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         proof = await users.password_proof(unit.session, passwords, "deputy", "a quiet afternoon")
@@ -260,7 +260,7 @@ async def test_a_new_password_against_a_reset(customer: CustomerData) -> None:
 
 
 async def test_a_session_that_ends_meanwhile_is_not_touched(customer: CustomerData) -> None:
-    passwords = quick_passwords()
+    passwords = cheap_passwords()
     _, deputy = await two_operators(customer, passwords)
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         proof = await users.password_proof(unit.session, passwords, "deputy", "a quiet afternoon")

@@ -1,4 +1,4 @@
-"""The admin API over HTTP, on both databases: tokens, scopes, and every noun once around."""
+"""The admin API over HTTP, on both databases: tokens, scopes, and each resource from creation to removal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from inkgate.service.admin import create_admin, reports, tokens
-from inkgate.service.admin.app import BODY_BYTES
+from inkgate.service.admin.app import MAX_BODY_BYTES
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
 from inkgate.service.messages import MESSAGES
@@ -36,7 +36,9 @@ async def admin(customer: CustomerData, anonymous: httpx.AsyncClient) -> httpx.A
     return anonymous
 
 
-async def test_without_a_good_token_nothing_is_told(customer: CustomerData, anonymous: httpx.AsyncClient) -> None:
+async def test_a_request_without_a_valid_token_is_unauthorised(
+    customer: CustomerData, anonymous: httpx.AsyncClient
+) -> None:
     async with work.unit_of_work(customer.engine, "test") as unit:
         stopped = await tokens.create_token(unit, "stopped", ["audit:read"])
         await tokens.disable_token(unit, "stopped")
@@ -46,7 +48,7 @@ async def test_without_a_good_token_nothing_is_told(customer: CustomerData, anon
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
 
 
-async def test_every_route_asks_for_a_token_and_for_one_scope(
+async def test_every_route_requires_a_token_with_one_scope(
     customer: CustomerData, anonymous: httpx.AsyncClient
 ) -> None:
     paths = (await anonymous.get("/openapi.json")).json()["paths"]
@@ -91,17 +93,17 @@ async def test_accounts_keys_and_apps(customer: CustomerData, admin: httpx.Async
     assert len((await admin.get("/accounts", params={"search": "acme"})).json()) == 2
 
 
-async def test_a_refusal_says_what_it_is_about(customer: CustomerData, admin: httpx.AsyncClient) -> None:
-    """The status by the kind of the problem; its code and values beside the sentence, for programs."""
-    nobody = "00000000-0000-7000-8000-000000000000"
+async def test_an_error_names_its_code_and_values(customer: CustomerData, admin: httpx.AsyncClient) -> None:
+    """The status depends on the kind of the problem; code and values stand beside the text, for programs."""
+    unknown = "00000000-0000-7000-8000-000000000000"
     home = f"/accounts/{customer.account_id}"
     order = (await admin.post(f"{home}/orders", json={"quantities": {"plate-100k": 1}})).json()["number"]
     await admin.post(f"/orders/{order}/rejection")
     asked: list[tuple[str, dict[str, object], int, str, dict[str, object]]] = [
-        (f"/accounts/{nobody}/keys", {}, 404, "account.not_found", {"account_id": nobody}),
-        (f"/refunds/{nobody}/approval", {}, 404, "refund.not_found", {"refund_id": nobody}),
-        (f"/refunds/{nobody}/rejection", {}, 404, "refund.not_found", {"refund_id": nobody}),
-        ("/refunds", {"pack_id": nobody}, 404, "pack.not_found", {"pack_id": nobody}),
+        (f"/accounts/{unknown}/keys", {}, 404, "account.not_found", {"account_id": unknown}),
+        (f"/refunds/{unknown}/approval", {}, 404, "refund.not_found", {"refund_id": unknown}),
+        (f"/refunds/{unknown}/rejection", {}, 404, "refund.not_found", {"refund_id": unknown}),
+        ("/refunds", {"pack_id": unknown}, 404, "pack.not_found", {"pack_id": unknown}),
         (f"/orders/{'9' * 20}/approval", {}, 404, "order.not_found", {"number": "9" * 20}),
         (f"/orders/{order}/approval", {}, 409, "order.decided", {"number": order, "state": "rejected"}),
         (f"{home}/orders", {"quantities": {"none": 1}}, 404, "product.not_on_sale", {"product_id": "none"}),
@@ -113,13 +115,13 @@ async def test_a_refusal_says_what_it_is_about(customer: CustomerData, admin: ht
     for path, body, status, code, params in asked:
         answer = await admin.post(path, json=body)
         assert answer.status_code == status, path
-        told = answer.json()
-        assert told.keys() == {"detail", "code", "params"} and told["detail"], path
-        assert (told["code"], told["params"] | params) == (code, told["params"]), path
-        assert told["params"].keys() == MESSAGES[code].params, path
+        error = answer.json()
+        assert error.keys() == {"detail", "code", "params"} and error["detail"], path
+        assert (error["code"], error["params"] | params) == (code, error["params"]), path
+        assert error["params"].keys() == MESSAGES[code].params, path
 
 
-async def test_a_token_without_the_scope_is_told_which_one(
+async def test_the_error_of_a_token_without_the_scope_names_the_scope(
     customer: CustomerData, anonymous: httpx.AsyncClient
 ) -> None:
     async with work.unit_of_work(customer.engine, "test") as unit:
@@ -157,7 +159,7 @@ async def test_orders_packs_and_refunds(customer: CustomerData, admin: httpx.Asy
     await admin.put("/catalogue/plate-mini", json=changed | {"on_sale": False})
 
 
-async def test_usage_audit_and_proof(customer: CustomerData, admin: httpx.AsyncClient) -> None:
+async def test_usage_audit_and_verification(customer: CustomerData, admin: httpx.AsyncClient) -> None:
     await customer.grant(10)
     await customer.ledger().settle(customer.call(3))
     hour = customer.clock.time.replace(minute=0, second=0)
@@ -171,7 +173,7 @@ async def test_usage_audit_and_proof(customer: CustomerData, admin: httpx.AsyncC
     assert events[0]["action"] == "pack.grant"
 
 
-async def test_a_proof_is_bounded_in_lines_time_and_findings(
+async def test_a_verification_is_limited_in_lines_time_and_findings(
     customer: CustomerData, admin: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await customer.grant(100)
@@ -180,40 +182,40 @@ async def test_a_proof_is_bounded_in_lines_time_and_findings(
     await customer.ledger().settle(customer.call(0, capability="licence"))
     async with customer.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET line = 1"))
-    monkeypatch.setattr(reports, "PROOF_FINDINGS", 4)
+    monkeypatch.setattr(reports, "MAX_PROOF_FINDINGS", 4)
     cut = (await admin.get("/ledger/proof")).json()
     assert (cut["sound"], cut["lines"], len(cut["findings"])) == (False, 7, 4)
-    monkeypatch.setattr(reports, "PROOF_LINES", 5)
+    monkeypatch.setattr(reports, "MAX_PROOF_LINES", 5)
     refused = await admin.get("/ledger/proof", params={"account_id": customer.account_id, "capability": "general"})
     assert (refused.status_code, "inkgate ledger verify" in refused.json()["detail"]) == (400, True)
     assert (await admin.get("/ledger/proof", params={"capability": "licence"})).json()["lines"] == 1
-    monkeypatch.setattr(reports, "PROOF_SECONDS", 0.0)
+    monkeypatch.setattr(reports, "MAX_PROOF_SECONDS", 0.0)
     slow = await admin.get("/ledger/proof", params={"capability": "licence"})
     assert (slow.status_code, "longer than 0 s" in slow.json()["detail"]) == (400, True)
 
 
-async def test_one_proof_runs_at_a_time(customer: CustomerData, admin: httpx.AsyncClient) -> None:
-    lock = admin._transport.app.state.house.proving  # type: ignore[attr-defined]
+async def test_one_verification_runs_at_a_time(customer: CustomerData, admin: httpx.AsyncClient) -> None:
+    lock = admin._transport.app.state.context.verification_lock  # type: ignore[attr-defined]
     async with lock:
         busy = await admin.get("/ledger/proof")
         assert (busy.status_code, busy.headers["retry-after"]) == (503, "30")
     assert (await admin.get("/ledger/proof")).status_code == 200
 
 
-async def test_the_trail_names_the_token(customer: CustomerData, admin: httpx.AsyncClient) -> None:
+async def test_the_audit_trail_names_the_token(customer: CustomerData, admin: httpx.AsyncClient) -> None:
     await admin.post("/accounts", json={"name": "acme"})
     (event,) = (await admin.get("/audit", params={"limit": 1})).json()
     assert (event["actor"], event["action"]) == ("admin:olga", "account.create")
 
 
-async def test_tokens_that_cannot_be(customer: CustomerData) -> None:
+async def test_invalid_tokens_are_rejected(customer: CustomerData) -> None:
     async with work.unit_of_work(customer.engine, "test") as unit:
         await tokens.create_token(unit, "olga", ["audit:read"])
         for name, scopes in (("olga", ["audit:read"]), ("other", ["everything"]), ("other", []), ("", ["audit:read"])):
             with pytest.raises(Misuse):
                 await tokens.create_token(unit, name, scopes)
         with pytest.raises(Misuse):
-            await tokens.disable_token(unit, "nobody")
+            await tokens.disable_token(unit, "unknown")
 
 
 async def _endless() -> AsyncIterator[bytes]:
@@ -222,7 +224,7 @@ async def _endless() -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("mounted", [False, True])
-async def test_a_body_is_bounded_before_the_token_is_asked_for(customer: CustomerData, mounted: bool) -> None:
+async def test_the_body_limit_applies_before_the_token_is_checked(customer: CustomerData, mounted: bool) -> None:
     app = create_admin(customer.engine, customer.vault, Settings())
     if mounted:
         outer = FastAPI()
@@ -230,18 +232,18 @@ async def test_a_body_is_bounded_before_the_token_is_asked_for(customer: Custome
     transport = httpx.ASGITransport(outer if mounted else app)
     base = "http://admin/admin/v1" if mounted else "http://admin"
     async with httpx.AsyncClient(transport=transport, base_url=base) as client:
-        for body in (b'{"name":"' + b"x" * BODY_BYTES + b'"}', _endless()):
+        for body in (b'{"name":"' + b"x" * MAX_BODY_BYTES + b'"}', _endless()):
             answer = await client.post("/accounts", content=body, headers={"content-type": "application/json"})
             assert answer.status_code == 413
-        fits = b'{"name":"' + b"x" * (BODY_BYTES - 11) + b'"}'
+        fits = b'{"name":"' + b"x" * (MAX_BODY_BYTES - 11) + b'"}'
         answer = await client.post("/accounts", content=fits, headers={"content-type": "application/json"})
         assert answer.status_code == 401
 
 
 async def test_deep_or_wide_json_of_a_known_caller_is_refused_quickly(admin: httpx.AsyncClient) -> None:
-    """All that fits: nested as deep as it goes, and as many fields that are not known as there can be."""
-    wide = "{" + ",".join(f'"{number:05}":1' for number in range(BODY_BYTES // 11)) + "}"
-    for body in ("[" * BODY_BYTES, '{"a":' * (BODY_BYTES // 5), wide):
+    """Bodies at the size limit: nested as deeply as possible, and with as many unknown fields as possible."""
+    wide = "{" + ",".join(f'"{number:05}":1' for number in range(MAX_BODY_BYTES // 11)) + "}"
+    for body in ("[" * MAX_BODY_BYTES, '{"a":' * (MAX_BODY_BYTES // 5), wide):
         began = time.process_time()
         answer = await admin.post("/accounts", content=body, headers={"content-type": "application/json"})
         assert answer.status_code in (400, 422)
@@ -265,7 +267,9 @@ async def test_deep_or_wide_json_of_a_known_caller_is_refused_quickly(admin: htt
         ("/orders?state=%00", 422),
     ],
 )
-async def test_a_bad_address_is_the_same_refusal_on_both(admin: httpx.AsyncClient, path: str, status: int) -> None:
+async def test_an_invalid_address_gets_the_same_error_on_both_databases(
+    admin: httpx.AsyncClient, path: str, status: int
+) -> None:
     answer = await admin.get(path)
     assert answer.status_code == status and "input" not in answer.text
 
@@ -282,15 +286,15 @@ async def test_a_bad_address_is_the_same_refusal_on_both(admin: httpx.AsyncClien
         '{"kind": "credit", "account_id": "1"}',
     ],
 )
-async def test_what_json_can_say_and_a_column_cannot_hold_is_422(admin: httpx.AsyncClient, body: str) -> None:
-    """NaN and halves of surrogate pairs made the answer itself fail: it repeated them."""
+async def test_json_values_that_a_column_cannot_store_are_422(admin: httpx.AsyncClient, body: str) -> None:
+    """NaN and unpaired surrogates made the answer itself fail, since it repeated them."""
     answer = await admin.post("/vouchers", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 422
     assert {"type", "loc", "msg"} == set(answer.json()["detail"][0])
 
 
 @pytest.mark.parametrize("more", [{"ends_at": "2020-01-01T00:00:00Z"}, {"value": 10**30}, {"value": 0}])
-async def test_a_voucher_that_is_over_or_out_of_range_is_not_issued(
+async def test_an_expired_or_out_of_range_voucher_is_not_issued(
     admin: httpx.AsyncClient, more: dict[str, object]
 ) -> None:
     answer = await admin.post("/vouchers", json={"kind": "credit"} | more)
@@ -301,7 +305,7 @@ async def test_a_voucher_that_is_over_or_out_of_range_is_not_issued(
     ("method", "path", "allowed"),
     [("PATCH", "/accounts", "GET, POST"), ("DELETE", "/orders", "GET"), ("PATCH", "/apps/x", "DELETE, GET")],
 )
-async def test_a_wrong_method_is_told_which_ones_there_are(
+async def test_the_answer_to_a_wrong_method_names_the_allowed_ones(
     admin: httpx.AsyncClient, method: str, path: str, allowed: str
 ) -> None:
     answer = await admin.request(method, path)

@@ -1,4 +1,4 @@
-"""One table for both brokers: a gateway's broker and as many worker ports as a test asks for."""
+"""Fixtures for both brokers: a gateway's broker and any number of worker ports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RULE = HoldOffRule(deaths=2, window=60.0, seconds=60.0)
 
 
 class LocalTable:
-    """The embedded broker; ports sit on socket pairs."""
+    """The embedded broker, with ports on socket pairs."""
 
     def __init__(self) -> None:
         self.rule = RULE
@@ -47,7 +47,7 @@ class LocalTable:
         return port
 
     async def kill(self, port: WorkerPort) -> None:
-        """What the broker sees when the worker process of this port is killed."""
+        """Simulate the death of the worker process of this port."""
         self._socks[id(port)].close()
 
     async def close(self) -> None:
@@ -58,7 +58,7 @@ class LocalTable:
 
 
 class StreamsTable:
-    """The broker over Redis Streams, in a namespace of this test's own."""
+    """The broker over Redis Streams, in a namespace per test."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -80,11 +80,11 @@ class StreamsTable:
         return port
 
     async def kill(self, port: WorkerPort) -> None:
-        """What the server sees when a worker process is killed: silence."""
+        """Simulate the death of a worker process: its heartbeat stops."""
         assert isinstance(port, StreamsPort)
-        port._heart._thread.ending()
-        port._heart._stop.set()
-        await asyncio.to_thread(port._heart._thread.join, 20)
+        port._heartbeat._thread.expect_exit()
+        port._heartbeat._stop.set()
+        await asyncio.to_thread(port._heartbeat._thread.join, 20)
         port._redis.close()
         self.ports.remove(port)
 
@@ -111,7 +111,7 @@ def tasks(call: str, *images: bytes, seconds: float = 20.0, capability: str = "g
 
 
 async def pull(port: WorkerPort, timeout: float = 5.0) -> Task | None:
-    """`port.pull` as a worker process calls it, kept off the event loop; returns at the first task."""
+    """Call `port.pull` in a thread until it returns a task."""
     until = time.monotonic() + timeout
     while time.monotonic() < until:
         task = await asyncio.to_thread(port.pull, 0.1)
@@ -125,7 +125,7 @@ def answer(task: Task, text: str = "", outcome: Outcome = Outcome.READ) -> Reply
 
 
 async def serve(port: WorkerPort, count: int) -> list[Task]:
-    """Answer `count` tasks with their own bytes."""
+    """Reply to `count` tasks with their own bytes."""
     done = []
     for _ in range(count):
         task = await pull(port)

@@ -1,4 +1,4 @@
-"""What every broker owes: order, matching, bounds, deadlines, withdrawal, and a second worker for a dead one's task."""
+"""The contract of every broker: order, matching, limits, deadlines, withdrawal, redelivery after a worker's death."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def test_replies_come_in_the_order_of_the_tasks(table: Any) -> None:
     assert [reply.element for reply in await call] == [{"text": "0"}, {"text": "1"}, {"text": "2"}]
 
 
-async def test_calls_never_cross(table: Any) -> None:
+async def test_replies_reach_their_own_call(table: Any) -> None:
     broker = await table.broker()
     ports = [await table.port() for _ in range(3)]
     calls = {f"call-{n}": [f"{n}-{k}".encode() for k in range(n % 4 + 1)] for n in range(24)}
@@ -45,7 +45,7 @@ async def test_calls_never_cross(table: Any) -> None:
         assert [reply.element for reply in replies] == [{"text": image.decode()} for image in images]
 
 
-async def test_a_picture_arrives_whole(table: Any) -> None:
+async def test_an_image_arrives_whole(table: Any) -> None:
     broker, port = await table.broker(), await table.port()
     image = bytes(range(256)) * 40_960  # 10 MiB
     call = asyncio.create_task(broker.submit(tasks("big", image)))
@@ -55,7 +55,7 @@ async def test_a_picture_arrives_whole(table: Any) -> None:
     assert (await call)[0].element == {"text": "x" * 300_000}
 
 
-async def test_task_fields_and_reply_fields_survive_the_way(table: Any) -> None:
+async def test_task_and_reply_fields_are_transmitted(table: Any) -> None:
     broker, port = await table.broker(), await table.port()
     (sent,) = tasks("f", b"x", capability="licence")
     call = asyncio.create_task(broker.submit([sent]))
@@ -70,7 +70,7 @@ async def test_task_fields_and_reply_fields_survive_the_way(table: Any) -> None:
     assert (reply.outcome, reply.worker, dict(reply.stages)) == (Outcome.UNDECODABLE, "w", {"infer": 0.01})
 
 
-async def test_a_dead_workers_task_goes_to_another_once_more_counted(table: Any) -> None:
+async def test_a_dead_workers_task_is_redelivered(table: Any) -> None:
     broker, first = await table.broker(), await table.port()
     call = asyncio.create_task(broker.submit(tasks("d", b"0", b"1")))
     held = await pull(first)
@@ -82,7 +82,7 @@ async def test_a_dead_workers_task_goes_to_another_once_more_counted(table: Any)
     assert [reply.element for reply in await call] == [{"text": "0"}, {"text": "1"}]
 
 
-async def test_a_third_delivery_is_told_as_such(table: Any) -> None:
+async def test_a_third_delivery_is_marked(table: Any) -> None:
     broker = await table.broker()
     call = asyncio.create_task(broker.submit(tasks("p", b"0")))
     for delivery in (1, 2):
@@ -95,7 +95,7 @@ async def test_a_third_delivery_is_told_as_such(table: Any) -> None:
     await call
 
 
-async def test_a_withdrawn_call_is_not_begun(table: Any) -> None:
+async def test_a_withdrawn_call_is_not_started(table: Any) -> None:
     broker, port = await table.broker(), await table.port()
     gone = asyncio.create_task(broker.submit(tasks("gone", b"0", b"1", b"2")))
     begun = await pull(port)
@@ -110,7 +110,7 @@ async def test_a_withdrawn_call_is_not_begun(table: Any) -> None:
     await call
 
 
-async def test_bounds_on_tasks_and_bytes(table: Any) -> None:
+async def test_limits_on_tasks_and_bytes(table: Any) -> None:
     broker = await table.broker(max_tasks=3, max_bytes=100)
     port = await table.port()
     call = asyncio.create_task(broker.submit(tasks("a", b"x" * 40, b"x" * 40)))
@@ -126,7 +126,7 @@ async def test_bounds_on_tasks_and_bytes(table: Any) -> None:
     await again
 
 
-async def test_a_deadline_out_of_reach_is_refused_before_any_work(table: Any) -> None:
+async def test_a_deadline_that_cannot_be_met_is_refused_before_any_work(table: Any) -> None:
     broker, port = await table.broker(), await table.port()
     call = asyncio.create_task(broker.submit(tasks("learn", b"0")))
     task = await pull(port)
@@ -153,7 +153,7 @@ async def test_replies_missing_at_the_deadline(table: Any) -> None:
     assert (await broker.state()).depth == 0 or await pull(port, 0.5) is None  # the rest is never begun
 
 
-async def test_state_counts_what_waits_and_what_is_in_work(table: Any) -> None:
+async def test_state_counts_waiting_and_running_tasks(table: Any) -> None:
     broker, port = await table.broker(), await table.port()
     call = asyncio.create_task(broker.submit(tasks("s", b"0", b"1", b"2")))
     held = await pull(port)

@@ -1,4 +1,4 @@
-"""What both brokers owe to apps side by side: turns by weight, and hold-offs for those whose images kill workers."""
+"""Fairness between apps in both brokers: weighted turns, and hold-off of apps whose images kill workers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from inkgate.service.broker.holdoff import HoldOffRule
 from inkgate.service.broker.interface import Outcome, Task
 from inkgate.service.broker.streams import StreamsBroker, holds
 from inkgate.service.broker.streams.keys import GROUP
-from inkgate.service.broker.streams.look import look
+from inkgate.service.broker.streams.state import read_state
 from inkgate.service.errors import DeadlineMissed
 from tests.integration.broker.conftest import RULE, StreamsTable, answer, pull, serve, tasks
 
 
 async def queued(broker: Any, name: str, count: int, app: str, **options: Any) -> asyncio.Task[Any]:
-    """A call of `count` images that is in the queue when this returns."""
+    """Submit a call of `count` images and return once it is in the queue."""
     before = await depth(broker)
     call = asyncio.create_task(broker.submit(tasks(name, *[b"x"] * count, app=app, **options)))
     async with asyncio.timeout(5):
@@ -31,8 +31,8 @@ async def queued(broker: Any, name: str, count: int, app: str, **options: Any) -
 
 
 async def depth(broker: Any) -> int:
-    """How many images wait at this moment."""
-    state = (await look(broker._state, broker._keys)).state if isinstance(broker, StreamsBroker) else None
+    """The number of images waiting now."""
+    state = (await read_state(broker._state, broker._keys)).state if isinstance(broker, StreamsBroker) else None
     return (state or await broker.state()).depth
 
 
@@ -40,19 +40,19 @@ def order(served: list[Task]) -> str:
     return "".join(task.app for task in served)
 
 
-async def test_a_flood_does_not_hold_up_a_polite_app(table: Any) -> None:
+async def test_a_flood_does_not_hold_up_a_well_behaved_app(table: Any) -> None:
     broker, port = await table.broker(), await table.port()
     flood = [await queued(broker, f"f{n}", 50, "f") for n in range(4)]
     await serve(port, 20)
-    polite = await queued(broker, "p", 3, "p")
+    well_behaved = await queued(broker, "p", 3, "p")
     served = await serve(port, 5)
     assert order(served).count("p") == 3, "ahead of 180 others"
-    await polite
+    await well_behaved
     await serve(port, 178)
     assert all(len(replies) == 50 for replies in await asyncio.gather(*flood))
 
 
-async def test_no_app_is_starved_and_the_leftover_is_the_floods(table: Any) -> None:
+async def test_no_app_is_starved_and_the_flood_gets_the_rest(table: Any) -> None:
     broker, port = await table.broker(), await table.port()
     calls = [await queued(broker, app, count, app) for app, count in (("f", 60), ("a", 20), ("b", 20))]
     counts = Counter(order(await serve(port, 45)))
@@ -61,7 +61,7 @@ async def test_no_app_is_starved_and_the_leftover_is_the_floods(table: Any) -> N
     await asyncio.gather(*calls)
 
 
-async def test_who_was_busy_alone_is_not_behind_a_flood_that_comes(table: Any) -> None:
+async def test_an_app_that_used_an_empty_queue_is_not_behind_a_later_flood(table: Any) -> None:
     broker, port = await table.broker(), await table.port()
     for n in range(12):
         call = asyncio.create_task(broker.submit(tasks(f"p{n}", b"x", app="p")))
@@ -69,9 +69,9 @@ async def test_who_was_busy_alone_is_not_behind_a_flood_that_comes(table: Any) -
         await call
     flood = await queued(broker, "f", 30, "f")
     await serve(port, 2)
-    polite = await queued(broker, "p", 1, "p")
+    well_behaved = await queued(broker, "p", 1, "p")
     assert order(await serve(port, 1)) == "p"
-    await polite
+    await well_behaved
     flood.cancel()
 
 
@@ -83,7 +83,7 @@ async def test_weights_divide_the_workers(table: Any) -> None:
     await asyncio.gather(*calls)
 
 
-async def test_who_is_alone_gets_every_worker_and_in_order(table: Any) -> None:
+async def test_a_single_app_gets_every_worker_in_order(table: Any) -> None:
     broker = await table.broker()
     ports = [await table.port() for _ in range(4)]
     call = await queued(broker, "a", 12, "a")
@@ -96,7 +96,7 @@ async def test_who_is_alone_gets_every_worker_and_in_order(table: Any) -> None:
     await call
 
 
-async def test_sleeping_workers_wake_for_a_batch(table: Any) -> None:
+async def test_idle_workers_are_woken_for_a_batch(table: Any) -> None:
     table.lease = 4.0  # four times as long as a worker sleeps at most
     broker = await table.broker()
     ports = [await table.port() for _ in range(4)]
@@ -107,7 +107,7 @@ async def test_sleeping_workers_wake_for_a_batch(table: Any) -> None:
     begun = time.monotonic()
     call = asyncio.create_task(broker.submit(tasks("a", *[b"x"] * 4, app="a")))
     held = await asyncio.gather(*sleeping)
-    assert sum(task is not None for task in held) == 4 and time.monotonic() - begun < 0.6, "not at the next look"
+    assert sum(task is not None for task in held) == 4 and time.monotonic() - begun < 0.6, "not at the next read_state"
     for port, task in zip(ports, held, strict=True):
         await asyncio.to_thread(port.reply, task, answer(task))
     await call
@@ -117,14 +117,14 @@ async def test_a_dead_workers_task_comes_first_again(table: Any) -> None:
     broker, dying = await table.broker(), await table.port()
     flood = await queued(broker, "f", 20, "f")
     held = await pull(dying)
-    polite = await queued(broker, "p", 1, "p")
+    well_behaved = await queued(broker, "p", 1, "p")
     await table.kill(dying)
     port = await table.port()
     await asyncio.sleep(getattr(table, "lease", 0.0) + 0.1)
     served = await serve(port, 2)
     assert held is not None and (served[0].number, served[0].delivery) == (held.number, 2)
     assert order(served) == "fp"
-    await polite
+    await well_behaved
     await serve(port, 19)
     await flood
 
@@ -147,7 +147,7 @@ async def test_withdrawn_and_expired_tasks_cost_their_app_nothing(table: Any) ->
     await asyncio.gather(other, again)
 
 
-async def test_the_forecast_of_a_polite_app_leaves_the_flood_out(table: Any) -> None:
+async def test_the_forecast_of_a_well_behaved_app_excludes_the_flood(table: Any) -> None:
     broker, port = await table.broker(), await table.port()
     first = asyncio.create_task(broker.submit(tasks("learn", b"x", app="f")))
     task = await pull(port)
@@ -155,14 +155,14 @@ async def test_the_forecast_of_a_polite_app_leaves_the_flood_out(table: Any) -> 
     await asyncio.to_thread(port.reply, task, replace(answer(task), busy=1.0))
     await first
     flood = await queued(broker, "f", 50, "f", seconds=90.0)
-    polite = await queued(broker, "p", 1, "p", seconds=10.0)  # of 50 s of work
+    well_behaved = await queued(broker, "p", 1, "p", seconds=10.0)  # of 50 s of work
     await serve(port, 2)
-    await polite
+    await well_behaved
     flood.cancel()
 
 
 async def strike(broker: Any, port: Any, name: str, app: str) -> None:
-    """An image that killed the process it was read in, alone."""
+    """A reply for an image that killed the process of its isolated read."""
     call = asyncio.create_task(broker.submit(tasks(name, b"x", app=app)))
     task = await pull(port)
     assert task is not None
@@ -170,7 +170,7 @@ async def strike(broker: Any, port: Any, name: str, app: str) -> None:
     await call
 
 
-async def test_an_app_whose_images_kill_is_held_off_for_a_while(table: Any) -> None:
+async def test_an_app_whose_images_kill_workers_is_held_off(table: Any) -> None:
     broker, port = await table.broker(), await table.port()
     await strike(broker, port, "one", "k")
     await asyncio.sleep(0.6)
@@ -211,7 +211,7 @@ async def test_a_hold_off_ends(table: Any) -> None:
     assert (await call)[0].outcome is Outcome.READ
 
 
-async def test_workers_killed_from_outside_hold_nobody_off(table: Any) -> None:
+async def test_workers_killed_from_outside_cause_no_hold_off(table: Any) -> None:
     broker = await table.broker()
     for n in range(4):
         port = await table.port()
@@ -248,16 +248,16 @@ async def test_an_operator_sees_and_lifts_a_hold_off(streams: StreamsTable) -> N
     broker, port = await streams.broker(), await streams.port()
     await strike(broker, port, "1", "k")
     await strike(broker, port, "2", "k")
-    assert 50 < (await holds.held(streams.url, streams.keys))["k"] <= 60
-    assert await holds.lift(streams.url, streams.keys, "k")
-    assert not await holds.lift(streams.url, streams.keys, "k")
-    assert not await holds.held(streams.url, streams.keys)
+    assert 50 < (await holds.apps_held_off(streams.url, streams.keys))["k"] <= 60
+    assert await holds.lift_hold_off(streams.url, streams.keys, "k")
+    assert not await holds.lift_hold_off(streams.url, streams.keys, "k")
+    assert not await holds.apps_held_off(streams.url, streams.keys)
     await strike(broker, port, "3", "k")
-    assert not await holds.held(streams.url, streams.keys), "its deaths are forgotten"
+    assert not await holds.apps_held_off(streams.url, streams.keys), "its deaths are forgotten"
 
 
-async def test_a_worker_of_the_release_before_is_fed(streams: StreamsTable) -> None:
-    """It knows the stream alone, beats under its name alone, and answers with the entry's fields."""
+async def test_a_worker_of_the_previous_release_gets_entries(streams: StreamsTable) -> None:
+    """It reads only the stream, sends only its own heartbeat, and replies with the entry's fields."""
     broker = await streams.broker()
     keys, stream = streams.keys, streams.keys.stream("general")
     with redis.Redis.from_url(streams.url, protocol=2) as server:
@@ -281,7 +281,7 @@ async def test_a_worker_of_the_release_before_is_fed(streams: StreamsTable) -> N
         assert len(await call) == 3
 
 
-async def test_a_gateway_of_the_release_before_is_served(streams: StreamsTable) -> None:
+async def test_a_gateway_of_the_previous_release_is_served(streams: StreamsTable) -> None:
     port = await streams.port()
     await pull(port, 0.3)
     with redis.Redis.from_url(streams.url, protocol=2) as server:
@@ -294,7 +294,7 @@ async def test_a_gateway_of_the_release_before_is_served(streams: StreamsTable) 
         server.delete(streams.keys.replies("g"))
 
 
-async def test_the_fair_order_leaves_nothing_behind(streams: StreamsTable) -> None:
+async def test_the_fair_queue_leaves_no_keys_behind(streams: StreamsTable) -> None:
     broker, port = await streams.broker(), await streams.port()
     gone = await queued(broker, "gone", 20, "a")
     gone.cancel()
@@ -310,8 +310,8 @@ async def test_the_fair_order_leaves_nothing_behind(streams: StreamsTable) -> No
         assert 0 < server.pttl(streams.keys.stream("general") + ":tags") <= 3_600_000
 
 
-async def test_a_flood_beside_a_busy_worker_does_not_run_ahead_of_the_order(streams: StreamsTable) -> None:
-    """Workers that sleep on other capabilities' streams are no reason to put images into this one."""
+async def test_a_flood_beside_a_busy_worker_stays_in_fair_order(streams: StreamsTable) -> None:
+    """Workers idle on the streams of other capabilities must not cause entries in this one."""
     broker, port = await streams.broker(), await streams.port()
     flood = await queued(broker, "f", 50, "f")
     assert await pull(port) is not None

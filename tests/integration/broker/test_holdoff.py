@@ -1,4 +1,4 @@
-"""What counts towards a hold-off in both brokers: a hang-up hides no death, a slow image begun late is no overrun."""
+"""Faults that count towards a hold-off, in both brokers: deaths after a disconnect, and overruns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from inkgate.service.broker.holdoff import OVERRUNS, HoldOffRule
+from inkgate.service.broker.holdoff import OVERRUNS_PER_DEATH, HoldOffRule
 from inkgate.service.broker.interface import Outcome, Task
 from inkgate.service.errors import DeadlineMissed
 from tests.integration.broker.conftest import RULE, StreamsTable, answer, pull, serve, tasks
@@ -26,7 +26,7 @@ async def hang_up(call: asyncio.Task[Any]) -> None:
 
 
 async def begin(table: Any, broker: Any, name: str, app: str) -> tuple[asyncio.Task[Any], Any]:
-    """A call of one image, and the worker that has begun it."""
+    """A call of one image, and the worker that has started it."""
     port = await table.port()
     call = asyncio.create_task(broker.submit(tasks(name, b"x", app=app)))
     assert await pull(port) is not None
@@ -56,7 +56,7 @@ async def is_held(broker: Any, app: str, within: float = 3.0) -> bool:
 
 
 @endings
-async def test_hanging_up_hides_no_death(table: Any, ending: Ending) -> None:
+async def test_disconnecting_hides_no_death(table: Any, ending: Ending) -> None:
     broker = await table.broker()
     for n in range(RULE.deaths):
         await ending(table, *await begin(table, broker, f"k{n}", "k"))
@@ -68,7 +68,7 @@ async def test_hanging_up_hides_no_death(table: Any, ending: Ending) -> None:
 
 
 @endings
-async def test_an_image_nobody_waits_for_is_read_alone_once(table: Any, ending: Ending) -> None:
+async def test_an_image_without_a_caller_is_read_in_isolation_once(table: Any, ending: Ending) -> None:
     broker = await table.broker()
     await ending(table, *await begin(table, broker, "k", "k"))
     alone = await table.port()
@@ -82,7 +82,7 @@ async def test_an_image_nobody_waits_for_is_read_alone_once(table: Any, ending: 
 
 
 @endings
-async def test_clients_that_hang_up_while_workers_are_killed_are_not_held_off(table: Any, ending: Ending) -> None:
+async def test_clients_that_disconnect_while_workers_are_killed_are_not_held_off(table: Any, ending: Ending) -> None:
     broker = await table.broker()
     for n in range(2 * RULE.deaths):
         await ending(table, *await begin(table, broker, f"a{n}", "a"))
@@ -92,7 +92,7 @@ async def test_clients_that_hang_up_while_workers_are_killed_are_not_held_off(ta
     assert_no_payload(table)
 
 
-async def test_a_withdrawn_image_that_its_worker_reads_leaves_nothing_behind(table: Any) -> None:
+async def test_a_withdrawn_image_in_progress_leaves_no_keys_behind(table: Any) -> None:
     broker = await table.broker()
     port = await table.port()
     call = asyncio.create_task(broker.submit(tasks("gone", b"x", b"y", app="a")))
@@ -111,7 +111,7 @@ def assert_no_payload(table: Any) -> None:
 
 
 async def overrun(table: Any, broker: Any, name: str, begun_after: float) -> None:
-    """An image of three seconds' deadline, begun so many seconds late, whose worker is ended past the deadline."""
+    """An image with a deadline of 3 s, started late by the given seconds, whose worker ends after the deadline."""
     port, sent = await table.port(), tasks(name, b"x", app="k", seconds=3.0)
     call = asyncio.create_task(broker.submit(sent))
     await asyncio.sleep(begun_after)
@@ -128,10 +128,10 @@ async def another_worker_looks(table: Any) -> None:
     await table.kill(port)
 
 
-async def test_as_many_overruns_as_a_death_weighs_count_as_one(table: Any) -> None:
+async def test_overruns_with_the_points_of_one_death_count_as_one(table: Any) -> None:
     table.rule = HoldOffRule(deaths=1, window=60.0, seconds=60.0)
     broker = await table.broker()
-    await asyncio.gather(*(overrun(table, broker, f"h{n}", 0.0) for n in range(OVERRUNS - 1)))
+    await asyncio.gather(*(overrun(table, broker, f"h{n}", 0.0) for n in range(OVERRUNS_PER_DEATH - 1)))
     await another_worker_looks(table)
     assert not await is_held(broker, "k", _NEXT_LOOK)
     await overrun(table, broker, "last", 0.0)
@@ -139,15 +139,15 @@ async def test_as_many_overruns_as_a_death_weighs_count_as_one(table: Any) -> No
     assert await is_held(broker, "k")
 
 
-async def test_a_slow_image_that_was_begun_late_is_no_overrun(table: Any) -> None:
+async def test_a_slow_image_started_late_is_no_overrun(table: Any) -> None:
     table.rule = HoldOffRule(deaths=1, window=60.0, seconds=60.0)
     broker = await table.broker()
-    await asyncio.gather(*(overrun(table, broker, f"s{n}", 1.2) for n in range(OVERRUNS + 1)))
+    await asyncio.gather(*(overrun(table, broker, f"s{n}", 1.2) for n in range(OVERRUNS_PER_DEATH + 1)))
     await another_worker_looks(table)
     assert not await is_held(broker, "k", _NEXT_LOOK)
 
 
-async def test_a_call_that_is_there_already_takes_no_room(table: Any) -> None:
+async def test_a_duplicate_call_acquires_nothing(table: Any) -> None:
     broker, port = await table.broker(max_tasks=100), await table.port()
     first = asyncio.create_task(broker.submit(tasks("same", b"x", b"y", app="a")))
     await asyncio.sleep(0.1)

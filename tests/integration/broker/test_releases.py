@@ -1,4 +1,4 @@
-"""Two releases side by side: workers of 0.1 beside today's gateway and the reverse, and messages of neither."""
+"""Rolling upgrades: workers of 0.1 with the current gateway and the reverse, and malformed messages."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import pytest
 import redis
 
 from inkgate.service.broker import frames
-from inkgate.service.broker.fleet import WorkerCard
 from inkgate.service.broker.interface import Outcome, Task
 from inkgate.service.broker.local import LocalBroker
 from inkgate.service.broker.local_port import LocalPort
-from inkgate.service.broker.messages import reply_from, reply_head, task_from, task_head
+from inkgate.service.broker.messages import decode_reply, decode_task, encode_reply, encode_task
 from inkgate.service.broker.streams import StreamsBroker, StreamsPort
 from inkgate.service.broker.streams.keys import GROUP
+from inkgate.service.broker.worker_registry import WorkerRecord
 from inkgate.service.worker.config import WorkerConfig
 from tests.integration.broker import released
 from tests.integration.broker.conftest import StreamsTable, answer, pull, serve, tasks
@@ -34,7 +34,7 @@ class Worker:
         self.stream = table.keys.stream("general")
 
     def pull(self) -> tuple[bytes, dict[bytes, bytes]]:
-        """The next entry, as it lies on the stream."""
+        """The next raw entry of the stream."""
         try:
             self._server.xgroup_create(self.stream, GROUP, id="0", mkstream=True)
         except redis.ResponseError as error:
@@ -63,7 +63,9 @@ async def server(valkey_server: str) -> AsyncIterator[redis.Redis]:
         yield client
 
 
-async def test_a_worker_of_the_release_before_answers_todays_gateway(table: StreamsTable, server: redis.Redis) -> None:
+async def test_a_worker_of_the_previous_release_answers_the_current_gateway(
+    table: StreamsTable, server: redis.Redis
+) -> None:
     broker, worker = await table.broker(), Worker(server, table)
     call = asyncio.create_task(broker.submit(tasks("old-worker", b"0", b"1")))
     for _ in range(2):
@@ -73,7 +75,9 @@ async def test_a_worker_of_the_release_before_answers_todays_gateway(table: Stre
     assert [reply.element for reply in await call] == [{"text": "read 0"}, {"text": "read 1"}]
 
 
-async def test_todays_worker_answers_a_gateway_of_the_release_before(table: StreamsTable, server: redis.Redis) -> None:
+async def test_the_current_worker_answers_a_gateway_of_the_previous_release(
+    table: StreamsTable, server: redis.Redis
+) -> None:
     to = table.keys.replies("old")
     (sent,) = tasks("old-gateway", b"0")
     port = await table.port()
@@ -86,7 +90,7 @@ async def test_todays_worker_answers_a_gateway_of_the_release_before(table: Stre
     assert released.read_reply(given[b"reply"])["element"] == {"text": "image"}
 
 
-async def test_fields_of_the_next_release_are_left_out(table: StreamsTable, server: redis.Redis) -> None:
+async def test_unknown_fields_are_ignored(table: StreamsTable, server: redis.Redis) -> None:
     to = table.keys.replies("next")
     (sent,) = tasks("next-gateway", b"0")
     port = await table.port()
@@ -118,15 +122,15 @@ BAD_REPLIES = [
 ]
 
 
-async def test_bad_replies_do_not_end_the_listener(table: StreamsTable, server: redis.Redis) -> None:
-    heard: Counter[str] = Counter()
+async def test_malformed_replies_do_not_end_the_listener(table: StreamsTable, server: redis.Redis) -> None:
+    reported: Counter[str] = Counter()
     broker = StreamsBroker(
         table.url,
         table.keys,
         max_tasks=100,
         max_bytes=1 << 30,
         gateway="g",
-        on_malformed=lambda kind: heard.update([kind]),
+        on_malformed=lambda kind: reported.update([kind]),
     )
     await broker.start()
     table.brokers.append(broker)
@@ -137,7 +141,7 @@ async def test_bad_replies_do_not_end_the_listener(table: StreamsTable, server: 
     async with asyncio.timeout(10):
         await serve(await table.port(), 1)
         assert (await call)[0].element == {"text": "0"}
-    assert heard == {"reply": len(BAD_REPLIES) + 1}
+    assert reported == {"reply": len(BAD_REPLIES) + 1}
     assert server.xlen(table.keys.replies("g")) <= 1, "they would be read again"
 
 
@@ -151,13 +155,13 @@ async def test_bad_replies_do_not_end_the_listener(table: StreamsTable, server: 
         {"outcome": "read", "element": "text"},
     ],
 )
-async def test_a_bad_reply_that_names_its_call_fails_it_at_once(
+async def test_a_malformed_reply_that_names_its_call_fails_it_at_once(
     table: StreamsTable, server: redis.Redis, message: dict[str, Any]
 ) -> None:
     broker, worker = await table.broker(), Worker(server, table)
     call = asyncio.create_task(broker.submit(tasks("bad", b"0")))
     entry = await asyncio.to_thread(worker.pull)
-    worker.reply(entry, frames.pack({"call_id": "bad", "number": 0, **message})[1])
+    worker.reply(entry, frames.encode_frame({"call_id": "bad", "number": 0, **message})[1])
     async with asyncio.timeout(10):
         assert (await call)[0].outcome is Outcome.FAILED
 
@@ -174,11 +178,11 @@ async def test_a_bad_reply_that_names_its_call_fails_it_at_once(
         {"call": b"\xff\xfe"},
     ],
 )
-async def test_a_bad_entry_is_counted_and_never_comes_again(
+async def test_a_malformed_entry_is_counted_and_not_redelivered(
     table: StreamsTable, server: redis.Redis, broken: dict[str, Any]
 ) -> None:
-    heard: Counter[str] = Counter()
-    port = StreamsPort(table.url, table.keys, "w", lease=table.lease, on_malformed=lambda kind: heard.update([kind]))
+    reported: Counter[str] = Counter()
+    port = StreamsPort(table.url, table.keys, "w", lease=table.lease, on_malformed=lambda kind: reported.update([kind]))
     table.ports.append(port)
     to, stream = table.keys.replies("g"), table.keys.stream("general")
     entry = {name: value for name, value in {**released.entry("bad", 0, to), **broken}.items() if value is not None}
@@ -188,9 +192,9 @@ async def test_a_bad_entry_is_counted_and_never_comes_again(
     server.set(image, b"image", px=20_000)
     server.xadd(stream, entry)
     assert await pull(port, 1.0) is None
-    assert heard == {"task": 1}
+    assert reported == {"task": 1}
     assert server.xlen(stream) == 0 and server.xpending(stream, GROUP)["pending"] == 0
-    assert await pull(port, 3 * table.lease) is None and heard == {"task": 1}, "not even after its lease"
+    assert await pull(port, 3 * table.lease) is None and reported == {"task": 1}, "not even after its lease"
     if "ttl" in broken:
         ((_, given),) = server.xrange(to)
         assert released.read_reply(given[b"reply"])["outcome"] == "failed", "its caller need not wait"
@@ -218,24 +222,24 @@ async def test_a_reply_stream_of_another_type_costs_its_reply_only(table: Stream
 
 
 class Seat:
-    """A worker of any release on its socket pair, by hand."""
+    """A worker of any release on its socket pair, reduced to its messages."""
 
     def __init__(self, broker: LocalBroker) -> None:
         ours, self.sock = socket.socketpair()
         broker.attach(ours)
 
     async def pull(self) -> tuple[dict[str, Any], bytes]:
-        await asyncio.to_thread(frames.send, self.sock, {"kind": "pull"})
-        return await asyncio.to_thread(frames.recv, self.sock)
+        await asyncio.to_thread(frames.send_frame, self.sock, {"kind": "pull"})
+        return await asyncio.to_thread(frames.receive_frame, self.sock)
 
     def say(self, raw: bytes) -> None:
         self.sock.sendall(len(raw).to_bytes(4, "big") + bytes(4) + raw)
 
 
-async def test_the_embedded_broker_outlives_bad_frames() -> None:
-    heard: Counter[str] = Counter()
-    broker = LocalBroker(max_tasks=100, max_bytes=1 << 30, on_malformed=lambda kind: heard.update([kind]))
-    seat = Seat(broker)
+async def test_the_embedded_broker_survives_malformed_frames() -> None:
+    reported: Counter[str] = Counter()
+    broker = LocalBroker(max_tasks=100, max_bytes=1 << 30, on_malformed=lambda kind: reported.update([kind]))
+    connection = Seat(broker)
     said = [
         b"nonsense",
         b"[]",
@@ -245,51 +249,51 @@ async def test_the_embedded_broker_outlives_bad_frames() -> None:
     ]
     for number, raw in enumerate(said):
         call = asyncio.create_task(broker.submit(tasks(f"b{number}", b"0")))
-        await seat.pull()
-        seat.say(raw)
+        await connection.pull()
+        connection.say(raw)
         async with asyncio.timeout(10):
             assert (await call)[0].outcome is Outcome.FAILED, raw
-    assert heard == {"reply": len(said)}
-    seat.say(b'{"kind": "tomorrow"}')
-    seat.say(b'{"no": "kind"}')
+    assert reported == {"reply": len(said)}
+    connection.say(b'{"kind": "tomorrow"}')
+    connection.say(b'{"no": "kind"}')
     call = asyncio.create_task(broker.submit(tasks("old", b"0")))
-    await seat.pull()
-    seat.say(b'{"kind": "reply", "colour": "red", ' + released.reply("old", 0, "read")[1:])
+    await connection.pull()
+    connection.say(b'{"kind": "reply", "colour": "red", ' + released.reply("old", 0, "read")[1:])
     assert (await call)[0].element == {"text": "read"}
-    seat.sock.close()
+    connection.sock.close()
     await broker.close()
 
 
-async def test_an_embedded_worker_outlives_bad_frames() -> None:
-    heard: Counter[str] = Counter()
+async def test_an_embedded_worker_survives_malformed_frames() -> None:
+    reported: Counter[str] = Counter()
     broker, theirs = socket.socketpair()
-    port = LocalPort(theirs, lambda kind: heard.update([kind]))
+    port = LocalPort(theirs, lambda kind: reported.update([kind]))
     good = released.task_head("c", 0, time.time() + 20)
     for head in ({}, {**good, "capability": None}, {**good, "deadline": "soon"}, {**good, "number": None}):
-        frames.send(broker, head, b"image")
+        frames.send_frame(broker, head, b"image")
         assert await asyncio.to_thread(port.pull, 1.0) is None
-        assert frames.recv(broker)[0] == {"kind": "pull"}
-        assert frames.recv(broker)[0]["outcome"] == "failed"
-    assert heard == {"task": 4}
-    frames.send(broker, {**good, "colour": "red"}, b"image")
+        assert frames.receive_frame(broker)[0] == {"kind": "pull"}
+        assert frames.receive_frame(broker)[0]["outcome"] == "failed"
+    assert reported == {"task": 4}
+    frames.send_frame(broker, {**good, "colour": "red"}, b"image")
     task = await asyncio.to_thread(port.pull, 1.0)
     assert task is not None and (task.call_id, task.image) == ("c", b"image")
     port.close()
     broker.close()
 
 
-def test_tasks_and_configurations_of_either_release_are_read() -> None:
+def test_tasks_and_configurations_of_both_releases_are_read() -> None:
     old = released.task_head("c", 1, 9.0)
-    assert task_head(task_from({**old, "colour": "red"}, b"i")).items() >= old.items()
-    assert task_from({"call_id": "c", "number": 1, "capability": "plate", "deadline": 9.0}, b"i").delivery == 1
+    assert encode_task(decode_task({**old, "colour": "red"}, b"i")).items() >= old.items()
+    assert decode_task({"call_id": "c", "number": 1, "capability": "plate", "deadline": 9.0}, b"i").delivery == 1
     assert WorkerConfig.from_dict({**released.CONFIG, "colour": "red"}).runtime == "stub"
 
 
-def test_what_a_reply_says_is_what_the_release_before_reads() -> None:
+def test_replies_are_readable_by_the_previous_release() -> None:
     task = Task("c", 0, "general", 9.0, b"i")
     killed = replace(answer(task), killed=True)
-    released.read_reply(frames.pack(reply_head(killed))[1])
-    assert reply_from(reply_head(killed, embedded=True)) == killed, "within one release it is said"
+    released.read_reply(frames.encode_frame(encode_reply(killed))[1])
+    assert decode_reply(encode_reply(killed, embedded=True)) == killed, "within one release it is said"
 
 
 REQUIRED = {
@@ -308,7 +312,7 @@ REQUIRED = {
         "log_level",
         "log_format",
     },
-    WorkerCard: {"host", "slot", "name", "version", "profile", "state", "since"},
+    WorkerRecord: {"host", "slot", "name", "version", "profile", "state", "since"},
 }
 
 

@@ -1,4 +1,4 @@
-"""What only the Redis broker can get wrong: restarts, full memory, broken connections, paused workers, leftovers."""
+"""Faults specific to the Redis broker: restarts, full memory, broken connections, paused workers, leftover keys."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from inkgate.service.broker.interface import Outcome, WorkerPort
 from inkgate.service.broker.streams import StreamsBroker, StreamsPort
 from inkgate.service.broker.streams import port as port_module
 from inkgate.service.broker.streams.keys import GROUP
-from inkgate.service.errors import BrokerDown, Overloaded
+from inkgate.service.errors import BrokerUnavailable, Overloaded
 from tests.integration.broker.conftest import StreamsTable, answer, pull, serve, tasks
 from tests.valkey import Valkey
 
 
 @asynccontextmanager
 async def serving(port: WorkerPort) -> AsyncIterator[list[tuple[str, int]]]:
-    """A worker that answers everything, until the block ends."""
+    """A worker that answers every task until the block ends."""
     done: list[tuple[str, int]] = []
     stop = asyncio.Event()
 
@@ -50,7 +50,7 @@ async def table(valkey_server: str) -> AsyncIterator[StreamsTable]:
 
 @pytest.fixture
 async def own(own_valkey: Valkey) -> AsyncIterator[tuple[Valkey, StreamsTable]]:
-    """A table on a server of its own, with one call answered."""
+    """A broker on its own server, with one call answered."""
     made = StreamsTable(own_valkey.url)
     broker = await made.broker()
     async with serving(await made.port()):
@@ -76,7 +76,7 @@ async def test_two_gateways_get_their_own_replies(table: StreamsTable) -> None:
     assert [texts(reply)[0] for reply in answers] == [f"{name}{n}" for n in range(20) for name in "ab"]
 
 
-async def test_nothing_is_left_behind(table: StreamsTable) -> None:
+async def test_no_keys_are_left_behind(table: StreamsTable) -> None:
     broker = await table.broker()
     port = await table.port()
     gone = asyncio.create_task(broker.submit(tasks("gone", b"0", b"1")))
@@ -97,14 +97,14 @@ async def test_nothing_is_left_behind(table: StreamsTable) -> None:
         assert not server.exists(table.keys.workers)
 
 
-async def test_a_resumed_worker_answers_beside_its_heir(table: StreamsTable) -> None:
+async def test_a_resumed_worker_and_its_successor_both_reply(table: StreamsTable) -> None:
     broker = await table.broker()
     paused = await table.port()
     call = asyncio.create_task(broker.submit(tasks("p", b"0")))
     held = await pull(paused)
     assert held is not None
-    paused._heart._thread.ending()
-    paused._heart._stop.set()  # what SIGSTOP does to the heartbeat
+    paused._heartbeat._thread.expect_exit()
+    paused._heartbeat._stop.set()  # what SIGSTOP does to the heartbeat
     heir = await table.port()
     async with asyncio.timeout(5):
         (served,) = await serve(heir, 1)
@@ -130,7 +130,7 @@ async def test_a_silent_workers_task_is_claimed_within_two_seconds(table: Stream
     await call
 
 
-async def test_a_slow_worker_that_beats_keeps_its_task(table: StreamsTable) -> None:
+async def test_a_slow_worker_with_a_heartbeat_keeps_its_task(table: StreamsTable) -> None:
     broker, slow, other = await table.broker(), await table.port(), await table.port()
     call = asyncio.create_task(broker.submit(tasks("s", b"0")))
     held = await pull(slow)
@@ -161,7 +161,7 @@ async def test_deadlines_follow_the_servers_clock(table: StreamsTable, monkeypat
     await call
 
 
-async def test_calls_outlive_a_restart_that_forgets_everything(own: tuple[Valkey, StreamsTable]) -> None:
+async def test_calls_survive_a_restart_without_data(own: tuple[Valkey, StreamsTable]) -> None:
     server, table = own
     broker, port = table.brokers[0], table.ports[0]
     call = asyncio.create_task(broker.submit(tasks("r", b"0", b"1", b"2")))
@@ -179,29 +179,29 @@ async def test_calls_outlive_a_restart_that_forgets_everything(own: tuple[Valkey
     assert time.monotonic() - begun < 5
 
 
-async def test_what_was_answered_while_a_gateway_was_not_reading_is_not_queued_again(table: StreamsTable) -> None:
+async def test_tasks_answered_during_an_interruption_are_not_resubmitted(table: StreamsTable) -> None:
     deaf = StreamsBroker(table.url, table.keys, max_tasks=10, max_bytes=1000)  # not started: it reads nothing
     call = asyncio.create_task(deaf.submit(tasks("c", b"0")))
     await serve(await table.port(), 1)
-    await deaf._mend(b"0")
+    await deaf._resubmit_lost(b"0")
     assert texts(await call) == ["0"]
     assert await pull(table.ports[0], 0.5) is None
     await deaf.close()
 
 
-async def test_a_server_that_stays_away_is_an_error_not_a_wait_for_ever(
+async def test_an_unreachable_server_is_an_error_after_a_limited_wait(
     own: tuple[Valkey, StreamsTable], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, table = own
     await asyncio.to_thread(server.kill)
-    monkeypatch.setattr("inkgate.service.broker.streams.broker._PATIENCE", 0.5)
-    with pytest.raises(BrokerDown):
+    monkeypatch.setattr("inkgate.service.broker.streams.broker._RECONNECT_WAIT_SECONDS", 0.5)
+    with pytest.raises(BrokerUnavailable):
         await table.brokers[0].submit(tasks("x", b"0"))
-    with pytest.raises(BrokerDown):
+    with pytest.raises(BrokerUnavailable):
         await table.brokers[0].check()
 
 
-async def test_a_full_server_refuses_new_calls_and_answers_the_old(own: tuple[Valkey, StreamsTable]) -> None:
+async def test_a_full_server_refuses_new_calls_and_finishes_accepted_ones(own: tuple[Valkey, StreamsTable]) -> None:
     server, table = own
     broker, port = table.brokers[0], table.ports[0]
     call = asyncio.create_task(broker.submit(tasks("old", b"0" * 100)))
@@ -238,7 +238,7 @@ def _drop_all(admin: redis.Redis) -> None:
     admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
 
-async def test_an_emptied_server_heals(own: tuple[Valkey, StreamsTable]) -> None:
+async def test_an_emptied_server_recovers(own: tuple[Valkey, StreamsTable]) -> None:
     server, table = own
     async with serving(table.ports[0]):
         with redis.Redis.from_url(server.url) as admin:
@@ -248,14 +248,14 @@ async def test_an_emptied_server_heals(own: tuple[Valkey, StreamsTable]) -> None
         assert texts(await table.brokers[0].submit(tasks("again", b"0"))) == ["0"]
 
 
-async def test_a_leaving_worker_hands_back_what_it_did_not_begin(table: StreamsTable) -> None:
+async def test_a_leaving_worker_releases_tasks_it_did_not_start(table: StreamsTable) -> None:
     broker = await table.broker()
     leaving = await table.port()
     assert isinstance(leaving, StreamsPort)
     await pull(leaving, 0.5)
     call = asyncio.create_task(broker.submit(tasks("l", b"0")))
     await asyncio.sleep(0.2)
-    leaving._buffer.append(await asyncio.to_thread(leaving._look, 0.1))  # type: ignore[arg-type]
+    leaving._buffer.append(await asyncio.to_thread(leaving._poll, 0.1))  # type: ignore[arg-type]
     await asyncio.to_thread(leaving.close)
     table.ports.clear()
     begun = time.monotonic()
@@ -264,14 +264,16 @@ async def test_a_leaving_worker_hands_back_what_it_did_not_begin(table: StreamsT
     assert (await call)[0].outcome is Outcome.READ
 
 
-async def test_names_of_vanished_workers_are_swept(table: StreamsTable) -> None:
+async def test_names_of_silent_workers_are_removed(table: StreamsTable) -> None:
     port = await table.port()
     await pull(port, 0.5)
     await table.kill(port)
     other = await table.port()
     await pull(other, 0.5)
     assert isinstance(other, StreamsPort)
-    other._heart._leave(keys=[table.keys.workers, table.keys.aware, *table.keys.streams()], args=[GROUP, "", 0])
+    other._heartbeat._leave(
+        keys=[table.keys.workers, table.keys.fair_order_workers, *table.keys.streams()], args=[GROUP, "", 0]
+    )
     with redis.Redis.from_url(table.url, protocol=2) as server:
         names = [consumer["name"] for consumer in server.xinfo_consumers(table.keys.stream("general"), GROUP)]
     assert b"w0" not in names

@@ -1,4 +1,4 @@
-"""What an operator may mistype ends in one line and exit status 2, on SQLite as on Postgres."""
+"""Mistyped arguments end in one line and exit status 2, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ def test_a_bad_argument_is_one_line(
 
 @pytest.mark.parametrize("name", ["[/x]", "[red]x", "[link=a]", r"\[bold]"])
 def test_brackets_in_a_name_are_shown_as_they_are(inkgate: Shell, name: str) -> None:
-    """They were read as markup: some vanished from the line, others ended the command with a traceback."""
+    """Regression: they were parsed as markup, which removed some and raised an exception for others."""
     inkgate("ledger", "export", name, status=2)
     assert inkgate.error == f"inkgate: no account {name!r}; see: inkgate account list\n"
 
 
-def test_what_is_no_text_is_shown_as_bytes(inkgate: Shell) -> None:
+def test_an_argument_that_is_not_utf8_is_shown_as_bytes(inkgate: Shell) -> None:
     inkgate("account", "create", "caf\udce9", status=2)
     assert "caf\\xe9" in inkgate.error and "UTF-8" in inkgate.error

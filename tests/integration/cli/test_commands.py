@@ -1,4 +1,4 @@
-"""The command line: what people see when they hold it right, and when they hold it wrong."""
+"""Output and exit status of the command line, for correct and incorrect use."""
 
 import json
 import subprocess
@@ -38,14 +38,14 @@ def test_help_lists_every_command_and_imports_none():
         (("serve", "--port", "99999"), "INKGATE_SERVER__PORT"),
     ],
 )
-def test_misuse_is_one_plain_line_and_status_2(arguments, hint):
+def test_misuse_is_one_line_and_status_2(arguments, hint):
     result = run(*arguments)
     assert result.returncode == 2
     assert hint in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_a_wrong_setting_is_named(monkeypatch):
+def test_an_invalid_setting_is_named(monkeypatch):
     monkeypatch.setenv("INKGATE_LIMITS__BODY_BYTES", "many")
     result = run("serve")
     assert result.returncode == 2
@@ -53,7 +53,7 @@ def test_a_wrong_setting_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["gateway", "console"])
-def test_a_database_out_of_reach_is_one_plain_line_and_status_1(monkeypatch, command):
+def test_an_unreachable_database_is_one_line_and_status_1(monkeypatch, command):
     monkeypatch.setenv("INKGATE_DATABASE__URL", "postgresql+asyncpg://ink:hidden@127.0.0.1:1/ink")
     monkeypatch.setenv("INKGATE_REDIS__URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("INKGATE_CONSOLE__GATEWAY_URL", "http://127.0.0.1:1")

@@ -1,4 +1,4 @@
-"""The first commands of an operator, each in a process of its own: a forgotten import shows only there."""
+"""The first commands of an operator, each in a process of its own, where a missing import shows."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from inkgate.service.settings import Database
 
 
 async def products(url: str, *changes: str) -> list[tuple[object, ...]]:
-    """Id, capability, units, price and sale of every product, after some changes."""
+    """Id, capability, units, price and sale state of every product, after some changes."""
     engine = engines.create(Database(url=url))
     try:
         async with engine.begin() as connection:
@@ -64,4 +64,4 @@ async def test_a_migration_adds_what_an_added_capability_sells_once(
         "DELETE FROM product WHERE id = 'qr-1m'",
     )
     await migrate.upgrade_async(url)
-    assert await products(url) == changed  # the operator's from then on
+    assert await products(url) == changed  # changes of the operator are kept

@@ -1,4 +1,4 @@
-"""States change by guarded UPDATEs alone; what a database refuses is a plain refusal, on both databases."""
+"""States change only by guarded UPDATEs; errors of the database become Misuse, on both databases."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def assigned(tree: ast.AST) -> set[str]:
 
 def test_no_state_is_set_on_a_row_that_was_read_before() -> None:
     assert "state" in assigned(ast.parse("a.b, row.state = 1, 2"))
-    rooms = [SERVICE / room for room in ("accounts", "admin", "cli", "console", "metering", "orders", "users")]
-    for path in (path for room in rooms for path in room.rglob("*.py")):
+    packages = [SERVICE / name for name in ("accounts", "admin", "cli", "console", "metering", "orders", "users")]
+    for path in (path for package in packages for path in package.rglob("*.py")):
         set_here = assigned(ast.parse(path.read_text("utf-8"))) & STATES
         assert not set_here, (
             f"{path.relative_to(SERVICE)} sets {set_here}: use inkgate.service.db.changes.guarded_update"
         )
 
 
-async def test_an_update_applies_only_to_the_state_that_it_names(engine: AsyncEngine) -> None:
+async def test_an_update_applies_only_to_the_state_in_its_where(engine: AsyncEngine) -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
     async with work.unit_of_work(engine, "test") as unit:
         row = Account(id=ids.new(), name="one", created_at=now)
@@ -65,7 +65,7 @@ async def test_an_update_applies_only_to_the_state_that_it_names(engine: AsyncEn
 
 
 @pytest.mark.parametrize("clash", ["unique", "foreign key"])
-async def test_a_row_that_somebody_else_made_first_is_a_refusal(engine: AsyncEngine, clash: str) -> None:
+async def test_a_row_that_another_user_made_first_is_a_refusal(engine: AsyncEngine, clash: str) -> None:
     now = datetime(2026, 3, 1, tzinfo=UTC)
     with pytest.raises(Misuse, match="at the same time"):
         async with work.unit_of_work(engine, "test") as unit:
@@ -85,9 +85,7 @@ async def test_a_row_that_somebody_else_made_first_is_a_refusal(engine: AsyncEng
     ids=["no zone", "half a character", "more than 64 bits", "before all years"],
 )
 @pytest.mark.parametrize("way", ["reading", "begin"])
-async def test_a_value_of_no_column_is_a_refusal_not_a_fault(
-    engine: AsyncEngine, value: ColumnElement[bool], way: str
-) -> None:
+async def test_an_invalid_value_is_a_misuse(engine: AsyncEngine, value: ColumnElement[bool], way: str) -> None:
     async def ask() -> None:
         if way == "reading":
             async with work.read_session(engine) as session:
@@ -100,7 +98,7 @@ async def test_a_value_of_no_column_is_a_refusal_not_a_fault(
         await ask()
 
 
-async def test_a_statement_of_ours_that_is_wrong_stays_a_fault(engine: AsyncEngine) -> None:
+async def test_a_wrong_statement_stays_an_internal_error(engine: AsyncEngine) -> None:
     with pytest.raises(SQLAlchemyError):
         async with work.unit_of_work(engine, "test") as unit:
             await unit.session.execute(text("SELECT nothing FROM nowhere"))

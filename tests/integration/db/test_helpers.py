@@ -1,4 +1,4 @@
-"""What both databases share: locks, upserts, connections that only read, columns that are set or cleared."""
+"""Helpers for both databases: locks, upserts, read-only connections, columns that are set or cleared."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ async def run(engine: AsyncEngine, statement: Any, row: dict[str, Any]) -> None:
         await connection.execute(statement, row)
 
 
-async def test_a_row_that_is_there_is_added_to(engine: AsyncEngine) -> None:
+async def test_insert_or_add_adds_to_an_existing_row(engine: AsyncEngine) -> None:
     statement = upsert.insert_or_add(engine.dialect.name, RefusalRow, KEY, ("calls",))
     await run(engine, statement, REFUSED)
     await run(engine, statement, REFUSED | {"calls": 5})
     assert await calls(engine) == 7
 
 
-async def test_a_row_that_is_there_is_left_alone(engine: AsyncEngine) -> None:
+async def test_insert_or_ignore_keeps_an_existing_row(engine: AsyncEngine) -> None:
     statement = upsert.insert_or_ignore(engine.dialect.name, RefusalRow)
     await run(engine, statement, REFUSED)
     await run(engine, statement, REFUSED | {"calls": 5})
     assert await calls(engine) == 2
 
 
-async def test_a_row_that_is_there_is_written_over(engine: AsyncEngine) -> None:
+async def test_insert_or_replace_overwrites_an_existing_row(engine: AsyncEngine) -> None:
     statement = upsert.insert_or_replace(engine.dialect.name, RollupStateRow, ("id",), ("until",))
     for until in (NOW, NOW - timedelta(days=1)):
         await run(engine, statement, {"id": 1, "until": until})
@@ -83,7 +83,7 @@ async def test_a_reading_connection_waits_for_no_writer(engine: AsyncEngine) -> 
 
 
 async def test_a_reading_connection_is_not_the_writer(engine: AsyncEngine) -> None:
-    """SQLite: a transaction that began by reading could not write without failing at once."""
+    """SQLite: a transaction that began with a read fails immediately on a write."""
     if engine.dialect.name != "sqlite":
         pytest.skip("Postgres has as many writers as connections")
     async with reading_connection(engine) as connection:

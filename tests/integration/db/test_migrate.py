@@ -30,7 +30,7 @@ def partitions_aside(_object: object, name: str | None, kind: str, _reflected: b
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database without any table, on each kind."""
+    """An empty database of each kind."""
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
         return server.empty()
@@ -50,7 +50,7 @@ async def test_a_current_schema_is_accepted(engine: AsyncEngine) -> None:
     await migrate.check(engine)
 
 
-async def test_readiness_reads_no_migration_again(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_readiness_reads_the_migrations_once(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     loads: list[Config] = []
 
     def counted(config: Config) -> ScriptDirectory:
@@ -60,9 +60,9 @@ async def test_readiness_reads_no_migration_again(engine: AsyncEngine, monkeypat
     real = ScriptDirectory.from_config
     monkeypatch.setattr(ScriptDirectory, "from_config", counted)
     migrate._revisions.cache_clear()
-    await migrate.check(engine)  # as every gateway and console does when it starts
+    await migrate.check(engine)  # as at the start of every gateway and console
     health = Health({"database": partial(migrate.check, engine)})
-    health.started()
+    health.mark_started()
     for _ in range(3):
         assert (await health.ready()).ok
     assert len(loads) == 1
@@ -85,7 +85,7 @@ async def test_an_older_schema_is_refused_with_the_remedy(fresh_url: str) -> Non
     await engine.dispose()
 
 
-async def test_a_newer_schema_is_served_and_left_alone(fresh_url: str) -> None:
+async def test_a_newer_schema_is_accepted_and_not_changed(fresh_url: str) -> None:
     await migrate.upgrade_async(fresh_url)
     engine = engines.create(Database(url=fresh_url))
     async with engine.begin() as connection:
@@ -111,6 +111,6 @@ async def test_a_second_migrator_waits_for_the_first(fresh_url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["mysql://host/db", "nonsense", "sqlite:///file.db"])
-def test_a_url_that_we_cannot_serve_is_one_plain_line(url: str) -> None:
+def test_an_unsupported_url_is_one_line_of_error(url: str) -> None:
     with pytest.raises(ConfigurationError, match="INKGATE_DATABASE__URL"):
         engines.create(Database(url=url))

@@ -25,14 +25,14 @@ from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.usage.models import HourRow, RefusalRow
 from inkgate.service.usage.refusals import Refusals, RefusalWriter, RefusedCall
 from tests.gateway import GatewayUnderTest, body_of
+from tests.images import padded_png
 from tests.ledger_data import START, CustomerData
-from tests.pictures import padded_png
 
 JUMPS = (timedelta(days=40), timedelta(days=-40), timedelta(minutes=6), timedelta(minutes=-6))
 
 
 class Clocks(CheckedClock):
-    """A gateway's checked clock, and what a test does to the three clocks behind it."""
+    """The checked clock of a gateway, over three clocks that a test can set."""
 
     def __init__(self) -> None:
         self.database = self.own = START.timestamp()
@@ -43,14 +43,14 @@ class Clocks(CheckedClock):
         return super().__call__(datetime.fromtimestamp(self.database, UTC))
 
     def pass_(self, span: timedelta) -> None:
-        """Time goes on, for all of them."""
+        """Advance all clocks."""
         self.database += span.total_seconds()
         self.own += span.total_seconds()
         self.passed += span.total_seconds()
 
 
 class Till:
-    """A house, its clocks, and a ledger that goes by them and reads balances anew each time."""
+    """A customer, clocks, and a ledger that uses them, without a cache of balances."""
 
     def __init__(self, customer: CustomerData) -> None:
         self.customer, self.clocks, self.metrics = customer, Clocks(), Metrics("gateway", "test")
@@ -100,7 +100,7 @@ async def test_a_database_whose_clock_jumps_charges_nothing_and_changes_nothing(
 
 
 @pytest.mark.parametrize("jump", JUMPS, ids=str)
-async def test_a_jump_of_the_one_clock_of_one_machine_is_noticed(till: Till, jump: timedelta) -> None:
+async def test_a_jump_of_the_shared_clock_of_one_machine_is_detected(till: Till, jump: timedelta) -> None:
     await till.customer.grant(1000)
     await till.ledger.settle(till.customer.call())
     before = await till.state()
@@ -128,7 +128,7 @@ async def test_small_steps_of_a_corrected_clock_never_add_up(till: Till) -> None
         assert await till.ledger.settle(till.customer.call())
 
 
-async def test_corrections_of_a_month_in_which_nobody_looked_are_no_jump_and_a_jump_is(till: Till) -> None:
+async def test_drift_over_a_month_without_readings_is_no_jump(till: Till) -> None:
     await till.customer.grant(1000)
     till.clocks.pass_(timedelta(days=30))
     till.clocks.own += 1200
@@ -137,7 +137,7 @@ async def test_corrections_of_a_month_in_which_nobody_looked_are_no_jump_and_a_j
     till.clocks.pass_(timedelta(days=30))
     till.clocks.own += 86_400
     till.clocks.database += 86_400
-    for _ in range(3):  # a reading that was refused makes the next one no better
+    for _ in range(3):  # the next reading after a refused one is refused as well
         assert await suspect(till.admit()) == "own"
         till.clocks.pass_(timedelta(hours=12))
 
@@ -151,7 +151,7 @@ async def test_a_meter_that_was_idle_for_months_is_not_a_jump(till: Till) -> Non
     assert (await till.customer.lines())[-1].settled_at == START + timedelta(days=100)
 
 
-async def test_a_fresh_meter_is_not_made_by_a_wrong_clock(till: Till) -> None:
+async def test_a_meter_is_not_created_with_a_wrong_clock(till: Till) -> None:
     till.clocks.database += 40 * 86_400
     assert await suspect(till.ledger.settle(till.customer.call(0, capability="licence"))) == "database"
     assert await till.state() == [0]
@@ -180,7 +180,7 @@ async def test_within_the_bound_time_never_goes_back(till: Till) -> None:
     assert first.settled_at == second.settled_at == START + timedelta(minutes=1)
 
 
-async def test_admission_judges_packs_at_the_time_that_settling_will(till: Till) -> None:
+async def test_admission_uses_the_time_of_settlement(till: Till) -> None:
     await till.customer.grant(1000)
     await till.customer.grant(1000, ends_at=START + timedelta(minutes=10))
     till.clocks.pass_(timedelta(minutes=11))
@@ -204,7 +204,7 @@ ACTS: dict[str, Callable[[UnitOfWork, CustomerData, str], Awaitable[object]]] = 
 
 @pytest.mark.parametrize("what", ACTS)
 @pytest.mark.parametrize("jump", [timedelta(days=40), timedelta(days=-40)], ids=str)
-async def test_no_wrong_clock_makes(till: Till, what: str, jump: timedelta) -> None:
+async def test_nothing_is_created_with_a_wrong_clock(till: Till, what: str, jump: timedelta) -> None:
     customer = till.customer
     async with work.unit_of_work(customer.engine, "test", till.clocks) as unit:
         await orders.place_order(unit, customer.account_id, {"general-100k": 1}, approval="immediate")
@@ -221,7 +221,7 @@ async def test_no_wrong_clock_makes(till: Till, what: str, jump: timedelta) -> N
 
 
 async def test_housekeeping_and_statistics_wait_for_the_clock(till: Till) -> None:
-    """A clock two years ahead would drop every line as too old."""
+    """With a clock two years ahead retention would delete every entry."""
     customer, reported = till.customer, list[ReconciliationState]()
     await customer.grant(10)
     await till.ledger.settle(customer.call())
@@ -256,7 +256,7 @@ async def test_a_call_gets_the_contracts_internal_error_and_no_work_is_done() ->
     assert (answer.status_code, answer.json()["statusCode"], gateway.ledger.units) == (500, 50000, 0)
 
 
-async def test_signing_in_and_the_audit_trail_go_on(till: Till) -> None:
+async def test_sign_in_and_audit_trail_still_work(till: Till) -> None:
     till.clocks.database += 40 * 86_400
     async with work.unit_of_work(till.customer.engine, "test", till.clocks) as unit:
         assert abs(await unit.now() - datetime.now(UTC)) < timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""What a wrong clock wrote is put right: the meter settles again, and hours hold what was done in them."""
+"""Repair after a wrong clock: the meter settles again, and hours have the totals of their calls."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def made(moment: datetime) -> str:
     return ids._compose(milliseconds, int.from_bytes(ids.new().encode()[-8:]))
 
 
-async def poisoned(customer: CustomerData) -> None:
-    """Two calls at the right time; then the clock is 40 days ahead for three; then it is right again."""
+async def settled_in_the_future(customer: CustomerData) -> None:
+    """Two calls at the right time, three with the clock 40 days ahead; then it is right again."""
     await customer.grant(6)
     await customer.grant(1000)
     ledger = customer.ledger()
@@ -67,7 +67,7 @@ async def hours(customer: CustomerData) -> list[tuple[float, str, int, int, int]
 
 
 async def test_a_meter_in_the_future_settles_again(customer: CustomerData) -> None:
-    await poisoned(customer)
+    await settled_in_the_future(customer)
     with pytest.raises(ClockSuspect):
         await customer.ledger().settle(customer.call())
     lines = [(line.seq, line.settled_at, line.units) for line in await customer.lines()]
@@ -85,8 +85,8 @@ async def test_a_meter_in_the_future_settles_again(customer: CustomerData) -> No
         assert all(each <= now for each in await session.scalars(select(MeterRow.settled_at)))
 
 
-async def test_hours_and_ends_of_packs_go_where_the_calls_were_made(customer: CustomerData) -> None:
-    await poisoned(customer)
+async def test_hours_and_exhaustion_times_move_to_the_time_of_the_calls(customer: CustomerData) -> None:
+    await settled_in_the_future(customer)
     await repair(customer)
     assert await hours(customer) == [
         (0.0, "general", 0, 1, 1),
@@ -102,8 +102,8 @@ async def test_hours_and_ends_of_packs_go_where_the_calls_were_made(customer: Cu
         assert (refused.hour, refused.calls) == (customer.clock.time.replace(second=0), 5)
 
 
-async def test_days_are_summed_up_anew(customer: CustomerData) -> None:
-    await poisoned(customer)
+async def test_days_are_summed_up_again(customer: CustomerData) -> None:
+    await settled_in_the_future(customer)
     await repair(customer)
     await rollup.roll_up(customer.engine, customer.clock)
     async with work.read_session(customer.engine) as session:
@@ -113,9 +113,9 @@ async def test_days_are_summed_up_anew(customer: CustomerData) -> None:
         assert (await session.scalars(select(RollupStateRow.until))).one() < customer.clock.time
 
 
-async def test_hours_that_no_line_explains_are_kept(customer: CustomerData) -> None:
-    """Retention or a restore may have taken the lines; a bill must not lose what was done."""
-    await poisoned(customer)
+async def test_hours_that_no_entry_explains_are_kept(customer: CustomerData) -> None:
+    """Retention or a restore may have removed the entries; the usage must stay in the bill."""
+    await settled_in_the_future(customer)
     async with customer.engine.begin() as connection:
         await connection.execute(text("DELETE FROM usage_record WHERE units = 4"))
     await repair(customer)
@@ -123,14 +123,14 @@ async def test_hours_that_no_line_explains_are_kept(customer: CustomerData) -> N
 
 
 async def test_repairing_twice_changes_nothing_more(customer: CustomerData) -> None:
-    await poisoned(customer)
+    await settled_in_the_future(customer)
     await repair(customer)
     once = await hours(customer)
     found = await repair(customer)
     assert (found.is_empty, await hours(customer)) == (True, once)
 
 
-async def test_a_sound_ledger_has_nothing_to_repair(customer: CustomerData) -> None:
+async def test_a_valid_ledger_needs_no_repair(customer: CustomerData) -> None:
     await customer.grant(10)
     await customer.ledger().settle(customer.call(3))
     before = await hours(customer)
@@ -138,8 +138,8 @@ async def test_a_sound_ledger_has_nothing_to_repair(customer: CustomerData) -> N
     assert await hours(customer) == before
 
 
-async def test_finding_changes_nothing_and_repairs_are_on_record(customer: CustomerData) -> None:
-    await poisoned(customer)
+async def test_the_search_changes_nothing_and_repairs_are_audited(customer: CustomerData) -> None:
+    await settled_in_the_future(customer)
     before = await hours(customer)
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         await clock_repair.find_future_data(unit)

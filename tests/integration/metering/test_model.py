@@ -1,4 +1,4 @@
-"""The ledger against a model of a few lines: purchases, calls, expiries, refunds and crashes in any order.
+"""The ledger compared with a small model: purchases, calls, expiries, refunds and crashes in any order.
 
 Time is the test's. A short run is part of every test run; INKGATE_LONG_TESTS=1 makes it a long one.
 """
@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from inkgate.service.db import engine as engines
 from inkgate.service.db import ids, work
 from inkgate.service.db.clock import MAX_CLOCK_DIFFERENCE
-from inkgate.service.errors import ClockSuspect, LedgerDown, Misuse, Refused
+from inkgate.service.errors import ClockSuspect, LedgerUnavailable, Misuse, Refused
 from inkgate.service.metering import ledger, ledger_reader
 from inkgate.service.metering.models import PackRow
 from inkgate.service.orders import refunds
@@ -33,7 +33,7 @@ PROFILE = settings(
     max_examples=400 if LONG else 8,
     stateful_step_count=60 if LONG else 20,
     deadline=None,
-    derandomize=not LONG,  # every run of the suite sees the same examples; the long run looks for new ones
+    derandomize=not LONG,  # the suite uses fixed examples; the long run searches for new ones
     suppress_health_check=list(HealthCheck),
 )
 SIZES = {"tiny-5": 5, "tiny-30": 30}
@@ -56,7 +56,7 @@ class Pack:
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Does to a ledger what customers, operators and accidents do, and to a model what should come of it."""
+    """Runs the actions of customers and operators, and faults, on a ledger and on the model."""
 
     url = ""
 
@@ -79,7 +79,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = await self._gateway()
 
     async def _gateway(self) -> ledger.SqlLedger:
-        """A new gateway's ledger that has met both apps, so that a crowd is settled in the order in which it came."""
+        """The ledger of a new gateway with both apps cached, so that parallel calls are settled in order."""
         fresh = self.customer.ledger()
         for app in self.apps:
             with suppress(Refused):
@@ -182,14 +182,14 @@ class LedgerMachine(RuleBasedStateMachine):
         try:
             self.run(attempt())
             raise AssertionError("a settlement that was not committed was answered")
-        except (LedgerDown, Refused):
+        except (LedgerUnavailable, Refused):
             self.ledger = self.run(self._gateway())
 
     @rule(units=st.integers(1, 8), app=st.integers(0, 1))
     def gateway_dies_after_commit(self, units: int, app: int) -> None:
         call = (ids.new(), app, units)
         self._settle([call])
-        self.ledger = self.run(self._gateway())  # another one, which has never heard of the call
+        self.ledger = self.run(self._gateway())  # another one, which does not know the call
         if call in self.calls:
             self._settle([call])
 
@@ -202,7 +202,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.calls)
     @rule(hours=st.integers(1, 24 * 400), units=st.integers(0, 8))
     def clock_jumps_back(self, hours: int, units: int) -> None:
-        self._settle([(ids.new(), 0, 0)])  # now, so that the jump goes behind it
+        self._settle([(ids.new(), 0, 0)])  # now, so that the clock jumps back behind it
         self.customer.clock.pass_(hours=-hours)
         try:
             self.run(self.ledger.settle(self.customer.call(units, app_id=self.apps[0])))

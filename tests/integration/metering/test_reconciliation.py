@@ -1,4 +1,4 @@
-"""Packs are held against lines without reading the whole ledger each time, by one gateway at a time."""
+"""Packs are compared with ledger entries incrementally, by one gateway at a time."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ async def checked(customer: CustomerData, bounds: RoundLimits = SMALL) -> Reconc
 
 
 async def read(customer: CustomerData, kind: int = INCREMENTAL) -> int:
-    """Lines that a reading has counted."""
+    """Entries that a pass has counted."""
     async with work.read_session(customer.engine) as session:
         return await session.scalar(select(func.sum(CheckRow.lines)).where(CheckRow.kind == kind)) or 0
 
 
 class Reads:
-    """Steps that read lines, seen at the driver."""
+    """Steps that read entries, counted at the driver."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.count = 0
@@ -43,18 +43,18 @@ class Reads:
         self.count += "FROM usage_record" in statement and "sum(" in statement
 
 
-async def test_sound_books_have_no_drift_and_nothing_is_left_unread(customer: CustomerData) -> None:
+async def test_a_valid_ledger_has_no_drift_and_no_backlog(customer: CustomerData) -> None:
     await busy_life(customer)
     assert await checked(customer) == ReconciliationState(0, 0, customer.clock.time)
     assert await read(customer) == await customer.count() > 8
 
 
-async def test_a_line_is_read_once(customer: CustomerData) -> None:
+async def test_an_entry_is_read_once(customer: CustomerData) -> None:
     await busy_life(customer)
     reads = Reads(customer.engine)
     await checked(customer)
     first, reads.count = reads.count, 0
-    assert first >= 5  # two lines a step
+    assert first >= 5  # two entries per step
     await checked(customer)
     assert reads.count == 0
     await customer.ledger().settle(customer.call(1))
@@ -62,26 +62,26 @@ async def test_a_line_is_read_once(customer: CustomerData) -> None:
     assert (reads.count, await read(customer)) == (1, await customer.count())
 
 
-async def test_drift_is_what_packs_and_lines_disagree_about(customer: CustomerData) -> None:
+async def test_drift_is_the_difference_of_packs_and_entries(customer: CustomerData) -> None:
     await busy_life(customer)
     async with customer.engine.begin() as connection:
         await connection.execute(text("DELETE FROM usage_record WHERE units = 3"))
     assert (await checked(customer)).drift == 3
 
 
-async def test_a_pack_changed_later_is_seen_in_the_next_round(customer: CustomerData) -> None:
+async def test_a_pack_changed_later_is_detected_in_the_next_round(customer: CustomerData) -> None:
     pack = await customer.grant(100)
     await customer.ledger().settle(customer.call(5))
     assert (await checked(customer)).drift == 0
     async with customer.engine.begin() as connection:
         await connection.execute(update(PackRow).where(PackRow.id == pack).values(used=12))
     assert (await checked(customer)).drift == 7
-    await customer.ledger().settle(customer.call(1))  # a meter on the move is seen as well
+    await customer.ledger().settle(customer.call(1))  # also for a meter with new entries
     assert (await checked(customer)).drift == 7
 
 
-async def test_an_old_line_changed_later_is_seen_by_the_second_reading_alone(customer: CustomerData) -> None:
-    """What was read is not read again in the rounds that follow: it takes the days of the second reading."""
+async def test_an_old_entry_changed_later_is_detected_by_the_recheck_only(customer: CustomerData) -> None:
+    """Incremental rounds do not read an entry again; only the recheck does, after some days."""
     await customer.grant(100)
     ledger = customer.ledger()
     for _ in range(7):
@@ -93,14 +93,14 @@ async def test_an_old_line_changed_later_is_seen_by_the_second_reading_alone(cus
     assert (await checked(customer, AGAIN_ALL)).drift == 0
     customer.clock.pass_(days=2)
     assert (await checked(customer, AGAIN_ALL)).drift == 1
-    assert (await checked(customer)).drift == 1  # and is told until it is put right
+    assert (await checked(customer)).drift == 1  # and is reported until it is corrected
     async with customer.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET units = 2 WHERE seq = 3"))
     await reconciliation.restart_from_first_line(customer.engine)
     assert (await checked(customer, AGAIN_ALL)).drift == 0
 
 
-async def test_the_second_reading_goes_on_where_it_was(customer: CustomerData) -> None:
+async def test_the_recheck_continues_where_it_stopped(customer: CustomerData) -> None:
     await customer.grant(100)
     ledger = customer.ledger()
     for _ in range(7):
@@ -113,7 +113,7 @@ async def test_the_second_reading_goes_on_where_it_was(customer: CustomerData) -
     assert seen == [2, 4, 6, 7, 7]
 
 
-async def test_a_round_is_bounded_and_the_next_one_goes_on(customer: CustomerData) -> None:
+async def test_a_round_is_bounded_and_the_next_one_continues(customer: CustomerData) -> None:
     await customer.grant(100)
     ledger = customer.ledger()
     for _ in range(7):
@@ -130,7 +130,7 @@ async def test_a_round_is_bounded_and_the_next_one_goes_on(customer: CustomerDat
 
 
 async def test_of_two_gateways_one_reads(customer: CustomerData) -> None:
-    """The other reports what is known. SQLite has one gateway, and one writer at a time."""
+    """The other one reports the stored state. On SQLite there is one gateway and one writer."""
     await busy_life(customer)
     known = await checked(customer)
     await customer.ledger().settle(customer.call(1))
@@ -145,7 +145,7 @@ async def test_of_two_gateways_one_reads(customer: CustomerData) -> None:
     assert (await checked(customer)).checked_at == customer.clock.time
 
 
-async def test_gateways_that_start_together_count_no_line_twice(customer: CustomerData) -> None:
+async def test_gateways_that_start_together_count_no_entry_twice(customer: CustomerData) -> None:
     await customer.grant(1000)
     ledger = customer.ledger()
     for _ in range(30):
@@ -158,8 +158,8 @@ async def test_gateways_that_start_together_count_no_line_twice(customer: Custom
         assert list(await session.scalars(select(CheckPackRow.units))) == [60]
 
 
-async def test_what_retention_drops_is_not_missed(customer: CustomerData) -> None:
-    """Lines dropped after, while and before they are read."""
+async def test_entries_deleted_by_retention_are_counted(customer: CustomerData) -> None:
+    """Entries deleted before, while and after they are read."""
     today = START.date()
     await customer.grant(100)
     ledger = customer.ledger()
@@ -174,7 +174,7 @@ async def test_what_retention_drops_is_not_missed(customer: CustomerData) -> Non
     assert (await customer.count(), await read(customer), await read(customer, FULL_RECHECK)) == (1, 5, 5)
 
 
-async def test_a_call_settled_long_after_it_was_made_is_not_missed(customer: CustomerData) -> None:
+async def test_a_call_settled_long_after_its_start_is_counted(customer: CustomerData) -> None:
     await customer.grant(100)
     ledger = customer.ledger()
     for age in (0, 20, 1):
@@ -183,7 +183,7 @@ async def test_a_call_settled_long_after_it_was_made_is_not_missed(customer: Cus
     assert await read(customer) == 3
 
 
-async def test_every_line_is_read_again_in_the_days_that_the_setting_says(customer: CustomerData) -> None:
+async def test_every_entry_is_read_again_within_the_days_of_the_setting(customer: CustomerData) -> None:
     await busy_life(customer)
     keeper = housekeeping.Housekeeper(customer.engine, Ledger(recheck_days=1), lambda found: None, clock=customer.clock)
     await keeper.run_round()

@@ -1,4 +1,4 @@
-"""A discount falls to the packs that it is for, exact to the fen; refunds give back what was paid for each."""
+"""Discounts are allocated to packs, exact to the fen; a refund returns the price paid for the pack."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_shares(discount: int, prices: list[int], goods: int | None, expected: l
 
 
 @pytest.mark.parametrize("discount", [-1, 11])
-def test_no_discount_is_below_nothing_or_above_the_whole(discount: int) -> None:
+def test_a_discount_out_of_range_is_refused(discount: int) -> None:
     with pytest.raises(ValueError, match="discount"):
         allocate_discount(discount, [4, 6])
 
@@ -74,7 +74,7 @@ async def test_a_goods_voucher_pays_for_its_own_product_alone(customer: Customer
     assert paid == [("general", 45_000), ("idcard", 135_000), ("plate", 0), ("plate", 135_000)]
 
 
-async def test_a_credit_is_spread_in_proportion_and_refunds_give_back_what_was_paid(customer: CustomerData) -> None:
+async def test_a_credit_is_allocated_in_proportion_and_refunds_return_the_price(customer: CustomerData) -> None:
     packs = await bought(customer, "credit", 10_000, None, "immediate")
     assert sorted((pack.capability, pack.price_fen) for pack in packs) == [
         ("general", 44_000),

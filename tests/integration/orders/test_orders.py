@@ -1,4 +1,4 @@
-"""Orders make packs in order of purchase; vouchers take off what they are worth; on both databases."""
+"""Orders create packs in order of purchase; vouchers reduce the price; on both databases."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_the_catalogue_holds_the_manuals_sizes_and_prices(customer: Custom
     ]
 
 
-async def test_an_operator_approves_and_the_year_begins_then(customer: CustomerData) -> None:
+async def test_validity_begins_with_the_approval(customer: CustomerData) -> None:
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         order = await orders.place_order(
             unit, customer.account_id, {"general-100k": 2, "plate-1m": 1}, approval="operator"
@@ -59,7 +59,7 @@ async def test_an_operator_approves_and_the_year_begins_then(customer: CustomerD
             await orders.approve_order(unit, order.number)
 
 
-async def test_an_order_approved_late_still_stands_before_later_ones(customer: CustomerData) -> None:
+async def test_an_order_approved_late_keeps_its_place_in_the_order_of_purchase(customer: CustomerData) -> None:
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         early = await orders.place_order(unit, customer.account_id, {"general-100k": 1}, approval="operator")
     customer.clock.pass_(hours=1)
@@ -95,7 +95,7 @@ async def test_an_order_may_bind_its_packs_to_one_app(customer: CustomerData) ->
 
 
 @pytest.mark.parametrize("quantities", [{}, {"nothing": 1}, {"general-100k": 0}, {"general-100k": 101}])
-async def test_orders_that_cannot_be(customer: CustomerData, quantities: dict[str, int]) -> None:
+async def test_invalid_orders(customer: CustomerData, quantities: dict[str, int]) -> None:
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         with pytest.raises(Misuse):
             await orders.place_order(unit, customer.account_id, quantities, approval="immediate")
@@ -149,7 +149,7 @@ async def test_a_voucher_of_a_rejected_order_may_be_used_again(customer: Custome
     assert again.discount_fen == 100
 
 
-async def test_vouchers_that_do_not_fit(customer: CustomerData) -> None:
+async def test_vouchers_that_do_not_apply(customer: CustomerData) -> None:
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         other = await accounts.create_account(unit, "other")
         theirs = await issue_voucher(unit, "credit", 100, account_id=other.id)

@@ -1,4 +1,4 @@
-"""Two who decide about the same money at once: the first one counts, the second is told so. On a real Postgres."""
+"""Concurrent decisions on the same order or refund: the first one counts, the second is refused. On a real Postgres."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from inkgate.service.orders import refunds, repository
 from inkgate.service.orders import service as orders
 from inkgate.service.orders.models import OrderRow, RefundRow, VoucherRow
 from inkgate.service.orders.vouchers import issue_voucher
+from tests.concurrency import Outcome, after_a_look, attempt, overlapping
 from tests.ledger_data import CustomerData
-from tests.races import Outcome, after_a_look, attempt, overlapping
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 MODES = ("overlapping", "after a look")
@@ -33,7 +33,7 @@ async def place(customer: CustomerData, voucher: str | None = None) -> str:
 
 
 async def pending_refund(customer: CustomerData) -> tuple[str, str]:
-    """(refund, its pack), bought and asked back."""
+    """(refund id, pack id) of a requested refund."""
     async with work.unit_of_work(customer.engine, "customer", customer.clock) as unit:
         await orders.place_order(unit, customer.account_id, {"general-100k": 1}, approval="immediate")
         pack = (await metering.packs_of(unit.session, customer.account_id))[-1]
@@ -136,7 +136,7 @@ async def test_a_request_for_a_refund_against_a_deduction(customer: CustomerData
         assert str(outcome.second) == "a pack that has been used is not refunded"
 
 
-async def test_a_pack_is_asked_back_once(customer: CustomerData) -> None:
+async def test_a_refund_is_requested_once(customer: CustomerData) -> None:
     refund_id, pack_id = await pending_refund(customer)
     await attempt(customer.engine, "test", decide_refund("reject", refund_id), customer.clock)
 
@@ -181,7 +181,7 @@ async def test_a_voucher_pays_once(customer: CustomerData) -> None:
     assert (outcome.first.discount_fen, str(outcome.second)) == (100, "the voucher has been used")
 
 
-async def test_a_voucher_that_is_set_free_pays_the_order_that_waited_for_it(customer: CustomerData) -> None:
+async def test_a_released_voucher_pays_the_order_that_waited_for_it(customer: CustomerData) -> None:
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         code = await issue_voucher(unit, "credit", 100)
     number = await place(customer, code)

@@ -43,7 +43,7 @@ async def test_an_unused_pack_is_refunded_whole(customer: CustomerData) -> None:
 async def test_refund_against_deduction_the_deduction_first(customer: CustomerData) -> None:
     pack = await buy(customer)
     refund = await request(customer, pack)
-    await customer.ledger().settle(customer.call())  # the pack stays in the queue while the request is pending
+    await customer.ledger().settle(customer.call())  # the pack stays usable while the request is pending
     assert (await approve(customer, refund)).state == "failed"
     assert await customer.used(pack) == 1
     with pytest.raises(Misuse, match="failed already"):
@@ -64,18 +64,18 @@ async def test_refund_against_deduction_at_the_same_time(customer: CustomerData)
         assert (decided.state, settled, await customer.used(pack)) == ("failed", True, 1)
 
 
-async def test_a_refund_is_asked_for_within_seven_days_of_the_order(customer: CustomerData) -> None:
+async def test_a_refund_is_requested_within_seven_days_of_the_order(customer: CustomerData) -> None:
     pack = await buy(customer)
     customer.clock.pass_(days=7, seconds=1)
     with pytest.raises(Misuse, match="within 7 days"):
         await request(customer, pack)
     customer.clock.pass_(seconds=-1)
     refund = await request(customer, pack)
-    customer.clock.pass_(days=5)  # the operator's working days do not count against the customer
+    customer.clock.pass_(days=5)  # the time of the decision does not matter
     assert (await approve(customer, refund)).state == "approved"
 
 
-async def test_what_is_not_refunded(customer: CustomerData) -> None:
+async def test_packs_that_are_not_refunded(customer: CustomerData) -> None:
     granted = await customer.grant(10)
     used = await buy(customer)
     ledger = customer.ledger()
@@ -90,7 +90,7 @@ async def test_what_is_not_refunded(customer: CustomerData) -> None:
         await request(customer, pending)
 
 
-async def test_a_rejected_refund_leaves_the_pack_and_may_be_asked_again(customer: CustomerData) -> None:
+async def test_a_rejected_refund_may_be_requested_again(customer: CustomerData) -> None:
     pack = await buy(customer)
     refund = await request(customer, pack)
     async with work.unit_of_work(customer.engine, "admin", customer.clock) as unit:
@@ -100,5 +100,5 @@ async def test_a_rejected_refund_leaves_the_pack_and_may_be_asked_again(customer
         await request(customer, pack)
 
 
-async def test_refunds_may_be_decided_by_the_rules_alone(customer: CustomerData) -> None:
+async def test_refunds_may_be_decided_automatically(customer: CustomerData) -> None:
     assert (await request(customer, await buy(customer), decision="automatic")).state == "approved"

@@ -1,4 +1,4 @@
-"""Both limiters give each (app, capability) its rate and its burst, and neither ever stops the service."""
+"""Both limiters enforce rate and burst per (app, capability); an outage of Redis never stops the service."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def limiter(request: pytest.FixtureRequest) -> Limiter:
     return RedisLimiter(request.getfixturevalue("redis"), f"test-{uuid.uuid4().hex}", timeout=5)
 
 
-async def test_a_burst_of_one_second_passes_and_then_the_rate_counts(limiter: Limiter) -> None:
+async def test_a_burst_of_one_second_is_allowed_and_then_the_rate_applies(limiter: Limiter) -> None:
     waits = [await limiter.acquire("app", "general", 2.0) for _ in range(4)]
     assert [wait is None for wait in waits] == [True, True, False, False]
     assert waits[2] is not None and 0 < waits[2] <= 0.5
@@ -44,7 +44,7 @@ async def test_each_app_and_capability_has_a_bucket_of_its_own(limiter: Limiter)
     assert await limiter.acquire("other", "general", 1.0) is None
 
 
-async def test_a_rate_below_one_still_lets_single_requests_pass(limiter: Limiter) -> None:
+async def test_a_rate_below_one_allows_single_requests(limiter: Limiter) -> None:
     assert await limiter.acquire("app", "general", 0.1) is None
     wait = await limiter.acquire("app", "general", 0.1)
     assert wait is not None and 9 < wait <= 10
@@ -56,7 +56,7 @@ async def test_two_gateways_share_one_bucket(redis: Redis) -> None:
     assert sum(wait is None for wait in waits) == 5
 
 
-async def test_buckets_leave_redis_when_nobody_uses_them(redis: Redis) -> None:
+async def test_unused_buckets_expire_in_redis(redis: Redis) -> None:
     await RedisLimiter(redis, "leaving", timeout=5).acquire("app", "general", 10.0)
     assert 0 < await redis.pttl("leaving:rate:app:general") <= 2000
 
@@ -70,7 +70,7 @@ async def test_without_redis_the_limiter_counts_locally_and_does_not_wait_for_it
     assert sum(wait is None for wait in waits) == 1
 
 
-async def test_the_local_limiter_forgets_the_bucket_used_longest_ago() -> None:
+async def test_the_local_limiter_evicts_the_least_recently_used_bucket() -> None:
     now = 0.0
     limiter = LocalLimiter(capacity=2, clock=lambda: now)
     for app in ("a", "b", "a", "c"):  # "b" has to go

@@ -1,4 +1,4 @@
-"""Refused calls are counted in bounds, written together, and never in the way."""
+"""Refused calls are counted in bounded memory and written in batches, without delaying calls."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_two_gateways_add_to_the_same_hour(customer: CustomerData) -> None
         each.count(RefusedCall(sub.id, customer.app.app_id, "general", 42900))
     writers = [RefusalWriter(customer.engine, each, clock=customer.clock) for each in counts]
     await asyncio.gather(*(writer.write() for writer in writers))
-    await asyncio.gather(*(writer.write() for writer in writers))  # nothing twice
+    await asyncio.gather(*(writer.write() for writer in writers))  # no count is written twice
     assert await written(customer) == [
         (UNKNOWN_ID, UNKNOWN_ID, "", 10002, 2),
         (customer.account_id, UNKNOWN_ID, "", 40002, 2),
@@ -42,7 +42,7 @@ async def test_two_gateways_add_to_the_same_hour(customer: CustomerData) -> None
         assert set(await session.scalars(select(RefusalRow.hour))) == {START}
 
 
-def test_what_is_told_apart_has_a_bound() -> None:
+def test_the_number_of_distinct_refusals_is_bounded() -> None:
     refusals = Refusals()
     for number in range(MAX_KEYS + 500):
         refusals.count(RefusedCall("account", f"app {number}", "general", 42900))
@@ -52,7 +52,7 @@ def test_what_is_told_apart_has_a_bound() -> None:
     assert refusals.drain() == {}
 
 
-async def test_a_database_that_is_away_costs_nothing(customer: CustomerData) -> None:
+async def test_an_unreachable_database_loses_no_counts(customer: CustomerData) -> None:
     away = engines.create(Database(url="sqlite+aiosqlite:////nowhere/at.all"))
     refusals = Refusals()
     refusals.count(RefusedCall("", "", "general", 50000))
@@ -64,7 +64,7 @@ async def test_a_database_that_is_away_costs_nothing(customer: CustomerData) -> 
     assert await written(customer) == [(UNKNOWN_ID, UNKNOWN_ID, "general", 50000, 1)]
 
 
-async def test_counts_are_written_every_so_often(customer: CustomerData) -> None:
+async def test_counts_are_written_periodically(customer: CustomerData) -> None:
     refusals = Refusals()
     writer = RefusalWriter(customer.engine, refusals, seconds=0.01, clock=customer.clock)
     await writer.start()

@@ -1,4 +1,4 @@
-"""Days made of hours say what the hours say, whatever is asked and wherever the boundary lies."""
+"""Queries over days and over hours give the same totals, for every query and every boundary of the rollup."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ async def family(customer: CustomerData) -> tuple[str, list[str]]:
 
 
 async def hours(customer: CustomerData, apps: Sequence[str], first: datetime, count: int, seed: int = 5) -> None:
-    """Sums of so many hours, settled and refused, some of them of another account and of nobody."""
-    dice, stranger = random.Random(seed), ids.new()
+    """Totals of some hours, settled and refused, some of another account and some of an unknown caller."""
+    dice, other_app = random.Random(seed), ids.new()
     settled, refused = [], []
     for number in range(count):
-        for app in (*apps, stranger):
-            account = stranger if app == stranger else customer.account_id
+        for app in (*apps, other_app):
+            account = other_app if app == other_app else customer.account_id
             key = {"hour": first + number * HOUR, "app_id": app, "account_id": account}
             for capability, code in (("general", 0), ("general", 400011), ("licence", 0)):
                 calls = [dice.randrange(3) for _ in latency.COLUMNS]
@@ -60,13 +60,13 @@ async def hours(customer: CustomerData, apps: Sequence[str], first: datetime, co
                     | dict(zip(latency.COLUMNS, calls, strict=True))
                 )
             refused.append(key | {"capability": "plate", "code": 51002, "calls": dice.randrange(1, 9)})
-        nobody = {
+        unknown = {
             "hour": first + number * HOUR,
             "app_id": UNKNOWN_ID,
             "account_id": customer.account_id,
             "capability": "",
         }
-        refused.append(nobody | {"code": 40002, "calls": 3})
+        refused.append(unknown | {"code": 40002, "calls": 3})
     async with customer.engine.begin() as connection:
         for start in range(0, len(settled), 200):
             await connection.execute(insert(HourRow), settled[start : start + 200])
@@ -74,7 +74,7 @@ async def hours(customer: CustomerData, apps: Sequence[str], first: datetime, co
 
 
 async def answers(customer: CustomerData, sub_id: str, apps: Sequence[str]) -> list[list[UsageTotals]]:
-    """All that can be asked, over several scopes and spans."""
+    """All queries, over several scopes and periods."""
     found = []
     spans = [
         (MIDNIGHT, MIDNIGHT + 3 * DAY),
@@ -103,7 +103,7 @@ async def rolled(customer: CustomerData) -> datetime | None:
         return await session.scalar(select(RollupStateRow.until))
 
 
-async def test_days_answer_what_hours_answered(customer: CustomerData, family: tuple[str, list[str]]) -> None:
+async def test_days_give_the_totals_of_the_hours(customer: CustomerData, family: tuple[str, list[str]]) -> None:
     sub_id, apps = family
     await hours(customer, apps, MIDNIGHT, 62)
     customer.clock.time = MIDNIGHT + 61 * HOUR + timedelta(minutes=40)
@@ -122,15 +122,15 @@ async def test_days_answer_what_hours_answered(customer: CustomerData, family: t
     assert whole == UsageTotals((), **{name: getattr(before[0][0], name) for name in repository.COUNTED})
 
 
-async def test_a_round_adds_the_hours_that_are_over(customer: CustomerData, family: tuple[str, list[str]]) -> None:
+async def test_a_round_adds_the_hours_that_have_ended(customer: CustomerData, family: tuple[str, list[str]]) -> None:
     sub_id, apps = family
-    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # nothing there
+    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # no hours
     await hours(customer, apps, MIDNIGHT, 30)
     customer.clock.time = MIDNIGHT + 10 * HOUR + timedelta(minutes=6)
     assert await rollup.roll_up(customer.engine, customer.clock) == 1
-    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # all is there
+    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # all rolled up
     customer.clock.pass_(minutes=50)
-    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # the hour is not over
+    assert await rollup.roll_up(customer.engine, customer.clock) == 0  # the hour has not ended
     customer.clock.pass_(hours=15)
     assert await rollup.roll_up(customer.engine, customer.clock) == 2  # into the next day
     assert await rolled(customer) == MIDNIGHT + 25 * HOUR
@@ -140,7 +140,9 @@ async def test_a_round_adds_the_hours_that_are_over(customer: CustomerData, fami
     assert await answers(customer, sub_id, apps) == after
 
 
-async def test_a_clock_that_was_set_back_takes_days_back(customer: CustomerData, family: tuple[str, list[str]]) -> None:
+async def test_days_are_computed_again_when_the_clock_was_set_back(
+    customer: CustomerData, family: tuple[str, list[str]]
+) -> None:
     sub_id, apps = family
     await hours(customer, apps, MIDNIGHT, 70)
     customer.clock.time = MIDNIGHT + 70 * HOUR

@@ -1,4 +1,4 @@
-"""Statistics from the hourly sums, on both databases."""
+"""Statistics from the hourly totals, on both databases."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_a_series_has_a_step_for_every_hour(customer: CustomerData, scope:
     assert [sums.units for _, sums in halves] == [10, 0]
 
 
-async def test_nothing_is_zeros(customer: CustomerData) -> None:
+async def test_no_calls_give_zeros(customer: CustomerData) -> None:
     scope = Scope(START, START + DAY, customer.account_id, app_ids=[customer.app.app_id], capability="plate")
     async with work.read_session(customer.engine) as session:
         (everything,) = await repository.totals(session, scope)

@@ -23,11 +23,13 @@ ODD = (
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[2]))
-    frames.recv(control)
+    frames.receive_frame(control)
     for raw in ODD:
         control.sendall(struct.pack(">II", len(raw), 0) + raw)
     engine = {"engine": "stub", "model": "stub", "device": "cpu", "colour": "red"}
-    frames.send(control, {"kind": "ready", "name": "odd", "engine": engine, "profile": "balanced", "rss_mib": 1.0})
+    frames.send_frame(
+        control, {"kind": "ready", "name": "odd", "engine": engine, "profile": "balanced", "rss_mib": 1.0}
+    )
     control.recv(1)  # until the supervisor has gone
 
 

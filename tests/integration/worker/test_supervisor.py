@@ -46,11 +46,11 @@ async def until(condition: Callable[[], bool]) -> None:
 async def test_a_child_that_could_not_be_started_is_started_later(
     monkeypatch: pytest.MonkeyPatch, failures: int, number: int
 ) -> None:
-    monkeypatch.setattr(background_module, "FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(background_module, "MIN_BACKOFF_SECONDS", 0.05)
     metrics, tries = Metrics("worker", "1"), 0
     background = Background(metrics)
     health = Health({"tasks": background.check})
-    health.started()
+    health.mark_started()
     spawn = module.spawn
 
     def no_process(*arguments: Any, **named: Any) -> Any:
@@ -75,8 +75,8 @@ async def test_a_child_that_could_not_be_started_is_started_later(
 
 
 async def test_a_start_that_fails_leaves_no_file_descriptor_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background_module, "FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(background_module, "LONGEST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(background_module, "MIN_BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(background_module, "MAX_BACKOFF_SECONDS", 0.001)
     metrics = Metrics("worker", "1")
 
     def no_process(*arguments: Any, **named: Any) -> Any:

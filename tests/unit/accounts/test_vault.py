@@ -1,4 +1,4 @@
-"""Secrets at rest: sealed to their row, opened only with the right key, whose file nobody else may read."""
+"""Stored secrets: bound to their row, decrypted only with the right key, whose file only its owner may read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inkgate.service.settings import Database, Security
 POSTGRES = Database(url="postgresql+asyncpg://host/db")
 
 
-def test_what_was_sealed_opens_again_and_looks_different_each_time() -> None:
+def test_encryption_round_trip_with_random_ciphertext() -> None:
     vault = Vault([new_key()])
     first, second = vault.seal(b"secret", "row"), vault.seal(b"secret", "row")
     assert first != second and b"secret" not in first
@@ -89,7 +89,7 @@ def test_keys_given_as_a_value_may_follow_each_other_after_commas() -> None:
     assert vault.open(Vault([old]).seal(b"secret", "row"), "row") == b"secret"
 
 
-def test_a_key_file_is_replaced_in_one_step(tmp_path: Path) -> None:
+def test_a_key_file_is_replaced_atomically(tmp_path: Path) -> None:
     path, keys = tmp_path / "keys", [new_key(), new_key()]
     vaults.write(path, keys[:1])
     vaults.write(path, keys)

@@ -1,4 +1,4 @@
-"""The fair order by itself: turns, weights, removal, and a polite app's waiting beside a flood."""
+"""The fair queue: turns, weights, removal, and the latency of a well-behaved app during a flood."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from inkgate.service.broker.admission import Admission
-from inkgate.service.broker.fair_queue import BURST, FairQueue
+from inkgate.service.broker.admission import QueueAdmission
+from inkgate.service.broker.fair_queue import BURST_IMAGES, FairQueue
 from inkgate.service.broker.interface import Task
 from inkgate.service.errors import Overloaded
 
@@ -31,14 +31,14 @@ def pop(queue: FairQueue, count: int) -> str:
     return "".join(entry.task.app for entry in popped if entry is not None)
 
 
-def test_an_app_that_is_alone_is_served_in_its_own_order() -> None:
+def test_a_single_app_is_served_in_order() -> None:
     queue = FairQueue()
     push(queue, tasks("a", 3))
     assert [entry.task.number for _ in range(3) if (entry := queue.pop())] == [0, 1, 2]
     assert queue.pop() is None and not len(queue)
 
 
-def test_who_sent_little_goes_ahead_of_what_others_have_queued() -> None:
+def test_an_app_with_little_traffic_is_served_before_a_backlog() -> None:
     queue = FairQueue()
     push(queue, tasks("f", 50))
     assert pop(queue, 20) == "f" * 20
@@ -63,15 +63,15 @@ def test_weights() -> None:
     assert pop(queue, 40).count("h") == 30
 
 
-def test_what_an_app_did_not_use_is_not_saved_up() -> None:
+def test_unused_share_is_not_accumulated() -> None:
     queue = FairQueue()
     push(queue, tasks("a", 40))
     pop(queue, 20)
     push(queue, tasks("b", 30))  # was idle all the time
-    assert pop(queue, 28).count("b") == pytest.approx((28 - BURST) / 2 + BURST, abs=1)
+    assert pop(queue, 28).count("b") == pytest.approx((28 - BURST_IMAGES) / 2 + BURST_IMAGES, abs=1)
 
 
-def test_who_was_busy_while_nobody_waited_is_not_behind_a_flood_that_comes() -> None:
+def test_an_app_that_used_an_empty_queue_is_not_behind_a_later_flood() -> None:
     queue = FairQueue()
     for _ in range(100):
         push(queue, tasks("p", 1))
@@ -82,22 +82,22 @@ def test_who_was_busy_while_nobody_waited_is_not_behind_a_flood_that_comes() -> 
     assert pop(queue, 1) == "p"
 
 
-def test_a_task_put_back_comes_first() -> None:
+def test_a_requeued_task_comes_first() -> None:
     queue = FairQueue()
     push(queue, tasks("a", 5))
     first = queue.pop()
     assert first is not None
     push(queue, tasks("b", 5))
-    queue.put_back(first)
+    queue.requeue(first)
     assert pop(queue, 1) == "a" and len(queue) == 9
 
 
-def test_a_task_put_back_into_an_empty_queue_leaves_it_empty_again() -> None:
+def test_a_requeued_task_leaves_an_empty_queue_empty_again() -> None:
     queue = FairQueue()
     push(queue, tasks("a", 1))
     only = queue.pop()
     assert only is not None
-    queue.put_back(only)
+    queue.requeue(only)
     assert pop(queue, 2) == "a" and not queue.waiting["general"]
 
 
@@ -112,7 +112,7 @@ def test_removed_tasks_cost_their_app_nothing() -> None:
     assert sorted(pop(queue, 2)) == ["a", "b"]
 
 
-def test_memory_follows_what_is_live() -> None:
+def test_removed_tasks_are_freed() -> None:
     queue = FairQueue()
     push(queue, tasks("a", 1, "stays"))
     for n in range(2000):
@@ -123,22 +123,22 @@ def test_memory_follows_what_is_live() -> None:
     assert queue.waiting == {"general": {"a": 1}}
 
 
-def test_oldest_is_who_waits_longest_whatever_the_order() -> None:
+def test_oldest_since_is_independent_of_the_order() -> None:
     queue = FairQueue()
-    assert queue.oldest() is None
+    assert queue.oldest_since() is None
     push(queue, tasks("f", 3, "early"), since=1.0)
     push(queue, tasks("p", 1), since=2.0)
-    assert queue.oldest() == 1.0
+    assert queue.oldest_since() == 1.0
 
 
 def simulate(*, flood: bool, workers: int, service: float, seconds: float = 600.0) -> tuple[list[float], int]:
-    """Latencies of a polite app's single images on a virtual clock, and the images of a flood that were read.
+    """Latencies of a well-behaved app's single images on a virtual clock, and the number of flood images read.
 
-    The flood sends ten calls of fifty images a second through the same admission as everybody; a call is given up at
-    its deadline of 60 s as a gateway does.
+    The flood sends ten calls of fifty images per second through the same admission; a call is abandoned at its deadline
+    of 60 s, as by a gateway.
     """
-    dice, queue, admission = random.Random(11), FairQueue(), Admission(max_tasks=1000, max_bytes=1 << 30)
-    admission.observe("general", service)
+    dice, queue, admission = random.Random(11), FairQueue(), QueueAdmission(max_tasks=1000, max_bytes=1 << 30)
+    admission.record_service_time("general", service)
     numbers = itertools.count()
     arrivals, due = [], 0.0
     while due < seconds:
@@ -155,14 +155,14 @@ def simulate(*, flood: bool, workers: int, service: float, seconds: float = 600.
         else:
             call = [Task(str(number), n, "general", now + 60, b"x", app=what) for n in range(50 if what == "f" else 1)]
             try:
-                admission.enter(call, queue.waiting, workers, now)
+                admission.acquire(call, queue.waiting, workers, now)
             except Overloaded:
-                assert what == "f", "the polite app is never refused"
+                assert what == "f", "the well-behaved app is never refused"
                 continue
             push(queue, call, now)
         while idle and (entry := queue.pop()):
             idle -= 1
-            admission.leave([entry.task])
+            admission.release([entry.task])
             heapq.heappush(events, (now + service, next(numbers), "done"))
             if entry.task.app == "p":
                 took.append(now + service - entry.since)
@@ -172,7 +172,7 @@ def simulate(*, flood: bool, workers: int, service: float, seconds: float = 600.
 
 
 @pytest.mark.parametrize("workers", [2, 8])
-def test_beside_a_flood_a_polite_apps_p99_at_most_doubles(workers: int) -> None:
+def test_beside_a_flood_a_well_behaved_apps_p99_at_most_doubles(workers: int) -> None:
     service = 0.25
     quiet, _ = simulate(flood=False, workers=workers, service=service)
     beside, read = simulate(flood=True, workers=workers, service=service)
@@ -183,13 +183,13 @@ def test_beside_a_flood_a_polite_apps_p99_at_most_doubles(workers: int) -> None:
     assert read + len(beside) > 0.95 * 600 * workers / service, "the flood gets what is left"
 
 
-def test_what_waits_to_be_read_alone_cannot_be_withdrawn() -> None:
+def test_what_waits_to_be_read_in_isolation_cannot_be_withdrawn() -> None:
     queue = FairQueue()
     push(queue, tasks("a", 2))
     begun, given_back = queue.pop(), queue.pop()
     assert begun is not None and given_back is not None
-    queue.put_back(replace(begun, task=replace(begun.task, delivery=2)))
-    queue.put_back(given_back)
+    queue.requeue(replace(begun, task=replace(begun.task, delivery=2)))
+    queue.requeue(given_back)
     for entry in (begun, given_back):
         queue.remove(entry.key)
     assert pop(queue, 2) == "a" and not len(queue)

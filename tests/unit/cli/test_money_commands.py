@@ -1,4 +1,4 @@
-"""The commands around money, run as an operator runs them, on a SQLite file of their own."""
+"""The commands for accounts, orders and the ledger, run in this process on a SQLite file of their own."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_the_audit_trail_is_shown(inkgate: Shell) -> None:
     assert all(event["actor"].startswith("cli:") for event in events)
 
 
-def test_mistakes_are_one_plain_line(inkgate: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_misuse_is_one_line(inkgate: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     inkgate("account", "create", "demo")
     inkgate("account", "create", "demo", status=2)
     assert inkgate.error.strip() == "inkgate: there is an account 'demo' already"
@@ -153,7 +153,7 @@ def test_mistakes_are_one_plain_line(inkgate: Shell, monkeypatch: pytest.MonkeyP
     assert "Check INKGATE_DATABASE__URL" in inkgate.error and "Traceback" not in inkgate.error
 
 
-def test_a_meter_in_the_future_is_told_and_then_put_right(inkgate: Shell, tmp_path: Path) -> None:
+def test_a_meter_in_the_future_is_reported_and_then_corrected(inkgate: Shell, tmp_path: Path) -> None:
     inkgate("account", "create", "demo")
     inkgate("pack", "grant", "demo", "general", "1000")
     assert "nothing lies in the future" in inkgate("ledger", "repair-clock")

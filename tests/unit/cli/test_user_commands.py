@@ -1,4 +1,4 @@
-"""`inkgate user …`: operators are stopped and given new passwords from the shell."""
+"""`inkgate user …`: list, disable and reset users."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inkgate.service.settings import Database
 from inkgate.service.users import service as users
 from inkgate.service.users.models import SessionRow
 from inkgate.service.users.passwords import Passwords
-from tests.console.house import quick_passwords
+from tests.console.console_fixture import cheap_passwords
 from tests.unit.cli.test_money_commands import Shell, inkgate
 
 __all__ = ["inkgate"]
@@ -37,11 +37,11 @@ class People:
         return asyncio.run(self._fits(login, password))
 
     def seen(self) -> tuple[int, list[tuple[str, str]]]:
-        """(sessions, the audit trail)."""
+        """(number of sessions, events of the audit trail)."""
         return asyncio.run(self._seen())
 
     async def _make(self, account_id: str) -> None:
-        engine, passwords = engines.create(Database(url=self._url)), quick_passwords()
+        engine, passwords = engines.create(Database(url=self._url)), cheap_passwords()
         async with work.unit_of_work(engine, "test") as unit:
             hashed = await passwords.hash(PASSWORD)
             for login, owner in (("chief", None), ("deputy", None), ("lin", account_id)):
@@ -102,7 +102,7 @@ def test_a_password_is_reset_and_shown_once(inkgate: Shell, people: People) -> N
     assert sessions == 2 and ("user.reset", "user chief") in events
 
 
-def test_a_user_who_is_not_there(inkgate: Shell, people: People) -> None:
-    for words in (("disable", "nobody"), ("reset", "nobody")):
+def test_an_unknown_user_is_misuse(inkgate: Shell, people: People) -> None:
+    for words in (("disable", "unknown"), ("reset", "unknown")):
         inkgate("user", *words, status=2)
         assert "inkgate user list" in inkgate.error

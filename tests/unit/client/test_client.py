@@ -228,7 +228,7 @@ def test_number_of_pictures(service: Callable[..., Service], count: int):
 def sealed_service(request: httpx.Request) -> httpx.Response:
     assert request.headers["decrypted"] == "true"
     opened = sealed.open_request(request.content, PRIVATE)
-    assert json.loads(opened.plain) == {"data": ["YQ=="]}
+    assert json.loads(opened.plaintext) == {"data": ["YQ=="]}
     return httpx.Response(200, content=sealed.seal_answer(json.dumps(success(PAGE)).encode(), opened))
 
 

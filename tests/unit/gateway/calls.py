@@ -1,4 +1,4 @@
-"""Calls in any of their phases, without a server around them."""
+"""Builders of calls in any phase, without a server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from inkgate.service.accounts.directory import AccessKey, App, OpenedCapability
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.gateway.exchange import Exchange
 from inkgate.service.gateway.phases import (
+    Accepted,
     Admitted,
     Answered,
     Authenticated,
-    Entered,
     Identified,
     Parsed,
     Priced,
@@ -36,7 +36,7 @@ APP = App("app-1", "account-1", "b" * 32, "an app", {name: OpenedCapability(5.0)
 
 
 def exchange(body: bytes = b"", **headers: str) -> Exchange:
-    """An exchange whose client sends `body` and then waits."""
+    """An exchange whose client sends `body` and then waits for the answer."""
     messages: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
@@ -74,22 +74,22 @@ def admitted(capability: str = "general", source: Exchange | None = None, app: A
     return Admitted(routed(capability, source, app))
 
 
-def entered(capability: str = "general", source: Exchange | None = None, app: App = APP) -> Entered:
-    return Entered(admitted(capability, source, app), CALL_ID, 1e12)
+def accepted(capability: str = "general", source: Exchange | None = None, app: App = APP) -> Accepted:
+    return Accepted(admitted(capability, source, app), CALL_ID, 1e12)
 
 
 def parsed(images: int = 1, capability: str = "general", seal: SealedRequest | None = None) -> Parsed:
-    return Parsed(entered(capability), images, 900, seal)
+    return Parsed(accepted(capability), images, 900, seal)
 
 
 def read_result(
     events: Iterable[Event] = (Event.IMAGE_READ,),
     *,
     code: int = 0,
-    before: Entered | Parsed | None = None,
+    previous: Accepted | Parsed | None = None,
 ) -> ReadResult:
     events = tuple(events)
-    return ReadResult(before or parsed(len(events)), events, code, orjson.dumps({"statusCode": code}))
+    return ReadResult(previous or parsed(len(events)), events, code, orjson.dumps({"statusCode": code}))
 
 
 def priced(result: ReadResult | None = None, units: int = 1) -> Priced:
@@ -102,5 +102,5 @@ def kept(call_id: str = CALL_ID, status: int = 200) -> KeptAnswer:
     return KeptAnswer(settlement, status, b"{}")
 
 
-def settled(before: Admitted | Priced | None = None, call_id: str = CALL_ID) -> Settled:
-    return Settled(Answered(before or priced(), kept(call_id)))
+def settled(previous: Admitted | Priced | None = None, call_id: str = CALL_ID) -> Settled:
+    return Settled(Answered(previous or priced(), kept(call_id)))

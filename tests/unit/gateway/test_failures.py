@@ -1,4 +1,4 @@
-"""The wire form of every error, and what a failed call leaves in metrics, log and statistics."""
+"""The wire form of every error, and the metrics and log line of a failed call."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 
 from inkgate.service.contract.capabilities import GENERAL
 from inkgate.service.errors import (
+    AppHeldOff,
     BodyTooLarge,
     BodyTooSlow,
-    ClientGone,
+    ClientDisconnected,
     ClockSuspect,
     ConfigurationError,
-    HeldOff,
     InternalError,
     RateLimited,
     Refused,
@@ -23,7 +23,7 @@ from inkgate.service.errors import (
     SealFault,
     WireError,
 )
-from inkgate.service.gateway.failures import failure, wire_error
+from inkgate.service.gateway.failures import error_answer, wire_error
 from inkgate.service.gateway.observe import report
 from inkgate.service.gateway.phases import Phase
 from inkgate.service.metering.policy import Event
@@ -39,30 +39,30 @@ from tests.unit.gateway import calls
         (Refused(40008), 405, 40008, {"allow": "POST"}),
         (BodyTooSlow(), 408, 40800, {"connection": "close"}),
         (RateLimited(4), 429, 42900, {"retry-after": "4"}),
-        (HeldOff(9), 503, 50300, {"retry-after": "9"}),
+        (AppHeldOff(9), 503, 50300, {"retry-after": "9"}),
         (ClockSuspect("own", "set"), 500, 50000, {}),
     ],
     ids=lambda each: str(each),
 )
 def test_a_refusal(error: WireError, http: int, code: int, headers: dict[str, str], always_200: bool) -> None:
-    found, answer = failure(error, "r-1", always_200=always_200)
+    found, answer = error_answer(error, "r-1", always_200=always_200)
     assert (found, answer.status, dict(answer.headers)) == (code, 200 if always_200 else http, headers)
     body = json.loads(answer.body)
     assert (body["code"], body["requestId"], body["returnObj"]) == (str(code), "r-1", {})
 
 
 @pytest.mark.parametrize("always_200", [False, True])
-def test_forms_of_their_own(always_200: bool) -> None:
-    code, page = failure(BodyTooLarge(), "r-1", always_200=always_200)
+def test_errors_with_a_special_wire_form(always_200: bool) -> None:
+    code, page = error_answer(BodyTooLarge(), "r-1", always_200=always_200)
     assert (code, page.status, page.content_type) == (413, 413, "text/html") and b"nginx" in page.body
-    code, answer = failure(RequestFault("general", "path"), "r-1", always_200=always_200)
+    code, answer = error_answer(RequestFault("general", "path"), "r-1", always_200=always_200)
     assert (code, answer.status) == (GENERAL.faults["path"].code, 200)
     assert json.loads(answer.body)["error"] == f"AI_OP_{code}"
-    code, answer = failure(SealFault(40019, "SM2", "SM2 details"), "r-1", always_200=always_200)
+    code, answer = error_answer(SealFault(40019, "SM2", "SM2 details"), "r-1", always_200=always_200)
     assert (code, answer.status, json.loads(answer.body)["details"]) == (40019, 200, "SM2 details")
 
 
-def test_what_calls_do_not_raise_is_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+def test_other_exceptions_become_internal_errors(caplog: pytest.LogCaptureFixture) -> None:
     error = Refused(40002)
     assert wire_error(error) is error and not caplog.records
     turned = wire_error(ConfigurationError("INKGATE_X", "wrong", "Change it"))
@@ -74,7 +74,7 @@ def test_what_calls_do_not_raise_is_a_fault_of_ours(caplog: pytest.LogCaptureFix
     assert type(turned) is InternalError and turned.code == 50000
     (logged,) = caplog.records
     assert logged.exc_info is not None and logged.exc_info[0] is KeyError
-    _, answer = failure(turned, "r-1", always_200=False)
+    _, answer = error_answer(turned, "r-1", always_200=False)
     assert answer.status == 500 and b"secret" not in answer.body
 
 
@@ -87,10 +87,10 @@ def sample(metrics: Metrics, name: str, **labels: str) -> float:
     [
         (calls.received().started, BodyTooLarge(), "client_error", "too_large"),
         (calls.received(), Refused(10020), "refused", "10020"),
-        (calls.admitted(), HeldOff(3), "refused", "held_off"),
+        (calls.admitted(), AppHeldOff(3), "refused", "held_off"),
         (calls.admitted(), RateLimited(), "limited", "42900"),
         (calls.parsed(2), InternalError("?"), "failed", None),
-        (calls.priced(), ClientGone("hung up"), "cancelled", None),
+        (calls.priced(), ClientDisconnected("hung up"), "cancelled", None),
     ],
     ids=lambda each: str(each) if isinstance(each, Exception) else type(each).__name__,
 )
@@ -129,7 +129,7 @@ def test_a_settled_call_is_counted_by_its_events(events: tuple[Event, ...], code
         assert sample(metrics, "images_total", capability="general", outcome=label) == events.count(event)
 
 
-def test_an_answer_given_again_is_counted_even_if_it_cannot_be_settled() -> None:
+def test_a_replayed_answer_is_counted_even_if_it_cannot_be_settled() -> None:
     metrics = Metrics("gateway", "test")
     again = calls.settled(calls.admitted(), call_id="another")
     report(metrics, again.record(), 500, ClockSuspect("own", "set"))

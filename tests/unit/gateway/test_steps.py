@@ -1,4 +1,4 @@
-"""Single steps of a call: admission, parsing and its memory, results of images, the questions to the ledger."""
+"""Single steps of a call: authorisation, parsing and its memory, results of images, quota checks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES, GENERAL, LICENCE
 from inkgate.service.contract.requests import ParsedRequest
 from inkgate.service.errors import Refused, RequestFault, SealFault
 from inkgate.service.gateway import results
-from inkgate.service.gateway.admission import Admission
+from inkgate.service.gateway.admission import CallAuthoriser
 from inkgate.service.gateway.budget import Budget
 from inkgate.service.gateway.codec import BodyCodec
 from inkgate.service.gateway.phases import Admitted, Authenticated
@@ -28,30 +28,30 @@ from tests.unit.gateway import calls
 
 
 @pytest.fixture
-def admission() -> Admission:
-    return Admission(MemoryDirectory(), 900)
+def authoriser() -> CallAuthoriser:
+    return CallAuthoriser(MemoryDirectory(), 900)
 
 
-async def test_an_app_is_of_the_account_that_signed(admission: Admission) -> None:
+async def test_the_app_must_belong_to_the_account_of_the_access_key(authoriser: CallAuthoriser) -> None:
     received = calls.received(calls.exchange(appkey="b" * 32))
     signed = calls.authenticated().key
-    assert (await admission.identify(Authenticated(received, signed))).app.app_id == "app-1"
+    assert (await authoriser.identify(Authenticated(received, signed))).app.app_id == "app-1"
     for key, source, code in (
         (replace(signed, account_id="another"), received.exchange, 40006),
         (signed, calls.exchange(appkey="0" * 32), 40006),
         (signed, calls.exchange(), 40002),
     ):
         with pytest.raises(Refused) as caught:
-            await admission.identify(Authenticated(calls.received(source), key))
+            await authoriser.identify(Authenticated(calls.received(source), key))
         assert caught.value.code == code
 
 
-def test_a_route_is_a_capability_or_its_fault(admission: Admission) -> None:
+def test_a_route_is_a_capability_or_a_request_fault(authoriser: CallAuthoriser) -> None:
     source = calls.exchange()
-    assert admission.route(calls.identified(source)).capability is GENERAL
+    assert authoriser.route(calls.identified(source)).capability is GENERAL
     source.method = "GET"
     with pytest.raises(RequestFault) as caught:
-        admission.route(calls.identified(source))
+        authoriser.route(calls.identified(source))
     assert (caught.value.capability, caught.value.fault) == ("general", "method")
 
 
@@ -66,8 +66,8 @@ def test_a_route_is_a_capability_or_its_fault(admission: Admission) -> None:
         ((), OpenedCapability(1.0, (ip_network("192.0.2.0/24"),)), 40010),
     ],
 )
-def test_addresses_and_opening_in_their_order(
-    admission: Admission, allowed: tuple[str, ...], opened: OpenedCapability | None, code: int | None
+def test_addresses_are_checked_before_the_opened_capability(
+    authoriser: CallAuthoriser, allowed: tuple[str, ...], opened: OpenedCapability | None, code: int | None
 ) -> None:
     source = calls.exchange()
     source.client_ip = "10.1.2.3"
@@ -76,15 +76,15 @@ def test_addresses_and_opening_in_their_order(
     )
     routed = calls.routed(source=source, app=app)
     if code is None:
-        assert admission.permit(routed) == Admitted(routed)
+        assert authoriser.permit(routed) == Admitted(routed)
         return
     with pytest.raises(Refused) as caught:
-        admission.permit(routed)
+        authoriser.permit(routed)
     assert caught.value.code == code
 
 
 class TrackedBody(bytearray):
-    """A body that can be watched as it goes."""
+    """A body that supports weak references."""
 
 
 @pytest.fixture
@@ -92,15 +92,15 @@ def codec() -> BodyCodec:
     return BodyCodec(ThreadPoolExecutor(1), sm2.select_provider())
 
 
-async def test_the_body_goes_with_the_last_of_its_texts(codec: BodyCodec) -> None:
+async def test_the_body_is_freed_with_the_last_of_its_texts(codec: BodyCodec) -> None:
     image = PNG + bytes(100_000)
     source = calls.exchange(json.dumps(body_of(GENERAL, image, image)).encode())
     source.body = TrackedBody()
     await source.read_body(1 << 20, 5, Budget(1 << 20, "body bytes"))
     alive, size = weakref.ref(source.body), len(source.body)
-    parsed, texts = await codec.parse(calls.entered(source=source))
+    parsed, texts = await codec.parse(calls.accepted(source=source))
     assert (parsed.images, parsed.plain_bytes, parsed.seal) == (2, size, None)
-    assert source.body == b"" and alive() is not None, "the texts are places in it"
+    assert source.body == b"" and alive() is not None, "the texts are slices of it"
     request = await codec.check(parsed, texts)
     gc.collect()
     assert not texts and alive() is None
@@ -115,21 +115,21 @@ async def test_faults_of_the_body(codec: BodyCodec) -> None:
     ):
         await source.read_body(1000, 5, Budget(1000, "body bytes"))
         with pytest.raises(RequestFault) as caught:
-            await codec.parse(calls.entered(source=source))
+            await codec.parse(calls.accepted(source=source))
         assert caught.value.fault == fault
     sealed = calls.exchange(b"{}", decrypted="TRUE")
     await sealed.read_body(1000, 5, Budget(1000, "body bytes"))
-    entered = calls.entered(source=sealed)
+    accepted = calls.accepted(source=sealed)
     with pytest.raises(SealFault):
-        await codec.parse(entered)
-    assert set(entered.admitted.watch.stages) == {"unseal"}
+        await codec.parse(accepted)
+    assert set(accepted.admitted.stopwatch.stages) == {"unseal"}
 
 
 def reply(number: int, outcome: Outcome = Outcome.READ, capability: str = "general") -> Reply:
     return Reply(calls.CALL_ID, number, outcome, ELEMENTS[capability])
 
 
-def test_images_have_their_elements_and_events_in_the_order_sent() -> None:
+def test_elements_and_events_are_in_the_order_of_the_images() -> None:
     parsed = calls.parsed(4)
     request = ParsedRequest((PNG, "base64", PNG, PNG))
     replies = [reply(3, Outcome.FAILED), reply(2, Outcome.UNDECODABLE), reply(0)]
@@ -149,7 +149,9 @@ def test_images_have_their_elements_and_events_in_the_order_sent() -> None:
         (Outcome.FAILED, "internal", Event.INTERNAL_FAULT),
     ],
 )
-def test_the_fault_of_a_licence_is_the_request_s(outcome: Outcome, fault: str, event: Event) -> None:
+def test_an_image_fault_of_a_single_image_capability_is_a_request_fault(
+    outcome: Outcome, fault: str, event: Event
+) -> None:
     replies = [reply(0, outcome, "licence")]
     result = results.images_read(calls.parsed(1, "licence"), ParsedRequest((PNG,)), replies, superset=True)
     assert result.events == (event,)
@@ -157,12 +159,12 @@ def test_the_fault_of_a_licence_is_the_request_s(outcome: Outcome, fault: str, e
 
 
 def test_faults_of_a_request_are_results() -> None:
-    entered = calls.entered()
-    result = results.request_fault(entered, RequestFault("general", "json", "why"))
+    accepted = calls.accepted()
+    result = results.request_fault(accepted, RequestFault("general", "json", "why"))
     body = json.loads(result.answer)
     assert result.code == body["statusCode"] == GENERAL.faults["json"].code and body["details"].endswith("why")
     assert result.events == (Event.REQUEST_FAULT,)
-    result = results.seal_fault(entered, SealFault(40019, "message", "details"))
+    result = results.seal_fault(accepted, SealFault(40019, "message", "details"))
     assert (result.code, result.events) == (40019, (Event.SEAL_FAULT,))
     assert json.loads(result.answer)["message"] == "message"
 
@@ -171,7 +173,7 @@ def test_faults_of_a_request_are_results() -> None:
     ("capability", "images", "asked"),
     [("general", 1, [0]), ("general", 3, [0, 3]), ("plate", 2, [0, 2]), ("licence", 1, [0])],
 )
-async def test_the_ledger_is_asked_again_for_more_than_one_image(
+async def test_the_quota_is_checked_again_for_more_than_one_image(
     capability: str, images: int, asked: list[int]
 ) -> None:
     gateway, units = GatewayUnderTest(), list[int]()
@@ -187,7 +189,7 @@ async def test_the_ledger_is_asked_again_for_more_than_one_image(
     assert units == asked
 
 
-async def test_a_wrong_method_counts_for_the_capability_that_its_error_names() -> None:
+async def test_a_wrong_method_is_counted_for_the_capability_of_its_error() -> None:
     gateway = GatewayUnderTest()
     services = gateway.app.routes[0].app._pipeline._services  # type: ignore[attr-defined]
     await gateway.call(GENERAL, b"", method="GET")

@@ -1,4 +1,4 @@
-"""A second opinion: sealing and opening with gmssl's pure Python, which shares no code with `service.sealed`."""
+"""Reference implementation: encryption and decryption with gmssl (pure Python), independent of `service.sealed`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def sm4_decrypt(key: bytes, data: bytes) -> bytes:
 def sm2_encrypt(point: bytes, data: bytes, order: str = "C1C2C3", marker: bool = True) -> bytes:
     library = sm2.CryptSM2(private_key="", public_key="", mode=0 if order == "C1C2C3" else 1)
     library.public_key = point.hex()  # set apart: the constructor strips leading zeros and fours
-    # gmssl answers None where GM/T 0003.4 6.1 A5 says to draw k anew: the mask came out all zero, 1 in 256 for one byte
+    # gmssl answers None where GM/T 0003.4 6.1 A5 requires a new k: the mask is all zero, 1 in 256 for one byte
     made = next(filter(None, (library.encrypt(data) for _ in range(20))))
     return b"\x04" * marker + made
 

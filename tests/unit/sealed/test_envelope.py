@@ -83,7 +83,7 @@ def test_field_of_the_wrong_shape(name: str, value: object):
 
 @pytest.mark.parametrize("name", ["ciphertextBlob", "encryptedBody"])
 @pytest.mark.parametrize("wrong", [bytes(32), bytes(31), b"x"])
-def test_hash_that_does_not_fit(name: str, wrong: bytes):
+def test_wrong_hash(name: str, wrong: bytes):
     fault = refusal(Sealer(POINT, replaced={f"{name}Hash": text(wrong)})(PLAIN))
     assert (fault.code, fault.message) == (40018, f"{name}哈希值不匹配")
     assert fault.details == "相关字段哈希值不匹配，存在被篡改可能"
@@ -113,7 +113,7 @@ def test_sm4_key_of_another_length(size: int):
 
 
 def test_order_of_checks():
-    """Everything wrong at once, mended one by one: the codes come in the documented order."""
+    """A body with all faults, corrected one by one: the codes come in the documented order."""
     good = Sealer(POINT)(PLAIN)
     wrong = {name: text(bytes(33)) for name in oracle.FIELDS} | {"ciphertextBlob": "!"}
     seen = []
@@ -136,7 +136,7 @@ def test_inner_body_is_not_looked_at():
     assert open_request(body(Sealer(POINT)(b"not json")), PRIVATE).plaintext == b"not json"
 
 
-def test_unusable_app_key_is_our_fault_not_the_clients():
+def test_an_unusable_app_key_is_an_internal_error():
     with pytest.raises(ValueError, match="private key"):
         open_request(body(Sealer(POINT)(PLAIN)), b"")
 
@@ -160,7 +160,7 @@ def test_threads_share_one_provider(provider: sm2.Provider):
         st.one_of(st.none(), st.integers(), st.text(max_size=20), st.binary(max_size=150).map(text)),
     )
 )
-def test_whatever_the_fields_hold_only_the_four_codes_come_out(fields: dict[str, object]):
+def test_any_fields_give_only_the_four_codes(fields: dict[str, object]):
     assert refusal(fields).code in (40017, 40019)
 
 
@@ -175,7 +175,7 @@ def test_a_byte_order_mark_before_the_envelope_and_inside_of_it():
     [str, lambda text: text.replace("/", "\\/"), lambda text: text.replace("A", "\\u0041")],
     ids=["plain", "slashes", "escapes"],
 )
-def test_a_long_text_is_opened_where_it_lies(size: int, form: Callable[[str], str]):
+def test_a_long_text_is_decrypted_in_place(size: int, form: Callable[[str], str]):
     """The hash is of the text that the JSON stands for, however it is written."""
     plain = os.urandom(size)
     sealed, _ = ClientSealer(keys.public_of(PRIVATE)).seal(plain)
@@ -193,7 +193,7 @@ def test_a_long_text_that_is_no_base64(end: str):
     assert refusal(document).code == 40017
 
 
-def test_an_envelope_has_a_bound_on_what_it_may_become():
+def test_the_memory_of_an_envelope_is_bounded():
     with pytest.raises(SealFault) as caught:
         open_request(b'{"x":[' + b"{}," * 500_000 + b"1]}", PRIVATE)
     assert caught.value.code == 40017 and "KiB" in caught.value.details

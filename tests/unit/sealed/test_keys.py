@@ -28,7 +28,7 @@ def test_generated_pair_opens_what_another_library_sealed():
     assert gmssl_pyx.sm2_decrypt(private, sealed) == b"sixteen byte key"
 
 
-def test_public_key_looks_as_the_console_shows_it():
+def test_public_key_has_the_form_of_the_console():
     _, public = keys.generate()
     assert len(public) == 124
     assert public.startswith("MFkwEwYHKoZIzj0CAQYIKoEcz1UBgi0DQgAE")
@@ -75,7 +75,7 @@ def test_coordinates_must_be_reduced():
         (base64.b64encode(base64.b64decode(keys.public_of(STANDARD_PRIVATE))[:-1] + b"\0").decode(), "not on"),
     ],
 )
-def test_public_key_that_is_none(text: str, reason: str):
+def test_invalid_public_key(text: str, reason: str):
     with pytest.raises(ValueError, match=reason):
         keys.decode_public(text)
 
@@ -92,7 +92,7 @@ def fallen_back(monkeypatch: pytest.MonkeyPatch, first: object) -> sm2.provider.
     return sm2.provider.multiplier.__wrapped__()
 
 
-def test_gmssl_stands_in_and_agrees(monkeypatch: pytest.MonkeyPatch):
+def test_gmssl_is_the_fallback_and_gives_the_same_keys(monkeypatch: pytest.MonkeyPatch):
     def missing() -> sm2.provider.Multiplier:
         raise OSError("no libcrypto")
 
@@ -109,7 +109,7 @@ def test_gmssl_stands_in_and_agrees(monkeypatch: pytest.MonkeyPatch):
     assert gmssl_pyx.sm2_decrypt(private, sealed) == b"sixteen byte key"
 
 
-def test_a_library_that_multiplies_wrongly_is_not_taken(monkeypatch: pytest.MonkeyPatch):
+def test_a_library_with_wrong_results_is_rejected(monkeypatch: pytest.MonkeyPatch):
     class Wrong:
         name = "libcrypto"
 

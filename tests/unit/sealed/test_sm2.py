@@ -41,7 +41,7 @@ def test_another_key_does_not_open(provider: sm2.Provider):
 
 
 @pytest.mark.parametrize("size", [0, 1, 64, 65, 96, 97, 64 + 32 + 256, 100_000])
-def test_lengths_that_no_key_has(provider: sm2.Provider, size: int):
+def test_invalid_lengths(provider: sm2.Provider, size: int):
     assert sm2.decrypt(provider, PRIVATE, (curve.G + bytes(size))[:size]) is None
     assert sm2.decrypt(provider, PRIVATE, b"\x04" + (curve.G + bytes(size))[:size]) is None
 
@@ -89,7 +89,7 @@ def test_refusals_write_nothing_to_stderr(name: str):
     assert ran.stderr == "still here\n"
 
 
-def test_automatic_choice_falls_to_the_next(monkeypatch: pytest.MonkeyPatch):
+def test_automatic_selection_falls_back_to_the_next(monkeypatch: pytest.MonkeyPatch):
     def missing() -> sm2.Provider:
         raise OSError("no libcrypto")
 
@@ -97,7 +97,7 @@ def test_automatic_choice_falls_to_the_next(monkeypatch: pytest.MonkeyPatch):
     assert provider_module.select_provider.__wrapped__("auto").name == "gmssl-pyx"
 
 
-def test_a_library_that_accepts_altered_texts_is_not_chosen(monkeypatch: pytest.MonkeyPatch):
+def test_a_library_that_accepts_altered_ciphertexts_is_not_selected(monkeypatch: pytest.MonkeyPatch):
     class Careless:
         name = "libcrypto"
 

@@ -55,7 +55,7 @@ def test_sm4_keys_have_16_bytes(size: int):
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 17, 31])
-def test_sm4_ragged_ciphertext(size: int):
+def test_sm4_ciphertext_of_partial_blocks(size: int):
     with pytest.raises(ValueError, match="blocks of 16"):
         sm4.decrypt(SM4_KEY, bytes(size))
 

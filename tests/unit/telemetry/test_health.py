@@ -1,4 +1,4 @@
-"""Health: started, alive and ready are three questions; the probe server asks them over HTTP."""
+"""Health: startup, liveness and readiness, and the probe server."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ async def hangs() -> None:
 async def test_ready_needs_start_and_every_check() -> None:
     health = Health({"database": fine})
     assert not (await health.ready()).ok
-    health.started()
+    health.mark_started()
     assert (await health.ready()).ok
-    health.drain()
+    health.mark_draining()
     report = await health.ready()
     assert (report.ok, report.parts["draining"], report.http_status) == (False, "shutting down", 503)
     assert health.live().ok
     assert health.startup().ok
 
 
-async def test_a_failing_or_hanging_check_is_named_without_its_text() -> None:
+async def test_a_failing_or_hanging_check_is_reported_without_its_text() -> None:
     health = Health({"database": refuses, "redis": hangs}, timeout=0.05)
-    health.started()
+    health.mark_started()
     report = await health.ready()
     assert report.parts == {
         "started": "ok",
@@ -73,11 +73,11 @@ def get(server: ProbeServer, path: str) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-def test_the_probe_server_answers_each_question(server: ProbeServer, health: Health) -> None:
+def test_the_probe_server_answers_each_probe(server: ProbeServer, health: Health) -> None:
     assert get(server, "/livez")[0] == 200
     assert get(server, "/startupz")[0] == 503
     assert get(server, "/readyz")[0] == 503
-    health.started()
+    health.mark_started()
     assert get(server, "/startupz")[0] == 200
     status, body = get(server, "/readyz")
     assert (status, json.loads(body)["parts"]["redis"]) == (200, "ok")

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, with what was bound, without what must not be there."""
+"""Logs: one JSON object per line with the bound fields; sensitive data is removed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def lines(stream: io.StringIO) -> list[dict[str, object]]:
 
 
 def test_a_line_is_one_object_with_the_bound_fields(stream: io.StringIO) -> None:
-    with logs.bound(request_id="r1"), logs.bound(call_id="c1"):
+    with logs.log_fields(request_id="r1"), logs.log_fields(call_id="c1"):
         logging.getLogger("inkgate.service.gateway").info("done\nwith %s", "it", extra={"units": 3})
     (line,) = lines(stream)
     assert line["message"] == "done\nwith it"
@@ -40,7 +40,7 @@ def test_a_line_is_one_object_with_the_bound_fields(stream: io.StringIO) -> None
 
 async def test_fields_stay_in_their_task(stream: io.StringIO) -> None:
     async def call(rid: str) -> None:
-        with logs.bound(request_id=rid):
+        with logs.log_fields(request_id=rid):
             await asyncio.sleep(0)
             logging.getLogger("x").info(rid)
 
@@ -48,7 +48,7 @@ async def test_fields_stay_in_their_task(stream: io.StringIO) -> None:
     assert all(line["request_id"] == line["message"] for line in lines(stream))
 
 
-def test_secrets_pictures_and_recognised_text_do_not_pass(stream: io.StringIO) -> None:
+def test_secrets_images_and_recognised_text_are_not_logged(stream: io.StringIO) -> None:
     logging.getLogger("x").info(
         "connecting to postgresql://ink:hunter2@db/ink",
         extra={
@@ -71,7 +71,7 @@ def test_secrets_pictures_and_recognised_text_do_not_pass(stream: io.StringIO) -
 
 
 def test_a_field_cannot_overwrite_the_message(stream: io.StringIO) -> None:
-    with logs.bound(level="fake", message="fake"):
+    with logs.log_fields(level="fake", message="fake"):
         logging.getLogger("x").warning("true")
     assert lines(stream)[0]["message"] == "true"
     assert lines(stream)[0]["level"] == "warning"
@@ -86,13 +86,13 @@ def test_an_exception_stays_on_its_line(stream: io.StringIO) -> None:
     assert "ValueError: broken" in str(line["exception"])
 
 
-def test_text_mode_is_for_people() -> None:
+def test_the_text_format() -> None:
     record = logging.makeLogRecord({"msg": "ready", "name": "service", "levelname": "INFO", "port": 8080})
     assert logs.TextFormatter().format(record).endswith("info    service: ready port=8080")
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_a_known_secret_is_masked_wherever_it_stands(form: logs.Format) -> None:
+def test_a_known_secret_is_masked_anywhere_in_the_line(form: logs.Format) -> None:
     secrets, out = ("wall-key-0123456789", 'with "quotes"\\'), io.StringIO()
     root = logging.getLogger()
     before, level = root.handlers[:], root.level

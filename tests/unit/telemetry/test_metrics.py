@@ -1,4 +1,4 @@
-"""Metrics: what a scrape shows after the service has called them."""
+"""Metrics: the exported values after calls of the typed methods."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_page_shows_no_creation_times(metrics: Metrics) -> None:
     assert body.endswith(b"# EOF\n")
 
 
-def test_two_in_one_process_do_not_meet() -> None:
+def test_two_registries_in_one_process_are_independent() -> None:
     first, second = Metrics("gateway", "1"), Metrics("worker", "1")
     first.poison()
     assert value(second, "inkgate_poison_images_total") == 0
@@ -95,7 +95,7 @@ def test_the_catalogue_names_every_family_in_base_units(metrics: Metrics) -> Non
         assert not {"call_id", "request_id", "app", "ak"} & set(doc.labels)
 
 
-def test_children_fold_into_their_parents_page(metrics: Metrics) -> None:
+def test_children_are_merged_into_their_parents_metrics(metrics: Metrics) -> None:
     for pid, seconds in (("11", 0.2), ("12", 0.3)):
         child = Metrics("worker", "1.2.3")
         child.inference("onnx", "small", "cpu", seconds)
@@ -116,8 +116,8 @@ def test_counts_of_a_child_outlive_it_and_its_gauges_do_not(metrics: Metrics) ->
     child.inference("onnx", "small", "cpu", 0.2)
     child.worker_memory(0, 100)
     metrics.children.update("11", child.snapshot())
-    metrics.children.forget("11")
-    metrics.children.forget("11")
+    metrics.children.remove_child("11")
+    metrics.children.remove_child("11")
     successor = Metrics("worker", "1.2.3")
     successor.inference("onnx", "small", "cpu", 0.4)
     metrics.children.update("13", successor.snapshot())
@@ -134,14 +134,14 @@ def test_a_dependency_down_in_one_child_is_down(metrics: Metrics) -> None:
     assert value(metrics, "inkgate_dependency_up", dependency="database") == 0
 
 
-def test_refusals_by_the_clock_are_there_before_the_first_one(metrics: Metrics) -> None:
+def test_clock_refusals_are_exported_from_zero(metrics: Metrics) -> None:
     for reason in ("database", "own", "meter"):
         assert value(metrics, "inkgate_clock_refusals_total", reason=reason) == 0
     metrics.clock_refused("meter")
     assert value(metrics, "inkgate_clock_refusals_total", reason="meter") == 1
 
 
-def test_a_background_task_is_counted_from_nothing_and_is_up_if_it_is_in_every_process(metrics: Metrics) -> None:
+def test_a_background_task_is_exported_from_zero_and_up_only_if_up_in_every_process(metrics: Metrics) -> None:
     metrics.background_up("listener", True)
     assert value(metrics, "inkgate_background_task_restarts_total", task="listener") == 0
     child = Metrics("gateway", "1.2.3")
@@ -166,19 +166,19 @@ def test_a_background_task_is_counted_from_nothing_and_is_up_if_it_is_in_every_p
         [["inkgate_requests", "counter", [7, ["x"], ["x", {"label": 7}, 1.0], ["x", {}, None], ["x", {}, "1"]]]],
     ],
 )
-def test_a_snapshot_of_another_form_does_not_fail_the_scrape(metrics: Metrics, odd: object) -> None:
+def test_a_malformed_snapshot_does_not_fail_the_scrape(metrics: Metrics, odd: object) -> None:
     child = Metrics("gateway", "1.2.3", capabilities=CAPABILITIES)
     child.request("general", "success", 0, 0.1)
     sound = json.loads(json.dumps(child.snapshot()))
     metrics.children.update("7", snapshot_from(odd))
     metrics.children.update("8", snapshot_from([*sound, *(odd if isinstance(odd, list) else [])]))
     assert value(metrics, "inkgate_requests_total", capability="general", outcome="success", code="0") == 1
-    metrics.children.forget("7")
-    metrics.children.forget("8")
+    metrics.children.remove_child("7")
+    metrics.children.remove_child("8")
     assert value(metrics, "inkgate_requests_total", capability="general", outcome="success", code="0") == 1
 
 
-def test_a_family_of_the_next_release_is_left_out(metrics: Metrics) -> None:
+def test_an_unknown_family_is_ignored(metrics: Metrics) -> None:
     tomorrow = ["inkgate_tomorrow", "gauge", [["inkgate_tomorrow", {}, 1.0, "more"]], 7]
     metrics.children.update("7", snapshot_from([tomorrow]))
     assert b"tomorrow" not in metrics.render()[0]

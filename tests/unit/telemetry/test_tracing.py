@@ -1,4 +1,4 @@
-"""Traces: an id for the logs always, spans across the queue when OpenTelemetry is on."""
+"""Traces: a trace id for the logs always, spans across the queue with OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_header_that_is_no_traceparent_starts_a_new_trace(header: str) -> None
         assert len(logs.context()["trace_id"]) == 32
 
 
-def test_a_clients_trace_is_carried_on() -> None:
+def test_a_clients_trace_is_continued() -> None:
     with Tracing().span("request", parent=FROM_CLIENT):
         assert logs.context()["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
 
@@ -51,6 +51,6 @@ def test_spans_join_across_the_queue() -> None:
     assert dict(request.attributes or {}) == {"inkgate.capability": "plate", "inkgate.appkey": "***"}
 
 
-def test_an_error_inside_a_span_comes_out_unchanged() -> None:
+def test_an_error_inside_a_span_is_raised_unchanged() -> None:
     with pytest.raises(KeyError), Tracing().span("request"):
         raise KeyError("x")

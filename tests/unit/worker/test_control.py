@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inkgate.service.broker import frames
-from inkgate.service.broker.messages import Malformed
+from inkgate.service.broker.messages import MessageError
 from inkgate.service.worker import control
 from inkgate.service.worker.control import (
     Begun,
@@ -120,7 +120,7 @@ def test_the_defaults_are_those_of_the_first_release() -> None:
 )
 def test_what_must_not_be_missing(name: str, field: str) -> None:
     _, head = MESSAGES[name]
-    with pytest.raises(Malformed):
+    with pytest.raises(MessageError):
         decode({key: value for key, value in head.items() if key != field})
 
 
@@ -145,7 +145,7 @@ def test_what_must_not_be_missing(name: str, field: str) -> None:
     ],
 )
 def test_another_type_or_out_of_bounds_is_malformed(name: str, odd: dict[str, Any]) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MessageError):
         decode({**MESSAGES[name][1], **odd})
 
 
@@ -172,7 +172,7 @@ FIELDS = sorted({key for _, head in MESSAGES.values() for key in head if key != 
 def test_any_object_is_a_message_or_malformed(kind: str, fields: dict[str, Any]) -> None:
     try:
         message = decode({"kind": kind, **fields})
-    except Malformed:
+    except MessageError:
         return
     assert message is not None and message.kind == kind
     assert decode(encode(message)) == message
@@ -184,14 +184,14 @@ async def _read(raw: bytes) -> None:
     reader.feed_eof()
     while True:
         try:
-            head, _ = await frames.read(reader)
-        except Malformed:
+            head, _ = await frames.read_frame(reader)
+        except MessageError:
             continue  # the next frame can be read all the same
-        except frames.PeerGone:
+        except frames.PeerClosed:
             return
         try:
             decode(head)
-        except Malformed:
+        except MessageError:
             continue
 
 

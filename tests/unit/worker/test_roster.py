@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inkgate.service.broker.fleet import LEAVING, READY, STARTING
+from inkgate.service.broker.worker_registry import LEAVING, READY, STARTING
 from inkgate.service.worker.control import Done, EngineFacts, Gone, Leaving, WorkerReady
 from inkgate.service.worker.roster import WINDOW, Roster
 

@@ -1,4 +1,4 @@
-"""The two faces: `Client` blocks, `AsyncClient` awaits. Everything between is shared."""
+"""The public classes: `Client` is synchronous, `AsyncClient` is asynchronous; both use the same exchanges."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TypeVar
 
 import httpx
 
-from inkgate_client._exchange import Calls, Credentials, Exchange, Picture, Wait
+from inkgate_client._exchange import Calls, Credentials, Exchange, Image, Wait
 from inkgate_client._results import Failure, IdCard, Licence, Page, Plate
 from inkgate_client._retry import Retry
 from inkgate_client._sealing import Sealer
 
 Result = TypeVar("Result")
-Pictures = TypeVar("Pictures")
+Images = TypeVar("Images")
 
 
 def _calls(ak: str, sk: str, appkey: str, enckey: str | None, retry: Retry, extras: bool) -> Calls:
@@ -24,10 +24,12 @@ def _calls(ak: str, sk: str, appkey: str, enckey: str | None, retry: Retry, extr
 
 
 class Client:
-    """A blocking client. One instance serves many threads; close it, or use it in a `with`.
+    """A synchronous client. It is thread-safe; close it, or use it as a context manager.
 
-    `enckey` seals every body (extra `sealed`). `timeout` is in seconds and counts for each sending; `http` replaces the
-    httpx client, for proxies, certificates or tests. `extras` asks for InkGate's additions to the contract.
+    `enckey` encrypts every body (needs the extra `sealed`). `timeout` is in seconds and applies to each attempt. `http`
+    replaces the httpx client, for proxies, certificates or tests. `extras` requests InkGate's contract additions.
+    Methods raise the errors of `InkGateClientError`, OSError for an unreadable file, and ValueError for a wrong number
+    of images.
     """
 
     def __init__(
@@ -47,19 +49,19 @@ class Client:
         self._base = base_url.rstrip("/")
         self._http = http or httpx.Client(timeout=timeout)
 
-    def general(self, *pictures: Picture) -> list[Page | Failure]:
-        """Text lines of 1 to 50 pictures (manual 6.3.1)."""
-        return self._run(self._calls.general(pictures))
+    def general(self, *images: Image) -> list[Page | Failure]:
+        """Text lines of 1 to 50 images (manual 6.3.1)."""
+        return self._run(self._calls.general(images))
 
-    def idcard(self, *pictures: Picture) -> list[IdCard | Failure]:
-        """Fields of 1 to 50 pictures of ID cards (manual 6.3.2)."""
-        return self._run(self._calls.idcard(pictures))
+    def idcard(self, *images: Image) -> list[IdCard | Failure]:
+        """Fields of 1 to 50 images of ID cards (manual 6.3.2)."""
+        return self._run(self._calls.idcard(images))
 
-    def plate(self, *pictures: Picture) -> list[tuple[Plate, ...] | Failure]:
-        """Number plates in 1 to 50 pictures (manual 6.3.3)."""
-        return self._run(self._calls.plate(pictures))
+    def plate(self, *images: Image) -> list[tuple[Plate, ...] | Failure]:
+        """Number plates in 1 to 50 images (manual 6.3.3)."""
+        return self._run(self._calls.plate(images))
 
-    def licence(self, picture: Picture) -> Licence:
+    def licence(self, picture: Image) -> Licence:
         """Fields of one business licence (manual 6.3.4)."""
         return self._run(self._calls.licence(picture))
 
@@ -90,7 +92,7 @@ class Client:
 
 
 class AsyncClient:
-    """The same to await; see `Client`."""
+    """The asynchronous client; parameters, results and errors are those of `Client`."""
 
     def __init__(
         self,
@@ -109,19 +111,19 @@ class AsyncClient:
         self._base = base_url.rstrip("/")
         self._http = http or httpx.AsyncClient(timeout=timeout)
 
-    async def general(self, *pictures: Picture) -> list[Page | Failure]:
-        """Text lines of 1 to 50 pictures (manual 6.3.1)."""
-        return await self._run(self._calls.general, pictures)
+    async def general(self, *images: Image) -> list[Page | Failure]:
+        """Text lines of 1 to 50 images (manual 6.3.1)."""
+        return await self._run(self._calls.general, images)
 
-    async def idcard(self, *pictures: Picture) -> list[IdCard | Failure]:
-        """Fields of 1 to 50 pictures of ID cards (manual 6.3.2)."""
-        return await self._run(self._calls.idcard, pictures)
+    async def idcard(self, *images: Image) -> list[IdCard | Failure]:
+        """Fields of 1 to 50 images of ID cards (manual 6.3.2)."""
+        return await self._run(self._calls.idcard, images)
 
-    async def plate(self, *pictures: Picture) -> list[tuple[Plate, ...] | Failure]:
-        """Number plates in 1 to 50 pictures (manual 6.3.3)."""
-        return await self._run(self._calls.plate, pictures)
+    async def plate(self, *images: Image) -> list[tuple[Plate, ...] | Failure]:
+        """Number plates in 1 to 50 images (manual 6.3.3)."""
+        return await self._run(self._calls.plate, images)
 
-    async def licence(self, picture: Picture) -> Licence:
+    async def licence(self, picture: Image) -> Licence:
         """Fields of one business licence (manual 6.3.4)."""
         return await self._run(self._calls.licence, picture)
 
@@ -136,8 +138,8 @@ class AsyncClient:
     ) -> None:
         await self.aclose()
 
-    async def _run(self, make: Callable[[Pictures], Exchange[Result]], pictures: Pictures) -> Result:
-        exchange = await asyncio.to_thread(make, pictures)  # reads files, encodes and seals megabytes
+    async def _run(self, make: Callable[[Images], Exchange[Result]], images: Images) -> Result:
+        exchange = await asyncio.to_thread(make, images)  # file access, Base64 and encryption block
         while True:
             try:
                 response = await self._http.post(

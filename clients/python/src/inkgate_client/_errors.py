@@ -1,28 +1,28 @@
-"""What can go wrong, from the caller's side.
+"""The errors of the client.
 
 InkGateClientError
-├── ApiError             the service refused the call or could not serve it
+├── ApiError             the service rejected the call or failed
 │   ├── Unauthorised     10002 10020 40002 40006: key pair, signature or appkey
-│   ├── Forbidden        40009 40010 50002: address, or a capability that is not opened
-│   ├── QuotaExhausted   51001 51002 51003: no resource pack, none valid, or too little left; never retried
-│   ├── Busy             42900 50300: rate limit or overload, still there after all tries
+│   ├── Forbidden        40009 40010 50002: client address not allowed, or capability not enabled
+│   ├── QuotaExhausted   51001 51002 51003: no resource pack, none valid, or too few units left; never retried
+│   ├── Busy             42900 50300: rate limit or overload, after all attempts
 │   └── BodyTooLarge     HTTP 413
-├── ConnectionLost       no whole answer came, after all tries
-└── BadAnswer            the answer is not what the contract describes, or its seal does not hold
+├── ConnectionLost       no complete answer, after all attempts
+└── BadAnswer            the answer violates the contract, or its integrity check fails
 """
 
 from __future__ import annotations
 
 
 class InkGateClientError(Exception):
-    """The base of everything this package raises on purpose."""
+    """Base class of the errors of this package."""
 
 
 class ApiError(InkGateClientError):
     """An answer whose statusCode is not 0.
 
-    `code` is the number as text ("51003", also for "CTAPI_10020": "10020"), `message` what the service said,
-    `request_id` the id to look for in its log, `http_status` the HTTP status.
+    `code` is the number as text ("51003"; "10020" for "CTAPI_10020"), `message` the message of the service,
+    `request_id` the request id in the service's log, `http_status` the HTTP status.
     """
 
     def __init__(self, code: str, message: str, request_id: str, http_status: int) -> None:
@@ -31,11 +31,11 @@ class ApiError(InkGateClientError):
 
 
 class Unauthorised(ApiError):
-    """The key pair, the signature or the appkey is not accepted."""
+    """The key pair, the signature or the appkey is invalid."""
 
 
 class Forbidden(ApiError):
-    """This address may not call, or the app has not opened the capability."""
+    """The client address is not allowed, or the capability is not enabled for the app."""
 
 
 class QuotaExhausted(ApiError):
@@ -43,19 +43,19 @@ class QuotaExhausted(ApiError):
 
 
 class Busy(ApiError):
-    """The rate limit or an overload outlasted all tries."""
+    """The rate limit or an overload persisted after all attempts."""
 
 
 class BodyTooLarge(ApiError):
-    """The request is larger than the service takes; send fewer pictures at a time."""
+    """The request body exceeds the limit of the service; send fewer images per call."""
 
 
 class ConnectionLost(InkGateClientError):
-    """The service could not be reached, or the connection broke, at every try."""
+    """The service could not be reached, or the connection was lost, in every attempt."""
 
 
 class BadAnswer(InkGateClientError):
-    """The answer cannot be understood, or does not match its hash."""
+    """The answer is malformed or does not match its hash."""
 
 
 _KINDS: dict[str, type[ApiError]] = {
@@ -67,5 +67,5 @@ _KINDS: dict[str, type[ApiError]] = {
 
 
 def api_error(code: str, message: str, request_id: str, http_status: int) -> ApiError:
-    """The error of the class that `code` belongs to."""
+    """An error of the class for `code`."""
     return _KINDS.get(code, ApiError)(code, message, request_id, http_status)

@@ -1,4 +1,4 @@
-"""One call from pictures to result, without I/O: what to send, what to make of what came back."""
+"""One call without network I/O: builds the request and interprets the answer."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from inkgate_client._errors import BadAnswer, BodyTooLarge, Busy, ConnectionLost
 from inkgate_client._retry import Retry
 from inkgate_client._sealing import Seal, Sealer
 
-Picture = bytes | os.PathLike[str]
+Image = bytes | os.PathLike[str]
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The account's key pair, the app's key, and the app's public key when bodies are sealed."""
+    """The key pair of the account, the appkey, and the sealer when bodies are encrypted."""
 
     ak: str
     sk: str
@@ -35,11 +35,11 @@ class Credentials:
 
 
 class Wait(float):
-    """Seconds to wait before the same call is sent again."""
+    """Seconds to wait before the next attempt."""
 
 
 class Exchange(Generic[Result]):
-    """One call. It keeps its request id and its body over all sendings: a repeat is the same call to the service."""
+    """One call. Request id and body are the same in all attempts, so that the service recognises a retry."""
 
     def __init__(
         self,
@@ -60,25 +60,25 @@ class Exchange(Generic[Result]):
             self.body, self._seal = credentials.sealer.seal(self.body)
 
     def headers(self) -> dict[str, str]:
-        """Signed afresh for each sending, because the date ages."""
+        """The headers of the next attempt. Each attempt is signed with the current time."""
         self._sent += 1
         key = self._credentials
-        made = signing.headers(key.ak, key.sk, key.appkey, self._request_id, self.body)
+        headers = signing.headers(key.ak, key.sk, key.appkey, self._request_id, self.body)
         if self._seal:
-            made["decrypted"] = "true"
+            headers["decrypted"] = "true"
         if self._extras:
-            made["x-inkgate-extras"] = "1"
-        return made
+            headers["x-inkgate-extras"] = "1"
+        return headers
 
     def lost(self, error: Exception) -> Wait:
-        """What to do when no whole answer came. Raises ConnectionLost after the last try."""
+        """The wait after a connection error. Raises ConnectionLost after the last attempt."""
         wait = self._retry.wait(self._sent)
         if wait is None:
             raise ConnectionLost(f"{type(error).__name__}: {error} (request {self._request_id})") from error
         return Wait(wait)
 
     def answered(self, status: int, headers: Mapping[str, str], content: bytes) -> Result | Wait:
-        """The result of an answer, or how long to wait. Raises ApiError and BadAnswer."""
+        """The result of an answer, or the wait before a retry. Raises ApiError or BadAnswer."""
         try:
             answer = self._unsealed(self._object(status, content))
             code = answer.get("statusCode")
@@ -96,11 +96,11 @@ class Exchange(Generic[Result]):
 
     def _object(self, status: int, content: bytes) -> dict[str, Any]:
         if status == 413:
-            raise BodyTooLarge("413", "the body is larger than the service takes", self._request_id, status)
+            raise BodyTooLarge("413", "the body exceeds the limit of the service", self._request_id, status)
         try:
             answer = json.loads(content)
         except ValueError:
-            if status in (429, 503):  # a proxy's page: the same meaning, none of our JSON
+            if status in (429, 503):  # from a proxy, without the JSON body of the service
                 return {"statusCode": 42900 if status == 429 else 50300, "message": f"HTTP {status}"}
             raise ValueError("not JSON") from None
         if not isinstance(answer, dict):
@@ -108,9 +108,10 @@ class Exchange(Generic[Result]):
         return answer
 
     def _unsealed(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """Errors come in plain and have a statusCode; sealed answers have none (manual 6.2.4, 2.6).
+        """Decrypt the answer to an encrypted call (manual 6.2.4, 2.6).
 
-        Raises ValueError for a success in plain: whoever sent it had not the key that the call was sealed for.
+        Errors are sent in plain text with a statusCode; encrypted answers have none. Raises ValueError for a success in
+        plain text, because its sender did not have the key of the call.
         """
         if self._seal is None:
             return answer
@@ -132,43 +133,44 @@ Element = TypeVar("Element")
 def _each(read: Callable[[Mapping[str, Any]], Element]) -> Callable[[Any], list[Element | results.Failure]]:
     def elements(answers: Sequence[Mapping[str, Any]]) -> list[Element | results.Failure]:
         return [
-            results.Failure(int(one["err_code"]), one["err_msg"]) if "err_code" in one else read(one) for one in answers
+            results.Failure(int(answer["err_code"]), answer["err_msg"]) if "err_code" in answer else read(answer)
+            for answer in answers
         ]
 
     return elements
 
 
-def _text(picture: Picture) -> str:
-    data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+def _text(image: Image) -> str:
+    data = image if isinstance(image, bytes) else Path(image).read_bytes()
     return base64.urlsafe_b64encode(data).decode()
 
 
 class Calls:
-    """Makes exchanges; what the two clients share."""
+    """Creates the exchanges of both clients."""
 
     def __init__(self, credentials: Credentials, retry: Retry, extras: bool) -> None:
         self._shared = (credentials, retry)
         self._extras = extras
 
-    def general(self, pictures: Sequence[Picture]) -> Exchange[list[results.Page | results.Failure]]:
+    def general(self, images: Sequence[Image]) -> Exchange[list[results.Page | results.Failure]]:
         path = "/v1/aiop/api/2f3p1pnxpqm8/ocrdetect/ocr/v1/image.json"
-        return Exchange(*self._shared, path, _batch(pictures), _each(results.page), self._extras)
+        return Exchange(*self._shared, path, _batch(images), _each(results.page), self._extras)
 
-    def idcard(self, pictures: Sequence[Picture]) -> Exchange[list[results.IdCard | results.Failure]]:
+    def idcard(self, images: Sequence[Image]) -> Exchange[list[results.IdCard | results.Failure]]:
         path = "/v1/aiop/api/2f3os7qq79xc/IdentityCard/ocr/v1/idcard.json"
-        return Exchange(*self._shared, path, _batch(pictures), _each(results.id_card), self._extras)
+        return Exchange(*self._shared, path, _batch(images), _each(results.id_card), self._extras)
 
-    def plate(self, pictures: Sequence[Picture]) -> Exchange[list[tuple[results.Plate, ...] | results.Failure]]:
+    def plate(self, images: Sequence[Image]) -> Exchange[list[tuple[results.Plate, ...] | results.Failure]]:
         path = "/v1/aiop/api/2gt54ed8660w/driven-plate-ocr/platelicense.json"
-        return Exchange(*self._shared, path, _batch(pictures), _each(results.plates), self._extras)
+        return Exchange(*self._shared, path, _batch(images), _each(results.plates), self._extras)
 
-    def licence(self, picture: Picture) -> Exchange[results.Licence]:
+    def licence(self, image: Image) -> Exchange[results.Licence]:
         path = "/v1/aiop/api/2k8jo3ghhjwg/businesslicense/ocr/v1/BusinessLicense.json"
-        document = {"Action": "BusinessCardOCR", "ImageData": _text(picture)}
+        document = {"Action": "BusinessCardOCR", "ImageData": _text(image)}
         return Exchange(*self._shared, path, document, results.licence, self._extras)
 
 
-def _batch(pictures: Sequence[Picture]) -> dict[str, Any]:
-    if not 1 <= len(pictures) <= 50:
-        raise ValueError("a call takes 1 to 50 pictures")
-    return {"data": [_text(picture) for picture in pictures]}
+def _batch(images: Sequence[Image]) -> dict[str, Any]:
+    if not 1 <= len(images) <= 50:
+        raise ValueError("a call takes 1 to 50 images")
+    return {"data": [_text(image) for image in images]}

@@ -1,4 +1,4 @@
-"""What the four capabilities answer, one dataclass each. Corners run top-left, top-right, bottom-right, bottom-left."""
+"""The results of the four capabilities. The order of corners is top-left, top-right, bottom-right, bottom-left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 
 class Corner(NamedTuple):
-    """A point in pixels of the picture, from its top-left."""
+    """A point in pixels, with the origin at the top left of the image."""
 
     x: float
     y: float
@@ -19,7 +19,7 @@ Box = tuple[Corner, Corner, Corner, Corner]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One picture of a batch that could not be read; its neighbours are not affected."""
+    """The error of one image of a batch; the other images of the batch are not affected."""
 
     code: int
     message: str
@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All lines of one picture in reading order."""
+    """All lines of one image in reading order."""
 
     lines: tuple[Line, ...]
 
@@ -44,7 +44,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class IdCard:
-    """`note` is "front" (the emblem's side), "back" (the portrait's side) or "" (no card). Absent fields are ""."""
+    """An identity card. `note` is "front" (emblem side), "back" (portrait side) or "" (no card). Absent fields: ""."""
 
     note: str
     name: str
@@ -59,7 +59,7 @@ class IdCard:
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """`kind` is the service's word for the plate's colour; `confidence` runs from 0 to 1."""
+    """A licence plate. `kind` is the plate_type of the answer; `confidence` is between 0 and 1."""
 
     number: str
     kind: str
@@ -69,7 +69,10 @@ class Plate:
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """A business licence. `real_capital` is None on forms that do not carry it; other absent fields are ""."""
+    """A business licence. `real_capital` is None on forms without that field; other absent fields are "".
+
+    `raw` is the returned object.
+    """
 
     is_licence: bool
     union_id: str
@@ -109,8 +112,8 @@ def id_card(element: Mapping[str, Any]) -> IdCard:
 
 def plates(element: Mapping[str, Any]) -> tuple[Plate, ...]:
     return tuple(
-        Plate(one["platelicense"], one["plate_type"], float(one["confidence"]), _box_of_pairs(one["box"]))
-        for one in element["detail"]
+        Plate(plate["platelicense"], plate["plate_type"], float(plate["confidence"]), _box_of_pairs(plate["box"]))
+        for plate in element["detail"]
     )
 
 

@@ -1,4 +1,4 @@
-"""When to try again, and how long to wait."""
+"""The retry policy."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Up to `tries` sendings; waits double from `first` seconds to at most `longest`, a part of each at random.
+    """At most `tries` attempts with exponential back-off and jitter, from `first` to `longest` seconds.
 
-    The service's Retry-After is honoured when it asks for more; one above `longest` ends the tries at once.
+    A longer Retry-After of the service is honoured; one above `longest` ends the attempts at once.
     """
 
     tries: int = 5
@@ -18,11 +18,11 @@ class Retry:
     longest: float = 30.0
 
     def wait(self, sent: int, asked: float = 0.0) -> float | None:
-        """Seconds to wait after `sent` sendings, or None to give up. `asked` is Retry-After in seconds."""
+        """Seconds to wait after `sent` attempts, or None to give up. `asked` is Retry-After in seconds."""
         if sent >= self.tries or asked > self.longest:
             return None
-        ours = min(self.longest, self.first * 2.0 ** (sent - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-        return max(asked, ours)
+        backoff = min(self.longest, self.first * 2.0 ** (sent - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        return max(asked, backoff)
 
 
 NEVER = Retry(tries=1)

@@ -14,14 +14,14 @@ _SPKI_HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200
 
 
 class Sealer:
-    """Seals requests for one app's public key, the base64 text shown in the console."""
+    """Encrypts requests with the public key of an app, the Base64 text shown in the console. Raises ValueError."""
 
     def __init__(self, enckey: str) -> None:
         try:
             import cryptography  # noqa: F401
             import gmssl_pyx  # noqa: F401
         except ImportError:
-            raise ImportError("sealed bodies need more packages: pip install 'inkgate-client[sealed]'") from None
+            raise ImportError("encrypted bodies need the extra: pip install 'inkgate-client[sealed]'") from None
         try:
             der = base64.b64decode(enckey, validate=True)
         except (binascii.Error, ValueError):
@@ -31,7 +31,7 @@ class Sealer:
         self._point = der[len(_SPKI_HEAD) :]
 
     def seal(self, body: bytes) -> tuple[bytes, Seal]:
-        """The sealed body, and what opens its answer. Fresh keys for every request."""
+        """The encrypted body and the keys of the call, which decrypt its answer. Keys are new for every call."""
         seal = Seal(secrets.token_bytes(16), secrets.token_bytes(16))
         fields = {
             "ciphertextBlob": self._sm2(seal.sm4_key),
@@ -43,7 +43,7 @@ class Sealer:
         return json.dumps(fields).encode(), seal
 
     def _sm2(self, key: bytes) -> str:
-        """04, C1, C3, C2: the order of the manual's text, out of the library's DER."""
+        """SM2 ciphertext as 04, C1, C3, C2 (the order of the manual), converted from the DER of the library."""
         import gmssl_pyx
 
         x, y, c3, c2 = _integers_and_octets(gmssl_pyx.sm2_encrypt(self._point, key))
@@ -57,16 +57,16 @@ class Seal:
         self.sm4_key, self.mac_key = sm4_key, mac_key
 
     def open(self, encrypted_result: str, encrypted_result_hash: str) -> bytes:
-        """The plain answer. Raises BadAnswer when it does not match its hash or does not open."""
+        """The decrypted answer. Raises BadAnswer when it does not match its hash or cannot be decrypted."""
         if not hmac.compare_digest(self.mac(encrypted_result).encode(), encrypted_result_hash.encode()):
             raise BadAnswer("encryptedResult does not match its hash")
         try:
             return self.sm4(base64.b64decode(encrypted_result, validate=True), decrypt=True)
         except ValueError as error:
-            raise BadAnswer(f"encryptedResult does not open: {error}") from None
+            raise BadAnswer(f"encryptedResult cannot be decrypted: {error}") from None
 
     def mac(self, text: str) -> str:
-        """HMAC-SM3 of a field's base64 text, in base64."""
+        """HMAC-SM3 of the Base64 text of a field, in Base64."""
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.hmac import HMAC
 
@@ -75,7 +75,7 @@ class Seal:
         return base64.b64encode(state.finalize()).decode()
 
     def sm4(self, data: bytes, *, decrypt: bool) -> bytes:
-        """SM4/ECB with PKCS#7 padding. Raises ValueError for a ciphertext that is none."""
+        """SM4/ECB with PKCS#7 padding. Raises ValueError for an invalid ciphertext."""
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
         from cryptography.hazmat.primitives.padding import PKCS7
 
@@ -90,7 +90,7 @@ class Seal:
 
 
 def _integers_and_octets(der: bytes) -> list[bytes]:
-    """The four members of the SEQUENCE x, y, C3, C2. All lengths fit one or two octets for keys of ours."""
+    """The members x, y, C3 and C2 of the DER SEQUENCE. For 16-byte keys all member lengths fit into one byte."""
     at = 2 if der[1] < 0x80 else 2 + (der[1] & 0x7F)
     members = []
     while at < len(der):

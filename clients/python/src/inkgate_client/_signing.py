@@ -11,7 +11,7 @@ _BEIJING = timezone(timedelta(hours=8))
 
 
 def headers(ak: str, sk: str, appkey: str, request_id: str, body: bytes, now: datetime | None = None) -> dict[str, str]:
-    """The headers of a signed POST. The Z of eop-date stands for Beijing time, as the platform reads it."""
+    """The headers of a signed POST request. The time in eop-date is Beijing time in spite of the suffix Z."""
     date = (now or datetime.now(_BEIJING)).astimezone(_BEIJING).strftime("%Y%m%dT%H%M%SZ")
     digest = hashlib.sha256(body).hexdigest()
     canonical = f"ctyun-eop-request-id:{request_id}\neop-date:{date}\n\n\n{digest}"

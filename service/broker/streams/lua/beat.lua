@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- One heartbeat of one worker: it is alive, and so are the tasks it holds.
--- KEYS  the workers' sorted set, that of workers who know the fair order, then the streams of the held tasks (one each)
--- ARGV  group, worker, ms after which a silent worker is forgotten, then the ids of the held tasks
+-- One heartbeat of one worker; it also renews the lease of the tasks it holds.
+-- KEYS  sorted set of workers, that of workers that support the fair queue, then the streams of the held tasks (one each)
+-- ARGV  group, worker, ms after which a silent worker is removed, then the ids of the held tasks
 -- ->    now_ms
 local group, me = ARGV[1], ARGV[2]
 local time = redis.call('TIME')
@@ -12,7 +12,7 @@ for at = 1, 2 do
 end
 for at = 3, #KEYS do
     local id = ARGV[at + 1]
-    -- XCLAIM would take a task back from the worker that has claimed it from us: only touch what is still ours.
+    -- Without this check XCLAIM would take a task back from a worker that has reclaimed it.
     local mine = redis.pcall('XPENDING', KEYS[at], group, id, id, 1, me)
     if not mine.err and #mine > 0 then redis.call('XCLAIM', KEYS[at], group, me, 0, id, 'JUSTID') end
 end

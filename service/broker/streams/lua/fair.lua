@@ -1,15 +1,15 @@
--- Included by scripts that touch the fair order in front of a stream (docs/adr/0045-fair-order.md):
+-- The fair queue in front of a stream (docs/adr/0045-fair-order.md), included by the scripts that use it:
 --   <stream>:order    sorted set: "call:number" of a waiting image -> its start tag
---   <stream>:since    sorted set: the same -> server time in ms at which it was queued
+--   <stream>:since    sorted set: the same -> server time in ms of its submission
 --   <stream>:entries  hash: the same -> its stream entry, as a JSON list of names and values
---   <stream>:tags     hash: "now" -> virtual time, "app:…" -> end of the app's last image in it
---   <stream>:lanes    hash: app -> how many of its images wait
---   <stream>:idle     sorted set: worker that sleeps on the stream -> ms until which it does
+--   <stream>:tags     hash: "now" -> virtual time, "app:…" -> finish tag of the app's last image
+--   <stream>:lanes    hash: app -> number of its waiting images
+--   <stream>:idle     sorted set: worker in a blocking read -> server time in ms until which it is idle
 local SKIPPED_MOST, REPLIES_KEPT, REPLY_OUTLIVES_MS = 64, 10000, 120000
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
-local function leave_lane(stream, app, count)
+local function subtract_waiting(stream, app, count)
     if redis.call('HINCRBY', stream .. ':lanes', app, -count) <= 0 then redis.call('HDEL', stream .. ':lanes', app) end
 end
 
@@ -21,12 +21,12 @@ end
 
 local function legible(field) return field.call and field.n and tonumber(field.ttl) and field.to end
 
--- Where the payload of an image goes that was withdrawn after it had been delivered: if its worker dies, it is read alone
--- though nobody waits for it. Otherwise whoever hangs up in time would never be held off.
+-- Key suffix of the payload of an image that was withdrawn after its delivery: if its worker dies, it is still read in
+-- isolation. Otherwise disconnecting in time would prevent a hold-off.
 local BEGUN = ':begun'
 
--- Whether an image is still wanted: in time, not withdrawn (its payload is there), its app not held off. What an app
--- that is held off has in the queue is answered as failed, or each of it might kill a worker. `died`: its first worker did.
+-- Whether an image is still to be read: before its deadline, not withdrawn (its payload exists), its app not held off.
+-- Queued images of a held-off app are answered as failed, since each could kill a worker. `died`: its first worker died.
 local function wanted(field, age, prefix, held, died)
     local image = prefix .. field.call .. ':' .. field.n
     local there = redis.call('EXISTS', image) == 1 or died and redis.call('EXISTS', image .. BEGUN) == 1
@@ -41,7 +41,7 @@ local function wanted(field, age, prefix, held, died)
     return false
 end
 
--- Moves the image whose turn it is into the stream, and skips those that are not wanted any more.
+-- Moves the next image of the fair queue into the stream, and skips those that are no longer to be read.
 -- ->  whether one was moved, how many were skipped
 local function move(stream, prefix, held)
     local order, skipped = stream .. ':order', 0
@@ -55,12 +55,12 @@ local function move(stream, prefix, held)
         redis.call('ZREM', stream .. ':since', name)
         redis.call('HDEL', stream .. ':entries', name)
         local field, waited = named(entry), now - queued
-        if field.app then leave_lane(stream, field.app, 1) end
+        if field.app then subtract_waiting(stream, field.app, 1) end
         if tonumber(start) > tonumber(redis.call('HGET', stream .. ':tags', 'now') or 0) then
             redis.call('HSET', stream .. ':tags', 'now', start)
         end
         if legible(field) and wanted(field, waited, prefix, held) then
-            -- The entry's id tells when it was moved; its time to live is what is left from there.
+            -- The entry's id is the time of the move; its time to live counts from there.
             for at = 1, #entry, 2 do
                 if entry[at] == 'ttl' then entry[at + 1] = tonumber(field.ttl) - waited end
             end

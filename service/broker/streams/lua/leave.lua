@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- A worker leaves, or is found to have left long ago: forget its name. A consumer with pending tasks stays, for
--- deleting it would delete the record that they are pending.
--- KEYS  the workers' sorted set, that of workers who know the fair order, then the streams it served
--- ARGV  group, worker ('' to look for forgotten ones only), ms of silence after which a consumer is forgotten
+-- Unregister a worker, and remove consumers that have been silent for long. A consumer with pending tasks stays, because
+-- deleting it would also delete its pending entries.
+-- KEYS  sorted set of workers, that of workers that support the fair queue, then the streams it served
+-- ARGV  group, worker ('' to remove silent consumers only), ms of silence after which a consumer is removed
 local group, me, silence = ARGV[1], ARGV[2], tonumber(ARGV[3])
 if me ~= '' then
     redis.call('ZREM', KEYS[1], me)

@@ -1,20 +1,20 @@
 #!lua flags=allow-oom
 -- The next live task for one worker, or nothing.
--- KEYS  the held apps, then the streams this worker serves, in the order to look at them
--- ARGV  group, consumer, lease in ms, 1 to look for tasks of silent workers, prefix of the payload keys,
---       1 when this worker has slept, ms for which it sleeps when it gets nothing; 0: it will not
+-- KEYS  the held-off apps, then the streams of this worker in polling order
+-- ARGV  group, consumer, lease in ms, 1 to reclaim tasks of silent workers, prefix of the payload keys,
+--       1 when this worker was idle, ms for which it will be idle without a task (0: it will not)
 -- ->    { now_ms, skipped }, and when there is a task also index of the stream, id, deliveries, fields
 --
--- Tasks of workers that stopped beating come first: their callers have waited longest. Then what was put into the stream
--- to wake somebody, then whose turn it is. Expired and withdrawn tasks (payload gone) are deleted on the way; they are
--- delivered to us before, so the group's lag stays a number.
+-- Tasks of silent workers come first: their callers have waited longest. Then entries added to the stream to wake an idle
+-- worker, then the next task of the fair queue. Expired and withdrawn tasks (payload missing) are deleted; they are
+-- delivered to this worker before, so that the group's lag stays a number.
 --include fair
 local held, group, me, lease, reclaim, prefix = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local slept, sleeps, skipped = ARGV[6], tonumber(ARGV[7]), 0
 
 local function live(stream, id, fields, died)
     local field, age = named(fields), now - tonumber(string.match(id, '^%d+'))
-    -- What cannot be understood is the worker's to count and to answer: an error here would come back with the entry.
+    -- Malformed entries are counted and answered by the worker: an error here would repeat with the same entry.
     if not legible(field) or wanted(field, age, prefix, held, died) then return true end
     redis.call('XACK', stream, group, id)
     redis.call('XDEL', stream, id)

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
--- Answer one task and take it off the queue, both or neither. allow-oom: answers leave a full server, payloads first.
+-- Reply to one task and remove it from the queue, atomically. allow-oom: a full server must still accept replies; the
+-- payload is deleted first.
 -- KEYS  the task's stream, its payload, the gateway's reply stream
--- ARGV  group, entry id, the reply as JSON, ms the reply stream outlives its last reply, its longest length
+-- ARGV  group, entry id, the reply as JSON, TTL of the reply stream in ms after its last reply, its maximum length
 redis.call('DEL', KEYS[2], KEYS[2] .. ':begun')
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 redis.call('XDEL', KEYS[1], ARGV[2])

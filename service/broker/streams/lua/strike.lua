@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- An image of an app has killed a worker, or kept one busy past its deadline: count it by its points, and hold the app off
--- when they are too many.
--- KEYS  the held apps, the app's points (sorted set), how often it was held off of late
--- ARGV  app, a name for this death or overrun, points that are too many, window in ms, ms of the first hold-off, of the
---       longest, ms for which a hold-off is remembered, points of this one
--- ->    ms for which the app is held off now, 0: it is not
+-- Count a fault of an app (an image killed a worker or overran its deadline) by its points, and hold the app off when the
+-- limit is reached.
+-- KEYS  the held-off apps, the app's points (sorted set), its number of recent hold-offs
+-- ARGV  app, a name for this fault, maximum of points, window in ms, ms of the first hold-off, ms of the longest, ms for
+--       which a hold-off lengthens the next one, points of this fault
+-- ->    ms of the hold-off that this fault caused, else 0
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local held, deaths, times = KEYS[1], KEYS[2], KEYS[3]

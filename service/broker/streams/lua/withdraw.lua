@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- Forget images of one app that nobody waits for. Those still in the fair order leave it, and cost their app nothing;
--- an entry that is in the stream stays (the group's lag counts it), and whoever pulls it finds no payload. The payload is
--- put aside, as long as it would have been kept, for the reading alone that follows the death of a worker (fair.lua).
+-- Withdraw images of one app whose client has disconnected. Images in the fair queue are removed, and their cost is
+-- subtracted; an entry in the stream stays (the group's lag counts it), and its worker will find no payload. The payload
+-- of such an entry is renamed, with its TTL, for the isolated read after the death of a worker (fair.lua).
 -- KEYS  the stream
--- ARGV  prefix of the payload keys, app, virtual time that one image takes, how many of the images are known to have been
---       queued, then the images' names, those first
+-- ARGV  prefix of the payload keys, app, virtual time of one image, how many of the images are known to have been
+--       submitted, then the names of the images, those first
 --include fair
 local stream, prefix, app, cost, gone = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), 0
 local queued = 4 + tonumber(ARGV[4])
@@ -20,7 +20,7 @@ for at = 5, #ARGV do
     redis.call('UNLINK', image)
 end
 if gone > 0 then
-    leave_lane(stream, app, gone)
+    subtract_waiting(stream, app, gone)
     if redis.call('HEXISTS', stream .. ':tags', 'app:' .. app) == 1 then
         redis.call('HINCRBYFLOAT', stream .. ':tags', 'app:' .. app, -cost * gone)
     end

@@ -65,7 +65,7 @@ def upgrade() -> None:
         postgresql_partition_by="RANGE (call_id)",
     )
     if op.get_bind().dialect.name == "postgresql":
-        # Days are made ahead by housekeeping; what fits none of them, say by a gateway's wrong clock, still has a home.
+        # Housekeeping creates the partitions of days ahead; rows outside of them (wrong clock) go to the default one.
         op.execute("CREATE TABLE usage_record_default PARTITION OF usage_record DEFAULT")
     op.create_index("ix_usage_record_meter", "usage_record", ["account_id", "capability", "seq"], unique=False)
 

@@ -103,7 +103,7 @@ def upgrade() -> None:
     op.add_column("pack", sa.Column("entered_seq", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("pack", sa.Column("refunded_seq", sa.BigInteger(), nullable=True))
     op.add_column("pack", sa.Column("price_fen", sa.BigInteger(), server_default="0", nullable=False))
-    if op.get_bind().dialect.name == "sqlite":  # it adds a reference only together with its column
+    if op.get_bind().dialect.name == "sqlite":  # SQLite adds a foreign key only together with its column
         op.execute("ALTER TABLE pack ADD COLUMN order_id CHAR(32) REFERENCES pack_order (id)")
     else:
         op.add_column("pack", sa.Column("order_id", sa.Uuid(as_uuid=False), nullable=True))

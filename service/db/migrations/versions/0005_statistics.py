@@ -14,7 +14,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-# As they stood when this was written; a migration does not change with the code.
+# Copied at the time of writing: a migration must not change with the code.
 BUCKETS = (
     5,
     7,

@@ -1,4 +1,4 @@
-"""How far the lines of each meter have been compared with its packs.
+"""Progress of the reconciliation of entries and packs, per meter.
 
 It only adds. The first rounds of housekeeping after it read every line once, some millions a round.
 """

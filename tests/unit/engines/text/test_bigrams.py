@@ -10,7 +10,7 @@ import pytest
 from inkgate.engines.manifest import find_model_file
 from inkgate.engines.text.bigrams import RESCORE_BELOW_SCORE, BigramModel, is_low_confidence
 from inkgate.engines.text.recognise import Recogniser
-from tools.count_pairs import Counts, in_both, table
+from tools.build_bigram_table import BigramCounts, build_table, in_both_scripts
 
 CHARSET = ["", *"营业执照热昭人1，", " "]
 LINE = np.zeros((3, 48, 160), np.float32)
@@ -28,7 +28,7 @@ def network(*columns: dict[str, float]):
 
 def counted(tmp_path: Path, *words: tuple[str, int]) -> BigramModel:
     path = tmp_path / "pairs.npz"
-    np.savez_compressed(path, **table(Counts(words)))
+    np.savez_compressed(path, **build_table(BigramCounts(words)))
     return BigramModel(path)
 
 
@@ -72,7 +72,7 @@ def test_scores_stay_those_of_the_network(bigrams: BigramModel) -> None:
 
 
 def test_gains_are_those_that_were_counted(tmp_path: Path) -> None:
-    counts = Counts([("营业", 500), ("业人", 20), ("热", 900)])
+    counts = BigramCounts([("营业", 500), ("业人", 20), ("热", 900)])
     pairs = counted(tmp_path, ("营业", 500), ("业人", 20), ("热", 900))
     codes = {sign: np.array([ord(sign)], np.int64) for sign in "营业人热"}
     for pair in ("营业", "业人", "热热"):
@@ -81,7 +81,7 @@ def test_gains_are_those_that_were_counted(tmp_path: Path) -> None:
 
 def test_words_count_in_both_scripts() -> None:
     table_ = str.maketrans("营业执", "營業執")
-    words = list(in_both([("营业", 5), ("人", 2)], lambda word: word.translate(table_)))
+    words = list(in_both_scripts([("营业", 5), ("人", 2)], lambda word: word.translate(table_)))
     assert words == [("营业", 5), ("營業", 5), ("人", 2)]
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes bouncycastle.json anew with the Java example's code. Needs a JDK and BouncyCastle's bcprov jar.
+# Generates bouncycastle.json with the Java example's code. Needs a JDK and BouncyCastle's bcprov jar.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 jar=${BCPROV:-/usr/share/java/bcprov.jar}

@@ -1,0 +1,213 @@
+"""Request and response bodies of the admin API. Money is in fen, instants are RFC 3339 with zone, secrets appear once.
+
+The class names are the schema names of the OpenAPI description.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
+
+from inkgate.service.admin.fields import Id, Instant, LongText, ProductId, ShortText
+
+
+class AdminModel(BaseModel):
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+
+class NewAccount(AdminModel):
+    name: LongText
+    parent_id: Id | None = Field(None, description="Main account; makes this a sub-account.")
+
+
+class AccountOut(AdminModel):
+    id: str
+    name: str
+    parent_id: str | None
+    suspended_at: datetime | None
+    created_at: datetime
+
+
+class Suspension(AdminModel):
+    suspended: StrictBool
+
+
+class KeyOut(AdminModel):
+    ak: str
+    created_at: datetime
+    last_used_at: datetime | None
+    ends_at: datetime | None
+    disabled_at: datetime | None
+
+
+class NewKey(AdminModel):
+    ak: str
+    sk: str = Field(description="Shown this once.")
+
+
+class Rotation(AdminModel):
+    overlap_hours: StrictFloat = Field(24.0, ge=0, le=24 * 365)
+
+
+class Disabling(AdminModel):
+    disabled: StrictBool
+
+
+class NewApp(AdminModel):
+    name: LongText = Field(
+        description="4-15 characters: 汉字, letters, digits, underscores; begins with a letter or 汉字."
+    )
+    description: LongText = ""
+
+
+class CreatedApp(AdminModel):
+    app_id: str
+    name: str
+    appkey: str
+    secret: str = Field(description="AppSecret, shown this once.")
+    enckey: str = Field(description="SM2 public key: base64 of its X.509 SPKI.")
+
+
+class Opened(AdminModel):
+    capability: str
+    qps: float | None = Field(None, description="Requests per second; null: the installation's default.")
+    allowed: list[str] = Field(default_factory=list, description="Networks that may call; empty: every address.")
+
+
+class AppOut(AdminModel):
+    id: str
+    account_id: str
+    name: str
+    description: str
+    appkey: str
+    enckey: str
+    extras: StrictBool
+    created_at: datetime
+    opened: list[Opened]
+    allowed: list[str]
+
+
+class Opening(AdminModel):
+    qps: StrictFloat | None = None
+
+
+class Networks(AdminModel):
+    networks: list[ShortText] = Field(max_length=1000)
+
+
+class NewPack(AdminModel):
+    capability: ShortText
+    units: StrictInt
+    app_id: Id | None = Field(None, description="Bind the pack to this app.")
+
+
+class PackOut(AdminModel):
+    id: str
+    capability: str
+    app_id: str | None
+    total: int
+    used: int
+    state: str = Field(description="pending, valid, exhausted, expired or refunded.")
+    ordered_at: datetime
+    starts_at: datetime
+    ends_at: datetime
+    order_id: str | None
+
+
+class ProductOut(AdminModel):
+    id: str
+    capability: str
+    units: int
+    price_fen: int
+    on_sale: bool
+
+
+class ProductIn(AdminModel):
+    capability: ShortText
+    units: StrictInt
+    price_fen: StrictInt
+    on_sale: StrictBool = True
+
+
+class NewOrder(AdminModel):
+    quantities: dict[ProductId, StrictInt] = Field(max_length=100, description="Product id → quantity.")
+    app_id: Id | None = None
+    voucher: LongText | None = None
+
+
+class OrderOut(AdminModel):
+    number: str
+    account_id: str
+    app_id: str | None
+    state: str
+    amount_fen: int
+    discount_fen: int
+    ordered_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+
+
+class NewVoucher(AdminModel):
+    kind: ShortText = Field(description="credit (fen), percent, or goods.")
+    value: StrictInt = 1
+    product_id: ProductId | None = None
+    account_id: Id | None = None
+    ends_at: Instant | None = Field(None, description="Later than now; null: in a year.")
+
+
+class VoucherCode(AdminModel):
+    code: str = Field(description="Shown this once.")
+
+
+class NewRefund(AdminModel):
+    pack_id: Id
+    reason: LongText = ""
+
+
+class RefundOut(AdminModel):
+    id: str
+    pack_id: str
+    account_id: str
+    state: str
+    amount_fen: int
+    reason: str
+    requested_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+
+
+class UsageOut(AdminModel):
+    key: list[str | int]
+    calls: int
+    images: int
+    failed_images: int
+    units: int
+    body_bytes: int
+    mean_ms: float
+    refused: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+class EventOut(AdminModel):
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    account_id: str | None
+    detail: dict[str, Any]
+
+
+class FindingOut(AdminModel):
+    kind: str
+    where: str
+    what: str
+
+
+class Proof(AdminModel):
+    sound: bool
+    lines: int
+    findings: list[FindingOut]

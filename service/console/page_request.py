@@ -1,0 +1,249 @@
+"""The request of a page: user, language, permissions, form."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from operator import xor
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, HTTPException
+from starlette.datastructures import FormData
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts.models import Account
+from inkgate.service.accounts.rules import storable
+from inkgate.service.console.parts import ConsoleDependencies
+from inkgate.service.console.translations import Translator
+from inkgate.service.db import work
+from inkgate.service.db.work import UnitOfWork
+from inkgate.service.users import service as users
+from inkgate.service.users.models import OPERATOR
+from inkgate.service.users.service import Lifetime, SignedIn
+
+SESSION_COOKIE = "inkgate_session"
+FORM_COOKIE = "inkgate_form"
+LANGUAGE_COOKIE = "inkgate_language"
+THEME_COOKIE = "inkgate_theme"
+THEMES = ("auto", "light", "dark")
+FORM_BYTES = 64 * 1024  # of a form without its file; parsing takes at most 40 ms of the event loop
+_FIELDS, _FILES = 100, 1
+POLL_HEADER = "x-poll"
+"""Header of automatic refreshes, which must not extend the session of an absent user."""
+
+
+class SignInRequired(Exception):
+    """No user is signed in; redirects to the login page."""
+
+
+class PasswordChangeRequired(Exception):
+    """The password was set by an operator and must be changed first."""
+
+
+class Forbidden(Exception):
+    """The user lacks the role for this page, or the form token or origin is wrong."""
+
+
+class NotFound(Exception):
+    """The object does not exist or belongs to another account; the answer does not distinguish the two."""
+
+
+class Malformed(Exception):
+    """The address or the form has a value that no page of the console sends."""
+
+
+@dataclass(slots=True)
+class PageRequest:
+    """The request as page functions receive it. `form` is empty on GET."""
+
+    request: Request
+    parts: ConsoleDependencies
+    translate: Translator
+    theme: str
+    form: FormData
+    csrf: str
+    signed_in: SignedIn | None = None
+    account: Account | None = None
+    fresh_form_cookie: str | None = field(default=None, repr=False)
+
+    @property
+    def root(self) -> str:
+        """The path under which the console is mounted, "/console" or ""."""
+        return str(self.request.scope.get("root_path", "")).rstrip("/")
+
+    @property
+    def login(self) -> str:
+        return self.signed_in.user.login if self.signed_in else ""
+
+    @property
+    def operator(self) -> bool:
+        return self.signed_in is not None and self.signed_in.user.role == OPERATOR
+
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A unit of work with this user as its actor; commits at the end of the block."""
+        return work.unit_of_work(self.parts.engine, f"console:{self.login or '-'}", self.parts.clock)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[UnitOfWork]:
+        """A read-only unit of work."""
+        async with work.read_session(self.parts.engine) as session:
+            yield UnitOfWork(session, f"console:{self.login or '-'}", self.parts.clock)
+
+    def text(self, name: str, limit: int = 500) -> str:
+        """A form field, stripped and cut at `limit` characters."""
+        value = self.form.get(name, "")
+        return value.strip()[:limit] if isinstance(value, str) else ""
+
+    def flag(self, name: str) -> bool:
+        """Whether a form switch is set. Raises Malformed for a value other than "" and "1"."""
+        value = self.text(name)
+        if value not in ("", "1"):
+            raise Malformed
+        return bool(value)
+
+
+async def any_request(request: Request) -> PageRequest:
+    """The request of any user, signed in or not. A POST must carry the form token of its session or form cookie.
+
+    Raises Malformed and Forbidden.
+    """
+    parts: ConsoleDependencies = request.app.state.parts
+    form = await _form(request) if request.method == "POST" else FormData()
+    if any(not storable(text) for item in form.multi_items() for text in item if isinstance(text, str)):
+        raise Malformed
+    cookies = request.cookies
+    theme = cookies.get(THEME_COOKIE, "auto")
+    theme = theme if theme in THEMES else "auto"
+    page_request = PageRequest(request, parts, Translator(cookies.get(LANGUAGE_COOKIE, "zh")), theme, form, "")
+    token = cookies.get(SESSION_COOKIE)
+    if token:
+        async with page_request.reading() as unit:
+            page_request.signed_in = await users.session_of_token(unit, token, lifetime(parts))
+            if page_request.signed_in and page_request.signed_in.user.account_id:
+                page_request.account = await accounts.account(unit.session, page_request.signed_in.user.account_id)
+    _form_token(page_request)
+    if request.method == "POST":
+        _check_form(page_request)
+    await _touch(page_request)
+    return page_request
+
+
+class _InMemoryFormParser(MultiPartParser):
+    """Keeps an upload in memory at any size (the body limit applies), so that images are never written to disk."""
+
+    spool_max_size = 0
+
+
+async def _form(request: Request) -> FormData:
+    """The form of the request. Raises HTTPException 400 if it is malformed or exceeds the limits."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    bounds = {"max_fields": _FIELDS, "max_part_size": FORM_BYTES}
+    try:
+        if kind == "multipart/form-data":
+            return await _InMemoryFormParser(request.headers, request.stream(), max_files=_FILES, **bounds).parse()
+        if kind == "application/x-www-form-urlencoded":
+            return await FormParser(request.headers, request.stream(), **bounds).parse()
+    except MultiPartException as error:
+        raise HTTPException(400, error.message) from None
+    return FormData()
+
+
+async def signed_in(page_request: Annotated[PageRequest, Depends(any_request)]) -> PageRequest:
+    """The request of a signed-in user. Raises SignInRequired."""
+    if page_request.signed_in is None:
+        raise SignInRequired
+    return page_request
+
+
+async def signed_in_with_own_password(page_request: Annotated[PageRequest, Depends(signed_in)]) -> PageRequest:
+    """As `signed_in`, with a password that the user has chosen. Raises PasswordChangeRequired."""
+    assert page_request.signed_in is not None
+    if page_request.signed_in.user.must_change:
+        raise PasswordChangeRequired
+    return page_request
+
+
+async def customer(page_request: Annotated[PageRequest, Depends(signed_in_with_own_password)]) -> PageRequest:
+    """The request of a customer's user. Raises Forbidden."""
+    if page_request.account is None:
+        raise Forbidden
+    return page_request
+
+
+async def operator(page_request: Annotated[PageRequest, Depends(signed_in_with_own_password)]) -> PageRequest:
+    """The request of an operator. Raises Forbidden."""
+    if not page_request.operator:
+        raise Forbidden
+    return page_request
+
+
+AnyRequest = Annotated[PageRequest, Depends(any_request)]
+SignedInRequest = Annotated[PageRequest, Depends(signed_in)]
+Customer = Annotated[PageRequest, Depends(customer)]
+Operator = Annotated[PageRequest, Depends(operator)]
+
+
+def lifetime(parts: ConsoleDependencies) -> Lifetime:
+    """Session lifetime of the settings."""
+    console = parts.settings.console
+    return Lifetime(timedelta(minutes=console.idle_minutes), timedelta(hours=console.session_hours))
+
+
+def _form_token(page_request: PageRequest) -> None:
+    if page_request.signed_in is not None:
+        page_request.csrf = page_request.signed_in.csrf
+        return
+    held = page_request.request.cookies.get(FORM_COOKIE, "")
+    if len(held) == 43:
+        page_request.csrf = held
+    else:
+        page_request.csrf = page_request.fresh_form_cookie = secrets.token_urlsafe(32)
+
+
+def _check_form(page_request: PageRequest) -> None:
+    headers = page_request.request.headers
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        raise Forbidden
+    given = page_request.form.get("csrf") or headers.get("x-csrf-token") or ""
+    if not isinstance(given, str) or not secrets.compare_digest(_unmask_token(given), page_request.csrf.encode()):
+        raise Forbidden
+
+
+def masked_token(token: str) -> str:
+    """The form token for a page, masked with a new random pad each time.
+
+    Compressed pages that repeat parts of the address would otherwise leak a constant token through the length of the
+    response (BREACH).
+    """
+    pad = secrets.token_bytes(len(token))
+    return urlsafe_b64encode(pad + bytes(map(xor, pad, token.encode()))).decode()
+
+
+def _unmask_token(given: str) -> bytes:
+    try:
+        both = urlsafe_b64decode(given.encode())
+    except ValueError:
+        return b""
+    half = len(both) // 2
+    return bytes(map(xor, both[:half], both[half:]))
+
+
+async def _touch(page_request: PageRequest) -> None:
+    signed = page_request.signed_in
+    if signed is None or POLL_HEADER in page_request.request.headers:
+        return
+    async with page_request.reading() as unit:
+        stale = await unit.now() - signed.seen_at > users.SEEN_INTERVAL
+    if stale:
+        async with page_request.begin() as unit:
+            await users.touch(unit, signed.token_hash)

@@ -1,0 +1,199 @@
+"""购买 (manual 4.1): choose sizes and quantities → confirm with the agreement → order; then 订单管理."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts.models import Account
+from inkgate.service.console import repository
+from inkgate.service.console.notices import explain
+from inkgate.service.console.page_request import Customer, Forbidden, NotFound, PageRequest
+from inkgate.service.console.paging import Paging
+from inkgate.service.console.render import go, render
+from inkgate.service.console.scope import scope_of
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db.work import UnitOfWork
+from inkgate.service.errors import Misuse
+from inkgate.service.metering.packs import FREE_CAPABILITIES
+from inkgate.service.orders import repository as orders
+from inkgate.service.orders import service as ordering
+from inkgate.service.orders.models import OrderLineRow, OrderRow, ProductRow
+
+router = APIRouter()
+PER_PAGE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """Selected products. `lines` are (product, quantity) with a quantity above 0."""
+
+    capability: str
+    products: list[ProductRow]
+    quantities: Mapping[str, int]
+
+    @property
+    def lines(self) -> list[tuple[ProductRow, int]]:
+        return [(each, self.quantities[each.id]) for each in self.products if self.quantities.get(each.id)]
+
+    @property
+    def fen(self) -> int:
+        return sum(product.price_fen * quantity for product, quantity in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order with its lines, the name of its account and of the app it is bound to ("" for all apps)."""
+
+    order: OrderRow
+    lines: list[OrderLineRow]
+    account: str
+    app: str
+
+    @property
+    def to_pay(self) -> int:
+        return self.order.amount_fen - self.order.discount_fen
+
+
+async def cart(unit: UnitOfWork, capability: str, given: Mapping[str, str]) -> Cart:
+    """The products on sale of a capability with the quantities of the form; an invalid number counts as 0."""
+    products = [each for each in await orders.products(unit.session) if each.capability == capability]
+    quantities = {each.id: _quantity(given.get(each.id, "")) for each in products}
+    return Cart(capability, products, quantities)
+
+
+def _quantity(text: str) -> int:
+    return min(int(text), ordering.MAX_QUANTITY) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+async def order_view(unit: UnitOfWork, order: OrderRow) -> OrderView:
+    """The view model of one order."""
+    names = await repository.account_names(unit.session, [order.account_id])
+    app = await accounts.app(unit.session, order.app_id) if order.app_id else None
+    lines = await orders.lines(unit.session, order.id)
+    return OrderView(order, lines, names.get(order.account_id, ""), app.name if app else "")
+
+
+@router.get("/buy/{capability}")
+async def choose(page_request: Customer, capability: str) -> Response:
+    """Step 1: sizes and quantities. `renew` (manual 2.2) asks for one pack of as many units as another one had."""
+    _buyer(page_request, capability)
+    given = dict(page_request.request.query_params)
+    async with page_request.reading() as unit:
+        model = await cart(unit, capability, given)
+        again = next((each.id for each in model.products if str(each.units) == given.get("renew")), "")
+        if again:
+            model = await cart(unit, capability, {again: "1"})
+    return render(page_request, "buy.html", model=model)
+
+
+@router.post("/buy/{capability}")
+async def confirm(page_request: Customer, capability: str) -> Response:
+    """Step 2: summary, agreement, voucher and app."""
+    return await _confirm(page_request, capability)
+
+
+async def _confirm(page_request: PageRequest, capability: str, problem: str = "") -> Response:
+    account = _buyer(page_request, capability)
+    given = {name: value for name, value in page_request.form.items() if isinstance(value, str)}
+    async with page_request.reading() as unit:
+        model = await cart(unit, capability, given)
+        scope = await scope_of(unit, account)
+        apps = await accounts.apps(unit.session, scope.account_ids)
+    if not model.lines:
+        nothing = page_request.translate("请至少选择一个资源包。")
+        return render(page_request, "buy.html", 422, model=model, problem=nothing)
+    return render(
+        page_request,
+        "buy_confirm.html",
+        422 if problem else 200,
+        model=model,
+        apps=apps,
+        problem=problem,
+        approval=page_request.parts.settings.orders.approval,
+    )
+
+
+@router.post("/buy/{capability}/order")
+async def order(page_request: Customer, capability: str) -> Response:
+    """Step 3: place the order."""
+    account = _buyer(page_request, capability)
+    if not page_request.flag("agreed"):
+        return await _confirm(page_request, capability, page_request.translate("请先阅读并同意服务协议。"))
+    given = {name: value for name, value in page_request.form.items() if isinstance(value, str)}
+    try:
+        async with page_request.begin() as unit:
+            scope = await scope_of(unit, account)
+            app_id = page_request.text("app")
+            if app_id and app_id not in scope.names:
+                raise NotFound
+            chosen = await cart(unit, capability, given)
+            placed = await ordering.place_order(
+                unit,
+                account.id,
+                {product.id: quantity for product, quantity in chosen.lines},
+                approval=page_request.parts.settings.orders.approval,
+                app_id=app_id or None,
+                voucher=page_request.text("voucher", 64) or None,
+            )
+    except Misuse as problem:
+        return await _confirm(page_request, capability, explain(page_request.translate, problem))
+    return go(page_request, f"/orders/{placed.number}?placed=1")
+
+
+@router.get("/orders")
+async def page(page_request: Customer, page: int = 1) -> Response:
+    """订单管理: the orders of the account and its sub-accounts, latest first."""
+    assert page_request.account is not None
+    paging = Paging.of(page, PER_PAGE)
+    async with page_request.reading() as unit:
+        scope = await scope_of(unit, page_request.account)
+        found = await orders.orders(unit.session, scope.account_ids, limit=paging.limit, offset=paging.offset)
+        rows, more = paging.cut(found)
+        models = [await order_view(unit, each) for each in rows]
+    return render(page_request, "orders.html", rows=models, page=paging.number, more=more)
+
+
+@router.get("/orders/{number}")
+async def order_page(page_request: Customer, number: str, placed: str = "") -> Response:
+    async with page_request.reading() as unit:
+        model = await order_view(unit, await _own_order(unit, page_request, number))
+    return render(page_request, "order.html", model=model, placed=bool(placed))
+
+
+@router.post("/orders/{number}/cancel")
+async def cancel(page_request: Customer, number: str) -> Response:
+    """Cancel an order that awaits approval."""
+    try:
+        async with page_request.begin() as unit:
+            await _own_order(unit, page_request, number)
+            await ordering.reject_order(unit, number, cancelled=True)
+    except Misuse as problem:
+        async with page_request.reading() as unit:
+            model = await order_view(unit, await _own_order(unit, page_request, number))
+        return render(
+            page_request, "order.html", 422, model=model, placed=False, problem=explain(page_request.translate, problem)
+        )
+    return go(page_request, f"/orders/{number}", "cancelled")
+
+
+async def _own_order(unit: UnitOfWork, page_request: PageRequest, number: str) -> OrderRow:
+    assert page_request.account is not None
+    scope = await scope_of(unit, page_request.account)
+    found = await orders.order(unit.session, number)
+    if found is None or found.account_id not in scope.account_ids:
+        raise NotFound
+    return found
+
+
+def _buyer(page_request: PageRequest, capability: str) -> Account:
+    """The main account that buys. Raises NotFound for a capability without packs, Forbidden for a sub-account."""
+    if capability not in CAPABILITIES or capability in FREE_CAPABILITIES:
+        raise NotFound
+    if page_request.account is None or page_request.account.parent_id:
+        raise Forbidden
+    return page_request.account
