@@ -1,1 +1,1 @@
-"""The engine room: pictures in, lines, cards, plates and licences out. Knows nothing of HTTP, Redis or SQL."""
+"""Inference engines: an image in; lines, cards, plates or licences out. Imports nothing of HTTP, Redis or SQL."""

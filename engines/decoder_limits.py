@@ -1,4 +1,4 @@
-"""The decoder's own bounds: what it refuses by itself, should a file ever show it another size than it showed us."""
+"""Pixel limit of the decoder (OpenCV), as a second check beside the header check."""
 
 from __future__ import annotations
 

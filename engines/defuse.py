@@ -1,10 +1,10 @@
-"""What a decoder must not be handed: files whose headers contradict each other, and small files that cost it minutes
-or gigabytes, whatever their headers say.
+"""Removes from an image file what the decoder must not process: contradictory headers, and small files that take
+minutes or gigabytes to decode.
 
 The costly ones were found by fuzzing and measured on the decoder in use (docs/reference/fuzzing.md):
 
 - a PNG chunk that names more bytes than the file has: the reader sets them all aside first, up to 2 GiB;
-- PNG text chunks: each may unpack to 8 MB, though nobody reads them;
+- PNG text chunks: each may unpack to 8 MB, though no caller reads them;
 - a progressive JPEG of thousands of scans: forty bytes each, and each a pass over all its pixels.
 """
 
@@ -15,27 +15,27 @@ import zlib
 
 from inkgate.engines.errors import DecodeError
 from inkgate.engines.image_header import JPEG, PNG
-from inkgate.engines.jpeg_scans import jpeg_file
+from inkgate.engines.jpeg_scans import parse_jpeg
 
-# The chunks that make the picture, and its orientation. Animation, text and colour profiles are left out.
-_PNG_CHUNKS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND"))
+# The chunks that make the image, and its orientation. Animation, text and colour profiles are left out.
+_ALLOWED_PNG_CHUNKS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND"))
 _MAX_CHUNKS = 65_536  # of 160 bytes each in the largest file; encoders write IDATs of thousands
 
 
-def defused(data: bytes) -> bytes:
-    """The picture's file without what does not belong to the picture. Raises DecodeError when it cannot be sound."""
+def sanitise(data: bytes) -> bytes:
+    """The file with its image data only. Raises DecodeError when the file is invalid."""
     if data.startswith(PNG):
-        return _png(data)
-    return jpeg_file(data).data if data.startswith(JPEG) else data
+        return _sanitise_png(data)
+    return parse_jpeg(data).data if data.startswith(JPEG) else data
 
 
-def _png(data: bytes) -> bytes:
+def _sanitise_png(data: bytes) -> bytes:
     if data[12:16] != b"IHDR":  # the size is read there before anything else looks
         raise DecodeError("the PNG does not begin with its header")
     if data[29:33] != zlib.crc32(data[12:29]).to_bytes(4):
         raise DecodeError("the PNG's header does not match its checksum")
     view = memoryview(data)
-    kept: list[bytes | memoryview] = [PNG]
+    allowed_chunks: list[bytes | memoryview] = [PNG]
     at = len(PNG)
     for _ in range(_MAX_CHUNKS):
         if at + 12 > len(data):
@@ -44,11 +44,11 @@ def _png(data: bytes) -> bytes:
         name, end = data[at + 4 : at + 8], at + 12 + length
         if end > len(data):
             raise DecodeError("a chunk of the PNG is longer than the file")
-        if name == b"IHDR" and len(kept) > 1:
+        if name == b"IHDR" and len(allowed_chunks) > 1:
             raise DecodeError("the PNG has a second header")
-        if name in _PNG_CHUNKS:
-            kept.append(view[at:end])
+        if name in _ALLOWED_PNG_CHUNKS:
+            allowed_chunks.append(view[at:end])
         if name == b"IEND":
-            return b"".join(kept)
+            return b"".join(allowed_chunks)
         at = end
     raise DecodeError(f"the PNG has more than {_MAX_CHUNKS} chunks")

@@ -1,8 +1,8 @@
 """What can go wrong inside an engine.
 
 EngineError
-├── DecodeError        the bytes are no readable picture, whatever their first bytes said
-├── PictureTooLarge    decoding would pass the limit on pixels
+├── DecodeError        the bytes are not a decodable image
+├── ImageTooLarge    decoding would pass the limit on pixels
 └── ModelError         a model file is missing, or is not the one the manifest names
 """
 
@@ -12,11 +12,11 @@ class EngineError(Exception):
 
 
 class DecodeError(EngineError):
-    """The bytes cannot be decoded into a picture."""
+    """The bytes cannot be decoded into an image."""
 
 
-class PictureTooLarge(EngineError):
-    """The picture holds more pixels than the engine may decode."""
+class ImageTooLarge(EngineError):
+    """The image holds more pixels than the engine may decode."""
 
 
 class ModelError(EngineError):

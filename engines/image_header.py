@@ -1,4 +1,4 @@
-"""The size that a JPEG, PNG or BMP names, found on the way that the decoder takes through the file.
+"""Width and height from a JPEG, PNG or BMP header, parsed as the decoder parses it.
 
 The gateway's limits and the worker's decoding both rest on this reading. It follows libjpeg-turbo, libpng and OpenCV's
 own BMP reader: a reader that skips other bytes than the decoder does can be shown another header (ADR 0052). Only the

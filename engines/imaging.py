@@ -1,6 +1,6 @@
-"""Bytes to pictures: JPEG, PNG and BMP in every colour form people send, into BGR uint8.
+"""Image decoding: JPEG, PNG and BMP of any colour type to BGR uint8.
 
-The EXIF orientation is applied, so a picture is seen, and its boxes are given, as a viewer shows it. Transparent
+The EXIF orientation is applied, so an image is seen, and its boxes are given, as a viewer shows it. Transparent
 pixels lie on white. Sixteen-bit samples keep their upper byte.
 """
 
@@ -9,27 +9,27 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from inkgate.engines.defuse import defused
-from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.defuse import sanitise
+from inkgate.engines.errors import DecodeError, ImageTooLarge
 from inkgate.engines.image_header import JPEG, PNG, image_size
-from inkgate.engines.jpeg_scans import ends_early, jpeg_file
+from inkgate.engines.jpeg_scans import is_truncated, parse_jpeg
 from inkgate.engines.types import Image
 
-_STRIP = 64  # rows laid on white at a time: intermediate values take several times the picture's memory
+_COMPOSITE_ROWS = 64  # rows laid on white at a time: intermediate values take several times the image's memory
 
 
 def decode(data: bytes, max_pixels: int) -> Image:
-    """The picture as BGR uint8 of shape (height, width, 3).
+    """The image as BGR uint8 of shape (height, width, 3).
 
-    Raises PictureTooLarge when the header names more than `max_pixels` pixels (nothing is decoded then), DecodeError
+    Raises ImageTooLarge when the header names more than `max_pixels` pixels (nothing is decoded then), DecodeError
     when the bytes are not a readable JPEG, PNG or BMP, break off inside a scan, decode to another size than the header
     named, or need more memory than there is.
     """
     width, height = header_size(data)
     if width * height > max_pixels:
-        raise PictureTooLarge(f"{width}x{height} pixels, the limit is {max_pixels}")
+        raise ImageTooLarge(f"{width}x{height} pixels, the limit is {max_pixels}")
     try:
-        image = _jpeg(data) if data.startswith(JPEG) else _decoded(defused(data))
+        image = _decode_jpeg(data) if data.startswith(JPEG) else _decode_with_opencv(sanitise(data))
     except (cv2.error, MemoryError) as error:
         raise DecodeError(str(error) or "not enough memory") from None
     if image is None:
@@ -47,21 +47,21 @@ def header_size(data: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _jpeg(data: bytes) -> Image | None:
-    file = jpeg_file(data)
-    image = _decoded(file.data)
-    if image is not None and ends_early(file, image, _decoded):
+def _decode_jpeg(data: bytes) -> Image | None:
+    file = parse_jpeg(data)
+    image = _decode_with_opencv(file.data)
+    if image is not None and is_truncated(file, image, _decode_with_opencv):
         raise DecodeError("the JPEG breaks off inside a scan")
     return image
 
 
-def _decoded(data: bytes) -> Image | None:
-    """What OpenCV makes of it: BGR uint8, or nothing."""
+def _decode_with_opencv(data: bytes) -> Image | None:
+    """The image as OpenCV decodes it (BGR uint8), None when it cannot."""
     buffer = np.frombuffer(data, np.uint8)
     if _png_has_alpha(data):
         raw = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
         if raw is not None and raw.ndim == 3 and raw.shape[2] == 4:
-            return _on_white(raw)
+            return _composite_on_white(raw)
     image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
     return None if image is None else np.asarray(image, np.uint8)
 
@@ -73,13 +73,13 @@ def _png_has_alpha(data: bytes) -> bool:
     return data[25:26] in (b"\x04", b"\x06") or b"tRNS" in data[: data.find(b"IDAT")]
 
 
-def _on_white(raw: np.ndarray) -> Image:
-    """BGRA of 8 or 16 bits laid on white."""
-    laid = np.empty((*raw.shape[:2], 3), np.uint8)
-    for top in range(0, raw.shape[0], _STRIP):
-        strip = raw[top : top + _STRIP]
+def _composite_on_white(raw: np.ndarray) -> Image:
+    """Composites a BGRA image of 8 or 16 bits on a white background."""
+    composited = np.empty((*raw.shape[:2], 3), np.uint8)
+    for top in range(0, raw.shape[0], _COMPOSITE_ROWS):
+        strip = raw[top : top + _COMPOSITE_ROWS]
         if strip.dtype == np.uint16:
             strip = (strip >> 8).astype(np.uint8)
         alpha = strip[:, :, 3:].astype(np.uint16)
-        laid[top : top + _STRIP] = (strip[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
-    return laid
+        composited[top : top + _COMPOSITE_ROWS] = (strip[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    return composited

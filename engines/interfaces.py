@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from inkgate.engines.types import Choices, EngineInfo, Image, Page, Quad
+from inkgate.engines.types import CharacterCandidates, EngineInfo, Image, Page, Quad
 
 
 class TextEngine(Protocol):
@@ -27,15 +27,15 @@ class TextEngine(Protocol):
     def recognise(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         """Text and mean score of each upright line crop (BGR uint8, any height and width)."""
 
-    def skim(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
-        """As `recognise`, by the quickest network: enough to tell a printed label from other text."""
+    def recognise_draft(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
+        """As `recognise`, by the draft recogniser; sufficient to distinguish printed labels from other text."""
 
-    def candidates(self, crops: Sequence[Image]) -> list[Choices]:
+    def candidates(self, crops: Sequence[Image]) -> list[CharacterCandidates]:
         """For each character of each crop what it may be, with probabilities, best first; a runtime that tells no more
         than the best gives that one."""
 
     def orient(self, image: Image) -> int:
-        """Clockwise degrees (0, 90, 180, 270) by which the picture must be turned to stand upright."""
+        """Clockwise degrees (0, 90, 180, 270) by which the image must be turned to stand upright."""
 
     def read(self, image: Image) -> Page:
         """Detect, crop, recognise, put in reading order; turned pages are set upright and read again."""
@@ -71,7 +71,7 @@ class Reader(Protocol):
     def read(self, name: str, data: bytes, *, extras: bool = False) -> Any:
         """What the reader of the capability `name` finds in an image file.
 
-        Raises DecodeError or PictureTooLarge for an image that cannot be decoded, KeyError for a capability that has
+        Raises DecodeError or ImageTooLarge for an image that cannot be decoded, KeyError for a capability that has
         no reader.
         """
 

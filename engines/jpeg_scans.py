@@ -1,8 +1,8 @@
-"""Whether a JPEG is whole: its frame, its scans, its end.
+"""Completeness check of JPEG files: frame header, scans, end marker.
 
 libjpeg fills in what is missing of a scan and says so on stderr alone; how OpenCV treats a file that just stops
-depends on its release. So the file is judged here, by its markers, and where they do not tell, by `ends_early`: what
-follows a scan changes nothing of the picture unless the decoder still wanted data (ADR 0052).
+depends on its release. So the file is judged here, by its markers, and where they do not tell, by `is_truncated`: what
+follows a scan changes nothing of the image unless the decoder still wanted data (ADR 0052).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class JpegFile:
         return self.body + _END
 
 
-def jpeg_file(data: bytes) -> JpegFile:
+def parse_jpeg(data: bytes) -> JpegFile:
     """The JPEG's own part of `data`, which starts with SOI.
 
     It ends where its last scan does: behind that the decoder looks for EOI alone. Raises DecodeError for a second frame
@@ -101,7 +101,7 @@ def _well_formed(data: bytes, segment: Segment) -> bool:
     return segment.marker != DNL or size == 2
 
 
-def ends_early(file: JpegFile, image: Image, decode: Callable[[bytes], Image | None]) -> bool:
+def is_truncated(file: JpegFile, image: Image, decode: Callable[[bytes], Image | None]) -> bool:
     """Whether the last scan breaks off, given the `image` of `file.data` and a way to decode.
 
     Decodes a second time, with a probe behind the scan, where the markers or a grey corner give reason to: a

@@ -1,4 +1,4 @@
-"""The catalogue of model files: read `manifest.toml`, find a file, prove that its bytes are the ones named there."""
+"""The manifest of model files: parse `manifest.toml`, locate a file, verify its sha256."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def catalogue() -> Mapping[str, Model]:
     return models
 
 
-def locate(name: str, model_dir: Path | None = None) -> Path:
+def find_model_file(name: str, model_dir: Path | None = None) -> Path:
     """The model's file: the operator's directory first, then what carries it.
 
-    Raises ModelError when neither holds it; the bytes are not looked at (see `verify`).
+    Raises ModelError when neither holds it; the bytes are not looked at (see `verify_model_file`).
     """
     model = catalogue()[name]
     if model_dir is not None and (own := model_dir / f"{name}{model.suffix}").is_file():
@@ -70,7 +70,7 @@ def locate(name: str, model_dir: Path | None = None) -> Path:
     raise ModelError(f"model {name}: no file. Put {name}{model.suffix} into INKGATE_ENGINE__MODEL_DIR.")
 
 
-def verify(name: str, path: Path) -> str:
+def verify_model_file(name: str, path: Path) -> str:
     """The sha256 of the file, or ModelError when it is not the one that the manifest names."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 
-from inkgate.engines.manifest import locate, verify
+from inkgate.engines.manifest import find_model_file, verify_model_file
 from inkgate.engines.runtimes.interface import BestPathNetwork, Execution, Network, RunNetwork, Runtime, Shape, Tensor
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,8 @@ class NetworkFactory:
 
     def file(self, name: str) -> Path:
         """The verified file of a model that is no network, such as a character set."""
-        path = locate(name, self.model_dir)
-        self.digests[name] = verify(name, path)
+        path = find_model_file(name, self.model_dir)
+        self.digests[name] = verify_model_file(name, path)
         return path
 
     def network(self, name: str) -> Network:

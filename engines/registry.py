@@ -1,4 +1,4 @@
-"""Names to engines: which runtime, which profile, which models. The one place that builds a `Reader`."""
+"""Builds a `Reader` from the settings: runtime, profile, models."""
 
 from __future__ import annotations
 

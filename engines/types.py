@@ -1,7 +1,7 @@
-"""What engines take and give: plain frozen values, no HTTP, no queue, no SQL.
+"""Input and result types of the engines: frozen dataclasses.
 
-Pictures are BGR uint8 arrays of shape (height, width, 3). Quadrilaterals are four (x, y) corners in pixels of the
-source picture as it stood in the request, in the order top-left, top-right, bottom-right, bottom-left *of the text*.
+Images are BGR uint8 arrays of shape (height, width, 3). Quadrilaterals are four (x, y) corners in pixels of the
+source image as it stood in the request, in the order top-left, top-right, bottom-right, bottom-left *of the text*.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Point = tuple[float, float]
 Quad = tuple[Point, Point, Point, Point]
-Choices = list[list[tuple[str, float]]]  # of a line: for each character the likeliest ones with their probabilities
+CharacterCandidates = list[
+    list[tuple[str, float]]
+]  # of a line: for each character the most likely ones with their probabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All lines of one picture in reading order.
+    """All lines of one image in reading order.
 
-    `angle` is the clockwise turn in degrees (0, 90, 180, 270) that brought the picture upright before reading;
-    `width` and `height` are the source picture's, in pixels; `stages` holds seconds spent per stage.
+    `angle` is the clockwise turn in degrees (0, 90, 180, 270) that brought the image upright before reading;
+    `width` and `height` are the source image's, in pixels; `stages` holds seconds spent per stage.
     """
 
     lines: tuple[Line, ...]
@@ -44,7 +46,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class IdCard:
-    """One picture of an ID card. `note` is "front" (emblem side), "back" (portrait side) or "" (no card found).
+    """One image of an ID card. `note` is "front" (emblem side), "back" (portrait side) or "" (no card found).
 
     The names of the sides follow the manual (6.3.2), which is the reverse of other vendors.
     Every field is a string, "" where the face does not carry it.

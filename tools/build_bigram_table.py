@@ -1,4 +1,4 @@
-"""Builds the bigram table of `inkgate.engines.text.language`: `python -m tools.build_bigram_table DICT.txt OUT.npz`.
+"""Builds the bigram table of `inkgate.engines.text.bigrams`: `python -m tools.build_bigram_table DICT.txt OUT.npz`.
 
 DICT is a word list with frequencies, one "word count …" per line: `jieba/dict.txt` of jieba 0.42.1 (MIT). Each word is
 counted in simplified and in traditional characters (needs opencc-python-reimplemented 0.1.7, Apache-2.0). Bigrams
@@ -15,7 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from inkgate.engines.text.language import FIRST, LAST, MOST, STEP
+from inkgate.engines.text.bigrams import (
+    FIRST_CODE_POINT,
+    LAST_CODE_POINT,
+    MAX_LOG_RATIO_NEPERS,
+    QUANTISATION_STEP_NEPERS,
+)
 
 MIN_COUNT = 10  # rarer bigrams are left out
 MIN_INFORMATION_NEPERS = 0.5  # least difference between a bigram's gain and the word boundary estimate
@@ -70,12 +75,12 @@ def read(path: Path) -> Iterator[tuple[str, int]]:
     """The words that consist of Chinese characters only, with their counts."""
     for line in path.read_text(encoding="utf-8").splitlines():
         word, count, *_ = line.split()
-        if all(FIRST <= ord(character) <= LAST for character in word):
+        if all(FIRST_CODE_POINT <= ord(character) <= LAST_CODE_POINT for character in word):
             yield word, int(count)
 
 
 def build_table(counts: BigramCounts) -> dict[str, np.ndarray]:
-    """The arrays of the file; for their dtypes and units see `inkgate.engines.text.language`."""
+    """The arrays of the file; for their dtypes and units see `inkgate.engines.text.bigrams`."""
     gains = {}
     for pair, count in counts.pairs.items():
         gain = counts.pair(pair)
@@ -83,7 +88,7 @@ def build_table(counts: BigramCounts) -> dict[str, np.ndarray]:
         if count >= MIN_COUNT and information >= MIN_INFORMATION_NEPERS:
             gains[ord(pair[0]) << 16 | ord(pair[1])] = gain
     keys = sorted(gains)
-    characters = [chr(code) for code in range(FIRST, LAST + 1)]
+    characters = [chr(code) for code in range(FIRST_CODE_POINT, LAST_CODE_POINT + 1)]
     return {
         "pairs": np.array(keys, np.uint32),
         "gains": _steps([gains[key] for key in keys]),
@@ -93,7 +98,9 @@ def build_table(counts: BigramCounts) -> dict[str, np.ndarray]:
 
 
 def _steps(nepers: list[float]) -> np.ndarray:
-    return np.round(np.clip(nepers, -MOST, MOST) / STEP).astype(np.int8)
+    return np.round(np.clip(nepers, -MAX_LOG_RATIO_NEPERS, MAX_LOG_RATIO_NEPERS) / QUANTISATION_STEP_NEPERS).astype(
+        np.int8
+    )
 
 
 def main() -> None:

@@ -22,8 +22,8 @@ from onnx import helper, version_converter
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from PIL import Image, ImageDraw, ImageFont
 
-from inkgate.engines.manifest import locate
-from inkgate.engines.text.recognise import padded, tensor
+from inkgate.engines.manifest import find_model_file
+from inkgate.engines.text.recognise import pad_to_min_width, to_tensor
 
 LINES, SEED = 60, 11
 MIN_CHANNELS = 48  # convolutions with fewer input channels do not gain from INT8
@@ -89,7 +89,7 @@ class DrawnLines(CalibrationDataReader):  # type: ignore[misc]
     def _draw(self, name: str, fonts: list[Path]) -> Iterator[dict[str, NDArray[np.float32]]]:
         chance = random.Random(SEED)
         for _ in range(LINES):
-            yield {name: padded(tensor(line(chance, fonts)))[None]}
+            yield {name: pad_to_min_width(to_tensor(line(chance, fonts)))[None]}
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         return next(self._lines, None)
@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, nargs="+", required=True, help="folders with Chinese fonts")
     args = parser.parse_args()
     fonts = sorted(font for folder in args.fonts for font in folder.rglob("*.tt[cf]"))
-    quantise(locate("ppocrv6-small-rec"), args.out, fonts)
+    quantise(find_model_file("ppocrv6-small-rec"), args.out, fonts)
 
 
 if __name__ == "__main__":

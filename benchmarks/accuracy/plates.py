@@ -36,11 +36,11 @@ from benchmarks.throughput.child import ADAPTERS, Child
 from inkgate.engines.boxes import as_quad
 from inkgate.engines.imaging import decode
 from inkgate.engines.plate import PlateReader
-from inkgate.engines.plate.colour import ground_colour
+from inkgate.engines.plate.colour import background_colour
 from inkgate.engines.plate.detect import Corners
-from inkgate.engines.plate.lines import LinePlateReader
-from inkgate.engines.plate.syntax import kind_of
-from inkgate.engines.plate.warp import cut
+from inkgate.engines.plate.lines import TextLinePlateReader
+from inkgate.engines.plate.rectify import rectified_strip
+from inkgate.engines.plate.syntax import plate_kind
 from inkgate.engines.registry import open_plate_reader, open_text_engine
 from inkgate.engines.types import Plate
 
@@ -146,7 +146,7 @@ def local(engine: str) -> Read:
     """A plate reader in this process, on one thread. `engine` is "lines" or "networks"."""
     cv2.setNumThreads(1)
     reader: PlateReader = (
-        LinePlateReader(open_text_engine("onnx", "balanced", 1, None)) if engine == "lines" else open_plate_reader()
+        TextLinePlateReader(open_text_engine("onnx", "balanced", 1, None)) if engine == "lines" else open_plate_reader()
     )
     reader.warmup()
 
@@ -170,7 +170,7 @@ def agentclpr(python: str) -> Read:
         image, plates = decode(file.read_bytes(), MAX_PIXELS), []
         for line in said["lines"]:
             corners = upright(np.array(line["box"], np.float32).reshape(4, 2))
-            kind = kind_of(line["text"], ground_colour(cut(image, as_quad(corners))), 1)
+            kind = plate_kind(line["text"], background_colour(rectified_strip(image, as_quad(corners))), 1)
             if kind in SCOPE:
                 plates.append(Plate(as_quad(corners), kind, line["text"], 0.0))
         return plates, said["cpu"]

@@ -1,1 +1,1 @@
-"""What card and licence flows share: a flattened scan of a picture, labels, dates, check digits, places."""
+"""Shared parts of card and licence recognition: rectified scan, labels, dates, check digits, places."""

@@ -5,20 +5,20 @@ from __future__ import annotations
 import unicodedata
 
 # The recogniser knows traditional and variant forms and sometimes answers with them for a simplified print.
-_VARIANTS = str.maketrans(
+_SIMPLIFIED_FORMS = str.maketrans(
     "漢號碼發機關證國會業執營稱類型經範圍資實間長區縣鎮鄉東門廣蘇雲衛進別籤戶產電貨銀華億萬貳陸強",
     "汉号码发机关证国会业执营称类型经范围资实间长区县镇乡东门广苏云卫进别签户产电货银华亿万贰陆强",
 )
 _PUNCTUATION = str.maketrans("•・‧∙．—–－~", "····.----")
 
 
-def fold(text: str) -> str:
+def normalise(text: str) -> str:
     """NFKC, without blanks, traditional forms of the words on the forms made simplified, one dash and one dot."""
     flat = unicodedata.normalize("NFKC", text.translate(_PUNCTUATION)).translate(_PUNCTUATION)
-    return "".join(flat.split()).translate(_VARIANTS)
+    return "".join(flat.split()).translate(_SIMPLIFIED_FORMS)
 
 
-def distance(a: str, b: str, limit: int = 99) -> int:
+def edit_distance(a: str, b: str, limit: int = 99) -> int:
     """Levenshtein distance; `limit` + 1 as soon as it must be larger than `limit`."""
     if abs(len(a) - len(b)) > limit:
         return limit + 1
@@ -32,14 +32,14 @@ def distance(a: str, b: str, limit: int = 99) -> int:
     return row[-1]
 
 
-def width(text: str) -> float:
+def printed_width_em(text: str) -> float:
     """Printed width in em: Chinese characters 1, others 0.56 (measured over the proportional faces of the forms)."""
     return sum(0.56 if ord(c) < 0x2E80 else 1.0 for c in text)
 
 
-def digits(text: str) -> str:
+def to_digits(text: str) -> str:
     """The digits, with the letters that stand for a misread digit turned back."""
-    return "".join(c for c in text.translate(_DIGIT_LOOKALIKES) if c.isdigit())
+    return "".join(c for c in text.translate(_DIGIT_CONFUSIONS) if c.isdigit())
 
 
-_DIGIT_LOOKALIKES = str.maketrans("OoQDIlSZB", "000011528")
+_DIGIT_CONFUSIONS = str.maketrans("OoQDIlSZB", "000011528")

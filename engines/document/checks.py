@@ -16,14 +16,14 @@ USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC_WEIGHTS = tuple(3**i % 31 for i in range(17))
 
 # Pairs that a reader confuses in print, both ways.
-_CONFUSED = ("0ODQ", "1IL", "5S", "2Z", "8B", "6G")
-_LOOKALIKES: dict[str, str] = {}
-for _group in _CONFUSED:
+_CONFUSION_GROUPS = ("0ODQ", "1IL", "5S", "2Z", "8B", "6G")
+_CONFUSIONS: dict[str, str] = {}
+for _group in _CONFUSION_GROUPS:
     for _c in _group:
-        _LOOKALIKES[_c] = _LOOKALIKES.get(_c, "") + _group.replace(_c, "")
+        _CONFUSIONS[_c] = _CONFUSIONS.get(_c, "") + _group.replace(_c, "")
 
 
-def id_number_holds(number: str) -> bool:
+def is_valid_id_number(number: str) -> bool:
     """18 characters, a real date of birth, and the MOD 11-2 check character."""
     if len(number) != 18 or not number[:17].isdigit() or birthday(number) is None:
         return False
@@ -44,7 +44,7 @@ def sex(number: str) -> str:
     return "男" if int(number[16]) % 2 else "女"
 
 
-def credit_code_holds(code: str) -> bool:
+def is_valid_credit_code(code: str) -> bool:
     """18 characters of the GB 32100 alphabet and the check character over weights 3^i mod 31."""
     if len(code) != 18 or any(c not in USCC_ALPHABET for c in code):
         return False
@@ -52,7 +52,7 @@ def credit_code_holds(code: str) -> bool:
     return USCC_ALPHABET[-total % 31] == code[17]
 
 
-def registration_number_holds(number: str) -> bool:
+def is_valid_registration_number(number: str) -> bool:
     """15 digits whose last follows ISO 7064 MOD 11,10; the 13-digit numbers of older forms carry no check."""
     if len(number) != 15 or not number.isdigit():
         return False
@@ -62,17 +62,17 @@ def registration_number_holds(number: str) -> bool:
     return str((11 - remainder) % 10) == number[14]
 
 
-def repair(text: str, holds: Callable[[str], bool]) -> str:
-    """`text`, or the only text one confused character away for which `holds` is true.
+def correct_one_character(text: str, is_valid: Callable[[str], bool]) -> str:
+    """`text`, or the only text one confused character away for which `is_valid` is true.
 
     A text that holds, or for which no or several repairs hold, comes back as it is: a printed number may be wrong.
     """
-    if not text or holds(text):
+    if not text or is_valid(text):
         return text
     found = {
         repaired
         for i, c in enumerate(text)
-        for other in _LOOKALIKES.get(c, "")
-        if holds(repaired := text[:i] + other + text[i + 1 :])
+        for other in _CONFUSIONS.get(c, "")
+        if is_valid(repaired := text[:i] + other + text[i + 1 :])
     }
     return found.pop() if len(found) == 1 else text

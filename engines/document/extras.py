@@ -1,4 +1,4 @@
-"""What is told about a document beyond the contract, when a caller asks: places and confidence of fields, warnings."""
+"""Extras of a document beyond the contract: boxes and confidence of fields, warnings."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TypedDict
 import cv2
 import numpy as np
 
-from inkgate.engines.document.geometry import turn_back
-from inkgate.engines.document.labels import Piece
+from inkgate.engines.document.geometry import rotate_back
+from inkgate.engines.document.labels import TextSegment
 from inkgate.engines.types import Image
 
-_COLOUR = 12.0  # mean saturation below which a picture is a photocopy or was taken without colour
-_EDGE = 0.004  # share of the longer side that print keeps from the edge of a picture
-_SHARP = 25.0  # variance of the Laplacian, at 1000 pixels, below which print is blurred
+_MIN_SATURATION = 12.0  # mean saturation below which an image is a photocopy or was taken without colour
+_EDGE_SHARE = 0.004  # share of the longer side that print keeps from the edge of an image
+_MIN_LAPLACIAN_VARIANCE = 25.0  # variance of the Laplacian, at 1000 pixels, below which print is blurred
 
 
 class FieldExtras(TypedDict):
@@ -24,15 +24,15 @@ class FieldExtras(TypedDict):
     boxes: list[list[list[float]]]
 
 
-def field_extras(sources: Mapping[str, Sequence[Piece]], angle: int, image: Image) -> dict[str, FieldExtras]:
-    """Per field its confidence (the lowest of its strips, 0..1) and boxes in pixels of the source picture `image`,
+def field_extras(sources: Mapping[str, Sequence[TextSegment]], angle: int, image: Image) -> dict[str, FieldExtras]:
+    """Per field its confidence (the lowest of its strips, 0..1) and boxes in pixels of the source image `image`,
     one quadrilateral for each piece, corners clockwise from the text's top left."""
     height, width = image.shape[:2]
     return {
         key: {
             "confidence": round(min(p.strip.score for p in pieces), 4),
             "boxes": [
-                [[round(v, 1) for v in turn_back(corner, angle, width, height)] for corner in p.quad] for p in pieces
+                [[round(v, 1) for v in rotate_back(corner, angle, width, height)] for corner in p.quad] for p in pieces
             ],
         }
         for key, pieces in sources.items()
@@ -41,21 +41,21 @@ def field_extras(sources: Mapping[str, Sequence[Piece]], angle: int, image: Imag
 
 
 def border_warnings(fields: Mapping[str, FieldExtras], image: Image) -> list[str]:
-    """ "incomplete_border" where a field of `field_extras` reaches the edge of the picture: what follows is cut off."""
+    """ "incomplete_border" where a field of `field_extras` reaches the edge of the image: what follows is cut off."""
     height, width = image.shape[:2]
-    margin = _EDGE * max(height, width)
+    margin = _EDGE_SHARE * max(height, width)
     corners = np.array([box for field in fields.values() for box in field["boxes"]], np.float64).reshape(-1, 2)
     inside = (corners > margin) & (corners < np.array([width, height]) - margin)
     return [] if inside.all() else ["incomplete_border"]
 
 
-def picture_warnings(image: Image) -> list[str]:
-    """ "copy" for a picture without colour, "blur" for one without sharp edges."""
+def image_warnings(image: Image) -> list[str]:
+    """ "copy" for an image without colour, "blur" for one without sharp edges."""
     scale = 1000 / max(image.shape[:2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
     warnings = []
-    if float(cv2.cvtColor(small, cv2.COLOR_BGR2HSV)[..., 1].mean()) < _COLOUR:
+    if float(cv2.cvtColor(small, cv2.COLOR_BGR2HSV)[..., 1].mean()) < _MIN_SATURATION:
         warnings.append("copy")
-    if float(np.var(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), cv2.CV_64F))) < _SHARP:
+    if float(np.var(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), cv2.CV_64F))) < _MIN_LAPLACIAN_VARIANCE:
         warnings.append("blur")
     return warnings

@@ -1,4 +1,4 @@
-"""Quarter turns, strips cut from quadrilaterals, and the way back to the source picture."""
+"""Quarter turns, strips cut from quadrilaterals, and the way back to the source image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inkgate.engines.types import Image, Point, Quad
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-def turn(image: Image, angle: int) -> Image:
+def rotate(image: Image, angle: int) -> Image:
     """The image (height, width, 3) uint8 turned clockwise by 0, 90, 180 or 270 degrees; at 0 the same array.
 
     Raises KeyError for another angle.
@@ -22,13 +22,13 @@ def turn(image: Image, angle: int) -> Image:
     return image if angle % 360 == 0 else np.asarray(cv2.rotate(image, _TURNS[angle % 360]), dtype=np.uint8)
 
 
-def turn_back(point: Point, angle: int, width: int, height: int) -> Point:
-    """A point of the turned picture in the frame of the source picture, which is `width` x `height` pixels."""
+def rotate_back(point: Point, angle: int, width: int, height: int) -> Point:
+    """A point of the turned image in the frame of the source image, which is `width` x `height` pixels."""
     x, y = point
     return {0: (x, y), 90: (y, height - x), 180: (width - x, height - y), 270: (width - y, x)}[angle % 360]
 
 
-def strip(image: Image, quad: Quad | Sequence[Point], pad: float = 0.0) -> Image:
+def crop_quad(image: Image, quad: Quad | Sequence[Point], pad: float = 0.0) -> Image:
     """The upright crop of a quadrilateral in pixels of `image`, BGR uint8, at least 2 x 2 and as large as its longer
     sides; `pad` widens it by that share of its height on each side."""
     corners = np.asarray(quad, np.float32)
@@ -43,7 +43,7 @@ def strip(image: Image, quad: Quad | Sequence[Point], pad: float = 0.0) -> Image
     return np.asarray(crop, dtype=np.uint8)
 
 
-def along(quad: Quad, start: float, end: float) -> Quad:
+def sub_quad(quad: Quad, start: float, end: float) -> Quad:
     """The part of a text quadrilateral between two shares (0..1) of its width."""
     top_left, top_right, bottom_right, bottom_left = (np.asarray(p) for p in quad)
     top, bottom = top_right - top_left, bottom_right - bottom_left

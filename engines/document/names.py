@@ -1,7 +1,7 @@
-"""Personal names: a character that no name holds gives way to the next likeliest that one may hold.
+"""Correction of personal names: an implausible character is replaced by the most likely plausible candidate.
 
-The careful network knows the rare characters of names and often puts them second, behind a common one that looks
-alike (肿 for 翀). A choice is only made anew where the reading is a character that names hardly hold, or where its
+The accurate network knows the rare characters of names and often puts them second, behind a common one that looks
+alike (肿 for 翀). A choice is only made again where the reading is a character that names hardly hold, or where its
 first is no surname, and only in favour of a candidate that the network itself thought of.
 """
 
@@ -11,72 +11,75 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 
-from inkgate.engines.document.labels import Piece
-from inkgate.engines.types import Choices, Quad
+from inkgate.engines.document.labels import TextSegment
+from inkgate.engines.types import CharacterCandidates, Quad
 
-_LEAST = 0.02  # share of the best one's probability from which a candidate is thought of
+_MIN_CANDIDATE_RATIO = 0.02  # share of the best one's probability from which a candidate is thought of
 _FIRST_HAN = "\u3400"  # the first code point of Chinese characters
-_LONGEST = 4  # characters: longer names are transcriptions, which hold any
+_MAX_NAME_CHARACTERS = 4  # characters: longer names are transcriptions, which hold any
 
 
-def suspicious(name: str) -> bool:
+def has_unusual_character(name: str) -> bool:
     """Whether a character of a name as read is one that names hardly hold."""
-    return 1 < len(name) <= _LONGEST and any(not fits(sign) for sign, fits in zip(name, _tests(name), strict=True))
-
-
-def put_right(name: str, piece: Piece, candidates: Callable[[Quad], Iterable[Choices]]) -> str:
-    """`name`, which stands at the end or in the middle of a piece of print, with its suspicious characters chosen anew.
-
-    `candidates` reads a place again; readings of another length than the piece's text tell nothing.
-    """
-    if not suspicious(name) or name not in piece.text:
-        return name
-    return likelier(name, [found for choices in candidates(piece.quad) if (found := _where(name, choices))])
-
-
-def likelier(name: str, readings: Sequence[Choices]) -> str:
-    """The name with its suspicious characters chosen anew by the sum of several readings of it."""
-    options: list[dict[str, float]] = [{} for _ in name]
-    for choices in readings:
-        for at, here in enumerate(choices):
-            for sign, score in here:
-                options[at][sign] = options[at].get(sign, 0.0) + score
-    return "".join(
-        sign if fits(sign) else _choose(sign, here, fits)
-        for sign, here, fits in zip(name, options, _tests(name), strict=True)
+    return 1 < len(name) <= _MAX_NAME_CHARACTERS and any(
+        not fits(character) for character, fits in zip(name, _plausibility_checks(name), strict=True)
     )
 
 
-def _where(name: str, choices: Choices) -> Choices:
+def correct_name(name: str, piece: TextSegment, candidates: Callable[[Quad], Iterable[CharacterCandidates]]) -> str:
+    """`name`, which stands at the end or in the middle of a piece of print, with its suspicious characters chosen
+    again.
+
+    `candidates` reads a place again; readings of another length than the piece's text tell nothing.
+    """
+    if not has_unusual_character(name) or name not in piece.text:
+        return name
+    return vote_candidates(name, [found for choices in candidates(piece.quad) if (found := _align(name, choices))])
+
+
+def vote_candidates(name: str, readings: Sequence[CharacterCandidates]) -> str:
+    """The name with its suspicious characters chosen again by the sum of several readings of it."""
+    options: list[dict[str, float]] = [{} for _ in name]
+    for choices in readings:
+        for at, here in enumerate(choices):
+            for character, score in here:
+                options[at][character] = options[at].get(character, 0.0) + score
+    return "".join(
+        character if fits(character) else _best_candidate(character, here, fits)
+        for character, here, fits in zip(name, options, _plausibility_checks(name), strict=True)
+    )
+
+
+def _align(name: str, choices: CharacterCandidates) -> CharacterCandidates:
     """The part of a reading that stands for a name: each of its characters was thought of there. [] for none."""
     for start in range(len(choices) - len(name), -1, -1):
         part = choices[start : start + len(name)]
-        if all(any(sign == other for other, _ in options) for sign, options in zip(name, part, strict=True)):
+        if all(any(character == other for other, _ in options) for character, options in zip(name, part, strict=True)):
             return part
     return []
 
 
-def _choose(sign: str, options: dict[str, float], fits: Callable[[str], bool]) -> str:
+def _best_candidate(character: str, options: dict[str, float], fits: Callable[[str], bool]) -> str:
     ranked = sorted(options.items(), key=lambda option: -option[1])
-    least = _LEAST * ranked[0][1] if ranked else 0.0
-    return next((other for other, score in ranked if score >= least and fits(other)), sign)
+    least = _MIN_CANDIDATE_RATIO * ranked[0][1] if ranked else 0.0
+    return next((other for other, score in ranked if score >= least and fits(other)), character)
 
 
-def _tests(name: str) -> list[Callable[[str], bool]]:
+def _plausibility_checks(name: str) -> list[Callable[[str], bool]]:
     """For each character of a name, what tells whether it fits there."""
     return [_fits_surname, *[_fits_given_name] * (len(name) - 1)]
 
 
-def _fits_surname(sign: str) -> bool:
-    return sign in _surnames()
+def _fits_surname(character: str) -> bool:
+    return character in _surnames()
 
 
-def _fits_given_name(sign: str) -> bool:
-    return sign >= _FIRST_HAN and sign not in _seldom()
+def _fits_given_name(character: str) -> bool:
+    return character >= _FIRST_HAN and character not in _rare_characters()
 
 
 @cache
-def _seldom() -> frozenset[str]:
+def _rare_characters() -> frozenset[str]:
     return _characters("seldom_in_names.txt")
 
 

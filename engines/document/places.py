@@ -13,13 +13,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from inkgate.engines.document.chars import distance
+from inkgate.engines.document.chars import edit_distance
 
 _LINE = re.compile(r'\s*(\d+) (?:province|county)="(.*)"')
 _SINCE = re.compile(r"\[[^\]]*\]")
 _KINDS = re.compile(r"(自治州|自治县|自治旗|地区|林区|特区|新区|[省市区县旗盟州])$")
-_ALIKE = 400  # code points between characters of one radical
-_ORG = re.compile(r"^(.{2,}?)公安局(?:(.{2,})分局)?$")
+_SAME_RADICAL_DISTANCE = 400  # code points between characters of one radical
+_POLICE_AUTHORITY = re.compile(r"^(.{2,}?)公安局(?:(.{2,})分局)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Place:
     name: str
 
     @property
-    def stem(self) -> str:
+    def name_without_kind(self) -> str:
         """The name without its kind: 西塞山 for 西塞山区."""
         return _KINDS.sub("", self.name)
 
@@ -58,18 +58,18 @@ def places() -> tuple[Place, ...]:
 
 
 @functools.cache
-def within(region: str, level: int) -> tuple[Place, ...]:
-    """Places whose code has `level` digits and begins with `region`."""
+def places_in(region: str, level: int) -> tuple[Place, ...]:
+    """Places whose code has `to_rectified` digits and begins with `region`."""
     return tuple(p for p in places() if len(p.code) == level and p.code.startswith(region))
 
 
-def repair_address(text: str, region: str = "") -> str:
-    """An address with its province, prefecture and county put right; `region` is a code that it probably lies in."""
+def correct_address(text: str, region: str = "") -> str:
+    """An address with province, prefecture and county corrected; `region` is its probable region code."""
     done, scope = "", ""
     for level in (2, 4, 6):
-        hit = _begins(text, within(scope, level), least=2 if scope else 3 if level == 2 else 5)
+        hit = _match_prefix(text, places_in(scope, level), least=2 if scope else 3 if level == 2 else 5)
         if hit is None and not scope and region:
-            hit = _begins(text, within(region[:level], level), least=3)
+            hit = _match_prefix(text, places_in(region[:level], level), least=3)
         if hit:
             place, used = hit
             done, text, scope = done + place.name, text[used:], place.code
@@ -80,37 +80,45 @@ def region_of(address: str) -> str:
     """The code of the smallest region that an address names at its beginning, "" when it names none."""
     scope = ""
     for level in (2, 4, 6):
-        if hit := _exact(address, within(scope, level)):
+        if hit := _exact(address, places_in(scope, level)):
             address, scope = address[len(hit.name) :], hit.code
     return scope
 
 
-def repair_authority(text: str) -> str:
-    """A police authority, X县公安局 or X市公安局Y分局, with its places put right."""
-    match = _ORG.match(text)
+def correct_authority(text: str) -> str:
+    """A police authority, X县公安局 or X市公安局Y分局, with its places corrected."""
+    match = _POLICE_AUTHORITY.match(text)
     if not match:
         return text
     upper, lower = match[1], match[2]
-    seats = [p for p in places() if p.name == upper or p.stem == upper]
-    if not seats and (name := _likeliest(upper, {p.name for p in places() if len(upper) > 2 and _near(upper, p.name)})):
+    cities = [p for p in places() if p.name == upper or p.name_without_kind == upper]
+    if not cities and (
+        name := _most_similar(upper, {p.name for p in places() if len(upper) > 2 and _is_similar(upper, p.name)})
+    ):
         upper = name
-        seats = [p for p in places() if p.name == upper]
-    if lower and seats:
-        stems = {n for s in seats for p in within(s.code, 6) for n in (p.stem, p.name)}
-        close = {n for n in stems if len(n) == len(lower) and distance(n, lower, 1) == 1}
-        if lower not in stems and (name := _likeliest(lower, close)):
+        cities = [p for p in places() if p.name == upper]
+    if lower and cities:
+        stems = {n for s in cities for p in places_in(s.code, 6) for n in (p.name_without_kind, p.name)}
+        close = {n for n in stems if len(n) == len(lower) and edit_distance(n, lower, 1) == 1}
+        if lower not in stems and (name := _most_similar(lower, close)):
             lower = name
     return f"{upper}公安局{lower}分局" if lower else f"{upper}公安局"
 
 
-def repair_firm(text: str, region: str) -> str:
+def correct_company_name(text: str, region: str) -> str:
     """A firm's name whose place, in front or in brackets, is that of the region it is registered in."""
-    names = {n for k in (2, 4, 6) for p in within(region[:k], k) if len(region) >= k for n in (p.name, p.stem)}
+    names = {
+        n
+        for k in (2, 4, 6)
+        for p in places_in(region[:k], k)
+        if len(region) >= k
+        for n in (p.name, p.name_without_kind)
+    }
     for start in [0, *(i + 1 for i, c in enumerate(text) if c == "(")]:
         if any(text.startswith(n, start) for n in names):
             continue
-        close = {n for n in names if len(n) > 2 and _near(text[start : start + len(n)], n)}
-        if name := _likeliest(text[start:], close):
+        close = {n for n in names if len(n) > 2 and _is_similar(text[start : start + len(n)], n)}
+        if name := _most_similar(text[start:], close):
             text = text[:start] + name + text[start + len(name) :]
     return text
 
@@ -119,7 +127,7 @@ def _exact(text: str, candidates: Iterable[Place]) -> Place | None:
     return max((p for p in candidates if text.startswith(p.name)), key=lambda p: len(p.name), default=None)
 
 
-def _begins(text: str, candidates: Sequence[Place], least: int) -> tuple[Place, int] | None:
+def _match_prefix(text: str, candidates: Sequence[Place], least: int) -> tuple[Place, int] | None:
     """The place that a text begins with and the characters it takes; misread only for names of `least` and more."""
     if hit := _exact(text, candidates):
         return hit, len(hit.name)
@@ -129,30 +137,32 @@ def _begins(text: str, candidates: Sequence[Place], least: int) -> tuple[Place, 
         if n < least:
             continue
         for used in (n, n - 1, n + 1):
-            if used > 1 and _near(text[:used], place.name):
+            if used > 1 and _is_similar(text[:used], place.name):
                 close.setdefault(place.name, (place, used))
                 break
-    name = _likeliest(text, close)
+    name = _most_similar(text, close)
     return close[name] if name else None
 
 
-def _likeliest(read: str, names: Iterable[str]) -> str | None:
+def _most_similar(read: str, names: Iterable[str]) -> str | None:
     """The only name, or of several the one whose differing character looks like the one read.
 
     Unicode orders the ideographs by radical and strokes, so characters that share their radical, which is how readers
     confuse them (峄 for 峰), lie within a few hundred code points, others thousands apart.
     """
     ranked = sorted((sum(abs(ord(a) - ord(b)) for a, b in zip(read, n, strict=False)), n) for n in names)
-    if not ranked or (len(ranked) > 1 and not (ranked[0][0] < _ALIKE and ranked[1][0] > 4 * ranked[0][0])):
+    if not ranked or (
+        len(ranked) > 1 and not (ranked[0][0] < _SAME_RADICAL_DISTANCE and ranked[1][0] > 4 * ranked[0][0])
+    ):
         return None
-    if len(ranked[0][1]) == 2 and ranked[0][0] >= _ALIKE:  # 县 alone is all that they share
+    if len(ranked[0][1]) == 2 and ranked[0][0] >= _SAME_RADICAL_DISTANCE:  # 县 alone is all that they share
         return None
     return ranked[0][1]
 
 
-def _near(read: str, name: str) -> bool:
+def _is_similar(read: str, name: str) -> bool:
     """One fault apart (two in long names), and the same kind of place at the end."""
     if read == name or not read or read[-1] != name[-1]:
         return False
     allowed = 2 if len(name) > 7 else 1
-    return distance(read, name, allowed) <= allowed
+    return edit_distance(read, name, allowed) <= allowed

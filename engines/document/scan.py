@@ -1,4 +1,4 @@
-"""A picture as its text strips in flattened coordinates, read only when asked."""
+"""An image as text strips in rectified coordinates, recognised on demand."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 
 from inkgate.engines.boxes import as_quad
 from inkgate.engines.document import geometry
-from inkgate.engines.document.chars import fold
-from inkgate.engines.document.flat import Flat
+from inkgate.engines.document.chars import normalise
+from inkgate.engines.document.rectification import RectificationField
 from inkgate.engines.interfaces import TextEngine
-from inkgate.engines.types import Choices, Image, Quad
+from inkgate.engines.types import CharacterCandidates, Image, Quad
 
-MAX_TILT = 9.0  # degrees off the rows
-MAX_STRIPS = 300  # a desk full of print behind the document must not cost minutes
+MAX_TILT_DEGREES = 9.0  # degrees off the rows
+MAX_STRIPS = 300  # limits the time for a background full of print
 _LONG = 1.5  # heights: a strip longer than this shows its direction
 
 # Levelling by the rows of the document alone.
 _STEADY = 2.0  # heights: anchors longer than this show how the document lies,
-_TURNED = 3.0  # degrees: if it lies further off the rows than this, it is levelled twice
+_TURNED = 3.0  # degrees: if it lies further off the rows than this, it is rectified twice
 # What belongs to the document of some anchors, in heights of the median anchor.
 _LEFT_OF, _RIGHT_OF, _OVER, _UNDER = 2.0, 1.0, 3.0, 3.0  # beyond the outermost anchors, or what follows on their rows
 _FOLLOWS = 8.0  # from an anchor to what follows on its row, less than
@@ -38,14 +38,14 @@ _DARKEST = 4  # percentile of a column's grey that is taken for ink
 _LEAST_CONTRAST = 25.0  # grey levels between ink and paper, at least
 _CONTRAST_SHARE = 0.35  # of the strongest contrast in the strip, at least
 _INK_MARGIN = 4  # a margin of one height over this is left around the print
-_PADS = (0.1, 0.0)  # heights left around a place whose characters are read anew, tried in this order
+_PADS = (0.1, 0.0)  # heights left around a place whose characters are read again, tried in this order
 
 
 @dataclass(slots=True)
 class Strip:
     """One detected text line. `u0`..`u1` runs along the row, `v` across the rows (centre), `h` is the height, pixels
-    of the upright picture; `tilt` is the angle against the rows in degrees. `text` is folded, None until read, and not
-    `sure` as long as only the quick network has read it."""
+    of the upright image; `tilt` is the angle against the rows in degrees. `text` is folded, None until read, and not
+    `is_accurate` as long as only the draft network has read it."""
 
     quad: Quad
     u0: float
@@ -55,7 +55,7 @@ class Strip:
     tilt: float
     text: str | None = None
     score: float = 0.0
-    sure: bool = False
+    is_accurate: bool = False
 
     @property
     def length(self) -> float:
@@ -63,81 +63,83 @@ class Strip:
         return self.u1 - self.u0
 
     @property
-    def across(self) -> bool:
+    def is_oblique(self) -> bool:
         """Whether it runs across the rows (a stamp, a watermark); short boxes show no direction."""
-        return abs(self.tilt) > MAX_TILT and (self.length > _LONG * self.h or abs(self.tilt) > 2 * MAX_TILT)
+        return abs(self.tilt) > MAX_TILT_DEGREES and (
+            self.length > _LONG * self.h or abs(self.tilt) > 2 * MAX_TILT_DEGREES
+        )
 
 
-class Scan:
-    """One upright picture, its strips, and the engine that reads them."""
+class DocumentScan:
+    """One upright image, its strips, and the engine that reads them."""
 
     def __init__(self, engine: TextEngine, image: Image, quads: Iterable[Quad]) -> None:
         self._engine = engine
         self.image = image
         quads = sorted(quads, key=_area, reverse=True)[:MAX_STRIPS]
-        self.flat = Flat(quads)
+        self.flat = RectificationField(quads)
         self.strips = [Strip(q, 0, 0, 0, (math.dist(q[0], q[3]) + math.dist(q[1], q[2])) / 2, 0) for q in quads]
-        self._level()
+        self._rectify()
 
-    def _level(self) -> None:
+    def _rectify(self) -> None:
         for strip in self.strips:
             a, b, c, d = (np.asarray(p) for p in strip.quad)
-            (u0, _), (u1, _), (_, v) = self.flat.level(np.stack([(a + d) / 2, (b + c) / 2, (a + b + c + d) / 4]))
+            (u0, _), (u1, _), (_, v) = self.flat.to_rectified(np.stack([(a + d) / 2, (b + c) / 2, (a + b + c + d) / 4]))
             strip.u0, strip.u1, strip.v = float(u0), float(u1), float(v)
-            strip.tilt = self.flat.deviation(strip.quad)
+            strip.tilt = self.flat.angle_to_rows(strip.quad)
         self.strips.sort(key=lambda s: (s.v, s.u0))
 
-    def refit(self, anchors: Sequence[Strip]) -> None:
+    def refit_rectification(self, anchors: Sequence[Strip]) -> None:
         """Level all strips again by the rows of the document that the anchors lie on, without the desk around it.
 
         Changes `u0`, `u1`, `v` and `tilt` of every strip, and their order; pieces cut before keep the old coordinates.
         """
         steady = [s for s in anchors if s.length > _STEADY * s.h]
         if len(steady) > 1 and abs(float(np.median([s.tilt for s in steady]))) > _TURNED:
-            self.flat = Flat([s.quad for s in steady], straight=True)
-            self._level()
-        self.flat = Flat([s.quad for s in self.around(anchors)])
-        self._level()
+            self.flat = RectificationField([s.quad for s in steady], straight=True)
+            self._rectify()
+        self.flat = RectificationField([s.quad for s in self.strips_near(anchors)])
+        self._rectify()
 
     def read(self, wanted: Callable[[Strip], bool] | None = None) -> int:
         """Read every strip not read surely yet for which `wanted` holds; returns how many those were."""
-        todo = [s for s in self.strips if not s.sure and (wanted is None or wanted(s))]
-        crops = [geometry.strip(self.image, s.quad) for s in todo]
+        todo = [s for s in self.strips if not s.is_accurate and (wanted is None or wanted(s))]
+        crops = [geometry.crop_quad(self.image, s.quad) for s in todo]
         for strip, (text, score) in zip(todo, self._engine.recognise(crops), strict=True):
-            strip.text, strip.score, strip.sure = fold(text), score, True
+            strip.text, strip.score, strip.is_accurate = normalise(text), score, True
         return len(todo)
 
-    def skim(self, wanted: Callable[[Strip], bool]) -> None:
-        """Read strips for which `wanted` holds with the quick network; `read` reads them again where they matter."""
+    def recognise_draft(self, wanted: Callable[[Strip], bool]) -> None:
+        """Read strips for which `wanted` holds with the draft network; `read` reads them again where they matter."""
         todo = [s for s in self.strips if s.text is None and wanted(s)]
-        crops = [geometry.strip(self.image, s.quad) for s in todo]
-        for strip, (text, score) in zip(todo, self._engine.skim(crops), strict=True):
-            strip.text, strip.score = fold(text), score
+        crops = [geometry.crop_quad(self.image, s.quad) for s in todo]
+        for strip, (text, score) in zip(todo, self._engine.recognise_draft(crops), strict=True):
+            strip.text, strip.score = normalise(text), score
 
-    def head(self, strip: Strip, heights: float) -> str:
+    def recognise_prefix(self, strip: Strip, heights: float) -> str:
         """The text of a strip's first part, `heights` times as long as it is high, skimmed; the strip stays unread."""
-        quad = geometry.along(strip.quad, 0.0, min(1.0, heights * strip.h / max(strip.length, 1.0)))
-        ((text, _),) = self._engine.skim([geometry.strip(self.image, quad)])
-        return fold(text)
+        quad = geometry.sub_quad(strip.quad, 0.0, min(1.0, heights * strip.h / max(strip.length, 1.0)))
+        ((text, _),) = self._engine.recognise_draft([geometry.crop_quad(self.image, quad)])
+        return normalise(text)
 
-    def candidates(self, quad: Quad) -> Iterator[Choices]:
+    def candidates(self, quad: Quad) -> Iterator[CharacterCandidates]:
         """What each character at a place may be, blanks left out; read a little wider first, then to the edge."""
         for pad in _PADS:
-            (choices,) = self._engine.candidates([geometry.strip(self.image, quad, pad)])
-            yield [options for options in choices if options and fold(options[0][0])]
+            (choices,) = self._engine.candidates([geometry.crop_quad(self.image, quad, pad)])
+            yield [options for options in choices if options and normalise(options[0][0])]
 
     def trust(self, clear: Callable[[Strip], bool]) -> None:
         """Of the strips read so far take those for which `clear` holds for surely read, and no others."""
         for strip in self.strips:
-            strip.sure = clear(strip)
+            strip.is_accurate = clear(strip)
 
     def cut_to(self, strip: Strip, text: str, length: float) -> None:
         """Keep only the first part of a strip, `length` pixels along the row, which is known to say `text`."""
         share = min(1.0, length / max(strip.length, 1.0))
-        strip.quad, strip.u1 = geometry.along(strip.quad, 0.0, share), strip.u0 + share * strip.length
-        strip.text, strip.sure = text, True
+        strip.quad, strip.u1 = geometry.sub_quad(strip.quad, 0.0, share), strip.u0 + share * strip.length
+        strip.text, strip.is_accurate = text, True
 
-    def around(self, anchors: Sequence[Strip]) -> list[Strip]:
+    def strips_near(self, anchors: Sequence[Strip]) -> list[Strip]:
         """The strips of the document that the anchors lie on: between them, and following on their rows."""
         h = float(np.median([s.h for s in anchors]))
         left = min(s.u0 for s in anchors) - _LEFT_OF * h
@@ -149,9 +151,9 @@ class Scan:
             if beside and least < s.h / h < most:
                 right = max(right, s.u1)
         right += _RIGHT_OF * h
-        return [s for s in self.strips if left < s.u0 and s.u1 < right and top < s.v < bottom and not s.across]
+        return [s for s in self.strips if left < s.u0 and s.u1 < right and top < s.v < bottom and not s.is_oblique]
 
-    def turns_left(self) -> tuple[int, ...]:
+    def remaining_rotation(self) -> tuple[int, ...]:
         """Clockwise degrees by which the image may have to be turned further, when it does not read as it stands."""
         wide = sum(s.length for s in self.strips if s.length > _LONG * s.h)
         tall = sum(s.h for s in self.strips if s.h > _LONG * s.length)
@@ -170,25 +172,25 @@ class Scan:
         strip of its own, which is not added to `strips`; its text is "" and its score 0 where there is no print.
         """
         corners = np.array([[u0, v - h / 2], [u1, v - h / 2], [u1, v + h / 2], [u0, v + h / 2]])
-        quad = as_quad(self.flat.locate(corners))
-        crop = geometry.strip(self.image, quad)
-        start, end = ink_span(crop, gap)
+        quad = as_quad(self.flat.to_image(corners))
+        crop = geometry.crop_quad(self.image, quad)
+        start, end = first_text_run(crop, gap)
         if end - start < _LEAST_PRINT * crop.shape[0]:
             return Strip(quad, u0, u1, v, h, 0.0, "", 0.0)
         ((text, score),) = self._engine.recognise([np.ascontiguousarray(crop[:, start:end])])
         a_, b_ = start / crop.shape[1], end / crop.shape[1]
         place = (u0 + a_ * (u1 - u0), u0 + b_ * (u1 - u0))
-        return Strip(geometry.along(quad, a_, b_), *place, v, h, 0.0, fold(text), score)
+        return Strip(geometry.sub_quad(quad, a_, b_), *place, v, h, 0.0, normalise(text), score)
 
 
-def ink_span(crop: Image, gap: float = _GAP) -> tuple[int, int]:
+def first_text_run(crop: Image, gap: float = _GAP) -> tuple[int, int]:
     """First column of the first run of print in a strip (BGR uint8), and the column behind it; (0, 0) for none.
 
     A wide blank end would drown a short word. `gap` is the blank that ends the run, in heights of the strip.
     """
     grey = crop.min(axis=2).astype(np.float32)
-    paper = float(np.median(grey))
-    depth = paper - np.percentile(grey, _DARKEST, axis=0)
+    background = float(np.median(grey))
+    depth = background - np.percentile(grey, _DARKEST, axis=0)
     inked = np.flatnonzero(depth > max(_LEAST_CONTRAST, _CONTRAST_SHARE * float(depth.max())))
     if not len(inked):
         return 0, 0

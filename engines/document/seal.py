@@ -1,4 +1,4 @@
-"""Red ink taken out of a picture: what is printed below a seal comes through in the red channel."""
+"""Removes red ink: print below a seal is visible in the red channel."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 
 from inkgate.engines.types import Image
 
-_REDDER = 38  # how much red must stand above green and blue
+_MIN_RED_EXCESS = 38  # how much red must stand above green and blue
 
 
-def without_seals(image: Image) -> Image:
-    """The picture (BGR uint8) with every reddish pixel made grey of its red channel, where red ink is near white."""
+def remove_red_ink(image: Image) -> Image:
+    """The image (BGR uint8) with every reddish pixel made grey of its red channel, where red ink is near white."""
     blue, green, red = image[..., 0], image[..., 1], image[..., 2]
-    reddish = red.astype(np.int16) - np.maximum(green, blue) > _REDDER
+    reddish = red.astype(np.int16) - np.maximum(green, blue) > _MIN_RED_EXCESS
     if reddish.mean() > 0.3:  # a red desk or light, not ink
         return image
     out = image.copy()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from inkgate.engines.document import checks, places
-from inkgate.engines.document.chars import distance
-from inkgate.engines.idcard.fields import PERIOD, Found
+from inkgate.engines.document.chars import edit_distance
+from inkgate.engines.idcard.fields import PERIOD, FieldValues
 from inkgate.engines.idcard.labels import NATIONS
 from inkgate.engines.types import IdCard
 
@@ -14,11 +14,11 @@ _NOT_NAME = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇·]")
 _NOT_PLACE = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇0-9A-Za-z()#\-·/]")
 
 
-def assemble(note: str, found: Found) -> IdCard:
+def assemble(note: str, found: FieldValues) -> IdCard:
     """The eight fields of `detail` (manual 6.3.2), "" for what was not found."""
     raw = found.values
-    number = checks.repair(raw.get("idn", ""), checks.id_number_holds)
-    holds = checks.id_number_holds(number)
+    number = checks.correct_one_character(raw.get("idn", ""), checks.is_valid_id_number)
+    holds = checks.is_valid_id_number(number)
     return IdCard(
         note=note,
         name=_NOT_NAME.sub("", raw.get("name", "")).strip("·"),
@@ -26,18 +26,18 @@ def assemble(note: str, found: Found) -> IdCard:
         nation=_nation(raw.get("nation", "")),
         birthday=(checks.birthday(number) or "") if holds else _birthday(raw.get("birthday", "")),
         idn=number,
-        addr=places.repair_address(_NOT_PLACE.sub("", raw.get("addr", "")), number[:6] if holds else ""),
-        org=places.repair_authority(_authority(_NOT_PLACE.sub("", raw.get("org", "")))),
+        addr=places.correct_address(_NOT_PLACE.sub("", raw.get("addr", "")), number[:6] if holds else ""),
+        org=places.correct_authority(_authority(_NOT_PLACE.sub("", raw.get("org", "")))),
         validperiod=_period(raw.get("validperiod", "")),
     )
 
 
-def printed_sex(found: Found) -> str:
+def printed_sex(found: FieldValues) -> str:
     """男 or 女 as printed beside its label, "" when it was not read."""
     return _sex(found.values.get("sex", ""))
 
 
-def printed_birthday(found: Found) -> str:
+def printed_birthday(found: FieldValues) -> str:
     """YYYYMMDD as printed beside its label, "" when it was not read."""
     return _birthday(found.values.get("birthday", ""))
 
@@ -56,7 +56,7 @@ def _nation(text: str) -> str:
     text = text.removesuffix("族")
     if not text or text in NATIONS:
         return text
-    near = [n for n in NATIONS if len(n) > 1 and distance(n, text, 1) <= 1]
+    near = [n for n in NATIONS if len(n) > 1 and edit_distance(n, text, 1) <= 1]
     return near[0] if len(near) == 1 else text
 
 

@@ -10,17 +10,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from inkgate.engines.document.labels import Piece, join_row
+from inkgate.engines.document.labels import TextSegment, join_until_gap
 
 NUMBER = re.compile(r"\d{17}[\dX]")
 PERIOD = re.compile(r"(\d{4})[.,]?(\d{2})[.,]?(\d{2})-?((\d{4})[.,]?(\d{2})[.,]?(\d{2})|长期|长)")
 HAN = re.compile(r"[㐀-鿿\U00020000-\U000323af]")
 _SEX_AND_NATION = re.compile(r"[男女](?:民.|.族)(\S{1,4})$")
-_LOOSE_PERIOD = re.compile(r"\d{4}\.\d{2}\.\d{2}-")
+_PARTIAL_PERIOD = re.compile(r"\d{4}\.\d{2}\.\d{2}-")
 _AUTHORITY = re.compile(r"公安(分)?局|分局$|出入境")
 _DIGITS = str.maketrans("OoQDIlSsBZzx", "00001155822X")
 
-Look = Callable[[float, float, float, float], Piece | None]
+Look = Callable[[float, float, float, float], TextSegment | None]
 """Reads the place from `u0` to `u1` on the row with centre `v` and height `h`; None where nothing stands there."""
 
 # The value on a label's row.
@@ -68,19 +68,19 @@ _PERIOD_LOOK = (0.5, 10.0, 1.3)  # as _NAME_LOOK, for the validity
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FieldValues:
     """Raw texts by key as printed, the pieces that each was taken from, and the labels that were read."""
 
     values: Mapping[str, str] = field(default_factory=dict)
-    sources: Mapping[str, Sequence[Piece]] = field(default_factory=dict)
-    labels: Mapping[str, Piece] = field(default_factory=dict)
+    sources: Mapping[str, Sequence[TextSegment]] = field(default_factory=dict)
+    labels: Mapping[str, TextSegment] = field(default_factory=dict)
 
-    def with_value(self, key: str, text: str) -> Found:
+    def with_value(self, key: str, text: str) -> FieldValues:
         """The same with another text for a key, its pieces unchanged."""
         return replace(self, values={**self.values, key: text})
 
 
-def find(pieces: Sequence[Piece], look: Look | None = None) -> Found:
+def assign_fields(pieces: Sequence[TextSegment], look: Look | None = None) -> FieldValues:
     """Every field that the pieces carry, as printed; no checks, no repairs.
 
     `look` is asked to read a place where a value must stand but no piece was found.
@@ -91,17 +91,17 @@ def find(pieces: Sequence[Piece], look: Look | None = None) -> Found:
 class _FieldBuilder:
     """Fields while they are found; later steps use where earlier ones were."""
 
-    def __init__(self, pieces: Sequence[Piece], look: Look | None) -> None:
+    def __init__(self, pieces: Sequence[TextSegment], look: Look | None) -> None:
         self._pieces = pieces
         self._look = look
         self._values: dict[str, str] = {}
-        self._sources: dict[str, list[Piece]] = {}
-        self._labels: dict[str, Piece] = {}
+        self._sources: dict[str, list[TextSegment]] = {}
+        self._labels: dict[str, TextSegment] = {}
         for piece in pieces:
             if piece.key:
                 self._labels.setdefault(piece.key, piece)
 
-    def build(self) -> Found:
+    def build(self) -> FieldValues:
         """Run every step and return what was found."""
         self._find_number()
         for key in ("name", "sex", "nation", "birthday", "validperiod"):
@@ -114,11 +114,11 @@ class _FieldBuilder:
             self._find_name_by_place()
         if not PERIOD.search(self._values.get("validperiod", "")):
             self._find_period_by_form()
-        return Found(self._values, self._sources, self._labels)
+        return FieldValues(self._values, self._sources, self._labels)
 
-    def _take(self, key: str, rows: Sequence[Sequence[Piece]], gap: float = _WORD_GAP) -> None:
+    def _take(self, key: str, rows: Sequence[Sequence[TextSegment]], gap: float = _WORD_GAP) -> None:
         if rows and rows[0]:
-            self._values[key] = "".join(join_row(row, gap) for row in rows)
+            self._values[key] = "".join(join_until_gap(row, gap) for row in rows)
             self._sources[key] = [p for row in rows for p in row]
 
     def _find_number(self) -> None:
@@ -133,7 +133,7 @@ class _FieldBuilder:
             on_row = label is not None and abs(piece.v - label.v) < _NUMBER_ROW * piece.h and piece.u1 > label.u1
             if label and on_row:
                 row = _same_row(label, self._pieces) or row
-                text = join_row(row, _WORD_GAP).translate(_DIGITS)
+                text = join_until_gap(row, _WORD_GAP).translate(_DIGITS)
             match = NUMBER.search(text)
             digits = "".join(c for c in text if c.isdigit() or c == "X")
             rank = (2 if match else 1, piece.strip.score)
@@ -158,7 +158,7 @@ class _FieldBuilder:
         left = min((p.u0 for p in first), default=self._value_left(label.u1 + _VALUE_AFTER_LABEL * label.h))
         h = first[0].h if first else label.h
         lowest = floor.v - _OVER_NUMBER * h if floor and floor.v > label.v else float("inf")
-        rows: list[list[Piece]] = []
+        rows: list[list[TextSegment]] = []
         for piece in sorted(self._pieces, key=lambda p: p.v):
             if not label.v - _OVER_LABEL * h < piece.v < lowest or not _of_address(piece, left, h):
                 continue
@@ -170,7 +170,7 @@ class _FieldBuilder:
                 rows.append([piece])
         self._take("addr", rows, _ADDRESS_GAP)
 
-    def _address_row(self) -> Piece | None:
+    def _address_row(self) -> TextSegment | None:
         """Where the label of the address must stand when it was not read: a row below the date of birth."""
         birth, top = self._labels.get("birthday"), self._labels.get("sex") or self._labels.get("nation")
         if birth is None or top is None or "idn" not in self._sources:
@@ -218,7 +218,7 @@ class _FieldBuilder:
         left = self._value_left(label.u1 + _VALUE_AFTER_LABEL * h)
         least, most = _NAME_PITCHES
         for piece in self._pieces:
-            if piece.key is not None or piece.strip.across or not least * pitch < top - piece.v < most * pitch:
+            if piece.key is not None or piece.strip.is_oblique or not least * pitch < top - piece.v < most * pitch:
                 continue
             text = piece.text.lstrip("姓名")
             if abs(piece.u0 - left) < _NAME_INDENT * h and len(text) >= _LEAST_NAME and _is_name(text):
@@ -231,7 +231,7 @@ class _FieldBuilder:
     def _find_period_by_form(self) -> None:
         """The validity by its own form, or by looking right of its label."""
         for piece in self._pieces:
-            if piece.key is None and _LOOSE_PERIOD.search(piece.text):
+            if piece.key is None and _PARTIAL_PERIOD.search(piece.text):
                 self._take("validperiod", [[piece]])
                 return
         label, above = self._labels.get("validperiod"), self._sources.get("org")
@@ -244,31 +244,31 @@ class _FieldBuilder:
                 self._take("validperiod", [[seen]])
 
 
-def _same_row(label: Piece, pieces: Iterable[Piece]) -> list[Piece]:
+def _same_row(label: TextSegment, pieces: Iterable[TextSegment]) -> list[TextSegment]:
     """Values right of a label on its row, up to the next label or a wide gap."""
     right = sorted((p for p in pieces if p is not label and (p.u0 + p.u1) / 2 > label.u1), key=lambda p: p.u0)
     least, most = _ROW_HEIGHTS
-    out: list[Piece] = []
+    out: list[TextSegment] = []
     for piece in right:
         near = _SAME_ROW if piece.h > _SMALL * label.h else _SAME_ROW_SMALL
         if not abs(piece.v - label.v) < near * max(piece.h, label.h):
             continue
         if piece.key or piece.u0 - (out[-1].u1 if out else label.u1) > _ROW_GAP * label.h:
             break
-        if not piece.strip.across and least < piece.h / label.h < most:
+        if not piece.strip.is_oblique and least < piece.h / label.h < most:
             out.append(piece)
     return out
 
 
-def _of_address(piece: Piece, left: float, h: float) -> bool:
+def _of_address(piece: TextSegment, left: float, h: float) -> bool:
     """Whether a piece may be a part of an address whose first row is `h` high and begins at `left`."""
     least, most = _ADDRESS_HEIGHTS
-    if piece.key or piece.strip.across or not least < piece.h / h < most:
+    if piece.key or piece.strip.is_oblique or not least < piece.h / h < most:
         return False
     return piece.u0 >= left - _ADDRESS_LEFT * h and bool(HAN.search(piece.text) or re.search(r"\d", piece.text))
 
 
-def _of_authority(piece: Piece, label: Piece, floor: float) -> bool:
+def _of_authority(piece: TextSegment, label: TextSegment, floor: float) -> bool:
     """Whether a piece may be a part of the authority right of `label` and above `floor`."""
     h = label.h
     least, most = _AUTHORITY_HEIGHTS
@@ -276,7 +276,7 @@ def _of_authority(piece: Piece, label: Piece, floor: float) -> bool:
         piece.key is None
         and label.v - _AUTHORITY_ABOVE * h < piece.v < floor
         and piece.u0 > label.u1 - _AUTHORITY_LEFT * h
-        and not piece.strip.across
+        and not piece.strip.is_oblique
         and bool(HAN.search(piece.text))
         and least < piece.h / h < most
         and piece.u0 - label.u1 < _AUTHORITY_RIGHT * h

@@ -1,4 +1,4 @@
-"""One picture to one identity card: orient, find the print, read it, assign it, check it."""
+"""Identity card pipeline: orientation, detect, recognise, assign, validate."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from inkgate.engines.document import geometry, names
-from inkgate.engines.document.extras import border_warnings, field_extras, picture_warnings
-from inkgate.engines.document.labels import Piece
-from inkgate.engines.document.scan import Scan, Strip
+from inkgate.engines.document.extras import border_warnings, field_extras, image_warnings
+from inkgate.engines.document.labels import TextSegment
+from inkgate.engines.document.scan import DocumentScan, Strip
 from inkgate.engines.idcard.assemble import assemble
-from inkgate.engines.idcard.fields import Found, find
+from inkgate.engines.idcard.fields import FieldValues, assign_fields
 from inkgate.engines.idcard.labels import OTHER_CARDS, TITLES, cut
 from inkgate.engines.idcard.warnings import card_warnings
 from inkgate.engines.interfaces import TextEngine
@@ -29,15 +29,15 @@ _CARD_ABOVE, _CARD_BELOW, _CARD_LEFT, _CARD_RIGHT = 5.0, 5.0, 3.0, 26.0
 
 
 def read_idcard(engine: TextEngine, image: Image, *, extras: bool = False) -> IdCard:
-    """Read one picture (BGR uint8) of an identity card, one or both sides.
+    """Read one image (BGR uint8) of an identity card, one or both sides.
 
-    `note` is "front" for the emblem side, "back" for the portrait side or for both sides in one picture, "" when no
+    `note` is "front" for the emblem side, "back" for the portrait side or for both sides in one image, "" when no
     card of the family is there (manual 6.3.2). With `extras`: angle, confidence and boxes per field, warnings.
     """
     angle = engine.orient(image)
-    attempt = _attempt(engine, image, angle)
-    for further in () if attempt.note else attempt.scan.turns_left():
-        attempt = _attempt(engine, image, (angle + further) % 360)
+    attempt = _read_at_angle(engine, image, angle)
+    for further in () if attempt.note else attempt.scan.remaining_rotation():
+        attempt = _read_at_angle(engine, image, (angle + further) % 360)
         if attempt.note:
             break
     if not attempt.note:
@@ -47,22 +47,22 @@ def read_idcard(engine: TextEngine, image: Image, *, extras: bool = False) -> Id
 
 
 @dataclass(frozen=True)
-class _Attempt:
-    """The picture read as it stands after a turn by `angle`; `note` is "" when no card was found that way."""
+class _OrientedReading:
+    """The image read as it stands after a turn by `angle`; `note` is "" when no card was found that way."""
 
     angle: int
-    scan: Scan
+    scan: DocumentScan
     note: str
-    found: Found
+    found: FieldValues
 
 
-def _attempt(engine: TextEngine, image: Image, angle: int) -> _Attempt:
-    upright = geometry.turn(image, angle)
-    scan = Scan(engine, upright, engine.detect(upright, limit_side=DETECT_SIDE))
-    return _Attempt(angle, scan, *_read(scan))
+def _read_at_angle(engine: TextEngine, image: Image, angle: int) -> _OrientedReading:
+    upright = geometry.rotate(image, angle)
+    scan = DocumentScan(engine, upright, engine.detect(upright, limit_side=DETECT_SIDE))
+    return _OrientedReading(angle, scan, *_read(scan))
 
 
-def _extras(attempt: _Attempt, card: IdCard, image: Image) -> dict[str, object]:
+def _extras(attempt: _OrientedReading, card: IdCard, image: Image) -> dict[str, object]:
     today = dt.datetime.now(dt.UTC).date()
     fields = field_extras(attempt.found.sources, attempt.angle, image)
     return {
@@ -71,28 +71,28 @@ def _extras(attempt: _Attempt, card: IdCard, image: Image) -> dict[str, object]:
         "warnings": [
             *card_warnings(card, attempt.found, today),
             *border_warnings(fields, image),
-            *picture_warnings(image),
+            *image_warnings(image),
         ],
     }
 
 
-def _read(scan: Scan) -> tuple[str, Found]:
-    _read_card(scan)
-    found = find(_pieces(scan), lambda *place: _look(scan, *place))
+def _read(scan: DocumentScan) -> tuple[str, FieldValues]:
+    _recognise_card_strips(scan)
+    found = assign_fields(_pieces(scan), lambda *place: _read_region(scan, *place))
     if len(pieces := found.sources.get("name", [])) == 1:
-        found = found.with_value("name", names.put_right(found.values["name"], pieces[0], scan.candidates))
-    return _side(scan, found), found
+        found = found.with_value("name", names.correct_name(found.values["name"], pieces[0], scan.candidates))
+    return _card_side(scan, found), found
 
 
-def _read_card(scan: Scan) -> None:
-    """Read what may be the card's. On a desk full of print: short strips first, then what lies around the labels."""
+def _recognise_card_strips(scan: DocumentScan) -> None:
+    """Recognises the strips of the card. In a crowded image: short strips first, then those near the labels."""
     crowded = len(scan.strips) > CROWD
     scan.read(lambda s: s.h < _UPRIGHT * s.length and (not crowded or s.length < SHORT * s.h))
     for _ in range(_MOST_ROUNDS):
         anchors = [p.strip for p in _pieces(scan) if p.key]
         if not anchors:
             break
-        scan.refit(anchors)
+        scan.refit_rectification(anchors)
         if not scan.read(_near(anchors)):
             break
     if len({p.key for p in _pieces(scan) if p.key}) < _FEW_LABELS:
@@ -104,19 +104,19 @@ def _near(anchors: Sequence[Strip]) -> Callable[[Strip], bool]:
     left, h = min(s.u0 for s in anchors), max(s.h for s in anchors)
     top, bottom = min(s.v for s in anchors) - _CARD_ABOVE * h, max(s.v for s in anchors) + _CARD_BELOW * h
     first, last = left - _CARD_LEFT * h, left + _CARD_RIGHT * h
-    return lambda s: first < s.u0 < last and top < s.v < bottom and not s.across
+    return lambda s: first < s.u0 < last and top < s.v < bottom and not s.is_oblique
 
 
-def _pieces(scan: Scan) -> list[Piece]:
+def _pieces(scan: DocumentScan) -> list[TextSegment]:
     return cut(scan.strips)
 
 
-def _look(scan: Scan, u0: float, u1: float, v: float, h: float) -> Piece | None:
+def _read_region(scan: DocumentScan, u0: float, u1: float, v: float, h: float) -> TextSegment | None:
     strip = scan.look(u0, u1, v, h)
-    return Piece(None, strip.text or "", u0, u1, v, h, strip) if strip.score > LEAST_SCORE else None
+    return TextSegment(None, strip.text or "", u0, u1, v, h, strip) if strip.score > LEAST_SCORE else None
 
 
-def _side(scan: Scan, found: Found) -> str:
+def _card_side(scan: DocumentScan, found: FieldValues) -> str:
     texts = [s.text or "" for s in scan.strips]
     page = "\n".join(texts)
     labels = found.labels

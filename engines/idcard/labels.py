@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inkgate.engines.document.chars import width
-from inkgate.engines.document.labels import Labels, Piece
+from inkgate.engines.document.chars import printed_width_em
+from inkgate.engines.document.labels import LabelSet, TextSegment
 from inkgate.engines.document.scan import Strip
 
-LABELS = Labels(
+LABELS = LabelSet(
     {
         "name": ("姓名",),
         "sex": ("性别",),
@@ -58,17 +58,17 @@ _HALVES = {
 }
 
 
-def cut(strips: Sequence[Strip]) -> list[Piece]:
+def cut(strips: Sequence[Strip]) -> list[TextSegment]:
     """Strips cut at their labels; a label that came in two boxes, the second with the value, is one."""
     firsts: set[int] = set()
-    pieces: list[Piece] = []
+    pieces: list[TextSegment] = []
     for strip in strips:
         half = _first_half(strip, strips)
         if half:
             firsts.add(id(half))
             pieces += _joined(half, strip)
         else:
-            pieces += LABELS.pieces(strip)
+            pieces += LABELS.segments(strip)
     return [p for p in pieces if id(p.strip) not in firsts]
 
 
@@ -87,10 +87,10 @@ def _first_half(strip: Strip, strips: Sequence[Strip]) -> Strip | None:
     return next(beside, None)
 
 
-def _joined(half: Strip, strip: Strip) -> list[Piece]:
+def _joined(half: Strip, strip: Strip) -> list[TextSegment]:
     text = strip.text or ""
-    share = 1 / width(text)
+    share = 1 / printed_width_em(text)
     edge = strip.u0 + share * strip.length
-    label = Piece(_HALVES[text[0]][1], half.text or "", half.u0, edge, strip.v, strip.h, strip, 0.0, share)
+    label = TextSegment(_HALVES[text[0]][1], half.text or "", half.u0, edge, strip.v, strip.h, strip, 0.0, share)
     rest = text[1:].lstrip(":;.,、·-")
-    return [label, Piece(None, rest, edge, strip.u1, strip.v, strip.h, strip, share, 1.0)] if rest else [label]
+    return [label, TextSegment(None, rest, edge, strip.u1, strip.v, strip.h, strip, share, 1.0)] if rest else [label]

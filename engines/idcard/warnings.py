@@ -1,4 +1,4 @@
-"""What does not agree on a card: told with the extras, never acted upon."""
+"""Warnings about inconsistent fields of a card; part of the extras only."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import datetime as dt
 
 from inkgate.engines.document import checks
 from inkgate.engines.idcard.assemble import printed_birthday, printed_sex
-from inkgate.engines.idcard.fields import Found
+from inkgate.engines.idcard.fields import FieldValues
 from inkgate.engines.types import IdCard
 
 
-def card_warnings(card: IdCard, found: Found, today: dt.date) -> list[str]:
+def card_warnings(card: IdCard, found: FieldValues, today: dt.date) -> list[str]:
     """Number, birthday, sex and validity held against each other and against `today`."""
     warnings = []
-    if card.idn and not checks.id_number_holds(card.idn):
+    if card.idn and not checks.is_valid_id_number(card.idn):
         warnings.append("number_does_not_check")
     elif card.idn:
         birthday, sex = printed_birthday(found), printed_sex(found)

@@ -6,7 +6,7 @@ import re
 from datetime import date, timedelta
 
 from inkgate.engines.document import checks, places
-from inkgate.engines.document.chars import distance
+from inkgate.engines.document.chars import edit_distance
 from inkgate.engines.licence.labels import PLAIN_TYPES, TYPES
 from inkgate.engines.licence.layout import Layout
 from inkgate.engines.types import Licence
@@ -16,18 +16,18 @@ _DATE = rf"(?:\d{{4}}年\d{{1,2}}月\d{{1,2}}日?|[〇零{_CN}]{{4}}年[元{_CN}
 _ANY_DATE = re.compile(_DATE)
 _SPAN = re.compile(rf"({_DATE})(?:[至到\-]*[^\d〇零{_CN}]?({_DATE}|长期|永久|永续|不约定期限))?")
 _CODE = re.compile(r"(?<![0-9A-Z])[0-9A-Z]{18}(?![0-9A-Z])")
-_NEVER_IN_CODE = str.maketrans("OISZo", "01520")
+_CODE_SUBSTITUTIONS = str.maketrans("OISZo", "01520")
 _DIGITS = str.maketrans("OoQDIlSZB", "000011528")
-_SPECKS = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇0-9A-Za-z()《》“”·.,:;、%&#*+/\-]")
+_NOISE = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇0-9A-Za-z()《》“”·.,:;、%&#*+/\-]")
 # What the strokes of seals and watermarks are read as behind a value.
-_LEFT_BEHIND = re.compile(r"(?!私营|分公司|合伙|企业|人民币)[㐀-鿿]{1,3}")
+_WATERMARK_RESIDUE = re.compile(r"(?!私营|分公司|合伙|企业|人民币)[㐀-鿿]{1,3}")
 _PERSON_AND_MORE = re.compile(r"^([㐀-鿿]{2,4})[0-9A-Z]{4,}\S*$")
 _SUM = re.compile(r"(人民币)?[\d.,零壹贰叁肆伍陆柒捌玖拾佰仟万亿]+(元整|元人民币|万元人民币|万元整|万(美|欧|港|日)元)")
 # SCJDGL stands in the paper of licences since 2019.
-_IN_PAPER = re.compile(r"SCJDGL|(?<=[㐀-鿿)])[SCJDGL]{3,6}$")
+_PAPER_WATERMARK = re.compile(r"SCJDGL|(?<=[㐀-鿿)])[SCJDGL]{3,6}$")
 _NUMERALS = "零壹贰叁肆伍陆柒捌玖"
 # What the many strokes of sums in words are read as where the print is poor.
-_ALIKE = str.maketrans("责查曹壶童垂参或贯武贷低任际阵染柴别玫", "壹壹壹壹壹叁叁贰贰贰贰伍伍陆陆柒柒捌玖")
+_NUMERAL_CONFUSIONS = str.maketrans("责查曹壶童垂参或贯武贷低任际阵染柴别玫", "壹壹壹壹壹叁叁贰贰贰贰伍伍陆陆柒柒捌玖")
 _MISREAD_NUMERAL = re.compile(rf"(?<![㐀-鿿])[^{_NUMERALS}拾佰仟万亿人](?=[拾佰仟万亿][{_NUMERALS}拾佰仟万亿元(])")
 _YEAR = re.compile(r"至?\D{0,2}((?:19|20)\d\d)年")
 _CHINESE_YEAR = re.compile(rf"[〇零{_CN}]{{4}}年")
@@ -41,20 +41,20 @@ def assemble(layout: Layout, texts: list[str]) -> Licence:
     code = _credit_code(layout.text("union_id"), texts)
     number = _registration_number(layout.text("regist_no"))
     region = code[2:8] or number[:6]
-    addr = places.repair_address(_closed(_plain(layout.text("addr"))), region)
-    name = places.repair_firm(_plain(layout.text("name")), places.region_of(addr))
+    addr = places.correct_address(_close_bracket(_strip_marks(layout.text("addr"))), region)
+    name = places.correct_company_name(_strip_marks(layout.text("name")), places.region_of(addr))
     period = _period(layout.text("operation_period"))
     established = _date(layout.text("establish_date"))
     if "establish_date" in layout.keys:
-        established = _as_period_begins(established, period)
+        established = _reconcile_establish_date(established, period)
     return Licence(
         is_licence=True,
         union_id=code,
         regist_no=number,
-        name=_closed(places.repair_firm(name, region)),
+        name=_close_bracket(places.correct_company_name(name, region)),
         type=_type(layout.text("type")),
         addr=addr,
-        legal_rep=_PERSON_AND_MORE.sub(r"\1", _plain(layout.text("legal_rep"))),
+        legal_rep=_PERSON_AND_MORE.sub(r"\1", _strip_marks(layout.text("legal_rep"))),
         regist_capital=_capital(layout.text("regist_capital")),
         real_capital=_capital(layout.text("real_capital")),
         establish_date=established,
@@ -64,45 +64,47 @@ def assemble(layout: Layout, texts: list[str]) -> Licence:
 
 def _credit_code(near: str, texts: list[str]) -> str:
     for text in [near, *texts]:
-        match = _CODE.search(text.upper().translate(_NEVER_IN_CODE))
+        match = _CODE.search(text.upper().translate(_CODE_SUBSTITUTIONS))
         if match and sum(c.isdigit() for c in match.group()) > 7:
-            return checks.repair(match.group(), checks.credit_code_holds)
+            return checks.correct_one_character(match.group(), checks.is_valid_credit_code)
     return "".join(re.findall(r"[0-9A-Z]", near.upper()))[:18] if len(near) > 14 else ""
 
 
 def _registration_number(text: str) -> str:
     match = re.search(r"\d{13,15}", text.translate(_DIGITS))
-    return checks.repair(match.group(), checks.registration_number_holds) if match else ""
+    return checks.correct_one_character(match.group(), checks.is_valid_registration_number) if match else ""
 
 
-def _plain(text: str) -> str:
+def _strip_marks(text: str) -> str:
     """Without the marks that frames, ticks and specks leave at the ends; a name printed as *** stays."""
-    return _IN_PAPER.sub("", _SPECKS.sub("", text)).strip(":.,·、-_|")
+    return _PAPER_WATERMARK.sub("", _NOISE.sub("", text)).strip(":.,·、-_|")
 
 
-def _closed(text: str) -> str:
+def _close_bracket(text: str) -> str:
     """A bracket at the end of a line is thin and often lost."""
     return text + ")" if text.count("(") == text.count(")") + 1 else text
 
 
 def _type(text: str) -> str:
     """The type as printed; one that is near exactly one of the usual types is that one."""
-    plain = _closed(_plain(text)).lstrip("类型")
-    plain = next((t for t in PLAIN_TYPES if plain.startswith(t) and _LEFT_BEHIND.fullmatch(plain[len(t) :])), plain)
+    plain = _close_bracket(_strip_marks(text)).lstrip("类型")
+    plain = next(
+        (t for t in PLAIN_TYPES if plain.startswith(t) and _WATERMARK_RESIDUE.fullmatch(plain[len(t) :])), plain
+    )
     if plain in TYPES or len(plain) < 5:
         return plain
     allowed = 1 if len(plain) < 9 else 2
     # A longer print is another type (…独资)私营), not a fault.
-    faults = {name: distance(plain, name, allowed) for name in TYPES if len(name) >= len(plain)}
+    faults = {name: edit_distance(plain, name, allowed) for name in TYPES if len(name) >= len(plain)}
     nearest = [name for name, n in faults.items() if n <= min(allowed, *faults.values())]
     return nearest[0] if len(nearest) == 1 else plain
 
 
 def _capital(text: str) -> str:
     """The sum, without what a seal or a watermark left behind its end."""
-    plain = _sum_in_words(_closed(_plain(text)))
+    plain = _sum_in_words(_close_bracket(_strip_marks(text)))
     match = _SUM.match(plain)
-    return match.group() if match and _LEFT_BEHIND.fullmatch(plain[match.end() :]) else plain
+    return match.group() if match and _WATERMARK_RESIDUE.fullmatch(plain[match.end() :]) else plain
 
 
 def _sum_in_words(text: str) -> str:
@@ -112,7 +114,7 @@ def _sum_in_words(text: str) -> str:
     text = re.sub(r"(?<=[拾佰仟万亿]元)[㐀-鿿]$", "整", text)
     text = re.sub(r"\.(?=\d+\.\d)", "", text)
     head, tail = (text[:3], text[3:]) if text.startswith("人民币") else ("", text)
-    return head + _MISREAD_NUMERAL.sub(lambda m: m.group().translate(_ALIKE), tail)
+    return head + _MISREAD_NUMERAL.sub(lambda m: m.group().translate(_NUMERAL_CONFUSIONS), tail)
 
 
 def _dates(text: str) -> str:
@@ -131,11 +133,11 @@ def _period(text: str) -> str:
     if not (match := _SPAN.search(text)):
         return text
     start, rest = match[1], text[match.end() :]
-    end = match[2] or ("长期" if "长" in rest else _last_day(start, rest))
+    end = match[2] or ("长期" if "长" in rest else _infer_period_end(start, rest))
     return f"{start}至{end}" if end else start
 
 
-def _last_day(start: str, rest: str) -> str:
+def _infer_period_end(start: str, rest: str) -> str:
     """The end of a term of whole years, of which only the year can be read: the day before the term began."""
     begin, year = _day(start), _YEAR.match(rest)
     if not (begin and year) or int(year[1]) <= begin.year or (begin.month, begin.day) == (2, 29):
@@ -153,7 +155,7 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _as_period_begins(established: str, period: str) -> str:
+def _reconcile_establish_date(established: str, period: str) -> str:
     """The day of establishment, where it was not read or contradicts a period that agrees with itself: firms are
     established on the first day of their term."""
     start, _, end = period.partition("至")

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from inkgate.engines.document.chars import width
-from inkgate.engines.document.labels import Piece
+from inkgate.engines.document.chars import printed_width_em
+from inkgate.engines.document.labels import TextSegment
 from inkgate.engines.document.scan import Strip
 from inkgate.engines.licence.labels import LABELS, SPELLINGS
 
@@ -52,19 +52,19 @@ _LONGEST_PART = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class LabelColumn:
     """One column of labels: left and right edge and usual height in pixels, and the labels top to bottom."""
 
     left: float
     right: float
     h: float
-    labels: tuple[Piece, ...]
+    labels: tuple[TextSegment, ...]
 
-    def with_label(self, label: Piece) -> Column:
+    def with_label(self, label: TextSegment) -> LabelColumn:
         """The column with one more label, put in its place."""
         return replace(self, labels=tuple(sorted([*self.labels, label], key=lambda p: p.v)))
 
-    def holds(self, piece: Piece) -> bool:
+    def holds(self, piece: TextSegment) -> bool:
         """Whether a piece begins inside the column, beside its labels."""
         reach = _BEYOND_LABELS * self.h
         beside = self.labels[0].v - reach < piece.v < self.labels[-1].v + reach
@@ -76,27 +76,27 @@ class Column:
 class LabelColumns:
     """A licence's print cut into labels and values, and the columns that the labels stand in, left to right."""
 
-    pieces: tuple[Piece, ...]
-    columns: tuple[Column, ...]
+    pieces: tuple[TextSegment, ...]
+    columns: tuple[LabelColumn, ...]
 
 
-def next_column_left(columns: Sequence[Column], right: float, h: float) -> float:
+def next_column_left(columns: Sequence[LabelColumn], right: float, h: float) -> float:
     """Where the first column begins that lies more than one height `h` right of `right`; infinite for none."""
     return min((c.left for c in columns if c.left > right + h), default=float("inf"))
 
 
-def cut_pieces(strips: Sequence[Strip]) -> list[Piece]:
+def split_strips(strips: Sequence[Strip]) -> list[TextSegment]:
     """Strips that have been read, cut at labels; labels that came in several boxes are put together."""
     used: set[int] = set()
-    pieces: list[Piece] = []
+    pieces: list[TextSegment] = []
     for strip in sorted(strips, key=lambda s: s.u0):
         text = strip.text or ""
-        if id(strip) in used or len(text) > _SPREAD_TEXT or LABELS.exact(text):
+        if id(strip) in used or len(text) > _SPREAD_TEXT or LABELS.match_exact(text):
             continue
         if found := _spread(strip, [s for s in strips if id(s) not in used]):
             used.update(id(p) for p in found[1])
             pieces += _joined(*found)
-    return pieces + [p for s in strips if id(s) not in used for p in LABELS.pieces(s)]
+    return pieces + [p for s in strips if id(s) not in used for p in LABELS.segments(s)]
 
 
 def _spread(strip: Strip, strips: Sequence[Strip]) -> tuple[tuple[str, int], list[Strip]] | None:
@@ -110,10 +110,10 @@ def _spread(strip: Strip, strips: Sequence[Strip]) -> tuple[tuple[str, int], lis
         following = min(row, key=lambda s: s.u0)
         chain.append(following)
         text += following.text or ""
-        found = LABELS.exact(text)
+        found = LABELS.match_exact(text)
         if found and found[1] > len(text) - len(following.text or ""):
             return found, chain
-        if len(chain) > 2 and len(text) < _DAMAGED_TEXT and (near := LABELS.head(text)):
+        if len(chain) > 2 and len(text) < _DAMAGED_TEXT and (near := LABELS.match_prefix(text)):
             damaged = near, list(chain)
         if len(following.text or "") > _PART_TEXT:
             break
@@ -127,28 +127,28 @@ def _follows(strip: Strip, last: Strip) -> bool:
     return near and abs(strip.v - last.v) < _SAME_ROW * last.h and least < strip.h / last.h < most
 
 
-def _joined(found: tuple[str, int], parts: Sequence[Strip]) -> list[Piece]:
+def _joined(found: tuple[str, int], parts: Sequence[Strip]) -> list[TextSegment]:
     """The label that several strips make, and the value that the last one ends in."""
     key, used = found
     first, last = parts[0], parts[-1]
     tail = used - sum(len(s.text or "") for s in parts[:-1])
     text = last.text or ""
-    share = width(text[:tail]) / (width(text) or 1.0)
+    share = printed_width_em(text[:tail]) / (printed_width_em(text) or 1.0)
     edge = last.u0 + share * last.length
-    label = Piece(key, "".join(s.text or "" for s in parts)[:used], first.u0, edge, last.v, last.h, first)
+    label = TextSegment(key, "".join(s.text or "" for s in parts)[:used], first.u0, edge, last.v, last.h, first)
     rest = text[tail:].lstrip(_MARKS)
-    return [label, Piece(None, rest, edge, last.u1, last.v, last.h, last, share, 1.0)] if rest else [label]
+    return [label, TextSegment(None, rest, edge, last.u1, last.v, last.h, last, share, 1.0)] if rest else [label]
 
 
-def find_columns(pieces: Sequence[Piece]) -> LabelColumns:
+def find_columns(pieces: Sequence[TextSegment]) -> LabelColumns:
     """Columns by the left edges of whole labels; parts of labels that stand in them become labels too."""
     return _ColumnBuilder(pieces).build()
 
 
-def _groups(pieces: Sequence[Piece]) -> list[list[Piece]]:
+def _groups(pieces: Sequence[TextSegment]) -> list[list[TextSegment]]:
     """Whole labels that begin at about the same place, groups and labels from the left."""
     labels = sorted((p for p in pieces if p.key and p.key not in _OUTSIDE), key=lambda p: p.u0)
-    groups: list[list[Piece]] = []
+    groups: list[list[TextSegment]] = []
     for label in labels:
         if groups and label.u0 - groups[-1][-1].u0 < _SAME_COLUMN * label.h:
             groups[-1].append(label)
@@ -157,10 +157,10 @@ def _groups(pieces: Sequence[Piece]) -> list[list[Piece]]:
     return groups
 
 
-def _column(group: Sequence[Piece]) -> Column:
+def _column(group: Sequence[TextSegment]) -> LabelColumn:
     """The column of a group of labels: medians, of right edge and height over the long labels."""
     long = [p for p in group if len(p.text) >= _LONG_LABEL] or group
-    return Column(
+    return LabelColumn(
         float(np.median([p.u0 for p in group])),
         float(np.median([p.u1 for p in long])),
         float(np.median([p.h for p in long])),
@@ -171,7 +171,7 @@ def _column(group: Sequence[Piece]) -> Column:
 class _ColumnBuilder:
     """Pieces and columns while parts of labels are still turned into labels."""
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[TextSegment]) -> None:
         groups = _groups(pieces)
         self._pieces = list(pieces)
         self._columns = [
@@ -209,15 +209,15 @@ class _ColumnBuilder:
             elif row[-1].u1 < column.right + _ENDS_IN_COLUMN * column.h and _HAN.match(text):
                 self._unknown_label(at, row, text)
 
-    def _unknown_label(self, at: int, row: Sequence[Piece], text: str) -> None:
-        """The whole row becomes a label of column `at` whose value nobody asks for."""
+    def _unknown_label(self, at: int, row: Sequence[TextSegment], text: str) -> None:
+        """The whole row becomes a label of column `at` whose value no caller asks for."""
         last = row[-1]
-        label = Piece("_unknown", text, row[0].u0, last.u1, last.v, last.h, last.strip)
+        label = TextSegment("_unknown", text, row[0].u0, last.u1, last.v, last.h, last.strip)
         self._columns[at] = self._columns[at].with_label(label)
         for piece in row:
             self._pieces.remove(piece)
 
-    def _label_row(self, at: int, row: Sequence[Piece], key: str, used: int) -> None:
+    def _label_row(self, at: int, row: Sequence[TextSegment], key: str, used: int) -> None:
         """The first `used` characters of a row become a label of column `at`, the rest of the piece they end in a
         value."""
         first, edge = row[0], row[0].u1
@@ -232,21 +232,21 @@ class _ColumnBuilder:
                 self._pieces.append(rest)
                 edge = rest.u0
             used -= len(piece.text)
-        label = Piece(key, "", first.u0, max(edge, first.u0 + first.h), first.v, first.h, first.strip)
+        label = TextSegment(key, "", first.u0, max(edge, first.u0 + first.h), first.v, first.h, first.strip)
         self._pieces.append(label)
         self._columns[at] = self._columns[at].with_label(label)
 
 
-def _behind(piece: Piece, used: int) -> Piece:
+def _behind(piece: TextSegment, used: int) -> TextSegment:
     """The value that is left of a piece behind its first `used` characters."""
-    share = width(piece.text[:used]) / width(piece.text)
+    share = printed_width_em(piece.text[:used]) / printed_width_em(piece.text)
     edge = piece.u0 + share * (piece.u1 - piece.u0)
     start = piece.start + share * (piece.end - piece.start)
     rest = piece.text[used:].lstrip(_MARKS)
-    return Piece(None, rest, edge, piece.u1, piece.v, piece.h, piece.strip, start, piece.end)
+    return TextSegment(None, rest, edge, piece.u1, piece.v, piece.h, piece.strip, start, piece.end)
 
 
-def _first_half(row: Sequence[Piece], known: set[str]) -> tuple[str, int] | None:
+def _first_half(row: Sequence[TextSegment], known: set[str]) -> tuple[str, int] | None:
     """The label whose first half stands alone, the value or a misread second half behind it (类 T 有限责任公司)."""
     key = _HEADS.get(row[0].text)
     if key is None or key in known or len(row) < 2:
@@ -256,7 +256,7 @@ def _first_half(row: Sequence[Piece], known: set[str]) -> tuple[str, int] | None
 
 def _part(text: str, known: set[str]) -> tuple[str, int] | None:
     """(key, characters) of the label that a damaged beginning of a row stands for, among those not found yet."""
-    if (found := LABELS.head(text)) and found[0] not in known:
+    if (found := LABELS.match_prefix(text)) and found[0] not in known:
         return found
     return _end_or_beginning(text, known) or _around(text, known) or _half(text, known)
 

@@ -1,4 +1,4 @@
-"""One picture to one business licence: orient, find the print, read it, lay it out, check it."""
+"""Business licence pipeline: orientation, detect, recognise, assign, validate."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 
 from inkgate.engines.boxes import as_quad
 from inkgate.engines.document import checks, geometry, names
-from inkgate.engines.document.extras import border_warnings, field_extras, picture_warnings
-from inkgate.engines.document.labels import Piece
-from inkgate.engines.document.scan import Scan
-from inkgate.engines.document.seal import without_seals
+from inkgate.engines.document.extras import border_warnings, field_extras, image_warnings
+from inkgate.engines.document.labels import TextSegment
+from inkgate.engines.document.scan import DocumentScan
+from inkgate.engines.document.seal import remove_red_ink
 from inkgate.engines.interfaces import TextEngine
 from inkgate.engines.licence.assemble import assemble
 from inkgate.engines.licence.labels import ORDER
 from inkgate.engines.licence.layout import Layout, lay_out
-from inkgate.engines.licence.reading import TITLE, field_labels, read_fields
+from inkgate.engines.licence.reading import TITLE, field_labels, recognise_fields
 from inkgate.engines.types import Image, Licence
 
 DETECT_SIDE = 1280  # pixels of the longer side as detection sees it
@@ -41,49 +41,49 @@ _OTHER_TITLES = ("许可证", "证书", "合同", "发票", "备案凭证")
 
 
 def read_licence(engine: TextEngine, image: Image, *, extras: bool = False) -> Licence:
-    """Read one picture (BGR uint8) of a business licence (manual 6.3.4).
+    """Read one image (BGR uint8) of a business licence (manual 6.3.4).
 
-    `is_licence` is False and every field "" when the picture shows none. `real_capital` is None on one-column forms.
+    `is_licence` is False and every field "" when the image shows none. `real_capital` is None on one-column forms.
     With `extras`: angle, confidence and boxes per field, the scope of business, warnings.
     """
     angle = engine.orient(image)
     scan, licence = _attempt(engine, image, angle, extras)
     if licence is None:
-        for further in scan.turns_left():
+        for further in scan.remaining_rotation():
             if licence := _attempt(engine, image, (angle + further) % 360, extras)[1]:
                 break
     return licence or Licence()
 
 
-def _attempt(engine: TextEngine, image: Image, angle: int, extras: bool) -> tuple[Scan, Licence | None]:
-    upright = geometry.turn(image, angle)
+def _attempt(engine: TextEngine, image: Image, angle: int, extras: bool) -> tuple[DocumentScan, Licence | None]:
+    upright = geometry.rotate(image, angle)
     quads = engine.detect(upright, limit_side=DETECT_SIDE)
-    scan = Scan(engine, without_seals(upright), quads)
+    scan = DocumentScan(engine, remove_red_ink(upright), quads)
     if extras:
         scan.read(lambda s: s.h < _UPRIGHT * s.length)  # the scope of business too
-    found = read_fields(scan)
-    if (not found or _fine(scan)) and (closer := _closer(engine, scan)) and read_fields(closer):
+    found = recognise_fields(scan)
+    if (not found or _has_fine_print(scan)) and (closer := _enlarged_scan(engine, scan)) and recognise_fields(closer):
         scan, found = closer, True
     if not found:
         return scan, None
     layout = lay_out(scan.strips, lambda *place: _look(scan, *place))
     if not _is_licence(scan, layout):
         return scan, None
-    layout = _name_anew(layout, scan)
+    layout = _reread_name(layout, scan)
     licence = assemble(layout, [s.text or "" for s in scan.strips])
     if not _two_columns(layout):
         licence = replace(licence, real_capital=None)
     return scan, replace(licence, extras=_extras(layout, licence, angle, image)) if extras else licence
 
 
-def _name_anew(layout: Layout, scan: Scan) -> Layout:
-    """The layout in which the person's name, by itself or as a firm's deputy, has what no name holds chosen anew."""
+def _reread_name(layout: Layout, scan: DocumentScan) -> Layout:
+    """The layout in which the person's name, by itself or as a firm's deputy, has what no name holds chosen again."""
     rows = layout.values.get("legal_rep", ())
     piece = rows[-1][-1] if rows else None
     match = _PERSON.search(piece.text) if piece else None
     if piece is None or match is None:
         return layout
-    better = names.put_right(match[1], piece, scan.candidates)
+    better = names.correct_name(match[1], piece, scan.candidates)
     text = piece.text[: match.start(1)] + better + piece.text[match.end(1) :]
     return layout.with_last_piece("legal_rep", replace(piece, text=text))
 
@@ -91,8 +91,8 @@ def _name_anew(layout: Layout, scan: Scan) -> Layout:
 def _extras(layout: Layout, licence: Licence, angle: int, image: Image) -> dict[str, object]:
     sources = {key: [p for row in rows for p in row] for key, rows in layout.values.items()}
     fields = field_extras(sources, angle, image)
-    warnings = border_warnings(fields, image) + picture_warnings(image)
-    if licence.union_id and not checks.credit_code_holds(licence.union_id):
+    warnings = border_warnings(fields, image) + image_warnings(image)
+    if licence.union_id and not checks.is_valid_credit_code(licence.union_id):
         warnings.insert(0, "number_does_not_check")
     return {
         "angle": angle,
@@ -103,13 +103,13 @@ def _extras(layout: Layout, licence: Licence, angle: int, image: Image) -> dict[
     }
 
 
-def _fine(scan: Scan) -> bool:
+def _has_fine_print(scan: DocumentScan) -> bool:
     """Whether the print was so small when lines were looked for that some may be missed."""
     h = float(np.median([p.h for p in field_labels(scan)]))
     return bool(h * min(1.0, DETECT_SIDE / max(scan.image.shape[:2])) < LEAST_PRINT)
 
 
-def _closer(engine: TextEngine, scan: Scan) -> Scan | None:
+def _enlarged_scan(engine: TextEngine, scan: DocumentScan) -> DocumentScan | None:
     """The licence alone, enlarged, by where its title stands; None when that would show no more."""
     title = next((s for s in scan.strips if TITLE in (s.text or "")), None)
     if title is None:
@@ -126,20 +126,22 @@ def _closer(engine: TextEngine, scan: Scan) -> Scan | None:
     part = np.asarray(cv2.resize(part, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC), np.uint8)
     quads = engine.detect(part, limit_side=CLOSE_SIDE)
     corners = np.asarray(quads, np.float64).reshape(-1, 4, 2) / enlarged + (x0, y0)
-    return Scan(engine, scan.image, [as_quad(q) for q in corners])
+    return DocumentScan(engine, scan.image, [as_quad(q) for q in corners])
 
 
-def _look(scan: Scan, u0: float, u1: float, v: float, h: float) -> Piece | None:
+def _look(scan: DocumentScan, u0: float, u1: float, v: float, h: float) -> TextSegment | None:
     strip = scan.look(u0, u1, v, h)
-    return Piece(None, strip.text or "", u0, u1, v, h, strip) if strip.text and strip.score > LEAST_SCORE else None
+    return (
+        TextSegment(None, strip.text or "", u0, u1, v, h, strip) if strip.text and strip.score > LEAST_SCORE else None
+    )
 
 
-def _is_licence(scan: Scan, layout: Layout) -> bool:
+def _is_licence(scan: DocumentScan, layout: Layout) -> bool:
     """A title that says so, or enough of a licence's labels and no other title."""
     labels = layout.keys & _FIELDS
     usual = float(np.median([c.h for c in layout.columns])) if layout.columns else 0.0
     # 仅供合同使用 is written across the paper, and is no title.
-    titles = [s.text or "" for s in scan.strips if s.h > _TITLE_HEIGHT * usual and not s.across]
+    titles = [s.text or "" for s in scan.strips if s.h > _TITLE_HEIGHT * usual and not s.is_oblique]
     if any(TITLE in t for t in titles):
         return len(labels) >= _LABELS_WITH_TITLE
     return len(labels) >= _LABELS_ALONE and not any(w in t for t in titles for w in _OTHER_TITLES)

@@ -6,7 +6,7 @@ they are known so that their values are not taken for a neighbour's.
 
 from __future__ import annotations
 
-from inkgate.engines.document.labels import Labels
+from inkgate.engines.document.labels import LabelSet
 
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "union_id": ("统一社会信用代码", "统一社会信用代码/注册号", "社会信用代码"),
@@ -29,7 +29,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "_issued": ("核准日期", "发照日期", "发证日期"),
 }  # fmt: skip # a table of words, many to a row
 
-LABELS = Labels(
+LABELS = LabelSet(
     SPELLINGS,
     inner=(
         "统一社会信用代码", "法定代表人", "注册资本", "实收资本", "成立日期", "注册日期", "营业期限", "合伙期限",
@@ -62,7 +62,7 @@ PLAIN_TYPES = tuple(sorted(_PLAIN, key=len, reverse=True))
 _LIMITED = ("有限责任公司", "有限公司", "有限责任公司分公司")
 _BY_SHARES = ("股份有限公司", "其他股份有限公司", "股份有限公司分公司")
 
-# Types of market entities as registries print them; one read with a fault or two is put right by this list.
+# Types of market entities as registries print them; one read with a fault or two is corrected by this list.
 TYPES = frozenset(
     [
         *_PLAIN,

@@ -10,21 +10,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from inkgate.engines.document.labels import Piece
+from inkgate.engines.document.labels import TextSegment
 from inkgate.engines.document.scan import Strip
 from inkgate.engines.licence.columns import (
     HEADERS,
-    Column,
+    LabelColumn,
     LabelColumns,
-    cut_pieces,
     find_columns,
     next_column_left,
+    split_strips,
 )
 from inkgate.engines.licence.forms import BROKEN, FORMS, FORMS_BESIDE, LAST_CHARACTERS, OFFICE, UNTIL, WHOLE
 from inkgate.engines.licence.labels import LABELS
-from inkgate.engines.licence.rows import Place, Rows, header_value, label_steps, text_of, value_left, value_rows
+from inkgate.engines.licence.rows import (
+    Rows,
+    ValueRegion,
+    header_value,
+    label_steps,
+    text_of,
+    value_column_left,
+    value_rows,
+)
 
-Look = Callable[[float, float, float, float], Piece | None]
+Look = Callable[[float, float, float, float], TextSegment | None]
 """Reads the place from `u0` to `u1` on the row with centre `v` and height `h`; None where nothing stands there."""
 
 _LEAST_LENGTH = 0.4  # of a strip: a shorter one is a speck
@@ -67,7 +75,7 @@ class Layout:
     """Columns of labels left to right, and by key the rows of pieces that make each value. `authority` is the office
     that registers, where it is printed and not only in its seal, else ""."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[LabelColumn, ...]
     values: Mapping[str, Rows]
     authority: str = ""
 
@@ -80,7 +88,7 @@ class Layout:
         """The keys whose labels stand in a column."""
         return {label.key for column in self.columns for label in column.labels if label.key}
 
-    def with_last_piece(self, key: str, piece: Piece) -> Layout:
+    def with_last_piece(self, key: str, piece: TextSegment) -> Layout:
         """The layout with another piece at the end of a value, which must have one."""
         *rows, last = self.values[key]
         return replace(self, values={**self.values, key: (*rows, (*last[:-1], piece))})
@@ -88,8 +96,8 @@ class Layout:
 
 def lay_out(strips: Sequence[Strip], look: Look | None = None) -> Layout:
     """Columns and values from strips that have been read; `look` reads a place where a value is missing."""
-    usable = [s for s in strips if s.text and not s.across and s.length > _LEAST_LENGTH * s.h]
-    return _LayoutBuilder(find_columns(cut_pieces(usable)), look).build()
+    usable = [s for s in strips if s.text and not s.is_oblique and s.length > _LEAST_LENGTH * s.h]
+    return _LayoutBuilder(find_columns(split_strips(usable)), look).build()
 
 
 class _LayoutBuilder:
@@ -100,7 +108,7 @@ class _LayoutBuilder:
         self._columns = list(found.columns)
         self._look = look
         self._values: dict[str, Rows] = {}
-        self._taken: set[Piece] = set()
+        self._taken: set[TextSegment] = set()
 
     def build(self) -> Layout:
         """Run every step and return what was found."""
@@ -130,12 +138,12 @@ class _LayoutBuilder:
             if any(abs(p.v - v) < _SAME_ROW * h for p in beside):
                 continue
             seen = look(left - _MARGIN * h, min(left + _REACH * h, edge - h), v, _ROW_HEIGHT * h)
-            found = LABELS.pieces(seen.strip) if seen else []
+            found = LABELS.segments(seen.strip) if seen else []
             if found and found[0].key and found[0].key not in {p.key for p in self._pieces}:
                 self._pieces += found
                 self._columns[at] = self._columns[at].with_label(found[0])
 
-    def _missing_rows(self, column: Column) -> list[float]:
+    def _missing_rows(self, column: LabelColumn) -> list[float]:
         """Centres of rows that the form may have: beside the row that begins the other column, in a gap of two rows,
         below the last row."""
         steps, labels = label_steps(column), column.labels
@@ -150,14 +158,14 @@ class _LayoutBuilder:
         below = [labels[-1].v + pitch] if labels[-1].key != "_scope" else []
         return [*beside[:1], *gaps[:_MOST_GAPS], *below]
 
-    def _add_values(self, column: Column) -> None:
+    def _add_values(self, column: LabelColumn) -> None:
         """The values of a column's labels, then those that stand among them without a label."""
         edge = next_column_left(self._columns, column.right, column.h)
-        left = value_left(column, edge, self._pieces)
+        left = value_column_left(column, edge, self._pieces)
         for label, below in zip(column.labels, [*column.labels[1:], None], strict=True):
             if not label.key or label.key in self._values:
                 continue
-            place = Place(label, column, left, edge, below.v if below else float("inf"))
+            place = ValueRegion(label, column, left, edge, below.v if below else float("inf"))
             rows = value_rows(place, self._pieces)
             if not rows and self._look and not label.key.startswith("_") and (seen := _look_right(place, self._look)):
                 rows = ((seen,),)
@@ -166,7 +174,7 @@ class _LayoutBuilder:
         if left is not None:
             self._add_orphans(column, left)
 
-    def _add_orphans(self, column: Column, left: float) -> None:
+    def _add_orphans(self, column: LabelColumn, left: float) -> None:
         """Rows in the column of values, which begin at `left`, that no label claims, told by their form."""
         h = column.h
         top, bottom = column.labels[0].v - _ABOVE * h, column.labels[-1].v + _BELOW * h
@@ -191,7 +199,7 @@ class _LayoutBuilder:
                 self._values[key] = ((replace(piece, text=text),),)
                 self._taken.add(piece)
 
-    def _unclaimed(self, h: float, top: float, bottom: float) -> Iterator[Piece]:
+    def _unclaimed(self, h: float, top: float, bottom: float) -> Iterator[TextSegment]:
         """Values of about the height `h` between two rows that no label has taken when they are reached."""
         least, most = _HEIGHTS
         for piece in self._pieces:
@@ -255,7 +263,7 @@ class _LayoutBuilder:
         return next(near, "")
 
 
-def _look_right(place: Place, look: Look) -> Piece | None:
+def _look_right(place: ValueRegion, look: Look) -> TextSegment | None:
     """A value that detection missed, right of its label."""
     column = place.column
     h = column.h

@@ -12,13 +12,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from inkgate.engines.document.labels import Piece
-from inkgate.engines.licence.columns import Column
+from inkgate.engines.document.labels import TextSegment
+from inkgate.engines.licence.columns import LabelColumn
 
-Row = tuple[Piece, ...]
+Row = tuple[TextSegment, ...]
 Rows = tuple[Row, ...]
 
-LEAST_STEP = 0.8  # between the centres of two label rows; what is nearer is one row
+MIN_ROW_STEP = 0.8  # between the centres of two label rows; what is nearer is one row
 
 # Where values begin.
 _ON_LABEL_ROW = 0.6  # between the centres of a value and of its label, less than
@@ -54,18 +54,18 @@ _LEAST_DIGITS = 6  # of a header's value
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ValueRegion:
     """Where the value of `label` stands: in `column`, from `left` (None where nothing tells) to the next column at
     `edge`, and above the next label at `floor`; pixels, infinite where nothing ends it."""
 
-    label: Piece
-    column: Column
+    label: TextSegment
+    column: LabelColumn
     left: float | None
     edge: float
     floor: float
 
 
-def value_left(column: Column, edge: float, pieces: Iterable[Piece]) -> float | None:
+def value_column_left(column: LabelColumn, edge: float, pieces: Iterable[TextSegment]) -> float | None:
     """Where the values of a column begin, in pixels: the median of those that were detected apart from their labels."""
     h = column.h
     least, most = column.right - _INTO_COLUMN * h, min(column.right + _MOST_INDENT * h, edge - _BEFORE_NEXT * h)
@@ -78,7 +78,7 @@ def value_left(column: Column, edge: float, pieces: Iterable[Piece]) -> float | 
     return float(np.median(lefts)) if lefts else None
 
 
-def value_rows(place: Place, pieces: Iterable[Piece]) -> Rows:
+def value_rows(place: ValueRegion, pieces: Iterable[TextSegment]) -> Rows:
     """The pieces of a value row by row: its label's row, then those that go on below it. Empty for none."""
     label, h = place.label, place.column.h
     start = max(label.u1, place.column.right) - _INTO_COLUMN * h
@@ -89,7 +89,7 @@ def value_rows(place: Place, pieces: Iterable[Piece]) -> Rows:
     return _with_lower_rows(first, candidates, place, start)
 
 
-def _may_belong(piece: Piece, place: Place, start: float) -> bool:
+def _may_belong(piece: TextSegment, place: ValueRegion, start: float) -> bool:
     """Whether a piece has the place and the height of a part of the value."""
     label, h = place.label, place.column.h
     most = _MOST_HEIGHT_ON_ROW if abs(piece.v - label.v) < _CLEARLY_ON_ROW * h else _MOST_HEIGHT
@@ -107,7 +107,7 @@ def _may_belong(piece: Piece, place: Place, start: float) -> bool:
     )
 
 
-def _with_lower_rows(first: Row, candidates: Sequence[Piece], place: Place, start: float) -> Rows:
+def _with_lower_rows(first: Row, candidates: Sequence[TextSegment], place: ValueRegion, start: float) -> Rows:
     """The first row, and below it those that follow closely and begin at the same place."""
     h = place.column.h
     begin = place.left if place.left is not None else first[0].u0
@@ -129,14 +129,14 @@ def _with_lower_rows(first: Row, candidates: Sequence[Piece], place: Place, star
     return tuple(rows)
 
 
-def label_steps(column: Column) -> list[float]:
+def label_steps(column: LabelColumn) -> list[float]:
     """Pixels from each label row of a column down to the next one."""
     labels = column.labels
     steps = [below.v - above.v for above, below in pairwise(labels)]
-    return [step for step in steps if step > LEAST_STEP * column.h]
+    return [step for step in steps if step > MIN_ROW_STEP * column.h]
 
 
-def header_value(label: Piece, pieces: Iterable[Piece]) -> Rows:
+def header_value(label: TextSegment, pieces: Iterable[TextSegment]) -> Rows:
     """The value right of a header, or below it; one row with digits enough, or empty."""
     h = label.h
     values = [p for p in pieces if p.key is None and p.u1 > label.u0 and p.u0 < label.u1 + _HEADER_REACH * h]
@@ -146,9 +146,9 @@ def header_value(label: Piece, pieces: Iterable[Piece]) -> Rows:
     return next(((row,) for row in rows if sum(c.isdigit() for p in row for c in p.text) >= _LEAST_DIGITS), ())
 
 
-def run(row: Sequence[Piece], gap: float) -> Row:
+def run(row: Sequence[TextSegment], gap: float) -> Row:
     """The pieces of a row from the left up to the first gap wider than `gap` heights of the piece behind it."""
-    out: list[Piece] = []
+    out: list[TextSegment] = []
     for piece in sorted(row, key=lambda p: p.u0):
         if out and piece.u0 - out[-1].u1 > gap * piece.h:
             break

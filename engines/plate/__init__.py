@@ -1,11 +1,11 @@
-"""Number plates: found, set level, read and checked (manual 6.3.3)."""
+"""Number plates: detect, rectify, recognise, validate (manual 6.3.3)."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from inkgate.engines.networks import NetworkFactory
-from inkgate.engines.plate.detect import Finder
+from inkgate.engines.plate.detect import PlateDetector
 from inkgate.engines.plate.pipeline import NetworkPlateReader
 from inkgate.engines.types import Image, Plate
 
@@ -42,4 +42,4 @@ def plate_reader(networks: NetworkFactory) -> PlateReader:
     """The plate reader over networks of any runtime. Raises ModelError when a file is missing or altered."""
     detector, strips, second, corners = (networks.network(name) for name in _MODELS.values())
     digests = {role: networks.digests[name] for role, name in _MODELS.items()}
-    return NetworkPlateReader(Finder(detector), strips, second, corners, digests)
+    return NetworkPlateReader(PlateDetector(detector), strips, second, corners, digests)

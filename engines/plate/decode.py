@@ -1,9 +1,8 @@
-"""From the reader's time steps to a text that a plate may carry.
+"""Grammar-constrained CTC decoding of plates.
 
-Where the best path of all follows a pattern of GA 36-2018, it is the answer. Else the best path of every pattern is
-found (Viterbi over CTC states: a position with one of its allowed characters, or the blank after it), and the patterns
-compete. So the answer always follows a pattern: a province, a letter that is never I, O only in second place, digits
-where only digits stand.
+If the greedy path gives a text of the plate grammar (GA 36-2018), that is the result. Otherwise a Viterbi search over
+CTC states finds the best path of each pattern, and the best of these is the result. A result is therefore always valid
+under the grammar.
 """
 
 from __future__ import annotations
@@ -13,44 +12,50 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inkgate.engines.plate import patterns
+from inkgate.engines.plate import grammar
 from inkgate.engines.plate.alphabet import BLANK, CHARACTERS, LETTERS
 from inkgate.engines.plate.syntax import pattern_of
 
-Scores = patterns.Scores
+Scores = grammar.Scores
 
-_LONGEST = 8
-_STRANGE = 0.2  # how well the ground must suit the pattern of the best path for the others not to be asked
-_TINT = 0.1  # a ground that does not suit a pattern makes it this unlikely
-_SURE_BLANK = 0.999
-_FLOOR = 1e-6  # probability below which nothing is believed to be less likely
+_MAX_CHARACTERS = 8
+_MIN_COLOUR_FIT = 0.2  # minimum colour prior at which the greedy text is accepted without a search
+_COLOUR_MISMATCH_FACTOR = 0.1  # factor for a pattern whose colour does not match
+_BLANK_THRESHOLD = 0.999
+_FLOOR = 1e-6  # lower bound of probabilities before taking logarithms
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`text` follows `pattern`; `char_scores` are probabilities of its characters; `agreement` in 0..1 is how likely
-    the path is beside the best one that heeds no pattern, 1 where that one follows a pattern itself; `spans` are the
-    time steps (first, last + 1) of the characters."""
+    """`text` follows `pattern`; `char_scores` are probabilities of its characters; `path_ratio` in 0..1 is the ratio of
+    the path's probability to that of the unconstrained best path (1 where they are equal); `spans` are the time
+    steps (first, last + 1) of the characters.
+    """
 
     text: str
     pattern: str
     char_scores: tuple[float, ...]
-    agreement: float
+    path_ratio: float
     spans: tuple[tuple[int, int], ...] = ()
 
 
 def decode(probabilities: Scores, green: float = 0.5) -> Reading:
-    """The best reading of (time steps, classes) probabilities. `green` in 0..1 is how green the ground looks: eight
-    characters stand on green grounds, seven on all others."""
-    best = lawful(probabilities)
-    if best is None or _fit(best.pattern, green) < _STRANGE or (best.pattern == "green" and best.text[3] in LETTERS):
-        return searched(probabilities, green)
+    """The best reading of (time steps, classes) probabilities. `green` in 0..1 is the
+    probability of a green plate: green plates have eight characters, all others seven.
+    """
+    best = greedy_if_valid(probabilities)
+    if (
+        best is None
+        or _colour_prior(best.pattern, green) < _MIN_COLOUR_FIT
+        or (best.pattern == "green" and best.text[3] in LETTERS)
+    ):
+        return constrained_decode(probabilities, green)
     return best
 
 
-def lawful(probabilities: Scores) -> Reading | None:
-    """The best path of all where it follows a pattern, else None. Cheap: a tenth of a millisecond."""
-    classes, spans = _greedy(probabilities)
+def greedy_if_valid(probabilities: Scores) -> Reading | None:
+    """The greedy text when it is valid, else None. Takes 0.1 ms."""
+    classes, spans = _greedy_path(probabilities)
     text = _text(classes)
     pattern = pattern_of(text)
     return (
@@ -58,83 +63,82 @@ def lawful(probabilities: Scores) -> Reading | None:
     )
 
 
-def searched(probabilities: Scores, green: float) -> Reading:
-    """The best path that follows a pattern, however unlikely. Half a millisecond to one."""
-    pattern, classes, spans, agreement = _search(probabilities, green)
-    return Reading(_text(classes), pattern, _scores(probabilities, classes, spans), agreement, tuple(spans))
+def constrained_decode(probabilities: Scores, green: float) -> Reading:
+    """The best path of the grammar, however unlikely. Takes 0.5 to 1 ms."""
+    pattern, classes, spans, path_ratio = _constrained_search(probabilities, green)
+    return Reading(_text(classes), pattern, _scores(probabilities, classes, spans), path_ratio, tuple(spans))
 
 
-def forced(probabilities: Scores, text: str) -> Reading | None:
-    """`text` as this reader sees it: the best path that spells it. None where no pattern allows the text, or where
+def forced_alignment(probabilities: Scores, text: str) -> Reading | None:
+    """Forced alignment: the best path that gives `text`. None where no pattern allows the text, or where
     there are fewer time steps than it needs."""
     pattern = pattern_of(text)
     if pattern is None or len(text) > len(probabilities):
         return None
-    labels, leap = _states(text)
-    told = _telling(probabilities)
-    logs = np.log(np.maximum(probabilities[told], _FLOOR))
-    barred = np.where(leap, 0, patterns.NEVER).astype(np.float32)
-    now = np.full(len(labels) + 2, patterns.NEVER, np.float32)  # two states before the first that nothing reaches
+    labels, can_skip_blank = _ctc_states(text)
+    informative = _informative_steps(probabilities)
+    logs = np.log(np.maximum(probabilities[informative], _FLOOR))
+    blocked = np.where(can_skip_blank, 0, grammar.LOG_ZERO).astype(np.float32)
+    now = np.full(len(labels) + 2, grammar.LOG_ZERO, np.float32)  # two states before the first that nothing reaches
     now[2:4] = logs[0, labels[:2]]
     values = [now]
     for step in logs[1:, labels]:
         before, now = now, now.copy()
-        now[2:] = np.maximum(np.maximum(before[2:], before[1:-1]), before[:-2] + barred) + step
+        now[2:] = np.maximum(np.maximum(before[2:], before[1:-1]), before[:-2] + blocked) + step
         values.append(now)
     state = len(labels) + 1 - int(now[-2] > now[-1])
-    agreement = float(np.exp(min(float(now[state]) - float(logs.max(1).sum()), 0.0)))
+    path_ratio = float(np.exp(min(float(now[state]) - float(logs.max(1).sum()), 0.0)))
     path = [state - 2]
     for before in reversed(values[:-1]):
-        ways = (before[state], before[state - 1], before[state - 2] + barred[state - 2])
-        state -= ways.index(max(ways))
+        transitions = (before[state], before[state - 1], before[state - 2] + blocked[state - 2])
+        state -= transitions.index(max(transitions))
         path.append(state - 2)
     path.reverse()
     places = [path.index(k) for k in range(1, len(labels), 2)]
-    spans = _in_full(told, [(at, at + path.count(path[at])) for at in places])
+    spans = _expand_spans(informative, [(at, at + path.count(path[at])) for at in places])
     return Reading(
-        text, pattern, _scores(probabilities, [int(c) for c in labels[1::2]], spans), agreement, tuple(spans)
+        text, pattern, _scores(probabilities, [int(c) for c in labels[1::2]], spans), path_ratio, tuple(spans)
     )
 
 
-def likelihood(probabilities: Scores, text: str) -> float:
-    """Logarithm of the probability that this reader gives the text: all its paths together (CTC forward)."""
-    labels, leap = _states(text)
-    logs = np.log(np.maximum(probabilities[_telling(probabilities)][:, labels], _FLOOR)).astype(np.float64)
+def ctc_log_likelihood(probabilities: Scores, text: str) -> float:
+    """Log probability of the text, summed over all its paths (CTC forward)."""
+    labels, can_skip_blank = _ctc_states(text)
+    logs = np.log(np.maximum(probabilities[_informative_steps(probabilities)][:, labels], _FLOOR)).astype(np.float64)
     ends = np.full(len(labels), -np.inf)
     ends[:2] = logs[0, :2]
     for step in logs[1:]:
-        came = np.logaddexp(ends[1:], ends[:-1])
-        leapt = np.where(leap[2:], ends[:-2], -np.inf)
-        ends = np.concatenate([ends[:1], came[:1], np.logaddexp(came[1:], leapt)]) + step
+        stayed = np.logaddexp(ends[1:], ends[:-1])
+        skipped = np.where(can_skip_blank[2:], ends[:-2], -np.inf)
+        ends = np.concatenate([ends[:1], stayed[:1], np.logaddexp(stayed[1:], skipped)]) + step
     return float(np.logaddexp(ends[-1], ends[-2]))
 
 
-def _states(text: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _ctc_states(text: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The classes of CTC's states, blank, character, blank …, and which of them may follow the one before the last: a
     character after another one without a blank between."""
     labels = np.zeros(2 * len(text) + 1, np.int64)
     labels[1::2] = [CHARACTERS.index(c) + 1 for c in text]
-    leap = np.zeros(len(labels), bool)
-    leap[3::2] = labels[3::2] != labels[1:-2:2]
-    return labels, leap
+    can_skip_blank = np.zeros(len(labels), bool)
+    can_skip_blank[3::2] = labels[3::2] != labels[1:-2:2]
+    return labels, can_skip_blank
 
 
-def _telling(probabilities: Scores) -> NDArray[np.int64]:
-    """The time steps that may say something, with one blank after each run of them: a row of sure blanks tells no more
-    than one, and most of a strip is such rows."""
-    loud = probabilities[:, BLANK] < _SURE_BLANK
-    after = np.concatenate([[False], loud[:-1]])
-    told = np.flatnonzero(loud | after)
-    return told if len(told) >= _LONGEST else np.arange(len(probabilities))
+def _informative_steps(probabilities: Scores) -> NDArray[np.int64]:
+    """Indices of the time steps that are not certain blanks, with one blank kept after each run of them."""
+    peaks = probabilities[:, BLANK] < _BLANK_THRESHOLD
+    after = np.concatenate([[False], peaks[:-1]])
+    informative = np.flatnonzero(peaks | after)
+    return informative if len(informative) >= _MAX_CHARACTERS else np.arange(len(probabilities))
 
 
-def _in_full(told: NDArray[np.int64], spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans among the telling steps as spans among all."""
-    return [(int(told[a]), int(told[b - 1]) + 1) for a, b in spans]
+def _expand_spans(informative: NDArray[np.int64], spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Maps spans over the informative steps to spans over all steps."""
+    return [(int(informative[a]), int(informative[b - 1]) + 1) for a, b in spans]
 
 
-def _fit(pattern: str, green: float) -> float:
-    """How well a ground that is so green suits a pattern: eight characters stand on green, seven on all others."""
+def _colour_prior(pattern: str, green: float) -> float:
+    """Prior of a pattern given the probability of a green plate: eight characters on green, seven on others."""
     return green if pattern in ("green", "green_yellow") else 1 - green
 
 
@@ -146,8 +150,8 @@ def _scores(probabilities: Scores, classes: list[int], spans: list[tuple[int, in
     return tuple(float(probabilities[a:b, c].max()) for c, (a, b) in zip(classes, spans, strict=True))
 
 
-def _greedy(probabilities: Scores) -> patterns.Path:
-    """The path of the best class at every time step, which no other path beats."""
+def _greedy_path(probabilities: Scores) -> grammar.Path:
+    """The path of the best class at every time step."""
     best = probabilities.argmax(1)
     starts = [t for t in range(len(best)) if best[t] != BLANK and (t == 0 or best[t] != best[t - 1])]
     spans = []
@@ -159,14 +163,17 @@ def _greedy(probabilities: Scores) -> patterns.Path:
     return [int(best[t]) for t in starts], spans
 
 
-def _search(probabilities: Scores, green: float) -> tuple[str, list[int], list[tuple[int, int]], float]:
-    """The best path that follows a pattern: its name, classes, time steps, and its likelihood beside the greedy one."""
-    told = _telling(probabilities)
-    logs = np.log(np.maximum(probabilities[told], _FLOOR))
-    found = patterns.Search(logs, probabilities.max(0))
-    likely = [end.prior + np.log(max(_fit(end.pattern, green), _TINT)) for end in patterns.ends()]
+def _constrained_search(probabilities: Scores, green: float) -> tuple[str, list[int], list[tuple[int, int]], float]:
+    """The best path of the grammar: pattern name, classes, spans, and its ratio to the greedy path."""
+    informative = _informative_steps(probabilities)
+    logs = np.log(np.maximum(probabilities[informative], _FLOOR))
+    found = grammar.ViterbiSearch(logs, probabilities.max(0))
+    likely = [
+        end.prior + np.log(max(_colour_prior(end.pattern, green), _COLOUR_MISMATCH_FACTOR))
+        for end in grammar.accepting_states()
+    ]
     best = int((found.scores + likely).argmax())
-    end = patterns.ends()[best]
+    end = grammar.accepting_states()[best]
     classes, spans = found.path(end)
-    agreement = float(np.exp(min(float(found.scores[best]) - float(logs.max(1).sum()), 0.0)))
-    return end.pattern, classes, _in_full(told, spans), agreement
+    path_ratio = float(np.exp(min(float(found.scores[best]) - float(logs.max(1).sum()), 0.0)))
+    return end.pattern, classes, _expand_spans(informative, spans), path_ratio

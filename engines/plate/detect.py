@@ -1,4 +1,4 @@
-"""Where plates are: candidates with four corners from the detector network, on copies of several sizes and in tiles."""
+"""Plate detection: candidates with four corners, at several scales and in tiles."""
 
 from __future__ import annotations
 
@@ -15,58 +15,58 @@ from inkgate.engines.types import Image
 
 STRIDE = 4  # pixels of the network's input per cell of its output
 _SIDE = 32  # the network's sides are multiples of it
-_CLEAR = 48.0  # pixels of width from which on a plate is seen as well as it will ever be
-_FAINT = 0.1  # score from which on a close look counts
-_SAME_PLATE = 0.33  # share of the smaller bounding box from which on two candidates show one plate
-_STILL_THERE = 0.3  # the same, between a candidate and what a close look finds of it
+_SUFFICIENT_WIDTH = 48.0  # pixels of plate width above which detection does not improve
+_MIN_REFINE_SCORE = 0.1  # minimum score of a refined candidate
+_SAME_PLATE = 0.33  # overlap, as a share of the smaller box, at which two candidates are one plate
+_STILL_THERE = 0.3  # the same, between a candidate and its refinement
 _MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 _DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
 _NORMAL = ((np.arange(256, dtype=np.float32)[:, None] - _MEAN) / _DEVIATION).T.copy()
-"""What the network takes for each value of each channel (3, 256): looked up six times as fast as computed."""
+"""Normalised value for each channel and pixel value (3, 256): six times faster than computing it."""
 
 Corners = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How hard to look. Lengths are pixels of the longer side of what the network sees."""
+class DetectorOptions:
+    """Detector options. Lengths are pixels of the longer side of the network input."""
 
     sizes: tuple[int, ...] = (736, 256)  # the larger first
     threshold: float = 0.3
-    tile_from: int = 2000  # pictures with a longer side than this are also looked at in tiles
-    tile_size: int = 1376  # length to which such a picture is brought before it is cut
+    tile_above_pixels: int = 2000  # images with a longer side than this are also looked at in tiles
+    tile_size: int = 1376  # length to which such an image is brought before it is cut
     tile: int = 736  # longest side of a tile
     overlap: int = 96
-    most: int = 20  # candidates of one picture
-    close: tuple[int, int] = (256, 192)  # width and height at which a candidate is looked at closely
-    share: float = 0.5  # of which the plate takes this share of the width
+    max_candidates: int = 20  # candidates of one image
+    refine_size: tuple[int, int] = (256, 192)  # width and height at which a candidate is looked at closely
+    refine_plate_share: float = 0.5  # of which the plate takes this share of the width
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Corners (4, 2) TL TR BR BL in source pixels, how sure the detector is, 0..1, and the width in pixels it saw."""
+    """Corners (4, 2) TL TR BR BL in source pixels, score 0..1, and the plate's width in pixels of the network input."""
 
     corners: Corners
     score: float
-    seen: float = _CLEAR
+    detected_width: float = _SUFFICIENT_WIDTH
 
     @property
     def rank(self) -> float:
-        """Its worth beside others of the same plate: corners of what was seen small are less exact."""
-        return self.score * min(1.0, self.seen / _CLEAR)
+        """Sort key among candidates of one plate: corners of plates detected at a small width are less exact."""
+        return self.score * min(1.0, self.detected_width / _SUFFICIENT_WIDTH)
 
 
 def normalise(picture: Image) -> NDArray[np.float32]:
-    """BGR uint8 (h, w, 3) -> float32 (1, 3, h, w) as the network's trunk was taught."""
+    """BGR uint8 (h, w, 3) -> float32 (1, 3, h, w) normalised as in training."""
     made = np.empty((1, 3, *picture.shape[:2]), np.float32)
     for channel, table in enumerate(_NORMAL):
         made[0, channel] = cv2.LUT(picture[:, :, channel], table)
     return made
 
 
-def peaks(out: NDArray[np.float32], threshold: float) -> list[tuple[Corners, float]]:
+def local_maxima(out: NDArray[np.float32], threshold: float) -> list[tuple[Corners, float]]:
     """Corners (4, 2) TL TR BR BL in pixels of the network's input, and the score, of every local maximum of an output
-    (10, h, w). Corners are the mean of what the cells around the maximum say, weighted by their scores."""
+    (10, h, w). Corners are the mean over the cells around the maximum, weighted by squared scores."""
     heat = 1 / (1 + np.exp(-out[0]))
     top = (heat >= threshold) & (heat >= cv2.dilate(heat, np.ones((3, 5), np.uint8)))
     height, width = heat.shape
@@ -77,31 +77,33 @@ def peaks(out: NDArray[np.float32], threshold: float) -> list[tuple[Corners, flo
         weight = heat[rows, columns] ** 2
         ys, xs = np.mgrid[rows, columns]
         middle = np.stack([xs, ys], 2)[:, :, None] * STRIDE + STRIDE / 2
-        away = out[2:, rows, columns].transpose(1, 2, 0).reshape(*weight.shape, 4, 2)
-        corners = middle + away * np.exp(np.clip(out[1, rows, columns], 0, 7))[:, :, None, None]
+        offsets = out[2:, rows, columns].transpose(1, 2, 0).reshape(*weight.shape, 4, 2)
+        corners = middle + offsets * np.exp(np.clip(out[1, rows, columns], 0, 7))[:, :, None, None]
         mean = (corners * weight[:, :, None, None]).sum((0, 1)) / weight.sum()
         found.append((mean.astype(np.float32), float(heat[row, column])))
     return found
 
 
-class Finder:
-    """Finds plates in a picture of any size. Holds no state but its network."""
+class PlateDetector:
+    """Detects plates in an image of any size. Stateless apart from its network."""
 
-    def __init__(self, network: RunNetwork, options: Options | None = None) -> None:
+    def __init__(self, network: RunNetwork, options: DetectorOptions | None = None) -> None:
         self._network = network
-        self.options = options or Options()
+        self.options = options or DetectorOptions()
 
     def __call__(self, image: Image) -> list[Candidate]:
-        """Candidates, the best first; of those that cover each other only the best."""
+        """Candidates after non-maximum suppression, best first."""
         longest = max(image.shape[:2])
-        tiled = longest > self.options.tile_from  # tiles see all that the larger copies show, and better
+        tiled = longest > self.options.tile_above_pixels  # tiles replace the larger copies
         sizes = self.options.sizes[-1:] if tiled else self.options.sizes
-        found = [one for size in sizes for one in self.look(image, min(size, _up(longest)))]
+        found = [
+            candidate for size in sizes for candidate in self.detect_at_scale(image, min(size, _round_up(longest)))
+        ]
         if tiled:
-            found += self._tiles(image)
-        return distinct(found)[: self.options.most]
+            found += self._detect_in_tiles(image)
+        return suppress_overlaps(found)[: self.options.max_candidates]
 
-    def look(self, image: Image, longest: int) -> list[Candidate]:
+    def detect_at_scale(self, image: Image, longest: int) -> list[Candidate]:
         """Candidates in a copy whose longer side is `longest`."""
         height, width = image.shape[:2]
         scale = longest / max(height, width)
@@ -110,49 +112,63 @@ class Finder:
         ratio = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
         return [
             Candidate(corners * ratio, score, float(np.hypot(*(corners[1] - corners[0]))))
-            for corners, score in peaks(out, self.options.threshold)
+            for corners, score in local_maxima(out, self.options.threshold)
         ]
 
-    def closer(self, image: Image, one: Candidate) -> Candidate:
-        """The candidate after a close look: corners anew, at a size that suits the network best. Where the close look
-        sees nothing the candidate comes back as it was, with half its score."""
-        width, height = self.options.close
-        wide = max(float(np.hypot(*(one.corners[1] - one.corners[0]))), float(np.ptp(one.corners[:, 0])), 4.0)
-        scale = self.options.share * width / wide
-        middle = one.corners.mean(0)
+    def refine_candidate(self, image: Image, candidate: Candidate) -> Candidate:
+        """The candidate detected again in a crop at the network's best size. Where nothing is detected there, the
+        candidate is returned with half its score.
+        """
+        width, height = self.options.refine_size
+        wide = max(
+            float(np.hypot(*(candidate.corners[1] - candidate.corners[0]))), float(np.ptp(candidate.corners[:, 0])), 4.0
+        )
+        scale = self.options.refine_plate_share * width / wide
+        middle = candidate.corners.mean(0)
         shift = np.array([width, height]) / 2 - middle * scale
         move = np.array([(scale, 0, shift[0]), (0, scale, shift[1])])
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         part = cv2.warpAffine(image, move, (width, height), flags=how, borderMode=cv2.BORDER_REPLICATE)
         near = [
             Candidate(np.asarray((corners - shift) / scale, np.float32), score)
-            for corners, score in peaks(self._network(normalise(np.asarray(part, np.uint8)))[0], _FAINT)
+            for corners, score in local_maxima(
+                self._network(normalise(np.asarray(part, np.uint8)))[0], _MIN_REFINE_SCORE
+            )
         ]
-        near = [other for other in near if overlaps(np.stack([other.corners, one.corners]))[0, 1] > _STILL_THERE]
+        near = [other for other in near if overlaps(np.stack([other.corners, candidate.corners]))[0, 1] > _STILL_THERE]
         if not near:
-            return Candidate(one.corners, one.score / 2, one.seen)
+            return Candidate(candidate.corners, candidate.score / 2, candidate.detected_width)
         return max(near, key=lambda other: other.score)
 
-    def _tiles(self, image: Image) -> list[Candidate]:
+    def _detect_in_tiles(self, image: Image) -> list[Candidate]:
         option = self.options
         scale = min(option.tile_size / max(image.shape[:2]), 1.0)
         copy = _scaled(image, scale)
         found = []
-        tops, tall = _starts(copy.shape[0], option.tile, option.overlap)
-        lefts, wide = _starts(copy.shape[1], option.tile, option.overlap)
+        tops, tall = _tile_positions(copy.shape[0], option.tile, option.overlap)
+        lefts, wide = _tile_positions(copy.shape[1], option.tile, option.overlap)
         for top in tops:
             for left in lefts:
                 part = np.ascontiguousarray(copy[top : top + tall, left : left + wide])
-                for one in self.look(part, max(part.shape[:2])):
+                for candidate in self.detect_at_scale(part, max(part.shape[:2])):
                     found.append(
-                        Candidate((one.corners + np.array([left, top], np.float32)) / scale, one.score, one.seen)
+                        Candidate(
+                            (candidate.corners + np.array([left, top], np.float32)) / scale,
+                            candidate.score,
+                            candidate.detected_width,
+                        )
                     )
         return found
 
 
-def distinct(found: list[Candidate]) -> list[Candidate]:
-    """The candidates without those that cover a better one by a third, the best first."""
-    return [found[at] for at in without_duplicates([one.corners for one in found], [one.rank for one in found])]
+def suppress_overlaps(found: list[Candidate]) -> list[Candidate]:
+    """Non-maximum suppression of candidates, best first."""
+    return [
+        found[at]
+        for at in without_duplicates(
+            [candidate.corners for candidate in found], [candidate.rank for candidate in found]
+        )
+    ]
 
 
 def without_duplicates(corners: Sequence[Corners], scores: Sequence[float]) -> list[int]:
@@ -162,15 +178,16 @@ def without_duplicates(corners: Sequence[Corners], scores: Sequence[float]) -> l
     return suppress(scores, overlaps(np.stack(corners)) >= _SAME_PLATE, chained=False)
 
 
-def _starts(length: int, most: int, overlap: int) -> tuple[list[int], int]:
-    """Where the fewest tiles of at most `most` pixels begin that cover the length and share `overlap` pixels, and how
-    long they are."""
-    count = max(1, int(np.ceil((length - overlap) / (most - overlap))))
+def _tile_positions(length: int, max_candidates: int, overlap: int) -> tuple[list[int], int]:
+    """Where the fewest tiles of at most `max_candidates` pixels begin that cover the length and share `overlap` pixels,
+    and how long they are.
+    """
+    count = max(1, int(np.ceil((length - overlap) / (max_candidates - overlap))))
     tile = int(np.ceil((length + (count - 1) * overlap) / count))
     return [k * (length - tile) // max(count - 1, 1) for k in range(count)], tile
 
 
-def _up(side: int) -> int:
+def _round_up(side: int) -> int:
     return max(-(-side // _SIDE) * _SIDE, 2 * _SIDE)
 
 
@@ -185,7 +202,7 @@ def _scaled(image: Image, scale: float) -> Image:
 
 
 def _padded(image: Image) -> Image:
-    """The picture with its sides brought up to multiples of 32 by repeating the border."""
+    """The image with its sides brought up to multiples of 32 by repeating the border."""
     height, width = image.shape[:2]
-    bottom, right = _up(height) - height, _up(width) - width
+    bottom, right = _round_up(height) - height, _round_up(width) - width
     return np.asarray(cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)

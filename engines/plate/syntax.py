@@ -1,4 +1,4 @@
-"""What may be written on a mainland plate, and what kind of plate a text and a colour make (GA 36-2018)."""
+"""Plate grammar and kinds by text and colour (GA 36-2018)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def pattern_of(text: str) -> str | None:
     return next((name for name, pattern in _PATTERNS.items() if pattern.fullmatch(text)), None)
 
 
-def clean(text: str) -> str:
+def normalise_plate_text(text: str) -> str:
     """A line of general reading as a plate would write it: bare, in capitals, digits for O and I after the head."""
     bare = _SEPARATORS.sub("", text).upper()
     return bare[:2] + bare[2:].replace("O", "0").replace("I", "1")
 
 
-def kind_of(text: str, colour: str, rows: int) -> str:
+def plate_kind(text: str, colour: str, rows: int) -> str:
     """The kind of a plate: blue, yellow, green, yellow_double, green_yellow, black, white, or embassy."""
     pattern = pattern_of(text)
     if pattern in ("green", "green_yellow"):
@@ -48,6 +48,6 @@ def kind_of(text: str, colour: str, rows: int) -> str:
         return f"{colour}_double"
     if text[-1:] == "挂":
         return "yellow_double"
-    if colour in ("green", "green_yellow", "none"):  # seven characters: green grounds carry eight
+    if colour in ("green", "green_yellow", "none"):  # seven characters: green background colours carry eight
         return "blue"
     return colour

@@ -1,4 +1,4 @@
-"""The best class of each column, chosen inside a recogniser's graph.
+"""Argmax over the classes inside the graph of a recogniser.
 
 A recogniser gives 18,710 probabilities a column, and a reader looks at the largest alone. Two nodes behind the output
 make that choice where the probabilities are: on a GPU they then never cross over to the host.
@@ -21,47 +21,47 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
 CLASSES, SCORES = "best_class", "best_score"
 
 
-def with_best_path(model: bytes) -> bytes:
+def append_argmax_outputs(model: bytes) -> bytes:
     """The model with two more outputs, both (n, columns, 1): CLASSES (int64) and SCORES, the class's probability.
 
     Its first output must be (n, columns, classes). Raises ValueError when the bytes hold no output.
     """
-    probabilities = _first_output(model)
+    probabilities = _first_output_name(model)
     arg_max = _node("ArgMax", [probabilities], CLASSES, axis=2, keepdims=1)
     gather = _node("GatherElements", [probabilities, CLASSES.encode()], SCORES, axis=2)
-    outputs = [_field(_OUTPUT, _field(_NAME, name.encode())) for name in (CLASSES, SCORES)]
-    return model + _field(_GRAPH, b"".join([_field(_NODE, arg_max), _field(_NODE, gather), *outputs]))
+    outputs = [_bytes_field(_OUTPUT, _bytes_field(_NAME, name.encode())) for name in (CLASSES, SCORES)]
+    return model + _bytes_field(_GRAPH, b"".join([_bytes_field(_NODE, arg_max), _bytes_field(_NODE, gather), *outputs]))
 
 
-def _first_output(model: bytes) -> bytes:
+def _first_output_name(model: bytes) -> bytes:
     """The name of a graph's first output."""
-    for field, graph in _fields(memoryview(model)):
+    for field, graph in _length_delimited_fields(memoryview(model)):
         if field == _GRAPH:
-            for inner, output in _fields(graph):
+            for inner, output in _length_delimited_fields(graph):
                 if inner == _OUTPUT:
-                    return next(bytes(name) for number, name in _fields(output) if number == _NAME)
+                    return next(bytes(name) for number, name in _length_delimited_fields(output) if number == _NAME)
     raise ValueError("no output in the model's graph")
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+def _length_delimited_fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
     """Number and content of each length-delimited field; numbers are passed over."""
     at = 0
     while at < len(message):
-        key, at = _varint(message, at)
+        key, at = _decode_varint(message, at)
         match key & 7:
             case wire if wire == _BYTES:
-                length, at = _varint(message, at)
+                length, at = _decode_varint(message, at)
                 yield key >> 3, message[at : at + length]
                 at += length
             case wire if wire == _VARINT:
-                _, at = _varint(message, at)
+                _, at = _decode_varint(message, at)
             case wire if wire in (_FIXED64, _FIXED32):
                 at += 8 if wire == _FIXED64 else 4
             case wire:
                 raise ValueError(f"not an ONNX file: wire type {wire}")
 
 
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
+def _decode_varint(message: memoryview, at: int) -> tuple[int, int]:
     """A number and the place behind it."""
     value = shift = 0
     while at < len(message) and shift < 64:
@@ -74,25 +74,27 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
 
 
 def _node(op: str, inputs: list[bytes], output: str, **attributes: int) -> bytes:
-    parts = [_field(_NODE_INPUT, name) for name in inputs]
-    parts += [_field(_NODE_OUTPUT, output.encode()), _field(_NODE_OP, op.encode())]
-    parts += [_field(_NODE_ATTRIBUTE, _attribute(name, value)) for name, value in attributes.items()]
+    parts = [_bytes_field(_NODE_INPUT, name) for name in inputs]
+    parts += [_bytes_field(_NODE_OUTPUT, output.encode()), _bytes_field(_NODE_OP, op.encode())]
+    parts += [_bytes_field(_NODE_ATTRIBUTE, _attribute(name, value)) for name, value in attributes.items()]
     return b"".join(parts)
 
 
 def _attribute(name: str, value: int) -> bytes:
-    return _field(_NAME, name.encode()) + _number(_ATTRIBUTE_INT, value) + _number(_ATTRIBUTE_TYPE, _INT)
+    return (
+        _bytes_field(_NAME, name.encode()) + _varint_field(_ATTRIBUTE_INT, value) + _varint_field(_ATTRIBUTE_TYPE, _INT)
+    )
 
 
-def _field(number: int, content: bytes) -> bytes:
-    return _as_varint(number << 3 | _BYTES) + _as_varint(len(content)) + content
+def _bytes_field(number: int, content: bytes) -> bytes:
+    return _encode_varint(number << 3 | _BYTES) + _encode_varint(len(content)) + content
 
 
-def _number(number: int, value: int) -> bytes:
-    return _as_varint(number << 3 | _VARINT) + _as_varint(value)
+def _varint_field(number: int, value: int) -> bytes:
+    return _encode_varint(number << 3 | _VARINT) + _encode_varint(value)
 
 
-def _as_varint(value: int) -> bytes:
+def _encode_varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)

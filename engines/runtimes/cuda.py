@@ -1,4 +1,4 @@
-"""How cuDNN is to look for algorithms: chosen by timing, when an engine opens.
+"""Chooses cuDNN's algorithm search mode by timing, when an engine is opened.
 
 Which way is the quickest depends on the card, on the versions of cuDNN and of ONNX Runtime, and on whether shapes are
 few or many; reports contradict each other by factors of a thousand. So every way is tried on the shapes that will come.
@@ -21,10 +21,10 @@ Network = TypeVar("Network", bound=Callable[[Tensor], object])
 
 SEARCHES = ("HEURISTIC", "DEFAULT", "EXHAUSTIVE")  # what ONNX Runtime's CUDA provider calls them
 _REPEATS = 3
-_LONGEST = 20.0  # seconds after which a way is given up: a worker has to become ready
+_MAX_TIMING_SECONDS = 20.0  # seconds after which a way is given up: a worker has to become ready
 
 
-def quickest(
+def open_with_fastest_search(
     open_network: Callable[[str], Network],
     shapes: Sequence[Shape],
     *,
@@ -33,7 +33,7 @@ def quickest(
 ) -> Network:
     """The network opened with the way of search that runs all `shapes` in the least time.
 
-    `warmed` says that each shape will have been run before pictures come (buckets): its first run does not count.
+    `warmed` says that each shape will have been run before images come (buckets): its first run does not count.
     Otherwise (pages) it counts, as every new page may bring a new shape. A way is given up between two shapes when it
     is slower than the best one so far, or takes 20 seconds.
     """
@@ -42,14 +42,14 @@ def quickest(
     best_time, chosen = float("inf"), SEARCHES[0]
     for search in SEARCHES:
         network = open_network(search)
-        taken = _seconds(network, shapes, warmed, best_time, clock)
+        taken = _time_shapes(network, shapes, warmed, best_time, clock)
         if taken < best_time:
             best, best_time, chosen = network, taken, search
     log.info("cuDNN searches by %s: %.1f ms for %d shapes", chosen, 1000 * best_time, len(shapes))
     return best
 
 
-def _seconds(
+def _time_shapes(
     network: Callable[[Tensor], object],
     shapes: Sequence[Shape],
     warmed: bool,
@@ -66,6 +66,6 @@ def _seconds(
             took = clock() - begun
             spent += took
             counted += took if number or not warmed else 0.0
-        if counted > bound or spent > _LONGEST:
+        if counted > bound or spent > _MAX_TIMING_SECONDS:
             return float("inf")
     return counted

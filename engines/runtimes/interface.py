@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Tensor = NDArray[np.float32]
 Shape = tuple[int, ...]
 BestPath = tuple[NDArray[np.int64], NDArray[np.float32]]
-"""Class and probability of the likeliest class of each column, both (n, columns)."""
+"""Class and probability of the most likely class of each column, both (n, columns)."""
 
 RunNetwork = Callable[[Tensor], Tensor]
 """One batch (n, channels, height, width) float32 to the network's first output, float32."""
@@ -81,7 +81,7 @@ class Runtime(Protocol):
         """CUDA where the installed library can use it, else CPU."""
 
     def int8_is_faster(self) -> bool:
-        """Whether networks in eight-bit integers are faster than float32 on this processor, and read the same."""
+        """Whether networks in INT8 integers are faster than float32 on this processor, and read the same."""
 
     def open(self, path: Path, execution: Execution) -> Network:
         """The network in the file. Raises ModelError when the library cannot load it."""

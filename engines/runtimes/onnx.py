@@ -1,4 +1,4 @@
-"""ONNX Runtime: a network file into a function from arrays to arrays."""
+"""ONNX Runtime sessions as callables from arrays to arrays."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import onnxruntime as ort
 
 from inkgate.engines.errors import ModelError
 from inkgate.engines.runtimes import cpu, cuda
-from inkgate.engines.runtimes.best_path import CLASSES, SCORES, with_best_path
+from inkgate.engines.runtimes.best_path import CLASSES, SCORES, append_argmax_outputs
 from inkgate.engines.runtimes.interface import CPU, CUDA, BestPath, Execution, Tensor
 
 Opened = TypeVar("Opened", bound=Callable[[Tensor], object])
 
 _CUDA_PROVIDER = "CUDAExecutionProvider"
-_PROBED = "HEURISTIC"  # what cuDNN is told where nothing was timed
+_DEFAULT_SEARCH = "HEURISTIC"  # what cuDNN is told where nothing was timed
 
 
 class OnnxRuntime:
@@ -37,8 +37,8 @@ class OnnxRuntime:
         return device()
 
     def int8_is_faster(self) -> bool:
-        """Whether the processor has the instructions that ONNX Runtime's eight-bit networks need (see `cpu`)."""
-        return cpu.multiplies_bytes()
+        """Whether the processor has the instructions that ONNX Runtime's INT8 networks need (see `cpu`)."""
+        return cpu.has_vnni()
 
     def open(self, path: Path, execution: Execution) -> OnnxNetwork:
         """The network in an .onnx file. Raises ModelError when ONNX Runtime cannot load it."""
@@ -55,7 +55,7 @@ class OnnxNetwork:
     `search` is how cuDNN looks for the quickest algorithm when it meets a new shape (see engines.runtimes.cuda).
     """
 
-    def __init__(self, path: Path, threads: int = 1, device: str = CPU, search: str = _PROBED) -> None:
+    def __init__(self, path: Path, threads: int = 1, device: str = CPU, search: str = _DEFAULT_SEARCH) -> None:
         """Raises ModelError when the file is no network."""
         self._session = _session(path, path, threads, device, search)
         self._input = self._session.get_inputs()[0].name
@@ -80,13 +80,13 @@ class OnnxBestPath:
     """A recogniser whose graph chooses the best class of each column: the probabilities stay on the device.
 
     For GPUs. On a CPU nothing has to be carried over, and NumPy chooses faster than the graph does (by 1 % of a line
-    with the careful network, 4 % with the quick one).
+    with the accurate network, 4 % with the draft one).
     """
 
-    def __init__(self, path: Path, threads: int = 1, device: str = CPU, search: str = _PROBED) -> None:
+    def __init__(self, path: Path, threads: int = 1, device: str = CPU, search: str = _DEFAULT_SEARCH) -> None:
         """Raises ModelError when the file is no network."""
         try:
-            model = with_best_path(path.read_bytes())
+            model = append_argmax_outputs(path.read_bytes())
         except ValueError as error:
             raise ModelError(f"{path}: {error}") from None
         self._session = _session(path, model, threads, device, search)
@@ -106,12 +106,12 @@ class OnnxBestPath:
 def _opened(network: Callable[[int, str, str], Opened], execution: Execution) -> Opened:
     """The network; on CUDA with the algorithm search that is fastest for the shapes that will come."""
     if execution.device == CUDA and execution.shapes:
-        return cuda.quickest(
+        return cuda.open_with_fastest_search(
             lambda search: network(execution.threads, execution.device, search),
             execution.shapes,
             warmed=execution.warmed,
         )
-    return network(execution.threads, execution.device, _PROBED)
+    return network(execution.threads, execution.device, _DEFAULT_SEARCH)
 
 
 def _last_dimension(session: ort.InferenceSession) -> int | None:
@@ -120,10 +120,10 @@ def _last_dimension(session: ort.InferenceSession) -> int | None:
 
 
 def _session(path: Path, model: Path | bytes, threads: int, device: str, search: str) -> ort.InferenceSession:
-    _share_arena()
+    _enable_shared_arena()
     options = ort.SessionOptions()
     options.add_session_config_entry("session.use_env_allocators", "1")
-    # A pattern is remembered for every shape ever seen, and pictures have many shapes.
+    # A pattern is remembered for every shape ever seen, and images have many shapes.
     options.enable_mem_pattern = False
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -132,7 +132,7 @@ def _session(path: Path, model: Path | bytes, threads: int, device: str, search:
     options.log_severity_level = 3
     providers: list[Any] = ["CPUExecutionProvider"]
     if device == CUDA:
-        _load_cuda()
+        _preload_cuda_libraries()
         providers.insert(0, (_CUDA_PROVIDER, {"cudnn_conv_algo_search": search}))
     try:
         return ort.InferenceSession(model if isinstance(model, bytes) else str(model), options, providers=providers)
@@ -141,16 +141,17 @@ def _session(path: Path, model: Path | bytes, threads: int, device: str, search:
 
 
 @cache
-def _load_cuda() -> None:
+def _preload_cuda_libraries() -> None:
     """CUDA's libraries out of the wheels beside ONNX Runtime, which its provider would look for in the system alone."""
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find; the system may have it
         ort.preload_dlls()
 
 
 @cache
-def _share_arena() -> None:
-    """One arena for all sessions of the process: only one of them runs at a time, so they need not each keep their
-    own. Measured on a worker's six networks: 411 MB after mixed pictures instead of 886, at 0.9 of the CPU time."""
+def _enable_shared_arena() -> None:
+    """One memory arena for all sessions of the process, since only one of them runs at a time. Measured on a worker's
+    six networks: 411 MB after mixed images instead of 886, at 0.9 of the CPU time.
+    """
     memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     ort.create_and_register_allocator(memory, None)
 

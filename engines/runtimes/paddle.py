@@ -23,13 +23,13 @@ import numpy as np
 
 from inkgate.engines.boxes import as_quad
 from inkgate.engines.errors import ModelError
-from inkgate.engines.manifest import locate, verify
+from inkgate.engines.manifest import find_model_file, verify_model_file
 from inkgate.engines.networks import NetworkFactory
 from inkgate.engines.runtimes.interface import CPU
 from inkgate.engines.text import profiles
-from inkgate.engines.text.detect import MAX_ENLARGEMENT, framed
-from inkgate.engines.text.engine import FindLines, LineEngine, Parts, ReadCrops
-from inkgate.engines.text.orient import Orienter
+from inkgate.engines.text.detect import MAX_ENLARGEMENT, pad_with_edge_colour
+from inkgate.engines.text.engine import DetectLines, EngineComponents, LineEngine, RecogniseCrops
+from inkgate.engines.text.orient import OrientationClassifier
 from inkgate.engines.text.profiles import Profile
 from inkgate.engines.types import EngineInfo, Image, Quad
 
@@ -59,11 +59,11 @@ class PaddleModels:
         self._scratch = tempfile.TemporaryDirectory(prefix="inkgate-paddle-")
         self.digests: dict[str, str] = {}
 
-    def detector(self) -> FindLines:
-        """Lines of a picture as quadrilaterals in its pixels."""
+    def detector(self) -> DetectLines:
+        """Lines of an image as quadrilaterals in its pixels."""
         return PaddleDetector(self._open(self._paddleocr.TextDetection, "det"))
 
-    def recogniser(self) -> ReadCrops:
+    def recogniser(self) -> RecogniseCrops:
         """Text and score of upright crops."""
         return PaddleRecogniser(self._open(self._paddleocr.TextRecognition, "rec"))
 
@@ -104,8 +104,8 @@ class PaddleModels:
         folder = Path(self._scratch.name) / name
         folder.mkdir()
         for model, file in zip(models, ("inference.onnx", "inference.yml"), strict=True):
-            path = locate(model, self._model_dir)
-            self.digests[model] = verify(model, path)
+            path = find_model_file(model, self._model_dir)
+            self.digests[model] = verify_model_file(model, path)
             (folder / file).symlink_to(path)
         return folder
 
@@ -123,8 +123,8 @@ class PaddleDetector:
         By default the short side is seen at 736 pixels, or enlarged `MAX_ENLARGEMENT` times where that is less.
         """
         if min(image.shape[:2]) < 2:
-            return []  # PaddleOCR cannot scale a picture of one pixel
-        whole, margin = framed(image)
+            return []  # PaddleOCR cannot scale an image of one pixel
+        whole, margin = pad_with_edge_colour(image)
         height, width = whole.shape[:2]
         with self._turn:
             (result,) = self._module.predict(whole, **_limit(width, height, limit_side))
@@ -134,7 +134,7 @@ class PaddleDetector:
 
 
 def _limit(width: int, height: int, limit_side: int | None) -> dict[str, Any]:
-    """How large PaddleOCR sees a picture, in its own words."""
+    """How large PaddleOCR sees an image, in its own words."""
     short, long = min(width, height), max(width, height)
     if limit_side is None and width * height > _MOST_PIXELS:
         limit_side = round(long * math.sqrt(_MOST_PIXELS / (width * height)))
@@ -166,11 +166,11 @@ def open_paddle_engine(networks: NetworkFactory, profile: Profile) -> LineEngine
     PaddleOCR is not installed, or a model is missing, altered or does not load.
     """
     modules = PaddleModels(networks.model_dir, networks.threads)
-    parts = _parts(modules, Orienter(networks.network(profiles.ORIENTER)))
+    parts = _parts(modules, OrientationClassifier(networks.network(profiles.ORIENTER)))
     digests = {**modules.digests, **networks.digests}
     return LineEngine(EngineInfo("paddle", modules.version, CPU, networks.threads, digests), parts, modules.close)
 
 
-def _parts(models: PaddleModels, orienter: Orienter) -> Parts:
+def _parts(models: PaddleModels, orienter: OrientationClassifier) -> EngineComponents:
     detector, recogniser = models.detector(), models.recogniser()
-    return Parts(detector, recogniser, recogniser, detector, recogniser, orienter, beyond_ends=False)
+    return EngineComponents(detector, recogniser, recogniser, detector, recogniser, orienter, extend_line_ends=False)

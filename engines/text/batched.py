@@ -1,4 +1,4 @@
-"""Reading many lines at once on a device that gains from it: buckets of fixed shapes instead of line by line."""
+"""Batched recognition of lines in buckets of fixed shapes, for GPUs."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from inkgate.engines.runtimes.interface import BestPath, Tensor
-from inkgate.engines.text.buckets import LINES, plan, size
-from inkgate.engines.text.pool import Pool
-from inkgate.engines.text.recognise import HEIGHT, collapse, tensor
+from inkgate.engines.text.buckets import BUCKET_SHAPES, plan_batches, rows_per_batch
+from inkgate.engines.text.pool import BatchingPool
+from inkgate.engines.text.recognise import LINE_HEIGHT_PIXELS, ctc_collapse, to_tensor
 from inkgate.engines.types import Image
 
 
 class BatchedRecogniser:
-    """Reads as `Recogniser` does. Threads may share it: lines of all that wait go through the network together.
+    """A `Recogniser` for GPUs. Thread-safe: the lines of all waiting threads form common batches.
 
     `network` gives class and score of each column of a batch, both (n, columns). Batches are filled up with blank
-    lines, so that each bucket has one shape. Scaling lines and spelling them out is done by the threads themselves.
+    lines, so that each bucket has one shape. Resizing and decoding run in the calling threads.
     """
 
     def __init__(self, network: Callable[[Tensor], BestPath], charset: Sequence[str]) -> None:
         self._network = network
         self._charset = charset
-        self._pooled = Pool(self._through)
+        self._pooled = BatchingPool(self._run_batches)
 
     def __call__(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         """Text and mean character score of each crop (BGR uint8), in their order, whatever pages they are from."""
-        readings = (collapse(*path, self._charset) for path in self._pooled([tensor(crop) for crop in crops]))
+        readings = (ctc_collapse(*path, self._charset) for path in self._pooled([to_tensor(crop) for crop in crops]))
         return [(reading.text, reading.score) for reading in readings]
 
-    def _through(self, lines: list[Tensor]) -> list[BestPath]:
+    def _run_batches(self, lines: list[Tensor]) -> list[BestPath]:
         """Best path of each line, in their order."""
         paths: dict[int, BestPath] = {}
-        for batch in plan([line.shape[2] for line in lines]):
-            stack = np.zeros((size(batch.width), 3, HEIGHT, batch.width), np.float32)
+        for batch in plan_batches([line.shape[2] for line in lines]):
+            stack = np.zeros((rows_per_batch(batch.width), 3, LINE_HEIGHT_PIXELS, batch.width), np.float32)
             for row, member in enumerate(batch.members):
                 stack[row, :, :, : lines[member].shape[2]] = lines[member]
             classes, scores = self._network(stack)
@@ -43,5 +43,5 @@ class BatchedRecogniser:
 
     def warmup(self) -> None:
         """Run every bucket once: each shape costs its first caller a search for algorithms."""
-        for shape in LINES:
+        for shape in BUCKET_SHAPES:
             self._network(np.zeros(shape, np.float32))

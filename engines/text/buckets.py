@@ -1,39 +1,41 @@
-"""Lines of many widths in few shapes, for devices that gain from batches and pay for each new shape (GPUs)."""
+"""Width buckets: pads lines to few shapes, for devices that gain from batches (GPUs)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inkgate.engines.text.recognise import HEIGHT, MAX_WIDTH
+from inkgate.engines.text.recognise import LINE_HEIGHT_PIXELS, MAX_WIDTH
 
-WIDTHS = (160, 320, 480, 640, 960, 1280, 1600, 2400, MAX_WIDTH)  # pixels
-BUDGET = 32 * 320  # pixels of width in one batch, padding included
+BUCKET_WIDTHS = (160, 320, 480, 640, 960, 1280, 1600, 2400, MAX_WIDTH)  # pixels
+BATCH_PIXEL_BUDGET = 32 * 320  # pixels of width in one batch, padding included
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Lines that go through the network together: the width they are padded to, and their places in the input."""
+    """Lines that form one network input: the width they are padded to, and their indices in the list of lines."""
 
     width: int
     members: tuple[int, ...]
 
 
-def size(width: int) -> int:
-    """How many lines of a bucket's width go into one batch: a fixed number, so that shapes stay few."""
-    return max(BUDGET // width, 1)
+def rows_per_batch(width: int) -> int:
+    """Lines per batch of a bucket: fixed, so that the number of shapes stays small."""
+    return max(BATCH_PIXEL_BUDGET // width, 1)
 
 
-LINES = tuple((size(width), 3, HEIGHT, width) for width in WIDTHS)  # every shape that the network meets
+BUCKET_SHAPES = tuple(
+    (rows_per_batch(width), 3, LINE_HEIGHT_PIXELS, width) for width in BUCKET_WIDTHS
+)  # all input shapes
 
 
-def plan(widths: Sequence[int]) -> list[Batch]:
-    """Every line in the narrowest bucket that holds it, cut into batches within the budget, narrow ones first."""
+def plan_batches(widths: Sequence[int]) -> list[Batch]:
+    """Batches within the budget, each line in the narrowest bucket that it fits into; narrow buckets first."""
     batches = []
     narrower = 0
-    for bucket in WIDTHS:
+    for bucket in BUCKET_WIDTHS:
         members = [at for at, width in enumerate(widths) if narrower < width <= bucket]
-        most = size(bucket)
-        batches += [Batch(bucket, tuple(members[at : at + most])) for at in range(0, len(members), most)]
+        capacity = rows_per_batch(bucket)
+        batches += [Batch(bucket, tuple(members[at : at + capacity])) for at in range(0, len(members), capacity)]
         narrower = bucket
     return batches

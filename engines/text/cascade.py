@@ -1,10 +1,9 @@
-"""Two readers for one line: a quick network reads all of it, a careful one only where the quick one is in doubt.
+"""Recogniser cascade: a draft recogniser reads the whole line, an accurate one the spans of low confidence.
 
-The quick network costs a fifth of the careful one and errs on three characters in a hundred, and it knows where:
-nine errors in ten lie within two characters of one that scores below 0.8. So the stretch around each doubtful
-character is cut out between characters, read again, and put back where both readings agree on the characters at its
-ends. Where they do not agree even for a wider stretch, or where most of the line is in doubt, the careful network reads
-the whole line.
+The draft network costs a fifth of the accurate one and misreads three characters in a hundred. Nine errors in ten lie
+within two characters of one that scores below 0.8. The span around each such character is cropped, recognised by the
+accurate network, and merged where both readings agree on the characters at its ends. If they disagree even for a wider
+span, or if most of the line has low confidence, the accurate network reads the whole line.
 """
 
 from __future__ import annotations
@@ -16,133 +15,143 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkgate.engines.runtimes.interface import Tensor
-from inkgate.engines.text.recognise import HEIGHT, STRIDE, Reading, Recogniser, tensor
-from inkgate.engines.text.scripts import Scripts, Signs, strange
+from inkgate.engines.text.recognise import LINE_HEIGHT_PIXELS, STRIDE, Reading, Recogniser, to_tensor
+from inkgate.engines.text.scripts import ScriptAwareRecogniser, ScriptCounter, has_simplified
 from inkgate.engines.types import Image
 
-_REACH = 2  # characters on either side of a doubtful one that are read again
-_WIDER = 3  # characters by which a stretch whose ends do not agree grows, once
-_MOST = 0.6  # a larger share of the line in doubt: read all of it
+_CONTEXT_CHARACTERS = 2  # characters on either side of a low-confidence one that are read again
+_WIDENING_CHARACTERS = 3  # characters by which a span whose ends do not agree grows, once
+_MAX_SPAN_SHARE = 0.6  # above this share of low-confidence characters the whole line is read again
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class ConfidenceThresholds:
     """The probability below which a character is read again: higher is slower and errs less.
 
     Short lines (labels, amounts, numbers) have a stricter one, and are read again whole: a character weighs more in
-    them, the quick network has less to go by, and their share of the work is small.
+    them, the draft network has less context, and they are a small share of the work.
     """
 
-    prose: float
-    short: float
-    short_width: int = 300  # pixels at the networks' height of 48: about seven Chinese characters
+    long_line: float
+    short_line: float
+    short_line_pixels: int = 300  # pixels at the networks' height of 48: about seven Chinese characters
 
 
 class Cascade:
-    """Reads as `Recogniser` does, at a fraction of the careful network's cost."""
+    """A `Recogniser` at a fraction of the cost of the accurate network."""
 
-    def __init__(self, quick: Recogniser, careful: Scripts, doubt: Doubt, squeeze: float = 1.0) -> None:
-        """`squeeze` is the share of its width at which a line is read that is not short."""
-        self.quick = quick
-        self._careful = careful
-        self._doubt = doubt
-        self._squeeze = squeeze
+    def __init__(
+        self,
+        draft: Recogniser,
+        accurate: ScriptAwareRecogniser,
+        thresholds: ConfidenceThresholds,
+        horizontal_scale: float = 1.0,
+    ) -> None:
+        """`horizontal_scale` is the share of its width at which a line is read that is not short."""
+        self.draft = draft
+        self._accurate = accurate
+        self._thresholds = thresholds
+        self._horizontal_scale = horizontal_scale
 
     def __call__(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         """Text and mean character score of each crop (BGR uint8); ("", 0.0) where nothing was read.
 
-        The crops are of one page. The quick network writes traditional script in simplified forms, so what the careful
-        one has made of the first lines tells the page's script.
+        The crops are of one page. The draft network writes traditional script in simplified forms, so the script of the
+        page is detected from the accurate readings of the first lines.
         """
         readings: list[tuple[str, float]] = []
-        signs = Signs()
-        too_early: list[int] = []  # places of lines that were read before the script was known
+        script_counter = ScriptCounter()
+        before_script_known: list[int] = []  # places of lines that were read before the script was known
         for at, crop in enumerate(crops):
             line = self._tensor(crop)
-            if signs.traditional:
-                readings.append(self._in_traditional(line))
+            if script_counter.is_traditional:
+                readings.append(self._recognise_traditional(line))
             else:
                 readings.append(self.read_line(line))
-                too_early.append(at)
-            signs.add(readings[at][0])
-        if signs.traditional:
-            for at in too_early:
-                if strange(readings[at][0]):
-                    readings[at] = self._whole(self._tensor(crops[at]))
+                before_script_known.append(at)
+            script_counter.add(readings[at][0])
+        if script_counter.is_traditional:
+            for at in before_script_known:
+                if has_simplified(readings[at][0]):
+                    readings[at] = self._recognise_whole(self._tensor(crops[at]))
         return readings
 
     def _tensor(self, crop: Image) -> Tensor:
         height, width = crop.shape[:2]
-        short = HEIGHT * width < self._doubt.short_width * height
-        return tensor(crop, 1.0 if short else self._squeeze)
+        short_line = LINE_HEIGHT_PIXELS * width < self._thresholds.short_line_pixels * height
+        return to_tensor(crop, 1.0 if short_line else self._horizontal_scale)
 
     def read_line(self, line: Tensor) -> tuple[str, float]:
-        """Text and score of one line as `recognise.tensor` gives it."""
-        return self._checked(line, self.quick.spell(line))
+        """Text and score of one line as `recognise.to_tensor` gives it."""
+        return self._refine(line, self.draft.recognise_line(line))
 
-    def _in_traditional(self, line: Tensor) -> tuple[str, float]:
-        quick = self.quick.spell(line)
-        return self._whole(line) if strange(quick.text) else self._checked(line, quick)
+    def _recognise_traditional(self, line: Tensor) -> tuple[str, float]:
+        draft = self.draft.recognise_line(line)
+        return self._recognise_whole(line) if has_simplified(draft.text) else self._refine(line, draft)
 
-    def _whole(self, line: Tensor) -> tuple[str, float]:
-        """The careful reading of a line on a traditional page."""
-        whole = self._careful.in_traditional(line)
+    def _recognise_whole(self, line: Tensor) -> tuple[str, float]:
+        """The accurate reading of a line on a traditional page."""
+        whole = self._accurate.recognise_traditional(line)
         return whole.text, whole.score
 
-    def _checked(self, line: Tensor, quick: Reading) -> tuple[str, float]:
-        """Text and score of a line once what is doubtful in its quick reading has been read again."""
-        short = line.shape[2] < self._doubt.short_width
-        doubtful = _near(quick.scores < (self._doubt.short if short else self._doubt.prose))
-        doubtful = _inside_words(doubtful, quick.characters)
-        if quick.characters and not doubtful.any():
-            return quick.text, quick.score
-        if not short and 0 < doubtful.sum() <= _MOST * len(doubtful):
-            mended = _mend(line, quick, doubtful, self._careful.plain)
-            if mended is not None:
-                return mended
-        whole = self._careful.plain.spell(line)
+    def _refine(self, line: Tensor, draft: Reading) -> tuple[str, float]:
+        """Text and score of a line after its spans of low confidence have been read again."""
+        short_line = line.shape[2] < self._thresholds.short_line_pixels
+        low_confidence = _dilate(
+            draft.scores < (self._thresholds.short_line if short_line else self._thresholds.long_line)
+        )
+        low_confidence = _extend_to_word_boundaries(low_confidence, draft.characters)
+        if draft.characters and not low_confidence.any():
+            return draft.text, draft.score
+        if not short_line and 0 < low_confidence.sum() <= _MAX_SPAN_SHARE * len(low_confidence):
+            merged = _merge_spans(line, draft, low_confidence, self._accurate.recogniser)
+            if merged is not None:
+                return merged
+        whole = self._accurate.recogniser.recognise_line(line)
         return whole.text, whole.score
 
 
-def _mend(line: Tensor, quick: Reading, doubtful: NDArray[np.bool_], careful: Recogniser) -> tuple[str, float] | None:
-    """Text and score with every doubtful stretch read again, or None when one does not fit back in."""
+def _merge_spans(
+    line: Tensor, draft: Reading, low_confidence: NDArray[np.bool_], accurate: Recogniser
+) -> tuple[str, float] | None:
+    """Text and score with every span of low confidence read again, None when the ends of one do not match."""
     characters: list[str] = []
     scores: list[float] = []
-    done, end = 0, len(quick.characters)
-    stretches = _stretches(doubtful)
-    for (first, last), (following, _) in zip(stretches, [*stretches[1:], (end, end)], strict=True):
-        found = _again(line, quick, first, last, careful)
+    done, end = 0, len(draft.characters)
+    spans = _runs(low_confidence)
+    for (first, last), (following, _) in zip(spans, [*spans[1:], (end, end)], strict=True):
+        found = _recognise_span(line, draft, first, last, accurate)
         if found is None:
-            first, last = _widened(quick.characters, first, last, done, following)
-            found = _again(line, quick, first, last, careful)
+            first, last = _widen_span(draft.characters, first, last, done, following)
+            found = _recognise_span(line, draft, first, last, accurate)
         if found is None:
             return None
-        characters += quick.characters[done:first] + found.characters
-        scores += [*quick.scores[done:first].tolist(), *found.scores.tolist()]
+        characters += draft.characters[done:first] + found.characters
+        scores += [*draft.scores[done:first].tolist(), *found.scores.tolist()]
         done = last + 1
-    characters += quick.characters[done:]
-    scores += quick.scores[done:].tolist()
+    characters += draft.characters[done:]
+    scores += draft.scores[done:].tolist()
     return "".join(characters), float(np.mean(scores)) if scores else 0.0
 
 
-def _again(line: Tensor, quick: Reading, first: int, last: int, careful: Recogniser) -> Reading | None:
-    """The careful reading of the stretch from character `first` to `last`, or None when it does not fit back in."""
-    end = len(quick.characters) - 1
-    left = 0 if first == 0 else _between(quick, first - 1)
-    right = line.shape[2] if last == end else _between(quick, last)
-    again = careful.spell(line[:, :, left:right])
-    expected = quick.columns[[first, last]] - left / STRIDE
-    ends = quick.characters[first], quick.characters[last]
-    start = _end_of(again, (0, 1), ends[0], expected[0]) if first > 0 else 0
-    stop = _end_of(again, (-1, -2), ends[1], expected[1]) if last < end else len(again.characters) - 1
+def _recognise_span(line: Tensor, draft: Reading, first: int, last: int, accurate: Recogniser) -> Reading | None:
+    """The accurate reading of the span from character `first` to `last`, None when its ends do not match."""
+    end = len(draft.characters) - 1
+    left = 0 if first == 0 else _cut_position(draft, first - 1)
+    right = line.shape[2] if last == end else _cut_position(draft, last)
+    again = accurate.recognise_line(line[:, :, left:right])
+    expected = draft.columns[[first, last]] - left / STRIDE
+    ends = draft.characters[first], draft.characters[last]
+    start = _match_span_end(again, (0, 1), ends[0], expected[0]) if first > 0 else 0
+    stop = _match_span_end(again, (-1, -2), ends[1], expected[1]) if last < end else len(again.characters) - 1
     if start is None or stop is None or stop < start:
         return None
     span = slice(start, stop + 1)
     return Reading(again.characters[span], again.scores[span], again.columns[span])
 
 
-def _end_of(again: Reading, places: tuple[int, int], character: str, column: float) -> int | None:
-    """The place of a stretch's end in its second reading, or None when that reads something else there.
+def _match_span_end(again: Reading, places: tuple[int, int], character: str, column: float) -> int | None:
+    """The index of a span's end character in its accurate reading, None when that has another character there.
 
     At a cut the remains of the neighbour may have been read as well, even as the same character: of the two outermost
     places the one counts that holds `character`, nearest to `column`.
@@ -152,15 +161,15 @@ def _end_of(again: Reading, places: tuple[int, int], character: str, column: flo
     return min(same, key=lambda at: abs(float(again.columns[at]) - column), default=None)
 
 
-def _near(doubtful: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """For each character, whether it lies within reach of a doubtful one."""
-    near = np.zeros(len(doubtful), bool)
-    for at in np.flatnonzero(doubtful):
-        near[max(at - _REACH, 0) : at + _REACH + 1] = True
+def _dilate(low_confidence: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """For each character, whether it lies within reach of a low-confidence one."""
+    near = np.zeros(len(low_confidence), bool)
+    for at in np.flatnonzero(low_confidence):
+        near[max(at - _CONTEXT_CHARACTERS, 0) : at + _CONTEXT_CHARACTERS + 1] = True
     return near
 
 
-def _inside_words(doubtful: NDArray[np.bool_], characters: Sequence[str]) -> NDArray[np.bool_]:
+def _extend_to_word_boundaries(low_confidence: NDArray[np.bool_], characters: Sequence[str]) -> NDArray[np.bool_]:
     """The flags with each run extended until no cut at its ends touches a blank.
 
     A recogniser drops blanks at the ends of what it reads. Next to such a cut a word of one character would be taken
@@ -168,7 +177,7 @@ def _inside_words(doubtful: NDArray[np.bool_], characters: Sequence[str]) -> NDA
     """
     blank = np.array([character.isspace() for character in characters], bool)
     beside = blank[:-1] | blank[1:]  # a cut between characters `at` and `at + 1` would touch a blank
-    grown = doubtful.copy()
+    grown = low_confidence.copy()
     for at in range(1, len(grown)):
         grown[at] |= grown[at - 1] & beside[at - 1]
     for at in range(len(grown) - 2, -1, -1):
@@ -176,20 +185,20 @@ def _inside_words(doubtful: NDArray[np.bool_], characters: Sequence[str]) -> NDA
     return grown
 
 
-def _widened(characters: Sequence[str], first: int, last: int, start: int, stop: int) -> tuple[int, int]:
-    """The stretch from `first` to `last` grown by `_WIDER` characters and to cuts inside words, within start..stop."""
+def _widen_span(characters: Sequence[str], first: int, last: int, start: int, stop: int) -> tuple[int, int]:
+    """The span first..last widened by `_WIDENING_CHARACTERS` and to cuts inside words, within start..stop."""
     flags = np.zeros(stop - start, bool)
-    flags[max(first - _WIDER - start, 0) : last + _WIDER + 1 - start] = True
-    inside = np.flatnonzero(_inside_words(flags, characters[start:stop]))
+    flags[max(first - _WIDENING_CHARACTERS - start, 0) : last + _WIDENING_CHARACTERS + 1 - start] = True
+    inside = np.flatnonzero(_extend_to_word_boundaries(flags, characters[start:stop]))
     return start + int(inside[0]), start + int(inside[-1])
 
 
-def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """First and last index of each run of true flags."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.view(np.int8), [0]))))
     return [(int(first), int(end) - 1) for first, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _between(reading: Reading, at: int) -> int:
+def _cut_position(reading: Reading, at: int) -> int:
     """The pixel half-way between character `at` and the next one."""
     return round(STRIDE * (float(reading.columns[at] + reading.columns[at + 1]) + 1) / 2)

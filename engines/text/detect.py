@@ -1,4 +1,4 @@
-"""Where text is: a segmentation network with differentiable binarisation (Liao et al. 2020, arXiv 1911.08947).
+"""Text detection by differentiable binarisation (DB, Liao et al. 2020, arXiv 1911.08947).
 
 The network gives, for each pixel, the probability of lying in the shrunken core of a text line. Cores are cut out at a
 threshold, boxed, and grown back by the area-to-perimeter rule of the paper.
@@ -22,14 +22,14 @@ _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
 _SCALE = (1 / (255 * _STD)).astype(np.float32)
 _SHIFT = (-_MEAN / _STD).astype(np.float32)
-_PAGE = 0.75  # short side by long side of a page
-_STRIP = 8  # longer than this times its other side
-_FIELD = 100  # pixels; an image with a shorter side than this is a field cut out of a page, or an icon
-_FIELD_MARGIN = 0.5  # of its shorter side, added to a field on all sides
+_PAGE_ASPECT = 0.75  # short side by long side of a page
+_STRIP_ASPECT = 8  # longer than this times its other side
+_MIN_PAGE_SIDE_PIXELS = 100  # an image with a shorter side is a crop of a field, or an icon
+_FIELD_MARGIN_SHARE = 0.5  # of its shorter side, added to a field on all sides
 MAX_ENLARGEMENT = 3.5  # times; lines of a field enlarged further are higher than the network knows lines
-_WITHIN = 0.6  # share of a box's area inside a larger one from which it may be a part of the same line
-_SAME_HEIGHT = 0.4  # of the larger box's height that a part of the same line has at least
-_STRIDE = 32  # the network halves the picture five times
+_MIN_CONTAINED_SHARE = 0.6  # share of a box's area inside a larger one from which it may be a part of the same line
+_MIN_HEIGHT_RATIO = 0.4  # of the larger box's height that a part of the same line has at least
+_STRIDE = 32  # the network halves the image five times
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class DetectOptions:
 
 
 class Detector:
-    """Finds text lines. Holds no state but its network."""
+    """Detects text lines. Stateless apart from its network."""
 
     def __init__(self, network: RunNetwork, options: DetectOptions | None = None) -> None:
         self._network = network
@@ -58,16 +58,16 @@ class Detector:
 
     def __call__(self, image: Image, limit_side: int | None = None) -> list[Quad]:
         """Quadrilaterals of lines in pixels of `image`, unordered. `limit_side` caps the longer side."""
-        seen_whole, margin = framed(image)
-        height, width = seen_whole.shape[:2]
-        seen = self._seen_size(width, height, limit_side)
-        probability = self._network(_tensor(np.asarray(cv2.resize(seen_whole, seen), np.uint8)))[0, 0]
-        scale = np.array([width / seen[0], height / seen[1]], np.float32)
+        padded, margin = pad_with_edge_colour(image)
+        height, width = padded.shape[:2]
+        size = self._network_size(width, height, limit_side)
+        probability = self._network(_tensor(np.asarray(cv2.resize(padded, size), np.uint8)))[0, 0]
+        scale = np.array([width / size[0], height / size[1]], np.float32)
         limit = np.array([image.shape[1] - 1, image.shape[0] - 1], np.float32)
         return [as_quad(np.clip(box * scale - margin, 0, limit)) for box in self._boxes(probability)]
 
-    def _seen_size(self, width: int, height: int, limit_side: int | None) -> tuple[int, int]:
-        """Width and height of the picture the network sees: small ones are enlarged, large ones reduced.
+    def _network_size(self, width: int, height: int, limit_side: int | None) -> tuple[int, int]:
+        """Width and height of the network input: small images are enlarged, large ones reduced.
 
         Large ones are reduced to the area of a page whose long side is the option's, not to that side: a strip a
         hundred times longer than high would lose its letters.
@@ -79,8 +79,8 @@ class Detector:
         elif long < option.long_side:
             ratio = min(max(option.short_side / short, 1.0), option.long_side / long, MAX_ENLARGEMENT)
         else:
-            ratio = min(option.long_side * math.sqrt(_PAGE / (width * height)), 1.0)
-        return _to_stride(width * ratio), _to_stride(height * ratio)
+            ratio = min(option.long_side * math.sqrt(_PAGE_ASPECT / (width * height)), 1.0)
+        return _round_to_stride(width * ratio), _round_to_stride(height * ratio)
 
     def _boxes(self, probability: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Grown boxes of shape (4, 2) in pixels of the probability map."""
@@ -93,21 +93,21 @@ class Detector:
             if min(size) < option.min_side:
                 continue
             box = np.asarray(cv2.boxPoints((centre, size, angle)), np.float32)
-            if _mean_inside(probability, box) < option.box_threshold:
+            if _box_score(probability, box) < option.box_threshold:
                 continue
             grow = 2 * size[0] * size[1] * option.unclip_ratio / (2 * (size[0] + size[1]))
             grown = (size[0] + grow, size[1] + grow)
             if min(grown) < option.min_side + 2:
                 continue
-            boxes.append(_clockwise(np.asarray(cv2.boxPoints((centre, grown, angle)), np.float32)))
-        return _without_parts(boxes)
+            boxes.append(_order_corners(np.asarray(cv2.boxPoints((centre, grown, angle)), np.float32)))
+        return _suppress_contained(boxes)
 
 
-def _without_parts(boxes: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-    """The boxes, each (4, 2) in pixels, less those that lie within a larger box of the same line.
+def _suppress_contained(boxes: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Suppresses boxes, each (4, 2) in pixels, that lie within a larger box of the same line.
 
-    The core of a line may fall into two parts of which the larger one, grown, covers the smaller one as well. What is
-    written there would be read twice.
+    The core of a line may be split into two, of which the larger one, grown, covers the smaller one. Without
+    suppression its text would be read twice.
     """
     if len(boxes) < 2:
         return boxes
@@ -115,29 +115,29 @@ def _without_parts(boxes: list[NDArray[np.float32]]) -> list[NDArray[np.float32]
     sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)[:, :2]  # of each box, its height and width
     area = sides.prod(axis=1)
     part = np.zeros((len(boxes), len(boxes)), bool)
-    near = (shared_bounds(corners) > _WITHIN * area[:, None]) & (area[:, None] < area)
+    near = (shared_bounds(corners) > _MIN_CONTAINED_SHARE * area[:, None]) & (area[:, None] < area)
     for small, large in np.argwhere(near):
-        if sides[small].max() >= _SAME_HEIGHT * sides[large].min():
+        if sides[small].max() >= _MIN_HEIGHT_RATIO * sides[large].min():
             shared, _ = cv2.intersectConvexConvex(corners[small], corners[large])
-            part[small, large] = shared >= _WITHIN * area[small]
+            part[small, large] = shared >= _MIN_CONTAINED_SHARE * area[small]
     return [boxes[at] for at in sorted(suppress(area, part, chained=True))]
 
 
 def is_field(image: Image) -> bool:
     """Whether an image is so small that it holds a field cut out of a page, or an icon, and no page."""
-    return bool(min(image.shape[:2]) < _FIELD)
+    return bool(min(image.shape[:2]) < _MIN_PAGE_SIDE_PIXELS)
 
 
-def framed(image: Image) -> tuple[Image, NDArray[np.float32]]:
-    """A strip or a field with bands of its edges' colour around it, and the offset (x, y) of its pixels; others as is.
+def pad_with_edge_colour(image: Image) -> tuple[Image, NDArray[np.float32]]:
+    """Pads a strip or field image with its edge colour and returns it with the offset (x, y). Others are unchanged.
 
-    A line that fills its image from edge to edge is not seen as a line.
+    The network does not detect a line that fills its image from edge to edge.
     """
     height, width = image.shape[:2]
-    if max(height, width) >= _STRIP * min(height, width):
+    if max(height, width) >= _STRIP_ASPECT * min(height, width):
         across, along = (height, 0) if height < width else (0, width)
     elif is_field(image):
-        across = along = round(_FIELD_MARGIN * min(height, width))
+        across = along = round(_FIELD_MARGIN_SHARE * min(height, width))
     else:
         return image, np.zeros(2, np.float32)
     edges = np.concatenate((image[[0, -1]].reshape(-1, 3), image[:, [0, -1]].reshape(-1, 3)))
@@ -146,12 +146,12 @@ def framed(image: Image) -> tuple[Image, NDArray[np.float32]]:
     return np.asarray(padded, np.uint8), np.array([along, across], np.float32)
 
 
-def _to_stride(side: float) -> int:
+def _round_to_stride(side: float) -> int:
     return max(round(side / _STRIDE) * _STRIDE, _STRIDE)
 
 
 def _tensor(image: Image) -> NDArray[np.float32]:
-    """The picture as (1, 3, height, width). Channel by channel: three times as fast as all of them interleaved."""
+    """The image as (1, 3, height, width). Channel by channel: three times as fast as all of them interleaved."""
     planes = np.empty((1, 3, *image.shape[:2]), np.float32)
     for plane, channel, scale, shift in zip(planes[0], cv2.split(image), _SCALE, _SHIFT, strict=True):
         np.multiply(channel, scale, out=plane)
@@ -159,7 +159,7 @@ def _tensor(image: Image) -> NDArray[np.float32]:
     return planes
 
 
-def _mean_inside(probability: NDArray[np.float32], box: NDArray[np.float32]) -> float:
+def _box_score(probability: NDArray[np.float32], box: NDArray[np.float32]) -> float:
     """The mean probability inside a box."""
     height, width = probability.shape
     left, top = np.clip(np.floor(box.min(axis=0)), 0, [width - 1, height - 1]).astype(int)
@@ -169,7 +169,7 @@ def _mean_inside(probability: NDArray[np.float32], box: NDArray[np.float32]) -> 
     return float(cv2.mean(probability[top : bottom + 1, left : right + 1], mask)[0])
 
 
-def _clockwise(box: NDArray[np.float32]) -> NDArray[np.float32]:
+def _order_corners(box: NDArray[np.float32]) -> NDArray[np.float32]:
     """Corners as top-left, top-right, bottom-right, bottom-left."""
     left, right = np.split(box[np.argsort(box[:, 0], kind="stable")], 2)
     left, right = left[np.argsort(left[:, 1])], right[np.argsort(right[:, 1])]

@@ -1,4 +1,4 @@
-"""A page read: set it upright, find lines, cut them out, read them, order them."""
+"""Page recognition: orientation, detect, crop, recognise, reading order."""
 
 from __future__ import annotations
 
@@ -8,42 +8,44 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inkgate.engines.text.crop import crop, size, with_ends
+from inkgate.engines.text.crop import crop_line, extend_ends, quad_size
 from inkgate.engines.text.detect import is_field
 from inkgate.engines.text.order import reading_order
-from inkgate.engines.text.orient import turn, turn_back
-from inkgate.engines.types import Choices, EngineInfo, Image, Line, Page, Quad
+from inkgate.engines.text.orient import rotate, rotate_back
+from inkgate.engines.types import CharacterCandidates, EngineInfo, Image, Line, Page, Quad
 
-_READABLE = 0.85  # mean score of lines that stand upright: they reach 0.9 and more, upside down they stay below 0.7
-_CLEARLY_BETTER = 0.1
-_TRIAL_LINES = 5
-_TRIAL_ASPECT = 8  # a trial reads no more of a line than this times its height
-_LEAST_SCORE = 0.5  # lines below it are noise, not text
+_MIN_UPRIGHT_SCORE = (
+    0.85  # mean score of lines that stand upright: they reach 0.9 and more, upside down they stay below 0.7
+)
+_MIN_SCORE_GAIN = 0.1
+_PROBE_LINES = 5
+_PROBE_ASPECT = 8  # times the line height: only this much of a line is probed
+_MIN_LINE_SCORE = 0.5  # lines below it are noise, not text
 
-FindLines = Callable[[Image, int | None], list[Quad]]
-ReadCrops = Callable[[Sequence[Image]], list[tuple[str, float]]]
+DetectLines = Callable[[Image, int | None], list[Quad]]
+RecogniseCrops = Callable[[Sequence[Image]], list[tuple[str, float]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What an engine is made of. `detector` and `read` serve whole pages; the careful pair serves cards and forms.
+class EngineComponents:
+    """The components of an engine. `detector` and `read` serve pages; the accurate pair serves cards and forms.
 
-    Detectors take a picture and the longer side that the network may see (None: the profile's). `trial` reads a few
-    lines to tell whether they stand upright. `candidates` tells what else each character of a line may be.
-    `fields_on_demand` says that the careful recogniser is opened by the first card or form: warming it up would cost
-    memory that a worker of pages never needs. `beyond_ends` says that lines are cut out a little further than they were
-    found: it pays with PP-OCRv6; older networks read something into the margin.
+    Detectors take an image and the maximum longer side of the network input (None: the profile's). `orientation_probe`
+    recognises a few lines to decide whether they are upright. `candidates` returns the candidates of each character.
+    With `lazy_accurate_recogniser` the accurate recogniser is opened by the first card or form, since warming it up
+    costs memory that a worker of pages never needs. With `extend_line_ends` crops extend beyond the detected lines:
+    this helps PP-OCRv6; older networks read noise in the margin.
     """
 
-    detector: FindLines
-    read: ReadCrops
-    trial: ReadCrops
-    careful_detector: FindLines
-    careful_recogniser: ReadCrops
+    detector: DetectLines
+    read: RecogniseCrops
+    orientation_probe: RecogniseCrops
+    accurate_detector: DetectLines
+    accurate_recogniser: RecogniseCrops
     orienter: Callable[[Image], int]
-    candidates: Callable[[Sequence[Image]], list[Choices]] | None = None
-    fields_on_demand: bool = False
-    beyond_ends: bool = True
+    candidates: Callable[[Sequence[Image]], list[CharacterCandidates]] | None = None
+    lazy_accurate_recogniser: bool = False
+    extend_line_ends: bool = True
 
 
 class LineEngine:
@@ -52,7 +54,7 @@ class LineEngine:
     It keeps no state between calls: threads may share it as far as the runtime's networks may be shared.
     """
 
-    def __init__(self, info: EngineInfo, parts: Parts, release: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, info: EngineInfo, parts: EngineComponents, release: Callable[[], None] = lambda: None) -> None:
         self._info = info
         self._parts = parts
         self._release = release
@@ -70,26 +72,26 @@ class LineEngine:
         self.orient(page)
         for width in (160, 320, 640):
             self._parts.read([page[:48, :width]])
-            if not self._parts.fields_on_demand:
+            if not self._parts.lazy_accurate_recogniser:
                 self.recognise([page[:48, :width]])
 
     def detect(self, image: Image, *, limit_side: int | None = None) -> list[Quad]:
-        """Quadrilaterals of lines in pixels of `image` (BGR uint8), by the careful detector, unordered."""
-        return self._parts.careful_detector(image, limit_side)
+        """Quadrilaterals of lines in pixels of `image` (BGR uint8), by the accurate detector, unordered."""
+        return self._parts.accurate_detector(image, limit_side)
 
     def recognise(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
-        """Text and mean score 0..1 of each upright crop (BGR uint8), by the careful recogniser."""
-        return self._parts.careful_recogniser(crops)
+        """Text and mean score 0..1 of each upright crop (BGR uint8), by the accurate recogniser."""
+        return self._parts.accurate_recogniser(crops)
 
-    def skim(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
-        """As `recognise`, by the recogniser of trials."""
-        return self._parts.trial(crops)
+    def recognise_draft(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
+        """As `recognise`, by the recogniser of the orientation probe."""
+        return self._parts.orientation_probe(crops)
 
-    def candidates(self, crops: Sequence[Image]) -> list[Choices]:
-        """What each character of each crop may be, best first; the reading alone where the runtime tells no more."""
+    def candidates(self, crops: Sequence[Image]) -> list[CharacterCandidates]:
+        """Candidates of each character of each crop, best first; only the reading where the runtime has no others."""
         if self._parts.candidates is not None:
             return self._parts.candidates(crops)
-        return [[[(sign, score)] for sign in text] for text, score in self.recognise(crops)]
+        return [[[(character, score)] for character in text] for text, score in self.recognise(crops)]
 
     def orient(self, image: Image) -> int:
         """Clockwise degrees (0, 90, 180, 270) by which the image must be turned to stand upright."""
@@ -98,67 +100,67 @@ class LineEngine:
     def read(self, image: Image) -> Page:
         """All lines of a BGR uint8 image in reading order, quadrilaterals in its own pixels however it was turned.
 
-        A page that reads badly as it stands is tried in the three other orientations.
+        A page of low scores is tried in the three other orientations.
         """
         height, width = image.shape[:2]
-        clock = _Clock()
-        angle, quads = self._upright(image, clock)
-        lines = self._lines(turn(image, angle), quads, clock)
-        if angle == 0 and lines and _mean_score(lines) < _READABLE - _CLEARLY_BETTER:
-            better, quads = self._second_thought(image, _mean_score(lines), clock)
-            if better:
-                angle, lines = better, self._lines(turn(image, better), quads, clock)
+        timer = _StageTimer()
+        angle, quads = self._set_upright(image, timer)
+        lines = self._recognise_lines(rotate(image, angle), quads, timer)
+        if angle == 0 and lines and _mean_score(lines) < _MIN_UPRIGHT_SCORE - _MIN_SCORE_GAIN:
+            improved, quads = self._retry_orientations(image, _mean_score(lines), timer)
+            if improved:
+                angle, lines = improved, self._recognise_lines(rotate(image, improved), quads, timer)
         if angle:
-            lines = [Line(turn_back(line.quad, angle, width, height), line.text, line.score) for line in lines]
-        return Page(tuple(lines), width, height, angle, clock.stages)
+            lines = [Line(rotate_back(line.quad, angle, width, height), line.text, line.score) for line in lines]
+        return Page(tuple(lines), width, height, angle, timer.stages)
 
-    def _upright(self, image: Image, clock: _Clock) -> tuple[int, list[Quad]]:
-        """The turn that sets the page upright, and the lines found in the turned picture.
+    def _set_upright(self, image: Image, timer: _StageTimer) -> tuple[int, list[Quad]]:
+        """The rotation that sets the page upright, and the lines detected in the rotated image.
 
-        The classifier proposes; a turn is taken when lines read well after it, or better than before it. It was trained
-        on pages: a field that reads well as it was sent stays so, since many words are words upside down (77, OH).
+        The classifier's rotation is taken when lines score well after it, or better than before it. It was trained on
+        pages: a field that scores well as sent is not rotated, since many words are words upside down (77, OH).
         """
         proposed = self.orient(image)
-        clock.lap("orient")
+        timer.lap("orient")
         if proposed == 0:
             quads = self._parts.detector(image, None)
-            clock.lap("detect")
+            timer.lap("detect")
             return 0, quads
         field = is_field(image)
-        turned, quads = self._trial(image, proposed, clock)
-        if turned >= _READABLE and not field:
+        turned, quads = self._probe_orientation(image, proposed, timer)
+        if turned >= _MIN_UPRIGHT_SCORE and not field:
             return proposed, quads
-        as_sent, own_quads = self._trial(image, 0, clock)
-        if as_sent >= _READABLE and field:
-            return 0, own_quads
-        return (proposed, quads) if turned > as_sent else (0, own_quads)
+        as_sent, upright_quads = self._probe_orientation(image, 0, timer)
+        if as_sent >= _MIN_UPRIGHT_SCORE and field:
+            return 0, upright_quads
+        return (proposed, quads) if turned > as_sent else (0, upright_quads)
 
-    def _second_thought(self, image: Image, score: float, clock: _Clock) -> tuple[int, list[Quad]]:
-        """The turn under which a page that reads badly reads clearly better, or 0."""
-        trials = [(*self._trial(image, angle, clock), angle) for angle in (180, 90, 270)]
-        best, quads, angle = max(trials, key=lambda trial: trial[0])
-        return (angle, quads) if best > score + _CLEARLY_BETTER else (0, [])
+    def _retry_orientations(self, image: Image, score: float, timer: _StageTimer) -> tuple[int, list[Quad]]:
+        """The rotation in degrees under which a page of low scores is read clearly better, or 0."""
+        trials = [(*self._probe_orientation(image, angle, timer), angle) for angle in (180, 90, 270)]
+        best, quads, angle = max(trials, key=lambda orientation_probe: orientation_probe[0])
+        return (angle, quads) if best > score + _MIN_SCORE_GAIN else (0, [])
 
-    def _trial(self, image: Image, angle: int, clock: _Clock) -> tuple[float, list[Quad]]:
-        """Mean score of a few lines of the turned picture, and where all its lines are."""
-        upright = turn(image, angle)
+    def _probe_orientation(self, image: Image, angle: int, timer: _StageTimer) -> tuple[float, list[Quad]]:
+        """Mean score of a few lines of the rotated image, and the quadrilaterals of all its lines."""
+        upright = rotate(image, angle)
         quads = self._parts.detector(upright, None)
-        clock.lap("detect")
-        longest = sorted(quads, key=lambda quad: -max(size(quad)))[:_TRIAL_LINES]
-        crops = [crop(upright, quad) for quad in longest]
-        readings = self._parts.trial([cut[:, : _TRIAL_ASPECT * cut.shape[0]] for cut in crops])
-        clock.lap("orient")
+        timer.lap("detect")
+        longest = sorted(quads, key=lambda quad: -max(quad_size(quad)))[:_PROBE_LINES]
+        crops = [crop_line(upright, quad) for quad in longest]
+        readings = self._parts.orientation_probe([cut[:, : _PROBE_ASPECT * cut.shape[0]] for cut in crops])
+        timer.lap("orient")
         return (float(np.mean([score for _, score in readings])) if readings else 0.0), quads
 
-    def _lines(self, image: Image, quads: Sequence[Quad], clock: _Clock) -> list[Line]:
-        """Lines of an upright picture in reading order."""
-        crops = [crop(image, with_ends(quad) if self._parts.beyond_ends else quad) for quad in quads]
+    def _recognise_lines(self, image: Image, quads: Sequence[Quad], timer: _StageTimer) -> list[Line]:
+        """Lines of an upright image in reading order."""
+        crops = [crop_line(image, extend_ends(quad) if self._parts.extend_line_ends else quad) for quad in quads]
         readings = self._parts.read(crops)
-        clock.lap("recognise")
+        timer.lap("recognise")
         lines = [
             Line(quad, text, score)
             for quad, (text, score) in zip(quads, readings, strict=True)
-            if text.strip() and score >= _LEAST_SCORE
+            if text.strip() and score >= _MIN_LINE_SCORE
         ]
         return reading_order(lines)
 
@@ -168,8 +170,8 @@ class LineEngine:
         self._release()
 
 
-class _Clock:
-    """Seconds per stage: each lap goes to the stage named."""
+class _StageTimer:
+    """Seconds per stage."""
 
     def __init__(self) -> None:
         self.stages: dict[str, float] = {}

@@ -13,10 +13,10 @@ from statistics import median
 
 from inkgate.engines.types import Line
 
-_TALL = 1.5  # a line taller than this times its width is written downwards
-_FULL = 0.6  # lines of prose fill at least this share of their column, as a median
-_LEAST_ROWS = 4  # a column of prose has at least so many rows
-_GUTTER = 0.5  # of the median line height: the least gap between columns
+_VERTICAL_ASPECT = 1.5  # a line taller than this times its width is written downwards
+_MIN_COLUMN_FILL = 0.6  # lines of prose fill at least this share of their column, as a median
+_MIN_PROSE_ROWS = 4  # a column of prose has at least so many rows
+_MIN_GUTTER_HEIGHTS = 0.5  # of the median line height: the least gap between columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ def reading_order(lines: Sequence[Line]) -> list[Line]:
     """The lines of one upright page in the order in which they are read."""
     if len(lines) < 2:
         return list(lines)
-    if _written_downwards(lines):
-        return _from_the_right(_boxes(lines, 0.0))
+    if _is_vertical_page(lines):
+        return _vertical_columns(_boxes(lines, 0.0))
     return [box.line for box in _columns_then_rows(_boxes(lines, _tilt(lines)))]
 
 
@@ -73,23 +73,28 @@ def _columns_then_rows(boxes: list[_Box]) -> list[_Box]:
 def _gutter(boxes: list[_Box]) -> float | None:
     """The middle of the gap between two columns of prose, or None.
 
-    Columns of prose are told from tables and forms by their lines, which fill the column.
+    In columns of prose, unlike tables and forms, the lines fill the column.
     """
-    gap = _GUTTER * median(box.height for box in boxes)
+    gap = _MIN_GUTTER_HEIGHTS * median(box.height for box in boxes)
     for box in sorted(boxes, key=lambda box: box.left):
         gutter = box.left - gap / 2
         left = [other for other in boxes if other.right <= gutter - gap / 2]
         right = [other for other in boxes if other.left >= gutter + gap / 2 - 1e-6]
         crossing = len(boxes) - len(left) - len(right)
-        if min(len(left), len(right)) >= _LEAST_ROWS and crossing <= len(boxes) / 4 and _prose(left) and _prose(right):
+        if (
+            min(len(left), len(right)) >= _MIN_PROSE_ROWS
+            and crossing <= len(boxes) / 4
+            and _is_prose(left)
+            and _is_prose(right)
+        ):
             return gutter
     return None
 
 
-def _prose(boxes: list[_Box]) -> bool:
+def _is_prose(boxes: list[_Box]) -> bool:
     """Whether the lines fill the width they span, one to a row."""
     span = max(box.right for box in boxes) - min(box.left for box in boxes)
-    return median(box.width for box in boxes) >= _FULL * span
+    return median(box.width for box in boxes) >= _MIN_COLUMN_FILL * span
 
 
 def _rows(boxes: list[_Box]) -> list[_Box]:
@@ -104,8 +109,8 @@ def _rows(boxes: list[_Box]) -> list[_Box]:
     return [box for row in rows for box in sorted(row, key=lambda box: box.left)]
 
 
-def _from_the_right(boxes: list[_Box]) -> list[Line]:
-    """Columns from the right, each from the top; what is written across a vertical page comes in its place."""
+def _vertical_columns(boxes: list[_Box]) -> list[Line]:
+    """Columns from the right, each from the top; horizontal lines of a vertical page are ordered among them."""
     columns: list[list[_Box]] = []
     for box in sorted(boxes, key=lambda box: -(box.left + box.right)):
         last = columns[-1][-1] if columns else None
@@ -138,12 +143,12 @@ def _tilt(lines: Sequence[Line]) -> float:
     return median(angles) if angles else 0.0
 
 
-def _written_downwards(lines: Sequence[Line]) -> bool:
+def _is_vertical_page(lines: Sequence[Line]) -> bool:
     """Whether most characters stand in tall lines."""
-    tall = sum(len(line.text) for line in lines if _is_tall(line))
+    tall = sum(len(line.text) for line in lines if _is_vertical(line))
     return tall > sum(len(line.text) for line in lines) / 2
 
 
-def _is_tall(line: Line) -> bool:
+def _is_vertical(line: Line) -> bool:
     (ax, ay), (bx, by), _, (dx, dy) = line.quad
-    return math.hypot(dx - ax, dy - ay) >= _TALL * math.hypot(bx - ax, by - ay)
+    return math.hypot(dx - ax, dy - ay) >= _VERTICAL_ASPECT * math.hypot(bx - ax, by - ay)

@@ -1,4 +1,4 @@
-"""Which way up a page is: a classifier over the four quarter turns."""
+"""Page orientation: a classifier over four rotations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _SIDE = 224
 _RESIZED = 256  # the short side before the centre is cut out
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
-_TURNS = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
+_ROTATIONS = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
 
 
-class Orienter:
-    """Tells by how much a page must be turned."""
+class OrientationClassifier:
+    """Classifies the rotation of a page."""
 
     def __init__(self, network: RunNetwork) -> None:
         self._network = network
@@ -30,23 +30,23 @@ class Orienter:
         top, left = (small.shape[0] - _SIDE) // 2, (small.shape[1] - _SIDE) // 2
         middle = small[top : top + _SIDE, left : left + _SIDE, ::-1].astype(np.float32)
         normal = (middle / 255 - _MEAN) / _STD
-        # The classes name the turn that the page has had, clockwise; the remedy is the opposite one.
-        had = self._network(np.ascontiguousarray(normal.transpose(2, 0, 1)[None]))
-        return had[0, [0, 3, 2, 1]]
+        # The classes are clockwise rotations of the page; the correction is the opposite rotation.
+        applied_rotation = self._network(np.ascontiguousarray(normal.transpose(2, 0, 1)[None]))
+        return applied_rotation[0, [0, 3, 2, 1]]
 
     def __call__(self, image: Image) -> int:
-        """Clockwise degrees (0, 90, 180, 270) by which the picture must be turned to stand upright."""
+        """Clockwise degrees (0, 90, 180, 270) by which the image must be turned to stand upright."""
         return 90 * int(self.scores(image).argmax())
 
 
-def turn(image: Image, angle: int) -> Image:
-    """The picture turned clockwise by 0, 90, 180 or 270 degrees."""
-    code = _TURNS[angle // 90]
+def rotate(image: Image, angle: int) -> Image:
+    """The image turned clockwise by 0, 90, 180 or 270 degrees."""
+    code = _ROTATIONS[angle // 90]
     return image if code is None else np.asarray(cv2.rotate(image, code), np.uint8)
 
 
-def turn_back(quad: Quad, angle: int, width: int, height: int) -> Quad:
-    """A quadrilateral of the turned picture in pixels of the source of `width` x `height`; corners keep their order."""
+def rotate_back(quad: Quad, angle: int, width: int, height: int) -> Quad:
+    """A quadrilateral of the turned image in pixels of the source of `width` x `height`; corners keep their order."""
 
     def back(x: float, y: float) -> tuple[float, float]:
         match angle:

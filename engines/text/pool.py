@@ -1,7 +1,7 @@
-"""Work of many threads done together, for a device that gains from large batches.
+"""Micro-batching of work of several threads, without a timer.
 
-Nobody waits for company: whoever finds the device free goes ahead with all that is there. What comes meanwhile gathers,
-and goes together next. So a lone picture is read at once, and under load batches fill by themselves.
+The thread that gets the device processes everything that waits. What arrives meanwhile forms the next batch. So a
+single image is read at once, and under load batches fill by themselves.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class _Job(Generic[Item, Result]):
-    """What one caller wants done, and what came of it."""
+class _Request(Generic[Item, Result]):
+    """The items of one caller, then their results or error."""
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = items
@@ -23,47 +23,47 @@ class _Job(Generic[Item, Result]):
         self.error: Exception | None = None
 
 
-class Pool(Generic[Item, Result]):
-    """Calls `run` with the items of all callers that wait; it gives one result an item, in order.
+class BatchingPool(Generic[Item, Result]):
+    """Calls `run` with the items of all waiting callers; it returns one result per item, in order.
 
-    No more jobs wait than there are callers, and `run` is never entered twice at a time.
+    At most one request per caller waits, and calls of `run` never overlap.
     """
 
     def __init__(self, run: Callable[[list[Item]], list[Result]]) -> None:
         self._run = run
-        self._device = threading.Lock()
-        self._door = threading.Lock()
-        self._waiting: list[_Job[Item, Result]] = []
+        self._device_lock = threading.Lock()
+        self._queue_lock = threading.Lock()
+        self._waiting: list[_Request[Item, Result]] = []
 
     def __call__(self, items: Sequence[Item]) -> list[Result]:
         """Results of the caller's own items. Raises what `run` raises on them, never what others' items cause."""
         if not items:
             return []
-        job = _Job[Item, Result](items)
-        with self._door:
-            self._waiting.append(job)
-        with self._device:
-            if job.results is None and job.error is None:  # nobody took it along while we waited for the device
-                with self._door:
+        request = _Request[Item, Result](items)
+        with self._queue_lock:
+            self._waiting.append(request)
+        with self._device_lock:
+            if request.results is None and request.error is None:  # not processed by another thread meanwhile
+                with self._queue_lock:
                     taken, self._waiting = self._waiting, []
-                self._serve(taken)
-        if job.error is not None:
-            raise job.error
-        assert job.results is not None
-        return job.results
+                self._run_requests(taken)
+        if request.error is not None:
+            raise request.error
+        assert request.results is not None
+        return request.results
 
-    def _serve(self, jobs: list[_Job[Item, Result]]) -> None:
-        """Run all jobs together; when that fails each one alone, so that only the culprit fails."""
+    def _run_requests(self, requests: list[_Request[Item, Result]]) -> None:
+        """Run all requests together; on an error each one alone, so that only the faulty one fails."""
         try:
-            results = self._run([item for job in jobs for item in job.items])
+            results = self._run([item for request in requests for item in request.items])
         except Exception as error:
-            if len(jobs) == 1:
-                jobs[0].error = error
+            if len(requests) == 1:
+                requests[0].error = error
                 return
-            for job in jobs:
-                self._serve([job])
+            for request in requests:
+                self._run_requests([request])
             return
         at = 0
-        for job in jobs:
-            job.results = results[at : at + len(job.items)]
-            at += len(job.items)
+        for request in requests:
+            request.results = results[at : at + len(request.items)]
+            at += len(request.items)

@@ -1,4 +1,4 @@
-"""Speed against accuracy: which networks read a page, how large it is seen, and when a reading is doubted.
+"""Profiles: networks, input size and confidence thresholds, from fast to accurate.
 
 Figures behind the numbers: docs/explanation/performance.md.
 """
@@ -8,60 +8,60 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from inkgate.engines.text.cascade import Doubt
+from inkgate.engines.text.cascade import ConfidenceThresholds
 from inkgate.engines.text.detect import DetectOptions
 
-_TINY = 0.4  # the tiny detector's published box threshold; the larger ones' is 0.45
+_TINY_BOX_THRESHOLD = 0.4  # the tiny detector's published box threshold; the larger ones' is 0.45
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Names in the manifest. With no `doubt` the careful network reads every line whole.
+    """Model names are those of the manifest. Without `thresholds` the accurate recogniser reads every line whole.
 
-    `careful_in_bytes` is the careful network in eight bits, which reads pages where the processor multiplies bytes.
-    `squeeze` is the share of its width at which the cascade reads a line that is not short.
+    `accurate_int8` is the INT8 file of the accurate recogniser, used for pages on CPUs with VNNI.
+    `horizontal_scale` is the share of its width at which the cascade reads a line that is not short.
     """
 
     detector: str
     page: DetectOptions
-    careful_detector: str
-    careful: str
-    doubt: Doubt | None
-    careful_in_bytes: str | None = None
-    squeeze: float = 1.0
+    accurate_detector: str
+    accurate_recogniser: str
+    thresholds: ConfidenceThresholds | None
+    accurate_int8: str | None = None
+    horizontal_scale: float = 1.0
 
 
 PROFILES = MappingProxyType(
     {
         "fast": Profile(
             detector="ppocrv6-tiny-det",
-            page=DetectOptions(short_side=32, long_side=704, box_threshold=_TINY),
-            careful_detector="ppocrv6-small-det",
-            careful="ppocrv6-small-rec",
-            doubt=Doubt(prose=0.2, short=0.4),
-            careful_in_bytes="ppocrv6-small-rec-int8",
-            squeeze=0.8,
+            page=DetectOptions(short_side=32, long_side=704, box_threshold=_TINY_BOX_THRESHOLD),
+            accurate_detector="ppocrv6-small-det",
+            accurate_recogniser="ppocrv6-small-rec",
+            thresholds=ConfidenceThresholds(long_line=0.2, short_line=0.4),
+            accurate_int8="ppocrv6-small-rec-int8",
+            horizontal_scale=0.8,
         ),
         "balanced": Profile(
             detector="ppocrv6-tiny-det",
-            page=DetectOptions(long_side=1600, box_threshold=_TINY),
-            careful_detector="ppocrv6-small-det",
-            careful="ppocrv6-small-rec",
-            doubt=Doubt(prose=0.8, short=0.98, short_width=360),
-            careful_in_bytes="ppocrv6-small-rec-int8",
+            page=DetectOptions(long_side=1600, box_threshold=_TINY_BOX_THRESHOLD),
+            accurate_detector="ppocrv6-small-det",
+            accurate_recogniser="ppocrv6-small-rec",
+            thresholds=ConfidenceThresholds(long_line=0.8, short_line=0.98, short_line_pixels=360),
+            accurate_int8="ppocrv6-small-rec-int8",
         ),
         "accurate": Profile(
             detector="ppocrv6-medium-det",
             page=DetectOptions(),
-            careful_detector="ppocrv6-medium-det",
-            careful="ppocrv6-medium-rec",
-            doubt=None,
+            accurate_detector="ppocrv6-medium-det",
+            accurate_recogniser="ppocrv6-medium-rec",
+            thresholds=None,
         ),
     }
 )
 
-QUICK = "ppocrv6-tiny-rec"
-QUICK_CHARSET = "ppocrv6-tiny-charset"
+DRAFT_RECOGNISER = "ppocrv6-tiny-rec"
+DRAFT_CHARSET = "ppocrv6-tiny-charset"
 CHARSET = "ppocrv6-charset"
 ORIENTER = "pplcnet-doc-orientation"
-PAIRS = "chinese-pairs"
+BIGRAM_TABLE = "chinese-pairs"

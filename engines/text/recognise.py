@@ -1,4 +1,4 @@
-"""What a line says: a network over columns of pixels, read out by connectionist temporal classification.
+"""Line recognition: a CTC network over pixel columns.
 
 Class 0 is the blank; then come the characters of the charset file, then one ASCII blank.
 """
@@ -16,20 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkgate.engines.runtimes.interface import RunNetwork, Tensor
-from inkgate.engines.text.language import Pairs, faint
-from inkgate.engines.types import Choices, Image
+from inkgate.engines.text.bigrams import BigramModel, is_low_confidence
+from inkgate.engines.types import CharacterCandidates, Image
 
-HEIGHT = 48  # pixels, fixed by the network
+LINE_HEIGHT_PIXELS = 48  # pixels, fixed by the network
 MIN_WIDTH = 160  # narrower crops are padded: below this the network was not trained and errs more
 MAX_WIDTH = 3200
-_INSIDE = 0.001  # score of the letter l from which a one between small letters, or after another l, is it
-_AT_END = 0.05  # the same where the word ends: many words end in a one (step1)
-_AT_START = 0.02  # the same before a vowel and two letters more (list, local); what is counted begins otherwise (1kg)
+_L_INSIDE_WORD = 0.001  # min. probability of l for a 1 between lower-case letters or after an l
+_L_AT_WORD_END = 0.05  # the same at the end of a word: many words end in 1 (step1)
+_L_AT_WORD_START = 0.02  # the same before a vowel and two more letters (list, local), unlike units (1kg)
 _WORD_IN_L = re.compile("[aeiou][a-z]{2}")
-_STOPS = "，。"
-_STOP = 0.002  # score of a stop from which a middle dot within a line is one: nine real dots in ten are below it
-_GUESS = 0.25  # the score it has then: below every doubt, so that what the quick network guessed is read again
-_CHOICES = 16  # classes looked at behind the best one of a column
+_FULL_STOPS = "，。"
+_MIN_STOP_PROBABILITY = 0.002  # from which a middle dot is a full stop: nine real dots in ten are below it
+_CORRECTED_SCORE = 0.25  # below all confidence thresholds, so that a corrected character is read again
+_MAX_CANDIDATES = 16  # per character
 STRIDE = 8  # pixels of a crop per column of scores
 
 
@@ -41,7 +41,7 @@ def load_charset(path: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Characters of a line, and the column of scores where each begins, with the probability of its likeliest class."""
+    """Characters of a line with the column (time step) where each begins and its probability there."""
 
     characters: list[str]
     scores: NDArray[np.float32]
@@ -59,59 +59,66 @@ class Reading:
 
 
 class Recogniser:
-    """Reads upright line crops, one at a time: on a CPU a batch costs more than its parts.
+    """Recognises upright line crops one at a time: on a CPU a batch costs more than single lines.
 
-    In `prose` it takes a doubtful one for a letter and a doubtful dot for a stop where they stand as such; cards hold
-    numbers, and names with dots. With `pairs` the characters of a faint line help to tell each other.
+    With `fixes_confusions` it corrects 1 to l and middle dots to full stops by their context; cards need both as they
+    are, for numbers and names. With `bigrams` it rescores lines of low confidence.
     """
 
     def __init__(
-        self, network: RunNetwork, charset: Sequence[str], *, prose: bool = False, pairs: Pairs | None = None
+        self,
+        network: RunNetwork,
+        charset: Sequence[str],
+        *,
+        fixes_confusions: bool = False,
+        bigrams: BigramModel | None = None,
     ) -> None:
         self.network = network
         self.charset = charset
-        self._pairs = pairs
-        self._codes = np.array([ord(sign) if len(sign) == 1 else 0 for sign in (charset if pairs else [])], np.int64)
-        known = prose and all(sign in charset for sign in ("l", *_STOPS))
-        self._looked_at = [charset.index(sign) for sign in ("l", *_STOPS)] if known else []
+        self._bigrams = bigrams
+        self._codes = np.array(
+            [ord(character) if len(character) == 1 else 0 for character in (charset if bigrams else [])], np.int64
+        )
+        known = fixes_confusions and all(character in charset for character in ("l", *_FULL_STOPS))
+        self._confusable_classes = [charset.index(character) for character in ("l", *_FULL_STOPS)] if known else []
 
     def __call__(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         """Text and mean character score of each crop (BGR uint8); ("", 0.0) where nothing was read."""
-        readings = (self.spell(tensor(crop)) for crop in crops)
+        readings = (self.recognise_line(to_tensor(crop)) for crop in crops)
         return [(reading.text, reading.score) for reading in readings]
 
-    def candidates(self, crops: Sequence[Image]) -> list[Choices]:
-        """For each character of each crop the likeliest characters with their probabilities, best first."""
-        return [self._choices(self.network(padded(tensor(crop))[None])[0]) for crop in crops]
+    def candidates(self, crops: Sequence[Image]) -> list[CharacterCandidates]:
+        """For each character of each crop the most likely characters with their probabilities, best first."""
+        return [self._choices(self.network(pad_to_min_width(to_tensor(crop))[None])[0]) for crop in crops]
 
-    def _choices(self, scores: NDArray[np.float32]) -> Choices:
+    def _choices(self, scores: NDArray[np.float32]) -> CharacterCandidates:
         columns = self.decode(scores).columns
-        best = np.argsort(scores[columns], axis=1)[:, : -_CHOICES - 1 : -1]
+        best = np.argsort(scores[columns], axis=1)[:, : -_MAX_CANDIDATES - 1 : -1]
         return [
             [(self.charset[k], float(scores[column, k])) for k in row if k]
             for column, row in zip(columns, best, strict=True)
         ]
 
-    def spell(self, line: Tensor) -> Reading:
+    def recognise_line(self, line: Tensor) -> Reading:
         """The reading of one line of (3, 48, width)."""
-        return self.decode(self.network(padded(line)[None])[0])
+        return self.decode(self.network(pad_to_min_width(line)[None])[0])
 
     def decode(self, scores: NDArray[np.float32]) -> Reading:
-        """Best path over scores of (columns, classes): best class of each, repeats made one, blanks dropped."""
+        """Greedy CTC decoding of (columns, classes) probabilities, then the corrections of the constructor."""
         best = scores.argmax(axis=1)
-        reading = collapse(best, scores[np.arange(len(best)), best], self.charset)
-        if self._pairs is not None and faint(reading.scores):
-            told = scores[reading.columns]
-            told[:, 0] = 0  # that something stands there is settled
-            reading.characters[:] = [self.charset[k] for k in self._pairs.choose(told, self._codes)]
-        if self._looked_at:
-            letter, *stops = self._looked_at
-            _strokes(reading, scores[:, letter])
-            _dots(reading, scores[:, stops])
+        reading = ctc_collapse(best, scores[np.arange(len(best)), best], self.charset)
+        if self._bigrams is not None and is_low_confidence(reading.scores):
+            candidate_scores = scores[reading.columns]
+            candidate_scores[:, 0] = 0  # the blank is no candidate
+            reading.characters[:] = [self.charset[k] for k in self._bigrams.rescore(candidate_scores, self._codes)]
+        if self._confusable_classes:
+            l_scores, *stops = self._confusable_classes
+            _resolve_one_or_l(reading, scores[:, l_scores])
+            _resolve_dot_or_stop(reading, scores[:, stops])
         return reading
 
 
-def collapse(best: NDArray[np.int64], scores: NDArray[np.float32], charset: Sequence[str]) -> Reading:
+def ctc_collapse(best: NDArray[np.int64], scores: NDArray[np.float32], charset: Sequence[str]) -> Reading:
     """The reading of a path: the best class of each column and its score, both of (columns,)."""
     keep = best != 0
     keep[1:] &= best[1:] != best[:-1]
@@ -119,60 +126,61 @@ def collapse(best: NDArray[np.int64], scores: NDArray[np.float32], charset: Sequ
     return Reading([charset[k] for k in best[columns]], scores[columns], columns)
 
 
-def _strokes(reading: Reading, letter: NDArray[np.float32]) -> None:
-    """Ones within a word of small letters become the letter l, where its score (columns,) does not speak against it.
+def _resolve_one_or_l(reading: Reading, l_scores: NDArray[np.float32]) -> None:
+    """Replaces 1 by l within lower-case words when the probability of l is high enough.
 
-    In many typefaces the two are one stroke; only the word tells.
+    `l_scores` (columns,) are the probabilities of l. In many typefaces 1 and l look the same; only the context differs.
     """
-    signs = reading.characters
+    characters = reading.characters
     for run in re.finditer("1+", reading.text):
         at, end = run.span()
-        before, after = signs[at - 1] if at else "", signs[end] if end < len(signs) else ""
+        before, after = characters[at - 1] if at else "", characters[end] if end < len(characters) else ""
         if before.isdigit() or after.isdigit():
             continue
-        likely = letter[reading.columns[at:end]]
-        if _small(before):
-            if not _small(after) and before != "l" and likely.max() < _AT_END:
+        likely = l_scores[reading.columns[at:end]]
+        if _is_lowercase_latin(before):
+            if not _is_lowercase_latin(after) and before != "l" and likely.max() < _L_AT_WORD_END:
                 continue
-        elif end - at > 1 or not _WORD_IN_L.match(reading.text, end) or likely.max() < _AT_START:
+        elif end - at > 1 or not _WORD_IN_L.match(reading.text, end) or likely.max() < _L_AT_WORD_START:
             continue
-        if likely.min() >= _INSIDE:
-            signs[at:end] = "l" * (end - at)
+        if likely.min() >= _L_INSIDE_WORD:
+            characters[at:end] = "l" * (end - at)
 
 
-def _dots(reading: Reading, stops: NDArray[np.float32]) -> None:
-    """Middle dots within a line become the likelier stop, where the scores of `stops` (columns, stops) allow for one.
+def _resolve_dot_or_stop(reading: Reading, stops: NDArray[np.float32]) -> None:
+    """Replaces middle dots within a line by the more likely full stop when its probability is high enough.
 
-    Small print leaves the same speck of both, and stops are a hundred times as common.
+    `stops` (columns, stops) are the probabilities of `_FULL_STOPS`. In small print both are a speck, and full stops are
+    a hundred times as common.
     """
-    for at, sign in enumerate(reading.characters):
-        if at and sign == "·":
+    for at, character in enumerate(reading.characters):
+        if at and character == "·":
             likely = stops[reading.columns[at]]
-            if likely.max() >= _STOP:
-                reading.characters[at] = _STOPS[int(likely.argmax())]
-                reading.scores[at] = _GUESS
+            if likely.max() >= _MIN_STOP_PROBABILITY:
+                reading.characters[at] = _FULL_STOPS[int(likely.argmax())]
+                reading.scores[at] = _CORRECTED_SCORE
 
 
-def _small(sign: str) -> bool:
-    return len(sign) == 1 and "a" <= sign <= "z"
+def _is_lowercase_latin(character: str) -> bool:
+    return len(character) == 1 and "a" <= character <= "z"
 
 
-def tensor(crop: Image, squeeze: float = 1.0) -> Tensor:
-    """A crop as (3, 48, width) float32 in -1..1, its width `squeeze` times what its height asks for."""
+def to_tensor(crop: Image, squeeze: float = 1.0) -> Tensor:
+    """A crop as (3, 48, width) float32 in -1..1, its aspect ratio multiplied by `horizontal_scale`."""
     height, width = crop.shape[:2]
-    wanted = min(max(math.ceil(squeeze * HEIGHT * width / height), 1), MAX_WIDTH)
-    planes = np.empty((3, HEIGHT, wanted), np.float32)
-    for plane, channel in zip(planes, cv2.split(cv2.resize(crop, (wanted, HEIGHT))), strict=True):
+    wanted = min(max(math.ceil(squeeze * LINE_HEIGHT_PIXELS * width / height), 1), MAX_WIDTH)
+    planes = np.empty((3, LINE_HEIGHT_PIXELS, wanted), np.float32)
+    for plane, channel in zip(planes, cv2.split(cv2.resize(crop, (wanted, LINE_HEIGHT_PIXELS))), strict=True):
         np.multiply(channel, np.float32(1 / 127.5), out=plane)
     planes -= 1
     return planes
 
 
-def padded(line: Tensor) -> Tensor:
-    """The line with zeros to its right up to the least width, contiguous."""
+def pad_to_min_width(line: Tensor) -> Tensor:
+    """The line, zero-padded on the right to `MIN_WIDTH`, contiguous."""
     width = line.shape[2]
     if width >= MIN_WIDTH:
         return np.ascontiguousarray(line)
-    out = np.zeros((3, HEIGHT, MIN_WIDTH), np.float32)
+    out = np.zeros((3, LINE_HEIGHT_PIXELS, MIN_WIDTH), np.float32)
     out[:, :, :width] = line
     return out

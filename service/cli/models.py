@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from inkgate.engines.errors import ModelError
-from inkgate.engines.manifest import Model, catalogue, locate, verify
+from inkgate.engines.manifest import Model, catalogue, find_model_file, verify_model_file
 from inkgate.service import settings
 from inkgate.service.errors import InkGateError, Misuse
 
@@ -38,7 +38,7 @@ def list_models(model_dir: Folder = None) -> None:
     table = Table("model", "role", "licence", "file", box=None, padding=(0, 2))
     for model in catalogue().values():
         try:
-            place = str(locate(model.name, folder))
+            place = str(find_model_file(model.name, folder))
         except ModelError:
             place = "[dim]not here[/dim]"
         table.add_row(model.name, model.role, model.licence, place)
@@ -55,7 +55,7 @@ def verify_models(model_dir: Folder = None) -> None:
     wrong = 0
     for model in catalogue().values():
         try:
-            digest = verify(model.name, locate(model.name, folder))
+            digest = verify_model_file(model.name, find_model_file(model.name, folder))
         except ModelError as error:
             optional = not model.carried and "no file" in str(error)
             wrong += not optional
@@ -102,7 +102,7 @@ def _fetch_one(model: Model, to: Path, mirror: str) -> Path:
     try:
         with os.fdopen(handle, "wb") as out:
             _copy_or_download(model, mirror, out)
-        verify(model.name, part)
+        verify_model_file(model.name, part)
         part.chmod(0o644)
         part.replace(target)
     finally:
@@ -115,7 +115,7 @@ def _copy_or_download(model: Model, mirror: str, out: BinaryIO) -> None:
     if not mirror:
         if not model.carried:
             raise FileNotFoundError(file)
-        with locate(model.name).open("rb") as source:
+        with find_model_file(model.name).open("rb") as source:
             shutil.copyfileobj(source, out)
     elif Path(mirror).is_dir():
         with (Path(mirror) / file).open("rb") as source:

@@ -59,7 +59,7 @@ def _read(
     images: list[Path], rule: Capability, profile: Profile | None, extras: bool, screen: Console
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     from inkgate.engines.decoder_limits import limit_decoder
-    from inkgate.engines.errors import DecodeError, ModelError, PictureTooLarge
+    from inkgate.engines.errors import DecodeError, ImageTooLarge, ModelError
 
     loaded = settings.load()
     engine, options = loaded.engine, {"plate_types": loaded.worker.plate_types}
@@ -86,7 +86,7 @@ def _read(
                 yield path, element(reader, rule.name, data, extras, options)
             except ImageFault as fault:
                 yield path, failed_element(rule, fault.fault)
-            except (DecodeError, PictureTooLarge):
+            except (DecodeError, ImageTooLarge):
                 yield path, failed_element(rule, "decode")
         reader.close()
 

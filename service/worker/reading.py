@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inkgate.engines.decoder_limits import limit_decoder
-from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.errors import DecodeError, ImageTooLarge
 from inkgate.engines.interfaces import Reader
 from inkgate.service.broker.interface import Outcome, Reply, Task
 from inkgate.service.errors import ConfigurationError
@@ -69,7 +69,7 @@ def read_task(reader: Reader, task: Task, config: WorkerConfig, worker: str) -> 
     try:
         element = render.element(reader, task.capability, task.image, task.extras, config.options)
         outcome = Outcome.READ
-    except (DecodeError, PictureTooLarge):
+    except (DecodeError, ImageTooLarge):
         outcome = Outcome.UNDECODABLE
     except Exception:
         log.exception("reading failed", extra=log_fields(task))

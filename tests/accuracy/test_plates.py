@@ -1,4 +1,4 @@
-"""The shipped plate networks on drawn pictures: every kind, every turn, every size, and pictures without plates."""
+"""The shipped plate networks on drawn images: every kind, every turn, every size, and images without plates."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_several_in_reading_order(reader: PlateReader) -> None:
 
 
 @pytest.mark.parametrize("quarter_turns", [1, 2, 3])
-def test_turned_pictures(reader: PlateReader, quarter_turns: int) -> None:
+def test_turned_images(reader: PlateReader, quarter_turns: int) -> None:
     upright = street(("blue", "津C53871", 360, 380, 200))
     turned = np.ascontiguousarray(np.rot90(upright, quarter_turns))
     found = reader.read(turned)
@@ -88,7 +88,7 @@ def test_turned_pictures(reader: PlateReader, quarter_turns: int) -> None:
     ys, xs = np.nonzero(np.rot90(shade, quarter_turns))
     middle = np.mean(found[0].quad, axis=0)
     assert np.abs(middle - (xs.mean(), ys.mean())).max() < 12
-    first = np.array(found[0].quad[0])  # top left of the text, wherever it lies in the picture
+    first = np.array(found[0].quad[0])  # top left of the text, wherever it lies in the image
     wanted = {1: (xs.min(), ys.max()), 2: (xs.max(), ys.max()), 3: (xs.max(), ys.min())}[quarter_turns]
     assert np.abs(first - wanted).max() < 20
 
@@ -105,7 +105,7 @@ def test_exif_orientation_is_the_viewers(reader: PlateReader) -> None:
     assert found[0].quad[0][0] == pytest.approx(360, abs=12)
 
 
-def test_a_plate_fills_the_picture(reader: PlateReader) -> None:
+def test_a_plate_fills_the_image(reader: PlateReader) -> None:
     plate = cv2.copyMakeBorder(flat("blue", "粤B7K2M9"), 12, 12, 12, 12, cv2.BORDER_CONSTANT, value=(90, 90, 90))
     assert texts(reader.read(np.asarray(plate))) == ["粤B7K2M9"]
 
@@ -118,7 +118,7 @@ def test_grey_and_night(reader: PlateReader) -> None:
     assert texts(reader.read(night)) == ["粤B7K2M9"]
 
 
-def test_the_largest_and_the_smallest_picture(reader: PlateReader) -> None:
+def test_the_largest_and_the_smallest_image(reader: PlateReader) -> None:
     large = street(("blue", "粤B7K2M9", 3900, 4200, 240), size=(4999, 4999))
     assert texts(reader.read(large)) == ["粤B7K2M9"]
     assert reader.read(np.zeros((33, 33, 3), np.uint8)) == []
@@ -132,7 +132,7 @@ def test_other_kinds_come_with_extras_only(reader: PlateReader) -> None:
     assert len(found[0].char_scores) == 7
 
 
-def test_pictures_without_plates(reader: PlateReader) -> None:
+def test_images_without_plates(reader: PlateReader) -> None:
     rng = np.random.default_rng(5)
     page = np.full((900, 700, 3), 250, np.uint8)
     for row, line in enumerate(

@@ -11,11 +11,11 @@ import pytest
 
 from inkgate.engines.errors import ModelError
 from inkgate.engines.imaging import decode
-from inkgate.engines.manifest import locate, verify
+from inkgate.engines.manifest import find_model_file, verify_model_file
 from inkgate.engines.registry import open_text_engine
 from inkgate.engines.runtimes import cpu
 from inkgate.engines.runtimes.onnx import OnnxNetwork
-from inkgate.engines.text.crop import crop
+from inkgate.engines.text.crop import crop_line
 from inkgate.engines.text.recognise import Recogniser, load_charset
 
 SAMPLE = Path(__file__).parents[2] / "service" / "samples" / "general.jpg"
@@ -32,7 +32,7 @@ def lines(profile: str, folder: Path | None = None) -> tuple[list[str], set[str]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for part in ("det", "rec"):
-        (tmp_path / f"ppocrv6-medium-{part}.onnx").symlink_to(locate(f"ppocrv6-small-{part}"))
+        (tmp_path / f"ppocrv6-medium-{part}.onnx").symlink_to(find_model_file(f"ppocrv6-small-{part}"))
     return tmp_path
 
 
@@ -46,19 +46,19 @@ def test_fast_reads_the_sample() -> None:
 def test_pages_are_read_in_bytes_where_the_processor_multiplies_them(
     multiplies: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cpu, "multiplies_bytes", lambda: multiplies)
+    monkeypatch.setattr(cpu, "has_vnni", lambda: multiplies)
     texts, models = lines("balanced")
     assert texts[0] == "图书馆开放通知" and len(texts) == 7
     assert ("ppocrv6-small-rec-int8" in models) is multiplies
     assert "ppocrv6-small-rec" in models  # cards are read with it in any case
 
 
-def test_eight_bits_read_the_sample_as_the_whole_network_does() -> None:
+def test_int8_read_the_sample_as_the_whole_network_does() -> None:
     page = open_text_engine("onnx", "balanced", 1, None)
     image = decode(SAMPLE.read_bytes(), 10_000_000)
-    crops = [crop(image, quad) for quad in page.detect(image)]
+    crops = [crop_line(image, quad) for quad in page.detect(image)]
     whole, eight = (
-        Recogniser(OnnxNetwork(locate(name)), load_charset(locate("ppocrv6-charset")))(crops)
+        Recogniser(OnnxNetwork(find_model_file(name)), load_charset(find_model_file("ppocrv6-charset")))(crops)
         for name in ("ppocrv6-small-rec", "ppocrv6-small-rec-int8")
     )
     page.close()
@@ -72,8 +72,8 @@ def test_accurate_reads_with_the_operators_networks(folder: Path) -> None:
     assert {"ppocrv6-medium-det", "ppocrv6-medium-rec"} <= models
     assert not any("small" in name for name in models)
     engine = open_text_engine("onnx", "accurate", 1, folder)
-    digest = verify("ppocrv6-small-rec", locate("ppocrv6-small-rec"))
-    assert engine.info.models["ppocrv6-medium-rec"] == digest  # nobody's to judge, and told
+    digest = verify_model_file("ppocrv6-small-rec", find_model_file("ppocrv6-small-rec"))
+    assert engine.info.models["ppocrv6-medium-rec"] == digest  # not judged, but reported
     engine.close()
 
 
@@ -85,7 +85,7 @@ def test_without_them_the_remedy_is_named(tmp_path: Path) -> None:
 
 def test_a_recogniser_of_another_family_is_refused(folder: Path) -> None:
     (folder / "ppocrv6-medium-rec.onnx").unlink()
-    (folder / "ppocrv6-medium-rec.onnx").symlink_to(locate("ppocrv6-tiny-rec"))
+    (folder / "ppocrv6-medium-rec.onnx").symlink_to(find_model_file("ppocrv6-tiny-rec"))
     with pytest.raises(ModelError, match=r"ppocrv6-medium-rec: it tells 6906 classes apart, and .* has 18710"):
         open_text_engine("onnx", "accurate", 1, folder)
 

@@ -1,4 +1,4 @@
-"""One suite over every runtime: the same pictures, the same demands.
+"""One suite over every runtime: the same images, the same demands.
 
 The runtimes tested are those named in INKGATE_TEST_RUNTIMES (default: onnx). One that is named and cannot be loaded
 fails: it is never skipped. `paddle` reads with the carried PP-OCRv6 files through ONNX Runtime, `paddle_static` with
@@ -154,7 +154,7 @@ def test_small_and_huge(engine: TextEngine, sample: np.ndarray, scale: float) ->
     assert np.allclose(title(page).mean(axis=0) / scale, (450, 80), atol=8)
 
 
-def test_a_picture_of_one_small_word(engine: TextEngine, sample: np.ndarray) -> None:
+def test_an_image_of_one_small_word(engine: TextEngine, sample: np.ndarray) -> None:
     word = cv2.resize(sample[50:112, 280:620], (132, 24), interpolation=cv2.INTER_AREA)
     page = engine.read(word)
     assert "".join(line.text for line in page.lines) == "图书馆开放通知"
@@ -261,7 +261,7 @@ def test_blanks_between_words_and_widths_as_printed(engine: TextEngine, sample: 
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (32, 32), (5, 900), (900, 5), (5000, 40)])
-def test_blank_pictures_of_any_shape_hold_nothing(engine: TextEngine, shape: tuple[int, int]) -> None:
+def test_blank_images_of_any_shape_hold_nothing(engine: TextEngine, shape: tuple[int, int]) -> None:
     page = engine.read(np.full((*shape, 3), 255, np.uint8))
     assert page.lines == ()
     assert (page.height, page.width) == shape
@@ -281,7 +281,7 @@ def test_detect_recognise_and_orient_alone(engine: TextEngine, sample: np.ndarra
     assert engine.recognise([]) == []
 
 
-def test_threads_may_share_what_is_read_alone(engine: TextEngine, sample: np.ndarray) -> None:
+def test_threads_may_share_what_is_read_in_isolation(engine: TextEngine, sample: np.ndarray) -> None:
     alone = [line.text for line in engine.read(sample).lines]
     with ThreadPoolExecutor(2) as pool:
         pages = list(pool.map(engine.read, [sample] * 2))

@@ -23,8 +23,8 @@ from inkgate_client import _exchange as client_exchange
 from inkgate_client import _results as client_results
 from inkgate_client._sealing import Sealer
 
-from inkgate.engines.defuse import defused
-from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.defuse import sanitise
+from inkgate.engines.errors import DecodeError, ImageTooLarge
 from inkgate.engines.imaging import decode, header_size
 from inkgate.service.client_ip import client_ip, parse_networks
 from inkgate.service.contract.base64_text import decode_pieces
@@ -234,7 +234,7 @@ def picture(data: bytes) -> None:
     memory, so a size that differs from it would be a bomb."""
     try:
         image = decode(data, MAX_PIXELS)
-    except (DecodeError, PictureTooLarge):
+    except (DecodeError, ImageTooLarge):
         return
     height, width = image.shape[:2]
     assert image.shape == (height, width, 3) and image.dtype == "uint8"
@@ -254,7 +254,7 @@ def image_decoder(data: bytes) -> None:
         size = image_dimensions(file)
     except ImageFault as fault:
         assert fault.fault == "decode"
-        with contextlib.suppress(DecodeError, PictureTooLarge):
+        with contextlib.suppress(DecodeError, ImageTooLarge):
             assert decode(file, MAX_PIXELS) is None, "decoded, though it has no header"
         return
     if not 0 < size[0] * size[1] <= MAX_PIXELS:
@@ -279,7 +279,7 @@ def _decoder_alone(file: bytes) -> np.ndarray | None:
     """
     if file.startswith(b"\x89PNG"):
         try:
-            file = defused(file)
+            file = sanitise(file)
         except DecodeError:
             return None
     try:

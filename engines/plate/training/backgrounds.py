@@ -1,6 +1,6 @@
-"""Places for plates to stand in, and things that look like plates but are none.
+"""Backgrounds for rendered plates, and negatives that resemble plates.
 
-Backgrounds are drawn; beside them stand the sample pictures that ship inside the wheels of scikit-image and
+Backgrounds are drawn; beside them stand the sample images that ship inside the wheels of scikit-image and
 scikit-learn when these are installed (public domain, CC0 or CC BY).
 """
 
@@ -52,7 +52,7 @@ _PLATE_GROUNDS = (((120, 40, 0), (235, 125, 70)), ((0, 130, 190), (70, 205, 255)
 
 @lru_cache(maxsize=1)
 def sample_pictures() -> tuple[Picture, ...]:
-    """The sample pictures found on this machine, BGR uint8; an empty tuple where none are installed."""
+    """The sample images found on this machine, BGR uint8; an empty tuple where none are installed."""
     found = []
     for package, (folder, names) in _SAMPLES.items():
         spec = importlib.util.find_spec(package)
@@ -151,7 +151,7 @@ def drawn(height: int, width: int, rng: Rng) -> Picture:
 
 
 def paste(picture: Picture, strip: Picture, rng: Rng) -> None:
-    """Put a strip somewhere into the picture, turned and scaled."""
+    """Put a strip somewhere into the image, turned and scaled."""
     height, width = picture.shape[:2]
     w = rng.uniform(0.06, 0.6) * width
     h = w * strip.shape[0] / strip.shape[1]
@@ -187,7 +187,7 @@ def _sampled(height: int, width: int, rng: Rng) -> Picture:
 
 
 class Backdrops:
-    """A bounded bank of backgrounds of 480 x 640; one entry is drawn anew at every `renew`-th look."""
+    """A bounded bank of backgrounds of 480 x 640; one entry is drawn again at every `renew`-th look."""
 
     def __init__(self, rng: Rng, *, size: int = 96, renew: int = 60) -> None:
         self._rng, self._renew, self._looks = rng, renew, 0

@@ -1,4 +1,4 @@
-"""What a camera does to a picture: light, blur, noise and compression. Everything takes and gives BGR uint8."""
+"""Camera degradations for training images: lighting, blur, noise, compression. Everything takes and gives BGR uint8."""
 
 from __future__ import annotations
 

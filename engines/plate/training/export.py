@@ -27,7 +27,7 @@ from inkgate.engines.plate.training.second_net import SecondReader
 
 class _ReaderOut(nn.Module):
     """The reader with one output (n, 41, 74): 40 time steps of character probabilities, then one row with the
-    probabilities of the grounds (alphabet.COLOURS), the probability of two rows, and zeros."""
+    probabilities of the background colours (alphabet.COLOURS), the probability of two rows, and zeros."""
 
     def __init__(self, net: PlateReader) -> None:
         super().__init__()

@@ -79,7 +79,7 @@ def from_font(character: str, width: int, height: int, font: str, rng: np.random
 
 
 class GlyphBox:
-    """A bounded store of glyph masks; each entry is drawn anew after `uses` draws, so variety never ends.
+    """A bounded store of glyph masks; each entry is drawn again after `uses` draws, so variety never ends.
 
     `drawn_share` is the share of glyphs that come from our strokes rather than from a font.
     """

@@ -19,8 +19,9 @@ SCALE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A plate lying flat: BGR uint8 picture, its text, its ground (one of alphabet.COLOURS), its rows, and for each
-    character its span (left, right) as shares of the width, and its row."""
+    """A plate lying flat: BGR uint8 image, its text, its background colour (one of alphabet.COLOURS), its rows, and for
+    each character its span (left, right) as shares of the width, and its row.
+    """
 
     picture: Picture
     text: str
@@ -62,7 +63,7 @@ def text_for(kind: str, rng: Rng) -> str:
 
 
 def _ground(kind: str, width: int, height: int, rng: Rng) -> tuple[Picture, NDArray[np.float32]]:
-    """The ground and the colour of its characters, BGR."""
+    """The background colour and the colour of its characters, BGR."""
     low, high = {
         "blue": ((120, 40, 0), (235, 125, 70)),
         "yellow": ((0, 130, 190), (70, 205, 255)),

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
+from inkgate.engines.plate.rectify import HEIGHT, WIDTH, canonical_corners, stack_rows
 from inkgate.engines.plate.training import degrade
 from inkgate.engines.plate.training.backgrounds import Backdrops, sign
 from inkgate.engines.plate.training.glyphs import GlyphBox
 from inkgate.engines.plate.training.plates import Drawn, draw_plate
-from inkgate.engines.plate.warp import HEIGHT, WIDTH, stack_rows, target
 
 Picture = NDArray[np.uint8]
 Rng = np.random.Generator
@@ -25,7 +25,7 @@ FRAMES = WIDTH // 4
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`picture` BGR uint8 (HEIGHT, WIDTH, 3); `classes` of the text, empty for no plate; `frames` the class of every
+    """`image` BGR uint8 (HEIGHT, WIDTH, 3); `classes` of the text, empty for no plate; `frames` the class of every
     time step (blank between characters); `colour` an index into COLOURS; `rows` 1, 2, or 0 where unknown."""
 
     picture: Picture
@@ -56,7 +56,7 @@ def turn(width: float, height: float, rng: Rng, *, hard: float) -> NDArray[np.fl
 
 
 def lay(plate: Picture, corners: NDArray[np.float64], ground: Picture) -> None:
-    """Draw the flat plate into `ground` at the corners, without aliasing."""
+    """Draw the flat plate into `background colour` at the corners, without aliasing."""
     width = plate.shape[1]
     span = max(np.hypot(*(corners[1] - corners[0])), np.hypot(*(corners[2] - corners[3])), 4.0)
     scale = min(1.0, 1.3 * span / width)
@@ -104,7 +104,7 @@ class ReaderSamples:
         return self._cut(*self.scene())
 
     def scene(self, rows: int | None = None, margin: float = 0.14) -> tuple[Picture, NDArray[np.float64], Drawn]:
-        """A drawn plate before it is cut out: BGR uint8 picture, corners (4, 2) TL TR BR BL in its pixels, the plate.
+        """A drawn plate before it is cut out: BGR uint8 image, corners (4, 2) TL TR BR BL in its pixels, the plate.
         `rows`: 1 leaves out the kinds of two rows; `margin`: what is around it, in plate widths."""
         rng = self._rng
         kind = str(rng.choice(KINDS, p=SHARES))
@@ -143,7 +143,7 @@ class ReaderSamples:
         off += rng.normal(0, 0.01, 2) * wide
         off[:, 1] *= 0.7
         quad = corners + off
-        flat = target(plate.rows)
+        flat = canonical_corners(plate.rows)
         move = cv2.getPerspectiveTransform(quad.astype(np.float32), flat)
         height = HEIGHT if plate.rows == 1 else 2 * HEIGHT
         picture = cv2.warpPerspective(scene, move, (WIDTH, height), borderMode=cv2.BORDER_REPLICATE)

@@ -26,8 +26,9 @@ def _finer(kind: str, out: str, attributes: dict[str, object]) -> None:
 
 
 class PlateReader(nn.Module):
-    """BGR float (n, 3, 48, 160) in -1..1 -> logits of characters (n, 40, 1 + len(CHARACTERS)), of the ground's colour
-    (n, len(COLOURS)) and of "has two rows" (n, 1)."""
+    """BGR float (n, 3, 48, 160) in -1..1 -> logits of characters (n, 40, 1 + len(CHARACTERS)), of the background
+    colour's colour (n, len(COLOURS)) and of "has two rows" (n, 1).
+    """
 
     def __init__(self, trunk: str, dictionary: Sequence[str]) -> None:
         """`trunk`: the ONNX file; `dictionary`: its characters, class 1 first."""

@@ -1,6 +1,6 @@
-"""The corner network: what the detector's trunk sees of a plate set level, and a map of where each corner lies.
+"""The corner network: what the detector's trunk sees of a plate rectified, and a map of where each corner lies.
 
-A corner is where its map has its mean: that follows a shift of the picture by itself, and hundreds of steps teach it.
+A corner is where its map has its mean: that follows a shift of the image by itself, and hundreds of steps teach it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from inkgate.engines.plate.detect import STRIDE
-from inkgate.engines.plate.refine import HEIGHT, WIDTH, level
+from inkgate.engines.plate.refine import HEIGHT, WIDTH, canonical_corners
 from inkgate.engines.plate.training.detector_net import FEATURES, block
 from inkgate.engines.plate.training.onnx_import import OnnxModule
 
@@ -31,7 +31,7 @@ class CornerRefiner(nn.Module):
         self.head = nn.Sequential(block(64, 48, 3), block(48, 48, 5), block(48, 48, 5), nn.Conv2d(48, 4, 1))
         ys, xs = torch.meshgrid(torch.arange(ROWS), torch.arange(COLUMNS), indexing="ij")
         cells = torch.stack([xs, ys], 2).reshape(-1, 2) * STRIDE + STRIDE / 2
-        places = torch.from_numpy(level())
+        places = torch.from_numpy(canonical_corners())
         away = ((cells[None] - places[:, None]) / (_SPREAD * STRIDE)).square().sum(2)
         self.favour = nn.Parameter(-away / 2)
         self.register_buffer("cells", cells)

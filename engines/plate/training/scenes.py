@@ -19,12 +19,12 @@ Corners = NDArray[np.float64]
 Rng = np.random.Generator
 WIDTH, HEIGHT = 256, 192
 NARROWEST, WIDEST = 15.0, 210.0
-"""Plate widths in pixels of what the network sees; wider plates are found on a smaller copy of the picture."""
+"""Plate widths in pixels of what the network sees; wider plates are found on a smaller copy of the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`picture` BGR uint8 (HEIGHT, WIDTH, 3); `plates` (n, 4, 2) corners TL TR BR BL; `unclear` alike, not judged."""
+    """`image` BGR uint8 (HEIGHT, WIDTH, 3); `plates` (n, 4, 2) corners TL TR BR BL; `unclear` alike, not judged."""
 
     picture: Picture
     plates: Corners

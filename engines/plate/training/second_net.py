@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inkgate.engines.plate.alphabet import CHARACTERS
-from inkgate.engines.plate.second import COMPUTED, PADDED, WIDTH
+from inkgate.engines.plate.ensemble import COMPUTED, PADDED, WIDTH
 from inkgate.engines.plate.training.onnx_import import OnnxModule, weights_in
 
 TRUNK_END = "pool2d_2.tmp_0"
@@ -69,7 +69,7 @@ class SecondReader(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.trunk(F.pad(x, (0, COMPUTED - x.shape[3])))[0]
-        return self.read(features.squeeze(2).transpose(1, 2))
+        return self.read(features.horizontal_scale(2).transpose(1, 2))
 
     def read(self, features: Tensor) -> Tensor:
         """What the convolutions saw, (n, steps, 512) -> logits (n, steps, characters)."""

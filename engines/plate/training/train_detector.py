@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset, get_worker_info
 
-from inkgate.engines.plate.detect import normalise, peaks
+from inkgate.engines.plate.detect import local_maxima, normalise
 from inkgate.engines.plate.training import loop
 from inkgate.engines.plate.training.detector_net import STRIDE, PlateDetector
 from inkgate.engines.plate.training.scenes import HEIGHT, WIDTH, Scene, Scenes
@@ -55,7 +55,7 @@ def targets(scene: Scene) -> NDArray[np.float32]:
 
 
 class Stream(IterableDataset[tuple[Tensor, Tensor]]):
-    """Endless batches of pictures and targets."""
+    """Endless batches of images and targets."""
 
     def __init__(self, seed: int, start: int, batch: int) -> None:
         self.seed, self.start, self.batch = seed, start, batch
@@ -100,7 +100,7 @@ def measure(net: nn.Module, scenes: list[Scene]) -> dict[str, float]:
     errors = []
     for scene in scenes:
         out = net(torch.from_numpy(normalise(scene.picture))).numpy()[0]
-        quads = [quad for quad, _ in peaks(out, 0.3)]
+        quads = [quad for quad, _ in local_maxima(out, 0.3)]
         claims += len(quads)
         for corners in scene.plates:
             plates += 1

@@ -25,7 +25,7 @@ LONGEST = 8
 
 
 def collate(samples: list[Sample]) -> Batch:
-    """Samples as tensors: picture, classes, lengths, frames, colour, rows."""
+    """Samples as tensors: image, classes, lengths, frames, colour, rows."""
     pictures = np.stack([s.picture for s in samples]).transpose(0, 3, 1, 2)
     classes = np.zeros((len(samples), LONGEST), np.int64)
     for row, sample in zip(classes, samples, strict=True):

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import IterableDataset, get_worker_info
 
 from inkgate.engines.plate.detect import normalise
-from inkgate.engines.plate.refine import MARGIN_X, WIDTH, level, view
+from inkgate.engines.plate.refine import MARGIN_X, WIDTH, canonical_corners, rectified_view
 from inkgate.engines.plate.training import loop
 from inkgate.engines.plate.training.export import weights_of
 from inkgate.engines.plate.training.reader_data import ReaderSamples
@@ -67,10 +67,10 @@ class Views:
         made = []
         for _ in range(CUTS):
             quad = astray(corners, self._rng)
-            move = cv2.getPerspectiveTransform(quad, level())
-            away = cv2.perspectiveTransform(corners.astype(np.float32)[None], move)[0] - level()
+            move = cv2.getPerspectiveTransform(quad, canonical_corners())
+            away = cv2.perspectiveTransform(corners.astype(np.float32)[None], move)[0] - canonical_corners()
             if np.abs(away).max() < _FAR:
-                made.append((view(scene, quad), away.ravel()))
+                made.append((rectified_view(scene, quad), away.ravel()))
         return made
 
 

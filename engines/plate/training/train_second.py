@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset, get_worker_info
 
-from inkgate.engines.plate.second import PADDED, shrunk
+from inkgate.engines.plate.ensemble import PADDED, to_tensor
 from inkgate.engines.plate.training import loop
 from inkgate.engines.plate.training.reader_data import ReaderSamples, Sample
 from inkgate.engines.plate.training.second_net import TRUNK_END, SecondReader
@@ -41,9 +41,9 @@ class Features:
         self._session = ort.InferenceSession(model.SerializeToString(), options)
 
     def __call__(self, samples: list[Sample]) -> Batch:
-        strips = shrunk([sample.picture for sample in samples])
+        strips = to_tensor([sample.picture for sample in samples])
         padded = np.pad(strips, ((0, 0), (0, 0), (0, 0), (0, PADDED - strips.shape[3])))
-        seen = self._session.run(None, {"x": padded})[0].squeeze(2).transpose(0, 2, 1)
+        seen = self._session.run(None, {"x": padded})[0].horizontal_scale(2).transpose(0, 2, 1)
         classes = np.zeros((len(samples), LONGEST), np.int64)
         for row, sample in zip(classes, samples, strict=True):
             row[: len(sample.classes)] = sample.classes

@@ -1,4 +1,4 @@
-"""Draws the less common forms of cards and licences, and what hands and chat programs do to their pictures.
+"""Draws the less common forms of cards and licences, and what hands and chat programs do to their images.
 
     python -m tests.accuracy.documents.draw OUT [--seed N] [--each N]
 
@@ -23,8 +23,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from inkgate.engines.document.checks import credit_code_holds, id_number_holds, registration_number_holds
-from inkgate.engines.document.places import within
+from inkgate.engines.document.checks import is_valid_credit_code, is_valid_id_number, is_valid_registration_number
+from inkgate.engines.document.places import places_in
 
 FONTS = {
     "sans": "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
@@ -55,7 +55,7 @@ class Sheet:
         self.r, self.scale = r, scale
         self.image = Image.new("RGB", (round(width * scale), round(height * scale)), paper)
         self.draw = ImageDraw.Draw(self.image)
-        for _ in range(26):  # faint ground
+        for _ in range(26):  # faint background colour
             y = r.uniform(0, height) * scale
             tint = tuple(max(0, c - r.randint(4, 14)) for c in paper)
             self.draw.arc((-width * scale, y, 2 * width * scale, y + height * scale), 180, 360, fill=tint, width=1)
@@ -113,10 +113,10 @@ def finish(body: str, alphabet: str, holds: Callable[[str], bool]) -> str:
 
 def person(r: random.Random, region: str | None = None) -> Label:
     county = r.choice(
-        [p for p in within(region or "", 6) if p.name[-1] in "市县区" and p.code[2:4] not in ("90", "01")]
+        [p for p in places_in(region or "", 6) if p.name[-1] in "市县区" and p.code[2:4] not in ("90", "01")]
     )
-    city = next((p.name for p in within(county.code[:4], 4)), "")
-    province = within(county.code[:2], 2)[0].name
+    city = next((p.name for p in places_in(county.code[:4], 4)), "")
+    province = places_in(county.code[:2], 2)[0].name
     sex = r.choice("男女")
     birth = dt.date(1950, 1, 1) + dt.timedelta(days=r.randrange(20000))
     serial = r.randrange(900, 990) // 2 * 2 + (sex == "男")
@@ -124,7 +124,7 @@ def person(r: random.Random, region: str | None = None) -> Label:
     return {
         "name": r.choice(SURNAMES) + "".join(r.sample(GIVEN, r.choice([1, 2, 2]))),
         "sex": sex, "nation": r.choice(["汉", "汉", "回", "满", "土家"]), "birth": birth, "birthday": f"{birth:%Y%m%d}",
-        "idn": finish(f"{county.code}{birth:%Y%m%d}{serial:03d}", "0123456789X", id_number_holds),
+        "idn": finish(f"{county.code}{birth:%Y%m%d}{serial:03d}", "0123456789X", is_valid_id_number),
         "addr": f"{province}{city}{county.name}{r.choice(STREETS)}路{r.randint(1, 900)}号{r.randint(1, 30)}幢{r.randint(101, 2603)}室",
         "org": f"{county.name}公安局", "validperiod": f"{start:%Y.%m.%d}-{start.replace(year=start.year + 20, day=1 if start.day > 28 else start.day):%Y.%m.%d}",
         "county": county, "city": city,
@@ -177,7 +177,7 @@ def portrait(r: random.Random) -> tuple[Sheet, Label]:
 
 def permit(r: random.Random) -> tuple[Sheet, Label]:
     p = person(r)
-    p["idn"] = finish(r.choice(["810000", "820000", "830000"]) + p["idn"][6:17], "0123456789X", id_number_holds)
+    p["idn"] = finish(r.choice(["810000", "820000", "830000"]) + p["idn"][6:17], "0123456789X", is_valid_id_number)
     return _card(r, p, False, False), _faces("back", {k: p[k] for k in CARD_KEYS[:6] if k != "nation"})
 
 
@@ -229,8 +229,8 @@ def firm(r: random.Random, chinese_dates: bool = False) -> Label:
     show = cn_date if chinese_dates else lambda d: f"{d.year}年{d.month:02d}月{d.day:02d}日"
     body = f"91{p['county'].code}MA{''.join(r.choice('0123456789ABCDEFGHJKLMNPQRTUWXY') for _ in range(7))}"
     return {
-        "union_id": finish(body, "0123456789ABCDEFGHJKLMNPQRTUWXY", credit_code_holds),
-        "regist_no": finish(f"{p['county'].code}{r.randrange(4 * 10**7):08d}", "0123456789", registration_number_holds),
+        "union_id": finish(body, "0123456789ABCDEFGHJKLMNPQRTUWXY", is_valid_credit_code),
+        "regist_no": finish(f"{p['county'].code}{r.randrange(4 * 10**7):08d}", "0123456789", is_valid_registration_number),
         "name": f"{p['city'].removesuffix('市')}{brand}{r.choice(TRADES)}有限公司", "type": "有限责任公司(自然人投资或控股)",
         "addr": p["addr"], "legal_rep": p["name"], "regist_capital": r.choice(["伍佰万元整", "人民币200万元整", "100.00万元"]),
         "establish_date": show(start), "operation_period": f"{show(start)}至{show(end)}",
@@ -401,7 +401,7 @@ EFFECTS = (curl, fold, sleeve, chat, photo)
 
 
 def make(out: Path, seed: int, each: int, long_side: int = 1400) -> None:
-    """`each` pictures of every form, effects in turn, and labels.jsonl beside them."""
+    """`each` images of every form, effects in turn, and labels.jsonl beside them."""
     out.mkdir(parents=True, exist_ok=True)
     labels = []
     for form in FORMS:

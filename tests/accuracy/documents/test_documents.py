@@ -1,6 +1,6 @@
-"""Floors for cards and licences, read end to end from pictures that draw.py made (seed 3, one of every form).
+"""Floors for cards and licences, read end to end from images that draw.py made (seed 3, one of every form).
 
-The pictures are small and bent, folded, sleeved or recompressed; the figures for larger sets are in
+The images are small and bent, folded, sleeved or recompressed; the figures for larger sets are in
 benchmarks/results. A floor moves up when the reading does, never down.
 """
 
@@ -37,4 +37,4 @@ def test_other_cards_are_neither(tally):
     assert tally.right["negatives"] == tally.counted["negatives"] == 1, tally.wrong
 
 
-FLOOR = 44  # of 50; the recompressed picture holds print of nine pixels
+FLOOR = 44  # of 50; the recompressed image holds print of nine pixels

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkgate.engines.defuse import defused
+from inkgate.engines.defuse import sanitise
 from inkgate.engines.errors import DecodeError
 from inkgate.engines.imaging import decode, header_size
-from inkgate.engines.jpeg_scans import jpeg_file
+from inkgate.engines.jpeg_scans import parse_jpeg
 from tests import image_files
 from tests.image_files import chunk
 
@@ -32,9 +32,9 @@ JPEG = saved((64, 48), "JPEG")
 HEAD, REST = PNG[:33], PNG[33:]
 
 
-def test_picture_chunks_stay_and_others_go():
+def test_image_chunks_stay_and_others_go():
     made = HEAD + chunk(b"tEXt", b"k\0v") + chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0)) + REST
-    assert defused(made + b"tail") == PNG
+    assert sanitise(made + b"tail") == PNG
     assert np.array_equal(decode(made, MAX_PIXELS), decode(PNG, MAX_PIXELS))
 
 
@@ -68,7 +68,7 @@ def test_png_must_begin_with_its_header():
 def test_png_of_nothing_but_chunks():
     began = time.process_time()
     with pytest.raises(DecodeError, match="chunks"):
-        defused(HEAD + chunk(b"IDAT", b"") * 800_000)
+        sanitise(HEAD + chunk(b"IDAT", b"") * 800_000)
     assert time.process_time() - began < 1
 
 
@@ -88,7 +88,7 @@ def test_scan_that_never_ends(filler: bytes):
     start = JPEG[: JPEG.find(b"\xff\xda") + 14]
     began = time.process_time()
     with pytest.raises(DecodeError):
-        jpeg_file(start + filler * (10 * 1024 * 1024 // len(filler)) + image_files.frame(64, 64))
+        parse_jpeg(start + filler * (10 * 1024 * 1024 // len(filler)) + image_files.frame(64, 64))
     assert time.process_time() - began < 0.25
 
 

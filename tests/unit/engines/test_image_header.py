@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.errors import DecodeError, ImageTooLarge
 from inkgate.engines.image_header import image_size
 from inkgate.engines.imaging import decode
 from inkgate.service.contract.capabilities import CAPABILITIES
@@ -45,7 +45,7 @@ def test_hidden_frame_is_the_one_that_is_checked() -> None:
     assert image_size(bomb) == (16_000, 16_000)
     with pytest.raises(ImageFault, match="dimensions"):
         check_image(bomb, CAPABILITIES["general"])
-    with pytest.raises(PictureTooLarge):
+    with pytest.raises(ImageTooLarge):
         decode(bomb, LIMIT)
 
 
@@ -219,7 +219,7 @@ def test_progressive_file_broken_off_early_with_an_end_marker_put_behind_it() ->
         decode(b"".join(pieces[:first]) + pieces[first][:-20] + EOI, LIMIT)
 
 
-def test_progressive_file_of_fewer_scans_is_a_coarser_picture() -> None:
+def test_progressive_file_of_fewer_scans_is_a_coarser_image() -> None:
     """Its end marker says that no more is meant to come."""
     pieces = parts(KINDS["progressive"])
     second = [i for i, piece in enumerate(pieces) if piece[1] == 0xDA][1]
@@ -228,7 +228,7 @@ def test_progressive_file_of_fewer_scans_is_a_coarser_picture() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_grey_picture_is_no_broken_one(orientation: int) -> None:
+def test_grey_image_is_no_broken_one(orientation: int) -> None:
     exif = image_files.Image.Exif()
     exif[0x0112] = orientation
     grey = image_files.saved(image_files.Image.new("RGB", (150, 100), (128, 128, 128)), "JPEG", exif=exif)
@@ -333,7 +333,7 @@ def test_bmp_sizes_that_are_none(width: int, height: int) -> None:
     made = bmp(width, height, pixels=b"d" * 1000)
     with pytest.raises(ImageFault, match="dimensions"):
         check_image(made, CAPABILITIES["general"])
-    with pytest.raises((DecodeError, PictureTooLarge)):
+    with pytest.raises((DecodeError, ImageTooLarge)):
         decode(made, LIMIT)
 
 
@@ -346,7 +346,7 @@ def test_bmp_pixels_outside_the_file(offset: int) -> None:
 # --- behind the decoder
 
 
-def test_picture_of_another_size_than_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_image_of_another_size_than_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
     """No file is known to do it; should a release of the decoder, it is refused."""
     monkeypatch.setattr("inkgate.engines.imaging._decoded", lambda data: np.zeros((200, 100, 3), np.uint8))
     with pytest.raises(DecodeError, match="shape"):

@@ -1,4 +1,4 @@
-"""Every form of picture that people send becomes BGR uint8, or a documented error."""
+"""Every form of image that people send becomes BGR uint8, or a documented error."""
 
 import struct
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from inkgate.engines.errors import DecodeError, PictureTooLarge
+from inkgate.engines.errors import DecodeError, ImageTooLarge
 from inkgate.engines.imaging import decode, header_size
 from tests.image_files import saved
 
@@ -74,7 +74,7 @@ def test_transparent_palette_lies_on_white() -> None:
 
 @pytest.mark.parametrize("tag", range(1, 9))
 def test_exif_orientation_is_applied(tag: int) -> None:
-    # What each tag asks for, undone before saving, must come back as the picture was.
+    # What each tag asks for, undone before saving, must come back as the image was.
     undo = {
         2: Pillow.Transpose.FLIP_LEFT_RIGHT,
         3: Pillow.Transpose.ROTATE_180,
@@ -97,7 +97,7 @@ def test_exif_orientation_is_applied(tag: int) -> None:
 def test_a_bomb_is_refused_by_its_header() -> None:
     png = bytearray(saved(Pillow.new("L", (10, 10)), "PNG"))
     png[16:24] = struct.pack(">II", 60_000, 60_000)
-    with pytest.raises(PictureTooLarge):
+    with pytest.raises(ImageTooLarge):
         decode(bytes(png), LIMIT)
 
 
@@ -115,7 +115,7 @@ def test_bottom_up_and_top_down_bitmaps() -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
 @pytest.mark.parametrize("keep", [0, 1, 2, 3, 9, 17, 25, 30, 60, 200])
-def test_a_cut_file_is_an_error_or_a_picture_of_the_named_size(form: str, keep: int) -> None:
+def test_a_cut_file_is_an_error_or_an_image_of_the_named_size(form: str, keep: int) -> None:
     whole = saved(Pillow.fromarray(np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)), form)
     try:
         image = decode(whole[:keep], LIMIT)
@@ -125,6 +125,6 @@ def test_a_cut_file_is_an_error_or_a_picture_of_the_named_size(form: str, keep: 
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a" + bytes(50), b"<html>", bytes(1000), b"\xff\xd8" + b"\xff" * 1000])
-def test_what_is_no_picture_is_an_error(data: bytes) -> None:
+def test_what_is_no_image_is_an_error(data: bytes) -> None:
     with pytest.raises(DecodeError):
         decode(data, LIMIT)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inkgate.engines.plate.alphabet import CHARACTERS, DIGITS, LETTERS, PROVINCES
-from inkgate.engines.plate.decode import decode, forced, likelihood, searched
+from inkgate.engines.plate.decode import constrained_decode, ctc_log_likelihood, decode, forced_alignment
 from inkgate.engines.plate.syntax import pattern_of
 
 CLASSES = len(CHARACTERS) + 1
@@ -42,7 +42,7 @@ def test_what_stands_there_is_read(text: str) -> None:
     reading = decode(steps(text), green=0.1)
     assert reading.text == text
     assert min(reading.char_scores) == pytest.approx(0.98, abs=1e-3)
-    assert reading.agreement == pytest.approx(1.0)
+    assert reading.path_ratio == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("text", ["粤B1234学", "沪AD12345", "粤B12345D", "使014578", "京O88888"])
@@ -56,7 +56,7 @@ def test_noise_still_follows_a_pattern_and_is_not_believed(seed: int) -> None:
     noise = rng.random((40, CLASSES)).astype(np.float32) ** 8
     reading = decode(noise / noise.sum(1, keepdims=True))
     assert pattern_of(reading.text) is not None
-    assert reading.agreement < 0.5 or min(reading.char_scores) < 0.6
+    assert reading.path_ratio < 0.5 or min(reading.char_scores) < 0.6
 
 
 @given(st.integers(0, 2**32 - 1), plain, st.floats(0, 1))
@@ -65,12 +65,12 @@ def test_nothing_that_a_plate_may_carry_is_likelier_than_what_is_found(seed: int
     noise = rng.random((40, CLASSES)).astype(np.float32) ** 2
     spelled = noise / noise.sum(1, keepdims=True) + 0.1 * steps(other)
     spelled /= spelled.sum(1, keepdims=True)
-    found = searched(spelled, green=0.0)
-    alone, beside = forced(spelled, found.text), forced(spelled, other)
+    found = constrained_decode(spelled, green=0.0)
+    alone, beside = forced_alignment(spelled, found.text), forced_alignment(spelled, other)
     assert alone is not None and beside is not None
-    assert found.agreement == pytest.approx(alone.agreement, rel=1e-3)
-    assert found.agreement >= beside.agreement * 0.999
-    assert pattern_of(searched(spelled, green).text) is not None
+    assert found.path_ratio == pytest.approx(alone.path_ratio, rel=1e-3)
+    assert found.path_ratio >= beside.path_ratio * 0.999
+    assert pattern_of(constrained_decode(spelled, green).text) is not None
 
 
 def test_a_province_and_a_letter_lead() -> None:
@@ -79,7 +79,7 @@ def test_a_province_and_a_letter_lead() -> None:
     spelled[5:8, CHARACTERS.index("4") + 1] = 4.0  # and the letter for another
     reading = decode(spelled / spelled.sum(1, keepdims=True), green=0.1)
     assert reading.text == "京A12345"
-    assert reading.agreement < 0.01
+    assert reading.path_ratio < 0.01
 
 
 def test_the_ground_decides_between_seven_and_eight() -> None:
@@ -113,18 +113,18 @@ def test_a_second_letter_on_a_green_plate_needs_to_be_clear() -> None:
 @given(plain)
 def test_a_forced_text_is_the_decoded_one_where_it_stands_there(text: str) -> None:
     spelled = steps(text)
-    reading = forced(spelled, text)
+    reading = forced_alignment(spelled, text)
     assert reading is not None
     assert (reading.char_scores, reading.spans) == (
         decode(spelled, green=0.1).char_scores,
         decode(spelled, green=0.1).spans,
     )
-    assert reading.agreement == pytest.approx(1)
+    assert reading.path_ratio == pytest.approx(1)
 
 
 def test_a_text_that_no_plate_carries_cannot_be_forced() -> None:
-    assert forced(steps("京A12345"), "京A1234") is None
-    assert forced(steps("京A12345")[:6], "京A12345") is None
+    assert forced_alignment(steps("京A12345"), "京A1234") is None
+    assert forced_alignment(steps("京A12345")[:6], "京A12345") is None
 
 
 def test_the_likelihood_counts_every_path() -> None:
@@ -138,4 +138,4 @@ def test_the_likelihood_counts_every_path() -> None:
         spelled = [c for k, c in enumerate(path) if c and (k == 0 or path[k - 1] != c)]
         if spelled == classes:
             total += float(np.prod([few[t, c] for t, c in enumerate(path)]))
-    assert likelihood(few, text) == pytest.approx(np.log(total), rel=1e-4)
+    assert ctc_log_likelihood(few, text) == pytest.approx(np.log(total), rel=1e-4)

@@ -1,15 +1,23 @@
-"""The detector's arithmetic: from network output to corners, from copies and tiles back to the picture."""
+"""The detector's arithmetic: from network output to corners, from copies and tiles back to the image."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from inkgate.engines.plate.detect import STRIDE, Candidate, Finder, Options, distinct, normalise, peaks
+from inkgate.engines.plate.detect import (
+    STRIDE,
+    Candidate,
+    DetectorOptions,
+    PlateDetector,
+    local_maxima,
+    normalise,
+    suppress_overlaps,
+)
 
 
 def output(height: int, width: int, plates: list[np.ndarray]) -> np.ndarray:
-    """What a perfect network gives for a picture of this size with plates at these corners."""
+    """What a perfect network gives for an image of this size with plates at these corners."""
     out = np.zeros((10, height // STRIDE, width // STRIDE), np.float32)
     out[0] = -20
     for corners in plates:
@@ -29,17 +37,17 @@ def box(x: float, y: float, w: float = 90, h: float = 28) -> np.ndarray:
 
 
 def test_colours_are_normalised_by_channel() -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (32, 64, 3)).astype(np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (32, 64, 3)).astype(np.uint8)
     mean = np.array([123.675, 116.28, 103.53], np.float32)
     deviation = np.array([58.395, 57.12, 57.375], np.float32)
-    given = normalise(picture)
+    given = normalise(image)
     assert (given.shape, given.dtype) == ((1, 3, 32, 64), np.float32)
-    assert np.array_equal(given[0], ((picture.astype(np.float32) - mean) / deviation).transpose(2, 0, 1))
+    assert np.array_equal(given[0], ((image.astype(np.float32) - mean) / deviation).transpose(2, 0, 1))
 
 
 def test_peaks_give_back_the_corners() -> None:
     plates = [box(20, 40), box(200, 100, 60, 20)]
-    found = peaks(output(192, 320, plates), 0.3)
+    found = local_maxima(output(192, 320, plates), 0.3)
     assert len(found) == 2
     for (corners, score), wanted in zip(found, plates, strict=True):
         assert np.allclose(corners, wanted, atol=1e-2)
@@ -50,10 +58,10 @@ def test_of_candidates_that_cover_each_other_the_best_seen_stays() -> None:
     found = [
         Candidate(box(0, 0), 0.5),
         Candidate(box(4, 2), 0.8),
-        Candidate(box(3, 2), 0.9, seen=20),
+        Candidate(box(3, 2), 0.9, detected_width=20),
         Candidate(box(200, 0), 0.3),
     ]
-    assert [one.score for one in distinct(found)] == [0.8, 0.3]
+    assert [one.score for one in suppress_overlaps(found)] == [0.8, 0.3]
 
 
 class Seeing:
@@ -70,28 +78,30 @@ class Seeing:
 
 @pytest.mark.parametrize("size", [(33, 33), (480, 640), (960, 1280), (1200, 500)])
 def test_corners_come_back_in_source_pixels(size: tuple[int, int]) -> None:
-    picture = np.zeros((*size, 3), np.uint8)
+    image = np.zeros((*size, 3), np.uint8)
     x, y, w, h = size[1] // 4, size[0] // 3, max(size[1] // 3, 8), max(size[0] // 10, 4)
-    picture[y : y + h, x : x + w] = (0, 0, 255)
-    found = Finder(Seeing(), Options(sizes=(320,)))(picture)
+    image[y : y + h, x : x + w] = (0, 0, 255)
+    found = PlateDetector(Seeing(), DetectorOptions(sizes=(320,)))(image)
     assert len(found) == 1
     assert np.allclose(found[0].corners, box(x, y, w, h), atol=1.6 * max(1, max(size) / 320))
 
 
 def test_a_close_look_gives_corners_in_source_pixels() -> None:
-    picture = np.zeros((900, 1200, 3), np.uint8)
-    picture[500:531, 700:800] = (0, 0, 255)
+    image = np.zeros((900, 1200, 3), np.uint8)
+    image[500:531, 700:800] = (0, 0, 255)
     rough = Candidate(box(690, 495, 110, 40), 0.6)
-    found = Finder(Seeing()).closer(picture, rough)
+    found = PlateDetector(Seeing()).refine_candidate(image, rough)
     assert np.allclose(found.corners, box(700, 500, 100, 31), atol=1.5)
-    nothing = Finder(Seeing()).closer(np.zeros_like(picture), rough)
+    nothing = PlateDetector(Seeing()).refine_candidate(np.zeros_like(image), rough)
     assert (nothing.score, nothing.corners.tolist()) == (0.3, rough.corners.tolist())
 
 
-def test_tiles_find_what_is_small_in_a_large_picture() -> None:
-    picture = np.zeros((2400, 3200, 3), np.uint8)
-    picture[2300:2330, 3000:3090] = (0, 0, 255)
-    whole = Finder(Seeing(), Options(sizes=(96,), tile_from=10_000))(picture)
+def test_tiles_find_what_is_small_in_a_large_image() -> None:
+    image = np.zeros((2400, 3200, 3), np.uint8)
+    image[2300:2330, 3000:3090] = (0, 0, 255)
+    whole = PlateDetector(Seeing(), DetectorOptions(sizes=(96,), tile_above_pixels=10_000))(image)
     assert not whole or whole[0].corners.min() < 0 or abs(np.ptp(whole[0].corners[:, 0]) - 90) > 5
-    found = Finder(Seeing(), Options(sizes=(96,), tile_from=2000, tile_size=3200, tile=736))(picture)
+    found = PlateDetector(Seeing(), DetectorOptions(sizes=(96,), tile_above_pixels=2000, tile_size=3200, tile=736))(
+        image
+    )
     assert any(np.allclose(one.corners, box(3000, 2300, 90, 30), atol=3) for one in found)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
-from inkgate.engines.plate.detect import Candidate, Finder
+from inkgate.engines.plate.detect import Candidate, PlateDetector
 from inkgate.engines.plate.pipeline import NetworkPlateReader
 
 Script = dict[str, tuple[str, str]]
 
 
-class Places(Finder):
-    """A finder that knows where plates are, as long as the picture stands upright."""
+class Places(PlateDetector):
+    """A finder that knows where plates are, as long as the image stands upright."""
 
     def __init__(self, candidates: list[Candidate], lying: list[Candidate] | None = None) -> None:
         self._candidates, self._on_side = candidates, lying or []
@@ -23,10 +23,10 @@ class Places(Finder):
     def __call__(self, image: np.ndarray) -> list[Candidate]:
         return self._candidates
 
-    def look(self, image: np.ndarray, longest: int) -> list[Candidate]:
+    def detect_at_scale(self, image: np.ndarray, longest: int) -> list[Candidate]:
         return self._on_side
 
-    def closer(self, image: np.ndarray, one: Candidate) -> Candidate:
+    def refine_candidate(self, image: np.ndarray, one: Candidate) -> Candidate:
         return one
 
 
@@ -72,7 +72,7 @@ def right(batch: np.ndarray) -> np.ndarray:
     return np.zeros((len(batch), 8), np.float32)
 
 
-def reader(finder: Finder, known: dict[int, tuple[str, str, float]], other: Any = None) -> NetworkPlateReader:
+def reader(finder: PlateDetector, known: dict[int, tuple[str, str, float]], other: Any = None) -> NetworkPlateReader:
     return NetworkPlateReader(finder, strips(known), second(known if other is None else other), right, {})
 
 
@@ -83,11 +83,11 @@ def at(x: float, y: float, score: float = 0.9) -> Candidate:
 
 @pytest.fixture
 def street() -> np.ndarray:
-    """Three plates and a sign, told apart by their shade."""
-    picture = np.zeros((400, 600, 3), np.uint8)
+    """Three plates and a character, told apart by their shade."""
+    image = np.zeros((400, 600, 3), np.uint8)
     for (x, y), shade in {(300, 50): 50, (50, 60): 100, (60, 300): 150, (400, 300): 200}.items():
-        picture[y : y + 32, x : x + 100] = shade
-    return picture
+        image[y : y + 32, x : x + 100] = shade
+    return image
 
 
 KNOWN = {
@@ -137,7 +137,7 @@ def test_what_is_no_plate_costs_one_look(street: np.ndarray) -> None:
     assert (plates, asked) == ([], []), "the second reader is not asked"
 
 
-def test_what_nobody_can_read_is_not_cut_again_and_again(street: np.ndarray) -> None:
+def test_unreadable_candidates_are_not_cropped_again(street: np.ndarray) -> None:
     asked: list[int] = []
     dull = reader(Places([at(300, 50, score=0.7)]), {50: ("00000000", "blue", 0.98)})
     ask = dull._strips
@@ -151,16 +151,16 @@ def test_what_nobody_can_read_is_not_cut_again_and_again(street: np.ndarray) -> 
     assert sum(asked) <= 3
 
 
-def test_a_picture_on_its_side_is_read_and_answered_in_its_own_pixels(street: np.ndarray) -> None:
+def test_an_image_on_its_side_is_read_and_answered_in_its_own_pixels(street: np.ndarray) -> None:
     turned = np.ascontiguousarray(np.rot90(street))  # 600 high, 400 wide
-    # where the plate at (300, 50) of the upright picture is after the picture is set upright again
+    # where the plate at (300, 50) of the upright image is after the image is set upright again
     plates = reader(Places([], [at(300, 50)]), KNOWN).read(turned)
     assert [p.text for p in plates] == ["粤B12345"]
     xs, ys = zip(*plates[0].quad, strict=True)
     assert (min(xs), max(xs), min(ys), max(ys)) == pytest.approx((50, 82, 200, 300), abs=10)
 
 
-def test_an_empty_picture_has_no_plates() -> None:
+def test_an_empty_image_has_no_plates() -> None:
     assert reader(Places([]), {}).read(np.zeros((33, 33, 3), np.uint8)) == []
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkgate.engines.plate.colour import ground_colour
+from inkgate.engines.plate.colour import background_colour
 from inkgate.engines.plate.order import left_to_right
-from inkgate.engines.plate.syntax import clean, kind_of, pattern_of
+from inkgate.engines.plate.syntax import normalise_plate_text, pattern_of, plate_kind
 from inkgate.engines.types import Plate
 
 
@@ -28,7 +28,7 @@ from inkgate.engines.types import Plate
 )
 def test_kinds(text: str, colour: str, rows: int, kind: str) -> None:
     assert pattern_of(text) is not None
-    assert kind_of(text, colour, rows) == kind
+    assert plate_kind(text, colour, rows) == kind
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_what_no_plate_carries(text: str) -> None:
 
 
 def test_lines_are_cleaned_of_the_dot_and_of_letters_that_do_not_occur() -> None:
-    assert clean("京A·1O3I5") == "京A10315"
-    assert clean("粤o 12345") == "粤O12345"
+    assert normalise_plate_text("京A·1O3I5") == "京A10315"
+    assert normalise_plate_text("粤o 12345") == "粤O12345"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_lines_are_cleaned_of_the_dot_and_of_letters_that_do_not_occur() -> None
 def test_ground_colours(name: str, bgr: tuple[int, int, int], ink: int) -> None:
     strip = np.full((48, 160, 3), bgr, np.uint8)
     strip[12:36, 20:140:4] = ink
-    assert ground_colour(strip) == name
+    assert background_colour(strip) == name
 
 
 def test_order_is_by_rows_then_from_the_left() -> None:

@@ -1,6 +1,6 @@
 """Sheets whose text a scripted engine can read: every line is painted in a colour of its own.
 
-The flows see a real picture: they turn it, cut strips out of it and warp it. What comes back from a strip is the text
+The flows see a real image: they turn it, cut strips out of it and warp it. What comes back from a strip is the text
 that belongs to the commonest painted colour in it, so a test says exactly what detection and recognition found.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from inkgate.engines.types import Choices, EngineInfo, Image, Page, Quad
+from inkgate.engines.types import CharacterCandidates, EngineInfo, Image, Page, Quad
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Sheet:
         self.lines.append((text, (a_, b_, c_, d_)))
         return self
 
-    def picture(self) -> Image:
+    def image(self) -> Image:
         image = np.full((self.height, self.width, 3), 255, np.uint8)
         for i, (_, quad) in enumerate(self.lines):
             cv2.fillConvexPoly(image, np.asarray(quad, np.float32).round().astype(np.int32), colour(i))
@@ -71,7 +71,7 @@ class PaintReader:
         return self._orientation
 
     def detect(self, image: Image, *, limit_side: int | None = None) -> list[Quad]:
-        """Boxes of the painted areas, found in the picture as it stands."""
+        """Boxes of the painted areas, found in the image as it stands."""
         quads: list[Quad] = []
         for i in range(len(self._sheet.lines)):
             mask = (np.abs(image.astype(int) - np.array(colour(i))).max(axis=2) < 10).astype(np.uint8)
@@ -79,7 +79,7 @@ class PaintReader:
                 quads.append(_box(mask))
         return quads
 
-    def skim(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
+    def recognise_draft(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         return self.recognise(crops)
 
     def recognise(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
@@ -95,7 +95,7 @@ class PaintReader:
             out.append((self._sheet.lines[steps[0] + 10 * steps[1]][0], 0.99))
         return out
 
-    def candidates(self, crops: Sequence[Image]) -> list[Choices]:
+    def candidates(self, crops: Sequence[Image]) -> list[CharacterCandidates]:
         return [[[(sign, score)] for sign in text] for text, score in self.recognise(crops)]
 
     def read(self, image: Image) -> Page:

@@ -26,7 +26,7 @@ def emblem():
 
 
 def read(sheet, orientation=0):
-    return read_idcard(PaintReader(sheet, orientation), sheet.picture())
+    return read_idcard(PaintReader(sheet, orientation), sheet.image())
 
 
 @pytest.mark.parametrize("turn", [0, -9, 9])
@@ -48,13 +48,13 @@ def test_emblem_side_is_front_the_reverse_of_other_vendors():
     assert card == IdCard(note="front", org="北京市公安局朝阳分局", validperiod="2007.07.27-2027.07.27")
 
 
-def test_turned_picture_is_set_upright_first():
+def test_turned_image_is_set_upright_first():
     sheet = portrait()
-    turned = np.ascontiguousarray(np.rot90(sheet.picture()))
+    turned = np.ascontiguousarray(np.rot90(sheet.image()))
     assert read_idcard(PaintReader(sheet, 90), turned).addr == "北京市朝阳区迎宾路12号3单元201室"
 
 
-def test_both_sides_in_one_picture_are_one_card_with_all_fields():
+def test_both_sides_in_one_image_are_one_card_with_all_fields():
     both = Sheet(1000, 1300, lines=list(portrait().lines))
     for text, quad in emblem().lines:
         both.lines.append((text, tuple((x, y + 650) for x, y in quad)))
@@ -100,7 +100,7 @@ def test_other_cards_are_no_identity_card(title):
     assert read(sheet) == IdCard()
 
 
-def test_an_empty_picture_is_no_card():
+def test_an_empty_image_is_no_card():
     assert read(Sheet()) == IdCard()
 
 

@@ -11,7 +11,7 @@ CODE = "91350211M000100Y46"
 
 
 def read(sheet):
-    return read_licence(PaintReader(sheet), sheet.picture())
+    return read_licence(PaintReader(sheet), sheet.image())
 
 
 def single_column():
@@ -73,7 +73,7 @@ def test_dates_in_chinese_numerals_stay_as_printed():
     assert licence.operation_period == "二〇〇五年六月九日至二〇二五年六月八日"
 
 
-def test_permits_and_empty_pictures_are_no_licence():
+def test_permits_and_empty_images_are_no_licence():
     sheet = Sheet(1000, 1300).line(300, 200, "食品经营许可证", h=90).line(120, 400, "经营者名称厦门兴隆商贸有限公司")
     sheet.line(120, 460, f"社会信用代码{CODE}").line(120, 520, "法定代表人秦泽林").line(120, 580, "住所厦门市湖里区1号")
     assert read(sheet) == Licence()
@@ -99,10 +99,10 @@ def test_forms_of_the_period(printed, answer):
 def test_a_watermark_that_names_another_paper_is_no_title():
     sheet = single_column().line(300, 300, "仅供房屋租赁合同使用", h=60, tilt=28)
     sheet.lines = [(text, quad) for text, quad in sheet.lines if text != "营业执照"]
-    assert read_licence(PaintReader(sheet), sheet.picture()).is_licence
+    assert read_licence(PaintReader(sheet), sheet.image()).is_licence
 
 
-def test_a_type_read_with_one_fault_is_put_right_and_an_unusual_one_stays():
+def test_a_type_read_with_one_fault_is_corrected_and_an_unusual_one_stays():
     sheet = single_column()
     for read_as, answer in (
         ("有限责证公司(自然人独资)", "有限责任公司(自然人独资)"),
@@ -138,7 +138,7 @@ def test_a_row_that_was_not_detected_is_looked_for_where_the_form_has_it():
     sheet.line(900, 460, "成立日期2001年02月11日").line(900, 520, "营业期限2001年02月11日至长期")
     reader = Overlooking(sheet)
     reader.left = 800.0
-    assert read_licence(reader, sheet.picture()).operation_period == "2001年02月11日至长期"
+    assert read_licence(reader, sheet.image()).operation_period == "2001年02月11日至长期"
 
 
 def test_half_labels_without_their_other_half():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from inkgate.engines.document.labels import Piece
-from inkgate.engines.document.names import likelier, put_right, suspicious
+from inkgate.engines.document.labels import TextSegment
+from inkgate.engines.document.names import correct_name, has_unusual_character, vote_candidates
 from inkgate.engines.document.scan import Strip
 
 
@@ -14,47 +14,47 @@ def choices(*characters):
 
 def piece(text):
     strip = Strip(((0, 0), (90, 0), (90, 30), (0, 30)), 0, 90, 15, 30, 0.0, text, 0.9)
-    return Piece(None, text, 0, 90, 15, 30, strip)
+    return TextSegment(None, text, 0, 90, 15, 30, strip)
 
 
 @pytest.mark.parametrize("name", ["廖若肿", "郗龔", "史弱", "逢胜", "杨类"])
 def test_what_hardly_any_name_holds_is_suspicious(name):
-    assert suspicious(name)
+    assert has_unusual_character(name)
 
 
 @pytest.mark.parametrize(
     "name", ["王建国", "逄胜", "区烜", "欧阳翀", "谯婉嵘", "麴辉", "彭琎", "郗龑", "阿卜杜热合曼·买买提艾力", "王", ""]
 )
 def test_names_are_left_alone(name):
-    assert not suspicious(name)
+    assert not has_unusual_character(name)
 
 
 def test_the_next_likeliest_that_fits_is_taken():
-    assert likelier("廖若肿", [choices("廖.99", "若.99", "肿.6 翀.2 辨.1")]) == "廖若翀"
+    assert vote_candidates("廖若肿", [choices("廖.99", "若.99", "肿.6 翀.2 辨.1")]) == "廖若翀"
 
 
 def test_a_surname_is_taken_for_the_first_character():
-    assert likelier("逢胜", [choices("逢.7 蓬.1 逄.1", "胜.9")]) == "蓬胜"
-    assert likelier("逢胜", [choices("逢.7 锋.1 逄.1", "胜.9")]) == "逄胜"
+    assert vote_candidates("逢胜", [choices("逢.7 蓬.1 逄.1", "胜.9")]) == "蓬胜"
+    assert vote_candidates("逢胜", [choices("逢.7 锋.1 逄.1", "胜.9")]) == "逄胜"
 
 
 def test_what_the_network_hardly_thought_of_is_not_taken():
-    assert likelier("廖若肿", [choices("廖.99", "若.99", "肿.99 翀.01")]) == "廖若肿"
+    assert vote_candidates("廖若肿", [choices("廖.99", "若.99", "肿.99 翀.01")]) == "廖若肿"
 
 
 def test_readings_are_added_up():
     readings = [choices("史.9", "弱.5 扇.1 骉.05"), choices("史.9", "弱.4 骉.3")]
-    assert likelier("史弱", readings) == "史骉"
+    assert vote_candidates("史弱", readings) == "史骉"
 
 
 def test_a_name_is_found_within_a_reading_that_holds_more():
     again = choices("人.9", "史.9", "弱.5 骉.3")
-    assert put_right("史弱", piece("史弱"), lambda quad: [again]) == "史骉"
-    assert put_right("史弱", piece("代表:史弱"), lambda quad: [choices("人.9", "弱.5 骉.3")]) == "史弱"
+    assert correct_name("史弱", piece("史弱"), lambda quad: [again]) == "史骉"
+    assert correct_name("史弱", piece("代表:史弱"), lambda quad: [choices("人.9", "弱.5 骉.3")]) == "史弱"
 
 
 def test_names_that_are_not_suspicious_are_not_read_again():
     def never(quad):
         raise AssertionError
 
-    assert put_right("王建国", piece("王建国"), never) == "王建国"
+    assert correct_name("王建国", piece("王建国"), never) == "王建国"

@@ -1,8 +1,8 @@
-"""Place names: one wrong character is put right where only one place fits; real names are left alone."""
+"""Place names: one wrong character is corrected where only one place fits; real names are left alone."""
 
 import pytest
 
-from inkgate.engines.document.places import region_of, repair_address, repair_authority, repair_firm
+from inkgate.engines.document.places import correct_address, correct_authority, correct_company_name, region_of
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from inkgate.engines.document.places import region_of, repair_address, repair_au
     ],
 )
 def test_address(read, printed):
-    assert repair_address(read) == printed
+    assert correct_address(read) == printed
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,12 @@ def test_address(read, printed):
     ],
 )
 def test_authority(read, printed):
-    assert repair_authority(read) == printed
+    assert correct_authority(read) == printed
 
 
 def test_firm_takes_the_place_of_its_region():
     region = region_of("河南省漯河市临颍县前进镇")
     assert region == "411122"
-    assert repair_firm("临颖县锐飞烟酒商行", region) == "临颍县锐飞烟酒商行"
-    assert repair_firm("锐飞(临颖县)商贸有限公司", region) == "锐飞(临颍县)商贸有限公司"
-    assert repair_firm("上海锐飞商贸有限公司", region) == "上海锐飞商贸有限公司"
+    assert correct_company_name("临颖县锐飞烟酒商行", region) == "临颍县锐飞烟酒商行"
+    assert correct_company_name("锐飞(临颖县)商贸有限公司", region) == "锐飞(临颍县)商贸有限公司"
+    assert correct_company_name("上海锐飞商贸有限公司", region) == "上海锐飞商贸有限公司"

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from inkgate.engines.errors import ModelError
-from inkgate.engines.manifest import locate
-from inkgate.engines.runtimes.best_path import with_best_path
+from inkgate.engines.manifest import find_model_file
+from inkgate.engines.runtimes.best_path import append_argmax_outputs
 from inkgate.engines.runtimes.onnx import OnnxBestPath, OnnxNetwork
 
 
 @pytest.mark.parametrize("name", ["ppocrv6-small-rec", "ppocrv6-tiny-rec"])
 def test_classes_and_scores_are_those_of_the_probabilities(name: str) -> None:
     batch = np.random.default_rng(5).standard_normal((2, 3, 48, 160)).astype(np.float32)
-    probabilities = OnnxNetwork(locate(name))(batch)
-    classes, scores = OnnxBestPath(locate(name))(batch)
+    probabilities = OnnxNetwork(find_model_file(name))(batch)
+    classes, scores = OnnxBestPath(find_model_file(name))(batch)
     assert classes.shape == scores.shape == probabilities.shape[:2]  # not a column's thousands of probabilities
     assert np.array_equal(classes, probabilities.argmax(axis=2))
     assert np.array_equal(scores, probabilities.max(axis=2))
@@ -24,14 +24,14 @@ def test_classes_and_scores_are_those_of_the_probabilities(name: str) -> None:
 @pytest.mark.parametrize("data", [b"", b"no model", b"\xff" * 20, b"\x3a\x7f\x08"])
 def test_what_is_no_model_is_refused(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError):
-        with_best_path(data)
+        append_argmax_outputs(data)
     (tmp_path / "model.onnx").write_bytes(data)
     with pytest.raises(ModelError, match=r"model\.onnx"):
         OnnxBestPath(tmp_path / "model.onnx")
 
 
 def test_a_model_that_breaks_off_is_refused(tmp_path: Path) -> None:
-    whole = locate("ppocrv6-tiny-rec").read_bytes()
+    whole = find_model_file("ppocrv6-tiny-rec").read_bytes()
     (tmp_path / "model.onnx").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match=r"model\.onnx"):
         OnnxBestPath(tmp_path / "model.onnx")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from inkgate.engines.runtimes.cpu import multiplies_bytes
+from inkgate.engines.runtimes.cpu import has_vnni
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,10 @@ from inkgate.engines.runtimes.cpu import multiplies_bytes
 def test_flags_decide(tmp_path: Path, flags: str, answer: bool) -> None:
     facts = tmp_path / "cpuinfo"
     facts.write_text(f"processor\t: 0\nmodel name\t: VNNI avx512_vnni\nflags\t\t: {flags}\nbugs\t\t: spectre\n")
-    assert multiplies_bytes(facts) is answer
+    assert has_vnni(facts) is answer
 
 
 def test_without_facts_or_flags_the_answer_is_no(tmp_path: Path) -> None:
-    assert not multiplies_bytes(tmp_path / "none")
+    assert not has_vnni(tmp_path / "none")
     (tmp_path / "arm").write_text("processor\t: 0\nFeatures\t: fp asimd asimddp i8mm\n")
-    assert not multiplies_bytes(tmp_path / "arm")
+    assert not has_vnni(tmp_path / "arm")

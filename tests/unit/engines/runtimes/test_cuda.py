@@ -11,8 +11,8 @@ from inkgate.engines.imaging import decode
 from inkgate.engines.networks import NetworkFactory
 from inkgate.engines.runtimes import cuda, onnx
 from inkgate.engines.text import batched, buckets, build, profiles
-from inkgate.engines.text.engine import Parts
-from inkgate.engines.text.orient import Orienter
+from inkgate.engines.text.engine import EngineComponents
+from inkgate.engines.text.orient import OrientationClassifier
 
 SHAPES = ((1, 4), (2, 4), (3, 4))
 SAMPLE = Path(__file__).parents[4] / "service" / "samples" / "general.jpg"
@@ -31,7 +31,7 @@ class Card:
         return Network(self, search)
 
     def choose(self, *, warmed: bool) -> str:
-        return cuda.quickest(self.open, SHAPES, warmed=warmed, clock=lambda: self.now).search
+        return cuda.open_with_fastest_search(self.open, SHAPES, warmed=warmed, clock=lambda: self.now).search
 
 
 class Network:
@@ -65,25 +65,25 @@ def test_a_card_that_is_slow_every_way_still_gets_one() -> None:
 
 
 @pytest.fixture(scope="module")
-def gpu_parts() -> Parts:
+def gpu() -> EngineComponents:
     """What an engine on a GPU is made of, on the CPU; buckets are made narrow, or it would take a minute."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batched.BatchedRecogniser, "warmup", lambda self: None)
         networks = NetworkFactory(onnx.OnnxRuntime())
-        orienter = Orienter(networks.network(profiles.ORIENTER))
-        return build.gpu_parts(networks, profiles.PROFILES["balanced"], orienter)
+        orienter = OrientationClassifier(networks.network(profiles.ORIENTER))
+        return build.build_gpu_components(networks, profiles.PROFILES["balanced"], orienter)
 
 
-def test_lines_are_those_of_the_careful_network(gpu_parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "BUDGET", 640)
+def test_lines_are_those_of_the_accurate_recogniser(gpu: EngineComponents, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buckets, "BATCH_PIXEL_BUDGET", 640)
     networks = NetworkFactory(onnx.OnnxRuntime())
-    careful = build.cpu_parts(networks, profiles.PROFILES["balanced"], gpu_parts.orienter).careful_recogniser
+    accurate = build.build_cpu_components(networks, profiles.PROFILES["balanced"], gpu.orienter).accurate_recogniser
     page = decode(SAMPLE.read_bytes(), 10_000_000)
     crops = [page[50:112, 280:620], page[340:382, 66:730], page[150:196, 66:210]]
-    alone = [text.replace(" ", "") for text, _ in careful(crops)]
-    assert [text.replace(" ", "") for text, _ in gpu_parts.read(crops)] == alone
+    alone = [text.replace(" ", "") for text, _ in accurate(crops)]
+    assert [text.replace(" ", "") for text, _ in gpu.read(crops)] == alone
     assert alone[0] == "图书馆开放通知"
-    assert gpu_parts.read is gpu_parts.trial is gpu_parts.careful_recogniser  # no line goes past the buckets
+    assert gpu.read is gpu.orientation_probe is gpu.accurate_recogniser  # no line goes past the buckets
 
 
 def test_a_gpu_that_does_not_load_is_said_to_be_a_cpu(monkeypatch, caplog) -> None:

@@ -79,5 +79,5 @@ def test_without_paddleocr_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) 
         (5400, 3360, 2500, 2500, "max"),
     ],
 )
-def test_how_large_a_picture_is_seen(width: int, height: int, cap: int | None, side: int, kind: str) -> None:
+def test_how_large_an_image_is_seen(width: int, height: int, cap: int | None, side: int, kind: str) -> None:
     assert _limit(width, height, cap) == {"limit_side_len": side, "limit_type": kind}

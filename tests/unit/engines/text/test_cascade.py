@@ -1,4 +1,4 @@
-"""The quick reading stands where it is sure; the careful one replaces the rest, and only the rest."""
+"""The draft reading stands where it is sure; the accurate one replaces the rest, and only the rest."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inkgate.engines.text.cascade import Cascade, Doubt
-from inkgate.engines.text.recognise import HEIGHT, STRIDE, Reading, Recogniser
-from inkgate.engines.text.scripts import Scripts
+from inkgate.engines.text.cascade import Cascade, ConfidenceThresholds
+from inkgate.engines.text.recognise import LINE_HEIGHT_PIXELS, STRIDE, Reading, Recogniser
+from inkgate.engines.text.scripts import ScriptAwareRecogniser
 
 PER_CHARACTER = 5  # columns of scores
 
@@ -23,7 +23,7 @@ class Fake(Recogniser):
         self.widths: list[int] = []
         self.charset = []
 
-    def spell(self, line: np.ndarray) -> Reading:
+    def recognise_line(self, line: np.ndarray) -> Reading:
         self.widths.append(line.shape[2])
         columns = np.arange(PER_CHARACTER // 2, line.shape[2] // STRIDE, PER_CHARACTER)
         places = [round(float(line[0, 0, column * STRIDE])) for column in columns]
@@ -33,60 +33,66 @@ class Fake(Recogniser):
 
 
 def line(characters: int) -> np.ndarray:
-    """A tensor whose every pixel tells the place of its character."""
+    """A tensor whose every pixel encodes the index of its character."""
     places = np.repeat(np.arange(characters, dtype=np.float32), PER_CHARACTER * STRIDE)
-    return np.broadcast_to(places, (3, HEIGHT, len(places)))
+    return np.broadcast_to(places, (3, LINE_HEIGHT_PIXELS, len(places)))
 
 
 def text(characters: int) -> str:
     return "".join(chr(0x4E00 + place) for place in range(characters))
 
 
-DOUBT = Doubt(prose=0.8, short=0.98)
+THRESHOLDS = ConfidenceThresholds(long_line=0.8, short_line=0.98)
 
 
 def test_a_sure_reading_stands_alone() -> None:
-    quick, careful = Fake(), Fake()
-    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(30)) == (text(30), pytest.approx(0.99))
-    assert careful.widths == []
+    draft, accurate = Fake(), Fake()
+    assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30)) == (
+        text(30),
+        pytest.approx(0.99),
+    )
+    assert accurate.widths == []
 
 
 @pytest.mark.parametrize("place", [0, 1, 7, 15, 28, 29])
 def test_only_the_stretch_around_a_doubt_is_read_again(place: int) -> None:
-    quick, careful = Fake([place], {place: "错"}), Fake()
-    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(30)) == (text(30), pytest.approx(0.99))
-    (width,) = careful.widths
+    draft, accurate = Fake([place], {place: "错"}), Fake()
+    assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30)) == (
+        text(30),
+        pytest.approx(0.99),
+    )
+    (width,) = accurate.widths
     assert width <= 5 * PER_CHARACTER * STRIDE
 
 
 def test_neighbouring_doubts_are_one_stretch() -> None:
-    quick, careful = Fake([7, 10], {7: "错", 10: "误"}), Fake()
-    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(30))[0] == text(30)
-    assert careful.widths == [8 * PER_CHARACTER * STRIDE]
+    draft, accurate = Fake([7, 10], {7: "错", 10: "误"}), Fake()
+    assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30))[0] == text(30)
+    assert accurate.widths == [8 * PER_CHARACTER * STRIDE]
 
 
 def test_readings_that_do_not_meet_are_tried_over_a_wider_stretch() -> None:
-    quick, careful = Fake([15], {15: "错", 13: "邻"}), Fake()
-    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(30))[0] == text(30)
-    assert careful.widths == [5 * PER_CHARACTER * STRIDE, 11 * PER_CHARACTER * STRIDE]
+    draft, accurate = Fake([15], {15: "错", 13: "邻"}), Fake()
+    assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30))[0] == text(30)
+    assert accurate.widths == [5 * PER_CHARACTER * STRIDE, 11 * PER_CHARACTER * STRIDE]
 
 
-def test_readings_that_never_meet_give_the_whole_line_to_the_careful_one() -> None:
-    quick, careful = Fake([15], {15: "错", 13: "邻", 10: "居"}), Fake()
-    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(30))[0] == text(30)
-    assert careful.widths[-1] == 30 * PER_CHARACTER * STRIDE
+def test_spans_that_never_match_are_read_as_a_whole_line() -> None:
+    draft, accurate = Fake([15], {15: "错", 13: "邻", 10: "居"}), Fake()
+    assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30))[0] == text(30)
+    assert accurate.widths[-1] == 30 * PER_CHARACTER * STRIDE
 
 
 def test_a_line_mostly_in_doubt_is_read_once_more_whole() -> None:
-    quick, careful = Fake(range(0, 30, 3)), Fake()
-    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(30))[0] == text(30)
-    assert careful.widths == [30 * PER_CHARACTER * STRIDE]
+    draft, accurate = Fake(range(0, 30, 3)), Fake()
+    assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30))[0] == text(30)
+    assert accurate.widths == [30 * PER_CHARACTER * STRIDE]
 
 
 def test_a_short_line_is_read_again_whole() -> None:
-    quick, careful = Fake([3], {3: "错"}), Fake()
-    assert Cascade(quick, Scripts(careful), DOUBT).read_line(line(8))[0] == text(8)
-    assert careful.widths == [8 * PER_CHARACTER * STRIDE]
+    draft, accurate = Fake([3], {3: "错"}), Fake()
+    assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(8))[0] == text(8)
+    assert accurate.widths == [8 * PER_CHARACTER * STRIDE]
 
 
 class Remains(Fake):
@@ -96,8 +102,8 @@ class Remains(Fake):
         super().__init__()
         self.left, self.right = left, right
 
-    def spell(self, line: np.ndarray) -> Reading:
-        whole = super().spell(line)
+    def recognise_line(self, line: np.ndarray) -> Reading:
+        whole = super().recognise_line(line)
         characters = [self.left or whole.characters[0], *whole.characters, self.right or whole.characters[-1]]
         columns = np.concatenate(([0], whole.columns, [line.shape[2] // STRIDE - 1]))
         return Reading(characters, np.full(len(characters), 0.5, np.float32), columns)
@@ -105,8 +111,8 @@ class Remains(Fake):
 
 @pytest.mark.parametrize(("left", "right"), [("丨", "丶"), ("", "丶"), ("丨", ""), ("", "")])
 def test_the_remains_of_a_neighbour_at_a_cut_are_dropped(left: str, right: str) -> None:
-    quick = Fake([15], {15: "错"})
-    assert Cascade(quick, Scripts(Remains(left, right)), DOUBT).read_line(line(30))[0] == text(30)
+    draft = Fake([15], {15: "错"})
+    assert Cascade(draft, ScriptAwareRecogniser(Remains(left, right)), THRESHOLDS).read_line(line(30))[0] == text(30)
 
 
 class Words(Fake):
@@ -116,8 +122,8 @@ class Words(Fake):
         super().__init__(doubts)
         self.text, self.accurate = text, accurate
 
-    def spell(self, line: np.ndarray) -> Reading:
-        reading = super().spell(line)
+    def recognise_line(self, line: np.ndarray) -> Reading:
+        reading = super().recognise_line(line)
         characters = [self.text[ord(character) - 0x4E00] for character in reading.characters]
         kept = slice(0, len(characters))
         if self.accurate:
@@ -132,43 +138,43 @@ class Words(Fake):
 )
 @settings(max_examples=300, deadline=None)
 def test_what_both_readings_agree_on_is_neither_lost_nor_doubled(words: list[str], doubts: list[int]) -> None:
-    told = " ".join(words)
-    draft, accurate = Words(told, doubts, accurate=False), Words(told, accurate=True)
-    assert Cascade(draft, Scripts(accurate), DOUBT).read_line(line(len(told)))[0] == told
+    expected = " ".join(words)
+    draft, accurate = Words(expected, doubts, accurate=False), Words(expected, accurate=True)
+    assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(len(expected)))[0] == expected
 
 
-def test_nothing_read_is_asked_of_the_careful_one() -> None:
+def test_nothing_read_is_asked_of_the_accurate_recogniser() -> None:
     class Blind(Fake):
-        def spell(self, line: np.ndarray) -> Reading:
+        def recognise_line(self, line: np.ndarray) -> Reading:
             return Reading([], np.zeros(0, np.float32), np.zeros(0, np.intp))
 
-    assert Cascade(Blind(), Scripts(Fake()), DOUBT).read_line(line(30))[0] == text(30)
-    assert Cascade(Blind(), Scripts(Blind()), DOUBT).read_line(line(30)) == ("", 0.0)
+    assert Cascade(Blind(), ScriptAwareRecogniser(Fake()), THRESHOLDS).read_line(line(30))[0] == text(30)
+    assert Cascade(Blind(), ScriptAwareRecogniser(Blind()), THRESHOLDS).read_line(line(30)) == ("", 0.0)
 
 
-class Told(Recogniser):
-    """Reads what it was told, line by line; the first pixel says which line it is."""
+class Scripted(Recogniser):
+    """Reads what it was expected, line by line; the first pixel says which line it is."""
 
     def __init__(self, *texts: str, score: float = 0.99) -> None:
         self.charset, self._texts, self._score = [], texts, score
         self.read: list[int] = []
 
-    def spell(self, line: np.ndarray) -> Reading:
+    def recognise_line(self, line: np.ndarray) -> Reading:
         at = round((float(line[0, 0, 0]) + 1) * 127.5)
         self.read.append(at)
         signs = list(self._texts[at])
         return Reading(signs, np.full(len(signs), self._score, np.float32), np.arange(len(signs)))
 
 
-class Both(Scripts):
-    def __init__(self, plain: Told, weighed: Told) -> None:
-        self.plain, self.in_traditional = plain, weighed.spell  # type: ignore[method-assign]
+class Both(ScriptAwareRecogniser):
+    def __init__(self, plain: Scripted, traditional: Scripted) -> None:
+        self.recogniser, self.recognise_traditional = plain, traditional.recognise_line  # type: ignore[method-assign]
 
 
-def test_once_a_page_is_known_to_be_traditional_simplified_lines_are_read_anew() -> None:
-    quick = Told("人户", "", "户", "人", "户")
-    plain, weighed = Told("", "戶裝軟來參級預宮"), Told("人戶", "", "戶", "", "页")
-    crops = [np.full((HEIGHT, 400, 3), at, np.uint8) for at in range(5)]
-    texts = [text for text, _ in Cascade(quick, Both(plain, weighed), DOUBT)(crops)]
+def test_once_a_page_is_known_to_be_traditional_simplified_lines_are_read_again() -> None:
+    draft = Scripted("人户", "", "户", "人", "户")
+    plain, traditional = Scripted("", "戶裝軟來參級預宮"), Scripted("人戶", "", "戶", "", "页")
+    crops = [np.full((LINE_HEIGHT_PIXELS, 400, 3), at, np.uint8) for at in range(5)]
+    texts = [text for text, _ in Cascade(draft, Both(plain, traditional), THRESHOLDS)(crops)]
     assert texts == ["人戶", "戶裝軟來參級預宮", "戶", "人", "页"]
-    assert plain.read == [1] and sorted(weighed.read) == [0, 2, 4]  # none twice
+    assert plain.read == [1] and sorted(traditional.read) == [0, 2, 4]  # none twice

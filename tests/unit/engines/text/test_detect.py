@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inkgate.engines.text.detect import DetectOptions, Detector, framed
+from inkgate.engines.text.detect import DetectOptions, Detector, pad_with_edge_colour
 
 
 def probability(*cores: tuple[int, int, int, int]) -> np.ndarray:
@@ -44,6 +44,6 @@ def test_other_boxes_near_a_line_stay(other: tuple[int, int, int, int]) -> None:
 )
 def test_fields_get_a_margin_on_all_sides(height: int, width: int, margin: int) -> None:
     image = np.full((height, width, 3), (10, 20, 30), np.uint8)
-    padded, offset = framed(image)
+    padded, offset = pad_with_edge_colour(image)
     assert padded.shape == (height + 2 * margin, width + 2 * margin, 3)
     assert offset.tolist() == [margin, margin] and (padded == (10, 20, 30)).all()

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from inkgate.engines.text.pool import Pool
+from inkgate.engines.text.pool import BatchingPool
 
 
 class Device:
@@ -28,7 +28,7 @@ class Device:
 def all_at_once(lists: list[list[int]]) -> tuple[Device, list[Future[list[int]]]]:
     """The first list occupies the device until all the others wait at it."""
     device = Device()
-    pool = Pool(device)
+    pool = BatchingPool(device)
     with ThreadPoolExecutor(len(lists)) as threads:
         futures = [threads.submit(pool, lists[0])]
         assert device.begun.wait(10)
@@ -45,7 +45,7 @@ def test_those_who_wait_go_together() -> None:
     assert [future.result() for future in futures] == [[2], [4, 6], [8], [10, 12, 14]]
     assert device.batches[0] == [1] and len(device.batches) == 2
     assert sorted(device.batches[1]) == [2, 3, 4, 5, 6, 7]
-    assert Pool(device)([]) == []
+    assert BatchingPool(device)([]) == []
 
 
 def test_a_failure_is_its_own() -> None:
@@ -59,7 +59,7 @@ def test_a_failure_is_its_own() -> None:
 def test_the_pool_works_on_after_a_failure() -> None:
     device = Device()
     device.go.set()
-    pool = Pool(device)
+    pool = BatchingPool(device)
     with pytest.raises(ZeroDivisionError):
         pool([0])
     assert pool([8]) == [16]

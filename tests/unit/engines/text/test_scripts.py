@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from inkgate.engines.text.recognise import Recogniser
-from inkgate.engines.text.scripts import Scripts, Signs, WholeLines, simplified, strange, traditional
+from inkgate.engines.text.scripts import (
+    ScriptAwareRecogniser,
+    ScriptCounter,
+    WholeLineRecogniser,
+    has_simplified,
+    is_simplified_only,
+    is_traditional_only,
+)
 
 CHARSET = ["", *"戶户·，。al1人2", " "]
 
@@ -33,46 +40,50 @@ def one(sign: str) -> dict[str, float]:
     return {sign: 0.99}
 
 
-def test_scripts_are_told_by_what_their_standards_hold() -> None:
-    assert [simplified(sign) for sign in "户戶人a1，"] == [True, False, False, False, False, False]
-    assert [traditional(sign) for sign in "户戶人a1，"] == [False, True, False, False, False, False]
+def test_scripts_are_detected_by_their_character_sets() -> None:
+    assert [is_simplified_only(sign) for sign in "户戶人a1，"] == [True, False, False, False, False, False]
+    assert [is_traditional_only(sign) for sign in "户戶人a1，"] == [False, True, False, False, False, False]
 
 
-def test_a_page_is_traditional_when_most_of_its_signs_are() -> None:
-    assert Signs(["戶裝軟來參", "級預宮"]).traditional
-    assert Signs(["戶裝軟來參級預宮", "户装"]).traditional
-    assert not Signs(["戶裝軟來參級預宮", "户装软来"]).traditional
-    assert not Signs(["戶裝", "人"]).traditional  # too few to tell
-    assert not Signs().traditional
+def test_a_page_is_traditional_when_most_of_its_characters_are() -> None:
+    assert ScriptCounter(["戶裝軟來參", "級預宮"]).is_traditional
+    assert ScriptCounter(["戶裝軟來參級預宮", "户装"]).is_traditional
+    assert not ScriptCounter(["戶裝軟來參級預宮", "户装软来"]).is_traditional
+    assert not ScriptCounter(["戶裝", "人"]).is_traditional  # too few characters
+    assert not ScriptCounter().is_traditional
 
 
 def test_what_does_not_belong_on_a_traditional_page() -> None:
-    assert strange("人户")
-    assert not strange("·人戶")
+    assert has_simplified("人户")
+    assert not has_simplified("·人戶")
 
 
 def test_a_simplified_form_gives_way_to_a_traditional_one_that_was_seen() -> None:
-    header = Scripts(Recogniser(Network(one("人"), {"户": 0.999, "戶": 0.0005}), CHARSET))
-    assert header.in_traditional(LINE).text == "人户"
-    scripts = Scripts(Recogniser(Network({"户": 0.9, "戶": 0.09}, one("人"), {"户": 0.999, "戶": 0.0005}), CHARSET))
-    assert scripts.plain.spell(LINE).text == "户人户"
-    assert scripts.in_traditional(LINE).text == "戶人戶"
+    header = ScriptAwareRecogniser(Recogniser(Network(one("人"), {"户": 0.999, "戶": 0.0005}), CHARSET))
+    assert header.recognise_traditional(LINE).text == "人户"
+    scripts = ScriptAwareRecogniser(
+        Recogniser(Network({"户": 0.9, "戶": 0.09}, one("人"), {"户": 0.999, "戶": 0.0005}), CHARSET)
+    )
+    assert scripts.recogniser.recognise_line(LINE).text == "户人户"
+    assert scripts.recognise_traditional(LINE).text == "戶人戶"
 
 
 def test_lines_that_do_not_fit_a_traditional_page_are_read_again() -> None:
     network = Network({"户": 0.9, "戶": 0.09})
-    scripts = Scripts(Recogniser(network, CHARSET))
-    assert [text for text, _ in WholeLines(scripts)([CROP])] == ["户"]
+    scripts = ScriptAwareRecogniser(Recogniser(network, CHARSET))
+    assert [text for text, _ in WholeLineRecogniser(scripts)([CROP])] == ["户"]
     mixed = Network(*[one("戶")] * 8, {"户": 0.9, "戶": 0.09})
-    assert [text for text, _ in WholeLines(Scripts(Recogniser(mixed, CHARSET)))([CROP])] == ["戶" * 9]
+    assert [text for text, _ in WholeLineRecogniser(ScriptAwareRecogniser(Recogniser(mixed, CHARSET)))([CROP])] == [
+        "戶" * 9
+    ]
 
 
 def test_a_dot_within_a_line_becomes_the_likelier_stop_and_is_in_doubt() -> None:
     network = Network({"·": 0.9, "。": 0.1}, one("人"), {"·": 0.9, "。": 0.02, "，": 0.01}, one("人"), one("·"))
-    reading = Recogniser(network, CHARSET, prose=True).spell(LINE)
+    reading = Recogniser(network, CHARSET, fixes_confusions=True).recognise_line(LINE)
     assert reading.text == "·人。人·"
     assert reading.scores[2] < 0.3 < reading.scores[4]
-    assert Recogniser(network, CHARSET).spell(LINE).text == "·人·人·"  # as in a name on a card
+    assert Recogniser(network, CHARSET).recognise_line(LINE).text == "·人·人·"  # as in a name on a card
 
 
 @pytest.mark.parametrize(
@@ -94,4 +105,4 @@ def test_a_dot_within_a_line_becomes_the_likelier_stop_and_is_in_doubt() -> None
     ],
 )
 def test_a_one_within_a_word_is_the_letter(columns: list[dict[str, float]], text: str) -> None:
-    assert Recogniser(Network(*columns), CHARSET, prose=True)([CROP])[0][0] == text
+    assert Recogniser(Network(*columns), CHARSET, fixes_confusions=True)([CROP])[0][0] == text

@@ -1,4 +1,4 @@
-"""Flattened coordinates: rows of print become level even when the sheet is turned, tilted or curled.
+"""Rectified coordinates: rows are horizontal even when the sheet is rotated, tilted or curled.
 
 Every text quadrilateral says how its row runs. A smooth field of slopes through them (least squares with outliers
 damped) is followed from each line to one common vertical, which gives the row coordinate `v`; lines that disagree
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from inkgate.engines.types import Quad
 
 Floats = NDArray[np.float64]
-_STEPS = 12  # of the way along a row from one place to another, each with the slope found there
+_INTEGRATION_STEPS = 12  # of the way along a row from one place to another, each with the slope found there
 _LONG = 1.5  # heights: shorter boxes have no reliable direction
 _STEEPEST = 0.6  # radians off the page's direction that a slope is computed for
 _NEAR = 0.21  # slope (12 degrees): what lies further off the page's direction belongs to something else
@@ -27,11 +27,11 @@ _OUTLIER = 0.02  # slope (1 degree) of a residual at which a line counts half
 _RIDGE = (0.0, 0.05, 0.05, 0.2, 0.2)  # keeps the bends small where few lines carry them
 
 
-class Flat:
-    """The slope field of one picture; built from all its quadrilaterals, empty lists allowed."""
+class RectificationField:
+    """The slope field of one image; built from all its quadrilaterals, empty lists allowed."""
 
     def __init__(self, quads: Sequence[Quad], straight: bool = False) -> None:
-        """`straight`: one direction for the whole picture, for few quadrilaterals in one corner of it."""
+        """`straight`: one direction for the whole image, for few quadrilaterals in one corner of it."""
         corners = np.asarray(quads, np.float64).reshape(-1, 4, 2)
         run = (corners[:, 1] + corners[:, 2] - corners[:, 0] - corners[:, 3]) / 2
         side = (corners[:, 3] + corners[:, 2] - corners[:, 0] - corners[:, 1]) / 2
@@ -54,14 +54,14 @@ class Flat:
         if not len(slopes):
             return
         basis = self._basis(centres)[:, :terms]
-        damp = np.ones(len(slopes))
+        huber_weights = np.ones(len(slopes))
         for _ in range(_ROUNDS):
-            w = np.sqrt(weights * damp)[:, None]
+            w = np.sqrt(weights * huber_weights)[:, None]
             ridge = np.diag(_RIDGE[:terms]) * math.sqrt(float(weights.sum()) / 10)
             matrix = np.vstack([basis * w, ridge])
             solution, *_ = np.linalg.lstsq(matrix, np.concatenate([slopes * w[:, 0], np.zeros(terms)]), rcond=None)
             residual = np.abs(basis @ solution - slopes)
-            damp = 1 / (1 + (residual / _OUTLIER) ** 2)
+            huber_weights = 1 / (1 + (residual / _OUTLIER) ** 2)
         self._field[:terms] = solution
 
     def _rotate(self, points: Floats) -> Floats:
@@ -76,28 +76,28 @@ class Flat:
         """Slopes (n,) of the rows at points (n, 2) already rotated by the page angle: pixels across per pixel along."""
         return np.asarray(self._basis(points) @ self._field)
 
-    def level(self, points: Floats) -> Floats:
+    def to_rectified(self, points: Floats) -> Floats:
         """Image points (n, 2) in pixels as flat (u, v) of shape (n, 2), float64: along the rows, and across them."""
         at = self._rotate(np.asarray(points, np.float64))
         u = at[:, 0].copy()
-        step = (self._origin[0] - u) / _STEPS
-        for _ in range(_STEPS):
+        step = (self._origin[0] - u) / _INTEGRATION_STEPS
+        for _ in range(_INTEGRATION_STEPS):
             at[:, 1] += self.slope(at) * step
             at[:, 0] += step
         return np.stack([u, at[:, 1]], -1)
 
-    def locate(self, points: Floats) -> Floats:
-        """Flat (u, v) of shape (n, 2) back to image points in pixels, float64; the inverse of `level`."""
+    def to_image(self, points: Floats) -> Floats:
+        """Flat (u, v) of shape (n, 2) back to image points in pixels, float64; the inverse of `to_rectified`."""
         points = np.asarray(points, np.float64)
         at = np.stack([np.full(len(points), self._origin[0]), points[:, 1]], -1)
-        step = (points[:, 0] - self._origin[0]) / _STEPS
-        for _ in range(_STEPS):
+        step = (points[:, 0] - self._origin[0]) / _INTEGRATION_STEPS
+        for _ in range(_INTEGRATION_STEPS):
             at[:, 1] += self.slope(at) * step
             at[:, 0] += step
         x, y = at.T
         return np.stack([x * self._cos - y * self._sin, y * self._cos + x * self._sin], -1)
 
-    def deviation(self, quad: Quad) -> float:
+    def angle_to_rows(self, quad: Quad) -> float:
         """Degrees in -180..180 from the field where a quadrilateral lies to its own direction, clockwise positive."""
         corners = np.asarray(quad)
         run = (corners[1] + corners[2] - corners[0] - corners[3]) / 2

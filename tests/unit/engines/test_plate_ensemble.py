@@ -1,4 +1,4 @@
-"""The second opinion: what two readers of one strip settle on."""
+"""The ensemble: what two readers of one strip settle on."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import pytest
 
 from inkgate.engines.plate.alphabet import CHARACTERS
 from inkgate.engines.plate.decode import decode
-from inkgate.engines.plate.second import HEIGHT, WIDTH, settled, shrunk
+from inkgate.engines.plate.ensemble import HEIGHT, WIDTH, combine, to_tensor
 from tests.unit.engines.test_plate_decode import steps
 
 
 def test_strips_are_shrunk_and_brought_to_minus_one_to_one() -> None:
     strip = np.zeros((48, 160, 3), np.uint8)
     strip[:, :80] = 255
-    out = shrunk([strip, strip])
+    out = to_tensor([strip, strip])
     assert out.shape == (2, 3, HEIGHT, WIDTH)
     assert out.dtype == np.float32
     assert (out[0, 0, 0, 0], out[0, 0, 0, -1]) == (1.0, -1.0)
@@ -22,7 +22,7 @@ def test_strips_are_shrunk_and_brought_to_minus_one_to_one() -> None:
 
 def test_the_same_text_twice_is_surer_than_once() -> None:
     a, b = steps("京A12345", sure=0.7), steps("京A12345", sure=0.8)
-    both = settled(a, decode(a, 0.1), b, 0.1)
+    both = combine(a, decode(a, 0.1), b, 0.1)
     assert both.text == "京A12345"
     assert min(both.char_scores) == pytest.approx(1 - 0.3 * 0.2, abs=1e-3)
     assert both.spans == decode(a, 0.1).spans, "time steps are the first reader's: corners are set right by them"
@@ -34,6 +34,6 @@ def test_the_text_that_both_together_find_likelier_wins(first: float, second: fl
     five, six = CHARACTERS.index("5") + 1, CHARACTERS.index("6") + 1
     a[30:33, five], a[30:33, six] = first, 1 - first
     b[30:33, six], b[30:33, five] = second, 1 - second
-    both = settled(a, decode(a, 0.1), b, 0.1)
+    both = combine(a, decode(a, 0.1), b, 0.1)
     assert both.text == "京A1234" + last
     assert min(both.char_scores) < 0.85, "and is believed only as far as both allow"

@@ -1,4 +1,4 @@
-"""From a quadrilateral in the picture to the upright strip that the reader sees."""
+"""Rectifies the quadrilateral of a plate to a strip for the recogniser."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ UPPER_SHARE = 0.42
 """Where the upper row of a two-row plate ends, as a share of its height (15 + 60 + 15/2 of 220 mm, and some)."""
 
 
-def target(rows: int = 1) -> NDArray[np.float32]:
+def canonical_corners(rows: int = 1) -> NDArray[np.float32]:
     """Where the plate's corners TL TR BR BL go in a strip of WIDTH x HEIGHT (twice the height for two rows): (4, 2)
     float32 in pixels of the strip."""
     height = HEIGHT * rows
-    return framed(WIDTH, height, WIDTH * MARGIN_X, height * MARGIN_Y / rows)
+    return inset_corners(WIDTH, height, WIDTH * MARGIN_X, height * MARGIN_Y / rows)
 
 
-def framed(width: int, height: int, left: float, top: float) -> NDArray[np.float32]:
+def inset_corners(width: int, height: int, left: float, top: float) -> NDArray[np.float32]:
     """The corners (4, 2) TL TR BR BL of a frame `left` and `top` pixels inside a view of `width` x `height`."""
     return np.array([(left, top), (width - left, top), (width - left, height - top), (left, height - top)], np.float32)
 
 
-def levelled(picture: Image, corners: NDArray[np.float32], places: NDArray[np.float32], size: tuple[int, int]) -> Image:
-    """A view of `size` (width, height), BGR uint8, in which `corners` of the picture lie at `places`, both (4, 2)."""
-    move = cv2.getPerspectiveTransform(corners, places)
+def rectify(picture: Image, corners: NDArray[np.float32], targets: NDArray[np.float32], size: tuple[int, int]) -> Image:
+    """A view of `size` (width, height), BGR uint8, in which `corners` of the image lie at `targets`, both (4, 2)."""
+    move = cv2.getPerspectiveTransform(corners, targets)
     seen = cv2.warpPerspective(picture, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(seen, np.uint8)
 
@@ -39,14 +39,14 @@ def stack_rows(strip: Image) -> Image:
     """A two-row strip (2 * HEIGHT, WIDTH, 3) uint8 as one line (HEIGHT, WIDTH, 3): the upper row squeezed beside the
     lower one."""
     height = strip.shape[0]
-    cut = round(height * UPPER_SHARE)
+    rectified_strip = round(height * UPPER_SHARE)
     first = round(WIDTH * 0.3)
-    upper = cv2.resize(strip[:cut, WIDTH // 8 : -WIDTH // 8], (first, HEIGHT), interpolation=cv2.INTER_AREA)
-    lower = cv2.resize(strip[cut - height // 40 :], (WIDTH - first, HEIGHT), interpolation=cv2.INTER_AREA)
+    upper = cv2.resize(strip[:rectified_strip, WIDTH // 8 : -WIDTH // 8], (first, HEIGHT), interpolation=cv2.INTER_AREA)
+    lower = cv2.resize(strip[rectified_strip - height // 40 :], (WIDTH - first, HEIGHT), interpolation=cv2.INTER_AREA)
     return np.asarray(np.hstack([upper, lower]), np.uint8)
 
 
-def cut(picture: Image, quad: Quad, rows: int = 1) -> Image:
+def rectified_strip(picture: Image, quad: Quad, rows: int = 1) -> Image:
     """The plate under `quad` as a BGR uint8 strip of (HEIGHT, WIDTH, 3)."""
-    strip = levelled(picture, np.array(quad, np.float32), target(rows), (WIDTH, HEIGHT * rows))
+    strip = rectify(picture, np.array(quad, np.float32), canonical_corners(rows), (WIDTH, HEIGHT * rows))
     return stack_rows(strip) if rows == 2 else strip

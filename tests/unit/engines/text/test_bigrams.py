@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkgate.engines.manifest import locate
-from inkgate.engines.text.language import FAINT, Pairs, faint
+from inkgate.engines.manifest import find_model_file
+from inkgate.engines.text.bigrams import RESCORE_BELOW_SCORE, BigramModel, is_low_confidence
 from inkgate.engines.text.recognise import Recogniser
 from tools.build_bigram_table import BigramCounts, build_table, in_both_scripts
 
@@ -26,48 +26,48 @@ def network(*columns: dict[str, float]):
     return lambda batch: scores.copy()
 
 
-def counted(tmp_path: Path, *words: tuple[str, int]) -> Pairs:
+def counted(tmp_path: Path, *words: tuple[str, int]) -> BigramModel:
     path = tmp_path / "pairs.npz"
     np.savez_compressed(path, **build_table(BigramCounts(words)))
-    return Pairs(path)
+    return BigramModel(path)
 
 
 @pytest.fixture
-def pairs(tmp_path: Path) -> Pairs:
+def bigrams(tmp_path: Path) -> BigramModel:
     return counted(tmp_path, ("营业", 500), ("执照", 300), ("热", 900), ("昭", 50), ("人", 900))
 
 
-def read(pairs: Pairs | None, *columns: dict[str, float]) -> str:
-    return Recogniser(network(*columns), CHARSET, pairs=pairs).spell(LINE).text
+def read(bigrams: BigramModel | None, *columns: dict[str, float]) -> str:
+    return Recogniser(network(*columns), CHARSET, bigrams=bigrams).recognise_line(LINE).text
 
 
-def test_a_faint_character_is_told_by_its_neighbours(pairs: Pairs) -> None:
+def test_a_low_confidence_character_is_rescored_by_bigrams(bigrams: BigramModel) -> None:
     line = ({"营": 0.9}, {"业": 0.8}, {"热": 0.4, "执": 0.3}, {"昭": 0.5, "照": 0.3})
     assert read(None, *line) == "营业热昭"
-    assert read(pairs, *line) == "营业执照"
+    assert read(bigrams, *line) == "营业执照"
 
 
-def test_what_the_network_does_not_see_is_never_read(pairs: Pairs) -> None:
-    assert read(pairs, {"营": 0.9}, {"业": 0.8}, {"热": 0.4}, {"昭": 0.5}) == "营业热昭"
+def test_what_the_network_does_not_see_is_never_read(bigrams: BigramModel) -> None:
+    assert read(bigrams, {"营": 0.9}, {"业": 0.8}, {"热": 0.4}, {"昭": 0.5}) == "营业热昭"
 
 
-def test_clear_and_short_lines_are_left_to_the_network(pairs: Pairs) -> None:
+def test_clear_and_short_lines_are_left_to_the_network(bigrams: BigramModel) -> None:
     clear = ({"营": 0.99}, {"业": 0.99}, {"热": 0.98, "执": 0.02}, {"昭": 0.97, "照": 0.02})
-    assert read(pairs, *clear) == "营业热昭"
-    assert read(pairs, {"热": 0.4, "执": 0.3}, {"昭": 0.5, "照": 0.3}) == "热昭"
-    assert faint(np.full(4, FAINT - 0.01, np.float32))
-    assert not faint(np.full(3, 0.1, np.float32))
-    assert not faint(np.full(4, FAINT + 0.01, np.float32))
+    assert read(bigrams, *clear) == "营业热昭"
+    assert read(bigrams, {"热": 0.4, "执": 0.3}, {"昭": 0.5, "照": 0.3}) == "热昭"
+    assert is_low_confidence(np.full(4, RESCORE_BELOW_SCORE - 0.01, np.float32))
+    assert not is_low_confidence(np.full(3, 0.1, np.float32))
+    assert not is_low_confidence(np.full(4, RESCORE_BELOW_SCORE + 0.01, np.float32))
 
 
-def test_digits_and_signs_are_not_judged(pairs: Pairs) -> None:
+def test_digits_and_punctuation_are_not_rescored(bigrams: BigramModel) -> None:
     line = ({"1": 0.5, "，": 0.4}, {"，": 0.5, "1": 0.4}, {"1": 0.5}, {"1": 0.5})
-    assert read(pairs, *line) == "1，11"
+    assert read(bigrams, *line) == "1，11"
 
 
-def test_scores_stay_those_of_the_network(pairs: Pairs) -> None:
+def test_scores_stay_those_of_the_network(bigrams: BigramModel) -> None:
     line = ({"营": 0.9}, {"业": 0.8}, {"热": 0.4, "执": 0.3}, {"昭": 0.5, "照": 0.3})
-    reading = Recogniser(network(*line), CHARSET, pairs=pairs).spell(LINE)
+    reading = Recogniser(network(*line), CHARSET, bigrams=bigrams).recognise_line(LINE)
     assert reading.score == pytest.approx((0.9 + 0.8 + 0.4 + 0.5) / 4)
 
 
@@ -87,6 +87,6 @@ def test_words_count_in_both_scripts() -> None:
 
 @pytest.mark.parametrize(("right", "wrong"), [("执照", "热照"), ("公司", "公可"), ("營業", "營葉"), ("注册", "汪册")])
 def test_the_carried_table_knows_the_language(right: str, wrong: str) -> None:
-    pairs = Pairs(locate("chinese-pairs"))
-    told, other = (pairs.gain(*(np.array([ord(sign)], np.int64) for sign in word))[0] for word in (right, wrong))
-    assert told > other + 1
+    pairs = BigramModel(find_model_file("chinese-pairs"))
+    chosen, other = (pairs.gain(*(np.array([ord(sign)], np.int64) for sign in word))[0] for word in (right, wrong))
+    assert chosen > other + 1
