@@ -17,7 +17,7 @@ from inkgate.service.worker import policy
 from inkgate.service.worker.config import WorkerConfig
 from inkgate.service.worker.control import Event
 from inkgate.service.worker.observe import WorkerEventMetrics
-from inkgate.service.worker.registry import WorkerRegistry
+from inkgate.service.worker.registry import SupervisorRegistry
 from inkgate.service.worker.supervisor import Supervisor
 
 
@@ -25,7 +25,7 @@ class EmbeddedBroker(LocalBroker):
     """A LocalBroker with the supervisor and the registry of its worker processes."""
 
     supervisor: Supervisor
-    registry: WorkerRegistry
+    registry: SupervisorRegistry
 
     async def snapshot(self) -> WorkerRegistryState:
         """See inkgate.service.broker.worker_registry.WorkerRegistry."""
@@ -69,7 +69,7 @@ async def embedded_fleet(
         if metrics_sink:
             metrics_sink(slot, event)
 
-    broker.registry = WorkerRegistry(policy.process_count(settings), settings.engine.profile)
+    broker.registry = SupervisorRegistry(policy.process_count(settings), settings.engine.profile)
     broker.supervisor = Supervisor(
         "inkgate.service.worker",
         policy.process_count(settings),

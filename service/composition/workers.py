@@ -23,7 +23,7 @@ from inkgate.service.worker import policy
 from inkgate.service.worker.config import WorkerConfig
 from inkgate.service.worker.control import Event
 from inkgate.service.worker.observe import WorkerEventMetrics
-from inkgate.service.worker.registry import WorkerRegistry
+from inkgate.service.worker.registry import SupervisorRegistry
 from inkgate.service.worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         )
     metrics = Metrics("worker", __version__, capabilities=CAPABILITIES)
     background = Background(metrics)
-    registry = WorkerRegistry(policy.process_count(settings), settings.engine.profile)
+    registry = SupervisorRegistry(policy.process_count(settings), settings.engine.profile)
     supervisor = _supervisor(settings, registry, metrics, background)
     health = Health(
         {
@@ -71,7 +71,9 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         log.info("draining")
 
 
-def _supervisor(settings: Settings, registry: WorkerRegistry, metrics: Metrics, background: Background) -> Supervisor:
+def _supervisor(
+    settings: Settings, registry: SupervisorRegistry, metrics: Metrics, background: Background
+) -> Supervisor:
     """The supervisor of the workers, not started; `registry` and `metrics` receive their events."""
     metrics_sink = WorkerEventMetrics(metrics)
 

@@ -16,7 +16,7 @@ from inkgate.service.worker.control import Done, Event, Gone, Leaving, Ready, Wo
 RATE_WINDOW_SECONDS = 60  # images per second are averaged over this time
 
 
-class WorkerRegistry:
+class SupervisorRegistry:
     """Receives the events of a supervisor and keeps one record for each of its `count` slots."""
 
     def __init__(self, count: int, profile: str, clock: Callable[[], float] = time.time) -> None:

@@ -20,7 +20,7 @@ from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.worker import supervisor as module
 from inkgate.service.worker.control import Event, WorkerReady
 from inkgate.service.worker.observe import WorkerEventMetrics
-from inkgate.service.worker.registry import WorkerRegistry
+from inkgate.service.worker.registry import SupervisorRegistry
 from inkgate.service.worker.supervisor import Supervisor
 from tests.integration.worker import odd_child
 from tests.unit.telemetry.test_metrics import value
@@ -98,7 +98,7 @@ async def test_a_start_that_fails_leaves_no_file_descriptor_open(monkeypatch: py
 
 async def test_events_of_another_release_cost_no_child() -> None:
     metrics, heard, known = Metrics("worker", "1"), Counter[str](), Counter[type]()
-    registry, counted = WorkerRegistry(1, "balanced"), WorkerEventMetrics(metrics)
+    registry, counted = SupervisorRegistry(1, "balanced"), WorkerEventMetrics(metrics)
 
     def hear(slot: int, event: Event) -> None:
         known[type(event)] += 1

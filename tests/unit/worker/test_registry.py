@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from inkgate.service.broker.worker_registry import LEAVING, READY, STARTING
 from inkgate.service.worker.control import Done, EngineFacts, Gone, Leaving, WorkerReady
-from inkgate.service.worker.registry import RATE_WINDOW_SECONDS, WorkerRegistry
+from inkgate.service.worker.registry import RATE_WINDOW_SECONDS, SupervisorRegistry
 
 
 @dataclass
@@ -25,7 +25,7 @@ DONE = Done("general", "read", rss_mib=210.0)
 
 def test_a_worker_starts_reads_exits_and_is_replaced() -> None:
     clock = ManualClock()
-    registry = WorkerRegistry(2, "balanced", clock)
+    registry = SupervisorRegistry(2, "balanced", clock)
     assert [record.state for record in registry.records()] == [STARTING, STARTING]
     clock.time += 5
     registry(0, READY_EVENT)
@@ -49,7 +49,7 @@ def test_a_worker_starts_reads_exits_and_is_replaced() -> None:
 
 
 def test_a_worker_that_exits_without_a_message_has_crashed() -> None:
-    registry = WorkerRegistry(1, "balanced", ManualClock())
+    registry = SupervisorRegistry(1, "balanced", ManualClock())
     registry(0, READY_EVENT)
     registry(0, Gone(-9, 7))
     assert (registry.records()[0].reason, registry.records()[0].recycles) == ("crash", 1)
@@ -57,7 +57,7 @@ def test_a_worker_that_exits_without_a_message_has_crashed() -> None:
 
 def test_images_per_second_are_averaged_over_the_window() -> None:
     clock = ManualClock()
-    registry = WorkerRegistry(1, "balanced", clock)
+    registry = SupervisorRegistry(1, "balanced", clock)
     for _ in range(120):
         clock.time += 0.5
         registry(0, DONE)
