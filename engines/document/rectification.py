@@ -54,14 +54,14 @@ class RectificationField:
         if not len(slopes):
             return
         basis = self._basis(centres)[:, :terms]
-        huber_weights = np.ones(len(slopes))
+        cauchy_weights = np.ones(len(slopes))
         for _ in range(_ROUNDS):
-            w = np.sqrt(weights * huber_weights)[:, None]
+            w = np.sqrt(weights * cauchy_weights)[:, None]
             ridge = np.diag(_RIDGE[:terms]) * math.sqrt(float(weights.sum()) / 10)
             matrix = np.vstack([basis * w, ridge])
             solution, *_ = np.linalg.lstsq(matrix, np.concatenate([slopes * w[:, 0], np.zeros(terms)]), rcond=None)
             residual = np.abs(basis @ solution - slopes)
-            huber_weights = 1 / (1 + (residual / _OUTLIER) ** 2)
+            cauchy_weights = 1 / (1 + (residual / _OUTLIER) ** 2)
         self._field[:terms] = solution
 
     def _rotate(self, points: Floats) -> Floats:
