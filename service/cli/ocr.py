@@ -29,7 +29,7 @@ class Profile(enum.StrEnum):
 
 
 def ocr(
-    images: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JPEG, PNG or BMP pictures.")],
+    images: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JPEG, PNG or BMP images.")],
     capability: Annotated[CapabilityName, typer.Option(help="What to read.")] = _DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture, as the service answers.")] = False,
     profile: Annotated[Profile | None, typer.Option(help="Speed against accuracy.")] = None,

@@ -80,7 +80,7 @@ async def test_killed_workers_cost_no_answer() -> None:
         assert [(card.state, card.recycles, card.reason) for card in cards] == [("ready", 1, "crash")] * 2
         assert all(card.resident_bytes > 2**20 for card in cards)
         # A worker reports an image after it has answered; the two that were killed may have been in between.
-        await until(lambda: 10 <= sum(card.images for card in broker.roster.cards()) <= 12)
+        await until(lambda: 10 <= sum(card.images for card in broker.registry.records()) <= 12)
 
 
 async def test_a_crashing_image_costs_the_other_49_nothing() -> None:

@@ -108,7 +108,7 @@ async def test_a_refund_is_decided_once(customer: CustomerData, first: str, seco
 
 async def settle(customer: CustomerData, unit: UnitOfWork) -> list[Any]:
     connection = await unit.session.connection()
-    return (await settle_batch(connection, customer.account_id, "general", [customer.call()], customer.clock)).verdicts
+    return (await settle_batch(connection, customer.account_id, "general", [customer.call()], customer.clock)).outcomes
 
 
 @pytest.mark.parametrize("first", ["approve", "settle"])

@@ -348,7 +348,7 @@ def test_bmp_pixels_outside_the_file(offset: int) -> None:
 
 def test_image_of_another_size_than_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
     """No file is known to do it; should a release of the decoder, it is refused."""
-    monkeypatch.setattr("inkgate.engines.imaging._decoded", lambda data: np.zeros((200, 100, 3), np.uint8))
+    monkeypatch.setattr("inkgate.engines.imaging._decode_with_opencv", lambda data: np.zeros((200, 100, 3), np.uint8))
     with pytest.raises(DecodeError, match="shape"):
         decode(png(64, 48), LIMIT)
 
@@ -357,6 +357,6 @@ def test_decoder_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(data: bytes) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("inkgate.engines.imaging._decoded", exhausted)
+    monkeypatch.setattr("inkgate.engines.imaging._decode_with_opencv", exhausted)
     with pytest.raises(DecodeError, match="memory"):
         decode(png(64, 48), LIMIT)

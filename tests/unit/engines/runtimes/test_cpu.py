@@ -1,4 +1,4 @@
-"""Eight-bit networks are chosen by what the processor says of itself."""
+"""INT8 networks are chosen by what the processor says of itself."""
 
 from pathlib import Path
 

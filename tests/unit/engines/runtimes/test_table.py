@@ -140,11 +140,11 @@ def test_onnx_runtime_times_its_search_on_cuda_where_shapes_are_known(
     asked: list[object] = []
     opened: list[tuple[object, ...]] = []
 
-    def quickest(open_network: object, shapes: object, *, warmed: bool) -> object:
+    def open_with_fastest_search(open_network: object, shapes: object, *, warmed: bool) -> object:
         asked.append((shapes, warmed))
         return open_network("EXHAUSTIVE")  # type: ignore[operator]
 
-    monkeypatch.setattr(onnx.cuda, "quickest", quickest)
+    monkeypatch.setattr(onnx.cuda, "open_with_fastest_search", open_with_fastest_search)
     monkeypatch.setattr(onnx, "OnnxNetwork", lambda *given: opened.append(given))
     onnx.OnnxRuntime().open(Path("model.onnx"), Execution(3, device, shapes, warmed=True))
     assert asked == [(shapes, True)] * searches
