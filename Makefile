@@ -99,6 +99,7 @@ lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the 
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tools.retired_words
 
 conformance: $(VENV)/.test ## Judge a sandbox by a conformance suite: make conformance SUITE=/path/to/suite
 	@test -d "$(SUITE)" || { echo "name the suite: make conformance SUITE=/path/to/suite" >&2; exit 2; }
@@ -157,7 +158,7 @@ fuzz: $(VENV)/.fuzz ## Throw hostile input at every parser for about a minute
 fuzz-long: $(VENV)/.fuzz ## Two million hostile inputs (about half an hour)
 	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.fuzz.run --inputs 2000000
 
-rude: $(VENV)/.test ## Rude clients against a gateway, and what a polite one sees beside them
+rude: $(VENV)/.test ## Hostile clients against a gateway, and what a well-behaved one sees beside them
 	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.hostile.hostile_clients
 
 audit: $(VENV)/.fuzz ## Known vulnerabilities of the pinned packages, where the public database can be reached

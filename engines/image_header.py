@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from inkgate.engines.errors import DecodeError
 
 PNG = b"\x89PNG\r\n\x1a\n"
-JPEG = b"\xff\xd8\xff"  # the start of image and the next marker's first byte, as OpenCV tells a JPEG
+JPEG = b"\xff\xd8\xff"  # the start of image and the next marker's first byte, as OpenCV recognises a JPEG
 BMP = b"BM"
 
 SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers that open a frame: SOF0..15 without DHT, JPG, DAC

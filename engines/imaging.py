@@ -35,7 +35,7 @@ def decode(data: bytes, max_pixels: int) -> Image:
     if image is None:
         raise DecodeError("the decoder gave nothing back")
     if image.shape not in ((height, width, 3), (width, height, 3)):  # the second after an EXIF turn
-        raise DecodeError(f"the header names {width}x{height} pixels, the picture has the shape {image.shape}")
+        raise DecodeError(f"the header names {width}x{height} pixels, the image has the shape {image.shape}")
     return image
 
 

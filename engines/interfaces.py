@@ -31,7 +31,7 @@ class TextEngine(Protocol):
         """As `recognise`, by the draft recogniser; sufficient to distinguish printed labels from other text."""
 
     def candidates(self, crops: Sequence[Image]) -> list[CharacterCandidates]:
-        """For each character of each crop what it may be, with probabilities, best first; a runtime that tells no more
+        """For each character of each crop what it may be, with probabilities, best first; a runtime that gives no more
         than the best gives that one."""
 
     def orient(self, image: Image) -> int:

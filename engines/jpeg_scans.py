@@ -81,7 +81,7 @@ def parse_jpeg(data: bytes) -> JpegFile:
             scans.append(segment)
             end, complete = len(data), _has_every_coefficient(data, frame, scans)
     if frame is None or not scans or not _well_formed(data, frame):
-        raise DecodeError("the JPEG has no picture")
+        raise DecodeError("the JPEG has no image")
     arithmetic = frame.marker in _ARITHMETIC
     if not has_eoi:
         if not complete or arithmetic:

@@ -113,7 +113,7 @@ def _faulty(entry: EntryPoint, problem: str) -> ModelError:
     )
 
 
-class PictureReader:
+class ImageReader:
     """The `Reader` over a text engine and the readers built on it. One per worker process.
 
     `max_pixels` bounds the images that are decoded.

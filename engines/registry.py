@@ -9,7 +9,7 @@ import cv2
 from inkgate.engines.interfaces import Reader, TextEngine
 from inkgate.engines.networks import NetworkFactory
 from inkgate.engines.plate import PlateReader, plate_reader
-from inkgate.engines.reader import PictureReader, ReaderContext, open_readers
+from inkgate.engines.reader import ImageReader, ReaderContext, open_readers
 from inkgate.engines.runtimes.interface import CPU
 from inkgate.engines.runtimes.table import RUNTIMES, RuntimeEntry
 from inkgate.engines.text.profiles import PROFILES
@@ -22,7 +22,7 @@ def open_reader(runtime: str, profile: str, threads: int, model_dir: Path | None
     """
     text = open_text_engine(runtime, profile, threads, model_dir)
     networks = NetworkFactory(_entry(runtime).networks(), model_dir, threads, CPU)
-    return PictureReader(text, open_readers(ReaderContext(text, networks, threads, model_dir)), max_pixels)
+    return ImageReader(text, open_readers(ReaderContext(text, networks, threads, model_dir)), max_pixels)
 
 
 def open_text_engine(runtime: str, profile: str, threads: int, model_dir: Path | None) -> TextEngine:

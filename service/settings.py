@@ -126,7 +126,7 @@ class Worker(SettingsGroup):
         0, ge=0, description="Worker processes; 0 means one per core this process may use, on a GPU one."
     )
     at_once: int = Field(
-        0, ge=0, le=64, description="Pictures a worker has in hand at once; 0 means one, on a GPU eight (ADR 0014)."
+        0, ge=0, le=64, description="Images that a worker reads at once; 0 means one, on a GPU eight (ADR 0014)."
     )
     capabilities: tuple[CapabilityName, ...] = Field(
         tuple(CAPABILITIES), min_length=1, description="Capabilities this worker serves."
@@ -152,13 +152,13 @@ class Worker(SettingsGroup):
 
 
 class Engine(SettingsGroup):
-    """How pictures are read."""
+    """How images are read."""
 
     runtime: Literal["onnx", "paddle", "stub"] = Field("onnx", description="Inference runtime.")
     profile: Literal["fast", "balanced", "accurate"] = Field("balanced", description="Speed against accuracy.")
     model_dir: Path | None = Field(None, description="Directory of operator-supplied models.")
     threads: int = Field(1, ge=1, description="Intra-op threads of one worker.")
-    max_pixels: int = Field(25_100_000, gt=0, description="Largest picture that is decoded, in pixels.")
+    max_pixels: int = Field(25_100_000, gt=0, description="Largest image that is decoded, in pixels.")
     stub_ms: float = Field(0.0, ge=0, description="Load tests only: milliseconds the stub runtime takes per image.")
 
 
@@ -176,10 +176,11 @@ class Orders(SettingsGroup):
     """How orders and refunds are decided (docs/adr/0033-orders.md)."""
 
     approval: Literal["operator", "immediate", "voucher"] = Field(
-        "operator", description="Who makes an order's packs: an operator, nobody (at once), a voucher that covers it."
+        "operator",
+        description="Who makes an order's packs: an operator, the order itself (at once), a voucher that covers it.",
     )
     refunds: Literal["operator", "automatic"] = Field(
-        "operator", description="Who decides a refund that the rules allow: an operator, or nobody (at once)."
+        "operator", description="Who decides a refund that the rules allow: an operator, or the rules alone (at once)."
     )
 
 

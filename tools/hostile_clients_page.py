@@ -23,7 +23,7 @@ ABOUT = """
 {seconds:g} 秒，再同时 {seconds:g} 秒；「→」左边是单独，右边是同时。引擎是替身，数据库在内存里，所以看到的是网关自己；攻击方以最低优先级运行，因为真实的攻击方
 不在这台机器上。有一次调用失败，或哪一行的 p99 超过 2 倍，命令以 1 结束。
 
-A client of the table, and beside it a polite client that calls one after the other: left of each arrow alone, right beside, {rounds} rounds in turns.
+A client of the table, and beside it a well-behaved client that calls one after the other: left of each arrow alone, right beside, {rounds} rounds in turns.
 The engine is the stub and the database lies in memory, so the times are the gateway's own; attackers run at the lowest priority, since they would not be
 on this machine. A failed call, or a p99 of more than twice, ends the command with 1.
 """
@@ -51,7 +51,7 @@ def hostile_clients_page(note: str, table: Callable[[tuple[str, ...], list[tuple
     machine = results["machine"]
     return "\n".join(
         [
-            "# 粗鲁的客户端 · Rude clients\n",
+            "# 恶意客户端 · Hostile clients\n",
             note,
             ABOUT.format(**results).lstrip(),
             table(HEAD, rows),

@@ -2,7 +2,7 @@
 
 The accurate network knows the rare characters of names and often puts them second, behind a common one that looks
 alike (肿 for 翀). A choice is only made again where the reading is a character that names hardly hold, or where its
-first is no surname, and only in favour of a candidate that the network itself thought of.
+first is no surname, and only in favour of one of the network's own candidates.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib.resources import files
 from inkgate.engines.document.labels import TextSegment
 from inkgate.engines.types import CharacterCandidates, Quad
 
-_MIN_CANDIDATE_RATIO = 0.02  # share of the best one's probability from which a candidate is thought of
+_MIN_CANDIDATE_RATIO = 0.02  # share of the best one's probability from which a candidate counts
 _FIRST_HAN = "\u3400"  # the first code point of Chinese characters
 _MAX_NAME_CHARACTERS = 4  # characters: longer names are transcriptions, which hold any
 
@@ -51,7 +51,7 @@ def vote_candidates(name: str, readings: Sequence[CharacterCandidates]) -> str:
 
 
 def _align(name: str, choices: CharacterCandidates) -> CharacterCandidates:
-    """The part of a reading that stands for a name: each of its characters was thought of there. [] for none."""
+    """The part of a reading that stands for a name: each of its characters is a candidate there. [] for none."""
     for start in range(len(choices) - len(name), -1, -1):
         part = choices[start : start + len(name)]
         if all(any(character == other for other, _ in options) for character, options in zip(name, part, strict=True)):
@@ -66,7 +66,7 @@ def _best_candidate(character: str, options: dict[str, float], fits: Callable[[s
 
 
 def _plausibility_checks(name: str) -> list[Callable[[str], bool]]:
-    """For each character of a name, what tells whether it fits there."""
+    """For each character of a name, the evidence for it at that place."""
     return [_fits_surname, *[_fits_given_name] * (len(name) - 1)]
 
 

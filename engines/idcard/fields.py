@@ -43,7 +43,7 @@ _ADDRESS_INDENT = 3.0  # between where rows begin, less than
 _ADDRESS_ROW = 0.6  # between the centres of pieces of one row, less than
 _ADDRESS_STEP = 2.6  # from one row down to the next, less than
 _ADDRESS_GAP = 1.5  # heights of the piece: a wider gap ends a row
-_VALUE_AFTER_LABEL = 1.0  # from the end of a label to where values begin, where none tells
+_VALUE_AFTER_LABEL = 1.0  # from the end of a label to where values begin, if no value shows it
 
 # Rows whose labels were lost. Pitch: from the row of the sex or the nation down to that of the date of birth.
 _PITCH = (0.8, 3.0)  # between these when the row of the address is derived from it,

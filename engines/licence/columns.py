@@ -308,4 +308,4 @@ def _only_label_around(text: str, known: set[str]) -> str | None:
 def _in_order(part: str, whole: str) -> bool:
     """Whether the characters of `part` come in `whole` in this order."""
     rest = iter(whole)
-    return all(sign in rest for sign in part)
+    return all(character in rest for character in part)

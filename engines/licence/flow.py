@@ -32,7 +32,7 @@ _TITLE_CHARACTERS = (4, 5)  # a title has at least so many; the unit is so many 
 _BESIDE_TITLE, _OVER_TITLE, _BELOW_TITLE = 2.6, 1.4, 5.0
 _MOST_ENLARGED = 2.5  # times
 _WORTH_WHILE = 1.25  # times larger than detection saw it before; less shows no more
-# What tells a licence.
+# Texts that identify a licence.
 _TITLE_HEIGHT = 1.2  # heights of labels from which on print is a title
 _LABELS_WITH_TITLE, _LABELS_ALONE = 2, 4  # labels of fields below a title that says so, and without one
 _LABELS_OF_COLUMN = 2  # labels of fields from which on a column counts for the form

@@ -175,7 +175,7 @@ class _LayoutBuilder:
             self._add_orphans(column, left)
 
     def _add_orphans(self, column: LabelColumn, left: float) -> None:
-        """Rows in the column of values, which begin at `left`, that no label claims, told by their form."""
+        """Rows in the column of values, which begin at `left`, that no label claims, recognised by their form."""
         h = column.h
         top, bottom = column.labels[0].v - _ABOVE * h, column.labels[-1].v + _BELOW * h
         for piece in self._unclaimed(h, top, bottom):
@@ -186,8 +186,8 @@ class _LayoutBuilder:
                 self._take(key, ((piece,),))
 
     def _add_damaged_rows(self) -> None:
-        """Rows beside the columns of whose label only the last character is left (期2012年08月20日), told by their
-        form."""
+        """Rows beside the columns of whose label only the last character is left (期2012年08月20日), recognised
+        by their form."""
         if not self._columns:
             return
         first = self._columns[0]

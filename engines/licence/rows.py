@@ -42,7 +42,7 @@ _ROW_GAP, _LOWER_ROW_GAP = 2.5, 2.0  # heights of the piece: a wider gap ends th
 _FAR = 8.0  # a first row that begins further right of where values begin is none
 _NEXT_ROW, _NEXT_ROW_OF_PERIOD = 1.6, 3.2  # from one row of a value to the next, at most
 _NEARER = 0.85  # share of the least step between labels: rows of one value stand closer than rows of the form
-_ALIGNED, _ALIGNED_LOOSELY = 2.5, 5.0  # rows begin below each other; loosely where only one row tells the place
+_ALIGNED, _ALIGNED_LOOSELY = 2.5, 5.0  # rows begin below each other; loosely if only one row shows the place
 _ONE_ROW = 0.5  # between the centres of pieces of one lower row
 
 # Values of headers, which stand by themselves; in heights of the header.
@@ -55,7 +55,7 @@ _LEAST_DIGITS = 6  # of a header's value
 
 @dataclass(frozen=True, slots=True)
 class ValueRegion:
-    """Where the value of `label` stands: in `column`, from `left` (None where nothing tells) to the next column at
+    """Where the value of `label` stands: in `column`, from `left` (None if unknown) to the next column at
     `edge`, and above the next label at `floor`; pixels, infinite where nothing ends it."""
 
     label: TextSegment

@@ -12,4 +12,4 @@ CHARACTERS = PROVINCES + LETTERS + "O" + DIGITS + ENDINGS
 """Class i + 1 of the reader's output is CHARACTERS[i]; class 0 is the blank of CTC."""
 
 COLOURS = ("none", "blue", "yellow", "green", "green_yellow", "black", "white")
-"""Grounds in the order of the reader's output; "none" is no plate at all."""
+"""Background colours in the order of the reader's output; "none" is no plate at all."""

@@ -56,11 +56,11 @@ class Candidate:
         return self.score * min(1.0, self.detected_width / _SUFFICIENT_WIDTH)
 
 
-def normalise(picture: Image) -> NDArray[np.float32]:
+def normalise(image: Image) -> NDArray[np.float32]:
     """BGR uint8 (h, w, 3) -> float32 (1, 3, h, w) normalised as in training."""
-    made = np.empty((1, 3, *picture.shape[:2]), np.float32)
+    made = np.empty((1, 3, *image.shape[:2]), np.float32)
     for channel, table in enumerate(_NORMAL):
-        made[0, channel] = cv2.LUT(picture[:, :, channel], table)
+        made[0, channel] = cv2.LUT(image[:, :, channel], table)
     return made
 
 

@@ -18,7 +18,7 @@ class TextLinePlateReader:
 
     @property
     def models(self) -> dict[str, str]:
-        """None of its own: the text engine tells its models itself."""
+        """None of its own: the text engine reports its models itself."""
         return {}
 
     def warmup(self) -> None:

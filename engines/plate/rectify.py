@@ -28,10 +28,10 @@ def inset_corners(width: int, height: int, left: float, top: float) -> NDArray[n
     return np.array([(left, top), (width - left, top), (width - left, height - top), (left, height - top)], np.float32)
 
 
-def rectify(picture: Image, corners: NDArray[np.float32], targets: NDArray[np.float32], size: tuple[int, int]) -> Image:
+def rectify(image: Image, corners: NDArray[np.float32], targets: NDArray[np.float32], size: tuple[int, int]) -> Image:
     """A view of `size` (width, height), BGR uint8, in which `corners` of the image lie at `targets`, both (4, 2)."""
     move = cv2.getPerspectiveTransform(corners, targets)
-    seen = cv2.warpPerspective(picture, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    seen = cv2.warpPerspective(image, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(seen, np.uint8)
 
 
@@ -39,14 +39,14 @@ def stack_rows(strip: Image) -> Image:
     """A two-row strip (2 * HEIGHT, WIDTH, 3) uint8 as one line (HEIGHT, WIDTH, 3): the upper row squeezed beside the
     lower one."""
     height = strip.shape[0]
-    rectified_strip = round(height * UPPER_SHARE)
+    split = round(height * UPPER_SHARE)
     first = round(WIDTH * 0.3)
-    upper = cv2.resize(strip[:rectified_strip, WIDTH // 8 : -WIDTH // 8], (first, HEIGHT), interpolation=cv2.INTER_AREA)
-    lower = cv2.resize(strip[rectified_strip - height // 40 :], (WIDTH - first, HEIGHT), interpolation=cv2.INTER_AREA)
+    upper = cv2.resize(strip[:split, WIDTH // 8 : -WIDTH // 8], (first, HEIGHT), interpolation=cv2.INTER_AREA)
+    lower = cv2.resize(strip[split - height // 40 :], (WIDTH - first, HEIGHT), interpolation=cv2.INTER_AREA)
     return np.asarray(np.hstack([upper, lower]), np.uint8)
 
 
-def rectified_strip(picture: Image, quad: Quad, rows: int = 1) -> Image:
+def rectified_strip(image: Image, quad: Quad, rows: int = 1) -> Image:
     """The plate under `quad` as a BGR uint8 strip of (HEIGHT, WIDTH, 3)."""
-    strip = rectify(picture, np.array(quad, np.float32), canonical_corners(rows), (WIDTH, HEIGHT * rows))
+    strip = rectify(image, np.array(quad, np.float32), canonical_corners(rows), (WIDTH, HEIGHT * rows))
     return stack_rows(strip) if rows == 2 else strip

@@ -17,12 +17,12 @@ MARGIN_X, MARGIN_Y = 0.12, 0.22
 _SECOND_PASS_OFFSET = 3.0  # mean offset in pixels of the view above which a second pass follows
 
 
-def refine_corners(network: RunNetwork, picture: Image, corners: Corners) -> Corners:
+def refine_corners(network: RunNetwork, image: Image, corners: Corners) -> Corners:
     """Better corners (4, 2) TL TR BR BL, in source pixels."""
-    offsets = network(normalise(rectified_view(picture, corners)))[0]
+    offsets = network(normalise(rectified_view(image, corners)))[0]
     better = apply_offsets(corners, offsets)
     if float(np.hypot(*offsets.reshape(4, 2).T).mean()) > _SECOND_PASS_OFFSET:
-        better = apply_offsets(better, network(normalise(rectified_view(picture, better)))[0])
+        better = apply_offsets(better, network(normalise(rectified_view(image, better)))[0])
     return better
 
 
@@ -31,9 +31,9 @@ def canonical_corners() -> Corners:
     return inset_corners(WIDTH, HEIGHT, WIDTH * MARGIN_X, HEIGHT * MARGIN_Y)
 
 
-def rectified_view(picture: Image, corners: Corners) -> Image:
+def rectified_view(image: Image, corners: Corners) -> Image:
     """The rectified region of `corners` with its margin: BGR uint8 (HEIGHT, WIDTH, 3)."""
-    return rectify(picture, np.asarray(corners, np.float32), canonical_corners(), (WIDTH, HEIGHT))
+    return rectify(image, np.asarray(corners, np.float32), canonical_corners(), (WIDTH, HEIGHT))
 
 
 def apply_offsets(corners: Corners, offsets: NDArray[np.float32]) -> Corners:

@@ -1,7 +1,7 @@
 """What runs a network: the protocol of a runtime and of the networks it opens.
 
-Whoever reads (text, plates, documents) knows these names only. A new runtime is one module beside this one and one row
-of `engines.runtimes.table`.
+The engines (text, plates, documents) depend on these names only. A new runtime is one module beside this one and one
+row of `engines.runtimes.table`.
 """
 
 from __future__ import annotations

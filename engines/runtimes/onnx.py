@@ -19,7 +19,7 @@ from inkgate.engines.runtimes.interface import CPU, CUDA, BestPath, Execution, T
 Opened = TypeVar("Opened", bound=Callable[[Tensor], object])
 
 _CUDA_PROVIDER = "CUDAExecutionProvider"
-_DEFAULT_SEARCH = "HEURISTIC"  # what cuDNN is told where nothing was timed
+_DEFAULT_SEARCH = "HEURISTIC"  # of cuDNN, where nothing was timed
 
 
 class OnnxRuntime:

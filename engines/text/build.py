@@ -112,7 +112,7 @@ def _with_charset(
     characters = load_charset(networks.file(charset))
     if network.classes not in (None, len(characters)):
         raise ModelError(
-            f"model {name}: it tells {network.classes} classes apart, and {charset} has {len(characters)}. "
+            f"model {name}: it has {network.classes} classes, and {charset} has {len(characters)}. "
             "Put the pair that belongs together into INKGATE_ENGINE__MODEL_DIR."
         )
     return network, characters

@@ -20,15 +20,15 @@ from inkgate.service.errors import ConfigurationError, InkGateError, Misuse
 
 COMMANDS = {
     "serve": ("inkgate.service.cli.serve:serve", "Run gateway and workers on this machine until Ctrl-C."),
-    "gateway": ("inkgate.service.cli.gateway:gateway", "Answer calls; pictures go to workers through Redis."),
+    "gateway": ("inkgate.service.cli.gateway:gateway", "Answer calls; images go to workers through Redis."),
     "console": ("inkgate.service.cli.console:console", "Serve the console in a process of its own."),
-    "worker": ("inkgate.service.cli.worker:worker", "Pull pictures from Redis and read them, in supervised processes."),
+    "worker": ("inkgate.service.cli.worker:worker", "Pull images from Redis and read them, in supervised processes."),
     "demo": ("inkgate.service.cli.demo:demo", "Start a throw-away service and read sample images."),
     "sandbox": (
         "inkgate.service.cli.sandbox:sandbox",
         "Serve from a temporary folder, for client developers and tests.",
     ),
-    "ocr": ("inkgate.service.cli.ocr:ocr", "Read pictures offline and print what is in them."),
+    "ocr": ("inkgate.service.cli.ocr:ocr", "Read images offline and print the text."),
     "sign": ("inkgate.service.cli.sign:sign_body", "Print a curl command that sends a body, signed now."),
     "account": ("inkgate.service.cli.account:app", "Accounts 账号, sub-accounts and access keys."),
     "user": ("inkgate.service.cli.user:app", "Users 用户 of the console: list, disable, reset the password."),

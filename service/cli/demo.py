@@ -109,7 +109,7 @@ def _print_keys(screen: Console, base_url: str, keys: Keys) -> None:
         *(f"  export {line}" for line in keys.lines(base_url)),
         "",
         "[bold]Your first call[/bold]",
-        """  printf '{"data": ["%s"]}' "$(base64 -w0 picture.jpg)" > body.json""",
+        """  printf '{"data": ["%s"]}' "$(base64 -w0 image.jpg)" > body.json""",
         f"  {command} sign body.json | sh",
         "",
         f"[bold]Pages[/bold]  reference {base_url}/docs   metrics {base_url}/metrics   console {base_url}/console",

@@ -20,7 +20,7 @@ def gateway(
     port: Port = None,
     workers: Annotated[int, typer.Option(help="Gateway processes that share the port.", min=1)] = 1,
 ) -> None:
-    """Run a gateway over Redis and the database until Ctrl-C; `inkgate worker` reads the pictures."""
+    """Run a gateway over Redis and the database until Ctrl-C; `inkgate worker` reads the images."""
     settings = settings_with_overrides(host=host, port=port)
     logs.configure(settings.telemetry.log_level, settings.telemetry.log_format, secrets=secret_values(settings))
 

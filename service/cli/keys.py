@@ -43,7 +43,7 @@ def reseal(
         async with context.begin() as unit:
             return await rotation.reseal(unit, await context.vault())
 
-    typer.echo(f"{run(action)} secrets sealed anew")
+    typer.echo(f"{run(action)} secrets sealed again")
     if not drop:
         return
     settings = configuration.load()

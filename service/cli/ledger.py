@@ -92,7 +92,7 @@ def export_(
 @app.command()
 def maintain(
     from_start: bool = typer.Option(
-        False, "--from-start", help="Forget which lines were compared, and read all of them anew."
+        False, "--from-start", help="Forget which lines were compared, and read all of them again."
     ),
 ) -> None:
     """Run one round of housekeeping now: partitions ahead, retention, comparison of packs and lines."""
@@ -118,7 +118,7 @@ def repair_clock(
     yes: bool = typer.Option(False, "--yes", help="Do it; without this only say what would be done."),
     as_json: bool = JSON,
 ) -> None:
-    """Put right what was settled while the clock was ahead. Correct the clocks first; ledger lines are not touched."""
+    """Correct what was settled while the clock was ahead. Set the clocks first; ledger lines are not touched."""
 
     async def action(context: CommandContext) -> clock_repair.Findings:
         async with context.begin() as unit:
@@ -147,7 +147,7 @@ def repair_clock(
     if found.is_empty:
         print("nothing lies in the future")
     elif yes:
-        print(f"put right: {len(found.meters)} meters, {found.refusals} refused calls; now run: inkgate ledger verify")
+        print(f"corrected: {len(found.meters)} meters, {found.refusals} refused calls; now run: inkgate ledger verify")
     else:
         print(
             f"{len(found.meters)} meters and {found.refusals} refused calls lie in the future; to put them right "

@@ -31,11 +31,11 @@ class Profile(enum.StrEnum):
 def ocr(
     images: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JPEG, PNG or BMP images.")],
     capability: Annotated[CapabilityName, typer.Option(help="What to read.")] = _DEFAULT,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture, as the service answers.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per image, as the service answers.")] = False,
     profile: Annotated[Profile | None, typer.Option(help="Speed against accuracy.")] = None,
     extras: Annotated[bool, typer.Option(help="Add confidences, places and warnings.")] = False,
 ) -> None:
-    """Read pictures offline and print what is in them."""
+    """Read images offline and print the text."""
     missing = [str(path) for path in images if not path.is_file()]
     if missing:
         raise Misuse("command.file_not_found", paths=tuple(missing))

@@ -79,7 +79,7 @@ def _since(start: float) -> int:
 def as_curl(sent_call: GatewayCall, endpoint: str) -> str:
     """The request as a curl command. Its signature is valid within the clock window."""
     head, tail = _around(sent_call.capability)
-    lines = [f"{{ printf '%s' '{head}'; base64 -w0 picture.jpg; printf '%s' '{tail}'; }} > body.json"]
+    lines = [f"{{ printf '%s' '{head}'; base64 -w0 image.jpg; printf '%s' '{tail}'; }} > body.json"]
     lines.append(f"curl -sS '{endpoint}{sent_call.capability.paths[0]}' \\")
     lines += [f"  -H '{name}: {value}' \\" for name, value in sent_call.headers.items()]
     return "\n".join([*lines, "  --data-binary @body.json"])
@@ -92,8 +92,8 @@ def as_python(capability: Capability, keys: CallerKeys, endpoint: str) -> str:
 from datetime import datetime, timedelta, timezone
 
 AK, SK, APPKEY = {keys.ak!r}, os.environ["SK"], {keys.appkey!r}
-picture = base64.b64encode(open("picture.jpg", "rb").read()).decode()
-body = ({json.dumps(head)} + picture + {json.dumps(tail)}).encode()
+image = base64.b64encode(open("image.jpg", "rb").read()).decode()
+body = ({json.dumps(head)} + image + {json.dumps(tail)}).encode()
 
 def mac(key, text):
     return hmac.digest(key, text.encode(), "sha256")
@@ -138,8 +138,8 @@ public class Ocr {{
 
     public static void main(String[] args) throws Exception {{
         String ak = "{keys.ak}", sk = System.getenv("SK"), appkey = "{keys.appkey}";
-        String picture = Base64.getEncoder().encodeToString(Files.readAllBytes(Path.of("picture.jpg")));
-        byte[] body = ({json.dumps(head)} + picture + {json.dumps(tail)}).getBytes(StandardCharsets.UTF_8);
+        String image = Base64.getEncoder().encodeToString(Files.readAllBytes(Path.of("image.jpg")));
+        byte[] body = ({json.dumps(head)} + image + {json.dumps(tail)}).getBytes(StandardCharsets.UTF_8);
         String id = UUID.randomUUID().toString();
         DateTimeFormatter form = DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'");
         String date = ZonedDateTime.now(ZoneOffset.ofHours(8)).format(form);

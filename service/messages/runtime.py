@@ -9,7 +9,7 @@ from inkgate.service.messages.message import Kind, Message
 MESSAGES: Mapping[str, Message] = {
     "database.changed_meanwhile": Message(
         Kind.CONFLICT,
-        "somebody else changed the same thing at the same time; look at it and try again",
+        "another user changed the same object at the same time; check it and try again",
         "其他人同时修改了同一内容，请查看后重试。",
     ),
     "database.value_invalid": Message(

@@ -27,23 +27,23 @@ def reader() -> PlateReader:
 def flat(kind: str, text: str) -> np.ndarray:
     """A clean plate, always the same."""
     rng = np.random.default_rng(abs(sum(ord(c) * 31**k for k, c in enumerate(kind + text))) % 2**32)
-    return draw_plate(kind, GlyphBox(rng, drawn_share=1.0), rng, text).picture
+    return draw_plate(kind, GlyphBox(rng, drawn_share=1.0), rng, text).image
 
 
 def street(*plates: tuple[str, str, float, float, float], size: tuple[int, int] = (720, 960)) -> np.ndarray:
     """Cars on a road, each with (kind, text, x, y, width) of its plate's top left corner and width in pixels."""
     height, width = size
     ramp = np.linspace(200, 70, height)[:, None, None] * np.ones((1, width, 3))
-    picture = ramp.astype(np.uint8)
+    image = ramp.astype(np.uint8)
     for kind, text, x, y, wide in plates:
         plate = flat(kind, text)
         tall = wide * plate.shape[0] / plate.shape[1]
         a, b = (int(x - wide), int(y - 4 * tall)), (int(x + 2 * wide), int(y + 2.2 * tall))
-        cv2.rectangle(picture, a, b, (150, 150, 155), -1)
-        cv2.rectangle(picture, (a[0], int(y - 1.8 * tall)), (b[0], int(y - 0.9 * tall)), (40, 40, 45), -1)
+        cv2.rectangle(image, a, b, (150, 150, 155), -1)
+        cv2.rectangle(image, (a[0], int(y - 1.8 * tall)), (b[0], int(y - 0.9 * tall)), (40, 40, 45), -1)
         corners = np.array([(x, y), (x + wide, y + 0.02 * wide), (x + wide, y + tall + 0.02 * wide), (x, y + tall)])
-        lay(plate, corners, picture)
-    return cv2.GaussianBlur(picture, (3, 3), 0)
+        lay(plate, corners, image)
+    return cv2.GaussianBlur(image, (3, 3), 0)
 
 
 def texts(plates: list[Plate]) -> list[str]:
@@ -69,12 +69,12 @@ def test_kinds_in_scope(reader: PlateReader, kind: str, text: str) -> None:
 
 
 def test_several_in_reading_order(reader: PlateReader) -> None:
-    picture = street(
+    image = street(
         ("blue", "粤B7K2M9", 160, 200, 110),
         ("green", "沪AD46281", 640, 206, 120),
         ("blue", "津C53871", 380, 560, 180),
     )
-    assert texts(reader.read(picture)) == ["粤B7K2M9", "沪AD46281", "津C53871"]
+    assert texts(reader.read(image)) == ["粤B7K2M9", "沪AD46281", "津C53871"]
 
 
 @pytest.mark.parametrize("quarter_turns", [1, 2, 3])
@@ -125,9 +125,9 @@ def test_the_largest_and_the_smallest_image(reader: PlateReader) -> None:
 
 
 def test_other_kinds_come_with_extras_only(reader: PlateReader) -> None:
-    picture = street(("white", "京A1746警", 380, 420, 190))
-    assert reader.read(picture) == []
-    found = reader.read(picture, extras=True)
+    image = street(("white", "京A1746警", 380, 420, 190))
+    assert reader.read(image) == []
+    found = reader.read(image, extras=True)
     assert [(p.text, p.kind, p.in_scope) for p in found] == [("京A1746警", "white", False)]
     assert len(found[0].char_scores) == 7
 
@@ -141,10 +141,10 @@ def test_images_without_plates(reader: PlateReader) -> None:
         cv2.putText(page, line, (40, 120 + 140 * row), cv2.FONT_HERSHEY_SIMPLEX, 1.1, (20, 20, 20), 3)
     sign = np.full((300, 600, 3), (180, 90, 20), np.uint8)
     cv2.putText(sign, "HOTEL 88321", (60, 180), cv2.FONT_HERSHEY_SIMPLEX, 2.4, (255, 255, 255), 8)
-    for picture in (
+    for image in (
         page,
         sign,
         rng.integers(0, 256, (480, 640, 3), dtype=np.uint8),
         np.full((800, 600, 3), 128, np.uint8),
     ):
-        assert reader.read(picture) == []
+        assert reader.read(image) == []

@@ -86,7 +86,7 @@ def test_without_them_the_remedy_is_named(tmp_path: Path) -> None:
 def test_a_recogniser_of_another_family_is_refused(folder: Path) -> None:
     (folder / "ppocrv6-medium-rec.onnx").unlink()
     (folder / "ppocrv6-medium-rec.onnx").symlink_to(find_model_file("ppocrv6-tiny-rec"))
-    with pytest.raises(ModelError, match=r"ppocrv6-medium-rec: it tells 6906 classes apart, and .* has 18710"):
+    with pytest.raises(ModelError, match=r"ppocrv6-medium-rec: it has 6906 classes, and .* has 18710"):
         open_text_engine("onnx", "accurate", 1, folder)
 
 

@@ -212,8 +212,8 @@ def test_a_strip_a_hundred_times_longer_than_high(engine: TextEngine, sample: np
     strip = np.full((40, 4000, 3), 250, np.uint8)
     for left in (100, 1700, 3300):
         strip[4:36, left : left + 466] = line
-    for picture, back in ((strip, (0, 1)), (np.ascontiguousarray(strip.transpose(1, 0, 2)[::-1]), (1, 0))):
-        page = engine.read(picture)  # lying, and standing: read upwards
+    for image, back in ((strip, (0, 1)), (np.ascontiguousarray(strip.transpose(1, 0, 2)[::-1]), (1, 0))):
+        page = engine.read(image)  # lying, and standing: read upwards
         texts = [line.text.replace(" ", "") for line in page.lines]
         assert "".join(texts).count("阅览室开放时间") == 3
         along = middles(page)[:, back[0]]

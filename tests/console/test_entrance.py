@@ -305,7 +305,7 @@ async def test_an_upload_is_never_written_to_a_disk(console: ConsoleFixture, mon
     answer = await visitor.post(
         "/try/general",
         data={"csrf": await visitor.token("/keys")},
-        files={"picture": ("a.jpg", b"\xff\xd8\xff" + bytes(2_000_000))},
+        files={"image": ("a.jpg", b"\xff\xd8\xff" + bytes(2_000_000))},
     )
     assert answer.status_code == 200 and not rolled
 

@@ -282,7 +282,7 @@ async def test_an_invalid_image_is_not_sent(console: ConsoleFixture) -> None:
     lin = await console.signed_in("lin")
     token = await lin.token("/keys")
     for image, said in ((b"x" * (2 * 1024 * 1024 + 1), "2 MB"), (b"GIF89a", "只支持"), (b"", "请选择")):
-        answer = await lin.post("/try/general", data={"csrf": token, "app": console.app_id}, files={"picture": image})
+        answer = await lin.post("/try/general", data={"csrf": token, "app": console.app_id}, files={"image": image})
         assert said in answer.text
 
 

@@ -124,9 +124,9 @@ def test_the_request_shown_is_the_request_sent(walk: Walkthrough, tmp_path: Path
 
     lin = walk.person(CUSTOMER)
     page = lin.go("/try?capability=general")
-    page.set_input_files("#picture", files=[{"name": "a.jpg", "mimeType": "image/jpeg", "buffer": sample("general")}])
+    page.set_input_files("#image", files=[{"name": "a.jpg", "mimeType": "image/jpeg", "buffer": sample("general")}])
     page.wait_for_selector("#answer-json", timeout=90_000)
-    (tmp_path / "picture.jpg").write_bytes(sample("general"))
+    (tmp_path / "image.jpg").write_bytes(sample("general"))
     ran = subprocess.run(["bash", "-c", page.inner_text("#text-curl")], cwd=tmp_path, capture_output=True, text=True)
     assert '"statusCode":0' in ran.stdout and "图书馆" in ran.stdout, ran.stderr
     lin.leave()

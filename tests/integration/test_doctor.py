@@ -140,7 +140,7 @@ def test_a_deployment_is_found_well_and_then_what_breaks(
         gateway.kill()
         host.end()
     _, report = doctor("--gateway", address, **settings)
-    assert report["gateway"]["found"] == f"{address}: nobody listens"
+    assert report["gateway"]["found"] == f"{address}: nothing listens there"
 
 
 def test_an_old_queue_is_reported(deployed: dict[str, object], own_valkey: Valkey, doctor: Doctor) -> None:

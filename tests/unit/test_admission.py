@@ -42,7 +42,7 @@ def test_acquire_and_release() -> None:
 def test_forecast(waiting: int, workers: int, images: int, admitted: bool) -> None:
     admission = QueueAdmission(max_tasks=10_000, max_bytes=10_000)
     admission.record_service_time("general", 1.0)
-    admission.acquire(call(1), {}, 1, now=0)  # somebody is in work
+    admission.acquire(call(1), {}, 1, now=0)  # one call is in progress
     if admitted:
         admission.acquire(call(images), {"general": {"": waiting}}, workers, now=0)
     else:

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from inkgate.engines.plate.training.degrade import cloud
 from inkgate.engines.plate.training.glyphs import HAN_FONTS, LATIN_FONTS
 
-Picture = NDArray[np.uint8]
+BgrImage = NDArray[np.uint8]
 Rng = np.random.Generator
 
 _SAMPLES = {
@@ -42,16 +42,16 @@ _SAMPLES = {
     ),
     "sklearn": ("datasets/images", ("china.jpg", "flower.jpg")),
 }
-_SIGN_TEXT = (
+_SIGNBOARD_TEXT = (
     "欢迎光临停车场入口公司有限大酒店便民超市维修电话招租安全驾驶文明行车出租公交专线旅游客运中国移动银行医院学校路街"
     "号口北京上海广州深圳道站保持车距货运物流配送限高米前方施工减速慢行请勿禁止通停靠城市管理执法消防救援急"
 )
 
-_PLATE_GROUNDS = (((120, 40, 0), (235, 125, 70)), ((0, 130, 190), (70, 205, 255)), ((90, 160, 40), (180, 235, 130)))
+_PLATE_BACKGROUNDS = (((120, 40, 0), (235, 125, 70)), ((0, 130, 190), (70, 205, 255)), ((90, 160, 40), (180, 235, 130)))
 
 
 @lru_cache(maxsize=1)
-def sample_pictures() -> tuple[Picture, ...]:
+def sample_images() -> tuple[BgrImage, ...]:
     """The sample images found on this machine, BGR uint8; an empty tuple where none are installed."""
     found = []
     for package, (folder, names) in _SAMPLES.items():
@@ -59,9 +59,9 @@ def sample_pictures() -> tuple[Picture, ...]:
         if spec is None or spec.origin is None:
             continue
         for name in names:
-            picture = cv2.imread(str(Path(spec.origin).parent / folder / name))
-            if picture is not None:
-                found.append(np.asarray(picture, np.uint8))
+            image = cv2.imread(str(Path(spec.origin).parent / folder / name))
+            if image is not None:
+                found.append(np.asarray(image, np.uint8))
     return tuple(found)
 
 
@@ -70,12 +70,12 @@ def _face(font: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(font, size)
 
 
-def sign(rng: Rng, height: int = 48) -> Picture:
+def signboard(rng: Rng, height: int = 48) -> BgrImage:
     """A strip of lettering: shop names, telephone numbers, dates, painted numbers. Never a plate's syntax."""
     kind = rng.random()
     if kind < 0.4:
-        start = int(rng.integers(0, len(_SIGN_TEXT) - 9))
-        text = _SIGN_TEXT[start : start + int(rng.integers(2, 9))]
+        start = int(rng.integers(0, len(_SIGNBOARD_TEXT) - 9))
+        text = _SIGNBOARD_TEXT[start : start + int(rng.integers(2, 9))]
     elif kind < 0.6:
         text = "".join(str(d) for d in rng.integers(0, 10, int(rng.integers(5, 12))))
     elif kind < 0.75:
@@ -86,20 +86,20 @@ def sign(rng: Rng, height: int = 48) -> Picture:
     fonts = [f for f in (HAN_FONTS if kind < 0.4 else LATIN_FONTS) if Path(f).exists()]
     strip = rng.uniform((0, 0, 0), (255, 255, 255))
     if rng.random() < 0.5:
-        strip = rng.uniform(*_PLATE_GROUNDS[int(rng.integers(3))])
+        strip = rng.uniform(*_PLATE_BACKGROUNDS[int(rng.integers(3))])
     ink = (255, 255, 255) if strip.mean() < 128 else (0, 0, 0)
     if rng.random() < 0.3:
         ink = tuple(int(v) for v in rng.integers(0, 256, 3))
     face = _face(str(rng.choice(fonts)), int(height * rng.uniform(0.5, 0.85)) // 4 * 4 + 4)
     box = face.getbbox(text)
     pad = int(rng.integers(2, height // 2))
-    picture = Image.new("RGB", (int(box[2] - box[0]) + 2 * pad, height), tuple(int(v) for v in strip))
-    ImageDraw.Draw(picture).text((pad - box[0], (height - (box[3] - box[1])) / 2 - box[1]), text, fill=ink, font=face)
-    return np.asarray(picture, np.uint8)
+    image = Image.new("RGB", (int(box[2] - box[0]) + 2 * pad, height), tuple(int(v) for v in strip))
+    ImageDraw.Draw(image).text((pad - box[0], (height - (box[3] - box[1])) / 2 - box[1]), text, fill=ink, font=face)
+    return np.asarray(image, np.uint8)
 
 
-def _shapes(picture: Picture, rng: Rng) -> None:
-    height, width = picture.shape[:2]
+def _shapes(image: BgrImage, rng: Rng) -> None:
+    height, width = image.shape[:2]
     for _ in range(int(rng.integers(3, 22))):
         grey = (int(rng.integers(0, 256)),) * 3
         colour = tuple(int(v) for v in rng.integers(0, 256, 3)) if rng.random() < 0.6 else grey
@@ -108,14 +108,12 @@ def _shapes(picture: Picture, rng: Rng) -> None:
         fill = -1 if rng.random() < 0.6 else int(rng.integers(1, 6))
         kind = rng.random()
         if kind < 0.4:
-            cv2.rectangle(picture, (x, y), (x + w, y + h), colour, fill)
+            cv2.rectangle(image, (x, y), (x + w, y + h), colour, fill)
         elif kind < 0.6:
-            cv2.ellipse(
-                picture, (x, y), (w // 2, h // 2), float(rng.uniform(0, 180)), 0, 360, colour, fill, cv2.LINE_AA
-            )
+            cv2.ellipse(image, (x, y), (w // 2, h // 2), float(rng.uniform(0, 180)), 0, 360, colour, fill, cv2.LINE_AA)
         elif kind < 0.75:
             cv2.line(
-                picture,
+                image,
                 (x, y),
                 (int(rng.integers(0, width)), int(rng.integers(0, height))),
                 colour,
@@ -124,35 +122,35 @@ def _shapes(picture: Picture, rng: Rng) -> None:
             )
         elif kind < 0.9:
             points = (rng.uniform(0, 1, (5, 2)) * (w, h) + (x, y)).astype(np.int32)
-            cv2.fillConvexPoly(picture, cv2.convexHull(points), colour, cv2.LINE_AA)
+            cv2.fillConvexPoly(image, cv2.convexHull(points), colour, cv2.LINE_AA)
         else:  # bars: grilles, fences, blinds
             step = int(rng.integers(4, 22))
             for k in range(0, min(h, 200), step):
                 if w > h:
-                    cv2.line(picture, (x, y + k), (x + w, y + k), colour, max(1, step // 3))
+                    cv2.line(image, (x, y + k), (x + w, y + k), colour, max(1, step // 3))
                 else:
-                    cv2.line(picture, (x + k, y), (x + k, y + h), colour, max(1, step // 3))
+                    cv2.line(image, (x + k, y), (x + k, y + h), colour, max(1, step // 3))
 
 
-def drawn(height: int, width: int, rng: Rng) -> Picture:
+def drawn(height: int, width: int, rng: Rng) -> BgrImage:
     """A drawn background: light from above, clouds of texture, shapes, bars and lettering."""
     ramp = np.linspace(0, 1, height, dtype=np.float32)[:, None, None] * np.ones((1, width, 1), np.float32)
     top, bottom = rng.uniform(20, 240, 3), rng.uniform(20, 240, 3)
     if rng.random() < 0.7:
         top, bottom = np.full(3, top[0]) + rng.normal(0, 12, 3), np.full(3, bottom[0]) + rng.normal(0, 12, 3)
     value = top + (bottom - top) * ramp
-    picture = np.clip(value, 0, 255).astype(np.uint8)
-    _shapes(picture, rng)
+    image = np.clip(value, 0, 255).astype(np.uint8)
+    _shapes(image, rng)
     for _ in range(int(rng.integers(0, 5))):
-        paste(picture, sign(rng), rng)
+        paste(image, signboard(rng), rng)
     grain = cloud(height, width, int(rng.integers(2, 60)), rng)[..., None] - 0.5
-    value = picture.astype(np.float32) + grain * rng.uniform(10, 110)
+    value = image.astype(np.float32) + grain * rng.uniform(10, 110)
     return np.clip(value, 0, 255).astype(np.uint8)
 
 
-def paste(picture: Picture, strip: Picture, rng: Rng) -> None:
+def paste(image: BgrImage, strip: BgrImage, rng: Rng) -> None:
     """Put a strip somewhere into the image, turned and scaled."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     w = rng.uniform(0.06, 0.6) * width
     h = w * strip.shape[0] / strip.shape[1]
     centre, angle = rng.uniform((0, 0), (width, height)), rng.normal(0, 0.12)
@@ -163,27 +161,27 @@ def paste(picture: Picture, strip: Picture, rng: Rng) -> None:
     move = cv2.getPerspectiveTransform(np.float32([(0, 0), (sw, 0), (sw, sh), (0, sh)]), corners.astype(np.float32))
     small = cv2.warpPerspective(strip, move, (width, height), flags=cv2.INTER_AREA)
     cover = cv2.warpPerspective(np.full((sh, sw), 255, np.uint8), move, (width, height), flags=cv2.INTER_LINEAR)
-    picture[cover > 127] = small[cover > 127]
+    image[cover > 127] = small[cover > 127]
 
 
-def _sampled(height: int, width: int, rng: Rng) -> Picture:
-    pictures = sample_pictures()
-    source = pictures[int(rng.integers(len(pictures)))]
+def _sampled(height: int, width: int, rng: Rng) -> BgrImage:
+    images = sample_images()
+    source = images[int(rng.integers(len(images)))]
     sh, sw = source.shape[:2]
     share = rng.uniform(0.3, 1.0)
     w = int(min(sw, sh * width / height) * share)
     h = int(min(sh, w * height / width))
     x, y = int(rng.integers(0, sw - w + 1)), int(rng.integers(0, sh - h + 1))
-    picture = np.asarray(cv2.resize(source[y : y + h, x : x + w], (width, height)), np.uint8)
+    image = np.asarray(cv2.resize(source[y : y + h, x : x + w], (width, height)), np.uint8)
     if rng.random() < 0.5:
-        picture = picture[:, ::-1].copy()
+        image = image[:, ::-1].copy()
     if rng.random() < 0.4:
-        picture = np.ascontiguousarray(picture[..., rng.permutation(3)])
+        image = np.ascontiguousarray(image[..., rng.permutation(3)])
     if rng.random() < 0.4:
-        _shapes(picture, rng)
+        _shapes(image, rng)
     if rng.random() < 0.5:
-        paste(picture, sign(rng), rng)
-    return picture
+        paste(image, signboard(rng), rng)
+    return image
 
 
 class Backdrops:
@@ -193,12 +191,12 @@ class Backdrops:
         self._rng, self._renew, self._looks = rng, renew, 0
         self._bank = [self._make() for _ in range(size)]
 
-    def _make(self) -> Picture:
-        if sample_pictures() and self._rng.random() < 0.4:
+    def _make(self) -> BgrImage:
+        if sample_images() and self._rng.random() < 0.4:
             return _sampled(480, 640, self._rng)
         return drawn(480, 640, self._rng)
 
-    def crop(self, height: int, width: int) -> Picture:
+    def crop(self, height: int, width: int) -> BgrImage:
         """A fresh background of this size, BGR uint8."""
         rng = self._rng
         self._looks += 1

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+BgrImage = NDArray[np.uint8]
 Rng = np.random.Generator
 
 
@@ -16,10 +16,10 @@ def cloud(height: int, width: int, cells: int, rng: Rng) -> NDArray[np.float32]:
     return np.clip(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
 
 
-def light(picture: Picture, rng: Rng) -> Picture:
+def light(image: BgrImage, rng: Rng) -> BgrImage:
     """Exposure, gamma, colour cast, saturation, uneven light and hard shadow edges."""
-    height, width = picture.shape[:2]
-    value = picture.astype(np.float32) / 255
+    height, width = image.shape[:2]
+    value = image.astype(np.float32) / 255
     if rng.random() < 0.5:
         value = value ** rng.uniform(0.55, 1.9)
     gain = np.full(3, rng.uniform(0.55, 1.3), np.float32)
@@ -46,48 +46,48 @@ def light(picture: Picture, rng: Rng) -> Picture:
     return np.clip(value * 255, 0, 255).astype(np.uint8)
 
 
-def night(picture: Picture, rng: Rng) -> Picture:
+def night(image: BgrImage, rng: Rng) -> BgrImage:
     """A dark scene under lamps: low light, a warm or cold cast."""
-    value = picture.astype(np.float32) / 255
+    value = image.astype(np.float32) / 255
     value = value ** rng.uniform(1.2, 2.2) * rng.uniform(0.25, 0.8) * rng.uniform((0.5, 0.7, 0.8), (1.1, 1.1, 1.2))
     return np.clip(value * 255, 0, 255).astype(np.uint8)
 
 
-def motion(picture: Picture, length: float, rng: Rng) -> Picture:
+def motion(image: BgrImage, length: float, rng: Rng) -> BgrImage:
     """Blur along a line of `length` pixels."""
     size = int(length) | 1
     if size < 3:
-        return picture
+        return image
     kernel = np.zeros((size, size), np.float32)
     angle = rng.uniform(0, np.pi)
     step = np.array([np.cos(angle), np.sin(angle)]) * (size - 1) / 2
     centre = (size - 1) / 2
     a, b = np.round(centre - step).astype(int), np.round(centre + step).astype(int)
     cv2.line(kernel, (int(a[0]), int(a[1])), (int(b[0]), int(b[1])), 1.0)
-    return cv2.filter2D(picture, -1, kernel / kernel.sum())
+    return cv2.filter2D(image, -1, kernel / kernel.sum())
 
 
-def camera(picture: Picture, rng: Rng, *, strength: float = 1.0) -> Picture:
+def camera(image: BgrImage, rng: Rng, *, strength: float = 1.0) -> BgrImage:
     """Blur, resampling, noise, sharpening and JPEG. `strength` runs from 0, nearly nothing, to 1, a poor camera."""
     if rng.random() < 0.5 * strength:
-        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.4 + 1.2 * strength))
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.4 + 1.2 * strength))
     if rng.random() < 0.25 * strength:
-        picture = motion(picture, rng.uniform(2, 3 + 5 * strength), rng)
+        image = motion(image, rng.uniform(2, 3 + 5 * strength), rng)
     if rng.random() < 0.55:
         sigma = rng.uniform(1, 3 + 14 * strength)
         channels = 3 if rng.random() < 0.5 else 1
-        noise = rng.standard_normal((*picture.shape[:2], channels), dtype=np.float32) * sigma
+        noise = rng.standard_normal((*image.shape[:2], channels), dtype=np.float32) * sigma
         if rng.random() < 0.3:
             noise = cv2.GaussianBlur(noise, (0, 0), 0.8).reshape(noise.shape) * 1.8
-        picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.2:
-        soft = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.8, 2.0))
+        soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 2.0))
         amount = rng.uniform(0.3, 1.5)
-        picture = cv2.addWeighted(picture, 1 + amount, soft, -amount, 0)
+        image = cv2.addWeighted(image, 1 + amount, soft, -amount, 0)
     if rng.random() < 0.6:
         quality = int(rng.uniform(95 - 70 * strength, 97))
-        _, data = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, quality))
-        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        _, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     if rng.random() < 0.06:
-        picture = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    return picture
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    return image

@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--trunk", required=True)
     parser.add_argument("--dictionary", help="the trunk's characters; both readers need it")
     parser.add_argument("--state", type=Path)
-    parser.add_argument("--weights", type=Path, help="an exported file to write anew, instead of a state")
+    parser.add_argument("--weights", type=Path, help="an exported file to write again, instead of a state")
     parser.add_argument("--to", type=Path, required=True)
     options = parser.parse_args()
     if options.network == "reader":
@@ -91,8 +91,8 @@ def main() -> None:
         axes = {"view": {0: "n"}, "away": {0: "n"}}
     else:
         net = PlateDetector(options.trunk)
-        example, output, name = torch.randn(1, 3, 96, 160), "cells", "picture"
-        axes = {"picture": {2: "height", 3: "width"}, "cells": {2: "rows", 3: "columns"}}
+        example, output, name = torch.randn(1, 3, 96, 160), "cells", "image"
+        axes = {"image": {2: "height", 3: "width"}, "cells": {2: "rows", 3: "columns"}}
     step = load_average(net, options.state) if options.state else 0
     if options.weights:
         net.load_state_dict(weights_of(options.weights))

@@ -63,9 +63,9 @@ def from_font(character: str, width: int, height: int, font: str, rng: np.random
     """The character from a font, its ink stretched to the cell; "1" keeps a narrow stem."""
     face = ImageFont.truetype(font, 4 * height)
     left, top, right, bottom = (int(v) for v in face.getbbox(character))
-    picture = Image.new("L", (max(1, right - left), max(1, bottom - top)))
-    ImageDraw.Draw(picture).text((-left, -top), character, fill=255, font=face)
-    ink = np.asarray(picture)
+    image = Image.new("L", (max(1, right - left), max(1, bottom - top)))
+    ImageDraw.Draw(image).text((-left, -top), character, fill=255, font=face)
+    ink = np.asarray(image)
     share = rng.uniform(0.25, 0.5) if character == "1" else 1.0
     narrow = max(2, round(width * share))
     grow = int(rng.integers(0, 4))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from inkgate.engines.plate.alphabet import DIGITS, LETTERS, PROVINCES
 from inkgate.engines.plate.training.glyphs import GlyphBox
 
-Picture = NDArray[np.uint8]
+BgrImage = NDArray[np.uint8]
 Rng = np.random.Generator
 
 SCALE = 0.6
@@ -23,7 +23,7 @@ class Drawn:
     each character its span (left, right) as shares of the width, and its row.
     """
 
-    picture: Picture
+    image: BgrImage
     text: str
     colour: str
     rows: int
@@ -62,7 +62,7 @@ def text_for(kind: str, rng: Rng) -> str:
     return head + serial(rng, 5, 0.35 if rng.random() < 0.8 else 0.8)
 
 
-def _ground(kind: str, width: int, height: int, rng: Rng) -> tuple[Picture, NDArray[np.float32]]:
+def _background(kind: str, width: int, height: int, rng: Rng) -> tuple[BgrImage, NDArray[np.float32]]:
     """The background colour and the colour of its characters, BGR."""
     low, high = {
         "blue": ((120, 40, 0), (235, 125, 70)),
@@ -71,16 +71,16 @@ def _ground(kind: str, width: int, height: int, rng: Rng) -> tuple[Picture, NDAr
         "white": ((200, 200, 200), (255, 255, 255)),
     }.get(kind.split("_")[0], ((90, 160, 40), (180, 235, 130)))
     colour = rng.uniform(low, high).astype(np.float32)
-    ground = np.broadcast_to(colour, (height, width, 3)).copy()
+    background = np.broadcast_to(colour, (height, width, 3)).copy()
     if kind.startswith("green"):
         top = rng.uniform((205, 225, 190), (255, 255, 250)).astype(np.float32)
         ramp = np.linspace(0, 1, height, dtype=np.float32)[:, None, None] ** rng.uniform(0.6, 1.5)
-        ground = top + (ground - top) * ramp if kind == "green" else ground
+        background = top + (background - top) * ramp if kind == "green" else background
         if kind == "green_yellow":
-            ground[:, : round(width * 0.31)] = rng.uniform((0, 150, 200), (60, 205, 255))
+            background[:, : round(width * 0.31)] = rng.uniform((0, 150, 200), (60, 205, 255))
     bright = kind in ("blue", "black")
     ink = rng.uniform(200, 255, 3) if bright else rng.uniform(0, 55, 3)
-    return ground, ink.astype(np.float32)
+    return background, ink.astype(np.float32)
 
 
 def _cells(kind: str, text: str) -> list[tuple[float, float, float, float, int]]:
@@ -101,47 +101,49 @@ def _cells(kind: str, text: str) -> list[tuple[float, float, float, float, int]]
     return cells
 
 
-def _blend(ground: Picture, mask: Picture, left: int, top: int, ink: NDArray[np.float32]) -> None:
+def _blend(background: BgrImage, mask: BgrImage, left: int, top: int, ink: NDArray[np.float32]) -> None:
     height, width = mask.shape
-    part = ground[top : top + height, left : left + width]
+    part = background[top : top + height, left : left + width]
     alpha = mask[: part.shape[0], : part.shape[1], None].astype(np.float32) / 255
     part += (ink - part) * alpha
 
 
-def _furniture(ground: Picture, kind: str, ink: NDArray[np.float32], rng: Rng) -> None:
+def _furniture(background: BgrImage, kind: str, ink: NDArray[np.float32], rng: Rng) -> None:
     """Border, dot and screws."""
-    height, width = ground.shape[:2]
+    height, width = background.shape[:2]
     tint = tuple(float(v) for v in ink)
     if rng.random() < 0.9:
         inset = int(rng.integers(1, 5))
-        cv2.rectangle(ground, (inset, inset), (width - 1 - inset, height - 1 - inset), tint, int(rng.integers(1, 3)))
+        cv2.rectangle(
+            background, (inset, inset), (width - 1 - inset, height - 1 - inset), tint, int(rng.integers(1, 3))
+        )
     if kind in ("blue", "yellow", "black", "white") and rng.random() < 0.93:
-        cv2.circle(ground, (round(134 * SCALE), height // 2), int(rng.integers(2, 5)), tint, -1, cv2.LINE_AA)
+        cv2.circle(background, (round(134 * SCALE), height // 2), int(rng.integers(2, 5)), tint, -1, cv2.LINE_AA)
     for x in (width // 4, width - width // 4):
         for y in (8, height - 8):
             if rng.random() < 0.45:
                 shade = float(rng.uniform(30, 230))
                 centre, radius = (x + int(rng.integers(-5, 6)), y), int(rng.integers(2, 6))
-                cv2.circle(ground, centre, radius, (shade, shade, shade), -1, cv2.LINE_AA)
+                cv2.circle(background, centre, radius, (shade, shade, shade), -1, cv2.LINE_AA)
 
 
-def _wear(ground: Picture, ink: NDArray[np.float32], rng: Rng) -> None:
+def _wear(background: BgrImage, ink: NDArray[np.float32], rng: Rng) -> None:
     """Dirt, scratches, faded paint and soft shadows on the plate itself."""
-    height, width = ground.shape[:2]
+    height, width = background.shape[:2]
     if rng.random() < 0.25:
         small = rng.random((max(2, height // 12), max(2, width // 12)), dtype=np.float32)
         cloud = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC) * 2 - rng.uniform(0.7, 1.4)
         cloud = np.clip(cloud, 0, 1)
         dirt = rng.uniform((40, 50, 60), (150, 165, 180)).astype(np.float32)
-        ground += (dirt - ground) * (cloud * rng.uniform(0.2, 0.8))[..., None]
+        background += (dirt - background) * (cloud * rng.uniform(0.2, 0.8))[..., None]
     for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.25 else 0):
         a, b = rng.integers((0, 0), (width, height)), rng.integers((0, 0), (width, height))
         shade = tuple(float(v) for v in rng.uniform(20, 230, 3))
         cv2.line(
-            ground, tuple(int(v) for v in a), tuple(int(v) for v in b), shade, int(rng.integers(1, 3)), cv2.LINE_AA
+            background, tuple(int(v) for v in a), tuple(int(v) for v in b), shade, int(rng.integers(1, 3)), cv2.LINE_AA
         )
     if rng.random() < 0.1:
-        ground += (ground.mean((0, 1)) - ground) * float(rng.uniform(0.1, 0.45))
+        background += (background.mean((0, 1)) - background) * float(rng.uniform(0.1, 0.45))
 
 
 def draw_plate(kind: str, box: GlyphBox, rng: Rng, text: str | None = None) -> Drawn:
@@ -149,17 +151,17 @@ def draw_plate(kind: str, box: GlyphBox, rng: Rng, text: str | None = None) -> D
     text = text_for(kind, rng) if text is None else text
     long, tall = (440, 220) if kind == "yellow_double" else (480 if kind.startswith("green") else 440, 140)
     width, height = round(long * SCALE), round(tall * SCALE)
-    ground, ink = _ground(kind, width, height, rng)
-    _furniture(ground, kind, ink, rng)
+    background, ink = _background(kind, width, height, rng)
+    _furniture(background, kind, ink, rng)
     hand = int(rng.integers(1 << 16))
     spans = []
     for character, (left, top, w, h, row) in zip(text, _cells(kind, text), strict=True):
         tint = np.float32((20, 20, 210)) if character in "警领使" and kind == "white" else ink
         mask = box.get(character, round(w * SCALE), round(h * SCALE), hand + int(character.isascii()))
         dx, dy = rng.uniform(-1.2, 1.2, 2)
-        _blend(ground, mask, round(left * SCALE + dx), round(top * SCALE + dy), tint)
+        _blend(background, mask, round(left * SCALE + dx), round(top * SCALE + dy), tint)
         spans.append((left / long, (left + w) / long, row))
-    _wear(ground, ink, rng)
+    _wear(background, ink, rng)
     colour = "yellow" if kind == "yellow_double" else kind
-    picture = np.clip(ground, 0, 255).astype(np.uint8)
-    return Drawn(picture, text, colour, 2 if kind == "yellow_double" else 1, tuple(spans))
+    image = np.clip(background, 0, 255).astype(np.uint8)
+    return Drawn(image, text, colour, 2 if kind == "yellow_double" else 1, tuple(spans))

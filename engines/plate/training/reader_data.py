@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
 from inkgate.engines.plate.rectify import HEIGHT, WIDTH, canonical_corners, stack_rows
 from inkgate.engines.plate.training import degrade
-from inkgate.engines.plate.training.backgrounds import Backdrops, sign
+from inkgate.engines.plate.training.backgrounds import Backdrops, signboard
 from inkgate.engines.plate.training.glyphs import GlyphBox
 from inkgate.engines.plate.training.plates import Drawn, draw_plate
 
-Picture = NDArray[np.uint8]
+BgrImage = NDArray[np.uint8]
 Rng = np.random.Generator
 KINDS = ("blue", "yellow", "green", "green_yellow", "black", "white", "yellow_double")
 SHARES = (0.44, 0.17, 0.23, 0.03, 0.05, 0.03, 0.05)
@@ -28,7 +28,7 @@ class Sample:
     """`image` BGR uint8 (HEIGHT, WIDTH, 3); `classes` of the text, empty for no plate; `frames` the class of every
     time step (blank between characters); `colour` an index into COLOURS; `rows` 1, 2, or 0 where unknown."""
 
-    picture: Picture
+    image: BgrImage
     classes: tuple[int, ...]
     frames: NDArray[np.int64]
     colour: int
@@ -55,8 +55,8 @@ def turn(width: float, height: float, rng: Rng, *, hard: float) -> NDArray[np.fl
     return np.asarray(seen @ np.array([(1, np.clip(slope, -0.5, 0.5)), (np.clip(lean, -0.7, 0.7), 1)]))
 
 
-def lay(plate: Picture, corners: NDArray[np.float64], ground: Picture) -> None:
-    """Draw the flat plate into `background colour` at the corners, without aliasing."""
+def lay(plate: BgrImage, corners: NDArray[np.float64], background: BgrImage) -> None:
+    """Draw the flat plate into `background` at the corners, without aliasing."""
     width = plate.shape[1]
     span = max(np.hypot(*(corners[1] - corners[0])), np.hypot(*(corners[2] - corners[3])), 4.0)
     scale = min(1.0, 1.3 * span / width)
@@ -64,7 +64,7 @@ def lay(plate: Picture, corners: NDArray[np.float64], ground: Picture) -> None:
     sh, sw = small.shape[:2]
     x0, y0 = np.floor(corners.min(0)).astype(int) - 2
     x1, y1 = np.ceil(corners.max(0)).astype(int) + 3
-    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, ground.shape[1]), min(y1, ground.shape[0])
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, background.shape[1]), min(y1, background.shape[0])
     if x1 <= x0 or y1 <= y0:
         return
     move = cv2.getPerspectiveTransform(
@@ -75,7 +75,7 @@ def lay(plate: Picture, corners: NDArray[np.float64], ground: Picture) -> None:
     cover = np.zeros((size[1], size[0]), np.uint8)
     cv2.fillConvexPoly(cover, np.round((corners - (x0, y0)) * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
     alpha = cover[..., None].astype(np.float32) / 255
-    part = ground[y0:y1, x0:x1]
+    part = background[y0:y1, x0:x1]
     part[:] = np.clip(part + (seen.astype(np.float32) - part) * alpha, 0, 255).astype(np.uint8)
 
 
@@ -93,17 +93,17 @@ class ReaderSamples:
 
     def _negative(self) -> Sample:
         rng = self._rng
-        picture = self._backs.crop(HEIGHT, WIDTH)
+        image = self._backs.crop(HEIGHT, WIDTH)
         if rng.random() < 0.5:
-            lettering = sign(rng)
-            picture = np.asarray(cv2.resize(lettering, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
-        picture = degrade.camera(degrade.light(picture, rng), rng)
-        return Sample(picture, (), np.zeros(FRAMES, np.int64), 0, 0)
+            lettering = signboard(rng)
+            image = np.asarray(cv2.resize(lettering, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+        image = degrade.camera(degrade.light(image, rng), rng)
+        return Sample(image, (), np.zeros(FRAMES, np.int64), 0, 0)
 
     def _plate(self) -> Sample:
         return self._cut(*self.scene())
 
-    def scene(self, rows: int | None = None, margin: float = 0.14) -> tuple[Picture, NDArray[np.float64], Drawn]:
+    def scene(self, rows: int | None = None, margin: float = 0.14) -> tuple[BgrImage, NDArray[np.float64], Drawn]:
         """A drawn plate before it is cut out: BGR uint8 image, corners (4, 2) TL TR BR BL in its pixels, the plate.
         `rows`: 1 leaves out the kinds of two rows; `margin`: what is around it, in plate widths."""
         rng = self._rng
@@ -112,7 +112,7 @@ class ReaderSamples:
             kind = str(rng.choice(KINDS, p=SHARES))
         plate = draw_plate(kind, self._box, rng)
         wide = float(np.exp(rng.uniform(np.log(34), np.log(250))))
-        tall = wide * plate.picture.shape[0] / plate.picture.shape[1]
+        tall = wide * plate.image.shape[0] / plate.image.shape[1]
         hard = rng.random() ** 2
         corners = turn(wide, tall, rng, hard=float(hard))
         around = margin * wide
@@ -120,14 +120,14 @@ class ReaderSamples:
         size = np.ceil(corners.max(0) + around).astype(int)
         scene = self._backs.crop(int(size[1]), int(size[0]))
         self._frame(scene, corners)
-        lay(plate.picture, corners, scene)
+        lay(plate.image, corners, scene)
         scene = degrade.light(scene, rng)
         if rng.random() < 0.1:
             scene = degrade.night(scene, rng)
         scene = degrade.camera(scene, rng, strength=float(np.clip((wide - 30) / 110, 0.25, 1.0)))
         return scene, corners, plate
 
-    def _frame(self, scene: Picture, corners: NDArray[np.float64]) -> None:
+    def _frame(self, scene: BgrImage, corners: NDArray[np.float64]) -> None:
         if self._rng.random() < 0.5:
             centre = corners.mean(0)
             grown = centre + (corners - centre) * self._rng.uniform(1.03, 1.25)
@@ -136,7 +136,7 @@ class ReaderSamples:
                 shade = tuple(int(v) for v in self._rng.integers(0, 256, 3))
             cv2.fillConvexPoly(scene, np.round(grown * 16).astype(np.int32), shade, cv2.LINE_AA, 4)
 
-    def _cut(self, scene: Picture, corners: NDArray[np.float64], plate: Drawn) -> Sample:
+    def _cut(self, scene: BgrImage, corners: NDArray[np.float64], plate: Drawn) -> Sample:
         rng = self._rng
         wide = np.hypot(*(corners[1] - corners[0]))
         off = rng.normal(0, rng.choice([0.008, 0.02, 0.035]), (4, 2)) * wide
@@ -146,13 +146,13 @@ class ReaderSamples:
         flat = canonical_corners(plate.rows)
         move = cv2.getPerspectiveTransform(quad.astype(np.float32), flat)
         height = HEIGHT if plate.rows == 1 else 2 * HEIGHT
-        picture = cv2.warpPerspective(scene, move, (WIDTH, height), borderMode=cv2.BORDER_REPLICATE)
+        image = cv2.warpPerspective(scene, move, (WIDTH, height), borderMode=cv2.BORDER_REPLICATE)
         true = cv2.perspectiveTransform(corners.astype(np.float32)[None], move)[0]
         if plate.rows == 2:
-            picture = stack_rows(picture)
+            image = stack_rows(image)
         classes = tuple(CHARACTERS.index(c) + 1 for c in plate.text)
         frames = self._frames(true, plate, classes)
-        return Sample(picture, classes, frames, COLOURS.index(plate.colour), plate.rows)
+        return Sample(image, classes, frames, COLOURS.index(plate.colour), plate.rows)
 
     @staticmethod
     def _frames(true: NDArray[np.float32], plate: Drawn, classes: tuple[int, ...]) -> NDArray[np.int64]:

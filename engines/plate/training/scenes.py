@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkgate.engines.plate.training import degrade
-from inkgate.engines.plate.training.backgrounds import Backdrops, paste, sign
+from inkgate.engines.plate.training.backgrounds import Backdrops, paste, signboard
 from inkgate.engines.plate.training.glyphs import GlyphBox
 from inkgate.engines.plate.training.plates import draw_plate
 from inkgate.engines.plate.training.reader_data import KINDS, SHARES, lay, turn
 
-Picture = NDArray[np.uint8]
+BgrImage = NDArray[np.uint8]
 Corners = NDArray[np.float64]
 Rng = np.random.Generator
 WIDTH, HEIGHT = 256, 192
@@ -26,12 +26,12 @@ NARROWEST, WIDEST = 15.0, 210.0
 class Scene:
     """`image` BGR uint8 (HEIGHT, WIDTH, 3); `plates` (n, 4, 2) corners TL TR BR BL; `unclear` alike, not judged."""
 
-    picture: Picture
+    image: BgrImage
     plates: Corners
     unclear: Corners
 
 
-def _body(width: int, height: int, rng: Rng) -> Picture:
+def _body(width: int, height: int, rng: Rng) -> BgrImage:
     """The front or back of a vehicle around a plate that is `width` x `height`: 4.2 plates wide, 7 high, plate in the
     middle of the lower half."""
     w, h = round(4.2 * width), round(7 * height)
@@ -70,7 +70,7 @@ def _body(width: int, height: int, rng: Rng) -> Picture:
     return body
 
 
-def _vehicle(scene: Picture, corners: Corners, rng: Rng) -> None:
+def _vehicle(scene: BgrImage, corners: Corners, rng: Rng) -> None:
     """Draw a vehicle around the plate's corners, in the plate's own perspective."""
     ratio = float(np.hypot(*(corners[3] - corners[0])) / np.hypot(*(corners[1] - corners[0])))
     width, height = 96, int(np.clip(96 * ratio, 20, 60))
@@ -95,10 +95,10 @@ class Scenes:
     def draw(self) -> Scene:
         """One scene of nought to four plates; about one in seven has none."""
         rng = self._rng
-        picture = self._backs.crop(HEIGHT, WIDTH)
+        image = self._backs.crop(HEIGHT, WIDTH)
         for _ in range(int(rng.integers(0, 3))):
             if rng.random() < 0.4:
-                paste(picture, sign(rng), rng)
+                paste(image, signboard(rng), rng)
         placed: list[Corners] = []
         count = int(rng.choice([0, 1, 2, 3, 4], p=[0.14, 0.54, 0.18, 0.09, 0.05]))
         for _ in range(count):
@@ -107,18 +107,18 @@ class Scenes:
                 placed.append(corners)
         for corners in placed:
             if rng.random() < 0.72:
-                _vehicle(picture, corners, rng)
+                _vehicle(image, corners, rng)
         for corners in placed:  # after all vehicles, so that none hides a plate
-            self._draw(picture, corners)
-        picture = degrade.light(picture, rng)
+            self._draw(image, corners)
+        image = degrade.light(image, rng)
         if rng.random() < 0.12:
-            picture = degrade.night(picture, rng)
+            image = degrade.night(image, rng)
         narrow = min((float(np.hypot(*(c[1] - c[0]))) for c in placed), default=100.0)
-        picture = degrade.camera(picture, rng, strength=float(np.clip((narrow - 12) / 70, 0.1, 0.9)))
+        image = degrade.camera(image, rng, strength=float(np.clip((narrow - 12) / 70, 0.1, 0.9)))
         inside = [self._share_inside(c) > 0.93 for c in placed]
         shape = (-1, 4, 2)
         return Scene(
-            picture,
+            image,
             np.array([c for c, ok in zip(placed, inside, strict=True) if ok], np.float64).reshape(shape),
             np.array([c for c, ok in zip(placed, inside, strict=True) if not ok], np.float64).reshape(shape),
         )
@@ -136,7 +136,7 @@ class Scenes:
                 return corners
         return None
 
-    def _draw(self, picture: Picture, corners: Corners) -> None:
+    def _draw(self, image: BgrImage, corners: Corners) -> None:
         rng = self._rng
         aspect = float(np.hypot(*(corners[1] - corners[0])) / max(np.hypot(*(corners[3] - corners[0])), 1))
         kind = str(rng.choice(KINDS[:-1], p=np.array(SHARES[:-1]) / sum(SHARES[:-1])))
@@ -145,8 +145,8 @@ class Scenes:
         if rng.random() < 0.35:
             grown = corners.mean(0) + (corners - corners.mean(0)) * rng.uniform(1.03, 1.25)
             shade = (int(rng.integers(0, 256)),) * 3
-            cv2.fillConvexPoly(picture, np.round(grown * 16).astype(np.int32), shade, cv2.LINE_AA, 4)
-        lay(draw_plate(kind, self._box, rng).picture, corners, picture)
+            cv2.fillConvexPoly(image, np.round(grown * 16).astype(np.int32), shade, cv2.LINE_AA, 4)
+        lay(draw_plate(kind, self._box, rng).image, corners, image)
 
     @staticmethod
     def _share_inside(corners: Corners) -> float:

@@ -65,8 +65,8 @@ class Stream(IterableDataset[tuple[Tensor, Tensor]]):
         source = Scenes(hash((self.seed, self.start, worker.id if worker else 0)) % (1 << 31))
         while True:
             scenes = [source.draw() for _ in range(self.batch)]
-            pictures = np.stack([normalise(s.picture)[0] for s in scenes])
-            yield torch.from_numpy(pictures), torch.from_numpy(np.stack([targets(s) for s in scenes]))
+            images = np.stack([normalise(s.image)[0] for s in scenes])
+            yield torch.from_numpy(images), torch.from_numpy(np.stack([targets(s) for s in scenes]))
 
 
 def losses(out: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -99,7 +99,7 @@ def measure(net: nn.Module, scenes: list[Scene]) -> dict[str, float]:
     found = plates = claims = 0
     errors = []
     for scene in scenes:
-        out = net(torch.from_numpy(normalise(scene.picture))).numpy()[0]
+        out = net(torch.from_numpy(normalise(scene.image))).numpy()[0]
         quads = [quad for quad, _ in local_maxima(out, 0.3)]
         claims += len(quads)
         for corners in scene.plates:
@@ -124,8 +124,8 @@ def main() -> None:
     checks = [judge.draw() for _ in range(80)]
 
     def loss(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        pictures, target = batch
-        return losses(net(pictures), target)
+        images, target = batch
+        return losses(net(images), target)
 
     loop.train(
         net,

@@ -26,12 +26,12 @@ LONGEST = 8
 
 def collate(samples: list[Sample]) -> Batch:
     """Samples as tensors: image, classes, lengths, frames, colour, rows."""
-    pictures = np.stack([s.picture for s in samples]).transpose(0, 3, 1, 2)
+    images = np.stack([s.image for s in samples]).transpose(0, 3, 1, 2)
     classes = np.zeros((len(samples), LONGEST), np.int64)
     for row, sample in zip(classes, samples, strict=True):
         row[: len(sample.classes)] = sample.classes
     return (
-        torch.from_numpy(np.ascontiguousarray(pictures)),
+        torch.from_numpy(np.ascontiguousarray(images)),
         torch.from_numpy(classes),
         torch.tensor([len(s.classes) for s in samples]),
         torch.from_numpy(np.stack([s.frames for s in samples])),
@@ -59,14 +59,14 @@ def checks_of(count: int) -> list[Batch]:
     return [collate([judge.draw() for _ in range(64)]) for _ in range(count)]
 
 
-def scaled(pictures: Tensor) -> Tensor:
-    return pictures.float() / 127.5 - 1
+def scaled(images: Tensor) -> Tensor:
+    return images.float() / 127.5 - 1
 
 
 def losses(net: PlateReader, batch: Batch) -> tuple[Tensor, dict[str, float]]:
     """CTC, the class of each time step, colour and rows."""
-    pictures, classes, lengths, frames, colour, rows = batch
-    logits, kind, double = net(scaled(pictures))
+    images, classes, lengths, frames, colour, rows = batch
+    logits, kind, double = net(scaled(images))
     probabilities = F.log_softmax(logits, 2)
     steps = torch.full((len(lengths),), logits.shape[1])
     ctc = F.ctc_loss(probabilities.transpose(0, 1), classes, steps, lengths, reduction="none", zero_infinity=True)
@@ -83,8 +83,8 @@ def losses(net: PlateReader, batch: Batch) -> tuple[Tensor, dict[str, float]]:
 def measure(net: nn.Module, batches: list[Batch]) -> dict[str, float]:
     """Greedy exact match and colour accuracy on synthetic samples that training does not see."""
     right = plates = tints = total = 0
-    for pictures, classes, lengths, _, colour, _ in batches:
-        logits, kind, _ = net(scaled(pictures))
+    for images, classes, lengths, _, colour, _ in batches:
+        logits, kind, _ = net(scaled(images))
         tints += int((kind.argmax(1) == colour).sum())
         total += len(colour)
         right += exact(logits, classes, lengths)

@@ -43,13 +43,13 @@ def astray(corners: NDArray[np.float64], rng: Rng) -> NDArray[np.float32]:
     along, down = corners[1] - corners[0], corners[3] - corners[0]
     middle = corners.mean(0)
     how = float(rng.choice([0.4, 1.1, 2.0], p=[0.35, 0.45, 0.2]))
-    signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) / 2
+    directions = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) / 2
     grow = 1 + how * rng.normal(0, (0.035, 0.09))
     lean, slope = how * rng.normal(0, (0.02, 0.05))
-    flat = signs * grow + np.stack([lean * signs[:, 1], slope * signs[:, 0]], 1)
+    flat = directions * grow + np.stack([lean * directions[:, 1], slope * directions[:, 0]], 1)
     quad = middle + flat[:, :1] * along + flat[:, 1:] * down
     off = how * rng.normal(0, 0.012, (4, 2)) + how * rng.normal(0, 0.012, 2)
-    bend = corners - middle - (signs[:, :1] * along + signs[:, 1:] * down)  # what is not a parallelogram
+    bend = corners - middle - (directions[:, :1] * along + directions[:, 1:] * down)  # what is not a parallelogram
     return np.asarray(quad + bend * rng.uniform(0.3, 1.2) + off * wide, np.float32)
 
 
@@ -62,7 +62,7 @@ class Views:
 
     def draw(self) -> list[Pair]:
         """All cuts of one drawn scene that keep the corners in sight."""
-        margin = float(self._rng.uniform(0.4, 0.7))  # so wide that its border tells nothing of where the corners are
+        margin = float(self._rng.uniform(0.4, 0.7))  # so wide that its border does not reveal where the corners are
         scene, corners, _ = self._samples.scene(rows=1, margin=margin)
         made = []
         for _ in range(CUTS):
@@ -87,7 +87,7 @@ class Features:
         self._session = ort.InferenceSession(model.SerializeToString(), options)
 
     def __call__(self, pairs: list[Pair]) -> Batch:
-        seen = [self._session.run(None, {"picture": normalise(picture)})[0] for picture, _ in pairs]
+        seen = [self._session.run(None, {"image": normalise(image)})[0] for image, _ in pairs]
         return torch.from_numpy(np.concatenate(seen)), torch.from_numpy(np.stack([away for _, away in pairs]))
 
 

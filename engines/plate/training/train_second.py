@@ -41,7 +41,7 @@ class Features:
         self._session = ort.InferenceSession(model.SerializeToString(), options)
 
     def __call__(self, samples: list[Sample]) -> Batch:
-        strips = to_tensor([sample.picture for sample in samples])
+        strips = to_tensor([sample.image for sample in samples])
         padded = np.pad(strips, ((0, 0), (0, 0), (0, 0), (0, PADDED - strips.shape[3])))
         seen = self._session.run(None, {"x": padded})[0].horizontal_scale(2).transpose(0, 2, 1)
         classes = np.zeros((len(samples), LONGEST), np.int64)

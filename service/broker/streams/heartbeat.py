@@ -16,9 +16,9 @@ from inkgate.service.broker.streams.scripts import script_source
 log = logging.getLogger(__name__)
 
 _FORGET_AFTER_MS = 60_000
-_CLEANUP_EVERY_BEATS = 200  # interval of the clean-up of silent consumers, in beats
+_CLEANUP_INTERVAL = 200  # heartbeats between two clean-ups of silent consumers
 _CONSUMER_SILENCE_MS = 600_000
-_FINAL_BEAT_TIMEOUT_SECONDS = 2.0
+_FINAL_TIMEOUT_SECONDS = 2.0
 
 
 class Heartbeat:
@@ -35,7 +35,7 @@ class Heartbeat:
         background: Background | None = None,
     ) -> None:
         self._redis = client.blocking_client(url)
-        self._beat = self._redis.register_script(script_source("beat"))
+        self._record = self._redis.register_script(script_source("beat"))
         self._leave = self._redis.register_script(script_source("leave"))
         self._keys, self._worker, self._interval, self._held = keys, worker, interval, held
         self._stop = threading.Event()
@@ -49,7 +49,7 @@ class Heartbeat:
         """Stop the heartbeat and unregister the worker."""
         self._thread.expect_exit()
         self._stop.set()
-        self._thread.join(_FINAL_BEAT_TIMEOUT_SECONDS)
+        self._thread.join(_FINAL_TIMEOUT_SECONDS)
         try:
             self._remove_silent_consumers(self._worker)
         except (RedisError, OSError):
@@ -57,16 +57,16 @@ class Heartbeat:
         self._redis.close()
 
     def _run(self) -> None:
-        beats = 0
+        sent = 0
         while not self._stop.is_set():
             try:
                 held = dict(self._held())
-                self._beat(
+                self._record(
                     keys=[self._keys.workers, self._keys.fair_order_workers, *held.values()],
                     args=[GROUP, self._worker, _FORGET_AFTER_MS, *held.keys()],
                 )
-                beats += 1
-                if beats % _CLEANUP_EVERY_BEATS == 0:
+                sent += 1
+                if sent % _CLEANUP_INTERVAL == 0:
                     self._remove_silent_consumers("")
                 self._log_state(True)
             except (RedisError, OSError) as error:

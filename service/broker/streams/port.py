@@ -95,7 +95,7 @@ class StreamsPort:
         self._buffer: deque[_Entry] = deque()
         self._held: dict[bytes, str] = {}
         self._running: dict[bytes, _RunningImage] = {}
-        self._beat_at = time.monotonic()
+        self._heartbeat_at = time.monotonic()
         self._entries: dict[tuple[str, int], _Entry] = {}
         self._lock = threading.Lock()
         self._looked = 0.0
@@ -294,9 +294,9 @@ class StreamsPort:
         without warning, and no other process knows when an image was started."""
         now = time.monotonic()
         with self._lock:
-            if now - self._beat_at > self._lease:
+            if now - self._heartbeat_at > self._lease:
                 self._running.clear()  # the process was paused or had no server: not caused by an image
-            self._beat_at = now
+            self._heartbeat_at = now
             overdue = [entry_id for entry_id, each in self._running.items() if now > each.overruns_at]
             images = [self._running.pop(entry_id) for entry_id in overdue]
             held = dict(self._held)

@@ -40,7 +40,7 @@ async def examine(settings: Settings, url: str) -> list[Finding]:
             else [
                 Finding(
                     "gateway",
-                    f"{redacted_location(address)}: nobody listens",
+                    f"{redacted_location(address)}: nothing listens there",
                     "Is it running, and reachable from here?",
                 )
             ]

@@ -160,7 +160,7 @@ def _server(where: str, server: dict[str, Any], memory: dict[str, Any]) -> Findi
     if policy != "noeviction":
         return Finding("queue", found, "Set maxmemory-policy noeviction: evicted tasks are lost calls.")
     if most and used > _MEMORY_WARNING_SHARE * most:
-        return Finding("queue", f"{found} of {most / 2**20:.0f}", "Raise maxmemory, or add workers: pictures pile up.")
+        return Finding("queue", f"{found} of {most / 2**20:.0f}", "Raise maxmemory, or add workers: images accumulate.")
     return Finding("queue", found)
 
 
@@ -175,7 +175,7 @@ def _workers(state: QueueState, settings: Settings) -> Finding:
 
 
 def _age(state: QueueState, deadline: float) -> Finding:
-    found = f"{state.depth} pictures wait, {state.in_flight} in work, the oldest for {state.oldest_age:.1f} s"
+    found = f"{state.depth} images wait, {state.in_flight} in work, the oldest for {state.oldest_age:.1f} s"
     if state.oldest_age > deadline / 2:
         return Finding("waiting", found, f"Add workers: past half the deadline of {deadline:g} s calls begin to fail.")
     return Finding("waiting", found)

@@ -175,7 +175,7 @@ def gateway_url(page_request: PageRequest) -> str:
 async def _image(page_request: PageRequest, name: str) -> bytes:
     if page_request.text("sample"):
         return sample(name)
-    upload = page_request.form.get("picture")
+    upload = page_request.form.get("image")
     return await upload.read(MAX_IMAGE_BYTES + 1) if isinstance(upload, UploadFile) else b""
 
 

@@ -3,7 +3,7 @@
   "use strict";
   const form = document.getElementById("try-form");
   const place = document.getElementById("try-result");
-  const input = document.getElementById("picture");
+  const input = document.getElementById("image");
   const drop = document.getElementById("drop");
   const LIMIT = 2 * 1024 * 1024;
   let shown = "";
@@ -14,9 +14,9 @@
       return;
     }
     const data = new FormData(form);
-    data.delete("picture");
+    data.delete("image");
     if (sample) data.set("sample", "1");
-    else data.set("picture", file, file.name || "picture");
+    else data.set("image", file, file.name || "image");
     place.innerHTML = "";
     const waiting = document.createElement("div");
     waiting.className = "chart waiting";

@@ -55,7 +55,7 @@ class Sheet:
         self.r, self.scale = r, scale
         self.image = Image.new("RGB", (round(width * scale), round(height * scale)), paper)
         self.draw = ImageDraw.Draw(self.image)
-        for _ in range(26):  # faint background colour
+        for _ in range(26):  # pale pattern of the background
             y = r.uniform(0, height) * scale
             tint = tuple(max(0, c - r.randint(4, 14)) for c in paper)
             self.draw.arc((-width * scale, y, 2 * width * scale, y + height * scale), 180, 360, fill=tint, width=1)

@@ -104,7 +104,7 @@ async def test_a_withdrawn_call_is_not_started(table: Any) -> None:
     with pytest.raises(asyncio.CancelledError):
         await gone
     call = asyncio.create_task(broker.submit(tasks("next", b"n")))
-    await asyncio.to_thread(port.reply, begun, answer(begun))  # late: nobody waits
+    await asyncio.to_thread(port.reply, begun, answer(begun))  # late: no caller waits
     (task,) = await serve(port, 1)
     assert task.call_id == "next"
     await call

@@ -219,7 +219,7 @@ async def test_workers_killed_from_outside_cause_no_hold_off(table: Any) -> None
         assert await pull(port) is not None
         await table.kill(port)
         if n % 2:
-            await asyncio.sleep(2.6)  # nobody takes over before the deadline
+            await asyncio.sleep(2.6)  # no worker takes over before the deadline
         else:
             await serve(await table.port(), 1)
         await asyncio.gather(call, return_exceptions=True)

@@ -62,7 +62,7 @@ async def test_disconnecting_hides_no_death(table: Any, ending: Ending) -> None:
         await ending(table, *await begin(table, broker, f"k{n}", "k"))
         alone = await table.port()
         task = await pull(alone)
-        assert task is not None and (task.delivery, task.image) == (2, b"x"), "read alone, though nobody waits"
+        assert task is not None and (task.delivery, task.image) == (2, b"x"), "an isolated read, though no caller waits"
         await asyncio.to_thread(alone.reply, task, replace(answer(task, outcome=Outcome.FAILED), killed=True))
     assert await is_held(broker, "k")
 
@@ -118,7 +118,7 @@ async def overrun(table: Any, broker: Any, name: str, begun_after: float) -> Non
     assert await pull(port) is not None
     with pytest.raises(DeadlineMissed):
         await call
-    await asyncio.sleep(1.0)  # it hangs, and its heart beats
+    await asyncio.sleep(1.0)  # it hangs, and its heartbeat goes on
     await table.kill(port)
 
 

@@ -221,7 +221,7 @@ async def test_a_reply_stream_of_another_type_costs_its_reply_only(table: Stream
     assert (await call)[0].element == {"text": "n"}
 
 
-class Seat:
+class Connection:
     """A worker of any release on its socket pair, reduced to its messages."""
 
     def __init__(self, broker: LocalBroker) -> None:
@@ -239,7 +239,7 @@ class Seat:
 async def test_the_embedded_broker_survives_malformed_frames() -> None:
     reported: Counter[str] = Counter()
     broker = LocalBroker(max_tasks=100, max_bytes=1 << 30, on_malformed=lambda kind: reported.update([kind]))
-    connection = Seat(broker)
+    connection = Connection(broker)
     said = [
         b"nonsense",
         b"[]",

@@ -97,19 +97,19 @@ async def test_a_start_that_fails_leaves_no_file_descriptor_open(monkeypatch: py
 
 
 async def test_events_of_another_release_cost_no_child() -> None:
-    metrics, heard, known = Metrics("worker", "1"), Counter[str](), Counter[type]()
+    metrics, received, known = Metrics("worker", "1"), Counter[str](), Counter[type]()
     registry, counted = SupervisorRegistry(1, "balanced"), WorkerEventMetrics(metrics)
 
-    def hear(slot: int, event: Event) -> None:
+    def receive(slot: int, event: Event) -> None:
         known[type(event)] += 1
         registry(slot, event)
         counted(slot, event)
 
-    supervisor = Supervisor(CHILD, 1, {}, on_event=hear, on_malformed=lambda kind: heard.update([kind]))
+    supervisor = Supervisor(CHILD, 1, {}, on_event=receive, on_malformed=lambda kind: received.update([kind]))
     supervisor.start()
     await until(lambda: known[WorkerReady] == 1)
     (card,) = registry.records()
     assert (card.name, card.state, card.recycles) == ("odd", "ready", 0), "one life, and what it said last counts"
     assert supervisor.ready == 1 and supervisor.restarts == 0
-    assert heard == {"event": 5}, odd_child.ODD
+    assert received == {"event": 5}, odd_child.ODD
     await supervisor.stop(20)

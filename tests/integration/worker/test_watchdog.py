@@ -1,4 +1,4 @@
-"""One timer for all pictures in hand: it ends the process at the first end among them, and only then."""
+"""One timer for all images in progress: the first deadline that passes ends the process."""
 
 import subprocess
 import sys

@@ -165,7 +165,7 @@ def test_a_meter_in_the_future_is_reported_and_then_corrected(inkgate: Shell, tm
     assert "add --yes" in inkgate("ledger", "repair-clock")
     (row,) = json.loads(inkgate("ledger", "repair-clock", "--json"))
     assert (row["capability"], row["packs"], row["hours"]) == ("general", 0, 0)
-    assert "put right: 1 meters" in inkgate("ledger", "repair-clock", "--yes")
+    assert "corrected: 1 meters" in inkgate("ledger", "repair-clock", "--yes")
     assert "nothing lies in the future" in inkgate("ledger", "repair-clock")
     assert "the ledger is sound" in inkgate("ledger", "verify")
     inkgate("pack", "grant", "demo", "general", "1000")

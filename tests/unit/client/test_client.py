@@ -72,7 +72,7 @@ def verified(request: httpx.Request) -> bool:
 
 
 def test_request_is_signed_and_encoded(service: Callable[..., Service], tmp_path: Path):
-    file = tmp_path / "picture.png"
+    file = tmp_path / "image.png"
     file.write_bytes(b"\xff\xfe\xfd of a file")
     played = service(success(PAGE, PAGE))
     played.client.general(b"\xff\xfe\xfd of bytes", file)
@@ -80,8 +80,8 @@ def test_request_is_signed_and_encoded(service: Callable[..., Service], tmp_path
     assert str(request.url) == "http://service/v1/aiop/api/2f3p1pnxpqm8/ocrdetect/ocr/v1/image.json"
     assert request.headers["appkey"] == APPKEY
     assert verified(request)
-    pictures = [base64.urlsafe_b64decode(text) for text in json.loads(request.content)["data"]]
-    assert pictures == [b"\xff\xfe\xfd of bytes", b"\xff\xfe\xfd of a file"]
+    images = [base64.urlsafe_b64decode(text) for text in json.loads(request.content)["data"]]
+    assert images == [b"\xff\xfe\xfd of bytes", b"\xff\xfe\xfd of a file"]
 
 
 def test_batch_keeps_order_and_failures(service: Callable[..., Service]):
@@ -138,7 +138,7 @@ def test_licence(service: Callable[..., Service], capital: str | None):
     ],
 )
 @pytest.mark.parametrize("status", [200, 403])
-def test_refusals_are_told_apart_and_not_repeated(
+def test_refusals_have_their_own_errors_and_are_not_retried(
     service: Callable[..., Service], code: int | str, kind: type[ink.ApiError], status: int
 ):
     played = service(refusal(status, code))
@@ -190,8 +190,8 @@ def test_lost_connection_is_repeated_as_the_same_call(service: Callable[..., Ser
 
 
 def test_lost_connection_to_the_end(service: Callable[..., Service]):
-    played = service(httpx.ConnectError("nobody there"), retry=ink.NEVER)
-    with pytest.raises(ink.ConnectionLost, match="nobody there"):
+    played = service(httpx.ConnectError("no listener"), retry=ink.NEVER)
+    with pytest.raises(ink.ConnectionLost, match="no listener"):
         played.client.general(b"a")
     assert len(played.requests) == 1
 
@@ -218,7 +218,7 @@ def test_too_large(service: Callable[..., Service]):
 
 
 @pytest.mark.parametrize("count", [0, 51])
-def test_number_of_pictures(service: Callable[..., Service], count: int):
+def test_number_of_images(service: Callable[..., Service], count: int):
     played = service(success())
     with pytest.raises(ValueError, match="1 to 50"):
         played.client.general(*[b"a"] * count)
@@ -249,7 +249,7 @@ def test_sealed_answer_that_was_tampered_with(service: Callable[..., Service]):
 @pytest.mark.parametrize("more", [{}, {"encryptedResult": "AAAA", "encryptedResultHash": "AAAA"}])
 @pytest.mark.parametrize("code", [0, 0.0, False])
 def test_a_success_in_plain_to_a_sealed_call_is_refused(service: Callable[..., Service], code: object, more: object):
-    """Somebody on the way may answer as they like; only who holds the app's private key can seal."""
+    """A man in the middle can answer anything; only the holder of the app's private key can seal."""
     forged = {**success(PAGE), "statusCode": code, **more}  # type: ignore[dict-item]
     with pytest.raises(ink.BadAnswer, match="plain"):
         service(forged, enckey=ENCKEY).client.general(b"a")

@@ -191,7 +191,7 @@ def test_cut_before_every_scan(kind: str) -> None:
     """What is there decodes; what is missing are whole scans."""
     pieces = parts(KINDS[kind])
     for place in range(2, len(pieces) - 1):
-        with pytest.raises(DecodeError, match=r"breaks off|no picture|no frame header"):
+        with pytest.raises(DecodeError, match=r"breaks off|no image|no frame header"):
             decode(b"".join(pieces[:place]), LIMIT)
 
 

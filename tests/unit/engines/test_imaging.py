@@ -57,9 +57,9 @@ def test_sixteen_bits_keep_the_upper_byte() -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_transparent_pixels_lie_on_white(dtype: type) -> None:
     top = np.iinfo(dtype).max
-    picture = np.zeros((32, 32, 4), dtype)
-    picture[:16, :, 3] = top
-    ok, data = cv2.imencode(".png", picture)
+    drawn = np.zeros((32, 32, 4), dtype)
+    drawn[:16, :, 3] = top
+    ok, data = cv2.imencode(".png", drawn)
     assert ok
     image = decode(data.tobytes(), LIMIT)
     assert np.all(image[:16] == 0)
@@ -67,9 +67,9 @@ def test_transparent_pixels_lie_on_white(dtype: type) -> None:
 
 
 def test_transparent_palette_lies_on_white() -> None:
-    picture = Pillow.new("P", (32, 32), 0)
-    picture.putpalette([0, 0, 0, 10, 20, 30])
-    assert np.all(decode(saved(picture, "PNG", transparency=0), LIMIT) == 255)
+    drawn = Pillow.new("P", (32, 32), 0)
+    drawn.putpalette([0, 0, 0, 10, 20, 30])
+    assert np.all(decode(saved(drawn, "PNG", transparency=0), LIMIT) == 255)
 
 
 @pytest.mark.parametrize("tag", range(1, 9))
@@ -84,12 +84,12 @@ def test_exif_orientation_is_applied(tag: int) -> None:
         7: Pillow.Transpose.TRANSVERSE,
         8: Pillow.Transpose.ROTATE_270,
     }
-    picture = Pillow.fromarray(BLUE_LEFT)
+    drawn = Pillow.fromarray(BLUE_LEFT)
     if tag in undo:
-        picture = picture.transpose(undo[tag])
+        drawn = drawn.transpose(undo[tag])
     exif = Pillow.Exif()
     exif[0x0112] = tag
-    image = decode(saved(picture, "JPEG", quality=95, exif=exif), LIMIT)
+    image = decode(saved(drawn, "JPEG", quality=95, exif=exif), LIMIT)
     assert image.shape == (40, 60, 3)
     assert is_blue_left(image)
 

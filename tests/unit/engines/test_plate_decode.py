@@ -1,4 +1,4 @@
-"""The decoder answers only what a plate may carry, and says how sure it is."""
+"""The decoder returns only valid plate numbers, each with a score."""
 
 from __future__ import annotations
 
@@ -83,12 +83,12 @@ def test_a_province_and_a_letter_lead() -> None:
 
 
 def test_the_ground_decides_between_seven_and_eight() -> None:
-    doubtful = steps("沪AD12345")
-    doubtful[35:38] = 0.5 / CLASSES  # the last character is half there,
-    doubtful[35:38, [0, CHARACTERS.index("5") + 1]] += 0.25
-    doubtful[10:13, CHARACTERS.index("D") + 1] = 1e-4  # and nothing says what is third
-    assert len(decode(doubtful, green=0.99).text) == 8
-    assert len(decode(doubtful, green=0.01).text) == 7
+    ambiguous = steps("沪AD12345")
+    ambiguous[35:38] = 0.5 / CLASSES  # the last character is half there,
+    ambiguous[35:38, [0, CHARACTERS.index("5") + 1]] += 0.25
+    ambiguous[10:13, CHARACTERS.index("D") + 1] = 1e-4  # and nothing says what is third
+    assert len(decode(ambiguous, green=0.99).text) == 8
+    assert len(decode(ambiguous, green=0.01).text) == 7
 
 
 def test_equal_neighbours_need_a_blank_between() -> None:
@@ -104,9 +104,9 @@ def test_a_serial_has_at_most_two_letters() -> None:
 
 
 def test_a_second_letter_on_a_green_plate_needs_to_be_clear() -> None:
-    doubtful = steps("沪AFD5568", sure=0.6)
-    doubtful[15:18, CHARACTERS.index("0") + 1] = 0.4
-    assert decode(doubtful / doubtful.sum(1, keepdims=True), green=0.9).text == "沪AF05568"
+    ambiguous = steps("沪AFD5568", sure=0.6)
+    ambiguous[15:18, CHARACTERS.index("0") + 1] = 0.4
+    assert decode(ambiguous / ambiguous.sum(1, keepdims=True), green=0.9).text == "沪AF05568"
     assert decode(steps("沪AFD5568"), green=0.9).text == "沪AFD5568"
 
 

@@ -20,7 +20,7 @@ def test_strips_are_shrunk_and_brought_to_minus_one_to_one() -> None:
     assert (out[0, 0, 0, 0], out[0, 0, 0, -1]) == (1.0, -1.0)
 
 
-def test_the_same_text_twice_is_surer_than_once() -> None:
+def test_agreement_of_two_recognisers_raises_the_score() -> None:
     a, b = steps("京A12345", sure=0.7), steps("京A12345", sure=0.8)
     both = combine(a, decode(a, 0.1), b, 0.1)
     assert both.text == "京A12345"

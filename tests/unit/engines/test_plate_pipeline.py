@@ -83,7 +83,7 @@ def at(x: float, y: float, score: float = 0.9) -> Candidate:
 
 @pytest.fixture
 def street() -> np.ndarray:
-    """Three plates and a character, told apart by their shade."""
+    """Three plates and a character, distinguished by their shade."""
     image = np.zeros((400, 600, 3), np.uint8)
     for (x, y), shade in {(300, 50): 50, (50, 60): 100, (60, 300): 150, (400, 300): 200}.items():
         image[y : y + 32, x : x + 100] = shade
@@ -167,7 +167,7 @@ def test_an_empty_image_has_no_plates() -> None:
 def test_the_pixels_decide_between_two_likely_grounds(street: np.ndarray) -> None:
     street[50:82, 300:400] = (180, 60, 20)  # blue
 
-    def doubtful(batch: np.ndarray) -> np.ndarray:
+    def ambiguous(batch: np.ndarray) -> np.ndarray:
         out = strips({})(batch)
         out[:, :40] = standing("粤B12345", 0.98)
         out[:, 40] = 0
@@ -177,5 +177,5 @@ def test_the_pixels_decide_between_two_likely_grounds(street: np.ndarray) -> Non
     def sure(_: np.ndarray) -> np.ndarray:
         return standing("粤B12345", 0.98)[None]
 
-    (plate,) = NetworkPlateReader(Places([at(300, 50)]), doubtful, sure, right, {}).read(street)
+    (plate,) = NetworkPlateReader(Places([at(300, 50)]), ambiguous, sure, right, {}).read(street)
     assert (plate.text, plate.kind) == ("粤B12345", "blue")

@@ -26,7 +26,7 @@ TRUE = np.array([(200, 150), (400, 158), (398, 222), (198, 214)], np.float64)
 def scene() -> np.ndarray:
     rng = np.random.default_rng(3)
     image = np.full((400, 640, 3), 120, np.uint8)
-    lay(draw_plate("blue", GlyphBox(rng, drawn_share=1.0), rng, "粤B7K2M9").picture, TRUE, image)
+    lay(draw_plate("blue", GlyphBox(rng, drawn_share=1.0), rng, "粤B7K2M9").image, TRUE, image)
     return image
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from inkgate.engines import reader as readers
 from inkgate.engines.errors import DecodeError, ModelError
-from inkgate.engines.reader import PictureReader, ReaderContext, open_readers
+from inkgate.engines.reader import ImageReader, ReaderContext, open_readers
 from inkgate.engines.types import EngineInfo
 
 CONTEXT: Any = ReaderContext(SimpleNamespace(), SimpleNamespace(), 1, None)  # type: ignore[arg-type]
@@ -85,7 +85,7 @@ def test_a_worker_s_reader_passes_decoded_images_on() -> None:
     text = SimpleNamespace(info=EngineInfo("onnx", "1", "cpu", 1, {"text": "1" * 64}), warmup=int, close=int)
     sizes = Sizes(CONTEXT)
     bare = SimpleNamespace(read=lambda image, *, extras: "bare")
-    reader = PictureReader(text, {"sizes": sizes, "bare": bare}, 10_000)  # type: ignore[arg-type]
+    reader = ImageReader(text, {"sizes": sizes, "bare": bare}, 10_000)  # type: ignore[arg-type]
     image = cv2.imencode(".png", np.zeros((40, 50, 3), np.uint8))[1].tobytes()
     assert reader.read("sizes", image) == (40, 50, 3, 0) and reader.read("sizes", image, extras=True)[-1] == 1
     assert reader.read("bare", image) == "bare" and reader.names == {"sizes", "bare"}

@@ -1,4 +1,4 @@
-"""Personal names: what no name holds gives way to what the network thought of; everything else stays as read."""
+"""Personal names: a character that no name has gives way to a candidate of the network; the rest stays as read."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_a_surname_is_taken_for_the_first_character():
     assert vote_candidates("逢胜", [choices("逢.7 锋.1 逄.1", "胜.9")]) == "逄胜"
 
 
-def test_what_the_network_hardly_thought_of_is_not_taken():
+def test_an_improbable_candidate_is_not_taken():
     assert vote_candidates("廖若肿", [choices("廖.99", "若.99", "肿.99 翀.01")]) == "廖若肿"
 
 

@@ -1,4 +1,4 @@
-"""Faint lines are read with what usually follows what; clear ones as the network says."""
+"""Bigram frequencies decide characters of low contrast; clear ones stay as the network scores them."""
 
 from __future__ import annotations
 

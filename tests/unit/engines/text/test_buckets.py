@@ -76,7 +76,7 @@ def test_threads_share_batches_and_get_their_own_lines(crops: list[np.ndarray], 
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(caller, range(8)))
     assert [[text for text, _ in each] for each in found] == [[text for text, _ in apart[at % 4]] for at in range(8)]
-    # Whoever came first went alone, seven went together: at most a batch for each of the four lengths.
+    # The first request went alone, the other seven as at most one batch for each of the four lengths.
     assert len(shapes) < 8
     assert set(shapes) <= set(BUCKET_SHAPES)
 

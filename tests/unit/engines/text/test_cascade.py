@@ -15,10 +15,10 @@ PER_CHARACTER = 5  # columns of scores
 
 
 class Fake(Recogniser):
-    """Reads a line whose pixels hold character codes; `doubts` are positions of the line scored 0.1."""
+    """Reads a line whose pixels hold character codes; `low_scores` are positions of the line scored 0.1."""
 
-    def __init__(self, doubts: Sequence[int] = (), wrong: dict[int, str] | None = None) -> None:
-        self.doubts = set(doubts)
+    def __init__(self, low_scores: Sequence[int] = (), wrong: dict[int, str] | None = None) -> None:
+        self.low_scores = set(low_scores)
         self.wrong = wrong or {}
         self.widths: list[int] = []
         self.charset = []
@@ -28,7 +28,7 @@ class Fake(Recogniser):
         columns = np.arange(PER_CHARACTER // 2, line.shape[2] // STRIDE, PER_CHARACTER)
         places = [round(float(line[0, 0, column * STRIDE])) for column in columns]
         characters = [self.wrong.get(place, chr(0x4E00 + place)) for place in places]
-        scores = np.array([0.1 if place in self.doubts else 0.99 for place in places], np.float32)
+        scores = np.array([0.1 if place in self.low_scores else 0.99 for place in places], np.float32)
         return Reading(characters, scores, columns)
 
 
@@ -55,7 +55,7 @@ def test_a_sure_reading_stands_alone() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1, 7, 15, 28, 29])
-def test_only_the_stretch_around_a_doubt_is_read_again(place: int) -> None:
+def test_only_the_stretch_around_a_low_score_is_read_again(place: int) -> None:
     draft, accurate = Fake([place], {place: "错"}), Fake()
     assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30)) == (
         text(30),
@@ -65,7 +65,7 @@ def test_only_the_stretch_around_a_doubt_is_read_again(place: int) -> None:
     assert width <= 5 * PER_CHARACTER * STRIDE
 
 
-def test_neighbouring_doubts_are_one_stretch() -> None:
+def test_neighbouring_low_scores_are_one_stretch() -> None:
     draft, accurate = Fake([7, 10], {7: "错", 10: "误"}), Fake()
     assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30))[0] == text(30)
     assert accurate.widths == [8 * PER_CHARACTER * STRIDE]
@@ -83,7 +83,7 @@ def test_spans_that_never_match_are_read_as_a_whole_line() -> None:
     assert accurate.widths[-1] == 30 * PER_CHARACTER * STRIDE
 
 
-def test_a_line_mostly_in_doubt_is_read_once_more_whole() -> None:
+def test_a_line_of_mostly_low_scores_is_read_once_more_whole() -> None:
     draft, accurate = Fake(range(0, 30, 3)), Fake()
     assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30))[0] == text(30)
     assert accurate.widths == [30 * PER_CHARACTER * STRIDE]
@@ -118,8 +118,8 @@ def test_the_remains_of_a_neighbour_at_a_cut_are_dropped(left: str, right: str) 
 class Words(Fake):
     """Reads the characters of `text`; an accurate one drops blanks at the ends of what it is given, as networks do."""
 
-    def __init__(self, text: str, doubts: Sequence[int] = (), *, accurate: bool) -> None:
-        super().__init__(doubts)
+    def __init__(self, text: str, low_scores: Sequence[int] = (), *, accurate: bool) -> None:
+        super().__init__(low_scores)
         self.text, self.accurate = text, accurate
 
     def recognise_line(self, line: np.ndarray) -> Reading:
@@ -134,12 +134,12 @@ class Words(Fake):
 
 @given(
     words=st.lists(st.text("aab1", min_size=1, max_size=6), min_size=4, max_size=14),
-    doubts=st.lists(st.integers(0, 60), min_size=1, max_size=6),
+    low_scores=st.lists(st.integers(0, 60), min_size=1, max_size=6),
 )
 @settings(max_examples=300, deadline=None)
-def test_what_both_readings_agree_on_is_neither_lost_nor_doubled(words: list[str], doubts: list[int]) -> None:
+def test_what_both_readings_agree_on_is_neither_lost_nor_doubled(words: list[str], low_scores: list[int]) -> None:
     expected = " ".join(words)
-    draft, accurate = Words(expected, doubts, accurate=False), Words(expected, accurate=True)
+    draft, accurate = Words(expected, low_scores, accurate=False), Words(expected, accurate=True)
     assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(len(expected)))[0] == expected
 
 

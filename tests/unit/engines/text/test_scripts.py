@@ -78,7 +78,7 @@ def test_lines_that_do_not_fit_a_traditional_page_are_read_again() -> None:
     ]
 
 
-def test_a_dot_within_a_line_becomes_the_likelier_stop_and_is_in_doubt() -> None:
+def test_a_dot_within_a_line_becomes_the_likelier_stop_with_a_low_score() -> None:
     network = Network({"·": 0.9, "。": 0.1}, one("人"), {"·": 0.9, "。": 0.02, "，": 0.01}, one("人"), one("·"))
     reading = Recogniser(network, CHARSET, fixes_confusions=True).recognise_line(LINE)
     assert reading.text == "·人。人·"
