@@ -23,7 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ROOT / "tests" / "coverage_floors.toml"
 TOPS = ("service", "engines")
 MARGIN = 1  # percent of lines whose execution depends on timing
-HEAD = "# Percent of lines that the unit tests must run (`make coverage`), by package; see tools/coverage_floors.py.\n[floors]\n"
+HEAD = (
+    "# Percent of lines that the unit tests must run (`make coverage`), by package; see tools/coverage_floors.py.\n"
+    "[floors]\n"
+)
 
 
 @dataclass(frozen=True)
