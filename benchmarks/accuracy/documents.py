@@ -41,23 +41,13 @@ from inkgate.engines.idcard import read_idcard
 from inkgate.engines.imaging import decode
 from inkgate.engines.licence import read_licence
 from inkgate.engines.registry import open_text_engine
+from inkgate.service.contract.capabilities import LICENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
 CARD = ("name", "sex", "nation", "birthday", "idn", "addr", "org", "validperiod")
 EMBLEM = ("org", "validperiod")
-LICENCE = (
-    "union_id",
-    "regist_no",
-    "name",
-    "type",
-    "addr",
-    "legal_rep",
-    "regist_capital",
-    "establish_date",
-    "operation_period",
-    "real_capital",
-)
+LICENCE_FIELDS = tuple(each.name for each in LICENCE.fields)
 FOLD = str.maketrans(
     {"（": "(", "）": ")", "，": ",", "：": ":", "；": ";", " ": None, "\u3000": None, "•": "·", "．": "."}
 )
@@ -123,7 +113,7 @@ def _licence(tally: Tally, label: Answer, licence: Answer) -> list[tuple[str, st
     faults = []
     if not licence.get("is_licence"):
         faults.append(("license_type", label["license_type"], "Not Business License"))
-    for key in LICENCE:
+    for key in LICENCE_FIELDS:
         truth = label["detail"].get(key) or ""
         right = tally.add(f"licence {key}", same(truth, licence.get(key)))
         tally.add("licence FIELDS", right)
