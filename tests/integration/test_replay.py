@@ -1,5 +1,6 @@
 """Stored answers: both stores behave alike."""
 
+import uuid
 from dataclasses import replace
 
 import pytest
@@ -18,10 +19,8 @@ async def store(request):
     if request.param == "memory":
         yield MemoryReplayStore()
         return
-    url = request.getfixturevalue("valkey_url")
-    async with Redis.from_url(url) as client:
-        await client.flushdb()
-        yield RedisReplayStore(client, "test")
+    async with Redis.from_url(request.getfixturevalue("valkey_server")) as client:
+        yield RedisReplayStore(client, f"replay-{uuid.uuid4()}")
 
 
 async def test_an_answer_is_stored_found_and_deleted(store):
@@ -62,12 +61,13 @@ async def test_an_answer_expires_after_ten_minutes(monkeypatch):
     assert await store.find("k") is None
 
 
-async def test_an_answer_that_the_next_release_kept_is_found(valkey_url):
+async def test_an_answer_that_the_next_release_kept_is_found(valkey_server):
     """During an upgrade both releases answer repeated requests; an unknown field must not lose a charged answer."""
-    async with Redis.from_url(valkey_url) as client:
-        store = RedisReplayStore(client, "next")
+    namespace = f"replay-{uuid.uuid4()}"
+    async with Redis.from_url(valkey_server) as client:
+        store = RedisReplayStore(client, namespace)
         await store.keep("k", ANSWER)
-        (key,) = await client.keys("next:*")
+        (key,) = await client.keys(f"{namespace}:*")
         kept = await client.get(key)
         await client.set(key, kept.replace(b'"settlement":{', b'"settlement":{"colour":"red",'))
         assert await store.find("k") == ANSWER
