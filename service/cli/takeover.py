@@ -18,9 +18,7 @@ ALL = "all"
 COLUMNS = ("app", "appkey", "capability", "mode", "here", "changed")
 
 AppName = Annotated[str, typer.Argument(help="App (name, AppKey or id).")]
-CapabilityName = Annotated[
-    str, typer.Argument(help=f"{', '.join(CAPABILITIES)}; `{ALL}`: all it has opened.")
-]
+CapabilityName = Annotated[str, typer.Argument(help=f"{', '.join(CAPABILITIES)}; `{ALL}`: all it has opened.")]
 
 
 @app.command()
