@@ -27,7 +27,7 @@ from inkgate.service.telemetry.metrics import Metrics
 def observation_recorder(
     settings: Settings, database: OpenDatabase, metrics: Metrics, background: Background
 ) -> ObservationRecorder:
-    """The recorder of a gateway, not started; needed without a cloud too, since old figures end with their retention."""
+    """The recorder of a gateway, not started; also without a cloud, since old figures end with their retention."""
     takeover = settings.takeover
     keeping = Keeping(takeover.report_values, takeover.report_personal)
     days, clock = takeover.report_value_days, database.clock
