@@ -15,6 +15,7 @@ from inkgate.service.console.pages import (
     operator_ledger,
     operator_orders,
     operator_system,
+    operator_takeover,
     operator_workers,
     overview,
     purchase,
@@ -46,5 +47,6 @@ PAGES: tuple[APIRouter, ...] = tuple(
         operator_ledger,
         operator_system,
         operator_workers,
+        operator_takeover,
     )
 )
