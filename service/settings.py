@@ -300,6 +300,13 @@ class Takeover(SettingsGroup):
     shadow_wait: float = Field(
         30.0, gt=0, le=3600, description="Seconds that a mirrored call waits for a free worker before it is left out."
     )
+    report_values: int = Field(
+        50, ge=0, le=1000, description="Pairs of different values that the report keeps per app, field and day; 0 none."
+    )
+    report_value_days: int = Field(30, ge=1, le=400, description="Days for which they are kept.")
+    report_personal: bool = Field(
+        False, description="Keep such values also of fields that may identify a person, and of running text."
+    )
 
     @field_validator("url")
     @classmethod

@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from inkgate.service.cli._common import CommandContext, find_app, format_value, print_fields, print_table, run
+from inkgate.service.cli.takeover_report import report
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import Misuse
 from inkgate.service.takeover import routes
 from inkgate.service.takeover.routes import Mode, Override, Overview
 
 app = typer.Typer(help="Takeover 接管: mirror, switch by degrees, compare.", no_args_is_help=True)
+app.command()(report)
 JSON = typer.Option(False, "--json", help="Print JSON.")
 ALL = "all"
 COLUMNS = ("app", "appkey", "capability", "mode", "here", "changed")

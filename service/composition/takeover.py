@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.background import Background
+from inkgate.service.composition.database import OpenDatabase
 from inkgate.service.composition.lifecycle import start_component
 from inkgate.service.gateway.codec import BodyCodec
 from inkgate.service.gateway.forward import Forwarder
@@ -15,17 +16,24 @@ from inkgate.service.gateway.services import Services
 from inkgate.service.gateway.shadow import ShadowReader, ShadowSettings
 from inkgate.service.sealed import sm2
 from inkgate.service.settings import Settings
-from inkgate.service.takeover.observation import Observation, Observer
+from inkgate.service.takeover.observation import Observer
+from inkgate.service.takeover.recorder import ObservationRecorder
 from inkgate.service.takeover.routes import RouteWatcher
+from inkgate.service.takeover.tally import Keeping
 from inkgate.service.takeover.upstream import Upstream
 from inkgate.service.telemetry.metrics import Metrics
 
 
-class _NoReport:
-    """An observer that keeps nothing."""
-
-    async def record(self, observation: Observation) -> None:
-        """See inkgate.service.takeover.observation.Observer."""
+def observation_recorder(
+    settings: Settings, database: OpenDatabase, metrics: Metrics, background: Background
+) -> ObservationRecorder:
+    """The recorder of a gateway, not started; also without a cloud, since old figures end with their retention."""
+    takeover = settings.takeover
+    keeping = Keeping(takeover.report_values, takeover.report_personal)
+    days, clock = takeover.report_value_days, database.clock
+    return ObservationRecorder(
+        database.engine, metrics, keeping, difference_days=days, clock=clock, background=background
+    )
 
 
 async def with_takeover(
@@ -35,7 +43,7 @@ async def with_takeover(
     services: Services,
     metrics: Metrics,
     background: Background,
-    observer: Observer | None = None,
+    observer: Observer,
 ) -> Services:
     """`services` with what sends calls on and reads mirrored ones, started; unchanged where no cloud is named.
 
@@ -57,7 +65,7 @@ async def with_takeover(
         deadline=settings.limits.deadline,
         superset=settings.server.superset,
     )
-    shadow = ShadowReader(services.broker, codec, observer or _NoReport(), metrics, bounds, background)
+    shadow = ShadowReader(services.broker, codec, observer, metrics, bounds, background)
     await start_component(stack, shadow)
     forwarder = Forwarder(watcher, upstream, metrics, fallback=takeover.fallback)
     return replace(services, forwarder=forwarder, shadow=shadow)

@@ -109,6 +109,7 @@ class Metrics:
         self._make_takeover()
         self._make_dependencies()
         self._make_background()
+        self._make_observations()
         build = self._gauge("build_info", "What is running; always 1.", ("part", "version", "python"))
         build.labels(part, version, platform.python_version()).set(1)
         self._inflight_limit.set(inflight_limit_bytes)
@@ -410,6 +411,25 @@ class Metrics:
     def malformed(self, kind: str) -> None:
         """Count a malformed message: a "task" or "reply" of the broker, an "event" of a child process."""
         self._malformed.labels(self._reason(kind)).inc()
+
+    # --- comparison of mirrored calls (gateway) -----------------------------------------------------------------
+
+    def _make_observations(self) -> None:
+        self._observed = self._counter(
+            "takeover_observations_total", "Mirrored calls of which figures were kept, by result.", ("result",)
+        )
+        self._unobserved = self._counter(
+            "takeover_observations_dropped_total", "Mirrored calls or sums of them that were not kept.", ("reason",)
+        )
+
+    def takeover_observed(self, result: str) -> None:
+        """Count an observed call: "compared", "unreadable" (an answer is not the contract's JSON), "skipped" (not read
+        here), "failed" (no successful answer on one side)."""
+        self._observed.labels(self._reason(result)).inc()
+
+    def takeover_dropped(self, reason: str, count: int = 1) -> None:
+        """Count what was not kept: a call by "queue" (no room) or "error", sums by "figures" (no room)."""
+        self._unobserved.labels(self._reason(reason)).inc(count)
 
     # --- reading ------------------------------------------------------------------------------------------------
 
