@@ -57,6 +57,17 @@ def compare_lines(cloud: Sequence[str], local: Sequence[str]) -> TextFigures:
     )
 
 
+def changed_parts(cloud: str, local: str) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
+    """Each of two texts in parts, with whether the part differs from the other text."""
+    ones: list[tuple[str, bool]] = []
+    others: list[tuple[str, bool]] = []
+    for each in Levenshtein.opcodes(cloud, local):
+        changed = each.tag != "equal"
+        ones.append((cloud[each.src_start : each.src_end], changed))
+        others.append((local[each.dest_start : each.dest_end], changed))
+    return [part for part in ones if part[0]], [part for part in others if part[0]]
+
+
 def closest_pairs(cloud: Sequence[str], local: Sequence[str]) -> list[tuple[int | None, int | None]]:
     """Index pairs of texts that are probably one thing read in two ways, closest first; None: only one side has it.
 

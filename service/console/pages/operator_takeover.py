@@ -22,11 +22,12 @@ from inkgate.service.errors import Misuse
 from inkgate.service.takeover import observation_repository as observations
 from inkgate.service.takeover import report as reports
 from inkgate.service.takeover import routes
-from inkgate.service.takeover.observation_models import DifferenceRow
+from inkgate.service.takeover.observation_repository import ValuePair
 from inkgate.service.takeover.report import RouteReport
 from inkgate.service.takeover.report_document import CSV_COLUMNS, csv_rows
 from inkgate.service.takeover.routes import Mode, Override, Overview, RouteLine
 from inkgate.service.takeover.statistics import percent
+from inkgate.service.takeover.text_distance import changed_parts
 from inkgate.service.takeover.verdict import Judgement, judge
 
 router = APIRouter(prefix="/operator/takeover")
@@ -57,7 +58,7 @@ class TakeoverDetail:
     app: AppRow
     line: TakeoverLine
     overview: Overview
-    values: Sequence[DifferenceRow]
+    values: Sequence[ValuePair]
 
 
 async def lines_view(unit: UnitOfWork, days: int, *, enabled: bool) -> tuple[Overview, list[TakeoverLine]]:
@@ -161,6 +162,7 @@ async def detail_page(
         field=field,
         modes=tuple(Mode),
         percent=percent,
+        changed_parts=changed_parts,
         personal=page_request.parts.settings.takeover.report_personal,
         kept_days=page_request.parts.settings.takeover.report_value_days,
     )
