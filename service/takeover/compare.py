@@ -34,6 +34,7 @@ TOO_DEEP = "[…]"
 """Stands for a value that is nested too deeply to be written as text."""
 
 _SUCCESS = (0, "0")
+_SEAL_CODES = range(40017, 40021)  # of a sealed body that cannot be opened (manual 6.2.4)
 
 
 class Match(StrEnum):
@@ -135,7 +136,7 @@ def image_code(element: Mapping[str, Any]) -> str:
 def call_code(capability: Capability, status: int, code: str) -> str:
     """A code from a fixed set, for counting: one of the contract, or the HTTP status of an answer without one."""
     number = code.removeprefix("CTAPI_")
-    known = {READ, *(str(row.code) for row in capability.faults.values()), *map(str, GATEWAY_CODES)}
+    known = {READ, *(str(row.code) for row in capability.faults.values()), *map(str, (*GATEWAY_CODES, *_SEAL_CODES))}
     if number in known:
         return number
     return f"http_{status}" if status != 200 and 100 <= status <= 599 else OTHER_CODE

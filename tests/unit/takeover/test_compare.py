@@ -195,6 +195,7 @@ def test_units_of_the_cloud_follow_the_manual(capability: Capability) -> None:
         (200, "4011", "4011"),
         (401, "CTAPI_10020", "10020"),
         (403, "51003", "51003"),
+        (200, "40019", "40019"),
         (502, "", "http_502"),
         (200, "", "other"),
         (200, "1234567", "other"),
