@@ -36,6 +36,7 @@ SLOW: tuple[str, ...] = (
     "tests/unit/engines/documents/test_idcard.py",
     "tests/unit/engines/documents/test_licence.py",
     "tests/unit/engines/text/test_buckets.py",
+    "tests/unit/test_tables.py::test_a_program_imports_the_tables_of_all_foreign_keys",
     "tests/unit/test_supply_chain.py::test_the_parts_list_names_every_package_and_is_the_same_twice",
 )
 
