@@ -23,7 +23,7 @@ SERIAL: dict[str, str] = {
     "tests/integration/ratelimit/test_limiters.py": "rates, by the clock",
     "tests/operations/test_backup.py": "calls answered while a backup is made, by the clock",
     "tests/unit/contract/test_hostile_headers.py": "CPU seconds",
-    "tests/unit/engines/test_defuse.py": "CPU seconds",
+    "tests/unit/engines/test_file_sanitiser.py": "CPU seconds",
 }
 
 # More than about a second of CPU time: part of `make test`, not of `make unit`.
