@@ -42,6 +42,7 @@ SLOW: tuple[str, ...] = (
 # A fixture of module scope that starts processes or loads models: one xdist worker runs the whole file.
 ONE_WORKER: tuple[str, ...] = (
     "tests/accuracy/documents/test_documents.py",
+    "tests/accuracy/test_field.py",
     "tests/accuracy/test_plates.py",
     "tests/accuracy/test_profiles.py",
     "tests/accuracy/test_text_engine.py",
