@@ -21,7 +21,7 @@ SERIAL: dict[str, str] = {
     "tests/integration/ratelimit/test_limiters.py": "rates, by the clock",
     "tests/operations/test_backup.py": "calls answered while a backup is made, by the clock",
     "tests/unit/contract/test_hostile_headers.py": "CPU seconds",
-    "tests/unit/engines/test_defuse.py": "CPU seconds",
+    "tests/unit/engines/test_file_sanitiser.py": "CPU seconds",
 }
 
 # Of these, what sleeps for nine tenths of its time or more. One xdist worker runs them, beside another with the rest.
@@ -51,6 +51,7 @@ SLOW: tuple[str, ...] = (
 # A fixture of module scope that starts processes or loads models: one xdist worker runs the whole file.
 ONE_WORKER: tuple[str, ...] = (
     "tests/accuracy/documents/test_documents.py",
+    "tests/accuracy/test_field.py",
     "tests/accuracy/test_plates.py",
     "tests/accuracy/test_profiles.py",
     "tests/accuracy/test_text_engine.py",
