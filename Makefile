@@ -156,9 +156,10 @@ $(VENV)/.docs: $(VENV)/.run
 reference: $(VENV)/.docs ## Make the reference pages, the chart's schema and the dashboards from their sources
 	@$(BIN)/python -m tools.reference
 
-docs: $(VENV)/.docs ## The documentation as a site in site/, with every link checked; fails when a page is not current
+docs: $(VENV)/.docs ## The documentation as a site in site/, with links, languages and sources of figures checked
 	@$(BIN)/python -m tools.reference --check
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@$(BIN)/python -m tools.docs_check
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 	@echo "site/index.html"
 
 $(VENV)/.fuzz: $(VENV)/.test
