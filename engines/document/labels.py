@@ -1,4 +1,4 @@
-"""Printed labels: finding them at the head of a strip, inside it, and in halves."""
+"""Label anchors: printed labels at the beginning of a strip and inside it, and the values between them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inkgate.engines.types import Quad
 class TextSegment:
     """A part of a strip: a label (`key` set) or a value (`key` None). Coordinates as in Strip.
 
-    `start` and `end` are the part's shares (0..1) of the strip's length. Two pieces are equal only if they are one.
+    `start` and `end` are the segment's shares (0..1) of the strip's length. Segments compare by identity.
     """
 
     key: str | None
@@ -46,15 +46,15 @@ class LabelSet:
         self._inner = [(s, k) for s, k in self._heads if s in allowed]
 
     def fragments(self) -> set[str]:
-        """Every spelling, and its first and last character: spread labels come in single characters."""
+        """Every spelling, and its first and last character: the characters of spread labels are detected one by one."""
         return {part for s, _ in self._heads for part in (s, s[0], s[-1])}
 
     def match_exact(self, text: str) -> tuple[str, int] | None:
-        """(key, characters used) of the label that the text begins with, letter for letter."""
+        """(key, characters used) of the label that the text begins with, exactly."""
         return next(((key, len(s)) for s, key in self._heads if text.startswith(s)), None)
 
     def match_prefix(self, text: str) -> tuple[str, int] | None:
-        """(key, characters used) of the label that the text begins with; labels of four and more may have a fault."""
+        """(key, characters used) of the label that the text begins with; in labels of four and more, one may differ."""
         if found := self.match_exact(text):
             return found
         best: tuple[int, int, str, int] | None = None  # faults, -length, key, characters used
@@ -110,9 +110,9 @@ def join_until_gap(segments: Sequence[TextSegment], gap: float) -> str:
     """The texts of one row from left to right, up to the first gap wider than `gap` heights."""
     row = sorted(segments, key=lambda p: p.u0)
     text, right = "", None
-    for piece in row:
-        if right is not None and piece.u0 - right > gap * piece.h:
+    for segment in row:
+        if right is not None and segment.u0 - right > gap * segment.h:
             break
-        text += piece.text
-        right = piece.u1 if right is None else max(right, piece.u1)
+        text += segment.text
+        right = segment.u1 if right is None else max(right, segment.u1)
     return text

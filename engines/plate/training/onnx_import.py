@@ -142,7 +142,7 @@ class OnnxModule(nn.Module):
             return F.interpolate(a[0], scale_factor=scales, mode="nearest")
         if kind in ("Squeeze", "Unsqueeze"):
             axis = int((a[1] if len(a) > 1 else np.array(at["axes"])).reshape(-1)[0])
-            return a[0].horizontal_scale(axis) if kind == "Squeeze" else a[0].unsqueeze(axis)
+            return a[0].squeeze(axis) if kind == "Squeeze" else a[0].unsqueeze(axis)
         simple: dict[str, Callable[[], Tensor]] = {
             "Relu": lambda: F.relu(a[0]),
             "HardSwish": lambda: F.hardswish(a[0]),

@@ -18,13 +18,13 @@ from inkgate.engines.interfaces import TextEngine
 from inkgate.engines.types import IdCard, Image
 
 DETECT_SIDE = 960  # pixels of the longer side as detection sees it
-CROWD = 40  # strips: more than that is a desk full of print
-SHORT = 7.5  # heights: strips up to this length are read before it is known where the card lies
-LEAST_SCORE = 0.6  # what is read where nothing was detected must be clear
-_UPRIGHT = 1.5  # a strip this many times as high as it is long is no row of print
-_MOST_ROUNDS = 4  # each reads what lies around the labels that the one before has found
-_FEW_LABELS = 2  # with fewer, all print is read
-# Around the labels of a card, in heights of the largest one: what may be the card's.
+CROWDED = 40  # strips: above this the background has text of its own
+SHORT = 7.5  # heights: strips up to this length are recognised before the card is located
+MIN_REGION_SCORE = 0.6  # least score of text in a region without a detection
+_UPRIGHT = 1.5  # height over length from which a strip is no row of text
+_MAX_ROUNDS = 4  # each round recognises the strips around the labels found before
+_FEW_LABELS = 2  # with fewer, all strips are recognised
+# Bounds of a card around its labels, in heights of the largest label.
 _CARD_ABOVE, _CARD_BELOW, _CARD_LEFT, _CARD_RIGHT = 5.0, 5.0, 3.0, 26.0
 
 
@@ -35,20 +35,20 @@ def read_idcard(engine: TextEngine, image: Image, *, extras: bool = False) -> Id
     card of the family is there (manual 6.3.2). With `extras`: angle, confidence and boxes per field, warnings.
     """
     angle = engine.orient(image)
-    attempt = _read_at_angle(engine, image, angle)
-    for further in () if attempt.note else attempt.scan.remaining_rotation():
-        attempt = _read_at_angle(engine, image, (angle + further) % 360)
-        if attempt.note:
+    reading = _read_at_angle(engine, image, angle)
+    for further in () if reading.note else reading.scan.remaining_rotation():
+        reading = _read_at_angle(engine, image, (angle + further) % 360)
+        if reading.note:
             break
-    if not attempt.note:
+    if not reading.note:
         return IdCard()
-    card = assemble(attempt.note, attempt.found)
-    return replace(card, extras=_extras(attempt, card, image)) if extras else card
+    card = assemble(reading.note, reading.found)
+    return replace(card, extras=_extras(reading, card, image)) if extras else card
 
 
 @dataclass(frozen=True)
 class _OrientedReading:
-    """The image read as it stands after a turn by `angle`; `note` is "" when no card was found that way."""
+    """The result for the image turned clockwise by `angle`; `note` is "" when no card was found."""
 
     angle: int
     scan: DocumentScan
@@ -62,14 +62,14 @@ def _read_at_angle(engine: TextEngine, image: Image, angle: int) -> _OrientedRea
     return _OrientedReading(angle, scan, *_read(scan))
 
 
-def _extras(attempt: _OrientedReading, card: IdCard, image: Image) -> dict[str, object]:
+def _extras(reading: _OrientedReading, card: IdCard, image: Image) -> dict[str, object]:
     today = dt.datetime.now(dt.UTC).date()
-    fields = field_extras(attempt.found.sources, attempt.angle, image)
+    fields = field_extras(reading.found.sources, reading.angle, image)
     return {
-        "angle": attempt.angle,
+        "angle": reading.angle,
         "fields": fields,
         "warnings": [
-            *card_warnings(card, attempt.found, today),
+            *card_warnings(card, reading.found, today),
             *border_warnings(fields, image),
             *image_warnings(image),
         ],
@@ -78,42 +78,42 @@ def _extras(attempt: _OrientedReading, card: IdCard, image: Image) -> dict[str, 
 
 def _read(scan: DocumentScan) -> tuple[str, FieldValues]:
     _recognise_card_strips(scan)
-    found = assign_fields(_pieces(scan), lambda *place: _read_region(scan, *place))
-    if len(pieces := found.sources.get("name", [])) == 1:
-        found = found.with_value("name", names.correct_name(found.values["name"], pieces[0], scan.candidates))
+    found = assign_fields(_segments(scan), lambda *region: _read_region(scan, *region))
+    if len(segments := found.sources.get("name", [])) == 1:
+        found = found.with_value("name", names.correct_name(found.values["name"], segments[0], scan.candidates))
     return _card_side(scan, found), found
 
 
 def _recognise_card_strips(scan: DocumentScan) -> None:
-    """Recognises the strips of the card. In a crowded image: short strips first, then those near the labels."""
-    crowded = len(scan.strips) > CROWD
-    scan.read(lambda s: s.h < _UPRIGHT * s.length and (not crowded or s.length < SHORT * s.h))
-    for _ in range(_MOST_ROUNDS):
-        anchors = [p.strip for p in _pieces(scan) if p.key]
+    """Recognise the strips of the card; in a crowded image short strips first, then those near the labels."""
+    crowded = len(scan.strips) > CROWDED
+    scan.recognise(lambda s: s.h < _UPRIGHT * s.length and (not crowded or s.length < SHORT * s.h))
+    for _ in range(_MAX_ROUNDS):
+        anchors = [p.strip for p in _segments(scan) if p.key]
         if not anchors:
             break
         scan.refit_rectification(anchors)
-        if not scan.read(_near(anchors)):
+        if not scan.recognise(_near(anchors)):
             break
-    if len({p.key for p in _pieces(scan) if p.key}) < _FEW_LABELS:
-        scan.read(lambda s: s.h < _UPRIGHT * s.length)
+    if len({p.key for p in _segments(scan) if p.key}) < _FEW_LABELS:
+        scan.recognise(lambda s: s.h < _UPRIGHT * s.length)
 
 
 def _near(anchors: Sequence[Strip]) -> Callable[[Strip], bool]:
-    """Whether a strip may be the card's whose labels are `anchors`."""
+    """Whether a strip may belong to the card with the label anchors `anchors`."""
     left, h = min(s.u0 for s in anchors), max(s.h for s in anchors)
     top, bottom = min(s.v for s in anchors) - _CARD_ABOVE * h, max(s.v for s in anchors) + _CARD_BELOW * h
     first, last = left - _CARD_LEFT * h, left + _CARD_RIGHT * h
     return lambda s: first < s.u0 < last and top < s.v < bottom and not s.is_oblique
 
 
-def _pieces(scan: DocumentScan) -> list[TextSegment]:
+def _segments(scan: DocumentScan) -> list[TextSegment]:
     return cut(scan.strips)
 
 
 def _read_region(scan: DocumentScan, u0: float, u1: float, v: float, h: float) -> TextSegment | None:
-    strip = scan.look(u0, u1, v, h)
-    return TextSegment(None, strip.text or "", u0, u1, v, h, strip) if strip.score > LEAST_SCORE else None
+    strip = scan.recognise_region(u0, u1, v, h)
+    return TextSegment(None, strip.text or "", u0, u1, v, h, strip) if strip.score > MIN_REGION_SCORE else None
 
 
 def _card_side(scan: DocumentScan, found: FieldValues) -> str:
