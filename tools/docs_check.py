@@ -24,6 +24,9 @@ from tools.docs_pages import DOCS, LANGUAGES, ROOT, Page, Section, load
 
 MIN_RATIO, MAX_RATIO = 0.35, 1.3
 """English words per Chinese character of a page in both languages; pages that say the same have 0.4 to 1.1."""
+MIN_SECTION_RATIO, MAX_SECTION_RATIO = 0.28, 2.0
+"""The same for a section of at least LONG_SECTION characters or words."""
+LONG_SECTION = 40
 MIN_CHARACTERS = 12
 """Chinese characters from which a section needs English words."""
 MIN_WORDS = 8
@@ -58,6 +61,10 @@ def bilingual(page: Page) -> Iterator[str]:
             yield f"{where} has no English"
         if english >= MIN_WORDS and not chinese:
             yield f"{where} has no Chinese"
+        if max(chinese, english) < LONG_SECTION or not chinese:
+            continue
+        if not MIN_SECTION_RATIO <= english / chinese <= MAX_SECTION_RATIO:
+            yield f"{where} has {english} English words beside {chinese} Chinese characters"
     if not MIN_RATIO <= words / max(han, 1) <= MAX_RATIO:
         yield f"{words} English words stand beside {han} Chinese characters: the two do not say the same"
 

@@ -1,4 +1,4 @@
-"""mkdocs hook: navigation in the order of need, the language notice of a page, and the source under each image.
+"""mkdocs hook: navigation in the order of need, language notices, sources of images, Chinese text without gaps.
 
 SECTIONS lists pages by the path below docs/. A page that no section lists is added to the section of its folder, so a
 new page is always in the navigation. An English counterpart (`NAME.en.md`) is reached from its page and not listed.
@@ -73,6 +73,9 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 _NOTICES = {"en": "本页只有英文。 This page is in English only.", "zh": "本页只有中文。 This page is in Chinese only."}
+_CHINESE = "[\u3001-\u303f\u4e00-\u9fff\uff00-\uffef]"
+_WRAPPED_CHINESE = re.compile(rf"(?<={_CHINESE})\n *(?={_CHINESE})")
+_FENCE = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
 _IMAGE_LINE = re.compile(r"^!\[[^\]]*\]\(([^)\s]+)[^)]*\)$", re.MULTILINE)
 
 
@@ -89,6 +92,12 @@ def navigation(docs: Path) -> list[dict[str, Any]]:
         )
         nav.append({title: [*pages, *others]})
     return nav
+
+
+def join_chinese(markdown: str) -> str:
+    """Text without line breaks between two Chinese characters, which a browser would show as a blank."""
+    parts = _FENCE.split(markdown)
+    return "".join(part if part.lstrip().startswith("```") else _WRAPPED_CHINESE.sub("", part) for part in parts)
 
 
 def on_config(config: Any) -> Any:
@@ -110,4 +119,4 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         source = next(source for pattern, source in sources.items() if fnmatchcase(file, pattern))
         return f"{image[0]}\n\n<small>来源 · Source: {source}</small>"
 
-    return _IMAGE_LINE.sub(with_source, markdown)
+    return join_chinese(_IMAGE_LINE.sub(with_source, markdown))

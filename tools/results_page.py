@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
+PICTURES = "pictures"  # key of the throughput results
 Table = Callable[[tuple[str, ...], list[tuple[object, ...]]], str]
 
 _CATEGORIES = {
@@ -33,19 +34,20 @@ language: zh en
 """
 _ABOUT = """
 本页的每个数字都取自 `benchmarks/results`，由 `make reference` 写成；表下写明机器、日期与文件。CPU 秒按一个线程计，比值可以搬到别的机器，
-绝对值不可以。准确率在自有的标注集上测得，你的图片会不同：请按本页末尾的命令自行测量。各项改进的过程见[附录](../appendix/text-engine-log.md)，
+绝对值不可以。准确率在标注的开发集上测得，部分参数也由同一批图片选定，你的图片会不同：请按本页末尾的命令自行测量。各项改进的过程见[附录](../appendix/text-engine-log.md)，
 实现见[证件](documents.md)、[车牌](plates.md)、[账本](ledger.md)、[横向扩展](scale-out.md)。
 
 Every figure on this page is taken from `benchmarks/results` by `make reference`; machine, date and file stand below each table. CPU seconds
-are of one thread: ratios carry over to other machines, absolute values do not. Accuracy was measured on our own labelled images and will differ
-on yours; the commands at the end of the page measure it. The [appendix](../appendix/text-engine-log.md) records the single steps; for
+are of one thread: ratios carry over to other machines, absolute values do not. Accuracy was measured on labelled development images, from
+which some parameters were chosen as well; it will differ on yours, and the commands at the end of the page measure it. The [appendix](../appendix/text-engine-log.md) records the single steps; for
 the implementation, see [documents](documents.md), [plates](plates.md), [the ledger](ledger.md) and [scaling out](scale-out.en.md).
 
 ## 通用文字 · General text
 
-“字符”为识别正确的字符占比，端到端；“整行”为一字不错的行；“找到”为检测到的行。
+“字符”为识别正确的字符占比，端到端；“整行”为一字不错的行；“找到”为检测到的行。其他系统不判断整页的方向，所以旋转的页对它们不利。
 
 “Characters” is the share of characters read correctly, end to end; “whole lines” are lines without any error; “found” are lines detected.
+The other systems do not detect the orientation of a page, so rotated pages count against them.
 """
 _LATER = """
 此后的改进在同一批图片上把 `balanced` 的字符准确率提高到 .9857，整行 .9275（见[附录](../appendix/text-engine-log.md)）；上表尚未重跑。印刷品照片
@@ -145,7 +147,7 @@ def engines(name: str, table: Table) -> str:
         for engine, row in result["engines"].items()
     ]
     head = (
-        f"{result['pictures']} 张 / images",
+        f"{result[PICTURES]} 张 / images",
         "CPU s",
         "比 / of faster-paddle small",
         "MiB",
@@ -220,7 +222,7 @@ def load(table: Table) -> str:
     rows: list[tuple[object, ...]] = [
         (
             label,
-            fleet[key]["calls"],
+            f"{fleet[key]['calls']:,}",
             f"{fleet[key]['goodput_per_second']:.1f}",
             f"{fleet[key]['p50_ms']:,.0f}",
             f"{fleet[key]['p99_ms']:,.0f}",
@@ -244,7 +246,12 @@ def ledger(table: Table) -> str:
         "naive_cpu": naive["gateway_cpu_us_per_call"],
     }
     rows: list[tuple[object, ...]] = [
-        (_FAULTS.get(name, name), run["calls"], sum(run["units_used_by_pack"]), run["calls_recorded_twice"])
+        (
+            _FAULTS.get(name, name),
+            f"{run['calls']:,}",
+            f"{sum(run['units_used_by_pack']):,}",
+            run["calls_recorded_twice"],
+        )
         for name, run in exact["runs"].items()
     ]
     head = ("故障 / fault", "调用 / calls", "扣减 / used, of 15,000", "重复 / twice")

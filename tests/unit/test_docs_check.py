@@ -49,15 +49,25 @@ def test_a_record_needs_no_marker() -> None:
 
 
 def test_a_section_in_one_language_is_found() -> None:
-    chinese = BOTH + "\n## 回退 · Roll back\n\n把链接指回旧目录，然后重启服务，数据库不用回退。\n"
-    assert any("'回退 · Roll back' has no English" in fault for fault in faults(chinese))
-    english = BOTH + "\n## Roll back\n\nPoint the link to the old folder and restart the service; the database stays.\n"
-    assert any("'Roll back' has no Chinese" in fault for fault in faults(english))
+    chinese = BOTH + "\n## 回退 · Downgrade\n\n把链接指回旧目录，然后重启服务，数据库不用回退。\n"
+    assert any("'回退 · Downgrade' has no English" in fault for fault in faults(chinese))
+    english = BOTH + "\n## Downgrade\n\nPoint the link to the old folder and restart the service; the database stays.\n"
+    assert any("'Downgrade' has no Chinese" in fault for fault in faults(english))
 
 
 def test_a_summary_in_place_of_a_translation_is_found() -> None:
     summary = "---\nlanguage: zh en\n---\n# 安全\n\n中文概要。\n\n" + "The text of this page goes on in English. " * 20
     assert any("do not say the same" in fault for fault in faults(summary))
+
+
+def test_a_section_that_is_much_shorter_in_one_language_is_found() -> None:
+    long = (
+        BOTH
+        + "\n## 回退 · Downgrade\n\n"
+        + "把链接指回旧目录，然后重启服务，数据库不用回退。" * 3
+        + "\n\nSee the page.\n"
+    )
+    assert "section '回退 · Downgrade' has 3 English words beside 63 Chinese characters" in faults(long)
 
 
 def test_code_does_not_count_as_a_language() -> None:
@@ -197,3 +207,10 @@ def test_every_page_is_in_the_navigation_once() -> None:
 def test_a_listed_page_that_does_not_exist_is_found(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="pages that do not exist"):
         docs_nav.navigation(tmp_path)
+
+
+def test_wrapped_chinese_is_joined_outside_of_code() -> None:
+    text = "先备份，\n再迁移。\n\n- 一\n  二\n\n```text\n甲\n乙\n```\n\nEnglish\ntext\n"
+    joined = docs_nav.join_chinese(text)
+    assert "先备份，再迁移。\n\n- 一二\n\n" in joined
+    assert "甲\n乙" in joined and "English\ntext" in joined
