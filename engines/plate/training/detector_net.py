@@ -23,7 +23,7 @@ def block(inputs: int, outputs: int, size: int) -> nn.Sequential:
 
 class PlateDetector(nn.Module):
     """Normalised BGR (n, 3, h, w), sides multiples of 32 -> (n, 10, h / 4, w / 4): logit of the plate centre,
-    logarithm of the width in pixels, and corners TL TR BR BL (x, y) relative to the centre of the cell, in plate widths."""
+    logarithm of the width in pixels, and corners TL TR BR BL (x, y) from the centre of the cell, in plate widths."""
 
     def __init__(self, trunk: str) -> None:
         super().__init__()

@@ -44,8 +44,8 @@ def prepare(options: argparse.Namespace) -> None:
 
 
 def rate_at(step: int, steps: int, rate: float) -> float:
-    """Learning rate: linear warm-up over 40 steps, constant, linear decay to 2 % over the last two fifths. A run resumed
-    with more steps returns to the constant part."""
+    """Learning rate: linear warm-up over 40 steps, constant, linear decay to 2 % over the last 40 %. A run that is
+    resumed with more steps returns to the constant part."""
     left = (steps - step) / (0.4 * steps)
     return rate * min(1.0, (step + 1) / 40) * min(1.0, max(0.02, left))
 
@@ -57,8 +57,8 @@ def train(
     losses: Callable[[Any], tuple[Tensor, dict[str, float]]],
     measure: Callable[[nn.Module], dict[str, float]],
 ) -> None:
-    """Train `net` up to `options.steps`. `stream` gives endless batches for a run that begins at a step, `losses` the loss
-    of a batch and its parts for the learning curve, `measure` the metrics of the averaged network."""
+    """Train `net` up to `options.steps`. `stream` gives endless batches from a step on, `losses` the loss of a batch and
+    its parts for the learning curve, `measure` the metrics of the averaged network."""
     learning = [p for p in net.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(learning, lr=options.rate, weight_decay=1e-4)
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))

@@ -36,7 +36,7 @@ class Sample:
 
 
 def turn(width: float, height: float, rng: Rng, *, hard: float) -> NDArray[np.float64]:
-    """Corners (4, 2) of a plate of this size in a random perspective around the origin. `hard` in 0..1 widens the angles.
+    """Corners (4, 2) of a plate of this size in a random perspective around the origin. `hard` 0..1 widens the angles.
 
     Rotation by yaw, pitch and roll, then perspective projection; the shear stands for lens distortion and for plates
     that are not flat.
@@ -104,8 +104,8 @@ class ReaderSamples:
         return self._cut(*self.scene())
 
     def scene(self, rows: int | None = None, margin: float = 0.14) -> tuple[BgrImage, NDArray[np.float64], Drawn]:
-        """A rendered plate before it is rectified: BGR uint8 image, corners (4, 2) TL TR BR BL in its pixels, the plate.
-        `rows`: 1 leaves out the kinds of two rows; `margin`: background around it, in plate widths."""
+        """A rendered plate before it is rectified: BGR uint8 image, corners (4, 2) TL TR BR BL in pixels, the plate.
+        `rows`: 1 leaves out the kinds of two rows; `margin`: background around, in plate widths."""
         rng = self._rng
         kind = str(rng.choice(KINDS, p=SHARES))
         while rows == 1 and kind == "yellow_double":
