@@ -1,8 +1,8 @@
 """Completeness check of JPEG files: frame header, scans, end marker.
 
-libjpeg fills in what is missing of a scan and says so on stderr alone; how OpenCV treats a file that just stops
-depends on its release. So the file is judged here, by its markers, and where they do not tell, by `is_truncated`: what
-follows a scan changes nothing of the image unless the decoder still wanted data (ADR 0052).
+libjpeg fills missing scan data with grey and reports it on stderr only; OpenCV's behaviour for a truncated file depends
+on its release. Completeness is therefore checked here, by the markers and, where they do not decide, by `is_truncated`:
+bytes after a complete scan do not change the image (ADR 0052).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ARITHMETIC = (0xC9, 0xCA)  # their scans may leave out bytes at the end, so no 
 _EVERY_COEFFICIENT = (1 << 64) - 1
 _KEPT_PADDING = 4  # bytes: a scan may end in stuffed or zero bytes of its own
 _FILL = 128  # luma of blocks that libjpeg was given no data for; those of CMYK have no one value
-_NEAR_FILL = 1.5  # grey levels; chroma may shine in from the blocks beside, and is rounded
+_NEAR_FILL = 1.5  # grey levels; chroma upsampling mixes in adjacent blocks, and values are rounded
 _CORNER = 4  # pixels a side, at most
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _PROBE = bytes((place * 73 + 41) % 255 for place in range(256))  # no value is 255: none of them begins a marker
@@ -43,7 +43,7 @@ class JpegFile:
     has_every_coefficient: bool  # of every component, as the scans' headers say
     arithmetic: bool
     cmyk: bool
-    corner: int  # pixels a side at the image's lower right that surely belong to its last block
+    corner: int  # side in pixels of the square at the lower right that lies in the last block
 
     @property
     def data(self) -> bytes:
@@ -52,9 +52,9 @@ class JpegFile:
 
 
 def parse_jpeg(data: bytes) -> JpegFile:
-    """The JPEG's own part of `data`, which starts with SOI.
+    """The JPEG without trailing data. `data` starts with SOI.
 
-    It ends where its last scan does: behind that the decoder looks for EOI alone. Raises DecodeError for a second frame
+    It ends with its last scan; after it the decoder only searches for EOI. Raises DecodeError for a second frame
     header or a DNL marker before EOI, which would give another size than the first frame header; for a file that
     breaks off between its scans or before them; and for more than 100 scans.
     """
@@ -68,9 +68,9 @@ def parse_jpeg(data: bytes) -> JpegFile:
         if segment.last:
             has_eoi = marker == EOI
         elif complete and not _well_formed(data, segment):
-            break  # bytes behind the image that look like a marker
+            break  # trailing bytes that look like a marker
         elif complete and marker == SOS and frame is not None and frame.marker not in _PROGRESSIVE:
-            break  # the decoder has its image and reads no further scan
+            break  # the image is complete; the decoder reads no further scan
         elif marker == DNL or (marker in SOF and frame is not None):
             raise DecodeError("the JPEG has a second frame header, or sets its height a second time")
         elif marker in SOF:
@@ -104,8 +104,8 @@ def _well_formed(data: bytes, segment: Segment) -> bool:
 def is_truncated(file: JpegFile, image: Image, decode: Callable[[bytes], Image | None]) -> bool:
     """Whether the last scan breaks off, given the `image` of `file.data` and a way to decode.
 
-    Decodes a second time, with a probe behind the scan, where the markers or a grey corner give reason to: a
-    decoder that has all it needs passes over them, one that lacks data turns them into pixels.
+    Decodes a second time, with probe bytes appended to the scan, when the markers or a grey corner suggest truncation:
+    a decoder with complete data ignores them, one that lacks data decodes them into pixels.
     """
     if file.arithmetic:
         return False
@@ -116,17 +116,17 @@ def is_truncated(file: JpegFile, image: Image, decode: Callable[[bytes], Image |
 
 
 def _probe(file: JpegFile) -> bytes:
-    """Bytes that no encoder writes behind this scan, with the restart markers that may be due among them."""
+    """Bytes that no encoder writes after this scan, with the restart markers that may be due among them."""
     due = len(_RESTART.findall(file.body, file.scan))
     markers = [bytes((0xFF, 0xD0 + (due + count) % 8)) for count in range(8)]
     return _PROBE + b"".join(marker + _PROBE[:64] for marker in markers)
 
 
 def _corner(data: bytes, frame: Segment) -> int:
-    """Pixels a side of the square at the lower right that lies in the last block of every component."""
+    """Side in pixels of the square at the lower right that lies in the last block of every component."""
     height, width = (int.from_bytes(data[at : at + 2]) for at in (frame.start + 1, frame.start + 3))
     sampling = data[frame.start + 7 : frame.end : 3]
-    # A lone component has blocks of 8 pixels whatever its sampling; others come in units of the largest one's blocks.
+    # A single component has blocks of 8 pixels for any sampling; several are interleaved in MCUs.
     alone = len(sampling) == 1
     across = 8 if alone else 8 * max(1, *(factors >> 4 for factors in sampling))
     down = 8 if alone else 8 * max(1, *(factors & 15 for factors in sampling))
@@ -134,7 +134,7 @@ def _corner(data: bytes, frame: Segment) -> int:
 
 
 def _grey_corner(image: Image, side: int) -> bool:
-    """Whether a corner has the grey of missing data: the last block, which any EXIF turn leaves in a corner."""
+    """Whether a corner has the grey of missing data. The last block stays in a corner under any EXIF orientation."""
     ends = (slice(0, side), slice(-side, None))
     corners = np.stack([image[rows, columns].reshape(-1, 3) for rows in ends for columns in ends])
     luma = corners.astype(np.float32) @ np.array((0.114, 0.587, 0.299), np.float32)
@@ -142,7 +142,7 @@ def _grey_corner(image: Image, side: int) -> bool:
 
 
 def _has_every_coefficient(data: bytes, frame: Segment, scans: list[Segment]) -> bool:
-    """Whether the scans' headers name every component and, in a progressive file, every bit of its coefficients."""
+    """Whether the scan headers cover every component and, in a progressive file, every bit of its coefficients."""
     components = data[frame.start + 6 : frame.end : 3]
     exact = dict.fromkeys(components, 0)  # component to the set of its coefficients that are complete, as bits
     for scan in scans:
@@ -160,6 +160,6 @@ def _has_every_coefficient(data: bytes, frame: Segment, scans: list[Segment]) ->
 
 
 def _without_padding(data: bytes, start: int, end: int) -> int:
-    """Where the last scan ends if zeros or FF fill up the file behind it, as a download that stopped leaves them."""
+    """The end of the last scan, without the zeros or FF that pad an interrupted download."""
     core = len(data[start:end].rstrip(b"\x00\xff"))
     return start + core + len(data[start + core : min(end, start + core + _KEPT_PADDING)].rstrip(b"\xff"))

@@ -1,10 +1,10 @@
 """Argmax over the classes inside the graph of a recogniser.
 
-A recogniser gives 18,710 probabilities a column, and a reader looks at the largest alone. Two nodes behind the output
-make that choice where the probabilities are: on a GPU they then never cross over to the host.
+A recogniser returns 18,710 probabilities per column; greedy decoding needs only the largest. Two nodes appended to the
+output compute it on the device, so that on a GPU the probabilities are not copied to the host.
 
-A model file is a protobuf message, and two such messages written one after the other are read as one, repeated fields
-joined. So the nodes are put in by appending bytes; nothing of the file is parsed but the name of its output.
+A model file is a protobuf message. Concatenated protobuf messages parse as one merged message with repeated fields
+joined, so the nodes are added by appending bytes; only the name of the first output is parsed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _first_output_name(model: bytes) -> bytes:
 
 
 def _length_delimited_fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Number and content of each length-delimited field; numbers are passed over."""
+    """Number and content of each length-delimited field; fields of other wire types are skipped."""
     at = 0
     while at < len(message):
         key, at = _decode_varint(message, at)
@@ -62,7 +62,7 @@ def _length_delimited_fields(message: memoryview) -> Iterator[tuple[int, memoryv
 
 
 def _decode_varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A number and the place behind it."""
+    """The decoded value and the offset of the byte after it."""
     value = shift = 0
     while at < len(message) and shift < 64:
         byte = message[at]

@@ -1,4 +1,4 @@
-"""Small files that would cost a decoder seconds or gigabytes are refused, or lose what makes them heavy."""
+"""Small files that cost a decoder seconds or gigabytes are refused, or reduced to their image data."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkgate.engines.defuse import sanitise
 from inkgate.engines.errors import DecodeError
+from inkgate.engines.file_sanitiser import sanitise
 from inkgate.engines.imaging import decode, header_size
-from inkgate.engines.jpeg_scans import parse_jpeg
+from inkgate.engines.jpeg_structure import parse_jpeg
 from tests import image_files
 from tests.image_files import chunk
 
@@ -48,7 +48,7 @@ def test_text_is_not_unpacked():
 
 @pytest.mark.parametrize("length", [2**31 - 1, 2**32 - 1, len(REST)])
 def test_chunk_longer_than_the_file(length: int):
-    """Each used to be set aside in memory before it was read."""
+    """libpng allocates such a length before it reads the chunk."""
     with pytest.raises(DecodeError, match="longer than the file"):
         decode(HEAD + struct.pack(">I", length) + REST[4:], MAX_PIXELS)
 
