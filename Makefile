@@ -139,6 +139,9 @@ chart-live: chart-tools
 airgap-test: chart-tools ## Bundle, then install and read pictures in a namespace without network (root)
 	@$(BIN)/python -m pytest -m ops tests/airgap
 
+takeover-test: $(VENV)/.test ## From the cloud to here by degrees and back: a second installation plays the cloud, with faults (3 minutes)
+	@$(PYTEST) tests/takeover
+
 tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, by a Redis user of few rights
 	@$(BIN)/python -m pytest -m ops tests/tls
 
@@ -198,5 +201,5 @@ clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
-  bench-metering exact-units console-test console-shots lint conformance \
+  bench-metering exact-units console-test console-shots lint conformance takeover-test \
   chart chart-tools chart-files chart-live tls-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean
