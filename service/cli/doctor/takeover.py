@@ -124,8 +124,8 @@ def _place(target: Target, resolved: Sequence[str]) -> Finding:
     if not resolved:
         return Finding("host name", f"{target.host} does not resolve here", "Add it to the DNS of this network.")
     if target.addresses:
-        strange = [each for each in resolved if each not in target.addresses]
-        if strange:
+        unexpected = [each for each in resolved if each not in target.addresses]
+        if unexpected:
             return Finding(
                 "host name",
                 f"{target.host} is {listed}, expected {', '.join(target.addresses)}",
