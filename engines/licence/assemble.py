@@ -1,4 +1,4 @@
-"""Printed texts of a licence to the contract's values: forms of dates, capital and numbers, checks and repairs."""
+"""Recognised texts of a licence to the contract's values: formats, checks, corrections."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _CODE = re.compile(r"(?<![0-9A-Z])[0-9A-Z]{18}(?![0-9A-Z])")
 _CODE_SUBSTITUTIONS = str.maketrans("OISZo", "01520")
 _DIGITS = str.maketrans("OoQDIlSZB", "000011528")
 _NOISE = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇0-9A-Za-z()《》“”·.,:;、%&#*+/\-]")
-# What the strokes of seals and watermarks are read as behind a value.
+# Text that strokes of seals and watermarks are recognised as, behind a value.
 _WATERMARK_RESIDUE = re.compile(r"(?!私营|分公司|合伙|企业|人民币)[㐀-鿿]{1,3}")
 _PERSON_AND_MORE = re.compile(r"^([㐀-鿿]{2,4})[0-9A-Z]{4,}\S*$")
 _SUM = re.compile(r"(人民币)?[\d.,零壹贰叁肆伍陆柒捌玖拾佰仟万亿]+(元整|元人民币|万元人民币|万元整|万(美|欧|港|日)元)")
-# SCJDGL stands in the paper of licences since 2019.
+# SCJDGL is a watermark in the paper of licences since 2019.
 _PAPER_WATERMARK = re.compile(r"SCJDGL|(?<=[㐀-鿿)])[SCJDGL]{3,6}$")
 _NUMERALS = "零壹贰叁肆伍陆柒捌玖"
-# What the many strokes of sums in words are read as where the print is poor.
+# Confusions of the numerals of sums in words.
 _NUMERAL_CONFUSIONS = str.maketrans("责查曹壶童垂参或贯武贷低任际阵染柴别玫", "壹壹壹壹壹叁叁贰贰贰贰伍伍陆陆柒柒捌玖")
 _MISREAD_NUMERAL = re.compile(rf"(?<![㐀-鿿])[^{_NUMERALS}拾佰仟万亿人](?=[拾佰仟万亿][{_NUMERALS}拾佰仟万亿元(])")
 _YEAR = re.compile(r"至?\D{0,2}((?:19|20)\d\d)年")
@@ -76,17 +76,17 @@ def _registration_number(text: str) -> str:
 
 
 def _strip_marks(text: str) -> str:
-    """Without the marks that frames, ticks and specks leave at the ends; a name printed as *** stays."""
+    """The text without punctuation at its ends, which frames and specks cause; a name printed as *** stays."""
     return _PAPER_WATERMARK.sub("", _NOISE.sub("", text)).strip(":.,·、-_|")
 
 
 def _close_bracket(text: str) -> str:
-    """A bracket at the end of a line is thin and often lost."""
+    """The text with its closing bracket, which is thin and often lost at the end of a line."""
     return text + ")" if text.count("(") == text.count(")") + 1 else text
 
 
 def _type(text: str) -> str:
-    """The type as printed; one that is near exactly one of the usual types is that one."""
+    """The type as printed, or the only known type within one or two edits."""
     plain = _close_bracket(_strip_marks(text)).lstrip("类型")
     plain = next(
         (t for t in PLAIN_TYPES if plain.startswith(t) and _WATERMARK_RESIDUE.fullmatch(plain[len(t) :])), plain
@@ -94,21 +94,21 @@ def _type(text: str) -> str:
     if plain in TYPES or len(plain) < 5:
         return plain
     allowed = 1 if len(plain) < 9 else 2
-    # A longer print is another type (…独资)私营), not a fault.
-    faults = {name: edit_distance(plain, name, allowed) for name in TYPES if len(name) >= len(plain)}
-    nearest = [name for name, n in faults.items() if n <= min(allowed, *faults.values())]
+    # A longer text is another type (…独资)私营), not a misread one.
+    edits = {name: edit_distance(plain, name, allowed) for name in TYPES if len(name) >= len(plain)}
+    nearest = [name for name, n in edits.items() if n <= min(allowed, *edits.values())]
     return nearest[0] if len(nearest) == 1 else plain
 
 
 def _capital(text: str) -> str:
-    """The sum, without what a seal or a watermark left behind its end."""
+    """The sum without the residue of a seal or a watermark behind it."""
     plain = _sum_in_words(_close_bracket(_strip_marks(text)))
     match = _SUM.match(plain)
     return match.group() if match and _WATERMARK_RESIDUE.fullmatch(plain[match.end() :]) else plain
 
 
 def _sum_in_words(text: str) -> str:
-    """The parts of a sum that can be nothing else: 元整 at its end, 人民币, a numeral before its unit, one dot."""
+    """A sum with its unambiguous parts corrected: 元整 at its end, 人民币, a numeral before its unit, one dot."""
     text = re.sub(r"(?<!人)民币", "人民币", text)
     text = re.sub(r"(?<=[万元])人民$", "人民币", text)
     text = re.sub(r"(?<=[拾佰仟万亿]元)[㐀-鿿]$", "整", text)
@@ -118,7 +118,7 @@ def _sum_in_words(text: str) -> str:
 
 
 def _dates(text: str) -> str:
-    """Zeros of Chinese-numeral dates are read as many round things, and two in a row as one."""
+    """Dates in Chinese numerals; zeros read as other round characters, or two read as one, are corrected."""
     text = re.sub(r"(?<![〇零一二三四五六七八九])二[○〇OoQ0零](?=[一二三四五六七八九]年)", "二〇〇", text)
     return re.sub(r"[一二○〇OoQ0零][○〇OoQ0零一二三四五六七八九]{3}(?=年)", lambda m: m.group().translate(_ZERO), text)
 
@@ -138,7 +138,7 @@ def _period(text: str) -> str:
 
 
 def _infer_period_end(start: str, rest: str) -> str:
-    """The end of a term of whole years, of which only the year can be read: the day before the term began."""
+    """The end of a term of whole years of which only the year was read: the day before the term's anniversary."""
     begin, year = _day(start), _YEAR.match(rest)
     if not (begin and year) or int(year[1]) <= begin.year or (begin.month, begin.day) == (2, 29):
         return ""
@@ -147,7 +147,7 @@ def _infer_period_end(start: str, rest: str) -> str:
 
 
 def _day(text: str) -> date | None:
-    """The day that a date in Arabic numerals names, None for any other text."""
+    """The date in Arabic numerals in a text, None for none."""
     match = _NUMBERS.search(text)
     try:
         return date(*map(int, match.groups())) if match else None
@@ -156,8 +156,8 @@ def _day(text: str) -> date | None:
 
 
 def _reconcile_establish_date(established: str, period: str) -> str:
-    """The day of establishment, where it was not read or contradicts a period that agrees with itself: firms are
-    established on the first day of their term."""
+    """The date of establishment, replaced by the start of the period where it was not read or contradicts a consistent
+    period: firms are established on the first day of their term."""
     start, _, end = period.partition("至")
     first, last, read = _day(start), _day(end), _day(established)
     if first is None or read == first or _CHINESE_YEAR.match(established):

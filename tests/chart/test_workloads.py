@@ -247,3 +247,12 @@ def test_dashboards_and_rules_ride_along_whole(render: Render) -> None:
         assert json.loads(text)["panels"]
     (rule,) = rendered.all("PrometheusRule")
     assert len(rule["spec"]["groups"]) == 4
+
+
+def test_runbook_links_begin_with_the_configured_site(render: Render) -> None:
+    rendered = render("gpu-keda", "--set", "monitoring.rules.runbookBase=https://docs.internal/inkgate")
+    (rule,) = rendered.all("PrometheusRule")
+    alerts = [each for group in rule["spec"]["groups"] for each in group["rules"] if "alert" in each]
+    assert alerts
+    for alert in alerts:
+        assert alert["annotations"]["runbook_url"].startswith("https://docs.internal/inkgate/runbooks/")

@@ -23,8 +23,8 @@ from inkgate_client import _exchange as client_exchange
 from inkgate_client import _results as client_results
 from inkgate_client._sealing import Sealer
 
-from inkgate.engines.defuse import sanitise
 from inkgate.engines.errors import DecodeError, ImageTooLarge
+from inkgate.engines.file_sanitiser import sanitise
 from inkgate.engines.imaging import decode, header_size
 from inkgate.service.client_ip import client_ip, parse_networks
 from inkgate.service.contract.base64_text import decode_pieces
@@ -274,7 +274,7 @@ def image_decoder(data: bytes) -> None:
 def _decoder_alone(file: bytes) -> np.ndarray | None:
     """What the decoder makes of the file, without what we find out about it.
 
-    A PNG it is given without the chunks that never reach it (inkgate.engines.defuse): by the lengths of others it takes
+    A PNG is passed without the chunks that `inkgate.engines.file_sanitiser` drops: by the lengths of others it takes
     gigabytes, and OpenCV 5.0 crashes on some animations whose chunks are made up.
     """
     if file.startswith(b"\x89PNG"):

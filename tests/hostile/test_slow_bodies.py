@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import uvicorn
@@ -76,7 +76,8 @@ async def judged(made: GatewayUnderTest, stream: Stream) -> None:
     assert body["statusCode"] == 40800 and body["code"] == body["error"] == "40800"
     assert body["requestId"] == "slow-1" and body["returnObj"] == {} and body["message"] == body["details"] != ""
     async with asyncio.timeout(10):
-        assert await stream[0].read() == b"", "the connection is closed behind it"
+        with suppress(ConnectionResetError):  # a byte that the client sends after the close is answered by a reset
+            assert await stream[0].read() == b"", "the connection is closed after the answer"
     assert not made.ledger.settled
     exposed = made.metrics.render("")[0].decode()
     assert 'inkgate_requests_total{capability="none",code="40800",outcome="slow_body"} 1.0' in exposed

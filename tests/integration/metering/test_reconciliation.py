@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import event, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -35,12 +37,19 @@ async def read(customer: CustomerData, kind: int = INCREMENTAL) -> int:
 class Reads:
     """Steps that read entries, counted at the driver."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.count = 0
-        event.listen(engine.sync_engine, "before_cursor_execute", self._see)
+    count = 0
 
-    def _see(self, _connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+    def see(self, _connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         self.count += "FROM usage_record" in statement and "sum(" in statement
+
+
+@pytest.fixture
+def reads(engine: AsyncEngine) -> Iterator[Reads]:
+    """The steps of this test; the engine is also that of other tests."""
+    reads = Reads()
+    event.listen(engine.sync_engine, "before_cursor_execute", reads.see)
+    yield reads
+    event.remove(engine.sync_engine, "before_cursor_execute", reads.see)
 
 
 async def test_a_valid_ledger_has_no_drift_and_no_backlog(customer: CustomerData) -> None:
@@ -49,9 +58,9 @@ async def test_a_valid_ledger_has_no_drift_and_no_backlog(customer: CustomerData
     assert await read(customer) == await customer.count() > 8
 
 
-async def test_an_entry_is_read_once(customer: CustomerData) -> None:
+async def test_an_entry_is_read_once(customer: CustomerData, reads: Reads) -> None:
     await busy_life(customer)
-    reads = Reads(customer.engine)
+    reads.count = 0
     await checked(customer)
     first, reads.count = reads.count, 0
     assert first >= 5  # two entries per step
@@ -129,14 +138,14 @@ async def test_a_round_is_bounded_and_the_next_one_continues(customer: CustomerD
     assert (await checked(customer, RoundLimits(seconds=0.0))).backlog == 0
 
 
-async def test_of_two_gateways_one_reads(customer: CustomerData) -> None:
+async def test_of_two_gateways_one_reads(customer: CustomerData, reads: Reads) -> None:
     """The other one reports the stored state. On SQLite there is one gateway and one writer."""
     await busy_life(customer)
     known = await checked(customer)
     await customer.ledger().settle(customer.call(1))
     if customer.engine.dialect.name == "sqlite":
         return
-    reads = Reads(customer.engine)
+    reads.count = 0
     async with customer.engine.begin() as other:
         await reconciliation.block_reconciliation(other)
         customer.clock.pass_(minutes=15)
