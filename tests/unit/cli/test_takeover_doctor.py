@@ -84,6 +84,7 @@ def test_apps_that_seal_are_listed() -> None:
         (("--address", "10.0.0.0/8"), "one address"),
         (("--address", "here"), "neither an address nor a network"),
         (("--ca", "/no/such/file"), "no such file"),
+        (("--ca", __file__), "no certificate in PEM form"),
     ],
 )
 def test_a_wrong_option_is_one_line(inkgate: Shell, words: tuple[str, ...], error: str) -> None:  # noqa: F811
