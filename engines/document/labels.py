@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from inkgate.engines.document.chars import edit_distance, printed_width_em
 from inkgate.engines.document.geometry import sub_quad
@@ -38,12 +39,19 @@ class LabelSet:
     """The labels of a family of forms: key -> spellings, longest tried first.
 
     `inner` names the spellings that may also stand inside a strip (rows whose columns were detected as one line).
+    `after` restricts some of them to places where the text before them, from the beginning of the strip, matches.
     """
 
-    def __init__(self, table: Mapping[str, Sequence[str]], inner: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        table: Mapping[str, Sequence[str]],
+        inner: Iterable[str] = (),
+        after: Mapping[str, re.Pattern[str]] | None = None,
+    ) -> None:
         self._heads = sorted(((s, k) for k, all_ in table.items() for s in all_), key=lambda x: -len(x[0]))
         allowed = set(inner)
         self._inner = [(s, k) for s, k in self._heads if s in allowed]
+        self._after = after or {}
 
     def fragments(self) -> set[str]:
         """Every spelling, and its first and last character: the characters of spread labels are detected one by one."""
@@ -79,7 +87,7 @@ class LabelSet:
             fragments.append((found[0], 0, found[1]))
             at = found[1]
         while at < len(text):
-            hits = [(i, -len(s), s, k) for s, k in self._inner if (i := text.find(s, at)) >= 0]
+            hits = [(i, -len(s), s, k) for s, k in self._inner if (i := self._find_inner(text, s, at)) >= 0]
             if not hits:
                 fragments.append((None, at, len(text)))
                 break
@@ -89,6 +97,13 @@ class LabelSet:
             fragments.append((key, i, i + len(spelling)))
             at = i + len(spelling)
         return fragments
+
+    def _find_inner(self, text: str, spelling: str, start: int) -> int:
+        at = text.find(spelling, start)
+        before = self._after.get(spelling)
+        while at >= 0 and before and not before.fullmatch(text, 0, at):
+            at = text.find(spelling, at + 1)
+        return at
 
     def segments(self, strip: Strip) -> list[TextSegment]:
         """The strip cut at its labels; punctuation between label and value belongs to neither."""
@@ -104,6 +119,21 @@ class LabelSet:
             u0, u1 = strip.u0 + a * strip.length, strip.u0 + b * strip.length
             out.append(TextSegment(key, text[start:end], u0, u1, strip.v, strip.h, strip, a, b))
         return out
+
+
+def join_labels(segments: Sequence[TextSegment], is_value: Callable[[TextSegment], bool]) -> list[TextSegment]:
+    """The segments in which labels for which `is_value` holds are values, joined to the values beside them in the same
+    strip."""
+    out: list[TextSegment] = []
+    for segment in segments:
+        joined = bool(segment.key and is_value(segment))
+        plain = replace(segment, key=None) if joined else segment
+        last = out[-1] if out else None
+        if last and last.strip is plain.strip and last.key is None and plain.key is None:
+            out[-1] = replace(last, text=last.text + plain.text, u1=plain.u1, end=plain.end)
+        else:
+            out.append(plain)
+    return out
 
 
 def join_until_gap(segments: Sequence[TextSegment], gap: float) -> str:

@@ -289,5 +289,11 @@ def _of_authority(segment: TextSegment, label: TextSegment, floor: float) -> boo
     )
 
 
+def to_number(text: str) -> str:
+    """The first identity number by format in a text, letters that digits are misread as replaced; "" for none."""
+    match = NUMBER.search(text.translate(_DIGITS))
+    return match.group() if match else ""
+
+
 def _is_name(text: str) -> bool:
     return all(HAN.match(c) or c == "·" for c in text)

@@ -6,6 +6,7 @@ the values before them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from inkgate.engines.document.chars import printed_width_em
@@ -24,16 +25,28 @@ LABELS = LabelSet(
         "validperiod": ("有效期限",),
         "_permit": ("通行证号码",),
         "_issues": ("签发次数",),
+        # Labels of register pages, permits, passports and social-security cards.
+        "_other": (
+            "出生日期", "出生地", "出生地点", "户主", "户主或与户主关系", "曾用名", "籍贯", "国籍", "签发地点",
+            "签发日期", "换证次数", "社会保障号码", "有效期至", "发卡日期", "婚姻状况", "文化程度", "服务处所", "宗教信仰",
+            "公民身份证件编号", "公民身份证编号", "证件号码", "与户主关系",
+        ),
     },
     inner=("民族", "性别", "出生", "住址", "公民身份号码", "签发机关", "有效期限", "通行证号码", "签发次数"),
-)
+    after={
+        "民族": re.compile(r".{0,4}[男女]|性.{1,3}"),
+        **dict.fromkeys(("性别", "出生", "住址", "公民身份号码", "签发机关", "有效期限"), re.compile(r".{1,2}")),
+    },
+)  # fmt: skip # a table of words, many to a row
 
 # Labels and titles of other cards with a name and a number; no card of the family has them.
 OTHER_CARDS = (
     "驾驶证", "行驶证", "准驾车型", "初次领证", "社会保障", "会员", "工作证", "学生证", "护照", "军官证", "户口",
-    "医保", "借记卡", "信用卡", "永久居留", "从业资格", "残疾人证",
+    "医保", "借记卡", "信用卡", "永久居留", "从业资格", "残疾人证", "常住人口", "登记卡", "户主", "户别", "来往内地",
+    "来往大陆", "往来港澳", "往来台湾", "医疗保险", "PASSPORT", "婚姻状况", "文化程度", "国籍",
 )  # fmt: skip # a table of words, many to a row
-TITLES = ("居民身份证", "居民居住证")
+# Not 居民身份证号码 or 居民身份证复印件, which forms have.
+TITLE = re.compile(r"居民(身份证|居住证)(?!号|编|复印)")
 
 # The 56 nations of GB/T 3304, and two further values found on cards.
 _NATIONS = (

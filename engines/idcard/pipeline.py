@@ -12,7 +12,9 @@ from inkgate.engines.document.labels import TextSegment
 from inkgate.engines.document.scan import DocumentScan, Strip
 from inkgate.engines.idcard.assemble import assemble
 from inkgate.engines.idcard.fields import FieldValues, assign_fields
-from inkgate.engines.idcard.labels import OTHER_CARDS, TITLES, cut
+from inkgate.engines.idcard.labels import TITLE, cut
+from inkgate.engines.idcard.selection import count_cards, select_person
+from inkgate.engines.idcard.sides import CardSide, find_sides, side_segments
 from inkgate.engines.idcard.warnings import card_warnings
 from inkgate.engines.interfaces import TextEngine
 from inkgate.engines.types import IdCard, Image
@@ -23,6 +25,7 @@ SHORT = 7.5  # heights: strips up to this length are recognised before the card 
 MIN_REGION_SCORE = 0.6  # least score of text in a region without a detection
 _UPRIGHT = 1.5  # height over length from which a strip is no row of text
 _MAX_ROUNDS = 4  # each round recognises the strips around the labels found before
+_MIN_PERSON_LABELS = 3  # on a portrait side on which the label of the number was not read
 _FEW_LABELS = 2  # with fewer, all strips are recognised
 # Bounds of a card around its labels, in heights of the largest label.
 _CARD_ABOVE, _CARD_BELOW, _CARD_LEFT, _CARD_RIGHT = 5.0, 5.0, 3.0, 26.0
@@ -48,12 +51,14 @@ def read_idcard(engine: TextEngine, image: Image, *, extras: bool = False) -> Id
 
 @dataclass(frozen=True)
 class _OrientedReading:
-    """The result for the image turned clockwise by `angle`; `note` is "" when no card was found."""
+    """The result for the image turned clockwise by `angle`; `note` is "" when no card was found. `cards` is
+    the number of cards in the image."""
 
     angle: int
     scan: DocumentScan
     note: str
     found: FieldValues
+    cards: int
 
 
 def _read_at_angle(engine: TextEngine, image: Image, angle: int) -> _OrientedReading:
@@ -72,16 +77,33 @@ def _extras(reading: _OrientedReading, card: IdCard, image: Image) -> dict[str, 
             *card_warnings(card, reading.found, today),
             *border_warnings(fields, image),
             *image_warnings(image),
+            *(["several_cards"] if reading.cards > 1 else []),
         ],
     }
 
 
-def _read(scan: DocumentScan) -> tuple[str, FieldValues]:
+def _read(scan: DocumentScan) -> tuple[str, FieldValues, int]:
     _recognise_card_strips(scan)
-    found = assign_fields(_segments(scan), lambda *region: _read_region(scan, *region))
-    if len(segments := found.sources.get("name", [])) == 1:
-        found = found.with_value("name", names.correct_name(found.values["name"], segments[0], scan.candidates))
-    return _card_side(scan, found), found
+    segments = _segments(scan)
+    sides = find_sides(segments)
+    cards = count_cards(segments, sides)
+    if sides := select_person(segments, sides):
+        segments = _refine(scan, segments, sides)
+    found = assign_fields(segments, lambda *region: _read_region(scan, *region))
+    if len(parts := found.sources.get("name", [])) == 1:
+        found = found.with_value("name", names.correct_name(found.values["name"], parts[0], scan.candidates))
+    return _note(scan, sides, found), found, cards
+
+
+def _refine(scan: DocumentScan, segments: list[TextSegment], sides: list[CardSide]) -> list[TextSegment]:
+    """The segments of the selected sides, after rectification by their labels alone where there are others."""
+    anchors = [label.strip for side in sides for label in side.labels.values()]
+    if any(s.key and s.strip not in anchors for s in segments):
+        scan.refit_rectification(anchors)
+        segments = _segments(scan)
+        feet = [side.foot.strip for side in sides]
+        sides = [side for side in find_sides(segments) if side.foot.strip in feet] or sides
+    return side_segments(segments, sides)
 
 
 def _recognise_card_strips(scan: DocumentScan) -> None:
@@ -89,7 +111,10 @@ def _recognise_card_strips(scan: DocumentScan) -> None:
     crowded = len(scan.strips) > CROWDED
     scan.recognise(lambda s: s.h < _UPRIGHT * s.length and (not crowded or s.length < SHORT * s.h))
     for _ in range(_MAX_ROUNDS):
-        anchors = [p.strip for p in _segments(scan) if p.key]
+        segments = _segments(scan)
+        sides = find_sides(segments)
+        anchors = [label.strip for side in sides for label in side.labels.values()]
+        anchors = anchors or [p.strip for p in segments if p.key]
         if not anchors:
             break
         scan.refit_rectification(anchors)
@@ -116,15 +141,13 @@ def _read_region(scan: DocumentScan, u0: float, u1: float, v: float, h: float) -
     return TextSegment(None, strip.text or "", u0, u1, v, h, strip) if strip.score > MIN_REGION_SCORE else None
 
 
-def _card_side(scan: DocumentScan, found: FieldValues) -> str:
-    texts = [s.text or "" for s in scan.strips]
-    page = "\n".join(texts)
+def _note(scan: DocumentScan, sides: Sequence[CardSide], found: FieldValues) -> str:
+    notes = {side.note for side in sides}
     labels = found.labels
     person = labels.keys() & {"name", "sex", "nation", "birthday", "addr"}
-    if "idn" in labels and "idn" in found.values:
+    if "back" in notes and "idn" in found.values and ("idn" in labels or len(person) >= _MIN_PERSON_LABELS):
         return "back"
-    if "idn" in found.values and len(person) > 2 and not any(word in page for word in OTHER_CARDS):
-        return "back"
-    if len(labels.keys() & {"org", "validperiod"}) == 2 or any(title in page for title in TITLES):
+    texts = [s.text or "" for s in scan.strips]
+    if "front" in notes or any(TITLE.search(text) for text in texts):
         return "front"
     return ""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.csv_export import CsvWriter
 from inkgate.service.importing.records import COLUMNS, FIELDS
+
+_CAPABILITY = next(iter(CAPABILITIES))
 
 EXAMPLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -23,8 +26,8 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "seals": "no",
             "description": "门店扫描",
         },
-        "capability": {"app": "扫描前台", "capability": "general", "qps": "10"},
-        "pack": {"app": "扫描前台", "capability": "general", "units": "250000", "ends": "2027-03-31"},
+        "capability": {"app": "扫描前台", "capability": _CAPABILITY, "qps": "10"},
+        "pack": {"app": "扫描前台", "capability": _CAPABILITY, "units": "250000", "ends": "2027-03-31"},
     }
 )
 """Kind → the fields of its row. No import accepts its keys: they have to be replaced."""
@@ -37,7 +40,8 @@ def template(kinds: Sequence[str] = tuple(FIELDS), *, as_json: bool = False) -> 
         return json.dumps({"records": records}, ensure_ascii=False, indent=2) + "\n"
     used = [name for name in COLUMNS if any(name in (*sum(FIELDS[kind], ()), "record") for kind in kinds)]
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, used, lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(records)
+    writer = CsvWriter(out)
+    writer.row(used)
+    for record in records:
+        writer.row(record.get(name, "") for name in used)
     return out.getvalue()

@@ -23,8 +23,11 @@ class Places(PlateDetector):
     def __call__(self, image: np.ndarray) -> list[Candidate]:
         return self._candidates
 
-    def detect_at_scale(self, image: np.ndarray, longest: int) -> list[Candidate]:
+    def detect_at_scale(self, image: np.ndarray, longest: int, *, framed: bool = False) -> list[Candidate]:
         return self._on_side
+
+    def detect_rotated(self, image: np.ndarray, longest: int, degrees: float) -> list[Candidate]:
+        return []
 
     def refine_candidate(self, image: np.ndarray, one: Candidate) -> Candidate:
         return one
