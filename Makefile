@@ -145,6 +145,9 @@ takeover-test: $(VENV)/.test ## From the cloud to here by degrees and back: a se
 tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, by a Redis user of few rights
 	@$(BIN)/python -m pytest -m ops tests/tls
 
+failover-test: $(VENV)/.test ## Postgres and Redis fail over to a replica under traffic: every call answered, charged once
+	@$(BIN)/python -m pytest -m ops tests/operations/test_failover.py
+
 image-test: $(VENV)/.test ## The Dockerfile's lines in a Debian root without an engine; gateway and worker read pictures (root)
 	@unshare --mount $(BIN)/python -m pytest -m ops -s tests/image
 
@@ -202,4 +205,4 @@ clean: ## Remove .venv and caches
 
 .PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
   bench-metering exact-units console-test console-shots lint conformance takeover-test \
-  chart chart-tools chart-files chart-live tls-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean
+  chart chart-tools chart-files chart-live tls-test failover-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean
