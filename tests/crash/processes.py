@@ -14,6 +14,7 @@ from typing import IO
 import httpx
 import psutil
 
+from tests.http_client import local_client
 from tests.valkey import free_port
 
 _WORKERS = "import asyncio; from inkgate.service import settings; "
@@ -60,7 +61,7 @@ class WorkerHost:
         return [child.pid for child in psutil.Process(self.process.pid).children()]
 
     async def get(self, path: str) -> httpx.Response:
-        async with httpx.AsyncClient() as client:
+        async with local_client() as client:
             return await client.get(f"http://127.0.0.1:{self.port}{path}")
 
     async def ready(self, count: int = 1, within: float = 60.0) -> None:

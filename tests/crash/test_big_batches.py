@@ -14,6 +14,7 @@ from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
 from inkgate.service.worker.stub import stub_text
 from tests.crash.chaos.stack import Stack
+from tests.http_client import local_client
 from tests.images import padded_png
 
 MIB = 2**20
@@ -23,7 +24,7 @@ BUDGET = 20 * MIB
 async def send(stack: Stack, keys: Keys, images: list[bytes], capability: str = "general") -> httpx.Response:
     body = json.dumps({"data": [base64.b64encode(image).decode() for image in images]}).encode()
     url = f"http://127.0.0.1:{stack.gateways[0].port}{CAPABILITIES[capability].paths[0]}"
-    async with httpx.AsyncClient(timeout=90) as client:
+    async with local_client(timeout=90) as client:
         return await client.post(url, content=body, headers=call_headers(keys.ak, keys.sk.encode(), keys.appkey, body))
 
 

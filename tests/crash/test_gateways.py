@@ -21,6 +21,7 @@ from inkgate.service.provision import provision
 from inkgate.service.settings import Database, Security
 from tests.crash.chaos.clients import Clients
 from tests.crash.processes import WorkerHost, gone, python
+from tests.http_client import local_client
 from tests.postgres import Postgres
 from tests.valkey import free_port
 
@@ -60,7 +61,7 @@ async def clients(
     )
     try:
         await host.ready()
-        async with httpx.AsyncClient() as http, asyncio.timeout(120):
+        async with local_client() as http, asyncio.timeout(120):
             while not await _ready(http, health):
                 assert gateways.poll() is None, "the supervisor ended"
                 await asyncio.sleep(0.1)
@@ -93,7 +94,7 @@ async def test_one_of_two_is_killed_and_every_client_is_answered(clients: tuple[
     assert {attempt.result for call in traffic.calls for attempt in call.attempts} <= {"ok", "error"}
     # Both processes report to the supervisor every five seconds; what the dead one had counted is not lost.
     until, text = time.monotonic() + 20, ""
-    async with httpx.AsyncClient() as http:
+    async with local_client() as http:
         while 'capability="general",code="0",outcome="success"' not in text and time.monotonic() < until:
             await asyncio.sleep(0.5)
             text = (await http.get(f"http://127.0.0.1:{health}/metrics")).text
@@ -115,7 +116,7 @@ async def test_malformed_replies_cost_no_gateway(
     await traffic.run(until=traffic.now() + 3)
     assert all(call.delivered for call in traffic.calls)
     until, expected = time.monotonic() + 30, 2.0 * len(listening)
-    async with httpx.AsyncClient() as http:
+    async with local_client() as http:
         assert await _ready(http, health)
         counted = 0.0
         while counted < expected and time.monotonic() < until:

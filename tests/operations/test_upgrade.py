@@ -21,6 +21,7 @@ from tests.crash.chaos.clients import Clients
 from tests.crash.chaos.proxy import Proxy
 from tests.crash.chaos.stack import Gateway
 from tests.crash.processes import WorkerHost
+from tests.http_client import local_client
 from tests.operations.page import ROOT, commands, perform
 from tests.postgres import Postgres
 from tests.valkey import Valkey, free_port
@@ -118,7 +119,7 @@ class Before:
         """A worker that is warm."""
         port = free_port()
         process = self.start("worker", "--processes", "1", WORKER__HEALTH_PORT=port)
-        async with httpx.AsyncClient() as http, asyncio.timeout(60):
+        async with local_client() as http, asyncio.timeout(60):
             while True:
                 with contextlib.suppress(httpx.HTTPError):
                     if (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200:

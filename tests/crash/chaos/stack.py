@@ -28,6 +28,7 @@ from tests.crash.chaos.flood import Flood
 from tests.crash.chaos.machine import children
 from tests.crash.chaos.proxy import Proxy
 from tests.crash.processes import WorkerHost, python
+from tests.http_client import local_client
 from tests.postgres import OwnPostgres
 from tests.valkey import Valkey, free_port
 
@@ -84,7 +85,7 @@ class Gateway:
 
     async def ready(self, *, within: float = 60.0) -> None:
         until = time.monotonic() + within
-        async with httpx.AsyncClient() as client:
+        async with local_client() as client:
             while time.monotonic() < until:
                 with contextlib.suppress(httpx.HTTPError):
                     if (await client.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200:
