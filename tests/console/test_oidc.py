@@ -153,7 +153,7 @@ async def test_a_secret_is_shown_after_reauthentication_at_the_provider(
     visitor = sso_console.visitor()
     await there_and_back(visitor)
     page = f"/apps/{sso_console.app_id}"
-    sso_console.clock.pass_(minutes=6)
+    sso_console.clock.advance(minutes=6)
     assert "重新验证" in await visitor.see(page)
     stale = await visitor.submit(f"{page}/secret", page=page, password="")
     assert stale.status_code == 422

@@ -66,12 +66,13 @@ class Clients:
         """Let `run` send no more."""
         self._ended = True
 
-    async def run(self, until: float = math.inf) -> None:
-        """Send until the run's clock says `until`, or `end`; returns when every client has its answer or gave up."""
+    async def run(self, end: float = math.inf) -> None:
+        """Send until the run's clock reads `end` seconds or `end()` is called. Returns when every client has its answer
+        or has given up."""
         limits = httpx.Limits(max_keepalive_connections=0)  # every call opens a new connection through the proxy
         async with local_client(limits=limits, timeout=20.0) as http, asyncio.TaskGroup() as group:
             due = self.now()
-            while due < until and not self._ended:
+            while due < end and not self._ended:
                 await asyncio.sleep(max(0.0, due - self.now()))
                 group.create_task(self._client(http, self._make()))
                 due += self._random.expovariate(self._rate)

@@ -84,9 +84,9 @@ class Gateway:
         self.process = python("-m", "inkgate.service.cli", "gateway", "--port", str(self.port), **self._settings)
 
     async def ready(self, *, within: float = 60.0) -> None:
-        until = time.monotonic() + within
+        deadline = time.monotonic() + within
         async with local_client() as client:
-            while time.monotonic() < until:
+            while time.monotonic() < deadline:
                 with contextlib.suppress(httpx.HTTPError):
                     if (await client.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200:
                         return
