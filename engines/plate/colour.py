@@ -15,6 +15,7 @@ from inkgate.engines.types import Image
 _TIE_RATIO = 0.2  # share of the best probability from which on the pixels may choose blue or yellow
 _WRONG_INK_FACTOR = 0.1  # factor for a colour whose characters are of the other brightness
 _MIN_INK_CONTRAST = 3.0  # grey levels below which the characters do not stand out from the background
+_MIN_AGREEING_SIGNS = 4  # least majority of gaps lighter (or darker) than the characters: five to one
 _MIN_BLACK = 0.5  # probability below which a plate of civil text is not black
 _DARK_INK = ("yellow", "white")
 _PLATE_MM = 440.0
@@ -43,7 +44,7 @@ def background_colour(strip: Image) -> str:
 def ink_contrast(strip: Image) -> float:
     """How much lighter the characters are than the background, in grey levels, negative where they are darker; from a
     BGR uint8 strip (HEIGHT, WIDTH, 3) of a plate with seven characters in one row. Compares the character cells with
-    the gaps between them: unlike the colour, that survives over-exposure."""
+    the gaps between them: unlike the colour, that survives over-exposure. 0 where two of the six gaps disagree."""
     grey = cv2.cvtColor(strip, cv2.COLOR_BGR2GRAY)
     upper, lower = grey[HEIGHT // 4 : HEIGHT * 7 // 16], grey[HEIGHT * 9 // 16 : HEIGHT * 3 // 4]
     columns = np.concatenate([upper, lower]).mean(0)  # without the dot in the middle
@@ -53,7 +54,8 @@ def ink_contrast(strip: Image) -> float:
     for (_, left), (right, _) in pairwise(edges):
         middle, half = (left + right) / 2, max((right - left) / 2 - 1, 1)
         gaps.append(columns[round(middle - half) : round(middle + half)].mean())
-    return float(np.median((cells[:-1] + cells[1:]) / 2 - np.array(gaps)))
+    contrasts = (cells[:-1] + cells[1:]) / 2 - np.array(gaps)
+    return float(np.median(contrasts)) if abs(np.sign(contrasts).sum()) >= _MIN_AGREEING_SIGNS else 0.0
 
 
 def decide_colour(probabilities: NDArray[np.float32], text: str, strip: Image, rows: int) -> str:
