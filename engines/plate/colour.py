@@ -15,7 +15,7 @@ from inkgate.engines.types import Image
 _TIE_RATIO = 0.2  # share of the best probability from which on the pixels may choose blue or yellow
 _WRONG_INK_FACTOR = 0.1  # factor for a colour whose characters are of the other brightness
 _MIN_INK_CONTRAST = 3.0  # grey levels below which the characters do not stand out from the background
-_MIN_AGREEING_SIGNS = 4  # least majority of gaps lighter (or darker) than the characters: five to one
+_MIN_AGREEING_GAPS = 5  # least number of the six gaps that are all darker, or all lighter, than the characters
 _MIN_BLACK = 0.5  # probability below which a plate of civil text is not black
 _DARK_INK = ("yellow", "white")
 _PLATE_MM = 440.0
@@ -55,7 +55,8 @@ def ink_contrast(strip: Image) -> float:
         middle, half = (left + right) / 2, max((right - left) / 2 - 1, 1)
         gaps.append(columns[round(middle - half) : round(middle + half)].mean())
     contrasts = (cells[:-1] + cells[1:]) / 2 - np.array(gaps)
-    return float(np.median(contrasts)) if abs(np.sign(contrasts).sum()) >= _MIN_AGREEING_SIGNS else 0.0
+    agreeing = max(int((contrasts > 0).sum()), int((contrasts < 0).sum()))
+    return float(np.median(contrasts)) if agreeing >= _MIN_AGREEING_GAPS else 0.0
 
 
 def decide_colour(probabilities: NDArray[np.float32], text: str, strip: Image, rows: int) -> str:
