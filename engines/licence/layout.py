@@ -6,6 +6,7 @@ the column's labels, or of the segment that is compared with) unless they say ot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -43,6 +44,7 @@ from inkgate.engines.licence.rows import (
 RegionReader = Callable[[float, float, float, float], TextSegment | None]
 """Recognises the region from `u0` to `u1` on the row with centre `v` and height `h`; None where there is no text."""
 
+_BLANK_BESIDE_HAN = re.compile(r"(?<![A-Za-zÀ-ɏ.,'’]) +| +(?![A-Za-zÀ-ɏ])")
 _MIN_LENGTH = 0.4  # of a strip: a shorter one is a speck
 _SAME_ROW = 0.6  # between the centres of segments on one row, less than
 
@@ -90,6 +92,11 @@ class Layout:
     def text(self, key: str) -> str:
         """The value of a key, rows joined; "" where there is none."""
         return text_of(self.values.get(key, ()))
+
+    def spaced_text(self, key: str) -> str:
+        """The value of a key with the blanks between its Latin words; "" where there is none."""
+        text = " ".join(p.spaced_text for row in self.values.get(key, ()) for p in row)
+        return _BLANK_BESIDE_HAN.sub("", text)
 
     @property
     def keys(self) -> set[str]:
