@@ -15,7 +15,9 @@ from inkgate.engines.types import Licence
 _CN = "一二三四五六七八九十"
 _DATE = rf"(?:\d{{4}}年\d{{1,2}}月\d{{1,2}}日?|[〇○零{_CN}]{{4}}年[元{_CN}]{{1,2}}月[{_CN}]{{1,3}}日?)"
 _ANY_DATE = re.compile(_DATE)
-_SPAN = re.compile(rf"({_DATE})(?:[至到\-]*[^\d〇○零{_CN}]?({_DATE}|{NO_END}))?")
+# The first digit of a year that overlapping boxes both contain.
+_DOUBLED = r"(?:\d(?=\d{4}年))?"
+_SPAN = re.compile(rf"({_DATE})(?:[至到\-]*[^\d〇○零{_CN}]?{_DOUBLED}({_DATE}|{NO_END}))?")
 _NO_END = re.compile(NO_END)
 _CODE = re.compile(r"(?<![0-9A-Z])[0-9A-Z]{18}(?![0-9A-Z])")
 _CODE_SUBSTITUTIONS = str.maketrans("OISZo", "01520")
@@ -31,7 +33,7 @@ _NUMERALS = "零壹贰叁肆伍陆柒捌玖"
 # Confusions of the numerals of sums in words.
 _NUMERAL_CONFUSIONS = str.maketrans("责查曹壶童垂参或贯武贷低任际阵染柴别玫", "壹壹壹壹壹叁叁贰贰贰贰伍伍陆陆柒柒捌玖")
 _MISREAD_NUMERAL = re.compile(rf"(?<![㐀-鿿])[^{_NUMERALS}拾佰仟万亿人](?=[拾佰仟万亿][{_NUMERALS}拾佰仟万亿元(])")
-_YEAR = re.compile(r"至?\D{0,2}((?:19|20)\d\d)年")
+_YEAR = re.compile(r"至?\D{0,2}\d?((?:19|20)\d\d)年")
 _CHINESE_YEAR = re.compile(rf"[〇○零{_CN}]{{4}}年")
 _PADDED = re.compile(r"\d{4}年\d\d月\d\d日")
 _NUMBERS = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})")
@@ -160,6 +162,7 @@ def _period(text: str, zero: str = "〇") -> str:
     start, rest = match[1], text[match.end() :]
     no_end = _NO_END.search(rest)
     end = match[2] or (no_end.group() if no_end else "长期" if "长" in rest else _infer_period_end(start, rest))
+    end += "日" if end.endswith(tuple("0123456789")) else ""
     return f"{start}至{end}" if end else start
 
 
