@@ -139,8 +139,14 @@ chart-live: chart-tools
 airgap-test: chart-tools ## Bundle, then install and read pictures in a namespace without network (root)
 	@$(BIN)/python -m pytest -m ops tests/airgap
 
+takeover-test: $(VENV)/.test ## From the cloud to here by degrees and back: a second installation plays the cloud, with faults (3 minutes)
+	@$(PYTEST) tests/takeover
+
 tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, by a Redis user of few rights
 	@$(BIN)/python -m pytest -m ops tests/tls
+
+failover-test: $(VENV)/.test ## Postgres and Redis fail over to a replica under traffic: every call answered, charged once
+	@$(BIN)/python -m pytest -m ops tests/operations/test_failover.py
 
 image-test: $(VENV)/.test ## The Dockerfile's lines in a Debian root without an engine; gateway and worker read pictures (root)
 	@unshare --mount $(BIN)/python -m pytest -m ops -s tests/image
@@ -198,5 +204,5 @@ clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
-  bench-metering exact-units console-test console-shots lint conformance \
-  chart chart-tools chart-files chart-live tls-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean
+  bench-metering exact-units console-test console-shots lint conformance takeover-test \
+  chart chart-tools chart-files chart-live tls-test failover-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean

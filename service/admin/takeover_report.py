@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from inkgate.service.admin.access import UsageRead
 from inkgate.service.admin.fields import Id, Instant, Limit, ShortText
@@ -15,7 +14,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import Misuse
 from inkgate.service.takeover import observation_repository as repository
 from inkgate.service.takeover import report as reports
-from inkgate.service.takeover.report_document import difference, document
+from inkgate.service.takeover.report_document import document
 
 router = APIRouter(prefix="/takeover", tags=["takeover"])
 
@@ -101,11 +100,12 @@ class TakeoverReport(BaseModel):
 
 
 class TakeoverDifference(BaseModel):
-    """A pair of different values, cut at 200 characters."""
+    """A pair of different values, cut at 200 characters, and how often it came."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     app_id: str
     capability: str
-    day: datetime
     field: str
     cloud: str
     local: str
@@ -147,8 +147,7 @@ async def takeover_differences(
         rows = await repository.differences(
             session, reports.selection(since, until, app_id, capability), field=field, limit=limit
         )
-        listed: list[dict[str, Any]] = [difference(row) for row in rows]
-    return [TakeoverDifference.model_validate(each) for each in listed]
+    return [TakeoverDifference.model_validate(row) for row in rows]
 
 
 def _check(since: datetime, until: datetime, capability: str | None) -> None:

@@ -20,6 +20,7 @@ from inkgate.service.errors import Misuse
 from inkgate.service.takeover import report as reports
 from inkgate.service.takeover.report import FieldFigures, Latency, RouteReport
 from inkgate.service.takeover.report_document import CSV_COLUMNS, csv_rows, document
+from inkgate.service.takeover.statistics import percent
 from inkgate.service.takeover.verdict import judge
 
 
@@ -83,8 +84,8 @@ def _figures(each: RouteReport) -> str:
     lines.append("other codes (cloud/here) " + (", ".join(other[:8]) or "none"))
     if each.text is not None:
         lines.append(
-            f"text {_percent(each.characters)} of {each.text.characters:,} characters, without blanks and width "
-            f"{_percent(each.folded_characters)}; {_percent(each.lines)} of lines in any order"
+            f"text {percent(each.characters)} of {each.text.characters:,} characters, without blanks and width "
+            f"{percent(each.folded_characters)}; {percent(each.lines)} of lines in any order"
         )
     price = f", {each.saved_fen / 100:,.2f} yuan at the price of {each.price}" if each.price else ""
     lines.append(f"units of the cloud {each.units:,}{price}")
@@ -92,22 +93,18 @@ def _figures(each: RouteReport) -> str:
 
 
 def _field_table(report: RouteReport, language: str) -> Table:
-    table = Table("field", "values", "agree", "95 %", "ignoring width", "differ", "cloud only", "here only", box=None)
+    table = Table(box=None, pad_edge=False)
+    for number, name in enumerate(("field", "values", "agree", "folded", "differ", "cloud only", "here only")):
+        table.add_column(name, justify="right" if number else "left", no_wrap=number > 0)
     for each in report.fields:
         table.add_row(*_field_cells(report.label(each.name, language), each))
     return table
 
 
 def _field_cells(label: str, each: FieldFigures) -> tuple[str, ...]:
-    low, high = each.agreement.interval
-    interval = f"{low * 100:.1f}–{high * 100:.1f} %" if each.values else "-"
     counts = (each.differs, each.only_cloud, each.only_local)
-    shares = (_percent(each.agreement.value), interval, _percent(each.folded_agreement.value))
+    shares = (each.agreement.text, percent(each.folded_agreement.value))
     return (label, f"{each.values:,}", *shares, *(f"{count:,}" for count in counts))
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share * 100:.1f} %"
 
 
 def _times(found: Latency) -> str:

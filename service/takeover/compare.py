@@ -34,6 +34,7 @@ TOO_DEEP = "[…]"
 """Stands for a value that is nested too deeply to be written as text."""
 
 _SUCCESS = (0, "0")
+_SEAL_CODES = range(40017, 40021)  # of a sealed body that cannot be opened (manual 6.2.4)
 
 
 class Match(StrEnum):
@@ -111,18 +112,19 @@ def elements(answer: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     return [each if isinstance(each, dict) else {} for each in listed[:MAX_IMAGES]]
 
 
-def charged_units(capability: Capability, status: int, body: bytes | None) -> int:
-    """What an answer of the cloud costs by the manual (7.1): one unit per image, also for business errors; none for
-    internal errors, and for answers of its gateway or without the contract's form."""
-    answer = parsed(body)
-    if status != 200 or answer is None:
+def charged_units(capability: Capability, status: int, code: str, body: bytes | None) -> int:
+    """What an answer of the cloud costs at least, by the manual (7.1): one unit per image, also for business errors;
+    none for internal errors, and for answers of its gateway or without the contract's form.
+
+    Without the body (a call that was not read here) the number of images is unknown: then it is one unit.
+    """
+    internal = str(capability.faults["internal"].code)
+    if status != 200:
         return 0
-    code = _code(answer)
-    internal = capability.faults["internal"].code
-    if code in _SUCCESS:
-        return sum(image_code(each) != str(internal) for each in elements(answer))
-    known = {row.code for row in capability.faults.values()} - {internal}
-    return int(code in known)
+    if code == READ:
+        listed = [{}] if body is None else elements(parsed(body))
+        return sum(image_code(each) != internal for each in listed)
+    return int(code in {str(row.code) for row in capability.faults.values()} - {internal})
 
 
 def image_code(element: Mapping[str, Any]) -> str:
@@ -135,7 +137,7 @@ def image_code(element: Mapping[str, Any]) -> str:
 def call_code(capability: Capability, status: int, code: str) -> str:
     """A code from a fixed set, for counting: one of the contract, or the HTTP status of an answer without one."""
     number = code.removeprefix("CTAPI_")
-    known = {READ, *(str(row.code) for row in capability.faults.values()), *map(str, GATEWAY_CODES)}
+    known = {READ, *(str(row.code) for row in capability.faults.values()), *map(str, (*GATEWAY_CODES, *_SEAL_CODES))}
     if number in known:
         return number
     return f"http_{status}" if status != 200 and 100 <= status <= 599 else OTHER_CODE

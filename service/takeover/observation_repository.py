@@ -43,6 +43,19 @@ class Sum:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class ValuePair:
+    """Two different values of a field, "" where one side has none; how often they came, and when last."""
+
+    app_id: str
+    capability: str
+    field: str
+    cloud: str
+    local: str
+    count: int
+    last_at: datetime
+
+
 async def add_figures(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add to the sums, one row per value of FIGURE_KEY."""
     statement = upsert.insert_or_add(connection.dialect.name, FigureRow, FIGURE_KEY, ("count",))
@@ -77,13 +90,18 @@ async def sums(session: AsyncSession, selection: Selection) -> list[Sum]:
 
 async def differences(
     session: AsyncSession, selection: Selection, *, field: str | None = None, limit: int = 100
-) -> list[DifferenceRow]:
-    """Pairs of differing values, the most frequent ones first."""
-    query = _selected(select(DifferenceRow), DifferenceRow, selection)
+) -> list[ValuePair]:
+    """Pairs of differing values with their counts over all days, the most frequent ones first."""
+    key = tuple(getattr(DifferenceRow, name) for name in ("app_id", "capability", "field", "cloud", "local"))
+    count, last_at = func.sum(DifferenceRow.count), func.max(DifferenceRow.last_at)
+    query = _selected(select(*key, count, last_at), DifferenceRow, selection).group_by(*key)
     if field is not None:
         query = query.where(DifferenceRow.field == field)
-    query = query.order_by(DifferenceRow.count.desc(), DifferenceRow.last_at.desc(), DifferenceRow.slot)
-    return list(await session.scalars(query.limit(limit)))
+    rows = await session.execute(query.order_by(count.desc(), last_at.desc(), *key).limit(limit))
+    return [
+        ValuePair(str(app_id), capability, name, cloud, local, int(number), last)
+        for app_id, capability, name, cloud, local, number, last in rows
+    ]
 
 
 async def remove_before(connection: AsyncConnection, figures: datetime, differences: datetime) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from inkgate.service.takeover.observation_models import DifferenceRow
 from inkgate.service.takeover.report import CodePair, FieldFigures, Latency, RouteReport
 from inkgate.service.takeover.statistics import Share
 from inkgate.service.takeover.verdict import judge
@@ -49,20 +48,6 @@ def csv_rows(reports: Iterable[RouteReport]) -> Iterator[tuple[object, ...]]:
     for report in reports:
         head = (report.account_name, report.app_name or report.app_id, report.capability.name)
         yield from ((*head, *row) for row in _figures(document(report)))
-
-
-def difference(row: DifferenceRow) -> dict[str, Any]:
-    """A pair of different values as JSON values."""
-    return {
-        "app_id": row.app_id,
-        "capability": row.capability,
-        "day": row.day.isoformat(),
-        "field": row.field,
-        "cloud": row.cloud,
-        "local": row.local,
-        "count": row.count,
-        "last_at": row.last_at.isoformat(),
-    }
 
 
 def _figures(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str, object]]:

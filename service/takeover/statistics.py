@@ -9,6 +9,14 @@ Z_95 = 1.959963984540054
 """The standard normal quantile of 0.975."""
 
 
+def percent(share: float | None) -> str:
+    """A share as a percentage with one decimal; 100.0 % only when it is all, "–" for None."""
+    if share is None:
+        return "–"
+    tenths = round(share * 1000)
+    return f"{min(tenths, 999 if share < 1 else 1000) / 10:.1f} %"
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """`count` of `total`, with its 95 % interval by Wilson (1927): inside 0..1, and of use near 1 and for few cases."""
@@ -39,3 +47,8 @@ class Share:
         low, high = self.interval
         value = self.value
         return 1.0 if value is None else max(value - low, high - value)
+
+    @property
+    def text(self) -> str:
+        """The share with its margin, as 99.2 % ± 0.4; "–" without cases."""
+        return f"{percent(self.value)} ± {self.margin * 100:.1f}" if self.total else "–"

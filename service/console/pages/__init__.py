@@ -16,6 +16,7 @@ from inkgate.service.console.pages import (
     operator_ledger,
     operator_orders,
     operator_system,
+    operator_takeover,
     operator_workers,
     overview,
     purchase,
@@ -48,5 +49,6 @@ PAGES: tuple[APIRouter, ...] = tuple(
         operator_ledger,
         operator_system,
         operator_workers,
+        operator_takeover,
     )
 )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkgate.service.takeover.statistics import Z_95, Share
+from inkgate.service.takeover.statistics import Z_95, Share, percent
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,13 @@ def test_both_ends_solve_the_equation_of_the_interval(case: tuple[int, int]) -> 
     for end in (low, high):
         if 0 < end < 1:
             assert abs(share.value - end) == pytest.approx(Z_95 * math.sqrt(end * (1 - end) / share.total), rel=1e-6)
+
+
+def test_percentages_are_whole_only_when_all_agree() -> None:
+    assert [percent(each) for each in (1.0, 0.9999, 0.97, 0.57, 0.0, None)] == [
+        "100.0 %", "99.9 %", "97.0 %", "57.0 %", "0.0 %", "–",
+    ]  # fmt: skip
+    assert Share(97, 100).text == "97.0 % ± 5.5" and Share(0, 0).text == "–"
 
 
 def test_the_margin_covers_the_interval() -> None:

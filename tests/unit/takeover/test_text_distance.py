@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkgate.service.takeover.text_distance import MAX_CHARACTERS, closest_pairs, compare_lines, folded
+from inkgate.service.takeover.text_distance import MAX_CHARACTERS, changed_parts, closest_pairs, compare_lines, folded
 
 LINES = st.lists(st.text(max_size=6), max_size=5)
 
@@ -38,6 +38,21 @@ def test_lines_in_another_order_are_equal_lines(lines: list[str], random) -> Non
 def test_folding_concerns_width_and_blanks_only() -> None:
     assert folded("Ａ１（ａ）\u3000 b\n") == "A1(a)b"
     assert folded("①㎡京Ａ·é") == "①㎡京A·é"
+
+
+@given(st.text(max_size=12), st.text(max_size=12))
+def test_parts_make_up_the_texts_and_the_equal_ones_are_common(cloud: str, local: str) -> None:
+    ones, others = changed_parts(cloud, local)
+    assert ("".join(text for text, _ in ones), "".join(text for text, _ in others)) == (cloud, local)
+    common = [["".join(text for text, changed in parts if not changed)] for parts in (ones, others)]
+    assert common[0] == common[1]
+
+
+def test_the_differing_character_is_marked() -> None:
+    assert changed_parts("林知远", "林知运") == (
+        [("林知", False), ("远", True)],
+        [("林知", False), ("运", True)],
+    )
 
 
 def test_long_texts_are_cut() -> None:
