@@ -49,7 +49,7 @@ _SOURCE = re.compile(r"benchmarks/results\b|python -m (?:benchmarks|tests)\.|mak
 _FILE = re.compile(r"(?:service|engines|tests|tools|deploy|helm|benchmarks|examples|clients)/[\w./-]*\w")
 _RESULT = re.compile(r"benchmarks/results/[\w.-]+\.\w+")
 _METRIC = re.compile(r"(?<!as: )\binkgate_[a-z0-9]+_[a-z0-9_]*[a-z0-9]\b(?![.\w])")
-_COMMAND = re.compile(r"(?<!-g )(?<!user )(?:\b|^)inkgate ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?", re.MULTILINE)
+_COMMAND = re.compile(r"(?<!-g )(?<!user )(?:\b|^)inkgate ([a-z][a-z-]*)(?: ([a-z][a-z0-9-]*))?", re.MULTILINE)
 _TARGET = re.compile(r"(?:^|`)make ([a-z][a-z-]*)", re.MULTILINE)
 _SETTING = re.compile(r"\bINKGATE_([A-Z]+)__([A-Z0-9_]+)\b")
 

@@ -303,8 +303,8 @@ async def test_imported_secrets_follow_the_master_key(customer: CustomerData) ->
     async with work.unit_of_work(customer.engine, "test") as unit:
         assert await rotation.reseal(unit, Vault([fresh, old])) == 3 + 4
     directory = SqlDirectory(customer.engine, Vault([fresh]), ttl=0.0)
-    key = await directory.access_key(records[2]["id"])
-    assert key is not None and key.secret.decode() == records[2]["secret"]
+    found = await directory.access_key(records[2]["id"])
+    assert found is not None and found.secret.decode() == records[2]["secret"]
     await directory.close()
 
 
