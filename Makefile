@@ -105,7 +105,7 @@ console-test: $(VENV)/.console ## Walk through the console in the system's Chrom
 	@$(BIN)/python -m pytest -m browser tests/console
 
 console-shots: $(VENV)/.console ## The same walk, and the pictures of docs/howto/console.md made anew on the way
-	@CONSOLE_SHOTS=1 $(BIN)/python -m pytest -m browser tests/console/test_walk.py tests/console/test_walk_looks.py \
+	@CONSOLE_SHOTS=1 $(BIN)/python -m pytest -m browser tests/console/test_walk.py tests/console/test_walk_import.py tests/console/test_walk_looks.py \
 	  -k 'not every and not english and not left_out'
 
 lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the rooms
@@ -139,8 +139,14 @@ chart-live: chart-tools
 airgap-test: chart-tools ## Bundle, then install and read pictures in a namespace without network (root)
 	@$(BIN)/python -m pytest -m ops tests/airgap
 
+takeover-test: $(VENV)/.test ## From the cloud to here by degrees and back: a second installation plays the cloud, with faults (3 minutes)
+	@$(PYTEST) tests/takeover
+
 tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, by a Redis user of few rights
 	@$(BIN)/python -m pytest -m ops tests/tls
+
+failover-test: $(VENV)/.test ## Postgres and Redis fail over to a replica under traffic: every call answered, charged once
+	@$(BIN)/python -m pytest -m ops tests/operations/test_failover.py
 
 image-test: $(VENV)/.test ## The Dockerfile's lines in a Debian root without an engine; gateway and worker read pictures (root)
 	@unshare --mount $(BIN)/python -m pytest -m ops -s tests/image
@@ -198,5 +204,5 @@ clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
-  bench-metering exact-units console-test console-shots lint conformance \
-  chart chart-tools chart-files chart-live tls-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean
+  bench-metering exact-units console-test console-shots lint conformance takeover-test \
+  chart chart-tools chart-files chart-live tls-test failover-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean

@@ -117,7 +117,7 @@ def section(capability: Capability, table: Table) -> str:
 
 def api_page(note: str, table: Table) -> str:
     """The page. `note` states that it is generated; `table` renders a header and rows as Markdown."""
-    codes: list[tuple[object, ...]] = [(code, row.text, row.http) for code, row in GATEWAY_CODES.items()]
+    codes: list[tuple[object, ...]] = [(code, f"`{row.text}`", row.http) for code, row in GATEWAY_CODES.items()]
     return "\n".join(
         [
             _HEAD,

@@ -8,7 +8,7 @@ What is checked:
   as much of either; the two pages of a pair have the same headings, tables, lists, code and links.
 - Every image has alternative text and one entry in docs/img/sources.toml that states where it comes from.
 - Every table of measured figures stands in a section that names its source: a file of benchmarks/results, or a command.
-- Files and settings that a page names exist.
+- Files, settings, metrics, commands and make targets that a page names exist.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from tools.docs_pages import DOCS, LANGUAGES, ROOT, Page, Section, load
 
@@ -46,6 +48,9 @@ _MEASURE = re.compile(
 _SOURCE = re.compile(r"benchmarks/results\b|python -m (?:benchmarks|tests)\.|make [a-z-]+|docs/img/sources\.toml")
 _FILE = re.compile(r"(?:service|engines|tests|tools|deploy|helm|benchmarks|examples|clients)/[\w./-]*\w")
 _RESULT = re.compile(r"benchmarks/results/[\w.-]+\.\w+")
+_METRIC = re.compile(r"(?<!as: )\binkgate_[a-z0-9]+_[a-z0-9_]*[a-z0-9]\b(?![.\w])")
+_COMMAND = re.compile(r"(?<!-g )(?<!user )(?:\b|^)inkgate ([a-z][a-z-]*)(?: ([a-z][a-z0-9-]*))?", re.MULTILINE)
+_TARGET = re.compile(r"(?:^|`)make ([a-z][a-z-]*)", re.MULTILINE)
 _SETTING = re.compile(r"\bINKGATE_([A-Z]+)__([A-Z0-9_]+)\b")
 
 
@@ -150,8 +155,18 @@ def figures(page: Page) -> Iterator[str]:
             yield f"the table in section {section.title!r} has figures without their source"
 
 
-def names(page: Page, root: Path, settings: frozenset[str]) -> Iterator[str]:
-    """Files and settings that the page names and that do not exist."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What pages may name: settings as GROUP__NAME, metrics, commands as `app` and `app open`, make targets."""
+
+    settings: frozenset[str]
+    metrics: frozenset[str]
+    commands: frozenset[str]
+    targets: frozenset[str]
+
+
+def names(page: Page, root: Path, known: Known) -> Iterator[str]:
+    """Files, settings, metrics, commands and make targets that the page names and that do not exist."""
     for section in page.sections:
         for span in section.code_spans:
             if _FILE.fullmatch(span) and not (root / span).exists():
@@ -163,8 +178,40 @@ def names(page: Page, root: Path, settings: frozenset[str]) -> Iterator[str]:
         setting = f"{group}__{name}"
         if group == "GROUP":  # the form of a name
             continue
-        if setting not in settings and not any(each.startswith(setting) for each in settings if name.endswith("_")):
+        if setting not in known.settings:
             yield f"there is no setting INKGATE_{setting}"
+    for metric in sorted(set(_METRIC.findall(page.text))):
+        if not {metric, re.sub(r"_(?:bucket|sum|count)$", "", metric)} & known.metrics:
+            yield f"there is no metric {metric}"
+    for command, word in sorted(set(_COMMAND.findall(page.code))):
+        group = any(each.startswith(f"{command} ") for each in known.commands)
+        if command not in known.commands or (group and word and f"{command} {word}" not in known.commands):
+            yield f"there is no command inkgate {command} {word}".rstrip()
+    for target in sorted(set(_TARGET.findall(page.code)) - known.targets):
+        yield f"there is no make target {target}"
+
+
+def known_commands(command: Any, path: str = "") -> Iterator[str]:
+    """Every command and group below `command`, by its words."""
+    context = command.make_context(path or "inkgate", [], resilient_parsing=True)
+    for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        yield f"{path} {name}".strip()
+        yield from known_commands(command.get_command(context, name), f"{path} {name}".strip())
+
+
+def load_known(root: Path = ROOT) -> Known:
+    """All names of the product."""
+    import typer.main
+
+    from inkgate.service.cli import app
+    from inkgate.service.telemetry.metrics import Metrics
+
+    return Known(
+        known_settings(),
+        frozenset(doc.name for doc in Metrics("gateway", "0").catalogue),
+        frozenset(known_commands(typer.main.get_command(app))),
+        frozenset(re.findall(r"^([a-z][a-z-]*):", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)),
+    )
 
 
 def known_settings() -> frozenset[str]:
@@ -181,12 +228,12 @@ def known_settings() -> frozenset[str]:
 
 def problems(docs: Path = DOCS, root: Path = ROOT) -> list[str]:
     """All faults, one line each."""
-    pages, settings = load(docs), known_settings()
+    pages, known = load(docs), load_known(root)
     found = list(images(pages, docs))
     for page in pages.values():
         about = list(languages(page, pages))
         if not page.name.startswith("adr/"):  # records describe the time of their decision
-            about += [*figures(page), *names(page, root, settings)]
+            about += [*figures(page), *names(page, root, known)]
         found += [f"docs/{page.name}: {problem}" for problem in about]
     return found
 

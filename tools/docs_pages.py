@@ -102,6 +102,12 @@ class Page:
         return found
 
     @property
+    def code(self) -> str:
+        """Code blocks and code spans, one after the other."""
+        blocks = [block[0] for block in _FENCE.finditer(self.text)]
+        return "\n".join([*blocks, *_CODE_SPAN.findall(_FENCE.sub("", self.text))])
+
+    @property
     def images(self) -> list[tuple[str, str]]:
         """Alternative text and target of each image."""
         return _IMAGE.findall(_FENCE.sub("", self.text))

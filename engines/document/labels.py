@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from inkgate.engines.document.chars import edit_distance, printed_width_em
+from inkgate.engines.document.chars import edit_distance, normalise, printed_width_em
 from inkgate.engines.document.geometry import sub_quad
 from inkgate.engines.document.scan import Strip
 from inkgate.engines.types import Quad
@@ -28,6 +28,19 @@ class TextSegment:
     strip: Strip
     start: float = 0.0
     end: float = 1.0
+
+    @property
+    def spaced_text(self) -> str:
+        """The text with the blanks that separate its words in print."""
+        words = [normalise(word) for word in self.strip.printed.split()]
+        at = "".join(words).find(self.text)
+        if at < 0:
+            return self.text
+        out, begin = [], 0
+        for word in words:
+            out.append(word[max(0, at - begin) : max(0, at + len(self.text) - begin)])
+            begin += len(word)
+        return " ".join(part for part in out if part)
 
     @property
     def quad(self) -> Quad:

@@ -45,7 +45,8 @@ _PADS = (0.1, 0.0)  # heights: margins around a region whose characters are reco
 class Strip:
     """One detected text line. `u0`..`u1` runs along the row, `v` across the rows (centre), `h` is the height, in
     pixels of the upright image; `tilt` is the angle to the rows in degrees. `text` is normalised, None before
-    recognition; `is_accurate` is False while only the draft recogniser has read it."""
+    recognition; `is_accurate` is False while only the draft recogniser has read it. `printed` is the recognised
+    text with its blanks."""
 
     quad: Quad
     u0: float
@@ -56,6 +57,7 @@ class Strip:
     text: str | None = None
     score: float = 0.0
     is_accurate: bool = False
+    printed: str = ""
 
     @property
     def length(self) -> float:
@@ -109,7 +111,7 @@ class DocumentScan:
         todo = [s for s in self.strips if not s.is_accurate and (wanted is None or wanted(s))]
         crops = [geometry.crop_quad(self.image, s.quad) for s in todo]
         for strip, (text, score) in zip(todo, self._engine.recognise(crops), strict=True):
-            strip.text, strip.score, strip.is_accurate = normalise(text), score, True
+            strip.text, strip.printed, strip.score, strip.is_accurate = normalise(text), text, score, True
         return len(todo)
 
     def recognise_draft(self, wanted: Callable[[Strip], bool]) -> None:
@@ -117,7 +119,7 @@ class DocumentScan:
         todo = [s for s in self.strips if s.text is None and wanted(s)]
         crops = [geometry.crop_quad(self.image, s.quad) for s in todo]
         for strip, (text, score) in zip(todo, self._engine.recognise_draft(crops), strict=True):
-            strip.text, strip.score = normalise(text), score
+            strip.text, strip.printed, strip.score = normalise(text), text, score
 
     def recognise_prefix(self, strip: Strip, heights: float) -> str:
         """The draft text of the first part of a strip, `heights` times its height long; the strip is unchanged."""
@@ -183,7 +185,7 @@ class DocumentScan:
         ((text, score),) = self._engine.recognise([np.ascontiguousarray(crop[:, start:end])])
         a_, b_ = start / crop.shape[1], end / crop.shape[1]
         span = (u0 + a_ * (u1 - u0), u0 + b_ * (u1 - u0))
-        return Strip(geometry.sub_quad(quad, a_, b_), *span, v, h, 0.0, normalise(text), score)
+        return Strip(geometry.sub_quad(quad, a_, b_), *span, v, h, 0.0, normalise(text), score, printed=text)
 
 
 def first_text_run(crop: Image, gap: float = _GAP) -> tuple[int, int]:

@@ -54,6 +54,15 @@ _NAME_INDENT = 3.5  # between the left edges of the name and of other values, le
 _MIN_NAME = 2  # characters
 _NAME_REGION = (0.4, 9.0, 1.5)  # left and right of the value column, and height of the region
 
+# A name in two rows; in heights of its label.
+_NAME_ROWS = 2
+_MIN_LONG_NAME = 6  # characters
+_NAME_ROW_HEIGHTS = 0.7  # of the smaller over the larger: names in other scripts above the row are smaller
+_NAME_ABOVE = 1.8  # from the upper row down to the label, at most
+_NAME_OVER_SEX = 0.9  # from the lower row down to the label of the sex, at least
+_NAME_ROW = 0.6  # heights of the segment: between the centres of segments of one row, less than
+_NAME_ROWS_INDENT = 1.5  # between the left edges of the rows, less than
+
 # The authority; in heights of its label.
 _AUTHORITY_ABOVE = 1.5  # the label, at most
 _AUTHORITY_BELOW = 2.0  # the label, at most, where the validity period below it was not found
@@ -107,6 +116,7 @@ class _FieldBuilder:
         for key in ("name", "sex", "nation", "birthday", "validperiod"):
             if key in self._labels:
                 self._take(key, [_same_row(self._labels[key], self._segments)])
+        self._find_name_in_two_rows()
         self._find_nation_beside_sex()
         self._find_address()
         self._find_authority()
@@ -141,6 +151,29 @@ class _FieldBuilder:
                 best = rank
                 self._values["idn"] = match.group() if match else digits
                 self._sources["idn"] = row
+
+    def _find_name_in_two_rows(self) -> None:
+        """A long name in two left-aligned rows, the label beside one or between both."""
+        label, first = self._labels.get("name"), self._sources.get("name")
+        below = next((self._labels[k] for k in ("sex", "nation", "birthday") if k in self._labels), None)
+        if not (label and first and below):
+            return
+        h, left = label.h, min(s.u0 for s in first)
+        top, bottom = label.v - _NAME_ABOVE * h, below.v - _NAME_OVER_SEX * h
+        rows: list[list[TextSegment]] = []
+        for segment in sorted(self._segments, key=lambda s: s.v):
+            if not (top < segment.v < bottom and _of_address(segment, left, h)) or not HAN.search(segment.text):
+                continue
+            if rows and segment.v - rows[-1][0].v < _NAME_ROW * segment.h:
+                rows[-1].append(segment)
+            elif abs(segment.u0 - left) < _NAME_ROWS_INDENT * h:
+                rows.append([segment])
+        text = "".join(join_until_gap(row, _WORD_GAP) for row in rows)
+        heights = [segment.h for row in rows for segment in row]
+        alike = min(heights, default=0.0) > _NAME_ROW_HEIGHTS * max(heights, default=0.0)
+        long = all(len(HAN.findall(row[0].text)) >= _MIN_NAME for row in rows) and len(text) >= _MIN_LONG_NAME
+        if len(rows) == _NAME_ROWS and alike and long:
+            self._take("name", rows)
 
     def _find_nation_beside_sex(self) -> None:
         """The nation whose label was misread and is part of the value of the sex (女民旅汉)."""

@@ -6,6 +6,7 @@ the column's labels, or of the segment that is compared with) unless they say ot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -43,6 +44,7 @@ from inkgate.engines.licence.rows import (
 RegionReader = Callable[[float, float, float, float], TextSegment | None]
 """Recognises the region from `u0` to `u1` on the row with centre `v` and height `h`; None where there is no text."""
 
+_BLANK_BESIDE_HAN = re.compile(r"(?<![A-Za-zÀ-ɏ.,'’]) +| +(?![A-Za-zÀ-ɏ])")
 _MIN_LENGTH = 0.4  # of a strip: a shorter one is a speck
 _SAME_ROW = 0.6  # between the centres of segments on one row, less than
 
@@ -73,6 +75,11 @@ _CODE_BELOW = (1.05, 1.3)  # from the credit code's label down to the code, trie
 _CODE_MARGIN, _CODE_HEIGHT = 0.3, 1.1
 _CODE_DIGITS = 8  # of a credit code, at least
 
+# Rows that a seal interrupts.
+_GAP_UNDER_SEAL = 8.0  # between the two parts of the row, less than
+_PART_HEIGHTS = (0.75, 1.3)  # height of the second part over that of the first, between these
+_MATCHING = 3  # characters at both ends of the row that the second recognition must confirm
+
 # The registering office, right of its label or below it.
 _OFFICE_REACH = 16.0  # between the left edges of label and office, less than
 _OFFICE_ROWS = (-0.6, 3.0)  # from the label's centre down to the office's
@@ -90,6 +97,11 @@ class Layout:
     def text(self, key: str) -> str:
         """The value of a key, rows joined; "" where there is none."""
         return text_of(self.values.get(key, ()))
+
+    def spaced_text(self, key: str) -> str:
+        """The value of a key with the blanks between its Latin words; "" where there is none."""
+        text = " ".join(p.spaced_text for row in self.values.get(key, ()) for p in row)
+        return _BLANK_BESIDE_HAN.sub("", text)
 
     @property
     def keys(self) -> set[str]:
@@ -125,9 +137,11 @@ class _LayoutBuilder:
                 self._add_missing_rows(at, self._read_region)
         for column in self._columns:
             self._add_values(column)
+        self._add_isolated_labels()
         self._add_damaged_rows()
         self._add_headers()
         if self._read_region:
+            self._bridge_gaps(self._read_region)
             self._reread_truncated(self._read_region)
             self._find_code(self._read_region)
         return Layout(tuple(self._columns), dict(self._values), self._authority())
@@ -197,6 +211,43 @@ class _LayoutBuilder:
             key = next((k for k, form in FORMATS.items() if k not in self._values and form.match(segment.text)), None)
             if key:
                 self._take(key, ((segment,),))
+
+    def _add_isolated_labels(self) -> None:
+        """Assign the values of labels that no column contains, for fields without a value."""
+        known = {label.key for column in self._columns for label in column.labels}
+        for label in self._segments:
+            key = label.key or "_"
+            if key.startswith("_") or key in HEADERS or key in known or key in self._values or label.start > 0:
+                continue
+            column = LabelColumn(label.u0, label.u1, label.h, (label,))
+            edge = next_column_left(self._columns, label.u1, label.h)
+            free = [s for s in self._segments if s not in self._taken]
+            if rows := value_rows(ValueRegion(label, column, None, edge, float("inf")), free):
+                self._take(key, rows)
+
+    def _bridge_gaps(self, read_region: RegionReader) -> None:
+        """Recognise a first row again that a seal interrupts, up to the segment behind the gap.
+
+        The result is used only if it begins with the text before the gap and ends with the text behind it.
+        """
+        for key in ("name", "addr"):
+            rows = self._values.get(key, ())
+            if not rows:
+                continue
+            first, last = rows[0][0], rows[0][-1]
+            h, edge = last.h, next_column_left(self._columns, last.u1, last.h)
+            on_row = (s for s in self._segments if s.key is None and s not in self._taken and s.u1 < edge)
+            least, most = _PART_HEIGHTS
+            alike = (s for s in on_row if least < s.h / h < most)
+            near = [s for s in alike if abs(s.v - last.v) < _SAME_ROW * h and 0 < s.u0 - last.u1 < _GAP_UNDER_SEAL * h]
+            if not near:
+                continue
+            behind = min(near, key=lambda s: s.u0)
+            margin = _AGAIN_MARGIN * h
+            found = read_region(first.u0 - margin, behind.u1 + margin, (first.v + behind.v) / 2, _AGAIN_HEIGHT * h)
+            before = text_of(rows[:1])
+            if found and found.text.startswith(before[:_MATCHING]) and found.text.endswith(behind.text[-_MATCHING:]):
+                self._take(key, ((found,), *rows[1:]))
 
     def _add_damaged_rows(self) -> None:
         """Assign by format the rows of whose label only the last character is left (期2012年08月20日)."""

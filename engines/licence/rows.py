@@ -147,10 +147,10 @@ def header_value(label: TextSegment, segments: Iterable[TextSegment]) -> Rows:
 
 
 def run(row: Sequence[TextSegment], gap: float) -> Row:
-    """The segments of a row from left to right up to the first gap wider than `gap` heights of the next segment."""
+    """The segments of a row from left to right up to the first gap wider than `gap` heights of the lower neighbour."""
     out: list[TextSegment] = []
     for segment in sorted(row, key=lambda p: p.u0):
-        if out and segment.u0 - out[-1].u1 > gap * segment.h:
+        if out and segment.u0 - out[-1].u1 > gap * min(segment.h, out[-1].h):
             break
         out.append(segment)
     return tuple(out)

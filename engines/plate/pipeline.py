@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from inkgate.engines.boxes import as_quad
 from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
-from inkgate.engines.plate.colour import background_colour
-from inkgate.engines.plate.decode import Reading, Scores, decode, greedy_if_valid
+from inkgate.engines.plate.colour import decide_colour
+from inkgate.engines.plate.decode import GREEN_PATTERNS, Reading, Scores, decode, greedy_if_valid
 from inkgate.engines.plate.detect import Candidate, Corners, PlateDetector, suppress_overlaps, without_duplicates
 from inkgate.engines.plate.ensemble import combine, to_tensor
 from inkgate.engines.plate.order import left_to_right
@@ -42,9 +42,6 @@ _WHOLE_IMAGE_SCORE = 0.3  # detector score given to it
 _PLATE_ASPECT = (1.6, 5.0)  # width over height of an image that may be one plate: two rows have 2, one row 3.1 or 3.4
 _MAX_ENSEMBLE_CUTS = 4  # most cuts of a low-confidence plate that the second reader sees as well
 _ROTATED_SIDE_PIXELS = 448  # longer side at which an image without plates is looked at once more, lying on its side
-_COLOUR_TIE_RATIO = (
-    0.2  # share of the most likely background colour's probability from which on the pixels may choose another
-)
 _MIN_KEPT_CONFIDENCE = 0.8  # share of its confidence that a plate may lose when its corners are corrected
 _TWO_ROW_ASPECT = 2.7  # width over height below which a plate may have two rows: one row has 3.1 or 3.4, two rows 2
 
@@ -261,8 +258,12 @@ def _greenness(background: NDArray[np.float32]) -> float:
 
 
 def confidence(reading: Reading, background: NDArray[np.float32]) -> float:
-    """Confidence of the whole plate: weakest character x grammar fit x probability of being a plate."""
-    return float(min(reading.char_scores) * min(1.0, 4 * reading.path_ratio) * (1 - background[0]))
+    """Confidence of the whole plate: weakest character x grammar fit x probability of being a plate; lower where seven
+    characters were read on a probably green plate, which has eight."""
+    agreement = 1.0
+    if reading.pattern not in GREEN_PATTERNS:
+        agreement = min(1.0, 2 * (1 - _greenness(background)))
+    return float(min(reading.char_scores) * min(1.0, 4 * reading.path_ratio) * (1 - background[0]) * agreement)
 
 
 def _crop_variants(corners: Corners) -> list[tuple[Corners, int]]:
@@ -292,19 +293,12 @@ def _suppress_overlaps(seen: list[_CandidateReading]) -> list[_CandidateReading]
 
 
 def _to_plate(image: Image, seen: _CandidateReading) -> Plate:
-    """The resulting plate. Its colour is the most likely one that the text allows; between blue and yellow of similar
-    probability the pixels decide.
-    """
-    pattern_green = seen.reading.pattern in ("green", "green_yellow")
-    backgrounds = seen.background.copy()
-    backgrounds[0] = 0
-    if not pattern_green:
-        backgrounds[[3, 4]] = 0
-    colour = COLOURS[int(backgrounds.argmax())]
-    if not pattern_green:
-        shown = background_colour(rectified_strip(image, as_quad(seen.corners), seen.rows))
-        if shown in ("blue", "yellow") and backgrounds[COLOURS.index(shown)] > _COLOUR_TIE_RATIO * backgrounds.max():
-            colour = shown
+    """The resulting plate. Its colour is the most likely one that the text allows."""
+    if seen.reading.pattern in GREEN_PATTERNS:
+        colour = COLOURS[1 + int(seen.background[1:].argmax())]
+    else:
+        strip = rectified_strip(image, as_quad(seen.corners), seen.rows)
+        colour = decide_colour(seen.background, seen.reading.text, strip, seen.rows)
     kind = plate_kind(seen.reading.text, colour, seen.rows)
     return Plate(
         as_quad(seen.corners),

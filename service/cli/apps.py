@@ -78,6 +78,12 @@ def show(name: str, as_json: bool = JSON) -> None:
             found = await find_app(unit, name)
             rows: dict[str, object] = {"APP": found.id, "NAME": found.name, "APPKEY": found.appkey}
             rows["ENCKEY"] = found.sm2_public_key
+            if found.imported_at is not None:
+                rows["IMPORTED"] = found.imported_at.isoformat(timespec="seconds")
+            if found.seals:
+                rows["SEALS"] = (
+                    "with the key pair that was imported" if found.sm2_imported else "with the public key above"
+                )
             for each in await repository.opened_capabilities(unit.session, found.id):
                 rows[f"OPENED_{each.capability.upper()}"] = "default qps" if each.qps is None else f"{each.qps:g} qps"
             lists: dict[str, list[str]] = {}

@@ -182,10 +182,8 @@ def _apps(plan: Plan, existing: Existing) -> Iterable[Problem]:
             yield Problem(each.row, "account", Misuse("app.limit", most=APPS_PER_ACCOUNT))
         if each.name in existing.apps:
             yield Problem(each.row, "app", Misuse("import.app_exists"))
-        deleted = existing.appkeys.get(each.appkey)
-        if deleted is not None:
-            reason = Misuse("import.appkey_deleted") if deleted else Misuse("import.appkey_exists")
-            yield Problem(each.row, "id", reason)
+        if existing.appkeys.get(each.appkey) is False:  # that of a deleted app is used again
+            yield Problem(each.row, "id", Misuse("import.appkey_exists"))
 
 
 def _capabilities(plan: Plan, existing: Existing) -> Iterable[Problem]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import String, cast, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.accounts.models import AccessKeyRow, Account, AppRow, OpenedRow
 from inkgate.service.accounts.repository import IDS_PER_QUERY
+from inkgate.service.db.changes import guarded_update
 
 
 def _parts(values: Collection[str]) -> Iterator[list[str]]:
@@ -59,6 +60,14 @@ async def known_appkeys(session: AsyncSession, appkeys: Collection[str]) -> dict
         rows = await session.execute(select(AppRow.appkey, AppRow.deleted_at).where(AppRow.appkey.in_(part)))
         found |= {appkey: deleted_at is not None for appkey, deleted_at in rows}
     return found
+
+
+async def release_appkey(session: AsyncSession, appkey: str) -> bool:
+    """Give the row of a deleted app another AppKey, so that this one can be imported again; ledger entries keep their
+    reference to the row. False when no deleted app has it."""
+    released = literal("deleted-") + cast(AppRow.id, String)
+    change = update(AppRow).where(AppRow.appkey == appkey, AppRow.deleted_at.is_not(None)).values(appkey=released)
+    return await guarded_update(session, change)
 
 
 async def live_key_counts(session: AsyncSession, account_ids: Collection[str], now: datetime) -> dict[str, int]:

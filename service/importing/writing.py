@@ -13,6 +13,7 @@ from inkgate.service.audit import trail
 from inkgate.service.db import ids
 from inkgate.service.db.changes import add
 from inkgate.service.db.work import UnitOfWork
+from inkgate.service.importing import repository
 from inkgate.service.importing.checks import Existing, Plan
 from inkgate.service.importing.records import AccountRecord, AppRecord
 from inkgate.service.metering import service as metering
@@ -48,6 +49,7 @@ class Writer:
         self._accounts = dict(existing.accounts)
         self._apps = dict(existing.apps)
         self._owners = dict(existing.owners)
+        self._deleted_appkeys = existing.appkeys
         self._created: set[str] = set()  # ids of accounts
 
     async def write(self, plan: Plan, pairs: Mapping[int, SealedKeys]) -> None:
@@ -89,6 +91,8 @@ class Writer:
 
     async def _write_apps(self, plan: Plan, pairs: Mapping[int, SealedKeys]) -> None:
         for each in plan.apps:
+            if self._deleted_appkeys.get(each.appkey):
+                await repository.release_appkey(self._work.session, each.appkey)
             app_id, pair = ids.new(), pairs[each.row]
             account = self._accounts[each.account]
             self._apps[each.name] = AppRow(

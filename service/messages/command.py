@@ -37,6 +37,11 @@ MESSAGES: Mapping[str, Message] = {
         "{host!r} is no host name, or host name and port such as ocr.example.com:8443",
         "“{host}”不是主机名，也不是主机名加端口，例如 ocr.example.com:8443。",
     ),
+    "command.ca_invalid": Message(
+        Kind.INVALID,
+        "--ca {path}: no certificate in PEM form can be read there",
+        "--ca {path}：读不到 PEM 格式的证书。",
+    ),
     "command.address_invalid": Message(
         Kind.INVALID,
         "--address is one address, not a network",

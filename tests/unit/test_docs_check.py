@@ -168,17 +168,44 @@ def test_figures_without_a_source_are_found() -> None:
     assert fault == "the table in section 'Load' has figures without their source"
 
 
+KNOWN = docs_check.Known(
+    settings=frozenset({"SERVER__PORT"}),
+    metrics=frozenset({"inkgate_queue_depth", "inkgate_settle_duration_seconds"}),
+    commands=frozenset({"app", "app open", "serve"}),
+    targets=frozenset({"chaos"}),
+)
+
+
 def test_names_of_files_results_and_settings_that_do_not_exist_are_found(tmp_path: Path) -> None:
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "a.py").write_text("")
-    settings = frozenset({"SERVER__PORT"})
     text = "`tools/a.py` `tools/b.py` INKGATE_SERVER__PORT INKGATE_SERVER__HARBOUR INKGATE_GROUP__NAME"
     page = parse("a.md", text + " benchmarks/results/none.json")
-    assert list(docs_check.names(page, tmp_path, settings)) == [
+    assert list(docs_check.names(page, tmp_path, KNOWN)) == [
         "there is no tools/b.py",
         "there is no benchmarks/results/none.json",
         "there is no setting INKGATE_SERVER__HARBOUR",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("`inkgate_queue_depth` `inkgate_settle_duration_seconds_bucket`", None),
+        ("`rate(inkgate_queue_length[5m])`", "metric inkgate_queue_length"),
+        ("`inkgate app open` `inkgate serve --port 1` `/opt/bin/inkgate app`", None),
+        ("```bash\ninkgate app close\n```", "command inkgate app close"),
+        ("```bash\nURL=x inkgate start\n```", "command inkgate start"),
+        ("`install -g inkgate deploy/a.env`, and inkgate on in prose", None),
+        ("`make chaos`", None),
+        ("```bash\nmake order\n```", "make target order"),
+    ],
+)
+def test_metrics_commands_and_targets_that_do_not_exist_are_found(
+    tmp_path: Path, text: str, missing: str | None
+) -> None:
+    found = list(docs_check.names(parse("a.md", text), tmp_path, KNOWN))
+    assert found == ([f"there is no {missing}"] if missing else [])
 
 
 def test_headings_in_code_blocks_are_no_sections() -> None:

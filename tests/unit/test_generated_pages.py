@@ -26,7 +26,7 @@ def test_the_api_page_lists_every_path_field_and_gateway_code() -> None:
         for field in capability.fields:
             assert f"| `{field.name}` | {field.zh} | {field.en} |" in page
     for code, row in GATEWAY_CODES.items():
-        assert f"| {code} | {row.text} | {row.http} |" in page
+        assert f"| {code} | `{row.text}` | {row.http} |" in page
 
 
 @pytest.mark.parametrize(

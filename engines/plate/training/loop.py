@@ -57,8 +57,8 @@ def train(
     losses: Callable[[Any], tuple[Tensor, dict[str, float]]],
     measure: Callable[[nn.Module], dict[str, float]],
 ) -> None:
-    """Train `net` up to `options.steps`. `stream` gives endless batches from a step on, `losses` the loss of a batch and
-    its parts for the learning curve, `measure` the metrics of the averaged network."""
+    """Train `net` up to `options.steps`. `stream` gives batches from a step on, `losses` the loss of a batch and its
+    parts for the learning curve, `measure` the metrics of the averaged network."""
     learning = [p for p in net.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(learning, lr=options.rate, weight_decay=1e-4)
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))

@@ -24,7 +24,7 @@ NARROWEST, WIDEST = 15.0, 210.0
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`image` BGR uint8 (HEIGHT, WIDTH, 3); `plates` (n, 4, 2) corners TL TR BR BL; `unclear` likewise, not in the loss."""
+    """`image` BGR uint8 (HEIGHT, WIDTH, 3); `plates` (n, 4, 2) corners TL TR BR BL; `unclear`: not in the loss."""
 
     image: BgrImage
     plates: Corners

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import ssl
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,6 +77,10 @@ def _target(host: str, addresses: Sequence[str], ca: Path | None) -> takeover.Ta
         raise Misuse("command.address_invalid")
     if ca is not None and not ca.is_file():
         raise Misuse("command.file_not_found", paths=(str(ca),))
+    try:
+        ssl.create_default_context(cafile=str(ca) if ca else None)
+    except (ssl.SSLError, OSError):
+        raise Misuse("command.ca_invalid", path=str(ca)) from None
     return takeover.Target(name, int(port or 443), tuple(each.partition("/")[0] for each in expected), ca)
 
 

@@ -37,6 +37,8 @@ from inkgate.service.errors import InkGateError
 from inkgate.service.importing import repository
 from inkgate.service.metering.packs import FREE_CAPABILITIES
 from inkgate.service.settings import Settings
+from inkgate.service.takeover import routes
+from inkgate.service.takeover.routes import Mode, Override, Overview
 from inkgate.service.usage import repository as usage
 
 CLOUD_HOST = "ai-global.ctapi.ctyun.cn"  # the host name in the manual's samples
@@ -83,6 +85,7 @@ class Probe:
     app: AppRow
     payer_id: str
     capability: str
+    is_sent_on: bool = False  # the gateway may send it to the cloud: mirrored or split, see `inkgate takeover status`
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,22 +208,35 @@ async def _imported(settings: Settings) -> Imported:
             keys = await repository.usable_imported_keys(session, set(owners))
             family = {owner.id: owner.parent_id or owner.id for owner in owners.values()}
             without_key = [each.name for each in apps if each.account_id not in keys]
+            sent_on = routes_to_the_cloud(await routes.overview(session, enabled=settings.takeover.enabled))
             probe = None
             for app in apps:
+                key = await accounts.usable_key(session, keys.get(app.account_id, ""))
+                if key is None:  # none, or the account is suspended
+                    continue
                 opened = [each.capability for each in await accounts.opened_capabilities(session, app.id)]
-                opened.sort(key=lambda name: name not in FREE_CAPABILITIES)  # needs no pack
-                if opened and app.account_id in keys:
-                    ak = keys[app.account_id]
-                    row = await accounts.usable_key(session, ak)
-                    if row is None:  # the account is suspended
-                        continue
-                    vault = load(settings.security, settings.database)
-                    secret = vault.open(row.sealed_secret, key_context(ak))
-                    probe = Probe(ak, secret, app, family[app.account_id], opened[0])
+                opened.sort(key=lambda name: ((app.id, name) in sent_on, name not in FREE_CAPABILITIES))
+                if not opened:
+                    continue
+                secret = load(settings.security, settings.database).open(key.sealed_secret, key_context(key.ak))
+                is_sent_on = (app.id, opened[0]) in sent_on
+                if probe is None or not is_sent_on:
+                    probe = Probe(key.ak, secret, app, family[app.account_id], opened[0], is_sent_on)
+                if not is_sent_on:
                     break
     finally:
         await engine.dispose()
     return Imported(apps, without_key, probe)
+
+
+def routes_to_the_cloud(found: Overview) -> set[tuple[str, str]]:
+    """(app id, capability) of those whose calls the cloud may answer."""
+    if not found.enabled or found.override is Override.LOCAL:
+        return set()
+    lines = found.routes
+    if found.override is Override.NONE:
+        lines = tuple(each for each in lines if each.mode is not Mode.LOCAL)
+    return {(each.app_id, each.capability) for each in lines}
 
 
 async def _call(settings: Settings, target: Target, probe: Probe | None) -> list[Finding]:
@@ -251,11 +267,16 @@ def _verdict(probe: Probe, code: int, recorded: bool) -> Finding:
     app = probe.app.name
     if recorded:
         return Finding("signed call", f"reached this gateway with the keys of {app} (in its ledger, 0 units)")
+    if code in _CODES:
+        found, remedy = _CODES[code]
+        return Finding("signed call", f"{code} for {app}: {found}", remedy)
+    if probe.is_sent_on:
+        found = "every imported app is routed to the cloud, so this does not show which gateway it was"
+        return Finding("signed call", f"answered with {code}; {found}")
     if code in _UNSEAL_CODES:
-        return Finding("signed call", f"was answered, but is not in this ledger (app {app})",
-                       "Does the name lead to another installation, or are the app's calls mirrored?")  # fmt: skip
-    found, remedy = _CODES.get(code, (f"code {code}", "See `inkgate doctor` and the gateway's log."))
-    return Finding("signed call", f"{code} for {app}: {found}", remedy)
+        found = f"was answered, but is not in this ledger (app {app})"
+        return Finding("signed call", found, "Does the name lead to another installation?")
+    return Finding("signed call", f"{code} for {app}", "See `inkgate doctor` and the gateway's log.")
 
 
 async def _recorded(settings: Settings, probe: Probe, request_id: str) -> bool:

@@ -240,16 +240,32 @@ async def test_the_limits_of_an_account_hold(customer: CustomerData) -> None:
     assert (await run(customer, keys[1:])).applied
 
 
-async def test_the_key_of_a_deleted_app_is_not_used_again(customer: CustomerData) -> None:
+async def test_the_key_of_a_deleted_app_is_imported_again(customer: CustomerData) -> None:
+    """An operator who deletes what was imported can repeat the import; ledger entries keep their app."""
     records = company()
     await run(customer, records)
     directory = SqlDirectory(customer.engine, customer.vault, ttl=0.0)
-    app = await directory.app(records[4]["id"])
-    assert app is not None
+    former = await directory.app(records[4]["id"])
+    assert former is not None
+    ledger = customer.ledger()
+    await ledger.start()
+    await ledger.settle(customer.call(app_id=former.app_id))
+    await ledger.close()
     async with work.unit_of_work(customer.engine, "test") as unit:
-        await accounts.delete_app(unit, app.app_id)
-    again = [records[4] | {"secret": pair()["secret"]}]
-    assert codes(await run(customer, again, kinds=APP_RECORDS)) == [(2, "id", "import.appkey_deleted")]
+        await accounts.delete_app(unit, former.app_id)
+    assert await directory.app(records[4]["id"]) is None
+    for _ in range(2):  # the second time meets a live app again
+        report = await run(customer, records[4:6], kinds=APP_RECORDS)
+    assert codes(report) == [
+        (2, "app", "import.app_exists"),
+        (2, "id", "import.appkey_exists"),
+        (3, "capability", "import.capability_opened"),
+    ]
+    again = await directory.app(records[4]["id"])
+    assert again is not None and again.app_id != former.app_id
+    assert await directory.app(f"deleted-{former.app_id}") is None
+    (line,) = await customer.lines()
+    assert line.app_id == former.app_id
 
 
 async def test_secrets_are_sealed_and_in_no_audit_event(customer: CustomerData) -> None:
@@ -287,8 +303,8 @@ async def test_imported_secrets_follow_the_master_key(customer: CustomerData) ->
     async with work.unit_of_work(customer.engine, "test") as unit:
         assert await rotation.reseal(unit, Vault([fresh, old])) == 3 + 4
     directory = SqlDirectory(customer.engine, Vault([fresh]), ttl=0.0)
-    key = await directory.access_key(records[2]["id"])
-    assert key is not None and key.secret.decode() == records[2]["secret"]
+    found = await directory.access_key(records[2]["id"])
+    assert found is not None and found.secret.decode() == records[2]["secret"]
     await directory.close()
 
 

@@ -98,9 +98,9 @@ async def test_an_old_entry_changed_later_is_detected_by_the_recheck_only(custom
     assert (await checked(customer, AGAIN_ALL)).drift == 0
     async with customer.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET units = 1 WHERE seq = 3"))
-    customer.clock.pass_(days=29)
+    customer.clock.advance(days=29)
     assert (await checked(customer, AGAIN_ALL)).drift == 0
-    customer.clock.pass_(days=2)
+    customer.clock.advance(days=2)
     assert (await checked(customer, AGAIN_ALL)).drift == 1
     assert (await checked(customer)).drift == 1  # and is reported until it is corrected
     async with customer.engine.begin() as connection:
@@ -117,7 +117,7 @@ async def test_the_recheck_continues_where_it_stopped(customer: CustomerData) ->
     seen = []
     for _ in range(5):
         await checked(customer, replace(SMALL, recheck_lines=2, recheck_meters=1))
-        customer.clock.pass_(hours=1)
+        customer.clock.advance(hours=1)
         seen.append(await read(customer, FULL_RECHECK))
     assert seen == [2, 4, 6, 7, 7]
 
@@ -132,7 +132,7 @@ async def test_a_round_is_bounded_and_the_next_one_continues(customer: CustomerD
     for _ in range(4):
         found = await checked(customer, RoundLimits(lines=2, step=2))
         left.append((found.backlog, found.checked_at == begun))
-        customer.clock.pass_(minutes=15)
+        customer.clock.advance(minutes=15)
     # Until everything was read once, "last compared" is when reading began.
     assert left == [(5, True), (3, True), (1, True), (0, False)]
     assert (await checked(customer, RoundLimits(seconds=0.0))).backlog == 0
@@ -148,7 +148,7 @@ async def test_of_two_gateways_one_reads(customer: CustomerData, reads: Reads) -
     reads.count = 0
     async with customer.engine.begin() as other:
         await reconciliation.block_reconciliation(other)
-        customer.clock.pass_(minutes=15)
+        customer.clock.advance(minutes=15)
         assert await checked(customer) == known
     assert reads.count == 0
     assert (await checked(customer)).checked_at == customer.clock.time
@@ -199,5 +199,5 @@ async def test_every_entry_is_read_again_within_the_days_of_the_setting(customer
     assert await read(customer, FULL_RECHECK) == await customer.count()
     async with customer.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET units = 2 WHERE units = 3"))
-    customer.clock.pass_(days=1, minutes=1)
+    customer.clock.advance(days=1, minutes=1)
     assert (await keeper.run_round()).drift == 1

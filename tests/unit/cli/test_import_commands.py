@@ -48,6 +48,7 @@ def test_apps_for_an_account_that_exists(
     (sealing,) = report["sealing"]
     shown = json.loads(inkgate("app", "show", "demo_app", "--json"))
     assert shown["ENCKEY"] == sealing["enckey"] and not sealing["own_key"]
+    assert shown["IMPORTED"] and shown["SEALS"] == "with the public key above"
     private, enckey = sm2.generate()
     file = tmp_path / "private.txt"
     file.write_text(private.hex())

@@ -10,6 +10,8 @@ import pytest
 from inkgate.service.accounts.models import AppRow
 from inkgate.service.cli.doctor import takeover
 from inkgate.service.cli.doctor.takeover import Imported, Probe, Target
+from inkgate.service.takeover.routes import Mode, Override, Overview, RouteLine
+from tests.ledger_data import START
 from tests.unit.cli.test_money_commands import Shell, inkgate  # noqa: F401 - the fixture
 
 
@@ -82,6 +84,7 @@ def test_apps_that_seal_are_listed() -> None:
         (("--address", "10.0.0.0/8"), "one address"),
         (("--address", "here"), "neither an address nor a network"),
         (("--ca", "/no/such/file"), "no such file"),
+        (("--ca", __file__), "no certificate in PEM form"),
     ],
 )
 def test_a_wrong_option_is_one_line(inkgate: Shell, words: tuple[str, ...], error: str) -> None:  # noqa: F811
@@ -92,3 +95,25 @@ def test_a_wrong_option_is_one_line(inkgate: Shell, words: tuple[str, ...], erro
 def test_nothing_imported_and_nothing_listening(inkgate: Shell) -> None:  # noqa: F811
     out = inkgate("doctor", "--takeover", "--host", "localhost:1", "--json", status=1)
     assert "Import them" in out and "Connection refused" in out
+
+
+@pytest.mark.parametrize(
+    ("enabled", "override", "expected"),
+    [
+        (True, Override.NONE, {"general", "plate"}),
+        (True, Override.LOCAL, set()),
+        (True, Override.CLOUD, {"general", "plate", "idcard"}),
+        (False, Override.NONE, set()),
+    ],
+)
+def test_which_calls_the_cloud_may_answer(enabled: bool, override: Override, expected: set[str]) -> None:
+    modes = {"general": Mode.MIRROR, "plate": Mode.SPLIT, "idcard": Mode.LOCAL}
+    lines = tuple(RouteLine("1", "扫描前台", "k", "2", name, mode, 0, START) for name, mode in modes.items())
+    found = takeover.routes_to_the_cloud(Overview(enabled, override, 1, lines))
+    assert found == {("1", name) for name in expected}
+
+
+def test_a_mirrored_call_proves_no_gateway_and_needs_no_remedy() -> None:
+    probe = Probe("ak", b"sk", app("扫描前台"), "3", "general", is_sent_on=True)
+    finding = takeover._verdict(probe, 40017, recorded=False)
+    assert finding.remedy == "" and "routed to the cloud" in finding.found

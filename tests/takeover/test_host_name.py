@@ -21,11 +21,11 @@ Outcome = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """What happened in the namespace (inside.py), once for all tests."""
+    """What happened in the namespace (host_name_inside.py), once for all tests."""
     for program in ("nginx", "curl"):
         assert shutil.which(program), f"{program} is missing; on Debian: apt-get install {program}"
     folder = tmp_path_factory.mktemp("takeover")
-    command = [*namespace(), "--mount", sys.executable, "-m", "tests.takeover.inside", str(folder)]
+    command = [*namespace(), "--mount", sys.executable, "-m", "tests.takeover.host_name_inside", str(folder)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("INKGATE_")}
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=clean, cwd=ROOT)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -1,9 +1,9 @@
 """Runs inside a network and a mount namespace: clients of the cloud reach a service here by the cloud's own URL.
 
-unshare --net --mount python -m tests.takeover.inside FOLDER
+unshare --net --mount python -m tests.takeover.host_name_inside FOLDER
 
 The namespace has nothing but a loopback, so that nothing can reach the cloud; /etc/hosts stands for the DNS of one's
-own network. Prints one JSON object of what happened; tests/takeover/test_takeover.py judges it.
+own network. Prints one JSON object of what happened; tests/takeover/test_host_name.py judges it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from tests.airgap.inside import loopback_up, prove_there_is_no_way_out
-from tests.tls.authority import Authority
 from tests.unit.importing.files import as_csv, company
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,12 +29,23 @@ GATEWAY_PORT = 8080
 START_SECONDS = 120
 
 
+PAGE = ROOT / "docs" / "howto" / "tls.md"
+
+
+def issue_by_the_page(folder: Path) -> Path:
+    """Run the commands of the page's first block: authority.crt, cloud.crt and cloud.key. Returns the authority."""
+    block = PAGE.read_text("utf-8").partition("```bash\n")[2].partition("```")[0]
+    assert "openssl x509 -req" in block
+    subprocess.run(["bash", "-ec", block], cwd=folder, check=True, capture_output=True, timeout=60)
+    return folder / "authority.crt"
+
+
 class Stage:
     """The folder of the service, its authority, and the keys that were imported."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.authority = Authority(folder, "own-authority", timedelta(days=90))
+        self.authority = issue_by_the_page(folder)
         records = company()
         self.app, key = records[4], records[2]
         self.keys = {"AK": key["id"], "SK": key["secret"], "APPKEY": self.app["id"]}
@@ -105,7 +114,7 @@ def java_trust_store(stage: Stage) -> Path | None:
     if not shutil.which("keytool"):
         return None
     store = stage.folder / "trust.p12"
-    words = ["-importcert", "-noprompt", "-alias", "ink", "-file", str(stage.authority.path), "-keystore", str(store)]
+    words = ["-importcert", "-noprompt", "-alias", "ink", "-file", str(stage.authority), "-keystore", str(store)]
     subprocess.run(["keytool", *words, "-storetype", "PKCS12", "-storepass", "changeit"], check=True, timeout=60,
                    capture_output=True)  # fmt: skip
     return store
@@ -113,7 +122,7 @@ def java_trust_store(stage: Stage) -> Path | None:
 
 def calls(stage: Stage) -> dict[str, Any]:
     """Each client without and with the authority in its trust store."""
-    image, authority = str(ROOT / "service" / "samples" / "general.jpg"), str(stage.authority.path)
+    image, authority = str(ROOT / "service" / "samples" / "general.jpg"), str(stage.authority)
     with_requests = [sys.executable, str(ROOT / "tests" / "takeover" / "cloud_client.py"), image]
     with_urllib = [sys.executable, str(ROOT / "examples" / "python" / "minimal.py"), image]
     curl = ["curl", "--silent", "--show-error", "--data", "{}", f"https://{HOST}/v1/aiop/api/2f3p1pnxpqm8/x"]
@@ -143,10 +152,8 @@ def main() -> None:
     stage, result = Stage(Path(sys.argv[1])), dict[str, Any]()
     loopback_up()
     prove_there_is_no_way_out()
-    for host, name in (("localhost", "tls"), (HOST, "cloud")):
-        certificate, key = stage.authority.issue(host)
-        shutil.copy(certificate, stage.folder / f"{name}.crt")
-        shutil.copy(key, stage.folder / f"{name}.key")
+    for ending in ("crt", "key"):  # host.conf serves every other name, of which the test uses none
+        shutil.copy(stage.folder / f"cloud.{ending}", stage.folder / f"tls.{ending}")
     serve = subprocess.Popen([sys.executable, "-m", "inkgate.service.cli", "serve"], env=stage.env, cwd=stage.folder,
                              stdout=subprocess.DEVNULL, stderr=(stage.folder / "serve.log").open("wb"))  # fmt: skip
     proxy = None
@@ -155,19 +162,19 @@ def main() -> None:
             wait(serve, f"http://127.0.0.1:{GATEWAY_PORT}/readyz")
             proxy = subprocess.Popen(["nginx", "-c", str(nginx_config(stage.folder)), "-g", "daemon off;"])
             stage.name_leads_to("")
-            result["no record"] = doctor(stage, "--ca", str(stage.authority.path))
+            result["no record"] = doctor(stage, "--ca", str(stage.authority))
             stage.name_leads_to("127.0.0.1")
-            result["before the import"] = doctor(stage, "--ca", str(stage.authority.path))
+            result["before the import"] = doctor(stage, "--ca", str(stage.authority))
             done = stage.inkgate("account", "import", "company.csv", "--apply")
             assert done.returncode == 0, done.stderr
             time.sleep(3.5)  # the gateway caches unknown keys for 3 seconds
             result["not trusted"] = doctor(stage)
-            result["ready"] = doctor(stage, "--ca", str(stage.authority.path), "--address", "127.0.0.1")
-            result["elsewhere"] = doctor(stage, "--ca", str(stage.authority.path), "--address", "192.0.2.7")
+            result["ready"] = doctor(stage, "--ca", str(stage.authority), "--address", "127.0.0.1")
+            result["elsewhere"] = doctor(stage, "--ca", str(stage.authority), "--address", "192.0.2.7")
             result["clients"] = calls(stage)
             result["packs"] = json.loads(stage.inkgate("pack", "list", "云上公司", "--json").stdout)
             stage.name_leads_to("8.8.8.8")  # going back: the record of the network leads to the cloud again
-            result["public"] = doctor(stage, "--ca", str(stage.authority.path))
+            result["public"] = doctor(stage, "--ca", str(stage.authority))
     finally:
         for process in (proxy, serve):
             if process is not None:

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 
 
-class Contender(Protocol):
+class Target(Protocol):
     """One system: a tree of processes with `workers` single-threaded readers."""
 
     name: str
@@ -152,7 +152,7 @@ class _Http:
             command, cwd=ROOT, env={**os.environ, **env}, stdout=self._log, stderr=subprocess.STDOUT
         )
 
-    async def until(self, ready: Callable[[], Any]) -> None:
+    async def wait_until(self, ready: Callable[[], Any]) -> None:
         """Wait until `ready()`, or its awaited value, is true.
 
         Raises SystemExit with the server's log when the server ends or START_SECONDS have passed.
@@ -216,11 +216,11 @@ class Embedded(_Ours):
         keys = Path(self._folder.name) / "keys.env"
         command = [sys.executable, "-m", "inkgate.service.cli", "sandbox", "--qps", "10000", "--env-file", str(keys)]
         self.spawn([*command, "--profile", self._profile], INKGATE_WORKER__PROCESSES=str(self.workers))
-        await self.until(keys.exists)
+        await self.wait_until(keys.exists)
         values = dict(line.split("=", 1) for line in keys.read_text().splitlines())
         self.base, self.keys = values["BASE_URL"], Keys(values["AK"], values["SK"], values["APPKEY"])
         sample = f"inkgate_worker_ready {float(self.workers)}"
-        await self.until(lambda: self._has_metric(sample))
+        await self.wait_until(lambda: self._has_metric(sample))
 
     async def _has_metric(self, line: str) -> bool:
         return line in (await self.client.get(self.base + "/metrics", headers={"accept": "text/plain"})).text
@@ -266,7 +266,7 @@ class RapidOcrApi(_Http):
     async def start(self) -> None:
         command = [self._python, "-m", "rapidocr_api.main", "-ip", "127.0.0.1", "-p", str(self._port)]
         self.spawn([*command, "-workers", str(self.workers)], **ONE_THREAD)
-        await self.until(lambda: self.client.get(f"http://127.0.0.1:{self._port}/"))
+        await self.wait_until(lambda: self.client.get(f"http://127.0.0.1:{self._port}/"))
 
     def call(self, image: Path) -> httpx.Request:
         files = {"image_file": (image.name, image.read_bytes())}
@@ -291,7 +291,7 @@ class PaddlexServe(_Http):
         command = [self._python, "-m", "paddlex", "--serve", "--pipeline", str(config), "--engine", "onnxruntime"]
         offline = {"PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK": "True", "PADDLE_PDX_CACHE_HOME": self._folder.name}
         self.spawn([*command, "--host", "127.0.0.1", "--port", str(self._port)], **offline)
-        await self.until(lambda: self.client.get(f"http://127.0.0.1:{self._port}/health"))
+        await self.wait_until(lambda: self.client.get(f"http://127.0.0.1:{self._port}/health"))
 
     def call(self, image: Path) -> httpx.Request:
         document = {"file": base64.b64encode(image.read_bytes()).decode(), "fileType": 1, "visualize": False}
