@@ -19,8 +19,8 @@ from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.worker import supervisor as module
 from inkgate.service.worker.control import Event, WorkerReady
 from inkgate.service.worker.observe import WorkerEventMetrics
-from inkgate.service.worker.registry import SupervisorRegistry
 from inkgate.service.worker.supervisor import Supervisor
+from inkgate.service.worker.supervisor_registry import SupervisorRegistry
 from tests.integration.worker import odd_child
 from tests.unit.telemetry.test_metrics import value
 from tests.waiting import wait_until

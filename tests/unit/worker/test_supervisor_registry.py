@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from inkgate.service.broker.worker_registry import LEAVING, READY, STARTING
 from inkgate.service.worker.control import Done, EngineFacts, Gone, Leaving, WorkerReady
-from inkgate.service.worker.registry import RATE_WINDOW_SECONDS, SupervisorRegistry
+from inkgate.service.worker.supervisor_registry import RATE_WINDOW_SECONDS, SupervisorRegistry
 
 
 @dataclass
