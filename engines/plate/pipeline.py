@@ -93,7 +93,9 @@ class NetworkPlateReader:
     def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
         """Plates of a BGR uint8 image, left to right, top to bottom; those out of scope only with `extras`."""
         seen = self._read_candidates(image, self._detector(image))
-        for fallback in (self._read_close_up, self._read_whole, self._read_tilted):
+        if not _any_above(seen, _REREAD_BELOW_CONFIDENCE):
+            seen = _suppress_overlaps(seen + self._read_close_up(image))
+        for fallback in (self._read_whole, self._read_tilted):
             if not _any_above(seen, _MIN_ANSWER_CONFIDENCE):
                 seen = _suppress_overlaps(seen + fallback(image))
         if not _any_above(seen, _REREAD_BELOW_CONFIDENCE):
@@ -173,23 +175,22 @@ class NetworkPlateReader:
                 kept.append((candidate, first))
         ensembled = self._ensemble(image, [first for _, first in kept])
         return _suppress_overlaps(
-            [self._best_cut(image, *pair, both) for pair, both in zip(kept, ensembled, strict=True)]
+            [self._best_cut(image, *pair, both, vote=at_first) for pair, both in zip(kept, ensembled, strict=True)]
         )
 
     def _best_cut(
-        self, image: Image, candidate: Candidate, first: _CandidateReading, both: _CandidateReading
+        self, image: Image, candidate: Candidate, first: _CandidateReading, both: _CandidateReading, *, vote: bool
     ) -> _CandidateReading:
         """The candidate if the ensemble `both` of `first` is confident; else the reading after refinement; else the
-        vote of several crops.
+        `vote` of several crops.
         """
         if both.confidence >= _REREAD_BELOW_CONFIDENCE:
             return self._with_refined_corners(image, both)
         closer = self._recognise_at(image, self._detector.refine_candidate(image, candidate).corners)
         again = self._ensemble(image, [self._refine_and_reread(image, closer)])[0]
         best = max(both, again, key=lambda entry: entry.confidence)
-        if best.confidence >= _REREAD_BELOW_CONFIDENCE or (
-            best.confidence < _MIN_CONFIDENCE and candidate.score < _KEEP_SCORE_SECOND
-        ):
+        readable = best.confidence >= _MIN_CONFIDENCE or candidate.score >= _KEEP_SCORE_SECOND
+        if best.confidence >= _REREAD_BELOW_CONFIDENCE or not (vote and readable):
             return self._with_refined_corners(image, best)
         others = sorted([closer, *self._recognise_other_cuts(image, best)], key=lambda entry: -entry.confidence)
         winner = _vote([both, again, *self._ensemble(image, others[:_MAX_ENSEMBLE_CUTS])])
