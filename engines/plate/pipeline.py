@@ -39,6 +39,7 @@ _TILT_DEGREES = (-28.0, 28.0)  # the detector finds plates that are tilted by up
 _TILTED_SIDE_PIXELS = 192  # longer side of the copies that are rotated by these
 _MIN_TILTED_SCORE = 0.5  # detector score below which a candidate in such a copy is dropped
 _MIN_FALLBACK_CONFIDENCE = 0.45  # confidence of a plate found in the rotated image or read from the whole image
+_WIDE_SHARE = 0.8  # share of the image's width above which a plate is read close up too: its corners may be cut off
 _WHOLE_IMAGE_SHARES = (1.0, 0.9)  # share of its width and height that is taken for the plate
 _WHOLE_IMAGE_SCORE = 0.3  # detector score given to it
 _PLATE_ASPECT = (1.6, 5.0)  # width over height of an image that may be one plate: two rows have 2, one row 3.1 or 3.4
@@ -93,7 +94,8 @@ class NetworkPlateReader:
     def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
         """Plates of a BGR uint8 image, left to right, top to bottom; those out of scope only with `extras`."""
         seen = self._read_candidates(image, self._detector(image))
-        if not _any_above(seen, _REREAD_BELOW_CONFIDENCE):
+        wide = any(np.ptp(entry.corners[:, 0]) > _WIDE_SHARE * image.shape[1] for entry in seen)
+        if wide or not _any_above(seen, _REREAD_BELOW_CONFIDENCE):
             seen = _suppress_overlaps(seen + self._read_close_up(image))
         for fallback in (self._read_whole, self._read_tilted):
             if not _any_above(seen, _MIN_ANSWER_CONFIDENCE):
