@@ -31,8 +31,8 @@ Corners = NDArray[np.float32]
 class DetectorOptions:
     """Detector options. Lengths are pixels of the network input.
 
-    An image is detected in copies of two sizes, and in a small one with a black frame: without a frame a plate that
-    reaches the border of the image is not detected, and a steep one only where it is less than about 120 pixels long.
+    An image is detected in copies of two sizes. What is not found there may be found in a small copy with a black
+    frame: without it a plate that reaches the border is not detected, and a steep one only up to about 120 pixels.
     """
 
     sizes: tuple[int, ...] = (736, 256)  # longer side of the copies, the larger first
@@ -103,7 +103,6 @@ class PlateDetector:
         tiled = longest > option.tile_above_pixels
         sizes = option.sizes[-1:] if tiled else option.sizes
         found = [one for size in sizes for one in self.detect_at_scale(image, min(size, _round_up(longest)))]
-        found += self.detect_at_scale(image, option.framed_size, framed=True)
         if tiled:
             found += self._detect_in_tiles(image)
         return suppress_overlaps(found)[: option.max_candidates]
@@ -119,6 +118,10 @@ class PlateDetector:
             Candidate((corners - offset) * ratio, score, float(np.hypot(*(corners[1] - corners[0]))))
             for corners, score in local_maxima(out, self.options.threshold)
         ]
+
+    def detect_close_up(self, image: Image) -> list[Candidate]:
+        """Candidates that fill most of the image, or reach its border: in a small copy with a frame."""
+        return suppress_overlaps(self.detect_at_scale(image, self.options.framed_size, framed=True))
 
     def detect_rotated(self, image: Image, longest: int, degrees: float) -> list[Candidate]:
         """Candidates in a framed copy whose longer side is `longest`, rotated clockwise about its middle. Of what the

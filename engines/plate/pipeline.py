@@ -28,15 +28,18 @@ _MIN_CONFIDENCE = 1e-3  # confidence below which a reading is none: such a candi
 _KEEP_SCORE_FIRST = (
     0.6  # unless the detector is more confident of it than this, and after the close look by both readers,
 )
+_MIN_CONFIDENCE_ELSEWHERE = 0.05  # the same in the close-up and the tilted copies, whatever the detector's score
 _KEEP_SCORE_SECOND = 0.75  # unless it is more confident than this
-_MIN_ANSWER_CONFIDENCE = 0.05  # confidence below which nothing is answered
+_MIN_ANSWER_CONFIDENCE = 0.2  # confidence below which nothing is answered, by ADR 0024 more often wrong than right
 _FIRST_READER_SUFFICES = (
     0.3  # confidence of the first reader from which on something is answered, however the second contradicts
 )
 _REREAD_BELOW_CONFIDENCE = 0.9  # confidence below which the detector looks closely, and then other cuts are tried
 _TILT_DEGREES = (-28.0, 28.0)  # the detector finds plates that are tilted by up to about 25 degrees to either side
-_TILTED_SIDE_PIXELS = 256  # longer side of the image at which it is looked at rotated by these
+_TILTED_SIDE_PIXELS = 192  # longer side of the copies that are rotated by these
+_MIN_TILTED_SCORE = 0.5  # detector score below which a candidate in such a copy is dropped
 _MIN_FALLBACK_CONFIDENCE = 0.45  # confidence of a plate found in the rotated image or read from the whole image
+_WIDE_SHARE = 0.8  # share of the image's width above which a plate is read close up too: its corners may be cut off
 _WHOLE_IMAGE_SHARES = (1.0, 0.9)  # share of its width and height that is taken for the plate
 _WHOLE_IMAGE_SCORE = 0.3  # detector score given to it
 _PLATE_ASPECT = (1.6, 5.0)  # width over height of an image that may be one plate: two rows have 2, one row 3.1 or 3.4
@@ -91,16 +94,24 @@ class NetworkPlateReader:
     def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
         """Plates of a BGR uint8 image, left to right, top to bottom; those out of scope only with `extras`."""
         seen = self._read_candidates(image, self._detector(image))
-        for fallback in (self._read_whole, self._read_tilted, self._read_on_its_side):
-            if _any_certain(seen):
-                break
-            seen = _suppress_overlaps(seen + fallback(image))
+        wide = any(np.ptp(entry.corners[:, 0]) > _WIDE_SHARE * image.shape[1] for entry in seen)
+        if wide or not _any_above(seen, _REREAD_BELOW_CONFIDENCE):
+            seen = _suppress_overlaps(seen + self._read_close_up(image))
+        for fallback in (self._read_whole, self._read_tilted):
+            if not _any_above(seen, _MIN_ANSWER_CONFIDENCE):
+                seen = _suppress_overlaps(seen + fallback(image))
+        if not _any_above(seen, _REREAD_BELOW_CONFIDENCE):
+            seen = _suppress_overlaps(seen + self._read_on_its_side(image))
         plates = [_to_plate(image, entry) for entry in seen if entry.confidence >= _MIN_ANSWER_CONFIDENCE]
         return left_to_right([plate for plate in plates if extras or plate.in_scope])
 
     def close(self) -> None:
         """Release the networks. The reader cannot be used afterwards."""
         del self._detector, self._strips, self._second, self._corners
+
+    def _read_close_up(self, image: Image) -> list[_CandidateReading]:
+        """Plates that fill most of the image, or reach its border."""
+        return self._read_candidates(image, self._detector.detect_close_up(image), at_first=False)
 
     def _read_whole(self, image: Image) -> list[_CandidateReading]:
         """The whole image, and its inner part, read as one plate where the aspect allows it: the detector does not
@@ -122,8 +133,9 @@ class NetworkPlateReader:
             candidate
             for degrees in _TILT_DEGREES
             for candidate in self._detector.detect_rotated(image, _TILTED_SIDE_PIXELS, degrees)
+            if candidate.score >= _MIN_TILTED_SCORE
         ]
-        return self._read_fallback(image, suppress_overlaps(tilted))
+        return self._read_fallback(image, suppress_overlaps(tilted), at_first=False)
 
     def _read_on_its_side(self, image: Image) -> list[_CandidateReading]:
         """Plates of an image rotated by 90 or 270 degrees: crops of low confidence are also read upside down."""
@@ -135,53 +147,58 @@ class NetworkPlateReader:
                 entry.score,
                 entry.detected_width,
             )
-            for entry in self._detector.detect_at_scale(
-                upright, min(_ROTATED_SIDE_PIXELS, max(image.shape[:2])), framed=True
-            )
+            for entry in self._detector.detect_at_scale(upright, min(_ROTATED_SIDE_PIXELS, max(image.shape[:2])))
         ]
         return self._read_fallback(image, back)
 
-    def _read_fallback(self, image: Image, candidates: Sequence[Candidate]) -> list[_CandidateReading]:
+    def _read_fallback(
+        self, image: Image, candidates: Sequence[Candidate], *, at_first: bool = True
+    ) -> list[_CandidateReading]:
         """The readings of candidates that the detector did not find in the upright image, if confident."""
-        found = self._read_candidates(image, candidates)
+        found = self._read_candidates(image, candidates, at_first=at_first)
         return [entry for entry in found if entry.confidence >= _MIN_FALLBACK_CONFIDENCE]
 
-    def _read_candidates(self, image: Image, candidates: Sequence[Candidate]) -> list[_CandidateReading]:
-        """The readings of all candidates, each by its best crop; candidates that are no plates are dropped."""
+    def _read_candidates(
+        self, image: Image, candidates: Sequence[Candidate], *, at_first: bool = True
+    ) -> list[_CandidateReading]:
+        """The readings of all candidates, each by its best crop. Candidates that are no plates are dropped, and those
+        that the first recogniser cannot read: all of them in other copies than the first, else those of low score."""
         outputs = self._recognise_strips(image, [(entry.corners, 1) for entry in candidates])
         kept = []
         for candidate, raw in zip(candidates, outputs, strict=True):
             if raw[-1, 0] >= _MAX_NO_PLATE_PROBABILITY:
                 continue
             first = _to_reading(candidate.corners, 1, raw)
-            if first.confidence >= _MIN_CONFIDENCE or candidate.score >= _KEEP_SCORE_FIRST:
+            if at_first:
+                readable = first.confidence >= _MIN_CONFIDENCE or candidate.score >= _KEEP_SCORE_FIRST
+            else:
+                readable = first.confidence >= _MIN_CONFIDENCE_ELSEWHERE
+            if readable:
                 kept.append((candidate, first))
         ensembled = self._ensemble(image, [first for _, first in kept])
         return _suppress_overlaps(
-            [self._best_cut(image, *pair, both) for pair, both in zip(kept, ensembled, strict=True)]
+            [self._best_cut(image, *pair, both, vote=at_first) for pair, both in zip(kept, ensembled, strict=True)]
         )
 
     def _best_cut(
-        self, image: Image, candidate: Candidate, first: _CandidateReading, both: _CandidateReading
+        self, image: Image, candidate: Candidate, first: _CandidateReading, both: _CandidateReading, *, vote: bool
     ) -> _CandidateReading:
         """The candidate if the ensemble `both` of `first` is confident; else the reading after refinement; else the
-        vote of several crops.
+        `vote` of several crops.
         """
         if both.confidence >= _REREAD_BELOW_CONFIDENCE:
             return self._with_refined_corners(image, both)
         closer = self._recognise_at(image, self._detector.refine_candidate(image, candidate).corners)
-        surest = max(first, closer, key=lambda entry: entry.confidence)
         again = self._ensemble(image, [self._refine_and_reread(image, closer)])[0]
         best = max(both, again, key=lambda entry: entry.confidence)
-        if best.confidence >= _REREAD_BELOW_CONFIDENCE or (
-            best.confidence < _MIN_CONFIDENCE and candidate.score < _KEEP_SCORE_SECOND
-        ):
+        readable = best.confidence >= _MIN_CONFIDENCE or candidate.score >= _KEEP_SCORE_SECOND
+        if best.confidence >= _REREAD_BELOW_CONFIDENCE or not (vote and readable):
             return self._with_refined_corners(image, best)
         others = sorted([closer, *self._recognise_other_cuts(image, best)], key=lambda entry: -entry.confidence)
-        winner = self._with_refined_corners(
-            image, _vote([both, again, *self._ensemble(image, others[:_MAX_ENSEMBLE_CUTS])])
-        )
-        least = _MIN_ANSWER_CONFIDENCE if surest.confidence >= _FIRST_READER_SUFFICES else 0.0
+        winner = _vote([both, again, *self._ensemble(image, others[:_MAX_ENSEMBLE_CUTS])])
+        winner = self._with_refined_corners(image, winner)
+        surest = max(first.confidence, closer.confidence)
+        least = _MIN_ANSWER_CONFIDENCE if surest >= _FIRST_READER_SUFFICES else 0.0
         return replace(winner, confidence=max(winner.confidence, least))
 
     def _with_refined_corners(self, image: Image, seen: _CandidateReading) -> _CandidateReading:
@@ -233,8 +250,8 @@ class NetworkPlateReader:
         return self._strips(np.ascontiguousarray(batch))
 
 
-def _any_certain(seen: Sequence[_CandidateReading]) -> bool:
-    return any(entry.confidence >= _REREAD_BELOW_CONFIDENCE for entry in seen)
+def _any_above(seen: Sequence[_CandidateReading], least: float) -> bool:
+    return any(entry.confidence >= least for entry in seen)
 
 
 def _vote(seen: Sequence[_CandidateReading]) -> _CandidateReading:

@@ -18,10 +18,14 @@ class Places(PlateDetector):
     """A finder that knows where plates are, as long as the image stands upright."""
 
     def __init__(
-        self, candidates: list[Candidate], lying: list[Candidate] | None = None, tilted: list[Candidate] | None = None
+        self,
+        candidates: list[Candidate],
+        lying: list[Candidate] | None = None,
+        tilted: list[Candidate] | None = None,
+        near: list[Candidate] | None = None,
     ) -> None:
         self._candidates, self._on_side = candidates, lying or []
-        self._tilted = tilted or []
+        self._tilted, self._near = tilted or [], near or []
         self.asked: list[str] = []
 
     def __call__(self, image: np.ndarray) -> list[Candidate]:
@@ -30,6 +34,10 @@ class Places(PlateDetector):
     def detect_at_scale(self, image: np.ndarray, longest: int, *, framed: bool = False) -> list[Candidate]:
         self.asked.append("on its side")
         return self._on_side
+
+    def detect_close_up(self, image: np.ndarray) -> list[Candidate]:
+        self.asked.append("close-up")
+        return self._near
 
     def detect_rotated(self, image: np.ndarray, longest: int, degrees: float) -> list[Candidate]:
         self.asked.append(f"{degrees:+.0f}")
@@ -129,10 +137,15 @@ def test_one_weak_character_makes_the_whole_answer_weak(street: np.ndarray) -> N
     assert plates[0].confidence == pytest.approx(1 - 0.6 * 0.6, abs=0.01), "two who agree err only together"
 
 
-def test_two_readers_who_differ_are_believed_little(street: np.ndarray) -> None:
-    plates = reader(Places([at(300, 50)]), KNOWN, {50: ("粤B12346", "blue", 0.97)}).read(street)
-    assert plates[0].text == "粤B12346", "the second errs less"
-    assert plates[0].confidence < 0.1
+def test_two_readers_who_differ_are_answered_with_the_least_confidence(street: np.ndarray) -> None:
+    (plate,) = reader(Places([at(300, 50)]), KNOWN, {50: ("粤B12346", "blue", 0.97)}).read(street)
+    assert plate.text == "粤B12346", "the second errs less"
+    assert plate.confidence == pytest.approx(0.2)
+
+
+def test_below_the_least_confidence_nothing_is_answered(street: np.ndarray) -> None:
+    first, other = {50: ("粤B12345", "blue", 0.25)}, {50: ("粤B12346", "blue", 0.97)}
+    assert reader(Places([at(300, 50)]), first, other).read(street, extras=True) == []
 
 
 def test_what_is_no_plate_costs_one_look(street: np.ndarray) -> None:
@@ -172,7 +185,13 @@ def test_an_image_on_its_side_is_read_and_answered_in_its_own_pixels(street: np.
 def test_a_tilted_plate_is_found_in_the_rotated_copies(street: np.ndarray) -> None:
     finder = Places([], tilted=[at(300, 50)])
     assert [p.text for p in reader(finder, KNOWN).read(street)] == ["粤B12345"]
-    assert finder.asked == ["-28", "+28"], "and the image is not laid on its side any more"
+    assert finder.asked == ["close-up", "-28", "+28"], "and the image is not laid on its side any more"
+
+
+def test_a_plate_that_fills_the_image_is_found_close_up(street: np.ndarray) -> None:
+    finder = Places([], near=[at(300, 50)])
+    assert [p.text for p in reader(finder, KNOWN).read(street)] == ["粤B12345"]
+    assert finder.asked == ["close-up"]
 
 
 def test_a_confident_plate_needs_no_other_copy(street: np.ndarray) -> None:
