@@ -240,8 +240,10 @@ SHORT_LIVED = {
     ("db/cache.py", "get"): "one query, awaited by its callers",
     ("gateway/delivery_tracker.py", "track"): "until the delivery of one answer is known, ten minutes at most",
     ("gateway/exchange.py", "*"): "as long as one request",
+    ("gateway/forward.py", "_await_or_disconnect"): "as long as one request",
     ("gateway/recognition.py", "_await_or_disconnect"): "as long as one request",
     ("metering/ledger.py", "_enqueue"): "ends when nothing waits; the next call begins a new one",
+    ("takeover/upstream.py", "exchange"): "the writing of one request's body, awaited by the reader of its answer",
     ("worker/concurrency.py", "run_loops"): "pull loops, whose end ends the process: the supervisor starts another",
 }
 STARTERS = {
