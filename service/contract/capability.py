@@ -61,8 +61,8 @@ class Capability:
     """One capability.
 
     `name` identifies it in settings, metrics, ledger and commands. `title` is Chinese, `title_en` English. `paths`
-    lists every accepted path, the canonical one first; the path segments in `any_case` (written in lower case) match
-    case-insensitively.
+    lists every accepted path, the canonical one first; path segments in `case_insensitive_segments`, given in lower
+    case, match in any case.
 
     A request is a JSON object with a list `data` of images, or, with an `action`, the pair `Action` and `ImageData` of
     a single image; faults of a single image are faults of the request. Sides are pixels, both ends inclusive.
@@ -94,7 +94,7 @@ class Capability:
     stub: Callable[[str], Any]
     sample: Traversable
     example: Traversable | None = None
-    any_case: frozenset[str] = frozenset()
+    case_insensitive_segments: frozenset[str] = frozenset()
     max_image_bytes: int = 10 * MIB
     min_side: int = 32
     max_side: int = 5000

@@ -98,8 +98,8 @@ def _path_problems(capability: Capability) -> Iterator[str]:
             yield f"its path {path!r} is not {PREFIX} followed by a service id and further segments"
     if len({each.lower() for each in capability.paths}) < len(capability.paths):
         yield "it lists a path twice"
-    if any(each != each.lower() or "/" in each for each in capability.any_case):
-        yield "any_case takes single path segments in lower case"
+    if any(each != each.lower() or "/" in each for each in capability.case_insensitive_segments):
+        yield "case_insensitive_segments takes single path segments in lower case"
 
 
 def _table_problems(capability: Capability) -> Iterator[str]:

@@ -238,7 +238,7 @@ class _Reading:
         return state.depth == 0 and free >= min(2, max(1, state.workers)) and not self._broker.held(SHADOW_APP)
 
     def _accepted(self) -> Accepted:
-        """The call once more, without its connection and with a stopwatch of its own."""
+        """The same call without its connection, with a stopwatch of its own."""
         admitted, body = self._call.admitted, self._call.body
         assert body is not None
         self._call.body = None  # freed as soon as its images are decoded

@@ -112,18 +112,19 @@ def elements(answer: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     return [each if isinstance(each, dict) else {} for each in listed[:MAX_IMAGES]]
 
 
-def charged_units(capability: Capability, status: int, body: bytes | None) -> int:
-    """What an answer of the cloud costs by the manual (7.1): one unit per image, also for business errors; none for
-    internal errors, and for answers of its gateway or without the contract's form."""
-    answer = parsed(body)
-    if status != 200 or answer is None:
+def charged_units(capability: Capability, status: int, code: str, body: bytes | None) -> int:
+    """What an answer of the cloud costs at least, by the manual (7.1): one unit per image, also for business errors;
+    none for internal errors, and for answers of its gateway or without the contract's form.
+
+    Without the body (a call that was not read here) the number of images is unknown: then it is one unit.
+    """
+    internal = str(capability.faults["internal"].code)
+    if status != 200:
         return 0
-    code = _code(answer)
-    internal = capability.faults["internal"].code
-    if code in _SUCCESS:
-        return sum(image_code(each) != str(internal) for each in elements(answer))
-    known = {row.code for row in capability.faults.values()} - {internal}
-    return int(code in known)
+    if code == READ:
+        listed = [{}] if body is None else elements(parsed(body))
+        return sum(image_code(each) != internal for each in listed)
+    return int(code in {str(row.code) for row in capability.faults.values()} - {internal})
 
 
 def image_code(element: Mapping[str, Any]) -> str:

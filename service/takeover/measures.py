@@ -40,7 +40,7 @@ def measures(capability: Capability, observation: Observation, comparison: Compa
     added: Counter[str] = Counter({CALLS: 1})
     cloud, local = observation.cloud, observation.local
     if cloud is not None:
-        added[UNITS] = charged_units(capability, cloud.status, cloud.body)
+        added[UNITS] = charged_units(capability, cloud.status, cloud.code, cloud.body)
         added[f"{CLOUD_TIME}.{_bucket(cloud.seconds)}"] = 1
     if local is not None:
         added[f"{LOCAL_TIME}.{_bucket(local.seconds)}"] = 1

@@ -3,7 +3,7 @@ plants differences and faults. Nothing real is called.
 
     here = install(tmp_path / "here")                        # database and keys; no process yet
     with cloud(here, tmp_path / "cloud", Plan()) as upstream:    # a copy of them, served
-        with served(here.folder, TAKEOVER__UPSTREAM=upstream.url) as base: ...
+        with served(here.folder, TAKEOVER__URL=upstream.url) as base: ...
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ IDCARD = Capability(
     title="身份证识别",
     title_en="Identity card",
     paths=(PREFIX + "2f3os7qq79xc/IdentityCard/ocr/v1/idcard.json",),
-    any_case=frozenset({"identitycard"}),  # the manual uses both IdentityCard and identityCard
+    case_insensitive_segments=frozenset({"identitycard"}),  # the manual uses both IdentityCard and identityCard
     faults=code_table(
         {
             **DOCUMENT_ROWS,

@@ -68,7 +68,7 @@ def element(plates: Sequence[Plate], extras: bool, options: Options) -> Element:
 
 def view(element: Mapping[str, Any]) -> View:
     """The plates, with a crop of each."""
-    return View(tuple(_mark(plate) for plate in detail_list(element)), cut_out=True)
+    return View(tuple(_mark(plate) for plate in detail_list(element)), show_crops=True)
 
 
 def _mark(plate: Mapping[str, Any]) -> Mark:

@@ -41,9 +41,11 @@ def card(**fields: str) -> bytes:
     return answer(IDCARD, {"note": "back", "detail": {"idn": "330106199208160021", **fields}})
 
 
-def seen(customer: CustomerData, cloud: bytes, local: bytes | None, *, skipped: str = "") -> Observation:
+def seen(
+    customer: CustomerData, cloud: bytes, local: bytes | None, *, skipped: str = "", code: str = "0"
+) -> Observation:
     here = None if local is None else LocalAnswer(200, "0", 0.03, local)
-    there = CloudAnswer(200, "0", 0.3, cloud)
+    there = CloudAnswer(200, code, 0.3, cloud)
     return Observation(START, customer.account_id, customer.app.app_id, IDCARD.name, there, here, skipped)
 
 
@@ -72,7 +74,7 @@ async def test_figures_of_two_gateways_add_up(customer: CustomerData) -> None:
         *equal,
         *other,
         seen(customer, card(), None, skipped="shed"),
-        seen(customer, b"<html>", card()),
+        seen(customer, b"<html>", card(), code=""),
     )
     assert sorted(counts.observed) == ["compared"] * 10 + ["skipped", "unreadable"] and not counts.dropped
     async with work.read_session(customer.engine) as session:

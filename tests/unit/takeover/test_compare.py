@@ -132,7 +132,7 @@ def test_answers_that_are_no_success_are_not_compared() -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"<html>", b"\xff\xfe", b"{" * 9, b'{"a":"\\ud800"}'])
 def test_what_is_not_the_contracts_json_is_unreadable(body: bytes) -> None:
     assert not compare(IDCARD, body, answer(IDCARD, example(IDCARD))).readable
-    assert charged_units(IDCARD, 200, body) == 0
+    assert charged_units(IDCARD, 200, "", body) == 0
 
 
 def test_too_long_answers_are_unreadable_and_deep_ones_compared() -> None:
@@ -158,7 +158,7 @@ def test_nothing_that_a_service_may_send_raises(capability: Capability, cloud: o
     bodies = [encoded({"statusCode": 0, "returnObj": each} if wrapped else each) for each in (cloud, local)]
     made = compare(capability, *bodies)
     assert sum(made.fields.values()) >= len(made.fields)
-    assert charged_units(capability, 200, bodies[0]) >= 0
+    assert charged_units(capability, 200, "0", bodies[0]) >= 0
 
 
 @EVERY
@@ -179,13 +179,15 @@ def test_an_answer_agrees_with_itself_whatever_it_holds(capability: Capability, 
 @EVERY
 def test_units_of_the_cloud_follow_the_manual(capability: Capability) -> None:
     element = example(capability)
-    assert charged_units(capability, 200, answer(capability, element)) == 1
-    assert charged_units(capability, 200, fault(capability, "json")) == 1
-    assert charged_units(capability, 200, fault(capability, "internal")) == 0
-    assert charged_units(capability, 502, answer(capability, element)) == 0
-    assert charged_units(capability, 200, encoded({"statusCode": 51003})) == 0
+    internal, wrong = (str(capability.faults[name].code) for name in ("internal", "json"))
+    assert charged_units(capability, 200, "0", answer(capability, element)) == 1
+    assert charged_units(capability, 200, "0", None) == 1  # how many images is unknown
+    assert charged_units(capability, 200, wrong, fault(capability, "json")) == 1
+    assert charged_units(capability, 200, internal, fault(capability, "internal")) == 0
+    assert charged_units(capability, 502, "0", answer(capability, element)) == 0
+    assert charged_units(capability, 200, "51003", encoded({"statusCode": 51003})) == 0
     if not capability.single:
-        assert charged_units(capability, 200, answer(capability, element, "size", "internal")) == 2
+        assert charged_units(capability, 200, "0", answer(capability, element, "size", "internal")) == 2
 
 
 @pytest.mark.parametrize(
