@@ -186,7 +186,6 @@ _RAW = {  # where raw lines are used, through the table except as noted
     "service/gateway/raw_head.py": 1,  # sends them on as they came
     "service/gateway/exchange.py": 2,
     "service/gateway/app.py": 1,
-    "service/gateway/raw_head.py": 1,  # to send them on, not to read them
     "service/header_middleware.py": 2,
     "service/console/app.py": 2,
 }
