@@ -25,7 +25,7 @@ from inkgate.service.takeover.routes import Mode, Override
 from tests.takeover.cloud import Cloud, Installation, cloud, database_url, install, served
 
 ROOT = Path(__file__).resolve().parents[2]
-EFFECTIVE_SECONDS = 10.0  # far above the second that a change takes: the machine may be crowded
+EFFECTIVE_SECONDS = 30.0  # far above the second that a change takes: the machine may be crowded
 
 
 @dataclass

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,17 +16,11 @@ from inkgate.service.samples import sample
 from inkgate.service.takeover.routes import Mode
 from tests.integration.test_clients import bouncycastle
 from tests.takeover.clients import CLIENTS, Answer
-from tests.takeover.stage import Stage, staged
+from tests.takeover.stage import Stage
 from tests.takeover.traffic import answers_of, header_lines, units_by_request, used_units
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ((Mode.MIRROR, None), (Mode.SPLIT, 10), (Mode.LOCAL, None), (Mode.MIRROR, None))
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(tmp_path_factory.mktemp("takeover")) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import ssl
 import statistics
-from collections.abc import Iterator
 from http.client import HTTPSConnection
 from urllib.parse import urlsplit
 
 import pytest
 
 from inkgate.service.takeover.routes import Mode
-from tests.takeover.stage import Stage, staged
+from tests.takeover.stage import Stage
 from tests.takeover.traffic import Caller
 
 ROUNDS, CALLS = 8, 50  # calls of a round and side
-QUIET_P99_SECONDS = 0.025  # of the direct calls of a round; above it other processes use the machine
+QUIET_SECONDS = 0.005  # between median and p99 of the direct calls; above it the noise hides what is measured
 QUIET_ROUNDS = 4  # least number of quiet rounds: the p99 is then the second slowest of 200 calls
 MOST_ADDED_SECONDS = 0.005
-CPU_CALLS = 200
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(tmp_path_factory.mktemp("takeover")) as made:
-        made.route(Mode.MIRROR)
-        yield made
+CPU_ROUNDS = 3
 
 
 def direct_caller(stage: Stage) -> Caller:
@@ -40,6 +32,10 @@ def p99(seconds: list[float]) -> float:
     return statistics.quantiles(seconds, n=100)[98]
 
 
+def spread(seconds: list[float]) -> float:
+    return p99(seconds) - statistics.median(seconds)
+
+
 def one_round(through: Caller, direct: Caller) -> tuple[list[float], list[float]]:
     """Seconds of calls through the mirror and of direct ones, in turn; each side goes first half of the time."""
     mirrored: list[float] = []
@@ -50,26 +46,32 @@ def one_round(through: Caller, direct: Caller) -> tuple[list[float], list[float]
     return mirrored, plain
 
 
-def test_a_mirrored_call_takes_the_gateway_less_than_five_milliseconds_of_cpu(stage: Stage) -> None:
-    """Parsing for the reading here included. It holds on a crowded machine, where waiting times say nothing."""
+def test_a_mirrored_call_takes_the_gateway_no_more_cpu_than_one_answered_here(stage: Stage) -> None:
+    """Its reading here included. It holds on a crowded machine, where waiting times say nothing."""
     caller = Caller(stage.base, stage.here.keys)
-    for _ in range(20):
-        caller.call()
-    before = stage.metric("process_cpu_seconds_total")
-    for _ in range(CPU_CALLS):
-        caller.call()
-    each = (stage.metric("process_cpu_seconds_total") - before) / CPU_CALLS
-    print(f"{1000 * each:.2f} ms of CPU per mirrored call")
-    assert each <= MOST_ADDED_SECONDS
+    spent = {Mode.MIRROR: 0.0, Mode.LOCAL: 0.0}
+    for _ in range(CPU_ROUNDS):
+        for mode in spent:
+            stage.route(mode)
+            before = stage.metric("process_cpu_seconds_total")
+            for _ in range(CALLS):
+                caller.call()
+            stage.wait_for(lambda: stage.metric("inkgate_takeover_shadow_waiting") == 0)
+            spent[mode] += stage.metric("process_cpu_seconds_total") - before
+    each = {mode.value: round(1000 * seconds / CPU_ROUNDS / CALLS, 2) for mode, seconds in spent.items()}
+    print(f"ms of CPU per call: {each}")
+    assert spent[Mode.MIRROR] <= spent[Mode.LOCAL], each
 
 
 def test_the_mirror_adds_at_most_five_milliseconds_at_the_99th_percentile(stage: Stage) -> None:
+    stage.route(Mode.MIRROR)
     through, direct = Caller(stage.base, stage.here.keys), direct_caller(stage)
     one_round(through, direct)
     rounds = [one_round(through, direct) for _ in range(ROUNDS)]
-    quiet = [each for each in rounds if p99(each[1]) <= QUIET_P99_SECONDS]  # judged by the direct calls alone
+    quiet = [each for each in rounds if spread(each[1]) <= QUIET_SECONDS]  # judged by the direct calls alone
     if len(quiet) < QUIET_ROUNDS:
-        pytest.skip(f"direct calls alone take {[round(1000 * p99(each[1])) for each in rounds]} ms at p99")
+        found = [round(1000 * spread(each[1]), 1) for each in rounds]
+        pytest.skip(f"the machine is too busy: p99 of direct calls lies {found} ms above their median")
     mirrored, plain = ([seconds for each in quiet for seconds in each[side]] for side in (0, 1))
     said = " ".join(
         f"{name}: p50 {1000 * statistics.median(seconds):.2f} p99 {1000 * p99(seconds):.2f} ms;"

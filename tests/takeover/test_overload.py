@@ -1,27 +1,19 @@
-"""Overload, clients that hang up, and figures of the report, through real processes."""
+"""Overload, and clients that hang up, through real processes."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
 
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.db import engine as engines
-from inkgate.service.db import work
 from inkgate.service.eop.signing import call_headers
-from inkgate.service.settings import Database
-from inkgate.service.takeover import report as reports
-from inkgate.service.takeover.report import RouteReport
 from inkgate.service.takeover.routes import Mode
 from tests.gateway import PNG, body_of
-from tests.takeover.cloud import database_url
-from tests.takeover.plan import Change, Fault, Plan, PlannedCode, PlannedFault
+from tests.takeover.plan import Fault, Plan, PlannedFault
 from tests.takeover.stage import Stage, staged
 from tests.takeover.traffic import Caller, answers_of, check_unaltered, traffic, units_by_request, used_units
 
@@ -80,56 +72,3 @@ def test_a_client_that_hangs_up_ends_its_call_to_the_cloud(stage: Stage) -> None
         connection.sendall(f"POST {capability.paths[0]} HTTP/1.1\r\n{head}\r\n".encode() + body)
         stage.wait_for(lambda: len(stage.upstream.proxy.received) > received)
     stage.wait_for(lambda: stage.metric("inkgate_takeover_calls_total", 'outcome="cancelled"') == before + 1)
-
-
-def test_the_reports_figures_are_the_planted_differences(stage: Stage) -> None:
-    stage.route(Mode.MIRROR)
-    stage.wait_for(lambda: stage.metric("inkgate_takeover_shadow_waiting") == 0)
-    before = report(stage)
-    stage.upstream.plan = Plan(
-        changes=(Change("idcard", "name", lambda old: f"{old}!", every=3, first=1),),
-        codes=(PlannedCode("idcard", 4011, every=6, first=5),),
-    )
-    caller = Caller(stage.base, stage.here.keys)
-    read = stage.metric("inkgate_takeover_shadow_total", 'result="read"')
-    calls = 30
-    for number in range(calls):
-        assert caller.call("idcard").status == 200
-        stage.wait_for(
-            lambda n=number: stage.metric("inkgate_takeover_shadow_total", 'result="read"') == read + n + 1  # type: ignore[misc]
-        )
-    planted = stage.upstream.plan.planted
-    stage.wait_for(lambda: calls_of(report(stage)) - calls_of(before) == calls)
-    after = report(stage)
-    assert planted["idcard", "name"] and planted["idcard", "4011"] == calls // 6
-    assert differs(after) - differs(before) == planted["idcard", "name"]
-    assert codes(after) - codes(before) == planted["idcard", "4011"]
-
-
-def report(stage: Stage) -> RouteReport | None:
-    """The figures of today; None before the first call."""
-
-    async def read() -> list[RouteReport]:
-        engine = engines.create(Database(url=database_url(stage.folder)))
-        try:
-            async with work.read_session(engine) as session:
-                now = datetime.now(UTC)
-                return await reports.report(session, now - timedelta(hours=1), now, capability="idcard")
-        finally:
-            await engine.dispose()
-
-    return next(iter(asyncio.run(read())), None)
-
-
-def calls_of(found: RouteReport | None) -> int:
-    return found.calls if found else 0
-
-
-def differs(found: RouteReport | None) -> int:
-    """Different values of the name."""
-    return sum(each.differs for each in found.fields if each.name == "name") if found else 0
-
-
-def codes(found: RouteReport | None) -> int:
-    """Calls to which the cloud answered with the planted code."""
-    return sum(each.count for each in found.codes if each.cloud == "4011") if found else 0

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from inkgate.service.takeover.routes import Mode, Override
 from tests.takeover.cloud import Certificate
 from tests.takeover.plan import Fault, Plan, PlannedFault
-from tests.takeover.stage import Stage, staged
+from tests.takeover.stage import Stage
 from tests.takeover.traffic import (
     CAPABILITY_NAMES,
     Caller,
@@ -24,19 +24,6 @@ from tests.takeover.traffic import (
 )
 
 UNREACHABLE, TIMED_OUT = (502, 50200), (504, 50400)
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(tmp_path_factory.mktemp("takeover")) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def fresh_plan(stage: Stage) -> Iterator[None]:
-    stage.upstream.plan = Plan()
-    yield
-    stage.upstream.plan = Plan()
 
 
 def check_each_call(stage: Stage, made: Traffic, expected: Callable[[Seen], bool] = lambda each: False) -> int:
