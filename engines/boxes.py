@@ -31,22 +31,22 @@ def shared_bounds(corners: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def overlaps(corners: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How far the bounding boxes of `corners` (n, 4, 2) cover each other: (n, n), the shared area over the area of the
-    smaller box, 0..1."""
+    """Pairwise overlap of the bounding boxes of `corners` (n, 4, 2): (n, n), shared area over the area of the smaller
+    box, 0..1."""
     areas = np.ptp(corners, axis=1).prod(axis=1).astype(np.float64)
     least = np.maximum(np.minimum(areas[:, None], areas), _LEAST_AREA)
     return np.asarray(shared_bounds(corners).astype(np.float64) / least, np.float64)
 
 
 def suppress(scores: Sequence[float] | NDArray[np.float32], covered: NDArray[np.bool_], *, chained: bool) -> list[int]:
-    """Indices of what is no duplicate of something better, the highest of `scores` (n,) first, ties in input order.
+    """Non-maximum suppression: indices of the boxes kept, the highest of `scores` (n,) first, ties in input order.
 
     `covered[i, j]` (n, n) says that i is a duplicate of j if j has the better score. `chained` says whether what was
     itself suppressed still suppresses others (it lies within the better one, and so do they), or only what is kept
     (greedy non-maximum suppression).
     """
     ranked = sorted(range(len(scores)), key=lambda at: -float(scores[at]))
-    suspects = np.any(covered, axis=1).tolist()  # few: the others are kept without a look at all that is better
+    suspects = np.any(covered, axis=1).tolist()  # few overlap; the rest skip the comparison
     kept: list[int] = []
     for place, at in enumerate(ranked):
         if not (suspects[at] and covered[at, ranked[:place] if chained else kept].any()):

@@ -8,7 +8,7 @@ _LONGEST_SIDE = 1 << 20  # pixels; OpenCV's own default
 
 
 def limit_decoder(max_pixels: int) -> None:
-    """Let OpenCV refuse images of more than `max_pixels` pixels before it sets memory aside for them.
+    """Make OpenCV refuse images of more than `max_pixels` pixels before it allocates memory for them.
 
     OpenCV reads these names once, when it is first imported: call this before anything that imports cv2.
     """

@@ -9,10 +9,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from inkgate.engines.defuse import sanitise
 from inkgate.engines.errors import DecodeError, ImageTooLarge
+from inkgate.engines.file_sanitiser import sanitise
 from inkgate.engines.image_header import JPEG, PNG, image_size
-from inkgate.engines.jpeg_scans import is_truncated, parse_jpeg
+from inkgate.engines.jpeg_structure import is_truncated, parse_jpeg
 from inkgate.engines.types import Image
 
 _COMPOSITE_ROWS = 64  # rows laid on white at a time: intermediate values take several times the image's memory

@@ -8,7 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from inkgate.engines.manifest import find_model_file, verify_model_file
-from inkgate.engines.runtimes.interface import BestPathNetwork, Execution, Network, RunNetwork, Runtime, Shape, Tensor
+from inkgate.engines.runtimes.interface import ArgmaxNetwork, Execution, Network, RunNetwork, Runtime, Shape, Tensor
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +59,9 @@ class NetworkFactory:
         """A network of its own for these input shapes, tuned to them where the device can be (see `Execution`)."""
         return self.runtime.open(self.file(name), self._execution(shapes, warmed))
 
-    def best_path(self, name: str, shapes: Sequence[Shape], *, warmed: bool) -> BestPathNetwork:
-        """A line recogniser that chooses classes on the device, tuned as in `timed`."""
-        return self.runtime.open_best_path(self.file(name), self._execution(shapes, warmed))
+    def argmax(self, name: str, shapes: Sequence[Shape], *, warmed: bool) -> ArgmaxNetwork:
+        """A line recogniser with argmax on the device, tuned as in `timed`."""
+        return self.runtime.open_argmax(self.file(name), self._execution(shapes, warmed))
 
     def _execution(self, shapes: Sequence[Shape] = (), warmed: bool = False) -> Execution:
         return Execution(self.threads, self.device, tuple(shapes), warmed)

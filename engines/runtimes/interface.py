@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 Tensor = NDArray[np.float32]
 Shape = tuple[int, ...]
-BestPath = tuple[NDArray[np.int64], NDArray[np.float32]]
-"""Class and probability of the most likely class of each column, both (n, columns)."""
+GreedyPath = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Greedy CTC path: the most likely class of each column and its probability, both (n, columns)."""
 
 RunNetwork = Callable[[Tensor], Tensor]
 """One batch (n, channels, height, width) float32 to the network's first output, float32."""
@@ -55,14 +55,14 @@ class Network(Protocol):
         """Run one batch (n, channels, height, width) float32 and return the first output."""
 
 
-class BestPathNetwork(Protocol):
-    """A line recogniser that answers with the best class of each column instead of all probabilities."""
+class ArgmaxNetwork(Protocol):
+    """A line recogniser with an argmax head: the most likely class of each column instead of all probabilities."""
 
     @property
     def classes(self) -> int | None:
-        """How many classes it chooses from, None where that varies."""
+        """Number of classes, None where it varies."""
 
-    def __call__(self, batch: Tensor, /) -> BestPath:
+    def __call__(self, batch: Tensor, /) -> GreedyPath:
         """Run one batch (n, 3, height, width) float32."""
 
 
@@ -86,5 +86,5 @@ class Runtime(Protocol):
     def open(self, path: Path, execution: Execution) -> Network:
         """The network in the file. Raises ModelError when the library cannot load it."""
 
-    def open_best_path(self, path: Path, execution: Execution) -> BestPathNetwork:
-        """The line recogniser in the file, choosing classes on the device. Raises as `open` does."""
+    def open_argmax(self, path: Path, execution: Execution) -> ArgmaxNetwork:
+        """The line recogniser in the file with argmax on the device. Raises as `open` does."""

@@ -13,8 +13,8 @@ import onnxruntime as ort
 
 from inkgate.engines.errors import ModelError
 from inkgate.engines.runtimes import cpu, cuda
-from inkgate.engines.runtimes.best_path import CLASSES, SCORES, append_argmax_outputs
-from inkgate.engines.runtimes.interface import CPU, CUDA, BestPath, Execution, Tensor
+from inkgate.engines.runtimes.argmax_head import CLASSES, SCORES, append_argmax_outputs
+from inkgate.engines.runtimes.interface import CPU, CUDA, Execution, GreedyPath, Tensor
 
 Opened = TypeVar("Opened", bound=Callable[[Tensor], object])
 
@@ -44,9 +44,9 @@ class OnnxRuntime:
         """The network in an .onnx file. Raises ModelError when ONNX Runtime cannot load it."""
         return _opened(partial(OnnxNetwork, path), execution)
 
-    def open_best_path(self, path: Path, execution: Execution) -> OnnxBestPath:
-        """The line recogniser in an .onnx file, with the choice of classes inside its graph. Raises ModelError."""
-        return _opened(partial(OnnxBestPath, path), execution)
+    def open_argmax(self, path: Path, execution: Execution) -> OnnxArgmaxNetwork:
+        """The line recogniser in an .onnx file, with argmax appended to its graph. Raises ModelError."""
+        return _opened(partial(OnnxArgmaxNetwork, path), execution)
 
 
 class OnnxNetwork:
@@ -71,16 +71,16 @@ class OnnxNetwork:
         return _last_dimension(self._session)
 
     def __call__(self, batch: Tensor) -> Tensor:
-        """Run one batch (n, 3, height, width) float32 and give back the first output."""
+        """Run one batch (n, 3, height, width) float32 and return the first output."""
         output: Tensor = self._session.run(None, {self._input: batch})[0]
         return output
 
 
-class OnnxBestPath:
-    """A recogniser whose graph chooses the best class of each column: the probabilities stay on the device.
+class OnnxArgmaxNetwork:
+    """A recogniser with argmax appended to its graph: the class probabilities stay on the device.
 
-    For GPUs. On a CPU nothing has to be carried over, and NumPy chooses faster than the graph does (by 1 % of a line
-    with the accurate network, 4 % with the draft one).
+    For GPUs. On a CPU nothing is copied between devices, and NumPy's argmax is faster than the graph's (by 1 % of the
+    time of a line with the accurate network, 4 % with the draft one).
     """
 
     def __init__(self, path: Path, threads: int = 1, device: str = CPU, search: str = _DEFAULT_SEARCH) -> None:
@@ -94,11 +94,11 @@ class OnnxBestPath:
 
     @property
     def classes(self) -> int | None:
-        """How many classes it chooses from, None where that varies."""
+        """Number of classes, None where it varies."""
         return _last_dimension(self._session)
 
-    def __call__(self, batch: Tensor) -> BestPath:
-        """Class and probability of each column of each line in a batch (n, 3, height, width), both (n, columns)."""
+    def __call__(self, batch: Tensor) -> GreedyPath:
+        """Most likely class of each column and its probability, both (n, columns), of (n, 3, height, width)."""
         classes, scores = self._session.run([CLASSES, SCORES], {self._input: batch})
         return classes[:, :, 0], scores[:, :, 0]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from inkgate.engines.runtimes.interface import BestPath, Tensor
+from inkgate.engines.runtimes.interface import GreedyPath, Tensor
 from inkgate.engines.text.buckets import BUCKET_SHAPES, plan_batches, rows_per_batch
 from inkgate.engines.text.pool import BatchingPool
 from inkgate.engines.text.recognise import LINE_HEIGHT_PIXELS, ctc_collapse, to_tensor
@@ -16,23 +16,23 @@ from inkgate.engines.types import Image
 class BatchedRecogniser:
     """A `Recogniser` for GPUs. Thread-safe: the lines of all waiting threads form common batches.
 
-    `network` gives class and score of each column of a batch, both (n, columns). Batches are filled up with blank
-    lines, so that each bucket has one shape. Resizing and decoding run in the calling threads.
+    `network` returns the most likely class and its probability for each column of a batch, both (n, columns). Batches
+    are padded with blank lines, so that each bucket has one shape. Resizing and decoding run in the calling threads.
     """
 
-    def __init__(self, network: Callable[[Tensor], BestPath], charset: Sequence[str]) -> None:
+    def __init__(self, network: Callable[[Tensor], GreedyPath], charset: Sequence[str]) -> None:
         self._network = network
         self._charset = charset
         self._pooled = BatchingPool(self._run_batches)
 
     def __call__(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
-        """Text and mean character score of each crop (BGR uint8), in their order, whatever pages they are from."""
+        """Text and mean character score of each crop (BGR uint8), in input order, whatever pages they are from."""
         readings = (ctc_collapse(*path, self._charset) for path in self._pooled([to_tensor(crop) for crop in crops]))
         return [(reading.text, reading.score) for reading in readings]
 
-    def _run_batches(self, lines: list[Tensor]) -> list[BestPath]:
-        """Best path of each line, in their order."""
-        paths: dict[int, BestPath] = {}
+    def _run_batches(self, lines: list[Tensor]) -> list[GreedyPath]:
+        """Greedy CTC path of each line, in input order."""
+        paths: dict[int, GreedyPath] = {}
         for batch in plan_batches([line.shape[2] for line in lines]):
             stack = np.zeros((rows_per_batch(batch.width), 3, LINE_HEIGHT_PIXELS, batch.width), np.float32)
             for row, member in enumerate(batch.members):
@@ -42,6 +42,6 @@ class BatchedRecogniser:
         return [paths[at] for at in range(len(lines))]
 
     def warmup(self) -> None:
-        """Run every bucket once: each shape costs its first caller a search for algorithms."""
+        """Run every bucket once: the first run of a shape includes the search for a convolution algorithm."""
         for shape in BUCKET_SHAPES:
             self._network(np.zeros(shape, np.float32))

@@ -80,7 +80,7 @@ def build_gpu_components(
     networks: NetworkFactory, profile: profiles.Profile, orienter: OrientationClassifier
 ) -> EngineComponents:
     """GPU: every line by the accurate recogniser, in buckets, batched across images."""
-    network = networks.best_path(profile.accurate_recogniser, BUCKET_SHAPES, warmed=True)
+    network = networks.argmax(profile.accurate_recogniser, BUCKET_SHAPES, warmed=True)
     lines = BatchedRecogniser(*_with_charset(networks, profile.accurate_recogniser, network, profiles.CHARSET))
     lines.warmup()
     page, accurate = (

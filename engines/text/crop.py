@@ -7,7 +7,7 @@ import numpy as np
 
 from inkgate.engines.types import Image, Point, Quad
 
-_VERTICAL_ASPECT = 1.5  # taller than this times its width: a column, or a line on its side
+_VERTICAL_ASPECT = 1.5  # taller than this times its width: a vertical line, or a line rotated by 90 degrees
 _MIN_EXTENDED_ASPECT = 2  # wider than this times its height: a line whose ends are known
 _START_MARGIN, _END_MARGIN = 0.1, 0.25  # in line heights, added to a quadrilateral
 

@@ -1,7 +1,8 @@
 """Text detection by differentiable binarisation (DB, Liao et al. 2020, arXiv 1911.08947).
 
-The network gives, for each pixel, the probability of lying in the shrunken core of a text line. Cores are cut out at a
-threshold, boxed, and grown back by the area-to-perimeter rule of the paper.
+The network gives, for each pixel, the probability of lying in the shrunken core of a text line. The map is
+binarised, each contour gets its minimum-area rectangle, and the rectangle is unclipped by the area-to-perimeter rule of
+the paper.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ _SCALE = (1 / (255 * _STD)).astype(np.float32)
 _SHIFT = (-_MEAN / _STD).astype(np.float32)
 _PAGE_ASPECT = 0.75  # short side by long side of a page
 _STRIP_ASPECT = 8  # longer than this times its other side
-_MIN_PAGE_SIDE_PIXELS = 100  # an image with a shorter side is a crop of a field, or an icon
+_MIN_PAGE_SIDE_PIXELS = 100  # below it an image is a crop of a field, or an icon
 _FIELD_MARGIN_SHARE = 0.5  # of its shorter side, added to a field on all sides
-MAX_ENLARGEMENT = 3.5  # times; lines of a field enlarged further are higher than the network knows lines
+MAX_ENLARGEMENT = 3.5  # times; lines of a field enlarged further exceed the text heights of the training data
 _MIN_CONTAINED_SHARE = 0.6  # share of a box's area inside a larger one from which it may be a part of the same line
 _MIN_HEIGHT_RATIO = 0.4  # of the larger box's height that a part of the same line has at least
 _STRIDE = 32  # the network halves the image five times
@@ -83,7 +84,7 @@ class Detector:
         return _round_to_stride(width * ratio), _round_to_stride(height * ratio)
 
     def _boxes(self, probability: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Grown boxes of shape (4, 2) in pixels of the probability map."""
+        """Unclipped boxes of shape (4, 2) in pixels of the probability map."""
         option = self.options
         core = (probability > option.pixel_threshold).astype(np.uint8)
         contours, _ = cv2.findContours(core, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
@@ -124,7 +125,7 @@ def _suppress_contained(boxes: list[NDArray[np.float32]]) -> list[NDArray[np.flo
 
 
 def is_field(image: Image) -> bool:
-    """Whether an image is so small that it holds a field cut out of a page, or an icon, and no page."""
+    """Whether an image is a crop of a field or an icon, by its shorter side, and not a page."""
     return bool(min(image.shape[:2]) < _MIN_PAGE_SIDE_PIXELS)
 
 
@@ -151,7 +152,7 @@ def _round_to_stride(side: float) -> int:
 
 
 def _tensor(image: Image) -> NDArray[np.float32]:
-    """The image as (1, 3, height, width). Channel by channel: three times as fast as all of them interleaved."""
+    """The image as (1, 3, height, width). Planar conversion is three times as fast as interleaved."""
     planes = np.empty((1, 3, *image.shape[:2]), np.float32)
     for plane, channel, scale, shift in zip(planes[0], cv2.split(image), _SCALE, _SHIFT, strict=True):
         np.multiply(channel, scale, out=plane)

@@ -10,14 +10,14 @@ from inkgate.engines.runtimes.interface import RunNetwork
 from inkgate.engines.types import Image, Quad
 
 _SIDE = 224
-_RESIZED = 256  # the short side before the centre is cut out
+_RESIZED = 256  # the short side before the centre crop
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
 _ROTATIONS = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
 
 
 class OrientationClassifier:
-    """Classifies the rotation of a page."""
+    """Classifies the rotation of a page (PP-LCNet, four classes)."""
 
     def __init__(self, network: RunNetwork) -> None:
         self._network = network

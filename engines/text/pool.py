@@ -1,7 +1,7 @@
 """Micro-batching of work of several threads, without a timer.
 
-The thread that gets the device processes everything that waits. What arrives meanwhile forms the next batch. So a
-single image is read at once, and under load batches fill by themselves.
+The thread that acquires the device runs all waiting requests as one batch; requests that arrive meanwhile form the next
+batch. A single request never waits, and batches grow with the load.
 """
 
 from __future__ import annotations

@@ -165,10 +165,10 @@ def _is_lowercase_latin(character: str) -> bool:
     return len(character) == 1 and "a" <= character <= "z"
 
 
-def to_tensor(crop: Image, squeeze: float = 1.0) -> Tensor:
+def to_tensor(crop: Image, horizontal_scale: float = 1.0) -> Tensor:
     """A crop as (3, 48, width) float32 in -1..1, its aspect ratio multiplied by `horizontal_scale`."""
     height, width = crop.shape[:2]
-    wanted = min(max(math.ceil(squeeze * LINE_HEIGHT_PIXELS * width / height), 1), MAX_WIDTH)
+    wanted = min(max(math.ceil(horizontal_scale * LINE_HEIGHT_PIXELS * width / height), 1), MAX_WIDTH)
     planes = np.empty((3, LINE_HEIGHT_PIXELS, wanted), np.float32)
     for plane, channel in zip(planes, cv2.split(cv2.resize(crop, (wanted, LINE_HEIGHT_PIXELS))), strict=True):
         np.multiply(channel, np.float32(1 / 127.5), out=plane)

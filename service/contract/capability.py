@@ -28,11 +28,12 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AnswerField:
-    """A key of the `detail` of an element, with its label in Chinese and English."""
+    """A key of an answer, with its label in Chinese and English. `personal`: its values may identify a person."""
 
     name: str
     zh: str
     en: str
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class Capability:
     """One capability.
 
     `name` identifies it in settings, metrics, ledger and commands. `title` is Chinese, `title_en` English. `paths`
-    lists every accepted path, the canonical one first; the path segments in `any_case` (written in lower case) match
-    case-insensitively.
+    lists every accepted path, the canonical one first; path segments in `case_insensitive_segments`, given in lower
+    case, match in any case.
 
     A request is a JSON object with a list `data` of images, or, with an `action`, the pair `Action` and `ImageData` of
     a single image; faults of a single image are faults of the request. Sides are pixels, both ends inclusive.
@@ -72,6 +73,10 @@ class Capability:
     image. `success_code` is the value of the alias `code` of a success body. `view(element)` converts an element for
     display; `fields` are the labels of the keys of `detail`. `stub(text)` is a result with the text `text`, for the
     stub runtime. `lines_key` is the key of the number of text lines, if any, for the metric `image_lines`.
+
+    A takeover compares the values of `fields` with another service's, and those of `element_fields`, further keys of
+    the element. For a list `detail` it compares `item_fields`, keys of the items, the first of which identifies an
+    item, or with `text_key`, the key of an item's text, the running text of all items.
 
     `sample` is a sample image file, `example` a JSON file with a recorded `request` and `response` for the reference
     (derived from the schema if None). A commercial capability is paid from resource packs; `packs` are the initial
@@ -89,13 +94,16 @@ class Capability:
     stub: Callable[[str], Any]
     sample: Traversable
     example: Traversable | None = None
-    any_case: frozenset[str] = frozenset()
+    case_insensitive_segments: frozenset[str] = frozenset()
     max_image_bytes: int = 10 * MIB
     min_side: int = 32
     max_side: int = 5000
     max_images: int = 50
     action: str = ""
     fields: tuple[AnswerField, ...] = ()
+    element_fields: tuple[AnswerField, ...] = ()
+    item_fields: tuple[AnswerField, ...] = ()
+    text_key: str = ""
     failed_keys: Callable[[Fault], Element] = no_extra_keys
     success_code: int | str = 0
     lines_key: str = ""
@@ -114,8 +122,8 @@ class Capability:
         return {"data": list(images)}
 
     def label(self, key: str, language: str) -> str:
-        """The label of a key of `detail`, in English for "en", otherwise in Chinese; the key itself without a label."""
-        for answer_field in self.fields:
+        """The label of a key of an answer, in English for "en", otherwise in Chinese; without one the key itself."""
+        for answer_field in (*self.fields, *self.element_fields, *self.item_fields):
             if answer_field.name == key:
                 return answer_field.en if language == "en" else answer_field.zh
         return key

@@ -98,8 +98,8 @@ def _path_problems(capability: Capability) -> Iterator[str]:
             yield f"its path {path!r} is not {PREFIX} followed by a service id and further segments"
     if len({each.lower() for each in capability.paths}) < len(capability.paths):
         yield "it lists a path twice"
-    if any(each != each.lower() or "/" in each for each in capability.any_case):
-        yield "any_case takes single path segments in lower case"
+    if any(each != each.lower() or "/" in each for each in capability.case_insensitive_segments):
+        yield "case_insensitive_segments takes single path segments in lower case"
 
 
 def _table_problems(capability: Capability) -> Iterator[str]:
@@ -130,7 +130,8 @@ def _answer_problems(capability: Capability) -> Iterator[str]:
     hooks = (capability.element, capability.view, capability.stub, capability.failed_keys)
     if not all(callable(each) for each in hooks):
         yield "element, view, stub and failed_keys must be functions"
-    if len({each.name for each in capability.fields}) < len(capability.fields):
+    labelled = [each.name for each in (*capability.fields, *capability.element_fields, *capability.item_fields)]
+    if len(set(labelled)) < len(labelled):
         yield "it labels a field twice"
     if not capability.sample.is_file():
         yield f"its sample image {capability.sample} does not exist"

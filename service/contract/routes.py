@@ -6,12 +6,14 @@ from inkgate.service.contract.capabilities import CAPABILITIES, PREFIX, Capabili
 from inkgate.service.contract.registry import service_id
 from inkgate.service.errors import Refused, RequestFault
 
-_ANY_CASE = frozenset(segment for capability in CAPABILITIES.values() for segment in capability.any_case)
+_CASE_INSENSITIVE_SEGMENTS = frozenset(
+    segment for capability in CAPABILITIES.values() for segment in capability.case_insensitive_segments
+)
 
 
 def _key(path: str) -> str:
     """The path with its case-insensitive segments in lower case."""
-    return "/".join(part.lower() if part.lower() in _ANY_CASE else part for part in path.split("/"))
+    return "/".join(part.lower() if part.lower() in _CASE_INSENSITIVE_SEGMENTS else part for part in path.split("/"))
 
 
 _BY_PATH = {_key(path): capability for capability in CAPABILITIES.values() for path in capability.paths}

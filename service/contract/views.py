@@ -31,13 +31,13 @@ class Mark:
 class View:
     """An element for display: `marks` of texts, or `fields` of a document (key and value, in the order of the answer).
 
-    `summary` is one line. With `cut_out` the console shows the crop of each mark beside its text.
+    `summary` is one line. With `show_crops` the console shows the crop of each mark beside its text.
     """
 
     marks: tuple[Mark, ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
     summary: str = ""
-    cut_out: bool = False
+    show_crops: bool = False
 
     def lines(self) -> Iterator[str]:
         """The view as text lines: summary, marks, non-empty fields."""

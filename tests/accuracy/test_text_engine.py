@@ -166,7 +166,7 @@ FIELDS = ["OK", "77", "128.00", "A4", "40%", "Hi", "11:30", "No.1", "2026-04-17"
 
 
 @pytest.mark.parametrize("margin", [0, 3])
-def test_fields_cut_out_tight(engine: TextEngine, margin: int) -> None:
+def test_tightly_cropped_fields(engine: TextEngine, margin: int) -> None:
     """No margin around the ink; several of them are words upside down too."""
     sizes = (14, 22, 36)
     read = {

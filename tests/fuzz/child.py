@@ -19,8 +19,8 @@ def main() -> None:
     ]
     watched += [
         "inkgate.engines.image_header",
-        "inkgate.engines.defuse",
-        "inkgate.engines.jpeg_scans",
+        "inkgate.engines.file_sanitiser",
+        "inkgate.engines.jpeg_structure",
         "tests.fuzz.image_mutations",
     ]
     with atheris.instrument_imports(include=[*watched, "inkgate.service.client_ip"]):

@@ -255,8 +255,9 @@ def test_the_raw_lines_are_read_by_the_table_alone():
         assert count <= _RAW.get(name, 0), f"{name} reads header lines past the table"
 
 
-def test_the_contract_page_shows_the_table():
-    text = (ROOT / "docs" / "reference" / "wire-contract.md").read_text()
+@pytest.mark.parametrize("page", ["wire-contract.md", "wire-contract.en.md"])
+def test_the_contract_page_shows_the_table(page: str):
+    text = (ROOT / "docs" / "reference" / page).read_text()
     for name, row in TABLE.items():
         (shown,) = re.findall(rf"^\| `{name}` \|.*$", text, re.M | re.I)
         assert f"| {row.repeat} |" in shown and all(reader in shown for reader in row.readers), name

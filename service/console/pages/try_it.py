@@ -52,13 +52,13 @@ class PlacedMark:
 
 @dataclass(frozen=True, slots=True)
 class ResultView:
-    """A result for the page: marks over the image, and labelled fields in the order of the document. With `cut_out` the
-    crop of each mark is shown beside its text."""
+    """A result for the page: marks over the image, and labelled fields in the order of the document. With `show_crops`
+    the crop of each mark is shown beside its text."""
 
     marks: list[PlacedMark]
     fields: list[tuple[str, str]]
     fault: str
-    cut_out: bool = False
+    show_crops: bool = False
 
 
 async def view(unit: UnitOfWork, scope: VisibleAccounts, account_id: str) -> TryForm:
@@ -85,7 +85,7 @@ def result_view(capability: str, answer: Mapping[str, Any], language: str = "zh"
     values = dict(view.fields)
     order = [*(key for key in labelled if key in values), *(key for key in values if key not in labelled)]
     fields = [(known.label(key, language), values[key]) for key in order]
-    return ResultView([_placed(each) for each in view.marks], fields, "", view.cut_out)
+    return ResultView([_placed(each) for each in view.marks], fields, "", view.show_crops)
 
 
 def _placed(mark: Mark) -> PlacedMark:

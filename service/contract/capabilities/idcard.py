@@ -49,7 +49,7 @@ IDCARD = Capability(
     title="身份证识别",
     title_en="Identity card",
     paths=(PREFIX + "2f3os7qq79xc/IdentityCard/ocr/v1/idcard.json",),
-    any_case=frozenset({"identitycard"}),  # the manual uses both IdentityCard and identityCard
+    case_insensitive_segments=frozenset({"identitycard"}),  # the manual uses both IdentityCard and identityCard
     faults=code_table(
         {
             **DOCUMENT_ROWS,
@@ -72,15 +72,16 @@ IDCARD = Capability(
     view=view,
     stub=stub,
     fields=(
-        AnswerField("name", "姓名", "Name"),
-        AnswerField("sex", "性别", "Sex"),
-        AnswerField("nation", "民族", "Ethnic group"),
-        AnswerField("birthday", "出生", "Date of birth"),
-        AnswerField("addr", "住址", "Address"),
-        AnswerField("idn", "公民身份号码", "Citizen number"),
-        AnswerField("org", "签发机关", "Issued by"),
-        AnswerField("validperiod", "有效期限", "Valid"),
+        AnswerField("name", "姓名", "Name", personal=True),
+        AnswerField("sex", "性别", "Sex", personal=True),
+        AnswerField("nation", "民族", "Ethnic group", personal=True),
+        AnswerField("birthday", "出生", "Date of birth", personal=True),
+        AnswerField("addr", "住址", "Address", personal=True),
+        AnswerField("idn", "公民身份号码", "Citizen number", personal=True),
+        AnswerField("org", "签发机关", "Issued by", personal=True),
+        AnswerField("validperiod", "有效期限", "Valid", personal=True),
     ),
+    element_fields=(AnswerField("note", "证件面", "Side"),),
     success_code="0",  # a string by the table of manual 6.3.2
     sample=_SAMPLES / "idcard.jpg",
     example=_SAMPLES / "idcard.json",

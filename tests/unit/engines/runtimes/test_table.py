@@ -9,7 +9,7 @@ import pytest
 
 from inkgate.engines.registry import open_plate_reader, open_reader, open_text_engine
 from inkgate.engines.runtimes import onnx
-from inkgate.engines.runtimes.interface import CPU, CUDA, BestPath, Execution, Tensor
+from inkgate.engines.runtimes.interface import CPU, CUDA, Execution, GreedyPath, Tensor
 from inkgate.engines.runtimes.table import RUNTIMES, RuntimeEntry
 
 IMAGE = np.full((480, 640, 3), 255, np.uint8)
@@ -30,10 +30,10 @@ class SilentNetwork:
         return np.full((count, 10, height // 4, width // 4), -20, np.float32)
 
 
-class SilentBestPath:
+class SilentArgmaxNetwork:
     classes = None
 
-    def __call__(self, batch: Tensor) -> BestPath:
+    def __call__(self, batch: Tensor) -> GreedyPath:
         columns = (len(batch), batch.shape[3] // 8)
         return np.zeros(columns, np.int64), np.ones(columns, np.float32)
 
@@ -46,7 +46,7 @@ class SilentRuntime:
     def __init__(self, device: str = CPU, loads: str = CPU, int8: bool = False) -> None:
         self._device, self._loads, self._int8 = device, loads, int8
         self.opened: list[tuple[SilentNetwork, Execution]] = []
-        self.best_paths: list[Execution] = []
+        self.argmax_executions: list[Execution] = []
 
     def device(self) -> str:
         return self._device
@@ -59,9 +59,9 @@ class SilentRuntime:
         self.opened.append((network, execution))
         return network
 
-    def open_best_path(self, path: Path, execution: Execution) -> SilentBestPath:
-        self.best_paths.append(execution)
-        return SilentBestPath()
+    def open_argmax(self, path: Path, execution: Execution) -> SilentArgmaxNetwork:
+        self.argmax_executions.append(execution)
+        return SilentArgmaxNetwork()
 
 
 def registered(runtime: SilentRuntime, monkeypatch: pytest.MonkeyPatch) -> SilentRuntime:
@@ -104,7 +104,7 @@ def test_a_network_on_demand_is_opened_by_its_first_call(monkeypatch: pytest.Mon
 def test_on_cuda_lines_choose_classes_on_the_device_and_plates_stay_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = registered(SilentRuntime(CUDA, CUDA), monkeypatch)
     assert open_text_engine("silent", "balanced", 1, None).info.device == CUDA
-    (execution,) = runtime.best_paths
+    (execution,) = runtime.argmax_executions
     assert execution.device == CUDA and execution.warmed and len(execution.shapes) == 9
     timed = [execution for _, execution in runtime.opened if execution.shapes]
     assert len(timed) == 2 and not any(execution.warmed for execution in timed)  # the two detectors
@@ -119,7 +119,7 @@ def test_a_device_that_does_not_load_leaves_all_networks_on_the_cpu(
     runtime = registered(SilentRuntime(CUDA, CPU), monkeypatch)
     assert open_text_engine("silent", "balanced", 1, None).info.device == CPU
     devices = [execution.device for _, execution in runtime.opened]
-    assert devices[0] == CUDA and set(devices[1:]) == {CPU} and not runtime.best_paths
+    assert devices[0] == CUDA and set(devices[1:]) == {CPU} and not runtime.argmax_executions
     assert caplog.text.count("CUDA did not load") == 1
 
 

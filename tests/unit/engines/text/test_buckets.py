@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from inkgate.engines.imaging import decode
 from inkgate.engines.manifest import find_model_file
-from inkgate.engines.runtimes.onnx import OnnxBestPath, OnnxNetwork
+from inkgate.engines.runtimes.onnx import OnnxArgmaxNetwork, OnnxNetwork
 from inkgate.engines.text.batched import BatchedRecogniser
 from inkgate.engines.text.buckets import BATCH_PIXEL_BUDGET, BUCKET_SHAPES, BUCKET_WIDTHS, plan_batches, rows_per_batch
 from inkgate.engines.text.recognise import LINE_HEIGHT_PIXELS, MAX_WIDTH, Recogniser, load_charset
@@ -28,8 +28,8 @@ def crops() -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def network() -> OnnxBestPath:
-    return OnnxBestPath(find_model_file("ppocrv6-tiny-rec"))
+def network() -> OnnxArgmaxNetwork:
+    return OnnxArgmaxNetwork(find_model_file("ppocrv6-tiny-rec"))
 
 
 @given(st.lists(st.integers(1, MAX_WIDTH), max_size=80))
@@ -51,7 +51,7 @@ def watched(network: Callable, shapes: list[tuple[int, ...]]) -> Callable:
     return run
 
 
-def test_batched_lines_equal_lines_read_one_by_one(crops: list[np.ndarray], network: OnnxBestPath) -> None:
+def test_batched_lines_equal_lines_read_one_by_one(crops: list[np.ndarray], network: OnnxArgmaxNetwork) -> None:
     shapes: list[tuple[int, ...]] = []
     alone = Recogniser(OnnxNetwork(find_model_file("ppocrv6-tiny-rec")), CHARSET)
     batched = BatchedRecogniser(watched(network, shapes), CHARSET)
@@ -62,7 +62,7 @@ def test_batched_lines_equal_lines_read_one_by_one(crops: list[np.ndarray], netw
     assert batched([]) == []
 
 
-def test_threads_share_batches_and_get_their_own_lines(crops: list[np.ndarray], network: OnnxBestPath) -> None:
+def test_threads_share_batches_and_get_their_own_lines(crops: list[np.ndarray], network: OnnxArgmaxNetwork) -> None:
     shapes: list[tuple[int, ...]] = []
     alone = BatchedRecogniser(network, CHARSET)
     apart = [alone([crop]) for crop in crops]

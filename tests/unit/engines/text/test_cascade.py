@@ -1,4 +1,4 @@
-"""The draft reading stands where it is sure; the accurate one replaces the rest, and only the rest."""
+"""Characters of high confidence come from the draft recogniser, spans of low confidence from the accurate one."""
 
 from collections.abc import Sequence
 
@@ -45,7 +45,7 @@ def text(characters: int) -> str:
 THRESHOLDS = ConfidenceThresholds(long_line=0.8, short_line=0.98)
 
 
-def test_a_sure_reading_stands_alone() -> None:
+def test_a_confident_draft_is_not_read_again() -> None:
     draft, accurate = Fake(), Fake()
     assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30)) == (
         text(30),
@@ -55,7 +55,7 @@ def test_a_sure_reading_stands_alone() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1, 7, 15, 28, 29])
-def test_only_the_stretch_around_a_low_score_is_read_again(place: int) -> None:
+def test_only_the_span_around_a_low_score_is_read_again(place: int) -> None:
     draft, accurate = Fake([place], {place: "错"}), Fake()
     assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30)) == (
         text(30),
@@ -65,13 +65,13 @@ def test_only_the_stretch_around_a_low_score_is_read_again(place: int) -> None:
     assert width <= 5 * PER_CHARACTER * STRIDE
 
 
-def test_neighbouring_low_scores_are_one_stretch() -> None:
+def test_adjacent_low_scores_form_one_span() -> None:
     draft, accurate = Fake([7, 10], {7: "错", 10: "误"}), Fake()
     assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30))[0] == text(30)
     assert accurate.widths == [8 * PER_CHARACTER * STRIDE]
 
 
-def test_readings_that_do_not_meet_are_tried_over_a_wider_stretch() -> None:
+def test_spans_whose_ends_differ_are_widened_once() -> None:
     draft, accurate = Fake([15], {15: "错", 13: "邻"}), Fake()
     assert Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30))[0] == text(30)
     assert accurate.widths == [5 * PER_CHARACTER * STRIDE, 11 * PER_CHARACTER * STRIDE]
@@ -162,8 +162,9 @@ class Scripted(Recogniser):
     def recognise_line(self, line: np.ndarray) -> Reading:
         at = round((float(line[0, 0, 0]) + 1) * 127.5)
         self.read.append(at)
-        signs = list(self._texts[at])
-        return Reading(signs, np.full(len(signs), self._score, np.float32), np.arange(len(signs)))
+        characters = list(self._texts[at])
+        scores = np.full(len(characters), self._score, np.float32)
+        return Reading(characters, scores, np.arange(len(characters)))
 
 
 class Both(ScriptAwareRecogniser):

@@ -1,4 +1,4 @@
-"""Lines are cut out of their images level, and with a little more at their ends."""
+"""Line crops are rectified and extended at both ends."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from inkgate.engines.text.crop import crop_line, extend_ends
 LEVEL = ((100.0, 50.0), (300.0, 50.0), (300.0, 70.0), (100.0, 70.0))
 
 
-def test_a_line_is_cut_out_a_little_further_along_its_own_direction() -> None:
+def test_crops_are_extended_along_the_line_direction() -> None:
     assert extend_ends(LEVEL) == ((98.0, 50.0), (305.0, 50.0), (305.0, 70.0), (98.0, 70.0))
     falling = ((0.0, 0.0), (80.0, 60.0), (74.0, 68.0), (-6.0, 68.0 - 60.0))
     (left, top), (right, bottom), *_ = extend_ends(falling)
     assert (left, top) == pytest.approx((-0.8, -0.6)) and (right, bottom) == pytest.approx((82.0, 61.5))
 
 
-def test_what_has_no_clear_direction_stays_as_found() -> None:
+def test_quads_without_a_clear_direction_are_not_extended() -> None:
     square = ((0.0, 0.0), (30.0, 0.0), (30.0, 20.0), (0.0, 20.0))
     assert extend_ends(square) == square
 
 
-def test_a_stop_beside_the_found_line_is_in_its_image() -> None:
+def test_a_stop_outside_the_quad_is_in_the_extended_crop() -> None:
     image = np.full((120, 400, 3), 255, np.uint8)
     image[62:68, 301:304] = 0
     assert crop_line(image, LEVEL).min() == 255
     assert crop_line(image, extend_ends(LEVEL)).min() < 50
 
 
-def test_at_the_edge_of_the_image_its_border_is_repeated() -> None:
+def test_crops_beyond_the_image_replicate_its_border() -> None:
     image = np.full((80, 302, 3), 200, np.uint8)
     assert crop_line(image, extend_ends(LEVEL)).min() >= 199
