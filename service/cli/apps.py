@@ -81,7 +81,9 @@ def show(name: str, as_json: bool = JSON) -> None:
             if found.imported_at is not None:
                 rows["IMPORTED"] = found.imported_at.isoformat(timespec="seconds")
             if found.seals:
-                rows["SEALS"] = "with the key pair that was imported" if found.sm2_imported else "with the public key above"
+                rows["SEALS"] = (
+                    "with the key pair that was imported" if found.sm2_imported else "with the public key above"
+                )
             for each in await repository.opened_capabilities(unit.session, found.id):
                 rows[f"OPENED_{each.capability.upper()}"] = "default qps" if each.qps is None else f"{each.qps:g} qps"
             lists: dict[str, list[str]] = {}
