@@ -17,7 +17,7 @@ from inkgate.engines.types import CharacterCandidates, Quad
 
 _MIN_CANDIDATE_RATIO = 0.02  # share of the best one's probability from which a candidate counts
 _CLEAR_SCORE = 0.9  # mean score of a strip from which its name is not recognised again
-_MAX_DOUBTFUL_SCORE = 0.7  # of a character: above it no other one is considered
+_MAX_UNCERTAIN_SCORE = 0.7  # of a character: above it no other one is considered
 _SIMILAR_SCORE = 0.5  # share of the score of a common character from which a rare one is preferred
 _FIRST_HAN = "\u3400"  # the first code point of Chinese characters
 _MAX_NAME_CHARACTERS = 4  # characters: longer names are transcriptions, in which any character is possible
@@ -54,7 +54,7 @@ def prefer_rare_characters(name: str, readings: Sequence[CharacterCandidates]) -
             for character, score in choices[at]:
                 scores[character] = scores.get(character, 0.0) + score / len(readings)
         own = scores.get(name[at], 0.0)
-        if own > _MAX_DOUBTFUL_SCORE or name[at] in _rare_in_names():
+        if own > _MAX_UNCERTAIN_SCORE or name[at] in _rare_in_names():
             continue
         rare = [c for c, score in scores.items() if c in _rare_in_names() and score >= _SIMILAR_SCORE * own]
         out[at] = max(rare, key=scores.__getitem__, default=name[at])

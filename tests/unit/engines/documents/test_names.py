@@ -69,7 +69,7 @@ def test_names_that_are_not_suspicious_are_not_read_again():
     ("name", "readings", "answer"),
     [
         ("杨俊晶", [choices("杨.99", "俊.99", "晶.53 皛.44")], "杨俊皛"),
-        ("杨俊晶", [choices("杨.99", "俊.99", "晶.75 皛.44")], "杨俊晶"),  # no doubt
+        ("杨俊晶", [choices("杨.99", "俊.99", "晶.75 皛.44")], "杨俊晶"),  # clear
         ("杨俊晶", [choices("杨.99", "俊.99", "晶.6 皛.2")], "杨俊晶"),  # not similar
         ("杨俊晶", [choices("杨.99", "俊.99", "晶.5 皛.4"), choices("杨.99", "俊.99", "晶.6 日.1")], "杨俊晶"),
         ("杨俊皛", [choices("杨.99", "俊.99", "皛.4 曌.3")], "杨俊皛"),  # rare itself
