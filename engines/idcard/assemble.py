@@ -11,6 +11,10 @@ from inkgate.engines.idcard.labels import NATIONS
 from inkgate.engines.types import IdCard
 
 _NOT_NAME = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇·]")
+# Traditional forms that the recogniser gives for characters of transcribed names.
+_TRANSCRIPTION_FORMS = str.maketrans(
+    "爾熱買麥孫傑瑪納薩維達馬龍蘭貝烏賽亞諾魯圖頓倫奧", "尔热买麦孙杰玛纳萨维达马龙兰贝乌赛亚诺鲁图顿伦奥"
+)
 _NOT_PLACE = re.compile(r"[^㐀-鿿\U00020000-\U000323af〇0-9A-Za-z()#\-·/]")
 
 
@@ -21,7 +25,7 @@ def assemble(note: str, found: FieldValues) -> IdCard:
     holds = checks.is_valid_id_number(number)
     return IdCard(
         note=note,
-        name=_NOT_NAME.sub("", raw.get("name", "")).strip("·"),
+        name=_name(raw.get("name", "")),
         sex=checks.sex(number) if holds else _sex(raw.get("sex", "")),
         nation=_nation(raw.get("nation", "")),
         birthday=(checks.birthday(number) or "") if holds else _birthday(raw.get("birthday", "")),
@@ -30,6 +34,12 @@ def assemble(note: str, found: FieldValues) -> IdCard:
         org=places.correct_authority(_authority(_NOT_PLACE.sub("", raw.get("org", "")))),
         validperiod=_period(raw.get("validperiod", "")),
     )
+
+
+def _name(text: str) -> str:
+    """The name; a transcribed one in simplified characters, as it is printed."""
+    plain = _NOT_NAME.sub("", text).strip("·")
+    return plain.translate(_TRANSCRIPTION_FORMS) if "·" in plain else plain
 
 
 def printed_sex(found: FieldValues) -> str:

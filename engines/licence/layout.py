@@ -77,7 +77,7 @@ _CODE_DIGITS = 8  # of a credit code, at least
 
 # Rows that a seal interrupts.
 _GAP_UNDER_SEAL = 8.0  # between the two parts of the row, less than
-_PART_HEIGHTS = (0.75, 1.3)  # height of the second part over that of the first, between these
+_PART_HEIGHTS = (0.6, 1.35)  # height of the second part over that of the first, between these
 _MATCHING = 3  # characters at both ends of the row that the second recognition must confirm
 
 # The registering office, right of its label or below it.

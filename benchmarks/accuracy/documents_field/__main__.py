@@ -29,10 +29,27 @@ from inkgate.engines.registry import open_text_engine
 READERS: dict[str, Callable[..., Any]] = {"idcard": read_idcard, "licence": read_licence}
 
 
+GROUPS: dict[str, Callable[[], Iterator[Case]]] = {
+    "labels in values": cards.labels_in_values,
+    "card beside other print": cards.beside_print,
+    "two persons": cards.two_persons,
+    "names in two rows": cards.long_names,
+    "long addresses": cards.long_addresses,
+    "copies and curl": cards.copies,
+    "other documents": others.cases,
+    "terms without an end": licences.terms,
+    "foreign representatives": licences.foreign,
+    "types in two rows": licences.types,
+    "curled licences": licences.curled,
+    "round zeros": licences.zeros,
+    "close neighbours": licences.capitals,
+}
+
+
 def all_cases() -> Iterator[Case]:
     """Every drawn card, other document and licence."""
-    for each in (cards, others, licences):
-        yield from each.cases()
+    for each in GROUPS.values():
+        yield from each()
 
 
 def differences(case: Case, answer: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -234,9 +234,3 @@ def copies() -> Iterator[Case]:
             p = FIRST | {"validperiod": validperiod}
             bent = on_table(curl(emblem(p), bend), 1)
             yield Case("curled emblem side", f"{bend} {validperiod[-4:]}", "idcard", bent, [emblem_answer(p)])
-
-
-def cases() -> Iterator[Case]:
-    """Every drawn card."""
-    for each in (labels_in_values, beside_print, two_persons, long_names, long_addresses, copies):
-        yield from each()

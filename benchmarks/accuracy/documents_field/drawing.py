@@ -15,6 +15,7 @@ from PIL import ImageDraw, ImageFont
 from inkgate.engines.types import Image
 
 _FOLDER = Path("/usr/share/fonts/opentype/noto")
+_SIMPLIFIED_FACE = 2  # of the collections: JP, KR, SC, TC, HK
 _FACES = {
     "sans": "NotoSansCJK-Regular.ttc",
     "bold": "NotoSansCJK-Bold.ttc",
@@ -48,7 +49,7 @@ class Sheet:
         self._draw = ImageDraw.Draw(self._image)
 
     def _font(self, face: str, mm: float) -> ImageFont.FreeTypeFont:
-        return ImageFont.truetype(str(_FOLDER / _FACES[face]), max(6, round(mm * self.scale)))
+        return ImageFont.truetype(str(_FOLDER / _FACES[face]), max(6, round(mm * self.scale)), index=_SIMPLIFIED_FACE)
 
     def text(
         self,

@@ -149,9 +149,3 @@ def capitals() -> Iterator[Case]:
                 s.text(x + 52, 88 + 11 * i, value, 4.2)
             f = f | {"operation_period": "长期"}
             yield Case("close neighbours", f"{variant} {name}", "licence", s.image(), [answer(f)])
-
-
-def cases() -> Iterator[Case]:
-    """Every drawn licence."""
-    for each in (terms, foreign, types, curled, zeros, capitals):
-        yield from each()

@@ -60,10 +60,9 @@ def strip(name: str, index: int) -> Image:
     s.text(1, 2.3, name, 3.3, FACES[index % len(FACES)], gap=0.3)
     image = s.image()
     scale = r.uniform(28, 44) / image.shape[0]
-    image = cv2.GaussianBlur(
-        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), (0, 0), r.uniform(0.3, 1.1)
-    )
-    return np.asarray((image + r.normal(0, 6, image.shape)).clip(0, 255), np.uint8)
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(small, (0, 0), r.uniform(0.3, 1.1))
+    return np.asarray((blurred + r.normal(0, 6, blurred.shape)).clip(0, 255), np.uint8)
 
 
 def read(engine: TextEngine, image: Image) -> tuple[str, str]:

@@ -124,6 +124,14 @@ def test_a_name_in_two_rows_is_joined_from_above(rows, shift):
     assert read(sheet).name == "".join(rows)
 
 
+def test_traditional_forms_in_a_transcribed_name_are_simplified_and_others_stay():
+    sheet = portrait()
+    sheet.lines = [("姓名古丽尼格爾·阿卜杜熱木" if t.startswith("姓名") else t, quad) for t, quad in sheet.lines]
+    assert read(sheet).name == "古丽尼格尔·阿卜杜热木"
+    sheet.lines = [("姓名馬龍" if t.startswith("姓名") else t, quad) for t, quad in sheet.lines]
+    assert read(sheet).name == "馬龍"
+
+
 def test_what_a_watermark_leaves_behind_an_authority_is_cut_off():
     sheet = Sheet().line(400, 120, "中华人民共和国", h=50).line(360, 230, "居民身份证", h=80)
     sheet.line(220, 480, "签发机关").line(420, 480, "巴青县公安局房")

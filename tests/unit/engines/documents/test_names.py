@@ -3,7 +3,12 @@
 import pytest
 
 from inkgate.engines.document.labels import TextSegment
-from inkgate.engines.document.names import correct_name, has_unusual_character, vote_candidates
+from inkgate.engines.document.names import (
+    correct_name,
+    has_unusual_character,
+    prefer_rare_characters,
+    vote_candidates,
+)
 from inkgate.engines.document.scan import Strip
 
 
@@ -58,3 +63,25 @@ def test_names_that_are_not_suspicious_are_not_read_again():
         raise AssertionError
 
     assert correct_name("王建国", segment("王建国"), never) == "王建国"
+
+
+@pytest.mark.parametrize(
+    ("name", "readings", "answer"),
+    [
+        ("杨俊晶", [choices("杨.99", "俊.99", "晶.53 皛.44")], "杨俊皛"),
+        ("杨俊晶", [choices("杨.99", "俊.99", "晶.75 皛.44")], "杨俊晶"),  # clear
+        ("杨俊晶", [choices("杨.99", "俊.99", "晶.6 皛.2")], "杨俊晶"),  # not similar
+        ("杨俊晶", [choices("杨.99", "俊.99", "晶.5 皛.4"), choices("杨.99", "俊.99", "晶.6 日.1")], "杨俊晶"),
+        ("杨俊皛", [choices("杨.99", "俊.99", "皛.4 曌.3")], "杨俊皛"),  # rare itself
+        ("晶俊", [choices("晶.5 皛.4", "俊.99")], "晶俊"),  # the surname stays
+        ("杨俊晶", [], "杨俊晶"),
+    ],
+)
+def test_a_rare_character_is_preferred_only_where_the_scores_are_similar(name, readings, answer):
+    assert prefer_rare_characters(name, readings) == answer
+
+
+def test_an_unclear_name_without_improbable_characters_is_recognised_again():
+    unclear = segment("杨俊晶")
+    unclear.strip.score = 0.8
+    assert correct_name("杨俊晶", unclear, lambda quad: [choices("杨.99", "俊.99", "晶.5 皛.4")]) == "杨俊皛"
