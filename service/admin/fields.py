@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, StrictInt, StringConstraints
 
 from inkgate.service.db.ids import CANONICAL
 from inkgate.service.errors import Misuse
@@ -30,6 +30,14 @@ def _in_range(value: datetime) -> datetime:
         raise Misuse("moment.out_of_range", first=EARLIEST.year, last=LATEST.year)
     return value
 
+
+def _integral(value: object) -> object:
+    """A whole number written with a point, such as 72.0, as an int: an integer in JSON Schema."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Integer = Annotated[StrictInt, BeforeValidator(_integral)]
+"""A whole number of JSON; neither text nor a Boolean."""
 
 Id = Annotated[str, StringConstraints(pattern=f"^{CANONICAL.pattern}$")]
 """A UUID in canonical form: lower case, with hyphens."""

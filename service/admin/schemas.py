@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat
 
-from inkgate.service.admin.fields import Id, Instant, LongText, ProductId, ShortText
+from inkgate.service.admin.fields import Id, Instant, Integer, LongText, ProductId, ShortText
 from inkgate.service.importing.reading import MAX_ROWS
 
 
@@ -100,7 +100,7 @@ class Networks(AdminModel):
 
 class NewPack(AdminModel):
     capability: ShortText
-    units: StrictInt
+    units: Integer
     app_id: Id | None = Field(None, description="Bind the pack to this app.")
 
 
@@ -127,13 +127,13 @@ class ProductOut(AdminModel):
 
 class ProductIn(AdminModel):
     capability: ShortText
-    units: StrictInt
-    price_fen: StrictInt
+    units: Integer
+    price_fen: Integer
     on_sale: StrictBool = True
 
 
 class NewOrder(AdminModel):
-    quantities: dict[ProductId, StrictInt] = Field(max_length=100, description="Product id → quantity.")
+    quantities: dict[ProductId, Integer] = Field(max_length=100, description="Product id → quantity.")
     app_id: Id | None = None
     voucher: LongText | None = None
 
@@ -152,7 +152,7 @@ class OrderOut(AdminModel):
 
 class NewVoucher(AdminModel):
     kind: ShortText = Field(description="credit (fen), percent, or goods.")
-    value: StrictInt = 1
+    value: Integer = 1
     product_id: ProductId | None = None
     account_id: Id | None = None
     ends_at: Instant | None = Field(None, description="Later than now; null: in a year.")

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import Field, StrictInt
+from pydantic import Field
 
 from inkgate.service.admin.access import AccountsRead, AccountsWrite
-from inkgate.service.admin.fields import Id, ShortText
+from inkgate.service.admin.fields import Id, Integer, ShortText
 from inkgate.service.admin.schemas import AdminModel
 from inkgate.service.errors import Misuse
 from inkgate.service.takeover import routes
@@ -42,7 +42,7 @@ class TakeoverRoutes(AdminModel):
 
 class NewRoute(AdminModel):
     mode: Mode
-    percent: Annotated[StrictInt, Field(ge=0, le=100)] | None = Field(
+    percent: Annotated[Integer, Field(ge=0, le=100)] | None = Field(
         None, description="Of a split: the share answered here."
     )
 
