@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, StrictInt, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StrictInt, StringConstraints
 
 from inkgate.service.db.ids import CANONICAL
 from inkgate.service.errors import Misuse
@@ -38,6 +38,8 @@ def _integral(value: object) -> object:
 
 Integer = Annotated[StrictInt, BeforeValidator(_integral)]
 """A whole number of JSON; neither text nor a Boolean."""
+
+Percent = Annotated[StrictInt, Field(ge=0, le=100), BeforeValidator(_integral)]
 
 Id = Annotated[str, StringConstraints(pattern=f"^{CANONICAL.pattern}$")]
 """A UUID in canonical form: lower case, with hyphens."""

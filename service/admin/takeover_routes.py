@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import Field
 
 from inkgate.service.admin.access import AccountsRead, AccountsWrite
-from inkgate.service.admin.fields import Id, Integer, ShortText
+from inkgate.service.admin.fields import Id, Percent, ShortText
 from inkgate.service.admin.schemas import AdminModel
 from inkgate.service.errors import Misuse
 from inkgate.service.takeover import routes
@@ -42,9 +41,7 @@ class TakeoverRoutes(AdminModel):
 
 class NewRoute(AdminModel):
     mode: Mode
-    percent: Annotated[Integer, Field(ge=0, le=100)] | None = Field(
-        None, description="Of a split: the share answered here."
-    )
+    percent: Percent | None = Field(None, description="Of a split: the share answered here.")
 
 
 class NewOverride(AdminModel):
