@@ -31,7 +31,7 @@ def axis_title(random: Random) -> Case:
 
 
 def spines(random: Random) -> Case:
-    """Books on a shelf: titles turned clockwise, as on most spines, or counter-clockwise."""
+    """A shelf: titles turned clockwise, as on most spines, or counter-clockwise."""
     titles = drawing.pick(random, wording.SPINES, 4)
     page = drawing.sheet(620, 620, (60, 45, 35))
     for at, title in enumerate(titles):
@@ -46,7 +46,7 @@ def spines(random: Random) -> Case:
 
 def half_upside_down(random: Random) -> Case:
     """A table tent: the same two lines on both faces, the upper face upside down."""
-    room, notice = random.choice(wording.ROOMS), random.choice(wording.NOTICES)
+    room, notice = random.choice(wording.DOOR_PLATES), random.choice(wording.NOTICES)
     size, small = random.randint(52, 72), random.randint(34, 46)
     page, face = drawing.sheet(760, 640), drawing.sheet(760, 320)
     drawing.write(face, ((760 - drawing.text_width(room, size)) / 2, 50), room, size)

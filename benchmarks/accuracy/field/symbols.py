@@ -1,4 +1,4 @@
-"""Symbols that recognisers confuse. Which of them a network can read is a matter of its charset (ADR 0019)."""
+"""Symbols that recognisers confuse. Which of them a network can read is a matter of its charset (ADR 0023)."""
 
 from __future__ import annotations
 
