@@ -18,8 +18,11 @@ _MIN_REDUCED_EXCESS = 22  # as `_MIN_RED_EXCESS`, where reduction has mixed thin
 _MIN_INK_SHARE = 0.0008  # of the reduced image, below which no seal is searched
 _MIN_SEAL_SHARE = 0.05  # of the longer side: the least side of a seal
 _MIN_SEAL_PIXELS = 40  # in the reduced image
+_MAX_SEAL_SHARE = 0.9  # of both sides of the image: a frame around the page is none
 _MAX_ASPECT = 2.2  # of ovals; lines of red print are longer
 _MAX_FILL = 0.6  # of the bounding box that ink covers; red areas fill it
+_MIN_OUTLINE_SHARE = 0.8  # of the hull's outline that ink covers; letters and drawings touch theirs at few points
+_OUTLINE_PIXELS = 3  # width of the outline, within the hull
 _BRIDGED_PIXELS = 6  # in the reduced image: strokes of print that cut the ring
 _MAX_SEALS = 8
 _SEAL_MARGIN = 0.03  # of a seal's sides, cleaned around it
@@ -42,8 +45,8 @@ def remove_red_ink(image: Image) -> Image:
 def find_seals(image: Image) -> NDArray[np.float32]:
     """Bounding boxes (n, 4) of seals: left, top, right, bottom in pixels of `image` (BGR uint8), at most eight.
 
-    A seal is a connected figure of red strokes about as wide as high, larger than text and not filled. Large red
-    characters may be taken for one.
+    A seal is a connected figure of red strokes, larger than text, about as wide as high, with a frame around it: a
+    ring, an oval, a rectangle.
     """
     height, width = image.shape[:2]
     scale = min(_SEARCH_SIDE / max(height, width), 1.0)
@@ -52,17 +55,29 @@ def find_seals(image: Image) -> NDArray[np.float32]:
     if not _MIN_INK_SHARE < ink.mean() < _MAX_RED_SHARE:
         return np.zeros((0, 4), np.float32)
     closed = cv2.dilate(ink.astype(np.uint8), np.ones((_BRIDGED_PIXELS + 1,) * 2, np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(closed)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed)
     side = max(_MIN_SEAL_SHARE * max(small.shape[:2]), _MIN_SEAL_PIXELS)
     boxes = [
         (left, top, left + across, top + down)
-        for left, top, across, down, area in stats[1:]
+        for label, (left, top, across, down, area) in enumerate(stats[1:], 1)
         if min(across, down) >= side
         and max(across, down) <= _MAX_ASPECT * min(across, down)
         and area <= _MAX_FILL * across * down
+        and (across < _MAX_SEAL_SHARE * small.shape[1] or down < _MAX_SEAL_SHARE * small.shape[0])
+        and _outline_share(labels[top : top + down, left : left + across] == label) >= _MIN_OUTLINE_SHARE
     ]
     boxes.sort(key=lambda box: -(box[2] - box[0]) * (box[3] - box[1]))
     return np.asarray(boxes[:_MAX_SEALS], np.float32).reshape(-1, 4) / np.float32(scale)
+
+
+def _outline_share(figure: NDArray[np.bool_]) -> float:
+    """The share of the outline of the figure's convex hull that has ink: of a ring or frame nearly all."""
+    points = np.argwhere(figure)[:, ::-1].astype(np.int32)
+    hull, outline = cv2.convexHull(points), np.zeros(figure.shape, np.uint8)
+    cv2.polylines(outline, [hull], True, 1, 2 * _OUTLINE_PIXELS - 1)
+    inside = np.zeros(figure.shape, np.uint8)
+    cv2.fillConvexPoly(inside, hull, 1)
+    return float(figure[(outline & inside) > 0].mean())
 
 
 def remove_seals(image: Image, seals: NDArray[np.float32]) -> Image:
