@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BULLETS = "●○■□◆◇★☆▲△"
-_STOP, _DEGREE = "。", "°"  # a stop that stands high is taken for a degree sign
+_STOP, _DEGREE = "。", "°"  # a stop that stands high is taken for °
 _MIN_COLUMNS_APART = 2  # from the columns of other characters: nearer ones are parts of them
 _INSERTED_SCORE = 0.25  # at least, and below all confidence thresholds, so that the mark is read again
 _PER_MILLE = re.compile(r"(?<=\d)%[0oO](?![0-9A-Za-z.%])")

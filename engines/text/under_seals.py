@@ -1,4 +1,4 @@
-"""Lines below red seals: read again in the image without red ink, and taken where the second reading is as good.
+"""Lines below red seals: read again in the image without red ink, and taken where that reading is as good.
 
 A seal's ring and letters split the lines that they cross, and are read as part of them. Print in red is left as it is:
 without red ink nothing is found in its place, so the first reading stays.
@@ -30,7 +30,7 @@ def touches(quad: Quad, seals: NDArray[np.float32]) -> bool:
 def merge(lines: Sequence[Line], cleaned: Sequence[Line]) -> list[Line]:
     """`lines`, each group that a line of `cleaned` covers replaced by it unless that reads worse, and new ones added.
 
-    Both are of one image; `cleaned` was read without red ink. A line that only the second reading has was hidden by the
+    Both are of one image; `cleaned` was read without red ink. A line that only `cleaned` has was hidden by the
     seal; it counts from `_MIN_HIDDEN_SCORE` on.
     """
     kept = list(lines)
