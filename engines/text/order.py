@@ -18,7 +18,7 @@ from inkgate.engines.types import Line
 _MIN_COLUMN_FILL = 0.6  # lines of prose fill at least this share of their column, as a median
 _MIN_PROSE_ROWS = 4  # a column of prose has at least so many rows
 _MIN_PROSE_HEIGHTS = 3.5  # least median width of the lines of a column of prose, in line heights
-_MAX_DIGIT_SHARE = 0.5  # of the characters of prose; columns of dates and amounts have more
+_MIN_WORD_LINES = 0.5  # share of the lines of prose that hold a letter; columns of dates and amounts have none
 _MIN_GUTTER_HEIGHTS = 0.5  # of the median line height: the least gap between columns
 _MAX_CROSSING_SHARE = 0.25  # of the lines may cross a gutter (headlines)
 _MAX_CROSSING_DEPTH = 0.5  # of the number of lines one above the other in the longest column
@@ -28,7 +28,7 @@ _MAX_OFF_CENTRE = 0.08  # of the page's width: a lone line nearer to the middle 
 _MAX_TITLES = 4  # lone lines above columns, and as many below
 _MAX_CUTS = 24  # nested cuts, a bound on the recursion
 _UPSIDE_DOWN_RADIANS = 0.75 * math.pi  # from this direction on, either way, a line is upside down
-_SHEARS = (0.0, 0.02, -0.02, 0.04, -0.04)  # slants of a gutter, dx/dy, of a page seen from above or below
+_SHEARS = (0.0, 0.03, -0.03, 0.06, -0.06, 0.09, -0.09, 0.12, -0.12)  # slants of gutters, dx/dy: columns converge too
 
 
 def reading_order(lines: Sequence[Line]) -> list[Line]:
@@ -53,12 +53,10 @@ def _turned(line: Line) -> Line:
 def _xy_cut(boxes: list[Box], cuts: int) -> list[Box]:
     """Columns of prose one after the other, else parts from the top, else rows."""
     if cuts and len(boxes) > 2 * _MIN_PROSE_ROWS:
-        for shear in _SHEARS:
-            sheared = [box.sheared(shear) for box in boxes]
-            gutters = _gutters(sheared)
-            if gutters:
-                head, body, foot = _split_titles(sheared)
-                return [box.unsheared() for box in (*head, *_in_columns(body, gutters), *foot)]
+        sheared, gutters = _best_gutters(boxes)
+        if gutters:
+            head, body, foot = _split_titles(sheared)
+            return [box.unsheared() for box in (*head, *_in_columns(body, gutters), *foot)]
         upper, lower = _parts(boxes)
         if lower:
             return _xy_cut(upper, cuts - 1) + _xy_cut(lower, cuts - 1)
@@ -108,6 +106,18 @@ def _in_columns(boxes: list[Box], gutters: list[float]) -> list[Box]:
     return ordered
 
 
+def _best_gutters(boxes: list[Box]) -> tuple[list[Box], list[float]]:
+    """The boxes under the shear with most gutters, of several that with fewest lines across them; and the gutters."""
+    found: list[tuple[int, int, int, list[Box], list[float]]] = []
+    for shear in _SHEARS:
+        sheared = [box.sheared(shear) for box in boxes]
+        gutters = _gutters(sheared)
+        crossing = sum(box.left < gutter < box.right for box in sheared for gutter in gutters)
+        found.append((-len(gutters), crossing, len(found), sheared, gutters))
+    *_, sheared, gutters = min(found, key=lambda each: each[:3])
+    return sheared, gutters
+
+
 def _gutters(boxes: list[Box]) -> list[float]:
     """Where columns of prose are parted, from the left; empty where the boxes are not in such columns."""
     gutters = _gaps(boxes, _MIN_GUTTER_HEIGHTS * median(box.height for box in boxes))
@@ -145,11 +155,11 @@ def _is_prose(boxes: list[Box]) -> bool:
         return False
     span = max(box.right for box in boxes) - min(box.left for box in boxes)
     width = median(box.width for box in boxes)
-    text = "".join(box.line.text for box in boxes)
+    words = sum(any(map(str.isalpha, box.line.text)) for box in boxes)
     return (
         width >= _MIN_COLUMN_FILL * span
         and width >= _MIN_PROSE_HEIGHTS * median(box.height for box in boxes)
-        and sum(map(str.isdigit, text)) <= _MAX_DIGIT_SHARE * len(text)
+        and words >= _MIN_WORD_LINES * len(boxes)
     )
 
 
