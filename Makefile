@@ -8,7 +8,12 @@ BIN := $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TEST_PROCESSES ?= 2
-PYTEST := $(BIN)/python -m pytest
+# Files of tests lie in memory where there is room: a commit waits for the disk, SQLite's on each test's own database.
+MEMORY_MIB := $(shell df --output=avail --block-size=1M /dev/shm 2>/dev/null | tail -n 1)
+TEST_FOLDER ?= $(shell [ "$(or $(strip $(MEMORY_MIB)),0)" -ge 4096 ] && echo /dev/shm || echo $${TMPDIR:-/tmp})
+PYTEST := TMPDIR=$(TEST_FOLDER) $(BIN)/python -m pytest
+# Tests start many interpreters; without compiled files each would compile the product again.
+export PYTHONDONTWRITEBYTECODE :=
 # One worker of xdist runs all tests of a group (tests/schedule.py), so that expensive fixtures are made once.
 PARALLEL := -n $(TEST_PROCESSES) --dist loadgroup
 ORDINARY := not ops and not browser
@@ -41,11 +46,17 @@ demo: $(VENV)/.run ## Start a service on this machine, read four sample pictures
 unit: $(VENV)/.test ## The quick tests: no server, no process of the product, under a minute (TEST_PROCESSES=2)
 	@$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial and not slow' tests/unit
 
-test: $(VENV)/.test ## The whole test suite: in TEST_PROCESSES=2 processes, then alone what is judged by time or memory
+test: $(VENV)/.test ## The whole test suite: in TEST_PROCESSES=2 processes, then quietly what is judged by time or memory
 	@status=0; \
-	$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial' || status=$$?; \
-	$(PYTEST) -m '$(ORDINARY) and serial' || status=$$?; \
+	$(MAKE) --no-print-directory test-parallel || status=$$?; \
+	$(MAKE) --no-print-directory test-serial || status=$$?; \
 	exit $$status
+
+test-parallel: $(VENV)/.test # TEST_OPTIONS=--ignore=tests/unit leaves out what `make coverage` runs
+	@$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial' $(TEST_OPTIONS)
+
+test-serial: $(VENV)/.test
+	@$(PYTEST) -n 2 --dist loadgroup -m '$(ORDINARY) and serial'
 
 coverage: $(VENV)/.test ## Lines that the unit tests run, by package, against their floors (COVERAGE_OPTIONS=--raise lifts them)
 	@mkdir -p build
@@ -94,7 +105,7 @@ console-test: $(VENV)/.console ## Walk through the console in the system's Chrom
 	@$(BIN)/python -m pytest -m browser tests/console
 
 console-shots: $(VENV)/.console ## The same walk, and the pictures of docs/howto/console.md made anew on the way
-	@CONSOLE_SHOTS=1 $(BIN)/python -m pytest -m browser tests/console/test_walk.py tests/console/test_walk_looks.py \
+	@CONSOLE_SHOTS=1 $(BIN)/python -m pytest -m browser tests/console/test_walk.py tests/console/test_walk_import.py tests/console/test_walk_looks.py \
 	  -k 'not every and not english and not left_out'
 
 lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the rooms
@@ -128,8 +139,14 @@ chart-live: chart-tools
 airgap-test: chart-tools ## Bundle, then install and read pictures in a namespace without network (root)
 	@$(BIN)/python -m pytest -m ops tests/airgap
 
+takeover-test: $(VENV)/.test ## From the cloud to here by degrees and back: a second installation plays the cloud, with faults (3 minutes)
+	@$(PYTEST) tests/takeover
+
 tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, by a Redis user of few rights
 	@$(BIN)/python -m pytest -m ops tests/tls
+
+failover-test: $(VENV)/.test ## Postgres and Redis fail over to a replica under traffic: every call answered, charged once
+	@$(BIN)/python -m pytest -m ops tests/operations/test_failover.py
 
 image-test: $(VENV)/.test ## The Dockerfile's lines in a Debian root without an engine; gateway and worker read pictures (root)
 	@unshare --mount $(BIN)/python -m pytest -m ops -s tests/image
@@ -145,9 +162,10 @@ $(VENV)/.docs: $(VENV)/.run
 reference: $(VENV)/.docs ## Make the reference pages, the chart's schema and the dashboards from their sources
 	@$(BIN)/python -m tools.reference
 
-docs: $(VENV)/.docs ## The documentation as a site in site/, with every link checked; fails when a page is not current
+docs: $(VENV)/.docs ## The documentation as a site in site/, with links, languages and sources of figures checked
 	@$(BIN)/python -m tools.reference --check
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@$(BIN)/python -m tools.docs_check
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 	@echo "site/index.html"
 
 $(VENV)/.fuzz: $(VENV)/.test
@@ -185,5 +203,6 @@ lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo unit test coverage coverage-all test-paddle chaos chaos-long bench-metering exact-units console-test console-shots lint conformance \
-  chart chart-tools chart-files chart-live tls-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean
+.PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
+  bench-metering exact-units console-test console-shots lint conformance takeover-test \
+  chart chart-tools chart-files chart-live tls-test failover-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean

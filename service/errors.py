@@ -20,6 +20,8 @@ InkGateError                    the base class
     │   ├── LedgerBusy          it is closing, or too many settlements are pending; nothing was written
     │   ├── PayerUnknown        no account is known that pays for the app; nothing was written
     │   └── ClockSuspect        the clock reading is not safe for billing; nothing was written
+    ├── UpstreamFailed          the cloud gave no answer that can be returned: 50200, HTTP 502
+    │   └── UpstreamTimedOut    its answer was not complete in time: 50400, HTTP 504
     ├── DeadlineMissed          replies are missing at the deadline: 50000
     └── InternalError           any other internal error: 50000
 """
@@ -222,6 +224,18 @@ class ClockSuspect(LedgerUnavailable):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class UpstreamFailed(WireError):
+    """A call was sent on to the cloud, which could not be reached, broke off, or answered with malformed HTTP."""
+
+    code = 50200
+
+
+class UpstreamTimedOut(UpstreamFailed):
+    """A call was sent on to the cloud, and its answer was not complete within the time limit."""
+
+    code = 50400
 
 
 class DeadlineMissed(WireError):

@@ -10,6 +10,8 @@ import inkgate.service.admin.models
 import inkgate.service.audit.models
 import inkgate.service.metering.models
 import inkgate.service.orders.models
+import inkgate.service.takeover.models
+import inkgate.service.takeover.observation_models
 import inkgate.service.usage.models
 import inkgate.service.users.models  # noqa: F401
 from inkgate.service.db.base import Base

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.schedule import ONE_WORKER, ONE_WORKER_FIXTURES, SERIAL, SLOW, listed
+from tests.schedule import SERIAL, SLOW, group_of, listed
 
 pytest_plugins = ["tests.postgres", "tests.sandbox", "tests.valkey"]
 
@@ -22,8 +22,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("serial")
         if any(listed(node, entry) for entry in SLOW):
             item.add_marker("slow")
-        group = next((entry for entry in ONE_WORKER if listed(node, entry)), None) or next(
-            (name for name in ONE_WORKER_FIXTURES if name in getattr(item, "fixturenames", ())), None
-        )
+        group = group_of(node, getattr(item, "fixturenames", ()))
         if group:
             item.add_marker(pytest.mark.xdist_group(group))

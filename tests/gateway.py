@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -118,7 +118,12 @@ class MemoryLimiter:
 class GatewayUnderTest:
     """The application, its dependencies, and a signing client."""
 
-    def __init__(self, settings: Settings | None = None, replays: ReplayStore | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        replays: ReplayStore | None = None,
+        extend: Callable[[Services, Metrics], Services] = lambda services, metrics: services,
+    ) -> None:
         self.settings = settings or Settings()
         self.directory, self.ledger, self.broker = MemoryDirectory(), MemoryLedger(), MemoryBroker()
         self.limiter, self.replays = MemoryLimiter(), replays or MemoryReplayStore()
@@ -131,7 +136,7 @@ class GatewayUnderTest:
             self.replays,
             ThreadPoolExecutor(2),  # type: ignore[arg-type]
         )
-        self.app = create_app(self.settings, services, self.metrics, self.health)
+        self.app = create_app(self.settings, extend(services, self.metrics), self.metrics, self.health)
 
     def client(self, peer: str = "127.0.0.1") -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, client=(peer, 1), raise_app_exceptions=True)

@@ -56,12 +56,12 @@ def nginx(folder: Path, gateway_port: int) -> Iterator[int]:
     (folder / "nginx.conf").write_text(f"daemon off;\n{user}" + "\n".join(kept))
     process = subprocess.Popen(["nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")])
     try:
-        until = time.monotonic() + 20
+        deadline = time.monotonic() + 20
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
-            assert process.poll() is None and time.monotonic() < until, "nginx does not start"
+            assert process.poll() is None and time.monotonic() < deadline, "nginx does not start"
             time.sleep(0.05)
         yield port
     finally:

@@ -30,7 +30,7 @@ class ManualClock:
     def __call__(self, _database: datetime) -> datetime:
         return self.time
 
-    def pass_(self, **span: float) -> None:
+    def advance(self, **span: float) -> None:
         self.time += timedelta(**span)
 
 
@@ -71,7 +71,7 @@ class CustomerData:
         """Grant a pack and advance the clock by a second, so that packs are ordered as granted. Returns its id."""
         async with work.unit_of_work(self.engine, "test", self.clock) as unit:
             pack = await metering.grant_pack(unit, self.account_id, capability, units, app_id=app_id, **more)
-        self.clock.pass_(seconds=1)
+        self.clock.advance(seconds=1)
         return pack.id
 
     def call(

@@ -36,8 +36,8 @@ async def nothing_left() -> AsyncIterator[None]:
     """Fails when the block leaves behind what it did not find."""
     before = held()
     yield
-    until = time.monotonic() + _END_SECONDS
-    while (left := held() - before) and time.monotonic() < until:
+    deadline = time.monotonic() + _END_SECONDS
+    while (left := held() - before) and time.monotonic() < deadline:
         gc.collect()  # SQLite closes a file whose opening was cancelled when the connection is collected
         await asyncio.sleep(0.02)
     assert not left, str(left)

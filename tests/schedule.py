@@ -1,4 +1,4 @@
-"""Which tests run alone, which are left out of `make unit`, and which share an expensive fixture under pytest-xdist.
+"""When and where tests run: a second, quiet run, what `make unit` leaves out, what pytest-xdist keeps on one worker.
 
 One table instead of a mark in every file. Entries are node ids without parameters, relative to the repository: a folder
 (ending with a slash), a file, or one test of a file. tests/unit/test_schedule.py checks that each of them exists.
@@ -6,17 +6,15 @@ One table instead of a mark in every file. Entries are node ids without paramete
 
 from __future__ import annotations
 
-# Judged by the clock, by CPU time or by the memory of the whole machine: a second run, one process, nothing beside it.
+from collections.abc import Sequence
+
+# Judged by the clock, by CPU time or by the memory of a service: in a second run, without the ordinary tests.
 SERIAL: dict[str, str] = {
-    "tests/crash/test_big_batches.py": "memory and time of a real service",
     "tests/crash/test_embedded_fleet.py::test_a_wide_worker_reads_four_at_once": "four at once, by the clock",
-    "tests/crash/test_worker_memory.py": "memory limits of processes",
-    "tests/fuzz/test_corpus.py": "CPU seconds of each input",
     "tests/hostile/test_bodies.py": "memory of the process, turns of the event loop",
     "tests/hostile/test_growth.py": "memory of a real gateway, time of its liveness probe",
     "tests/hostile/test_protocol.py": "deadlines of the server, by the clock",
     "tests/hostile/test_slow_bodies.py": "deadlines of bodies, by the clock",
-    "tests/integration/admin/test_admin.py::test_deep_or_wide_json_of_a_known_caller_is_refused_quickly": "CPU seconds",
     "tests/integration/broker/test_broker.py": "waiting times, by the clock",
     "tests/integration/broker/test_fairness.py": "wake-up times, by the clock",
     "tests/integration/broker/test_streams.py": "lease times, by the clock",
@@ -25,6 +23,16 @@ SERIAL: dict[str, str] = {
     "tests/unit/contract/test_hostile_headers.py": "CPU seconds",
     "tests/unit/engines/test_file_sanitiser.py": "CPU seconds",
 }
+
+# Of these, what sleeps for nine tenths of its time or more. One xdist worker runs them, beside another with the rest.
+WAITING: tuple[str, ...] = (
+    "tests/hostile/test_protocol.py",
+    "tests/hostile/test_slow_bodies.py",
+    "tests/integration/broker/test_broker.py",
+    "tests/integration/broker/test_fairness.py",
+    "tests/integration/broker/test_streams.py",
+    "tests/integration/ratelimit/test_limiters.py",
+)
 
 # More than about a second of CPU time: part of `make test`, not of `make unit`.
 SLOW: tuple[str, ...] = (
@@ -36,6 +44,7 @@ SLOW: tuple[str, ...] = (
     "tests/unit/engines/documents/test_idcard.py",
     "tests/unit/engines/documents/test_licence.py",
     "tests/unit/engines/text/test_buckets.py",
+    "tests/unit/test_tables.py::test_a_program_imports_the_tables_of_all_foreign_keys",
     "tests/unit/test_supply_chain.py::test_the_parts_list_names_every_package_and_is_the_same_twice",
 )
 
@@ -58,6 +67,14 @@ ONE_WORKER: tuple[str, ...] = (
 
 # Fixtures of the session that cost many seconds: one xdist worker runs all tests that ask for them.
 ONE_WORKER_FIXTURES: tuple[str, ...] = ("sandbox",)
+
+
+def group_of(node: str, fixtures: Sequence[str] = ()) -> str | None:
+    """The group of a test that uses `fixtures`: one xdist worker runs all tests of a group. None: any worker."""
+    if any(listed(node, entry) for entry in SERIAL):
+        return "waiting" if any(listed(node, entry) for entry in WAITING) else "judged"
+    entries = (entry for entry in ONE_WORKER if listed(node, entry))
+    return next(entries, None) or next((name for name in ONE_WORKER_FIXTURES if name in fixtures), None)
 
 
 def listed(node: str, entry: str) -> bool:

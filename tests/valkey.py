@@ -67,14 +67,14 @@ class Valkey:
             ],
             stdout=subprocess.DEVNULL,
         )
-        until = time.monotonic() + 10
+        deadline = time.monotonic() + 10
         with redis.Redis.from_url(self.url) as probe:
             while True:
                 try:
                     probe.ping()
                     return
                 except redis.ConnectionError:
-                    if self.process.poll() is not None or time.monotonic() > until:
+                    if self.process.poll() is not None or time.monotonic() > deadline:
                         raise
                     time.sleep(0.02)
 

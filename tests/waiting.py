@@ -1,8 +1,9 @@
-"""Wait for an event that a test expects. The deadline is for a machine under load; a test in order never meets it."""
+"""Wait for an event that a test expects. The deadline is generous, for a machine under load."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Awaitable, Callable
 
@@ -10,14 +11,14 @@ PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.005
 
 
-async def until(
+async def wait_until(
     condition: Callable[[], bool] | Callable[[], Awaitable[bool]], within: float = PATIENCE_SECONDS, what: str = ""
 ) -> None:
     """Poll `condition`, plain or asynchronous, until it holds. Raises TimeoutError after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
         held = condition()
-        if held if isinstance(held, bool) else await held:
+        if (await held) if inspect.isawaitable(held) else held:
             return
         if time.monotonic() > deadline:
             raise TimeoutError(what or f"not within {within} s")

@@ -14,7 +14,12 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "adr"
 SECTIONS = ("Status", "Context", "Decision", "Consequences", "Other choices")
 _TITLE = re.compile(r"# (\d{4}) (\S.*)")
 _STATUS = re.compile(r"(Accepted|Superseded by \[\d{4}\]\([^)]+\))(, (\d{4}-\d{2}-\d{2}))?\.")
-_HEAD = """# 决定 · Decisions
+_HEAD = """---
+language: mixed
+language_note: 各条记录只有英文。 The records are in English only.
+---
+
+# 决定 · Decisions
 
 {note}
 每条记录一个决定：状态、背景、决定、后果、其他选择。新记录取下一个空号，格式由测试检查，本页由 `make reference` 生成。

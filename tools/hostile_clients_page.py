@@ -19,17 +19,24 @@ HEAD = (
     "MiB",
 )
 ABOUT = """
-`make rude` 启动一个网关，一边是表中的客户端（合计每秒至多 {rate} 个新连接），一边是一个守规矩的客户端，一次接一次地调用。每行 {rounds} 轮，每轮先单独
-{seconds:g} 秒，再同时 {seconds:g} 秒；「→」左边是单独，右边是同时。引擎是替身，数据库在内存里，所以看到的是网关自己；攻击方以最低优先级运行，因为真实的攻击方
-不在这台机器上。有一次调用失败，或哪一行的 p99 超过 2 倍，命令以 1 结束。
+`make rude` 启动一个网关，让表中的恶意客户端（合计每秒至多 {rate} 个新连接）与一个正常客户端同时访问，后者一次接一次地调用。每行 {rounds} 轮，每轮先由正常客户端
+单独运行 {seconds:g} 秒，再同时运行 {seconds:g} 秒；「→」左边是单独，右边是同时。引擎是替身，数据库在内存里，所以用时只属于网关；恶意客户端以最低优先级运行，
+因为它们实际上不在这台机器上。正常客户端有一次调用失败，或哪一行的 p99 超过 2 倍，命令的退出状态为 1。
 
-A client of the table, and beside it a well-behaved client that calls one after the other: left of each arrow alone, right beside, {rounds} rounds in turns.
-The engine is the stub and the database lies in memory, so the times are the gateway's own; attackers run at the lowest priority, since they would not be
-on this machine. A failed call, or a p99 of more than twice, ends the command with 1.
+`make rude` starts one gateway. The hostile clients of the table (together at most {rate} new connections a second) and a well-behaved client, which calls one
+after the other, use it at the same time. Each row has {rounds} rounds; in each, the well-behaved client runs alone for {seconds:g} s, then beside the hostile ones for
+{seconds:g} s: left and right of the arrow. The engine is a stub and the database is in memory, so the times are those of the gateway alone. Hostile clients run at
+the lowest priority, since in reality they are not on this machine. A failed call of the well-behaved client, or a p99 of more than twice, gives exit status 1.
 """
 END = """
-{processor}, {cores} cores, Python {python}, load average {load} when it began. Bounds: [ADR 0051](../adr/0051-connection-limits.md), tried with short
-clocks in `tests/hostile/test_protocol.py`.
+来源 / Source: `benchmarks/results/rude.json`; {processor}, {cores} 核 cores, Python {python}, 开始时的负载 / load average at the start: {load}. 各项限制见
+[ADR 0051](../adr/0051-connection-limits.md)，`tests/hostile/test_protocol.py` 以较短的时限测试它们。 / The limits are in that record; that test checks them with
+short times.
+"""
+FRONT_MATTER = """---
+language: mixed
+language_note: 说明为两种语言，表中的行为英文。 The introduction is in both languages, the rows of the table are in English.
+---
 """
 
 
@@ -51,6 +58,7 @@ def hostile_clients_page(note: str, table: Callable[[tuple[str, ...], list[tuple
     machine = results["machine"]
     return "\n".join(
         [
+            FRONT_MATTER,
             "# 恶意客户端 · Hostile clients\n",
             note,
             ABOUT.format(**results).lstrip(),

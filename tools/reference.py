@@ -1,7 +1,7 @@
-"""Generate the reference pages: settings, metrics, commands, alerts, hostile clients, decisions.
+"""Generate the pages of docs/ that have a source elsewhere, the chart's schema, and the dashboards.
 
-python -m tools.reference           write docs/reference/{settings,metrics,cli,alerts,rude-clients}.md,
-                                    docs/adr/index.md, chart files, dashboards
+python -m tools.reference           write docs/reference/{settings,metrics,cli,alerts,api,sizing,cost,rude-clients}.md,
+                                    docs/explanation/performance.md, docs/adr/index.md, chart files, dashboards
 python -m tools.reference --check   exit status 1 when a page is not up to date
 """
 
@@ -18,12 +18,21 @@ import yaml
 
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.metrics import Metrics
+from tools import sizing
+from tools.api_page import api_page
+from tools.cost_page import cost_page
 from tools.decisions import FOLDER as DECISIONS
 from tools.decisions import decisions_page
 from tools.hostile_clients_page import hostile_clients_page
+from tools.results_page import results_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
+EXPLANATION = ROOT / "docs" / "explanation"
+TABLES_IN_ENGLISH = (
+    "---\nlanguage: mixed\nlanguage_note: 说明为两种语言，表格内容为英文。 "
+    "The introduction is in both languages, the descriptions in the tables are in English.\n---\n"
+)
 GENERATED_NOTE = "<!-- Made by tools/reference.py; change the source, then run: make reference -->\n"
 
 
@@ -66,12 +75,14 @@ def default(schema: dict[str, Any]) -> str:
 def settings_page() -> str:
     model = Settings.model_json_schema()
     parts = [
+        TABLES_IN_ENGLISH,
         "# 设置 · Settings\n",
         GENERATED_NOTE,
         "每一项都是环境变量 `INKGATE_组__名称`，启动时读取一次。组内不认识的名称、不合法的值都会在启动时报出并退出"
         "（状态 2）。列表与对象写成 JSON。chart 里写在 `config` 下，用小写：`config.limits.deadline`。\n",
-        "Every setting is an environment variable, read once at the start. A wrong value, or an unknown name of a "
-        "group, ends the start with one line that says which. Lists and objects are JSON.\n",
+        "Every setting is an environment variable `INKGATE_GROUP__NAME`, read once at process start. An invalid value, "
+        "or an unknown name within a group, ends the start with one line that names it (exit status 2). Lists and "
+        "objects are JSON. In the chart, write it under `config` in lower case: `config.limits.deadline`.\n",
     ]
     for group, reference in model["properties"].items():
         definition = model["$defs"][(reference.get("$ref") or reference["allOf"][0]["$ref"]).rsplit("/", 1)[1]]
@@ -93,12 +104,16 @@ def metrics_page() -> str:
     ]
     return "\n".join(
         [
+            TABLES_IN_ENGLISH,
             "# 指标 · Metrics\n",
             GENERATED_NOTE,
-            "网关在自己的端口上给出 `/metrics`，worker 在 `INKGATE_WORKER__HEALTH_PORT`（9091）上给出。单位为秒与字节，"
-            "标签取值有界，从不含调用号。\n",
-            "Gateways answer `/metrics` on their own port, workers on 9091. Queue gauges describe the whole queue, "
-            "whichever gateway shows them: take their `max`, and the `sum` of all others. `process_*` come besides.\n",
+            "网关在自己的端口上提供 `/metrics`，worker 在 `INKGATE_WORKER__HEALTH_PORT`（9091）上提供。单位为秒与字节，"
+            "标签取值有界，不含调用号。队列的量在每个网关上都是整个队列的：取 `max`；其余的量取 `sum`。"
+            "另有 `process_*`。\n",
+            "Gateways serve `/metrics` on their own port, workers on `INKGATE_WORKER__HEALTH_PORT` (9091). Units are "
+            "seconds and bytes; labels have a bounded number of values and never hold a call id. Queue gauges describe "
+            "the whole queue, whichever gateway shows them: take their `max`, and the `sum` of all others. "
+            "`process_*` metrics are included.\n",
             table(("名称 / Name", "类型 / Kind", "标签 / Labels", "说明 / What"), rows),
         ]
     )
@@ -119,9 +134,11 @@ def alerts_page() -> str:
     ]
     return "\n".join(
         [
+            TABLES_IN_ENGLISH,
             "# 告警 · Alerts\n",
             GENERATED_NOTE,
             "`deploy/prometheus/inkgate.rules.yml`；chart 以 `monitoring.rules.enabled` 给出同一份。\n",
+            "Rules for Prometheus; the chart installs the same ones with `monitoring.rules.enabled`.\n",
             table(("告警 / Alert", "级别 / Severity", "条件 / Expression", "持续 / For"), rows),
         ]
     )
@@ -158,9 +175,12 @@ def cli_page() -> str:
     sections = list(commands(typer.main.get_command(app), "inkgate"))
     return "\n".join(
         [
+            TABLES_IN_ENGLISH,
             "# 命令 · Commands\n",
             GENERATED_NOTE,
             "每个命令都有 `--help`。出错时只有一行，说明原因与办法；用法或设置不对时退出状态为 2，其余为 1。\n",
+            "Every command has `--help`. An error is one line with cause and remedy; the exit status is 2 for wrong "
+            "usage or settings, and 1 otherwise.\n",
             *sections,
         ]
     )
@@ -173,7 +193,11 @@ def pages() -> dict[Path, str]:
         PAGES / "metrics.md": metrics_page(),
         PAGES / "alerts.md": alerts_page(),
         PAGES / "cli.md": cli_page(),
+        PAGES / "api.md": api_page(GENERATED_NOTE, table),
+        PAGES / "sizing.md": sizing.page(),
+        PAGES / "cost.md": cost_page(GENERATED_NOTE, table),
         PAGES / "rude-clients.md": hostile_clients_page(GENERATED_NOTE, table),
+        EXPLANATION / "performance.md": results_page(GENERATED_NOTE, table),
         DECISIONS / "index.md": decisions_page(GENERATED_NOTE),
     }
 

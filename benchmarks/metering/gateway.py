@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from benchmarks.metering.naive import NaiveLedger
+from inkgate.service import tables  # noqa: F401 - foreign keys need every table
 from inkgate.service.db import engine as engines
 from inkgate.service.db import ids
 from inkgate.service.metering import SqlLedger

@@ -19,76 +19,76 @@ from statistics import median
 from typing import Any
 
 from benchmarks.machine import facts
-from benchmarks.throughput.contenders import (
+from benchmarks.throughput.plot import bars
+from benchmarks.throughput.targets import (
     Bare,
-    Contender,
     Distributed,
     Embedded,
     PaddlexServe,
     RapidOcrApi,
+    Target,
     cpu_seconds,
     tree,
 )
-from benchmarks.throughput.plot import bars
 
 RESULTS = Path(__file__).parent.parent / "results"
 Round = dict[str, float]
 
 
-async def measure(contender: Contender, images: Sequence[Path]) -> Round:
+async def measure(target: Target, images: Sequence[Path]) -> Round:
     """The figures of one round of one system."""
-    cpu, own, begun = cpu_seconds(contender.pids), time.process_time(), time.perf_counter()
-    lines = await contender.read(images)
+    cpu, own, begun = cpu_seconds(target.pids), time.process_time(), time.perf_counter()
+    lines = await target.read(images)
     wall = time.perf_counter() - begun
     return {
         "pictures_per_second": len(images) / wall,
-        "cpu_seconds_per_picture": (cpu_seconds(contender.pids) - cpu) / len(images),
+        "cpu_seconds_per_picture": (cpu_seconds(target.pids) - cpu) / len(images),
         "caller_cpu_seconds_per_picture": (time.process_time() - own) / len(images),
         "lines": float(lines),
     }
 
 
-async def longest_first(contender: Contender, images: Sequence[Path]) -> list[Path]:
+async def longest_first(target: Target, images: Sequence[Path]) -> list[Path]:
     """The images by decreasing read time, so that no long image is left for a single worker at the end."""
     cost = {}
     for image in images:
         begun = time.perf_counter()
-        await contender.read([image])
+        await target.read([image])
         cost[image] = time.perf_counter() - begun
     return sorted(images, key=lambda image: -cost[image])
 
 
-async def run(contenders: list[Contender], images: Sequence[Path], rounds: int) -> dict[str, Any]:
+async def run(targets: list[Target], images: Sequence[Path], rounds: int) -> dict[str, Any]:
     """Start and warm up all systems, run the rounds, and return the summary by system. Stops all systems."""
-    results: dict[str, list[Round]] = {contender.name: [] for contender in contenders}
-    started: list[Contender] = []
+    results: dict[str, list[Round]] = {target.name: [] for target in targets}
+    started: list[Target] = []
     try:
-        for contender in contenders:
-            started.append(contender)
-            await contender.start()
-        ordered = await longest_first(contenders[0], images)
-        for contender in contenders:
-            await contender.read(ordered[-2 * contender.workers :])
+        for target in targets:
+            started.append(target)
+            await target.start()
+        ordered = await longest_first(targets[0], images)
+        for target in targets:
+            await target.read(ordered[-2 * target.workers :])
         for number in range(rounds):
-            first = number % len(contenders)  # rotate the order
-            for contender in contenders[first:] + contenders[:first]:
-                results[contender.name].append(await measure(contender, ordered))
+            first = number % len(targets)  # rotate the order
+            for target in targets[first:] + targets[:first]:
+                results[target.name].append(await measure(target, ordered))
             print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-        return {contender.name: await summary(contender, results[contender.name]) for contender in contenders}
+        return {target.name: await summary(target, results[target.name]) for target in targets}
     finally:
-        for contender in started:
-            await contender.stop()
+        for target in started:
+            await target.stop()
 
 
-async def summary(contender: Contender, rounds: list[Round]) -> dict[str, Any]:
+async def summary(target: Target, rounds: list[Round]) -> dict[str, Any]:
     """Medians over rounds, final memory and stage times, and the rounds themselves."""
     row: dict[str, Any] = {name: median(figures[name] for figures in rounds) for name in rounds[0]}
-    memory = sum(process.memory_full_info().pss for process in tree(contender.pids)) / 2**20
+    memory = sum(process.memory_full_info().pss for process in tree(target.pids)) / 2**20
     return {
-        "workers": contender.workers,
+        "workers": target.workers,
         **row,
         "pss_mib": round(memory),
-        "stages_ms": await contender.stages(),
+        "stages_ms": await target.stages(),
         "rounds": rounds,
     }
 
@@ -114,7 +114,7 @@ def ratios(rows: dict[str, Any]) -> dict[str, float]:
 def table(result: dict[str, Any]) -> str:
     """The result as plain text."""
     lines = [f"{'system':24}{'images/s':>11}{'CPU s/pic':>11}{'callers':>9}{'lines':>7}{'PSS MiB':>9}"]
-    for name, row in result["contenders"].items():
+    for name, row in result["targets"].items():
         lines.append(
             f"{name:24}{row['pictures_per_second']:11.3f}{row['cpu_seconds_per_picture']:11.3f}"
             f"{row['caller_cpu_seconds_per_picture']:9.4f}{row['lines']:7.0f}{row['pss_mib']:9}"
@@ -134,9 +134,9 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def contenders(args: argparse.Namespace) -> list[Contender]:
+def chosen_targets(args: argparse.Namespace) -> list[Target]:
     """The systems chosen by the arguments. The bare engine is first because it determines the order of the images."""
-    chosen: list[Contender] = []
+    chosen: list[Target] = []
     for workers in (1, 2):
         chosen += [kind(args.profile, workers) for kind in (Bare, Embedded, Distributed)]
     if args.rapidocr_api:
@@ -149,7 +149,7 @@ def contenders(args: argparse.Namespace) -> list[Contender]:
 def main() -> None:
     args = arguments()
     images = sorted(file for path in args.images for file in (path.iterdir() if path.is_dir() else [path]))
-    rows = asyncio.run(run(contenders(args), images, args.rounds))
+    rows = asyncio.run(run(chosen_targets(args), images, args.rounds))
     result = {
         "machine": facts("onnxruntime", "numpy", "fastapi", "uvicorn", "redis", "asyncpg"),
         "conditions": {
@@ -160,7 +160,7 @@ def main() -> None:
             "picture_bytes": sum(file.stat().st_size for file in images),
         },
         "ratios": ratios(rows),
-        "contenders": rows,
+        "targets": rows,
     }
     print(table(result))
     args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -1,10 +1,10 @@
-"""Folding of characters that print the same or that the reader confuses by script, and edit distance."""
+"""Normalisation of variant characters, and edit distance."""
 
 from __future__ import annotations
 
 import unicodedata
 
-# The recogniser knows traditional and variant forms and sometimes answers with them for a simplified print.
+# The recogniser knows traditional and variant forms and sometimes gives them for simplified characters.
 _SIMPLIFIED_FORMS = str.maketrans(
     "漢號碼發機關證國會業執營稱類型經範圍資實間長區縣鎮鄉東門廣蘇雲衛進別籤戶產電貨銀華億萬貳陸強",
     "汉号码发机关证国会业执营称类型经范围资实间长区县镇乡东门广苏云卫进别签户产电货银华亿万贰陆强",
@@ -13,13 +13,13 @@ _PUNCTUATION = str.maketrans("•・‧∙．—–－~", "····.----")
 
 
 def normalise(text: str) -> str:
-    """NFKC, without blanks, traditional forms of the words on the forms made simplified, one dash and one dot."""
+    """NFKC, without blanks, traditional forms simplified, one dash and one dot."""
     flat = unicodedata.normalize("NFKC", text.translate(_PUNCTUATION)).translate(_PUNCTUATION)
     return "".join(flat.split()).translate(_SIMPLIFIED_FORMS)
 
 
 def edit_distance(a: str, b: str, limit: int = 99) -> int:
-    """Levenshtein distance; `limit` + 1 as soon as it must be larger than `limit`."""
+    """Levenshtein distance; `limit` + 1 for every distance above `limit`."""
     if abs(len(a) - len(b)) > limit:
         return limit + 1
     row = list(range(len(b) + 1))
@@ -38,7 +38,7 @@ def printed_width_em(text: str) -> float:
 
 
 def to_digits(text: str) -> str:
-    """The digits, with the letters that stand for a misread digit turned back."""
+    """The digits of a text; letters that digits are misread as count as those digits."""
     return "".join(c for c in text.translate(_DIGIT_CONFUSIONS) if c.isdigit())
 
 

@@ -1,4 +1,4 @@
-"""Check digits printed on the two documents, and the repair of one confused character.
+"""Check digits of the two documents, and the correction of one confused character.
 
 - resident identity number: ISO 7064 MOD 11-2 (GB 11643)
 - unified social credit code: GB 32100, weights 3^i mod 31
@@ -15,7 +15,7 @@ _ID_CHECKS = "10X98765432"
 USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC_WEIGHTS = tuple(3**i % 31 for i in range(17))
 
-# Pairs that a reader confuses in print, both ways.
+# Characters that a recogniser confuses with each other.
 _CONFUSION_GROUPS = ("0ODQ", "1IL", "5S", "2Z", "8B", "6G")
 _CONFUSIONS: dict[str, str] = {}
 for _group in _CONFUSION_GROUPS:
@@ -65,14 +65,14 @@ def is_valid_registration_number(number: str) -> bool:
 def correct_one_character(text: str, is_valid: Callable[[str], bool]) -> str:
     """`text`, or the only text one confused character away for which `is_valid` is true.
 
-    A text that holds, or for which no or several repairs hold, comes back as it is: a printed number may be wrong.
+    A valid text, and one with no or several valid corrections, is returned unchanged: a printed number may be wrong.
     """
     if not text or is_valid(text):
         return text
     found = {
-        repaired
+        corrected
         for i, c in enumerate(text)
         for other in _CONFUSIONS.get(c, "")
-        if is_valid(repaired := text[:i] + other + text[i + 1 :])
+        if is_valid(corrected := text[:i] + other + text[i + 1 :])
     }
     return found.pop() if len(found) == 1 else text

@@ -12,13 +12,13 @@ from inkgate.engines.document.geometry import rotate_back
 from inkgate.engines.document.labels import TextSegment
 from inkgate.engines.types import Image
 
-_MIN_SATURATION = 12.0  # mean saturation below which an image is a photocopy or was taken without colour
-_EDGE_SHARE = 0.004  # share of the longer side that print keeps from the edge of an image
-_MIN_LAPLACIAN_VARIANCE = 25.0  # variance of the Laplacian, at 1000 pixels, below which print is blurred
+_MIN_SATURATION = 12.0  # mean saturation below which an image is a photocopy or has no colour
+_EDGE_SHARE = 0.004  # share of the longer side: text nearer to the edge may be cut off
+_MIN_LAPLACIAN_VARIANCE = 25.0  # variance of the Laplacian, at 1000 pixels, below which text is blurred
 
 
 class FieldExtras(TypedDict):
-    """Of one field: the lowest score of its strips, 0..1, and a quadrilateral for each piece of it."""
+    """One field: the lowest score of its strips, 0..1, and a quadrilateral for each segment."""
 
     confidence: float
     boxes: list[list[list[float]]]
@@ -26,22 +26,23 @@ class FieldExtras(TypedDict):
 
 def field_extras(sources: Mapping[str, Sequence[TextSegment]], angle: int, image: Image) -> dict[str, FieldExtras]:
     """Per field its confidence (the lowest of its strips, 0..1) and boxes in pixels of the source image `image`,
-    one quadrilateral for each piece, corners clockwise from the text's top left."""
+    one quadrilateral for each segment, corners clockwise from the text's top left."""
     height, width = image.shape[:2]
     return {
         key: {
-            "confidence": round(min(p.strip.score for p in pieces), 4),
+            "confidence": round(min(p.strip.score for p in segments), 4),
             "boxes": [
-                [[round(v, 1) for v in rotate_back(corner, angle, width, height)] for corner in p.quad] for p in pieces
+                [[round(v, 1) for v in rotate_back(corner, angle, width, height)] for corner in p.quad]
+                for p in segments
             ],
         }
-        for key, pieces in sources.items()
-        if pieces and not key.startswith("_")
+        for key, segments in sources.items()
+        if segments and not key.startswith("_")
     }
 
 
 def border_warnings(fields: Mapping[str, FieldExtras], image: Image) -> list[str]:
-    """ "incomplete_border" where a field of `field_extras` reaches the edge of the image: what follows is cut off."""
+    """ "incomplete_border" where a field of `field_extras` touches the edge of the image and may be cut off."""
     height, width = image.shape[:2]
     margin = _EDGE_SHARE * max(height, width)
     corners = np.array([box for field in fields.values() for box in field["boxes"]], np.float64).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""Quarter turns, strips cut from quadrilaterals, and the way back to the source image."""
+"""Quarter turns, crops of quadrilaterals, and the inverse mapping to the source image."""
 
 from __future__ import annotations
 

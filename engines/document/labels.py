@@ -1,11 +1,12 @@
-"""Printed labels: finding them at the head of a strip, inside it, and in halves."""
+"""Label anchors: printed labels at the beginning of a strip and inside it, and the values between them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from inkgate.engines.document.chars import edit_distance, printed_width_em
+from inkgate.engines.document.chars import edit_distance, normalise, printed_width_em
 from inkgate.engines.document.geometry import sub_quad
 from inkgate.engines.document.scan import Strip
 from inkgate.engines.types import Quad
@@ -15,7 +16,7 @@ from inkgate.engines.types import Quad
 class TextSegment:
     """A part of a strip: a label (`key` set) or a value (`key` None). Coordinates as in Strip.
 
-    `start` and `end` are the part's shares (0..1) of the strip's length. Two pieces are equal only if they are one.
+    `start` and `end` are the segment's shares (0..1) of the strip's length. Segments compare by identity.
     """
 
     key: str | None
@@ -29,6 +30,19 @@ class TextSegment:
     end: float = 1.0
 
     @property
+    def spaced_text(self) -> str:
+        """The text with the blanks that separate its words in print."""
+        words = [normalise(word) for word in self.strip.printed.split()]
+        at = "".join(words).find(self.text)
+        if at < 0:
+            return self.text
+        out, begin = [], 0
+        for word in words:
+            out.append(word[max(0, at - begin) : max(0, at + len(self.text) - begin)])
+            begin += len(word)
+        return " ".join(part for part in out if part)
+
+    @property
     def quad(self) -> Quad:
         """The part's quadrilateral in pixels of the upright image."""
         return sub_quad(self.strip.quad, self.start, self.end)
@@ -38,23 +52,30 @@ class LabelSet:
     """The labels of a family of forms: key -> spellings, longest tried first.
 
     `inner` names the spellings that may also stand inside a strip (rows whose columns were detected as one line).
+    `after` restricts some of them to places where the text before them, from the beginning of the strip, matches.
     """
 
-    def __init__(self, table: Mapping[str, Sequence[str]], inner: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        table: Mapping[str, Sequence[str]],
+        inner: Iterable[str] = (),
+        after: Mapping[str, re.Pattern[str]] | None = None,
+    ) -> None:
         self._heads = sorted(((s, k) for k, all_ in table.items() for s in all_), key=lambda x: -len(x[0]))
         allowed = set(inner)
         self._inner = [(s, k) for s, k in self._heads if s in allowed]
+        self._after = after or {}
 
     def fragments(self) -> set[str]:
-        """Every spelling, and its first and last character: spread labels come in single characters."""
+        """Every spelling, and its first and last character: the characters of spread labels are detected one by one."""
         return {part for s, _ in self._heads for part in (s, s[0], s[-1])}
 
     def match_exact(self, text: str) -> tuple[str, int] | None:
-        """(key, characters used) of the label that the text begins with, letter for letter."""
+        """(key, characters used) of the label that the text begins with, exactly."""
         return next(((key, len(s)) for s, key in self._heads if text.startswith(s)), None)
 
     def match_prefix(self, text: str) -> tuple[str, int] | None:
-        """(key, characters used) of the label that the text begins with; labels of four and more may have a fault."""
+        """(key, characters used) of the label that the text begins with; in labels of four and more, one may differ."""
         if found := self.match_exact(text):
             return found
         best: tuple[int, int, str, int] | None = None  # faults, -length, key, characters used
@@ -79,7 +100,7 @@ class LabelSet:
             fragments.append((found[0], 0, found[1]))
             at = found[1]
         while at < len(text):
-            hits = [(i, -len(s), s, k) for s, k in self._inner if (i := text.find(s, at)) >= 0]
+            hits = [(i, -len(s), s, k) for s, k in self._inner if (i := self._find_inner(text, s, at)) >= 0]
             if not hits:
                 fragments.append((None, at, len(text)))
                 break
@@ -89,6 +110,13 @@ class LabelSet:
             fragments.append((key, i, i + len(spelling)))
             at = i + len(spelling)
         return fragments
+
+    def _find_inner(self, text: str, spelling: str, start: int) -> int:
+        at = text.find(spelling, start)
+        before = self._after.get(spelling)
+        while at >= 0 and before and not before.fullmatch(text, 0, at):
+            at = text.find(spelling, at + 1)
+        return at
 
     def segments(self, strip: Strip) -> list[TextSegment]:
         """The strip cut at its labels; punctuation between label and value belongs to neither."""
@@ -106,13 +134,28 @@ class LabelSet:
         return out
 
 
+def join_labels(segments: Sequence[TextSegment], is_value: Callable[[TextSegment], bool]) -> list[TextSegment]:
+    """The segments in which labels for which `is_value` holds are values, joined to the values beside them in the same
+    strip."""
+    out: list[TextSegment] = []
+    for segment in segments:
+        joined = bool(segment.key and is_value(segment))
+        plain = replace(segment, key=None) if joined else segment
+        last = out[-1] if out else None
+        if last and last.strip is plain.strip and last.key is None and plain.key is None:
+            out[-1] = replace(last, text=last.text + plain.text, u1=plain.u1, end=plain.end)
+        else:
+            out.append(plain)
+    return out
+
+
 def join_until_gap(segments: Sequence[TextSegment], gap: float) -> str:
     """The texts of one row from left to right, up to the first gap wider than `gap` heights."""
     row = sorted(segments, key=lambda p: p.u0)
     text, right = "", None
-    for piece in row:
-        if right is not None and piece.u0 - right > gap * piece.h:
+    for segment in row:
+        if right is not None and segment.u0 - right > gap * segment.h:
             break
-        text += piece.text
-        right = piece.u1 if right is None else max(right, piece.u1)
+        text += segment.text
+        right = segment.u1 if right is None else max(right, segment.u1)
     return text

@@ -1,8 +1,8 @@
 """Correction of personal names: an implausible character is replaced by the most likely plausible candidate.
 
-The accurate network knows the rare characters of names and often puts them second, behind a common one that looks
-alike (肿 for 翀). A choice is only made again where the reading is a character that names hardly hold, or where its
-first is no surname, and only in favour of one of the network's own candidates.
+The accurate recogniser knows the rare characters of names and often ranks them second, behind a common character of
+similar shape (肿 for 翀). Only characters that are improbable in names, and first characters that are no surname, are
+replaced, and only by one of the recogniser's own candidates.
 """
 
 from __future__ import annotations
@@ -16,29 +16,28 @@ from inkgate.engines.types import CharacterCandidates, Quad
 
 _MIN_CANDIDATE_RATIO = 0.02  # share of the best one's probability from which a candidate counts
 _FIRST_HAN = "\u3400"  # the first code point of Chinese characters
-_MAX_NAME_CHARACTERS = 4  # characters: longer names are transcriptions, which hold any
+_MAX_NAME_CHARACTERS = 4  # characters: longer names are transcriptions, in which any character is possible
 
 
 def has_unusual_character(name: str) -> bool:
-    """Whether a character of a name as read is one that names hardly hold."""
+    """Whether a recognised name has a character that is improbable at its position."""
     return 1 < len(name) <= _MAX_NAME_CHARACTERS and any(
         not fits(character) for character, fits in zip(name, _plausibility_checks(name), strict=True)
     )
 
 
-def correct_name(name: str, piece: TextSegment, candidates: Callable[[Quad], Iterable[CharacterCandidates]]) -> str:
-    """`name`, which stands at the end or in the middle of a piece of print, with its suspicious characters chosen
-    again.
+def correct_name(name: str, segment: TextSegment, candidates: Callable[[Quad], Iterable[CharacterCandidates]]) -> str:
+    """`name`, a part of the text of `segment`, with its improbable characters replaced.
 
-    `candidates` reads a place again; readings of another length than the piece's text tell nothing.
+    `candidates` recognises a quadrilateral again; results that do not align with `name` are ignored.
     """
-    if not has_unusual_character(name) or name not in piece.text:
+    if not has_unusual_character(name) or name not in segment.text:
         return name
-    return vote_candidates(name, [found for choices in candidates(piece.quad) if (found := _align(name, choices))])
+    return vote_candidates(name, [found for choices in candidates(segment.quad) if (found := _align(name, choices))])
 
 
 def vote_candidates(name: str, readings: Sequence[CharacterCandidates]) -> str:
-    """The name with its suspicious characters chosen again by the sum of several readings of it."""
+    """The name with its improbable characters replaced by the best candidate of the summed `readings`."""
     options: list[dict[str, float]] = [{} for _ in name]
     for choices in readings:
         for at, here in enumerate(choices):
@@ -51,7 +50,7 @@ def vote_candidates(name: str, readings: Sequence[CharacterCandidates]) -> str:
 
 
 def _align(name: str, choices: CharacterCandidates) -> CharacterCandidates:
-    """The part of a reading that stands for a name: each of its characters is a candidate there. [] for none."""
+    """The part of a reading in which each character of `name` is a candidate; [] for none."""
     for start in range(len(choices) - len(name), -1, -1):
         part = choices[start : start + len(name)]
         if all(any(character == other for other, _ in options) for character, options in zip(name, part, strict=True)):
@@ -66,7 +65,7 @@ def _best_candidate(character: str, options: dict[str, float], fits: Callable[[s
 
 
 def _plausibility_checks(name: str) -> list[Callable[[str], bool]]:
-    """For each character of a name, the evidence for it at that place."""
+    """For each character of a name, whether a character is plausible at that position."""
     return [_fits_surname, *[_fits_given_name] * (len(name) - 1)]
 
 

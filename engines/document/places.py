@@ -1,8 +1,8 @@
-"""Provinces, prefectures and counties: repairing a place name that was read with one character wrong.
+"""Provinces, prefectures and counties: correction of place names with one misread character.
 
 The names, those of today and those abolished since 1980, come with python-stdnum (its table of the region codes of
 GB/T 2260); they are loaded on first use. A name is changed only when exactly one name of the enclosing region is that
-close and ends in the same kind of place (县, 区, 市, …), and the text is no name itself: abolished names stay.
+close and ends in the same kind of place (县, 区, 市, …), and the text is no known name: abolished names stay.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def places() -> tuple[Place, ...]:
 
 @functools.cache
 def places_in(region: str, level: int) -> tuple[Place, ...]:
-    """Places whose code has `to_rectified` digits and begins with `region`."""
+    """Places whose code has `level` digits (2, 4 or 6) and begins with `region`."""
     return tuple(p for p in places() if len(p.code) == level and p.code.startswith(region))
 
 

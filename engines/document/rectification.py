@@ -1,8 +1,8 @@
 """Rectified coordinates: rows are horizontal even when the sheet is rotated, tilted or curled.
 
-Every text quadrilateral says how its row runs. A smooth field of slopes through them (least squares with outliers
-damped) is followed from each line to one common vertical, which gives the row coordinate `v`; lines that disagree
-with the field by more than a few degrees belong to something else (a stamp, a watermark laid across).
+Every text quadrilateral gives the direction of its row. A smooth field of slopes is fitted to them (least squares with
+outliers damped) and integrated from each line to one common vertical, which gives the row coordinate `v`. Lines that
+deviate from the field by more than a few degrees do not belong to the document (a stamp, an oblique watermark).
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from inkgate.engines.types import Quad
 
 Floats = NDArray[np.float64]
-_INTEGRATION_STEPS = 12  # of the way along a row from one place to another, each with the slope found there
+_INTEGRATION_STEPS = 12  # steps of the integration along a row
 _LONG = 1.5  # heights: shorter boxes have no reliable direction
-_STEEPEST = 0.6  # radians off the page's direction that a slope is computed for
-_NEAR = 0.21  # slope (12 degrees): what lies further off the page's direction belongs to something else
-_TERMS = ((4, 1), (9, 3))  # fewer lines than the first number carry that many terms of the field, and more all five
+_STEEPEST = 0.6  # radians: angles to the page's direction are clipped to this
+_NEAR = 0.21  # slope (12 degrees): steeper lines are left out of the fit
+_TERMS = ((4, 1), (9, 3))  # for fewer lines than the first number, so many terms of the field; for more, all five
 _ALL_TERMS = 5
-_ROUNDS = 6  # of the fit, each damping what the one before did not explain
-_OUTLIER = 0.02  # slope (1 degree) of a residual at which a line counts half
-_RIDGE = (0.0, 0.05, 0.05, 0.2, 0.2)  # keeps the bends small where few lines carry them
+_ROUNDS = 6  # of iteratively reweighted least squares
+_OUTLIER = 0.02  # slope (1 degree): a line with this residual has half the weight
+_RIDGE = (0.0, 0.05, 0.05, 0.2, 0.2)  # regularises the curvature where there are few lines
 
 
 class RectificationField:
@@ -77,7 +77,7 @@ class RectificationField:
         return np.asarray(self._basis(points) @ self._field)
 
     def to_rectified(self, points: Floats) -> Floats:
-        """Image points (n, 2) in pixels as flat (u, v) of shape (n, 2), float64: along the rows, and across them."""
+        """Image points (n, 2) in pixels as rectified (u, v), float64 of shape (n, 2): along and across the rows."""
         at = self._rotate(np.asarray(points, np.float64))
         u = at[:, 0].copy()
         step = (self._origin[0] - u) / _INTEGRATION_STEPS
@@ -87,7 +87,7 @@ class RectificationField:
         return np.stack([u, at[:, 1]], -1)
 
     def to_image(self, points: Floats) -> Floats:
-        """Flat (u, v) of shape (n, 2) back to image points in pixels, float64; the inverse of `to_rectified`."""
+        """Rectified (u, v) of shape (n, 2) back to image points in pixels, float64; the inverse of `to_rectified`."""
         points = np.asarray(points, np.float64)
         at = np.stack([np.full(len(points), self._origin[0]), points[:, 1]], -1)
         step = (points[:, 0] - self._origin[0]) / _INTEGRATION_STEPS
@@ -98,7 +98,7 @@ class RectificationField:
         return np.stack([x * self._cos - y * self._sin, y * self._cos + x * self._sin], -1)
 
     def angle_to_rows(self, quad: Quad) -> float:
-        """Degrees in -180..180 from the field where a quadrilateral lies to its own direction, clockwise positive."""
+        """Degrees in -180..180 from the direction of the field to that of a quadrilateral, clockwise positive."""
         corners = np.asarray(quad)
         run = (corners[1] + corners[2] - corners[0] - corners[3]) / 2
         here = self._rotate(corners.mean(0)[None])

@@ -15,37 +15,38 @@ from inkgate.engines.document.rectification import RectificationField
 from inkgate.engines.interfaces import TextEngine
 from inkgate.engines.types import CharacterCandidates, Image, Quad
 
-MAX_TILT_DEGREES = 9.0  # degrees off the rows
-MAX_STRIPS = 300  # limits the time for a background full of print
+MAX_TILT_DEGREES = 9.0  # between a strip and the rows
+MAX_STRIPS = 300  # limits the time for a background full of text
 _LONG = 1.5  # heights: a strip longer than this shows its direction
 
-# Levelling by the rows of the document alone.
-_STEADY = 2.0  # heights: anchors longer than this show how the document lies,
-_TURNED = 3.0  # degrees: if it lies further off the rows than this, it is rectified twice
-# What belongs to the document of some anchors, in heights of the median anchor.
-_LEFT_OF, _RIGHT_OF, _OVER, _UNDER = 2.0, 1.0, 3.0, 3.0  # beyond the outermost anchors, or what follows on their rows
-_FOLLOWS = 8.0  # from an anchor to what follows on its row, less than
-_FOLLOWING_HEIGHTS = (0.5, 2.0)  # height of what follows, between these
+# Rectification by the rows of one document.
+_DIRECTION_HEIGHTS = 2.0  # heights: label anchors longer than this determine the direction of the document
+_MAX_DOCUMENT_TILT = 3.0  # degrees between document and page; above it the document is rectified in two steps
+# Bounds of the document around its label anchors, in heights of the median anchor.
+_LEFT_OF, _RIGHT_OF, _OVER, _UNDER = 2.0, 1.0, 3.0, 3.0  # beyond the outermost anchors and values
+_VALUE_GAP = 8.0  # from a label to a value on its row, less than
+_VALUE_HEIGHTS = (0.5, 2.0)  # height of a value over that of the label, between these
 
-# Whether an image reads as it stands.
-_LEAST_LETTERS = 13
-_READS_WELL = 0.85  # mean score of its letters above this
+# Whether the orientation of an image is right.
+_MIN_CHARACTERS = 13
+_MIN_MEAN_SCORE = 0.85  # mean score of the characters, above this
 
-# Print in a strip where detection found nothing; grey levels 0..255.
-_GAP = 1.6  # heights: a wider blank ends the print
-_LEAST_PRINT = 0.5  # heights: less is a speck
+# Text in a region where nothing was detected; grey levels 0..255.
+_GAP = 1.6  # heights: a wider blank ends the text
+_MIN_TEXT_WIDTH = 0.5  # heights: less is a speck
 _DARKEST = 4  # percentile of a column's grey that is taken for ink
-_LEAST_CONTRAST = 25.0  # grey levels between ink and paper, at least
+_MIN_CONTRAST = 25.0  # grey levels between ink and paper, at least
 _CONTRAST_SHARE = 0.35  # of the strongest contrast in the strip, at least
-_INK_MARGIN = 4  # a margin of one height over this is left around the print
-_PADS = (0.1, 0.0)  # heights left around a place whose characters are read again, tried in this order
+_INK_MARGIN = 4  # the text keeps a margin of one height over this
+_PADS = (0.1, 0.0)  # heights: margins around a region whose characters are recognised again, in this order
 
 
 @dataclass(slots=True)
 class Strip:
-    """One detected text line. `u0`..`u1` runs along the row, `v` across the rows (centre), `h` is the height, pixels
-    of the upright image; `tilt` is the angle against the rows in degrees. `text` is folded, None until read, and not
-    `is_accurate` as long as only the draft network has read it."""
+    """One detected text line. `u0`..`u1` runs along the row, `v` across the rows (centre), `h` is the height, in
+    pixels of the upright image; `tilt` is the angle to the rows in degrees. `text` is normalised, None before
+    recognition; `is_accurate` is False while only the draft recogniser has read it. `printed` is the recognised
+    text with its blanks."""
 
     quad: Quad
     u0: float
@@ -56,6 +57,7 @@ class Strip:
     text: str | None = None
     score: float = 0.0
     is_accurate: bool = False
+    printed: str = ""
 
     @property
     def length(self) -> float:
@@ -64,14 +66,14 @@ class Strip:
 
     @property
     def is_oblique(self) -> bool:
-        """Whether it runs across the rows (a stamp, a watermark); short boxes show no direction."""
+        """Whether it crosses the rows (a stamp, a watermark); short boxes have no reliable direction."""
         return abs(self.tilt) > MAX_TILT_DEGREES and (
             self.length > _LONG * self.h or abs(self.tilt) > 2 * MAX_TILT_DEGREES
         )
 
 
 class DocumentScan:
-    """One upright image, its strips, and the engine that reads them."""
+    """One upright image, its strips, and the engine that recognises them."""
 
     def __init__(self, engine: TextEngine, image: Image, quads: Iterable[Quad]) -> None:
         self._engine = engine
@@ -90,108 +92,112 @@ class DocumentScan:
         self.strips.sort(key=lambda s: (s.v, s.u0))
 
     def refit_rectification(self, anchors: Sequence[Strip]) -> None:
-        """Level all strips again by the rows of the document that the anchors lie on, without the desk around it.
+        """Fit the rectification to the document that the label anchors lie on, without the background.
 
-        Changes `u0`, `u1`, `v` and `tilt` of every strip, and their order; pieces cut before keep the old coordinates.
+        Changes `u0`, `u1`, `v` and `tilt` of every strip, and their order; existing segments keep the old coordinates.
         """
-        steady = [s for s in anchors if s.length > _STEADY * s.h]
-        if len(steady) > 1 and abs(float(np.median([s.tilt for s in steady]))) > _TURNED:
-            self.flat = RectificationField([s.quad for s in steady], straight=True)
+        directed = [s for s in anchors if s.length > _DIRECTION_HEIGHTS * s.h]
+        if len(directed) > 1 and abs(float(np.median([s.tilt for s in directed]))) > _MAX_DOCUMENT_TILT:
+            self.flat = RectificationField([s.quad for s in directed], straight=True)
             self._rectify()
         self.flat = RectificationField([s.quad for s in self.strips_near(anchors)])
         self._rectify()
 
-    def read(self, wanted: Callable[[Strip], bool] | None = None) -> int:
-        """Read every strip not read surely yet for which `wanted` holds; returns how many those were."""
+    def recognise(self, wanted: Callable[[Strip], bool] | None = None) -> int:
+        """Recognise the strips for which `wanted` holds with the accurate recogniser, those done before left out.
+
+        Returns the number of strips recognised.
+        """
         todo = [s for s in self.strips if not s.is_accurate and (wanted is None or wanted(s))]
         crops = [geometry.crop_quad(self.image, s.quad) for s in todo]
         for strip, (text, score) in zip(todo, self._engine.recognise(crops), strict=True):
-            strip.text, strip.score, strip.is_accurate = normalise(text), score, True
+            strip.text, strip.printed, strip.score, strip.is_accurate = normalise(text), text, score, True
         return len(todo)
 
     def recognise_draft(self, wanted: Callable[[Strip], bool]) -> None:
-        """Read strips for which `wanted` holds with the draft network; `read` reads them again where they matter."""
+        """Recognise the strips for which `wanted` holds with the draft recogniser; `recognise` may read them again."""
         todo = [s for s in self.strips if s.text is None and wanted(s)]
         crops = [geometry.crop_quad(self.image, s.quad) for s in todo]
         for strip, (text, score) in zip(todo, self._engine.recognise_draft(crops), strict=True):
-            strip.text, strip.score = normalise(text), score
+            strip.text, strip.printed, strip.score = normalise(text), text, score
 
     def recognise_prefix(self, strip: Strip, heights: float) -> str:
-        """The text of a strip's first part, `heights` times as long as it is high, skimmed; the strip stays unread."""
+        """The draft text of the first part of a strip, `heights` times its height long; the strip is unchanged."""
         quad = geometry.sub_quad(strip.quad, 0.0, min(1.0, heights * strip.h / max(strip.length, 1.0)))
         ((text, _),) = self._engine.recognise_draft([geometry.crop_quad(self.image, quad)])
         return normalise(text)
 
     def candidates(self, quad: Quad) -> Iterator[CharacterCandidates]:
-        """What each character at a place may be, blanks left out; read a little wider first, then to the edge."""
+        """Candidates of each character in a quadrilateral, blanks left out; once with a margin and once without."""
         for pad in _PADS:
             (choices,) = self._engine.candidates([geometry.crop_quad(self.image, quad, pad)])
             yield [options for options in choices if options and normalise(options[0][0])]
 
-    def trust(self, clear: Callable[[Strip], bool]) -> None:
-        """Of the strips read so far take those for which `clear` holds for surely read, and no others."""
+    def accept_drafts(self, is_clear: Callable[[Strip], bool]) -> None:
+        """Mark the strips for which `is_clear` holds as accurately recognised, and no others."""
         for strip in self.strips:
-            strip.is_accurate = clear(strip)
+            strip.is_accurate = is_clear(strip)
 
-    def cut_to(self, strip: Strip, text: str, length: float) -> None:
-        """Keep only the first part of a strip, `length` pixels along the row, which is known to say `text`."""
+    def truncate(self, strip: Strip, text: str, length: float) -> None:
+        """Keep the first part of a strip, `length` pixels along the row, whose text is `text`."""
         share = min(1.0, length / max(strip.length, 1.0))
         strip.quad, strip.u1 = geometry.sub_quad(strip.quad, 0.0, share), strip.u0 + share * strip.length
         strip.text, strip.is_accurate = text, True
 
     def strips_near(self, anchors: Sequence[Strip]) -> list[Strip]:
-        """The strips of the document that the anchors lie on: between them, and following on their rows."""
+        """The strips of the document that the label anchors lie on: between them, and values on their rows."""
         h = float(np.median([s.h for s in anchors]))
         left = min(s.u0 for s in anchors) - _LEFT_OF * h
         top, bottom = min(s.v for s in anchors) - _OVER * h, max(s.v for s in anchors) + _UNDER * h
         right = max(s.u1 for s in anchors)
-        least, most = _FOLLOWING_HEIGHTS
+        least, most = _VALUE_HEIGHTS
         for s in sorted(self.strips, key=lambda s: s.u0):
-            beside = any(abs(s.v - a.v) < h and s.u0 - a.u1 < _FOLLOWS * h for a in anchors)
+            beside = any(abs(s.v - a.v) < h and s.u0 - a.u1 < _VALUE_GAP * h for a in anchors)
             if beside and least < s.h / h < most:
                 right = max(right, s.u1)
         right += _RIGHT_OF * h
         return [s for s in self.strips if left < s.u0 and s.u1 < right and top < s.v < bottom and not s.is_oblique]
 
     def remaining_rotation(self) -> tuple[int, ...]:
-        """Clockwise degrees by which the image may have to be turned further, when it does not read as it stands."""
+        """Further rotations to try, in clockwise degrees; () when the text has the right orientation."""
         wide = sum(s.length for s in self.strips if s.length > _LONG * s.h)
         tall = sum(s.h for s in self.strips if s.h > _LONG * s.length)
         if tall > wide:
             return (90, 270)
         read = [s for s in self.strips if s.text]
-        letters = sum(len(s.text or "") for s in read)
-        score = sum(s.score * len(s.text or "") for s in read) / max(letters, 1)
-        clear = letters >= _LEAST_LETTERS and score > _READS_WELL
+        characters = sum(len(s.text or "") for s in read)
+        score = sum(s.score * len(s.text or "") for s in read) / max(characters, 1)
+        clear = characters >= _MIN_CHARACTERS and score > _MIN_MEAN_SCORE
         return () if clear or not self.strips else (180,)
 
-    def look(self, u0: float, u1: float, v: float, h: float, gap: float = _GAP) -> Strip:
-        """Read a place where detection found nothing, up to a blank of `gap` heights.
+    def recognise_region(self, u0: float, u1: float, v: float, h: float, gap: float = _GAP) -> Strip:
+        """Recognise a region in which nothing was detected, up to a blank of `gap` heights.
 
-        The place runs from `u0` to `u1` along the row whose centre is `v`, `h` high, all in flat pixels. Returns a
-        strip of its own, which is not added to `strips`; its text is "" and its score 0 where there is no print.
+        The region spans `u0` to `u1` along the row with centre `v` and is `h` high, in rectified pixels. The strip
+        returned is not added to `strips`; its text is "" and its score 0 where there is no text.
         """
         corners = np.array([[u0, v - h / 2], [u1, v - h / 2], [u1, v + h / 2], [u0, v + h / 2]])
         quad = as_quad(self.flat.to_image(corners))
         crop = geometry.crop_quad(self.image, quad)
         start, end = first_text_run(crop, gap)
-        if end - start < _LEAST_PRINT * crop.shape[0]:
+        if end - start < _MIN_TEXT_WIDTH * crop.shape[0]:
             return Strip(quad, u0, u1, v, h, 0.0, "", 0.0)
         ((text, score),) = self._engine.recognise([np.ascontiguousarray(crop[:, start:end])])
         a_, b_ = start / crop.shape[1], end / crop.shape[1]
-        place = (u0 + a_ * (u1 - u0), u0 + b_ * (u1 - u0))
-        return Strip(geometry.sub_quad(quad, a_, b_), *place, v, h, 0.0, normalise(text), score)
+        span = (u0 + a_ * (u1 - u0), u0 + b_ * (u1 - u0))
+        return Strip(geometry.sub_quad(quad, a_, b_), *span, v, h, 0.0, normalise(text), score, printed=text)
 
 
 def first_text_run(crop: Image, gap: float = _GAP) -> tuple[int, int]:
-    """First column of the first run of print in a strip (BGR uint8), and the column behind it; (0, 0) for none.
+    """First column of the first run of text in a crop (BGR uint8), and the column behind its end; (0, 0) for none.
 
-    A wide blank end would drown a short word. `gap` is the blank that ends the run, in heights of the strip.
+    A short word in a crop with a long blank end is recognised badly, so the blank is cut off. `gap` is the blank that
+    ends the run, in heights of the crop.
     """
     grey = crop.min(axis=2).astype(np.float32)
     background = float(np.median(grey))
     depth = background - np.percentile(grey, _DARKEST, axis=0)
-    inked = np.flatnonzero(depth > max(_LEAST_CONTRAST, _CONTRAST_SHARE * float(depth.max())))
+    inked = np.flatnonzero(depth > max(_MIN_CONTRAST, _CONTRAST_SHARE * float(depth.max())))
     if not len(inked):
         return 0, 0
     h = crop.shape[0]

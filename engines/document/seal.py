@@ -1,4 +1,4 @@
-"""Removes red ink: print below a seal is visible in the red channel."""
+"""Removes red ink: text below a seal is visible in the red channel."""
 
 from inkgate.engines.seals import remove_red_ink
 

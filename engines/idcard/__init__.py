@@ -1,5 +1,5 @@
 """Resident identity cards, temporary cards, and residence permits for Hong Kong, Macao and Taiwan residents."""
 
-from inkgate.engines.idcard.flow import read_idcard
+from inkgate.engines.idcard.pipeline import read_idcard
 
 __all__ = ["read_idcard"]

@@ -1,4 +1,4 @@
-"""Printed texts of an identity card to the contract's values: forms, checks, repairs."""
+"""Recognised texts of an identity card to the contract's values: formats, checks, corrections."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def printed_birthday(found: FieldValues) -> str:
 
 
 def _authority(text: str) -> str:
-    """Without what a watermark leaves behind the last word, 局."""
+    """The text up to its last 局, without the residue of a watermark behind it."""
     head, office, rest = text.rpartition("局")
     return head + office if len(head) > 3 and len(rest) < 4 and "出入境" not in rest else text
 

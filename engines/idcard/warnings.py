@@ -11,7 +11,7 @@ from inkgate.engines.types import IdCard
 
 
 def card_warnings(card: IdCard, found: FieldValues, today: dt.date) -> list[str]:
-    """Number, birthday, sex and validity held against each other and against `today`."""
+    """Contradictions between number, birthday and sex, and a validity period that ended before `today`."""
     warnings = []
     if card.idn and not checks.is_valid_id_number(card.idn):
         warnings.append("number_does_not_check")

@@ -1,11 +1,11 @@
 """The label columns of a licence.
 
-Licences print one or two columns of label rows. Labels of two characters are spread over the width of the longest
-(名　　称), so they arrive whole, in several boxes, with a part lost, or with their end glued to the value. The columns
-are found from the labels that were read whole; the rest is recognised by where it stands.
+Licences have one or two columns of labels. Labels of two characters are spread over the width of the longest label
+(名　　称) and are therefore detected whole, in several boxes, incomplete, or with their end joined to the value.
+The columns are derived from the labels that were recognised whole; the other labels are identified by their position.
 
 Coordinates are those of `document.scan.Strip`: `u` along the rows, `v` across them, in pixels of the upright image.
-Thresholds are in heights of print (of the label, box or column that is compared with) unless they say otherwise.
+Thresholds are in text heights (of the label, box or column that is compared with) unless they say otherwise.
 """
 
 from __future__ import annotations
@@ -21,39 +21,39 @@ from inkgate.engines.document.labels import TextSegment
 from inkgate.engines.document.scan import Strip
 from inkgate.engines.licence.labels import LABELS, SPELLINGS
 
-HEADERS = ("union_id", "regist_no")  # these stand by themselves above the columns
+HEADERS = ("union_id", "regist_no")  # labels outside the columns, above them
 _OUTSIDE = (*HEADERS, "_serial", "_authority", "_issued")
 _HEADS = {"名": "name", "类": "type", "住": "addr", "字": "name"}
 _TAILS = {"称": "name", "型": "type", "所": "addr"}
 _HAN = re.compile(r"[一-鿿]+$")
 _MARKS = ":;.,·-"
 
-_SAME_ROW = 0.6  # between the centres of print on one row, at most
-_SAME_BASELINE = 0.5  # the same for parts of one label, which were detected alike
-_SAME_COLUMN = 1.6  # from the left edge of one label to the next one's in a column, at most
-_BEYOND_LABELS = 12.0  # above the first and below the last label of a column: what may still belong to it
-_LEFT_OF_COLUMN = 1.0  # a part of a label may begin so far left of its column,
-_RIGHT_OF_LABELS = 0.3  # and so far right of the column's longest label
-_ENDS_IN_COLUMN = 0.8  # print that ends no further right of the column is a label, not a value
+_SAME_ROW = 0.6  # between the centres of segments on one row, at most
+_SAME_BASELINE = 0.5  # the same for parts of one label
+_SAME_COLUMN = 1.6  # between the left edges of labels of one column, at most
+_BEYOND_LABELS = 12.0  # above the first and below the last label: parts of labels of the column
+_LEFT_OF_COLUMN = 1.0  # of the column: left edge of a part of a label, at most
+_RIGHT_OF_LABELS = 0.3  # of the column's longest label: left edge of a part of a label, at most
+_ENDS_IN_COLUMN = 0.8  # right of the column: a segment that ends no further right is a label, not a value
 
 # A label spread over several boxes.
-_MOST_FOLLOWING = 5  # boxes behind the first one
-_OVERLAP = 0.4  # by which a box may begin inside the one before it
+_MAX_FOLLOWING = 5  # boxes behind the first
+_OVERLAP = 0.4  # of two consecutive boxes, at most
 _SPREAD_GAP = 6.0  # between two boxes, less than
-_SIMILAR_HEIGHT = (0.6, 1.7)  # height of a box over that of the one before it, between these
-_SPREAD_TEXT = 4  # characters: a longer text is a whole label or none
-_DAMAGED_TEXT = 5  # characters: a text shorter than this may be a label with one of them lost or misread
+_SIMILAR_HEIGHT = (0.6, 1.7)  # height ratio of two consecutive boxes, between these
+_SPREAD_TEXT = 4  # characters: a longer text is no part of a spread label
+_DAMAGED_TEXT = 5  # characters: a shorter text may be a label with one character lost or misread
 _PART_TEXT = 3  # characters: a longer text ends the label
 
 # Texts of parts, in characters.
-_LONG_LABEL = 4  # labels from here on show where a column ends
-_SHORT_PART = 4  # a text shorter than this may be a label whose middle or second half is lost
+_LONG_LABEL = 4  # labels of this length determine the right edge of a column
+_SHORT_PART = 4  # a shorter text may be a label whose middle or second half was lost
 _LONGEST_PART = 6
 
 
 @dataclass(frozen=True, slots=True)
 class LabelColumn:
-    """One column of labels: left and right edge and usual height in pixels, and the labels top to bottom."""
+    """One column of labels: left and right edge and median height in pixels, and the labels from top to bottom."""
 
     left: float
     right: float
@@ -61,49 +61,49 @@ class LabelColumn:
     labels: tuple[TextSegment, ...]
 
     def with_label(self, label: TextSegment) -> LabelColumn:
-        """The column with one more label, put in its place."""
+        """A copy with one more label, in order of rows."""
         return replace(self, labels=tuple(sorted([*self.labels, label], key=lambda p: p.v)))
 
-    def holds(self, piece: TextSegment) -> bool:
-        """Whether a piece begins inside the column, beside its labels."""
+    def holds(self, segment: TextSegment) -> bool:
+        """Whether the left edge of a segment is inside the column."""
         reach = _BEYOND_LABELS * self.h
-        beside = self.labels[0].v - reach < piece.v < self.labels[-1].v + reach
+        beside = self.labels[0].v - reach < segment.v < self.labels[-1].v + reach
         right = max(self.right, *(label.u1 for label in self.labels))
-        return beside and self.left - _LEFT_OF_COLUMN * self.h < piece.u0 < right + _RIGHT_OF_LABELS * self.h
+        return beside and self.left - _LEFT_OF_COLUMN * self.h < segment.u0 < right + _RIGHT_OF_LABELS * self.h
 
 
 @dataclass(frozen=True, slots=True)
 class LabelColumns:
-    """A licence's print cut into labels and values, and the columns that the labels stand in, left to right."""
+    """The labels and values of a licence, and the columns of its labels from left to right."""
 
-    pieces: tuple[TextSegment, ...]
+    segments: tuple[TextSegment, ...]
     columns: tuple[LabelColumn, ...]
 
 
 def next_column_left(columns: Sequence[LabelColumn], right: float, h: float) -> float:
-    """Where the first column begins that lies more than one height `h` right of `right`; infinite for none."""
+    """Left edge of the first column more than one height `h` right of `right`; infinite for none."""
     return min((c.left for c in columns if c.left > right + h), default=float("inf"))
 
 
 def split_strips(strips: Sequence[Strip]) -> list[TextSegment]:
-    """Strips that have been read, cut at labels; labels that came in several boxes are put together."""
+    """Recognised strips split at labels; labels detected in several boxes are joined."""
     used: set[int] = set()
-    pieces: list[TextSegment] = []
+    segments: list[TextSegment] = []
     for strip in sorted(strips, key=lambda s: s.u0):
         text = strip.text or ""
         if id(strip) in used or len(text) > _SPREAD_TEXT or LABELS.match_exact(text):
             continue
         if found := _spread(strip, [s for s in strips if id(s) not in used]):
             used.update(id(p) for p in found[1])
-            pieces += _joined(*found)
-    return pieces + [p for s in strips if id(s) not in used for p in LABELS.segments(s)]
+            segments += _joined(*found)
+    return segments + [p for s in strips if id(s) not in used for p in LABELS.segments(s)]
 
 
 def _spread(strip: Strip, strips: Sequence[Strip]) -> tuple[tuple[str, int], list[Strip]] | None:
-    """The label whose first characters are this strip and whose others follow in the next boxes of the row."""
+    """The spread label that begins with this strip and continues in the next boxes of the row, and its boxes."""
     text, chain = strip.text or "", [strip]
     damaged: tuple[tuple[str, int], list[Strip]] | None = None  # one character lost or misread
-    for _ in range(_MOST_FOLLOWING):
+    for _ in range(_MAX_FOLLOWING):
         row = [s for s in strips if _follows(s, chain[-1])]
         if not row:
             break
@@ -121,14 +121,14 @@ def _spread(strip: Strip, strips: Sequence[Strip]) -> tuple[tuple[str, int], lis
 
 
 def _follows(strip: Strip, last: Strip) -> bool:
-    """Whether a box stands right of another one as the next part of a spread label does."""
+    """Whether a box may be the next part of a spread label after `last`."""
     near = strip.u0 >= last.u1 - _OVERLAP * last.h and strip.u0 - last.u1 < _SPREAD_GAP * last.h
     least, most = _SIMILAR_HEIGHT
     return near and abs(strip.v - last.v) < _SAME_ROW * last.h and least < strip.h / last.h < most
 
 
 def _joined(found: tuple[str, int], parts: Sequence[Strip]) -> list[TextSegment]:
-    """The label that several strips make, and the value that the last one ends in."""
+    """The label that consists of several strips, and the value at the end of the last one."""
     key, used = found
     first, last = parts[0], parts[-1]
     tail = used - sum(len(s.text or "") for s in parts[:-1])
@@ -140,14 +140,14 @@ def _joined(found: tuple[str, int], parts: Sequence[Strip]) -> list[TextSegment]
     return [label, TextSegment(None, rest, edge, last.u1, last.v, last.h, last, share, 1.0)] if rest else [label]
 
 
-def find_columns(pieces: Sequence[TextSegment]) -> LabelColumns:
-    """Columns by the left edges of whole labels; parts of labels that stand in them become labels too."""
-    return _ColumnBuilder(pieces).build()
+def find_columns(segments: Sequence[TextSegment]) -> LabelColumns:
+    """Columns by the left edges of whole labels, completed by the parts of labels inside them."""
+    return _ColumnBuilder(segments).build()
 
 
-def _groups(pieces: Sequence[TextSegment]) -> list[list[TextSegment]]:
-    """Whole labels that begin at about the same place, groups and labels from the left."""
-    labels = sorted((p for p in pieces if p.key and p.key not in _OUTSIDE), key=lambda p: p.u0)
+def _groups(segments: Sequence[TextSegment]) -> list[list[TextSegment]]:
+    """Whole labels grouped by left edge, from left to right."""
+    labels = sorted((p for p in segments if p.key and p.key not in _OUTSIDE), key=lambda p: p.u0)
     groups: list[list[TextSegment]] = []
     for label in labels:
         if groups and label.u0 - groups[-1][-1].u0 < _SAME_COLUMN * label.h:
@@ -158,7 +158,7 @@ def _groups(pieces: Sequence[TextSegment]) -> list[list[TextSegment]]:
 
 
 def _column(group: Sequence[TextSegment]) -> LabelColumn:
-    """The column of a group of labels: medians, of right edge and height over the long labels."""
+    """The column of a group of labels: medians of the edges and the height, the last two over the long labels."""
     long = [p for p in group if len(p.text) >= _LONG_LABEL] or group
     return LabelColumn(
         float(np.median([p.u0 for p in group])),
@@ -169,31 +169,31 @@ def _column(group: Sequence[TextSegment]) -> LabelColumn:
 
 
 class _ColumnBuilder:
-    """Pieces and columns while parts of labels are still turned into labels."""
+    """Collects columns and completes them with the parts of labels."""
 
-    def __init__(self, pieces: Sequence[TextSegment]) -> None:
-        groups = _groups(pieces)
-        self._pieces = list(pieces)
+    def __init__(self, segments: Sequence[TextSegment]) -> None:
+        groups = _groups(segments)
+        self._segments = list(segments)
         self._columns = [
             _column(group)
             for group in groups
-            # 名称 alone may stand inside a value.
+            # A single short label such as 名称 may be part of a value.
             if len(group) > 1 or len(group[0].text) >= _LONG_LABEL or len(groups) == 1
         ]
 
     def build(self) -> LabelColumns:
-        """Run every step and return what was found."""
+        """The completed columns, and all segments."""
         for at in range(len(self._columns)):
             self._complete(at)
-        return LabelColumns(tuple(self._pieces), tuple(self._columns))
+        return LabelColumns(tuple(self._segments), tuple(self._columns))
 
     def _complete(self, at: int) -> None:
-        """Parts of labels inside column `at` become labels; what stands there and is no known label ends the value
-        above."""
+        """Turn parts of labels inside column `at` into labels; other text there becomes an unknown label, which
+        ends the value above."""
         known = {label.key for column in self._columns for label in column.labels if label.key}
         column = self._columns[at]
         inside = sorted(
-            (p for p in self._pieces if p.key is None and p.text and column.holds(p)), key=lambda p: (p.v, p.u0)
+            (p for p in self._segments if p.key is None and p.text and column.holds(p)), key=lambda p: (p.v, p.u0)
         )
         while inside:
             row = [p for p in inside if abs(p.v - inside[0].v) < _SAME_BASELINE * column.h]
@@ -210,44 +210,43 @@ class _ColumnBuilder:
                 self._unknown_label(at, row, text)
 
     def _unknown_label(self, at: int, row: Sequence[TextSegment], text: str) -> None:
-        """The whole row becomes a label of column `at` whose value no caller asks for."""
+        """Add the whole row to column `at` as a label whose value is not returned."""
         last = row[-1]
         label = TextSegment("_unknown", text, row[0].u0, last.u1, last.v, last.h, last.strip)
         self._columns[at] = self._columns[at].with_label(label)
-        for piece in row:
-            self._pieces.remove(piece)
+        for segment in row:
+            self._segments.remove(segment)
 
     def _label_row(self, at: int, row: Sequence[TextSegment], key: str, used: int) -> None:
-        """The first `used` characters of a row become a label of column `at`, the rest of the piece they end in a
-        value."""
+        """Add the first `used` characters of a row to column `at` as a label; the rest of the segment is a value."""
         first, edge = row[0], row[0].u1
-        for piece in row:
+        for segment in row:
             if used <= 0:
                 break
-            self._pieces.remove(piece)
-            if used >= len(piece.text):
-                edge = piece.u1
+            self._segments.remove(segment)
+            if used >= len(segment.text):
+                edge = segment.u1
             else:
-                rest = _behind(piece, used)
-                self._pieces.append(rest)
+                rest = _behind(segment, used)
+                self._segments.append(rest)
                 edge = rest.u0
-            used -= len(piece.text)
+            used -= len(segment.text)
         label = TextSegment(key, "", first.u0, max(edge, first.u0 + first.h), first.v, first.h, first.strip)
-        self._pieces.append(label)
+        self._segments.append(label)
         self._columns[at] = self._columns[at].with_label(label)
 
 
-def _behind(piece: TextSegment, used: int) -> TextSegment:
-    """The value that is left of a piece behind its first `used` characters."""
-    share = printed_width_em(piece.text[:used]) / printed_width_em(piece.text)
-    edge = piece.u0 + share * (piece.u1 - piece.u0)
-    start = piece.start + share * (piece.end - piece.start)
-    rest = piece.text[used:].lstrip(_MARKS)
-    return TextSegment(None, rest, edge, piece.u1, piece.v, piece.h, piece.strip, start, piece.end)
+def _behind(segment: TextSegment, used: int) -> TextSegment:
+    """The value behind the first `used` characters of a segment."""
+    share = printed_width_em(segment.text[:used]) / printed_width_em(segment.text)
+    edge = segment.u0 + share * (segment.u1 - segment.u0)
+    start = segment.start + share * (segment.end - segment.start)
+    rest = segment.text[used:].lstrip(_MARKS)
+    return TextSegment(None, rest, edge, segment.u1, segment.v, segment.h, segment.strip, start, segment.end)
 
 
 def _first_half(row: Sequence[TextSegment], known: set[str]) -> tuple[str, int] | None:
-    """The label whose first half stands alone, the value or a misread second half behind it (类 T 有限责任公司)."""
+    """The label whose first half is a segment of its own, before a misread half or the value (类 T 有限责任公司)."""
     key = _HEADS.get(row[0].text)
     if key is None or key in known or len(row) < 2:
         return None
@@ -255,14 +254,14 @@ def _first_half(row: Sequence[TextSegment], known: set[str]) -> tuple[str, int] 
 
 
 def _part(text: str, known: set[str]) -> tuple[str, int] | None:
-    """(key, characters) of the label that a damaged beginning of a row stands for, among those not found yet."""
+    """(key, characters) of the label not found yet whose damaged text a row begins with."""
     if (found := LABELS.match_prefix(text)) and found[0] not in known:
         return found
     return _end_or_beginning(text, known) or _around(text, known) or _half(text, known)
 
 
 def _end_or_beginning(text: str, known: set[str]) -> tuple[str, int] | None:
-    """The label of which a text begins with the end, or is the beginning; the longest such part counts."""
+    """The label whose end a text begins with, or whose beginning it is; the longest part counts."""
     for n in range(min(len(text), _LONGEST_PART), 1, -1):
         part = text[:n]
         for key, spellings in SPELLINGS.items():
@@ -275,7 +274,7 @@ def _end_or_beginning(text: str, known: set[str]) -> tuple[str, int] | None:
 
 
 def _around(text: str, known: set[str]) -> tuple[str, int] | None:
-    """The label of four characters of which the middle (注 本, as under a seal) or some behind the first are lost."""
+    """The label of four characters of which the middle (注 本, under a seal) or later characters are lost."""
     if len(text) >= _SHORT_PART:
         return None
     ends = text[0] + text[-1]
@@ -299,13 +298,13 @@ def _half(text: str, known: set[str]) -> tuple[str, int] | None:
 
 
 def _only_label_around(text: str, known: set[str]) -> str | None:
-    """The key of the labels of four characters that a text is left of, when some behind the first are lost (注资)."""
+    """The key of the label of four characters of which only `text`, its first character and others, is left (注资)."""
     unknown = [(key, s) for key, all_ in SPELLINGS.items() if key not in known and key not in _OUTSIDE for s in all_]
     keys = {key for key, s in unknown if len(s) == 4 and s[0] == text[0] and _in_order(text, s)}
     return keys.pop() if len(keys) == 1 else None
 
 
 def _in_order(part: str, whole: str) -> bool:
-    """Whether the characters of `part` come in `whole` in this order."""
+    """Whether `part` is a subsequence of `whole`."""
     rest = iter(whole)
     return all(character in rest for character in part)

@@ -1,7 +1,7 @@
-"""What is printed on business licences: the labels of every form since the 1990s, and the order they come in.
+"""Printed labels of business licences of every form since the 1990s, and their order.
 
-Keys are the contract's (manual 6.3.4). Keys that begin with "_" are printed fields that the contract does not return;
-they are known so that their values are not taken for a neighbour's.
+Keys are the contract's (manual 6.3.4). Keys that begin with "_" are labels that the contract does not return;
+they end the values before them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LABELS = LabelSet(
     ),
 )  # fmt: skip # a table of words, many to a row
 
-# The form's order, used to name a row whose label was not read.
+# Fields in the order of the form.
 ORDER = (
     "name", "type", "addr", "legal_rep", "regist_capital", "real_capital", "establish_date", "operation_period",
     "_scope",
@@ -62,7 +62,7 @@ PLAIN_TYPES = tuple(sorted(_PLAIN, key=len, reverse=True))
 _LIMITED = ("有限责任公司", "有限公司", "有限责任公司分公司")
 _BY_SHARES = ("股份有限公司", "其他股份有限公司", "股份有限公司分公司")
 
-# Types of market entities as registries print them; one read with a fault or two is corrected by this list.
+# Types of market entities as registries print them; types with one or two misread characters are corrected by it.
 TYPES = frozenset(
     [
         *_PLAIN,

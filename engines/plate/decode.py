@@ -17,6 +17,8 @@ from inkgate.engines.plate.alphabet import BLANK, CHARACTERS, LETTERS
 from inkgate.engines.plate.syntax import pattern_of
 
 Scores = grammar.Scores
+GREEN_PATTERNS = ("green", "green_yellow")
+"""Patterns with eight characters; all others have seven."""
 
 _MAX_CHARACTERS = 8
 _MIN_COLOUR_FIT = 0.2  # minimum colour prior at which the greedy text is accepted without a search
@@ -139,7 +141,7 @@ def _expand_spans(informative: NDArray[np.int64], spans: list[tuple[int, int]]) 
 
 def _colour_prior(pattern: str, green: float) -> float:
     """Prior of a pattern given the probability of a green plate: eight characters on green, seven on others."""
-    return green if pattern in ("green", "green_yellow") else 1 - green
+    return green if pattern in GREEN_PATTERNS else 1 - green
 
 
 def _text(classes: list[int]) -> str:

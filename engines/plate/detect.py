@@ -29,16 +29,22 @@ Corners = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class DetectorOptions:
-    """Detector options. Lengths are pixels of the longer side of the network input."""
+    """Detector options. Lengths are pixels of the network input.
 
-    sizes: tuple[int, ...] = (736, 256)  # the larger first
+    An image is detected in copies of two sizes, and in a small one with a black frame: without a frame a plate that
+    reaches the border of the image is not detected, and a steep one only where it is less than about 120 pixels long.
+    """
+
+    sizes: tuple[int, ...] = (736, 256)  # longer side of the copies, the larger first
+    framed_size: int = 128  # longer side of the copy with a frame, without the frame
+    frame: int = 32  # least width of the frame
     threshold: float = 0.3
-    tile_above_pixels: int = 2000  # images with a longer side than this are also looked at in tiles
-    tile_size: int = 1376  # length to which such an image is brought before it is cut
+    tile_above_pixels: int = 2000  # longer side above which tiles replace the larger copies
+    tile_size: int = 1376  # longer side to which such an image is resized before it is cut
     tile: int = 736  # longest side of a tile
     overlap: int = 96
     max_candidates: int = 20  # candidates of one image
-    refine_size: tuple[int, int] = (256, 192)  # width and height at which a candidate is looked at closely
+    refine_size: tuple[int, int] = (256, 192)  # width and height of the crop in which a candidate is detected again
     refine_plate_share: float = 0.5  # of which the plate takes this share of the width
 
 
@@ -93,27 +99,45 @@ class PlateDetector:
 
     def __call__(self, image: Image) -> list[Candidate]:
         """Candidates after non-maximum suppression, best first."""
-        longest = max(image.shape[:2])
-        tiled = longest > self.options.tile_above_pixels  # tiles replace the larger copies
-        sizes = self.options.sizes[-1:] if tiled else self.options.sizes
-        found = [
-            candidate for size in sizes for candidate in self.detect_at_scale(image, min(size, _round_up(longest)))
-        ]
+        option, longest = self.options, max(image.shape[:2])
+        tiled = longest > option.tile_above_pixels
+        sizes = option.sizes[-1:] if tiled else option.sizes
+        found = [one for size in sizes for one in self.detect_at_scale(image, min(size, _round_up(longest)))]
+        found += self.detect_at_scale(image, option.framed_size, framed=True)
         if tiled:
             found += self._detect_in_tiles(image)
-        return suppress_overlaps(found)[: self.options.max_candidates]
+        return suppress_overlaps(found)[: option.max_candidates]
 
-    def detect_at_scale(self, image: Image, longest: int) -> list[Candidate]:
-        """Candidates in a copy whose longer side is `longest`."""
+    def detect_at_scale(self, image: Image, longest: int, *, framed: bool = False) -> list[Candidate]:
+        """Candidates in a copy whose longer side is `longest` pixels; `framed` adds the black frame."""
+        height, width = image.shape[:2]
+        small = _scaled(image, longest / max(height, width))
+        ratio = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
+        padded, offset = _framed(small, self.options.frame) if framed else (_padded(small), np.float32(0))
+        out = self._network(normalise(padded))[0]
+        return [
+            Candidate((corners - offset) * ratio, score, float(np.hypot(*(corners[1] - corners[0]))))
+            for corners, score in local_maxima(out, self.options.threshold)
+        ]
+
+    def detect_rotated(self, image: Image, longest: int, degrees: float) -> list[Candidate]:
+        """Candidates in a framed copy whose longer side is `longest`, rotated clockwise about its middle. Of what the
+        rotation moves out of sight, nothing is detected."""
         height, width = image.shape[:2]
         scale = longest / max(height, width)
         small = _scaled(image, scale)
-        out = self._network(normalise(_padded(small)))[0]
-        ratio = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
-        return [
-            Candidate(corners * ratio, score, float(np.hypot(*(corners[1] - corners[0]))))
-            for corners, score in local_maxima(out, self.options.threshold)
-        ]
+        padded, _ = _framed(small, self.options.frame)
+        middle = (np.array(padded.shape[1::-1]) / 2).tolist()
+        move = cv2.getRotationMatrix2D(middle, -degrees, 1.0)
+        padded = np.asarray(cv2.warpAffine(padded, move, padded.shape[1::-1]), np.uint8)
+        offset = np.array(middle) - np.array(small.shape[1::-1]) / 2
+        ratio = np.array([width / small.shape[1], height / small.shape[0]])
+        back = cv2.invertAffineTransform(move)
+        found = []
+        for corners, score in local_maxima(self._network(normalise(padded))[0], self.options.threshold):
+            upright = (cv2.transform(corners[None], back)[0] - offset) * ratio
+            found.append(Candidate(np.asarray(upright, np.float32), score, float(np.hypot(*(corners[1] - corners[0])))))
+        return found
 
     def refine_candidate(self, image: Image, candidate: Candidate) -> Candidate:
         """The candidate detected again in a crop at the network's best size. Where nothing is detected there, the
@@ -201,8 +225,18 @@ def _scaled(image: Image, scale: float) -> Image:
     )
 
 
+def _framed(image: Image, frame: int) -> tuple[Image, NDArray[np.float32]]:
+    """The image in the middle of a black frame of at least `frame` pixels, its sides multiples of 32, and the place
+    (x, y) of its top left corner."""
+    height, width = image.shape[:2]
+    across, down = _round_up(width + 2 * frame) - width, _round_up(height + 2 * frame) - height
+    left, top = across // 2, down // 2
+    made = cv2.copyMakeBorder(image, top, down - top, left, across - left, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+    return np.asarray(made, np.uint8), np.array([left, top], np.float32)
+
+
 def _padded(image: Image) -> Image:
-    """The image with its sides brought up to multiples of 32 by repeating the border."""
+    """The image with its sides padded to multiples of 32 by repeating the border."""
     height, width = image.shape[:2]
     bottom, right = _round_up(height) - height, _round_up(width) - width
     return np.asarray(cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE), np.uint8)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from inkgate.engines.boxes import as_quad
 from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
-from inkgate.engines.plate.colour import background_colour
-from inkgate.engines.plate.decode import Reading, Scores, decode, greedy_if_valid
-from inkgate.engines.plate.detect import Candidate, Corners, PlateDetector, without_duplicates
+from inkgate.engines.plate.colour import decide_colour
+from inkgate.engines.plate.decode import GREEN_PATTERNS, Reading, Scores, decode, greedy_if_valid
+from inkgate.engines.plate.detect import Candidate, Corners, PlateDetector, suppress_overlaps, without_duplicates
 from inkgate.engines.plate.ensemble import combine, to_tensor
 from inkgate.engines.plate.order import left_to_right
 from inkgate.engines.plate.rectify import rectified_strip
@@ -34,11 +34,14 @@ _FIRST_READER_SUFFICES = (
     0.3  # confidence of the first reader from which on something is answered, however the second contradicts
 )
 _REREAD_BELOW_CONFIDENCE = 0.9  # confidence below which the detector looks closely, and then other cuts are tried
+_TILT_DEGREES = (-28.0, 28.0)  # the detector finds plates that are tilted by up to about 25 degrees to either side
+_TILTED_SIDE_PIXELS = 256  # longer side of the image at which it is looked at rotated by these
+_MIN_FALLBACK_CONFIDENCE = 0.45  # confidence of a plate found in the rotated image or read from the whole image
+_WHOLE_IMAGE_SHARES = (1.0, 0.9)  # share of its width and height that is taken for the plate
+_WHOLE_IMAGE_SCORE = 0.3  # detector score given to it
+_PLATE_ASPECT = (1.6, 5.0)  # width over height of an image that may be one plate: two rows have 2, one row 3.1 or 3.4
 _MAX_ENSEMBLE_CUTS = 4  # most cuts of a low-confidence plate that the second reader sees as well
 _ROTATED_SIDE_PIXELS = 448  # longer side at which an image without plates is looked at once more, lying on its side
-_COLOUR_TIE_RATIO = (
-    0.2  # share of the most likely background colour's probability from which on the pixels may choose another
-)
 _MIN_KEPT_CONFIDENCE = 0.8  # share of its confidence that a plate may lose when its corners are corrected
 _TWO_ROW_ASPECT = 2.7  # width over height below which a plate may have two rows: one row has 3.1 or 3.4, two rows 2
 
@@ -88,8 +91,10 @@ class NetworkPlateReader:
     def read(self, image: Image, *, extras: bool = False) -> list[Plate]:
         """Plates of a BGR uint8 image, left to right, top to bottom; those out of scope only with `extras`."""
         seen = self._read_candidates(image, self._detector(image))
-        if not any(entry.confidence >= _REREAD_BELOW_CONFIDENCE for entry in seen):
-            seen = _suppress_overlaps(seen + self._read_rotated(image))
+        for fallback in (self._read_whole, self._read_tilted, self._read_on_its_side):
+            if _any_certain(seen):
+                break
+            seen = _suppress_overlaps(seen + fallback(image))
         plates = [_to_plate(image, entry) for entry in seen if entry.confidence >= _MIN_ANSWER_CONFIDENCE]
         return left_to_right([plate for plate in plates if extras or plate.in_scope])
 
@@ -97,7 +102,30 @@ class NetworkPlateReader:
         """Release the networks. The reader cannot be used afterwards."""
         del self._detector, self._strips, self._second, self._corners
 
-    def _read_rotated(self, image: Image) -> list[_CandidateReading]:
+    def _read_whole(self, image: Image) -> list[_CandidateReading]:
+        """The whole image, and its inner part, read as one plate where the aspect allows it: the detector does not
+        find a plate of which no border is in sight."""
+        height, width = image.shape[:2]
+        if not _PLATE_ASPECT[0] <= width / height <= _PLATE_ASPECT[1]:
+            return []
+        corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+        middle = corners.mean(0)
+        whole = [
+            Candidate(np.asarray(middle + (corners - middle) * share, np.float32), _WHOLE_IMAGE_SCORE)
+            for share in _WHOLE_IMAGE_SHARES
+        ]
+        return self._read_fallback(image, whole)
+
+    def _read_tilted(self, image: Image) -> list[_CandidateReading]:
+        """Plates found only after the image is rotated to either side: hand-held at a steep angle."""
+        tilted = [
+            candidate
+            for degrees in _TILT_DEGREES
+            for candidate in self._detector.detect_rotated(image, _TILTED_SIDE_PIXELS, degrees)
+        ]
+        return self._read_fallback(image, suppress_overlaps(tilted))
+
+    def _read_on_its_side(self, image: Image) -> list[_CandidateReading]:
         """Plates of an image rotated by 90 or 270 degrees: crops of low confidence are also read upside down."""
         height = image.shape[0]
         upright = np.asarray(cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE), np.uint8)
@@ -107,11 +135,16 @@ class NetworkPlateReader:
                 entry.score,
                 entry.detected_width,
             )
-            for entry in self._detector.detect_at_scale(upright, min(_ROTATED_SIDE_PIXELS, max(image.shape[:2])))
+            for entry in self._detector.detect_at_scale(
+                upright, min(_ROTATED_SIDE_PIXELS, max(image.shape[:2])), framed=True
+            )
         ]
-        return [
-            entry for entry in self._read_candidates(image, back) if entry.confidence >= _REREAD_BELOW_CONFIDENCE / 2
-        ]
+        return self._read_fallback(image, back)
+
+    def _read_fallback(self, image: Image, candidates: Sequence[Candidate]) -> list[_CandidateReading]:
+        """The readings of candidates that the detector did not find in the upright image, if confident."""
+        found = self._read_candidates(image, candidates)
+        return [entry for entry in found if entry.confidence >= _MIN_FALLBACK_CONFIDENCE]
 
     def _read_candidates(self, image: Image, candidates: Sequence[Candidate]) -> list[_CandidateReading]:
         """The readings of all candidates, each by its best crop; candidates that are no plates are dropped."""
@@ -200,6 +233,10 @@ class NetworkPlateReader:
         return self._strips(np.ascontiguousarray(batch))
 
 
+def _any_certain(seen: Sequence[_CandidateReading]) -> bool:
+    return any(entry.confidence >= _REREAD_BELOW_CONFIDENCE for entry in seen)
+
+
 def _vote(seen: Sequence[_CandidateReading]) -> _CandidateReading:
     """The best reading of the text with the largest sum of confidences, its confidence times its share of that sum."""
     votes: dict[str, float] = {}
@@ -221,8 +258,12 @@ def _greenness(background: NDArray[np.float32]) -> float:
 
 
 def confidence(reading: Reading, background: NDArray[np.float32]) -> float:
-    """Confidence of the whole plate: weakest character x grammar fit x probability of being a plate."""
-    return float(min(reading.char_scores) * min(1.0, 4 * reading.path_ratio) * (1 - background[0]))
+    """Confidence of the whole plate: weakest character x grammar fit x probability of being a plate; lower where seven
+    characters were read on a probably green plate, which has eight."""
+    agreement = 1.0
+    if reading.pattern not in GREEN_PATTERNS:
+        agreement = min(1.0, 2 * (1 - _greenness(background)))
+    return float(min(reading.char_scores) * min(1.0, 4 * reading.path_ratio) * (1 - background[0]) * agreement)
 
 
 def _crop_variants(corners: Corners) -> list[tuple[Corners, int]]:
@@ -252,19 +293,12 @@ def _suppress_overlaps(seen: list[_CandidateReading]) -> list[_CandidateReading]
 
 
 def _to_plate(image: Image, seen: _CandidateReading) -> Plate:
-    """The resulting plate. Its colour is the most likely one that the text allows; between blue and yellow of similar
-    probability the pixels decide.
-    """
-    pattern_green = seen.reading.pattern in ("green", "green_yellow")
-    backgrounds = seen.background.copy()
-    backgrounds[0] = 0
-    if not pattern_green:
-        backgrounds[[3, 4]] = 0
-    colour = COLOURS[int(backgrounds.argmax())]
-    if not pattern_green:
-        shown = background_colour(rectified_strip(image, as_quad(seen.corners), seen.rows))
-        if shown in ("blue", "yellow") and backgrounds[COLOURS.index(shown)] > _COLOUR_TIE_RATIO * backgrounds.max():
-            colour = shown
+    """The resulting plate. Its colour is the most likely one that the text allows."""
+    if seen.reading.pattern in GREEN_PATTERNS:
+        colour = COLOURS[1 + int(seen.background[1:].argmax())]
+    else:
+        strip = rectified_strip(image, as_quad(seen.corners), seen.rows)
+        colour = decide_colour(seen.background, seen.reading.text, strip, seen.rows)
     kind = plate_kind(seen.reading.text, colour, seen.rows)
     return Plate(
         as_quad(seen.corners),

@@ -1,6 +1,6 @@
 """Profiles: networks, input size and confidence thresholds, from fast to accurate.
 
-Figures behind the numbers: docs/explanation/performance.md.
+Figures behind the numbers: docs/appendix/text-engine-log.md.
 """
 
 from __future__ import annotations

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inkgate.service.db.base import Base, UtcDateTime, identifier
+
+KEY_ID = String(64).with_variant(String(32), "sqlite")
+"""AK or AppKey. SQLite does not enforce a length, and changing it there would copy tables that others reference."""
 
 
 class Account(Base):
@@ -27,17 +30,22 @@ class AccessKeyRow(Base):
 
     __tablename__ = "access_key"
 
-    ak: Mapped[str] = mapped_column(String(32), primary_key=True)
+    ak: Mapped[str] = mapped_column(KEY_ID, primary_key=True)
     sealed_secret: Mapped[bytes]
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    imported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set for a pair that another service issued
 
 
 class AppRow(Base):
-    """An app 应用. Deleting keeps the row, because ledger entries reference it; its name may be used again."""
+    """An app 应用. Deleting keeps the row, because ledger entries reference it; its name may be used again.
+
+    `imported_at` is set for an app whose keys another service issued; `seals` when its clients are known to send sealed
+    bodies; `sm2_imported` when the SM2 key pair is the one that those clients use already.
+    """
 
     __tablename__ = "app"
     __table_args__ = (
@@ -54,11 +62,14 @@ class AppRow(Base):
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
     name: Mapped[str] = mapped_column(String(15))
     description: Mapped[str] = mapped_column(Text, default="")
-    appkey: Mapped[str] = mapped_column(String(32), unique=True)
+    appkey: Mapped[str] = mapped_column(KEY_ID, unique=True)
     sealed_secret: Mapped[bytes]
     sm2_public_key: Mapped[str] = mapped_column(String(128))  # EncKey: base64 of the X.509 SPKI
     sealed_sm2_key: Mapped[bytes]
     extras: Mapped[bool] = mapped_column(default=False)
+    imported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    seals: Mapped[bool] = mapped_column(default=False, server_default=false())
+    sm2_imported: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -11,6 +11,9 @@ from inkgate.service.errors import Misuse
 
 CJK_RANGES = "\u3400-\u4dbf\u4e00-\u9fff"
 APP_NAME = re.compile(rf"[A-Za-z{CJK_RANGES}][A-Za-z0-9_{CJK_RANGES}]{{3,14}}")
+KEY_ID = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{15,63}")
+"""An AK or AppKey: ours have 32 hex digits, those of other issuers 16 to 64 characters."""
+
 ACCOUNT_NAME_LENGTH = 64
 DESCRIPTION_LENGTH = 500
 NETWORKS_PER_LIST = 100

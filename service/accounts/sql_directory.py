@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.accounts import repository
 from inkgate.service.accounts.directory import AccessKey, App, Network, OpenedCapability
+from inkgate.service.accounts.rules import KEY_ID
 from inkgate.service.accounts.service import key_context, sm2_context
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.db import clock as clocks
@@ -52,7 +53,7 @@ class SqlDirectory:
 
     async def access_key(self, ak: str) -> AccessKey | None:
         """The key with this id, None when it is unknown, disabled, past its end, or its account is suspended."""
-        if len(ak) != 32:
+        if KEY_ID.fullmatch(ak) is None:
             return None
         key = await self._keys.get(ak)
         if key is not None:
@@ -61,7 +62,7 @@ class SqlDirectory:
 
     async def app(self, appkey: str) -> App | None:
         """The live app with this AppKey, None when there is none."""
-        if len(appkey) != 32:
+        if KEY_ID.fullmatch(appkey) is None:
             return None
         return await self._apps.get(appkey)
 

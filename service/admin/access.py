@@ -36,10 +36,16 @@ class AdminContext:
 
 @dataclass(frozen=True, slots=True)
 class AdminRequest:
-    """An authorised request: the context and the actor."""
+    """An authorised request: the context, the actor, and all scopes of its token."""
 
     context: AdminContext
     actor: str
+    scopes: frozenset[str] = frozenset()
+
+    def require(self, scope: str) -> None:
+        """Raise Misuse unless the token has this scope as well."""
+        if scope not in self.scopes:
+            raise Misuse("token.scope_missing", scope=scope)
 
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work with the token as its actor."""
@@ -69,7 +75,7 @@ class RequireScope:
             raise HTTPException(401, "a valid token is needed", {"WWW-Authenticate": "Bearer"})
         if self._scope not in found.scopes:
             raise Misuse("token.scope_missing", scope=self._scope)
-        yield AdminRequest(context, f"admin:{found.name}")
+        yield AdminRequest(context, f"admin:{found.name}", frozenset(found.scopes))
 
 
 def require_scope(scope: str) -> Any:

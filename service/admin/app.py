@@ -15,7 +15,7 @@ from starlette.routing import Match, Route
 
 from inkgate.service import __version__
 from inkgate.service.accounts.vault import Vault
-from inkgate.service.admin import accounts, billing, reports
+from inkgate.service.admin import accounts, billing, importing, reports, takeover_report, takeover_routes
 from inkgate.service.admin.access import AdminContext
 from inkgate.service.contract.headers import Surface
 from inkgate.service.db.clock import Clock, database_clock
@@ -28,7 +28,14 @@ PATH = "/admin/v1"
 MAX_BODY_BYTES = 64 * 1024  # far above any valid request; the body is parsed before the token is checked
 
 
-ROUTERS = (accounts.router, billing.router, reports.router)
+ROUTERS = (
+    accounts.router,
+    importing.router,
+    billing.router,
+    reports.router,
+    takeover_report.router,
+    takeover_routes.router,
+)
 MAX_REPORTED_ERRORS = 20  # in one answer of status 422
 
 

@@ -35,7 +35,7 @@ Id = Annotated[str, StringConstraints(pattern=f"^{CANONICAL.pattern}$")]
 """A UUID in canonical form: lower case, with hyphens."""
 
 OrderNumber = Annotated[str, StringConstraints(pattern="^[0-9]{20}$")]
-AccessKeyId = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
+AccessKeyId = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{15,63}$")]
 ProductId = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=STORABLE)]
 ShortText = Annotated[str, StringConstraints(max_length=64, pattern=STORABLE)]
 """A name or a search text: a capability, a state, a part of a name."""

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 from inkgate.service.admin.fields import Id, Instant, LongText, ProductId, ShortText
+from inkgate.service.importing.reading import MAX_ROWS
 
 
 class AdminModel(BaseModel):
@@ -211,3 +212,38 @@ class Proof(AdminModel):
     sound: bool
     lines: int
     findings: list[FindingOut]
+
+
+class Import(AdminModel):
+    records: list[dict[str, Any]] = Field(
+        min_length=1,
+        max_length=MAX_ROWS,
+        description="As in a file of `inkgate account import`; `inkgate account import --template --json` prints one.",
+    )
+    apply: StrictBool = Field(False, description="Write it. Without this the import is only tried.")
+
+
+class ImportProblem(AdminModel):
+    row: int = Field(description="Place in `records`, from 1.")
+    field: str = Field(description="Empty when it concerns the whole record.")
+    code: str
+    detail: str
+
+
+class SealingAppOut(AdminModel):
+    app: str
+    own_key: bool = Field(description="Whether its SM2 key pair came along.")
+    enckey: str = Field(description="The public key that its clients need; empty in a dry run.")
+
+
+class ImportOut(AdminModel):
+    applied: bool
+    counts: dict[str, int] = Field(description="Kind of record → number in the request.")
+    sealing: list[SealingAppOut] = Field(description="Apps whose clients seal bodies.")
+
+
+class ImportRefusal(AdminModel):
+    detail: str
+    code: str
+    params: dict[str, int]
+    problems: list[ImportProblem] = Field(description="At most 200 of them, in order of rows.")

@@ -35,6 +35,10 @@ COMMANDS = {
     "app": ("inkgate.service.cli.apps:app", "Apps 应用 and what they have opened."),
     "pack": ("inkgate.service.cli.pack:app", "Resource packs 资源包."),
     "order": ("inkgate.service.cli.order:app", "Catalogue, orders 订单, vouchers 卡券 and refunds 退订."),
+    "takeover": (
+        "inkgate.service.cli.takeover:app",
+        "Takeover 接管 from the cloud: mirror, switch, compare.",
+    ),
     "usage": ("inkgate.service.cli.usage:usage", "Calls by app, capability and outcome."),
     "ledger": ("inkgate.service.cli.ledger:app", "The ledger 账本: verify, export, housekeeping."),
     "audit": ("inkgate.service.cli.audit:audit", "Who changed money or keys, latest first."),

@@ -9,9 +9,11 @@ import typer
 from inkgate.service.accounts import repository
 from inkgate.service.accounts import service as accounts
 from inkgate.service.cli._common import JSON, LIMIT, CommandContext, find_account, print_fields, print_table, run
+from inkgate.service.cli.importing import import_all
 from inkgate.service.db import work
 
 app = typer.Typer(help="Accounts 账号, sub-accounts and access keys.", no_args_is_help=True)
+app.command("import")(import_all)
 
 
 @app.command()

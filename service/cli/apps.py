@@ -11,10 +11,13 @@ from inkgate.service.accounts import service as accounts
 from inkgate.service.broker.streams import holds
 from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.cli._common import CommandContext, find_account, find_app, print_fields, print_table, run
+from inkgate.service.cli.importing import import_apps, import_key_pair
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import Misuse
 
 app = typer.Typer(help="Apps 应用: keys, opened capabilities, allow-lists, rates.", no_args_is_help=True)
+app.command("import")(import_apps)
+app.command("sm2-import")(import_key_pair)
 JSON = typer.Option(False, "--json", help="Print JSON.")
 LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 
@@ -75,6 +78,12 @@ def show(name: str, as_json: bool = JSON) -> None:
             found = await find_app(unit, name)
             rows: dict[str, object] = {"APP": found.id, "NAME": found.name, "APPKEY": found.appkey}
             rows["ENCKEY"] = found.sm2_public_key
+            if found.imported_at is not None:
+                rows["IMPORTED"] = found.imported_at.isoformat(timespec="seconds")
+            if found.seals:
+                rows["SEALS"] = (
+                    "with the key pair that was imported" if found.sm2_imported else "with the public key above"
+                )
             for each in await repository.opened_capabilities(unit.session, found.id):
                 rows[f"OPENED_{each.capability.upper()}"] = "default qps" if each.qps is None else f"{each.qps:g} qps"
             lists: dict[str, list[str]] = {}

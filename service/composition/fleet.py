@@ -17,8 +17,8 @@ from inkgate.service.worker import policy
 from inkgate.service.worker.config import WorkerConfig
 from inkgate.service.worker.control import Event
 from inkgate.service.worker.observe import WorkerEventMetrics
-from inkgate.service.worker.registry import SupervisorRegistry
 from inkgate.service.worker.supervisor import Supervisor
+from inkgate.service.worker.supervisor_registry import SupervisorRegistry
 
 
 class EmbeddedBroker(LocalBroker):

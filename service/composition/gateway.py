@@ -21,6 +21,7 @@ from inkgate.service.composition.database import OpenDatabase, open_database
 from inkgate.service.composition.fleet import EmbeddedBroker
 from inkgate.service.composition.lifecycle import start_component
 from inkgate.service.composition.samplers import gateway_samplers
+from inkgate.service.composition.takeover import observation_recorder, with_takeover
 from inkgate.service.console import ConsoleDependencies, create_console
 from inkgate.service.errors import Overloaded
 from inkgate.service.gateway.app import create_app
@@ -64,6 +65,8 @@ async def gateway(
         )
         services = _services(stack, settings, database, broker, metrics)
         await _start(stack, settings, database, services, metrics, background)
+        observer = await start_component(stack, observation_recorder(settings, database, metrics, background))
+        services = await with_takeover(stack, settings, database.engine, services, metrics, background, observer)
         app = create_app(settings, services, metrics, health)
         if settings.server.admin:
             app.mount(ADMIN_PATH, create_admin(database.engine, database.vault, settings, database.clock))

@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from inkgate.service.composition.lifecycle import cancel_and_wait, stop_signals
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.gateway.descriptors import connections_allowed
-from inkgate.service.gateway.protocol import limited_protocol
+from inkgate.service.gateway.protocol import LimitedHttpProtocol, limited_protocol
+from inkgate.service.gateway.raw_head import RawHeadProtocol
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
 
@@ -79,13 +80,14 @@ class GatewayServer(uvicorn.Server):
 
 def build_server(settings: Settings, app: FastAPI, health: Health) -> GatewayServer:
     """The server for `app`, not started."""
+    protocol = RawHeadProtocol if settings.takeover.enabled else LimitedHttpProtocol
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # trusted proxies are handled by service/client_ip.py
-        http=limited_protocol(connections_allowed()),
+        http=limited_protocol(connections_allowed(), protocol),
         ws="none",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=round(settings.limits.deadline) + DRAIN_MARGIN_SECONDS,

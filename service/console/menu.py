@@ -71,9 +71,11 @@ def _operator(_: Translator) -> list[tuple[str, list[tuple[str, str, str]]]]:
             _("运营"),
             [
                 ("/operator/accounts", "people", _("账号")),
+                ("/operator/import", "box", _("导入")),
                 ("/operator/orders", "list", _("订单审批")),
                 ("/operator/refunds", "undo", _("退订审批")),
                 ("/operator/products", "tag", _("产品与价格")),
+                ("/operator/takeover", "swap", _("接管云端")),
             ],
         ),
         (

@@ -32,6 +32,8 @@ def notice(page_request: PageRequest) -> str:
         "refund-failed": _("退订失败：该资源包已被使用。"),
         "granted": _("资源包已发放。"),
         "price-saved": _("产品已保存。"),
+        "routed": _("路由已保存，几秒内生效。"),
+        "overridden": _("总开关已改变，几秒内生效。"),
     }
     return known.get(page_request.request.query_params.get("done", ""), "")
 

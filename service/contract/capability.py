@@ -28,11 +28,12 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AnswerField:
-    """A key of the `detail` of an element, with its label in Chinese and English."""
+    """A key of an answer, with its label in Chinese and English. `personal`: its values may identify a person."""
 
     name: str
     zh: str
     en: str
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,10 @@ class Capability:
     display; `fields` are the labels of the keys of `detail`. `stub(text)` is a result with the text `text`, for the
     stub runtime. `lines_key` is the key of the number of text lines, if any, for the metric `image_lines`.
 
+    A takeover compares the values of `fields` with another service's, and those of `element_fields`, further keys of
+    the element. For a list `detail` it compares `item_fields`, keys of the items, the first of which identifies an
+    item, or with `text_key`, the key of an item's text, the running text of all items.
+
     `sample` is a sample image file, `example` a JSON file with a recorded `request` and `response` for the reference
     (derived from the schema if None). A commercial capability is paid from resource packs; `packs` are the initial
     list prices of the catalogue.
@@ -96,6 +101,9 @@ class Capability:
     max_images: int = 50
     action: str = ""
     fields: tuple[AnswerField, ...] = ()
+    element_fields: tuple[AnswerField, ...] = ()
+    item_fields: tuple[AnswerField, ...] = ()
+    text_key: str = ""
     failed_keys: Callable[[Fault], Element] = no_extra_keys
     success_code: int | str = 0
     lines_key: str = ""
@@ -114,8 +122,8 @@ class Capability:
         return {"data": list(images)}
 
     def label(self, key: str, language: str) -> str:
-        """The label of a key of `detail`, in English for "en", otherwise in Chinese; the key itself without a label."""
-        for answer_field in self.fields:
+        """The label of a key of an answer, in English for "en", otherwise in Chinese; without one the key itself."""
+        for answer_field in (*self.fields, *self.element_fields, *self.item_fields):
             if answer_field.name == key:
                 return answer_field.en if language == "en" else answer_field.zh
         return key

@@ -130,7 +130,8 @@ def _answer_problems(capability: Capability) -> Iterator[str]:
     hooks = (capability.element, capability.view, capability.stub, capability.failed_keys)
     if not all(callable(each) for each in hooks):
         yield "element, view, stub and failed_keys must be functions"
-    if len({each.name for each in capability.fields}) < len(capability.fields):
+    labelled = [each.name for each in (*capability.fields, *capability.element_fields, *capability.item_fields)]
+    if len(set(labelled)) < len(labelled):
         yield "it labels a field twice"
     if not capability.sample.is_file():
         yield f"its sample image {capability.sample} does not exist"

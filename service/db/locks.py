@@ -15,6 +15,7 @@ class Lock(IntEnum):
     HOUSEKEEPING = 0x1A7E_B00C
     ROLLUP = 0x1A7E_DA75
     CHECK = 0x1A7E_C4EC
+    IMPORT = 0x1A7E_16B0
 
 
 async def acquire(connection: AsyncConnection, lock: Lock) -> None:

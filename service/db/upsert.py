@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Executable
+from sqlalchemy import Executable, and_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from inkgate.service.db.base import Base
@@ -16,12 +16,28 @@ def insert_or_ignore(dialect: str, model: type[Base]) -> Executable:
     return _insert(dialect, model).on_conflict_do_nothing()
 
 
-def insert_or_add(dialect: str, model: type[Base], key: Sequence[str], sums: Sequence[str]) -> Executable:
-    """Insert a row, or add its columns `sums` to the row that has the same values in the columns `key`."""
+def insert_or_add(
+    dialect: str,
+    model: type[Base],
+    key: Sequence[str],
+    sums: Sequence[str],
+    *,
+    same: Sequence[str] = (),
+    latest: Sequence[str] = (),
+) -> Executable:
+    """Insert a row, or add its columns `sums` to the row that has the same values in the columns `key`.
+
+    The existing row also gets the new values of the columns `latest`. It is not changed where it has another value in
+    one of the columns `same`.
+    """
     statement = _insert(dialect, model)
     columns = model.__table__.c
-    added = {name: columns[name] + statement.excluded[name] for name in sums}
-    return statement.on_conflict_do_update(index_elements=list(key), set_=added)
+    changed = {name: columns[name] + statement.excluded[name] for name in sums}
+    changed |= {name: statement.excluded[name] for name in latest}
+    equal = [columns[name] == statement.excluded[name] for name in same]
+    return statement.on_conflict_do_update(
+        index_elements=list(key), set_=changed, where=and_(*equal) if equal else None
+    )
 
 
 def insert_or_replace(dialect: str, model: type[Base], key: Sequence[str], columns: Sequence[str]) -> Executable:

@@ -13,8 +13,8 @@ from inkgate.service.client_ip import client_ip
 from inkgate.service.errors import ClientDisconnected, WireError
 from inkgate.service.gateway.exchange import Exchange
 from inkgate.service.gateway.failures import error_answer, wire_error
-from inkgate.service.gateway.observe import NOT_DELIVERED, report
-from inkgate.service.gateway.phases import Settled, Started
+from inkgate.service.gateway.observe import NOT_DELIVERED, report, report_forwarded
+from inkgate.service.gateway.phases import Forwarded, Settled, Started
 from inkgate.service.gateway.pipeline import Pipeline
 from inkgate.service.gateway.progress import Progress
 from inkgate.service.gateway.timing import Stopwatch
@@ -35,6 +35,7 @@ class CallEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
         peer = scope["client"][0] if scope.get("client") else ""
+        exchange.peer = peer
         exchange.client_ip = client_ip(peer, exchange.headers.get("x-forwarded-for", ""), self._trusted)
         progress = Progress(Started(exchange, _request_id(exchange), Stopwatch()))
         tracing, parent = self._pipeline.tracing, exchange.headers.get("traceparent", "")
@@ -51,14 +52,17 @@ class CallEndpoint:
 
     async def _serve(self, progress: Progress) -> None:
         try:
-            settled = await self._pipeline.run(progress)
+            finished = await self._pipeline.run(progress)
         except ClientDisconnected as error:
             report(self._metrics, progress.record(), error.http_status, error)
             return
         except Exception as error:
             await self._fail(progress, wire_error(error))
             return
-        await self._track_delivery(progress, settled)
+        if isinstance(finished, Forwarded):
+            await self._return_forwarded(progress, finished)
+        else:
+            await self._track_delivery(progress, finished)
 
     async def _fail(self, progress: Progress, error: WireError) -> None:
         started = progress.started
@@ -67,6 +71,12 @@ class CallEndpoint:
         self._pipeline.count_refusal(record, error)
         await started.exchange.send(answer, is_charged=False)
         report(self._metrics, record, answer.status, error)
+
+    async def _return_forwarded(self, progress: Progress, forwarded: Forwarded) -> None:
+        answer = forwarded.answer
+        delivered = await progress.started.exchange.send_as_is(answer.status, list(answer.headers), answer.body)
+        report_forwarded(progress.record(), forwarded, delivered=delivered)
+        self._pipeline.read_shadow(forwarded)
 
     async def _track_delivery(self, progress: Progress, settled: Settled) -> None:
         answer = settled.answer

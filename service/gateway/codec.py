@@ -36,7 +36,7 @@ class BodyCodec:
         with admitted.stopwatch.stage("parse"):
             body = exchange.body if seal is None else seal.plaintext
             size = len(body)
-            texts = await self._run(parse, capability, body, size=size)
+            texts = await self.run(parse, capability, body, size=size)
             exchange.drop_body()
             if seal is not None:
                 seal = replace(seal, plaintext=b"")
@@ -44,11 +44,11 @@ class BodyCodec:
 
     async def check(self, parsed: Parsed, texts: list[Any]) -> ParsedRequest:
         """Decode and validate every image; empties `texts`. Raises RequestFault for a fault of the whole request."""
-        return await self._run(decode_and_check, parsed.admitted.capability, texts, size=parsed.plain_bytes)
+        return await self.run(decode_and_check, parsed.admitted.capability, texts, size=parsed.plain_bytes)
 
     async def seal(self, answer: bytes, seal: SealedRequest) -> bytes:
         """Seal the answer with the client's keys."""
-        return await self._run(seal_answer, answer, seal, size=len(answer))
+        return await self.run(seal_answer, answer, seal, size=len(answer))
 
     async def _unseal(self, accepted: Accepted) -> SealedRequest | None:
         """The unsealed body and the client's keys; None for a plain body."""
@@ -57,9 +57,10 @@ class BodyCodec:
             return None
         with admitted.stopwatch.stage("unseal"):
             body, private_key = admitted.exchange.body, admitted.app.sm2_private_key
-            return await self._run(open_request, body, private_key, self._provider, size=len(body))
+            return await self.run(open_request, body, private_key, self._provider, size=len(body))
 
-    async def _run(self, function: Callable[..., T], *arguments: Any, size: int) -> T:
+    async def run(self, function: Callable[..., T], *arguments: Any, size: int) -> T:
+        """Call a function whose work grows with `size` bytes: at once, or in the thread pool for large ones."""
         if size < SMALL_BODY_BYTES:
             return function(*arguments)
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)

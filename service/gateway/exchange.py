@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from inkgate.service.contract.headers import Surface, merge_repeats, refused_repeats
 from inkgate.service.errors import BodyTooLarge, BodyTooSlow, ClientDisconnected, Overloaded
 from inkgate.service.gateway.budget import Budget
+from inkgate.service.gateway.raw_head import RawHead, raw_head
 from inkgate.service.gateway.request_line import RAW_QUERY
 from inkgate.service.gateway.tcp_acknowledgement import EXTENSION, AcknowledgementTracker
 
@@ -41,13 +42,13 @@ class Exchange:
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._receive, self._send = receive, send
+        self._scope, self._receive, self._send = scope, receive, send
         extensions = scope.get("extensions", {})
         self._acknowledgements: AcknowledgementTracker | None = extensions.get(EXTENSION)
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: str = extensions.get(RAW_QUERY, scope["query_string"]).decode("latin-1")  # as sent
-        self.client_ip = ""
+        self.client_ip = self.peer = ""  # the client's address, and that of the connection: a proxy's or the same
         raw = scope["headers"]
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in merge_repeats(raw)}
         self.repeated = refused_repeats(raw, Surface.CALLS)
@@ -155,6 +156,22 @@ class Exchange:
         except TimeoutError:
             return
 
+    @property
+    def head(self) -> RawHead:
+        """The request's head as it was received, for sending the call on."""
+        return raw_head(self._scope)
+
+    def detached(self, body: bytearray) -> Exchange:
+        """The same request with `body`, independent of the connection, for reading it after its answer was sent."""
+        copy = Exchange(self._scope, _disconnected, _no_answer)
+        copy.client_ip, copy.peer, copy.body, copy.body_hash = self.client_ip, self.peer, body, self.body_hash
+        return copy
+
+    def take_body(self) -> bytearray:
+        """The body; the exchange has none afterwards."""
+        body, self.body = self.body, bytearray()
+        return body
+
     async def wait_for_disconnect(self) -> None:
         """Return when the client disconnects. To be called only after the body has been read."""
         while (await self._receive())["type"] != "http.disconnect":
@@ -189,6 +206,15 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": b""})
         return delivered
 
+    async def send_as_is(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Send an answer with exactly these headers; True if the client was still connected at its last byte."""
+        self.head.omit_default_headers()
+        start: Message = {"type": "http.response.start", "status": status, "headers": headers}
+        delivered = await self._send_watching_disconnect(
+            start, {"type": "http.response.body", "body": body, "more_body": True}
+        )
+        return delivered.result()
+
     async def _send_watching_disconnect(self, start: Message, body: Message) -> asyncio.Future[bool]:
         gone = asyncio.ensure_future(self.wait_for_disconnect())
         try:
@@ -217,3 +243,11 @@ def _completed(delivered: bool) -> asyncio.Future[bool]:
     future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     future.set_result(delivered)
     return future
+
+
+async def _disconnected() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def _no_answer(_message: Message) -> None:
+    raise RuntimeError("a detached exchange has no client")

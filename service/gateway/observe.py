@@ -7,6 +7,7 @@ from typing import cast, get_args
 
 from inkgate.service.errors import WireError
 from inkgate.service.gateway.call_record import CallRecord
+from inkgate.service.gateway.phases import Forwarded
 from inkgate.service.metering.policy import Event
 from inkgate.service.telemetry.metrics import Metrics, RequestOutcome, Stage
 
@@ -41,6 +42,13 @@ def report(
     _log(record, status, reason or (str(error) if error else ""))
 
 
+def report_forwarded(record: CallRecord, forwarded: Forwarded, *, delivered: bool) -> None:
+    """Write the log line of a call that the cloud answered. Its metrics are apart from those of calls answered here
+    (`inkgate_takeover_…`)."""
+    reason = "" if delivered else "the client hung up before the whole answer"
+    _log(record, forwarded.answer.status, reason, route=forwarded.route, cloud_code=forwarded.code)
+
+
 def _count_images(metrics: Metrics, capability: str, record: CallRecord) -> None:
     for event in record.events:
         if event in _IMAGE_OUTCOME:
@@ -55,7 +63,7 @@ def _outcome(record: CallRecord) -> RequestOutcome:
     return "partial" if faults else "success"
 
 
-def _log(record: CallRecord, status: int, reason: str) -> None:
+def _log(record: CallRecord, status: int, reason: str, **further: str) -> None:
     log.info(
         "call",
         extra={
@@ -68,5 +76,6 @@ def _log(record: CallRecord, status: int, reason: str) -> None:
             "units": record.units,
             "ms": record.stopwatch.elapsed_ms(),
             "reason": reason,
+            **further,
         },
     )

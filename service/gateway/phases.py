@@ -3,9 +3,10 @@
     Started → Received → Authenticated → Identified → Routed → Admitted → Accepted → Parsed → ReadResult → Priced
             → Answered → Settled
 
-A body that cannot be parsed goes from Accepted to ReadResult, a repeated request whose answer is kept from Admitted to
-Answered. Every phase returns what is known of the call (`record`), for metrics, log and statistics; an error leaves the
-call in its current phase (`progress.py`).
+A call that is sent on to the cloud goes from Admitted, after an overload from a later phase, to Forwarded. A body that
+cannot be parsed goes from Accepted to ReadResult, a repeated request whose answer is kept from Admitted to Answered.
+Every phase returns what is known of the call (`record`), for metrics, log and statistics; an error leaves the call in
+its current phase (`progress.py`).
 
 No phase references the body, the base64 texts or the images: their memory is freed when the step that needs them ends.
 """
@@ -23,6 +24,7 @@ from inkgate.service.gateway.timing import Stopwatch
 from inkgate.service.metering.policy import Event
 from inkgate.service.replay import KeptAnswer, replay_key
 from inkgate.service.sealed import SealedRequest
+from inkgate.service.takeover.upstream import UpstreamAnswer
 
 
 class Phase(Protocol):
@@ -160,6 +162,21 @@ class Admitted:
         """What is known of the call now; later phases pass what they add."""
         stopwatch, size, origin = self.stopwatch, self.received.body_bytes, self.routed.origin
         return CallRecord(stopwatch, origin, self.caller, size, call_id, code, images, units, events)
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """The cloud has answered. `code` is the statusCode in its body as text, "" if there is none; `route` is the reason
+    for sending the call on: "mirror", "split" or "fallback". The call is in no ledger."""
+
+    admitted: Admitted
+    answer: UpstreamAnswer
+    code: str
+    route: str
+
+    def record(self) -> CallRecord:
+        digits = self.code.rpartition("_")[2]
+        return self.admitted.record(code=int(digits) if digits.isdecimal() else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The steps of a call, in order: body → authorisation → replay → quota and rate → unseal → images → broker → settle →
 answer. Each step takes one phase and returns the next (`phases.py`). Errors of any step become answers in
-`failures.py`.
+`failures.py`. After the replay, a call whose app has a route to the cloud is sent on instead (`forward.py`).
 """
 
 from __future__ import annotations
@@ -10,15 +10,19 @@ import contextlib
 import math
 import time
 
+from inkgate.service.contract.refusals import GATEWAY_CODES
 from inkgate.service.db import ids
 from inkgate.service.errors import (
     AppHeldOff,
+    BrokerUnavailable,
     ClientDisconnected,
     DeadlineMissed,
+    Overloaded,
     RateLimited,
     Refused,
     RequestFault,
     SealFault,
+    UpstreamFailed,
     WireError,
 )
 from inkgate.service.gateway import results
@@ -27,11 +31,13 @@ from inkgate.service.gateway.budget import Budget
 from inkgate.service.gateway.call_record import CallRecord
 from inkgate.service.gateway.codec import BodyCodec
 from inkgate.service.gateway.delivery_tracker import DeliveryTracker
+from inkgate.service.gateway.forward import Forwarder, Plan
 from inkgate.service.gateway.memory import LARGE_BODY_BYTES, trim_heap
 from inkgate.service.gateway.phases import (
     Accepted,
     Admitted,
     Answered,
+    Forwarded,
     Parsed,
     Priced,
     ReadResult,
@@ -47,6 +53,7 @@ from inkgate.service.metering.policy import Event, Policy
 from inkgate.service.replay import KeptAnswer
 from inkgate.service.sealed import sm2
 from inkgate.service.settings import Settings
+from inkgate.service.takeover.upstream import UpstreamAnswer
 from inkgate.service.usage.refusals import RefusedCall
 
 _MAX_IMAGES_PER_CALL = 50  # images (CONTRACT section 4)
@@ -68,8 +75,9 @@ class Pipeline:
         self._codec = BodyCodec(services.pool, sm2.select_provider(settings.security.sm2))
         self._recognition = ImageRecognition(services.broker, self.tasks_in_flight, services.tracing)
 
-    async def run(self, progress: Progress) -> Settled:
-        """Process a call up to its settled answer, which is kept for replay; `progress` records each phase.
+    async def run(self, progress: Progress) -> Settled | Forwarded:
+        """Process a call up to its settled answer, which is kept for replay, or to the cloud's answer; `progress`
+        records each phase.
 
         Raises errors of `inkgate.service.errors`, or any exception of a defect in InkGate.
         """
@@ -80,6 +88,15 @@ class Pipeline:
         kept = await self._services.replays.find(admitted.replay_key)
         if kept is not None:
             return await self._settle(progress.advance(Answered(admitted, kept)))
+        forwarder = self._services.forwarder
+        plan = Plan.HERE if forwarder is None else forwarder.plan(admitted)
+        if forwarder is None or plan is Plan.HERE:
+            return await self._answer_here(admitted, progress)
+        if plan is Plan.HERE_OR_CLOUD:
+            return await self._answer_here_or_forward(forwarder, admitted, progress)
+        return await self._forward(forwarder, plan, admitted, progress)
+
+    async def _answer_here(self, admitted: Admitted, progress: Progress) -> Settled:
         seconds = self._settings.limits.deadline
         deadline = time.time() + seconds
         try:
@@ -90,6 +107,43 @@ class Pipeline:
                 return await self._settle(progress.advance(await self._keep(priced)))
         except TimeoutError:
             raise DeadlineMissed("the call outlived its deadline") from None
+
+    async def _answer_here_or_forward(
+        self, forwarder: Forwarder, admitted: Admitted, progress: Progress
+    ) -> Settled | Forwarded:
+        """Answer here; send the call on if this service is overloaded or its queue unreachable, which is known before
+        anything is settled. The body is kept in memory for that: its bytes stay acquired in any case."""
+        body = admitted.exchange.body
+        try:
+            return await self._answer_here(admitted, progress)
+        except (Overloaded, BrokerUnavailable):
+            admitted.exchange.body = body
+        return progress.advance(await forwarder.forward(admitted, "fallback"))
+
+    async def _forward(self, forwarder: Forwarder, plan: Plan, admitted: Admitted, progress: Progress) -> Forwarded:
+        """Send the call on. Raises the errors of `Forwarder.forward`; a mirrored call is read here even after one."""
+        if plan is not Plan.MIRROR:
+            return progress.advance(await forwarder.forward(admitted, "split"))
+        begin = admitted.stopwatch.elapsed()
+        try:
+            return progress.advance(await forwarder.forward(admitted, "mirror"))
+        except UpstreamFailed as error:
+            seconds = admitted.stopwatch.elapsed() - begin
+            self._offer_shadow(admitted, GATEWAY_CODES[error.code].http, str(error.code), seconds, None)
+            raise
+
+    def read_shadow(self, forwarded: Forwarded) -> None:
+        """Have a mirrored call read here, after its answer was sent. Returns at once."""
+        if forwarded.route == "mirror":
+            answer = forwarded.answer
+            self._offer_shadow(forwarded.admitted, answer.status, forwarded.code, answer.seconds, answer)
+
+    def _offer_shadow(
+        self, admitted: Admitted, status: int, code: str, seconds: float, answer: UpstreamAnswer | None
+    ) -> None:
+        if self._services.shadow is not None:
+            body = admitted.exchange.take_body()
+            self._services.shadow.offer(admitted, body, status, code, seconds, answer)
 
     async def track_delivery(self, settled: Settled, delivered: asyncio.Future[bool]) -> None:
         """Delete the kept answer once the client has all of it. Returns without waiting for the outcome."""

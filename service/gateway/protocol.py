@@ -16,7 +16,7 @@ without limit for a client that does not read it. A gateway without a proxy need
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, TypeVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -186,8 +186,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._watch_stall()
 
 
-def limited_protocol(max_connections: int) -> type[LimitedHttpProtocol]:
-    """A protocol class for one server with at most `max_connections` connections."""
-    return type(
-        "LimitedHttpProtocol", (LimitedHttpProtocol,), {"max_connections": max_connections, "pending": PendingAnswers()}
-    )
+P = TypeVar("P", bound=LimitedHttpProtocol)
+
+
+def limited_protocol(max_connections: int, base: type[P]) -> type[P]:
+    """A subclass of `base` for one server with at most `max_connections` connections."""
+    return type(base.__name__, (base,), {"max_connections": max_connections, "pending": PendingAnswers()})

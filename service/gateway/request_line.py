@@ -43,9 +43,13 @@ class RequestLine:
         return data[:start] + encoded + data[start + len(piece) :]
 
     @property
-    def query(self) -> bytes | None:
-        """The query as sent, once the line is complete; None if nothing was rewritten."""
+    def target(self) -> bytes | None:
+        """Path and query as sent, once the line is complete; None if nothing was rewritten."""
         if not self._high:
             return None
-        target = [part for part in bytes(self._line).split(b" ") if part][1]
-        return target.partition(b"#")[0].partition(b"?")[2]
+        return [part for part in bytes(self._line).split(b" ") if part][1].partition(b"#")[0]
+
+    @property
+    def query(self) -> bytes | None:
+        """The query as sent, once the line is complete; None if nothing was rewritten."""
+        return None if self.target is None else self.target.partition(b"?")[2]

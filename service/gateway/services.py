@@ -8,6 +8,8 @@ from typing import Protocol
 
 from inkgate.service.accounts.directory import Directory
 from inkgate.service.broker.interface import Broker
+from inkgate.service.gateway.forward import Forwarder
+from inkgate.service.gateway.shadow import ShadowReader
 from inkgate.service.metering.interface import Ledger
 from inkgate.service.replay import ReplayStore
 from inkgate.service.telemetry.tracing import Tracing
@@ -23,7 +25,8 @@ class RateLimiter(Protocol):
 class Services:
     """The dependencies of a `Pipeline`, which neither starts nor closes them.
 
-    `pool` runs what would block the event loop: unsealing, parsing and validating large bodies.
+    `pool` runs what would block the event loop: unsealing, parsing and validating large bodies. `forwarder` and
+    `shadow` exist where calls may be sent on to the cloud.
     """
 
     directory: Directory
@@ -34,3 +37,5 @@ class Services:
     pool: ThreadPoolExecutor
     tracing: Tracing = field(default_factory=Tracing)
     refusals: Refusals = field(default_factory=Refusals)
+    forwarder: Forwarder | None = None
+    shadow: ShadowReader | None = None

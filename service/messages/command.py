@@ -32,6 +32,21 @@ MESSAGES: Mapping[str, Message] = {
         "no capability {capability!r}; there are {choices}",
         "没有能力“{capability}”，现有：{choices}。",
     ),
+    "command.host_invalid": Message(
+        Kind.INVALID,
+        "{host!r} is no host name, or host name and port such as ocr.example.com:8443",
+        "“{host}”不是主机名，也不是主机名加端口，例如 ocr.example.com:8443。",
+    ),
+    "command.ca_invalid": Message(
+        Kind.INVALID,
+        "--ca {path}: no certificate in PEM form can be read there",
+        "--ca {path}：读不到 PEM 格式的证书。",
+    ),
+    "command.address_invalid": Message(
+        Kind.INVALID,
+        "--address is one address, not a network",
+        "--address 须为一个地址，不能是网段。",
+    ),
     "command.not_utf8": Message(
         Kind.INVALID,
         "{word} is not UTF-8 text",

@@ -51,15 +51,11 @@ async def grant_pack(
     if start >= end:
         raise Misuse("pack.ends_too_early")
     meter = await lock_meter(await work.session.connection(), payer, capability, work.clock)
-    pack = PackRow(
-        id=ids.new(),
-        account_id=payer,
+    pack = pack_row(
+        payer,
+        capability,
+        units,
         app_id=app_id,
-        capability=capability,
-        total=units,
-        used=0,
-        archived=0,
-        state=ACTIVE,
         ordered_at=ordered_at or now,
         starts_at=start,
         ends_at=end,
@@ -70,6 +66,38 @@ async def grant_pack(
     await add(work.session, pack)
     await trail.record(work, "pack.grant", f"pack {pack.id}", payer, capability=capability, units=units, app_id=app_id)
     return pack
+
+
+def pack_row(
+    payer_id: str,
+    capability: str,
+    units: int,
+    *,
+    app_id: str | None,
+    ordered_at: datetime,
+    starts_at: datetime,
+    ends_at: datetime,
+    entered_seq: int,
+    order_id: str | None = None,
+    price_fen: int = 0,
+) -> PackRow:
+    """A new, unused pack. `entered_seq` is the seq of its meter, which the caller has locked."""
+    return PackRow(
+        id=ids.new(),
+        account_id=payer_id,
+        app_id=app_id,
+        capability=capability,
+        total=units,
+        used=0,
+        archived=0,
+        state=ACTIVE,
+        ordered_at=ordered_at,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        entered_seq=entered_seq,
+        order_id=order_id,
+        price_fen=price_fen,
+    )
 
 
 def _check_size(capability: str, units: int) -> None:

@@ -2,6 +2,7 @@
 
     open_request(body, private_key) -> SealedRequest      raises SealFault
     seal_answer(plaintext, request) -> bytes
+    open_answer(sealed, request) -> plaintext                      of a cloud's answer, for comparison
     keys.generate() -> (private key, public key as the console shows it)
     sm2.select_provider(name)                                      called at start: selects and tests the SM2 library
 
@@ -9,6 +10,6 @@ Everything here is synchronous and thread-safe; process large bodies in a thread
 """
 
 from inkgate.service.sealed import keys, sm2
-from inkgate.service.sealed.envelope import SealedRequest, open_request, seal_answer
+from inkgate.service.sealed.envelope import SealedRequest, open_answer, open_request, seal_answer
 
-__all__ = ["SealedRequest", "keys", "open_request", "seal_answer", "sm2"]
+__all__ = ["SealedRequest", "keys", "open_answer", "open_request", "seal_answer", "sm2"]

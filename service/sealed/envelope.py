@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -61,6 +62,18 @@ def seal_answer(plain: bytes, request: SealedRequest) -> bytes:
     result = base64.b64encode(sm4.encrypt(request.sm4_key, plain))
     digest = base64.b64encode(sm3.hmac(request.mac_key, result))
     return b'{"encryptedResult":"%s","encryptedResultHash":"%s"}' % (result, digest)
+
+
+def open_answer(sealed: bytes, request: SealedRequest) -> bytes | None:
+    """The plain form of a sealed answer; None for bytes that are not the answer to this request."""
+    try:
+        document = json.loads(sealed)
+        result, digest = document["encryptedResult"].encode("ascii"), base64.b64decode(document["encryptedResultHash"])
+        if not hmac.compare_digest(sm3.hmac(request.mac_key, result), digest):
+            return None
+        return sm4.decrypt(request.sm4_key, base64.b64decode(result))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def _fields(body: Buffer) -> tuple[dict[str, str | LongString], dict[str, bytearray]]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
+from benchmarks.accuracy.field.plates import cases, plate_image, rotated_corners
 from inkgate.engines.imaging import decode
 from inkgate.engines.plate import PlateReader
 from inkgate.engines.plate.training.glyphs import GlyphBox
@@ -148,3 +149,35 @@ def test_images_without_plates(reader: PlateReader) -> None:
         np.full((800, 600, 3), 128, np.uint8),
     ):
         assert reader.read(image) == []
+
+
+@pytest.mark.parametrize("kind", ["crop", "large", "bright", "tilt", "dirt", "several"])
+def test_kinds_that_reports_name(reader: PlateReader, kind: str) -> None:
+    passed = {case.name: case.passed(reader.read(case.image)) for case in cases(kind, 10, seed=20)}
+    assert sum(passed.values()) >= 9, passed
+
+
+def test_signs_are_no_plates(reader: PlateReader) -> None:
+    answers = {case.name: texts(reader.read(case.image)) for case in cases("none", 12, seed=20)}
+    assert not any(answers.values()), answers
+
+
+@pytest.mark.parametrize("kind", ["blue", "yellow", "green"])
+@pytest.mark.parametrize("margin", [0, 2, 6, 14])
+@pytest.mark.parametrize("width", [110, 320])
+def test_the_image_is_the_plate_alone(reader: PlateReader, kind: str, margin: int, width: int) -> None:
+    plate, text = plate_image(kind, np.random.default_rng(width + margin))
+    small = cv2.resize(plate, (width, round(width * plate.shape[0] / plate.shape[1])), interpolation=cv2.INTER_AREA)
+    edge = cv2.copyMakeBorder(small, *[margin] * 4, cv2.BORDER_CONSTANT, value=(60, 60, 60))
+    assert [(p.text, p.kind) for p in reader.read(np.asarray(edge))] == [(text, kind)]
+
+
+@pytest.mark.parametrize("degrees", [-38, -30, -22, 22, 30, 38])
+def test_a_tilted_plate_keeps_its_corners(reader: PlateReader, degrees: int) -> None:
+    plate, text = plate_image("blue", np.random.default_rng(3))
+    image = np.full((600, 800, 3), 120, np.uint8)
+    corners = rotated_corners((420, 310), 240, 440 / 140, degrees, np.random.default_rng(4))
+    lay(plate, corners, image)
+    (found,) = reader.read(cv2.GaussianBlur(image, (0, 0), 0.8))
+    assert found.text == text
+    assert np.abs(np.array(found.quad) - corners).max() < 0.06 * 240

@@ -39,7 +39,7 @@ def beside_python(name: str) -> str:
     return found
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+def test_hadolint_accepts_the_dockerfiles() -> None:
     done = subprocess.run(
         [beside_python("hadolint"), "--no-color", str(DEPLOY / "docker" / "Dockerfile")], capture_output=True, text=True
     )
@@ -83,13 +83,13 @@ def services() -> dict[str, Any]:
     return found
 
 
-def test_without_secrets_compose_says_what_to_run() -> None:
+def test_without_secrets_compose_names_the_command() -> None:
     done = compose()
     assert done.returncode != 0
     assert "run deploy/init.sh first" in done.stderr
 
 
-def test_the_service_takes_the_environment_that_compose_makes(services: dict[str, Any]) -> None:
+def test_the_service_accepts_the_environment_of_compose(services: dict[str, Any]) -> None:
     for name in ("gateway", "worker", "migrate"):
         code = "from inkgate.service.settings import load; s = load(); "
         code += "print(s.limits.deadline, s.database.url, s.redis.url)"
@@ -131,7 +131,7 @@ def test_only_nginx_is_reachable_from_outside(services: dict[str, Any]) -> None:
     assert list(services["gateway"]["networks"]) == ["back"]
 
 
-def test_our_containers_are_locked_down(services: dict[str, Any]) -> None:
+def test_our_containers_have_minimal_privileges(services: dict[str, Any]) -> None:
     for name in ("gateway", "worker", "migrate", "redis", "nginx"):
         assert services[name]["read_only"] is True, name
         assert services[name]["cap_drop"] == ["ALL"], name
@@ -146,7 +146,7 @@ def test_every_file_that_compose_mounts_exists(services: dict[str, Any]) -> None
                 assert source.exists(), f"{name}: {source}"
 
 
-def test_prometheus_takes_its_configuration() -> None:
+def test_prometheus_accepts_its_configuration() -> None:
     done = subprocess.run(
         [str(ops_tools.promtool()), "check", "config", str(DEPLOY / "prometheus" / "prometheus.yml")],
         capture_output=True,
@@ -253,7 +253,7 @@ def send(url: str, body: bytes, **headers: str) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-def test_nginx_hands_the_host_on_as_it_was_sent(front: str) -> None:
+def test_nginx_forwards_the_host_unchanged(front: str) -> None:
     status, body = send(f"{front}/v1/aiop/x", b"{}", Host="ai-global.ctapi.ctyun.cn:8443")
     assert status == 200
     assert json.loads(body) == {"host": "ai-global.ctapi.ctyun.cn:8443", "from": "127.0.0.1", "path": "/v1/aiop/x"}
@@ -264,10 +264,10 @@ def test_a_forged_forwarding_header_is_replaced(front: str) -> None:
     assert json.loads(body)["from"] == "127.0.0.1"
 
 
-def test_a_body_of_100_mib_passes_and_a_larger_one_is_the_gateways_matter(front: str) -> None:
+def test_nginx_forwards_bodies_of_any_size(front: str) -> None:
     assert send(f"{front}/v1/aiop/x", bytes(101 * 1024 * 1024))[0] == 200
 
 
-def test_health_and_metrics_stay_inside(front: str) -> None:
+def test_health_and_metrics_are_not_public(front: str) -> None:
     for path in ("/metrics", "/readyz", "/docs", "/"):
         assert send(front + path, b"")[0] == 404

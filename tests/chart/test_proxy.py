@@ -31,7 +31,7 @@ async def front(tmp_path: Path) -> AsyncIterator[tuple[GatewayUnderTest, int]]:
             yield under_test, port
 
 
-def test_the_gateway_gives_up_on_a_slow_body_before_a_proxy_does():
+def test_the_gateway_times_out_a_slow_body_before_a_proxy_does():
     """Who waits as long as the gateway may close the connection first, without the contract's answer."""
     found = re.search(r"client_body_timeout (\d+)s;", Path("deploy/nginx/calls.conf").read_text(encoding="utf-8"))
     assert found is not None
@@ -50,7 +50,7 @@ async def test_a_stalled_body_gets_the_contracts_answer(tmp_path: Path, begun: b
     assert under_test.ledger.units == 0
 
 
-async def test_a_clients_forwarding_lines_do_not_pass(front):
+async def test_forwarding_headers_of_a_client_are_replaced(front):
     under_test, port = front
     for more in ([("X-Forwarded-For", "192.0.2.7")], [("X-Forwarded-For", "192.0.2.7")] * 2):
         status, answer = await call(port, lines("f" * 32, *more))
@@ -60,7 +60,7 @@ async def test_a_clients_forwarding_lines_do_not_pass(front):
 
 
 @pytest.mark.parametrize("name", ["eop-authorization", "eop-date", "ctyun-eop-request-id", "appkey", "decrypted"])
-async def test_repeats_that_the_gateway_refuses(front, name):
+async def test_the_gateway_refuses_repeated_headers(front, name):
     _, port = front
     headers = [*lines(), ("decrypted", "false")]
     value = next(v for n, v in headers if n.lower() == name)
@@ -69,7 +69,7 @@ async def test_repeats_that_the_gateway_refuses(front, name):
 
 
 @pytest.mark.parametrize("name", ["Host", "Content-Length"])
-async def test_repeats_that_nginx_refuses(front, name):
+async def test_nginx_refuses_repeated_headers(front, name):
     _, port = front
     value = next(v for n, v in lines() if n == name)
     status, _ = await ask(port, head("POST", GENERAL.paths[0], [*lines(), (name, value)]) + BODY)
@@ -78,7 +78,7 @@ async def test_repeats_that_nginx_refuses(front, name):
 
 @pytest.mark.parametrize("part", [1000, 0.5, 1.0], ids=["1000-bytes", "half", "all"])
 @pytest.mark.parametrize("size", [1_000, 300_000, 8_600_000], ids=["1kB", "300kB", "8MB"])
-async def test_a_reset_behind_nginx_costs_one_call_unless_nginx_had_it_all(front, size: int, part: float):
+async def test_a_reset_behind_nginx_is_charged_once_unless_nginx_had_the_whole_answer(front, size: int, part: float):
     """nginx is the gateway's peer (D13): what it has taken is delivered, and with `proxy_buffering off` it takes little
     more of a large answer than its client does."""
     under_test, port = front
@@ -97,7 +97,7 @@ async def test_a_reset_behind_nginx_costs_one_call_unless_nginx_had_it_all(front
     assert await drops(under_test), "the repeat was delivered"
 
 
-async def test_bytes_of_headers_and_query_pass_as_they_are(front):
+async def test_bytes_of_headers_and_query_pass_unchanged(front):
     _, port = front
     for value in ("图".encode(), b"\xff\xe9"):
         assert await code(port, signed_request(b"k=" + value, b"k=" + value, {"x-note": value})) == 0

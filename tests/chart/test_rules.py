@@ -54,6 +54,12 @@ def test_every_alert_has_a_severity_and_a_runbook_that_names_it(rule: dict[str, 
         assert heading in page.read_text(), page.name
 
 
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_every_alert_links_to_the_site_of_its_runbook(rule: dict[str, Any]) -> None:
+    page = Path(rule["annotations"]["runbook"]).stem
+    assert rule["annotations"]["runbook_url"] == f"https://docs.inkgate.example/runbooks/{page}.html"
+
+
 def test_every_runbook_belongs_to_an_alert() -> None:
     wanted = {Path(rule["annotations"]["runbook"]).name for rule in ALERTS}
     assert {path.name for path in (ROOT / "docs" / "runbooks").glob("*.md")} == wanted | {"index.md"}
@@ -67,7 +73,7 @@ def test_every_metric_in_the_rules_exists() -> None:
     assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in used} <= known
 
 
-def test_promtool_finds_nothing_to_say_about_our_metrics() -> None:
+def test_promtool_accepts_our_metrics() -> None:
     metrics = Metrics("gateway", "1")
     metrics.request("general", "success", 0, 0.1)
     metrics.pack("acme", "plate", 1, 2, 3.0)

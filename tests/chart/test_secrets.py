@@ -155,7 +155,7 @@ def held(rendered: Rendered) -> dict[str, dict[str, str]]:
     ("given", "wanted"),
     [(0, "masterKey"), (2, "bundled.postgres"), (4, "bundled.redis")],
 )
-def test_without_being_asked_no_secret_is_made(given: int, wanted: str) -> None:
+def test_no_secret_is_generated_by_default(given: int, wanted: str) -> None:
     others = OWN[:given] + OWN[given + 2 :]
     line = refusal(*UNASKED, *others)
     assert f"{wanted}.existingSecret: name the secret that holds" in line
@@ -182,7 +182,7 @@ def test_named_secrets_render_the_same_every_time() -> None:
 
 @pytest.mark.parametrize("step", [("--is-upgrade",), ()], ids=["upgrade", "install after uninstall"])
 @pytest.mark.parametrize("chosen", [BUNDLED, UNASKED], ids=["asked", "unasked"])
-def test_what_the_cluster_holds_is_kept(chosen: tuple[str, ...], step: tuple[str, ...], tmp_path: Path) -> None:
+def test_secrets_in_the_cluster_are_kept(chosen: tuple[str, ...], step: tuple[str, ...], tmp_path: Path) -> None:
     """Also in an upgrade from a release without generateSecrets."""
     with cluster(tmp_path, **HELD) as there:
         kept = held(render_chart(CHART, *chosen, *step, *there))
@@ -194,7 +194,7 @@ def test_what_the_cluster_holds_is_kept(chosen: tuple[str, ...], step: tuple[str
     assert kept[REDIS]["password"] == "rd-pass"
 
 
-def test_an_upgrade_that_cannot_see_its_key_makes_no_new_one(tmp_path: Path) -> None:
+def test_an_upgrade_without_access_to_its_key_generates_no_new_one(tmp_path: Path) -> None:
     blind = refusal(*BUNDLED, "--is-upgrade")
     assert f"masterKey.existingSecret: the release is there, but its secret {MASTER} cannot be seen" in blind
     with cluster(tmp_path, **{name: data for name, data in HELD.items() if "master" not in name}) as there:
@@ -207,7 +207,7 @@ def test_a_secret_without_its_key_is_not_overwritten(tmp_path: Path) -> None:
     assert "the secret ink-inkgate-master-key is there but has no other in it" in line
 
 
-def test_what_is_made_is_kept_when_the_release_goes() -> None:
+def test_generated_secrets_are_kept_when_the_release_is_removed() -> None:
     for secret in render_chart(CHART, *BUNDLED).all("Secret"):
         assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep", secret["metadata"]["name"]
 
@@ -229,7 +229,7 @@ def ways_out(rendered: Rendered, name: str) -> list[Object]:
     return found
 
 
-def test_single_sign_on_needs_a_way_out_and_says_so() -> None:
+def test_single_sign_on_requires_an_egress_rule() -> None:
     line = refusal(*values("default"), *OIDC)
     assert "networkPolicy.identityProvider.peers: config.oidc.issuer is set" in line
     more = ("--set", "console.enabled=true,extraEnv[0].name=INKGATE_OIDC__ISSUER,extraEnv[0].value=https://x")
@@ -259,6 +259,6 @@ def test_the_console_alone_reaches_its_identity_provider(issuer: str, more: tupl
         assert "203.0.113.10" not in json.dumps(ways_out(rendered, name)), name
 
 
-def test_without_single_sign_on_the_way_stays_closed() -> None:
+def test_without_single_sign_on_egress_stays_closed() -> None:
     rendered = render_chart(CHART, *values("default"), "--set", "console.enabled=true", "--set", PEER)
     assert "203.0.113.10" not in json.dumps(ways_out(rendered, "console"))

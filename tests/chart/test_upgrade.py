@@ -46,7 +46,7 @@ def current(chart: Path = CHART) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("release", sorted(RELEASED.glob("*.json")), ids=lambda path: path.stem)
-def test_nothing_fixed_changed_since(release: Path) -> None:
+def test_no_immutable_field_changed_since(release: Path) -> None:
     now = current()
     for values, objects in json.loads(release.read_text()).items():
         for name, fields in objects.items():
@@ -62,7 +62,7 @@ def test_the_next_version_upgrades_in_place(tmp_path: Path) -> None:
     assert current(following) == current()
 
 
-def test_a_change_of_a_fixed_field_would_be_seen(tmp_path: Path) -> None:
+def test_a_change_of_an_immutable_field_is_found(tmp_path: Path) -> None:
     broken = tmp_path / "inkgate"
     shutil.copytree(CHART, broken)
     helpers = broken / "templates" / "_helpers.tpl"

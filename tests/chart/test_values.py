@@ -75,14 +75,14 @@ def test_config_takes_exactly_the_settings_of_the_service() -> None:
         ("ingress.enabled=true,ingress.console.enabled=true", "console.enabled"),
     ],
 )
-def test_what_cannot_work_is_refused_by_name(wrong: str, named: str) -> None:
+def test_invalid_values_are_refused_by_name(wrong: str, named: str) -> None:
     done = helm("template", "ink", str(CHART), *BASE, "--set", wrong)
     assert done.returncode != 0
     assert named in done.stderr
 
 
 @pytest.mark.parametrize(("given", "named"), [(BASE[:2], "redis"), (BASE[2:], "database")])
-def test_without_a_store_it_says_what_to_do(given: tuple[str, str], named: str) -> None:
+def test_without_a_store_the_error_names_the_remedy(given: tuple[str, str], named: str) -> None:
     done = helm("template", "ink", str(CHART), *given)
     assert done.returncode != 0
     assert f"{named}.existingSecret: name the secret" in done.stderr

@@ -45,7 +45,7 @@ def test_no_secret_is_written_into_a_plain_field(values: str, render: Render) ->
                 assert "secretKeyRef" in env(pod)[variable]["valueFrom"], name
 
 
-def test_the_three_probes_ask_three_things(render: Render) -> None:
+def test_the_three_probes_use_three_paths(render: Render) -> None:
     for name in ("ink-inkgate-gateway", "ink-inkgate-worker-cpu", "ink-inkgate-worker-gpu"):
         container = render("gpu-keda").one("Deployment", name)["spec"]["template"]["spec"]["containers"][0]
         asked = [container[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")]
@@ -53,7 +53,7 @@ def test_the_three_probes_ask_three_things(render: Render) -> None:
         assert container["livenessProbe"]["httpGet"]["port"] == container["ports"][0]["name"]
 
 
-def test_the_stores_authority_is_in_every_container_that_reaches_them(render: Render) -> None:
+def test_the_ca_of_the_stores_is_in_every_container_that_connects_to_them(render: Render) -> None:
     for name, pod in render("ingress-hpa").pods():
         if "INKGATE_REDIS__URL" in env(pod) or "INKGATE_DATABASE__URL" in env(pod):
             mount = next(each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "stores-ca")
@@ -72,7 +72,7 @@ def test_a_pod_may_finish_the_longest_call(render: Render) -> None:
             assert ("lifecycle" in pod["containers"][0]) == (pause > 0)
 
 
-def test_workers_know_neither_the_ledger_nor_the_master_key(render: Render) -> None:
+def test_workers_get_neither_database_url_nor_master_key(render: Render) -> None:
     for values in VALUES:
         for deployment in render(values).all("Deployment"):
             if "worker" in deployment["metadata"]["name"]:
@@ -93,7 +93,7 @@ def test_a_gpu_worker_asks_for_its_gpu(render: Render) -> None:
     assert env(pod)["INKGATE_WORKER__PROCESSES"]["value"] == "1"
 
 
-def test_disruptions_leave_a_pod(render: Render) -> None:
+def test_disruption_budgets_keep_a_pod(render: Render) -> None:
     rendered = render("gpu-keda")
     assert rendered.one("PodDisruptionBudget", "ink-inkgate-gateway")["spec"]["minAvailable"] == 1
     assert rendered.one("PodDisruptionBudget", "ink-inkgate-worker-cpu")["spec"]["maxUnavailable"] == "25%"
@@ -114,7 +114,7 @@ def test_every_service_finds_pods_and_ports(render: Render) -> None:
             assert {port["targetPort"] for port in service["spec"]["ports"]} <= named
 
 
-def test_keda_follows_age_and_work_and_never_reaches_zero(render: Render) -> None:
+def test_keda_scales_by_queue_age_and_load_and_never_to_zero(render: Render) -> None:
     scaled = render("gpu-keda").one("ScaledObject", "ink-inkgate-worker-cpu")["spec"]
     queries = [trigger["metadata"]["query"] for trigger in scaled["triggers"]]
     assert "inkgate_queue_oldest_age_seconds" in queries[0]
@@ -129,14 +129,14 @@ def test_keda_follows_age_and_work_and_never_reaches_zero(render: Render) -> Non
     assert "replicas" not in render("gpu-keda").one("Deployment", "ink-inkgate-worker-cpu")["spec"]
 
 
-def test_hpa_takes_the_pods_number_over(render: Render) -> None:
+def test_hpa_replaces_the_replica_count(render: Render) -> None:
     rendered = render("ingress-hpa")
     for name in ("ink-inkgate-gateway", "ink-inkgate-worker-cpu"):
         assert rendered.one("HorizontalPodAutoscaler", name)["spec"]["minReplicas"] >= 1
         assert "replicas" not in rendered.one("Deployment", name)["spec"]
 
 
-def test_the_ingress_keeps_host_and_lets_large_bodies_through(render: Render) -> None:
+def test_the_ingress_keeps_host_and_accepts_large_bodies(render: Render) -> None:
     gateway = render("ingress-hpa").one("Ingress", "ink-inkgate-gateway")
     notes = gateway["metadata"]["annotations"]
     assert int(notes["nginx.ingress.kubernetes.io/proxy-body-size"].removesuffix("m")) > 100
@@ -150,7 +150,7 @@ def test_the_ingress_keeps_host_and_lets_large_bodies_through(render: Render) ->
     assert console["spec"]["rules"][0]["host"] == "console.example.com"
 
 
-def test_a_migration_runs_first_where_the_database_is_there_already(render: Render) -> None:
+def test_a_migration_runs_first_with_an_existing_database(render: Render) -> None:
     (job,) = render("default").all("Job")
     notes = job["metadata"]["annotations"]
     assert notes["helm.sh/hook"] == "pre-install,pre-upgrade"
@@ -160,7 +160,7 @@ def test_a_migration_runs_first_where_the_database_is_there_already(render: Rend
     assert bundled["metadata"]["name"].endswith("-1"), "named by revision: a job's template cannot be changed"
 
 
-def test_everything_is_closed_but_what_is_opened(render: Render) -> None:
+def test_network_policies_deny_by_default(render: Render) -> None:
     for values in VALUES:
         rendered = render(values)
         policies = {item["metadata"]["name"]: item["spec"] for item in rendered.all("NetworkPolicy")}
@@ -177,7 +177,7 @@ def test_everything_is_closed_but_what_is_opened(render: Render) -> None:
             assert any(p["podSelector"]["matchLabels"].items() <= labels.items() for p in opened), item["metadata"]
 
 
-def test_workers_reach_redis_and_names_and_nothing_else(render: Render) -> None:
+def test_workers_reach_only_redis_and_dns(render: Render) -> None:
     policy = render("ingress-hpa").one("NetworkPolicy", "ink-inkgate-worker-cpu")["spec"]
     ports = [port["port"] for rule in policy["egress"] for port in rule["ports"]]
     assert ports == [53, 53, 6380, 4318]
@@ -187,7 +187,7 @@ def test_workers_reach_redis_and_names_and_nothing_else(render: Render) -> None:
     assert inside["ports"] == [{"port": 9091, "protocol": "TCP"}]
 
 
-def test_a_mirror_serves_every_image_and_digests_win(render: Render) -> None:
+def test_a_registry_mirror_applies_to_every_image_and_digests_take_precedence(render: Render) -> None:
     for name, pod in render("airgap").pods():
         image = pod["containers"][0]["image"]
         assert image.startswith("mirror.internal:5000/ocr/"), name
@@ -209,7 +209,7 @@ def test_the_generated_master_key_is_32_bytes_for_the_service(render: Render) ->
     assert len(b64decode(b64decode(secret["data"]["master-key"]))) == 32
 
 
-def test_the_service_takes_the_environment_that_the_chart_makes(render: Render) -> None:
+def test_the_service_accepts_the_environment_of_the_chart(render: Render) -> None:
     """The real settings loader reads the rendered environment of every pod of ours."""
     for values in VALUES:
         rendered = render(values)
@@ -238,7 +238,7 @@ def test_scraped_jobs_have_the_name_that_alerts_and_dashboards_go_by(render: Ren
     assert {"http", "health"} == {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]}
 
 
-def test_dashboards_and_rules_ride_along_whole(render: Render) -> None:
+def test_dashboards_and_rules_are_packaged_unchanged(render: Render) -> None:
     rendered = render("gpu-keda")
     boards = [c for c in rendered.all("ConfigMap") if "grafana_dashboard" in c["metadata"]["labels"]]
     assert len(boards) == 3
@@ -247,3 +247,12 @@ def test_dashboards_and_rules_ride_along_whole(render: Render) -> None:
         assert json.loads(text)["panels"]
     (rule,) = rendered.all("PrometheusRule")
     assert len(rule["spec"]["groups"]) == 4
+
+
+def test_runbook_links_begin_with_the_configured_site(render: Render) -> None:
+    rendered = render("gpu-keda", "--set", "monitoring.rules.runbookBase=https://docs.internal/inkgate")
+    (rule,) = rendered.all("PrometheusRule")
+    alerts = [each for group in rule["spec"]["groups"] for each in group["rules"] if "alert" in each]
+    assert alerts
+    for alert in alerts:
+        assert alert["annotations"]["runbook_url"].startswith("https://docs.internal/inkgate/runbooks/")

@@ -7,6 +7,7 @@ It listens on loopback in a thread of the test process. `spoil` changes the clai
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import secrets
 import threading
@@ -25,7 +26,9 @@ from fastapi.responses import JSONResponse, RedirectResponse
 CLIENT, SECRET = "inkgate", "the client's secret"
 
 
-def new_key() -> rsa.RSAPrivateKey:
+@functools.cache
+def signing_key(number: int = 0) -> rsa.RSAPrivateKey:
+    """A key of the test session, the same for the same number: to find the primes takes a tenth of a second."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -34,7 +37,7 @@ class TinyProvider:
 
     def __init__(self) -> None:
         self.login, self.age = "lin", 3600.0
-        self.key = self.sign_with = new_key()
+        self.key = self.sign_with = signing_key()
         self.kid, self.algorithm = "one", "RS256"
         self.spoil: Callable[[dict[str, Any]], None] = lambda claims: None
         self.issuer = ""

@@ -170,15 +170,15 @@ async def test_the_session_cookie_is_protected_from_scripts_and_other_sites(cons
 
 async def test_an_idle_session_ends_and_so_does_an_old_one(console: ConsoleFixture) -> None:
     visitor = await console.signed_in("lin")
-    console.clock.pass_(minutes=29)
+    console.clock.advance(minutes=29)
     await visitor.see("/apps")
-    console.clock.pass_(minutes=29)
+    console.clock.advance(minutes=29)
     await visitor.see("/apps")  # the request in between extended the session
-    console.clock.pass_(minutes=31)
+    console.clock.advance(minutes=31)
     assert (await visitor.get("/apps")).headers["location"] == "/console/login?next=/apps"
     visitor = await console.signed_in("lin")
     for _ in range(30):
-        console.clock.pass_(minutes=25)
+        console.clock.advance(minutes=25)
         answer = await visitor.get("/apps")
     assert answer.status_code == 303
 
@@ -188,7 +188,7 @@ async def test_five_wrong_passwords_lock_a_quarter_of_an_hour(console: ConsoleFi
         assert (await console.visitor().submit("/login", login="lin", password="wrong")).status_code == 422
     assert (await console.visitor().submit("/login", login="lin", password=PASSWORD)).status_code == 422
     assert (await console.visitor().submit("/login", login="east", password=PASSWORD)).status_code == 303
-    console.clock.pass_(minutes=16)
+    console.clock.advance(minutes=16)
     assert (await console.visitor().submit("/login", login="lin", password=PASSWORD)).status_code == 303
     async with work.read_session(console.engine) as session:
         assert "user.lock" in {each.action for each in await audit.events(session, account_id=console.account_id)}

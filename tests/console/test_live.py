@@ -143,7 +143,7 @@ async def test_automatic_refreshes_do_not_extend_the_session(console: ConsoleFix
             return await session.scalar(select(SessionRow.seen_at))
 
     before = await seen()
-    console.clock.pass_(minutes=5)
+    console.clock.advance(minutes=5)
     await chief.get("/operator/workers", headers={"X-Poll": "1"})
     assert await seen() == before
     await chief.see("/operator/workers")

@@ -18,7 +18,8 @@ from inkgate.service.settings import Oidc
 from inkgate.service.users import service as users
 from inkgate.service.users.models import UserRow
 from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture
-from tests.console.oidc_provider import CLIENT, SECRET, TinyProvider, new_key, state_of, tiny_provider
+from tests.console.oidc_provider import CLIENT, SECRET, TinyProvider, signing_key, state_of, tiny_provider
+from tests.http_client import local_client
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ async def sso_console(engine: AsyncEngine, provider: TinyProvider) -> ConsoleFix
 
 async def at_provider(location: str) -> str:
     """Follow the redirect to the provider; returns the callback path."""
-    async with httpx.AsyncClient() as browser:
+    async with local_client() as browser:
         answer = await browser.get(location)
     return answer.headers["location"].removeprefix("http://console.test/console")
 
@@ -110,7 +111,7 @@ async def test_an_invalid_id_token_is_rejected(
 async def test_a_signature_by_another_key_or_with_a_shared_secret_is_rejected(
     sso_console: ConsoleFixture, provider: TinyProvider
 ) -> None:
-    provider.sign_with = new_key()
+    provider.sign_with = signing_key(1)
     assert (await there_and_back(sso_console.visitor())).status_code == 422
     provider.sign_with, provider.algorithm = SECRET.ljust(64, "!"), "HS256"  # type: ignore[assignment]
     assert (await there_and_back(sso_console.visitor())).status_code == 422
@@ -124,7 +125,7 @@ async def test_keys_are_fetched_again_when_the_provider_rotates_them(
     assert (await there_and_back(sso_console.visitor())).status_code == 303
     assert (await there_and_back(sso_console.visitor())).status_code == 303
     assert provider.seen.count("keys") == 1  # kept for an hour
-    provider.key = provider.sign_with = new_key()
+    provider.key = provider.sign_with = signing_key(1)
     provider.kid = "two"
     assert sso_console.parts.identity_provider is not None
     monkeypatch.setattr(
@@ -152,7 +153,7 @@ async def test_a_secret_is_shown_after_reauthentication_at_the_provider(
     visitor = sso_console.visitor()
     await there_and_back(visitor)
     page = f"/apps/{sso_console.app_id}"
-    sso_console.clock.pass_(minutes=6)
+    sso_console.clock.advance(minutes=6)
     assert "重新验证" in await visitor.see(page)
     stale = await visitor.submit(f"{page}/secret", page=page, password="")
     assert stale.status_code == 422

@@ -125,7 +125,7 @@ async def test_a_locked_user_shows_as_locked(console: ConsoleFixture) -> None:
     for _ in range(5):
         await console.visitor().submit("/login", login="lin", password="wrong")
     assert "已锁定" in await chief.see(f"{PAGE}/{console.account_id}")
-    console.clock.pass_(minutes=16)
+    console.clock.advance(minutes=16)
     chief = await console.signed_in("chief")
     page = await chief.see(f"{PAGE}/{console.account_id}")
     assert "已锁定" not in page and "正常" in page

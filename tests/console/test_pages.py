@@ -174,7 +174,7 @@ async def test_a_refund_is_offered_for_seven_days_and_never_after_use(console: C
         return {each.pack.capability: each.state for each in model.candidates}
 
     assert await states() == {"general": "used", "idcard": "open"}
-    console.clock.pass_(days=7, seconds=1)
+    console.clock.advance(days=7, seconds=1)
     assert await states() == {"general": "used", "idcard": "late"}
 
 

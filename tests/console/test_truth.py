@@ -38,7 +38,7 @@ async def driven(console: ConsoleFixture) -> RecordedTraffic:
     driven = await RecordedTraffic.build(console)
     await driven.day()
     await driven.writer.write()
-    console.clock.pass_(days=1)
+    console.clock.advance(days=1)
     await rollup.roll_up(console.engine, console.clock)
     await driven.day()
     await driven.limited()

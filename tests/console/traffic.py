@@ -118,7 +118,7 @@ class RecordedTraffic:
                 (console.other_id, "general", 100),
             ):
                 await grant_pack(unit, account, capability, units)
-        console.clock.pass_(seconds=1)
+        console.clock.advance(seconds=1)
         return driven
 
     async def _app(self, name: str, owner: str, main: str, opened: Sequence[str], peer: str) -> None:

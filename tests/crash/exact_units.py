@@ -1,4 +1,4 @@
-"""Signed clients, four gateways over HTTP, and packs that hold less than is asked for: what was used, to the unit.
+"""Signed clients, four gateways over HTTP, and packs with fewer units than requested: use is exact to the unit.
 
 Every fourth call takes three units and there are fifteen packs, so pack boundaries fall inside calls. A client repeats
 the very same request, at the next gateway, until the answer is 0 or 51003. `run` does this on a running stack, to a new
@@ -54,7 +54,7 @@ class Customer:
 
 @dataclass(slots=True)
 class Call:
-    """One request id, the units it asks for, how often it was sent, and the code that ended it."""
+    """One request id, its units, the number of attempts, and the final code."""
 
     request_id: str
     units: int
@@ -64,7 +64,7 @@ class Call:
 
 @dataclass(slots=True)
 class Run:
-    """The calls of one run, and what the ledger holds of them."""
+    """The calls of one run and their ledger entries."""
 
     calls: list[Call]
     seconds: float
@@ -74,7 +74,7 @@ class Run:
     findings: list[str] = field(default_factory=list)
 
     def faults(self, pack: int) -> list[str]:
-        """What is wrong: nothing, when every pack is used to its last unit and answers and records agree."""
+        """The errors found; none when every pack is used up and answers agree with ledger entries."""
         wrong = list(self.findings)
         if self.used != [pack] * PACKS:
             wrong.append(f"packs of {pack} are used {self.used}")
@@ -138,7 +138,7 @@ class Client:
         self._close()
 
     async def _answer(self, request: bytes) -> int:
-        """The code answered. Raises OSError or EOFError when there was none."""
+        """The code of the answer. Raises OSError or EOFError without one."""
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._ports[self._turn % len(self._ports)])
         reader, writer = self._streams

@@ -14,6 +14,7 @@ from typing import IO
 import httpx
 import psutil
 
+from tests.http_client import local_client
 from tests.valkey import free_port
 
 _WORKERS = "import asyncio; from inkgate.service import settings; "
@@ -22,7 +23,7 @@ _WORKERS += "asyncio.run(serve_workers(settings.load()))"
 
 
 def python(*arguments: str, log: IO[bytes] | None = None, **settings: object) -> subprocess.Popen[bytes]:
-    """Start an interpreter of our own; settings are given as GROUP__NAME=value, its stderr goes to `log`."""
+    """Start a Python process with the settings GROUP__NAME=value in its environment and its stderr in `log`."""
     env = {
         **os.environ,
         **{f"INKGATE_{name}": str(value) for name, value in settings.items()},
@@ -60,12 +61,12 @@ class WorkerHost:
         return [child.pid for child in psutil.Process(self.process.pid).children()]
 
     async def get(self, path: str) -> httpx.Response:
-        async with httpx.AsyncClient() as client:
+        async with local_client() as client:
             return await client.get(f"http://127.0.0.1:{self.port}{path}")
 
     async def ready(self, count: int = 1, within: float = 60.0) -> None:
-        until = time.monotonic() + within
-        while time.monotonic() < until:
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
             try:
                 text = (await self.get("/metrics")).text
                 if f"inkgate_worker_ready {float(count)}" in text:
@@ -94,8 +95,8 @@ class WorkerHost:
 
 async def gone(pid: int, within: float) -> bool:
     """Whether the process ends within so many seconds."""
-    until = time.monotonic() + within
-    while time.monotonic() < until:
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return True
         await asyncio.sleep(0.02)

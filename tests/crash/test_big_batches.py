@@ -1,4 +1,4 @@
-"""Batches through a real gateway, real workers and stores: one image that kills engines, and more bytes than fit."""
+"""Batches through real gateway, workers and stores: an image that crashes engines, and bodies above the budget."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
 from inkgate.service.worker.stub import stub_text
 from tests.crash.chaos.stack import Stack
+from tests.http_client import local_client
 from tests.images import padded_png
 
 MIB = 2**20
@@ -23,7 +24,7 @@ BUDGET = 20 * MIB
 async def send(stack: Stack, keys: Keys, images: list[bytes], capability: str = "general") -> httpx.Response:
     body = json.dumps({"data": [base64.b64encode(image).decode() for image in images]}).encode()
     url = f"http://127.0.0.1:{stack.gateways[0].port}{CAPABILITIES[capability].paths[0]}"
-    async with httpx.AsyncClient(timeout=90) as client:
+    async with local_client(timeout=90) as client:
         return await client.post(url, content=body, headers=call_headers(keys.ak, keys.sk.encode(), keys.appkey, body))
 
 
@@ -34,7 +35,7 @@ async def ready(stack: Stack) -> list[int]:
 
 
 async def crashing_image(stack: Stack, keys: Keys) -> None:
-    """In a batch of 50 it fails alone."""
+    """It fails alone in a batch of 50."""
     images = [padded_png(300 + number) for number in range(50)]
     images[31] = padded_png(400, b"inkgate-stub:crash ")
     for capability, code, key in (("general", 500001, "text"), ("plate", 5000, "platelicense")):
@@ -50,7 +51,7 @@ async def crashing_image(stack: Stack, keys: Keys) -> None:
 
 
 async def twenty_big_clients(stack: Stack, keys: Keys) -> None:
-    """They get answers or honest refusals, and the gateway's memory stays within bounds."""
+    """They get answers or 503, and the gateway's memory stays bounded."""
     workers = await ready(stack)
     assert stack.gateways[0].process is not None
     gateway = psutil.Process(stack.gateways[0].process.pid)
@@ -77,7 +78,7 @@ async def twenty_big_clients(stack: Stack, keys: Keys) -> None:
     assert (await send(stack, keys, [padded_png(400_000)] * 50)).status_code == 413
 
 
-async def test_a_crashing_image_and_more_bytes_than_fit() -> None:
+async def test_a_crashing_image_and_bodies_above_the_byte_budget() -> None:
     stack = Stack(
         gateways=1,
         hosts=1,

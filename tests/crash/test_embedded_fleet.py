@@ -1,4 +1,4 @@
-"""The embedded fleet with real worker processes: they are killed, crash, hang and wear out; the caller gets answers."""
+"""The embedded fleet with real worker processes: they are killed, crash, hang and reach limits; callers get answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from inkgate.service.errors import DeadlineMissed, Misuse
 from inkgate.service.settings import Engine, Limits, Settings, Worker
 from inkgate.service.worker.stub import stub_text
 from tests.crash.processes import gone
-from tests.waiting import until
+from tests.waiting import wait_until
 
 
 def stub(stub_ms: float = 0.0, **worker: object) -> Settings:
@@ -36,12 +36,12 @@ def call(name: str, images: list[bytes], seconds: float = 60.0) -> list[Task]:
 
 
 async def in_hand(broker: EmbeddedBroker, images: int) -> None:
-    """Wait until the workers have so many images in hand."""
+    """Wait until the workers have `images` images in progress."""
 
     async def taken() -> bool:
         return (await broker.state()).in_flight == images
 
-    await until(taken, what=f"{images} images in hand")
+    await wait_until(taken, what=f"{images} images in progress")
 
 
 def kill_all(broker: EmbeddedBroker) -> None:
@@ -64,7 +64,7 @@ async def test_answers_and_leaves_no_process_behind() -> None:
         assert await gone(pid, 1.0)
 
 
-async def test_killed_workers_cost_no_answer() -> None:
+async def test_no_answer_is_lost_when_workers_are_killed() -> None:
     async with embedded_fleet(stub(stub_ms=100)) as broker:
         await broker.wait_ready(2)
         images = [f"image {n}".encode() for n in range(12)]
@@ -73,17 +73,17 @@ async def test_killed_workers_cost_no_answer() -> None:
         kill_all(broker)
         assert texts(await waiting) == [stub_text(image) for image in images]
         # All answers may be there before the supervisor has seen the second worker end.
-        await until(lambda: broker.supervisor.restarts == 2)
+        await wait_until(lambda: broker.supervisor.restarts == 2)
         await broker.wait_ready(2)
         assert broker.supervisor.restarts == 2
         cards = (await broker.snapshot()).workers
         assert [(card.state, card.recycles, card.reason) for card in cards] == [("ready", 1, "crash")] * 2
         assert all(card.resident_bytes > 2**20 for card in cards)
         # A worker reports an image after it has answered; the two that were killed may have been in between.
-        await until(lambda: 10 <= sum(card.images for card in broker.registry.records()) <= 12)
+        await wait_until(lambda: 10 <= sum(card.images for card in broker.registry.records()) <= 12)
 
 
-async def test_a_crashing_image_costs_the_other_49_nothing() -> None:
+async def test_a_crashing_image_affects_none_of_the_other_49() -> None:
     async with embedded_fleet(stub()) as broker:
         await broker.wait_ready(2)
         images = [f"image {n}".encode() for n in range(50)]
@@ -110,7 +110,7 @@ async def test_an_app_whose_images_crash_and_hang_is_held_off() -> None:
             (hangs,) = call(f"h{n}", [b"inkgate-stub:hang"], seconds=0.7)
             with pytest.raises(DeadlineMissed):
                 await broker.submit([replace(hangs, app="killer")])
-        await until(lambda: broker.held("killer") > 0)
+        await wait_until(lambda: broker.held("killer") > 0)
         assert (await broker.state()).held == 1 and not broker.held("")
         (fine,) = call("f", [b"fine"])
         assert texts(await broker.submit([replace(fine, app="another")])) == [stub_text(b"fine")]
@@ -127,9 +127,9 @@ async def test_an_app_whose_client_hangs_up_while_its_images_crash_is_held_off()
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
-            await until(lambda died=n: broker.supervisor.restarts > died)
+            await wait_until(lambda died=n: broker.supervisor.restarts > died)
             await in_hand(broker, 0)
-        await until(lambda: broker.held("killer") > 0)
+        await wait_until(lambda: broker.held("killer") > 0)
 
 
 async def test_a_fleet_killed_from_outside_causes_no_hold_off() -> None:
@@ -144,7 +144,7 @@ async def test_a_fleet_killed_from_outside_causes_no_hold_off() -> None:
         assert not broker.held("a")
 
 
-async def test_a_raising_image_is_answered_and_costs_no_worker() -> None:
+async def test_an_image_that_raises_is_answered_without_a_restart() -> None:
     async with embedded_fleet(stub()) as broker:
         await broker.wait_ready(2)
         replies = await broker.submit(call("r", [b"inkgate-stub:raise", b"fine"]))
@@ -152,14 +152,14 @@ async def test_a_raising_image_is_answered_and_costs_no_worker() -> None:
         assert broker.supervisor.restarts == 0
 
 
-async def test_a_hanging_image_loses_its_worker_not_the_fleet() -> None:
+async def test_a_hanging_image_restarts_only_its_worker() -> None:
     async with embedded_fleet(stub(overrun=0.5)) as broker:
         await broker.wait_ready(2)
         hung = asyncio.create_task(broker.submit(call("h", [b"inkgate-stub:hang"], seconds=0.5)))
         assert texts(await broker.submit(call("ok", [b"fine"]))) == [stub_text(b"fine")]
         with pytest.raises(Exception, match="unanswered at the deadline"):
             await hung
-        await until(lambda: broker.supervisor.restarts > 0)
+        await wait_until(lambda: broker.supervisor.restarts > 0)
         await broker.wait_ready(2)
 
 
@@ -170,7 +170,7 @@ async def test_workers_are_recycled_between_images() -> None:
         assert broker.supervisor.restarts >= 2
 
 
-async def test_stopping_finishes_the_image_in_hand() -> None:
+async def test_stopping_finishes_the_image_in_progress() -> None:
     async with embedded_fleet(stub(stub_ms=400)) as broker:
         await broker.wait_ready(2)
         waiting = asyncio.create_task(broker.submit(call("last", [b"one", b"two"])))
@@ -181,7 +181,7 @@ async def test_stopping_finishes_the_image_in_hand() -> None:
 
 @pytest.fixture
 async def wide() -> AsyncIterator[EmbeddedBroker]:
-    """One worker that has four images in hand at once, as on a GPU."""
+    """One worker that reads four images at once, as on a GPU."""
     async with embedded_fleet(stub(stub_ms=300, processes=1, at_once=4)) as broker:
         await broker.wait_ready()
         yield broker
@@ -198,21 +198,21 @@ async def test_a_wide_worker_reads_four_at_once(wide: EmbeddedBroker) -> None:
     assert time.monotonic() - begun < 8 * 0.3
 
 
-async def test_a_crash_in_a_wide_worker_costs_the_others_nothing(wide: EmbeddedBroker) -> None:
+async def test_a_crash_in_a_wide_worker_affects_no_other_image(wide: EmbeddedBroker) -> None:
     images = [b"one", b"inkgate-stub:crash", b"three", b"four", b"five"]
     replies = await wide.submit(call("c", images))
     assert [reply.outcome for reply in replies] == [Outcome.READ, Outcome.FAILED, *[Outcome.READ] * 3]
     assert wide.supervisor.restarts == 1
 
 
-async def test_stopping_a_wide_worker_finishes_all_it_has_in_hand(wide: EmbeddedBroker) -> None:
+async def test_stopping_a_wide_worker_finishes_all_images_in_progress(wide: EmbeddedBroker) -> None:
     waiting = asyncio.create_task(wide.submit(call("s", [b"1", b"2", b"3", b"4"])))
     await in_hand(wide, 4)
     await wide.supervisor.stop(grace=5)
     assert texts(await waiting) == [stub_text(image) for image in (b"1", b"2", b"3", b"4")]
 
 
-async def test_a_wide_worker_is_recycled_as_a_whole_and_ended_by_one_hung_image() -> None:
+async def test_a_wide_worker_is_recycled_as_a_whole_and_restarted_by_one_hung_image() -> None:
     async with embedded_fleet(stub(processes=1, at_once=3, max_images=9, overrun=0.5)) as broker:
         images = [f"image {n}".encode() for n in range(40)]
         assert texts(await broker.submit(call("r", images))) == [stub_text(image) for image in images]
@@ -223,7 +223,7 @@ async def test_a_wide_worker_is_recycled_as_a_whole_and_ended_by_one_hung_image(
         assert texts(await broker.submit(call("next", [b"fine"]))) == [stub_text(b"fine")]
 
 
-async def test_an_engine_that_cannot_start_says_why(tmp_path: Path) -> None:
+async def test_an_engine_that_cannot_start_reports_the_reason(tmp_path: Path) -> None:
     (tmp_path / "ppocrv6-small-det.onnx").write_bytes(b"no model")
     settings = Settings(engine=Engine(runtime="onnx", model_dir=tmp_path), worker=Worker(processes=1))
     async with embedded_fleet(settings) as broker:

@@ -21,6 +21,7 @@ from inkgate.service.provision import provision
 from inkgate.service.settings import Database, Security
 from tests.crash.chaos.clients import Clients
 from tests.crash.processes import WorkerHost, gone, python
+from tests.http_client import local_client
 from tests.postgres import Postgres
 from tests.valkey import free_port
 
@@ -60,7 +61,7 @@ async def clients(
     )
     try:
         await host.ready()
-        async with httpx.AsyncClient() as http, asyncio.timeout(120):
+        async with local_client() as http, asyncio.timeout(120):
             while not await _ready(http, health):
                 assert gateways.poll() is None, "the supervisor ended"
                 await asyncio.sleep(0.1)
@@ -84,7 +85,7 @@ async def test_one_of_two_is_killed_and_every_client_is_answered(clients: tuple[
     traffic, pid, health = clients
     children = [child.pid for child in psutil.Process(pid).children()]
     assert len(children) == 2
-    running = asyncio.create_task(traffic.run(until=traffic.now() + 4))
+    running = asyncio.create_task(traffic.run(end=traffic.now() + 4))
     await asyncio.sleep(1)
     os.kill(children[0], signal.SIGKILL)
     assert await gone(children[0], 2.0)
@@ -92,19 +93,19 @@ async def test_one_of_two_is_killed_and_every_client_is_answered(clients: tuple[
     assert all(call.delivered for call in traffic.calls)
     assert {attempt.result for call in traffic.calls for attempt in call.attempts} <= {"ok", "error"}
     # Both processes report to the supervisor every five seconds; what the dead one had counted is not lost.
-    until, text = time.monotonic() + 20, ""
-    async with httpx.AsyncClient() as http:
-        while 'capability="general",code="0",outcome="success"' not in text and time.monotonic() < until:
+    deadline, text = time.monotonic() + 20, ""
+    async with local_client() as http:
+        while 'capability="general",code="0",outcome="success"' not in text and time.monotonic() < deadline:
             await asyncio.sleep(0.5)
             text = (await http.get(f"http://127.0.0.1:{health}/metrics")).text
     assert "inkgate_requests_total" in text and 'outcome="success"' in text
 
 
-async def test_malformed_replies_cost_no_gateway(
+async def test_malformed_replies_stop_no_gateway(
     clients: tuple[Clients, int, int], valkey_server: str, namespace: str
 ) -> None:
     traffic, _, health = clients
-    await traffic.run(until=traffic.now() + 2)
+    await traffic.run(end=traffic.now() + 2)
     with redis.Redis.from_url(valkey_server, protocol=2) as server:
         listening = list(server.scan_iter(f"{{{namespace}}}:r:*"))
         assert listening
@@ -112,13 +113,13 @@ async def test_malformed_replies_cost_no_gateway(
         for stream in listening:
             for message in (b"nonsense", b"{}", new_field):
                 server.xadd(stream, {"reply": message})
-    await traffic.run(until=traffic.now() + 3)
+    await traffic.run(end=traffic.now() + 3)
     assert all(call.delivered for call in traffic.calls)
-    until, expected = time.monotonic() + 30, 2.0 * len(listening)
-    async with httpx.AsyncClient() as http:
+    deadline, expected = time.monotonic() + 30, 2.0 * len(listening)
+    async with local_client() as http:
         assert await _ready(http, health)
         counted = 0.0
-        while counted < expected and time.monotonic() < until:
+        while counted < expected and time.monotonic() < deadline:
             await asyncio.sleep(0.5)
             text = (await http.get(f"http://127.0.0.1:{health}/metrics")).text
             counted = max(

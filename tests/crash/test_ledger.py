@@ -1,4 +1,4 @@
-"""Four gateways, sixty-four clients, 20,000 calls, packs of 15,000 units: nothing lost, nothing twice, whatever dies.
+"""Four gateways, sixty-four clients, 20,000 calls, packs of 15,000 units: nothing lost or charged twice after crashes.
 
 Packs are three of 5,000; every tenth call takes three units, so pack boundaries fall inside calls. A tenth of the calls
 is sent to two gateways, as clients do that repeat a request.
@@ -50,10 +50,10 @@ class Fleet:
         return subprocess.Popen([sys.executable, "-m", module, self._url, str(plan), str(answers)])
 
     def wait_for(self, answers: int) -> None:
-        """Wait until so many calls have been answered, by all gateways together."""
-        until = time.monotonic() + PATIENCE
+        """Wait until all gateways together have answered `answers` calls."""
+        deadline = time.monotonic() + PATIENCE
         while sum(self._count(number) for number in range(GATEWAYS)) < answers:
-            assert time.monotonic() < until, "the gateways are too slow"
+            assert time.monotonic() < deadline, "the gateways are too slow"
             time.sleep(0.02)
 
     def _count(self, number: int) -> int:
@@ -61,13 +61,13 @@ class Fleet:
         return path.read_bytes().count(b"\n") if path.exists() else 0
 
     def kill_and_restart(self, number: int) -> None:
-        """kill -9, and a new process that its clients send everything again."""
+        """SIGKILL, then a new process to which its clients send every call again."""
         self._running[number].kill()
         self._running[number].wait()
         self._running[number] = self._start(number)
 
     def finish(self) -> dict[str, set[str]]:
-        """Wait for the end; what each call was answered."""
+        """Wait for the end. Returns the answers of each call."""
         for process in self._running.values():
             assert process.wait(timeout=PATIENCE) == 0
         answers: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""`inkgate worker` with a real Valkey: killed, paused, crashed by images, drained; every caller gets its own answer."""
+"""`inkgate worker` with a real Valkey: killed, paused, crashed by images, drained; every call gets its answer."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def texts(replies: list[Any]) -> list[str | None]:
     return [reply.element["detail"][0]["text"] if reply.element else None for reply in replies]
 
 
-async def test_a_wide_worker_pulls_several_and_loses_none_when_it_dies(stage: Stage) -> None:
+async def test_no_image_of_a_killed_wide_worker_is_lost(stage: Stage) -> None:
     host = stage.host(1, ENGINE__STUB_MS=500, WORKER__AT_ONCE=4)
     await host.ready()
     images = [f"image {n}".encode() for n in range(8)]
@@ -86,7 +86,7 @@ async def test_a_wide_worker_pulls_several_and_loses_none_when_it_dies(stage: St
     assert texts(await waiting) == [stub_text(image) for image in images]
 
 
-async def test_a_console_elsewhere_sees_queue_and_workers_until_they_leave(stage: Stage) -> None:
+async def test_another_process_sees_queue_and_workers_until_they_stop(stage: Stage) -> None:
     host = stage.host(2)
     await host.ready(2)
     await stage.broker.submit(call("seen", [b"one", b"two", b"three"]))
@@ -117,7 +117,7 @@ async def test_a_killed_workers_image_is_read_by_another(stage: Stage) -> None:
     assert await host.metric('inkgate_worker_recycles_total{reason="crash"}') == 1
 
 
-async def test_a_crashing_image_costs_the_other_49_nothing(stage: Stage) -> None:
+async def test_a_crashing_image_affects_none_of_the_other_49(stage: Stage) -> None:
     host = stage.host()
     await host.ready(2)
     images = [f"image {n}".encode() for n in range(50)]
@@ -131,7 +131,7 @@ async def test_a_crashing_image_costs_the_other_49_nothing(stage: Stage) -> None
     assert texts(await stage.broker.submit(call("next", [b"x"]))) == [stub_text(b"x")]
 
 
-async def test_an_app_whose_images_kill_is_held_off_and_what_it_has_queued_spares_the_fleet(stage: Stage) -> None:
+async def test_an_app_whose_images_crash_workers_is_held_off_and_its_queue_harms_no_worker(stage: Stage) -> None:
     host = stage.host(2, LIMITS__KILLED_WORKERS=3, LIMITS__HOLD_OFF=60, WORKER__OVERRUN=1)
     await host.ready(2)
     killers = [replace(task, app="killer") for task in call("k", [b"inkgate-stub:crash"] * 40)]
@@ -147,7 +147,7 @@ async def test_an_app_whose_images_kill_is_held_off_and_what_it_has_queued_spare
     assert await host.metric('inkgate_worker_recycles_total{reason="crash"}') <= 12, "not one for each of the forty"
 
 
-async def test_hanging_images_count_when_their_workers_had_them_all_along(stage: Stage) -> None:
+async def test_hanging_images_count_when_their_workers_held_them_throughout(stage: Stage) -> None:
     host = stage.host(2, LIMITS__KILLED_WORKERS=1, WORKER__OVERRUN=1)
     await host.ready(2)
     for n in range(OVERRUNS_PER_DEATH):
@@ -174,7 +174,7 @@ async def test_workers_killed_from_outside_cause_no_hold_off(stage: Stage) -> No
     assert not stage.broker.held("a") and (await stage.broker.state()).held == 0
 
 
-async def test_a_paused_worker_host_delays_no_client_for_long(stage: Stage) -> None:
+async def test_tasks_of_a_paused_worker_host_are_redelivered(stage: Stage) -> None:
     paused, other = stage.host(1, ENGINE__STUB_MS=200), stage.host(1, ENGINE__STUB_MS=200)
     await paused.ready()
     await other.ready()
@@ -190,7 +190,7 @@ async def test_a_paused_worker_host_delays_no_client_for_long(stage: Stage) -> N
     assert texts(await stage.broker.submit(call("q", [b"y"] * 4))) == [stub_text(b"y")] * 4
 
 
-async def test_sigterm_finishes_the_image_in_hand_and_leaves_no_name_behind(stage: Stage) -> None:
+async def test_sigterm_finishes_the_image_in_progress_and_removes_the_consumer(stage: Stage) -> None:
     leaving, staying = stage.host(1, ENGINE__STUB_MS=500), stage.host(1, ENGINE__STUB_MS=500)
     await leaving.ready()
     await staying.ready()
@@ -205,7 +205,7 @@ async def test_sigterm_finishes_the_image_in_hand_and_leaves_no_name_behind(stag
     assert (await stage.broker.state()).workers == 1
 
 
-async def test_a_worker_at_its_image_limit_leaves_between_two_images_and_is_replaced(stage: Stage) -> None:
+async def test_a_worker_at_its_image_limit_exits_between_two_images_and_is_replaced(stage: Stage) -> None:
     host = stage.host(1, ENGINE__STUB_MS=1, WORKER__MAX_IMAGES=5)
     await host.ready()
     (first,) = host.children
@@ -240,13 +240,13 @@ async def test_health_distinguishes_startup_readiness_and_liveness(stage: Stage)
     await host.ready()
 
 
-async def test_without_redis_url_it_says_what_to_set(capfd: pytest.CaptureFixture[str]) -> None:
+async def test_without_redis_url_the_error_names_the_setting(capfd: pytest.CaptureFixture[str]) -> None:
     process = python("-m", "inkgate.service.cli", "worker", REDIS__URL="")
     assert await asyncio.to_thread(process.wait, 60) == 2
     assert "INKGATE_REDIS__URL" in capfd.readouterr().err
 
 
-async def test_a_malformed_entry_costs_no_worker(stage: Stage) -> None:
+async def test_a_malformed_entry_stops_no_worker(stage: Stage) -> None:
     host = stage.host(1)
     await host.ready()
     keys = Keys(stage.namespace, "balanced")
@@ -261,7 +261,7 @@ async def test_a_malformed_entry_costs_no_worker(stage: Stage) -> None:
     assert (await host.get("/readyz")).json()["parts"]["tasks"] == "ok"
 
 
-async def test_a_host_without_file_descriptors_starts_its_worker_once_it_has_some(stage: Stage) -> None:
+async def test_a_host_without_file_descriptors_starts_its_worker_when_some_are_free(stage: Stage) -> None:
     host = stage.host(1)
     await host.ready()
     (worker,) = host.children

@@ -1,4 +1,4 @@
-"""A worker's own limit on memory: an image that would pass it fails alone, and the process lives on."""
+"""Memory limit of a worker: an image that would exceed it fails alone, and the process continues."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WIDE = {
 
 
 def child(code: str, *arguments: str) -> str:
-    """What a fresh interpreter prints."""
+    """The output of a new interpreter that runs `code`."""
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *arguments],
         cwd=ROOT,
@@ -43,7 +43,7 @@ def child(code: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("name", WIDE)
-def test_decoding_fails_alone(tmp_path: Path, name: str) -> None:
+def test_a_decoding_failure_keeps_the_process_alive(tmp_path: Path, name: str) -> None:
     """25 megapixels take 75 MiB at least; 40 are allowed."""
     (tmp_path / "wide").write_bytes(WIDE[name])
     (tmp_path / "small").write_bytes(BASELINE)
@@ -72,8 +72,8 @@ def test_decoding_fails_alone(tmp_path: Path, name: str) -> None:
     assert said.split("\n") == ["refused", "(48, 64, 3)"] * 3
 
 
-def test_reading_without_memory_is_our_own_failure() -> None:
-    """The image was decoded: that there was no memory to read it is no fault of it."""
+def test_no_memory_to_read_is_an_internal_failure() -> None:
+    """The image was decoded, so the lack of memory is not a fault of the image."""
     said = child(
         """
         import time
@@ -98,7 +98,7 @@ def test_reading_without_memory_is_our_own_failure() -> None:
     assert said == f"{Outcome.FAILED} {Outcome.READ}"
 
 
-def test_limit_is_off_at_zero_and_grows_with_the_images_in_hand() -> None:
+def test_limit_is_off_at_zero_and_grows_with_concurrent_images() -> None:
     said = child(
         """
         import resource
@@ -113,7 +113,7 @@ def test_limit_is_off_at_zero_and_grows_with_the_images_in_hand() -> None:
 
 
 def test_decoder_has_limits_of_its_own(tmp_path: Path) -> None:
-    """Should a header ever be read otherwise than it is decoded, the decoder refuses before it sets memory aside."""
+    """If header and decoder ever disagree, the decoder refuses before it allocates."""
     (tmp_path / "wide").write_bytes(WIDE["plain.png"])
     said = child(
         """
@@ -140,8 +140,8 @@ def test_command_line_reads_with_the_same_limits() -> None:
     assert child("import sys, inkgate.service.cli.ocr; print('cv2' in sys.modules)") == "False"
 
 
-async def test_worker_answers_and_does_not_die() -> None:
-    """With the real engine: images it has no room for are undecodable, the next one is read; no process crashed."""
+async def test_worker_answers_and_stays_alive() -> None:
+    """With the real engine: images that do not fit are undecodable, the next one is read; no process crashes."""
     # Decoding either takes about 150 MiB, reading the sample less than 90.
     settings = Settings(worker=Worker(processes=1, image_mib=105))
     async with embedded_fleet(settings) as broker:

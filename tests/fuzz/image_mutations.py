@@ -33,7 +33,7 @@ def bases() -> tuple[bytes, ...]:
 
 
 def mutated(data: bytes) -> bytes:
-    """The file that a fuzzer's bytes stand for."""
+    """The file that the bytes of a fuzzer describe."""
     made = bases()[(data[0] if data else 0) % len(bases())]
     steps = data[1 : 1 + 4 * _MOST_CHANGES]
     for at in range(0, len(steps) - 3, 4):
@@ -98,7 +98,7 @@ _JPEG: tuple[Change, ...] = (
 
 
 def _chunks(made: bytes) -> list[bytes]:
-    """A PNG's signature and its chunks; a last piece that is none."""
+    """Signature and chunks of a PNG; the last item may be a remainder that is no chunk."""
     pieces, at = [made[:8]], 8
     while at + 12 <= len(made):
         end = at + 12 + int.from_bytes(made[at : at + 4])

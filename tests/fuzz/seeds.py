@@ -26,7 +26,7 @@ CORPUS = Path(__file__).parent / "corpus"
 
 
 def images() -> Iterator[tuple[str, bytes]]:
-    """Small images in every form that the three formats have, whole and broken."""
+    """Small images in all variants of the three formats, valid and damaged."""
     gradient = Image.linear_gradient("L").resize((40, 36))
     colour = Image.merge("RGB", (gradient, gradient.rotate(180), gradient))
     yield "grey.png", saved(gradient, "PNG")
@@ -245,7 +245,7 @@ def bodies() -> Iterator[tuple[str, str, bytes]]:
 
 
 def _short_key() -> bytes:
-    """An SM2 ciphertext that opens, to a key that is not SM4's."""
+    """A valid SM2 ciphertext of a key that is no SM4 key."""
     sealer = Sealer(keys.public_of(targets.PRIVATE))
     while b"\n" in (sealed := targets.base64.b64decode(sealer._sm2(b"short"))):
         pass  # the target splits its input there

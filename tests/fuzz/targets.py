@@ -51,7 +51,7 @@ def target(function: Target) -> Target:
 
 @target
 def authorization(data: bytes) -> None:
-    """An Eop-Authorization value is refused, or taken apart cleanly; and without the key no signature fits."""
+    """An Eop-Authorization value is refused or parsed; without the key no signature is valid."""
     text = data.decode("latin-1")
     parsed = header.parse(text)
     if parsed is None:
@@ -78,7 +78,7 @@ def query(data: bytes) -> None:
 
 @target
 def eop_date(data: bytes) -> None:
-    """A date is inside the window or not; one that is no date never is, whatever the window."""
+    """A date is inside the window or not; text that is no date never is."""
     text = data.decode("latin-1")
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     if signature.in_window(text, now, 900):
@@ -88,7 +88,7 @@ def eop_date(data: bytes) -> None:
 
 @target
 def forwarded(data: bytes) -> None:
-    """A client cannot make itself a proxy, or an address out of thin air."""
+    """A client cannot pose as a trusted proxy or invent an address."""
     text = data.decode("latin-1")
     trusted = parse_networks(["10.0.0.0/8", "fd00::/8"])
     assert client_ip("203.0.113.9", text, trusted) == "203.0.113.9"
@@ -107,7 +107,7 @@ def _same_address(found: str, hop: str) -> bool:
 
 @target
 def route(data: bytes) -> None:
-    """A path and a method lead to a capability or to a documented refusal."""
+    """Path and method select a capability or a documented refusal."""
     method, _, path = data.decode("latin-1").partition(" ")
     try:
         capability = resolve("/v1/aiop/api/" + path, method)
@@ -139,7 +139,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+")
 
 @target
 def base64_text(data: bytes) -> None:
-    """Exactly the texts of either alphabet, padded or not, are taken, and they give what the standard library gives."""
+    """Exactly the texts of either alphabet, padded or not, are accepted, with the result of the standard library."""
     text = data.decode("latin-1")
     core = text.rstrip("=")
     valid = bool(_BASE64.fullmatch(core)) and len(core) % 4 != 1 and len(text) - len(core) <= 2
@@ -161,7 +161,7 @@ def _in_pieces(data: bytes) -> bytes | None:
 
 @target
 def long_strings(data: bytes) -> None:
-    """A reader that leaves long strings where they are takes what orjson takes, and finds in it what orjson finds."""
+    """A parser that does not copy long strings accepts what orjson accepts, with the same values."""
     compare_short(data)
 
 
@@ -213,7 +213,7 @@ def envelope(data: bytes) -> None:
 
 @target
 def picture_header(data: bytes) -> None:
-    """What the gateway reads from an image's header is what the engine reads: no other size slips past the check."""
+    """Gateway and engine read the same size from an image header, so no other size passes the check."""
     capability = CAPABILITIES["general"]
     try:
         check_image(data, capability)
@@ -247,7 +247,7 @@ _REASONS = re.compile("second frame header|sets its height|breaks off|more than"
 
 @target
 def image_decoder(data: bytes) -> None:
-    """Whatever is put where in an image file, the size that the gateway checks is the size that the decoder gives, or
+    """However an image file is mutated, the size that the gateway checks is the size that the decoder gives, or
     the file is refused for a stated reason. See image_mutations for how the input becomes a file."""
     file = mutated(data)
     try:
@@ -290,7 +290,7 @@ def _decoder_alone(file: bytes) -> np.ndarray | None:
 
 @target
 def client_answer(data: bytes) -> None:
-    """Whatever a server answers, the client gives a result or one of its own errors."""
+    """For any answer of a server the client returns a result or raises one of its own errors."""
     status = (200, 401, 403, 413, 429, 500, 502, 503)[data[0] % 8] if data else 200
     credentials = client_exchange.Credentials("ak", "sk", "appkey")
     read = client_exchange._each(client_results.page)

@@ -1,4 +1,4 @@
-"""Every input in corpus/ once more: what the fuzzers found interesting, and every input that ever failed."""
+"""Regression run over corpus/: inputs that reached new code, and every input that failed once."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ ATTACKS: dict[str, Attack] = {}
 
 
 class Target:
-    """Where to connect, until when, and a tally of what came back. `ak` is an access key that exists.
+    """Address, end time and a tally of the answers. `ak` is an access key that exists.
 
     `keys` are those of the sandbox, for attackers that are customers: SK, and APPKEY_SECOND of a paid app.
     """
@@ -39,14 +39,14 @@ class Target:
 
     def begin(self) -> None:
         """Start the clock; attacks with preparation call this when they are prepared."""
-        self.until = time.monotonic() + self._seconds
+        self.deadline = time.monotonic() + self._seconds
 
     @property
     def on(self) -> bool:
-        return time.monotonic() < self.until
+        return time.monotonic() < self.deadline
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection, at most RATE of them a second."""
+        """Open a connection; at most RATE a second."""
         self._next = max(self._next + 1 / RATE, time.monotonic())
         await asyncio.sleep(self._next - time.monotonic())
         return await self.connect()
@@ -55,7 +55,7 @@ class Target:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def once(self, *parts: bytes, eof: bool = False, wait: float = 10) -> None:
-        """Send, then note the first status line that comes back, or that none does."""
+        """Send, then record the first status line, or that there was none."""
         try:
             reader, writer = await self.open()
             for part in parts:
@@ -73,7 +73,7 @@ class Target:
             self.tally["reset"] += 1
 
     async def many(self, count: int, *parts: bytes, eof: bool = False) -> None:
-        """`once` over and over, `count` at a time, until the time is up."""
+        """Repeat `once` in `count` tasks until the end time."""
 
         async def one() -> None:
             while self.on:
@@ -153,7 +153,7 @@ async def slow_bodies(target: Target) -> None:
 
 
 def _claimed(ak: str) -> str:
-    """A header of the documented form whose signature fits nothing."""
+    """A well-formed header with an invalid signature."""
     return f"eop-authorization: {ak} headers=eop-date signature={'A' * 43}="
 
 

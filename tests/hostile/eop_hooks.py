@@ -1,4 +1,4 @@
-"""Schemathesis' hooks for the four calls: a good signature, and the contract's own checks.
+"""Schemathesis hooks for the four calls: a valid signature, and the checks of the contract.
 
 SCHEMATHESIS_HOOKS=tests.hostile.eop_hooks, with the keys of a sandbox (AK, SK, APPKEY) in the environment.
 """
@@ -24,7 +24,7 @@ SEAL_CODES = {40017, 40018, 40019, 40020}
 
 
 class Signature(requests.auth.AuthBase):
-    """Signs the very bytes that leave; whatever a case has put into these headers gives way."""
+    """Signs the bytes that are sent; replaces the signature headers of a test case."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         body = request.body or b""
@@ -36,7 +36,7 @@ class Signature(requests.auth.AuthBase):
 
 
 def broken(case: Any, location: ParameterLocation) -> bool:
-    """Whether a part of the case was made not to fit the description."""
+    """Whether a part of the case violates the description on purpose."""
     return case.meta is not None and case.meta.is_negative_at(location)
 
 
@@ -54,7 +54,7 @@ class Signed(RequestsAuth[Signature]):
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Of the texts that fit the description one becomes a real image, so that calls get to the end as well."""
+    """Replaces one valid text by a real image, so that some calls are read."""
     body = case.body
     if not isinstance(body, dict) or broken(case, ParameterLocation.BODY):
         return
@@ -80,7 +80,7 @@ def contract_codes(ctx: Any, response: Any, case: Any) -> None:
 
 @schemathesis.check
 def other_methods(ctx: Any, response: Any, case: Any) -> None:
-    """A method that is not POST is refused in the capability's own way: its code and HTTP 200, or 405 naming POST."""
+    """Another method than POST is refused as the capability defines: its code with HTTP 200, or 405 naming POST."""
     if case.method == "POST" or response.status_code == 401:
         return
     capability = next(each for each in CAPABILITIES.values() if case.path in each.paths)

@@ -69,8 +69,8 @@ class WellBehavedClient:
 
     def calls(self, seconds: float) -> tuple[list[float], int]:
         """The latencies of the calls in seconds, and the number of failed calls."""
-        took, failed, until = [], 0, time.monotonic() + seconds
-        while time.monotonic() < until:
+        took, failed, deadline = [], 0, time.monotonic() + seconds
+        while time.monotonic() < deadline:
             began = time.perf_counter()
             try:
                 self._client.general(self._image)

@@ -34,7 +34,7 @@ def exchange(messages: list[dict[str, Any]], **headers: str) -> Exchange:
     return Exchange(scope, receive, send)
 
 
-async def test_an_announced_body_holds_only_what_has_arrived():
+async def test_an_announced_body_reserves_only_received_bytes():
     budget = Budget(100 * MIB, "body bytes")
     arrived = {"type": "http.request", "body": bytes(1000), "more_body": True}
     silent = exchange([arrived], content_length=str(90 * MIB))
@@ -51,7 +51,7 @@ async def test_an_announced_body_holds_only_what_has_arrived():
     assert budget.used == 0
 
 
-async def test_a_body_that_cannot_fit_is_refused_before_it_is_sent():
+async def test_a_body_above_the_budget_is_refused_before_it_is_sent():
     budget = Budget(10 * MIB, "body bytes")
     with pytest.raises(Overloaded):
         await exchange([], content_length=str(11 * MIB)).read_body(100 * MIB, 5, budget)
@@ -67,7 +67,7 @@ async def test_a_chunked_body_stops_where_the_budget_ends():
     assert budget.used == 0 and not greedy.body  # at once: another that comes at the same time may need it
 
 
-async def test_between_the_pieces_of_a_large_body_others_have_their_turns():
+async def test_the_event_loop_runs_other_tasks_between_chunks_of_a_large_body():
     pieces = [{"type": "http.request", "body": bytes(MIB), "more_body": True} for _ in range(10)]
     large = exchange([*pieces, {"type": "http.request", "body": b""}], transfer_encoding="chunked")
     reading = asyncio.create_task(large.read_body(100 * MIB, 5, Budget(100 * MIB, "body bytes")))
@@ -79,8 +79,8 @@ async def test_between_the_pieces_of_a_large_body_others_have_their_turns():
     assert turns > 10 * 3
 
 
-async def test_a_refusal_amid_a_body_is_sent_whole_and_the_rest_dropped_before_the_end():
-    """Closing on unread bytes resets the connection, and the answer may be lost with it."""
+async def test_a_refusal_during_a_body_is_sent_completely_and_the_rest_is_drained():
+    """Closing a socket with unread bytes resets the connection, which may lose the answer."""
     events: list[str] = []
     pieces = [{"type": "http.request", "body": bytes(MIB), "more_body": number < 7} for number in range(8)]
 
@@ -107,7 +107,7 @@ async def test_a_refusal_amid_a_body_is_sent_whole_and_the_rest_dropped_before_t
     assert not pieces
 
 
-async def test_a_body_that_trickles_is_given_up():
+async def test_a_trickling_body_times_out():
     with pytest.raises(BodyTooSlow):
         await exchange([], content_length="10").read_body(100, 0.05, Budget(100, "body bytes"))
 
@@ -126,7 +126,7 @@ def test_which_bodies_need_a_known_caller(headers: dict[str, str], large: bool):
     assert exchange([], **headers).large_body is large
 
 
-async def test_memory_goes_back_after_a_large_body_when_nothing_else_is_in_work(monkeypatch: pytest.MonkeyPatch):
+async def test_memory_is_released_after_a_large_body_when_idle(monkeypatch: pytest.MonkeyPatch):
     returned: list[int] = []
     monkeypatch.setattr(pipeline, "trim_heap", lambda: returned.append(1))
     gateway = GatewayUnderTest()
@@ -140,6 +140,6 @@ async def test_memory_goes_back_after_a_large_body_when_nothing_else_is_in_work(
     working.release_memory(size)  # a gateway that is ending
 
 
-def test_the_c_library_here_shares_arenas_and_gives_memory_back():
+def test_malloc_limits_arenas_and_trims_memory():
     assert memory.limit_malloc_arenas()
     memory.trim_heap()

@@ -48,10 +48,10 @@ TEXTS = {
     "word": "nothing",
     "line": "a\r\nb",
 }
-"""What may stand in an address, percent-encoded, or in a body."""
+"""Values for addresses (percent-encoded) and for bodies."""
 
 RAW = {"not utf-8": "%ff%fe", "half a sign": "%", "slash": "a%2Fb"}
-"""What may stand in an address as it is."""
+"""Values for addresses, not encoded."""
 
 IDS = ("upper", "without hyphens", "in braces", "with urn")
 MOMENTS = {
@@ -92,7 +92,7 @@ ONLY_IN_JSON: dict[str, Any] = {
 
 
 def spelled(identifier: str, how: str) -> str:
-    """A UUID in a form that some databases read and we do not write."""
+    """A UUID in a form that some databases accept and the service does not write."""
     forms = {
         "upper": identifier.upper(),
         "without hyphens": identifier.replace("-", ""),
@@ -103,7 +103,7 @@ def spelled(identifier: str, how: str) -> str:
 
 
 class World:
-    """A database of one kind with one of everything, behind the admin API."""
+    """A database of one kind with one row of each entity, behind the admin API."""
 
     def __init__(self, console: ConsoleFixture, client: httpx.AsyncClient, app: FastAPI, known: dict[str, Any]) -> None:
         self.console, self.client, self.app, self.known = console, client, app, known
@@ -158,7 +158,7 @@ def routes(app: FastAPI) -> Iterator[tuple[str, APIRoute]]:
 
 
 def body_fields(route: APIRoute) -> dict[str, Any]:
-    """Field → whether it must be there."""
+    """Field → whether it is required."""
     if route.body_field is None:
         return {}
     model = route.body_field.field_info.annotation
@@ -166,7 +166,7 @@ def body_fields(route: APIRoute) -> dict[str, Any]:
 
 
 def questions(world: World, route: APIRoute) -> Iterator[tuple[str, str, bytes | None]]:
-    """(what is bad, address, body) of every bad question at a route."""
+    """(description, address, body) of every invalid request to a route."""
     path_names = [each.name for each in route.dependant.path_params]
     query = {each.name: each for each in route.dependant.query_params}
     fields = body_fields(route)
@@ -212,7 +212,7 @@ def quoted(values: dict[str, str]) -> dict[str, str]:
 
 
 async def answers(world: World) -> dict[str, tuple[int, str]]:
-    """Every bad question with the status and the beginning of its answer."""
+    """Every invalid request → status and beginning of its answer."""
     found = {}
     for method, route in routes(world.app):
         for what, address, body in questions(world, route):
@@ -277,7 +277,7 @@ def pages() -> Iterator[tuple[str, APIRoute]]:
 
 
 class Recorder:
-    """Notes which fields of a form the code reads, while it is asked with a form that has every field."""
+    """Records which fields of a form the code reads, given a form that has every field."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.read: set[str] = set()
@@ -331,7 +331,7 @@ class Walker:
         return {name: known.get(name, "") for name in names}
 
     async def ask(self, method: str, route: APIRoute, path: str, data: dict[str, str] | None = None) -> int:
-        """The status of an answer. Some forms end the session that sends them: the next question begins another."""
+        """The status of an answer. Some forms end their session: the next request begins another."""
         for fresh in (False, True):
             visitor, token = await self.visitor(route.path, fresh=fresh)
             sent = {} if data is None else {"data": data | {"csrf": token}}
@@ -345,7 +345,7 @@ class Walker:
 
 
 async def console_answers(walker: Walker, fields: dict[str, set[str]]) -> dict[str, int]:
-    """Every bad question to a page with the status of its answer."""
+    """Every invalid request to a page → status of its answer."""
     found = {}
     for method, route in pages():
         names = fields.get(route.path, set())
@@ -366,7 +366,7 @@ async def console_answers(walker: Walker, fields: dict[str, set[str]]) -> dict[s
 
 
 async def fields_read(walker: Walker, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
-    """Page → the fields of its form, found by asking each page once."""
+    """Page → fields of its form, from one request to each page."""
     found: dict[str, set[str]] = {}
     names = {name for file in TEMPLATES.glob("*.html") for name in re.findall(r'\bname="([\w-]+)"', file.read_text())}
     with monkeypatch.context() as patched:

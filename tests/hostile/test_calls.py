@@ -1,4 +1,4 @@
-"""Whatever is sent to the four calls, signed or not: a documented answer, never a failure of ours, never a trace."""
+"""Random requests to the four calls, signed or not: a documented answer, never a 5xx of the service or a trace."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ paths = st.sampled_from([path for capability in CAPABILITIES.values() for path i
     body=bodies,
     changed=headers,
 )
-def test_every_answer_is_a_documented_one(method: str, path: str, body: bytes, changed: dict[str, str]):
+def test_every_answer_is_documented(method: str, path: str, body: bytes, changed: dict[str, str]):
     asyncio.run(_call(method, path, body, changed))
 
 

@@ -1,4 +1,4 @@
-"""The bounds of one connection, over real sockets, with the limits made short."""
+"""Limits of one connection, over real sockets, with short time-outs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def connect(server: uvicorn.Server) -> Stream:
 
 
 async def said(stream: Stream, seconds: float = 5) -> bytes:
-    """Everything until the server closes; fails when it does not."""
+    """All bytes until the server closes the connection. Raises TimeoutError when it does not."""
     async with asyncio.timeout(seconds):
         return await stream[0].read()
 
@@ -91,7 +91,7 @@ async def test_slow_head_is_answered_and_closed(server: uvicorn.Server):
     feeding.cancel()
 
 
-async def test_slow_second_head_as_well(server: uvicorn.Server):
+async def test_slow_second_head_is_answered_and_closed(server: uvicorn.Server):
     stream = await connect(server)
     stream[1].write(b"GET / HTTP/1.1\r\n\r\n")
     assert await status(stream) == b"200"
@@ -113,7 +113,7 @@ async def test_large_body_does_not_count_as_head(server: uvicorn.Server):
         assert await status(stream) == b"200"
 
 
-async def test_keep_alive_and_pipelining_go_on(server: uvicorn.Server):
+async def test_keep_alive_and_pipelining_work(server: uvicorn.Server):
     stream = await connect(server)
     stream[1].write(b"GET / HTTP/1.1\r\n\r\n" * 5)
     assert [await status(stream) for _ in range(5)] == [b"200"] * 5
@@ -122,7 +122,7 @@ async def test_keep_alive_and_pipelining_go_on(server: uvicorn.Server):
     assert await status(stream) == b"200"
 
 
-async def test_answers_leave_at_once():
+async def test_answers_are_sent_without_delay():
     """An answer is written in two pieces; with Nagle's algorithm the second waits 40 ms for an acknowledgement."""
     listener = listen("127.0.0.1", 0)
     accepted: list[asyncio.StreamWriter] = []
@@ -136,7 +136,7 @@ async def test_answers_leave_at_once():
         writer.close()
 
 
-async def test_client_that_does_not_read_is_cut_off(server: uvicorn.Server):
+async def test_client_that_does_not_read_is_disconnected(server: uvicorn.Server):
     stream = await connect(server)
     stream[1].transport.pause_reading()
     stream[1].write(b"GET /big HTTP/1.1\r\n\r\n")
@@ -157,14 +157,14 @@ async def test_client_that_reads_slowly_gets_everything(server: uvicorn.Server):
     assert total > 24 * ANSWER
 
 
-async def test_body_without_a_caller_may_not_trickle_on(server: uvicorn.Server):
+async def test_unauthenticated_body_may_not_trickle(server: uvicorn.Server):
     stream = await connect(server)
     stream[1].write(b"POST / HTTP/1.1\r\ncontent-length: 100000\r\n\r\nx")
     assert await status(stream) == b"200"
     assert await said(stream) == b""
 
 
-async def test_body_without_a_caller_comes_slowly(server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch):
+async def test_unauthenticated_body_is_rate_limited(server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(protocol, "DRAIN_SECONDS", 10.0)
     monkeypatch.setattr(protocol, "REMAINDER_BYTES_PER_SECOND", 4 << 20)
     stream = await connect(server)
@@ -176,7 +176,7 @@ async def test_body_without_a_caller_comes_slowly(server: uvicorn.Server, monkey
     assert time.monotonic() - began > 0.4  # half a second by the rate, less its last piece
 
 
-async def test_body_comes_in_pieces_that_leave_room_for_others(server: uvicorn.Server):
+async def test_body_is_read_in_chunks_of_bounded_size(server: uvicorn.Server):
     stream = await connect(server)
     stream[1].write(b"POST /pieces HTTP/1.1\r\ncontent-length: 2097152\r\n\r\n" + bytes(2 << 20))
     await stream[0].readuntil(b"\r\n\r\n")
@@ -201,8 +201,8 @@ async def test_body_comes_in_pieces_that_leave_room_for_others(server: uvicorn.S
         b"x: a\x00b\r\n\r\n",
     ],
 )
-async def test_smuggling_shapes_are_refused_and_closed(server: uvicorn.Server, shape: bytes):
-    """One request, one reading of where it ends; whatever allows two is answered 400 and the connection closed."""
+async def test_request_smuggling_is_refused_and_closed(server: uvicorn.Server, shape: bytes):
+    """A request whose end is ambiguous is answered 400 and the connection is closed (RFC 9112, section 6.3)."""
     stream = await connect(server)
     stream[1].write(b"POST /read HTTP/1.1\r\nhost: a\r\n" + shape)
     answers = await said(stream)

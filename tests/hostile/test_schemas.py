@@ -1,4 +1,4 @@
-"""Both APIs against their own descriptions, by schemathesis: every operation, every check that can hold."""
+"""Both APIs against their OpenAPI descriptions, by schemathesis: every operation, every check that applies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 @contextmanager
 def serving(folder: Path, ready: Path, *arguments: str) -> Iterator[str]:
-    """A server of ours; what it wrote into `ready` once it listened. It must not have printed a traceback."""
+    """Runs a server; gives the text that it wrote into `ready` when it listened. Fails if it printed a traceback."""
     log = folder / "log"
     with log.open("wb") as sink:
         server = subprocess.Popen([sys.executable, "-m", *arguments], cwd=ROOT, stdout=sink, stderr=sink)
@@ -48,15 +48,15 @@ def schemathesis(folder: Path, url: str, *options: str, **environment: str) -> N
     assert "Tested: " in ran.stdout
 
 
-def test_admin_api_keeps_to_its_description(database_url: str, tmp_path: Path):
+def test_admin_api_matches_its_openapi_description(database_url: str, tmp_path: Path):
     with serving(tmp_path, tmp_path / "ready", "tests.hostile.admin_server", str(tmp_path), database_url) as said:
         url, token = said.split()
         header = f"Authorization: Bearer {token}"
         schemathesis(tmp_path, f"{url}/openapi.json", "--header", header, "--max-examples", "3")
 
 
-def test_the_four_calls_keep_to_their_description(tmp_path: Path):
-    """Signed by a hook over the bytes that leave. That other methods are refused is checked there too: the contract
+def test_the_four_calls_match_their_openapi_description(tmp_path: Path):
+    """Signed by a hook over the bytes that are sent. It also checks that other methods are refused: the contract
     answers them with HTTP 200 and a code for two capabilities, where `unsupported_method` wants 405 for all."""
     env_file = tmp_path / "env"
     command = ("inkgate.service.cli", "sandbox", "--engine", "stub", "--qps", "100000", "--env-file", str(env_file))

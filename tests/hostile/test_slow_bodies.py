@@ -1,4 +1,4 @@
-"""Bodies that stop or trickle, over real sockets: an answer of the contract's shape, and nothing charged or held."""
+"""Bodies that stall or trickle, over real sockets: the contract's answer, nothing charged, no bytes reserved."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import uvicorn
@@ -76,7 +76,8 @@ async def judged(made: GatewayUnderTest, stream: Stream) -> None:
     assert body["statusCode"] == 40800 and body["code"] == body["error"] == "40800"
     assert body["requestId"] == "slow-1" and body["returnObj"] == {} and body["message"] == body["details"] != ""
     async with asyncio.timeout(10):
-        assert await stream[0].read() == b"", "the connection is closed behind it"
+        with suppress(ConnectionResetError):  # a byte that the client sends after the close is answered by a reset
+            assert await stream[0].read() == b"", "the connection is closed after the answer"
     assert not made.ledger.settled
     exposed = made.metrics.render("")[0].decode()
     assert 'inkgate_requests_total{capability="none",code="40800",outcome="slow_body"} 1.0' in exposed
@@ -87,7 +88,7 @@ async def judged(made: GatewayUnderTest, stream: Stream) -> None:
 RAW = json.dumps(body_of(GENERAL, "QUJD" * 40_000)).encode()
 
 
-async def test_a_body_that_stalls(gateway: tuple[GatewayUnderTest, int]):
+async def test_a_stalled_body_gets_408(gateway: tuple[GatewayUnderTest, int]):
     made, port = gateway
     stream = await asyncio.open_connection("127.0.0.1", port)
     began = time.monotonic()
@@ -96,7 +97,7 @@ async def test_a_body_that_stalls(gateway: tuple[GatewayUnderTest, int]):
     assert time.monotonic() - began > SECONDS
 
 
-async def test_a_body_that_trickles(gateway: tuple[GatewayUnderTest, int]):
+async def test_a_trickling_body_gets_408(gateway: tuple[GatewayUnderTest, int]):
     made, port = gateway
     stream = await asyncio.open_connection("127.0.0.1", port)
     stream[1].write(head(RAW))
@@ -105,7 +106,7 @@ async def test_a_body_that_trickles(gateway: tuple[GatewayUnderTest, int]):
     sending.cancel()
 
 
-async def test_a_chunked_body_that_never_ends(gateway: tuple[GatewayUnderTest, int]):
+async def test_an_endless_chunked_body_gets_408(gateway: tuple[GatewayUnderTest, int]):
     made, port = gateway
     stream = await asyncio.open_connection("127.0.0.1", port)
     stream[1].write(head(RAW, "transfer-encoding: chunked", length=-1))
@@ -114,7 +115,7 @@ async def test_a_chunked_body_that_never_ends(gateway: tuple[GatewayUnderTest, i
     sending.cancel()
 
 
-async def test_a_small_body_of_an_unknown_client(gateway: tuple[GatewayUnderTest, int]):
+async def test_a_slow_small_body_of_an_unknown_client_gets_408(gateway: tuple[GatewayUnderTest, int]):
     made, port = gateway
     stream = await asyncio.open_connection("127.0.0.1", port)
     lines = ("POST /v1/aiop/api/x HTTP/1.1", "host: x", "ctyun-eop-request-id: slow-1", "content-length: 9", "", "{")
@@ -122,8 +123,8 @@ async def test_a_small_body_of_an_unknown_client(gateway: tuple[GatewayUnderTest
     await judged(made, stream)
 
 
-async def test_what_a_slow_body_held_is_given_back_with_its_answer(gateway: tuple[GatewayUnderTest, int]):
-    """Not only once the rest has been dropped: that takes as long as the client likes, up to a bound."""
+async def test_reserved_bytes_are_released_with_the_answer(gateway: tuple[GatewayUnderTest, int]):
+    """Not only when the rest has been drained, which takes as long as the client likes, up to a limit."""
     made, port = gateway
     stream = await asyncio.open_connection("127.0.0.1", port)
     stream[1].write(head(RAW) + RAW[:100_000])
@@ -133,8 +134,8 @@ async def test_what_a_slow_body_held_is_given_back_with_its_answer(gateway: tupl
     stream[1].close()
 
 
-async def test_too_much_stays_too_much_however_slowly_it_comes(monkeypatch: pytest.MonkeyPatch):
-    """A body past the limit is refused for that, though its sender may be slow with the rest."""
+async def test_a_slow_body_above_the_limit_gets_413(monkeypatch: pytest.MonkeyPatch):
+    """A body above the limit is refused for its size, however slowly the rest arrives."""
     monkeypatch.setattr(exchange, "_DRAIN_SECONDS", 4 * SECONDS)
     made = GatewayUnderTest(Settings(limits=Limits(body_timeout=SECONDS, body_bytes=1000)))
     async with serving(made) as port:
@@ -145,7 +146,7 @@ async def test_too_much_stays_too_much_however_slowly_it_comes(monkeypatch: pyte
         stream[1].close()
 
 
-async def test_with_200_for_every_refusal_the_code_still_says_it():
+async def test_always_200_keeps_the_status_code_in_the_body():
     settings = Settings(limits=Limits(body_timeout=SECONDS), server=Server(always_200=True))
     async with serving(GatewayUnderTest(settings)) as port:
         stream = await asyncio.open_connection("127.0.0.1", port)

@@ -26,7 +26,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.samples import sample
 from tests.image.builder import Builder, Image, container, debian, mounted
 from tests.keys import MASTER_KEY, provisioned
-from tests.monitoring.deployment import until
+from tests.monitoring.deployment import wait_for
 from tests.postgres import Postgres
 from tests.sandbox import Sandbox
 from tests.valkey import free_port
@@ -160,7 +160,7 @@ def test_the_containers_read_all_four_samples(start: Start, database: tuple[str,
     keys = asyncio.run(provisioned(outside))
     start("worker", REDIS__URL=valkey_server, WORKER__PROCESSES=1, WORKER__HEALTH_PORT=health)
     start("gateway", REDIS__URL=valkey_server, SERVER__PORT=port, **stores)
-    until(lambda: ready(health) and ready(port), 120, "gateway and worker are ready")
+    wait_for(lambda: ready(health) and ready(port), 120, "gateway and worker are ready")
     client = Sandbox(dict(line.split("=", 1) for line in keys.lines(f"http://127.0.0.1:{port}")), 0)
     for name, capability in CAPABILITIES.items():
         status, answer = client.call(capability, sample(name))

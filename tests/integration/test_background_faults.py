@@ -34,6 +34,7 @@ from inkgate.service.telemetry.sampling import Sampler, SamplerRunner
 from inkgate.service.usage.refusals import Refusals, RefusalWriter, RefusedCall
 from tests.integration.broker.conftest import StreamsTable, answer, pull, serve, tasks
 from tests.unit.telemetry.test_metrics import page, value
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -64,11 +65,11 @@ class Process:
 
     async def fails(self, task: str, times: int = 1) -> None:
         """Wait until `task` has failed so often."""
-        await until(lambda: self.restarts(task) >= times)
+        await wait_until(lambda: self.restarts(task) >= times)
 
     async def recovers(self, task: str) -> None:
         """Wait until `task` counts as up again."""
-        await until(lambda: value(self.metrics, "inkgate_background_task_up", task=task) == 1)
+        await wait_until(lambda: value(self.metrics, "inkgate_background_task_up", task=task) == 1)
         assert (await self.health.ready()).ok
 
 
@@ -84,12 +85,6 @@ class Fault:
             self.left -= 1
             raise LookupError("unforeseen")
         return self._function(*arguments, **named)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("times", [1, 3])
@@ -133,11 +128,11 @@ async def test_a_workers_heartbeat(table: StreamsTable, monkeypatch: pytest.Monk
     monkeypatch.setattr(StreamsPort, "_held_entries", lambda self: fault(self._held))
     port = StreamsPort(table.url, table.keys, "w", lease=table.lease, background=process.background)
     table.ports.append(port)
-    await until(lambda: port.heartbeat_ok)
+    await wait_until(lambda: port.heartbeat_ok)
     fault.left = 2
     await process.fails("heartbeat", 2)
     calls = fault.calls
-    await until(lambda: fault.calls > calls + 3)
+    await wait_until(lambda: fault.calls > calls + 3)
     broker = await table.broker()
     call = asyncio.create_task(broker.submit(tasks("long", b"0")))
     held = await pull(port)
@@ -212,7 +207,7 @@ async def test_housekeeping(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     await keeper.start()
     await process.fails("housekeeping")
     assert (await process.health.ready()).ok, "calls do not need it"
-    await until(lambda: bool(reported))
+    await wait_until(lambda: bool(reported))
     assert process.restarts("housekeeping") == 2
     await keeper.close()
 
@@ -225,7 +220,7 @@ async def test_statistics_of_refused_calls(engine: Any, monkeypatch: pytest.Monk
     refusals.count(RefusedCall("", "", "general", 50000))
     await writer.start()
     await process.fails("refusal-statistics")
-    await until(lambda: write.calls >= 3)
+    await wait_until(lambda: write.calls >= 3)
     assert not refusals.drain(), "what was counted has been written"
     await writer.close()
 
@@ -241,7 +236,7 @@ async def test_samplers() -> None:
     watch = SamplerRunner([Sampler("queue", sample, 0.01)], process.background)
     await watch.start()
     await process.fails("sampler-queue")
-    await until(lambda: len(read) > 3)
+    await wait_until(lambda: len(read) > 3)
     await watch.close()
 
 
@@ -272,7 +267,7 @@ async def test_the_report_of_a_gateways_metrics(monkeypatch: pytest.MonkeyPatch)
     reading = threading.Thread(target=lambda: received.append(frames.receive_frame(ours)[0]), daemon=True)
     reading.start()
     await process.fails("metrics-report")
-    await until(lambda: bool(received))
+    await wait_until(lambda: bool(received))
     assert received[0]["kind"] == "metrics" and received[0]["families"]
     await report.close()
     ours.close()

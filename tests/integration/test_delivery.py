@@ -43,9 +43,9 @@ async def kept(under_test: GatewayUnderTest) -> int:
 
 async def drops(under_test: GatewayUnderTest, seconds: float = 5) -> bool:
     """Whether all kept answers are deleted within `seconds`."""
-    until = asyncio.get_running_loop().time() + seconds
+    deadline = asyncio.get_running_loop().time() + seconds
     while await kept(under_test):
-        if asyncio.get_running_loop().time() > until:
+        if asyncio.get_running_loop().time() > deadline:
             return False
         await asyncio.sleep(0.005)
     return True

@@ -5,7 +5,6 @@ import gzip
 import json
 from unittest.mock import patch
 
-import httpx
 import pytest
 
 from inkgate.service.broker.interface import Outcome
@@ -14,6 +13,7 @@ from inkgate.service.errors import DeadlineMissed, LedgerUnavailable, Overloaded
 from inkgate.service.gateway.app import CALLS
 from inkgate.service.settings import Limits, Server, Settings
 from tests.gateway import APPKEY, PNG, GatewayUnderTest, body_of, signed_headers
+from tests.http_client import local_client
 from tests.http_server import served
 
 
@@ -74,7 +74,7 @@ async def test_a_large_body_is_not_refused_half_way_because_of_its_apps_share(ch
     length = {} if chunked else {"content-length": str(len(large))}
     async with (
         served(gateway.app) as port,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+        local_client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
     ):
         (calls,) = [route.app for route in gateway.app.routes if getattr(route, "path", "") == CALLS]
         budget = calls._pipeline.bytes_in_flight

@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 
 from inkgate.service import tables  # noqa: F401 - foreign keys need every table
@@ -34,6 +33,7 @@ from inkgate.service.metering.service import packs_of
 from inkgate.service.settings import Database
 from inkgate.service.users import service as users
 from tests.console.console_fixture import PASSWORD, cheap_passwords
+from tests.http_client import local_client
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = ROOT / "tests" / "outside"
@@ -195,7 +195,7 @@ def test_it_is_described(outside: Installation) -> None:
 
 
 async def test_it_is_in_the_console(outside: Installation) -> None:
-    async with httpx.AsyncClient(base_url=outside.base_url + "/console", follow_redirects=True, timeout=120) as browser:
+    async with local_client(base_url=outside.base_url + "/console", follow_redirects=True, timeout=120) as browser:
 
         async def token(page: str) -> str:
             found = re.search(r'name="csrf" value="([^"]+)"', (await browser.get(page)).text)

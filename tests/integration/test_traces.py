@@ -25,7 +25,7 @@ from inkgate.service.db import migrate
 from inkgate.service.samples import sample
 from tests.crash.processes import WorkerHost, python
 from tests.keys import MASTER_KEY, provisioned
-from tests.monitoring.deployment import until
+from tests.monitoring.deployment import wait_for
 from tests.postgres import Postgres
 from tests.sandbox import Sandbox
 from tests.valkey import free_port
@@ -103,7 +103,7 @@ def seen(postgres: Postgres, valkey_server: str, tmp_path_factory: pytest.TempPa
         gateway = python("-m", "inkgate.service.cli", "gateway", log=logs["gateway"], **telemetry, **stores)
         stack.callback(gateway.wait, 30)
         stack.callback(gateway.terminate)
-        until(lambda: ready(port) and ready(workers.port), 60, "gateway and worker are ready")
+        wait_for(lambda: ready(port) and ready(workers.port), 60, "gateway and worker are ready")
         client = Sandbox(dict(line.split("=", 1) for line in keys.lines(f"http://127.0.0.1:{port}")), 0)
         status, answer = client.call(
             CAPABILITIES["general"],

@@ -98,7 +98,7 @@ def complaints(page: bytes) -> bytes:
     return done.stdout + done.stderr + (b"" if done.returncode == 0 else b"and refuses it")
 
 
-def until(condition: Callable[[], object], within: float, what: str) -> None:
+def wait_for(condition: Callable[[], object], within: float, what: str) -> None:
     """Wait for a condition; a server that is not there yet counts as no."""
     end = time.monotonic() + within
     while time.monotonic() < end:
@@ -149,9 +149,9 @@ class Deployment:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
                 return bool(answer.status == 200)
 
-        until(answers, 60, "the gateway is ready")
-        until(lambda: self.value("max(inkgate_worker_ready)") == 2, 60, "two workers are warm and scraped")
-        until(lambda: self.value("max(inkgate_workers_live)") == 2, 30, "the gateway sees them")
+        wait_for(answers, 60, "the gateway is ready")
+        wait_for(lambda: self.value("max(inkgate_worker_ready)") == 2, 60, "two workers are warm and scraped")
+        wait_for(lambda: self.value("max(inkgate_workers_live)") == 2, 30, "the gateway sees them")
 
     def value(self, expression: str) -> float | None:
         found = self.prometheus.query(expression)

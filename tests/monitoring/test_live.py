@@ -17,7 +17,7 @@ from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.samples import sample
 from inkgate.service.telemetry.metrics import Metrics
 from tests.keys import MASTER_KEY
-from tests.monitoring.deployment import Deployment, complaints, until
+from tests.monitoring.deployment import Deployment, complaints, wait_for
 from tests.monitoring.notes import Operator, steps
 from tests.postgres import Postgres
 
@@ -48,7 +48,7 @@ def deployment(database: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         made.ready()
         for _ in range(3):
             made.call_everything()
-        until(lambda: (made.value("sum(inkgate_units_settled_total)") or 0) >= 9, 15, "what was settled is scraped")
+        wait_for(lambda: (made.value("sum(inkgate_units_settled_total)") or 0) >= 9, 15, "what was settled is scraped")
         yield made
     finally:
         made.end()
@@ -76,7 +76,7 @@ def test_every_dashboard_query_finds_data(deployment: Deployment) -> None:
 
     with deployment.traffic():
         try:
-            until(lambda: not empty(), 20, "every query finds data")  # a rate needs two scrapes of a growing series
+            wait_for(lambda: not empty(), 20, "every query finds data")  # a rate needs two scrapes of a growing series
         except AssertionError:
             pytest.fail("\n".join(empty()))
 
@@ -106,7 +106,7 @@ def test_promtool_finds_nothing_to_say_about_a_live_gateway_and_its_workers(depl
 
 def test_nothing_fires_while_all_is_well(deployment: Deployment) -> None:
     with deployment.traffic():
-        until(lambda: (deployment.value("sum(increase(inkgate_requests_total[10s]))") or 0) > 5, 20, "traffic flows")
+        wait_for(lambda: (deployment.value("sum(increase(inkgate_requests_total[10s]))") or 0) > 5, 20, "traffic flows")
         assert deployment.prometheus.firing() == set()
 
 
@@ -151,13 +151,13 @@ def fires(deployment: Deployment, *alerts: str) -> None:
         return not missing
 
     try:
-        until(all_seen, 60, "")
+        wait_for(all_seen, 60, "")
     except AssertionError:
         pytest.fail(f"silent: {', '.join(sorted(missing))}")
 
 
 def clear(deployment: Deployment, *alerts: str) -> None:
-    until(lambda: not deployment.prometheus.firing() & set(alerts), 60, f"clear again: {', '.join(alerts)}")
+    wait_for(lambda: not deployment.prometheus.firing() & set(alerts), 60, f"clear again: {', '.join(alerts)}")
 
 
 STALLED = ("InkGateQueueOld", "InkGateErrorBudgetBurnsFast", "InkGateErrorBudgetBurns")
@@ -181,7 +181,7 @@ def test_images_that_kill_their_workers_fire_and_clear(deployment: Deployment) -
     with deployment.traffic(sample("general") + b"inkgate-stub:crash"):
         fires(deployment, *KILLED)
     clear(deployment, *KILLED)
-    until(lambda: deployment.value("max(inkgate_workers_live)") == 2, 60, "both workers are back")
+    wait_for(lambda: deployment.value("max(inkgate_workers_live)") == 2, 60, "both workers are back")
 
 
 def test_losing_every_worker_fires_and_their_return_clears_it(deployment: Deployment) -> None:
@@ -197,4 +197,4 @@ def test_losing_redis_fires_and_clears(deployment: Deployment) -> None:
     fires(deployment, "InkGateDependencyDown")
     deployment.valkey.start()
     clear(deployment, "InkGateDependencyDown")
-    until(lambda: deployment.value("max(inkgate_workers_live)") == 2, 60, "the workers are back without a restart")
+    wait_for(lambda: deployment.value("max(inkgate_workers_live)") == 2, 60, "the workers are back without a restart")

@@ -1,4 +1,4 @@
-"""Run the commands of a how-to page as they stand there, so that a page cannot say what does not work."""
+"""Run the commands of a how-to page exactly as written, so that the page stays correct."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands of docs/howto/back-up.md, performed: backed up under load, lost, restored elsewhere, calls go on."""
+"""The commands of docs/howto/back-up.md: backup under load, loss, restore on another server, calls continue."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ RATE = 10.0
 
 
 async def traffic(url: str, keys: Keys, seconds: float) -> Clients:
-    """Signed calls for so long, each answered at its first attempt."""
+    """Signed calls for `seconds`, each answered at its first attempt."""
     clients = Clients(url, keys, RATE)
-    await clients.run(until=seconds)
+    await clients.run(end=seconds)
     assert len(clients.calls) > seconds
     assert [attempt.result for call in clients.calls for attempt in call.attempts] == ["ok"] * len(clients.calls)
     return clients
@@ -46,7 +46,7 @@ async def stack() -> AsyncIterator[tuple[Stack, Keys]]:
 
 @pytest.fixture
 async def fresh() -> AsyncIterator[PostgresServer]:
-    """Another server, with nothing on it."""
+    """Another, empty server."""
     with tempfile.TemporaryDirectory(prefix="inkgate-pg-") as folder:
         server = await asyncio.to_thread(PostgresServer, Path(folder))
         yield server
@@ -98,7 +98,7 @@ async def test_sqlite_is_backed_up_under_load_and_restored(tmp_path: Path) -> No
     await engine.dispose()
 
     def serve() -> Gateway:
-        """`inkgate serve` in the shape of a gateway: start, ready, signal."""
+        """`inkgate serve` with the methods of a gateway: start, ready, signal."""
         one = Gateway({})
         one.port = port
         one.start = lambda: setattr(  # type: ignore[method-assign]
@@ -120,7 +120,7 @@ async def test_sqlite_is_backed_up_under_load_and_restored(tmp_path: Path) -> No
         return one
 
     def run(title: str) -> str:
-        """Of the page, but for the folder, which is the test's own."""
+        """Run a block of the page in the folder of the test."""
         return perform(commands("back-up", title).replace("/var/lib/inkgate", str(tmp_path)), tmp_path)
 
     service = serve()

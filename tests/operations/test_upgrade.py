@@ -1,4 +1,4 @@
-"""docs/howto/upgrade.md, performed: under load the database is migrated and the release before it replaced."""
+"""The commands of docs/howto/upgrade.md: migration and replacement of the previous release under load."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.crash.chaos.clients import Clients
 from tests.crash.chaos.proxy import Proxy
 from tests.crash.chaos.stack import Gateway
 from tests.crash.processes import WorkerHost
+from tests.http_client import local_client
 from tests.operations.page import ROOT, commands, perform
 from tests.postgres import Postgres
 from tests.valkey import Valkey, free_port
@@ -59,7 +60,7 @@ def unpacked(commit: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code as it stood before the newest migration came, in a folder of its own."""
+    """The code before the newest migration, in a folder of its own."""
     if migrate.head() <= SCHEMA_OF_THE_FIRST_RELEASE:
         pytest.skip("there is no release with an older schema yet")
     (newest,) = (migrate.MIGRATIONS / "versions").glob(f"{migrate.head()}_*.py")
@@ -84,7 +85,7 @@ def strict_readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Before:
-    """Processes of the release before, on the same stores."""
+    """Processes of the previous release, on the same stores."""
 
     def __init__(self, code: Path, settings: dict[str, str]) -> None:
         source = code / "src"
@@ -100,11 +101,11 @@ class Before:
         return subprocess.Popen(arguments, env={**self._env, **more}, cwd=self._code)
 
     def command(self, *command: str) -> str:
-        """What `inkgate COMMAND…` of that release prints."""
+        """The output of `inkgate COMMAND…` of that release."""
         return self._run("-m", f"{self._package}.cli", *command)
 
     def script(self, script: str, *arguments: str) -> str:
-        """What a script prints that imports from SERVICE."""
+        """The output of a script that imports from SERVICE."""
         return self._run("-c", script.replace("SERVICE", self._package), *arguments)
 
     def _run(self, *arguments: str) -> str:
@@ -115,10 +116,10 @@ class Before:
         return done.stdout
 
     async def worker(self) -> subprocess.Popen[bytes]:
-        """A worker that is warm."""
+        """A ready worker."""
         port = free_port()
         process = self.start("worker", "--processes", "1", WORKER__HEALTH_PORT=port)
-        async with httpx.AsyncClient() as http, asyncio.timeout(60):
+        async with local_client() as http, asyncio.timeout(60):
             while True:
                 with contextlib.suppress(httpx.HTTPError):
                     if (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200:
@@ -145,9 +146,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def test_workers_and_gateways_of_the_release_before_and_of_this_one(
-    strict_readers: Path, valkey_server: str
-) -> None:
+async def test_workers_and_gateways_of_two_neighbouring_releases(strict_readers: Path, valkey_server: str) -> None:
     settings = {"REDIS__URL": valkey_server, "ENGINE__RUNTIME": "stub", "TELEMETRY__LOG_LEVEL": "error"}
     read = ["read read read"] * 5
 
@@ -179,7 +178,7 @@ async def test_workers_and_gateways_of_the_release_before_and_of_this_one(
 
 
 class OldGateway(Gateway):
-    """A gateway of the release before."""
+    """A gateway of the previous release."""
 
     def __init__(self, before: Before) -> None:
         super().__init__({})
@@ -190,13 +189,13 @@ class OldGateway(Gateway):
 
 
 async def leave(process: subprocess.Popen[bytes] | None) -> None:
-    """Drain a process: it finishes what it has and leaves with 0."""
+    """Drain a process: it finishes its calls and exits with status 0."""
     assert process is not None
     process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(process.wait, 30) == 0
 
 
-async def test_a_release_is_replaced_and_brought_back_under_load(
+async def test_a_release_is_replaced_and_rolled_back_under_load(
     release_before: Path, postgres: Postgres, own_valkey: Valkey, tmp_path: Path
 ) -> None:
     url = await asyncio.to_thread(postgres.empty)
@@ -223,7 +222,7 @@ async def test_a_release_is_replaced_and_brought_back_under_load(
         await proxy.start()
         clients = Clients(f"http://127.0.0.1:{proxy.port}", keys, 8.0)
         stop = asyncio.Event()
-        running = asyncio.create_task(until(clients, stop))
+        running = asyncio.create_task(call_until_stopped(clients, stop))
         await asyncio.sleep(1)
 
         environment = {f"INKGATE_{name}": value for name, value in settings.items()}
@@ -270,7 +269,7 @@ async def test_a_release_is_replaced_and_brought_back_under_load(
                 process.wait()
 
 
-async def until(clients: Clients, stop: asyncio.Event) -> None:
-    """Traffic in stretches of half a second until it is stopped."""
+async def call_until_stopped(clients: Clients, stop: asyncio.Event) -> None:
+    """Traffic in intervals of half a second until `stop` is set."""
     while not stop.is_set():
-        await clients.run(until=clients.now() + 0.5)
+        await clients.run(end=clients.now() + 0.5)

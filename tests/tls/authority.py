@@ -1,4 +1,4 @@
-"""A throw-away certificate authority."""
+"""A certificate authority for one test run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from cryptography.x509.oid import NameOID
 class Authority:
     """A root whose certificate is at `path`; it signs for one host name at a time."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, validity: timedelta = timedelta(hours=1)) -> None:
+        self._validity = validity
         self._folder, self._key = folder, ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         root = self._certificate(self._name, self._key.public_key())
@@ -42,7 +43,7 @@ class Authority:
         now = datetime.now(UTC)
         made = x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(key)
         made = made.serial_number(x509.random_serial_number())
-        return made.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
+        return made.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + self._validity)
 
     def _signed(self, certificate: x509.CertificateBuilder) -> bytes:
         return certificate.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

@@ -20,7 +20,7 @@ REDIS = "/usr/bin/redis-check-rdb"  # one program that goes by its name; the pac
 
 
 def postgres_programs() -> Path:
-    """Where initdb and postgres are. Fails with what to install."""
+    """The folder of initdb and postgres. Fails with the package to install."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     assert found, "no Postgres with TLS; on Debian: apt-get install postgresql"
     return found[-1].parent
@@ -28,7 +28,7 @@ def postgres_programs() -> Path:
 
 @contextmanager
 def postgres(folder: Path, authority: Authority, port: int) -> Iterator[str]:
-    """A server on 127.0.0.1 that takes passwords over TLS only; gives the URL without its words for TLS."""
+    """A server on 127.0.0.1 that accepts passwords over TLS only; gives the URL without TLS parameters."""
     programs, certificate = postgres_programs(), authority.issue("localhost")
     folder.mkdir()
     secret = folder / "password"
@@ -101,7 +101,7 @@ def _users() -> str:
 
 
 def _wait(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
+    deadline = time.monotonic() + 60
     while not ready():
-        assert process.poll() is None and time.monotonic() < until, "the server did not start"
+        assert process.poll() is None and time.monotonic() < deadline, "the server did not start"
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Everything over TLS to Postgres and Redis, with a Redis user of few rights; and what must not connect does not."""
+"""Everything over TLS to Postgres and Redis, with a Redis user of few permissions; invalid connections are refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.ops
 
 @dataclass(frozen=True)
 class Stores:
-    """Two servers whose certificates are for `localhost`, and the words that make a client check them."""
+    """Two servers whose certificates are for `localhost`, and the parameters that make a client verify them."""
 
     folder: Path
     database: str
@@ -126,7 +126,7 @@ async def test_a_certificate_of_another_authority_is_refused(stores: Stores) -> 
 
 
 async def test_a_certificate_for_another_host_is_refused(stores: Stores) -> None:
-    """The right authority, but the name asked for is 127.0.0.1."""
+    """The right authority, but the host name is 127.0.0.1."""
     with pytest.raises(ssl.SSLCertVerificationError, match="IP address mismatch"):
         await _connects(stores.database_url(stores.ca).replace("@localhost", "@127.0.0.1"))
     await _connects(stores.database_url(stores.ca, mode="verify-ca").replace("@localhost", "@127.0.0.1"))
@@ -139,14 +139,14 @@ async def test_a_certificate_for_another_host_is_refused(stores: Stores) -> None
     await async_client.aclose()
 
 
-async def test_nothing_is_said_in_the_clear(stores: Stores) -> None:
+async def test_no_connection_is_unencrypted(stores: Stores) -> None:
     with pytest.raises(Exception, match="no pg_hba"):
         await _connects(f"{stores.database}?sslmode=disable")
     with client.blocking_client(stores.redis.replace("rediss://", "redis://")) as redis, pytest.raises(ConnectionError):
         redis.ping()
 
 
-def test_the_user_of_redis_may_do_its_work_and_nothing_else(stores: Stores) -> None:
+def test_the_redis_user_has_only_the_permissions_it_needs(stores: Stores) -> None:
     with client.blocking_client(stores.redis_url(stores.ca)) as redis:
         redis.set("inkgate:answer:x", b"kept", px=1000)
         for command in (
@@ -165,11 +165,11 @@ def test_the_user_of_redis_may_do_its_work_and_nothing_else(stores: Stores) -> N
 
 
 @pytest.mark.parametrize("word", ["sslrootcert=/nowhere.pem", "sslmode=verify-everything"])
-def test_wrong_words_for_postgres_are_one_line(word: str) -> None:
+def test_invalid_tls_parameters_of_postgres_are_one_line(word: str) -> None:
     with pytest.raises(ConfigurationError, match=r"INKGATE_DATABASE__URL: (sslrootcert: no such file|no sslmode)"):
         databases.create(Database(url=f"postgresql+asyncpg://u:p@localhost/d?{word}"))
 
 
-def test_a_file_that_is_not_there_is_one_line_for_redis() -> None:
+def test_a_missing_file_is_one_line_for_redis() -> None:
     with pytest.raises(ConfigurationError, match=r"INKGATE_REDIS__URL: ssl_ca_certs: no such file /nowhere.pem"):
         client.async_client("rediss://localhost/0?ssl_ca_certs=/nowhere.pem", 1)

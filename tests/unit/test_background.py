@@ -16,6 +16,7 @@ import pytest
 from inkgate.service import background as module
 from inkgate.service.background import Background, TaskDown
 from inkgate.service.telemetry.health import Health
+from tests.waiting import wait_until
 
 SERVICE = Path(module.__file__).parent
 
@@ -39,12 +40,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MIN_BACKOFF_SECONDS", 0.01)
     monkeypatch.setattr(module, "MAX_BACKOFF_SECONDS", 0.04)
     monkeypatch.setattr(module, "UP_AFTER_SECONDS", 0.5)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 async def for_ever() -> None:
@@ -89,14 +84,14 @@ async def test_a_task_that_ends_is_restarted(
     task = background.task("listener", run, essential=True)
     with caplog.at_level(logging.ERROR):
         task.start()
-        await until(lambda: lives == 1)
-        await until(lambda: notes.restarts["listener"] == 1)
+        await wait_until(lambda: lives == 1)
+        await wait_until(lambda: notes.restarts["listener"] == 1)
         assert (await health.ready()).parts["tasks"] == "TaskDown"
         with pytest.raises(TaskDown, match="listener"):
             await background.check()
-        await until(lambda: lives == 4)
+        await wait_until(lambda: lives == 4)
         assert not (await health.ready()).ok, "up again only once it has run for a while"
-        await until(lambda: notes.up["listener"][-1])
+        await wait_until(lambda: notes.up["listener"][-1])
     assert (await health.ready()).ok
     assert notes.restarts == {"listener": 3} and notes.up["listener"] == [True, False, False, False, True]
     assert {vars(record)["cause"] for record in caplog.records} == {cause}
@@ -121,7 +116,7 @@ async def test_the_back_off_doubles_up_to_a_limit_and_is_reset_after_a_healthy_r
     monkeypatch.setattr(module, "BACKOFF_RESET_SECONDS", 0.25)
     task = Background().task("listener", run)
     task.start()
-    await until(lambda: lives == 7)
+    await wait_until(lambda: lives == 7)
     pauses = [vars(record)["pause"] for record in caplog.records if record.levelno == logging.ERROR]
     assert pauses == [0.01, 0.02, 0.04, 0.04, 0.04, 0.01]
     await task.close()
@@ -132,7 +127,7 @@ async def test_a_task_that_is_not_essential_does_not_affect_readiness() -> None:
     background = Background(notes)
     task = background.task("sampler", raises)
     task.start()
-    await until(lambda: notes.restarts["sampler"] > 2)
+    await wait_until(lambda: notes.restarts["sampler"] > 2)
     await background.check()
     await task.close()
 
@@ -157,7 +152,7 @@ async def test_a_task_in_back_off_is_not_restarted_after_expect_exit(monkeypatch
     notes = Notes()
     task = Background(notes).task("writer", raises)
     task.start()
-    await until(lambda: notes.restarts["writer"] == 1)
+    await wait_until(lambda: notes.restarts["writer"] == 1)
     task.expect_exit()
     assert await task.wait(20) and notes.restarts["writer"] == 1
 
@@ -194,7 +189,7 @@ async def test_an_observer_that_fails_does_not_end_the_task() -> None:
     notes = Broken()
     task = Background(notes).task("listener", raises)
     task.start()
-    await until(lambda: notes.restarts["listener"] > 2)
+    await wait_until(lambda: notes.restarts["listener"] > 2)
     await task.close()
 
 
@@ -240,6 +235,8 @@ SHORT_LIVED = {
     ("db/cache.py", "get"): "one query, awaited by its callers",
     ("gateway/delivery_tracker.py", "track"): "until the delivery of one answer is known, ten minutes at most",
     ("gateway/exchange.py", "*"): "as long as one request",
+    ("gateway/forward.py", "_await_or_disconnect"): "as long as one request, awaited or cancelled by it",
+    ("takeover/upstream.py", "exchange"): "sends one body, awaited or cancelled by the exchange",
     ("gateway/recognition.py", "_await_or_disconnect"): "as long as one request",
     ("metering/ledger.py", "_enqueue"): "ends when nothing waits; the next call begins a new one",
     ("worker/concurrency.py", "run_loops"): "pull loops, whose end ends the process: the supervisor starts another",

@@ -34,6 +34,8 @@ from inkgate.service.errors import (
     RequestFault,
     SealFault,
     SettlementUnconfirmed,
+    UpstreamFailed,
+    UpstreamTimedOut,
     WireError,
 )
 
@@ -112,6 +114,8 @@ WIRE = [
     (LedgerBusy("closed"), 50000, 500, "failed", None, None),
     (PayerUnknown("no app"), 50000, 500, "failed", None, None),
     (ClockSuspect("own", "set"), 50000, 500, "failed", None, None),
+    (UpstreamFailed("refused"), 50200, 502, "failed", None, None),
+    (UpstreamTimedOut("late"), 50400, 504, "failed", None, None),
     (DeadlineMissed("late"), 50000, 500, "failed", None, None),
     (InternalError("?"), 50000, 500, "failed", None, None),
 ]

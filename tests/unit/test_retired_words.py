@@ -1,4 +1,4 @@
-"""The check for retired words: what it finds, what it permits, and that cleaned folders stay clean."""
+"""The check for retired words: what it finds and permits, and that the repository has none."""
 
 from __future__ import annotations
 
@@ -67,39 +67,11 @@ def test_a_row_of_another_length_is_refused() -> None:
         checker.parse_glossary("| a | b |\n|---|---|\n| c |\n")
 
 
-def findings(*paths: str) -> list[checker.Finding]:
-    return [checker.Finding(path, 1, checker.RetiredWord("picture", "image")) for path in paths]
-
-
-def test_exceptions_may_only_shrink() -> None:
-    found = findings("engines/a.py", "engines/b.py", "docs/a.md")
-    assert checker.judge(found, {"engines/": 2, "docs/": 1}) == []
-    assert checker.judge(found, {"engines/": 2}) == ["docs/a.md:1: picture → image"]
-    assert checker.judge(found, {"engines/": 1, "docs/": 1})[-1] == (
-        "engines/: 2 retired words, 1 are allowed; see --list"
-    )
-    assert checker.judge(found, {"engines/": 3, "docs/": 1}) == [
-        "engines/: 2 retired words left, 3 allowed; lower it with --update"
-    ]
-
-
 def test_subjects_are_short_and_without_retired_words() -> None:
     scanner = checker.Scanner(checker.parse_glossary(PAGE))
     assert checker.judge_subjects(scanner, ["Read an image", "x" * 60]) == []
     assert checker.judge_subjects(scanner, ["Read a picture"]) == ["'Read a picture': picture → image"]
     assert checker.judge_subjects(scanner, ["x" * 61]) == [f"'{'x' * 61}': 61 characters, at most 60"]
-
-
-def test_the_longest_prefix_counts() -> None:
-    _, counts = checker.count_by_exception(findings("engines/text/a.py"), {"engines/": 0, "engines/text/": 1})
-    assert counts == {"engines/": 0, "engines/text/": 1}
-
-
-def test_an_update_lowers_numbers_and_removes_empty_entries() -> None:
-    text = "# folders not cleaned yet\nengines/ 5\nservice/ 3\ndocs/ 1\n"
-    counts = {"engines/": 2, "service/": 4, "docs/": 0}
-    assert checker.lowered(text, counts) == "# folders not cleaned yet\nengines/ 2\nservice/ 3\n"
-    assert checker.parse_exceptions(text) == {"engines/": 5, "service/": 3, "docs/": 1}
 
 
 def test_the_glossary_can_be_read_and_permits_only_retired_words() -> None:
@@ -111,12 +83,10 @@ def test_the_glossary_can_be_read_and_permits_only_retired_words() -> None:
         assert word.term, word
 
 
-def test_folders_without_an_exception_are_clean() -> None:
+def test_the_repository_has_no_retired_words() -> None:
     scanner = checker.Scanner(checker.parse_glossary(checker.GLOSSARY.read_text(encoding="utf-8")))
-    allowed = checker.parse_exceptions(checker.EXCEPTIONS.read_text(encoding="utf-8"))
     found = checker.scan_files(scanner, checker.ROOT, checker.tracked_files(checker.ROOT))
-    uncovered, _ = checker.count_by_exception(found, allowed)
-    assert [str(finding) for finding in uncovered] == []
+    assert [str(finding) for finding in found] == []
 
 
 def test_links_are_not_read_twice(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_every_secret_is_marked_with_the_parts_that_need_it() -> None:
 
 def test_a_secret_is_masked_under_its_own_name_in_a_log() -> None:
     for each in secret_settings():
-        if each.name != "url":  # of a URL the password alone
+        if not each.name.endswith("url"):  # of a URL the password alone
             assert logs.redact(each.name, "planted") == "***", each
 
 
@@ -98,3 +98,39 @@ def test_short_secrets_are_not_masked() -> None:
     short = Settings(redis={"url": "redis://:pg@cache/0"})  # type: ignore[arg-type]
     assert secret_values(short) == ()
     assert without_passwords(short.redis.url) == "redis://:***@cache/0"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("URL", "cloud.test"),
+        ("URL", "ftp://cloud.test"),
+        ("URL", "https://cloud.test/v1"),
+        ("URL", "https://user:secret-word@cloud.test"),
+        ("URL", "https://cloud.test:99999"),
+        ("URL", "https://"),
+        ("ADDRESS", "10.0.0.1/24"),
+        ("ADDRESS", "https://10.0.0.1"),
+        ("ADDRESS", "10.0.0.1:x"),
+        ("PROXY_URL", "socks5://proxy.test"),
+        ("PROXY_URL", "proxy.test:3128"),
+    ],
+)
+def test_a_wrong_address_of_the_cloud_is_one_plain_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"INKGATE_TAKEOVER__{name}", value)
+    with pytest.raises(ConfigurationError, match=f"^INKGATE_TAKEOVER__{name}: [^\n]+$") as refused:
+        load()
+    assert "secret-word" not in str(refused.value)
+
+
+def test_addresses_of_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not load().takeover.enabled
+    given = {
+        "URL": "https://cloud.test:8443/",
+        "ADDRESS": "[2001:db8::1]:443",
+        "PROXY_URL": "http://u:p@proxy.test:3128",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"INKGATE_TAKEOVER__{name}", value)
+    takeover = load().takeover
+    assert takeover.enabled and takeover.url == "https://cloud.test:8443"

@@ -37,7 +37,7 @@ def is_repository(path: Path) -> bool:
 
 
 def may_query(path: Path) -> bool:
-    return is_repository(path) or path.stem == "models" or path.parts[0] in PACKAGES
+    return is_repository(path) or path.stem.rpartition("_")[2] == "models" or path.parts[0] in PACKAGES
 
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:

@@ -1,4 +1,4 @@
-"""A machine of its own: a fresh Debian with systemd, booted in namespaces by systemd-nspawn, with no network but lo."""
+"""A separate machine: a fresh Debian with systemd, booted in namespaces by systemd-nspawn, with no network but lo."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _END = "end-of-command"
 
 
 class Shell:
-    """One shell that is given a command at a time; what is typed and what comes back goes into the transcript."""
+    """A shell that runs one command at a time; commands and output are recorded in the transcript."""
 
     def __init__(self, prompt: str, command: list[str], transcript: IO[str], **options: object) -> None:
         self._prompt, self._transcript = prompt, transcript
@@ -38,7 +38,7 @@ class Shell:
         )
 
     def type(self, command: str) -> str:
-        """Run one command; its output. Raises AssertionError when it fails or takes the shell with it."""
+        """Run one command and return its output. Raises AssertionError when it fails or ends the shell."""
         self._transcript.write(f"{self._prompt} {command}\n")
         print(command, file=self._process.stdin, flush=True)
         print(f"printf '\\n{_END} %s\\n' $?", file=self._process.stdin, flush=True)
@@ -91,7 +91,7 @@ class Machine:
         self.shell = Shell("#", [*self._enter, "/bin/bash", "-c", "cd && exec /bin/bash --norc"], transcript)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """A command beside the shell's, not in the transcript."""
+        """Run a command outside the shell; it is not in the transcript."""
         return subprocess.run([*self._enter, *command], capture_output=True, text=True)
 
     def _first_process(self) -> int:
@@ -117,7 +117,7 @@ class Machine:
         raise AssertionError(f"the machine is still {state}")
 
     def end(self) -> None:
-        """Shut down as a machine is."""
+        """Shut down through systemd."""
         self.shell.close()
         self._boot.terminate()
         try:

@@ -1,4 +1,4 @@
-"""docs/howto/install-one-host.md alone, as a new operator reads it: from nothing to a signed call, then an upgrade.
+"""docs/howto/install-one-host.md alone, as a new operator follows it: installation, a signed call, then an upgrade.
 
 Every command is the page's. What the operator brings is what the page asks for: Debian with the packages it names, an
 image, and the keys copied from the commands' own output. The transcript is left in build/walk-one-host.txt.
@@ -35,7 +35,7 @@ PAGE = blocks("install-one-host", "不用容器", "compose")
 
 
 def commands(block: str) -> list[str]:
-    """The commands of a block, continued lines together."""
+    """The commands of a block, with continuation lines joined."""
     return re.findall(r"(?:.*\\\n)*.+", block)
 
 
@@ -65,7 +65,7 @@ def transcript() -> Iterator[IO[str]]:
 
 @pytest.fixture
 def machine(tmp_path: Path, transcript: IO[str]) -> Iterator[Machine]:
-    """A host with the packages that the page asks for, the release folder of its first step, and an image."""
+    """A host with the packages that the page requires, the release folder of its first step, and an image."""
     (_, packages), (_, outside), *_ = PAGE
     tree = source_tree(tmp_path / "source")
     builder = Shell("$", ["/bin/bash", "--norc"], transcript, cwd=tree)
@@ -106,7 +106,7 @@ class Operator:
         return said
 
 
-def test_from_nothing_to_a_signed_call_and_on_to_the_next_release(machine: Machine) -> None:
+def test_install_signed_call_and_upgrade(machine: Machine) -> None:
     assert machine.run("ls", "/sys/class/net").stdout.split() == ["lo"]
     operator = Operator(machine.shell)
     said = [operator.type(block) for title, block in PAGE[2:] if not title.startswith("没有 systemd")]

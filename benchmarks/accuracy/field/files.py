@@ -16,7 +16,7 @@ _LIGHT = ((255, 255, 255), (255, 250, 225), (235, 235, 235), (255, 236, 140), (2
 
 def light_on_transparent(random: Random) -> Case:
     """A banner or logo: light letters, everything else transparent. Some have a dark or coloured line beside them."""
-    text = random.choice((*wording.NOTICES, *wording.DOOR_PLATES, "SUMMER SALE", "新品八折", "满200减30"))
+    text = random.choice((*wording.NOTICES, *wording.DOOR_SIGNS, "SUMMER SALE", "新品八折", "满200减30"))
     size = random.choice((40, 56, 72))
     hidden = random.choice(((255, 255, 255, 0), (0, 0, 0, 0)))  # what encoders leave below full transparency
     page = Image.new("RGBA", (drawing.text_width(text, size) + 120, 2 * size + 40), hidden)
@@ -26,7 +26,7 @@ def light_on_transparent(random: Random) -> Case:
 
 def dark_on_transparent(random: Random) -> Case:
     """A signature or scanned stamp: dark letters, everything else transparent."""
-    text = random.choice((*wording.NOTICES, *wording.DOOR_PLATES))
+    text = random.choice((*wording.NOTICES, *wording.DOOR_SIGNS))
     page = Image.new("RGBA", (drawing.text_width(text, 56) + 120, 150), (0, 0, 0, 0))
     colour = random.choice(((20, 20, 24), (30, 60, 140), (150, 30, 30)))
     ImageDraw.Draw(page).text((60, 30), text, font=drawing.font(56), fill=(*colour, 255))

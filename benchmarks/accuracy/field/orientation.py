@@ -31,7 +31,7 @@ def axis_title(random: Random) -> Case:
 
 
 def spines(random: Random) -> Case:
-    """A shelf: titles turned clockwise, as on most spines, or counter-clockwise."""
+    """Spines on a shelf: titles turned clockwise, as on most spines, or counter-clockwise."""
     titles = drawing.pick(random, wording.SPINES, 4)
     page = drawing.sheet(620, 620, (60, 45, 35))
     for at, title in enumerate(titles):
@@ -46,15 +46,15 @@ def spines(random: Random) -> Case:
 
 def half_upside_down(random: Random) -> Case:
     """A table tent: the same two lines on both faces, the upper face upside down."""
-    room, notice = random.choice(wording.DOOR_PLATES), random.choice(wording.NOTICES)
+    sign, notice = random.choice(wording.DOOR_SIGNS), random.choice(wording.NOTICES)
     size, small = random.randint(52, 72), random.randint(34, 46)
     page, face = drawing.sheet(760, 640), drawing.sheet(760, 320)
-    drawing.write(face, ((760 - drawing.text_width(room, size)) / 2, 50), room, size)
+    drawing.write(face, ((760 - drawing.text_width(sign, size)) / 2, 50), sign, size)
     drawing.write(face, ((760 - drawing.text_width(notice, small)) / 2, 180), notice, small)
     page.paste(face, (0, 320))
     page.paste(face.transpose(Image.Transpose.ROTATE_180), (0, 0))
     seen = drawing.photograph(page, random, tilt=0.01)
-    return page_case(drawing.jpeg(seen), same_lines([room, notice, room, notice]))
+    return page_case(drawing.jpeg(seen), same_lines([sign, notice, sign, notice]))
 
 
 KINDS = (

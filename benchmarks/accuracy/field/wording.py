@@ -27,7 +27,7 @@ SENTENCES = (
     "天刚亮，渔船就一只接一只出港，",
 )
 HEADLINES = ("渡口往事", "修桥记", "秋收之后", "老街印象", "山里的邮路", "旧报新读")
-DOOR_PLATES = ("第二会议室", "财务办公室", "接待大厅", "档案查阅处", "服务窗口", "培训教室")
+DOOR_SIGNS = ("第二会议室", "财务办公室", "接待大厅", "档案查阅处", "服务窗口", "培训教室")
 NOTICES = ("请勿喧哗", "请保持整洁", "凭证入场", "小心地滑", "请随手关门", "请排队等候")
 AXES = ("Number of visitors", "Average price", "Temperature", "Annual revenue", "Water level", "Growth rate")
 AXES_CHINESE = ("销售数量", "平均气温", "年度收入", "参加人数", "用电量统计", "库存件数")

@@ -1,1 +1,1 @@
-"""How the plate networks are trained: drawn glyphs, drawn plates, drawn scenes. Needs the `train` dependency group."""
+"""Training of the plate networks on rendered glyphs, plates and scenes. Needs the `train` dependency group."""

@@ -1,8 +1,8 @@
-"""Mix two exported files of one network:  python -m inkgate.engines.plate.training.average_weights A.onnx B.onnx
+"""Average two exported files of one network:  python -m inkgate.engines.plate.training.average_weights A.onnx B.onnx
 SHARE_OF_B TO.onnx
 
-Long training on drawings makes a network forget photographs; a mean of early and late weights keeps most of both
-(Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
+Long training on rendered images lowers accuracy on photographs; a weighted mean of early and late weights keeps most of
+both (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
 """
 
 from __future__ import annotations

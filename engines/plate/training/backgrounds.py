@@ -1,7 +1,7 @@
 """Backgrounds for rendered plates, and negatives that resemble plates.
 
-Backgrounds are drawn; beside them stand the sample images that ship inside the wheels of scikit-image and
-scikit-learn when these are installed (public domain, CC0 or CC BY).
+Backgrounds are rendered. Where scikit-image and scikit-learn are installed, the sample images in their wheels (public
+domain, CC0 or CC BY) are used as well.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _face(font: str, size: int) -> ImageFont.FreeTypeFont:
 
 
 def signboard(rng: Rng, height: int = 48) -> BgrImage:
-    """A strip of lettering: shop names, telephone numbers, dates, painted numbers. Never a plate's syntax."""
+    """A strip of text that is no plate number: shop names, telephone numbers, dates, painted numbers."""
     kind = rng.random()
     if kind < 0.4:
         start = int(rng.integers(0, len(_SIGNBOARD_TEXT) - 9))
@@ -133,7 +133,7 @@ def _shapes(image: BgrImage, rng: Rng) -> None:
 
 
 def drawn(height: int, width: int, rng: Rng) -> BgrImage:
-    """A drawn background: light from above, clouds of texture, shapes, bars and lettering."""
+    """A rendered background: vertical gradient, smooth noise, shapes, bars and text. BGR uint8 (height, width, 3)."""
     ramp = np.linspace(0, 1, height, dtype=np.float32)[:, None, None] * np.ones((1, width, 1), np.float32)
     top, bottom = rng.uniform(20, 240, 3), rng.uniform(20, 240, 3)
     if rng.random() < 0.7:
@@ -149,7 +149,7 @@ def drawn(height: int, width: int, rng: Rng) -> BgrImage:
 
 
 def paste(image: BgrImage, strip: BgrImage, rng: Rng) -> None:
-    """Put a strip somewhere into the image, turned and scaled."""
+    """Draw a strip at a random place of the image, rotated and scaled."""
     height, width = image.shape[:2]
     w = rng.uniform(0.06, 0.6) * width
     h = w * strip.shape[0] / strip.shape[1]
@@ -185,11 +185,11 @@ def _sampled(height: int, width: int, rng: Rng) -> BgrImage:
 
 
 class Backdrops:
-    """A bounded bank of backgrounds of 480 x 640; one entry is drawn again at every `renew`-th look."""
+    """A bounded pool of backgrounds of 480 x 640; one entry is replaced at every `renew`-th crop."""
 
     def __init__(self, rng: Rng, *, size: int = 96, renew: int = 60) -> None:
-        self._rng, self._renew, self._looks = rng, renew, 0
-        self._bank = [self._make() for _ in range(size)]
+        self._rng, self._renew, self._crops = rng, renew, 0
+        self._pool = [self._make() for _ in range(size)]
 
     def _make(self) -> BgrImage:
         if sample_images() and self._rng.random() < 0.4:
@@ -199,10 +199,10 @@ class Backdrops:
     def crop(self, height: int, width: int) -> BgrImage:
         """A fresh background of this size, BGR uint8."""
         rng = self._rng
-        self._looks += 1
-        if self._looks % self._renew == 0:
-            self._bank[int(rng.integers(len(self._bank)))] = self._make()
-        source = self._bank[int(rng.integers(len(self._bank)))]
+        self._crops += 1
+        if self._crops % self._renew == 0:
+            self._pool[int(rng.integers(len(self._pool)))] = self._make()
+        source = self._pool[int(rng.integers(len(self._pool)))]
         share = rng.uniform(0.15, 1.0)
         w = int(640 * share)
         h = min(480, max(8, round(w * height / width)))

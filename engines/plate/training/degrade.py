@@ -1,4 +1,4 @@
-"""Camera degradations for training images: lighting, blur, noise, compression. Everything takes and gives BGR uint8."""
+"""Data augmentation: lighting, blur, noise, compression. Images in and out are BGR uint8."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Rng = np.random.Generator
 
 
 def cloud(height: int, width: int, cells: int, rng: Rng) -> NDArray[np.float32]:
-    """Smooth noise in 0..1, about `cells` bumps along each side."""
+    """Smooth noise in 0..1 of shape (height, width), float32, with about `cells` periods along each side."""
     small = rng.random((cells + 1, cells + 1), dtype=np.float32)
     return np.clip(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
 
@@ -47,14 +47,14 @@ def light(image: BgrImage, rng: Rng) -> BgrImage:
 
 
 def night(image: BgrImage, rng: Rng) -> BgrImage:
-    """A dark scene under lamps: low light, a warm or cold cast."""
+    """Low light with a warm or cold colour cast."""
     value = image.astype(np.float32) / 255
     value = value ** rng.uniform(1.2, 2.2) * rng.uniform(0.25, 0.8) * rng.uniform((0.5, 0.7, 0.8), (1.1, 1.1, 1.2))
     return np.clip(value * 255, 0, 255).astype(np.uint8)
 
 
 def motion(image: BgrImage, length: float, rng: Rng) -> BgrImage:
-    """Blur along a line of `length` pixels."""
+    """Motion blur of `length` pixels in a random direction."""
     size = int(length) | 1
     if size < 3:
         return image
@@ -68,7 +68,7 @@ def motion(image: BgrImage, length: float, rng: Rng) -> BgrImage:
 
 
 def camera(image: BgrImage, rng: Rng, *, strength: float = 1.0) -> BgrImage:
-    """Blur, resampling, noise, sharpening and JPEG. `strength` runs from 0, nearly nothing, to 1, a poor camera."""
+    """Blur, resampling, noise, sharpening and JPEG. `strength` in 0..1."""
     if rng.random() < 0.5 * strength:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 0.4 + 1.2 * strength))
     if rng.random() < 0.25 * strength:

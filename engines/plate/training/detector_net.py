@@ -1,7 +1,7 @@
-"""The detector: PP-OCRv6 tiny's text detection trunk with a head that gives plate centres and their four corners.
+"""The detector: the trunk of PP-OCRv6 tiny text detection with a head for plate centres and their four corners.
 
-The trunk's weights (Apache-2.0, PaddlePaddle authors) have seen real photographs, which our drawings have not; its
-first stages stay as they are, the rest is trained on.
+The trunk's weights (Apache-2.0, PaddlePaddle authors) were trained on photographs, ours are rendered images: its first
+stages are frozen, the rest is fine-tuned.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def block(inputs: int, outputs: int, size: int) -> nn.Sequential:
 
 
 class PlateDetector(nn.Module):
-    """Normalised BGR (n, 3, h, w), sides multiples of 32 -> (n, 10, h / 4, w / 4): logit of "a plate's centre is here",
-    logarithm of its width in pixels, and its corners TL TR BR BL (x, y) from the cell's middle, in plate widths."""
+    """Normalised BGR (n, 3, h, w), sides multiples of 32 -> (n, 10, h / 4, w / 4): logit of the plate centre,
+    logarithm of the width in pixels, and corners TL TR BR BL (x, y) from the centre of the cell, in plate widths."""
 
     def __init__(self, trunk: str) -> None:
         super().__init__()

@@ -1,9 +1,8 @@
-"""Write a checkpoint as ONNX.
+"""Export a checkpoint to ONNX.
 
     python -m inkgate.engines.plate.training.export reader --trunk FILE --state STATE --to FILE
 
-The averaged weights are written, the outputs are what `engines.plate` expects, and the file is run once to prove that
-it gives what torch gives.
+Exports the averaged weights with the outputs that `engines.plate` expects, and compares one run of the file with torch.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from inkgate.engines.plate.training.second_net import SecondReader
 
 
 class _ReaderOut(nn.Module):
-    """The reader with one output (n, 41, 74): 40 time steps of character probabilities, then one row with the
+    """The first recogniser with one output (n, 41, 74): 40 time steps of character probabilities, then one row with the
     probabilities of the background colours (alphabet.COLOURS), the probability of two rows, and zeros."""
 
     def __init__(self, net: PlateReader) -> None:
@@ -41,7 +40,7 @@ class _ReaderOut(nn.Module):
 
 
 class _SecondOut(nn.Module):
-    """The second reader with probabilities (n, 48, 74) as its output."""
+    """The second recogniser with probabilities (n, 48, 74) as its output."""
 
     def __init__(self, net: SecondReader) -> None:
         super().__init__()
@@ -52,7 +51,7 @@ class _SecondOut(nn.Module):
 
 
 def weights_of(path: Path) -> dict[str, Tensor]:
-    """The weights of an exported file by the names they have in the network, to start a new training from."""
+    """Weights of an exported file by parameter name, to initialise a new training."""
     graph = onnx.load(str(path)).graph
     return {
         i.name.removeprefix("net.").removeprefix("0."): torch.from_numpy(numpy_helper.to_array(i).copy())
@@ -61,7 +60,7 @@ def weights_of(path: Path) -> dict[str, Tensor]:
 
 
 def load_average(net: nn.Module, state: Path) -> int:
-    """Put the averaged weights of a training state into `net`; gives the step they are from."""
+    """Load the averaged weights of a checkpoint into `net`. Returns its step."""
     saved = torch.load(state, map_location="cpu")
     weights = {k.removeprefix("module."): v for k, v in saved["average"].items() if k.startswith("module.")}
     net.load_state_dict(weights)
@@ -72,9 +71,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("network", choices=("reader", "second", "detector", "corners"))
     parser.add_argument("--trunk", required=True)
-    parser.add_argument("--dictionary", help="the trunk's characters; both readers need it")
+    parser.add_argument("--dictionary", help="the trunk's characters; needed by both recognisers")
     parser.add_argument("--state", type=Path)
-    parser.add_argument("--weights", type=Path, help="an exported file to write again, instead of a state")
+    parser.add_argument("--weights", type=Path, help="an exported file to export again, instead of a checkpoint")
     parser.add_argument("--to", type=Path, required=True)
     options = parser.parse_args()
     if options.network == "reader":
@@ -107,7 +106,7 @@ def main() -> None:
             output_names=[output],
             dynamic_axes=axes,
             opset_version=17,
-            do_constant_folding=False,  # so that the weights keep their names and `weights_of` can take them back
+            do_constant_folding=False,  # keeps the parameter names that `weights_of` needs
             training=torch.onnx.TrainingMode.PRESERVE,
             dynamo=False,
         )

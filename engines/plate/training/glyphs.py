@@ -1,4 +1,4 @@
-"""Coverage masks of plate characters: our strokes, and free fonts beside them for variety."""
+"""Coverage masks of plate characters, from our stroke coordinates and from free fonts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _rounded(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def draw(character: str, width: int, height: int, rng: np.random.Generator) -> Mask:
-    """The character from our strokes, (height, width) uint8, with the small changes of pressing and painting."""
+    """The character from stroke coordinates, (height, width) uint8, with random stroke width and jitter."""
     han = character in HAN
     base = rng.uniform(0.10, 0.165) if han else rng.uniform(0.19, 0.30)
     if han and len(strokes(character)) > 10:
@@ -60,7 +60,7 @@ def draw(character: str, width: int, height: int, rng: np.random.Generator) -> M
 
 
 def from_font(character: str, width: int, height: int, font: str, rng: np.random.Generator) -> Mask:
-    """The character from a font, its ink stretched to the cell; "1" keeps a narrow stem."""
+    """The character from a font, stretched to the cell; "1" keeps its width. Mask (height, width) uint8."""
     face = ImageFont.truetype(font, 4 * height)
     left, top, right, bottom = (int(v) for v in face.getbbox(character))
     image = Image.new("L", (max(1, right - left), max(1, bottom - top)))
@@ -79,9 +79,9 @@ def from_font(character: str, width: int, height: int, font: str, rng: np.random
 
 
 class GlyphBox:
-    """A bounded store of glyph masks; each entry is drawn again after `uses` draws, so variety never ends.
+    """A bounded cache of glyph masks; each entry is rendered again after `uses` uses.
 
-    `drawn_share` is the share of glyphs that come from our strokes rather than from a font.
+    `drawn_share` is the share of glyphs from stroke coordinates rather than from a font.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class GlyphBox:
         self._han = [f for f in HAN_FONTS if Path(f).exists()]
 
     def get(self, character: str, width: int, height: int, variant: int) -> Mask:
-        """One mask (height, width) uint8. Equal `variant` gives one hand to a whole plate."""
+        """One mask (height, width) uint8. The same `variant` gives one style to all characters of a plate."""
         key = (character, width, height, variant % self._variants)
         mask, left = self._store.get(key, (None, 0))
         if mask is None or left <= 0:

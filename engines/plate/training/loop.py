@@ -1,4 +1,4 @@
-"""What all trainings share: options, schedule, averaged weights, checkpoints, the curve, and going on after a stop."""
+"""The training loop: options, learning-rate schedule, weight averaging, checkpoints, learning curve, resuming."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from torch.utils.data import DataLoader, IterableDataset
 from inkgate.engines.plate.training.export import weights_of
 
 EVERY = 100
-"""Steps between two points of the curve, which are also the checkpoints."""
+"""Steps between two evaluations and checkpoints."""
 
 
 def parser(description: str | None, *, batch: int, rate: float, seed: int) -> argparse.ArgumentParser:
-    """The options that every training takes, with its own defaults."""
+    """Command line options of every training, with the defaults given."""
     made = argparse.ArgumentParser(description=description)
-    made.add_argument("--trunk", required=True, help="the published ONNX file whose weights the network grows from")
-    made.add_argument("--work", type=Path, required=True, help="checkpoints, curve and resume state")
-    made.add_argument("--start", type=Path, help="an exported ONNX file whose weights a new run starts from")
-    made.add_argument("--steps", type=int, default=6000, help="steps of the whole schedule")
+    made.add_argument("--trunk", required=True, help="published ONNX file with the initial weights of the trunk")
+    made.add_argument("--work", type=Path, required=True, help="folder of checkpoint and learning curve")
+    made.add_argument("--start", type=Path, help="exported ONNX file with the initial weights of a new run")
+    made.add_argument("--steps", type=int, default=6000, help="steps of the learning-rate schedule")
     made.add_argument("--batch", type=int, default=batch)
     made.add_argument("--rate", type=float, default=rate)
     made.add_argument("--seed", type=int, default=seed)
@@ -36,7 +36,7 @@ def parser(description: str | None, *, batch: int, rate: float, seed: int) -> ar
 
 
 def prepare(options: argparse.Namespace) -> None:
-    """Threads and seed; before the workers are forked, since a pool of threads does not survive a fork."""
+    """Set threads and seed. Call before workers are forked: a thread pool does not survive a fork."""
     cv2.setNumThreads(1)
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
@@ -44,8 +44,8 @@ def prepare(options: argparse.Namespace) -> None:
 
 
 def rate_at(step: int, steps: int, rate: float) -> float:
-    """Rises over the first 40 steps, stays, and falls to 2 % over the last two fifths. A run that is resumed with more
-    steps goes back to the level part, so that it can be made longer at any time."""
+    """Learning rate: linear warm-up over 40 steps, constant, linear decay to 2 % over the last 40 %. A run that is
+    resumed with more steps returns to the constant part."""
     left = (steps - step) / (0.4 * steps)
     return rate * min(1.0, (step + 1) / 40) * min(1.0, max(0.02, left))
 
@@ -57,8 +57,8 @@ def train(
     losses: Callable[[Any], tuple[Tensor, dict[str, float]]],
     measure: Callable[[nn.Module], dict[str, float]],
 ) -> None:
-    """Train `net` up to `options.steps`. `stream` gives endless batches of a run that begins at a step; `losses` the
-    loss of a batch and its parts for the curve; `measure` judges the averaged network."""
+    """Train `net` up to `options.steps`. `stream` gives batches from a step on, `losses` the loss of a batch and its
+    parts for the learning curve, `measure` the metrics of the averaged network."""
     learning = [p for p in net.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(learning, lr=options.rate, weight_decay=1e-4)
     average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
@@ -101,6 +101,6 @@ def _resume(state: Path, parts: dict[str, Any]) -> int:
 
 
 def _save(state: Path, parts: dict[str, Any], step: int) -> None:
-    """Written beside and moved into place, so that a stop in the middle leaves the last one whole."""
+    """Write the checkpoint atomically: an interrupted run keeps the previous one."""
     torch.save({name: part.state_dict() for name, part in parts.items()} | {"step": step}, state.with_suffix(".new"))
     state.with_suffix(".new").replace(state)

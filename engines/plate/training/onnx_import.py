@@ -1,6 +1,6 @@
-"""A trained ONNX graph as a torch module whose weights train on.
+"""A trained ONNX graph as a torch module whose weights can be trained further.
 
-Only the operators of PP-OCR's convolutional networks are known; any other raises NotImplementedError.
+Supports the operators of PP-OCR's convolutional networks; any other raises NotImplementedError.
 GELU in five nodes and hard swish in four are folded back into one operator each.
 """
 
@@ -101,7 +101,7 @@ class OnnxModule(nn.Module):
             value = weights[name]
             if name in scales or value.dtype != np.float32:
                 self.constants[name] = value
-            elif value.ndim == 0:  # a number of the formula, not a weight
+            elif value.ndim == 0:  # a constant of the formula, not a weight
                 self.constants[name] = float(value)
             elif name in statistics:
                 self.register_buffer(_safe(name), torch.from_numpy(value.copy()))
@@ -170,7 +170,7 @@ class OnnxModule(nn.Module):
         x, weight, bias = a[0], a[1], a[2] if len(a) > 2 else None
         stride, group = list(at.get("strides", [1, 1])), int(at.get("group", 1))
         top, left, bottom, right = at.get("pads", [0, 0, 0, 0])
-        if at.get("auto_pad") == b"SAME_UPPER":  # only for stride 1: what is missing goes to the end
+        if at.get("auto_pad") == b"SAME_UPPER":  # stride 1 only: padding is added at the end
             bottom, right = weight.shape[2] - 1, weight.shape[3] - 1
         if top == bottom and left == right:
             return F.conv2d(x, weight, bias, stride, (top, left), list(at.get("dilations", [1, 1])), group)
@@ -178,7 +178,7 @@ class OnnxModule(nn.Module):
 
 
 def _pool_two(x: Tensor, at: dict) -> Tensor:
-    """Largest of 2 x 2 at stride 1, with what is missing at the end taken as zero (inputs are never negative)."""
+    """2 x 2 max pooling at stride 1, zero-padded at the end (inputs are never negative)."""
     if at["kernel_shape"] != [2, 2] or at.get("strides", [1, 1]) != [1, 1] or at.get("auto_pad") != b"SAME_UPPER":
         raise NotImplementedError(str(at))
     wide = torch.maximum(x, F.pad(x[..., 1:], (0, 1)))

@@ -1,4 +1,4 @@
-"""Number plates drawn to GA 36-2018: layout in millimetres, SCALE pixels a millimetre."""
+"""Rendered number plates with the layout of GA 36-2018 in millimetres, at SCALE pixels per millimetre."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCALE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A plate lying flat: BGR uint8 image, its text, its background colour (one of alphabet.COLOURS), its rows, and for
+    """A rectified plate: BGR uint8 image, its text, its background colour (one of alphabet.COLOURS), its rows, and for
     each character its span (left, right) as shares of the width, and its row.
     """
 
@@ -40,7 +40,7 @@ def serial(rng: Rng, length: int, letter_share: float) -> str:
 
 
 def text_for(kind: str, rng: Rng) -> str:
-    """A text that a plate of this kind may carry. Provinces are uniform, so that none is read by habit."""
+    """A text that a plate of this kind may carry. Provinces are uniform, to avoid a bias."""
     head = _pick(rng, PROVINCES) + ("O" if rng.random() < 0.03 else _pick(rng, LETTERS))
     if kind == "green":
         third = _pick(rng, "DF" if rng.random() < 0.6 else "ABCEGHJK")
@@ -128,7 +128,7 @@ def _furniture(background: BgrImage, kind: str, ink: NDArray[np.float32], rng: R
 
 
 def _wear(background: BgrImage, ink: NDArray[np.float32], rng: Rng) -> None:
-    """Dirt, scratches, faded paint and soft shadows on the plate itself."""
+    """Dirt, scratches, faded paint and soft shadows, in place."""
     height, width = background.shape[:2]
     if rng.random() < 0.25:
         small = rng.random((max(2, height // 12), max(2, width // 12)), dtype=np.float32)
@@ -153,11 +153,11 @@ def draw_plate(kind: str, box: GlyphBox, rng: Rng, text: str | None = None) -> D
     width, height = round(long * SCALE), round(tall * SCALE)
     background, ink = _background(kind, width, height, rng)
     _furniture(background, kind, ink, rng)
-    hand = int(rng.integers(1 << 16))
+    style = int(rng.integers(1 << 16))
     spans = []
     for character, (left, top, w, h, row) in zip(text, _cells(kind, text), strict=True):
         tint = np.float32((20, 20, 210)) if character in "警领使" and kind == "white" else ink
-        mask = box.get(character, round(w * SCALE), round(h * SCALE), hand + int(character.isascii()))
+        mask = box.get(character, round(w * SCALE), round(h * SCALE), style + int(character.isascii()))
         dx, dy = rng.uniform(-1.2, 1.2, 2)
         _blend(background, mask, round(left * SCALE + dx), round(top * SCALE + dy), tint)
         spans.append((left / long, (left + w) / long, row))

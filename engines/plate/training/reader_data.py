@@ -1,4 +1,4 @@
-"""Samples for the reader: a plate seen by a poor camera, cut out by a quadrilateral that is a little off."""
+"""Training samples of the recognisers: rendered plates with augmentation, rectified with inexact corners."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Rng = np.random.Generator
 KINDS = ("blue", "yellow", "green", "green_yellow", "black", "white", "yellow_double")
 SHARES = (0.44, 0.17, 0.23, 0.03, 0.05, 0.03, 0.05)
 FRAMES = WIDTH // 4
-"""Time steps of the reader: one for every 4 pixels of its input."""
+"""Time steps of the first recogniser: one per 4 pixels of its input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class Sample:
 
 
 def turn(width: float, height: float, rng: Rng, *, hard: float) -> NDArray[np.float64]:
-    """Four corners of a plate of this size seen from somewhere, around the origin. `hard` 0..1 widens the angles.
+    """Corners (4, 2) of a plate of this size in a random perspective around the origin. `hard` 0..1 widens the angles.
 
-    Turned about its upright, its level and the viewing axis, then seen in perspective; a lens aside the middle and a
-    bumper that is not flat lean the sides further, which is what the shear stands for.
+    Rotation by yaw, pitch and roll, then perspective projection; the shear stands for lens distortion and for plates
+    that are not flat.
     """
     flat = np.array([(-width, -height, 0), (width, -height, 0), (width, height, 0), (-width, height, 0)]) / 2
     yaw, pitch, roll = rng.normal(0, (0.12 + 0.5 * hard, 0.10 + 0.35 * hard, 0.03 + 0.2 * hard))
@@ -56,7 +56,7 @@ def turn(width: float, height: float, rng: Rng, *, hard: float) -> NDArray[np.fl
 
 
 def lay(plate: BgrImage, corners: NDArray[np.float64], background: BgrImage) -> None:
-    """Draw the flat plate into `background` at the corners, without aliasing."""
+    """Warp the plate into `background` at the corners, in place, with anti-aliasing."""
     width = plate.shape[1]
     span = max(np.hypot(*(corners[1] - corners[0])), np.hypot(*(corners[2] - corners[3])), 4.0)
     scale = min(1.0, 1.3 * span / width)
@@ -104,8 +104,8 @@ class ReaderSamples:
         return self._cut(*self.scene())
 
     def scene(self, rows: int | None = None, margin: float = 0.14) -> tuple[BgrImage, NDArray[np.float64], Drawn]:
-        """A drawn plate before it is cut out: BGR uint8 image, corners (4, 2) TL TR BR BL in its pixels, the plate.
-        `rows`: 1 leaves out the kinds of two rows; `margin`: what is around it, in plate widths."""
+        """A rendered plate before it is rectified: BGR uint8 image, corners (4, 2) TL TR BR BL in pixels, the plate.
+        `rows`: 1 leaves out the kinds of two rows; `margin`: background around, in plate widths."""
         rng = self._rng
         kind = str(rng.choice(KINDS, p=SHARES))
         while rows == 1 and kind == "yellow_double":
@@ -156,7 +156,7 @@ class ReaderSamples:
 
     @staticmethod
     def _frames(true: NDArray[np.float32], plate: Drawn, classes: tuple[int, ...]) -> NDArray[np.int64]:
-        """The class of each time step: a character owns the middle of its span, blanks lie between; -1 is unjudged."""
+        """Target class of each time step: the character in the middle of its span, blank between; -1 is ignored."""
         frames = np.zeros(FRAMES, np.int64)
         if plate.rows == 2:
             return np.full(FRAMES, -1, np.int64)

@@ -1,6 +1,6 @@
-"""The reader: PP-OCRv6 tiny's recognition trunk with one time step per 4 pixels and heads of our own.
+"""The first recogniser: the trunk of PP-OCRv6 tiny recognition with one time step per 4 pixels and new heads.
 
-The trunk's weights (Apache-2.0, PaddlePaddle authors) are where training starts; every weight is trained on.
+The trunk's weights (Apache-2.0, PaddlePaddle authors) are the initial weights; all of them are fine-tuned.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _finer(kind: str, out: str, attributes: dict[str, object]) -> None:
 
 class PlateReader(nn.Module):
     """BGR float (n, 3, 48, 160) in -1..1 -> logits of characters (n, 40, 1 + len(CHARACTERS)), of the background
-    colour's colour (n, len(COLOURS)) and of "has two rows" (n, 1).
+    colour (n, len(COLOURS)) and of "has two rows" (n, 1).
     """
 
     def __init__(self, trunk: str, dictionary: Sequence[str]) -> None:

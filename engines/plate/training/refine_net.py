@@ -1,6 +1,6 @@
-"""The corner network: what the detector's trunk sees of a plate rectified, and a map of where each corner lies.
+"""The corner network: the detector's trunk on a rectified plate, and a heat map for each corner.
 
-A corner is where its map has its mean: that follows a shift of the image by itself, and hundreds of steps teach it.
+A corner is the mean of its heat map (soft-argmax), which is equivariant to shifts and converges in hundreds of steps.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from inkgate.engines.plate.training.detector_net import FEATURES, block
 from inkgate.engines.plate.training.onnx_import import OnnxModule
 
 ROWS, COLUMNS = HEIGHT // STRIDE, WIDTH // STRIDE
-_SPREAD = 3.0  # cells around the expected place that the map favours before anything is learnt
+_SPREAD = 3.0  # standard deviation in cells of the initial heat map around the expected corner
 
 
 class CornerRefiner(nn.Module):
-    """Normalised BGR (n, 3, HEIGHT, WIDTH) -> (n, 8): how far TL TR BR BL (x, y) are from their places, in pixels.
+    """Normalised BGR (n, 3, HEIGHT, WIDTH) -> (n, 8): offsets of TL TR BR BL (x, y) in pixels of the view.
 
-    `detector` is a published or exported ONNX file with the trunk, which stays as it is.
+    `detector` is a published or exported ONNX file with the trunk, which is frozen.
     """
 
     def __init__(self, detector: str) -> None:
@@ -41,6 +41,6 @@ class CornerRefiner(nn.Module):
         return self.read(self.trunk(x)[0])
 
     def read(self, features: Tensor) -> Tensor:
-        """What the trunk saw, (n, 64, ROWS, COLUMNS) -> (n, 8)."""
+        """Features of the trunk (n, 64, ROWS, COLUMNS) -> offsets (n, 8)."""
         maps = torch.softmax(self.head(features).flatten(2) + self.favour, 2)
         return (maps @ self.cells - self.places).flatten(1)

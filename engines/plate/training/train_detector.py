@@ -1,6 +1,6 @@
 """Train the detector:  python -m inkgate.engines.plate.training.train_detector --trunk DET.onnx --work DIR
 
-Checkpoints, the curve (curve.jsonl) and the resume state lie in DIR; run the same command again to go on.
+Checkpoints and the learning curve (curve.jsonl) are written to DIR; the same command resumes the run.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ ROWS, COLUMNS = HEIGHT // STRIDE, WIDTH // STRIDE
 
 
 def targets(scene: Scene) -> NDArray[np.float32]:
-    """(11, ROWS, COLUMNS): nearness to a plate's centre 0..1 (-1 is not judged), weight of the corners there, log
-    width, and the corners in plate widths from the cell's middle."""
+    """(11, ROWS, COLUMNS): heat map of plate centres in 0..1 (-1 is ignored), weight of the corner loss, log width, and
+    corners relative to the centre of the cell, in plate widths."""
     ys, xs = np.mgrid[0:ROWS, 0:COLUMNS].astype(np.float32)
     middle = np.stack([xs, ys], 2) * STRIDE + STRIDE / 2
     heat = np.zeros((ROWS, COLUMNS), np.float32)

@@ -1,8 +1,8 @@
-"""Train the reader.
+"""Train the first recogniser.
 
     python -m inkgate.engines.plate.training.train_reader --trunk REC.onnx --dictionary DICT.txt --work DIR
 
-Checkpoints, the curve (curve.jsonl) and the resume state lie in DIR; run the same command again to go on.
+Checkpoints and the learning curve (curve.jsonl) are written to DIR; the same command resumes the run.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Stream(IterableDataset[Batch]):
 
 
 def checks_of(count: int) -> list[Batch]:
-    """Batches that training does not see, always the same."""
+    """Fixed validation batches that are not part of the training stream."""
     judge = ReaderSamples(987_654)
     return [collate([judge.draw() for _ in range(64)]) for _ in range(count)]
 
@@ -64,7 +64,7 @@ def scaled(images: Tensor) -> Tensor:
 
 
 def losses(net: PlateReader, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-    """CTC, the class of each time step, colour and rows."""
+    """Sum of the losses of CTC, time step class, background colour and rows; and its parts."""
     images, classes, lengths, frames, colour, rows = batch
     logits, kind, double = net(scaled(images))
     probabilities = F.log_softmax(logits, 2)
@@ -93,7 +93,7 @@ def measure(net: nn.Module, batches: list[Batch]) -> dict[str, float]:
 
 
 def exact(logits: Tensor, classes: Tensor, lengths: Tensor) -> int:
-    """How many plates of a batch the best path reads right; samples without a plate do not count."""
+    """Plates of a batch whose best path is the right text; samples without a plate do not count."""
     right = 0
     for path, text, length in zip(logits.argmax(2).numpy(), classes.numpy(), lengths.numpy(), strict=True):
         read = [c for k, c in enumerate(path) if c and (k == 0 or path[k - 1] != c)]

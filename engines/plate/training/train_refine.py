@@ -2,8 +2,8 @@
 
     python -m inkgate.engines.plate.training.train_refine --trunk det.onnx --detector models/detector.onnx --work DIR
 
-Checkpoints, the curve (curve.jsonl) and the resume state lie in DIR; run the same command again to go on. The trunk is
-the trained detector's; it is frozen and runs in ONNX Runtime inside the worker that draws the samples.
+Checkpoints and the learning curve (curve.jsonl) are written to DIR; the same command resumes the run. The trunk of
+the trained detector is frozen and runs in ONNX Runtime inside the data loader worker.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from inkgate.engines.plate.training.reader_data import ReaderSamples
 from inkgate.engines.plate.training.refine_net import CornerRefiner
 
 CUTS = 4
-"""Wrong quadrilaterals tried on one drawn scene: drawing costs more than cutting."""
-_FAR = 0.2 * WIDTH  # pixels beyond which a corner is out of sight and is not learnt
+"""Inexact quadrilaterals per rendered scene: rendering costs more than rectification."""
+_FAR = 0.2 * WIDTH  # offset in pixels above which a corner lies outside the view; such samples are dropped
 
 Rng = np.random.Generator
 Batch = tuple[Tensor, Tensor]
-"""What the trunk sees (n, 64, ROWS, COLUMNS) and the way from each corner to its right place (n, 8), pixels."""
+"""Features of the trunk (n, 64, ROWS, COLUMNS) and true offsets of the corners (n, 8) in pixels."""
 Pair = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 
-def astray(corners: NDArray[np.float64], rng: Rng) -> NDArray[np.float32]:
-    """Corners as a detector may give them: shifted, too large or small, leaning, each one off a little by itself."""
+def perturbed(corners: NDArray[np.float64], rng: Rng) -> NDArray[np.float32]:
+    """Corners with the errors of a detector: shift, scale, shear, and independent noise of each corner."""
     wide = float(np.hypot(*(corners[1] - corners[0])))
     along, down = corners[1] - corners[0], corners[3] - corners[0]
     middle = corners.mean(0)
@@ -54,19 +54,19 @@ def astray(corners: NDArray[np.float64], rng: Rng) -> NDArray[np.float32]:
 
 
 class Views:
-    """An endless, seeded stream of (view, way to the right places)."""
+    """An endless, seeded stream of (view, true offsets)."""
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         self._samples = ReaderSamples(seed + 1)
 
     def draw(self) -> list[Pair]:
-        """All cuts of one drawn scene that keep the corners in sight."""
-        margin = float(self._rng.uniform(0.4, 0.7))  # so wide that its border does not reveal where the corners are
+        """All views of one rendered scene that contain the corners."""
+        margin = float(self._rng.uniform(0.4, 0.7))  # wide enough that the image border gives no hint of the corners
         scene, corners, _ = self._samples.scene(rows=1, margin=margin)
         made = []
         for _ in range(CUTS):
-            quad = astray(corners, self._rng)
+            quad = perturbed(corners, self._rng)
             move = cv2.getPerspectiveTransform(quad, canonical_corners())
             away = cv2.perspectiveTransform(corners.astype(np.float32)[None], move)[0] - canonical_corners()
             if np.abs(away).max() < _FAR:
@@ -106,14 +106,14 @@ class Stream(IterableDataset[Batch]):
 
 
 def losses(net: CornerRefiner, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-    """Smooth L1 with its bend at half a pixel: a few plates that cannot be seen shall not rule the rest."""
+    """Smooth L1 with beta 0.5 pixels, robust to the few plates that are not visible."""
     features, away = batch
     return nn.functional.smooth_l1_loss(net.read(features), away, beta=0.5), {}
 
 
 @torch.no_grad()
 def measure(net: nn.Module, batch: Batch) -> dict[str, float]:
-    """Median corner error in % of the plate's width before and after, on drawn plates that training does not see."""
+    """Median corner error in % of the plate's width before and after, on rendered validation plates."""
     features, away = batch
     unit = WIDTH * (1 - 2 * MARGIN_X) / 100
     errors = (net.read(features) - away).reshape(-1, 4, 2).norm(dim=2).mean(1) / unit
@@ -123,7 +123,7 @@ def measure(net: nn.Module, batch: Batch) -> dict[str, float]:
 
 def main() -> None:
     command = loop.parser(__doc__, batch=8, rate=2e-3, seed=5)
-    command.add_argument("--detector", type=Path, required=True, help="an exported detector, whose trunk is taken")
+    command.add_argument("--detector", type=Path, required=True, help="exported detector with the trunk")
     options = command.parse_args()
     loop.prepare(options)
     net, judge, features = CornerRefiner(options.trunk), Views(987_654), Features(options.detector)

@@ -1,8 +1,8 @@
-"""Train the second reader:
+"""Train the second recogniser:
 
     python -m inkgate.engines.plate.training.train_second --trunk clp_v2_c_rec.onnx --dictionary clp_dict.txt --work DIR
 
-Checkpoints, the curve (curve.jsonl) and the resume state lie in DIR; run the same command again to go on. The frozen
+Checkpoints and the learning curve (curve.jsonl) are written to DIR; the same command resumes the run. The frozen
 convolutions run in ONNX Runtime inside the worker that draws the samples.
 """
 
@@ -43,7 +43,7 @@ class Features:
     def __call__(self, samples: list[Sample]) -> Batch:
         strips = to_tensor([sample.image for sample in samples])
         padded = np.pad(strips, ((0, 0), (0, 0), (0, 0), (0, PADDED - strips.shape[3])))
-        seen = self._session.run(None, {"x": padded})[0].horizontal_scale(2).transpose(0, 2, 1)
+        seen = self._session.run(None, {"x": padded})[0].squeeze(2).transpose(0, 2, 1)
         classes = np.zeros((len(samples), LONGEST), np.int64)
         for row, sample in zip(classes, samples, strict=True):
             row[: len(sample.classes)] = sample.classes
@@ -66,7 +66,7 @@ class Stream(IterableDataset[Batch]):
 
 
 def losses(net: SecondReader, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-    """CTC alone. No plate has no text: its classes are empty."""
+    """CTC loss. A negative sample has an empty text."""
     features, classes, lengths = batch
     probabilities = F.log_softmax(net.read(features), 2)
     steps = torch.full((len(lengths),), probabilities.shape[1])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import ssl
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from inkgate.service import settings as configuration
-from inkgate.service.cli.doctor import gateway, host, stores
+from inkgate.service.accounts import rules
+from inkgate.service.cli.doctor import gateway, stores, takeover
+from inkgate.service.cli.doctor import host as machine
 from inkgate.service.cli.doctor.finding import Finding
+from inkgate.service.errors import Misuse
 from inkgate.service.settings import Settings, mask, secret_values
 
 _TIMEOUT_SECONDS = 15.0  # per check; a firewall that drops packets must not delay the others
@@ -26,22 +31,61 @@ def doctor(
     url: Annotated[
         str, typer.Option("--gateway", help="The gateway's address as clients use it [default: as the settings say].")
     ] = "",
+    is_takeover: Annotated[
+        bool,
+        typer.Option("--takeover", help="Check instead whether clients of the cloud reach this service unchanged."),
+    ] = False,
+    host: Annotated[
+        str, typer.Option(help="With --takeover: the host name that clients call, with :PORT if it is not 443.")
+    ] = takeover.CLOUD_HOST,
+    address: Annotated[
+        list[str], typer.Option(help="With --takeover: an address that the name must lead to; repeat it for several.")
+    ] = [],  # noqa: B006
+    ca: Annotated[
+        Path | None, typer.Option(help="With --takeover: PEM file of the authority that clients trust.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check models, stores, schema, workers, queue, clocks, certificates, disk and the gateway; exit status 1 when
     something needs doing."""
     settings = configuration.load()
+    if is_takeover:
+        target = _target(host, address, ca)
+        _report(settings, [("takeover", lambda known: takeover.examine(known, target))], as_json)
+        return
     checks: list[tuple[str, Check]] = [
-        ("models", host.models),
+        ("models", machine.models),
         ("database", stores.database),
         ("master key", stores.master_key),
         ("queue", stores.queue),
         ("gateway", lambda known: gateway.examine(known, url)),
-        ("certificates", host.certificates),
-        ("disk", host.disk),
-        ("limits", host.limits),
-        ("time zone", host.time_zone),
+        ("certificates", machine.certificates),
+        ("disk", machine.disk),
+        ("limits", machine.limits),
+        ("time zone", machine.time_zone),
     ]
+    _report(settings, checks, as_json)
+
+
+def _target(host: str, addresses: Sequence[str], ca: Path | None) -> takeover.Target:
+    """What --host, --address and --ca name. Raises Misuse."""
+    name, _, port = host.partition(":")
+    if not name or (port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)):
+        raise Misuse("command.host_invalid", host=host)
+    expected = rules.networks(addresses)
+    if any(not each.endswith(("/32", "/128")) for each in expected):
+        raise Misuse("command.address_invalid")
+    if ca is not None and not ca.is_file():
+        raise Misuse("command.file_not_found", paths=(str(ca),))
+    try:
+        ssl.create_default_context(cafile=str(ca) if ca else None)
+    except (ssl.SSLError, OSError):
+        raise Misuse("command.ca_invalid", path=str(ca)) from None
+    return takeover.Target(name, int(port or 443), tuple(each.partition("/")[0] for each in expected), ca)
+
+
+def _report(settings: Settings, checks: list[tuple[str, Check]], as_json: bool) -> None:
+    """Run the checks and print their findings; exit status 1 when something needs doing."""
     known = secret_values(settings)
     findings = [_masked(finding, known) for finding in asyncio.run(_examine(settings, checks))]
     if as_json:

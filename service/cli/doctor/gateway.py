@@ -51,7 +51,7 @@ async def examine(settings: Settings, url: str) -> list[Finding]:
                 "gateway", f"{redacted_location(address)}: {type(error).__name__}", "Is it InkGate that listens there?"
             )
         ]
-    return [_state(address, answer, call), *_clock(call), *secure]
+    return [_state(address, answer, call), *clock(call), *secure]
 
 
 def _configured_url(settings: Settings) -> str:
@@ -84,7 +84,8 @@ def _is_inkgate(call: httpx.Response) -> bool:
         return False
 
 
-def _clock(answer: httpx.Response) -> list[Finding]:
+def clock(answer: httpx.Response) -> list[Finding]:
+    """The gateway's clock against this machine's, from the Date header of an answer; empty without one."""
     try:
         theirs = parsedate_to_datetime(answer.headers["date"]).timestamp()
     except (KeyError, ValueError):

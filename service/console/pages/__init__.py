@@ -12,9 +12,11 @@ from inkgate.service.console.pages import (
     keys,
     monitor,
     operator_accounts,
+    operator_import,
     operator_ledger,
     operator_orders,
     operator_system,
+    operator_takeover,
     operator_workers,
     overview,
     purchase,
@@ -42,9 +44,11 @@ PAGES: tuple[APIRouter, ...] = tuple(
         keys,
         reference,
         operator_accounts,
+        operator_import,
         operator_orders,
         operator_ledger,
         operator_system,
         operator_workers,
+        operator_takeover,
     )
 )

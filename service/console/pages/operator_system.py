@@ -24,7 +24,7 @@ router = APIRouter(prefix="/operator")
 PER_PAGE = 50
 EXPORTED = 10_000
 FIRST_YEAR, LAST_YEAR = 1970, 2199
-ACTIONS = ("account", "app", "key", "ledger", "order", "pack", "product", "refund", "user", "voucher")
+ACTIONS = ("account", "app", "import", "key", "ledger", "order", "pack", "product", "refund", "user", "voucher")
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,10 @@
     document.querySelector("dialog[data-open]")?.showModal();
     takeFragment();
   });
+  // A form that stays on the page can be sent again once it has its answer.
+  document.addEventListener("htmx:afterRequest", (event) => {
+    for (const button of event.target.querySelectorAll?.("button:disabled") ?? []) button.disabled = false;
+  });
   document.addEventListener("htmx:afterSwap", (event) => label(event.target));
   document.addEventListener("htmx:afterSettle", drawAll);
 })();

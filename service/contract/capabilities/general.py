@@ -105,6 +105,7 @@ GENERAL = Capability(
     element=element,
     view=view,
     stub=stub,
+    text_key="text",
     lines_key="text_line",
     sample=_SAMPLES / "general.jpg",
     example=_SAMPLES / "general.json",

@@ -7,7 +7,7 @@ from importlib.resources import files
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Protocol
 
-from inkgate.service.contract.capability import PREFIX, Capability, Element, Options, manual_pack_prices
+from inkgate.service.contract.capability import PREFIX, AnswerField, Capability, Element, Options, manual_pack_prices
 from inkgate.service.contract.code_tables import DOCUMENT_ROWS, Fault, code_table
 from inkgate.service.contract.json_schema import COUNT, TEXT, array_schema, object_schema
 from inkgate.service.contract.views import Mark, View, detail_list
@@ -117,6 +117,10 @@ PLATE = Capability(
     element=element,
     view=view,
     stub=stub,
+    item_fields=(
+        AnswerField("platelicense", "车牌号", "Plate number", personal=True),
+        AnswerField("plate_type", "车牌类型", "Plate type"),
+    ),
     failed_keys=failed_keys,
     sample=_SAMPLES / "plate.jpg",
     example=_SAMPLES / "plate.json",

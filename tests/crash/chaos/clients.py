@@ -18,6 +18,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
 from inkgate.service.worker.stub import stub_text
+from tests.http_client import local_client
 from tests.images import padded_png
 from tests.tcp_reset import Client
 
@@ -65,19 +66,20 @@ class Clients:
         """Let `run` send no more."""
         self._ended = True
 
-    async def run(self, until: float = math.inf) -> None:
-        """Send until the run's clock says `until`, or `end`; returns when every client has its answer or gave up."""
+    async def run(self, end: float = math.inf) -> None:
+        """Send until the run's clock reads `end` seconds or `end()` is called. Returns when every client has its answer
+        or has given up."""
         limits = httpx.Limits(max_keepalive_connections=0)  # every call opens a new connection through the proxy
-        async with httpx.AsyncClient(limits=limits, timeout=20.0) as http, asyncio.TaskGroup() as group:
+        async with local_client(limits=limits, timeout=20.0) as http, asyncio.TaskGroup() as group:
             due = self.now()
-            while due < until and not self._ended:
+            while due < end and not self._ended:
                 await asyncio.sleep(max(0.0, due - self.now()))
                 group.create_task(self._client(http, self._make()))
                 due += self._random.expovariate(self._rate)
 
     async def again(self) -> None:
         """Once more for every call that is still without an answer."""
-        async with httpx.AsyncClient(timeout=20.0) as http:
+        async with local_client(timeout=20.0) as http:
             for call in self.calls:
                 if not call.delivered:
                     await self._try(http, call, self._request(call))
@@ -87,7 +89,7 @@ class Clients:
         as any other call is. The request ids of those whose answer our kernel had acknowledged whole all the same."""
         calls = [Call("general", [unique_image() for _ in range(_TORN)], str(uuid.uuid4())) for _ in range(count)]
         self.calls += calls
-        async with httpx.AsyncClient(timeout=20.0) as http:
+        async with local_client(timeout=20.0) as http:
             whole = await asyncio.gather(*(self._tear(port, call) for call in calls))
             await asyncio.gather(*(self._client(http, call) for call in calls))
         return [call.request_id for call, had in zip(calls, whole, strict=True) if had]

@@ -13,6 +13,7 @@ import httpx
 from inkgate.service.contract.capabilities import GENERAL
 from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
+from tests.http_client import local_client
 from tests.images import padded_png
 
 _EVERY = 0.1  # seconds between two requests
@@ -39,7 +40,7 @@ class Flood:
     async def _run(self) -> None:
         raw = json.dumps({"data": [base64.b64encode(padded_png(300, b"flood")).decode()] * _IMAGES}).encode()
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=0)
-        async with httpx.AsyncClient(limits=limits, timeout=20.0) as http, asyncio.TaskGroup() as group:
+        async with local_client(limits=limits, timeout=20.0) as http, asyncio.TaskGroup() as group:
             while True:
                 group.create_task(self._send(http, raw))
                 await asyncio.sleep(_EVERY)

@@ -28,6 +28,7 @@ from tests.crash.chaos.flood import Flood
 from tests.crash.chaos.machine import children
 from tests.crash.chaos.proxy import Proxy
 from tests.crash.processes import WorkerHost, python
+from tests.http_client import local_client
 from tests.postgres import OwnPostgres
 from tests.valkey import Valkey, free_port
 
@@ -83,9 +84,9 @@ class Gateway:
         self.process = python("-m", "inkgate.service.cli", "gateway", "--port", str(self.port), **self._settings)
 
     async def ready(self, *, within: float = 60.0) -> None:
-        until = time.monotonic() + within
-        async with httpx.AsyncClient() as client:
-            while time.monotonic() < until:
+        deadline = time.monotonic() + within
+        async with local_client() as client:
+            while time.monotonic() < deadline:
                 with contextlib.suppress(httpx.HTTPError):
                     if (await client.get(f"http://127.0.0.1:{self.port}/readyz")).status_code == 200:
                         return

@@ -67,7 +67,7 @@ async def test_a_rotated_key_stays_valid_for_the_overlap(customer: CustomerData,
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         successor = await accounts.rotate_access_key(unit, customer.vault, customer.keys.ak, overlap=timedelta(hours=1))
     assert await directory.access_key(customer.keys.ak) and await directory.access_key(successor.ak)
-    customer.clock.pass_(hours=1)
+    customer.clock.advance(hours=1)
     assert await directory.access_key(customer.keys.ak) is None
     assert await directory.access_key(successor.ak) is not None
 

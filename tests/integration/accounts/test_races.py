@@ -266,7 +266,7 @@ async def test_a_session_that_ends_meanwhile_is_not_touched(customer: CustomerDa
         proof = await users.password_proof(unit.session, passwords, "deputy", "a quiet afternoon")
         token = await users.sign_in(unit, "deputy", proof, LIFETIME)
         assert token is not None
-    customer.clock.pass_(minutes=2)
+    customer.clock.advance(minutes=2)
     await overlapping(
         customer.engine,
         lambda unit: users.disable_user(unit, deputy.id),

@@ -112,8 +112,8 @@ def tasks(call: str, *images: bytes, seconds: float = 20.0, capability: str = "g
 
 async def pull(port: WorkerPort, timeout: float = 5.0) -> Task | None:
     """Call `port.pull` in a thread until it returns a task."""
-    until = time.monotonic() + timeout
-    while time.monotonic() < until:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
         task = await asyncio.to_thread(port.pull, 0.1)
         if task is not None:
             return task

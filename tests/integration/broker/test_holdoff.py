@@ -49,8 +49,8 @@ endings = pytest.mark.parametrize("ending", [hung_up_then_died, died_then_hung_u
 
 
 async def is_held(broker: Any, app: str, within: float = 3.0) -> bool:
-    until = time.monotonic() + within
-    while not broker.held(app) and time.monotonic() < until:
+    deadline = time.monotonic() + within
+    while not broker.held(app) and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
     return bool(broker.held(app))
 

@@ -42,7 +42,7 @@ class Clocks(CheckedClock):
     def __call__(self, database: datetime) -> datetime:
         return super().__call__(datetime.fromtimestamp(self.database, UTC))
 
-    def pass_(self, span: timedelta) -> None:
+    def advance(self, span: timedelta) -> None:
         """Advance all clocks."""
         self.database += span.total_seconds()
         self.own += span.total_seconds()
@@ -109,7 +109,7 @@ async def test_a_jump_of_the_shared_clock_of_one_machine_is_detected(till: Till,
     assert await suspect(till.admit()) == "own"
     assert await suspect(till.ledger.admit(till.customer.account_id, till.customer.app.app_id, "licence", 1)) == "own"
     assert await suspect(till.clocks.check()) == "own", "this gateway is out of the rotation"
-    till.clocks.pass_(timedelta(hours=1))
+    till.clocks.advance(timedelta(hours=1))
     assert await suspect(till.ledger.settle(till.customer.call())) == "own"
     assert await till.state() == before
     till.clocks.database -= jump.total_seconds()
@@ -121,7 +121,7 @@ async def test_a_jump_of_the_shared_clock_of_one_machine_is_detected(till: Till,
 async def test_small_steps_of_a_corrected_clock_never_add_up(till: Till) -> None:
     await till.customer.grant(1000)
     for _ in range(20):
-        till.clocks.pass_(timedelta(hours=1))
+        till.clocks.advance(timedelta(hours=1))
         till.clocks.own += 60
         till.clocks.database += 60
         await till.admit()
@@ -130,22 +130,22 @@ async def test_small_steps_of_a_corrected_clock_never_add_up(till: Till) -> None
 
 async def test_drift_over_a_month_without_readings_is_no_jump(till: Till) -> None:
     await till.customer.grant(1000)
-    till.clocks.pass_(timedelta(days=30))
+    till.clocks.advance(timedelta(days=30))
     till.clocks.own += 1200
     till.clocks.database += 1200
     await till.admit()
-    till.clocks.pass_(timedelta(days=30))
+    till.clocks.advance(timedelta(days=30))
     till.clocks.own += 86_400
     till.clocks.database += 86_400
     for _ in range(3):  # the next reading after a refused one is refused as well
         assert await suspect(till.admit()) == "own"
-        till.clocks.pass_(timedelta(hours=12))
+        till.clocks.advance(timedelta(hours=12))
 
 
 async def test_a_meter_that_was_idle_for_months_is_not_a_jump(till: Till) -> None:
     await till.customer.grant(1000)
     await till.ledger.settle(till.customer.call())
-    till.clocks.pass_(timedelta(days=100))
+    till.clocks.advance(timedelta(days=100))
     await till.admit()
     assert await till.ledger.settle(till.customer.call())
     assert (await till.customer.lines())[-1].settled_at == START + timedelta(days=100)
@@ -172,7 +172,7 @@ async def test_a_meter_ahead_of_both_clocks_is_refused_before_any_work(till: Til
 
 async def test_within_the_bound_time_never_goes_back(till: Till) -> None:
     await till.customer.grant(1000)
-    till.clocks.pass_(timedelta(minutes=1))
+    till.clocks.advance(timedelta(minutes=1))
     await till.ledger.settle(till.customer.call())
     till.clocks.database -= 180
     assert await till.ledger.settle(till.customer.call())
@@ -183,7 +183,7 @@ async def test_within_the_bound_time_never_goes_back(till: Till) -> None:
 async def test_admission_uses_the_time_of_settlement(till: Till) -> None:
     await till.customer.grant(1000)
     await till.customer.grant(1000, ends_at=START + timedelta(minutes=10))
-    till.clocks.pass_(timedelta(minutes=11))
+    till.clocks.advance(timedelta(minutes=11))
     await till.ledger.settle(till.customer.call(1000))
     till.clocks.database -= 120  # the second pack seems valid again
     for attempt in (till.admit(), till.ledger.settle(till.customer.call())):

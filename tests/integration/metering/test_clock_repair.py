@@ -33,11 +33,11 @@ async def settled_in_the_future(customer: CustomerData) -> None:
     ledger = customer.ledger()
     for units in (1, 2):
         await ledger.settle(customer.call(units, call_id=made(customer.clock.time)))
-        customer.clock.pass_(hours=1)
+        customer.clock.advance(hours=1)
     truth = customer.clock.time
     customer.clock.time += JUMP
     await ledger.settle(customer.call(3, call_id=made(truth)))  # the last units of the first pack
-    customer.clock.pass_(hours=1)
+    customer.clock.advance(hours=1)
     await ledger.settle(customer.call(4, call_id=made(truth + timedelta(hours=1)), code=410001))
     await ledger.settle(customer.call(0, capability="licence", call_id=made(truth + timedelta(hours=1))))
     counted = Refusals()

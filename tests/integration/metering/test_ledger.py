@@ -89,7 +89,7 @@ async def test_the_three_codes(customer: CustomerData) -> None:
     await ledger.settle(customer.call())
     assert await refused(ledger.admit(customer.account_id, app, "general", 0)) == 51003
     assert await refused(ledger.settle(customer.call())) == 51003
-    customer.clock.pass_(days=366)
+    customer.clock.advance(days=366)
     assert await refused(ledger.admit(customer.account_id, app, "general", 0)) == 51001
     assert await refused(ledger.settle(customer.call())) == 51001
     assert await refused(ledger.admit(customer.account_id, app, "idcard", 1)) == 51002
@@ -114,7 +114,7 @@ async def test_a_pack_that_expires_between_admission_and_settling_is_not_charged
     pack = await customer.grant(10, ends_at=START + timedelta(hours=1))
     ledger = customer.ledger()
     await ledger.admit(customer.account_id, customer.app.app_id, "general", 1)
-    customer.clock.pass_(hours=1)
+    customer.clock.advance(hours=1)
     assert await refused(ledger.settle(customer.call())) == 51001
     assert await customer.used(pack) == 0
 
@@ -173,7 +173,7 @@ async def test_settlement_times_never_decrease(customer: CustomerData) -> None:
     await customer.grant(10)
     ledger = customer.ledger()
     await ledger.settle(customer.call())
-    customer.clock.pass_(minutes=-4)
+    customer.clock.advance(minutes=-4)
     await ledger.settle(customer.call())
     first, second = await customer.lines()
     assert second.settled_at == first.settled_at
@@ -185,7 +185,7 @@ async def test_hours_add_up_by_app_capability_and_code(customer: CustomerData) -
     ledger = customer.ledger()
     await asyncio.gather(*(ledger.settle(customer.call(2)) for _ in range(5)))
     await ledger.settle(customer.call(1, code=400011))
-    customer.clock.pass_(hours=1)
+    customer.clock.advance(hours=1)
     await ledger.settle(customer.call(1))
     async with work.read_session(customer.engine) as session:
         rows = list(await session.scalars(select(HourRow).order_by(HourRow.hour, HourRow.code)))

@@ -43,7 +43,7 @@ async def busy_life(customer: CustomerData) -> None:
     await ledger.settle(customer.call(7))
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         late = await orders.place_order(unit, customer.account_id, {"general-100k": 1}, approval="operator")
-    customer.clock.pass_(seconds=1)
+    customer.clock.advance(seconds=1)
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         soon = await orders.place_order(unit, customer.account_id, {"general-1m": 1}, approval="immediate")
     await ledger.settle(customer.call(10))
@@ -58,7 +58,7 @@ async def busy_life(customer: CustomerData) -> None:
         pack = next(each for each in await ledger_reader.packs(unit.session) if each.capability == "plate")
         await refunds.request_refund(unit, pack.id, decision="automatic")
     await ledger.settle(customer.call(2, capability="plate"))
-    customer.clock.pass_(hours=2)
+    customer.clock.advance(hours=2)
     await ledger.settle(customer.call(1, app_id=other.app_id))
     assert soon.state == again.state == "active"
 
@@ -252,7 +252,7 @@ async def test_a_round_of_housekeeping(customer: CustomerData) -> None:
 async def test_housekeeping_does_not_wait_for_a_long_read(customer: CustomerData) -> None:
     keeper = housekeeping.Housekeeper(customer.engine, Ledger(), lambda found: None, clock=customer.clock)
     await customer.grant(5)
-    customer.clock.pass_(days=3000)  # days that have no partition yet
+    customer.clock.advance(days=3000)  # days that have no partition yet
     async with work.snapshot_session(customer.engine) as session:
         await ledger_reader.verify_database(session)  # the snapshot stays open and keeps its locks
         async with asyncio.timeout(10):

@@ -105,7 +105,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.pending.append((order.number, order.ordered_at))
         else:
             self._learn_packs()
-        self.customer.clock.pass_(seconds=1)
+        self.customer.clock.advance(seconds=1)
 
     @precondition(lambda self: self.pending)
     @rule()
@@ -134,7 +134,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(span=st.sampled_from([1, 3600, 86_400 * 3, 86_400 * 120, 86_400 * 364, 86_400 * 366]))
     def time_passes(self, span: int) -> None:
-        self.customer.clock.pass_(seconds=span)
+        self.customer.clock.advance(seconds=span)
 
     @precondition(lambda self: any(not pack.gone for pack in self.packs))
     @rule(data=st.data())
@@ -195,21 +195,21 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.integers(1, int(MAX_CLOCK_DIFFERENCE.total_seconds())))
     def clock_goes_back_a_moment(self, seconds: int) -> None:
-        self.customer.clock.pass_(seconds=-seconds)
+        self.customer.clock.advance(seconds=-seconds)
         self._settle([(ids.new(), 0, 0)])
-        self.customer.clock.pass_(seconds=seconds)
+        self.customer.clock.advance(seconds=seconds)
 
     @precondition(lambda self: self.calls)
     @rule(hours=st.integers(1, 24 * 400), units=st.integers(0, 8))
     def clock_jumps_back(self, hours: int, units: int) -> None:
         self._settle([(ids.new(), 0, 0)])  # now, so that the clock jumps back behind it
-        self.customer.clock.pass_(hours=-hours)
+        self.customer.clock.advance(hours=-hours)
         try:
             self.run(self.ledger.settle(self.customer.call(units, app_id=self.apps[0])))
             raise AssertionError("settled by a clock that jumped")
         except ClockSuspect as error:
             assert error.reason == "meter"
-        self.customer.clock.pass_(hours=hours)
+        self.customer.clock.advance(hours=hours)
 
     # -- the model
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import event, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -35,12 +37,19 @@ async def read(customer: CustomerData, kind: int = INCREMENTAL) -> int:
 class Reads:
     """Steps that read entries, counted at the driver."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.count = 0
-        event.listen(engine.sync_engine, "before_cursor_execute", self._see)
+    count = 0
 
-    def _see(self, _connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+    def see(self, _connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         self.count += "FROM usage_record" in statement and "sum(" in statement
+
+
+@pytest.fixture
+def reads(engine: AsyncEngine) -> Iterator[Reads]:
+    """The steps of this test; the engine is also that of other tests."""
+    reads = Reads()
+    event.listen(engine.sync_engine, "before_cursor_execute", reads.see)
+    yield reads
+    event.remove(engine.sync_engine, "before_cursor_execute", reads.see)
 
 
 async def test_a_valid_ledger_has_no_drift_and_no_backlog(customer: CustomerData) -> None:
@@ -49,9 +58,9 @@ async def test_a_valid_ledger_has_no_drift_and_no_backlog(customer: CustomerData
     assert await read(customer) == await customer.count() > 8
 
 
-async def test_an_entry_is_read_once(customer: CustomerData) -> None:
+async def test_an_entry_is_read_once(customer: CustomerData, reads: Reads) -> None:
     await busy_life(customer)
-    reads = Reads(customer.engine)
+    reads.count = 0
     await checked(customer)
     first, reads.count = reads.count, 0
     assert first >= 5  # two entries per step
@@ -89,9 +98,9 @@ async def test_an_old_entry_changed_later_is_detected_by_the_recheck_only(custom
     assert (await checked(customer, AGAIN_ALL)).drift == 0
     async with customer.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET units = 1 WHERE seq = 3"))
-    customer.clock.pass_(days=29)
+    customer.clock.advance(days=29)
     assert (await checked(customer, AGAIN_ALL)).drift == 0
-    customer.clock.pass_(days=2)
+    customer.clock.advance(days=2)
     assert (await checked(customer, AGAIN_ALL)).drift == 1
     assert (await checked(customer)).drift == 1  # and is reported until it is corrected
     async with customer.engine.begin() as connection:
@@ -108,7 +117,7 @@ async def test_the_recheck_continues_where_it_stopped(customer: CustomerData) ->
     seen = []
     for _ in range(5):
         await checked(customer, replace(SMALL, recheck_lines=2, recheck_meters=1))
-        customer.clock.pass_(hours=1)
+        customer.clock.advance(hours=1)
         seen.append(await read(customer, FULL_RECHECK))
     assert seen == [2, 4, 6, 7, 7]
 
@@ -123,23 +132,23 @@ async def test_a_round_is_bounded_and_the_next_one_continues(customer: CustomerD
     for _ in range(4):
         found = await checked(customer, RoundLimits(lines=2, step=2))
         left.append((found.backlog, found.checked_at == begun))
-        customer.clock.pass_(minutes=15)
+        customer.clock.advance(minutes=15)
     # Until everything was read once, "last compared" is when reading began.
     assert left == [(5, True), (3, True), (1, True), (0, False)]
     assert (await checked(customer, RoundLimits(seconds=0.0))).backlog == 0
 
 
-async def test_of_two_gateways_one_reads(customer: CustomerData) -> None:
+async def test_of_two_gateways_one_reads(customer: CustomerData, reads: Reads) -> None:
     """The other one reports the stored state. On SQLite there is one gateway and one writer."""
     await busy_life(customer)
     known = await checked(customer)
     await customer.ledger().settle(customer.call(1))
     if customer.engine.dialect.name == "sqlite":
         return
-    reads = Reads(customer.engine)
+    reads.count = 0
     async with customer.engine.begin() as other:
         await reconciliation.block_reconciliation(other)
-        customer.clock.pass_(minutes=15)
+        customer.clock.advance(minutes=15)
         assert await checked(customer) == known
     assert reads.count == 0
     assert (await checked(customer)).checked_at == customer.clock.time
@@ -190,5 +199,5 @@ async def test_every_entry_is_read_again_within_the_days_of_the_setting(customer
     assert await read(customer, FULL_RECHECK) == await customer.count()
     async with customer.engine.begin() as connection:
         await connection.execute(text("UPDATE usage_record SET units = 2 WHERE units = 3"))
-    customer.clock.pass_(days=1, minutes=1)
+    customer.clock.advance(days=1, minutes=1)
     assert (await keeper.run_round()).drift == 1

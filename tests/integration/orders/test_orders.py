@@ -42,7 +42,7 @@ async def test_validity_begins_with_the_approval(customer: CustomerData) -> None
         )
     assert (order.state, order.amount_fen, len(order.number)) == ("pending", 2 * 45_000 + 960_000, 20)
     assert await packs(customer) == []
-    customer.clock.pass_(hours=5)
+    customer.clock.advance(hours=5)
     async with work.unit_of_work(customer.engine, "admin", customer.clock) as unit:
         await orders.approve_order(unit, order.number)
     made = await packs(customer)
@@ -62,7 +62,7 @@ async def test_validity_begins_with_the_approval(customer: CustomerData) -> None
 async def test_an_order_approved_late_keeps_its_place_in_the_order_of_purchase(customer: CustomerData) -> None:
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         early = await orders.place_order(unit, customer.account_id, {"general-100k": 1}, approval="operator")
-    customer.clock.pass_(hours=1)
+    customer.clock.advance(hours=1)
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         await orders.place_order(unit, customer.account_id, {"general-100k": 1}, approval="immediate")
         await orders.approve_order(unit, early.number)
@@ -155,7 +155,7 @@ async def test_vouchers_that_do_not_apply(customer: CustomerData) -> None:
         theirs = await issue_voucher(unit, "credit", 100, account_id=other.id)
         short = await issue_voucher(unit, "credit", 100, ends_at=customer.clock.time + timedelta(hours=1))
         plates = await issue_voucher(unit, "goods", product_id="plate-100k")
-    customer.clock.pass_(hours=1)
+    customer.clock.advance(hours=1)
     for code, message in ((theirs, "no such"), (short, "not valid"), (plates, "another product"), ("x", "no such")):
         async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
             with pytest.raises(Misuse, match=message):

@@ -66,12 +66,12 @@ async def test_refund_against_deduction_at_the_same_time(customer: CustomerData)
 
 async def test_a_refund_is_requested_within_seven_days_of_the_order(customer: CustomerData) -> None:
     pack = await buy(customer)
-    customer.clock.pass_(days=7, seconds=1)
+    customer.clock.advance(days=7, seconds=1)
     with pytest.raises(Misuse, match="within 7 days"):
         await request(customer, pack)
-    customer.clock.pass_(seconds=-1)
+    customer.clock.advance(seconds=-1)
     refund = await request(customer, pack)
-    customer.clock.pass_(days=5)  # the time of the decision does not matter
+    customer.clock.advance(days=5)  # the time of the decision does not matter
     assert (await approve(customer, refund)).state == "approved"
 
 

@@ -129,9 +129,9 @@ async def test_a_round_adds_the_hours_that_have_ended(customer: CustomerData, fa
     customer.clock.time = MIDNIGHT + 10 * HOUR + timedelta(minutes=6)
     assert await rollup.roll_up(customer.engine, customer.clock) == 1
     assert await rollup.roll_up(customer.engine, customer.clock) == 0  # all rolled up
-    customer.clock.pass_(minutes=50)
+    customer.clock.advance(minutes=50)
     assert await rollup.roll_up(customer.engine, customer.clock) == 0  # the hour has not ended
-    customer.clock.pass_(hours=15)
+    customer.clock.advance(hours=15)
     assert await rollup.roll_up(customer.engine, customer.clock) == 2  # into the next day
     assert await rolled(customer) == MIDNIGHT + 25 * HOUR
     after = await answers(customer, sub_id, apps)

@@ -22,10 +22,10 @@ async def scope(customer: CustomerData) -> Scope:
     await customer.grant(100, capability="plate")
     ledger = customer.ledger()
     await ledger.settle(customer.call(2))
-    customer.clock.pass_(hours=1)
+    customer.clock.advance(hours=1)
     await ledger.settle(customer.call(3))
     await ledger.settle(customer.call(1, code=400011))
-    customer.clock.pass_(hours=1)
+    customer.clock.advance(hours=1)
     await ledger.settle(customer.call(4, capability="plate", app_id=other.app_id))
     return Scope(START - timedelta(hours=1), START + timedelta(hours=5), customer.account_id)
 

@@ -7,7 +7,6 @@ import errno
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,11 @@ from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.worker import supervisor as module
 from inkgate.service.worker.control import Event, WorkerReady
 from inkgate.service.worker.observe import WorkerEventMetrics
-from inkgate.service.worker.registry import SupervisorRegistry
 from inkgate.service.worker.supervisor import Supervisor
+from inkgate.service.worker.supervisor_registry import SupervisorRegistry
 from tests.integration.worker import odd_child
 from tests.unit.telemetry.test_metrics import value
+from tests.waiting import wait_until
 
 CHILD = "tests.integration.worker.odd_child"
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,12 +33,6 @@ ROOT = Path(__file__).resolve().parents[3]
 def children_find_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """The supervisor starts its children with -P and only the product on the path; this child is part of the tests."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("failures", [1, 3])
@@ -63,11 +57,11 @@ async def test_a_child_that_could_not_be_started_is_started_later(
     monkeypatch.setattr(module, "spawn", no_process)
     supervisor = Supervisor(CHILD, 1, {}, background=background, essential=True)
     supervisor.start()
-    await until(lambda: tries == 1)
+    await wait_until(lambda: tries == 1)
     await asyncio.sleep(0)
     assert (await health.ready()).parts["tasks"] == TaskDown.__name__
     await supervisor.wait_ready()
-    await until(lambda: value(metrics, "inkgate_background_task_up", task="worker-slot-0") == 1)
+    await wait_until(lambda: value(metrics, "inkgate_background_task_up", task="worker-slot-0") == 1)
     assert (await health.ready()).ok
     assert value(metrics, "inkgate_background_task_restarts_total", task="worker-slot-0") == failures
     await supervisor.stop(20)
@@ -91,7 +85,7 @@ async def test_a_start_that_fails_leaves_no_file_descriptor_open(monkeypatch: py
         return value(metrics, "inkgate_background_task_restarts_total", task="worker-slot-0")
 
     await asyncio.sleep(0)
-    await until(lambda: restarts() >= 20)
+    await wait_until(lambda: restarts() >= 20)
     await supervisor.stop(20)
     assert len(os.listdir("/proc/self/fd")) <= before + 1
 
@@ -107,7 +101,7 @@ async def test_events_of_another_release_cost_no_child() -> None:
 
     supervisor = Supervisor(CHILD, 1, {}, on_event=receive, on_malformed=lambda kind: received.update([kind]))
     supervisor.start()
-    await until(lambda: known[WorkerReady] == 1)
+    await wait_until(lambda: known[WorkerReady] == 1)
     (card,) = registry.records()
     assert (card.name, card.state, card.recycles) == ("odd", "ready", 0), "one life, and what it said last counts"
     assert supervisor.ready == 1 and supervisor.restarts == 0

@@ -153,6 +153,8 @@ HOMES = {
     "service/db/migrations/versions/0002_orders.py",  # history: the catalogue as it was when the table was made
     "engines/reader.py",  # the engines' side: each name once, with the factory of its reader
     "tools/draw_samples.py",  # one function for each image
+    "tools/results_page.py",  # the benchmarks of the built-in readers, as they were measured
+    "tools/sizing.py",  # the same
 }
 OTHER_MEANINGS = {"service/cli/models.py", "engines/manifest.py"}  # the licence of a model
 

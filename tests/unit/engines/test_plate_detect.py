@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -74,6 +75,38 @@ class Seeing:
             ys, xs = np.nonzero(red)
             plates.append(box(xs.min(), ys.min(), xs.max() + 1 - xs.min(), ys.max() + 1 - ys.min()))
         return output(batch.shape[2], batch.shape[3], plates)[None]
+
+
+def test_a_frame_surrounds_the_small_copy() -> None:
+    shapes, borders = [], []
+
+    def network(batch: np.ndarray) -> np.ndarray:
+        shapes.append(batch.shape[2:])
+        borders.append(batch[0, :, 0, 0])
+        return Seeing()(batch)
+
+    image = np.full((70, 240, 3), 255, np.uint8)
+    image[2:68, 3:237] = (0, 0, 255)  # the plate reaches the border
+    detector = PlateDetector(network, DetectorOptions(frame=24))
+    found = detector.detect_at_scale(image, 128, framed=True)
+    assert shapes == [(96, 192)], "128 x 37 and a frame, in multiples of 32"
+    assert np.allclose(borders[0], normalise(np.zeros((1, 1, 3), np.uint8))[0].ravel()), "black"
+    assert np.allclose(found[0].corners, box(3, 2, 234, 66), atol=3)
+
+
+@pytest.mark.parametrize("degrees", [-30.0, 30.0, 75.0])
+@pytest.mark.parametrize("size", [(480, 640), (900, 500)])
+def test_corners_of_a_rotated_copy_come_back_in_source_pixels(degrees: float, size: tuple[int, int]) -> None:
+    middle = (size[1] * 0.55, size[0] * 0.45)
+    upright = np.zeros((*size, 3), np.uint8)
+    corners = box(middle[0] - 60, middle[1] - 20, 120, 40) - middle
+    angle = np.deg2rad(degrees)
+    turn = np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))])
+    tilted = (corners @ turn.T + middle).astype(np.float32)  # counter-clockwise; the rotation sets it level
+    cv2.fillConvexPoly(upright, np.round(tilted).astype(np.int32), (0, 0, 255))
+    found = PlateDetector(Seeing()).detect_rotated(upright, 320, degrees)
+    assert len(found) == 1
+    assert np.allclose(found[0].corners, tilted, atol=6)
 
 
 @pytest.mark.parametrize("size", [(33, 33), (480, 640), (960, 1280), (1200, 500)])

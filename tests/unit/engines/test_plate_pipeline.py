@@ -17,14 +17,23 @@ Script = dict[str, tuple[str, str]]
 class Places(PlateDetector):
     """A finder that knows where plates are, as long as the image stands upright."""
 
-    def __init__(self, candidates: list[Candidate], lying: list[Candidate] | None = None) -> None:
+    def __init__(
+        self, candidates: list[Candidate], lying: list[Candidate] | None = None, tilted: list[Candidate] | None = None
+    ) -> None:
         self._candidates, self._on_side = candidates, lying or []
+        self._tilted = tilted or []
+        self.asked: list[str] = []
 
     def __call__(self, image: np.ndarray) -> list[Candidate]:
         return self._candidates
 
-    def detect_at_scale(self, image: np.ndarray, longest: int) -> list[Candidate]:
+    def detect_at_scale(self, image: np.ndarray, longest: int, *, framed: bool = False) -> list[Candidate]:
+        self.asked.append("on its side")
         return self._on_side
+
+    def detect_rotated(self, image: np.ndarray, longest: int, degrees: float) -> list[Candidate]:
+        self.asked.append(f"{degrees:+.0f}")
+        return self._tilted if degrees > 0 else []
 
     def refine_candidate(self, image: np.ndarray, one: Candidate) -> Candidate:
         return one
@@ -158,6 +167,30 @@ def test_an_image_on_its_side_is_read_and_answered_in_its_own_pixels(street: np.
     assert [p.text for p in plates] == ["粤B12345"]
     xs, ys = zip(*plates[0].quad, strict=True)
     assert (min(xs), max(xs), min(ys), max(ys)) == pytest.approx((50, 82, 200, 300), abs=10)
+
+
+def test_a_tilted_plate_is_found_in_the_rotated_copies(street: np.ndarray) -> None:
+    finder = Places([], tilted=[at(300, 50)])
+    assert [p.text for p in reader(finder, KNOWN).read(street)] == ["粤B12345"]
+    assert finder.asked == ["-28", "+28"], "and the image is not laid on its side any more"
+
+
+def test_a_confident_plate_needs_no_other_copy(street: np.ndarray) -> None:
+    finder = Places([at(300, 50)])
+    assert len(reader(finder, KNOWN).read(street)) == 1
+    assert finder.asked == []
+
+
+@pytest.mark.parametrize(("size", "read"), [((48, 160), True), ((48, 60), False), ((24, 160), False)])
+def test_the_whole_image_may_be_a_plate(size: tuple[int, int], read: bool) -> None:
+    image = np.full((*size, 3), 50, np.uint8)
+    plates = reader(Places([]), KNOWN).read(image)
+    assert [p.text for p in plates] == (["粤B12345"] if read else [])
+
+
+def test_an_unlikely_plate_of_the_whole_image_is_not_answered() -> None:
+    image = np.full((48, 160, 3), 50, np.uint8)
+    assert reader(Places([]), {50: ("粤B12345", "blue", 0.2)}).read(image) == []
 
 
 def test_an_empty_image_has_no_plates() -> None:

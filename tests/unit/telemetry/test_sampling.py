@@ -16,13 +16,7 @@ from cryptography.x509.oid import NameOID
 from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.telemetry.sampling import Sampler, SamplerRunner, certificate_sampler
 from tests.unit.telemetry.test_metrics import value
-
-
-async def until(condition: object, seconds: float = 5.0) -> None:
-    assert callable(condition)
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
+from tests.waiting import wait_until
 
 
 async def test_a_failing_sampler_continues_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -39,7 +33,7 @@ async def test_a_failing_sampler_continues_and_is_logged_once(caplog: pytest.Log
     runner = SamplerRunner([Sampler("flaky", flaky, 0.005), Sampler("hangs", hangs, 0.005, timeout=0.01)])
     with caplog.at_level(logging.WARNING):
         await runner.start()
-        await until(lambda: tries.count("flaky") >= 3 and tries.count("hangs") >= 3)
+        await wait_until(lambda: tries.count("flaky") >= 3 and tries.count("hangs") >= 3)
         await runner.close()
     assert [record.sampler for record in caplog.records].count("flaky") == 1
     made = len(tries)

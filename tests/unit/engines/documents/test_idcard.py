@@ -113,6 +113,17 @@ def test_labels_in_halves_and_a_row_without_its_label_are_read():
     assert (card.name, card.nation, card.addr) == ("程静", "汉", "北京市朝阳区迎宾路12号3单元")
 
 
+@pytest.mark.parametrize(
+    "rows", [("阿卜杜热合曼·", "买买提艾力"), ("哈尼克孜·买合木", "提江"), ("木合塔尔江吐", "尔逊")]
+)
+@pytest.mark.parametrize("shift", [0, 18])
+def test_a_name_in_two_rows_is_joined_from_above(rows, shift):
+    sheet = portrait()
+    sheet.lines = [line for line in sheet.lines if not line[0].startswith("姓名")]
+    sheet.line(80, 100, "姓名").line(195, 82 + shift, rows[0], h=26).line(195, 115 + shift, rows[1], h=26)
+    assert read(sheet).name == "".join(rows)
+
+
 def test_what_a_watermark_leaves_behind_an_authority_is_cut_off():
     sheet = Sheet().line(400, 120, "中华人民共和国", h=50).line(360, 230, "居民身份证", h=80)
     sheet.line(220, 480, "签发机关").line(420, 480, "巴青县公安局房")

@@ -67,10 +67,19 @@ def test_two_columns_without_paid_in_capital_carry_the_empty_key():
 def test_dates_in_chinese_numerals_stay_as_printed():
     sheet = single_column()
     sheet.lines = [line for line in sheet.lines if "2001" not in line[0]]
-    sheet.line(120, 740, "成立日期二○○五年六月九日").line(120, 800, "营业期限自二OO五年六月九日至二〇二五年六月八日")
+    sheet.line(120, 740, "成立日期二〇〇五年六月九日").line(120, 800, "营业期限自二OO五年六月九日至二〇二五年六月八日")
     licence = read(sheet)
     assert licence.establish_date == "二〇〇五年六月九日"
     assert licence.operation_period == "二〇〇五年六月九日至二〇二五年六月八日"
+
+
+def test_round_zeros_stay_as_most_of_them_are_printed():
+    sheet = single_column()
+    sheet.lines = [line for line in sheet.lines if "2001" not in line[0]]
+    sheet.line(120, 740, "成立日期二○○五年六月九日").line(120, 800, "营业期限自二Oo五年六月九日至二〇二五年六月八日")
+    licence = read(sheet)
+    assert licence.establish_date == "二○○五年六月九日"
+    assert licence.operation_period == "二○○五年六月九日至二○二五年六月八日"
 
 
 def test_permits_and_empty_images_are_no_licence():
@@ -87,6 +96,12 @@ def test_permits_and_empty_images_are_no_licence():
         ("自2008年8月27日至2028年8月26日", "2008年8月27日至2028年8月26日"),
         ("2008年08月27日星2028年08月26日", "2008年08月27日至2028年08月26日"),  # 至 misread
         ("长期", "长期"),
+        ("长期西", "长期"),
+        ("2013年03月03日至22063年03月02", "2013年03月03日至2063年03月02日"),
+        ("2013年03月03日至22063年03月02日", "2013年03月03日至2063年03月02日"),
+        ("2008年08月27日 至 无固定期限", "2008年08月27日至无固定期限"),
+        ("2008年08月27日至不约定期限", "2008年08月27日至不约定期限"),
+        ("无固定期限", "无固定期限"),
         ("2008年08月27日", "2008年08月27日"),
     ],
 )
@@ -159,6 +174,13 @@ def test_half_labels_without_their_other_half():
         ("类型", "有限责任公司分公司", "有限责任公司分公司"),
         ("类型", "有限公司(法人独资)私营", "有限公司(法人独资)私营"),
         ("法定代表人", "郝静654087017C4C1", "郝静"),
+        ("法定代表人", "JEAN PIERRE MOREAU", "JEAN PIERRE MOREAU"),
+        ("法定代表人", " Jürgen  Müller", "Jürgen Müller"),
+        ("法定代表人", "O'NEILL, PATRICK", "O'NEILL, PATRICK"),
+        ("执行事务合伙人", "恒信投资有限公司(委派代表: JOHN SMITH)", "恒信投资有限公司(委派代表:JOHN SMITH)"),
+        ("法定代表人", "秦 泽 林", "秦泽林"),
+        ("注册资本", "伍佰万元整91", "伍佰万元整"),
+        ("注册资本", "200万元人民币2001", "200万元人民币"),
         ("注册资本", "100万元人民币中分日", "100万元人民币"),
         ("注册资本", "贰佰万元(人民币)", "贰佰万元(人民币)"),
         ("注册资本", "贰佰万元(民币)", "贰佰万元(人民币)"),

@@ -12,7 +12,7 @@ def choices(*characters):
     return [[(part[0], float(part[1:])) for part in c.split()] for c in characters]
 
 
-def piece(text):
+def segment(text):
     strip = Strip(((0, 0), (90, 0), (90, 30), (0, 30)), 0, 90, 15, 30, 0.0, text, 0.9)
     return TextSegment(None, text, 0, 90, 15, 30, strip)
 
@@ -49,12 +49,12 @@ def test_readings_are_added_up():
 
 def test_a_name_is_found_within_a_reading_that_holds_more():
     again = choices("人.9", "史.9", "弱.5 骉.3")
-    assert correct_name("史弱", piece("史弱"), lambda quad: [again]) == "史骉"
-    assert correct_name("史弱", piece("代表:史弱"), lambda quad: [choices("人.9", "弱.5 骉.3")]) == "史弱"
+    assert correct_name("史弱", segment("史弱"), lambda quad: [again]) == "史骉"
+    assert correct_name("史弱", segment("代表:史弱"), lambda quad: [choices("人.9", "弱.5 骉.3")]) == "史弱"
 
 
 def test_names_that_are_not_suspicious_are_not_read_again():
     def never(quad):
         raise AssertionError
 
-    assert correct_name("王建国", piece("王建国"), never) == "王建国"
+    assert correct_name("王建国", segment("王建国"), never) == "王建国"

@@ -1,0 +1,75 @@
+"""Queries over the routes of the takeover."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from inkgate.service.accounts.models import AppRow
+from inkgate.service.db.changes import guarded_update
+from inkgate.service.db.upsert import insert_or_add, insert_or_replace
+from inkgate.service.takeover.models import RouteRow, SwitchRow
+
+SWITCH_ID = 1
+
+
+async def switch(session: AsyncSession) -> SwitchRow | None:
+    """The switch and the version of the routes; None before the first change."""
+    found: SwitchRow | None = await session.get(SwitchRow, SWITCH_ID, populate_existing=True)
+    return found
+
+
+async def touch(session: AsyncSession, at: datetime) -> None:
+    """Grow the version of the routes. Locks the row until the transaction ends: changes come one after another, and
+    a reader that sees a version sees all changes up to it."""
+    row = {"id": SWITCH_ID, "override": "", "version": 1, "changed_at": at}
+    await session.execute(insert_or_add(_dialect(session), SwitchRow, ["id"], ["version"]), row)
+
+
+async def set_override(session: AsyncSession, override: str, at: datetime) -> bool:
+    """Set the switch of an existing row; False when it is set so already."""
+    change = update(SwitchRow).where(SwitchRow.id == SWITCH_ID, SwitchRow.override != override)
+    return await guarded_update(session, change.values(override=override, changed_at=at))
+
+
+async def routes(session: AsyncSession, limit: int) -> list[RouteRow]:
+    """All routes, at most `limit`."""
+    return list(await session.scalars(select(RouteRow).order_by(RouteRow.app_id, RouteRow.capability).limit(limit)))
+
+
+async def route(session: AsyncSession, app_id: str, capability: str) -> RouteRow | None:
+    """The route of an app's calls to a capability; None when there is none."""
+    return await session.get(RouteRow, (app_id, capability), populate_existing=True)
+
+
+async def routes_of(session: AsyncSession, app_id: str) -> list[RouteRow]:
+    """The routes of an app, by capability."""
+    return list(await session.scalars(select(RouteRow).where(RouteRow.app_id == app_id).order_by(RouteRow.capability)))
+
+
+async def count(session: AsyncSession) -> int:
+    return await session.scalar(select(func.count()).select_from(RouteRow)) or 0
+
+
+async def replace(session: AsyncSession, app_id: str, capability: str, mode: str, percent: int, at: datetime) -> None:
+    """Insert a route, or replace the one of the same app and capability."""
+    row = {"app_id": app_id, "capability": capability, "mode": mode, "percent": percent, "changed_at": at}
+    columns = ["mode", "percent", "changed_at"]
+    await session.execute(insert_or_replace(_dialect(session), RouteRow, ["app_id", "capability"], columns), row)
+
+
+async def remove(session: AsyncSession, app_id: str, capability: str) -> None:
+    await session.execute(delete(RouteRow).where(RouteRow.app_id == app_id, RouteRow.capability == capability))
+
+
+async def with_apps(session: AsyncSession, *, limit: int) -> list[tuple[RouteRow, AppRow]]:
+    """Routes with their live apps, by name and capability."""
+    query = select(RouteRow, AppRow).join(AppRow, AppRow.id == RouteRow.app_id).where(AppRow.deleted_at.is_(None))
+    found = await session.execute(query.order_by(AppRow.name, RouteRow.capability).limit(limit))
+    return [(row[0], row[1]) for row in found]
+
+
+def _dialect(session: AsyncSession) -> str:
+    return session.get_bind().dialect.name
