@@ -18,7 +18,7 @@ from inkgate.engines.types import Line
 _MIN_COLUMN_FILL = 0.6  # lines of prose fill at least this share of their column, as a median
 _MIN_PROSE_ROWS = 4  # a column of prose has at least so many rows
 _MIN_PROSE_HEIGHTS = 3.5  # least median width of the lines of a column of prose, in line heights
-_MIN_WORD_LINES = 0.5  # share of the lines of prose that hold a letter; columns of dates and amounts have none
+_MIN_WORD_LINES = 0.75  # share of the lines of prose that hold a letter; columns of dates and amounts have none
 _MIN_GUTTER_HEIGHTS = 0.5  # of the median line height: the least gap between columns
 _MAX_CROSSING_SHARE = 0.25  # of the lines may cross a gutter (headlines)
 _MAX_CROSSING_DEPTH = 0.5  # of the number of lines one above the other in the longest column
