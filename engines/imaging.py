@@ -1,7 +1,8 @@
 """Image decoding: JPEG, PNG and BMP of any colour type to BGR uint8.
 
 The EXIF orientation is applied, so an image is seen, and its boxes are given, as a viewer shows it. Transparent
-pixels lie on white. Sixteen-bit samples keep their upper byte.
+images lie on white, or on a darker background where that shows their content (`compositing`). Sixteen-bit samples keep
+their upper byte.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from inkgate.engines.compositing import composite
 from inkgate.engines.errors import DecodeError, ImageTooLarge
 from inkgate.engines.file_sanitiser import sanitise
 from inkgate.engines.image_header import JPEG, PNG, image_size
 from inkgate.engines.jpeg_structure import is_truncated, parse_jpeg
 from inkgate.engines.types import Image
-
-_COMPOSITE_ROWS = 64  # rows laid on white at a time: intermediate values take several times the image's memory
 
 
 def decode(data: bytes, max_pixels: int) -> Image:
@@ -61,7 +61,7 @@ def _decode_with_opencv(data: bytes) -> Image | None:
     if _png_has_alpha(data):
         raw = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
         if raw is not None and raw.ndim == 3 and raw.shape[2] == 4:
-            return _composite_on_white(raw)
+            return composite(raw)
     image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
     return None if image is None else np.asarray(image, np.uint8)
 
@@ -71,15 +71,3 @@ def _png_has_alpha(data: bytes) -> bool:
     if not data.startswith(PNG):
         return False
     return data[25:26] in (b"\x04", b"\x06") or b"tRNS" in data[: data.find(b"IDAT")]
-
-
-def _composite_on_white(raw: np.ndarray) -> Image:
-    """Composites a BGRA image of 8 or 16 bits on a white background."""
-    composited = np.empty((*raw.shape[:2], 3), np.uint8)
-    for top in range(0, raw.shape[0], _COMPOSITE_ROWS):
-        strip = raw[top : top + _COMPOSITE_ROWS]
-        if strip.dtype == np.uint16:
-            strip = (strip >> 8).astype(np.uint8)
-        alpha = strip[:, :, 3:].astype(np.uint16)
-        composited[top : top + _COMPOSITE_ROWS] = (strip[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
-    return composited

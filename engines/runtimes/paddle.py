@@ -28,7 +28,8 @@ from inkgate.engines.networks import NetworkFactory
 from inkgate.engines.runtimes.interface import CPU
 from inkgate.engines.text import profiles
 from inkgate.engines.text.detect import MAX_ENLARGEMENT, pad_with_edge_colour
-from inkgate.engines.text.engine import DetectLines, EngineComponents, LineEngine, RecogniseCrops
+from inkgate.engines.text.direction import RecogniseCrops
+from inkgate.engines.text.engine import DetectLines, EngineComponents, LineEngine
 from inkgate.engines.text.orient import OrientationClassifier
 from inkgate.engines.text.profiles import Profile
 from inkgate.engines.types import EngineInfo, Image, Quad

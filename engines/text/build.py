@@ -13,7 +13,8 @@ from inkgate.engines.text.bigrams import BigramModel
 from inkgate.engines.text.buckets import BUCKET_SHAPES
 from inkgate.engines.text.cascade import Cascade
 from inkgate.engines.text.detect import Detector
-from inkgate.engines.text.engine import EngineComponents, LineEngine, RecogniseCrops
+from inkgate.engines.text.direction import RecogniseCrops
+from inkgate.engines.text.engine import EngineComponents, LineEngine
 from inkgate.engines.text.orient import OrientationClassifier
 from inkgate.engines.text.recognise import Recogniser, load_charset
 from inkgate.engines.text.scripts import ScriptAwareRecogniser, WholeLineRecogniser
@@ -55,15 +56,16 @@ def build_cpu_components(
     page_recogniser_name = int8 or profile.accurate_recogniser
     pages = _with_charset(networks, page_recogniser_name, networks.network(page_recogniser_name), profiles.CHARSET)
     fields = networks.on_demand(profile.accurate_recogniser) if int8 else pages[0]
-    accurate = ScriptAwareRecogniser(Recogniser(*pages, fixes_confusions=True, bigrams=bigrams))
+    accurate = ScriptAwareRecogniser(
+        Recogniser(*pages, fixes_confusions=True, bigrams=bigrams, marks=profiles.ACCURATE_MARKS)
+    )
     draft_pages = _with_charset(
         networks, profiles.DRAFT_RECOGNISER, networks.network(profiles.DRAFT_RECOGNISER), profiles.DRAFT_CHARSET
     )
     read: RecogniseCrops = WholeLineRecogniser(accurate)
     if profile.thresholds is not None:
-        read = Cascade(
-            Recogniser(*draft_pages, fixes_confusions=True), accurate, profile.thresholds, profile.horizontal_scale
-        )
+        draft = Recogniser(*draft_pages, fixes_confusions=True, marks=profiles.DRAFT_MARKS)
+        read = Cascade(draft, accurate, profile.thresholds, profile.horizontal_scale)
     return EngineComponents(
         detector=Detector(networks.network(profile.detector), profile.page),
         read=read,

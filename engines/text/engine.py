@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inkgate.engines.seals import find_seals, remove_seals
 from inkgate.engines.text.crop import crop_line, extend_ends, quad_size
 from inkgate.engines.text.detect import is_field
+from inkgate.engines.text.direction import RecogniseCrops, turn_upside_down_lines
 from inkgate.engines.text.order import reading_order
 from inkgate.engines.text.orient import rotate, rotate_back
+from inkgate.engines.text.under_seals import merge, touches
 from inkgate.engines.types import CharacterCandidates, EngineInfo, Image, Line, Page, Quad
 
 _MIN_UPRIGHT_SCORE = (
@@ -23,7 +26,6 @@ _PROBE_ASPECT = 8  # times the line height: only this much of a line is probed
 _MIN_LINE_SCORE = 0.5  # lines below it are noise, not text
 
 DetectLines = Callable[[Image, int | None], list[Quad]]
-RecogniseCrops = Callable[[Sequence[Image]], list[tuple[str, float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class LineEngine:
             improved, quads = self._retry_orientations(image, _mean_score(lines), timer)
             if improved:
                 angle, lines = improved, self._recognise_lines(rotate(image, improved), quads, timer)
+        lines = reading_order(self._read_under_seals(rotate(image, angle), lines, timer))
         if angle:
             lines = [Line(rotate_back(line.quad, angle, width, height), line.text, line.score) for line in lines]
         return Page(tuple(lines), width, height, angle, timer.stages)
@@ -153,16 +156,22 @@ class LineEngine:
         return (float(np.mean([score for _, score in readings])) if readings else 0.0), quads
 
     def _recognise_lines(self, image: Image, quads: Sequence[Quad], timer: _StageTimer) -> list[Line]:
-        """Lines of an upright image in reading order."""
+        """Lines of an upright image, unordered."""
         crops = [crop_line(image, extend_ends(quad) if self._parts.extend_line_ends else quad) for quad in quads]
-        readings = self._parts.read(crops)
+        parts = self._parts
+        lines = turn_upside_down_lines(quads, crops, parts.read(crops), parts.orientation_probe, parts.read)
         timer.lap("recognise")
-        lines = [
-            Line(quad, text, score)
-            for quad, (text, score) in zip(quads, readings, strict=True)
-            if text.strip() and score >= _MIN_LINE_SCORE
-        ]
-        return reading_order(lines)
+        return [line for line in lines if line.text.strip() and line.score >= _MIN_LINE_SCORE]
+
+    def _read_under_seals(self, image: Image, lines: list[Line], timer: _StageTimer) -> list[Line]:
+        """The lines of an upright image, those that red seals touch read again without red ink."""
+        seals = find_seals(image)
+        if not any(touches(line.quad, seals) for line in lines):
+            return lines
+        cleaned = remove_seals(image, seals)
+        quads = [quad for quad in self._parts.detector(cleaned, None) if touches(quad, seals)]
+        timer.lap("detect")
+        return merge(lines, self._recognise_lines(cleaned, quads, timer))
 
     def close(self) -> None:
         """Release the networks and what else the runtime holds. The engine cannot be used afterwards."""

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from inkgate.engines.text.cascade import ConfidenceThresholds
 from inkgate.engines.text.detect import DetectOptions
+from inkgate.engines.text.marks import MarkThresholds
 
 _TINY_BOX_THRESHOLD = 0.4  # the tiny detector's published box threshold; the larger ones' is 0.45
 
@@ -60,6 +61,8 @@ PROFILES = MappingProxyType(
     }
 )
 
+ACCURATE_MARKS = MarkThresholds()
+DRAFT_MARKS = MarkThresholds(bullet=0.05)  # an inserted mark has low confidence: the accurate recogniser decides
 DRAFT_RECOGNISER = "ppocrv6-tiny-rec"
 DRAFT_CHARSET = "ppocrv6-tiny-charset"
 CHARSET = "ppocrv6-charset"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from inkgate.engines.runtimes.interface import RunNetwork, Tensor
 from inkgate.engines.text.bigrams import BigramModel, is_low_confidence
+from inkgate.engines.text.marks import MarkDecoder, MarkThresholds, per_mille_places
 from inkgate.engines.types import CharacterCandidates, Image
 
 LINE_HEIGHT_PIXELS = 48  # pixels, fixed by the network
@@ -62,7 +63,8 @@ class Recogniser:
     """Recognises upright line crops one at a time: on a CPU a batch costs more than single lines.
 
     With `fixes_confusions` it corrects 1 to l and middle dots to full stops by their context; cards need both as they
-    are, for numbers and names. With `bigrams` it rescores lines of low confidence.
+    are, for numbers and names. With `bigrams` it rescores lines of low confidence. With `marks` it inserts marks that
+    the network sees and drops.
     """
 
     def __init__(
@@ -72,10 +74,12 @@ class Recogniser:
         *,
         fixes_confusions: bool = False,
         bigrams: BigramModel | None = None,
+        marks: MarkThresholds | None = None,
     ) -> None:
         self.network = network
         self.charset = charset
         self._bigrams = bigrams
+        self._marks = MarkDecoder(charset, marks) if marks is not None else None
         self._codes = np.array(
             [ord(character) if len(character) == 1 else 0 for character in (charset if bigrams else [])], np.int64
         )
@@ -115,7 +119,7 @@ class Recogniser:
             l_scores, *stops = self._confusable_classes
             _resolve_one_or_l(reading, scores[:, l_scores])
             _resolve_dot_or_stop(reading, scores[:, stops])
-        return reading
+        return _with_marks(reading, scores, self._marks) if self._marks is not None else reading
 
 
 def ctc_collapse(best: NDArray[np.int64], scores: NDArray[np.float32], charset: Sequence[str]) -> Reading:
@@ -124,6 +128,20 @@ def ctc_collapse(best: NDArray[np.int64], scores: NDArray[np.float32], charset: 
     keep[1:] &= best[1:] != best[:-1]
     columns = np.flatnonzero(keep)
     return Reading([charset[k] for k in best[columns]], scores[columns], columns)
+
+
+def _with_marks(reading: Reading, scores: NDArray[np.float32], marks: MarkDecoder) -> Reading:
+    """The reading with dropped marks inserted and ‰ put together."""
+    dropped = marks.dropped(scores, reading.characters, reading.columns)
+    per_mille = per_mille_places(reading.text)
+    if not dropped and not per_mille:
+        return reading
+    parts = list(zip(reading.columns.tolist(), reading.characters, reading.scores.tolist(), strict=True))
+    if len(reading.text) == len(parts):
+        for at in per_mille:
+            parts[at : at + 2] = [(parts[at][0], "‰", min(parts[at][2], parts[at + 1][2]))]
+    columns, characters, values = zip(*sorted([*parts, *dropped]), strict=True)
+    return Reading(list(characters), np.array(values, np.float32), np.array(columns, np.intp))
 
 
 def _resolve_one_or_l(reading: Reading, l_scores: NDArray[np.float32]) -> None:

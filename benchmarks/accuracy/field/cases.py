@@ -85,11 +85,11 @@ def same_lines(expected: Sequence[str]) -> Callable[[list[str]], str]:
 
 
 def contains(expected: Sequence[str]) -> Callable[[list[str]], str]:
-    """Whether each of these texts lies within one line of the answer."""
+    """Whether each of these texts lies within the joined text of the answer: a line may come in two parts."""
 
     def check(lines: list[str]) -> str:
-        read = [fold(line) for line in lines]
-        missing = [text for text in expected if not any(fold(text) in line for line in read)]
+        joined = fold("".join(lines))
+        missing = [text for text in expected if fold(text) not in joined]
         return f"missing {missing} in {lines}" if missing else ""
 
     return check

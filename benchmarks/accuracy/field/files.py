@@ -63,7 +63,7 @@ def _png(page: Image.Image) -> bytes:
 
 
 KINDS = (
-    Kind("light text on a transparent PNG", light_on_transparent, floor=0.8),
+    Kind("light text on a transparent PNG", light_on_transparent),
     Kind("dark text on a transparent PNG", dark_on_transparent, variants=5),
     Kind("JPEG without its end marker", without_end_marker, variants=5),
     Kind("JPEG that breaks off", broken_off, variants=5, floor=1.0),

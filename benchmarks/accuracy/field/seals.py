@@ -61,6 +61,6 @@ def red_print(random: Random) -> Case:
 
 
 KINDS = (
-    Kind("red seal over text", red_seal, variants=10, floor=0.1),
+    Kind("red seal over text", red_seal, variants=10),
     Kind("text printed in red", red_print, variants=5),
 )

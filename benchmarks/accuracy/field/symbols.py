@@ -1,4 +1,4 @@
-"""Symbols that recognisers confuse. Which of them a network can read is a matter of its charset (ADR 0019)."""
+"""Symbols that recognisers confuse. Which of them a network can read is a matter of its charset (ADR 0023)."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def brackets_and_numerals(random: Random) -> Case:
 
 
 KINDS = (
-    Kind("per mille", per_mille, floor=0.0),
+    Kind("per mille", per_mille, floor=0.85),
     Kind("plus or minus", plus_minus),
-    Kind("bullets", bullets, floor=0.2),
+    Kind("bullets", bullets),
     Kind("currency", currency),
     Kind("brackets and numerals", brackets_and_numerals, floor=0.6),
 )

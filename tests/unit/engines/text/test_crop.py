@@ -32,3 +32,8 @@ def test_a_stop_outside_the_quad_is_in_the_extended_crop() -> None:
 def test_crops_beyond_the_image_replicate_its_border() -> None:
     image = np.full((80, 302, 3), 200, np.uint8)
     assert crop_line(image, extend_ends(LEVEL)).min() >= 199
+
+
+def test_tall_lines_are_extended_downwards() -> None:
+    tall = ((50.0, 100.0), (70.0, 100.0), (70.0, 300.0), (50.0, 300.0))
+    assert extend_ends(tall) == ((50.0, 98.0), (70.0, 98.0), (70.0, 310.0), (50.0, 310.0))
