@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from ipaddress import ip_network
+from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from inkgate.service.accounts import repository
 from inkgate.service.accounts.directory import AccessKey, App, Network, OpenedCapability
+from inkgate.service.accounts.models import AccessKeyRow
 from inkgate.service.accounts.rules import KEY_ID
 from inkgate.service.accounts.service import key_context, sm2_context
 from inkgate.service.accounts.vault import Vault
@@ -25,6 +28,8 @@ CACHE_TTL_SECONDS = 3.0
 CACHE_CAPACITY = 10_000
 LAST_USED_INTERVAL_SECONDS = 60.0
 MAX_TRACKED_KEYS = 1000
+
+V = TypeVar("V")
 
 
 class SqlDirectory:
@@ -72,27 +77,28 @@ class SqlDirectory:
             await asyncio.wait(self._touching, timeout=5)
 
     async def _load_key(self, ak: str) -> AccessKey | None:
-        try:
-            async with work.read_session(self._engine) as session:
-                row = await repository.usable_key(session, ak)
-                if row is None or (row.ends_at is not None and row.ends_at <= await clocks.now(session, self._clock)):
-                    return None
-        except (SQLAlchemyError, OSError) as error:
-            raise DatabaseDown(f"the directory cannot be read: {type(error).__name__}") from error
+        async def query(session: AsyncSession) -> AccessKeyRow | None:
+            row = await repository.usable_key(session, ak)
+            if row is None or (row.ends_at is not None and row.ends_at <= await clocks.now(session, self._clock)):
+                return None
+            return row
+
+        row = await self._read(query)
+        if row is None:
+            return None
         return AccessKey(ak, self._vault.open(row.sealed_secret, key_context(ak)), row.account_id)
 
     async def _load_app(self, appkey: str) -> App | None:
-        try:
-            async with work.read_session(self._engine) as session:
-                row = await repository.app_by_key(session, appkey)
-                if row is None or row.deleted_at is not None:
-                    return None
-                opened = await repository.opened_capabilities(session, row.id)
-                allowed: dict[str, list[Network]] = {}
-                for rule in await repository.allow_list(session, row.id):
-                    allowed.setdefault(rule.capability, []).append(ip_network(rule.network))
-        except (SQLAlchemyError, OSError) as error:
-            raise DatabaseDown(f"the directory cannot be read: {type(error).__name__}") from error
+        return await self._read(lambda session: self._query_app(session, appkey))
+
+    async def _query_app(self, session: AsyncSession, appkey: str) -> App | None:
+        row = await repository.app_by_key(session, appkey)
+        if row is None or row.deleted_at is not None:
+            return None
+        opened = await repository.opened_capabilities(session, row.id)
+        allowed: dict[str, list[Network]] = {}
+        for rule in await repository.allow_list(session, row.id):
+            allowed.setdefault(rule.capability, []).append(ip_network(rule.network))
         return App(
             app_id=row.id,
             account_id=row.account_id,
@@ -108,6 +114,12 @@ class SqlDirectory:
             extras=row.extras,
             sm2_private_key=self._vault.open(row.sealed_sm2_key, sm2_context(row.id)),
         )
+
+    async def _read(self, query: Callable[[AsyncSession], Awaitable[V]]) -> V:
+        try:
+            return await work.read(self._engine, query)
+        except (SQLAlchemyError, OSError) as error:
+            raise DatabaseDown(f"the directory cannot be read: {type(error).__name__}") from error
 
     def _record_use(self, ak: str) -> None:
         """Write `last_used_at` at most once per minute, in a task of its own; errors are ignored."""

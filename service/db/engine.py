@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from sqlalchemy import Connection, event
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Database
+
+V = TypeVar("V")
 
 SETTING = "INKGATE_DATABASE__URL"
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
@@ -68,6 +71,23 @@ def consistent(engine: AsyncEngine) -> AsyncEngine:
     if engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="REPEATABLE READ")
     return engine
+
+
+def is_stale_plan(error: Exception) -> bool:
+    """Whether Postgres refused a prepared statement because a migration changed a type in its result. The driver has
+    dropped its prepared statements then, so that a retry succeeds."""
+    stale = AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError
+    return isinstance(error, DBAPIError) and isinstance(error.orig, stale)
+
+
+async def retry_stale_plan(read: Callable[[], Awaitable[V]]) -> V:
+    """The result of `read`, which changes nothing; it is called once more after `is_stale_plan`."""
+    try:
+        return await read()
+    except DBAPIError as error:
+        if not is_stale_plan(error):
+            raise
+    return await read()
 
 
 def reason(error: Exception) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -13,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from inkgate.service.db import changes
 from inkgate.service.db import clock as clocks
 from inkgate.service.db.clock import Clock, database_clock
-from inkgate.service.db.engine import consistent
+from inkgate.service.db.engine import consistent, retry_stale_plan
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,16 @@ async def read_session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
             yield session
     except (StatementError, OverflowError, UnicodeEncodeError) as error:
         raise changes.refusal_of(error) or error from error
+
+
+async def read(engine: AsyncEngine, query: Callable[[AsyncSession], Awaitable[V]]) -> V:
+    """The result of `query` in a read-only session, with a retry after a migration made its statements invalid."""
+
+    async def once() -> V:
+        async with read_session(engine) as session:
+            return await query(session)
+
+    return await retry_stale_plan(once)
 
 
 @asynccontextmanager

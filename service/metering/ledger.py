@@ -23,7 +23,7 @@ from inkgate.service.db import clock as clocks
 from inkgate.service.db import work
 from inkgate.service.db.cache import TtlCache
 from inkgate.service.db.clock import Clock, database_clock
-from inkgate.service.db.engine import reading_connection
+from inkgate.service.db.engine import is_stale_plan, reading_connection, retry_stale_plan
 from inkgate.service.errors import (
     ClockSuspect,
     DatabaseDown,
@@ -242,14 +242,16 @@ class SqlLedger:
                 self._metrics.settle_failed("pack")
 
     async def _read_balance(self, key: Key) -> Balance:
+        return await retry_stale_plan(lambda: self._query_balance(key))
+
+    async def _query_balance(self, key: Key) -> Balance:
         async with reading_connection(self._engine) as connection:
             moment = time.monotonic()
             meter = await admission_meter(connection, *key, self._clock)
             return Balance(await read_packs(connection, meter, usable=False), meter.now, moment)
 
     async def _read_payer(self, app_id: str) -> str:
-        async with work.read_session(self._engine) as session:
-            row = await repository.paying_account(session, app_id)
+        row = await work.read(self._engine, lambda session: repository.paying_account(session, app_id))
         if row is None:
             raise PayerUnknown(f"no app {app_id}")
         return row[1]
@@ -271,5 +273,5 @@ def _is_transient(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None) or "")
         lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-        return lost or state.startswith(TRANSIENT_STATES)
+        return lost or state.startswith(TRANSIENT_STATES) or is_stale_plan(error)
     return isinstance(error, OSError | PoolTimeout)

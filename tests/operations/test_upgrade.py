@@ -58,6 +58,12 @@ def unpacked(commit: str, folder: Path) -> Path:
     return folder
 
 
+# This migration changed the type of two columns. A gateway of a release before it answers 50000, uncharged, when a
+# connection prepared its statement before the migration; since then such statements are repeated.
+WIDER_KEYS = "0007"
+MAX_STALE_PLANS = 10  # two statements, at most five connections of the pool
+
+
 @pytest.fixture(scope="module")
 def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code before the newest migration, in a folder of its own."""
@@ -255,7 +261,11 @@ async def test_a_release_is_replaced_and_rolled_back_under_load(
         await running
 
         failed = [attempt for call in clients.calls for attempt in call.attempts if attempt.result != "ok"]
-        assert not failed and all(call.delivered for call in clients.calls)
+        assert all(call.delivered for call in clients.calls)
+        if was < WIDER_KEYS:
+            assert {attempt.detail for attempt in failed} <= {"500 50000"} and len(failed) <= MAX_STALE_PLANS, failed
+        else:
+            assert not failed
         assert len(clients.calls) > 30
         output = await asyncio.to_thread(perform, commands("upgrade", "核对"), tmp_path, **environment)
         assert "the ledger is sound" in output

@@ -19,6 +19,7 @@ from inkgate.service.broker.local import LocalBroker
 from inkgate.service.broker.local_port import LocalPort
 from inkgate.service.broker.streams import StreamsBroker, StreamsPort
 from inkgate.service.broker.streams.keys import Keys
+from tests.waiting import PATIENCE_SECONDS
 
 RULE = HoldOffRule(deaths=2, window=60.0, seconds=60.0)
 
@@ -110,7 +111,7 @@ def tasks(call: str, *images: bytes, seconds: float = 20.0, capability: str = "g
     return [Task(call, number, capability, deadline, image, app=app) for number, image in enumerate(images)]
 
 
-async def pull(port: WorkerPort, timeout: float = 5.0) -> Task | None:
+async def pull(port: WorkerPort, timeout: float = PATIENCE_SECONDS) -> Task | None:
     """Call `port.pull` in a thread until it returns a task."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

@@ -15,6 +15,7 @@ from inkgate.service.broker.holdoff import OVERRUNS_PER_DEATH, HoldOffRule
 from inkgate.service.broker.interface import Outcome, Task
 from inkgate.service.errors import DeadlineMissed
 from tests.integration.broker.conftest import RULE, StreamsTable, answer, pull, serve, tasks
+from tests.waiting import PATIENCE_SECONDS
 
 _NEXT_LOOK = 0.6  # seconds after which a gateway has looked at the queue again
 
@@ -48,7 +49,7 @@ Ending = Callable[[Any, "asyncio.Task[Any]", Any], Awaitable[None]]
 endings = pytest.mark.parametrize("ending", [hung_up_then_died, died_then_hung_up])
 
 
-async def is_held(broker: Any, app: str, within: float = 3.0) -> bool:
+async def is_held(broker: Any, app: str, within: float = PATIENCE_SECONDS) -> bool:
     deadline = time.monotonic() + within
     while not broker.held(app) and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
