@@ -140,7 +140,7 @@ airgap-test: chart-tools ## Bundle, then install and read pictures in a namespac
 	@$(BIN)/python -m pytest -m ops tests/airgap
 
 takeover-test: $(VENV)/.test ## From the cloud to here by degrees and back: a second installation plays the cloud, with faults (3 minutes)
-	@$(PYTEST) tests/takeover
+	@$(PYTEST) -m 'not browser' tests/takeover
 
 tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, by a Redis user of few rights
 	@$(BIN)/python -m pytest -m ops tests/tls
