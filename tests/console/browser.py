@@ -22,8 +22,8 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.whic
 
 
 @contextmanager
-def service(folder: Path) -> Iterator[str]:
-    """`inkgate serve` in a child process on an empty database; yields its base URL."""
+def service(folder: Path, **settings: str) -> Iterator[str]:
+    """`inkgate serve` in a child process on an empty database (inkgate.db in `folder`); yields its base URL."""
     regions = folder / "regions.csv"
     regions.write_text("127.0.0.0/8,浙江省\n", "utf-8")  # the source of all calls of these tests
     environment = os.environ | {
@@ -32,6 +32,7 @@ def service(folder: Path) -> Iterator[str]:
         "INKGATE_LIMITS__QPS": "1000",
         "INKGATE_CONSOLE__WALL_KEY": WALL_KEY,
         "INKGATE_CONSOLE__REGIONS": str(regions),
+        **{f"INKGATE_{name}": value for name, value in settings.items()},
     }
     log = folder / "log"
     command = [sys.executable, "-m", "inkgate.service.cli", "serve", "--port", "0"]
