@@ -29,6 +29,7 @@ from inkgate.service.settings import Database
 from tests.console.console_fixture import BrowserClient, ConsoleFixture
 from tests.console.test_tenants import TEMPLATES
 from tests.postgres import Postgres
+from tests.unit.importing.files import company
 
 TEXTS = {
     "nul": "a\0b",
@@ -146,6 +147,9 @@ class World:
             "networks": ["192.0.2.0/24"],
             "suspended": False,
             "disabled": False,
+            "mode": "mirror",
+            "override": "local",
+            "records": company("云上公司", "扫描前台"),
         }
         return cls(console, client, app, known)
 
@@ -193,6 +197,12 @@ def questions(world: World, route: APIRoute) -> Iterator[tuple[str, str, bytes |
             values |= {label: spelled(world.known[name], label) for label in IDS}
         for label, value in values.items():
             yield f"{name} is {label}", address(), json.dumps(body | {name: value}).encode()
+    for number, record in enumerate(world.known["records"] if "records" in fields else ()):
+        for name in record:
+            for label, value in (TEXTS | ONLY_IN_JSON | (MOMENTS if name == "ends" else {})).items():
+                records = [*world.known["records"]]
+                records[number] = record | {name: value}
+                yield f"{name} of record {number} is {label}", address(), json.dumps({"records": records}).encode()
     if fields:
         for label, raw in {
             "not json": b"{",
