@@ -38,15 +38,14 @@ async def write_customer(database: Path) -> str:
 
 
 @pytest.fixture
-def takeover(tmp_path: Path) -> Iterator[tuple[Walkthrough, str]]:
-    """A service that may send calls on (none is made here), and the app with figures."""
-    from tests.console.browser import chromium, service
+def takeover(walk: Walkthrough, tmp_path: Path) -> Iterator[tuple[Walkthrough, str]]:
+    """A service that may send calls on (none is made here), seen by the session's browser; and the app with figures."""
+    from tests.console.browser import service
 
     with service(tmp_path, TAKEOVER__URL="https://cloud.test", TAKEOVER__REPORT_PERSONAL="true") as base:
         with ThreadPoolExecutor(1) as thread:  # Playwright keeps an event loop running in this one
             app_id = thread.submit(asyncio.run, write_customer(tmp_path / "inkgate.db")).result()
-        with chromium() as browser:
-            yield Walkthrough(base, browser), app_id
+        yield Walkthrough(base, walk.browser), app_id
 
 
 def test_figures_are_compared_and_an_app_is_switched(takeover: tuple[Walkthrough, str]) -> None:
