@@ -79,7 +79,17 @@ def bundle(folder: Path, with_images: bool) -> None:
         stray.unlink()
     print("chart and compose files …")
     _pack_chart(folder / "chart")
-    for part in ("compose.yaml", "init.sh", "install.sh", "parts.py", "nginx", "prometheus", "grafana", "systemd"):
+    for part in (
+        "compose.yaml",
+        "compose.takeover.yaml",
+        "init.sh",
+        "install.sh",
+        "parts.py",
+        "nginx",
+        "prometheus",
+        "grafana",
+        "systemd",
+    ):
         _copy(ROOT / "deploy" / part, folder / "deploy" / part)
     for name in ("airgap.py", "images.txt"):
         _copy(HERE / name, folder / "deploy" / "airgap" / name)

@@ -57,14 +57,15 @@ def test_every_image_drops_root_and_is_built_by_the_one_script() -> None:
         assert not users or users[-1] == "USER 10001:10001"
 
 
-def compose(**environment: str) -> subprocess.CompletedProcess[str]:
+def compose(*more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The configuration of compose.yaml and `more` files."""
+    files = [option for name in ("compose.yaml", *more) for option in ("-f", str(DEPLOY / name))]
     return subprocess.run(
         [
             beside_python("docker-compose"),
             "--env-file",
             "/dev/null",
-            "-f",
-            str(DEPLOY / "compose.yaml"),
+            *files,
             "config",
             "--format",
             "json",
@@ -129,6 +130,16 @@ def test_only_nginx_is_reachable_from_outside(services: dict[str, Any]) -> None:
     assert set(published) == {"nginx", "prometheus"}
     assert published["prometheus"]["host_ip"] == "127.0.0.1"
     assert list(services["gateway"]["networks"]) == ["back"]
+
+
+def test_in_a_takeover_the_gateway_alone_gets_a_way_out(services: dict[str, Any]) -> None:
+    done = compose("compose.takeover.yaml", **SECRETS, TAKEOVER_URL="https://cloud.example.com")
+    assert done.returncode == 0, done.stderr
+    taken = json.loads(done.stdout)["services"]
+    assert taken["gateway"]["environment"]["INKGATE_TAKEOVER__URL"] == "https://cloud.example.com"
+    changed = {name for name in services if services[name]["networks"] != taken[name]["networks"]}
+    assert changed == {"gateway"} and set(taken["gateway"]["networks"]) == {"front", "back"}
+    assert "ports" not in taken["gateway"]
 
 
 def test_our_containers_have_minimal_privileges(services: dict[str, Any]) -> None:

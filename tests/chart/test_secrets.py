@@ -214,7 +214,8 @@ def test_generated_secrets_are_kept_when_the_release_is_removed() -> None:
 
 def test_values_of_a_chart_that_did_not_know_these_names_still_render() -> None:
     """`helm upgrade --reuse-values` brings none of the new chart's defaults."""
-    gone = "secrets=null,generateSecrets=null,networkPolicy.identityProvider=null,bundled.redis.existingSecret=null"
+    names = ("secrets", "generateSecrets", "networkPolicy.identityProvider", "networkPolicy.takeover")
+    gone = ",".join(f"{name}=null" for name in (*names, "bundled.redis.existingSecret"))
     render_chart(CHART, *values("default"), "--set", gone, "--set", "console.enabled=true")
 
 
@@ -262,3 +263,36 @@ def test_the_console_alone_reaches_its_identity_provider(issuer: str, more: tupl
 def test_without_single_sign_on_egress_stays_closed() -> None:
     rendered = render_chart(CHART, *values("default"), "--set", "console.enabled=true", "--set", PEER)
     assert "203.0.113.10" not in json.dumps(ways_out(rendered, "console"))
+
+
+# The gateways' way to the public endpoint during a takeover.
+
+TAKEOVER = ("--set", "config.takeover.url=https://cloud.example.com")
+CLOUD = "networkPolicy.takeover.peers[0].ipBlock.cidr=203.0.113.20/32"
+
+
+def test_a_takeover_requires_an_egress_rule() -> None:
+    line = refusal(*values("default"), *TAKEOVER)
+    assert "networkPolicy.takeover.peers: config.takeover.url is set" in line
+    more = ("--set", "extraEnv[0].name=INKGATE_TAKEOVER__URL,extraEnv[0].value=https://x")
+    assert "networkPolicy.takeover.peers" in refusal(*values("default"), *more)
+    render_chart(CHART, *values("default"), *TAKEOVER, "--set", "networkPolicy.enabled=false")
+
+
+@pytest.mark.parametrize(("more", "ports"), [((), [443]), (("--set", "networkPolicy.takeover.ports={3128}"), [3128])])
+def test_the_gateways_alone_reach_the_public_endpoint(more: tuple[str, ...], ports: list[int]) -> None:
+    rendered = render_chart(
+        CHART, *values("default"), *TAKEOVER, "--set", "console.enabled=true", "--set", CLOUD, *more
+    )
+    wanted = {
+        "ports": [{"port": port, "protocol": "TCP"} for port in ports],
+        "to": [{"ipBlock": {"cidr": "203.0.113.20/32"}}],
+    }
+    assert wanted in ways_out(rendered, "gateway")
+    for name in ("console", "worker-cpu", "migrate"):
+        assert "203.0.113.20" not in json.dumps(ways_out(rendered, name)), name
+
+
+def test_without_a_takeover_the_gateways_egress_stays_closed() -> None:
+    rendered = render_chart(CHART, *values("default"), "--set", CLOUD)
+    assert "203.0.113.20" not in json.dumps(ways_out(rendered, "gateway"))
