@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -17,6 +17,8 @@ from inkgate.service.gateway.budget import Budget
 from inkgate.service.gateway.raw_head import RawHead, raw_head
 from inkgate.service.gateway.request_line import RAW_QUERY
 from inkgate.service.gateway.tcp_acknowledgement import EXTENSION, AcknowledgementTracker
+
+V = TypeVar("V")
 
 SMALL_BODY_BYTES = 32 * 1024  # bytes
 _LOOP_TURNS_PER_PIECE = 4  # event loop iterations yielded to other tasks per piece of a large body
@@ -176,6 +178,20 @@ class Exchange:
         """Return when the client disconnects. To be called only after the body has been read."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+    async def await_or_disconnect(self, work: Awaitable[V], doing: str) -> V:
+        """The result of `work`, which is cancelled when the client disconnects first. Raises ClientDisconnected."""
+        task = asyncio.ensure_future(work)
+        gone = asyncio.ensure_future(self.wait_for_disconnect())
+        try:
+            await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise ClientDisconnected(f"hung up while {doing}")
+        finally:
+            gone.cancel()
+            if not task.done():
+                task.cancel()
 
     async def has_disconnected(self) -> bool:
         """Whether the client is known to have disconnected."""

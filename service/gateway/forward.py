@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from enum import Enum, auto
 from typing import Protocol
 
 from inkgate.service.eop.header import parse
 from inkgate.service.errors import (
-    ClientDisconnected,
     Overloaded,
     UpstreamFailed,
     UpstreamTimedOut,
@@ -72,7 +70,9 @@ class Forwarder:
         outcome = "cancelled"
         begin = admitted.stopwatch.elapsed()
         try:
-            answer = await self._await_or_disconnect(admitted.exchange)
+            exchange = admitted.exchange
+            sending = self._cloud.send(upstream_request(exchange))
+            answer = await exchange.await_or_disconnect(sending, "the cloud was asked")
             outcome = "answered"
         except WireError as error:
             outcome = _outcome(error)
@@ -81,19 +81,6 @@ class Forwarder:
             seconds = admitted.stopwatch.elapsed() - begin
             self._metrics.forwarded(admitted.capability.name, route, outcome, seconds)
         return Forwarded(admitted, answer, answer_code(answer.body), route)
-
-    async def _await_or_disconnect(self, exchange: Exchange) -> UpstreamAnswer:
-        work = asyncio.ensure_future(self._cloud.send(upstream_request(exchange)))
-        gone = asyncio.ensure_future(exchange.wait_for_disconnect())
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            raise ClientDisconnected("hung up while the cloud was asked")
-        finally:
-            gone.cancel()
-            if not work.done():
-                work.cancel()
 
 
 def upstream_request(exchange: Exchange) -> UpstreamRequest:

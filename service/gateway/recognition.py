@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from inkgate.service.broker.interface import Broker, Outcome, Reply, Task
 from inkgate.service.contract.requests import ParsedRequest
-from inkgate.service.errors import ClientDisconnected, DeadlineMissed
+from inkgate.service.errors import DeadlineMissed
 from inkgate.service.gateway.budget import Budget
-from inkgate.service.gateway.exchange import Exchange
 from inkgate.service.gateway.phases import Parsed
 from inkgate.service.telemetry.tracing import Tracing
 
@@ -29,7 +26,7 @@ class ImageRecognition:
             return []
         admitted = parsed.admitted
         with self._tasks_in_flight.for_app(admitted.app.appkey).reserve(len(tasks)):
-            replies = await self._await_or_disconnect(admitted.exchange, tasks)
+            replies = await admitted.exchange.await_or_disconnect(self._broker.submit(tasks), "waiting")
         admitted.stopwatch.merge_slowest(stages for reply in replies if (stages := reply.stages))
         if any(reply.outcome is Outcome.EXPIRED for reply in replies):
             raise DeadlineMissed("an image was not read in time")
@@ -45,16 +42,3 @@ class ImageRecognition:
             for number, image in enumerate(request.images)
             if isinstance(image, bytes)
         ]
-
-    async def _await_or_disconnect(self, exchange: Exchange, tasks: list[Task]) -> list[Reply]:
-        work = asyncio.ensure_future(self._broker.submit(tasks))
-        gone = asyncio.ensure_future(exchange.wait_for_disconnect())
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            raise ClientDisconnected("hung up while waiting")
-        finally:
-            gone.cancel()
-            if not work.done():
-                work.cancel()

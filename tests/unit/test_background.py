@@ -235,9 +235,7 @@ SHORT_LIVED = {
     ("db/cache.py", "get"): "one query, awaited by its callers",
     ("gateway/delivery_tracker.py", "track"): "until the delivery of one answer is known, ten minutes at most",
     ("gateway/exchange.py", "*"): "as long as one request",
-    ("gateway/forward.py", "_await_or_disconnect"): "as long as one request, awaited or cancelled by it",
     ("takeover/upstream.py", "exchange"): "sends one body, awaited or cancelled by the exchange",
-    ("gateway/recognition.py", "_await_or_disconnect"): "as long as one request",
     ("metering/ledger.py", "_enqueue"): "ends when nothing waits; the next call begins a new one",
     ("worker/concurrency.py", "run_loops"): "pull loops, whose end ends the process: the supervisor starts another",
 }
