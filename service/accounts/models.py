@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from inkgate.service.db.base import Base, UtcDateTime, identifier
 
-KEY_ID = String(64).with_variant(String(32), "sqlite")
+KEY_ID_TYPE = String(64).with_variant(String(32), "sqlite")
 """AK or AppKey. SQLite does not enforce a length, and changing it there would copy tables that others reference."""
 
 
@@ -30,7 +30,7 @@ class AccessKeyRow(Base):
 
     __tablename__ = "access_key"
 
-    ak: Mapped[str] = mapped_column(KEY_ID, primary_key=True)
+    ak: Mapped[str] = mapped_column(KEY_ID_TYPE, primary_key=True)
     sealed_secret: Mapped[bytes]
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -62,7 +62,7 @@ class AppRow(Base):
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
     name: Mapped[str] = mapped_column(String(15))
     description: Mapped[str] = mapped_column(Text, default="")
-    appkey: Mapped[str] = mapped_column(KEY_ID, unique=True)
+    appkey: Mapped[str] = mapped_column(KEY_ID_TYPE, unique=True)
     sealed_secret: Mapped[bytes]
     sm2_public_key: Mapped[str] = mapped_column(String(128))  # EncKey: base64 of the X.509 SPKI
     sealed_sm2_key: Mapped[bytes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from ipaddress import ip_network
 from typing import TypeVar
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from inkgate.service.accounts import repository
 from inkgate.service.accounts.directory import AccessKey, App, Network, OpenedCapability
-from inkgate.service.accounts.models import AccessKeyRow
+from inkgate.service.accounts.models import AccessKeyRow, AllowedRow, AppRow, OpenedRow
 from inkgate.service.accounts.rules import KEY_ID
 from inkgate.service.accounts.service import key_context, sm2_context
 from inkgate.service.accounts.vault import Vault
@@ -89,15 +89,12 @@ class SqlDirectory:
         return AccessKey(ak, self._vault.open(row.sealed_secret, key_context(ak)), row.account_id)
 
     async def _load_app(self, appkey: str) -> App | None:
-        return await self._read(lambda session: self._query_app(session, appkey))
-
-    async def _query_app(self, session: AsyncSession, appkey: str) -> App | None:
-        row = await repository.app_by_key(session, appkey)
-        if row is None or row.deleted_at is not None:
+        found = await self._read(lambda session: _query_app(session, appkey))
+        if found is None:
             return None
-        opened = await repository.opened_capabilities(session, row.id)
+        row, opened, rules = found
         allowed: dict[str, list[Network]] = {}
-        for rule in await repository.allow_list(session, row.id):
+        for rule in rules:
             allowed.setdefault(rule.capability, []).append(ip_network(rule.network))
         return App(
             app_id=row.id,
@@ -140,3 +137,13 @@ class SqlDirectory:
                 await repository.touch_key(connection, ak, now)
         except (SQLAlchemyError, OSError):
             self._touched.pop(ak, None)
+
+
+async def _query_app(
+    session: AsyncSession, appkey: str
+) -> tuple[AppRow, Sequence[OpenedRow], Sequence[AllowedRow]] | None:
+    """The row of a live app, its opened capabilities and its allow-list."""
+    row = await repository.app_by_key(session, appkey)
+    if row is None or row.deleted_at is not None:
+        return None
+    return row, await repository.opened_capabilities(session, row.id), await repository.allow_list(session, row.id)

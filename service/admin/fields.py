@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StrictInt, StringConstraints
 
+from inkgate.service.accounts.rules import KEY_ID
 from inkgate.service.db.ids import CANONICAL
 from inkgate.service.errors import Misuse
 
@@ -45,7 +46,7 @@ Id = Annotated[str, StringConstraints(pattern=f"^{CANONICAL.pattern}$")]
 """A UUID in canonical form: lower case, with hyphens."""
 
 OrderNumber = Annotated[str, StringConstraints(pattern="^[0-9]{20}$")]
-AccessKeyId = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{15,63}$")]
+AccessKeyId = Annotated[str, StringConstraints(pattern=f"^{KEY_ID.pattern}$")]
 ProductId = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=STORABLE)]
 ShortText = Annotated[str, StringConstraints(max_length=64, pattern=STORABLE)]
 """A name or a search text: a capability, a state, a part of a name."""

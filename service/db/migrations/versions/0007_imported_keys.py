@@ -1,7 +1,8 @@
 """Keys that another service issued: longer identifiers, and where the keys of an app come from.
 
 It only adds and widens; on Postgres the wider columns need no rewrite of the tables. The former release refuses the
-longer identifiers as unknown and is otherwise not concerned.
+longer identifiers as unknown. While it runs, single calls may fail once on a statement prepared before (see
+`db.engine.is_stale_plan`).
 """
 
 from __future__ import annotations
