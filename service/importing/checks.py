@@ -162,24 +162,33 @@ def _unknown_accounts(plan: Plan, existing: Existing, records: Iterable[KeyRecor
             yield Problem(each.row, "account", Misuse("import.account_missing"))
 
 
+def _beyond_limit(
+    records: Iterable[KeyRecord | AppRecord], existing: Existing, counts: Mapping[str, int], most: int, refusal: Misuse
+) -> Iterable[Problem]:
+    """A problem for each record that its account has no place for; `counts` are those of account ids already."""
+    held = Counter({name: counts.get(each.id, 0) for name, each in existing.accounts.items()})
+    for each in records:
+        held[each.account] += 1
+        if held[each.account] > most:
+            yield Problem(each.row, "account", refusal)
+
+
 def _keys(plan: Plan, existing: Existing) -> Iterable[Problem]:
     yield from _unknown_accounts(plan, existing, plan.keys)
-    held = Counter({name: existing.key_counts.get(each.id, 0) for name, each in existing.accounts.items()})
+    yield from _beyond_limit(
+        plan.keys, existing, existing.key_counts, KEYS_PER_ACCOUNT, Misuse("key.limit", most=KEYS_PER_ACCOUNT)
+    )
     for each in plan.keys:
-        held[each.account] += 1
-        if held[each.account] > KEYS_PER_ACCOUNT:
-            yield Problem(each.row, "account", Misuse("key.limit", most=KEYS_PER_ACCOUNT))
         if each.ak in existing.access_keys:
             yield Problem(each.row, "id", Misuse("import.key_exists"))
 
 
 def _apps(plan: Plan, existing: Existing) -> Iterable[Problem]:
     yield from _unknown_accounts(plan, existing, plan.apps)
-    held = Counter({name: existing.app_counts.get(each.id, 0) for name, each in existing.accounts.items()})
+    yield from _beyond_limit(
+        plan.apps, existing, existing.app_counts, APPS_PER_ACCOUNT, Misuse("app.limit", most=APPS_PER_ACCOUNT)
+    )
     for each in plan.apps:
-        held[each.account] += 1
-        if held[each.account] > APPS_PER_ACCOUNT:
-            yield Problem(each.row, "account", Misuse("app.limit", most=APPS_PER_ACCOUNT))
         if each.name in existing.apps:
             yield Problem(each.row, "app", Misuse("import.app_exists"))
         if existing.appkeys.get(each.appkey) is False:  # that of a deleted app is used again

@@ -11,17 +11,6 @@ from benchmarks.accuracy.documents_field.drawing import Case, Sheet, curl, on_ta
 from inkgate.engines.document.checks import is_valid_credit_code
 from inkgate.engines.types import Image
 
-KEYS = (
-    "union_id",
-    "regist_no",
-    "name",
-    "type",
-    "addr",
-    "legal_rep",
-    "regist_capital",
-    "establish_date",
-    "operation_period",
-)
 SPELLINGS = {
     "name": "名称", "type": "类型", "addr": "住所", "legal_rep": "法定代表人", "regist_capital": "注册资本",
     "establish_date": "成立日期", "operation_period": "营业期限",
