@@ -227,8 +227,8 @@ def front(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     text = (DEPLOY / "nginx" / "nginx.conf").read_text()
     for old, new in (
         ("/tmp/", f"{folder}/"),
-        ("gateway:8080", f"127.0.0.1:{gateway.server_address[1]}"),
-        ("console:8090", f"127.0.0.1:{gateway.server_address[1]}"),
+        ("gateway:8080 resolve", f"127.0.0.1:{gateway.server_address[1]}"),
+        ("console:8090 resolve", f"127.0.0.1:{gateway.server_address[1]}"),
         ("listen 8443", f"listen 127.0.0.1:{port}"),
         ("/etc/nginx/tls", str(prepared / "tls")),
         ("/etc/nginx/calls.conf", str(DEPLOY / "nginx" / "calls.conf")),

@@ -3,8 +3,8 @@
     python -m tests.compose.base_images python    the base of our images: prints its tag
     python -m tests.compose.base_images stores    nginx, Postgres, Valkey and Prometheus as compose names them
 
-Each is made once and kept by the container engine. Python comes from Debian 12, the stores from Debian 13, whose major
-versions are those of compose.yaml but for Prometheus (2.53 instead of 3.5).
+Each is made once and kept by the container engine. Python comes from Debian 12, Postgres and Valkey from Debian 13, and
+nginx and Prometheus from Debian testing: compose.yaml needs newer ones than Debian 13 has.
 """
 
 from __future__ import annotations
@@ -17,11 +17,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.compose.package_index import package_index
+from tests.debian import debian
 
 PREFIX = "debian.local/"
 PYTHON = f"{PREFIX}python:3.11-bookworm"
-_STORES = f"{PREFIX}stores:trixie"
-_STORE_PACKAGES = ("postgresql-17", "valkey-server", "nginx-light", "prometheus")
+_PACKAGES = {"trixie": ("postgresql-17", "valkey-server"), "forky": ("nginx-light", "prometheus")}
+_SUITES = {
+    "postgres:17": "trixie",
+    "valkey/valkey:8": "trixie",
+    "nginx:1.28-alpine": "forky",
+    "prom/prometheus:v3.5.0": "forky",
+}
 
 # What the official images do beyond starting their program.
 _POSTGRES_START = r"""#!/bin/sh
@@ -66,14 +72,15 @@ ENTRYPOINT ["prometheus"]
 def python() -> str:
     """The tag of a Debian 12 with its Python 3.11, which reaches the package index as this machine does."""
     if not exists(PYTHON):
-        _debootstrap("bookworm", ("python3", "python3-venv", "ca-certificates"), PYTHON, _add_package_index)
+        _import("bookworm", ("python3", "python3-venv", "ca-certificates"), PYTHON, _add_package_index)
     return PYTHON
 
 
 def stores() -> str:
     """The prefix of the images that compose.yaml takes from a registry."""
-    if not exists(_STORES):
-        _debootstrap("trixie", _STORE_PACKAGES, _STORES)
+    for suite, packages in _PACKAGES.items():
+        if not exists(_stores(suite)):
+            _import(suite, ("ca-certificates", *packages), _stores(suite))
     for name, lines in _DOCKERFILES.items():
         if not exists(PREFIX + name):
             with tempfile.TemporaryDirectory() as folder:
@@ -81,9 +88,20 @@ def stores() -> str:
                 start.write_text(_POSTGRES_START)
                 start.chmod(0o755)
                 docker(
-                    "build", "--quiet", "--tag", PREFIX + name, "--file", "-", folder, text=f"FROM {_STORES}\n{lines}"
+                    "build",
+                    "--quiet",
+                    "--tag",
+                    PREFIX + name,
+                    "--file",
+                    "-",
+                    folder,
+                    text=f"FROM {_stores(_SUITES[name])}\n{lines}",
                 )
     return PREFIX
+
+
+def _stores(suite: str) -> str:
+    return f"{PREFIX}stores:{suite}"
 
 
 def exists(tag: str) -> bool:
@@ -98,17 +116,10 @@ def docker(*arguments: str, text: str | None = None) -> str:
     return done.stdout
 
 
-def _debootstrap(suite: str, packages: Sequence[str], tag: str, change: Callable[[Path], None] | None = None) -> None:
+def _import(suite: str, packages: Sequence[str], tag: str, change: Callable[[Path], None] | None = None) -> None:
     """Import a fresh minimal Debian with `packages` under a tag."""
-    assert shutil.which("debootstrap"), "debootstrap is missing; on Debian: apt-get install debootstrap"
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        root = Path(folder, "root")
-        done = subprocess.run(
-            ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", suite, str(root)],
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        root = debian(Path(folder, "root"), suite, packages)
         if change is not None:
             change(root)
         shutil.rmtree(root / "var/cache/apt/archives")

@@ -154,6 +154,14 @@ def test_our_containers_run_without_rights(story: Story, service: str) -> None:
     assert inside.count("Read-only file system") == 2 and inside.endswith("10001\n")
 
 
+def test_the_gateway_carries_no_engine_and_the_worker_its_weights(story: Story) -> None:
+    found = story.stack.compose(
+        "exec", "-T", "gateway", "python", "-c", "import importlib.util as i; print(i.find_spec('onnxruntime'))"
+    )
+    assert found == "None\n"
+    story.stack.inkgate("models", "verify", service="worker")
+
+
 def test_only_the_published_ports_and_paths_are_open(story: Story) -> None:
     published = {
         name: list(story.stack.container(name)["HostConfig"]["PortBindings"] or {})
