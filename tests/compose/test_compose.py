@@ -192,7 +192,7 @@ def test_the_first_operator_signs_in_through_tls(story: Story) -> None:
         assert done.status_code == 200 and done.url.path != "/console/setup", done.text[:2000]
         cookies = {cookie.name: cookie for cookie in http.cookies.jar}
         assert cookies and all(cookie.secure and cookie.path == "/console" for cookie in cookies.values())
-        assert http.get("/console/workers").status_code == 200
+        assert http.get("/console/operator/workers").status_code == 200
 
 
 def csrf(page: httpx.Response) -> str:
