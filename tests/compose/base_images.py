@@ -62,8 +62,8 @@ STOPSIGNAL SIGQUIT
 ENTRYPOINT ["nginx", "-e", "/dev/stderr", "-g", "daemon off;"]
 """,
     "prom/prometheus:v3.5.0": """
-RUN install -d -o nobody -g nogroup /prometheus
-USER nobody
+RUN install -d -o 65534 -g 65534 /prometheus
+USER 65534:65534
 ENTRYPOINT ["prometheus"]
 """,
 }
