@@ -20,6 +20,7 @@ from inkgate.service.broker.streams.client import async_client
 from inkgate.service.composition.database import OpenDatabase, open_database
 from inkgate.service.composition.fleet import EmbeddedBroker
 from inkgate.service.composition.lifecycle import start_component
+from inkgate.service.composition.notices import notice_runner
 from inkgate.service.composition.samplers import gateway_samplers
 from inkgate.service.composition.takeover import observation_recorder, with_takeover
 from inkgate.service.console import ConsoleDependencies, create_console
@@ -115,6 +116,8 @@ async def _start(
     await start_component(stack, RefusalWriter(engine, services.refusals, clock=clock, background=background))
     report = partial(_report, metrics)
     await start_component(stack, Housekeeper(engine, settings.ledger, report, clock=clock, background=background))
+    if settings.notices.enabled:
+        await start_component(stack, notice_runner(settings, database, services.broker, metrics, background))
 
 
 def _console_parts(settings: Settings, database: OpenDatabase, broker: Broker) -> ConsoleDependencies:
