@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import work
+from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.notices import repository, robots, texts, webhook
 from inkgate.service.notices.email import Mailer
@@ -67,15 +68,16 @@ class Sender:
         observe: Observe = _ignore,
         *,
         pace: float = PACE_SECONDS,
+        clock: Clock = database_clock,
     ) -> None:
         self._engine, self._vault, self._settings, self._observe = engine, vault, settings, observe
-        self._pace = timedelta(seconds=pace)
+        self._pace, self._clock = timedelta(seconds=pace), clock
         self._outbound, self._mailer = Outbound(settings), Mailer(settings)
 
     async def run_once(self) -> int:
         """Send at most one notice on each of some channels; returns how many were tried. Raises SQLAlchemyError."""
         async with work.read_session(self._engine) as session:
-            due = await repository.due_channels(session, await clocks.now(session), CHANNELS_AT_ONCE)
+            due = await repository.due_channels(session, await clocks.now(session, self._clock), CHANNELS_AT_ONCE)
         jobs = [job for job in [await self._take(channel_id) for channel_id in due] if job is not None]
         await asyncio.gather(*(self._run(job) for job in jobs))
         return len(jobs)
@@ -84,12 +86,12 @@ class Sender:
         """Age of the notice that has waited longest, 0 without one."""
         async with work.read_session(self._engine) as session:
             oldest = await repository.oldest_waiting(session)
-            return max(0.0, (await clocks.now(session) - oldest).total_seconds()) if oldest else 0.0
+            return max(0.0, (await clocks.now(session, self._clock) - oldest).total_seconds()) if oldest else 0.0
 
     async def _take(self, channel_id: str) -> Job | None:
         """Lease a channel and begin an attempt at its next notice; None when there is none any more."""
         lease = timedelta(seconds=self._settings.timeout * LEASE_STEPS)
-        async with work.unit_of_work(self._engine, ACTOR) as unit:
+        async with work.unit_of_work(self._engine, ACTOR, self._clock) as unit:
             now = await unit.now()
             if not await repository.lease_channel(unit.session, channel_id, now, now + lease):
                 return None
@@ -141,7 +143,7 @@ class Sender:
     async def _finish(self, job: Job, problem: str | None, remark: str) -> None:
         """Write the outcome and give the channel back."""
         gave_up = problem is not None and job.attempt >= self._settings.attempts
-        async with work.unit_of_work(self._engine, ACTOR) as unit:
+        async with work.unit_of_work(self._engine, ACTOR, self._clock) as unit:
             now = await unit.now()
             if problem is None:
                 outcome: str = "sent"
