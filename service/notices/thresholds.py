@@ -17,14 +17,14 @@ MAX_PERCENT, MAX_DAYS = 100, 365
 
 async def of(work: UnitOfWork, settings: Notices, account_id: str) -> tuple[Thresholds, bool]:
     """The thresholds in force for a main account, and whether they are its own. Raises Misuse."""
-    await _main_account(work, account_id)
+    await main_account(work, account_id)
     row = await repository.threshold(work.session, account_id)
     return conditions.thresholds(settings, row), row is not None
 
 
 async def set_own(work: UnitOfWork, account_id: str, wanted: Thresholds | None) -> None:
     """Give a main account its own thresholds; None: those of the settings again. Raises Misuse."""
-    await _main_account(work, account_id)
+    await main_account(work, account_id)
     if wanted is not None:
         if not 0 <= wanted.low_percent <= MAX_PERCENT:
             raise Misuse("notice.percent_out_of_range", most=MAX_PERCENT)
@@ -35,7 +35,8 @@ async def set_own(work: UnitOfWork, account_id: str, wanted: Thresholds | None) 
     await trail.record(work, "notice.thresholds", f"account {account_id}", account_id, **detail)
 
 
-async def _main_account(work: UnitOfWork, account_id: str) -> None:
+async def main_account(work: UnitOfWork, account_id: str) -> None:
+    """Raises Misuse unless the account exists and is a main account."""
     account = await accounts.get_account(work, account_id)
     if account.parent_id is not None:
         raise Misuse("notice.sub_account")
