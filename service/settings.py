@@ -275,6 +275,17 @@ class Security(SettingsGroup):
     master_key_file: Path | None = Field(
         None, description="File with master keys (mode 0600), one a line, the current one first."
     )
+    master_key_command: tuple[str, ...] = Field(
+        (),
+        description="Program and arguments (JSON list) that print master keys as in such a file, for example a client "
+        "of a KMS or HSM. It is run once at the start of each process, without a shell and without our settings.",
+    )
+    master_key_command_seconds: float = Field(10.0, gt=0, le=120, description="Seconds that this program may take.")
+    cipher: Literal["aes-256-gcm", "sm4-gcm"] = Field(
+        "aes-256-gcm",
+        description="Cipher of secrets stored from now on; those stored already open with either. `inkgate keys "
+        "reseal` converts them. Set sm4-gcm only when every process runs a release that has it.",
+    )
     sm2: Literal["auto", "libcrypto", "gmssl-pyx", "gmssl"] = Field(
         "auto", description="Library that opens sealed bodies; auto takes libcrypto, else gmssl-pyx."
     )
