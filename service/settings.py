@@ -286,6 +286,12 @@ class Security(SettingsGroup):
         description="Cipher of secrets stored from now on; those stored already open with either. `inkgate keys "
         "reseal` converts them. Set sm4-gcm only when every process runs a release that has it.",
     )
+    kept_answers: Literal["plain", "sealed", "none"] = Field(
+        "plain",
+        description="How charged answers are kept until they are delivered, for ten minutes at most: as they are, "
+        "sealed with the master key (set it when every gateway runs a release that has it), or not at all: then a "
+        "repeated request is read and charged again (docs/explanation/personal-data.md).",
+    )
     sm2: Literal["auto", "libcrypto", "gmssl-pyx", "gmssl"] = Field(
         "auto", description="Library that opens sealed bodies; auto takes libcrypto, else gmssl-pyx."
     )

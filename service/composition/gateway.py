@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from redis.asyncio import Redis
 
 from inkgate.service import __version__
 from inkgate.service.accounts import SqlDirectory
@@ -32,7 +33,7 @@ from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.housekeeping import Housekeeper
 from inkgate.service.metering.reconciliation import ReconciliationState
 from inkgate.service.ratelimit import LocalLimiter, RedisLimiter
-from inkgate.service.replay import MemoryReplayStore, RedisReplayStore
+from inkgate.service.replay import MemoryReplayStore, NoReplayStore, RedisReplayStore, ReplayStore
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
@@ -94,11 +95,21 @@ def _services(
         ledger=SqlLedger(database.engine, metrics=metrics, clock=database.clock),
         broker=broker,
         limiter=RedisLimiter(redis, settings.redis.namespace) if redis else LocalLimiter(),
-        replays=RedisReplayStore(redis, settings.redis.namespace) if redis else MemoryReplayStore(),
+        replays=_replays(settings, database, redis),
         pool=pool,
         tracing=tracing,
         refusals=Refusals(),
     )
+
+
+def _replays(settings: Settings, database: OpenDatabase, redis: Redis | None) -> ReplayStore:
+    """Where charged answers are kept until their delivery."""
+    kept = settings.security.kept_answers
+    if kept == "none":
+        return NoReplayStore()
+    if redis is None:
+        return MemoryReplayStore()
+    return RedisReplayStore(redis, settings.redis.namespace, database.vault, seal=kept == "sealed")
 
 
 async def _start(
