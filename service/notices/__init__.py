@@ -1,4 +1,4 @@
-"""Notices 通知: conditions that somebody must know of, and their way to people.
+"""Notices 通知: conditions that a user must know of, and their way to people.
 
     kinds.py        the kinds of notice, who may receive them, thresholds
     conditions.py   which conditions hold now                        (reads the database)

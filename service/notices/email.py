@@ -26,7 +26,7 @@ class Mailer:
 
     async def send(self, config: ChannelConfig, notice: OutgoingNotice) -> str:
         """Send one message to all addresses. Returns which of them were refused: a repetition would reach the others
-        twice. Raises DeliveryFailed; then nobody has it."""
+        twice. Raises DeliveryFailed; then no address has it."""
         if not self._settings.smtp_host:
             raise DeliveryFailed("INKGATE_NOTICES__SMTP_HOST is not set")
         mail = message(notice, config.addresses, self._settings.smtp_from)

@@ -197,7 +197,7 @@ async def channel(session: AsyncSession, channel_id: str) -> ChannelRow | None:
 
 
 async def fill(session: AsyncSession, channel_ids: Sequence[str], at: datetime) -> None:
-    """Mark channels as told of everything that holds."""
+    """Mark channels as having notices of everything that holds."""
     change = update(ChannelRow).where(ChannelRow.id.in_(channel_ids)).values(filled_at=at)
     await session.execute(change.execution_options(synchronize_session=False))
 

@@ -42,7 +42,7 @@ def channel_id(page: str) -> str:
     return found[1]
 
 
-async def test_a_customer_is_told_of_an_expiring_pack(console: ConsoleFixture) -> None:
+async def test_a_customer_gets_a_notice_of_an_expiring_pack(console: ConsoleFixture) -> None:
     lin = await console.signed_in("lin")
     async with console.begin() as unit:
         await grant_pack(unit, console.account_id, "plate", 700, ends_at=console.clock.time + timedelta(days=5))

@@ -80,7 +80,7 @@ async def test_a_sealed_answer_is_found_by_every_gateway_with_the_key(valkey_ser
     async with Redis.from_url(valkey_server) as client:
         sealing = RedisReplayStore(client, namespace, Vault([key], cipher), seal=True)
         plain = RedisReplayStore(client, namespace, Vault([key]))
-        stranger = RedisReplayStore(client, namespace, Vault([new_key()]))
+        other_key = RedisReplayStore(client, namespace, Vault([new_key()]))
         assert await sealing.keep("k", ANSWER) == ANSWER
         (name,) = await client.keys(f"{namespace}:*")
         stored = await client.get(name)
@@ -88,7 +88,7 @@ async def test_a_sealed_answer_is_found_by_every_gateway_with_the_key(valkey_ser
         for store in (sealing, plain):
             assert await store.find("k") == ANSWER
             assert await store.keep("k", replace(ANSWER, body=b"other")) == ANSWER
-        assert await stranger.find("k") is None
+        assert await other_key.find("k") is None
         await client.rename(name, name.replace(b":k", b":moved"))
         assert await sealing.find("moved") is None, "it is bound to its request"
         await plain.keep("k", ANSWER)

@@ -65,7 +65,7 @@ async def test_a_server_of_an_unknown_authority_gets_nothing(
     other = tmp_path / "other"
     other.mkdir()
     with mail_server(authority.issue("localhost")) as box:
-        settings = mail_settings(Authority(other, "stranger"), box.port)
+        settings = mail_settings(Authority(other, "other"), box.port)
         stage = make_stage(**settings)
         await stage.channel(ChannelKind.EMAIL, addresses="ops@example.com")
         await expiring_pack(stage)
@@ -91,7 +91,7 @@ async def test_an_address_that_is_refused_does_not_repeat_the_mail_to_the_others
     assert row.state == "sent" and row.error.startswith("the mail server refused 1 address(es): 550")
 
 
-async def test_a_wrong_password_is_told_without_it(
+async def test_a_wrong_password_is_reported_without_it(
     make_stage: Callable[..., NoticeStage], authority: Authority
 ) -> None:
     with mail_server(authority.issue("localhost")) as box:

@@ -23,7 +23,7 @@ from tests.integration.notices.conftest import NoticeStage
 HOOK = {"url": "http://127.0.0.1:9/hook"}
 
 
-def told(rows: Sequence[NoticeRow]) -> list[tuple[str, str]]:
+def states(rows: Sequence[NoticeRow]) -> list[tuple[str, str]]:
     return [(row.kind, row.state) for row in rows]
 
 
@@ -41,10 +41,10 @@ async def test_a_low_balance_is_announced_once_and_again_after_a_refill(stage: N
     assert row.params["rate"] == 89.0 and row.params["days"] == 0.1
     await customer.grant(100_000)
     assert await stage.round() == 0
-    assert told(await stage.outbox()) == [("low_balance", "cancelled")], "nobody needs to hear of what has ended"
+    assert states(await stage.outbox()) == [("low_balance", "cancelled")], "what has ended needs no notice"
     await customer.ledger().settle(customer.call(99_000))
     assert await stage.round() == 1
-    assert told(await stage.outbox()) == [("low_balance", "cancelled"), ("low_balance", "waiting")]
+    assert states(await stage.outbox()) == [("low_balance", "cancelled"), ("low_balance", "waiting")]
 
 
 async def test_a_share_alone_makes_a_balance_low(make_stage: Callable[..., NoticeStage]) -> None:
@@ -69,7 +69,7 @@ async def test_an_account_has_its_own_thresholds(stage: NoticeStage) -> None:
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         await thresholds.set_own(unit, customer.account_id, Thresholds(0, 0, 0))
     await stage.round()
-    assert told(await stage.outbox()) == [("low_balance", "cancelled")]
+    assert states(await stage.outbox()) == [("low_balance", "cancelled")]
 
 
 async def test_packs_that_end_on_one_day_are_one_notice(stage: NoticeStage) -> None:
@@ -89,10 +89,10 @@ async def test_packs_that_end_on_one_day_are_one_notice(stage: NoticeStage) -> N
     assert await customer.used(used_up) == 5
     customer.clock.advance(days=14)
     await stage.round()
-    assert told(await stage.outbox()) == [("pack_expiring", "cancelled")]
+    assert states(await stage.outbox()) == [("pack_expiring", "cancelled")]
 
 
-async def test_operators_hear_of_waiting_orders_and_refunds_and_customers_do_not(stage: NoticeStage) -> None:
+async def test_waiting_orders_and_refunds_are_announced_to_operators_only(stage: NoticeStage) -> None:
     await stage.channel(ChannelKind.WEBHOOK, name="operators", **HOOK)
     await stage.channel(ChannelKind.WEBHOOK, name="customer", own=True, **HOOK)
     customer = stage.customer
@@ -110,12 +110,12 @@ async def test_operators_hear_of_waiting_orders_and_refunds_and_customers_do_not
     customer.clock.advance(minutes=10)
     assert await stage.round() == 1
     rows = await stage.outbox()
-    assert told(rows) == [("order_waiting", "cancelled"), ("refund_waiting", "waiting")]
+    assert states(rows) == [("order_waiting", "cancelled"), ("refund_waiting", "waiting")]
     assert {row.channel_name for row in rows} == {"operators"}
     assert rows[0].params["number"] == order.number and rows[1].params["fen"] == 135_000
 
 
-async def test_customers_hear_of_their_own_account_only(stage: NoticeStage) -> None:
+async def test_customers_get_notices_of_their_own_account_only(stage: NoticeStage) -> None:
     customer = stage.customer
     async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
         other = await accounts.create_account(unit, "other")
@@ -127,7 +127,7 @@ async def test_customers_hear_of_their_own_account_only(stage: NoticeStage) -> N
     assert (row.account_id, row.owner_id) == (other.id, None)
 
 
-async def test_a_new_channel_is_told_what_holds_already(stage: NoticeStage) -> None:
+async def test_a_new_channel_gets_what_holds_already(stage: NoticeStage) -> None:
     customer = stage.customer
     await customer.grant(10, ends_at=customer.clock.time + timedelta(days=3))
     assert await stage.round() == 0
@@ -175,7 +175,7 @@ async def test_old_notices_are_forgotten(make_stage: Callable[..., NoticeStage])
     await stage.round()
     stage.customer.clock.advance(days=4)
     await stage.round()
-    assert told(await stage.outbox()) == [("pack_expiring", "cancelled")]
+    assert states(await stage.outbox()) == [("pack_expiring", "cancelled")]
     stage.customer.clock.advance(days=4)
     await stage.round()
     assert await stage.outbox() == []

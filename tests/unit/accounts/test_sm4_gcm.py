@@ -71,7 +71,7 @@ def test_the_ciphers_have_different_keys_and_heads() -> None:
     assert heads == {bytes([1]) + vaults.key_id(key), bytes([2]) + vaults.key_id(key)}
 
 
-def test_a_secret_of_a_newer_release_is_told_apart_from_a_missing_key() -> None:
+def test_a_secret_of_a_newer_release_differs_from_a_missing_key() -> None:
     vault = Vault([new_key()])
     sealed = vault.seal(b"x", "c")
     with pytest.raises(ConfigurationError, match="newer release"):

@@ -38,7 +38,7 @@ async def test_workers_are_down_after_the_grace() -> None:
     alive[0] = 0
     assert await watch.check() is None
     now[0] += 100_000
-    assert await watch.check() is None, "nobody looked meanwhile: another process may have seen workers"
+    assert await watch.check() is None, "there was no check meanwhile: another process may have seen workers"
 
 
 async def test_certificates_of_files_and_servers(tmp_path: Path) -> None:
