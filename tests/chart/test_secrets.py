@@ -323,6 +323,6 @@ def test_a_master_key_from_a_program_is_in_no_secret() -> None:
     command = ("--set-json", 'config.security.master_key_command=["/opt/kms/get", "inkgate"]')
     assert "the key comes once" in refusal(*values("default"), *command)
     rendered = render_chart(CHART, *values("default"), *command, "--set", "masterKey.existingSecret=")
-    text = json.dumps(rendered)
+    text = json.dumps(rendered.objects)
     assert "INKGATE_SECURITY__MASTER_KEY_COMMAND" in text and '"INKGATE_SECURITY__MASTER_KEY"' not in text
-    assert not [each for each in rendered if each["metadata"]["name"].endswith("-master-key")]
+    assert not [each for each in rendered.objects if each["metadata"]["name"].endswith("-master-key")]
