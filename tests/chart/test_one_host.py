@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -22,6 +23,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import yaml
 
 from inkgate.service.settings import secret_settings
 from tests.chart.conftest import CHART, ROOT, render_chart
@@ -142,6 +144,52 @@ def test_in_a_takeover_the_gateway_alone_gets_a_way_out(services: dict[str, Any]
     changed = {name for name in services if services[name]["networks"] != taken[name]["networks"]}
     assert changed == {"gateway"} and set(taken["gateway"]["networks"]) == {"front", "back"}
     assert "ports" not in taken["gateway"]
+
+
+def test_for_notices_the_gateway_alone_gets_a_way_out(services: dict[str, Any]) -> None:
+    done = compose("compose.notices.yaml", **SECRETS, SMTP_HOST="smtp.example.com", SMTP_FROM="ink@example.com")
+    assert done.returncode == 0, done.stderr
+    sending = json.loads(done.stdout)["services"]
+    assert sending["gateway"]["environment"]["INKGATE_NOTICES__SMTP_HOST"] == "smtp.example.com"
+    changed = {name for name in services if services[name]["networks"] != sending[name]["networks"]}
+    assert changed == {"gateway"} and "ports" not in sending["gateway"]
+
+
+def test_the_alertmanager_is_reached_from_this_host_only(services: dict[str, Any]) -> None:
+    done = compose("compose.alertmanager.yaml", **SECRETS)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["services"]
+    assert set(found) - set(services) == {"alertmanager"}
+    assert [port["host_ip"] for port in found["alertmanager"]["ports"]] == ["127.0.0.1"]
+    assert "--config.file=/etc/prometheus/prometheus.alertmanager.yml" in found["prometheus"]["command"]
+
+
+def test_the_configuration_with_an_alertmanager_differs_by_it_alone() -> None:
+    plain, with_it = (
+        yaml.safe_load((DEPLOY / "prometheus" / name).read_text())
+        for name in ("prometheus.yml", "prometheus.alertmanager.yml")
+    )
+    [target] = with_it.pop("alerting")["alertmanagers"]
+    assert target["dns_sd_configs"][0]["names"] == ["alertmanager"] and plain == with_it
+    checked = subprocess.run(
+        [str(ops_tools.promtool()), "check", "config", str(DEPLOY / "prometheus" / "prometheus.alertmanager.yml")],
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_alertmanager_example_routes_both_severities_to_receivers() -> None:
+    example = yaml.safe_load((DEPLOY / "prometheus" / "alertmanager.yml").read_text())
+    receivers = {each["name"] for each in example["receivers"]}
+    routes = [example["route"], *example["route"]["routes"]]
+    assert {route["receiver"] for route in routes} == receivers
+    assert [route["matchers"] for route in example["route"]["routes"]] == [['severity="page"']]
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "inkgate.rules.yml").read_text())
+    alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
+    for rule in example["inhibit_rules"]:
+        named = str(rule["source_matchers"] + rule["target_matchers"])
+        assert set(re.findall(r"InkGate[A-Za-z]+", named)) <= alerts
 
 
 def test_our_containers_have_minimal_privileges(services: dict[str, Any]) -> None:

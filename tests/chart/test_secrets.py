@@ -214,7 +214,13 @@ def test_generated_secrets_are_kept_when_the_release_is_removed() -> None:
 
 def test_values_of_a_chart_that_did_not_know_these_names_still_render() -> None:
     """`helm upgrade --reuse-values` brings none of the new chart's defaults."""
-    names = ("secrets", "generateSecrets", "networkPolicy.identityProvider", "networkPolicy.takeover")
+    names = (
+        "secrets",
+        "generateSecrets",
+        "networkPolicy.identityProvider",
+        "networkPolicy.takeover",
+        "networkPolicy.notices",
+    )
     gone = ",".join(f"{name}=null" for name in (*names, "bundled.redis.existingSecret"))
     render_chart(CHART, *values("default"), "--set", gone)
 
@@ -294,3 +300,29 @@ def test_the_gateways_alone_reach_the_public_endpoint(more: tuple[str, ...], por
 def test_without_a_takeover_the_gateways_egress_stays_closed() -> None:
     rendered = render_chart(CHART, *values("default"), "--set", CLOUD)
     assert "203.0.113.20" not in json.dumps(ways_out(rendered, "gateway"))
+
+
+# The gateways' way to the mail server and to webhooks.
+
+
+def test_a_mail_server_requires_an_egress_rule() -> None:
+    mail = ("--set", "config.notices.smtp_host=smtp.example.com,config.notices.smtp_from=ink@example.com")
+    assert "networkPolicy.notices.peers: config.notices.smtp_host is set" in refusal(*values("default"), *mail)
+    peers = ("--set", "networkPolicy.notices.peers[0].ipBlock.cidr=203.0.113.30/32")
+    rendered = render_chart(CHART, *values("default"), *mail, *peers, "--set", "console.enabled=true")
+    wanted = {
+        "ports": [{"port": port, "protocol": "TCP"} for port in (443, 587)],
+        "to": [{"ipBlock": {"cidr": "203.0.113.30/32"}}],
+    }
+    assert wanted in ways_out(rendered, "gateway")
+    for name in ("console", "worker-cpu", "migrate"):
+        assert "203.0.113.30" not in json.dumps(ways_out(rendered, name)), name
+
+
+def test_a_master_key_from_a_program_is_in_no_secret() -> None:
+    command = ("--set-json", 'config.security.master_key_command=["/opt/kms/get", "inkgate"]')
+    assert "the key comes once" in refusal(*values("default"), *command)
+    rendered = render_chart(CHART, *values("default"), *command, "--set", "masterKey.existingSecret=")
+    text = json.dumps(rendered.objects)
+    assert "INKGATE_SECURITY__MASTER_KEY_COMMAND" in text and '"INKGATE_SECURITY__MASTER_KEY"' not in text
+    assert not [each for each in rendered.objects if each["metadata"]["name"].endswith("-master-key")]
