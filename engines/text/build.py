@@ -67,7 +67,7 @@ def build_cpu_components(
         draft = Recogniser(*draft_pages, fixes_confusions=True, marks=profiles.DRAFT_MARKS)
         read = Cascade(draft, accurate, profile.thresholds, profile.horizontal_scale)
     return EngineComponents(
-        detector=Detector(networks.network(profile.detector), profile.page),
+        detector=Detector(networks.network(profile.cpu_detector or profile.detector), profile.page),
         read=read,
         orientation_probe=Recogniser(*draft_pages),
         accurate_detector=Detector(networks.network(profile.accurate_detector)),
