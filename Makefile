@@ -107,7 +107,7 @@ console-test: $(VENV)/.console ## Walk through the console in the system's Chrom
 
 console-shots: $(VENV)/.console ## The same walk, and the pictures of docs/howto/console.md made anew on the way
 	@CONSOLE_SHOTS=1 $(BIN)/python -m pytest -m browser tests/console/test_walk.py tests/console/test_walk_import.py \
-	  tests/console/test_walk_takeover.py tests/console/test_walk_looks.py \
+	  tests/console/test_walk_takeover.py tests/console/test_walk_notices.py tests/console/test_walk_looks.py \
 	  -k 'not every and not english and not left_out'
 
 lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the rooms
