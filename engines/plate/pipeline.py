@@ -38,6 +38,7 @@ _MIN_CONFIDENCE = 1e-3  # confidence below which a reading is none: such a candi
 _KEEP_SCORE_FIRST = (
     0.6  # unless the detector is more confident of it than this, and after the close look by both readers,
 )
+_CERTAIN_SCORE = 0.8  # detector score from which on a candidate is hardly ever no plate
 _MIN_CONFIDENCE_ELSEWHERE = 0.05  # the same in the close-up and the tilted copies, whatever the detector's score
 _KEEP_SCORE_SECOND = 0.75  # unless it is more confident than this
 _MIN_ANSWER_CONFIDENCE = 0.2  # confidence below which nothing is answered, by ADR 0024 more often wrong than right
@@ -159,37 +160,42 @@ class NetworkPlateReader:
         self, image: Image, candidates: Sequence[Candidate], *, at_first: bool = True
     ) -> list[CandidateReading]:
         """The readings of all candidates, each by its best crop."""
-        kept, first = self._readable(image, candidates, at_first=at_first)
+        kept = self._readable(image, candidates, at_first=at_first)
         if not kept:
             return []
-        refined = refine_corners(self._corners, image, [entry.corners for entry in first])
-        steps = self._second_steps(image, [(corners, 1) for corners in refined])
+        steps = self._second_steps(image, [(refined, 1) for _, _, refined in kept])
         return suppress_readings(
-            [
-                self._best_cut(image, candidate, entry, corners, seen, may_vote=at_first)
-                for candidate, entry, corners, seen in zip(kept, first, refined, steps, strict=True)
-            ]
+            [self._best_cut(image, *entry, seen, may_vote=at_first) for entry, seen in zip(kept, steps, strict=True)]
         )
 
     def _readable(
         self, image: Image, candidates: Sequence[Candidate], *, at_first: bool
-    ) -> tuple[list[Candidate], list[CandidateReading]]:
-        """The candidates that may be plates, and how the first recogniser reads them. Left out are those that are none,
-        and those that it cannot read: all of them in other copies than the first, else those of low score."""
-        kept, found = [], []
-        outputs = self._recognise_strips(image, [(entry.corners, 1) for entry in candidates])
-        for candidate, raw in zip(candidates, outputs, strict=True):
-            if raw[-1, 0] >= _MAX_NO_PLATE_PROBABILITY:
-                continue
-            first = to_reading(candidate.corners, 1, raw)
+    ) -> list[tuple[Candidate, CandidateReading, Corners]]:
+        """The candidates that may be plates, how the first recogniser reads them, and their refined corners. Left out
+        are those that are none, and those that it cannot read: all of them in other copies than the first, else those
+        of low score. Candidates of high score are read at the refined corners, others before any are refined."""
+        certain = [entry.score >= _CERTAIN_SCORE for entry in candidates]
+        corners = [entry.corners for entry in candidates]
+        self._refine_some(image, corners, certain)
+        outputs = self._recognise_strips(image, [(at, 1) for at in corners])
+        first = [to_reading(at, 1, raw) for at, raw in zip(corners, outputs, strict=True)]
+        kept = []
+        for candidate, entry in zip(candidates, first, strict=True):
             if at_first:
-                readable = first.confidence >= _MIN_CONFIDENCE or candidate.score >= _KEEP_SCORE_FIRST
+                readable = entry.confidence >= _MIN_CONFIDENCE or candidate.score >= _KEEP_SCORE_FIRST
             else:
-                readable = first.confidence >= _MIN_CONFIDENCE_ELSEWHERE
-            if readable:
-                kept.append(candidate)
-                found.append(first)
-        return kept, found
+                readable = entry.confidence >= _MIN_CONFIDENCE_ELSEWHERE
+            kept.append(readable and entry.background[0] < _MAX_NO_PLATE_PROBABILITY)
+        self._refine_some(image, corners, [a and not b for a, b in zip(kept, certain, strict=True)])
+        return [entry for entry, keep in zip(zip(candidates, first, corners, strict=True), kept, strict=True) if keep]
+
+    def _refine_some(self, image: Image, corners: list[Corners], which: Sequence[bool]) -> None:
+        """Replaces those of `corners` that `which` names by refined ones, in one batch."""
+        places = [at for at, wanted in enumerate(which) if wanted]
+        for at, better in zip(
+            places, refine_corners(self._corners, image, [corners[at] for at in places]), strict=True
+        ):
+            corners[at] = better
 
     def _best_cut(
         self,
@@ -201,14 +207,16 @@ class NetworkPlateReader:
         *,
         may_vote: bool,
     ) -> CandidateReading:
-        """The ensemble of `first`, read at the candidate's corners, and of `steps`, which the second recogniser read at
-        the `refined` ones, if confident; else the reading after a closer detection; else the vote of several crops.
+        """The ensemble of `first` and of `steps`, which the second recogniser read at the `refined` corners, if
+        confident; else the reading after a closer detection; else the vote of several crops. Where several looks have
+        one text, less confidence is needed.
         """
         both = combined(replace(first, corners=refined), steps)
         if both.confidence >= _REREAD_BELOW_CONFIDENCE:
             return both
-        reread = self._recognise_at(image, refined)
-        looks = [both, combined(reread, steps)]
+        elsewhere = candidate.corners if first.corners is refined else refined
+        reread = self._recognise_at(image, elsewhere)
+        looks = [both, combined(replace(reread, corners=refined), steps)]
         best = max(looks, key=_confidence_of)
         sure = _AGREED_CONFIDENCE if one_text(looks) else _REREAD_BELOW_CONFIDENCE
         if best.confidence >= sure or not self._worth(best, candidate):
