@@ -13,16 +13,18 @@ from inkgate.engines.boxes import as_quad
 from inkgate.engines.plate.alphabet import COLOURS
 from inkgate.engines.plate.colour import decide_colour
 from inkgate.engines.plate.cuts import crop_variants
-from inkgate.engines.plate.decode import GREEN_PATTERNS, Scores, greedy_if_valid
+from inkgate.engines.plate.decode import GREEN_PATTERNS, Scores, decode, greedy_if_valid
 from inkgate.engines.plate.detect import Candidate, Corners, PlateDetector, suppress_overlaps
 from inkgate.engines.plate.ensemble import to_tensor
 from inkgate.engines.plate.order import left_to_right
 from inkgate.engines.plate.reading import (
     CLASSES,
     CandidateReading,
+    agree,
     any_above,
     combined,
-    one_text,
+    confidence,
+    greenness,
     suppress_readings,
     to_reading,
     vote,
@@ -45,6 +47,7 @@ _MIN_ANSWER_CONFIDENCE = 0.2  # confidence below which nothing is answered, by A
 _FIRST_READER_SUFFICES = (
     0.3  # confidence of the first reader from which on something is answered, however the second contradicts
 )
+_SECOND_READER_SUFFICES = 0.9  # the same of the second reader, where all looks have its text
 _REREAD_BELOW_CONFIDENCE = 0.9  # confidence below which the detector looks closely, and then other cuts are tried
 _AGREED_CONFIDENCE = 0.5  # the same where both readings of the first reader give the text of the ensemble
 _TILT_DEGREES = (-28.0, 28.0)  # the detector finds plates that are tilted by up to about 25 degrees to either side
@@ -56,6 +59,7 @@ _WHOLE_IMAGE_SHARES = (1.0, 0.9)  # share of its width and height that is taken 
 _WHOLE_IMAGE_SCORE = 0.3  # detector score given to it
 _PLATE_ASPECT = (1.6, 5.0)  # width over height of an image that may be one plate: two rows have 2, one row 3.1 or 3.4
 _MAX_ENSEMBLE_CUTS = 4  # most cuts of a low-confidence plate that the second reader sees as well
+_MIDDLE_SIDE_PIXELS = 384  # longer side at which an image without plates is looked at once more
 _ROTATED_SIDE_PIXELS = 448  # longer side at which an image without plates is looked at once more, lying on its side
 _MIN_KEPT_CONFIDENCE = 0.8  # share of its confidence that a plate may lose when its corners are corrected
 
@@ -95,7 +99,7 @@ class NetworkPlateReader:
         wide = any(np.ptp(entry.corners[:, 0]) > _WIDE_SHARE * image.shape[1] for entry in seen)
         if wide or not any_above(seen, _REREAD_BELOW_CONFIDENCE):
             seen = suppress_readings(seen + self._read_close_up(image))
-        for fallback in (self._read_whole, self._read_tilted):
+        for fallback in (self._read_whole, self._read_tilted, self._read_between, self._read_in_tiles):
             if not any_above(seen, _MIN_ANSWER_CONFIDENCE):
                 seen = suppress_readings(seen + fallback(image))
         if not any_above(seen, _REREAD_BELOW_CONFIDENCE):
@@ -135,6 +139,16 @@ class NetworkPlateReader:
         ]
         return self._read_fallback(image, suppress_overlaps(tilted), at_first=False)
 
+    def _read_between(self, image: Image) -> list[CandidateReading]:
+        """Plates that the detector misses in both copies and finds in one of a size between them: dim ones."""
+        return self._read_candidates(
+            image, self._detector.detect_at_scale(image, min(_MIDDLE_SIDE_PIXELS, max(image.shape[:2])))
+        )
+
+    def _read_in_tiles(self, image: Image) -> list[CandidateReading]:
+        """Small plates of an image that was so far seen in reduced copies only."""
+        return self._read_fallback(image, self._detector.detect_small(image), certain_score=0.0)
+
     def _read_on_its_side(self, image: Image) -> list[CandidateReading]:
         """Plates of an image rotated by 90 or 270 degrees: crops of low confidence are also read upside down."""
         height = image.shape[0]
@@ -150,17 +164,27 @@ class NetworkPlateReader:
         return self._read_fallback(image, back)
 
     def _read_fallback(
-        self, image: Image, candidates: Sequence[Candidate], *, at_first: bool = True
+        self,
+        image: Image,
+        candidates: Sequence[Candidate],
+        *,
+        at_first: bool = True,
+        certain_score: float = _CERTAIN_SCORE,
     ) -> list[CandidateReading]:
         """The readings of candidates that the detector did not find in the upright image, if confident."""
-        found = self._read_candidates(image, candidates, at_first=at_first)
+        found = self._read_candidates(image, candidates, at_first=at_first, certain_score=certain_score)
         return [entry for entry in found if entry.confidence >= _MIN_FALLBACK_CONFIDENCE]
 
     def _read_candidates(
-        self, image: Image, candidates: Sequence[Candidate], *, at_first: bool = True
+        self,
+        image: Image,
+        candidates: Sequence[Candidate],
+        *,
+        at_first: bool = True,
+        certain_score: float = _CERTAIN_SCORE,
     ) -> list[CandidateReading]:
         """The readings of all candidates, each by its best crop."""
-        kept = self._readable(image, candidates, at_first=at_first)
+        kept = self._readable(image, candidates, at_first=at_first, certain_score=certain_score)
         if not kept:
             return []
         steps = self._second_steps(image, [(refined, 1) for _, _, refined in kept])
@@ -169,25 +193,28 @@ class NetworkPlateReader:
         )
 
     def _readable(
-        self, image: Image, candidates: Sequence[Candidate], *, at_first: bool
+        self, image: Image, candidates: Sequence[Candidate], *, at_first: bool, certain_score: float
     ) -> list[tuple[Candidate, CandidateReading, Corners]]:
         """The candidates that may be plates, how the first recogniser reads them, and their refined corners. Left out
         are those that are none, and those that it cannot read: all of them in other copies than the first, else those
-        of low score. Candidates of high score are read at the refined corners, others before any are refined."""
-        certain = [entry.score >= _CERTAIN_SCORE for entry in candidates]
+        of low score. Those from `certain_score` on are read at refined corners, others before any are refined."""
+        certain = [entry.score >= certain_score for entry in candidates]
         corners = [entry.corners for entry in candidates]
         self._refine_some(image, corners, certain)
         outputs = self._recognise_strips(image, [(at, 1) for at in corners])
-        first = [to_reading(at, 1, raw) for at, raw in zip(corners, outputs, strict=True)]
-        kept = []
-        for candidate, entry in zip(candidates, first, strict=True):
+        first: dict[int, CandidateReading] = {}
+        for at, (candidate, raw) in enumerate(zip(candidates, outputs, strict=True)):
+            if raw[-1, 0] >= _MAX_NO_PLATE_PROBABILITY:
+                continue
+            entry = to_reading(corners[at], 1, raw)
             if at_first:
                 readable = entry.confidence >= _MIN_CONFIDENCE or candidate.score >= _KEEP_SCORE_FIRST
             else:
                 readable = entry.confidence >= _MIN_CONFIDENCE_ELSEWHERE
-            kept.append(readable and entry.background[0] < _MAX_NO_PLATE_PROBABILITY)
-        self._refine_some(image, corners, [a and not b for a, b in zip(kept, certain, strict=True)])
-        return [entry for entry, keep in zip(zip(candidates, first, corners, strict=True), kept, strict=True) if keep]
+            if readable:
+                first[at] = entry
+        self._refine_some(image, corners, [at in first and not done for at, done in enumerate(certain)])
+        return [(candidates[at], entry, corners[at]) for at, entry in first.items()]
 
     def _refine_some(self, image: Image, corners: list[Corners], which: Sequence[bool]) -> None:
         """Replaces those of `corners` that `which` names by refined ones, in one batch."""
@@ -218,13 +245,13 @@ class NetworkPlateReader:
         reread = self._recognise_at(image, elsewhere)
         looks = [both, combined(replace(reread, corners=refined), steps)]
         best = max(looks, key=_confidence_of)
-        sure = _AGREED_CONFIDENCE if one_text(looks) else _REREAD_BELOW_CONFIDENCE
+        sure = _AGREED_CONFIDENCE if agree(looks) else _REREAD_BELOW_CONFIDENCE
         if best.confidence >= sure or not self._worth(best, candidate):
             return best
         closer = self._recognise_at(image, self._detector.refine_candidate(image, candidate).corners)
         looks += self._ensemble(image, [self._refine_and_reread(image, closer)])
         best = max(looks, key=_confidence_of)
-        sure = _MIN_ANSWER_CONFIDENCE if one_text(looks) else _REREAD_BELOW_CONFIDENCE
+        sure = _MIN_ANSWER_CONFIDENCE if agree(looks) else _REREAD_BELOW_CONFIDENCE
         if best.confidence >= sure or not (may_vote and self._worth(best, candidate)):
             return best
         cuts = sorted([closer, *self._recognise_other_cuts(image, best)], key=_confidence_of, reverse=True)
@@ -232,7 +259,8 @@ class NetworkPlateReader:
         if winner.rows == 1:
             winner = replace(winner, corners=refine_corners(self._corners, image, [winner.corners])[0])
         surest = max(first.confidence, reread.confidence, closer.confidence)
-        least = _MIN_ANSWER_CONFIDENCE if surest >= _FIRST_READER_SUFFICES else 0.0
+        answered = surest >= _FIRST_READER_SUFFICES or (agree([*looks, winner]) and _sure_of(steps, winner))
+        least = _MIN_ANSWER_CONFIDENCE if answered else 0.0
         return replace(winner, confidence=max(winner.confidence, least))
 
     @staticmethod
@@ -285,6 +313,12 @@ class NetworkPlateReader:
         strips = [rectified_strip(image, as_quad(corners), rows) for corners, rows in cuts]
         batch = (np.stack(strips).astype(np.float32) / 127.5 - 1).transpose(0, 3, 1, 2)
         return self._strips(np.ascontiguousarray(batch))
+
+
+def _sure_of(steps: Scores, seen: CandidateReading) -> bool:
+    """Whether the second recogniser alone is confident of the same text."""
+    alone = decode(steps, greenness(seen.background))
+    return alone.text == seen.reading.text and confidence(alone, seen.background) >= _SECOND_READER_SUFFICES
 
 
 def _confidence_of(seen: CandidateReading) -> float:

@@ -14,6 +14,7 @@ from inkgate.engines.plate.detect import Corners, without_duplicates
 from inkgate.engines.plate.ensemble import combine
 
 CLASSES = len(CHARACTERS) + 1
+_MAX_GREEN_OF_SEVEN = 0.25  # probability of a green plate above which seven characters may lack one
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,13 @@ def vote(seen: Sequence[CandidateReading]) -> CandidateReading:
     return replace(winner, confidence=winner.confidence * votes[text] / max(sum(votes.values()), 1e-6))
 
 
-def one_text(seen: Sequence[CandidateReading]) -> bool:
-    """Whether all readings have the same text."""
-    return len({entry.reading.text for entry in seen}) == 1
+def agree(seen: Sequence[CandidateReading]) -> bool:
+    """Whether all readings have the same text, and it has as many characters as plates of their colour have."""
+    texts = {entry.reading.text for entry in seen}
+    return len(texts) == 1 and not any(
+        entry.reading.pattern not in GREEN_PATTERNS and greenness(entry.background) > _MAX_GREEN_OF_SEVEN
+        for entry in seen
+    )
 
 
 def any_above(seen: Sequence[CandidateReading], least: float) -> bool:
