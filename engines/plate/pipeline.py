@@ -273,7 +273,7 @@ class NetworkPlateReader:
         return to_reading(corners, 1, self._recognise_strips(image, [(corners, 1)])[0])
 
     def _refine_and_reread(self, image: Image, seen: CandidateReading) -> CandidateReading:
-        """The plate recognised again at refined corners; the reading before, at those corners, where it was surer."""
+        """The plate recognised again at refined corners; where that costs confidence, the reading before."""
         corners = refine_corners(self._corners, image, [seen.corners])[0]
         again = self._recognise_at(image, corners)
         return again if again.confidence >= _MIN_KEPT_CONFIDENCE * seen.confidence else replace(seen, corners=corners)
@@ -287,10 +287,7 @@ class NetworkPlateReader:
         """Time steps of the second recogniser for each (corners, rows)."""
         if not cuts:
             return []
-        steps: Sequence[Scores] = self._second(
-            to_tensor([rectified_strip(image, as_quad(c), rows) for c, rows in cuts])
-        )
-        return steps
+        return list(self._second(to_tensor([rectified_strip(image, as_quad(c), rows) for c, rows in cuts])))
 
     def _recognise_other_cuts(self, image: Image, first: CandidateReading) -> list[CandidateReading]:
         """Readings of other crops of the plate: all valid greedy ones, or, if none, the most likely one."""

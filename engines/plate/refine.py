@@ -16,7 +16,7 @@ from inkgate.engines.types import Image
 WIDTH, HEIGHT = 160, 64
 MARGIN_X, MARGIN_Y = 0.12, 0.22
 """Share of the view left around the plate on each side: corners may be wrong by this much and are still in sight."""
-_SECOND_PASS_OFFSET = 5.0  # mean offset in pixels of the view above which a second pass follows
+_SECOND_PASS_OFFSET = 3.0  # mean offset in pixels of the view above which a second pass follows
 _MAX_PASSES = 2
 
 
