@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from inkgate.engines.interfaces import Reader, TextEngine
+from inkgate.engines.interfaces import IdleCores, Reader, TextEngine
 from inkgate.engines.networks import NetworkFactory
 from inkgate.engines.plate import PlateReader, plate_reader
 from inkgate.engines.reader import ImageReader, ReaderContext, open_readers
@@ -15,23 +15,28 @@ from inkgate.engines.runtimes.table import RUNTIMES, RuntimeEntry
 from inkgate.engines.text.profiles import PROFILES
 
 
-def open_reader(runtime: str, profile: str, threads: int, model_dir: Path | None, max_pixels: int) -> Reader:
+def open_reader(
+    runtime: str, profile: str, threads: int, model_dir: Path | None, max_pixels: int, cores: IdleCores | None = None
+) -> Reader:
     """Load every network of a worker. `runtime` and `profile` are those of the settings.
 
-    Raises ModelError when a file is missing or altered, ValueError for a name that no engine has.
+    With `cores` a page borrows idle ones, where the text engine is our own and runs on the CPU. Raises ModelError when
+    a file is missing or altered, ValueError for a name that no engine has.
     """
-    text = open_text_engine(runtime, profile, threads, model_dir)
+    text = open_text_engine(runtime, profile, threads, model_dir, cores)
     networks = NetworkFactory(_entry(runtime).networks(), model_dir, threads, CPU)
     return ImageReader(text, open_readers(ReaderContext(text, networks, threads, model_dir)), max_pixels)
 
 
-def open_text_engine(runtime: str, profile: str, threads: int, model_dir: Path | None) -> TextEngine:
+def open_text_engine(
+    runtime: str, profile: str, threads: int, model_dir: Path | None, cores: IdleCores | None = None
+) -> TextEngine:
     """The text engine alone. Raises as `open_reader` does."""
     entry = _entry(runtime)
     if profile not in PROFILES:
         raise ValueError(f"no profile {profile!r}")
     cv2.setNumThreads(threads)
-    return entry.text_engine(NetworkFactory(entry.networks(), model_dir, threads), PROFILES[profile])
+    return entry.text_engine(NetworkFactory(entry.networks(), model_dir, threads, cores=cores), PROFILES[profile])
 
 
 def open_plate_reader(runtime: str = "onnx", threads: int = 1, model_dir: Path | None = None) -> PlateReader:

@@ -16,6 +16,7 @@ from inkgate.engines.text.detect import Detector
 from inkgate.engines.text.direction import RecogniseCrops
 from inkgate.engines.text.engine import EngineComponents, LineEngine
 from inkgate.engines.text.orient import OrientationClassifier
+from inkgate.engines.text.page_threads import PageThreads
 from inkgate.engines.text.recognise import Recogniser, load_charset
 from inkgate.engines.text.scripts import ScriptAwareRecogniser, WholeLineRecogniser
 from inkgate.engines.types import EngineInfo
@@ -65,9 +66,9 @@ def build_cpu_components(
     read: RecogniseCrops = WholeLineRecogniser(accurate)
     if profile.thresholds is not None:
         draft = Recogniser(*draft_pages, fixes_confusions=True, marks=profiles.DRAFT_MARKS)
-        read = Cascade(draft, accurate, profile.thresholds, profile.horizontal_scale)
+        read = Cascade(draft, accurate, profile.thresholds, profile.horizontal_scale, PageThreads(networks.cores))
     return EngineComponents(
-        detector=Detector(networks.network(profile.detector), profile.page),
+        detector=Detector(networks.spread(profile.cpu_detector or profile.detector), profile.page),
         read=read,
         orientation_probe=Recogniser(*draft_pages),
         accurate_detector=Detector(networks.network(profile.accurate_detector)),
