@@ -46,6 +46,13 @@ class NetworkFactory:
                 self.device = network.device
         return self._networks[name]
 
+    def compiled(self, name: str, shapes: Sequence[Shape], otherwise: str | None = None) -> Network:
+        """The network, compiled for these input shapes where the runtime compiles. Other shapes are run by the network
+        `otherwise`, which gives the same outputs: by default the same one as it is.
+        """
+        fallback = self.network(otherwise or name)
+        return self.runtime.compiled(self.file(name), shapes, fallback)
+
     def on_demand(self, name: str) -> RunNetwork:
         """The network, opened by its first call; its file is located and verified now."""
         opened = cache(partial(self.runtime.open, self.file(name), self._execution()))

@@ -96,11 +96,24 @@ class Licence:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryGrowth:
+    """Memory that an engine takes in the background after its warm-up, in MiB: resident, and private writable memory,
+    of which generated code leaves most untouched."""
+
+    resident_mib: int = 0
+    data_mib: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What an engine is: its name and version, the model files by role with their sha256, device and threads."""
+    """What an engine is: its name and version, the model files by role with their sha256, device and threads.
+
+    `growth` is the memory that it still takes after its warm-up.
+    """
 
     name: str
     version: str
     device: str
     threads: int
     models: Mapping[str, str] = field(default_factory=dict)
+    growth: MemoryGrowth = field(default_factory=MemoryGrowth)

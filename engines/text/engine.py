@@ -51,15 +51,22 @@ class EngineComponents:
 
 
 class LineEngine:
-    """The `TextEngine` over any runtime's networks. `release` is called once at the end.
+    """The `TextEngine` over any runtime's networks. `warm` is called after the warm-up, `release` once at the end.
 
     It keeps no state between calls: threads may share it as far as the runtime's networks may be shared.
     """
 
-    def __init__(self, info: EngineInfo, parts: EngineComponents, release: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        info: EngineInfo,
+        parts: EngineComponents,
+        release: Callable[[], None] = lambda: None,
+        warm: Callable[[], None] = lambda: None,
+    ) -> None:
         self._info = info
         self._parts = parts
         self._release = release
+        self._warm = warm
 
     @property
     def info(self) -> EngineInfo:
@@ -76,6 +83,7 @@ class LineEngine:
             self._parts.read([page[:48, :width]])
             if not self._parts.lazy_accurate_recogniser:
                 self.recognise([page[:48, :width]])
+        self._warm()
 
     def detect(self, image: Image, *, limit_side: int | None = None) -> list[Quad]:
         """Quadrilaterals of lines in pixels of `image` (BGR uint8), by the accurate detector, unordered."""

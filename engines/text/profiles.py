@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from inkgate.engines.text.cascade import ConfidenceThresholds
+from inkgate.engines.text.compiled_shapes import PAGES_AND_LINES, CompiledShapes
 from inkgate.engines.text.detect import DetectOptions
 from inkgate.engines.text.marks import MarkThresholds
 
@@ -19,7 +20,8 @@ _TINY_BOX_THRESHOLD = 0.4  # the tiny detector's published box threshold; the la
 class Profile:
     """Model names are those of the manifest. Without `thresholds` the accurate recogniser reads every line whole.
 
-    `accurate_int8` is the INT8 file of the accurate recogniser, used for pages on CPUs with VNNI.
+    `accurate_int8` is the INT8 file of the accurate recogniser, used for pages on CPUs with VNNI. `compiled` names the
+    input shapes for a runtime that compiles networks, None where none of this profile's should be.
     `horizontal_scale` is the share of its width at which the cascade reads a line that is not short.
     """
 
@@ -29,6 +31,7 @@ class Profile:
     accurate_recogniser: str
     thresholds: ConfidenceThresholds | None
     accurate_int8: str | None = None
+    compiled: CompiledShapes | None = None
     horizontal_scale: float = 1.0
 
 
@@ -50,6 +53,7 @@ PROFILES = MappingProxyType(
             accurate_recogniser="ppocrv6-small-rec",
             thresholds=ConfidenceThresholds(long_line=0.8, short_line=0.98, short_line_pixels=360),
             accurate_int8="ppocrv6-small-rec-int8",
+            compiled=PAGES_AND_LINES,
         ),
         "accurate": Profile(
             detector="ppocrv6-medium-det",

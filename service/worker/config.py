@@ -47,6 +47,8 @@ class WorkerConfig:
     killed_workers: int = 0
     killed_window: float = 0.0
     hold_off: float = 0.0
+    bf16: str = "off"
+    processes: int = 1  # worker processes that share the machine
 
     @classmethod
     def of(cls, settings: Settings) -> WorkerConfig:
@@ -75,6 +77,8 @@ class WorkerConfig:
             killed_workers=settings.limits.killed_workers,
             killed_window=settings.limits.killed_window,
             hold_off=settings.limits.hold_off,
+            bf16=engine.bf16,
+            processes=policy.process_count(settings),
         )
 
     @classmethod

@@ -53,12 +53,14 @@ class PullLoop:
         self._on_done = on_done
         self._overhead = 0.0  # seconds per image besides reading, moving average
         # Some engines exceed the limit before they have read an image.
+        growth = reader.info.growth
+        warm_mib = rss_mib() + growth.resident_mib
         self._max_rss_mib = (
-            max(config.max_rss_mib, _MEMORY_GROWTH_FACTOR * rss_mib()) if config.max_rss_mib else math.inf
+            max(config.max_rss_mib, _MEMORY_GROWTH_FACTOR * warm_mib) if config.max_rss_mib else math.inf
         )
         # Memory that is not released reduces what the next image may allocate (set_memory_limit): keep half of it free.
         headroom = memory_for_images(config.image_mib, config.at_once)
-        self._max_data_mib = data_mib() + headroom / 2 if headroom else math.inf
+        self._max_data_mib = data_mib() + growth.data_mib + headroom / 2 if headroom else math.inf
         # Spread, so that workers started together do not exit together. Each thread has its share of the image limit.
         share = config.max_images / config.at_once
         self._images_left = math.ceil(share * random.uniform(0.9, 1.1)) or None  # noqa: S311
