@@ -128,6 +128,13 @@ class Worker(SettingsGroup):
     at_once: int = Field(
         0, ge=0, le=64, description="Images that a worker reads at once; 0 means one, on a GPU eight (ADR 0014)."
     )
+    page_cores: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Cores that one image may use while other workers are idle, of as many as there are workers; "
+        "1 never more than its own (ADR 0066).",
+    )
     capabilities: tuple[CapabilityName, ...] = Field(
         tuple(CAPABILITIES), min_length=1, description="Capabilities this worker serves."
     )

@@ -91,7 +91,7 @@ class Runtime(Protocol):
     def open_argmax(self, path: Path, execution: Execution) -> ArgmaxNetwork:
         """The line recogniser in the file with argmax on the device. Raises as `open` does."""
 
-    def compiled(self, path: Path, shapes: Sequence[Shape], fallback: Network) -> Network:
+    def compiled(self, path: Path, shapes: Sequence[Shape], fallback: RunNetwork) -> RunNetwork:
         """The network in the file compiled for these input shapes, once `start` was called; `fallback`, which gives the
         same outputs, runs all other shapes. A runtime that does not compile returns `fallback`."""
 
@@ -111,7 +111,7 @@ class NotCompiling:
 
     growth = MemoryGrowth()
 
-    def compiled(self, path: Path, shapes: Sequence[Shape], fallback: Network) -> Network:
+    def compiled(self, path: Path, shapes: Sequence[Shape], fallback: RunNetwork) -> RunNetwork:
         """`fallback`."""
         return fallback
 

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from inkgate.engines.runtimes.interface import CPU, ArgmaxNetwork, Execution, Network, Shape, Tensor
+from inkgate.engines.runtimes.interface import CPU, ArgmaxNetwork, Execution, Network, RunNetwork, Shape, Tensor
 from inkgate.engines.runtimes.onnx import OnnxRuntime
 from inkgate.engines.types import MemoryGrowth
 
@@ -90,7 +90,7 @@ class OpenVinoRuntime:
         """The line recogniser on ONNX Runtime. Raises ModelError."""
         return self._onnx.open_argmax(path, execution)
 
-    def compiled(self, path: Path, shapes: Sequence[Shape], fallback: Network) -> Network:
+    def compiled(self, path: Path, shapes: Sequence[Shape], fallback: RunNetwork) -> RunNetwork:
         """The network in `path`, compiled for `shapes` once `start` was called; `fallback` runs all others."""
         network = PaddedNetwork(path, shapes, fallback)
         self._networks.append(network)
@@ -144,23 +144,13 @@ class PaddedNetwork:
     Inputs are padded with zeros on the right and at the bottom; what the padding adds to the output is cut off.
     """
 
-    def __init__(self, path: Path, shapes: Sequence[Shape], fallback: Network) -> None:
+    def __init__(self, path: Path, shapes: Sequence[Shape], fallback: RunNetwork) -> None:
         self.path = path
         self.shapes = tuple(shapes)
         self._fallback = fallback
         self._table: tuple[CompiledNetwork, ...] = ()  # replaced, never changed: calls run meanwhile
         self._recent: deque[CompiledNetwork] = deque()
         self._recent_lock = threading.Lock()
-
-    @property
-    def device(self) -> str:
-        """Where it runs."""
-        return self._fallback.device
-
-    @property
-    def classes(self) -> int | None:
-        """The last dimension of the output, None where it varies."""
-        return self._fallback.classes
 
     @property
     def compiled_shapes(self) -> tuple[Shape, ...]:
@@ -177,7 +167,10 @@ class PaddedNetwork:
         return output
 
     def add(self, entry: CompiledNetwork) -> bool:
-        """Use a compiled shape from now on. The first one must be faster than the fallback, or none is used: False."""
+        """Use a compiled shape from now on. The first one must be faster than the fallback, or none is used: False.
+
+        Raises ValueError when it gives outputs of another shape: an operator's file may be of another family.
+        """
         if not self._table and not _is_faster(entry, self._fallback):
             log.info("%s is not faster in OpenVINO: ONNX Runtime runs it", self.path.name)
             return False
@@ -216,15 +209,19 @@ def smallest_that_holds(table: Sequence[CompiledNetwork], wanted: Shape) -> Comp
     return min(fits, key=lambda entry: entry.shape[2] * entry.shape[3], default=None)
 
 
-def _is_faster(entry: CompiledNetwork, fallback: Network) -> bool:
-    """Whether the compiled network takes less CPU time than the fallback, by the best of a few runs each."""
+def _is_faster(entry: CompiledNetwork, fallback: RunNetwork) -> bool:
+    """Whether the compiled network takes less CPU time than the fallback, by the best of a few runs each. Raises
+    ValueError when their outputs differ in shape."""
     batch = np.zeros(entry.shape, np.float32)
+    shape, expected = entry(batch).shape, fallback(batch).shape
+    if shape != expected:
+        raise ValueError(f"its output is {shape}, and {expected} that of the network in use")
     times: dict[Callable[[Tensor], Tensor], float] = {entry: float("inf"), fallback: float("inf")}
-    for number in range(_TRIALS + 1):
+    for _ in range(_TRIALS):
         for run, best in times.items():
             begun = time.thread_time()
             run(batch)
-            times[run] = min(best, time.thread_time() - begun) if number else best  # the first run allocates
+            times[run] = min(best, time.thread_time() - begun)
     return times[entry] < _MIN_GAIN * times[fallback]
 
 

@@ -17,6 +17,7 @@ from inkgate.engines.text.detect import Detector
 from inkgate.engines.text.direction import RecogniseCrops
 from inkgate.engines.text.engine import EngineComponents, LineEngine
 from inkgate.engines.text.orient import OrientationClassifier
+from inkgate.engines.text.page_threads import PageThreads
 from inkgate.engines.text.recognise import Recogniser, load_charset
 from inkgate.engines.text.scripts import ScriptAwareRecogniser, WholeLineRecogniser
 from inkgate.engines.types import EngineInfo
@@ -56,31 +57,35 @@ def build_cpu_components(
     shapes = profile.compiled or NO_SHAPES
     bigrams = BigramModel(networks.file(profiles.BIGRAM_TABLE))
     int8 = profile.accurate_int8 if networks.runtime.int8_is_faster() else None
-    page_recogniser_name = int8 or profile.accurate_recogniser
-    accurate_network = networks.compiled(profile.accurate_recogniser, shapes.accurate_lines, page_recogniser_name)
-    pages = _with_charset(networks, page_recogniser_name, accurate_network, profiles.CHARSET)
-    fields = networks.on_demand(profile.accurate_recogniser) if int8 else pages[0]
-    accurate = ScriptAwareRecogniser(
-        Recogniser(*pages, fixes_confusions=True, bigrams=bigrams, marks=profiles.ACCURATE_MARKS)
-    )
-    draft_pages = _with_charset(
+    whole = _with_charset(
         networks,
-        profiles.DRAFT_RECOGNISER,
-        networks.compiled(profiles.DRAFT_RECOGNISER, shapes.draft_lines),
-        profiles.DRAFT_CHARSET,
+        int8 or profile.accurate_recogniser,
+        networks.network(int8 or profile.accurate_recogniser),
+        profiles.CHARSET,
     )
+    fields = networks.on_demand(profile.accurate_recogniser) if int8 else whole[0]
+    lines = networks.compiled(profile.accurate_recogniser, shapes.accurate_lines, whole[0])
+    accurate = ScriptAwareRecogniser(
+        Recogniser(lines, whole[1], fixes_confusions=True, bigrams=bigrams, marks=profiles.ACCURATE_MARKS)
+    )
+    draft_network, draft_charset = _with_charset(
+        networks, profiles.DRAFT_RECOGNISER, networks.network(profiles.DRAFT_RECOGNISER), profiles.DRAFT_CHARSET
+    )
+    draft_lines = networks.compiled(profiles.DRAFT_RECOGNISER, shapes.draft_lines, draft_network)
+    page_detector = profile.cpu_detector or profile.detector
+    page = networks.compiled(page_detector, shapes.pages, networks.spread(page_detector))
     read: RecogniseCrops = WholeLineRecogniser(accurate)
     if profile.thresholds is not None:
-        draft = Recogniser(*draft_pages, fixes_confusions=True, marks=profiles.DRAFT_MARKS)
-        read = Cascade(draft, accurate, profile.thresholds, profile.horizontal_scale)
+        draft = Recogniser(draft_lines, draft_charset, fixes_confusions=True, marks=profiles.DRAFT_MARKS)
+        read = Cascade(draft, accurate, profile.thresholds, profile.horizontal_scale, PageThreads(networks.cores))
     return EngineComponents(
-        detector=Detector(networks.compiled(profile.detector, shapes.pages), profile.page),
+        detector=Detector(page, profile.page),
         read=read,
-        orientation_probe=Recogniser(*draft_pages),
+        orientation_probe=Recogniser(draft_lines, draft_charset),
         accurate_detector=Detector(networks.network(profile.accurate_detector)),
-        accurate_recogniser=Recogniser(fields, pages[1]),
+        accurate_recogniser=Recogniser(fields, whole[1]),
         orienter=orienter,
-        candidates=Recogniser(fields, pages[1]).candidates,
+        candidates=Recogniser(fields, whole[1]).candidates,
         lazy_accurate_recogniser=bool(int8),
     )
 

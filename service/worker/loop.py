@@ -14,6 +14,7 @@ from inkgate.engines.interfaces import Reader
 from inkgate.service.broker.interface import Outcome, Reply, Task, WorkerPort
 from inkgate.service.telemetry.tracing import Tracing
 from inkgate.service.worker.config import WorkerConfig
+from inkgate.service.worker.cores import Cores
 from inkgate.service.worker.isolate import read_isolated
 from inkgate.service.worker.process import data_mib, memory_for_images, rss_mib
 from inkgate.service.worker.reading import log_fields, read_task
@@ -42,9 +43,11 @@ class PullLoop:
         on_done: Callable[[Task, Reply, int], None] = lambda task, reply, in_progress: None,
         tracing: Tracing | None = None,
         watchdog: Watchdog | None = None,
+        cores: Cores | None = None,
     ) -> None:
         self._tracing = tracing or Tracing()
         self._watchdog = watchdog or Watchdog()
+        self._cores = cores or Cores.alone(1, 1)
         self._port = port
         self._reader = reader
         self._config = config
@@ -74,7 +77,8 @@ class PullLoop:
             if task is None:
                 continue
             started = time.perf_counter()
-            with self._tracing.span("read", parent=task.trace, capability=task.capability, call=task.call_id):
+            span = self._tracing.span("read", parent=task.trace, capability=task.capability, call=task.call_id)
+            with span, self._cores.in_use():
                 reply, in_progress = self._answer(task)
             done = time.perf_counter()
             if task.delivery == 1:

@@ -24,11 +24,13 @@ def spawn(
     sockets: Sequence[socket.socket],
     arguments: Sequence[str] = (),
     extra_env: Mapping[str, str] | None = None,
+    inherited: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `python -m module PARENT_PID FD… ARGUMENT…` in a process group of its own.
 
     A new interpreter instead of fork, because the caller may run an event loop and threads. The child imports the same
-    package whatever the working directory holds (-P). Ctrl-C in a terminal reaches the parent only.
+    package whatever the working directory holds (-P). Ctrl-C in a terminal reaches the parent only. The descriptors
+    `inherited` keep their numbers and are no arguments.
     """
     fds = [sock.fileno() for sock in sockets]
     root = str(Path(inkgate.__file__).parents[1])
@@ -41,7 +43,7 @@ def spawn(
     }
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-P", "-m", module, str(os.getpid()), *map(str, fds), *arguments],
-        pass_fds=fds,
+        pass_fds=[*fds, *inherited],
         stdin=subprocess.DEVNULL,
         env=env,
         process_group=0,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from inkgate.engines.manifest import find_model_file
 from inkgate.engines.runtimes import openvino
-from inkgate.engines.runtimes.interface import CPU, Execution, Network, Shape, Tensor
+from inkgate.engines.runtimes.interface import CPU, Execution, RunNetwork, Shape, Tensor
 from inkgate.engines.runtimes.onnx import OnnxRuntime
 from inkgate.engines.runtimes.openvino import F32, OpenVinoRuntime, crop_output, pad, smallest_that_holds
 from inkgate.engines.text.detect import DetectOptions, Detector
@@ -107,7 +107,6 @@ def test_the_smallest_shape_that_holds_an_input_runs_it_and_what_none_holds_runs
     for outside in (line(321), line(99), np.zeros((2, 3, 48, 160), np.float32)):  # 99: padded too far
         network(outside)
     assert fallback.runs == 4
-    assert (network.device, network.classes) == (CPU, 2)
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.lists(st.tuples(st.integers(1, 80), st.integers(1, 80)), max_size=6))
@@ -176,6 +175,17 @@ def test_a_network_that_is_not_faster_is_not_compiled_further(monkeypatch: pytes
     assert [entry.shape for entry in compiler.compiled] == [SHAPES[0], *PAGES]
 
 
+def test_a_file_of_another_family_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.undo()
+    runtime = OpenVinoRuntime(compiler=FakeCompiler())
+    network = runtime.compiled(FILE, SHAPES, lambda batch: np.zeros((1, 20, 7), np.float32))
+    runtime.start()
+    assert runtime.wait(10) and network.compiled_shapes == ()  # type: ignore[attr-defined]
+    assert "its output is (1, 20, 2), and (1, 20, 7) that of the network in use" in caplog.text
+
+
 def test_calls_run_on_the_fallback_while_shapes_are_compiled_and_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     compiler, fallback = FakeCompiler(), Fallback()
     compiler.gate.clear()
@@ -235,7 +245,7 @@ def test_memory_grows_with_the_named_shapes() -> None:
     assert 0 < one.resident_mib < one.data_mib and runtime.growth.data_mib == 2 * one.data_mib
 
 
-def opened(name: str, shapes: tuple[Shape, ...]) -> tuple[Network, Network]:
+def opened(name: str, shapes: tuple[Shape, ...]) -> tuple[RunNetwork, RunNetwork]:
     """The network on ONNX Runtime, and compiled by OpenVINO in float32."""
     runtime = OpenVinoRuntime(F32)
     path = find_model_file(name, None)
