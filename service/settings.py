@@ -162,7 +162,7 @@ class Engine(SettingsGroup):
     """How images are read."""
 
     runtime: Literal["onnx", "paddle", "stub"] = Field("onnx", description="Inference runtime.")
-    profile: Literal["fast", "balanced", "accurate"] = Field("balanced", description="Speed against accuracy.")
+    profile: Literal["fast", "balanced", "best", "accurate"] = Field("balanced", description="Speed against accuracy.")
     model_dir: Path | None = Field(None, description="Directory of operator-supplied models.")
     threads: int = Field(1, ge=1, description="Intra-op threads of one worker.")
     bf16: Literal["auto", "on", "off"] = Field(

@@ -8,7 +8,8 @@ from inkgate.engines.runtimes.interface import Shape
 from inkgate.engines.text.recognise import LINE_HEIGHT_PIXELS
 
 _DRAFT_WIDTHS = (160, 224, 288, 384, 512, 704, 896, 1088, 1280, 1472, 1664, 1920)  # pixels
-_ACCURATE_WIDTHS = (160, 208, 256, 320, 416, 576, 832, 1152, 1440, 1728)  # pixels
+_ACCURATE_WIDTHS = (160, 208, 256, 320, 416, 576, 832, 1152, 1440, 1728)  # most are parts of lines
+_WHOLE_WIDTHS = (160, 224, 288, 384, 512, 704, 896, 1088, 1280, 1472, 1664, 1920)
 
 # (height, width) in pixels. Large images are reduced to the area of 1600 x 1200 (DetectOptions), small ones enlarged to
 # a short side of 736, so that common formats fall into few sizes.
@@ -41,8 +42,9 @@ class CompiledShapes:
 
 
 NO_SHAPES = CompiledShapes()
-PAGES_AND_LINES = CompiledShapes(
+CASCADE = CompiledShapes(
     pages=tuple((1, 3, height, width) for height, width in _PAGES),
     draft_lines=_lines(_DRAFT_WIDTHS),
     accurate_lines=_lines(_ACCURATE_WIDTHS),
 )
+WHOLE_LINES = CompiledShapes(pages=CASCADE.pages, accurate_lines=_lines(_WHOLE_WIDTHS))

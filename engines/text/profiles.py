@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from inkgate.engines.text.cascade import ConfidenceThresholds
-from inkgate.engines.text.compiled_shapes import PAGES_AND_LINES, CompiledShapes
+from inkgate.engines.text.compiled_shapes import CASCADE, WHOLE_LINES, CompiledShapes
 from inkgate.engines.text.detect import DetectOptions
 from inkgate.engines.text.marks import MarkThresholds
 
@@ -57,7 +57,17 @@ PROFILES = MappingProxyType(
             thresholds=ConfidenceThresholds(long_line=0.8, short_line=0.98, short_line_pixels=360),
             accurate_int8="ppocrv6-small-rec-int8",
             cpu_detector="ppocrv6-tiny-det-cpu",
-            compiled=PAGES_AND_LINES,
+            compiled=CASCADE,
+        ),
+        "best": Profile(
+            detector="ppocrv6-tiny-det",
+            page=DetectOptions(long_side=1600, box_threshold=_TINY_BOX_THRESHOLD),
+            accurate_detector="ppocrv6-small-det",
+            accurate_recogniser="ppocrv6-small-rec",
+            thresholds=None,
+            accurate_int8="ppocrv6-small-rec-int8",
+            cpu_detector="ppocrv6-tiny-det-cpu",
+            compiled=WHOLE_LINES,
         ),
         "accurate": Profile(
             detector="ppocrv6-medium-det",
