@@ -97,8 +97,8 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class MemoryGrowth:
-    """Memory that an engine takes in the background after its warm-up, in MiB: resident, and private writable memory,
-    of which generated code leaves most untouched."""
+    """Memory in MiB that an engine will still take in the background: resident, and private writable memory, of which
+    generated code leaves most untouched."""
 
     resident_mib: int = 0
     data_mib: int = 0
@@ -108,7 +108,7 @@ class MemoryGrowth:
 class EngineInfo:
     """What an engine is: its name and version, the model files by role with their sha256, device and threads.
 
-    `growth` is the memory that it still takes after its warm-up.
+    `growth` is the memory that it will still take, 0 once it has what it needs.
     """
 
     name: str

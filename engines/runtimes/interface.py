@@ -103,7 +103,7 @@ class Runtime(Protocol):
 
     @property
     def growth(self) -> MemoryGrowth:
-        """What compiled networks take at most, beyond what a warm process has when it calls `start`."""
+        """What compiling networks will still take at most; nothing once it has ended."""
 
 
 class NotCompiling:

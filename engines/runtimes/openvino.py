@@ -98,8 +98,9 @@ class OpenVinoRuntime:
 
     @property
     def growth(self) -> MemoryGrowth:
-        """By the number of shapes that were named."""
-        shapes = sum(len(network.shapes) for network in self._networks)
+        """By the number of shapes that were named, until compiling has ended."""
+        ended = self._thread is not None and not self._thread.is_alive()
+        shapes = 0 if ended else sum(len(network.shapes) for network in self._networks)
         return MemoryGrowth(shapes * _SHAPE_RESIDENT_MIB, shapes * _SHAPE_DATA_MIB)
 
     def start(self) -> None:

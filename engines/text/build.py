@@ -44,10 +44,8 @@ def open_line_engine(networks: NetworkFactory, profile: profiles.Profile) -> Lin
     build = build_gpu_components if networks.device == CUDA else build_cpu_components
     parts = build(networks, profile, orienter)
     runtime = networks.runtime
-    info = EngineInfo(
-        runtime.name, runtime.version, networks.device, networks.threads, networks.digests, runtime.growth
-    )
-    return LineEngine(info, parts, runtime.close, runtime.start)
+    info = EngineInfo(runtime.name, runtime.version, networks.device, networks.threads, networks.digests)
+    return LineEngine(info, parts, runtime.close, runtime.start, lambda: runtime.growth)
 
 
 def build_cpu_components(

@@ -243,6 +243,8 @@ def test_memory_grows_with_the_named_shapes() -> None:
     one = runtime.growth
     runtime.compiled(FILE, PAGES, Fallback())
     assert 0 < one.resident_mib < one.data_mib and runtime.growth.data_mib == 2 * one.data_mib
+    runtime.start()
+    assert runtime.wait(10) and runtime.growth == MemoryGrowth()  # it has what it needs
 
 
 def opened(name: str, shapes: tuple[Shape, ...]) -> tuple[RunNetwork, RunNetwork]:
