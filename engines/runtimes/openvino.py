@@ -8,6 +8,7 @@ which no shapes were named, and all of them until they are compiled (see docs/ad
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import logging
 import threading
@@ -31,6 +32,7 @@ BF16, F32 = "bf16", "f32"  # what OpenVINO calls the precisions
 MAX_PADDED_AREA = 1.6  # times the area of an input; a shape padded further costs as much as ONNX Runtime
 _MIN_GAIN = 0.95  # share of ONNX Runtime's time that a compiled network must stay below
 _TRIALS = 3
+_CLOSE_SECONDS = 20.0  # for the shape in hand, half a second on an idle core
 _SHAPE_RESIDENT_MIB = 40  # of a compiled shape: 33 measured, activations and the library included
 _SHAPE_DATA_MIB = 128  # 110 measured: buffers for generated code are large, and hardly touched
 _RESIDENT_MAPS = 2  # shapes of a page detector that keep their activations (60 MiB for a page of 1600 pixels)
@@ -107,6 +109,7 @@ class OpenVinoRuntime:
         """Compile all shapes in a thread of their own, in the order in which they were named."""
         if self._thread is None and self._networks:
             self._thread = threading.Thread(target=self._compile_all, name="compile-networks", daemon=True)
+            atexit.register(self.close)  # an interpreter that ends while OpenVINO compiles aborts
             self._thread.start()
 
     def wait(self, timeout: float) -> bool:
@@ -118,7 +121,8 @@ class OpenVinoRuntime:
     def close(self) -> None:
         """End the thread after the shape that it compiles at the moment (half a second)."""
         self._stopping.set()
-        self.wait(timeout=10.0)
+        self.wait(_CLOSE_SECONDS)
+        atexit.unregister(self.close)
 
     def _compile_all(self) -> None:
         begun, count = time.perf_counter(), 0

@@ -5,6 +5,9 @@ The networks are compiled in float32 here, which OpenVINO has on every x86; bflo
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -293,6 +296,24 @@ def test_threads_share_a_compiled_network() -> None:
     with ThreadPoolExecutor(4) as threads:
         for _ in range(3):
             assert all(map(np.array_equal, threads.map(compiled, lines), wanted))
+
+
+def test_a_process_may_end_while_networks_are_compiled() -> None:
+    code = """
+import time
+from inkgate.engines.manifest import find_model_file
+from inkgate.engines.runtimes.interface import Execution
+from inkgate.engines.runtimes.openvino import F32, OpenVinoRuntime
+runtime, path = OpenVinoRuntime(F32), find_model_file("ppocrv6-tiny-rec", None)
+network = runtime.compiled(path, [(1, 3, 48, width) for width in range(160, 1600, 32)], runtime.open(path, Execution()))
+runtime.start()
+while not network.compiled_shapes:
+    time.sleep(0.01)
+print(runtime.wait(0))
+"""
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=240)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
 
 
 def test_the_runtime_names_openvino_and_its_device() -> None:
