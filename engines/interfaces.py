@@ -45,7 +45,7 @@ class TextEngine(Protocol):
 
 
 class IdleCores(Protocol):
-    """Cores that one image may use besides its own while nobody else needs them. Thread-safe."""
+    """Idle cores that one image may use besides its own. Thread-safe."""
 
     @property
     def most(self) -> int:

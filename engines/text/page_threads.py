@@ -1,6 +1,6 @@
 """The lines of one page on several threads while cores are idle, with the results of one thread.
 
-A page is read on the thread of its caller. Before each line that thread borrows cores that nobody uses and starts a
+A page is read on the thread of its caller. Before each line that thread borrows idle cores and starts a
 helper on each. A helper reads line after line and leaves as soon as others need its core, so a busy machine gets it
 back after one line. Networks release the interpreter lock while they run.
 """
@@ -43,7 +43,7 @@ class PageThreads:
 
 
 class _Page(Generic[Result]):
-    """The parts of one page: which are taken, and the results that nobody has asked for yet."""
+    """The parts of one page: which are taken, and the results not yet asked for."""
 
     def __init__(self, work: Callable[[int], Result], count: int, cores: IdleCores, pool: ThreadPoolExecutor) -> None:
         self._work, self._count, self._cores, self._pool = work, count, cores, pool

@@ -47,7 +47,7 @@ def test_one_core_lends_nothing() -> None:
         assert alone.borrow(3) == 0 and not alone.needed
 
 
-def test_no_more_are_lent_than_nobody_uses() -> None:
+def test_no_more_are_lent_than_are_idle() -> None:
     cores = Cores.alone(4, 4)
     with cores.in_use(), cores.in_use():
         assert cores.borrow(3) == 2
