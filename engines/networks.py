@@ -56,6 +56,12 @@ class NetworkFactory:
                 self.device = network.device
         return self._networks[name]
 
+    def compiled(self, name: str, shapes: Sequence[Shape], fallback: RunNetwork) -> RunNetwork:
+        """The network, compiled for these input shapes where the runtime compiles. All other shapes are run by
+        `fallback`, which gives the same outputs.
+        """
+        return self.runtime.compiled(self.file(name), shapes, fallback)
+
     def on_demand(self, name: str) -> RunNetwork:
         """The network, opened by its first call; its file is located and verified now."""
         opened = cache(partial(self.runtime.open, self.file(name), self._execution()))

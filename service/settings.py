@@ -176,9 +176,13 @@ class Engine(SettingsGroup):
     """How images are read."""
 
     runtime: Literal["onnx", "paddle", "stub"] = Field("onnx", description="Inference runtime.")
-    profile: Literal["fast", "balanced", "accurate"] = Field("balanced", description="Speed against accuracy.")
+    profile: Literal["fast", "balanced", "best", "accurate"] = Field("balanced", description="Speed against accuracy.")
     model_dir: Path | None = Field(None, description="Directory of operator-supplied models.")
     threads: int = Field(1, ge=1, description="Intra-op threads of one worker.")
+    bf16: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Networks in bfloat16 by OpenVINO (extra amx): where CPU and memory allow it, always or never.",
+    )
     max_pixels: int = Field(25_100_000, gt=0, description="Largest image that is decoded, in pixels.")
     stub_ms: float = Field(0.0, ge=0, description="Load tests only: milliseconds the stub runtime takes per image.")
 

@@ -25,6 +25,7 @@ _DEFAULT = CapabilityName(DEFAULT)
 class Profile(enum.StrEnum):
     FAST = "fast"
     BALANCED = "balanced"
+    BEST = "best"
     ACCURATE = "accurate"
 
 

@@ -78,7 +78,7 @@ def main(argv: list[str]) -> int:
         log.exception("the engine did not start")
         channel.send_event(Fatal(f"the engine did not start: {error!r}"))
         return _BROKEN
-    set_memory_limit(config.image_mib, config.at_once)
+    set_memory_limit(config.image_mib, config.at_once, reader.info.growth.data_mib)
     _work(config, reader, cores, tasks_fds, channel, stop)
     return 0
 

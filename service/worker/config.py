@@ -50,6 +50,8 @@ class WorkerConfig:
     cores_fd: int = -1
     total_cores: int = 1
     page_cores: int = 1
+    bf16: str = "off"
+    processes: int = 1  # worker processes that share the machine
 
     @classmethod
     def of(cls, settings: Settings, cores_fd: int = -1) -> WorkerConfig:
@@ -82,6 +84,8 @@ class WorkerConfig:
             cores_fd=cores_fd,
             total_cores=policy.total_cores(settings),
             page_cores=policy.page_cores(settings),
+            bf16=engine.bf16,
+            processes=policy.process_count(settings),
         )
 
     @classmethod

@@ -86,9 +86,9 @@ def memory_for_images(image_mib: int, at_once: int) -> float:
     return image_mib * (1 + _EXTRA_IMAGE_SHARE * (at_once - 1))
 
 
-def set_memory_limit(image_mib: int, at_once: int) -> float:
-    """Limit this process to `memory_for_images` above its present size. A worker calls this after warm-up; a process
-    for isolated reading after loading its models, without a warm-up.
+def set_memory_limit(image_mib: int, at_once: int, growth_mib: int = 0) -> float:
+    """Limit this process to `memory_for_images` above its present size and what it will take in the background. A
+    worker calls this after warm-up; a process for isolated reading after loading its models, without a warm-up.
 
     Above the limit allocations fail, and with them the current image, not the process. RLIMIT_DATA counts private
     writable memory: neither libraries and mapped models nor the address space that CUDA reserves. Returns the limit in
@@ -97,7 +97,7 @@ def set_memory_limit(image_mib: int, at_once: int) -> float:
     memory_in_use = data_mib()
     if not image_mib or not memory_in_use:
         return math.inf
-    limit = int((memory_in_use + memory_for_images(image_mib, at_once)) * 2**20)
+    limit = int((memory_in_use + growth_mib + memory_for_images(image_mib, at_once)) * 2**20)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)

@@ -56,7 +56,20 @@ def _open(config: WorkerConfig, cores: Cores | None) -> Reader:
     from inkgate.engines import registry
 
     model_dir = None if config.model_dir is None else Path(config.model_dir)
-    return registry.open_reader(config.runtime, config.profile, config.threads, model_dir, config.max_pixels, cores)
+    return registry.open_reader(
+        config.runtime, config.profile, config.threads, model_dir, config.max_pixels, cores, bf16=_bf16(config)
+    )
+
+
+def _bf16(config: WorkerConfig) -> bool:
+    """Whether to run networks in bfloat16. Raises ConfigurationError where the setting asks for what cannot be."""
+    from inkgate.engines.registry import bf16_choice
+
+    choice = bf16_choice(config.bf16, config.runtime, config.profile, config.processes)
+    if choice.remedy:
+        raise ConfigurationError("INKGATE_ENGINE__BF16", choice.reason, choice.remedy)
+    log.info("bfloat16 %s", choice.reason)
+    return choice.used
 
 
 def log_fields(task: Task) -> dict[str, object]:

@@ -9,7 +9,7 @@ import pytest
 
 from inkgate.engines.registry import open_plate_reader, open_reader, open_text_engine
 from inkgate.engines.runtimes import onnx
-from inkgate.engines.runtimes.interface import CPU, CUDA, Execution, GreedyPath, Tensor
+from inkgate.engines.runtimes.interface import CPU, CUDA, Execution, GreedyPath, NotCompiling, Tensor
 from inkgate.engines.runtimes.table import RUNTIMES, RuntimeEntry
 
 IMAGE = np.full((480, 640, 3), 255, np.uint8)
@@ -38,7 +38,7 @@ class SilentArgmaxNetwork:
         return np.zeros(columns, np.int64), np.ones(columns, np.float32)
 
 
-class SilentRuntime:
+class SilentRuntime(NotCompiling):
     """Opens silent networks and remembers how. `loads` is the device that a network ends up on."""
 
     name, version = "silent", "1.0"
