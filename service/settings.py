@@ -20,6 +20,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.contract.capabilities.plate import PLATE_TYPES
 from inkgate.service.contract.registry import NAME
 from inkgate.service.errors import ConfigurationError
+from inkgate.service.permissions.roles import Role
 
 MIB = 1024 * 1024
 MIN_SETUP_CODE, MAX_SETUP_CODE = 16, 256  # characters; anyone who guesses the code becomes operator
@@ -237,6 +238,35 @@ class Console(SettingsGroup):
         return SecretStr(text)
 
 
+class Access(SettingsGroup):
+    """Who may sign in to the console, how, and with which duties (ADR 0075, 0076)."""
+
+    separate_duties: bool = Field(
+        False,
+        description="Separate system, security and audit administration (三员分立): the operator who may do everything "
+        "may then do nothing. Make a security administrator first: `inkgate user create LOGIN --role security`.",
+    )
+    second_factor: tuple[Role, ...] = Field(
+        (), description="Roles that must set up a second factor before anything else (JSON list)."
+    )
+    password_characters: int = Field(10, ge=8, le=64, description="Least length of a password.")
+    password_classes: int = Field(
+        0, ge=0, le=4, description="How many of lower case, upper case, digits and other characters a password needs."
+    )
+    password_history: int = Field(0, ge=0, le=24, description="Earlier passwords that may not be used again.")
+    password_days: int = Field(
+        0, ge=0, le=3650, description="Days after which a password must be changed at sign-in; 0 never."
+    )
+    lock_after: int = Field(5, ge=1, le=100, description="Wrong passwords or codes in a row that lock a user.")
+    lock_minutes: float = Field(15.0, gt=0, le=1440, description="Minutes for which it is locked.")
+    address_attempts: int = Field(
+        30, ge=0, le=10_000, description="Failed sign-ins per address and quarter of an hour; 0 no limit."
+    )
+    name_attempts: int = Field(
+        20, ge=0, le=10_000, description="Failed sign-ins per login, known or not, and quarter of an hour; 0 no limit."
+    )
+
+
 class Oidc(SettingsGroup):
     """Signing in to the console through an OpenID Connect provider (docs/howto/console.md)."""
 
@@ -387,6 +417,7 @@ class Settings(BaseSettings):
     orders: Orders = Orders()
     ledger: Ledger = Ledger()
     console: Console = Console()
+    access: Access = Access()
     oidc: Oidc = Oidc()
     security: Security = Security()
     takeover: Takeover = Takeover()

@@ -18,6 +18,8 @@ from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.settings import Settings
 from inkgate.service.users.passwords import Passwords
 
+REFUSALS_RECORDED = 50  # per user and window of attempts; the trail is not for filling
+
 
 @dataclass(frozen=True, slots=True)
 class ConsoleDependencies:
@@ -63,3 +65,8 @@ class ConsoleDependencies:
     trusted_proxies: tuple[Network, ...] = ()
     verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
     attempts: Attempts = field(default_factory=Attempts)  # at the set-up code, of this process
+    address_failures: Attempts = field(default_factory=lambda: Attempts(per_key=30, total=0))  # sign-ins by address
+    name_failures: Attempts = field(default_factory=lambda: Attempts(per_key=20, total=0))  # sign-ins by login
+    refusals: Attempts = field(  # permissions refused to a user and recorded
+        default_factory=lambda: Attempts(per_key=REFUSALS_RECORDED, total=0)
+    )

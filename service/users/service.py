@@ -24,6 +24,8 @@ LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{2,63}")
 MAX_FAILURES = 5
 LOCK_DURATION = timedelta(minutes=15)
 SEEN_INTERVAL = timedelta(minutes=1)
+PASSWORD, LDAP, OIDC = "password", "ldap", "oidc"  # how a session began
+PROVIDER_METHODS = (LDAP, OIDC)
 NO_PASSWORD = "!"  # noqa: S105 - no password has this hash
 
 
@@ -37,13 +39,15 @@ class Lifetime:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user with a session. `token_hash` names the session in the database."""
+    """A user with a session. `token_hash` names the session in the database; `checked_at` is the time it was read."""
 
     user: UserRow
     csrf: str
     token_hash: str = field(repr=False)
     seen_at: datetime
     proved_at: datetime
+    checked_at: datetime
+    method: str
 
 
 async def create_user(
@@ -137,7 +141,7 @@ async def session_of_token(work: UnitOfWork, token: str, lifetime: Lifetime) -> 
     now = await work.now()
     if now - row.seen_at > lifetime.idle or now - row.created_at > lifetime.absolute or user.disabled_at is not None:
         return None
-    return SignedIn(user, row.csrf, token_hash, row.seen_at, row.proved_at)
+    return SignedIn(user, row.csrf, token_hash, row.seen_at, row.proved_at, now, row.method or PASSWORD)
 
 
 async def touch(work: UnitOfWork, token_hash: str) -> None:

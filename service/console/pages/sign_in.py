@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from inkgate.service.client_ip import client_ip
+from inkgate.service.console.attempts import network_of
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import (
     FORM_COOKIE,
@@ -53,10 +53,7 @@ async def setup(page_request: AnyRequest) -> Response:
         return render(page_request, "setup.html", status, login=login, code_needed=needed, problem=problem)
 
     if needed:
-        forwarded = page_request.request.headers.get("x-forwarded-for", "")
-        wait = page_request.parts.attempts.register(
-            client_ip(_peer(page_request), forwarded, page_request.parts.trusted_proxies)
-        )
+        wait = page_request.parts.attempts.register(network_of(page_request.client_address))
         if wait:
             said = page_request.translate(
                 "尝试次数过多，请在 {minutes} 分钟后再试，或在本机上初始化。", minutes=-(-wait // 60)
