@@ -46,6 +46,12 @@ class Vault:
         sealed = self._ciphers[self.current].encrypt(nonce, secret, context.encode())
         return VERSION + self.current + nonce + sealed
 
+    def reseal(self, sealed: bytes, context: str) -> bytes | None:
+        """The same secret under the current key; None when it is sealed so already. Raises ConfigurationError."""
+        if key_id_of(sealed) == self.current:
+            return None
+        return self.seal(self.open(sealed, context), context)
+
     def has_key(self, identity: bytes) -> bool:
         """Whether the vault has the master key with this id."""
         return identity in self._ciphers

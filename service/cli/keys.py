@@ -11,6 +11,7 @@ from inkgate.service.accounts import rotation
 from inkgate.service.accounts import vault as vaults
 from inkgate.service.cli._common import CommandContext, run
 from inkgate.service.errors import Misuse
+from inkgate.service.users import factor
 
 app = typer.Typer(help="The master key that seals stored secrets.", no_args_is_help=True)
 
@@ -41,7 +42,8 @@ def reseal(
 
     async def action(context: CommandContext) -> int:
         async with context.begin() as unit:
-            return await rotation.reseal(unit, await context.vault())
+            vault = await context.vault()
+            return await factor.reseal(unit, vault) + await rotation.reseal(unit, vault)
 
     typer.echo(f"{run(action)} secrets sealed again")
     if not drop:

@@ -25,11 +25,11 @@ from inkgate.service.console.page_request import (
 from inkgate.service.console.pages import PAGES
 from inkgate.service.console.parts import ConsoleDependencies
 from inkgate.service.console.render import assets, render
-from inkgate.service.permissions import titles
 from inkgate.service.contract.headers import Surface
 from inkgate.service.errors import ClockSuspect, Misuse
 from inkgate.service.header_middleware import RepeatedHeaderMiddleware
 from inkgate.service.messages import Kind
+from inkgate.service.permissions import titles
 
 MAX_UPLOAD_BYTES = 3 * 1024 * 1024  # an image of 2 MB (manual 7.4) and its form
 GZIP_LEVEL = 5  # of 1 to 9

@@ -27,7 +27,8 @@ def menu(page_request: PageRequest) -> list[tuple[str, list[MenuEntry]]]:
     here = page_request.request.url.path.removeprefix(page_request.root)
     groups = _operator(_) if page_request.operator else _customer(_)
     shown = [
-        (heading, [entry for entry in entries if page_request.may(CONSOLE["GET", entry[0]])]) for heading, entries in groups
+        (heading, [entry for entry in entries if page_request.may(CONSOLE["GET", entry[0]])])
+        for heading, entries in groups
     ]
     return [
         (heading, [MenuEntry(path, icon, text, _is_under(here, path)) for path, icon, text in entries])

@@ -29,7 +29,8 @@ from inkgate.service.permissions import Permission, Role, permissions_of
 from inkgate.service.permissions.permission import OPEN
 from inkgate.service.users import service as users
 from inkgate.service.users.models import OPERATOR
-from inkgate.service.users.service import OIDC, PROVIDER_METHODS, Lifetime, SignedIn
+from inkgate.service.users.passwords import PasswordRules
+from inkgate.service.users.service import OIDC, PROVIDER_METHODS, Lifetime, Lock, SignedIn, Visit
 
 SESSION_COOKIE = "inkgate_session"
 FORM_COOKIE = "inkgate_form"
@@ -244,6 +245,24 @@ def lifetime(parts: ConsoleDependencies) -> Lifetime:
     """Session lifetime of the settings."""
     console = parts.settings.console
     return Lifetime(timedelta(minutes=console.idle_minutes), timedelta(hours=console.session_hours))
+
+
+def lock_of(parts: ConsoleDependencies) -> Lock:
+    """When failures lock a user, by the settings."""
+    access = parts.settings.access
+    return Lock(access.lock_after, timedelta(minutes=access.lock_minutes))
+
+
+def password_rules(parts: ConsoleDependencies) -> PasswordRules:
+    """The rules for passwords of the settings."""
+    access = parts.settings.access
+    return PasswordRules(access.password_characters, access.password_classes, access.password_history)
+
+
+def visit_of(page_request: PageRequest) -> Visit:
+    """Address and browser of a request, for the list of sessions. The browser's text is cut to printable ASCII."""
+    agent = page_request.request.headers.get("user-agent", "")
+    return Visit(page_request.client_address, "".join(each for each in agent if " " <= each <= "~"))
 
 
 def _form_token(page_request: PageRequest) -> None:

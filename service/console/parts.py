@@ -11,13 +11,14 @@ from inkgate.service.accounts.directory import Network
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.broker.worker_registry import WorkerRegistry
 from inkgate.service.client_ip import parse_networks
-from inkgate.service.console.attempts import Attempts
 from inkgate.service.console.oidc import Provider
 from inkgate.service.console.regions import RegionTable, load
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.settings import Settings
+from inkgate.service.users.attempts import Attempts
 from inkgate.service.users.passwords import Passwords
 
+NAMES_KEPT = 10_000  # logins whose failures are counted
 REFUSALS_RECORDED = 50  # per user and window of attempts; the trail is not for filling
 
 
@@ -43,10 +44,13 @@ class ConsoleDependencies:
         identity_provider = Provider(settings.oidc) if settings.oidc.issuer else None
         regions = load(settings.console.regions)
         trusted_proxies = parse_networks(settings.server.trusted_proxies)
+        access = settings.access
         return cls(
             settings,
             engine,
             vault,
+            address_failures=Attempts(per_key=access.address_attempts, total=0),
+            name_failures=Attempts(per_key=access.name_attempts, total=0, keys=NAMES_KEPT),
             clock=clock,
             fleet=fleet,
             regions=regions,

@@ -162,9 +162,7 @@ SCOPES: Mapping[str, frozenset[P]] = {
     "accounts:read": frozenset({P.ACCOUNTS_SEE, P.TAKEOVER_SEE}),
     "accounts:write": frozenset({P.ACCOUNTS_CHANGE, P.ACCOUNTS_KEYS, P.ACCOUNTS_IMPORT, P.TAKEOVER_CHANGE}),
     "orders:read": frozenset({P.SALES_SEE}),
-    "orders:write": frozenset(
-        {P.CATALOGUE_CHANGE, P.PACKS_GRANT, P.SALES_PLACE, P.SALES_DECIDE, P.VOUCHERS_ISSUE}
-    ),
+    "orders:write": frozenset({P.CATALOGUE_CHANGE, P.PACKS_GRANT, P.SALES_PLACE, P.SALES_DECIDE, P.VOUCHERS_ISSUE}),
     "usage:read": frozenset({P.STATISTICS_SEE, P.LEDGER_SEE}),
     "audit:read": frozenset({P.AUDIT_SEE}),
 }

@@ -13,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import repository as audit
 from inkgate.service.composition.console import application, serve_console
-from inkgate.service.console import ConsoleDependencies, attempts
+from inkgate.service.console import ConsoleDependencies
 from inkgate.service.console.pages import PAGES
 from inkgate.service.db import work
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Server, Settings
 from inkgate.service.telemetry.health import Health
-from inkgate.service.users import repository
+from inkgate.service.users import attempts, repository
 from inkgate.service.users.models import SessionRow, UserRow
 from tests.console.console_fixture import PASSWORD, ConsoleFixture
 

@@ -25,13 +25,14 @@ from inkgate.service.orders import refunds
 from inkgate.service.orders.service import place_order
 from inkgate.service.tables import metadata
 from inkgate.service.users import service as users
+from inkgate.service.users.administration import SESSION_NAME_LENGTH
 from inkgate.service.users.models import UserRow
 from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture
 
 TEMPLATES = Path(inkgate.service.console.__file__).parent / "templates"
 # without sign-in
-PUBLIC = {"/setup", "/login", "/logout", "/preferences", "/wall", "/wall/{key}", "/oidc", "/oidc/back"}
-THEIRS = {"app_id", "ak", "number", "pack_id"}  # parameters that name an object of one customer
+PUBLIC = {"/setup", "/login", "/login/code", "/logout", "/preferences", "/wall", "/wall/{key}", "/oidc", "/oidc/back"}
+THEIRS = {"app_id", "ak", "number", "pack_id", "user_id"}  # parameters that name an object of one customer
 
 
 @dataclass
@@ -67,7 +68,10 @@ async def victim(console: ConsoleFixture) -> Victim:
     call = Settlement(ids.new(), mine, app.app_id, "plate", 2, 2, 0, 0, 1000, 30, "198.51.100.44", "request-of-lin")
     await ledger.settle(call)
     await ledger.close()
+    browser = await console.signed_in("lin")
+    session = users.hash_token(browser.cookies["inkgate_session"])[:SESSION_NAME_LENGTH]
     path = {
+        "session": session,
         "app_id": app.app_id,
         "ak": keys.ak,
         "number": order.number,

@@ -21,9 +21,12 @@ from inkgate.service.console.render import go, render
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import ClockSuspect, Misuse
+from inkgate.service.messages import Kind
 from inkgate.service.metering.models import PackRow
 from inkgate.service.metering.packs import FREE_CAPABILITIES
 from inkgate.service.metering.service import grant_pack, pack_state, packs_of
+from inkgate.service.permissions import CUSTOMER_ROLES, OPERATOR_ROLES, SEPARATE_ROLES, Role
+from inkgate.service.users import administration, factor
 from inkgate.service.users import repository as user_queries
 from inkgate.service.users import service as users
 from inkgate.service.users.models import UserRow
@@ -147,7 +150,10 @@ async def _list(
 ) -> Response:
     async with page_request.reading() as unit:
         model = await view(unit, search, page)
-    return render(page_request, "operator_accounts.html", status, model=model, **({"name": "", "new": None} | more))
+    roles = SEPARATE_ROLES if separate_duties(page_request) else OPERATOR_ROLES
+    return render(
+        page_request, "operator_accounts.html", status, model=model, roles=roles, **({"name": "", "new": None} | more)
+    )
 
 
 @router.post("")
@@ -166,16 +172,19 @@ async def _create_login(page_request: PageRequest, account_id: str | None) -> Ne
     login, password = page_request.text("login", 64), secrets.token_urlsafe(PASSWORD_BYTES)
     hashed = await page_request.parts.passwords.hash(password)
     async with page_request.begin() as unit:
-        await users.create_user(unit, login, hashed, account_id=account_id, must_change=True)
+        role = page_request.text("role", 16) or None
+        if account_id is None and separate_duties(page_request) and role in (None, Role.OPERATOR):
+            raise Misuse("user.duties_separate")
+        await users.create_user(unit, login, hashed, account_id=account_id, must_change=True, role=role)
     return NewLogin(login, password)
 
 
 async def _reset_login(page_request: PageRequest, account_id: str | None, user_id: str) -> NewLogin:
-    """Set a new initial password for a user of an account, or an operator (None). Raises NotFound."""
+    """Set a new initial password for a user of an account, or an operator (None). Raises NotFound and Misuse."""
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     hashed = await page_request.parts.passwords.hash(password)
     async with page_request.begin() as unit:
-        user = await _user(unit, account_id, user_id)
+        user = await _other_user(unit, page_request, account_id, user_id)
         await users.reset_password(unit, user.id, hashed)
     return NewLogin(user.login, password)
 
@@ -193,7 +202,11 @@ async def create_operator(page_request: Operator) -> Response:
 @router.post("/operators/{user_id}/reset")
 async def reset_operator(page_request: Operator, user_id: str) -> Response:
     """Set a new initial password for an operator, shown once. The operator's sessions end."""
-    return await _list(page_request, new=await _reset_login(page_request, None, user_id))
+    try:
+        new = await _reset_login(page_request, None, user_id)
+    except Misuse as problem:
+        return await _refused(page_request, None, problem)
+    return await _list(page_request, new=new)
 
 
 @router.post("/operators/{user_id}/disable")
@@ -202,11 +215,23 @@ async def disable_operator(page_request: Operator, user_id: str) -> Response:
     enable = page_request.flag("enable")
     try:
         async with page_request.begin() as unit:
-            user = await _user(unit, None, user_id)
-            await users.disable_user(unit, user.id, disabled=not enable)
+            user = await _other_user(unit, page_request, None, user_id)
+            await users.disable_user(unit, user.id, disabled=not enable, separate=separate_duties(page_request))
     except Misuse as problem:
-        return await _list(page_request, status=422, problem=explain(page_request.translate, problem))
+        return await _refused(page_request, None, problem)
     return go(page_request, "/operator/accounts", "user-enabled" if enable else "user-disabled")
+
+
+@router.post("/operators/{user_id}/role")
+async def set_operator_role(page_request: Operator, user_id: str) -> Response:
+    """Give another operator a role."""
+    return await _set_role(page_request, None, user_id)
+
+
+@router.post("/operators/{user_id}/second-factor")
+async def reset_operator_factor(page_request: Operator, user_id: str) -> Response:
+    """Turn off the second factor of another operator, who has lost it."""
+    return await _reset_factor(page_request, None, user_id)
 
 
 @router.get("/{account_id}")
@@ -248,6 +273,65 @@ async def disable(page_request: Operator, account_id: str, user_id: str) -> Resp
         user = await _user(unit, account_id, user_id)
         await users.disable_user(unit, user.id, disabled=not enable)
     return go(page_request, f"/operator/accounts/{account_id}", "user-enabled" if enable else "user-disabled")
+
+
+@router.post("/{account_id}/users/{user_id}/role")
+async def set_role(page_request: Operator, account_id: str, user_id: str) -> Response:
+    return await _set_role(page_request, account_id, user_id)
+
+
+@router.post("/{account_id}/users/{user_id}/second-factor")
+async def reset_factor(page_request: Operator, account_id: str, user_id: str) -> Response:
+    """Turn off the second factor of a user who has lost it."""
+    return await _reset_factor(page_request, account_id, user_id)
+
+
+async def _set_role(page_request: PageRequest, account_id: str | None, user_id: str) -> Response:
+    try:
+        async with page_request.begin() as unit:
+            user = await _other_user(unit, page_request, account_id, user_id)
+            role, separate = page_request.text("role", 16), separate_duties(page_request)
+            await administration.set_role(unit, user, role, separate=separate)
+    except Misuse as problem:
+        return await _refused(page_request, account_id, problem)
+    return go(page_request, _page_of(account_id), "role-saved")
+
+
+async def _reset_factor(page_request: PageRequest, account_id: str | None, user_id: str) -> Response:
+    try:
+        async with page_request.begin() as unit:
+            user = await _other_user(unit, page_request, account_id, user_id)
+            await factor.reset(unit, user.login)
+    except Misuse as problem:
+        return await _refused(page_request, account_id, problem)
+    return go(page_request, _page_of(account_id), "factor-reset")
+
+
+def separate_duties(page_request: PageRequest) -> bool:
+    """Whether the duties of operators are separate."""
+    return page_request.parts.settings.access.separate_duties
+
+
+def _page_of(account_id: str | None) -> str:
+    return f"/operator/accounts/{account_id}" if account_id else "/operator/accounts"
+
+
+async def _refused(page_request: PageRequest, account_id: str | None, problem: Misuse) -> Response:
+    """The page of an account, or of all (None), with the problem. Raises a Misuse that is none of the form."""
+    if problem.kind is Kind.NOT_FOUND:
+        raise problem
+    text = explain(page_request.translate, problem)
+    if account_id is None:
+        return await _list(page_request, status=422, problem=text)
+    return await _render_detail(page_request, account_id, status=422, problem=text)
+
+
+async def _other_user(unit: UnitOfWork, page_request: PageRequest, account_id: str | None, user_id: str) -> UserRow:
+    """As `_user`, of another user than the one who asks. Raises NotFound and Misuse."""
+    user = await _user(unit, account_id, user_id)
+    if page_request.signed_in is not None and user.id == page_request.signed_in.user.id:
+        raise Misuse("user.own_change")
+    return user
 
 
 @router.post("/{account_id}/packs")
@@ -316,4 +400,13 @@ async def _render_detail(
     async with page_request.reading() as unit:
         model = await detail(unit, account_id, page_request.parts.settings.limits.qps)
     sold = [name for name in CAPABILITIES if name not in FREE_CAPABILITIES]
-    return render(page_request, "operator_account.html", status, model=model, problem=problem, new=new, sold=sold)
+    return render(
+        page_request,
+        "operator_account.html",
+        status,
+        model=model,
+        problem=problem,
+        new=new,
+        sold=sold,
+        roles=CUSTOMER_ROLES,
+    )
