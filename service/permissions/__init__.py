@@ -1,7 +1,7 @@
 """Who may do what: permissions, the roles that hold them, and the permission of every page, request and command.
 
-Pure: no I/O, no database, no settings. `permission` has the names, `roles` who holds them, `routes` and `commands` where
-they are needed (ADR 0075).
+Pure: no I/O, no database, no settings. `permission` has the names, `roles` who holds them, `routes` and `commands`
+where they are needed (ADR 0075).
 """
 
 from __future__ import annotations

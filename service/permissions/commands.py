@@ -1,7 +1,7 @@
 """The permission that each command needs.
 
-The table says whose work a command is, for the documentation. It cannot be enforced: who runs `inkgate` with the settings
-of the service can read its database and its master key. What a command changes is in the audit trail as `cli:USER`.
+The table says whose work a command is, for the documentation. It cannot be enforced: who runs `inkgate` with the
+settings of the service can read its database and its master key. Its changes are in the audit trail as `cli:USER`.
 """
 
 from __future__ import annotations
