@@ -278,6 +278,39 @@ class Oidc(SettingsGroup):
     scope: str = Field("openid profile email", description="What is asked of the provider, `openid` among it.")
     claim: str = Field("preferred_username", min_length=1, description="The claim that is a user's login here.")
     title: str = Field("", max_length=40, description="What the button is called, e.g. the company's name.")
+    groups_claim: str = Field("groups", min_length=1, description="The claim that lists a user's groups.")
+    roles: dict[str, Role] = Field(
+        {},
+        description="Group → role (JSON object); set at each sign-in, the first that fits. Empty: roles stay "
+        "as set here.",
+    )
+    create: bool = Field(False, description="Create an operator at the first sign-in, when a group gives it a role.")
+
+
+class Ldap(SettingsGroup):
+    """Signing in to the console with the password of an LDAP directory or Active Directory (ADR 0076)."""
+
+    url: str = Field("", description="ldap://HOST[:PORT] or ldaps://HOST[:PORT]; empty: no directory.")
+    start_tls: bool = Field(True, description="Encrypt an ldap:// connection by StartTLS before anything is sent.")
+    plain: bool = Field(False, description="Allow ldap:// without TLS: passwords cross the network in the clear.")
+    ca_file: Path | None = Field(None, description="PEM file of the authorities for the server; empty: the system's.")
+    user_dn: str = Field("", description="DN of a user, `uid={login},ou=people,dc=example,dc=com`; or set `base`.")
+    base: str = Field("", description="Where users are searched, `dc=example,dc=com`.")
+    filter: str = Field("(uid={login})", description="Filter of that search; for AD `(sAMAccountName={login})`.")
+    bind_dn: str = Field("", description="DN that may search; empty: anonymous, or the user for its own groups.")
+    bind_password: SecretStr | None = Field(
+        None, description="Password of that DN.", json_schema_extra=_secret("gateway", "console")
+    )
+    group_attribute: str = Field("memberOf", min_length=1, description="Attribute of a user that lists the groups.")
+    group_base: str = Field("", description="Where groups are searched instead, for servers without that attribute.")
+    group_filter: str = Field("(member={dn})", description="Filter of that search.")
+    roles: dict[str, Role] = Field(
+        {},
+        description="DN of a group → role (JSON object); set at each sign-in, the first that fits. Empty: roles stay "
+        "as set here.",
+    )
+    create: bool = Field(False, description="Create an operator at the first sign-in, when a group gives it a role.")
+    timeout: int = Field(5, ge=1, le=60, description="Seconds for each step of a question to the directory.")
 
 
 class Security(SettingsGroup):
@@ -419,6 +452,7 @@ class Settings(BaseSettings):
     console: Console = Console()
     access: Access = Access()
     oidc: Oidc = Oidc()
+    ldap: Ldap = Ldap()
     security: Security = Security()
     takeover: Takeover = Takeover()
     telemetry: Telemetry = Telemetry()

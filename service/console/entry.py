@@ -7,23 +7,29 @@ import binascii
 import hashlib
 import hmac
 import json
+import logging
 import time
 from dataclasses import asdict, dataclass
 from functools import partial
 
 from starlette.responses import Response
 
+from inkgate.service.console.directory import Directory, DirectoryError
 from inkgate.service.console.page_request import FORM_COOKIE, SESSION_COOKIE, PageRequest, lifetime, lock_of, visit_of
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.errors import ConfigurationError
+from inkgate.service.permissions import Role
 from inkgate.service.users import factor, repository
 from inkgate.service.users import service as users
 from inkgate.service.users.attempts import network_of
+from inkgate.service.users.grants import Grant, grant_of
 from inkgate.service.users.models import UserRow
 
 STEP_COOKIE = "inkgate_step"
 STEP_CONTEXT = "console.second-step"
 MAX_STEP_SECONDS = 300  # between the password and the code
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class Step:
     method: str
     next: str
     begun: float
+    roles: list[str] | None = None  # that the groups of the directory give
 
 
 async def enter(page_request: PageRequest, login: str, password: str, where: str) -> Response:
@@ -51,6 +58,8 @@ async def enter(page_request: PageRequest, login: str, password: str, where: str
         user = await repository.user_named(unit.session, login)
         now = await unit.now()
     ready = user is not None and proof is not None and user.disabled_at is None and not users.is_locked(user, now)
+    if proof is None and parts.directory is not None and _is_of_directory(user):
+        return await _enter_by_directory(page_request, parts.directory, login, password, where)
     if user is not None and ready and user.factor_at is not None:
         return _ask_for_code(page_request, user, users.PASSWORD, where)
     async with page_request.begin() as unit:
@@ -59,6 +68,47 @@ async def enter(page_request: PageRequest, login: str, password: str, where: str
         )
     if token is None:
         return render(page_request, "login.html", 422, login=login, next=where, problem=_wrong(page_request))
+    return await begin_session(page_request, login, token, where)
+
+
+def _is_of_directory(user: UserRow | None) -> bool:
+    """Whether the directory knows the password: of users without one here, also an initial one never used."""
+    return user is None or user.must_change or user.password_hash == users.NO_PASSWORD
+
+
+async def _enter_by_directory(
+    page_request: PageRequest, directory: Directory, login: str, password: str, where: str
+) -> Response:
+    parts = page_request.parts
+    async with page_request.reading() as unit:
+        user = await repository.user_named(unit.session, login)
+        locked = user is not None and users.is_locked(user, await unit.now())
+    try:
+        person = None if locked else await directory.authenticate(login, password)
+    except DirectoryError as error:
+        log.warning("sign-in through the directory failed: %s", error)
+        said = page_request.translate("目录服务暂时不可用，请稍后再试。")
+        return render(page_request, "login.html", 503, login=login, next=where, problem=said)
+    if person is None:
+        async with page_request.begin() as unit:
+            await users.record_failure(unit, login, lock_of(parts))
+        return render(page_request, "login.html", 422, login=login, next=where, problem=_wrong(page_request))
+    grant = grant_of(person.groups, parts.settings.ldap.roles, create=parts.settings.ldap.create)
+    if user is not None and user.factor_at is not None:
+        return _ask_for_code(page_request, user, users.LDAP, where, grant)
+    async with page_request.begin() as unit:
+        token = await users.sign_in_by_provider(
+            unit,
+            login,
+            lifetime(parts),
+            method=users.LDAP,
+            lock=lock_of(parts),
+            visit=visit_of(page_request),
+            grant=grant,
+        )
+    if token is None:
+        said = page_request.translate("目录已确认身份，但此处没有对应的可用用户或角色，请联系运营人员。")
+        return render(page_request, "login.html", 422, login=login, next=where, problem=said)
     return await begin_session(page_request, login, token, where)
 
 
@@ -96,6 +146,7 @@ async def enter_code(page_request: PageRequest, code: str) -> Response:
                 lock=lock_of(parts),
                 visit=visit_of(page_request),
                 second=second,
+                grant=None if step.roles is None else Grant(tuple(Role(each) for each in step.roles)),
             )
     if token is None:
         return render(page_request, "login_code.html", 422, problem=_wrong_code(page_request))
@@ -115,8 +166,11 @@ async def begin_session(page_request: PageRequest, login: str, token: str, where
     return answer
 
 
-def _ask_for_code(page_request: PageRequest, user: UserRow, method: str, where: str) -> Response:
-    step = Step(user.login, _fingerprint(user), method, where, time.time())
+def _ask_for_code(
+    page_request: PageRequest, user: UserRow, method: str, where: str, grant: Grant | None = None
+) -> Response:
+    roles = None if grant is None else [role.value for role in grant.roles]
+    step = Step(user.login, _fingerprint(user), method, where, time.time(), roles)
     sealed = page_request.parts.vault.seal(json.dumps(asdict(step)).encode(), STEP_CONTEXT)
     answer = render(page_request, "login_code.html")
     days = MAX_STEP_SECONDS / 86400

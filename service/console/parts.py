@@ -11,6 +11,7 @@ from inkgate.service.accounts.directory import Network
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.broker.worker_registry import WorkerRegistry
 from inkgate.service.client_ip import parse_networks
+from inkgate.service.console.directory import Directory
 from inkgate.service.console.oidc import Provider
 from inkgate.service.console.regions import RegionTable, load
 from inkgate.service.db.clock import Clock, database_clock
@@ -27,8 +28,8 @@ class ConsoleDependencies:
     """Settings, database, vault and services of the console.
 
     `fleet` observes queue and workers; None for a console of its own without Redis. `regions` maps addresses to
-    provinces, when a table is configured. `identity_provider` is the OpenID Connect provider, `trusted_proxies` are
-    the proxies whose X-Forwarded-For counts.
+    provinces, when a table is configured. `identity_provider` is the OpenID Connect provider, `directory` the LDAP
+    directory, `trusted_proxies` are the proxies whose X-Forwarded-For counts.
     """
 
     @classmethod
@@ -42,6 +43,7 @@ class ConsoleDependencies:
     ) -> ConsoleDependencies:
         """The dependencies that the settings require. Raises ConfigurationError."""
         identity_provider = Provider(settings.oidc) if settings.oidc.issuer else None
+        directory = Directory(settings.ldap) if settings.ldap.url else None
         regions = load(settings.console.regions)
         trusted_proxies = parse_networks(settings.server.trusted_proxies)
         access = settings.access
@@ -55,6 +57,7 @@ class ConsoleDependencies:
             fleet=fleet,
             regions=regions,
             identity_provider=identity_provider,
+            directory=directory,
             trusted_proxies=trusted_proxies,
         )
 
@@ -66,6 +69,7 @@ class ConsoleDependencies:
     fleet: WorkerRegistry | None = None
     regions: RegionTable | None = None
     identity_provider: Provider | None = None
+    directory: Directory | None = None
     trusted_proxies: tuple[Network, ...] = ()
     verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
     attempts: Attempts = field(default_factory=Attempts)  # at the set-up code, of this process

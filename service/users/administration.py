@@ -51,11 +51,16 @@ async def set_role(work: UnitOfWork, user: UserRow, name: str, *, separate: bool
         raise Misuse("user.duties_separate")
     if user.role == OPERATOR and Permission.USERS_CHANGE not in permissions_of(wanted, separate=separate):
         await keep_an_administrator(work, user.id, separate=separate)
+    await grant_role(work, user, wanted)
+
+
+async def grant_role(work: UnitOfWork, user: UserRow, wanted: Role | None) -> None:
+    """Give a user a role that its groups give, or that `set_role` has checked."""
     before = user.held_role
-    if before is wanted:
+    if wanted is None or before is wanted:
         return
-    await repository.set_duty(work.session, user.id, wanted.value)
-    await work.session.refresh(user)
+    user.duty = wanted.value
+    await work.session.flush()
     await trail.record(
         work,
         "user.role",

@@ -60,11 +60,6 @@ async def lock_operators(session: AsyncSession) -> list[tuple[str, str | None]]:
     return [(row.id, row.duty) for row in await session.execute(query.with_for_update(key_share=True))]
 
 
-async def set_duty(session: AsyncSession, user_id: str, duty: str) -> bool:
-    """Give a user a role; False when there is no such user."""
-    return await guarded_update(session, update(UserRow).where(UserRow.id == user_id).values(duty=duty))
-
-
 async def disable(session: AsyncSession, user_id: str, at: datetime | None) -> bool:
     """Disable a user (`at` None: enable again); False when the user is in that state already."""
     return await set_or_clear(session, UserRow.disabled_at, at, UserRow.id == user_id)

@@ -19,7 +19,8 @@ from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.permissions import Role
 from inkgate.service.users import repository
-from inkgate.service.users.administration import fitting_role, keep_an_administrator
+from inkgate.service.users.administration import fitting_role, grant_role, keep_an_administrator
+from inkgate.service.users.grants import Grant
 from inkgate.service.users.models import CUSTOMER, OPERATOR, SessionRow, UserRow
 from inkgate.service.users.passwords import Passwords
 
@@ -169,14 +170,17 @@ async def sign_in_by_provider(
     lock: Lock = Lock(),
     visit: Visit = Visit(),
     second: SecondFactor | None = None,
+    grant: Grant | None = None,
 ) -> str | None:
     """The token of a new session for a user authenticated by an identity provider or a directory; None when there is
     no such user, or it is disabled, or (of a directory) locked or without the right code. An initial password that was
-    never changed becomes invalid."""
+    never changed becomes invalid. `grant`: what the groups of the user give; without a role for it nobody gets in."""
     if LOGIN.fullmatch(login) is None:
         return None
     user = await repository.user_named(work.session, login, lock=True)
-    if user is None or user.disabled_at is not None:
+    if user is None and grant is not None and grant.create and grant.role_for(OPERATOR):
+        user = await create_user(work, login, NO_PASSWORD, role=grant.role_for(OPERATOR))
+    if user is None or user.disabled_at is not None or (grant is not None and grant.role_for(user.role) is None):
         return None
     now = await work.now()
     if method != OIDC and (
@@ -185,6 +189,8 @@ async def sign_in_by_provider(
         return None
     if user.must_change:
         user.must_change, user.password_hash = False, NO_PASSWORD
+    if grant is not None:
+        await grant_role(work, user, grant.role_for(user.role))
     user.failures, user.locked_until, user.last_login_at = 0, None, now
     await repository.delete_expired_sessions(work.session, now - lifetime.idle, now - lifetime.absolute)
     token = await _start_session(work, user, now, method, visit)

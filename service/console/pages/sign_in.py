@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from datetime import timedelta
 from functools import partial
@@ -10,6 +11,7 @@ from ipaddress import ip_address
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from inkgate.service.console.directory import DirectoryError
 from inkgate.service.console.entry import enter, enter_code
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import (
@@ -34,6 +36,7 @@ from inkgate.service.users.attempts import network_of
 from inkgate.service.users.passwords import PasswordRules
 
 router = APIRouter()
+log = logging.getLogger(__name__)
 PROOF_VALIDITY = timedelta(minutes=5)
 PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded", "via")
 """Headers of a proxy: the client is not the peer of the connection."""
@@ -180,8 +183,16 @@ async def prove(page_request: PageRequest, password: str) -> bool:
     parts = page_request.parts
     if not password and parts.identity_provider is not None:
         return await recently_proved(page_request)
-    async with page_request.reading() as unit:
-        proof = await users.password_proof(unit.session, parts.passwords, page_request.login, password)
+    if page_request.signed_in.method == users.LDAP and parts.directory is not None:
+        try:
+            person = await parts.directory.authenticate(page_request.login, password)
+        except DirectoryError as error:
+            log.warning("a password cannot be checked with the directory: %s", error)
+            return False
+        proof = page_request.signed_in.user.password_hash if person is not None else None
+    else:
+        async with page_request.reading() as unit:
+            proof = await users.password_proof(unit.session, parts.passwords, page_request.login, password)
     second = partial(factor.accept, vault=parts.vault, code=page_request.text("code", 64))
     async with page_request.begin() as unit:
         return await users.confirm_password(unit, page_request.signed_in, proof, lock=lock_of(parts), second=second)
