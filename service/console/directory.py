@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from ldap3 import BASE, NONE, SUBTREE, Connection, Server, Tls
@@ -127,8 +128,10 @@ class Directory:
             return tuple(str(each["dn"]) for each in found)
         name = settings.group_attribute
         found = self._search(connection, dn, "(objectClass=*)", BASE, [name], limit=1)
-        values = [text for entry in found for key, texts in entry["attributes"].items() if key.lower() == name.lower()
-                  for text in (texts if isinstance(texts, list) else [texts])]  # fmt: skip
+        values: list[object] = []
+        for key, texts in found[0]["attributes"].items() if found else ():
+            if key.lower() == name.lower():
+                values += texts if isinstance(texts, list) else [texts]
         return tuple(str(each) for each in values[:MAX_GROUPS])
 
     def _reader(self) -> Connection:
@@ -164,7 +167,7 @@ class Directory:
 
     def _search(
         self, connection: Connection, base: str, wanted: str, scope: str, attributes: list[str], *, limit: int
-    ) -> list[dict[str, object]]:
+    ) -> list[dict[str, Any]]:
         """Entries, without referrals. Raises DirectoryError for a result other than success or too many entries."""
         seconds = self._settings.timeout
         connection.search(base, wanted, scope, attributes=attributes, size_limit=limit, time_limit=seconds)

@@ -41,7 +41,7 @@ class OidcError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the provider says somebody is: the login and the groups."""
+    """A user as the provider names it: the login and the groups."""
 
     login: str
     groups: tuple[str, ...] = ()

@@ -105,7 +105,7 @@ class PageRequest:
 
     @property
     def must_change_password(self) -> bool:
-        """Whether the password was set by somebody else or is older than the settings allow."""
+        """Whether the password was set by another user or is older than the settings allow."""
         signed = self.signed_in
         if signed is None or signed.method in PROVIDER_METHODS:
             return False

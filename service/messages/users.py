@@ -44,7 +44,7 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "user.own_change": Message(
         Kind.CONFLICT,
-        "nobody changes the role or the state of their own user, or resets it; another administrator does",
+        "a user cannot change the own role or state, or reset itself; another administrator can",
         "不能更改自己的角色或状态，也不能重置自己，请由其他管理员操作。",
     ),
     "user.too_many": Message(

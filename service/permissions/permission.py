@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Permission(StrEnum):
-    """What somebody may do. `*.see` changes nothing; the others do, or show a secret."""
+    """What a user or a token may do. `*.see` changes nothing; the others do, or show a secret."""
 
     ANYONE = "anyone"  # without a sign-in
     SELF = "self"  # one's own sign-in: password, second factor, sessions; also before a required change of them

@@ -1,6 +1,6 @@
 """The roles and the permissions that each of them holds.
 
-A user has one role, so nobody holds two. `Role.OPERATOR` may do everything that an operator can; with separate
+A user has one role, so no user holds two. `Role.OPERATOR` may do everything that an operator can; with separate
 duties (三员分立) it may do nothing, and the work is divided between three roles whose changes do not overlap. No
 permission changes the audit trail.
 """

@@ -1,4 +1,4 @@
-"""What one user does to another: roles, sessions, and that the installation keeps somebody who can do it."""
+"""Changes to other users: roles and sessions. An operator who can change users always remains."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def fitting_role(kind: str, name: str) -> Role:
 async def set_role(work: UnitOfWork, user: UserRow, name: str, *, separate: bool) -> None:
     """Give a user another role; it counts from the next request. Writes nothing when the user has it already.
 
-    Raises Misuse for a role of the other kind of user, for the all-in-one operator while duties are separate, and when
-    nobody would be left who can change users.
+    Raises Misuse for a role of the other kind of user, for the all-in-one operator while duties are separate, and for the
+    last operator who can change users.
     """
     wanted = fitting_role(user.role, name)
     if separate and wanted is Role.OPERATOR:

@@ -11,7 +11,7 @@ from inkgate.service.permissions.roles import OPERATOR_KIND
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The roles that somebody's groups give, the first one first; `create` makes an operator who does not exist."""
+    """The roles that the groups of a user give, the first one first; `create` makes an operator who does not exist."""
 
     roles: tuple[Role, ...]
     create: bool = False

@@ -60,7 +60,7 @@ async def test_a_user_is_known_by_password_and_groups(directory: LdapServer, way
     assert person is not None
     assert person.dn == f"uid=wang,{PEOPLE}" and person.groups == (f"cn=security,{GROUPS}",)
     assert await asked.authenticate("wang", "wrong") is None
-    assert await asked.authenticate("nobody", SECRET) is None
+    assert await asked.authenticate("unknown", SECRET) is None
     assert await asked.authenticate("wang", "") is None
 
 
@@ -166,7 +166,7 @@ async def test_groups_give_roles_at_each_sign_in(engine: AsyncEngine, directory:
     assert event.detail["role_after"] == "finance"
 
 
-async def test_nobody_without_a_group_gets_in(engine: AsyncEngine, directory: LdapServer) -> None:
+async def test_a_user_without_a_group_is_refused(engine: AsyncEngine, directory: LdapServer) -> None:
     console = await build(engine, directory, roles={f"cn=security,{GROUPS}": "security"}, create=True)
     for login in ("lin", "no-group", "chen"):
         refused = await console.visitor().submit("/login", login=login, password=SECRET)

@@ -263,5 +263,5 @@ async def test_an_operator_is_created_by_a_group_of_the_token(engine: AsyncEngin
     visitor = console.visitor()
     assert (await there_and_back(visitor)).status_code == 303
     assert "系统管理员" in await visitor.see("/operator/workers")
-    provider.login, provider.spoil = "stranger", lambda claims: claims.update(groups=["others"])
+    provider.login, provider.spoil = "outsider", lambda claims: claims.update(groups=["others"])
     assert (await there_and_back(console.visitor())).status_code == 422

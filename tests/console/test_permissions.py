@@ -109,7 +109,7 @@ async def test_the_menu_has_only_pages_that_the_role_may_see(console: ConsoleFix
             assert (await client.get(path, follow_redirects=True)).status_code == 200, (role, path)
 
 
-async def test_the_all_in_one_operator_is_told_that_duties_are_separate(engine: AsyncEngine) -> None:
+async def test_the_all_in_one_operator_sees_that_duties_are_separate(engine: AsyncEngine) -> None:
     console = await ConsoleFixture.build(engine, access={"separate_duties": True})
     chief = await console.signed_in("chief")
     answer = await chief.get("/")
@@ -166,7 +166,7 @@ async def test_a_role_of_the_other_kind_is_refused(console: ConsoleFixture, role
 
 
 @pytest.mark.parametrize("action", ["role", "reset", "disable", "second-factor"])
-async def test_nobody_changes_their_own_user(console: ConsoleFixture, action: str) -> None:
+async def test_a_user_cannot_change_itself(console: ConsoleFixture, action: str) -> None:
     chief, lin = await console.signed_in("chief"), await console.signed_in("lin")
     mine, _ = await held(console, "chief")
     theirs, _ = await held(console, "lin")
@@ -176,7 +176,7 @@ async def test_nobody_changes_their_own_user(console: ConsoleFixture, action: st
     assert own.status_code == 422 and "不能更改自己" in own.text
 
 
-async def test_somebody_who_can_change_users_stays(console: ConsoleFixture) -> None:
+async def test_an_operator_who_can_change_users_remains(console: ConsoleFixture) -> None:
     """Two operators who make each other auditors: the second one is refused."""
     hashed = await console.parts.passwords.hash(PASSWORD)
     async with console.begin() as unit:

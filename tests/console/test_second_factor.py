@@ -104,9 +104,9 @@ async def test_a_recovery_code_replaces_a_code_once(console: ConsoleFixture) -> 
 
 async def test_the_second_step_needs_the_first_one(console: ConsoleFixture) -> None:
     key, _ = await set_up(console, await console.signed_in("lin"))
-    stranger = console.visitor()
-    answer = await stranger.submit("/login/code", code=code_at(console, key))
-    assert answer.headers["location"] == "/console/login" and "inkgate_session" not in stranger.cookies
+    outsider = console.visitor()
+    answer = await outsider.submit("/login/code", code=code_at(console, key))
+    assert answer.headers["location"] == "/console/login" and "inkgate_session" not in outsider.cookies
     forged = console.visitor()
     forged.cookies.set("inkgate_step", base64.urlsafe_b64encode(b"x" * 80).decode())
     assert (await forged.submit("/login/code", code=code_at(console, key))).headers["location"] == "/console/login"

@@ -59,7 +59,7 @@ async def test_a_user_ends_all_others(console: ConsoleFixture) -> None:
     assert event.subject == "user lin"
 
 
-async def test_nobody_ends_the_session_of_another_user(console: ConsoleFixture) -> None:
+async def test_a_user_cannot_end_the_session_of_another_user(console: ConsoleFixture) -> None:
     lin, east = await console.signed_in("lin"), await console.signed_in("east")
     name = users.hash_token(lin.cookies["inkgate_session"])[:16]
     for wanted in (name, name[:8], "%" * 16, "", "_" * 16):
@@ -189,7 +189,7 @@ async def test_the_lock_is_a_setting(engine: AsyncEngine) -> None:
 
 async def test_failed_sign_ins_are_limited_per_address(console: ConsoleFixture) -> None:
     for number in range(30):
-        answer = await console.visitor("192.0.2.9").submit("/login", login=f"nobody-{number}", password="wrong")
+        answer = await console.visitor("192.0.2.9").submit("/login", login=f"unknown-{number}", password="wrong")
         assert answer.status_code == 422
     late = await console.visitor("192.0.2.9").submit("/login", login="lin", password=PASSWORD)
     assert late.status_code == 429 and 0 < int(late.headers["retry-after"]) <= attempts.WINDOW_SECONDS
@@ -199,8 +199,8 @@ async def test_failed_sign_ins_are_limited_per_address(console: ConsoleFixture) 
 
 async def test_failed_sign_ins_are_limited_per_login_also_of_unknown_ones(console: ConsoleFixture) -> None:
     for number in range(20):
-        await console.visitor(f"198.51.100.{number}").submit("/login", login="Nobody", password="wrong")
-    late = await console.visitor("203.0.113.1").submit("/login", login="nobody", password="wrong")
+        await console.visitor(f"198.51.100.{number}").submit("/login", login="Unknown", password="wrong")
+    late = await console.visitor("203.0.113.1").submit("/login", login="unknown", password="wrong")
     assert late.status_code == 429
 
 

@@ -96,7 +96,7 @@ async def _render(page_request: PageRequest, *, problem: str = "", codes: list[s
         problem=problem,
         since=user.factor_at,
         key=totp.text_of(key) if key and fresh else "",
-        picture=_picture(totp.address_of(key, user.login, ISSUER)) if key and fresh else "",
+        qr_code=_qr_code(totp.address_of(key, user.login, ISSUER)) if key and fresh else "",
         codes=codes or [],
         left=left,
         fresh=fresh,
@@ -104,7 +104,7 @@ async def _render(page_request: PageRequest, *, problem: str = "", codes: list[s
     )
 
 
-def _picture(address: str) -> Markup:
+def _qr_code(address: str) -> Markup:
     """The QR code as an SVG element without styles, which the content security policy would refuse."""
     drawn = segno.make(address, error="m").svg_inline(scale=QR_SCALE, svgclass="qr", lineclass=None, light="#fff")
     return Markup(drawn)  # noqa: S704 - drawn by the library from text that it encodes as modules

@@ -87,7 +87,7 @@ def test_no_two_separate_roles_can_do_each_others_work() -> None:
     assert [role for role in SEPARATE_ROLES if Permission.AUDIT_SEE in ROLES[role]] == [Role.AUDITOR]
 
 
-def test_nobody_has_a_permission_to_change_the_trail() -> None:
+def test_no_role_has_a_permission_to_change_the_trail() -> None:
     assert {each for each in Permission if each.startswith("audit")} == {Permission.AUDIT_SEE}
     assert not any(each.changes for each in ROLES[Role.AUDITOR])
 
