@@ -26,7 +26,7 @@ _ABOUT = """
 
 A user has one role, a role holds permissions, and every page, request of the admin API and command needs one permission. All of it is in one table
 (`service/permissions`): the service admits by it, tests ask for every page with every role, and this page is made from it. A refusal names the missing
-permission in words and is written to the audit trail. Commands are not bound by it: whoever runs `inkgate` with the settings of the service can read its
+permission in words and is written to the audit trail. Commands are not bound by it: a user of the host who runs `inkgate` with the settings can read its
 database and master key. For them the table says whose work a command is; their changes are in the trail as `cli:USER`.
 """
 _SEPARATE = """

@@ -43,8 +43,8 @@ def fitting_role(kind: str, name: str) -> Role:
 async def set_role(work: UnitOfWork, user: UserRow, name: str, *, separate: bool) -> None:
     """Give a user another role; it counts from the next request. Writes nothing when the user has it already.
 
-    Raises Misuse for a role of the other kind of user, for the all-in-one operator while duties are separate, and for the
-    last operator who can change users.
+    Raises Misuse for a role of the other kind of user, for the all-in-one operator while duties are separate, and for
+    the last operator who can change users.
     """
     wanted = fitting_role(user.role, name)
     if separate and wanted is Role.OPERATOR:

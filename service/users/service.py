@@ -174,7 +174,8 @@ async def sign_in_by_provider(
 ) -> str | None:
     """The token of a new session for a user authenticated by an identity provider or a directory; None when there is
     no such user, or it is disabled, or (of a directory) locked or without the right code. An initial password that was
-    never changed becomes invalid. `grant`: what the groups of the user give; without a role for it the user is refused."""
+    never changed becomes invalid. `grant`: what the groups of the user give; without a fitting role the user is
+    refused."""
     if LOGIN.fullmatch(login) is None:
         return None
     user = await repository.user_named(work.session, login, lock=True)
