@@ -1,8 +1,7 @@
-"""Operator pages: accounts and sub-accounts with their users, apps and packs."""
+"""Operator pages: accounts and sub-accounts with their apps and packs."""
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,12 +20,10 @@ from inkgate.service.console.render import go, render
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import ClockSuspect, Misuse
-from inkgate.service.messages import Kind
 from inkgate.service.metering.models import PackRow
 from inkgate.service.metering.packs import FREE_CAPABILITIES
 from inkgate.service.metering.service import grant_pack, pack_state, packs_of
-from inkgate.service.permissions import CUSTOMER_ROLES, OPERATOR_ROLES, SEPARATE_ROLES, Role
-from inkgate.service.users import administration, factor
+from inkgate.service.permissions import CUSTOMER_ROLES, OPERATOR_ROLES, SEPARATE_ROLES
 from inkgate.service.users import repository as user_queries
 from inkgate.service.users import service as users
 from inkgate.service.users.models import UserRow
@@ -142,10 +139,15 @@ async def user_lines(unit: UnitOfWork, rows: list[UserRow]) -> list[UserLine]:
 
 @router.get("")
 async def page(page_request: Operator, q: str = "", page: int = 1) -> Response:
-    return await _list(page_request, q[:64], page)
+    return await render_list(page_request, q[:64], page)
 
 
-async def _list(
+def separate_duties(page_request: PageRequest) -> bool:
+    """Whether the duties of operators are separate."""
+    return page_request.parts.settings.access.separate_duties
+
+
+async def render_list(
     page_request: PageRequest, search: str = "", page: int = 1, *, status: int = 200, **more: object
 ) -> Response:
     async with page_request.reading() as unit:
@@ -163,80 +165,13 @@ async def create(page_request: Operator) -> Response:
         async with page_request.begin() as unit:
             account = await accounts.create_account(unit, name, parent_id=parent or None)
     except Misuse as problem:
-        return await _list(page_request, status=422, problem=explain(page_request.translate, problem), name=name)
+        return await render_list(page_request, status=422, problem=explain(page_request.translate, problem), name=name)
     return go(page_request, f"/operator/accounts/{account.id}", "account-created")
-
-
-async def _create_login(page_request: PageRequest, account_id: str | None) -> NewLogin:
-    """Create a user of an account, or an operator (None), with the login of the form. Raises Misuse."""
-    login, password = page_request.text("login", 64), secrets.token_urlsafe(PASSWORD_BYTES)
-    hashed = await page_request.parts.passwords.hash(password)
-    async with page_request.begin() as unit:
-        role = page_request.text("role", 16) or None
-        if account_id is None and separate_duties(page_request) and role in (None, Role.OPERATOR):
-            raise Misuse("user.duties_separate")
-        await users.create_user(unit, login, hashed, account_id=account_id, must_change=True, role=role)
-    return NewLogin(login, password)
-
-
-async def _reset_login(page_request: PageRequest, account_id: str | None, user_id: str) -> NewLogin:
-    """Set a new initial password for a user of an account, or an operator (None). Raises NotFound and Misuse."""
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
-    hashed = await page_request.parts.passwords.hash(password)
-    async with page_request.begin() as unit:
-        user = await _other_user(unit, page_request, account_id, user_id)
-        await users.reset_password(unit, user.id, hashed)
-    return NewLogin(user.login, password)
-
-
-@router.post("/operators")
-async def create_operator(page_request: Operator) -> Response:
-    """Create an operator."""
-    try:
-        new = await _create_login(page_request, None)
-    except Misuse as problem:
-        return await _list(page_request, status=422, problem=explain(page_request.translate, problem))
-    return await _list(page_request, new=new)
-
-
-@router.post("/operators/{user_id}/reset")
-async def reset_operator(page_request: Operator, user_id: str) -> Response:
-    """Set a new initial password for an operator, shown once. The operator's sessions end."""
-    try:
-        new = await _reset_login(page_request, None, user_id)
-    except Misuse as problem:
-        return await _refused(page_request, None, problem)
-    return await _list(page_request, new=new)
-
-
-@router.post("/operators/{user_id}/disable")
-async def disable_operator(page_request: Operator, user_id: str) -> Response:
-    """Disable an operator, or enable one with `enable` in the form. The last operator cannot be disabled."""
-    enable = page_request.flag("enable")
-    try:
-        async with page_request.begin() as unit:
-            user = await _other_user(unit, page_request, None, user_id)
-            await users.disable_user(unit, user.id, disabled=not enable, separate=separate_duties(page_request))
-    except Misuse as problem:
-        return await _refused(page_request, None, problem)
-    return go(page_request, "/operator/accounts", "user-enabled" if enable else "user-disabled")
-
-
-@router.post("/operators/{user_id}/role")
-async def set_operator_role(page_request: Operator, user_id: str) -> Response:
-    """Give another operator a role."""
-    return await _set_role(page_request, None, user_id)
-
-
-@router.post("/operators/{user_id}/second-factor")
-async def reset_operator_factor(page_request: Operator, user_id: str) -> Response:
-    """Turn off the second factor of another operator, who has lost it."""
-    return await _reset_factor(page_request, None, user_id)
 
 
 @router.get("/{account_id}")
 async def detail_page(page_request: Operator, account_id: str) -> Response:
-    return await _render_detail(page_request, account_id)
+    return await render_detail(page_request, account_id)
 
 
 @router.post("/{account_id}/suspend")
@@ -248,90 +183,6 @@ async def suspend(page_request: Operator, account_id: str) -> Response:
             raise NotFound
         await accounts.suspend_account(unit, account_id, suspended=not resume)
     return go(page_request, f"/operator/accounts/{account_id}", "account-resumed" if resume else "account-suspended")
-
-
-@router.post("/{account_id}/users")
-async def create_user(page_request: Operator, account_id: str) -> Response:
-    try:
-        new = await _create_login(page_request, account_id)
-    except Misuse as problem:
-        return await _render_detail(
-            page_request, account_id, status=422, problem=explain(page_request.translate, problem)
-        )
-    return await _render_detail(page_request, account_id, new=new)
-
-
-@router.post("/{account_id}/users/{user_id}/reset")
-async def reset(page_request: Operator, account_id: str, user_id: str) -> Response:
-    return await _render_detail(page_request, account_id, new=await _reset_login(page_request, account_id, user_id))
-
-
-@router.post("/{account_id}/users/{user_id}/disable")
-async def disable(page_request: Operator, account_id: str, user_id: str) -> Response:
-    enable = page_request.flag("enable")
-    async with page_request.begin() as unit:
-        user = await _user(unit, account_id, user_id)
-        await users.disable_user(unit, user.id, disabled=not enable)
-    return go(page_request, f"/operator/accounts/{account_id}", "user-enabled" if enable else "user-disabled")
-
-
-@router.post("/{account_id}/users/{user_id}/role")
-async def set_role(page_request: Operator, account_id: str, user_id: str) -> Response:
-    return await _set_role(page_request, account_id, user_id)
-
-
-@router.post("/{account_id}/users/{user_id}/second-factor")
-async def reset_factor(page_request: Operator, account_id: str, user_id: str) -> Response:
-    """Turn off the second factor of a user who has lost it."""
-    return await _reset_factor(page_request, account_id, user_id)
-
-
-async def _set_role(page_request: PageRequest, account_id: str | None, user_id: str) -> Response:
-    try:
-        async with page_request.begin() as unit:
-            user = await _other_user(unit, page_request, account_id, user_id)
-            role, separate = page_request.text("role", 16), separate_duties(page_request)
-            await administration.set_role(unit, user, role, separate=separate)
-    except Misuse as problem:
-        return await _refused(page_request, account_id, problem)
-    return go(page_request, _page_of(account_id), "role-saved")
-
-
-async def _reset_factor(page_request: PageRequest, account_id: str | None, user_id: str) -> Response:
-    try:
-        async with page_request.begin() as unit:
-            user = await _other_user(unit, page_request, account_id, user_id)
-            await factor.reset(unit, user.login)
-    except Misuse as problem:
-        return await _refused(page_request, account_id, problem)
-    return go(page_request, _page_of(account_id), "factor-reset")
-
-
-def separate_duties(page_request: PageRequest) -> bool:
-    """Whether the duties of operators are separate."""
-    return page_request.parts.settings.access.separate_duties
-
-
-def _page_of(account_id: str | None) -> str:
-    return f"/operator/accounts/{account_id}" if account_id else "/operator/accounts"
-
-
-async def _refused(page_request: PageRequest, account_id: str | None, problem: Misuse) -> Response:
-    """The page of an account, or of all (None), with the problem. Raises a Misuse that is none of the form."""
-    if problem.kind is Kind.NOT_FOUND:
-        raise problem
-    text = explain(page_request.translate, problem)
-    if account_id is None:
-        return await _list(page_request, status=422, problem=text)
-    return await _render_detail(page_request, account_id, status=422, problem=text)
-
-
-async def _other_user(unit: UnitOfWork, page_request: PageRequest, account_id: str | None, user_id: str) -> UserRow:
-    """As `_user`, of another user than the one who asks. Raises NotFound and Misuse."""
-    user = await _user(unit, account_id, user_id)
-    if page_request.signed_in is not None and user.id == page_request.signed_in.user.id:
-        raise Misuse("user.own_change")
-    return user
 
 
 @router.post("/{account_id}/packs")
@@ -348,7 +199,7 @@ async def grant(page_request: Operator, account_id: str) -> Response:
                 app_id=page_request.text("app") or None,
             )
     except Misuse as problem:
-        return await _render_detail(
+        return await render_detail(
             page_request, account_id, status=422, problem=explain(page_request.translate, problem)
         )
     return go(page_request, f"/operator/accounts/{account_id}", "granted")
@@ -366,35 +217,27 @@ async def qps(page_request: Operator, account_id: str, app_id: str) -> Response:
         async with page_request.begin() as unit:
             await accounts.set_qps(unit, app_id, page_request.text("capability"), rate)
     except Misuse as problem:
-        return await _render_detail(
+        return await render_detail(
             page_request, account_id, status=422, problem=explain(page_request.translate, problem)
         )
     return go(page_request, f"/operator/accounts/{account_id}", "qps")
 
 
 @router.post("/{account_id}/apps/{app_id}/allow")
-async def set_allow_list(page_request: Operator, account_id: str, app_id: str) -> Response:
+async def set_allowrender_list(page_request: Operator, account_id: str, app_id: str) -> Response:
     """Set the allow-list of an app or of one of its capabilities; an empty field removes it."""
     networks = page_request.text("networks", 10_000).replace(",", "\n").split()
     try:
         async with page_request.begin() as unit:
             await accounts.set_allowed(unit, app_id, networks, capability=page_request.text("capability") or None)
     except Misuse as problem:
-        return await _render_detail(
+        return await render_detail(
             page_request, account_id, status=422, problem=explain(page_request.translate, problem)
         )
     return go(page_request, f"/operator/accounts/{account_id}", "allowed")
 
 
-async def _user(unit: UnitOfWork, account_id: str | None, user_id: str) -> UserRow:
-    """A user of an account, or an operator (None). Raises NotFound."""
-    user = await user_queries.user(unit.session, user_id) if len(user_id) == 36 else None
-    if user is None or user.account_id != account_id:
-        raise NotFound
-    return user
-
-
-async def _render_detail(
+async def render_detail(
     page_request: PageRequest, account_id: str, *, status: int = 200, problem: str = "", new: NewLogin | None = None
 ) -> Response:
     async with page_request.reading() as unit:
