@@ -111,7 +111,7 @@ class World:
 
     @classmethod
     async def build(cls, engine: AsyncEngine) -> World:
-        console = await ConsoleFixture.build(engine)
+        console = await ConsoleFixture.build(engine, access={"address_attempts": 0, "name_attempts": 0})
         vault = console.parts.vault
         async with console.begin() as unit:
             token = await tokens.create_token(unit, "everything", tokens.SCOPES)
@@ -320,6 +320,7 @@ class Walker:
     def path(self, route: APIRoute, **replaced: str) -> str:
         known = {name: str(value) for name, value in self.world.known.items()}
         known |= {"name": "general", "key": "guess", "decision": "approve", "user_id": known["account_id"]}
+        known["session"] = "0" * 16
         return route.path.format_map({name: quote(text, safe="") for name, text in known.items()} | replaced)
 
     def form(self, names: set[str]) -> dict[str, str]:
