@@ -54,7 +54,13 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "查阅 Reference",
         "reference",
-        ("reference/settings.md", "reference/cli.md", "reference/metrics.md", "reference/alerts.md"),
+        (
+            "reference/settings.md",
+            "reference/cli.md",
+            "reference/permissions.md",
+            "reference/metrics.md",
+            "reference/alerts.md",
+        ),
     ),
     (
         "原理 Explanation",

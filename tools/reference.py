@@ -1,6 +1,7 @@
 """Generate the pages of docs/ that have a source elsewhere, the chart's schema, and the dashboards.
 
-python -m tools.reference           write docs/reference/{settings,metrics,cli,alerts,api,sizing,cost,rude-clients}.md,
+python -m tools.reference           write docs/reference/{settings,metrics,cli,permissions,alerts,api,sizing,cost,
+                                    rude-clients}.md,
                                     docs/explanation/performance.md, docs/adr/index.md, chart files, dashboards
 python -m tools.reference --check   exit status 1 when a page is not up to date
 """
@@ -24,6 +25,7 @@ from tools.cost_page import cost_page
 from tools.decisions import FOLDER as DECISIONS
 from tools.decisions import decisions_page
 from tools.hostile_clients_page import hostile_clients_page
+from tools.permissions_page import permissions_page
 from tools.results_page import results_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -193,6 +195,7 @@ def pages() -> dict[Path, str]:
         PAGES / "metrics.md": metrics_page(),
         PAGES / "alerts.md": alerts_page(),
         PAGES / "cli.md": cli_page(),
+        PAGES / "permissions.md": permissions_page(GENERATED_NOTE, table),
         PAGES / "api.md": api_page(GENERATED_NOTE, table),
         PAGES / "sizing.md": sizing.page(),
         PAGES / "cost.md": cost_page(GENERATED_NOTE, table),

@@ -13,13 +13,18 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from inkgate.service.accounts.vault import Vault
-from inkgate.service.admin.tokens import bearer
+from inkgate.service.admin.tokens import bearer, has_several_duties
+from inkgate.service.audit import trail
 from inkgate.service.db import work
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
+from inkgate.service.permissions import Permission
+from inkgate.service.permissions.routes import ADMIN
 from inkgate.service.settings import Settings
+from inkgate.service.users.attempts import Attempts
 
+REFUSALS_RECORDED = 50  # per token and window of attempts; the trail is not for filling
 _bearer = HTTPBearer(auto_error=False, description="A token made with `inkgate admin token-create`.")
 
 
@@ -32,19 +37,21 @@ class AdminContext:
     settings: Settings
     clock: Clock = database_clock
     verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
+    refusals: Attempts = field(default_factory=lambda: Attempts(per_key=REFUSALS_RECORDED, total=0))
 
 
 @dataclass(frozen=True, slots=True)
 class AdminRequest:
-    """An authorised request: the context, the actor, and all scopes of its token."""
+    """An authorised request: the context, the actor, and all permissions of its token."""
 
     context: AdminContext
     actor: str
-    scopes: frozenset[str] = frozenset()
+    permissions: frozenset[Permission] = frozenset()
 
-    def require(self, scope: str) -> None:
-        """Raise Misuse unless the token has this scope as well."""
-        if scope not in self.scopes:
+    async def require(self, permission: Permission, scope: str) -> None:
+        """Raise Misuse, and record it, unless the token has this permission, part of `scope`, as well."""
+        if permission not in self.permissions:
+            await refuse(self, permission)
             raise Misuse("token.scope_missing", scope=scope)
 
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
@@ -56,9 +63,17 @@ class AdminRequest:
         return work.read_session(self.context.engine)
 
 
+async def refuse(admin_request: AdminRequest, permission: Permission) -> None:
+    """Write a refused permission to the audit trail, unless this token has had many within the window."""
+    if admin_request.context.refusals.register(admin_request.actor):
+        return
+    async with admin_request.begin() as unit:
+        await trail.record(unit, "permission.refuse", permission.value, None, result="refused")
+
+
 class RequireScope:
-    """FastAPI dependency that requires a scope and yields an AdminRequest: 401 without a valid token, 403 without
-    the scope."""
+    """FastAPI dependency that yields an AdminRequest if the token has the permission that the table names for the
+    route: 401 without a valid token, 403 without the permission. `scope` is the scope that has it."""
 
     def __init__(self, scope: str) -> None:
         self._scope = scope
@@ -73,9 +88,15 @@ class RequireScope:
                 found = await bearer(session, credentials.credentials)
         if found is None:
             raise HTTPException(401, "a valid token is needed", {"WWW-Authenticate": "Bearer"})
-        if self._scope not in found.scopes:
+        admin_request = AdminRequest(context, f"admin:{found.name}", found.permissions)
+        permission = ADMIN.get((request.method, request.scope["route"].path))
+        if permission is None or permission not in found.permissions:
+            await refuse(admin_request, permission or Permission.HOST)
             raise Misuse("token.scope_missing", scope=self._scope)
-        yield AdminRequest(context, f"admin:{found.name}", frozenset(found.scopes))
+        if context.settings.access.separate_duties and has_several_duties(found.permissions):
+            await refuse(admin_request, permission)
+            raise Misuse("token.duties_mixed")
+        yield admin_request
 
 
 def require_scope(scope: str) -> Any:

@@ -13,6 +13,7 @@ from inkgate.service.admin.access import AccountsWrite
 from inkgate.service.errors import Misuse
 from inkgate.service.importing.records import Report
 from inkgate.service.importing.service import import_file
+from inkgate.service.permissions import Permission
 
 router = APIRouter(tags=["accounts"])
 
@@ -25,7 +26,7 @@ REFUSED: dict[int | str, dict[str, Any]] = {
 async def import_records(admin_request: AccountsWrite, body: schemas.Import) -> schemas.ImportOut | JSONResponse:
     """Import records in one transaction: all of them, or none. Packs need the scope `orders:write` as well."""
     if any(str(each.get("record")).strip().lower() == "pack" for each in body.records):
-        admin_request.require("orders:write")
+        await admin_request.require(Permission.PACKS_GRANT, "orders:write")
     data = json.dumps(body.records).encode()
     report = await import_file(admin_request.begin, admin_request.context.vault, data, apply=body.apply)
     if report.problems:

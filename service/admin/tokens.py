@@ -17,6 +17,9 @@ from inkgate.service.db import clock as clocks
 from inkgate.service.db.changes import add
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
+from inkgate.service.permissions import Permission
+from inkgate.service.permissions.roles import duties_of
+from inkgate.service.permissions.routes import TOKEN_PERMISSIONS, permissions_of_scopes
 
 SCOPES = {
     "accounts:read": "See accounts, access keys (without secrets) and apps.",
@@ -26,6 +29,9 @@ SCOPES = {
     "usage:read": "See statistics and lines of the ledger, and verify it.",
     "audit:read": "See the audit trail.",
 }
+CHOICES = (*SCOPES, *sorted(each.value for each in TOKEN_PERMISSIONS))
+"""What a token may be given: scopes, and single permissions of the table."""
+MAX_SCOPES_LENGTH = 255  # characters, with the spaces between them
 PREFIX = "inkgate_"
 NAME_LENGTH = 48  # characters
 
@@ -37,12 +43,26 @@ class TokenHolder:
     name: str
     scopes: frozenset[str]
 
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """The permissions that the scopes stand for."""
+        return permissions_of_scopes(self.scopes)
 
-async def create_token(work: UnitOfWork, name: str, scopes: Iterable[str], *, valid: timedelta | None = None) -> str:
-    """Create a token and return its value, which is not stored. Raises Misuse for a name in use or an unknown scope."""
+
+async def create_token(
+    work: UnitOfWork, name: str, scopes: Iterable[str], *, valid: timedelta | None = None, separate: bool = False
+) -> str:
+    """Create a token and return its value, which is not stored. `separate`: duties are separate.
+
+    Raises Misuse for a name in use, an unknown scope, and for the changes of two duties where they are separate.
+    """
     wanted = sorted(set(scopes))
-    if not wanted or not set(wanted) <= set(SCOPES):
-        raise Misuse("token.scopes_invalid", choices=tuple(SCOPES))
+    if not wanted or not set(wanted) <= set(CHOICES):
+        raise Misuse("token.scopes_invalid", choices=CHOICES)
+    if len(" ".join(wanted)) > MAX_SCOPES_LENGTH:
+        raise Misuse("token.scopes_too_long", most=MAX_SCOPES_LENGTH)
+    if separate and has_several_duties(permissions_of_scopes(frozenset(wanted))):
+        raise Misuse("token.duties_mixed")
     if not 0 < len(name) <= NAME_LENGTH or not name.isprintable():
         raise Misuse("token.name_invalid", most=NAME_LENGTH)
     if await repository.token_named(work.session, name):
@@ -74,6 +94,15 @@ async def bearer(session: AsyncSession, token: str) -> TokenHolder | None:
     now = await clocks.now(session)
     row = await repository.valid_token(session, _token_hash(token), now)
     return None if row is None else TokenHolder(row.name, frozenset(row.scopes.split()))
+
+
+def has_several_duties(permissions: frozenset[Permission]) -> bool:
+    """Whether these permissions are the work of more than one separate role: the changes of two, or the changes of one
+    and the audit trail, which only the auditor sees."""
+    duties = {role.value for role in duties_of(permissions)}
+    if Permission.AUDIT_SEE in permissions:
+        duties.add("auditor")
+    return len(duties) > 1
 
 
 def _token_hash(token: str) -> str:

@@ -31,7 +31,7 @@ COMMANDS = {
     "ocr": ("inkgate.service.cli.ocr:ocr", "Read images offline and print the text."),
     "sign": ("inkgate.service.cli.sign:sign_body", "Print a curl command that sends a body, signed now."),
     "account": ("inkgate.service.cli.account:app", "Accounts 账号, sub-accounts and access keys."),
-    "user": ("inkgate.service.cli.user:app", "Users 用户 of the console: list, disable, reset the password."),
+    "user": ("inkgate.service.cli.user:app", "Users 用户 of the console: roles, sessions, disable, reset."),
     "app": ("inkgate.service.cli.apps:app", "Apps 应用 and what they have opened."),
     "pack": ("inkgate.service.cli.pack:app", "Resource packs 资源包."),
     "order": ("inkgate.service.cli.order:app", "Catalogue, orders 订单, vouchers 卡券 and refunds 退订."),

@@ -17,7 +17,14 @@ app = typer.Typer(help="Tokens of the admin API (/admin/v1).", no_args_is_help=T
 @app.command("token-create")
 def token_create(
     name: str,
-    scope: Annotated[list[str], typer.Option(help="May be given several times: " + ", ".join(tokens.SCOPES))],
+    scope: Annotated[
+        list[str],
+        typer.Option(
+            help="May be given several times: "
+            + ", ".join(tokens.SCOPES)
+            + "; or single permissions of docs/reference/permissions.md."
+        ),
+    ],
     days: Annotated[
         int | None, typer.Option(min=1, max=36_500, help="Valid for so many days; without it for ever.")
     ] = None,
@@ -27,7 +34,8 @@ def token_create(
     async def action(context: CommandContext) -> str:
         async with context.begin() as unit:
             valid = None if days is None else timedelta(days=days)
-            return await tokens.create_token(unit, name, scope, valid=valid)
+            separate = context.settings.access.separate_duties
+            return await tokens.create_token(unit, name, scope, valid=valid, separate=separate)
 
     typer.echo(run(action))
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 
 import typer
 
 from inkgate.service.accounts import repository as accounts
-from inkgate.service.cli._common import JSON, CommandContext, find_account, print_fields, print_table, run
+from inkgate.service.cli._common import JSON, LIMIT, CommandContext, find_account, print_fields, print_table, run
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
-from inkgate.service.users import repository
+from inkgate.service.permissions import CUSTOMER_ROLES, OPERATOR_ROLES
+from inkgate.service.users import administration, factor, repository
 from inkgate.service.users import service as users
 from inkgate.service.users.models import UserRow
 from inkgate.service.users.passwords import Passwords
 
+ROLES_HELP = f"Of an operator: {', '.join(OPERATOR_ROLES)}; of a customer: {', '.join(CUSTOMER_ROLES)}."
 app = typer.Typer(help="Users 用户 of the console: operators and customers.", no_args_is_help=True)
 
 
@@ -43,13 +46,94 @@ def list_(
 
 
 @app.command()
+def create(
+    login: str,
+    account: str = typer.Option("", help="The account it works for; without one it is an operator."),
+    role: str = typer.Option("", help=ROLES_HELP),
+    as_json: bool = JSON,
+) -> None:
+    """Create a user with an initial password, shown this once."""
+
+    async def action(context: CommandContext) -> dict[str, object]:
+        password = secrets.token_urlsafe(12)
+        hashed = await Passwords().hash(password)
+        async with context.begin() as unit:
+            owner = (await find_account(unit, account)).id if account else None
+            user = await users.create_user(unit, login, hashed, account_id=owner, must_change=True, role=role or None)
+        return {"LOGIN": user.login, "PASSWORD": password}
+
+    print_fields(run(action), as_json=as_json)
+
+
+@app.command("role")
+def set_role(login: str, role: str = typer.Argument(help=ROLES_HELP)) -> None:
+    """Give a user a role; it counts from the next page."""
+
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
+            user = await _find(unit, login)
+            separate = context.settings.access.separate_duties
+            await administration.set_role(unit, user, role, separate=separate)
+
+    run(action)
+
+
+@app.command("second-factor-reset")
+def reset_second_factor(login: str) -> None:
+    """Turn off the second factor of a user who has lost it; all sessions of the user end."""
+
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
+            await factor.reset(unit, (await _find(unit, login)).login)
+
+    run(action)
+
+
+@app.command("sessions")
+def list_sessions(
+    login: str = typer.Argument("", help="Only of this user."), limit: int = LIMIT, as_json: bool = JSON
+) -> None:
+    """List live sessions, last seen first."""
+
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        console = context.settings.console
+        async with context.begin() as unit:
+            now = await unit.now()
+            rows = await administration.sessions(
+                unit,
+                current="",
+                seen_since=now - timedelta(minutes=console.idle_minutes),
+                begun_since=now - timedelta(hours=console.session_hours),
+                user_id=(await _find(unit, login)).id if login else None,
+                limit=limit,
+            )
+        return [(each.name, each.login, each.method, each.address, each.begun_at, each.seen_at) for each in rows]
+
+    print_table(("session", "login", "method", "address", "begun", "seen"), run(action), as_json=as_json)
+
+
+@app.command("session-end")
+def end_session(session: str = typer.Argument(help="As `inkgate user sessions` names it.")) -> None:
+    """End a session at once."""
+
+    async def action(context: CommandContext) -> None:
+        async with context.begin() as unit:
+            if not await administration.end_session(unit, session):
+                raise Misuse("user.session_not_found", session=session)
+
+    run(action)
+
+
+@app.command()
 def disable(login: str, enable: bool = typer.Option(False, "--enable", help="Let the user sign in again.")) -> None:
     """Stop a user from signing in; sessions end at once. The last operator who may sign in is not disabled."""
 
     async def action(context: CommandContext) -> None:
         async with context.begin() as unit:
             user = await _find(unit, login)
-            await users.disable_user(unit, user.id, disabled=not enable)
+            await users.disable_user(
+                unit, user.id, disabled=not enable, separate=context.settings.access.separate_duties
+            )
 
     run(action)
 
@@ -71,7 +155,8 @@ def reset(login: str, as_json: bool = JSON) -> None:
 
 async def _shown(unit: UnitOfWork, user: UserRow, state: str) -> tuple[object, ...]:
     owner = await accounts.account(unit.session, user.account_id) if user.account_id else None
-    return (user.login, user.role, owner.name if owner else None, state, user.last_login_at, user.created_at)
+    role = user.held_role.value if user.held_role else None
+    return (user.login, role, owner.name if owner else None, state, user.last_login_at, user.created_at)
 
 
 async def _find(unit: UnitOfWork, login: str) -> UserRow:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inkgate.service import __version__
+from inkgate.service.console.enforcement import enforce
 from inkgate.service.console.page_request import (
     FORM_BYTES,
     Forbidden,
     Malformed,
     NotFound,
     PasswordChangeRequired,
+    SecondFactorRequired,
     SignInRequired,
     any_request,
 )
@@ -27,6 +29,7 @@ from inkgate.service.contract.headers import Surface
 from inkgate.service.errors import ClockSuspect, Misuse
 from inkgate.service.header_middleware import RepeatedHeaderMiddleware
 from inkgate.service.messages import Kind
+from inkgate.service.permissions import titles
 
 MAX_UPLOAD_BYTES = 3 * 1024 * 1024  # an image of 2 MB (manual 7.4) and its form
 GZIP_LEVEL = 5  # of 1 to 9
@@ -48,10 +51,11 @@ def create_console(parts: ConsoleDependencies) -> FastAPI:
     app = FastAPI(title="InkGate console", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.parts = parts
     for router in PAGES:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(enforce)])
     app.add_api_route("/static/{digest}/{name:path}", _static, include_in_schema=False)
     app.add_exception_handler(SignInRequired, _sign_in)
     app.add_exception_handler(PasswordChangeRequired, _change_password)
+    app.add_exception_handler(SecondFactorRequired, _set_up_factor)
     app.add_exception_handler(Forbidden, _refuse)
     app.add_exception_handler(NotFound, _refuse)
     app.add_exception_handler(Malformed, _refuse)
@@ -122,17 +126,24 @@ async def _change_password(request: Request, _error: Exception) -> Response:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/password", 303)
 
 
+async def _set_up_factor(request: Request, _error: Exception) -> Response:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/second-factor", 303)
+
+
 async def _refuse(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 404)
     if isinstance(error, Misuse) and error.kind is Kind.NOT_FOUND:
         status = 404
     if request.method == "POST":
         request = Request({**request.scope, "method": "GET"})  # the form has been read and refused
-    return render(await any_request(request), "refused.html", status, clock=False)
+    refused = error.permission if isinstance(error, Forbidden) else None
+    page_request = await any_request(request)
+    missing = titles.permission(refused, page_request.translate.language) if refused else ""
+    return render(page_request, "refused.html", status, clock=False, missing=missing)
 
 
 async def _clock(request: Request, _error: Exception) -> Response:
     """503 for pages that depend on a trusted time, such as the state of a pack, while the clock is suspect."""
     if request.method == "POST":
         request = Request({**request.scope, "method": "GET"})  # the form has been read
-    return render(await any_request(request), "refused.html", 503, clock=True)
+    return render(await any_request(request), "refused.html", 503, clock=True, missing="")

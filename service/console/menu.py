@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from inkgate.service.console.page_request import PageRequest
 from inkgate.service.console.translations import Translator
+from inkgate.service.permissions.routes import CONSOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +20,26 @@ class MenuEntry:
 
 
 def menu(page_request: PageRequest) -> list[tuple[str, list[MenuEntry]]]:
-    """Groups of entries with a heading each; empty before sign-in and before the required change of password."""
-    if page_request.signed_in is None or page_request.signed_in.user.must_change:
+    """Groups of the entries that the user may see, with a heading each; empty before the sign-in is complete."""
+    if page_request.signed_in is None or page_request.must_change_password or page_request.must_set_up_factor:
         return []
     _ = page_request.translate
     here = page_request.request.url.path.removeprefix(page_request.root)
     groups = _operator(_) if page_request.operator else _customer(_, sub_account=_is_sub_account(page_request))
-    return [
-        (heading, [MenuEntry(path, icon, text, _is_under(here, path)) for path, icon, text in entries])
+    shown = [
+        (heading, [entry for entry in entries if page_request.may(CONSOLE["GET", entry[0]])])
         for heading, entries in groups
     ]
+    return [
+        (heading, [MenuEntry(path, icon, text, _is_under(here, path)) for path, icon, text in entries])
+        for heading, entries in shown
+        if entries
+    ]
+
+
+def first_page(page_request: PageRequest) -> str:
+    """The first page of the menu; "" when the role has none."""
+    return next((entry.path for _, entries in menu(page_request) for entry in entries), "")
 
 
 def _is_under(here: str, path: str) -> bool:
@@ -67,6 +78,12 @@ def _customer(_: Translator, *, sub_account: bool) -> list[tuple[str, list[tuple
                 ("/reference", "book", _("API 文档")),
             ],
         ),
+        (
+            _("账号"),
+            [
+                ("/members", "people", _("用户与子账号")),
+            ],
+        ),
     ]
 
 
@@ -89,6 +106,7 @@ def _operator(_: Translator) -> list[tuple[str, list[tuple[str, str, str]]]]:
                 ("/operator/ledger", "ledger", _("账本")),
                 ("/operator/workers", "cpu", _("识别进程")),
                 ("/operator/notices", "bell", _("通知")),
+                ("/operator/sessions", "people", _("登录情况")),
                 ("/operator/audit", "clock", _("操作审计")),
                 ("/operator/settings", "gear", _("当前设置")),
                 ("/reference", "book", _("API 文档")),

@@ -40,6 +40,14 @@ class OidcError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """A user as the provider names it: the login and the groups."""
+
+    login: str
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LoginAttempt:
     """State of one sign-in, kept encrypted in a browser cookie. `again` requires re-authentication at the provider."""
 
@@ -105,8 +113,8 @@ class Provider:
         where = str(metadata["authorization_endpoint"])
         return f"{where}{'&' if '?' in where else '?'}{urlencode(query)}"
 
-    async def finish(self, attempt: LoginAttempt, redirect: str, code: str) -> str:
-        """Exchanges `code` and returns the login of the ID token. Raises OidcError."""
+    async def finish(self, attempt: LoginAttempt, redirect: str, code: str) -> Identity:
+        """Exchanges `code` and returns login and groups of the ID token. Raises OidcError."""
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -125,7 +133,14 @@ class Provider:
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise OidcError("the provider gave no ID token")
-        return self._login(await self._claims(token), attempt)
+        claims = await self._claims(token)
+        return Identity(self._login(claims, attempt), self._groups(claims))
+
+    def _groups(self, claims: Mapping[str, Any]) -> tuple[str, ...]:
+        """The groups of the ID token; a single name counts as a list of one, anything else as none."""
+        found = claims.get(self._settings.groups_claim, ())
+        names = [found] if isinstance(found, str) else found
+        return tuple(each for each in names if isinstance(each, str)) if isinstance(names, list) else ()
 
     def _login(self, claims: Mapping[str, Any], attempt: LoginAttempt) -> str:
         if not secrets.compare_digest(str(claims.get("nonce", "")).encode(), attempt.nonce.encode()):

@@ -20,13 +20,17 @@ from starlette.requests import Request
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.accounts.rules import storable
+from inkgate.service.client_ip import client_ip
 from inkgate.service.console.parts import ConsoleDependencies
 from inkgate.service.console.translations import Translator
 from inkgate.service.db import work
 from inkgate.service.db.work import UnitOfWork
+from inkgate.service.permissions import Permission, Role, permissions_of
+from inkgate.service.permissions.permission import OPEN
 from inkgate.service.users import service as users
 from inkgate.service.users.models import OPERATOR
-from inkgate.service.users.service import Lifetime, SignedIn
+from inkgate.service.users.passwords import PasswordRules
+from inkgate.service.users.service import OIDC, PROVIDER_METHODS, Lifetime, Lock, SignedIn, Visit
 
 SESSION_COOKIE = "inkgate_session"
 FORM_COOKIE = "inkgate_form"
@@ -47,8 +51,16 @@ class PasswordChangeRequired(Exception):
     """The password was set by an operator and must be changed first."""
 
 
+class SecondFactorRequired(Exception):
+    """The role of the user requires a second factor, which must be set up first."""
+
+
 class Forbidden(Exception):
-    """The user lacks the role for this page, or the form token or origin is wrong."""
+    """The user lacks the permission for this page, or the form token or origin is wrong."""
+
+    def __init__(self, permission: Permission | None = None) -> None:
+        super().__init__()
+        self.permission = permission
 
 
 class NotFound(Exception):
@@ -85,6 +97,46 @@ class PageRequest:
     @property
     def operator(self) -> bool:
         return self.signed_in is not None and self.signed_in.user.role == OPERATOR
+
+    @property
+    def role(self) -> Role | None:
+        """The role of the user; None before the sign-in."""
+        return self.signed_in.user.held_role if self.signed_in else None
+
+    @property
+    def must_change_password(self) -> bool:
+        """Whether the password was set by another user or is older than the settings allow."""
+        signed = self.signed_in
+        if signed is None or signed.method in PROVIDER_METHODS:
+            return False
+        days = self.parts.settings.access.password_days
+        since = signed.user.password_at or signed.user.created_at
+        return signed.user.must_change or (days > 0 and signed.checked_at - since > timedelta(days=days))
+
+    @property
+    def must_set_up_factor(self) -> bool:
+        """Whether the role requires a second factor that the user has not set up. A provider asks for its own."""
+        signed = self.signed_in
+        if signed is None or signed.method == OIDC or signed.user.factor_at is not None:
+            return False
+        return signed.user.held_role in self.parts.settings.access.second_factor
+
+    @property
+    def client_address(self) -> str:
+        """The address of the client: the peer, or what trusted proxies name."""
+        peer = self.request.client.host if self.request.client else ""
+        return client_ip(peer, self.request.headers.get("x-forwarded-for", ""), self.parts.trusted_proxies)
+
+    def may(self, permission: str) -> bool:
+        """Whether the user has this permission, by its name; for templates as well. Raises ValueError for another."""
+        wanted = Permission(permission)
+        separate = self.parts.settings.access.separate_duties
+        return wanted in OPEN or wanted in permissions_of(self.role, separate=separate)
+
+    @property
+    def has_duties(self) -> bool:
+        """Whether the role may do anything at all; the all-in-one operator may not while duties are separate."""
+        return bool(permissions_of(self.role, separate=self.parts.settings.access.separate_duties))
 
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work with this user as its actor; commits at the end of the block."""
@@ -164,8 +216,7 @@ async def signed_in(page_request: Annotated[PageRequest, Depends(any_request)]) 
 
 async def signed_in_with_own_password(page_request: Annotated[PageRequest, Depends(signed_in)]) -> PageRequest:
     """As `signed_in`, with a password that the user has chosen. Raises PasswordChangeRequired."""
-    assert page_request.signed_in is not None
-    if page_request.signed_in.user.must_change:
+    if page_request.must_change_password:
         raise PasswordChangeRequired
     return page_request
 
@@ -194,6 +245,24 @@ def lifetime(parts: ConsoleDependencies) -> Lifetime:
     """Session lifetime of the settings."""
     console = parts.settings.console
     return Lifetime(timedelta(minutes=console.idle_minutes), timedelta(hours=console.session_hours))
+
+
+def lock_of(parts: ConsoleDependencies) -> Lock:
+    """When failures lock a user, by the settings."""
+    access = parts.settings.access
+    return Lock(access.lock_after, timedelta(minutes=access.lock_minutes))
+
+
+def password_rules(parts: ConsoleDependencies) -> PasswordRules:
+    """The rules for passwords of the settings."""
+    access = parts.settings.access
+    return PasswordRules(access.password_characters, access.password_classes, access.password_history)
+
+
+def visit_of(page_request: PageRequest) -> Visit:
+    """Address and browser of a request, for the list of sessions. The browser's text is cut to printable ASCII."""
+    agent = page_request.request.headers.get("user-agent", "")
+    return Visit(page_request.client_address, "".join(each for each in agent if " " <= each <= "~"))
 
 
 def _form_token(page_request: PageRequest) -> None:

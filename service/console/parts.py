@@ -11,12 +11,16 @@ from inkgate.service.accounts.directory import Network
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.broker.worker_registry import WorkerRegistry
 from inkgate.service.client_ip import parse_networks
-from inkgate.service.console.attempts import Attempts
+from inkgate.service.console.directory import Directory
 from inkgate.service.console.oidc import Provider
 from inkgate.service.console.regions import RegionTable, load
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.settings import Settings
+from inkgate.service.users.attempts import Attempts
 from inkgate.service.users.passwords import Passwords
+
+NAMES_KEPT = 10_000  # logins whose failures are counted
+REFUSALS_RECORDED = 50  # per user and window of attempts; the trail is not for filling
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,8 @@ class ConsoleDependencies:
     """Settings, database, vault and services of the console.
 
     `fleet` observes queue and workers; None for a console of its own without Redis. `regions` maps addresses to
-    provinces, when a table is configured. `identity_provider` is the OpenID Connect provider, `trusted_proxies` are
-    the proxies whose X-Forwarded-For counts.
+    provinces, when a table is configured. `identity_provider` is the OpenID Connect provider, `directory` the LDAP
+    directory, `trusted_proxies` are the proxies whose X-Forwarded-For counts.
     """
 
     @classmethod
@@ -39,16 +43,21 @@ class ConsoleDependencies:
     ) -> ConsoleDependencies:
         """The dependencies that the settings require. Raises ConfigurationError."""
         identity_provider = Provider(settings.oidc) if settings.oidc.issuer else None
+        directory = Directory(settings.ldap) if settings.ldap.url else None
         regions = load(settings.console.regions)
         trusted_proxies = parse_networks(settings.server.trusted_proxies)
+        access = settings.access
         return cls(
             settings,
             engine,
             vault,
+            address_failures=Attempts(per_key=access.address_attempts, total=0),
+            name_failures=Attempts(per_key=access.name_attempts, total=0, keys=NAMES_KEPT),
             clock=clock,
             fleet=fleet,
             regions=regions,
             identity_provider=identity_provider,
+            directory=directory,
             trusted_proxies=trusted_proxies,
         )
 
@@ -60,6 +69,12 @@ class ConsoleDependencies:
     fleet: WorkerRegistry | None = None
     regions: RegionTable | None = None
     identity_provider: Provider | None = None
+    directory: Directory | None = None
     trusted_proxies: tuple[Network, ...] = ()
     verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
     attempts: Attempts = field(default_factory=Attempts)  # at the set-up code, of this process
+    address_failures: Attempts = field(default_factory=lambda: Attempts(per_key=30, total=0))  # sign-ins by address
+    name_failures: Attempts = field(default_factory=lambda: Attempts(per_key=20, total=0))  # sign-ins by login
+    refusals: Attempts = field(  # permissions refused to a user and recorded
+        default_factory=lambda: Attempts(per_key=REFUSALS_RECORDED, total=0)
+    )

@@ -20,6 +20,7 @@ from inkgate.service.console.page_request import FORM_COOKIE, THEMES, PageReques
 from inkgate.service.console.translations import LANGUAGES
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.clock import BEIJING
+from inkgate.service.permissions import titles
 
 ZONE = "UTC+8"
 
@@ -64,6 +65,8 @@ def render(page_request: PageRequest, template: str, status: int = 200, **model:
             menu=menu(page_request),
             version=__version__,
             zone=ZONE,
+            may=page_request.may,
+            role_title=lambda role: titles.role(role, page_request.translate.language),
             title_of=lambda name: title(name, page_request.translate.language),
             asset=lambda name: f"{root}/{assets().path(name)}",
             notice=notice(page_request),

@@ -83,6 +83,7 @@ TABLE: Mapping[str, HeaderRule] = {
     "x-csrf-token": HeaderRule(_R, (_CONSOLE,)),
     "hx-request": HeaderRule(_L, (_CONSOLE,)),
     "x-poll": HeaderRule(_L, (_CONSOLE,)),
+    "user-agent": HeaderRule(_L, (_CONSOLE,)),  # shown with the session
 }
 
 

@@ -42,6 +42,16 @@ MESSAGES: Mapping[str, Message] = {
         "the token lacks the scope {scope}",
         "令牌缺少权限 {scope}。",
     ),
+    "token.scopes_too_long": Message(
+        Kind.INVALID,
+        "the scopes of a token have at most {most} characters together; name scopes in place of single permissions",
+        "令牌的权限合计不超过 {most} 个字符；请用权限组代替单项权限。",
+    ),
+    "token.duties_mixed": Message(
+        Kind.FORBIDDEN,
+        "duties are separate: a token has the permissions of one of system administration and audit, not of both",
+        "已启用三员分立：一个令牌不能同时具有系统管理与审计的权限。",
+    ),
     "moment.out_of_range": Message(
         Kind.INVALID,
         "a moment lies between the years {first} and {last}",

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from inkgate.service.errors import Misuse
 
-MIN_CHARACTERS, MAX_CHARACTERS = 10, 128
+MAX_CHARACTERS = 128
 MAX_PARALLEL_HASHES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordRules:
+    """What a password must have: characters, kinds of them (0 to 4: lower case, upper case, digits, others), and
+    difference from the last `history` ones."""
+
+    characters: int = 10
+    classes: int = 0
+    history: int = 0
+
+
+DEFAULT_RULES = PasswordRules()
 
 
 class Passwords:
@@ -21,9 +36,16 @@ class Passwords:
         self._slots = asyncio.Semaphore(MAX_PARALLEL_HASHES)
         self._dummy_hash = ""
 
-    async def new(self, password: str, login: str) -> str:
-        """The hash of a password that a user chose. Raises Misuse when it is not acceptable."""
-        return await self.hash(validate_password(password, login))
+    async def new(
+        self, password: str, login: str, rules: PasswordRules = DEFAULT_RULES, before: Sequence[str] = ()
+    ) -> str:
+        """The hash of a password that a user chose; `before` are the hashes of those that it may not repeat. Raises
+        Misuse when it is not acceptable."""
+        validate_password(password, login, rules)
+        for hashed in before:
+            if await self._verify(password, hashed):
+                raise Misuse("password.used_before")
+        return await self.hash(password)
 
     async def hash(self, password: str) -> str:
         """The Argon2id hash in PHC string format."""
@@ -46,10 +68,20 @@ class Passwords:
                 return False
 
 
-def validate_password(password: str, login: str) -> str:
+def validate_password(password: str, login: str, rules: PasswordRules = DEFAULT_RULES) -> str:
     """The password, if it is acceptable. Raises Misuse otherwise."""
-    if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
-        raise Misuse("password.length_out_of_range", least=MIN_CHARACTERS, most=MAX_CHARACTERS)
+    if not rules.characters <= len(password) <= MAX_CHARACTERS:
+        raise Misuse("password.length_out_of_range", least=rules.characters, most=MAX_CHARACTERS)
     if password.casefold() == login.casefold() or len(set(password)) < 4:
         raise Misuse("password.too_simple")
+    if len({_class_of(each) for each in password}) < rules.classes:
+        raise Misuse("password.too_few_classes", least=rules.classes)
     return password
+
+
+def _class_of(character: str) -> str:
+    if character.isdigit():
+        return "digit"
+    if character.islower():
+        return "lower"
+    return "upper" if character.isupper() else "other"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, or_, select, text, update
+from sqlalchemy import CursorResult, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.db import ids
 from inkgate.service.db.changes import guarded_update, set_or_clear
-from inkgate.service.users.models import OPERATOR, SessionRow, UserRow
+from inkgate.service.users.models import OPERATOR, OldPasswordRow, RecoveryCodeRow, SessionRow, UserRow
 
 
 async def has_users(session: AsyncSession) -> bool:
@@ -28,18 +28,36 @@ async def user(session: AsyncSession, user_id: str) -> UserRow | None:
 
 
 async def user_named(session: AsyncSession, login: str, *, lock: bool = False) -> UserRow | None:
-    """A user by login; `lock` reads its current state and locks the row."""
-    query = select(UserRow).where(UserRow.login == login)
+    """A user by login, whatever its case; `lock` reads its current state and locks the row.
+
+    Of logins from before they were unique in lower case, the exact spelling comes first.
+    """
+    query = select(UserRow).where(or_(UserRow.login == login, UserRow.login_key == login_key(login)))
     if lock:
         query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    found: UserRow | None = await session.scalar(query)
-    return found
+    found = list(await session.scalars(query.order_by(UserRow.id).limit(2)))
+    return next((each for each in found if each.login == login), found[0] if found else None)
 
 
-async def lock_operators(session: AsyncSession) -> set[str]:
-    """Ids of the operators who may sign in; their rows are locked until this transaction ends."""
-    query = select(UserRow.id).where(UserRow.role == OPERATOR, UserRow.disabled_at.is_(None)).order_by(UserRow.id)
-    return set(await session.scalars(query.with_for_update(key_share=True)))
+async def is_login_taken(session: AsyncSession, login: str) -> bool:
+    """Whether there is a user whose login differs by case at most."""
+    query = select(UserRow.id).where(func.lower(UserRow.login) == login_key(login)).limit(1)
+    return await session.scalar(query) is not None
+
+
+def login_key(login: str) -> str:
+    """The key that makes a login unique: logins are ASCII, whose case both databases fold alike."""
+    return login.lower()
+
+
+async def lock_operators(session: AsyncSession) -> list[tuple[str, str | None]]:
+    """(id, duty) of the operators who may sign in; their rows are locked until this transaction ends."""
+    query = (
+        select(UserRow.id, UserRow.duty)
+        .where(UserRow.role == OPERATOR, UserRow.disabled_at.is_(None))
+        .order_by(UserRow.id)
+    )
+    return [(row.id, row.duty) for row in await session.execute(query.with_for_update(key_share=True))]
 
 
 async def disable(session: AsyncSession, user_id: str, at: datetime | None) -> bool:
@@ -47,20 +65,66 @@ async def disable(session: AsyncSession, user_id: str, at: datetime | None) -> b
     return await set_or_clear(session, UserRow.disabled_at, at, UserRow.id == user_id)
 
 
-async def change_password(session: AsyncSession, user_id: str, old_hash: str, new_hash: str) -> bool:
+async def change_password(session: AsyncSession, user_id: str, old_hash: str, new_hash: str, at: datetime) -> bool:
     """A user's own new password; False when `old_hash` is not current or the user is disabled."""
     change = update(UserRow).where(
         UserRow.id == user_id, UserRow.password_hash == old_hash, UserRow.disabled_at.is_(None)
     )
-    return await guarded_update(session, change.values(password_hash=new_hash, must_change=False))
+    return await guarded_update(session, change.values(password_hash=new_hash, must_change=False, password_at=at))
 
 
-async def reset_password(session: AsyncSession, user_id: str, new_hash: str) -> bool:
+async def reset_password(session: AsyncSession, user_id: str, new_hash: str, at: datetime) -> bool:
     """Set a password that the user must change, and end a lock. False when there is no such user."""
     change = update(UserRow).where(UserRow.id == user_id)
     return await guarded_update(
-        session, change.values(password_hash=new_hash, must_change=True, failures=0, locked_until=None)
+        session,
+        change.values(password_hash=new_hash, must_change=True, failures=0, locked_until=None, password_at=at),
     )
+
+
+async def old_passwords(session: AsyncSession, user_id: str, limit: int) -> list[str]:
+    """The hashes of the passwords that a user had before, latest first."""
+    query = select(OldPasswordRow.password_hash).where(OldPasswordRow.user_id == user_id)
+    return list(await session.scalars(query.order_by(OldPasswordRow.ended_at.desc()).limit(limit)))
+
+
+async def keep_old_password(session: AsyncSession, user_id: str, password_hash: str, at: datetime, keep: int) -> None:
+    """Remember a password that ended now, and forget all but the latest `keep`."""
+    session.add(OldPasswordRow(user_id=user_id, ended_at=at, password_hash=password_hash))
+    await session.flush()
+    kept = select(OldPasswordRow.ended_at).where(OldPasswordRow.user_id == user_id)
+    ends = list(await session.scalars(kept.order_by(OldPasswordRow.ended_at.desc()).limit(keep)))
+    await session.execute(
+        delete(OldPasswordRow).where(OldPasswordRow.user_id == user_id, OldPasswordRow.ended_at.not_in(ends))
+    )
+
+
+async def set_pending_factor(session: AsyncSession, user_id: str, sealed: bytes) -> bool:
+    """Store the key of a second factor that is not confirmed; False when the user has a confirmed one."""
+    change = update(UserRow).where(UserRow.id == user_id, UserRow.factor_at.is_(None))
+    return await guarded_update(session, change.values(sealed_factor=sealed, factor_step=None))
+
+
+async def add_recovery_codes(session: AsyncSession, user_id: str, hashes: list[str]) -> None:
+    session.add_all(RecoveryCodeRow(user_id=user_id, code_hash=each) for each in hashes)
+    await session.flush()
+
+
+async def use_recovery_code(session: AsyncSession, user_id: str, code_hash: str) -> bool:
+    """Remove a recovery code; False when there is no such code any more."""
+    used = delete(RecoveryCodeRow).where(RecoveryCodeRow.user_id == user_id, RecoveryCodeRow.code_hash == code_hash)
+    result = await session.execute(used)
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
+
+
+async def delete_recovery_codes(session: AsyncSession, user_id: str) -> None:
+    await session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.user_id == user_id))
+
+
+async def count_recovery_codes(session: AsyncSession, user_id: str) -> int:
+    query = select(func.count()).select_from(RecoveryCodeRow).where(RecoveryCodeRow.user_id == user_id)
+    return int(await session.scalar(query) or 0)
 
 
 async def touch(session: AsyncSession, token_hash: str, now: datetime, seen_before: datetime) -> bool:
@@ -93,6 +157,43 @@ async def signed_in(session: AsyncSession, token_hash: str) -> tuple[SessionRow,
     query = select(SessionRow, UserRow).join(UserRow, UserRow.id == SessionRow.user_id)
     row = (await session.execute(query.where(SessionRow.token_hash == token_hash))).one_or_none()
     return (row[0], row[1]) if row is not None else None
+
+
+async def sessions(
+    session: AsyncSession,
+    seen_since: datetime,
+    begun_since: datetime,
+    *,
+    user_id: str | None = None,
+    limit: int = 100,
+    offset: int = 0,
+) -> list[tuple[SessionRow, UserRow]]:
+    """Live sessions with their users, last seen first; of one user if one is given."""
+    query = (
+        select(SessionRow, UserRow)
+        .join(UserRow, UserRow.id == SessionRow.user_id)
+        .where(SessionRow.seen_at >= seen_since, SessionRow.created_at >= begun_since)
+        .order_by(SessionRow.seen_at.desc(), SessionRow.token_hash)
+    )
+    if user_id is not None:
+        query = query.where(SessionRow.user_id == user_id)
+    return [(row[0], row[1]) for row in await session.execute(query.limit(limit).offset(offset))]
+
+
+async def end_session(session: AsyncSession, prefix: str, user_id: str | None) -> UserRow | None:
+    """Delete the session whose token hash begins with `prefix`; its user, or None when there is none."""
+    query = (
+        select(SessionRow, UserRow)
+        .join(UserRow, UserRow.id == SessionRow.user_id)
+        .where(SessionRow.token_hash.startswith(prefix, autoescape=True))
+    )
+    if user_id is not None:
+        query = query.where(SessionRow.user_id == user_id)
+    found = (await session.execute(query.limit(1))).one_or_none()
+    if found is None:
+        return None
+    await session.execute(delete(SessionRow).where(SessionRow.token_hash == found[0].token_hash))
+    return found[1]
 
 
 async def delete_sessions(session: AsyncSession, user_id: str, *, but: str = "") -> None:

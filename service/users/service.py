@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,14 +17,18 @@ from inkgate.service.db import ids
 from inkgate.service.db.changes import add
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
+from inkgate.service.permissions import Role
 from inkgate.service.users import repository
+from inkgate.service.users.administration import fitting_role, grant_role, keep_an_administrator
+from inkgate.service.users.grants import Grant
 from inkgate.service.users.models import CUSTOMER, OPERATOR, SessionRow, UserRow
 from inkgate.service.users.passwords import Passwords
 
 LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{2,63}")
-MAX_FAILURES = 5
-LOCK_DURATION = timedelta(minutes=15)
+MAX_BROWSER = 200  # characters of a User-Agent that are kept
 SEEN_INTERVAL = timedelta(minutes=1)
+PASSWORD, LDAP, OIDC = "password", "ldap", "oidc"  # how a session began
+PROVIDER_METHODS = (LDAP, OIDC)
 NO_PASSWORD = "!"  # noqa: S105 - no password has this hash
 
 
@@ -36,47 +41,83 @@ class Lifetime:
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """After how many failures in a row a user is locked, and for how long."""
+
+    after: int = 5
+    duration: timedelta = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Where a sign-in comes from; shown with the session."""
+
+    address: str = ""
+    browser: str = ""
+
+
+SecondFactor = Callable[[UnitOfWork, UserRow], Awaitable[bool]]
+"""Checks the code of a user whose row is locked, see `factor.accept`."""
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user with a session. `token_hash` names the session in the database."""
+    """A user with a session. `token_hash` names the session in the database; `checked_at` is the time it was read."""
 
     user: UserRow
     csrf: str
     token_hash: str = field(repr=False)
     seen_at: datetime
     proved_at: datetime
+    checked_at: datetime
+    method: str
 
 
 async def create_user(
-    work: UnitOfWork, login: str, password_hash: str, *, account_id: str | None = None, must_change: bool = False
+    work: UnitOfWork,
+    login: str,
+    password_hash: str,
+    *,
+    account_id: str | None = None,
+    must_change: bool = False,
+    role: str | None = None,
 ) -> UserRow:
-    """A new user: a customer of `account_id`, or an operator without one. Raises Misuse."""
+    """A new user: a customer of `account_id`, or an operator without one; `role` None is the one that may do everything
+    of that kind. Raises Misuse, also for a login that differs from another one by case only."""
     if LOGIN.fullmatch(login) is None:
         raise Misuse("user.login_invalid")
-    if await repository.user_named(work.session, login):
+    if await repository.is_login_taken(work.session, login):
         raise Misuse("user.login_taken", login=login)
     if account_id is not None:
         await accounts.get_account(work, account_id)
+    kind = CUSTOMER if account_id else OPERATOR
+    duty = None if role is None else fitting_role(kind, role)
+    now = await work.now()
     user = UserRow(
         id=ids.new(),
         login=login,
         password_hash=password_hash,
         account_id=account_id,
-        role=CUSTOMER if account_id else OPERATOR,
+        role=kind,
         failures=0,
         must_change=must_change,
-        created_at=await work.now(),
+        created_at=now,
+        duty=duty.value if duty else None,
+        login_key=repository.login_key(login),
+        password_at=now,
     )
     await add(work.session, user)
-    await trail.record(work, "user.create", f"user {login}", account_id, role=user.role)
+    await trail.record(work, "user.create", f"user {login}", account_id, role=duty.value if duty else kind)
     return user
 
 
-async def create_first_operator(work: UnitOfWork, login: str, password_hash: str) -> UserRow:
-    """Create the operator of a new installation. Raises Misuse when there is a user already."""
+async def create_first_operator(work: UnitOfWork, login: str, password_hash: str, *, separate: bool = False) -> UserRow:
+    """Create the operator of a new installation, who makes the others: with separate duties a security administrator.
+    Raises Misuse when there is a user already."""
     await repository.lock_user_creation(work.session)
     if await repository.has_users(work.session):
         raise Misuse("user.set_up_already")
-    return await create_user(work, login, password_hash)
+    return await create_user(work, login, password_hash, role=Role.SECURITY if separate else None)
 
 
 async def password_proof(session: AsyncSession, passwords: Passwords, login: str, password: str) -> str | None:
@@ -88,43 +129,98 @@ async def password_proof(session: AsyncSession, passwords: Passwords, login: str
     return hashed if await passwords.check(password, hashed) else None
 
 
-async def sign_in(work: UnitOfWork, login: str, proof: str | None, lifetime: Lifetime) -> str | None:
-    """The token of a new session, None when the password is wrong or the user is locked or disabled. `proof` is
-    the result of `password_proof`.
+async def sign_in(
+    work: UnitOfWork,
+    login: str,
+    proof: str | None,
+    lifetime: Lifetime,
+    *,
+    lock: Lock = Lock(),
+    visit: Visit = Visit(),
+    second: SecondFactor | None = None,
+) -> str | None:
+    """The token of a new session, None when the password or the code of the second factor is wrong or the user is
+    locked or disabled. `proof` is the result of `password_proof`; `second` checks the code, without which a user with
+    a second factor does not get in.
 
-    Commit the work in both cases: wrong passwords are counted, and after five in a row the user is locked for a
-    quarter of an hour.
+    Commit the work in both cases: failures are counted, and after some in a row the user is locked for a while.
     """
     user = await repository.user_named(work.session, login, lock=True)
     now = await work.now()
     if user is None or user.disabled_at is not None or is_locked(user, now):
         return None
     if proof is None or proof != user.password_hash:
-        await _count_failure(work, user, now)
+        await _count_failure(work, user, now, lock)
+        return None
+    if not await _second_factor_fits(work, user, second, now, lock):
         return None
     user.failures, user.locked_until, user.last_login_at = 0, None, now
     await repository.delete_expired_sessions(work.session, now - lifetime.idle, now - lifetime.absolute)
-    token = await _start_session(work, user, now)
-    await trail.record(work, "user.login", f"user {login}", user.account_id)
+    token = await _start_session(work, user, now, PASSWORD, visit)
+    await trail.record(work, "user.login", f"user {user.login}", user.account_id)
     return token
 
 
-async def sign_in_by_provider(work: UnitOfWork, login: str, lifetime: Lifetime) -> str | None:
-    """The token of a new session for a user authenticated by an identity provider; None when there is no such user or
-    it is disabled. An initial password that was never changed becomes invalid."""
+async def sign_in_by_provider(
+    work: UnitOfWork,
+    login: str,
+    lifetime: Lifetime,
+    *,
+    method: str = OIDC,
+    lock: Lock = Lock(),
+    visit: Visit = Visit(),
+    second: SecondFactor | None = None,
+    grant: Grant | None = None,
+) -> str | None:
+    """The token of a new session for a user authenticated by an identity provider or a directory; None when there is
+    no such user, or it is disabled, or (of a directory) locked or without the right code. An initial password that was
+    never changed becomes invalid. `grant`: what the groups of the user give; without a fitting role the user is
+    refused."""
     if LOGIN.fullmatch(login) is None:
         return None
     user = await repository.user_named(work.session, login, lock=True)
-    if user is None or user.disabled_at is not None:
+    if user is None and grant is not None and grant.create and grant.role_for(OPERATOR):
+        user = await create_user(work, login, NO_PASSWORD, role=grant.role_for(OPERATOR))
+    if user is None or user.disabled_at is not None or (grant is not None and grant.role_for(user.role) is None):
         return None
     now = await work.now()
+    if method != OIDC and (
+        is_locked(user, now) or not await _second_factor_fits(work, user, second, now, lock)
+    ):  # a provider asks for its own second factor
+        return None
     if user.must_change:
         user.must_change, user.password_hash = False, NO_PASSWORD
-    user.last_login_at = now
+    if grant is not None:
+        await grant_role(work, user, grant.role_for(user.role))
+    user.failures, user.locked_until, user.last_login_at = 0, None, now
     await repository.delete_expired_sessions(work.session, now - lifetime.idle, now - lifetime.absolute)
-    token = await _start_session(work, user, now)
-    await trail.record(work, "user.login", f"user {login}", user.account_id, by="provider")
+    token = await _start_session(work, user, now, method, visit)
+    await trail.record(
+        work, "user.login", f"user {user.login}", user.account_id, by="provider" if method == OIDC else method
+    )
     return token
+
+
+async def record_failure(work: UnitOfWork, login: str, lock: Lock) -> None:
+    """Count a wrong password that was checked elsewhere, as by a directory, towards the lock."""
+    user = await repository.user_named(work.session, login, lock=True)
+    now = await work.now()
+    if user is not None and user.disabled_at is None and not is_locked(user, now):
+        await _count_failure(work, user, now, lock)
+
+
+async def _second_factor_fits(
+    work: UnitOfWork, user: UserRow, second: SecondFactor | None, now: datetime, lock: Lock
+) -> bool:
+    """Whether the user has no second factor, or its code is right; a wrong one counts towards the lock."""
+    if user.factor_at is None:
+        return True
+    if second is None:
+        return False
+    if await second(work, user):
+        return True
+    await _count_failure(work, user, now, lock)
+    return False
 
 
 async def session_of_token(work: UnitOfWork, token: str, lifetime: Lifetime) -> SignedIn | None:
@@ -137,7 +233,7 @@ async def session_of_token(work: UnitOfWork, token: str, lifetime: Lifetime) -> 
     now = await work.now()
     if now - row.seen_at > lifetime.idle or now - row.created_at > lifetime.absolute or user.disabled_at is not None:
         return None
-    return SignedIn(user, row.csrf, token_hash, row.seen_at, row.proved_at)
+    return SignedIn(user, row.csrf, token_hash, row.seen_at, row.proved_at, now, row.method or PASSWORD)
 
 
 async def touch(work: UnitOfWork, token_hash: str) -> None:
@@ -146,28 +242,39 @@ async def touch(work: UnitOfWork, token_hash: str) -> None:
     await repository.touch(work.session, token_hash, now, now - SEEN_INTERVAL)
 
 
-async def confirm_password(work: UnitOfWork, signed_in: SignedIn, proof: str | None) -> bool:
-    """Record that the password was entered again, before a secret is shown; `proof` is the result of `password_proof`.
-    False for a wrong password, which counts towards the lock."""
+async def confirm_password(
+    work: UnitOfWork,
+    signed_in: SignedIn,
+    proof: str | None,
+    *,
+    lock: Lock = Lock(),
+    second: SecondFactor | None = None,
+) -> bool:
+    """Record that the password, and the code of a second factor, were entered again, before a secret is shown; `proof`
+    is the result of `password_proof`. False for a wrong one, which counts towards the lock."""
     user = await repository.user_named(work.session, signed_in.user.login, lock=True)
     now = await work.now()
     if user is None or user.disabled_at is not None or is_locked(user, now):
         return False
     if proof is None or proof != user.password_hash:
-        await _count_failure(work, user, now)
+        await _count_failure(work, user, now, lock)
+        return False
+    if not await _second_factor_fits(work, user, second, now, lock):
         return False
     user.failures = 0
     return await repository.mark_password_proved(work.session, signed_in.token_hash, now)
 
 
-async def change_password(work: UnitOfWork, signed_in: SignedIn, password_hash: str) -> None:
-    """Set a user's new password and end the other sessions.
+async def change_password(work: UnitOfWork, signed_in: SignedIn, password_hash: str, *, history: int = 0) -> None:
+    """Set a user's new password and end the other sessions; the old one is remembered among the last `history`.
 
     Raises Misuse when the password was changed or the user disabled since the page was requested.
     """
     user = signed_in.user
-    if not await repository.change_password(work.session, user.id, user.password_hash, password_hash):
+    now = await work.now()
+    if not await repository.change_password(work.session, user.id, user.password_hash, password_hash, now):
         raise Misuse("password.changed_meanwhile")
+    await repository.keep_old_password(work.session, user.id, user.password_hash, now, history)
     await repository.delete_sessions(work.session, user.id, but=signed_in.token_hash)
     await trail.record(work, "user.password", f"user {user.login}", user.account_id)
 
@@ -175,21 +282,21 @@ async def change_password(work: UnitOfWork, signed_in: SignedIn, password_hash: 
 async def reset_password(work: UnitOfWork, user_id: str, password_hash: str) -> None:
     """Set a password that the user must change at the next login; ends all sessions of the user."""
     user = await _get(work, user_id)
-    await repository.reset_password(work.session, user_id, password_hash)
+    await repository.reset_password(work.session, user_id, password_hash, await work.now())
     await work.session.refresh(user)
     await repository.delete_sessions(work.session, user.id)
     await trail.record(work, "user.reset", f"user {user.login}", user.account_id)
 
 
-async def disable_user(work: UnitOfWork, user_id: str, *, disabled: bool = True) -> UserRow:
+async def disable_user(work: UnitOfWork, user_id: str, *, disabled: bool = True, separate: bool = False) -> UserRow:
     """Disable a user (or enable it again); sessions end at once.
 
     No audit event is written when the user is in that state already. Raises Misuse for the last operator
-    who may sign in.
+    who may sign in and can change users. `separate`: duties are separate.
     """
     user = await _get(work, user_id)
-    if disabled and user.role == OPERATOR and await repository.lock_operators(work.session) == {user_id}:
-        raise Misuse("user.last_operator")
+    if disabled and user.role == OPERATOR:
+        await keep_an_administrator(work, user_id, separate=separate)
     changed = await repository.disable(work.session, user_id, await work.now() if disabled else None)
     await work.session.refresh(user)
     await repository.delete_sessions(work.session, user.id)
@@ -208,7 +315,7 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-async def _start_session(work: UnitOfWork, user: UserRow, now: datetime) -> str:
+async def _start_session(work: UnitOfWork, user: UserRow, now: datetime, method: str, visit: Visit) -> str:
     token = secrets.token_urlsafe(32)
     row = SessionRow(
         token_hash=hash_token(token),
@@ -217,15 +324,18 @@ async def _start_session(work: UnitOfWork, user: UserRow, now: datetime) -> str:
         created_at=now,
         seen_at=now,
         proved_at=now,
+        address=visit.address[:45],
+        browser=visit.browser[:MAX_BROWSER],
+        method=method,
     )
     await add(work.session, row)
     return token
 
 
-async def _count_failure(work: UnitOfWork, user: UserRow, now: datetime) -> None:
+async def _count_failure(work: UnitOfWork, user: UserRow, now: datetime, lock: Lock) -> None:
     user.failures += 1
-    if user.failures >= MAX_FAILURES:
-        user.failures, user.locked_until = 0, now + LOCK_DURATION
+    if user.failures >= lock.after:
+        user.failures, user.locked_until = 0, now + lock.duration
         await trail.record(work, "user.lock", f"user {user.login}", user.account_id)
 
 

@@ -18,6 +18,7 @@ from inkgate.service.console import ConsoleDependencies, create_console
 from inkgate.service.db import work
 from inkgate.service.settings import Settings
 from inkgate.service.users import service as users
+from inkgate.service.users.attempts import Attempts
 from inkgate.service.users.passwords import Passwords
 from tests.ledger_data import ManualClock
 
@@ -48,7 +49,16 @@ class ConsoleFixture:
         clock = ManualClock(NOW)
         read = Settings(**settings)  # type: ignore[arg-type]
         trusted = parse_networks(read.server.trusted_proxies)
-        parts = ConsoleDependencies(read, engine, Vault([new_key()]), cheap_passwords(), clock, trusted_proxies=trusted)
+        parts = ConsoleDependencies(
+            read,
+            engine,
+            Vault([new_key()]),
+            cheap_passwords(),
+            clock,
+            trusted_proxies=trusted,
+            address_failures=Attempts(per_key=read.access.address_attempts, total=0),
+            name_failures=Attempts(per_key=read.access.name_attempts, total=0),
+        )
         root = FastAPI()
         root.mount("/console", create_console(parts))
         return cls(engine, parts, root, clock)

@@ -13,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import repository as audit
 from inkgate.service.composition.console import application, serve_console
-from inkgate.service.console import ConsoleDependencies, attempts
+from inkgate.service.console import ConsoleDependencies
 from inkgate.service.console.pages import PAGES
 from inkgate.service.db import work
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Server, Settings
 from inkgate.service.telemetry.health import Health
-from inkgate.service.users import repository
+from inkgate.service.users import attempts, repository
 from inkgate.service.users.models import SessionRow, UserRow
 from tests.console.console_fixture import PASSWORD, ConsoleFixture
 
@@ -126,22 +126,25 @@ async def test_a_console_does_not_start_with_malformed_trusted_proxies(console: 
 def test_attempts_are_limited_per_address_and_in_total() -> None:
     now = [0.0]
     counted = attempts.Attempts(lambda: now[0])
-    assert [counted.register("192.0.2.7") for _ in range(attempts.MAX_PER_ADDRESS)] == [0] * attempts.MAX_PER_ADDRESS
-    assert counted.register("192.0.2.7") == counted.register("::ffff:192.0.2.7") == attempts.WINDOW_SECONDS
-    admitted = sum(counted.register(f"10.0.{host // 250}.{host % 250}") == 0 for host in range(5000))
+
+    def register(address: str) -> int:
+        return counted.register(attempts.network_of(address))
+
+    assert [register("192.0.2.7") for _ in range(attempts.MAX_PER_ADDRESS)] == [0] * attempts.MAX_PER_ADDRESS
+    assert register("192.0.2.7") == register("::ffff:192.0.2.7") == attempts.WINDOW_SECONDS
+    admitted = sum(register(f"10.0.{host // 250}.{host % 250}") == 0 for host in range(5000))
     assert admitted == attempts.MAX_TOTAL - attempts.MAX_PER_ADDRESS
     now[0] = attempts.WINDOW_SECONDS
-    assert counted.register("192.0.2.7") == 0
-    one_network = [counted.register(f"2001:db8::{host:x}") == 0 for host in range(100)]
+    assert register("192.0.2.7") == 0
+    one_network = [register(f"2001:db8::{host:x}") == 0 for host in range(100)]
     assert sum(one_network) == attempts.MAX_PER_ADDRESS
 
 
-def test_the_memory_of_addresses_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts, "MAX_TOTAL", 10_000)
-    counted = attempts.Attempts(lambda: 0.0)
+def test_the_memory_of_addresses_is_bounded() -> None:
+    counted = attempts.Attempts(lambda: 0.0, total=0)
     for host in range(3000):
         counted.register(f"10.0.{host // 250}.{host % 250}")
-    assert len(counted._by_address) == attempts.MAX_ADDRESSES
+    assert len(counted._by_key) == attempts.MAX_KEYS
 
 
 async def test_each_sign_in_has_a_token_of_its_own_and_only_its_hash_is_kept(console: ConsoleFixture) -> None:

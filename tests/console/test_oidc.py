@@ -217,3 +217,51 @@ async def test_an_email_claim_must_be_verified(engine: AsyncEngine, provider: Ti
     assert (await there_and_back(sso_console.visitor())).status_code == 422
     provider.spoil = lambda claims: claims.update(email="lin", email_verified=True)
     assert (await there_and_back(sso_console.visitor())).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("groups", "status", "role"),
+    [
+        (["/ocr/finance"], 303, "finance"),
+        (["x", "/OCR/Developers", "/ocr/finance"], 303, "developer"),  # the first of the mapping, not of the token
+        ("/ocr/finance", 303, "finance"),
+        (["/ocr/security"], 422, None),  # a role of operators for a customer
+        ([], 422, None),
+        (None, 422, None),
+        ({"/ocr/finance": 1}, 422, None),
+        ([{"name": "/ocr/finance"}], 422, None),
+    ],
+)
+async def test_groups_of_the_token_give_roles(
+    engine: AsyncEngine, provider: TinyProvider, groups: object, status: int, role: str | None
+) -> None:
+    roles = {"/ocr/developers": "developer", "/ocr/finance": "finance", "/ocr/security": "security"}
+    console = await ConsoleFixture.build(
+        engine, oidc={"issuer": provider.issuer, "client_id": CLIENT, "client_secret": SECRET, "roles": roles}
+    )
+    parts = replace(console.parts, identity_provider=Provider(console.parts.settings.oidc))
+    console.app.routes[-1].app.state.parts = parts  # type: ignore[attr-defined]
+
+    def with_groups(claims: dict[str, Any]) -> None:
+        if groups is not None:
+            claims["groups"] = groups
+
+    provider.spoil = with_groups
+    answer = await there_and_back(console.visitor())
+    assert answer.status_code == status
+    async with work.read_session(engine) as session:
+        user = await session.scalar(select(UserRow).where(UserRow.login == "lin"))
+    assert user is not None and user.duty == role
+
+
+async def test_an_operator_is_created_by_a_group_of_the_token(engine: AsyncEngine, provider: TinyProvider) -> None:
+    settings = {"issuer": provider.issuer, "client_id": CLIENT, "client_secret": SECRET, "roles": {"ops": "system"}}
+    console = await ConsoleFixture.build(engine, oidc=settings | {"create": True})
+    parts = replace(console.parts, identity_provider=Provider(console.parts.settings.oidc))
+    console.app.routes[-1].app.state.parts = parts  # type: ignore[attr-defined]
+    provider.login, provider.spoil = "newcomer", lambda claims: claims.update(groups=["ops"])
+    visitor = console.visitor()
+    assert (await there_and_back(visitor)).status_code == 303
+    assert "系统管理员" in await visitor.see("/operator/workers")
+    provider.login, provider.spoil = "outsider", lambda claims: claims.update(groups=["others"])
+    assert (await there_and_back(console.visitor())).status_code == 422

@@ -60,8 +60,11 @@ async def test_the_last_operator_who_may_sign_in_stays(console: ConsoleFixture, 
     await chief.submit(f"{PAGE}/operators/{deputy}/disable", page=PAGE)
     mine = await user_id(console, "chief")
     kept = await chief.submit(f"{PAGE}/operators/{mine}/disable", page=PAGE)
-    assert kept.status_code == 422 and "最后一位" in kept.text
+    assert kept.status_code == 422 and "不能更改自己" in kept.text
     await chief.see(PAGE)
+    with pytest.raises(Misuse, match="last operator"):
+        async with console.begin() as unit:
+            await users.disable_user(unit, mine)
 
 
 async def test_an_operators_password_is_reset(console: ConsoleFixture, deputy: str) -> None:
@@ -94,10 +97,14 @@ async def test_a_user_of_the_other_role_is_404_under_the_wrong_path(console: Con
 
 
 @pytest.mark.parametrize(
-    ("problem", "status"), [(Misuse("user.not_found", user_id="x"), 404), (Misuse("user.last_operator"), 422)]
+    ("problem", "status", "text"),
+    [
+        (Misuse("user.not_found", user_id="x"), 404, "无法显示此页"),
+        (Misuse("user.last_operator"), 422, "最后一位"),
+    ],
 )
 async def test_a_problem_outside_a_form_has_the_status_of_its_kind(
-    console: ConsoleFixture, deputy: str, monkeypatch: pytest.MonkeyPatch, problem: Misuse, status: int
+    console: ConsoleFixture, deputy: str, monkeypatch: pytest.MonkeyPatch, problem: Misuse, status: int, text: str
 ) -> None:
     """As when another operator removes the user between page and click."""
 
@@ -107,7 +114,7 @@ async def test_a_problem_outside_a_form_has_the_status_of_its_kind(
     chief = await console.signed_in("chief")
     monkeypatch.setattr(users, "reset_password", gone)
     answer = await chief.submit(f"{PAGE}/operators/{deputy}/reset", page=PAGE)
-    assert answer.status_code == status and "无法显示此页" in answer.text
+    assert answer.status_code == status and text in answer.text
 
 
 @pytest.mark.parametrize(

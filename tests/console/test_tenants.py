@@ -26,12 +26,13 @@ from inkgate.service.orders import refunds
 from inkgate.service.orders.service import place_order
 from inkgate.service.tables import metadata
 from inkgate.service.users import service as users
+from inkgate.service.users.administration import SESSION_NAME_LENGTH
 from inkgate.service.users.models import UserRow
 from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture
 
 TEMPLATES = Path(inkgate.service.console.__file__).parent / "templates"
 # without sign-in
-PUBLIC = {"/setup", "/login", "/logout", "/preferences", "/wall", "/wall/{key}", "/oidc", "/oidc/back"}
+PUBLIC = {"/setup", "/login", "/login/code", "/logout", "/preferences", "/wall", "/wall/{key}", "/oidc", "/oidc/back"}
 THEIRS = {
     "app_id",
     "ak",
@@ -39,6 +40,7 @@ THEIRS = {
     "pack_id",
     "channel_id",
     "notice_id",
+    "user_id",
 }  # parameters that name an object of one customer
 
 
@@ -82,10 +84,13 @@ async def victim(console: ConsoleFixture) -> Victim:
         )
         channel = (await channels.create(unit, vault, notices, mine, hook)).row
         notice_id = await channels.test(unit, channel.id, mine)
+    browser = await console.signed_in("lin")
+    session = users.hash_token(browser.cookies["inkgate_session"])[:SESSION_NAME_LENGTH]
     path = {
         "channel_id": channel.id,
         "notice_id": notice_id,
         "change": "remove",
+        "session": session,
         "app_id": app.app_id,
         "ak": keys.ak,
         "number": order.number,

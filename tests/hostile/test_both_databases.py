@@ -112,7 +112,7 @@ class World:
 
     @classmethod
     async def build(cls, engine: AsyncEngine) -> World:
-        console = await ConsoleFixture.build(engine)
+        console = await ConsoleFixture.build(engine, access={"address_attempts": 0, "name_attempts": 0})
         vault = console.parts.vault
         async with console.begin() as unit:
             token = await tokens.create_token(unit, "everything", tokens.SCOPES)
@@ -336,6 +336,7 @@ class Walker:
             "decision": "approve",
             "change": "pause",
             "user_id": known["account_id"],
+            "session": "0" * 16,
         }
         return route.path.format_map({name: quote(text, safe="") for name, text in known.items()} | replaced)
 

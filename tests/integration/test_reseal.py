@@ -22,6 +22,8 @@ from inkgate.service.errors import ConfigurationError
 from inkgate.service.notices import channels
 from inkgate.service.settings import Notices
 from inkgate.service.tables import metadata
+from inkgate.service.users import factor
+from inkgate.service.users import service as users
 
 COLUMNS = sealed_columns(metadata)
 NOT_SECRET: set[tuple[str, str]] = set()
@@ -81,6 +83,8 @@ async def stored(engine: AsyncEngine) -> Stored:
             await accounts.create_app(unit, vault, account.id, f"reseal_{number}")
             hook = channels.NewChannel(channels.ChannelKind.WEBHOOK, "hook", url="https://hook.test/x")
             await channels.create(unit, vault, Notices(), None, hook)
+            user = await users.create_user(unit, f"user-{number}", users.NO_PASSWORD)
+            await factor.begin(unit, vault, user.id)
     return Stored(engine, old)
 
 
@@ -89,7 +93,7 @@ async def test_every_secret_is_converted_both_ways(stored: Stored) -> None:
     before = await stored.opened(Vault([stored.old]))
     assert {(table, column) for table, column, _ in before} == {(c.table.name, c.name) for c in COLUMNS}
     both = Vault([fresh, stored.old], "sm4-gcm")
-    assert await rotation.reseal(stored.begin, both, rows=2) == len(before) == 12
+    assert await rotation.reseal(stored.begin, both, rows=2) == len(before) == 15
     assert await stored.heads() == {both.head} == {b"\x02" + key_id(fresh)}
     assert await stored.opened(Vault([fresh])) == before, "the cipher that is set matters for new secrets alone"
     assert await rotation.reseal(stored.begin, both) == 0

@@ -14,7 +14,7 @@ from inkgate.service.accounts.models import Account, AppRow, OpenedRow
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, NotFound, PageRequest
-from inkgate.service.console.pages.sign_in import prove
+from inkgate.service.console.pages.sign_in import not_proved, prove
 from inkgate.service.console.render import go, render
 from inkgate.service.console.scope import VisibleAccounts, scope_of, visible_app
 from inkgate.service.contract.capabilities import CAPABILITIES
@@ -129,8 +129,7 @@ async def secret(page_request: Customer, app_id: str) -> Response:
     async with page_request.reading() as unit:
         await visible_app(unit, await scope_of(unit, _account(page_request)), app_id)
     if not await prove(page_request, password[:1024] if isinstance(password, str) else ""):
-        wrong = page_request.translate("密码不正确，或已连续输错多次被锁定 15 分钟。")
-        return await _render_detail(page_request, app_id, status=422, problem=wrong)
+        return await _render_detail(page_request, app_id, status=422, problem=not_proved(page_request))
     async with page_request.begin() as unit:
         found = await accounts.app_secret(unit, page_request.parts.vault, app_id)
     return await _render_detail(page_request, app_id, secret=found)

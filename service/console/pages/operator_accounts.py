@@ -1,8 +1,7 @@
-"""Operator pages: accounts and sub-accounts with their users, apps and packs."""
+"""Operator pages: accounts and sub-accounts with their apps and packs."""
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +23,7 @@ from inkgate.service.errors import ClockSuspect, Misuse
 from inkgate.service.metering.models import PackRow
 from inkgate.service.metering.packs import FREE_CAPABILITIES
 from inkgate.service.metering.service import grant_pack, pack_state, packs_of
+from inkgate.service.permissions import CUSTOMER_ROLES, OPERATOR_ROLES, SEPARATE_ROLES
 from inkgate.service.users import repository as user_queries
 from inkgate.service.users import service as users
 from inkgate.service.users.models import UserRow
@@ -139,15 +139,23 @@ async def user_lines(unit: UnitOfWork, rows: list[UserRow]) -> list[UserLine]:
 
 @router.get("")
 async def page(page_request: Operator, q: str = "", page: int = 1) -> Response:
-    return await _list(page_request, q[:64], page)
+    return await render_list(page_request, q[:64], page)
 
 
-async def _list(
+def separate_duties(page_request: PageRequest) -> bool:
+    """Whether the duties of operators are separate."""
+    return page_request.parts.settings.access.separate_duties
+
+
+async def render_list(
     page_request: PageRequest, search: str = "", page: int = 1, *, status: int = 200, **more: object
 ) -> Response:
     async with page_request.reading() as unit:
         model = await view(unit, search, page)
-    return render(page_request, "operator_accounts.html", status, model=model, **({"name": "", "new": None} | more))
+    roles = SEPARATE_ROLES if separate_duties(page_request) else OPERATOR_ROLES
+    return render(
+        page_request, "operator_accounts.html", status, model=model, roles=roles, **({"name": "", "new": None} | more)
+    )
 
 
 @router.post("")
@@ -157,61 +165,13 @@ async def create(page_request: Operator) -> Response:
         async with page_request.begin() as unit:
             account = await accounts.create_account(unit, name, parent_id=parent or None)
     except Misuse as problem:
-        return await _list(page_request, status=422, problem=explain(page_request.translate, problem), name=name)
+        return await render_list(page_request, status=422, problem=explain(page_request.translate, problem), name=name)
     return go(page_request, f"/operator/accounts/{account.id}", "account-created")
-
-
-async def _create_login(page_request: PageRequest, account_id: str | None) -> NewLogin:
-    """Create a user of an account, or an operator (None), with the login of the form. Raises Misuse."""
-    login, password = page_request.text("login", 64), secrets.token_urlsafe(PASSWORD_BYTES)
-    hashed = await page_request.parts.passwords.hash(password)
-    async with page_request.begin() as unit:
-        await users.create_user(unit, login, hashed, account_id=account_id, must_change=True)
-    return NewLogin(login, password)
-
-
-async def _reset_login(page_request: PageRequest, account_id: str | None, user_id: str) -> NewLogin:
-    """Set a new initial password for a user of an account, or an operator (None). Raises NotFound."""
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
-    hashed = await page_request.parts.passwords.hash(password)
-    async with page_request.begin() as unit:
-        user = await _user(unit, account_id, user_id)
-        await users.reset_password(unit, user.id, hashed)
-    return NewLogin(user.login, password)
-
-
-@router.post("/operators")
-async def create_operator(page_request: Operator) -> Response:
-    """Create an operator."""
-    try:
-        new = await _create_login(page_request, None)
-    except Misuse as problem:
-        return await _list(page_request, status=422, problem=explain(page_request.translate, problem))
-    return await _list(page_request, new=new)
-
-
-@router.post("/operators/{user_id}/reset")
-async def reset_operator(page_request: Operator, user_id: str) -> Response:
-    """Set a new initial password for an operator, shown once. The operator's sessions end."""
-    return await _list(page_request, new=await _reset_login(page_request, None, user_id))
-
-
-@router.post("/operators/{user_id}/disable")
-async def disable_operator(page_request: Operator, user_id: str) -> Response:
-    """Disable an operator, or enable one with `enable` in the form. The last operator cannot be disabled."""
-    enable = page_request.flag("enable")
-    try:
-        async with page_request.begin() as unit:
-            user = await _user(unit, None, user_id)
-            await users.disable_user(unit, user.id, disabled=not enable)
-    except Misuse as problem:
-        return await _list(page_request, status=422, problem=explain(page_request.translate, problem))
-    return go(page_request, "/operator/accounts", "user-enabled" if enable else "user-disabled")
 
 
 @router.get("/{account_id}")
 async def detail_page(page_request: Operator, account_id: str) -> Response:
-    return await _render_detail(page_request, account_id)
+    return await render_detail(page_request, account_id)
 
 
 @router.post("/{account_id}/suspend")
@@ -223,31 +183,6 @@ async def suspend(page_request: Operator, account_id: str) -> Response:
             raise NotFound
         await accounts.suspend_account(unit, account_id, suspended=not resume)
     return go(page_request, f"/operator/accounts/{account_id}", "account-resumed" if resume else "account-suspended")
-
-
-@router.post("/{account_id}/users")
-async def create_user(page_request: Operator, account_id: str) -> Response:
-    try:
-        new = await _create_login(page_request, account_id)
-    except Misuse as problem:
-        return await _render_detail(
-            page_request, account_id, status=422, problem=explain(page_request.translate, problem)
-        )
-    return await _render_detail(page_request, account_id, new=new)
-
-
-@router.post("/{account_id}/users/{user_id}/reset")
-async def reset(page_request: Operator, account_id: str, user_id: str) -> Response:
-    return await _render_detail(page_request, account_id, new=await _reset_login(page_request, account_id, user_id))
-
-
-@router.post("/{account_id}/users/{user_id}/disable")
-async def disable(page_request: Operator, account_id: str, user_id: str) -> Response:
-    enable = page_request.flag("enable")
-    async with page_request.begin() as unit:
-        user = await _user(unit, account_id, user_id)
-        await users.disable_user(unit, user.id, disabled=not enable)
-    return go(page_request, f"/operator/accounts/{account_id}", "user-enabled" if enable else "user-disabled")
 
 
 @router.post("/{account_id}/packs")
@@ -264,7 +199,7 @@ async def grant(page_request: Operator, account_id: str) -> Response:
                 app_id=page_request.text("app") or None,
             )
     except Misuse as problem:
-        return await _render_detail(
+        return await render_detail(
             page_request, account_id, status=422, problem=explain(page_request.translate, problem)
         )
     return go(page_request, f"/operator/accounts/{account_id}", "granted")
@@ -282,38 +217,39 @@ async def qps(page_request: Operator, account_id: str, app_id: str) -> Response:
         async with page_request.begin() as unit:
             await accounts.set_qps(unit, app_id, page_request.text("capability"), rate)
     except Misuse as problem:
-        return await _render_detail(
+        return await render_detail(
             page_request, account_id, status=422, problem=explain(page_request.translate, problem)
         )
     return go(page_request, f"/operator/accounts/{account_id}", "qps")
 
 
 @router.post("/{account_id}/apps/{app_id}/allow")
-async def set_allow_list(page_request: Operator, account_id: str, app_id: str) -> Response:
+async def set_allowrender_list(page_request: Operator, account_id: str, app_id: str) -> Response:
     """Set the allow-list of an app or of one of its capabilities; an empty field removes it."""
     networks = page_request.text("networks", 10_000).replace(",", "\n").split()
     try:
         async with page_request.begin() as unit:
             await accounts.set_allowed(unit, app_id, networks, capability=page_request.text("capability") or None)
     except Misuse as problem:
-        return await _render_detail(
+        return await render_detail(
             page_request, account_id, status=422, problem=explain(page_request.translate, problem)
         )
     return go(page_request, f"/operator/accounts/{account_id}", "allowed")
 
 
-async def _user(unit: UnitOfWork, account_id: str | None, user_id: str) -> UserRow:
-    """A user of an account, or an operator (None). Raises NotFound."""
-    user = await user_queries.user(unit.session, user_id) if len(user_id) == 36 else None
-    if user is None or user.account_id != account_id:
-        raise NotFound
-    return user
-
-
-async def _render_detail(
+async def render_detail(
     page_request: PageRequest, account_id: str, *, status: int = 200, problem: str = "", new: NewLogin | None = None
 ) -> Response:
     async with page_request.reading() as unit:
         model = await detail(unit, account_id, page_request.parts.settings.limits.qps)
     sold = [name for name in CAPABILITIES if name not in FREE_CAPABILITIES]
-    return render(page_request, "operator_account.html", status, model=model, problem=problem, new=new, sold=sold)
+    return render(
+        page_request,
+        "operator_account.html",
+        status,
+        model=model,
+        problem=problem,
+        new=new,
+        sold=sold,
+        roles=CUSTOMER_ROLES,
+    )

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from inkgate.service.console import charts, repository
 from inkgate.service.console.charts import Chart
 from inkgate.service.console.codes import code_name
-from inkgate.service.console.page_request import AnyRequest, PasswordChangeRequired, SignInRequired
+from inkgate.service.console.menu import first_page
+from inkgate.service.console.page_request import Forbidden, SignedInRequest
 from inkgate.service.console.render import go, render, title
 from inkgate.service.console.scope import PERIODS, Period, VisibleAccounts, scope_of, span_of
 from inkgate.service.console.translations import Translator
@@ -21,6 +22,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering.packs import FREE_CAPABILITIES
 from inkgate.service.metering.service import pack_state, packs_of
+from inkgate.service.permissions import Permission
 from inkgate.service.usage import repository as usage
 from inkgate.service.usage.repository import UsageTotals, total
 
@@ -153,14 +155,13 @@ async def _balances(unit: UnitOfWork, scope: VisibleAccounts, now: datetime) -> 
 
 
 @router.get("/")
-async def page(page_request: AnyRequest, days: str = "7", capability: str = "", app: str = "") -> Response:
-    if page_request.signed_in is None:
-        raise SignInRequired
-    if page_request.signed_in.user.must_change:
-        raise PasswordChangeRequired
-    if page_request.account is None:
+async def page(page_request: SignedInRequest, days: str = "7", capability: str = "", app: str = "") -> Response:
+    if page_request.account is None or not page_request.may(Permission.USAGE_SEE):
         done = page_request.request.query_params.get("done", "")
-        return go(page_request, "/operator/accounts", done if done.replace("-", "").isalpha() else "")
+        first = first_page(page_request)
+        if first in ("", "/reference"):  # the role has no work, as with separate duties
+            raise Forbidden
+        return go(page_request, first, done if done.replace("-", "").isalpha() else "")
     async with page_request.reading() as unit:
         scope = await scope_of(unit, page_request.account)
         model = await view(unit, scope, page_request.translate, days, capability, app)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from datetime import timedelta
+from functools import partial
 from ipaddress import ip_address
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from inkgate.service.client_ip import client_ip
+from inkgate.service.console.directory import DirectoryError
+from inkgate.service.console.entry import enter, enter_code
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import (
-    FORM_COOKIE,
     LANGUAGE_COOKIE,
     SESSION_COOKIE,
     THEME_COOKIE,
@@ -21,16 +23,20 @@ from inkgate.service.console.page_request import (
     NotFound,
     PageRequest,
     SignedInRequest,
-    lifetime,
+    lock_of,
+    password_rules,
 )
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.console.translations import LANGUAGES
 from inkgate.service.errors import Misuse
 from inkgate.service.settings import MAX_SETUP_CODE
-from inkgate.service.users import repository
+from inkgate.service.users import factor, repository
 from inkgate.service.users import service as users
+from inkgate.service.users.attempts import network_of
+from inkgate.service.users.passwords import PasswordRules
 
 router = APIRouter()
+log = logging.getLogger(__name__)
 PROOF_VALIDITY = timedelta(minutes=5)
 PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded", "via")
 """Headers of a proxy: the client is not the peer of the connection."""
@@ -40,7 +46,8 @@ PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-
 async def setup_page(page_request: AnyRequest) -> Response:
     """The form that creates the first operator. 404 once there is a user."""
     await _require_no_users(page_request)
-    return render(page_request, "setup.html", login="", code_needed=not _from_this_machine(page_request))
+    needed, rules = not _from_this_machine(page_request), password_rules(page_request.parts)
+    return render(page_request, "setup.html", login="", code_needed=needed, rules=rules)
 
 
 @router.post("/setup")
@@ -50,13 +57,11 @@ async def setup(page_request: AnyRequest) -> Response:
     needed = not _from_this_machine(page_request)
 
     def again(problem: str, status: int = 422) -> Response:
-        return render(page_request, "setup.html", status, login=login, code_needed=needed, problem=problem)
+        rules = password_rules(page_request.parts)
+        return render(page_request, "setup.html", status, login=login, code_needed=needed, problem=problem, rules=rules)
 
     if needed:
-        forwarded = page_request.request.headers.get("x-forwarded-for", "")
-        wait = page_request.parts.attempts.register(
-            client_ip(_peer(page_request), forwarded, page_request.parts.trusted_proxies)
-        )
+        wait = page_request.parts.attempts.register(network_of(page_request.client_address))
         if wait:
             said = page_request.translate(
                 "尝试次数过多，请在 {minutes} 分钟后再试，或在本机上初始化。", minutes=-(-wait // 60)
@@ -67,12 +72,13 @@ async def setup(page_request: AnyRequest) -> Response:
         if not _code_fits(page_request):
             return again(page_request.translate("初始化口令不正确。它是设置 INKGATE_CONSOLE__SETUP_CODE 的值。"))
     try:
-        hashed = await page_request.parts.passwords.new(password, login)
+        hashed = await page_request.parts.passwords.new(password, login, password_rules(page_request.parts))
         async with page_request.begin() as unit:
-            await users.create_first_operator(unit, login, hashed)
+            separate = page_request.parts.settings.access.separate_duties
+            await users.create_first_operator(unit, login, hashed, separate=separate)
     except Misuse as problem:
         return again(explain(page_request.translate, problem))
-    return await _sign_in(page_request, login, password, "/?done=welcome")
+    return await enter(page_request, login, password, "/?done=welcome")
 
 
 def _code_fits(page_request: PageRequest) -> bool:
@@ -94,12 +100,18 @@ async def login_page(page_request: AnyRequest) -> Response:
 
 @router.post("/login")
 async def login(page_request: AnyRequest) -> Response:
-    return await _sign_in(
+    return await enter(
         page_request,
         page_request.text("login", 64),
         _password(page_request, "password"),
         next_of(page_request.text("next")),
     )
+
+
+@router.post("/login/code")
+async def login_code(page_request: AnyRequest) -> Response:
+    """The second step of a sign-in: the code of the second factor, or a recovery code."""
+    return await enter_code(page_request, page_request.text("code", 64))
 
 
 @router.post("/logout")
@@ -113,25 +125,40 @@ async def logout(page_request: SignedInRequest) -> Response:
 
 @router.get("/password")
 async def password_page(page_request: SignedInRequest) -> Response:
-    return render(page_request, "password.html")
+    return _render_password(page_request)
 
 
 @router.post("/password")
 async def change_password(page_request: SignedInRequest) -> Response:
     assert page_request.signed_in is not None
-    new = _password(page_request, "new")
+    new, rules = _password(page_request, "new"), password_rules(page_request.parts)
     if new != _password(page_request, "again"):
-        return render(page_request, "password.html", 422, problem=page_request.translate("两次输入的新密码不一致。"))
+        return _render_password(page_request, page_request.translate("两次输入的新密码不一致。"))
     if not await prove(page_request, _password(page_request, "password")):
-        wrong = page_request.translate("密码不正确，或已连续输错多次被锁定 15 分钟。")
-        return render(page_request, "password.html", 422, problem=wrong)
+        return _render_password(page_request, not_proved(page_request))
     try:
-        hashed = await page_request.parts.passwords.new(new, page_request.login)
+        before = await _passwords_before(page_request, rules)
+        hashed = await page_request.parts.passwords.new(new, page_request.login, rules, before)
         async with page_request.begin() as unit:
-            await users.change_password(unit, page_request.signed_in, hashed)
+            await users.change_password(unit, page_request.signed_in, hashed, history=rules.history)
     except Misuse as problem:
-        return render(page_request, "password.html", 422, problem=explain(page_request.translate, problem))
+        return _render_password(page_request, explain(page_request.translate, problem))
     return go(page_request, "/", "password")
+
+
+async def _passwords_before(page_request: PageRequest, rules: PasswordRules) -> list[str]:
+    """The hashes of passwords that must not be used again: the current one too, where passwords have an age."""
+    assert page_request.signed_in is not None
+    if not rules.history and not page_request.parts.settings.access.password_days:
+        return []
+    user = page_request.signed_in.user
+    async with page_request.reading() as unit:
+        return [user.password_hash, *await repository.old_passwords(unit.session, user.id, rules.history)]
+
+
+def _render_password(page_request: PageRequest, problem: str = "") -> Response:
+    rules = password_rules(page_request.parts)
+    return render(page_request, "password.html", 422 if problem else 200, problem=problem, rules=rules)
 
 
 @router.post("/preferences")
@@ -147,35 +174,43 @@ async def preferences(page_request: AnyRequest) -> Response:
 
 
 async def prove(page_request: PageRequest, password: str) -> bool:
-    """Verify the password of the signed-in user before a secret is shown or changed.
+    """Verify the password of the signed-in user, and the code of a second factor in the form field `code`, before a
+    secret is shown or changed.
 
     With an identity provider, whose users have no password here, a sign-in within PROOF_VALIDITY suffices.
     """
     assert page_request.signed_in is not None
-    if not password and page_request.parts.identity_provider is not None:
+    parts = page_request.parts
+    if not password and parts.identity_provider is not None:
+        return await recently_proved(page_request)
+    if page_request.signed_in.method == users.LDAP and parts.directory is not None:
+        try:
+            person = await parts.directory.authenticate(page_request.login, password)
+        except DirectoryError as error:
+            log.warning("a password cannot be checked with the directory: %s", error)
+            return False
+        proof = page_request.signed_in.user.password_hash if person is not None else None
+    else:
         async with page_request.reading() as unit:
-            return await unit.now() - page_request.signed_in.proved_at < PROOF_VALIDITY
-    async with page_request.reading() as unit:
-        proof = await users.password_proof(unit.session, page_request.parts.passwords, page_request.login, password)
+            proof = await users.password_proof(unit.session, parts.passwords, page_request.login, password)
+    second = partial(factor.accept, vault=parts.vault, code=page_request.text("code", 64))
     async with page_request.begin() as unit:
-        return await users.confirm_password(unit, page_request.signed_in, proof)
+        return await users.confirm_password(unit, page_request.signed_in, proof, lock=lock_of(parts), second=second)
 
 
-async def _sign_in(page_request: PageRequest, login: str, password: str, where: str) -> Response:
+async def recently_proved(page_request: PageRequest) -> bool:
+    """Whether the user signed in, or entered the password again, within PROOF_VALIDITY."""
+    assert page_request.signed_in is not None
     async with page_request.reading() as unit:
-        proof = await users.password_proof(unit.session, page_request.parts.passwords, login, password)
-    async with page_request.begin() as unit:
-        token = await users.sign_in(unit, login, proof, lifetime(page_request.parts))
-    if token is None:
-        wrong = page_request.translate("登录名或密码不正确。连续输错 5 次将锁定 15 分钟。")
-        return render(page_request, "login.html", 422, login=login, next=where, problem=wrong)
-    if page_request.signed_in:  # the previous session ends
-        async with page_request.begin() as unit:
-            await users.sign_out(unit, page_request.request.cookies[SESSION_COOKIE])
-    answer = go(page_request, where or "/")
-    set_cookie(page_request, answer, SESSION_COOKIE, token)
-    answer.delete_cookie(FORM_COOKIE, path=page_request.root or "/")
-    return answer
+        return await unit.now() - page_request.signed_in.proved_at < PROOF_VALIDITY
+
+
+def not_proved(page_request: PageRequest) -> str:
+    """The text after `prove` has failed."""
+    access = page_request.parts.settings.access
+    return page_request.translate(
+        "密码或验证码不正确，或已连续输错多次被锁定 {minutes} 分钟。", minutes=f"{access.lock_minutes:g}"
+    )
 
 
 async def _require_no_users(page_request: PageRequest) -> None:

@@ -18,11 +18,13 @@ from inkgate.service.console.page_request import (
     NotFound,
     PageRequest,
     lifetime,
+    visit_of,
 )
 from inkgate.service.console.pages.sign_in import next_of
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.users import service as users
+from inkgate.service.users.grants import grant_of
 
 router = APIRouter()
 ATTEMPT_COOKIE = "inkgate_attempt"
@@ -53,13 +55,20 @@ async def back(page_request: AnyRequest, code: str = "", state: str = "", error:
         attempt = _attempt(page_request)
         if error or not code or not secrets.compare_digest(state.encode(), attempt.state.encode()):
             raise OidcError(f"the provider refused ({error[:64]!r}), or the browser brought another attempt")
-        login = await provider.finish(attempt, _redirect(page_request), code)
+        identity = await provider.finish(attempt, _redirect(page_request), code)
     except OidcError as problem:
         return _failed(page_request, problem)
+    login, oidc = identity.login, page_request.parts.settings.oidc
     if attempt.again and login != page_request.login:
         return _failed(page_request, OidcError("another user authenticated"))
     async with page_request.begin() as unit:
-        token = await users.sign_in_by_provider(unit, login, lifetime(page_request.parts))
+        token = await users.sign_in_by_provider(
+            unit,
+            login,
+            lifetime(page_request.parts),
+            visit=visit_of(page_request),
+            grant=grant_of(identity.groups, oidc.roles, create=oidc.create),
+        )
         if token is not None and page_request.signed_in:
             await users.sign_out(unit, page_request.request.cookies[SESSION_COOKIE])
     if token is None:

@@ -26,7 +26,7 @@ from tests.console.console_fixture import cheap_passwords
 from tests.ledger_data import CustomerData
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-LIFETIME = users.Lifetime(users.LOCK_DURATION, users.LOCK_DURATION)
+LIFETIME = users.Lifetime(users.Lock().duration, users.Lock().duration)
 MODES = ("overlapping", "after a look")
 
 

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from inkgate.service import tables
 from inkgate.service.db import engine as engines
 from inkgate.service.db import migrate
 from inkgate.service.db.locks import Lock
 from inkgate.service.errors import ConfigurationError
+from inkgate.service.permissions import Role
 from inkgate.service.settings import Database
 from inkgate.service.telemetry.health import Health
+from inkgate.service.users import repository as users
+from inkgate.service.users.models import UserRow
 from tests.postgres import Postgres
 
 
@@ -94,6 +100,50 @@ async def test_a_newer_schema_is_accepted_and_not_changed(fresh_url: str) -> Non
     await migrate.check(engine)
     async with engine.connect() as connection:
         assert await connection.run_sync(migrate.current) == "9999"
+    await engine.dispose()
+
+
+async def test_logins_that_differ_by_case_only_survive_the_migration(fresh_url: str) -> None:
+    """The oldest of them gets the unique key; the others keep their exact spelling, and users keep all they have."""
+    engine = engines.create(Database(url=fresh_url))
+    sign_in = next(
+        each for each in ScriptDirectory(str(migrate.MIGRATIONS)).walk_revisions() if each.doc.startswith("Roles")
+    )
+
+    def to(connection: Connection, revision: str) -> None:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    async with engine.begin() as connection:
+        await connection.run_sync(to, str(sign_in.down_revision))
+        for number, login in enumerate(("lin", "Lin", "LIN", "chief")):
+            await connection.execute(
+                text(
+                    "INSERT INTO console_user (id, login, password_hash, role, failures, must_change, created_at) "
+                    "VALUES (:id, :login, 'x', 'operator', 0, :no, :at)"
+                ),
+                {
+                    "id": str(UUID(int=9 - number)) if "postgresql" in fresh_url else UUID(int=9 - number).hex,
+                    "login": login,
+                    "no": False,
+                    "at": datetime(2026, 1, 1 + number // 2, tzinfo=UTC),
+                },
+            )
+    await migrate.upgrade_async(fresh_url)
+    async with AsyncSession(engine) as session:
+        rows = list(await session.scalars(select(UserRow).order_by(UserRow.login)))
+        assert {each.login: each.login_key for each in rows} == {
+            "lin": None,
+            "Lin": "lin",
+            "LIN": None,
+            "chief": "chief",
+        }
+        assert {each.held_role for each in rows} == {Role.OPERATOR}
+        for each in rows:
+            found = await users.user_named(session, each.login)
+            assert found is not None and found.id == each.id
+        assert await users.is_login_taken(session, "lIN")
     await engine.dispose()
 
 

@@ -21,7 +21,7 @@ from tests.unit.cli.test_money_commands import Shell, inkgate
 
 __all__ = ["inkgate"]
 PASSWORD = "a quiet afternoon"
-LIFETIME = users.Lifetime(users.LOCK_DURATION, users.LOCK_DURATION)
+LIFETIME = users.Lifetime(users.Lock().duration, users.Lock().duration)
 
 
 class People:

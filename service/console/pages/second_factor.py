@@ -1,0 +1,110 @@
+"""两步验证: a user sets up a second factor, gets recovery codes, and turns it off."""
+
+from __future__ import annotations
+
+import segno
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.responses import Response
+
+from inkgate.service.console.notices import explain
+from inkgate.service.console.page_request import PageRequest, SignedInRequest
+from inkgate.service.console.pages.sign_in import not_proved, prove, recently_proved
+from inkgate.service.console.render import go, render
+from inkgate.service.errors import Misuse
+from inkgate.service.users import factor, repository, totp
+
+router = APIRouter()
+ISSUER = "InkGate"
+QR_SCALE = 4  # pixels per module
+
+
+@router.get("/second-factor")
+async def page(page_request: SignedInRequest) -> Response:
+    return await _render(page_request)
+
+
+@router.post("/second-factor")
+async def set_up(page_request: SignedInRequest) -> Response:
+    """Without a code: a new key, shown as a QR code. With the code that the app shows: the second factor is on."""
+    assert page_request.signed_in is not None
+    user, code = page_request.signed_in.user, page_request.text("code", 64)
+    if not code and not await _may_begin(page_request):
+        return await _render(page_request, problem=not_proved(page_request))
+    try:
+        async with page_request.begin() as unit:
+            if not code:
+                await factor.begin(unit, page_request.parts.vault, user.id)
+                codes = []
+            else:
+                codes = await factor.confirm(unit, page_request.parts.vault, user.login, code)
+    except Misuse as problem:
+        return await _render(page_request, problem=explain(page_request.translate, problem))
+    return await _render(page_request, codes=codes)
+
+
+@router.post("/second-factor/codes")
+async def new_codes(page_request: SignedInRequest) -> Response:
+    """New recovery codes in place of the old ones, after the password and a code."""
+    if not await prove(page_request, _password(page_request)):
+        return await _render(page_request, problem=not_proved(page_request))
+    try:
+        async with page_request.begin() as unit:
+            codes = await factor.renew_recovery_codes(unit, page_request.login)
+    except Misuse as problem:
+        return await _render(page_request, problem=explain(page_request.translate, problem))
+    return await _render(page_request, codes=codes)
+
+
+@router.post("/second-factor/remove")
+async def remove(page_request: SignedInRequest) -> Response:
+    """Turn the second factor off, after the password and a code, unless the role requires it."""
+    if page_request.role in page_request.parts.settings.access.second_factor:
+        return await _render(page_request, problem=explain(page_request.translate, Misuse("factor.required")))
+    if not await prove(page_request, _password(page_request)):
+        return await _render(page_request, problem=not_proved(page_request))
+    try:
+        async with page_request.begin() as unit:
+            await factor.remove(unit, page_request.login)
+    except Misuse as problem:
+        return await _render(page_request, problem=explain(page_request.translate, problem))
+    return go(page_request, "/second-factor", "factor-removed")
+
+
+async def _may_begin(page_request: PageRequest) -> bool:
+    """Whether the user has just signed in or gives the password: a left browser must not set up another's phone."""
+    return await recently_proved(page_request) or await prove(page_request, _password(page_request))
+
+
+def _password(page_request: PageRequest) -> str:
+    value = page_request.form.get("password", "")
+    return value[:1024] if isinstance(value, str) else ""
+
+
+async def _render(page_request: PageRequest, *, problem: str = "", codes: list[str] | None = None) -> Response:
+    assert page_request.signed_in is not None
+    async with page_request.reading() as unit:
+        user = await repository.user(unit.session, page_request.signed_in.user.id)
+        assert user is not None
+        left = await repository.count_recovery_codes(unit.session, user.id)
+    key = factor.pending_key(page_request.parts.vault, user)
+    fresh = await recently_proved(page_request)
+    return render(
+        page_request,
+        "second_factor.html",
+        422 if problem else 200,
+        problem=problem,
+        since=user.factor_at,
+        key=totp.text_of(key) if key and fresh else "",
+        qr_code=_qr_code(totp.address_of(key, user.login, ISSUER)) if key and fresh else "",
+        codes=codes or [],
+        left=left,
+        fresh=fresh,
+        required=page_request.role in page_request.parts.settings.access.second_factor,
+    )
+
+
+def _qr_code(address: str) -> Markup:
+    """The QR code as an SVG element without styles, which the content security policy would refuse."""
+    drawn = segno.make(address, error="m").svg_inline(scale=QR_SCALE, svgclass="qr", lineclass=None, light="#fff")
+    return Markup(drawn)  # noqa: S704 - drawn by the library from text that it encodes as modules

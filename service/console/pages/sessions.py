@@ -1,0 +1,82 @@
+"""登录情况: the sessions of a user, and for administrators those of all users; each can be ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from inkgate.service.console import repository
+from inkgate.service.console.page_request import NotFound, Operator, PageRequest, SignedInRequest, lifetime
+from inkgate.service.console.paging import Paging
+from inkgate.service.console.render import go, render
+from inkgate.service.users import administration
+from inkgate.service.users.administration import SessionLine
+
+router = APIRouter()
+PER_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """A page of sessions. `accounts` maps the id of an account to its name."""
+
+    rows: list[SessionLine]
+    accounts: dict[str, str]
+    page: int
+    more: bool
+
+
+async def view(page_request: PageRequest, user_id: str | None, page: int) -> Sessions:
+    """Live sessions of a user, or of all (None), last seen first."""
+    assert page_request.signed_in is not None
+    paging, lasts = Paging.of(page, PER_PAGE), lifetime(page_request.parts)
+    async with page_request.reading() as unit:
+        now = await unit.now()
+        found = await administration.sessions(
+            unit,
+            current=page_request.signed_in.token_hash,
+            seen_since=now - lasts.idle,
+            begun_since=now - lasts.absolute,
+            user_id=user_id,
+            limit=paging.limit,
+            offset=paging.offset,
+        )
+        rows, more = paging.cut(found)
+        accounts = await repository.account_names(unit.session, [each.account_id for each in rows if each.account_id])
+    return Sessions(rows, accounts, paging.number, more)
+
+
+@router.get("/sessions")
+async def own_page(page_request: SignedInRequest, page: int = 1) -> Response:
+    assert page_request.signed_in is not None
+    model = await view(page_request, page_request.signed_in.user.id, page)
+    return render(page_request, "sessions.html", model=model, own=True)
+
+
+@router.post("/sessions/end")
+async def end_own(page_request: SignedInRequest) -> Response:
+    """End one of the user's sessions, or all but this one with `others` in the form. 404 for another user's."""
+    assert page_request.signed_in is not None
+    user, others = page_request.signed_in.user, page_request.flag("others")
+    async with page_request.begin() as unit:
+        if others:
+            await administration.end_other_sessions(unit, user, page_request.signed_in.token_hash)
+        elif not await administration.end_session(unit, page_request.text("session", 64), user_id=user.id):
+            raise NotFound
+    return go(page_request, "/sessions", "session-ended")
+
+
+@router.get("/operator/sessions")
+async def operator_page(page_request: Operator, page: int = 1) -> Response:
+    return render(page_request, "sessions.html", model=await view(page_request, None, page), own=False)
+
+
+@router.post("/operator/sessions/{session}/end")
+async def end(page_request: Operator, session: str) -> Response:
+    """End the session of any user."""
+    async with page_request.begin() as unit:
+        if not await administration.end_session(unit, session):
+            raise NotFound
+    return go(page_request, "/operator/sessions", "session-ended")
