@@ -67,7 +67,9 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
     """The rounds of every gateway by the commit of its tree."""
     stack = Stack(gateways=0, hosts=1, processes=args.workers, stub_ms=0)
     trees = [REPOSITORY, *([args.against.resolve()] if args.against else [])]
-    gateways = [TreeGateway(stack.settings, tree, None if number else args.profile) for number, tree in enumerate(trees)]
+    gateways = [
+        TreeGateway(stack.settings, tree, None if number else args.profile) for number, tree in enumerate(trees)
+    ]
     stack.gateways += gateways
     rounds: list[list[dict[str, float]]] = [[] for _ in trees]
     try:
@@ -117,7 +119,10 @@ def main() -> None:
     }
     if args.against:
         new, old = trees.values()
-        pairs = [mine["gateway_cpu_ms"] / its["gateway_cpu_ms"] for mine, its in zip(new["rounds"], old["rounds"], strict=True)]
+        pairs = [
+            mine["gateway_cpu_ms"] / its["gateway_cpu_ms"]
+            for mine, its in zip(new["rounds"], old["rounds"], strict=True)
+        ]
         result["gateway_cpu_ratio"] = {"median": round(median(pairs), 3), "pairs": [round(pair, 3) for pair in pairs]}
     args.out.parent.mkdir(exist_ok=True)
     args.out.write_text(json.dumps(result, indent=1) + "\n")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -16,8 +18,9 @@ PRODUCTION_LOGS: dict[str, object] = {"TELEMETRY__LOG_LEVEL": "info", "TELEMETRY
 
 
 class TreeGateway(Gateway):
-    """One `inkgate gateway` of a working tree, perhaps another commit's; with `profile` its stacks are sampled into
-    that file. Its log is written, as in production, and thrown away."""
+    """One `inkgate gateway` of a working tree, perhaps another commit's, with the packages of the tree's `.venv`, if it
+    has one. With `profile` its stacks are sampled into that file. Its log is written, as in production, and thrown
+    away."""
 
     def __init__(self, settings: dict[str, object], tree: Path, profile: Path | None = None) -> None:
         super().__init__(settings | PRODUCTION_LOGS)
@@ -28,10 +31,15 @@ class TreeGateway(Gateway):
         command = ["-m", "inkgate.service.cli"]
         if self._profile is not None:
             command = ["-m", "benchmarks.gateway.sampler", str(self._profile)]
-        paths = f"{self._tree / 'src'}:{REPOSITORY}"
-        with Path("/dev/null").open("wb") as nowhere:
+        arguments = [*command, "gateway", "--port", str(self.port)]
+        own = self._tree / ".venv/bin/python"
+        with Path(os.devnull).open("wb") as log:
             self.process = python(
-                *command, "gateway", "--port", str(self.port), log=nowhere, paths=paths, **self._production
+                *arguments,
+                log=log,
+                program=str(own) if own.exists() else sys.executable,
+                paths=f"{self._tree / 'src'}:{REPOSITORY}",
+                **self._production,
             )
 
     @property

@@ -16,11 +16,13 @@ without limit for a client that does not read it. A gateway without a proxy need
 from __future__ import annotations
 
 import asyncio
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inkgate.service.contract.headers import Surface, refused_repeats
+from inkgate.service.gateway.chunked_reads import ChunkedReads
 from inkgate.service.gateway.descriptors import MAX_CONNECTIONS
 from inkgate.service.gateway.request_line import RAW_QUERY, RequestLine
 from inkgate.service.gateway.tcp_acknowledgement import (
@@ -63,7 +65,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if len(self.connections) + self.pending.closing > self.max_connections:
             transport.abort()
             return
-        transport.max_size = READ_CHUNK_BYTES  # type: ignore[attr-defined]  # asyncio's default is four times as much
         self._start_timer(HEAD_SECONDS, self._on_idle_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -186,9 +187,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._watch_stall()
 
 
-P = TypeVar("P", bound=LimitedHttpProtocol)
+def limited_protocol(max_connections: int, base: type[LimitedHttpProtocol]) -> Callable[..., ChunkedReads]:
+    """Makes the protocols of one server with at most `max_connections` connections: `base` behind reads of at most
+    READ_CHUNK_BYTES."""
+    limited = type(base.__name__, (base,), {"max_connections": max_connections, "pending": PendingAnswers()})
+    buffer = memoryview(bytearray(READ_CHUNK_BYTES))
 
+    def protocol(*arguments: Any, **named: Any) -> ChunkedReads:
+        return ChunkedReads(limited(*arguments, **named), buffer)
 
-def limited_protocol(max_connections: int, base: type[P]) -> type[P]:
-    """A subclass of `base` for one server with at most `max_connections` connections."""
-    return type(base.__name__, (base,), {"max_connections": max_connections, "pending": PendingAnswers()})
+    return protocol

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.metering.interface import Settlement
+from inkgate.service.redis_batches import CommandBatches
 from inkgate.service.replay.interface import TTL_SECONDS, KeptAnswer
 
 KEEP, DISCARD = (Path(__file__).with_name(f"{name}.lua").read_text(encoding="utf-8") for name in ("keep", "discard"))
 
+PATIENCE_SECONDS = 3.0  # long enough for a restart of the server
 _SETTLEMENT = frozenset(each.name for each in fields(Settlement))
 
 
@@ -25,11 +26,11 @@ class RedisReplayStore:
     Raises errors.BrokerUnavailable when Redis cannot be reached: an answer that cannot be stored is not charged.
     """
 
-    def __init__(self, client: Redis, namespace: str) -> None:
+    def __init__(self, commands: CommandBatches, namespace: str) -> None:
         # Until 0.1.0 the prefix was "replay:", with another format.
-        self._client, self._prefix = client, f"{namespace}:answer:"
-        self._keep: Any = client.register_script(KEEP)
-        self._discard: Any = client.register_script(DISCARD)
+        self._commands, self._prefix = commands, f"{namespace}:answer:"
+        self._keep = commands.script(KEEP, patience=PATIENCE_SECONDS)
+        self._discard = commands.script(DISCARD, patience=PATIENCE_SECONDS)
 
     async def keep(self, key: str, answer: KeptAnswer) -> KeptAnswer:
         """See the interface. Of two gateways that finish the same request, one stores its answer."""
@@ -37,14 +38,14 @@ class RedisReplayStore:
         raw = answer.settlement.call_id.encode() + b"\n" + head + b"\n" + answer.body
         try:
             existing = await self._keep(keys=[self._prefix + key], args=[raw, TTL_SECONDS])
-        except RedisError as error:
+        except (RedisError, OSError) as error:
             raise BrokerUnavailable(f"cannot keep an answer: {type(error).__name__}") from None
         return answer if existing is None else _read(existing)
 
     async def find(self, key: str) -> KeptAnswer | None:
         try:
-            raw: Any = await self._client.get(self._prefix + key)
-        except RedisError as error:
+            raw: Any = await self._commands.execute("GET", self._prefix + key, patience=PATIENCE_SECONDS)
+        except (RedisError, OSError) as error:
             raise BrokerUnavailable(f"cannot look for a kept answer: {type(error).__name__}") from None
         return None if raw is None else _read(raw)
 
@@ -53,7 +54,7 @@ class RedisReplayStore:
         charge."""
         try:
             await self._discard(keys=[self._prefix + key], args=[call_id])
-        except RedisError:
+        except (RedisError, OSError):
             return
 
 

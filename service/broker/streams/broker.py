@@ -26,6 +26,7 @@ from inkgate.service.broker.streams.keys import GROUP, Keys, encode_entry, queue
 from inkgate.service.broker.streams.scripts import script_source
 from inkgate.service.broker.streams.state import QueueSnapshot, read_state, script
 from inkgate.service.errors import BrokerUnavailable, Overloaded
+from inkgate.service.redis_batches import CommandBatches
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ _MAX_BACKOFF_SECONDS = 1.0
 class StreamsBroker:
     """A Broker over one Redis or Valkey. Every gateway process has one, with a name of its own.
 
+    Its `commands` may be used for other keys of the same server, so that they share its round trips.
     `weights` are app weights other than 1.0. `on_malformed` is called with the kind of every malformed message.
     """
 
@@ -61,10 +63,12 @@ class StreamsBroker:
     ) -> None:
         self._on_malformed = on_malformed
         self._redis = client.async_client(url, _CONNECTIONS)
+        self.commands = CommandBatches(self._redis)
         self._reader = client.async_client(url, 1)
         self._state = script(self._redis)
-        self._submit = self._redis.register_script(script_source("submit"))
-        self._withdrawal = self._redis.register_script(script_source("withdraw"))
+        # A withdrawal follows its submission in the same batches, so that it never overtakes it.
+        self._submit = self.commands.script(script_source("submit"))
+        self._withdrawal = self.commands.script(script_source("withdraw"))
         self._keys = keys
         self._reply_to = keys.replies(gateway or uuid.uuid4().hex)
         self._admission = QueueAdmission(max_tasks=max_tasks, max_bytes=max_bytes, weights=weights)
@@ -90,6 +94,7 @@ class StreamsBroker:
         await asyncio.gather(*(loop.close() for loop in self._loops))
         with contextlib.suppress(RedisError, OSError):
             await self._redis.delete(self._reply_to)
+        await self.commands.close()
         await self._reader.aclose()
         await self._redis.aclose()
 
@@ -166,19 +171,19 @@ class StreamsBroker:
             self._snapshot.legacy_workers,
             int(small),
         ]
-        async with self._redis.pipeline(transaction=False) as commands:
-            for task in chunk:
-                ttl = max(1, int((task.deadline - time.time()) * 1000))
-                ttl_ms = ttl + _PAYLOAD_GRACE_MS
-                arguments += (
-                    queue_member(task),
-                    encode_entry(task, ttl, self._reply_to),
-                    ttl_ms,
-                    task.image if small else b"",
-                )
-                if not small:
-                    commands.set(self._keys.image(task), task.image, px=ttl_ms)
-            await commands.execute()
+        payloads = self._redis.pipeline(transaction=False)
+        for task in chunk:
+            ttl = max(1, int((task.deadline - time.time()) * 1000))
+            ttl_ms = ttl + _PAYLOAD_GRACE_MS
+            arguments += (
+                queue_member(task),
+                encode_entry(task, ttl, self._reply_to),
+                ttl_ms,
+                task.image if small else b"",
+            )
+            if not small:
+                payloads.set(self._keys.image(task), task.image, px=ttl_ms)
+        await payloads.execute()
         await self._submit(keys=keys, args=arguments)  # after the payloads
         self._waiting[first.capability][first.app] += len(chunk)
 

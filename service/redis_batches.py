@@ -1,0 +1,149 @@
+"""Commands of many calls to Redis in one round trip (docs/adr/0007-redis-commands-in-batches.md).
+
+A gateway sends four commands for each call. While one batch is on its way, the next one fills: a single command has no
+added latency, and under load calls share round trips, which cost more CPU time than the commands in them. Batches are
+sent one after the other, so commands are executed in the order of `execute`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError, NoScriptError, RedisError, TimeoutError
+
+MAX_BATCH = 128  # commands
+MAX_WAITING = 20_000  # commands; a gateway has at most one for each call and one for each answer sent
+SMALL_BYTES = 64 * 1024  # a larger argument is sent on a connection of its own: it would delay the commands behind it
+MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.1, 0.5
+_UNREACHABLE = (ConnectionError, TimeoutError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """`until`: how long an unreachable server is tried again, monotonic time in seconds."""
+
+    arguments: tuple[Any, ...]
+    until: float
+    answer: asyncio.Future[Any]
+    source: str = ""  # of a script, which the server may not know
+
+
+class CommandBatches:
+    """Sends commands over `client`, which must not retry by itself. For one event loop.
+
+    `patience` is in seconds: 0 for a command that its caller repeats or can do without. A command whose caller was
+    cancelled before it was sent is not sent; one that was sent may have been executed.
+    """
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._waiting: deque[_Command] = deque()
+        self._sender: asyncio.Task[None] | None = None
+
+    async def execute(self, *arguments: Any, patience: float = 0.0, source: str = "") -> Any:
+        """The server's answer. Raises RedisError or OSError."""
+        if len(self._waiting) >= MAX_WAITING:
+            raise ConnectionError(f"{MAX_WAITING} commands wait for Redis")
+        loop = asyncio.get_running_loop()
+        command = _Command(arguments, time.monotonic() + patience, loop.create_future(), source)
+        if any(isinstance(each, bytes) and len(each) > SMALL_BYTES for each in arguments):
+            await self._deliver([command])
+        else:
+            self._waiting.append(command)
+            if self._sender is None:
+                self._sender = loop.create_task(self._send_waiting())
+        return await command.answer
+
+    def script(self, source: str, *, patience: float = 0.0) -> BatchedScript:
+        """A Lua script that is called in batches."""
+        return BatchedScript(self, source, patience)
+
+    async def close(self) -> None:
+        """Fail what waits. The caller owns the client."""
+        if (sender := self._sender) is not None:
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+
+    async def _send_waiting(self) -> None:
+        batch: list[_Command] = []
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+                await self._deliver(batch, self._waiting)
+        finally:
+            self._sender = None
+            for command in (*batch, *self._waiting):
+                _fail(command, ConnectionError("the connection to Redis is closed"))
+            self._waiting.clear()
+
+    async def _deliver(self, batch: Sequence[_Command], behind: Iterable[_Command] = ()) -> None:
+        """Send commands until each is answered or its patience has ended; returns when each has its answer. When the
+        server is unreachable, the commands `behind` that have no patience left fail too: they are not tried in turn."""
+        backoff = MIN_BACKOFF_SECONDS
+        while pending := [command for command in batch if not command.answer.done()]:
+            try:
+                answers = await self._round_trip(pending)
+            except _UNREACHABLE as error:
+                now = time.monotonic() + backoff
+                for command in (*pending, *behind):
+                    if command.until < now:
+                        _fail(command, error)
+                if all(command.answer.done() for command in pending):
+                    return
+                await asyncio.sleep(backoff)
+                backoff = min(MAX_BACKOFF_SECONDS, 2 * backoff)
+            except RedisError as error:
+                for command in pending:
+                    _fail(command, error)
+            else:
+                for command, answer in zip(pending, answers, strict=True):
+                    _resolve(command, answer)
+
+    async def _round_trip(self, commands: Sequence[_Command]) -> list[Any]:
+        """The answers; an exception in place of an answer is the server's error. A script that the server does not
+        know, e.g. after its restart, is loaded and called again."""
+        answers = await self._pipeline(commands)
+        unknown = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            for source in {commands[number].source for number in unknown}:
+                await self._client.script_load(source)
+            for number, answer in zip(unknown, await self._pipeline([commands[n] for n in unknown]), strict=True):
+                answers[number] = answer
+        return answers
+
+    async def _pipeline(self, commands: Sequence[_Command]) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command.arguments)
+        return await pipeline.execute(raise_on_error=False)  # and releases the connection
+
+
+class BatchedScript:
+    """A Lua script; called as redis-py's own scripts are."""
+
+    def __init__(self, batches: CommandBatches, source: str, patience: float) -> None:
+        self._batches, self._source, self._patience = batches, source, patience
+        self._sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()  # names it on the server
+
+    async def __call__(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        command = ("EVALSHA", self._sha, len(keys), *keys, *args)
+        return await self._batches.execute(*command, patience=self._patience, source=self._source)
+
+
+def _resolve(command: _Command, answer: Any) -> None:
+    if isinstance(answer, Exception):
+        _fail(command, answer)
+    elif not command.answer.done():  # its caller may be gone
+        command.answer.set_result(answer)
+
+
+def _fail(command: _Command, error: Exception) -> None:
+    if not command.answer.done():
+        command.answer.set_exception(error)
