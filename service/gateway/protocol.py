@@ -23,14 +23,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inkgate.service.contract.headers import Surface, refused_repeats
 from inkgate.service.gateway.chunked_reads import ChunkedReads
+from inkgate.service.gateway.connection import EXTENSION, Connection
 from inkgate.service.gateway.descriptors import MAX_CONNECTIONS
 from inkgate.service.gateway.request_line import RAW_QUERY, RequestLine
-from inkgate.service.gateway.tcp_acknowledgement import (
-    EXTENSION,
-    AcknowledgementTracker,
-    CountingTransport,
-    PendingAnswers,
-)
+from inkgate.service.gateway.tcp_acknowledgement import AcknowledgementTracker, PendingAnswers
 
 HEAD_SECONDS = 20.0
 HEAD_BYTES = 64 * 1024
@@ -61,7 +57,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._acknowledgements = AcknowledgementTracker(self.loop, transport, self.pending)
-        super().connection_made(CountingTransport(transport, self._acknowledgements))  # type: ignore[arg-type]
+        self._connection = Connection(transport, self._acknowledgements)
+        super().connection_made(self._connection.transport)  # type: ignore[arg-type]
         if len(self.connections) + self.pending.closing > self.max_connections:
             transport.abort()
             return
@@ -74,6 +71,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._acknowledgements.connection_lost(orderly=exc is None)
         self._unset_keepalive_if_required()  # uvicorn does so only after an orderly close
         super().connection_lost(exc)
+        self._connection.end()
 
     def data_received(self, data: bytes) -> None:
         self._request_ended = False
@@ -95,7 +93,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         if self._request_ended:
             self._request_line.skip()
-        self.scope["extensions"] = {EXTENSION: self._acknowledgements}  # type: ignore[dict-item]
+        self.scope["extensions"] = {EXTENSION: self._connection}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
         if names := refused_repeats(self.headers, Surface.SERVER):

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import IO, Any, Literal
 
 _CONTEXT: ContextVar[Mapping[str, Any]] = ContextVar("inkgate_log_fields")
@@ -55,7 +56,7 @@ def context() -> Mapping[str, Any]:
 
 def redact(name: str, value: Any) -> Any:
     """`value` as it may be logged under `name`: masked, truncated, or converted to JSON types."""
-    if _SECRET_NAME.search(name):
+    if _is_secret(name):
         return _MASK
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -68,8 +69,14 @@ def redact(name: str, value: Any) -> Any:
     return _cut(str(value))
 
 
+@lru_cache(maxsize=1024)  # the names are words of the source, a few dozen
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
+
+
 def _cut(text: str) -> str:
-    text = _URL_PASSWORD.sub(rf"\g<scheme>:{_MASK}@", text)
+    if "://" in text:
+        text = _URL_PASSWORD.sub(rf"\g<scheme>:{_MASK}@", text)
     return text if len(text) <= _MAX_VALUE_CHARACTERS else f"{text[:_MAX_VALUE_CHARACTERS]}… ({len(text)} characters)"
 
 

@@ -9,7 +9,6 @@ import time
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from typing import Any
 
 import orjson
 from redis.exceptions import RedisError, ResponseError
@@ -227,14 +226,17 @@ class StreamsBroker:
                 backoff = min(_MAX_BACKOFF_SECONDS, backoff * 2)
 
     async def _read(self, last: bytes) -> bytes:
-        """Handle the replies after `last` and delete them on the server; returns the id of the last one."""
+        """Handle the replies after `last`; returns the id of the last one. Those up to `last` are deleted on the server
+        in the same round trip."""
         block = 1000 if self._up else None
-        found: Any = await self._reader.xread({self._reply_to: last}, count=256, block=block)
+        commands = self._reader.pipeline(transaction=False)
+        commands.xtrim(self._reply_to, minid=last.decode(), approximate=False)
+        commands.xread({self._reply_to: last}, count=256, block=block)
+        _, found = await commands.execute()
         for _, entries in found or ():
             for _, fields in entries:
                 self._handle_reply_entry(fields)
             last = entries[-1][0]
-            await self._reader.xtrim(self._reply_to, minid=last.decode(), approximate=False)
         return last
 
     async def _resubmit_lost(self, last: bytes) -> bytes:
