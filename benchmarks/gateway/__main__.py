@@ -76,6 +76,8 @@ async def measure(args: argparse.Namespace) -> dict[str, Any]:
         keys = await stack.start()
         for gateway in gateways:
             await closed_loop(gateway.port, keys, small_body(), args.in_flight, _WARM_UP_SECONDS)
+        if args.profile:
+            gateways[0].signal(signal.SIGUSR1)
         for number in range(args.rounds):
             for index in range(len(trees)) if number % 2 == 0 else reversed(range(len(trees))):
                 rounds[index].append(await measure_round(stack, gateways[index], keys, args))

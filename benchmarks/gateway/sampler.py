@@ -1,8 +1,9 @@
 """A gateway whose stacks are sampled while it uses CPU: `python -m benchmarks.gateway.sampler FILE gateway --port …`.
 
-The kernel's CPU timer (SIGPROF) interrupts the process every SAMPLE_SECONDS of its CPU time; the handler counts the
-stack of the main thread. Time in C is counted for the Python function that called it. At the end FILE has, as JSON,
-the number of samples, and per function those in which it ran itself and those in which it was on the stack.
+From SIGUSR1 on, the kernel's CPU timer (SIGPROF) interrupts the process every SAMPLE_SECONDS of its CPU time; the
+handler counts the stack of the main thread. Time in C is counted for the Python function that called it. At the end
+FILE has, as JSON, the number of samples, and per function those in which it ran itself and those in which it was on the
+stack.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ TOP = 60  # functions reported of each list
 
 
 class Sampler:
-    """Counts stacks between `start` and `write`."""
+    """Counts stacks from SIGUSR1, after `start`, to `write`."""
 
     def __init__(self) -> None:
         self.samples = 0
@@ -30,6 +31,9 @@ class Sampler:
     def start(self) -> None:
         signal.signal(signal.SIGPROF, self._sample)
         signal.siginterrupt(signal.SIGPROF, False)
+        signal.signal(signal.SIGUSR1, self._begin)
+
+    def _begin(self, number: int, frame: FrameType | None) -> None:
         signal.setitimer(signal.ITIMER_PROF, SAMPLE_SECONDS, SAMPLE_SECONDS)
 
     def _sample(self, number: int, frame: FrameType | None) -> None:

@@ -8,7 +8,8 @@ import logging
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import orjson
 from redis.exceptions import RedisError, ResponseError
@@ -25,11 +26,13 @@ from inkgate.service.broker.streams.keys import GROUP, Keys, encode_entry, queue
 from inkgate.service.broker.streams.scripts import script_source
 from inkgate.service.broker.streams.state import QueueSnapshot, read_state, script
 from inkgate.service.errors import BrokerUnavailable, Overloaded
-from inkgate.service.redis_batches import CommandBatches
+from inkgate.service.redis_batches import CommandBatches, RoundTrips, packed_command
 
 log = logging.getLogger(__name__)
 
 _CONNECTIONS = 16
+_READ_COUNT = 256  # replies
+_READ_BLOCK_MS = 1000
 _CHUNK_BYTES = 8 * 2**20
 _CHUNK_TASKS = 16
 _SMALL_BYTES = 64 * 1024  # larger payloads are not passed to a script, which would copy them
@@ -64,6 +67,7 @@ class StreamsBroker:
         self._redis = client.async_client(url, _CONNECTIONS)
         self.commands = CommandBatches(self._redis)
         self._reader = client.async_client(url, 1)
+        self._reading = RoundTrips(self._reader)
         self._state = script(self._redis)
         # A withdrawal follows its submission in the same batches, so that it never overtakes it.
         self._submit = self.commands.script(script_source("submit"))
@@ -94,6 +98,7 @@ class StreamsBroker:
         with contextlib.suppress(RedisError, OSError):
             await self._redis.delete(self._reply_to)
         await self.commands.close()
+        await self._reading.close()
         await self._reader.aclose()
         await self._redis.aclose()
 
@@ -228,14 +233,17 @@ class StreamsBroker:
     async def _read(self, last: bytes) -> bytes:
         """Handle the replies after `last`; returns the id of the last one. Those up to `last` are deleted on the server
         in the same round trip."""
-        block = 1000 if self._up else None
-        commands = self._reader.pipeline(transaction=False)
-        commands.xtrim(self._reply_to, minid=last.decode(), approximate=False)
-        commands.xread({self._reply_to: last}, count=256, block=block)
-        _, found = await commands.execute()
-        for _, entries in found or ():
-            for _, fields in entries:
-                self._handle_reply_entry(fields)
+        block = ("BLOCK", _READ_BLOCK_MS) if self._up else ()
+        answers = await self._reading.send(
+            [
+                packed_command("XTRIM", self._reply_to, "MINID", last),
+                packed_command("XREAD", "COUNT", _READ_COUNT, *block, "STREAMS", self._reply_to, last),
+            ]
+        )
+        _raise_first_error(answers)
+        for _, entries in answers[1] or ():
+            for _, flat in entries:
+                self._handle_reply_entry(dict(zip(flat[::2], flat[1::2], strict=True)))
             last = entries[-1][0]
         return last
 
@@ -250,10 +258,8 @@ class StreamsBroker:
         ]
         if not waiting:
             return last
-        async with self._reader.pipeline(transaction=False) as commands:
-            for task in waiting:
-                commands.exists(self._keys.image(task))
-            known = await commands.execute()
+        known = await self._reading.send([packed_command("EXISTS", self._keys.image(task)) for task in waiting])
+        _raise_first_error(known)
         lost = [task for task, there in zip(waiting, known, strict=True) if not there]
         if lost:
             last = await self._read(last)  # a payload deleted by a newer reply is not lost
@@ -321,6 +327,12 @@ def _chunks(tasks: Sequence[Task]) -> Iterator[list[Task]]:
         size += len(task.image)
     if chunk:
         yield chunk
+
+
+def _raise_first_error(answers: Iterable[Any]) -> None:
+    for answer in answers:
+        if isinstance(answer, ResponseError):
+            raise answer
 
 
 def _reraise_swallowed_cancellation() -> None:
