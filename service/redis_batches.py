@@ -29,7 +29,8 @@ _UNREACHABLE = (ConnectionError, TimeoutError, OSError)
 
 def packed_command(*arguments: str | bytes | int | float) -> bytes:
     """A command as it is sent to the server."""
-    return hiredis.pack_command(arguments)
+    packed: bytes = hiredis.pack_command(arguments)  # type: ignore[arg-type]  # its type allows one argument only
+    return packed
 
 
 class RoundTrips:
@@ -95,8 +96,8 @@ class _Command:
 class CommandBatches:
     """Sends commands over `client`, which must not retry by itself. For one event loop.
 
-    `patience` is in seconds: 0 for a command that its caller repeats or can do without. A command whose caller was
-    cancelled before it was sent is not sent; one that was sent may have been executed.
+    `patience` is in seconds: 0 for a command that its caller repeats or can do without. A command whose caller is
+    cancelled is sent once all the same, so that commands which follow from it find it executed.
     """
 
     def __init__(self, client: Redis) -> None:
@@ -150,8 +151,8 @@ class CommandBatches:
     ) -> None:
         """Send commands until each is answered or its patience has ended; returns when each has its answer. When the
         server is unreachable, the commands `behind` that have no patience left fail too: they are not tried in turn."""
-        backoff = MIN_BACKOFF_SECONDS
-        while pending := [command for command in batch if not command.answer.done()]:
+        backoff, pending = MIN_BACKOFF_SECONDS, list(batch)
+        while pending:
             try:
                 answers = await self._answers(round_trips, pending)
             except _UNREACHABLE as error:
@@ -159,16 +160,18 @@ class CommandBatches:
                 for command in (*pending, *behind):
                     if command.until < now:
                         _fail(command, error)
-                if all(command.answer.done() for command in pending):
-                    return
-                await asyncio.sleep(backoff)
-                backoff = min(MAX_BACKOFF_SECONDS, 2 * backoff)
+                pending = [command for command in pending if not command.answer.done()]
+                if pending:
+                    await asyncio.sleep(backoff)
+                    backoff = min(MAX_BACKOFF_SECONDS, 2 * backoff)
             except RedisError as error:
                 for command in pending:
                     _fail(command, error)
+                return
             else:
                 for command, answer in zip(pending, answers, strict=True):
                     _resolve(command, answer)
+                return
 
     async def _answers(self, round_trips: RoundTrips, commands: Sequence[_Command]) -> list[Any]:
         """`RoundTrips.send`. A script that the server does not know, e.g. after its restart, is loaded and called

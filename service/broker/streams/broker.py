@@ -78,6 +78,7 @@ class StreamsBroker:
         self._weights = weights or {}
         self._calls = PendingCalls()
         self._submitted: dict[tuple[str, int], Task] = {}  # submitted tasks without a reply
+        self._submitting: set[tuple[str, int]] = set()  # sent to the server, which has not answered yet
         self._snapshot = QueueSnapshot()
         self._state_at = time.monotonic()
         self._waiting: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -188,7 +189,14 @@ class StreamsBroker:
             if not small:
                 payloads.set(self._keys.image(task), task.image, px=ttl_ms)
         await payloads.execute()
-        await self._submit(keys=keys, args=arguments)  # after the payloads
+        names = {(task.call_id, task.number) for task in chunk}
+        self._submitting |= names  # until it is answered: it is executed even if the call is cancelled meanwhile
+        try:
+            await self._submit(keys=keys, args=arguments)  # after the payloads
+        except Exception:
+            self._submitting -= names
+            raise
+        self._submitting -= names
         self._waiting[first.capability][first.app] += len(chunk)
 
     def _cost(self, task: Task) -> float:
@@ -197,7 +205,12 @@ class StreamsBroker:
     async def _close_call(self, call: PendingCall) -> None:
         """Close a call and withdraw its unanswered tasks."""
         self._calls.close(call)
-        submitted = {number for number in call.tasks if self._submitted.pop((call.call_id, number), None) is not None}
+        submitted = set()
+        for number in call.tasks:
+            name = (call.call_id, number)
+            if self._submitted.pop(name, None) is not None or name in self._submitting:
+                self._submitting.discard(name)
+                submitted.add(number)
         if call.unanswered:
             await self._withdraw(call.unanswered, submitted)
 
