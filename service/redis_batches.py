@@ -107,21 +107,31 @@ class CommandBatches:
 
     async def execute(self, *arguments: Any, patience: float = 0.0, source: str = "") -> Any:
         """The server's answer. Raises RedisError or OSError."""
-        if len(self._waiting) >= MAX_WAITING:
-            raise ConnectionError(f"{MAX_WAITING} commands wait for Redis")
+        packed = packed_command(*arguments)
+        if len(packed) <= SMALL_BYTES:
+            return await self._enqueue(packed, patience, source)
+        command = _Command(packed, time.monotonic() + patience, asyncio.get_running_loop().create_future(), source)
+        apart = RoundTrips(self._client)
+        try:
+            await self._deliver(apart, [command])
+        finally:
+            await apart.close()
+        return command.answer.result()
+
+    def start(self, *arguments: Any, patience: float = 0.0, source: str = "") -> asyncio.Future[Any]:
+        """`execute` of a small command without awaiting it: the future has its answer or its error."""
+        return self._enqueue(packed_command(*arguments), patience, source)
+
+    def _enqueue(self, packed: bytes, patience: float, source: str) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
-        command = _Command(packed_command(*arguments), time.monotonic() + patience, loop.create_future(), source)
-        if len(command.packed) > SMALL_BYTES:
-            apart = RoundTrips(self._client)
-            try:
-                await self._deliver(apart, [command])
-            finally:
-                await apart.close()
-        else:
-            self._waiting.append(command)
-            if self._sender is None:
-                self._sender = loop.create_task(self._send_waiting())
-        return await command.answer
+        answer: asyncio.Future[Any] = loop.create_future()
+        if len(self._waiting) >= MAX_WAITING:
+            answer.set_exception(ConnectionError(f"{MAX_WAITING} commands wait for Redis"))
+            return answer
+        self._waiting.append(_Command(packed, time.monotonic() + patience, answer, source))
+        if self._sender is None:
+            self._sender = loop.create_task(self._send_waiting())
+        return answer
 
     def script(self, source: str, *, patience: float = 0.0) -> BatchedScript:
         """A Lua script that is called in batches."""
@@ -197,6 +207,11 @@ class BatchedScript:
     async def __call__(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
         command = ("EVALSHA", self._sha, len(keys), *keys, *args)
         return await self._batches.execute(*command, patience=self._patience, source=self._source)
+
+    def start(self, keys: Sequence[str], args: Sequence[Any]) -> asyncio.Future[Any]:
+        """See CommandBatches.start."""
+        command = ("EVALSHA", self._sha, len(keys), *keys, *args)
+        return self._batches.start(*command, patience=self._patience, source=self._source)
 
 
 def _resolve(command: _Command, answer: Any) -> None:

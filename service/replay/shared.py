@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+import asyncio
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class RedisReplayStore:
 
     async def keep(self, key: str, answer: KeptAnswer) -> KeptAnswer:
         """See the interface. Of two gateways that finish the same request, one stores its answer."""
-        head = orjson.dumps({"status": answer.status, "settlement": asdict(answer.settlement)})
+        head = orjson.dumps({"status": answer.status, "settlement": answer.settlement})
         raw = answer.settlement.call_id.encode() + b"\n" + head + b"\n" + answer.body
         try:
             existing = await self._keep(keys=[self._prefix + key], args=[raw, TTL_SECONDS])
@@ -49,13 +50,19 @@ class RedisReplayStore:
             raise BrokerUnavailable(f"cannot look for a kept answer: {type(error).__name__}") from None
         return None if raw is None else _read(raw)
 
-    async def discard(self, key: str, call_id: str) -> None:
-        """Delete an answer. While Redis cannot be reached it stays until it expires: at worst it is sent again, free of
-        charge."""
-        try:
-            await self._discard(keys=[self._prefix + key], args=[call_id])
-        except (RedisError, OSError):
-            return
+    def discard(self, key: str, call_id: str) -> asyncio.Future[None]:
+        """See the interface. While Redis cannot be reached an answer stays until it expires: at worst it is sent again,
+        free of charge."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def finish(answer: asyncio.Future[Any]) -> None:
+            if not answer.cancelled():
+                answer.exception()  # retrieved, and ignored
+            if not done.done():
+                done.set_result(None)
+
+        self._discard.start(keys=[self._prefix + key], args=[call_id]).add_done_callback(finish)
+        return done
 
 
 def _read(raw: bytes) -> KeptAnswer:

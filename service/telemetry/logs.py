@@ -101,11 +101,19 @@ class _RedactingFormatter(logging.Formatter):
         return self._secrets.sub(_MASK, line) if self._secrets else line
 
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` makes an encoder for each line
+
+
+@lru_cache(maxsize=2)
+def _second(created: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created))
+
+
 class JsonFormatter(_RedactingFormatter):
     """JSON: time (UTC, RFC 3339 with milliseconds), level, logger, message, then the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        stamp = _second(int(record.created))
         line: dict[str, Any] = {
             "time": f"{stamp}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
@@ -116,7 +124,7 @@ class JsonFormatter(_RedactingFormatter):
             line.setdefault(key, value)
         if record.exc_info:
             line["exception"] = _cut(self.formatException(record.exc_info))
-        return self.masked(json.dumps(line, ensure_ascii=False))
+        return self.masked(_ENCODE(line))
 
 
 class TextFormatter(_RedactingFormatter):
