@@ -1,6 +1,6 @@
 """A client's connection as an exchange sees it, beside ASGI: its end, its acknowledgements, its writes.
 
-ASGI tells an application of a disconnect only through `receive`, which takes a task of its own for each wait. It passes
+ASGI reports a disconnect only through `receive`, which takes a task of its own for each wait. It passes
 head and body of an answer to the server apart, which writes them with two system calls, often in two packets.
 """
 

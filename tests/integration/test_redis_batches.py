@@ -92,7 +92,7 @@ async def test_a_script_that_the_server_has_forgotten_is_loaded_again(
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_commands_are_executed_in_order_whoever_is_cancelled(batches: CommandBatches, key: str, seed: int):
+async def test_commands_are_executed_in_order_when_callers_are_cancelled(batches: CommandBatches, key: str, seed: int):
     chance, calls = random.Random(seed), []
     push = batches.script(PUSH + f" -- {key}")  # not loaded yet: the first batch is sent in part twice
     for number in range(200):
