@@ -21,6 +21,7 @@ from inkgate.service.broker.streams.client import async_client
 from inkgate.service.composition.database import OpenDatabase, open_database
 from inkgate.service.composition.fleet import EmbeddedBroker
 from inkgate.service.composition.lifecycle import start_component
+from inkgate.service.composition.notices import notice_runner
 from inkgate.service.composition.samplers import gateway_samplers
 from inkgate.service.composition.takeover import observation_recorder, with_takeover
 from inkgate.service.console import ConsoleDependencies, create_console
@@ -33,7 +34,7 @@ from inkgate.service.metering.housekeeping import Housekeeper
 from inkgate.service.metering.reconciliation import ReconciliationState
 from inkgate.service.ratelimit import LocalLimiter, RedisLimiter
 from inkgate.service.redis_batches import CommandBatches
-from inkgate.service.replay import MemoryReplayStore, RedisReplayStore
+from inkgate.service.replay import MemoryReplayStore, NoReplayStore, RedisReplayStore, ReplayStore
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
@@ -92,7 +93,7 @@ def _services(
         ledger=SqlLedger(database.engine, metrics=metrics, clock=database.clock),
         broker=broker,
         limiter=RedisLimiter(commands, namespace) if commands else LocalLimiter(),
-        replays=RedisReplayStore(commands, namespace) if commands else MemoryReplayStore(),
+        replays=_replays(settings, database, commands),
         pool=pool,
         tracing=tracing,
         refusals=Refusals(),
@@ -113,6 +114,16 @@ def _redis_commands(stack: AsyncExitStack, settings: Settings, broker: Broker) -
     return commands
 
 
+def _replays(settings: Settings, database: OpenDatabase, commands: CommandBatches | None) -> ReplayStore:
+    """Where charged answers are kept until their delivery."""
+    kept = settings.security.kept_answers
+    if kept == "none":
+        return NoReplayStore()
+    if commands is None:
+        return MemoryReplayStore()
+    return RedisReplayStore(commands, settings.redis.namespace, database.vault, seal=kept == "sealed")
+
+
 async def _start(
     stack: AsyncExitStack,
     settings: Settings,
@@ -128,6 +139,8 @@ async def _start(
     await start_component(stack, RefusalWriter(engine, services.refusals, clock=clock, background=background))
     report = partial(_report, metrics)
     await start_component(stack, Housekeeper(engine, settings.ledger, report, clock=clock, background=background))
+    if settings.notices.enabled:
+        await start_component(stack, notice_runner(settings, database, services.broker, metrics, background))
 
 
 def _console_parts(settings: Settings, database: OpenDatabase, broker: Broker) -> ConsoleDependencies:

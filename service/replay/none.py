@@ -1,0 +1,22 @@
+"""The store of an installation that keeps no answers: a repeated request is a new call, read and charged again."""
+
+from __future__ import annotations
+
+import asyncio
+
+from inkgate.service.replay.interface import KeptAnswer
+
+
+class NoReplayStore:
+    """`ReplayStore` that stores nothing."""
+
+    async def keep(self, key: str, answer: KeptAnswer) -> KeptAnswer:
+        return answer
+
+    async def find(self, key: str) -> KeptAnswer | None:
+        return None
+
+    def discard(self, key: str, call_id: str) -> asyncio.Future[None]:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
