@@ -227,7 +227,7 @@ class StreamsBroker:
 
     async def _listen(self) -> None:
         """Read replies in a loop. A stream, not a list: replies lost with a connection are read again."""
-        self._up, last = False, b"0-0"
+        self._up, last = False, b"0"
         backoff = _MIN_BACKOFF_SECONDS
         while True:
             try:
@@ -239,7 +239,7 @@ class StreamsBroker:
             except (RedisError, OSError) as error:
                 if self._up:
                     log.warning("the queue's server is out of reach: %s", error)
-                self._up, last = False, b"0-0"
+                self._up, last = False, b"0"
                 await asyncio.sleep(backoff)
                 backoff = min(_MAX_BACKOFF_SECONDS, backoff * 2)
 
@@ -359,4 +359,4 @@ def _reraise_swallowed_cancellation() -> None:
 def _after(entry_id: bytes) -> str:
     """The smallest id after an entry of a stream: trimming to it deletes that entry too, which has a result."""
     milliseconds, _, number = entry_id.decode().partition("-")
-    return f"{milliseconds}-{int(number) + 1}"
+    return f"{milliseconds}-{int(number or 0) + 1}"  # the start of a stream is "0"
