@@ -92,6 +92,9 @@ bench-metering: $(VENV)/.test ## The ledger beside the naive method, then throug
 	@$(BIN)/python -m benchmarks.metering
 	@$(BIN)/python -m benchmarks.metering.through_gateways
 
+bench-gateway: $(VENV)/.test ## CPU time of a gateway per call, by process, and where it goes (2 minutes)
+	@$(BIN)/python -m benchmarks.gateway --profile benchmarks/results/gateway-profile.json
+
 exact-units: $(VENV)/.test ## 20,000 calls on 15,000 units through four gateways, some killed: exact to the unit (8 minutes)
 	@$(BIN)/python -m benchmarks.metering.exact_units
 
@@ -217,5 +220,5 @@ clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
-  bench-metering exact-units console-test console-shots lint conformance takeover-test \
+  bench-metering bench-gateway exact-units console-test console-shots lint conformance takeover-test \
   chart chart-tools chart-files chart-live tls-test failover-test airgap-test images compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit sbom lock clean

@@ -41,12 +41,19 @@ class PendingCall:
 
     async def replies(self, deadline: float, now: float) -> list[Reply]:
         """All replies in the order of the tasks. Raises DeadlineMissed when some are missing at the deadline."""
+        timer = asyncio.get_running_loop().call_later(max(0.0, deadline - now), self._expire)
         try:
-            await asyncio.wait_for(self._done, max(0.0, deadline - now))
-        except TimeoutError:
-            missing = len(self.tasks) - len(self._replies)
-            raise DeadlineMissed(f"{missing} of {len(self.tasks)} images unanswered at the deadline") from None
+            await self._done
+        finally:
+            timer.cancel()
         return [self._replies[number] for number in self.tasks]
+
+    def _expire(self) -> None:
+        if not self._done.done():
+            missing = len(self.tasks) - len(self._replies)
+            self._done.set_exception(
+                DeadlineMissed(f"{missing} of {len(self.tasks)} images unanswered at the deadline")
+            )
 
 
 class PendingCalls:

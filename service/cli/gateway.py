@@ -9,6 +9,7 @@ import typer
 
 from inkgate.service.cli.announce import announce
 from inkgate.service.cli.serve import Host, Port, settings_with_overrides
+from inkgate.service.composition import event_loop
 from inkgate.service.composition.gateways import serve_gateway, supervise_gateways
 from inkgate.service.composition.web import listen
 from inkgate.service.settings import secret_values
@@ -29,6 +30,6 @@ def gateway(
 
     if workers == 1:
         listener = listen(settings.server.host, settings.server.port)
-        asyncio.run(serve_gateway(settings, listener, ready))
+        event_loop.run(serve_gateway(settings, listener, ready))
     else:
         asyncio.run(supervise_gateways(settings, workers, ready))

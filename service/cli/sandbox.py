@@ -14,6 +14,7 @@ from rich.console import Console
 from inkgate.service import settings as configuration
 from inkgate.service.accounts import vault as vaults
 from inkgate.service.cli.serve import EngineOption, ProfileOption, settings_with_overrides
+from inkgate.service.composition import event_loop
 from inkgate.service.composition.embedded import serve_embedded
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate
@@ -51,7 +52,7 @@ def run_sandbox(ready: Callable[[str, Keys], None], *, qps: float, refused: bool
         logs.configure("warning", "text")
         migrate.upgrade(settings.database.url)
         keys = asyncio.run(_provision(settings, qps, refused))
-        asyncio.run(serve_embedded(settings, lambda base_url: ready(base_url, keys)))
+        event_loop.run(serve_embedded(settings, lambda base_url: ready(base_url, keys)))
 
 
 def _temporary(folder: Path, settings: Settings) -> Settings:

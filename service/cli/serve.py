@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from inkgate.service import settings as configuration
 from inkgate.service.cli.announce import announce
 from inkgate.service.cli.ocr import Profile
+from inkgate.service.composition import event_loop
 from inkgate.service.composition.embedded import serve_embedded
 from inkgate.service.db import migrate
 from inkgate.service.settings import Settings
@@ -30,7 +30,7 @@ def serve(host: Host = None, port: Port = None, profile: ProfileOption = None, e
         settings.telemetry.log_level, settings.telemetry.log_format, secrets=configuration.secret_values(settings)
     )
     migrate.upgrade(settings.database.url)
-    asyncio.run(serve_embedded(settings, lambda url: announce("InkGate", url)))
+    event_loop.run(serve_embedded(settings, lambda url: announce("InkGate", url)))
 
 
 def settings_with_overrides(**given: Any) -> Settings:

@@ -10,6 +10,7 @@ from inkgate.service.composition.fleet import embedded_fleet
 from inkgate.service.composition.gateway import gateway
 from inkgate.service.composition.web import build_server, listen, serve
 from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.gateway.memory import freeze_startup_objects
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.metrics import Metrics
 
@@ -30,6 +31,7 @@ async def serve_embedded(settings: Settings, on_ready: Callable[[str], None]) ->
         async def announce() -> None:
             await broker.wait_ready()
             await server.wait_listening()
+            freeze_startup_objects()
             health.mark_started()
             on_ready(server.url)
 

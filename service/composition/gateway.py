@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
 from inkgate.service import __version__
 from inkgate.service.accounts import SqlDirectory
@@ -17,6 +16,7 @@ from inkgate.service.admin import PATH as ADMIN_PATH
 from inkgate.service.admin import create_admin
 from inkgate.service.background import Background
 from inkgate.service.broker.interface import Broker
+from inkgate.service.broker.streams import StreamsBroker
 from inkgate.service.broker.streams.client import async_client
 from inkgate.service.composition.database import OpenDatabase, open_database
 from inkgate.service.composition.fleet import EmbeddedBroker
@@ -33,6 +33,7 @@ from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.housekeeping import Housekeeper
 from inkgate.service.metering.reconciliation import ReconciliationState
 from inkgate.service.ratelimit import LocalLimiter, RedisLimiter
+from inkgate.service.redis_batches import CommandBatches
 from inkgate.service.replay import MemoryReplayStore, NoReplayStore, RedisReplayStore, ReplayStore
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
@@ -41,7 +42,7 @@ from inkgate.service.telemetry.tracing import Tracing
 from inkgate.service.usage.refusals import Refusals, RefusalWriter
 
 PARSE_THREADS = 4
-_REDIS_CONNECTIONS = 8  # for rate limits and replays; the broker has its own
+_REDIS_CONNECTIONS = 8  # for rate limits and replays beside an embedded queue
 
 
 @asynccontextmanager
@@ -81,10 +82,7 @@ def _services(
     stack: AsyncExitStack, settings: Settings, database: OpenDatabase, broker: Broker, metrics: Metrics
 ) -> Services:
     """The services of the call pipeline. `stack` closes them, except the ledger, which `_start` registers."""
-    redis = None
-    if settings.redis.url:
-        redis = async_client(settings.redis.url, _REDIS_CONNECTIONS, retry_connect=True)
-        stack.push_async_callback(redis.aclose)
+    commands, namespace = _redis_commands(stack, settings, broker), settings.redis.namespace
     telemetry = settings.telemetry
     tracing = Tracing.configured(telemetry.traces_endpoint, "gateway", __version__, telemetry.traces_ratio)
     stack.push_async_callback(asyncio.to_thread, tracing.close)
@@ -94,22 +92,36 @@ def _services(
         directory=SqlDirectory(database.engine, database.vault, default_qps=settings.limits.qps),
         ledger=SqlLedger(database.engine, metrics=metrics, clock=database.clock),
         broker=broker,
-        limiter=RedisLimiter(redis, settings.redis.namespace) if redis else LocalLimiter(),
-        replays=_replays(settings, database, redis),
+        limiter=RedisLimiter(commands, namespace) if commands else LocalLimiter(),
+        replays=_replays(settings, database, commands),
         pool=pool,
         tracing=tracing,
         refusals=Refusals(),
     )
 
 
-def _replays(settings: Settings, database: OpenDatabase, redis: Redis | None) -> ReplayStore:
+def _redis_commands(stack: AsyncExitStack, settings: Settings, broker: Broker) -> CommandBatches | None:
+    """The commands for rate limits and replays: those of the queue's server, if the queue is in Redis; None without a
+    Redis URL."""
+    if isinstance(broker, StreamsBroker):
+        return broker.commands
+    if not settings.redis.url:
+        return None
+    redis = async_client(settings.redis.url, _REDIS_CONNECTIONS)
+    stack.push_async_callback(redis.aclose)
+    commands = CommandBatches(redis)
+    stack.push_async_callback(commands.close)
+    return commands
+
+
+def _replays(settings: Settings, database: OpenDatabase, commands: CommandBatches | None) -> ReplayStore:
     """Where charged answers are kept until their delivery."""
     kept = settings.security.kept_answers
     if kept == "none":
         return NoReplayStore()
-    if redis is None:
+    if commands is None:
         return MemoryReplayStore()
-    return RedisReplayStore(redis, settings.redis.namespace, database.vault, seal=kept == "sealed")
+    return RedisReplayStore(commands, settings.redis.namespace, database.vault, seal=kept == "sealed")
 
 
 async def _start(

@@ -13,6 +13,7 @@ from functools import partial
 from inkgate.service import settings as configuration
 from inkgate.service.background import Background
 from inkgate.service.broker import frames
+from inkgate.service.composition import event_loop
 from inkgate.service.composition.gateways import serve_gateway
 from inkgate.service.errors import InkGateError
 from inkgate.service.settings import Settings
@@ -35,7 +36,7 @@ def main(argv: list[str]) -> int:
         settings.telemetry.log_level, settings.telemetry.log_format, secrets=configuration.secret_values(settings)
     )
     try:
-        asyncio.run(_serve(settings, socket.socket(fileno=listen_fd), control))
+        event_loop.run(_serve(settings, socket.socket(fileno=listen_fd), control))
     except InkGateError as error:
         frames.send_frame(control, encode(Fatal(str(error))))
         return 2

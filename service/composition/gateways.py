@@ -16,6 +16,7 @@ from inkgate.service.composition.probes import readiness_check, serve_probes
 from inkgate.service.composition.web import build_server, listen, serve
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import ConfigurationError
+from inkgate.service.gateway.memory import freeze_startup_objects
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.merge import snapshot_from
@@ -44,6 +45,7 @@ async def serve_gateway(
 
         async def announce() -> None:
             await server.wait_listening()
+            freeze_startup_objects()
             health.mark_started()
             on_ready(server.url, metrics, background)
 

@@ -87,7 +87,7 @@ def build_server(settings: Settings, app: FastAPI, health: Health) -> GatewaySer
         access_log=False,
         server_header=False,
         proxy_headers=False,  # trusted proxies are handled by service/client_ip.py
-        http=limited_protocol(connections_allowed(), protocol),
+        http=limited_protocol(connections_allowed(), protocol),  # type: ignore[arg-type]  # any callable
         ws="none",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=round(settings.limits.deadline) + DRAIN_MARGIN_SECONDS,

@@ -13,6 +13,7 @@ from inkgate.service.eop.canonical import canonical, query_forms
 from inkgate.service.eop.header import Authorization
 
 BEIJING = timezone(timedelta(hours=8))
+_DATE_PARTS = ((0, 4), (4, 6), (6, 8), (9, 11), (11, 13), (13, 15))
 _DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
@@ -47,7 +48,6 @@ def verify(authorization: Authorization, secret: bytes, headers: Mapping[str, st
     if any(name not in headers for name in authorization.signed):
         return False
     key = day_key(authorization.ak, secret, headers["eop-date"])
-    matched = False
     values = {name: headers[name] for name in authorization.signed}
     header_readings = [values]
     if not all(value.isascii() for value in values.values()):
@@ -56,8 +56,9 @@ def verify(authorization: Authorization, secret: bytes, headers: Mapping[str, st
         for form in query_forms(query):
             for digest in (body_hash, body_hash.upper()):
                 text = canonical(authorization.signed, reading, form, digest)
-                matched |= hmac.compare_digest(_mac(key, text.encode("latin-1")), authorization.signature)
-    return matched
+                if hmac.compare_digest(_mac(key, text.encode("latin-1")), authorization.signature):
+                    return True
+    return False
 
 
 def in_window(eop_date: str, now: datetime, window: int) -> bool:
@@ -65,10 +66,11 @@ def in_window(eop_date: str, now: datetime, window: int) -> bool:
 
     Clients use either zone, regardless of the trailing Z (CONTRACT R8). `window` 0 checks only the syntax.
     """
-    if not _DATE.fullmatch(eop_date):  # strptime alone accepts one digit instead of two
+    if not _DATE.fullmatch(eop_date):
         return False
     try:
-        written = datetime.strptime(eop_date, "%Y%m%dT%H%M%SZ")
+        year, month, day, hour, minute, second = (int(eop_date[begin:end]) for begin, end in _DATE_PARTS)
+        written = datetime(year, month, day, hour, minute, second)  # strptime takes ten times as long
     except ValueError:
         return False
     if window == 0:

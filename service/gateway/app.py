@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inkgate.service import __version__
 from inkgate.service.client_ip import parse_networks
@@ -24,13 +25,28 @@ from inkgate.service.telemetry.probe_routes import add_probes
 CALLS = "/v1/aiop/api"
 
 
+class GatewayApp(FastAPI):
+    """The application. API calls go to their endpoint before FastAPI's middleware and routes, which do nothing for
+    them."""
+
+    def serve_calls(self, endpoint: ASGIApp) -> None:
+        """Answer everything below CALLS with `endpoint`, which has error codes of its own for unknown paths."""
+        self._calls = endpoint
+        self.mount(CALLS, endpoint)  # for CALLS itself, and for what composes applications
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(f"{CALLS}/"):
+            await self._calls(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def create_app(settings: Settings, services: Services, metrics: Metrics, health: Health) -> FastAPI:
     """Build the application. The caller starts and closes the services."""
-    app = FastAPI(title="InkGate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = GatewayApp(title="InkGate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     pipeline = Pipeline(settings, services)
     trusted = parse_networks(settings.server.trusted_proxies)
-    # A mount keeps the full scope["path"]; the endpoint needs it, since wrong paths have error codes of their own.
-    app.mount(CALLS, CallEndpoint(settings, pipeline, metrics, trusted))
+    app.serve_calls(CallEndpoint(settings, pipeline, metrics, trusted))
     add_probes(app, health)
     _add_metrics(app, metrics)
     _add_reference(app)

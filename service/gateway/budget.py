@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -26,8 +25,8 @@ class Budget:
 
     def for_app(self, app: str) -> Budget:
         """A view of the same budget that counts for `app`."""
-        view = copy.copy(self)
-        view._app = app
+        view = Budget.__new__(Budget)
+        view._shares, view._what, view._app = self._shares, self._what, app
         return view
 
     @property

@@ -21,7 +21,7 @@ class DeliveryTracker:
 
     def __init__(self, replays: ReplayStore) -> None:
         self._replays = replays
-        self._pending: dict[str, asyncio.Task[None]] = {}
+        self._pending: dict[str, asyncio.Future[None]] = {}  # done when the outcome has been acted on
 
     async def track(self, key: str, call_id: str, delivered: asyncio.Future[bool]) -> None:
         """Delete the kept answer once it is delivered; waits for the deletion only if it is delivered already."""
@@ -29,23 +29,22 @@ class DeliveryTracker:
             if delivered.result():
                 await self._replays.discard(key, call_id)
             return
-        task = asyncio.create_task(self._drop_if_delivered(key, call_id, delivered))
-        self._pending[key] = task
-        task.add_done_callback(lambda done: self._close(key, done))
+        finished = self._pending[key] = asyncio.get_running_loop().create_future()
+        finished.add_done_callback(lambda _: self._close(key, finished))
+        delivered.add_done_callback(lambda outcome: self._act(key, call_id, outcome, finished))
 
     async def wait_for_outcome(self, key: str) -> None:
         """Wait until the delivery of the answer kept under `key` is known, at most REPEAT_WAIT_SECONDS."""
-        if (task := self._pending.get(key)) is not None:
-            await asyncio.wait({task}, timeout=REPEAT_WAIT_SECONDS)
+        if (finished := self._pending.get(key)) is not None:
+            await asyncio.wait({finished}, timeout=REPEAT_WAIT_SECONDS)
 
-    async def _drop_if_delivered(self, key: str, call_id: str, delivered: asyncio.Future[bool]) -> None:
-        if await delivered:
-            await self._replays.discard(key, call_id)
+    def _act(self, key: str, call_id: str, outcome: asyncio.Future[bool], finished: asyncio.Future[None]) -> None:
+        if not outcome.cancelled() and outcome.result():
+            self._replays.discard(key, call_id).add_done_callback(lambda _: finished.set_result(None))
         else:
             log.info("answer not delivered, kept for replay", extra={"call_id": call_id})
+            finished.set_result(None)
 
-    def _close(self, key: str, task: asyncio.Task[None]) -> None:
-        if self._pending.get(key) is task:
+    def _close(self, key: str, finished: asyncio.Future[None]) -> None:
+        if self._pending.get(key) is finished:
             del self._pending[key]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("a delivered answer could not be dropped", exc_info=error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,9 +14,9 @@ from starlette.types import Message, Receive, Scope, Send
 from inkgate.service.contract.headers import Surface, merge_repeats, refused_repeats
 from inkgate.service.errors import BodyTooLarge, BodyTooSlow, ClientDisconnected, Overloaded
 from inkgate.service.gateway.budget import Budget
+from inkgate.service.gateway.connection import EXTENSION, Connection
 from inkgate.service.gateway.raw_head import RawHead, raw_head
 from inkgate.service.gateway.request_line import RAW_QUERY
-from inkgate.service.gateway.tcp_acknowledgement import EXTENSION, AcknowledgementTracker
 
 V = TypeVar("V")
 
@@ -46,7 +46,7 @@ class Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope, self._receive, self._send = scope, receive, send
         extensions = scope.get("extensions", {})
-        self._acknowledgements: AcknowledgementTracker | None = extensions.get(EXTENSION)
+        self._connection: Connection | None = extensions.get(EXTENSION)  # None under another server
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: str = extensions.get(RAW_QUERY, scope["query_string"]).decode("latin-1")  # as sent
@@ -166,6 +166,7 @@ class Exchange:
     def detached(self, body: bytearray) -> Exchange:
         """The same request with `body`, independent of the connection, for reading it after its answer was sent."""
         copy = Exchange(self._scope, _disconnected, _no_answer)
+        copy._connection = None
         copy.client_ip, copy.peer, copy.body, copy.body_hash = self.client_ip, self.peer, body, self.body_hash
         return copy
 
@@ -179,8 +180,10 @@ class Exchange:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    async def await_or_disconnect(self, work: Awaitable[V], doing: str) -> V:
+    async def await_or_disconnect(self, work: Coroutine[Any, Any, V], doing: str) -> V:
         """The result of `work`, which is cancelled when the client disconnects first. Raises ClientDisconnected."""
+        if self._connection is not None:
+            return await _await_or_lost(self._connection, work, f"hung up while {doing}")
         task = asyncio.ensure_future(work)
         gone = asyncio.ensure_future(self.wait_for_disconnect())
         try:
@@ -195,6 +198,8 @@ class Exchange:
 
     async def has_disconnected(self) -> bool:
         """Whether the client is known to have disconnected."""
+        if self._connection is not None:
+            return self._connection.lost
         watcher = asyncio.ensure_future(self.wait_for_disconnect())
         await asyncio.sleep(0)
         try:
@@ -214,11 +219,12 @@ class Exchange:
         if not self._body_complete:
             return await self._send_before_body_read(start, answer.body)
         body: Message = {"type": "http.response.body", "body": answer.body, "more_body": True}
-        if self._acknowledgements is None or not is_charged:
+        if self._connection is None or not is_charged:
             return await self._send_watching_disconnect(start, body)
-        await self._send(start)
-        await self._send(body)
-        delivered = self._acknowledgements.delivered()  # before any byte of the next answer is written
+        with self._connection.transport.one_write():
+            await self._send(start)
+            await self._send(body)
+        delivered = self._connection.acknowledgements.delivered()  # before any byte of the next answer is written
         await self._send({"type": "http.response.body", "body": b""})
         return delivered
 
@@ -253,6 +259,35 @@ class Exchange:
             await self._discard_rest(_MAX_DISCARDED_BYTES)
         await self._send({"type": "http.response.body", "body": b""})
         return _completed(False)  # an answer to an incomplete request is never charged
+
+
+async def _await_or_lost(connection: Connection, work: Coroutine[Any, Any, V], message: str) -> V:
+    """`Exchange.await_or_disconnect` without a task: the end of the connection cancels this one, as a timeout does."""
+    if connection.lost:
+        work.close()
+        raise ClientDisconnected(message)
+    task, lost = asyncio.current_task(), False
+    assert task is not None
+    cancelling = task.cancelling()
+
+    def cancel() -> None:
+        nonlocal lost
+        lost = True
+        task.cancel()
+
+    connection.on_lost = cancel
+    try:
+        result = await work
+    except asyncio.CancelledError:
+        if lost and task.uncancel() <= cancelling:
+            raise ClientDisconnected(message) from None
+        raise
+    finally:
+        connection.on_lost = None
+    if lost:
+        task.uncancel()
+        raise ClientDisconnected(message)
+    return result
 
 
 def _completed(delivered: bool) -> asyncio.Future[bool]:

@@ -1,8 +1,9 @@
-"""Control of glibc's malloc, which otherwise keeps the memory of large bodies."""
+"""Control of glibc's malloc, which otherwise keeps the memory of large bodies, and of the garbage collector."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 from functools import cache
 
 LARGE_BODY_BYTES = 8 * 1024 * 1024  # after a body of this size free memory is returned to the system
@@ -25,6 +26,16 @@ def trim_heap() -> None:
     library = _library()
     if library is not None:
         library.malloc_trim(0)
+
+
+def freeze_startup_objects() -> None:
+    """Exempt all objects that exist now from garbage collection. To be called once, when the start is complete.
+
+    They are hundreds of thousands (modules, classes, routes), and a full collection looks at each: a tenth of a second
+    in which no call is answered, and eight percent of a busy gateway's CPU time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @cache

@@ -13,7 +13,7 @@ No phase references the body, the base64 texts or the images: their memory is fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from inkgate.service.accounts.directory import AccessKey, App
@@ -116,9 +116,19 @@ class Routed:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The caller's address is allowed and the capability is opened for its app."""
+    """The caller's address is allowed and the capability is opened for its app.
+
+    `replay_key` is the key under which the answer to this request, and to its repeats, is kept.
+    """
 
     routed: Routed
+    replay_key: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        app, exchange = self.routed.app, self.exchange
+        sent = exchange.headers.get("ctyun-eop-request-id", "")  # `request_id` may be generated
+        key = replay_key(app.app_id, sent, exchange.body_hash, self.routed.capability.name)
+        object.__setattr__(self, "replay_key", key)
 
     @property
     def received(self) -> Received:
@@ -143,13 +153,6 @@ class Admitted:
     @property
     def caller(self) -> Caller:
         return Caller(self.app, self.capability)
-
-    @property
-    def replay_key(self) -> str:
-        """The key under which the answer to this request, and to its repeats, is kept."""
-        exchange = self.exchange
-        sent = exchange.headers.get("ctyun-eop-request-id", "")  # `request_id` may be generated
-        return replay_key(self.app.app_id, sent, exchange.body_hash, self.capability.name)
 
     def record(
         self,

@@ -16,19 +16,17 @@ without limit for a client that does not read it. A gateway without a proxy need
 from __future__ import annotations
 
 import asyncio
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inkgate.service.contract.headers import Surface, refused_repeats
+from inkgate.service.gateway.chunked_reads import ChunkedReads
+from inkgate.service.gateway.connection import EXTENSION, Connection
 from inkgate.service.gateway.descriptors import MAX_CONNECTIONS
 from inkgate.service.gateway.request_line import RAW_QUERY, RequestLine
-from inkgate.service.gateway.tcp_acknowledgement import (
-    EXTENSION,
-    AcknowledgementTracker,
-    CountingTransport,
-    PendingAnswers,
-)
+from inkgate.service.gateway.tcp_acknowledgement import AcknowledgementTracker, PendingAnswers
 
 HEAD_SECONDS = 20.0
 HEAD_BYTES = 64 * 1024
@@ -59,11 +57,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._acknowledgements = AcknowledgementTracker(self.loop, transport, self.pending)
-        super().connection_made(CountingTransport(transport, self._acknowledgements))  # type: ignore[arg-type]
+        self._connection = Connection(transport, self._acknowledgements)
+        super().connection_made(self._connection.transport)  # type: ignore[arg-type]
         if len(self.connections) + self.pending.closing > self.max_connections:
             transport.abort()
             return
-        transport.max_size = READ_CHUNK_BYTES  # type: ignore[attr-defined]  # asyncio's default is four times as much
         self._start_timer(HEAD_SECONDS, self._on_idle_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -73,6 +71,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._acknowledgements.connection_lost(orderly=exc is None)
         self._unset_keepalive_if_required()  # uvicorn does so only after an orderly close
         super().connection_lost(exc)
+        self._connection.end()
 
     def data_received(self, data: bytes) -> None:
         self._request_ended = False
@@ -94,7 +93,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         if self._request_ended:
             self._request_line.skip()
-        self.scope["extensions"] = {EXTENSION: self._acknowledgements}  # type: ignore[dict-item]
+        self.scope["extensions"] = {EXTENSION: self._connection}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
         if names := refused_repeats(self.headers, Surface.SERVER):
@@ -186,9 +185,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._watch_stall()
 
 
-P = TypeVar("P", bound=LimitedHttpProtocol)
+def limited_protocol(max_connections: int, base: type[LimitedHttpProtocol]) -> Callable[..., ChunkedReads]:
+    """Makes the protocols of one server with at most `max_connections` connections: `base` behind reads of at most
+    READ_CHUNK_BYTES."""
+    limited = type(base.__name__, (base,), {"max_connections": max_connections, "pending": PendingAnswers()})
+    buffer = memoryview(bytearray(READ_CHUNK_BYTES))
 
+    def protocol(*arguments: Any, **named: Any) -> ChunkedReads:
+        return ChunkedReads(limited(*arguments, **named), buffer)
 
-def limited_protocol(max_connections: int, base: type[P]) -> type[P]:
-    """A subclass of `base` for one server with at most `max_connections` connections."""
-    return type(base.__name__, (base,), {"max_connections": max_connections, "pending": PendingAnswers()})
+    return protocol

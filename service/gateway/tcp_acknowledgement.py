@@ -21,11 +21,9 @@ import socket
 import struct
 import sys
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-EXTENSION = "inkgate.acknowledgements"  # in scope["extensions"]
 WAIT_SECONDS = 600.0  # as long as an answer is kept: service/replay
 LINGER_SECONDS = 60.0  # the same for a connection closed by the server
 MAX_PENDING_ANSWERS = 4096  # per server
@@ -155,23 +153,6 @@ class AcknowledgementTracker:
             self._lingering = False
             self._pending.closing -= 1
             self._socket.close()
-
-
-class CountingTransport:
-    """Counts the bytes written to a transport; delegates everything else to it."""
-
-    def __init__(self, transport: asyncio.Transport, acknowledgements: AcknowledgementTracker) -> None:
-        self._transport, self._acknowledgements = transport, acknowledgements
-
-    def write(self, data: bytes) -> None:
-        self._acknowledgements.record_written(len(data))
-        self._transport.write(data)
-
-    def writelines(self, pieces: Iterable[bytes]) -> None:
-        self.write(b"".join(pieces))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
 
 
 def _supports_tcp_info(sock: Any) -> bool:

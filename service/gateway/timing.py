@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 
 
 class Stopwatch:
@@ -14,13 +13,9 @@ class Stopwatch:
         self._start = time.perf_counter()
         self.stages: dict[str, float] = {}
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        begin = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - begin
+    def stage(self, name: str) -> _Stage:
+        """Add the time of a `with` block to a stage."""
+        return _Stage(self.stages, name)
 
     def merge_slowest(self, stages: Iterable[Mapping[str, float]]) -> None:
         """Add the workers' stages: per stage the maximum over the images, since they are processed in parallel."""
@@ -33,3 +28,18 @@ class Stopwatch:
 
     def elapsed_ms(self) -> int:
         return round(self.elapsed() * 1000)
+
+
+class _Stage:
+    """A class, not a generator: a call has eight of these blocks."""
+
+    __slots__ = ("_begin", "_name", "_stages")
+
+    def __init__(self, stages: dict[str, float], name: str) -> None:
+        self._stages, self._name = stages, name
+
+    def __enter__(self) -> None:
+        self._begin = time.perf_counter()
+
+    def __exit__(self, *_error: object) -> None:
+        self._stages[self._name] = self._stages.get(self._name, 0.0) + time.perf_counter() - self._begin

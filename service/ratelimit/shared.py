@@ -6,12 +6,11 @@ import asyncio
 import logging
 import time
 from pathlib import Path
-from typing import Any
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from inkgate.service.ratelimit.local import LocalLimiter, burst
+from inkgate.service.redis_batches import CommandBatches
 
 SCRIPT = Path(__file__).with_name("acquire.lua").read_text(encoding="utf-8")
 TIMEOUT_SECONDS = 0.1  # a slower answer counts as a failure
@@ -26,9 +25,9 @@ class RedisLimiter:
     While Redis does not answer, each gateway counts its own requests.
     """
 
-    def __init__(self, redis: Redis, namespace: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, commands: CommandBatches, namespace: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
         self._namespace, self._timeout = namespace, timeout
-        self._acquire: Any = redis.register_script(SCRIPT)
+        self._acquire = commands.script(SCRIPT)
         self._local = LocalLimiter()
         self._resting_until = 0.0
 

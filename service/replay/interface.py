@@ -7,6 +7,7 @@ first, which charges nothing if the first settlement committed: settlement is id
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from typing import Protocol
@@ -31,8 +32,9 @@ class ReplayStore(Protocol):
 
     async def find(self, key: str) -> KeptAnswer | None: ...
 
-    async def discard(self, key: str, call_id: str) -> None:
-        """Delete the answer of this call; an answer of another call under the same key stays."""
+    def discard(self, key: str, call_id: str) -> asyncio.Future[None]:
+        """Delete the answer of this call; an answer of another call under the same key stays. Begins at once; the
+        future, which may be ignored, is done at the end and has no exception."""
 
 
 def replay_key(app_id: str, request_id: str, body_hash: str, capability: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 
@@ -33,10 +34,13 @@ class MemoryReplayStore:
         expires, answer = self._kept.get(key, (0.0, None))
         return answer if expires > time.monotonic() else None
 
-    async def discard(self, key: str, call_id: str) -> None:
-        existing = await self.find(key)
-        if existing is not None and existing.settlement.call_id == call_id:
+    def discard(self, key: str, call_id: str) -> asyncio.Future[None]:
+        existing = self._kept.get(key)
+        if existing is not None and existing[1].settlement.call_id == call_id:
             self._forget(key)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
 
     def _forget(self, key: str) -> None:
         if (entry := self._kept.pop(key, None)) is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from inkgate.service.replay.interface import KeptAnswer
 
 
@@ -14,4 +16,7 @@ class NoReplayStore:
     async def find(self, key: str) -> KeptAnswer | None:
         return None
 
-    async def discard(self, key: str, call_id: str) -> None: ...
+    def discard(self, key: str, call_id: str) -> asyncio.Future[None]:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import orjson
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.errors import BrokerUnavailable, ConfigurationError
 from inkgate.service.metering.interface import Settlement
+from inkgate.service.redis_batches import CommandBatches
 from inkgate.service.replay.interface import TTL_SECONDS, KeptAnswer
 
 KEEP, DISCARD = (Path(__file__).with_name(f"{name}.lua").read_text(encoding="utf-8") for name in ("keep", "discard"))
 
 log = logging.getLogger(__name__)
 
+PATIENCE_SECONDS = 3.0  # long enough for a restart of the server
 _SETTLEMENT = frozenset(each.name for each in fields(Settlement))
 
 
@@ -32,40 +34,47 @@ class RedisReplayStore:
     Raises errors.BrokerUnavailable when Redis cannot be reached: an answer that cannot be stored is not charged.
     """
 
-    def __init__(self, client: Redis, namespace: str, vault: Vault | None = None, *, seal: bool = False) -> None:
+    def __init__(
+        self, commands: CommandBatches, namespace: str, vault: Vault | None = None, *, seal: bool = False
+    ) -> None:
         # Until 0.1.0 the prefix was "replay:", with another format.
-        self._client, self._prefix = client, f"{namespace}:answer:"
+        self._commands, self._prefix = commands, f"{namespace}:answer:"
         self._vault, self._seal = vault, seal
-        self._keep: Any = client.register_script(KEEP)
-        self._discard: Any = client.register_script(DISCARD)
+        self._keep = commands.script(KEEP, patience=PATIENCE_SECONDS)
+        self._discard = commands.script(DISCARD, patience=PATIENCE_SECONDS)
 
     async def keep(self, key: str, answer: KeptAnswer) -> KeptAnswer:
         """See the interface. Of two gateways that finish the same request, one stores its answer."""
-        head = orjson.dumps({"status": answer.status, "settlement": asdict(answer.settlement)})
-        content = head + b"\n" + answer.body
+        content = orjson.dumps({"status": answer.status, "settlement": answer.settlement}) + b"\n" + answer.body
         if self._seal and self._vault is not None:
             content = self._vault.seal(content, _context(key))
         raw = answer.settlement.call_id.encode() + b"\n" + content
         try:
             existing = await self._keep(keys=[self._prefix + key], args=[raw, TTL_SECONDS])
-        except RedisError as error:
+        except (RedisError, OSError) as error:
             raise BrokerUnavailable(f"cannot keep an answer: {type(error).__name__}") from None
         return answer if existing is None else self._read(key, existing) or answer
 
     async def find(self, key: str) -> KeptAnswer | None:
         try:
-            raw: Any = await self._client.get(self._prefix + key)
-        except RedisError as error:
+            raw: Any = await self._commands.execute("GET", self._prefix + key, patience=PATIENCE_SECONDS)
+        except (RedisError, OSError) as error:
             raise BrokerUnavailable(f"cannot look for a kept answer: {type(error).__name__}") from None
         return None if raw is None else self._read(key, raw)
 
-    async def discard(self, key: str, call_id: str) -> None:
-        """Delete an answer. While Redis cannot be reached it stays until it expires: at worst it is sent again, free of
-        charge."""
-        try:
-            await self._discard(keys=[self._prefix + key], args=[call_id])
-        except RedisError:
-            return
+    def discard(self, key: str, call_id: str) -> asyncio.Future[None]:
+        """See the interface. While Redis cannot be reached an answer stays until it expires: at worst it is sent again,
+        free of charge."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def finish(answer: asyncio.Future[Any]) -> None:
+            if not answer.cancelled():
+                answer.exception()  # retrieved, and ignored
+            if not done.done():
+                done.set_result(None)
+
+        self._discard.start(keys=[self._prefix + key], args=[call_id]).add_done_callback(finish)
+        return done
 
     def _read(self, key: str, raw: bytes) -> KeptAnswer | None:
         """The stored answer; None when it is sealed and cannot be opened."""

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import IO, Any, Literal
 
 _CONTEXT: ContextVar[Mapping[str, Any]] = ContextVar("inkgate_log_fields")
@@ -55,7 +56,7 @@ def context() -> Mapping[str, Any]:
 
 def redact(name: str, value: Any) -> Any:
     """`value` as it may be logged under `name`: masked, truncated, or converted to JSON types."""
-    if _SECRET_NAME.search(name):
+    if _is_secret(name):
         return _MASK
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -68,8 +69,14 @@ def redact(name: str, value: Any) -> Any:
     return _cut(str(value))
 
 
+@lru_cache(maxsize=1024)  # the names are words of the source, a few dozen
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
+
+
 def _cut(text: str) -> str:
-    text = _URL_PASSWORD.sub(rf"\g<scheme>:{_MASK}@", text)
+    if "://" in text:
+        text = _URL_PASSWORD.sub(rf"\g<scheme>:{_MASK}@", text)
     return text if len(text) <= _MAX_VALUE_CHARACTERS else f"{text[:_MAX_VALUE_CHARACTERS]}… ({len(text)} characters)"
 
 
@@ -94,11 +101,19 @@ class _RedactingFormatter(logging.Formatter):
         return self._secrets.sub(_MASK, line) if self._secrets else line
 
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` makes an encoder for each line
+
+
+@lru_cache(maxsize=2)
+def _second(created: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created))
+
+
 class JsonFormatter(_RedactingFormatter):
     """JSON: time (UTC, RFC 3339 with milliseconds), level, logger, message, then the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        stamp = _second(int(record.created))
         line: dict[str, Any] = {
             "time": f"{stamp}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
@@ -109,7 +124,7 @@ class JsonFormatter(_RedactingFormatter):
             line.setdefault(key, value)
         if record.exc_info:
             line["exception"] = _cut(self.formatException(record.exc_info))
-        return self.masked(json.dumps(line, ensure_ascii=False))
+        return self.masked(_ENCODE(line))
 
 
 class TextFormatter(_RedactingFormatter):

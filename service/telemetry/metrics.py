@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
@@ -19,6 +19,8 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from inkgate.service.telemetry.merge import GaugeAggregation, MetricsFold, Snapshot, families_of, without_created
+
+M = TypeVar("M", Counter, Histogram)
 
 UNKNOWN = "none"  # the label of a request without a known capability
 OTHER = "other"
@@ -94,6 +96,7 @@ class Metrics:
         self._capabilities = None if capabilities is None else frozenset(capabilities)
         self._any_capability = _LabelLimit(MOST_CAPABILITIES)
         self.registry = CollectorRegistry()
+        self._known_series: dict[tuple[Any, tuple[str, ...]], Any] = {}
         self.catalogue: list[MetricDoc] = []
         self.gauge_folds: dict[str, GaugeAggregation] = {}
         self._code, self._reason, self._account, self._task = (
@@ -125,6 +128,15 @@ class Metrics:
             return self._any_capability(name)
         return name if name in self._capabilities else UNKNOWN
 
+    def _series(self, metric: M, *labels: str) -> M:
+        """`metric.labels(*labels)`, which checks and converts the labels at each call: a request updates a dozen
+        series. Never used for a metric whose series are removed; the labels are limited, so the dictionary is too."""
+        key = (metric, labels)
+        series: M | None = self._known_series.get(key)
+        if series is None:
+            series = self._known_series[key] = metric.labels(*labels)
+        return series
+
     # --- requests (gateway) -------------------------------------------------------------------------------------
 
     def _make_requests(self) -> None:
@@ -149,20 +161,20 @@ class Metrics:
     def request(self, capability: str | None, outcome: RequestOutcome, code: int | str, seconds: float) -> None:
         """Count one finished request. `code` is the statusCode sent, `seconds` from first byte read to last sent."""
         name = self._capability(capability)
-        self._requests.labels(name, outcome, self._code(code)).inc()
-        self._duration.labels(name, "total").observe(seconds)
+        self._series(self._requests, name, outcome, self._code(code)).inc()
+        self._series(self._duration, name, "total").observe(seconds)
 
     def stage(self, capability: str | None, stage: Stage, seconds: float) -> None:
         """Record the seconds of one stage of a request."""
-        self._duration.labels(self._capability(capability), stage).observe(seconds)
+        self._series(self._duration, self._capability(capability), stage).observe(seconds)
 
     def body(self, capability: str | None, size: int) -> None:
         """Record the size of a request body in bytes."""
-        self._body.labels(self._capability(capability)).observe(size)
+        self._series(self._body, self._capability(capability)).observe(size)
 
     def image(self, capability: str, outcome: str) -> None:
         """Count one image: "read", "rejected" (its checks), "decode", "failed", "expired" (broker outcomes)."""
-        self._images.labels(self._capability(capability), self._reason(outcome)).inc()
+        self._series(self._images, self._capability(capability), self._reason(outcome)).inc()
 
     def rejected(self, reason: str) -> None:
         """Count a refused request: "signature", "rate", "bytes", "tasks", "deadline", "too_large", "pack" …"""
@@ -268,7 +280,7 @@ class Metrics:
 
     def settled(self, capability: str, units: int) -> None:
         """Count the units of one call, after its settlement is committed."""
-        self._units.labels(self._capability(capability)).inc(units)
+        self._series(self._units, self._capability(capability)).inc(units)
 
     def settle_batch(self, calls: int, seconds: float) -> None:
         """Record one committed settling transaction: number of calls and seconds."""

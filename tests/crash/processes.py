@@ -22,14 +22,21 @@ _WORKERS += "from inkgate.service.composition.workers import serve_workers; "
 _WORKERS += "asyncio.run(serve_workers(settings.load()))"
 
 
-def python(*arguments: str, log: IO[bytes] | None = None, **settings: object) -> subprocess.Popen[bytes]:
-    """Start a Python process with the settings GROUP__NAME=value in its environment and its stderr in `log`."""
+def python(
+    *arguments: str,
+    log: IO[bytes] | None = None,
+    program: str = sys.executable,
+    paths: str = "",
+    **settings: object,
+) -> subprocess.Popen[bytes]:
+    """Start a Python process with the settings GROUP__NAME=value in its environment and its stderr in `log`. `program`
+    is the interpreter, `paths` replace the repository in its PYTHONPATH."""
     env = {
         **os.environ,
         **{f"INKGATE_{name}": str(value) for name, value in settings.items()},
-        "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+        "PYTHONPATH": paths or str(Path(__file__).resolve().parents[2]),
     }
-    return subprocess.Popen([sys.executable, *arguments], env=env, stderr=log)
+    return subprocess.Popen([program, *arguments], env=env, stderr=log)
 
 
 class WorkerHost:

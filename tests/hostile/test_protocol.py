@@ -13,7 +13,9 @@ import uvicorn
 
 from inkgate.service.composition.web import listen
 from inkgate.service.gateway import protocol
-from inkgate.service.gateway.protocol import LimitedHttpProtocol
+from inkgate.service.gateway.descriptors import MAX_CONNECTIONS
+from inkgate.service.gateway.protocol import LimitedHttpProtocol, limited_protocol
+from tests.event_loops import event_loop_policy  # noqa: F401 - both loops
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 SHORT = 0.3
@@ -38,11 +40,18 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 @pytest.fixture
-async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[uvicorn.Server]:
+async def server(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> AsyncIterator[uvicorn.Server]:
     for name in ("HEAD_SECONDS", "STALL_SECONDS", "DRAIN_SECONDS"):
         monkeypatch.setattr(protocol, name, SHORT)
+    limited = limited_protocol(getattr(request, "param", MAX_CONNECTIONS), LimitedHttpProtocol)
     config = uvicorn.Config(
-        application, port=0, http=LimitedHttpProtocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=2
+        application,
+        port=0,
+        http=limited,  # type: ignore[arg-type]
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        timeout_keep_alive=2,
     )
     running = uvicorn.Server(config)
     task = asyncio.create_task(running.serve())
@@ -211,8 +220,8 @@ async def test_request_smuggling_is_refused_and_closed(server: uvicorn.Server, s
     assert answers.count(b" 200 ") == 0
 
 
-async def test_connections_are_counted(server: uvicorn.Server, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(LimitedHttpProtocol, "max_connections", 2)
+@pytest.mark.parametrize("server", [2], indirect=True)
+async def test_connections_are_counted(server: uvicorn.Server):
     first, second = await connect(server), await connect(server)
     await asyncio.sleep(0.05)
     third = await connect(server)

@@ -13,8 +13,10 @@ import uvicorn
 
 from inkgate.service.contract.capabilities import GENERAL
 from inkgate.service.gateway import exchange
-from inkgate.service.gateway.protocol import LimitedHttpProtocol
+from inkgate.service.gateway.descriptors import MAX_CONNECTIONS
+from inkgate.service.gateway.protocol import LimitedHttpProtocol, limited_protocol
 from inkgate.service.settings import Limits, Server, Settings
+from tests.event_loops import event_loop_policy  # noqa: F401 - both loops
 from tests.gateway import GatewayUnderTest, body_of, signed_headers
 
 SECONDS = 0.5  # that a body may take here
@@ -25,7 +27,13 @@ Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 async def serving(gateway: GatewayUnderTest) -> AsyncIterator[int]:
     """The port of a gateway on a real socket."""
     config = uvicorn.Config(
-        gateway.app, port=0, http=LimitedHttpProtocol, ws="none", lifespan="off", log_config=None, timeout_keep_alive=2
+        gateway.app,
+        port=0,
+        http=limited_protocol(MAX_CONNECTIONS, LimitedHttpProtocol),  # type: ignore[arg-type]
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        timeout_keep_alive=2,
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())

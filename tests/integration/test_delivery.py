@@ -12,7 +12,9 @@ from redis.asyncio import Redis
 
 from inkgate.service.gateway import tcp_acknowledgement
 from inkgate.service.gateway.tcp_acknowledgement import AcknowledgementTracker, PendingAnswers
+from inkgate.service.redis_batches import CommandBatches
 from inkgate.service.replay import MemoryReplayStore, RedisReplayStore
+from tests.event_loops import event_loop_policy  # noqa: F401 - both loops
 from tests.gateway import GatewayUnderTest
 from tests.http_server import served
 from tests.tcp_reset import UNITS, Client, answering, repeat, request
@@ -28,7 +30,7 @@ async def gateway(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Gateway
             yield under_test, port
         return
     async with Redis.from_url(request.getfixturevalue("valkey_server")) as client:
-        under_test = GatewayUnderTest(replays=RedisReplayStore(client, uuid.uuid4().hex))
+        under_test = GatewayUnderTest(replays=RedisReplayStore(CommandBatches(client), uuid.uuid4().hex))
         async with served(under_test.app) as port:
             yield under_test, port
 
@@ -38,7 +40,7 @@ async def kept(under_test: GatewayUnderTest) -> int:
     store: Any = under_test.replays
     if isinstance(store, MemoryReplayStore):
         return len(store._kept)
-    return len([key async for key in store._client.scan_iter(store._prefix + "*")])
+    return len([key async for key in store._commands._client.scan_iter(store._prefix + "*")])
 
 
 async def drops(under_test: GatewayUnderTest, seconds: float = 5) -> bool:

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from inkgate.service.accounts.vault import Vault, new_key
 from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.metering.interface import Settlement
+from inkgate.service.redis_batches import CommandBatches
 from inkgate.service.replay import KeptAnswer, MemoryReplayStore, NoReplayStore, RedisReplayStore, replay_key
 
 SETTLEMENT = Settlement("call-1", "account", "app", "general", 3, 3, 1, 0, 1234, 56, "10.0.0.1", "request-1")
@@ -21,7 +22,7 @@ async def store(request):
         yield MemoryReplayStore()
         return
     async with Redis.from_url(request.getfixturevalue("valkey_server")) as client:
-        yield RedisReplayStore(client, f"replay-{uuid.uuid4()}")
+        yield RedisReplayStore(CommandBatches(client), f"replay-{uuid.uuid4()}")
 
 
 async def test_an_answer_is_stored_found_and_deleted(store):
@@ -66,7 +67,7 @@ async def test_an_answer_that_the_next_release_kept_is_found(valkey_server):
     """During an upgrade both releases answer repeated requests; an unknown field must not lose a charged answer."""
     namespace = f"replay-{uuid.uuid4()}"
     async with Redis.from_url(valkey_server) as client:
-        store = RedisReplayStore(client, namespace)
+        store = RedisReplayStore(CommandBatches(client), namespace)
         await store.keep("k", ANSWER)
         (key,) = await client.keys(f"{namespace}:*")
         kept = await client.get(key)
@@ -78,9 +79,9 @@ async def test_an_answer_that_the_next_release_kept_is_found(valkey_server):
 async def test_a_sealed_answer_is_found_by_every_gateway_with_the_key(valkey_server, cipher):
     namespace, key = f"replay-{uuid.uuid4()}", new_key()
     async with Redis.from_url(valkey_server) as client:
-        sealing = RedisReplayStore(client, namespace, Vault([key], cipher), seal=True)
-        plain = RedisReplayStore(client, namespace, Vault([key]))
-        other_key = RedisReplayStore(client, namespace, Vault([new_key()]))
+        sealing = RedisReplayStore(CommandBatches(client), namespace, Vault([key], cipher), seal=True)
+        plain = RedisReplayStore(CommandBatches(client), namespace, Vault([key]))
+        other_key = RedisReplayStore(CommandBatches(client), namespace, Vault([new_key()]))
         assert await sealing.keep("k", ANSWER) == ANSWER
         (name,) = await client.keys(f"{namespace}:*")
         stored = await client.get(name)
@@ -106,7 +107,7 @@ async def test_no_answer_is_kept_where_the_operator_wants_none():
 
 async def test_without_redis_no_call_is_charged():
     async with Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.2) as client:
-        store = RedisReplayStore(client, "test")
+        store = RedisReplayStore(CommandBatches(client), "test")
         with pytest.raises(BrokerUnavailable):
             await store.keep("k", ANSWER)
         with pytest.raises(BrokerUnavailable):

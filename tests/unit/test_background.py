@@ -233,10 +233,10 @@ SHORT_LIVED = {
     ("composition/lifecycle.py", "run_until_stopped"): "waits for the start and for the end, awaited by the caller",
     ("composition/web.py", "serve"): "the web server and the announcement, awaited by the caller",
     ("db/cache.py", "get"): "one query, awaited by its callers",
-    ("gateway/delivery_tracker.py", "track"): "until the delivery of one answer is known, ten minutes at most",
     ("gateway/exchange.py", "*"): "as long as one request",
     ("takeover/upstream.py", "exchange"): "sends one body, awaited or cancelled by the exchange",
     ("metering/ledger.py", "_enqueue"): "ends when nothing waits; the next call begins a new one",
+    ("redis_batches.py", "_enqueue"): "ends when no command waits; the next one begins a new one",
     ("worker/concurrency.py", "run_loops"): "pull loops, whose end ends the process: the supervisor starts another",
 }
 STARTERS = {

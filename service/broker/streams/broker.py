@@ -8,7 +8,7 @@ import logging
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -26,10 +26,13 @@ from inkgate.service.broker.streams.keys import GROUP, Keys, encode_entry, queue
 from inkgate.service.broker.streams.scripts import script_source
 from inkgate.service.broker.streams.state import QueueSnapshot, read_state, script
 from inkgate.service.errors import BrokerUnavailable, Overloaded
+from inkgate.service.redis_batches import CommandBatches, RoundTrips, packed_command
 
 log = logging.getLogger(__name__)
 
 _CONNECTIONS = 16
+_READ_COUNT = 256  # replies
+_READ_BLOCK_MS = 1000
 _CHUNK_BYTES = 8 * 2**20
 _CHUNK_TASKS = 16
 _SMALL_BYTES = 64 * 1024  # larger payloads are not passed to a script, which would copy them
@@ -44,6 +47,7 @@ _MAX_BACKOFF_SECONDS = 1.0
 class StreamsBroker:
     """A Broker over one Redis or Valkey. Every gateway process has one, with a name of its own.
 
+    Its `commands` may be used for other keys of the same server, so that they share its round trips.
     `weights` are app weights other than 1.0. `on_malformed` is called with the kind of every malformed message.
     """
 
@@ -61,16 +65,20 @@ class StreamsBroker:
     ) -> None:
         self._on_malformed = on_malformed
         self._redis = client.async_client(url, _CONNECTIONS)
+        self.commands = CommandBatches(self._redis)
         self._reader = client.async_client(url, 1)
+        self._reading = RoundTrips(self._reader)
         self._state = script(self._redis)
-        self._submit = self._redis.register_script(script_source("submit"))
-        self._withdrawal = self._redis.register_script(script_source("withdraw"))
+        # A withdrawal follows its submission in the same batches, so that it never overtakes it.
+        self._submit = self.commands.script(script_source("submit"))
+        self._withdrawal = self.commands.script(script_source("withdraw"))
         self._keys = keys
         self._reply_to = keys.replies(gateway or uuid.uuid4().hex)
         self._admission = QueueAdmission(max_tasks=max_tasks, max_bytes=max_bytes, weights=weights)
         self._weights = weights or {}
         self._calls = PendingCalls()
         self._submitted: dict[tuple[str, int], Task] = {}  # submitted tasks without a reply
+        self._submitting: set[tuple[str, int]] = set()  # sent to the server, which has not answered yet
         self._snapshot = QueueSnapshot()
         self._state_at = time.monotonic()
         self._waiting: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -90,6 +98,8 @@ class StreamsBroker:
         await asyncio.gather(*(loop.close() for loop in self._loops))
         with contextlib.suppress(RedisError, OSError):
             await self._redis.delete(self._reply_to)
+        await self.commands.close()
+        await self._reading.close()
         await self._reader.aclose()
         await self._redis.aclose()
 
@@ -166,20 +176,27 @@ class StreamsBroker:
             self._snapshot.legacy_workers,
             int(small),
         ]
-        async with self._redis.pipeline(transaction=False) as commands:
-            for task in chunk:
-                ttl = max(1, int((task.deadline - time.time()) * 1000))
-                ttl_ms = ttl + _PAYLOAD_GRACE_MS
-                arguments += (
-                    queue_member(task),
-                    encode_entry(task, ttl, self._reply_to),
-                    ttl_ms,
-                    task.image if small else b"",
-                )
-                if not small:
-                    commands.set(self._keys.image(task), task.image, px=ttl_ms)
-            await commands.execute()
-        await self._submit(keys=keys, args=arguments)  # after the payloads
+        payloads = self._redis.pipeline(transaction=False)
+        for task in chunk:
+            ttl = max(1, int((task.deadline - time.time()) * 1000))
+            ttl_ms = ttl + _PAYLOAD_GRACE_MS
+            arguments += (
+                queue_member(task),
+                encode_entry(task, ttl, self._reply_to),
+                ttl_ms,
+                task.image if small else b"",
+            )
+            if not small:
+                payloads.set(self._keys.image(task), task.image, px=ttl_ms)
+        await payloads.execute()
+        names = {(task.call_id, task.number) for task in chunk}
+        self._submitting |= names  # until it is answered: it is executed even if the call is cancelled meanwhile
+        try:
+            await self._submit(keys=keys, args=arguments)  # after the payloads
+        except Exception:
+            self._submitting -= names
+            raise
+        self._submitting -= names
         self._waiting[first.capability][first.app] += len(chunk)
 
     def _cost(self, task: Task) -> float:
@@ -188,7 +205,12 @@ class StreamsBroker:
     async def _close_call(self, call: PendingCall) -> None:
         """Close a call and withdraw its unanswered tasks."""
         self._calls.close(call)
-        submitted = {number for number in call.tasks if self._submitted.pop((call.call_id, number), None) is not None}
+        submitted = set()
+        for number in call.tasks:
+            name = (call.call_id, number)
+            if self._submitted.pop(name, None) is not None or name in self._submitting:
+                self._submitting.discard(name)
+                submitted.add(number)
         if call.unanswered:
             await self._withdraw(call.unanswered, submitted)
 
@@ -222,14 +244,20 @@ class StreamsBroker:
                 backoff = min(_MAX_BACKOFF_SECONDS, backoff * 2)
 
     async def _read(self, last: bytes) -> bytes:
-        """Handle the replies after `last` and delete them on the server; returns the id of the last one."""
-        block = 1000 if self._up else None
-        found: Any = await self._reader.xread({self._reply_to: last}, count=256, block=block)
-        for _, entries in found or ():
-            for _, fields in entries:
-                self._handle_reply_entry(fields)
+        """Handle the replies after `last`; returns the id of the last one. Those up to `last` are deleted on the server
+        in the same round trip."""
+        block = ("BLOCK", _READ_BLOCK_MS) if self._up else ()
+        answers = await self._reading.send(
+            [
+                packed_command("XTRIM", self._reply_to, "MINID", _after(last)),
+                packed_command("XREAD", "COUNT", _READ_COUNT, *block, "STREAMS", self._reply_to, last),
+            ]
+        )
+        _raise_first_error(answers)
+        for _, entries in answers[1] or ():
+            for _, flat in entries:
+                self._handle_reply_entry(dict(zip(flat[::2], flat[1::2], strict=True)))
             last = entries[-1][0]
-            await self._reader.xtrim(self._reply_to, minid=_after(last), approximate=False)
         return last
 
     async def _resubmit_lost(self, last: bytes) -> bytes:
@@ -243,10 +271,8 @@ class StreamsBroker:
         ]
         if not waiting:
             return last
-        async with self._reader.pipeline(transaction=False) as commands:
-            for task in waiting:
-                commands.exists(self._keys.image(task))
-            known = await commands.execute()
+        known = await self._reading.send([packed_command("EXISTS", self._keys.image(task)) for task in waiting])
+        _raise_first_error(known)
         lost = [task for task, there in zip(waiting, known, strict=True) if not there]
         if lost:
             last = await self._read(last)  # a payload deleted by a newer reply is not lost
@@ -316,6 +342,12 @@ def _chunks(tasks: Sequence[Task]) -> Iterator[list[Task]]:
         yield chunk
 
 
+def _raise_first_error(answers: Iterable[Any]) -> None:
+    for answer in answers:
+        if isinstance(answer, ResponseError):
+            raise answer
+
+
 def _reraise_swallowed_cancellation() -> None:
     """Raise the CancelledError of this asyncio task if redis-py swallowed it: otherwise the images of a disconnected
     client would be read."""
@@ -327,4 +359,4 @@ def _reraise_swallowed_cancellation() -> None:
 def _after(entry_id: bytes) -> str:
     """The smallest id after an entry of a stream: trimming to it deletes that entry too, which has a result."""
     milliseconds, _, number = entry_id.decode().partition("-")
-    return f"{milliseconds}-{int(number) + 1}"
+    return f"{milliseconds}-{int(number or 0) + 1}"  # the start of a stream is "0"

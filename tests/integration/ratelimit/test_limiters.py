@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from inkgate.service.ratelimit import LocalLimiter, RedisLimiter
+from inkgate.service.redis_batches import CommandBatches
 
 Limiter = LocalLimiter | RedisLimiter
 
@@ -22,11 +23,16 @@ async def redis(valkey_server: str) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
+@pytest.fixture
+async def commands(redis: Redis) -> CommandBatches:
+    return CommandBatches(redis)
+
+
 @pytest.fixture(params=["local", "redis"])
 def limiter(request: pytest.FixtureRequest) -> Limiter:
     if request.param == "local":
         return LocalLimiter()
-    return RedisLimiter(request.getfixturevalue("redis"), f"test-{uuid.uuid4().hex}", timeout=5)
+    return RedisLimiter(request.getfixturevalue("commands"), f"test-{uuid.uuid4().hex}", timeout=5)
 
 
 async def test_a_burst_of_one_second_is_allowed_and_then_the_rate_applies(limiter: Limiter) -> None:
@@ -50,19 +56,19 @@ async def test_a_rate_below_one_allows_single_requests(limiter: Limiter) -> None
     assert wait is not None and 9 < wait <= 10
 
 
-async def test_two_gateways_share_one_bucket(redis: Redis) -> None:
-    gateways = [RedisLimiter(redis, "shared", timeout=5) for _ in range(2)]
+async def test_two_gateways_share_one_bucket(commands: CommandBatches) -> None:
+    gateways = [RedisLimiter(commands, "shared", timeout=5) for _ in range(2)]
     waits = await asyncio.gather(*(gateways[n % 2].acquire("app", "general", 5.0) for n in range(20)))
     assert sum(wait is None for wait in waits) == 5
 
 
-async def test_unused_buckets_expire_in_redis(redis: Redis) -> None:
-    await RedisLimiter(redis, "leaving", timeout=5).acquire("app", "general", 10.0)
+async def test_unused_buckets_expire_in_redis(redis: Redis, commands: CommandBatches) -> None:
+    await RedisLimiter(commands, "leaving", timeout=5).acquire("app", "general", 10.0)
     assert 0 < await redis.pttl("leaving:rate:app:general") <= 2000
 
 
 async def test_without_redis_the_limiter_counts_locally_and_does_not_wait_for_it_each_time() -> None:
-    limiter = RedisLimiter(Redis.from_url("redis://127.0.0.1:1/0"), "nowhere")
+    limiter = RedisLimiter(CommandBatches(Redis.from_url("redis://127.0.0.1:1/0")), "nowhere")
     assert await limiter.acquire("app", "general", 2.0) is None
     begun = time.perf_counter()
     waits = [await limiter.acquire("app", "general", 2.0) for _ in range(50)]
