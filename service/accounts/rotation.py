@@ -7,7 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from inkgate.service.accounts import repository
 from inkgate.service.accounts.service import key_context, secret_context, sm2_context
 from inkgate.service.accounts.vault import ID_BYTES, VALUE_SETTING, VERSION, Vault, key_id_of
+from inkgate.service.audit import repository as audit
 from inkgate.service.audit import trail
+from inkgate.service.audit.signing import key_context as audit_key_context
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import ConfigurationError
 
@@ -33,6 +35,11 @@ async def reseal(work: UnitOfWork, vault: Vault) -> int:
             context = sm2_context(app.id)
             app.sealed_sm2_key = vault.seal(vault.open(app.sealed_sm2_key, context), context)
             changed += 1
+    for signing in await audit.signing_keys(work.session, lock=True):
+        if key_id_of(signing.sealed_key) != vault.current:
+            context = audit_key_context(signing.id)
+            signing.sealed_key = vault.seal(vault.open(signing.sealed_key, context), context)
+            changed += 1
     await trail.record(work, "master_key.reseal", f"master key {vault.current.hex()}", None, secrets=changed)
     return changed
 
@@ -44,6 +51,7 @@ async def missing_keys(session: AsyncSession, vault: Vault) -> tuple[str, ...]:
     missing, the owners of the other secrets are served; the missing ones are logged and reported by the doctor.
     """
     used = await repository.sealed_parts(session, len(VERSION), ID_BYTES)
+    used = {*used, *(key_id_of(row.sealed_key) for row in await audit.signing_keys(session))}
     missing = tuple(sorted(each.hex() for each in used if not vault.has_key(each)))
     if missing and len(missing) == len(used):
         raise ConfigurationError(

@@ -60,7 +60,7 @@ async def events(
     return list(await session.scalars(query.limit(limit).offset(offset)))
 
 
-def _matching(wanted: Filter) -> Select[tuple[EventRow]]:
+def _matching(wanted: Filter) -> Select[Any]:
     query = select(EventRow)
     if wanted.account_id is not None:
         query = query.where(EventRow.account_id == wanted.account_id)
@@ -149,7 +149,9 @@ async def recorded_since(session: AsyncSession, event: EventRow, since: datetime
 
 async def count_unsuccessful(session: AsyncSession, since: datetime) -> dict[str | None, int]:
     """Refused and failed events since a time, by address."""
-    query = select(EventRow.address, func.count()).where(EventRow.at >= since, EventRow.result.in_(("refused", "failed")))
+    query = select(EventRow.address, func.count()).where(
+        EventRow.at >= since, EventRow.result.in_(("refused", "failed"))
+    )
     return {row[0]: row[1] for row in await session.execute(query.group_by(EventRow.address))}
 
 
@@ -157,11 +159,6 @@ async def unchained(session: AsyncSession, limit: int) -> list[EventRow]:
     """The oldest rows of a release without the chain."""
     query = select(EventRow).where(EventRow.hash.is_(None)).order_by(EventRow.at, EventRow.id)
     return list(await session.scalars(query.limit(limit)))
-
-
-async def count_unchained(session: AsyncSession) -> int:
-    """How many rows have no hash."""
-    return int(await session.scalar(select(func.count()).where(EventRow.hash.is_(None))) or 0)
 
 
 async def latest(session: AsyncSession, action: str, subject: str) -> EventRow | None:

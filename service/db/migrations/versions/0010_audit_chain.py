@@ -78,32 +78,36 @@ def _tables() -> None:
 
 
 def _guard_sqlite() -> None:
-    same = " AND ".join(f"NEW.{name} IS OLD.{name}" for name in FIXED + ADDED)
     for change in ("update", "delete"):
         op.execute(f"DROP TRIGGER audit_event_no_{change}")
-    op.execute(
+    for statement in sqlite_triggers():
+        op.execute(statement)
+
+
+def sqlite_triggers() -> list[str]:
+    """The statements that make the triggers of SQLite."""
+    same = " AND ".join(f"NEW.{name} IS OLD.{name}" for name in FIXED + ADDED)
+    return [
         "CREATE TRIGGER audit_event_no_update BEFORE UPDATE ON audit_event "
         f"WHEN NOT (OLD.hash IS NULL AND NEW.hash IS NOT NULL AND NEW.sequence IS NOT NULL AND {same}) "
-        "BEGIN SELECT RAISE(ABORT, 'audit_event is append-only'); END"
-    )
-    op.execute(
+        "BEGIN SELECT RAISE(ABORT, 'audit_event is append-only'); END",
         "CREATE TRIGGER audit_event_no_delete BEFORE DELETE ON audit_event "
         "WHEN NOT (coalesce(OLD.sequence <= "
         "(SELECT max(sequence) FROM audit_checkpoint WHERE kind = 'archive'), 0)) "
-        "BEGIN SELECT RAISE(ABORT, 'audit_event is append-only'); END"
-    )
-    for change in ("UPDATE", "DELETE"):
-        op.execute(
+        "BEGIN SELECT RAISE(ABORT, 'audit_event is append-only'); END",
+        *(
             f"CREATE TRIGGER audit_checkpoint_no_{change.lower()} BEFORE {change} ON audit_checkpoint "
             "BEGIN SELECT RAISE(ABORT, 'audit_checkpoint is append-only'); END"
-        )
+            for change in ("UPDATE", "DELETE")
+        ),
+    ]
 
 
 def _guard_postgres() -> None:
     columns = [f"{name}::text" if name == "detail" else name for name in FIXED + ADDED]
     new, old = (", ".join(f"{row}.{name}" for name in columns) for row in ("NEW", "OLD"))
     op.execute(
-        "CREATE FUNCTION audit_event_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "CREATE FUNCTION audit_event_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "  # noqa: S608
         "IF TG_OP = 'DELETE' THEN "
         "IF OLD.sequence <= (SELECT max(sequence) FROM audit_checkpoint WHERE kind = 'archive') "
         "THEN RETURN OLD; END IF; "
