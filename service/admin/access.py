@@ -14,12 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.admin.tokens import bearer
-from inkgate.service.db import work
+from inkgate.service.audit import looks, trail
+from inkgate.service.client_ip import client_ip, parse_networks
+from inkgate.service.db import ids, work
 from inkgate.service.db.clock import Clock, database_clock
-from inkgate.service.db.work import UnitOfWork
+from inkgate.service.db.work import SYSTEM, Origin, UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.settings import Settings
 
+AUDIT_SCOPE = "audit:read"  # reading the trail is no look at a customer's data; its exports are recorded
 _bearer = HTTPBearer(auto_error=False, description="A token made with `inkgate admin token-create`.")
 
 
@@ -41,6 +44,7 @@ class AdminRequest:
     context: AdminContext
     actor: str
     scopes: frozenset[str] = frozenset()
+    origin: Origin = SYSTEM
 
     def require(self, scope: str) -> None:
         """Raise Misuse unless the token has this scope as well."""
@@ -49,7 +53,20 @@ class AdminRequest:
 
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work with the token as its actor."""
-        return work.unit_of_work(self.context.engine, self.actor, self.context.clock)
+        return work.unit_of_work(self.context.engine, self.actor, self.context.clock, self.origin)
+
+    async def refuse(self, request: Request, reason: str) -> None:
+        """Record a refused permission."""
+        async with self.begin() as unit:
+            await trail.record(unit, "access.refuse", _where(request), None, result="refused", reason=reason)
+
+    async def record_look(self, request: Request) -> None:
+        """Record that data of customers are read, once in a while."""
+        values = {**request.query_params, **request.path_params}
+        account_id = values.get("account_id", "")
+        known = account_id if ids.is_canonical_uuid(account_id) else None
+        look = looks.Look(self.actor, self.origin, "admin.view", _where(request), known)
+        await looks.record(self.context.engine, self.context.clock, look)
 
     def reading(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A read-only session."""
@@ -71,11 +88,30 @@ class RequireScope:
         if credentials is not None:
             async with work.read_session(context.engine) as session:
                 found = await bearer(session, credentials.credentials)
+        origin = _origin(context, request)
         if found is None:
+            anonymous = AdminRequest(context, "anonymous", origin=origin)
+            await anonymous.refuse(request, "no valid token")
             raise HTTPException(401, "a valid token is needed", {"WWW-Authenticate": "Bearer"})
+        admin_request = AdminRequest(context, f"admin:{found.name}", frozenset(found.scopes), origin)
         if self._scope not in found.scopes:
+            await admin_request.refuse(request, f"scope {self._scope}")
             raise Misuse("token.scope_missing", scope=self._scope)
-        yield AdminRequest(context, f"admin:{found.name}", frozenset(found.scopes))
+        if request.method == "GET" and self._scope != AUDIT_SCOPE:
+            await admin_request.record_look(request)
+        yield admin_request
+
+
+def _where(request: Request) -> str:
+    """Method and route of a request, without the values in its path."""
+    return f"{request.method} {request.scope['route'].path}"
+
+
+def _origin(context: AdminContext, request: Request) -> Origin:
+    """Where a request came from, behind the trusted proxies."""
+    peer = request.client.host if request.client is not None else ""
+    trusted = parse_networks(context.settings.server.trusted_proxies)
+    return Origin("admin", client_ip(peer, request.headers.get("x-forwarded-for", ""), trusted) or None)
 
 
 def require_scope(scope: str) -> Any:
@@ -88,4 +124,4 @@ AccountsWrite = Annotated[AdminRequest, require_scope("accounts:write")]
 OrdersRead = Annotated[AdminRequest, require_scope("orders:read")]
 OrdersWrite = Annotated[AdminRequest, require_scope("orders:write")]
 UsageRead = Annotated[AdminRequest, require_scope("usage:read")]
-AuditRead = Annotated[AdminRequest, require_scope("audit:read")]
+AuditRead = Annotated[AdminRequest, require_scope(AUDIT_SCOPE)]

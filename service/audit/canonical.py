@@ -20,7 +20,7 @@ HEAD, ARCHIVE = "head", "archive"
 FLOAT_DECIMALS = 4  # keeps the shortest decimal form free of exponents, in which languages differ
 MAX_EXACT = 2**53  # larger numbers are not exact in JSON readers that use doubles
 MAX_TEXT = 1000  # characters of one value
-MAX_ENTRIES = 60  # of one mapping
+MAX_ENTRIES = 200  # of one mapping
 
 Value = str | int | float | bool | None
 MEMBERS = (

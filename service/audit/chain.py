@@ -101,11 +101,14 @@ async def use_algorithm(work: UnitOfWork, algorithm: str) -> None:
 
 
 async def _without_repeated_looks(work: UnitOfWork, events: Sequence[EventRow], looks: set[str]) -> list[EventRow]:
+    """The events to write: a look that was recorded lately, or that only prepared a change, is none of them."""
+    if len(looks) < len(events):
+        return [each for each in events if each.id not in looks]
     kept: list[EventRow] = []
     for event in events:
-        if event.id in looks and await repository.recorded_since(work.session, event, event.at - LOOK_INTERVAL):
-            continue
-        kept.append(event)
+        deed = (event.actor, event.action, event.subject, event.account_id, event.address)
+        if not await repository.recorded_since(work.session, deed, event.at - LOOK_INTERVAL):
+            kept.append(event)
     return kept
 
 

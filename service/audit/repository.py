@@ -22,7 +22,7 @@ _account = table("account", column("id", Uuid(as_uuid=False)), column("name"))  
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which events are wanted; None or "" means all. `search` matches actor, subject, names and address; `action` is a
-    prefix such as "order"; `until` is exclusive."""
+    prefix such as "order", `actions` are whole ones; `until` is exclusive."""
 
     account_id: str | None = None
     search: str = ""
@@ -30,11 +30,12 @@ class Filter:
     result: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    actions: tuple[str, ...] = ()
 
     @property
     def in_time_only(self) -> bool:
         """Whether nothing but a period is asked for, so that the events are a part of the chain without gaps."""
-        return not (self.account_id or self.search or self.action or self.result)
+        return not (self.account_id or self.search or self.action or self.actions or self.result)
 
 
 def append(session: AsyncSession, events: Iterable[EventRow]) -> None:
@@ -55,7 +56,12 @@ async def events(
     offset: int = 0,
 ) -> list[EventRow]:
     """The latest events first, at most `limit` after the first `offset`, by the rules of `Filter`."""
-    query = _matching(Filter(account_id, search, action, result, since, until))
+    return await matching_latest(session, Filter(account_id, search, action, result, since, until), limit, offset)
+
+
+async def matching_latest(session: AsyncSession, wanted: Filter, limit: int, offset: int = 0) -> list[EventRow]:
+    """The latest events of a filter first, at most `limit` after the first `offset`."""
+    query = _matching(wanted)
     query = query.order_by(EventRow.at.desc(), EventRow.id.desc())
     return list(await session.scalars(query.limit(limit).offset(offset)))
 
@@ -71,6 +77,8 @@ def _matching(wanted: Filter) -> Select[Any]:
         query = query.where(or_(*(each.contains(wanted.search, autoescape=True) for each in searched)))
     if wanted.action:
         query = query.where(EventRow.action.startswith(wanted.action, autoescape=True))
+    if wanted.actions:
+        query = query.where(EventRow.action.in_(wanted.actions))
     if wanted.result:
         query = query.where(EventRow.result == wanted.result)
     if wanted.since is not None:
@@ -134,15 +142,20 @@ async def account_names(session: AsyncSession, account_ids: Sequence[str]) -> di
     return found
 
 
-async def recorded_since(session: AsyncSession, event: EventRow, since: datetime) -> bool:
+Deed = tuple[str, str, str, str | None, str | None]
+"""Actor, action, subject, account and address of an event."""
+
+
+async def recorded_since(session: AsyncSession, deed: Deed, since: datetime) -> bool:
     """Whether the same actor did the same to the same object, from the same address, since a time."""
+    actor, action, subject, account_id, address = deed
     query = select(EventRow.id).where(
         EventRow.at >= since,
-        EventRow.actor == event.actor,
-        EventRow.action == event.action,
-        EventRow.subject == event.subject,
-        EventRow.account_id.is_not_distinct_from(event.account_id),
-        EventRow.address.is_not_distinct_from(event.address),
+        EventRow.actor == actor,
+        EventRow.action == action,
+        EventRow.subject == subject,
+        EventRow.account_id.is_not_distinct_from(account_id),
+        EventRow.address.is_not_distinct_from(address),
     )
     return await session.scalar(query.limit(1)) is not None
 
@@ -184,7 +197,7 @@ async def last_before(session: AsyncSession, at: datetime) -> int | None:
 
 async def delete_up_to(session: AsyncSession, sequence: int, limit: int) -> int:
     """Delete at most `limit` of the oldest events up to `sequence`, which an archive checkpoint must cover."""
-    first = await session.scalar(select(func.min(EventRow.sequence)))
+    first: int | None = await session.scalar(select(func.min(EventRow.sequence)))
     if first is None or first > sequence:
         return 0
     last = min(sequence, first + limit - 1)

@@ -23,6 +23,7 @@ from inkgate.service.composition.database import OpenDatabase, open_database
 from inkgate.service.composition.fleet import EmbeddedBroker
 from inkgate.service.composition.lifecycle import start_component
 from inkgate.service.composition.samplers import gateway_samplers
+from inkgate.service.composition.settings_trail import record_settings
 from inkgate.service.composition.takeover import observation_recorder, with_takeover
 from inkgate.service.console import ConsoleDependencies, create_console
 from inkgate.service.errors import Overloaded
@@ -126,6 +127,7 @@ async def _keep_trail(
     """Keep and send the audit trail. Raises ConfigurationError."""
     engine, clock = database.engine, database.clock
     target = target_of(settings.audit)
+    await record_settings(database, settings, "gateway")
     await start_component(
         stack, AuditKeeper(engine, database.vault, settings.audit, clock=clock, background=background)
     )

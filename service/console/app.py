@@ -123,12 +123,18 @@ async def _change_password(request: Request, _error: Exception) -> Response:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
+    """An error page; a refused permission is recorded in the audit trail."""
+    method = request.method
     status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 404)
     if isinstance(error, Misuse) and error.kind is Kind.NOT_FOUND:
         status = 404
     if request.method == "POST":
         request = Request({**request.scope, "method": "GET"})  # the form has been read and refused
-    return render(await any_request(request), "refused.html", status, clock=False)
+    page_request = await any_request(request)
+    if isinstance(error, Forbidden):
+        where = f"{method} {request.scope['path'].removeprefix(page_request.root)}"
+        await page_request.record("access.refuse", where, result="refused")
+    return render(page_request, "refused.html", status, clock=False)
 
 
 async def _clock(request: Request, _error: Exception) -> Response:

@@ -206,7 +206,7 @@ async def set_route(
     old = await repository.route(work.session, app_id, capability)
     if old is None and await repository.count(work.session) >= MAX_ROUTES:
         raise Misuse("takeover.limit", most=MAX_ROUTES)
-    before = None if old is None else {"mode": old.mode, "percent": old.percent}
+    before: trail.Values | None = None if old is None else {"mode": old.mode, "percent": old.percent}
     await repository.replace(work.session, app_id, capability, mode.value, share, now)
     await trail.record(
         work, "takeover.route", f"app {app.name}", app.account_id, app_id=app_id, capability=capability,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -98,24 +99,25 @@ async def sign_in(work: UnitOfWork, login: str, proof: str | None, lifetime: Lif
     user = await repository.user_named(work.session, login, lock=True)
     now = await work.now()
     if user is None or user.disabled_at is not None or is_locked(user, now):
+        await _record_failed_login(work, user, "unknown" if user is None else state_of(user, now))
         return None
     if proof is None or proof != user.password_hash:
+        await _record_failed_login(work, user, "password")
         await _count_failure(work, user, now)
         return None
     user.failures, user.locked_until, user.last_login_at = 0, None, now
     await repository.delete_expired_sessions(work.session, now - lifetime.idle, now - lifetime.absolute)
     token = await _start_session(work, user, now)
-    await trail.record(work, "user.login", f"user {login}", user.account_id)
+    await trail.record(_by(work, user), "user.login", f"user {login}", user.account_id)
     return token
 
 
 async def sign_in_by_provider(work: UnitOfWork, login: str, lifetime: Lifetime) -> str | None:
     """The token of a new session for a user authenticated by an identity provider; None when there is no such user or
     it is disabled. An initial password that was never changed becomes invalid."""
-    if LOGIN.fullmatch(login) is None:
-        return None
-    user = await repository.user_named(work.session, login, lock=True)
+    user = await repository.user_named(work.session, login, lock=True) if LOGIN.fullmatch(login) else None
     if user is None or user.disabled_at is not None:
+        await _record_failed_login(work, user, "unknown" if user is None else "disabled", by="provider")
         return None
     now = await work.now()
     if user.must_change:
@@ -123,7 +125,7 @@ async def sign_in_by_provider(work: UnitOfWork, login: str, lifetime: Lifetime) 
     user.last_login_at = now
     await repository.delete_expired_sessions(work.session, now - lifetime.idle, now - lifetime.absolute)
     token = await _start_session(work, user, now)
-    await trail.record(work, "user.login", f"user {login}", user.account_id, by="provider")
+    await trail.record(_by(work, user), "user.login", f"user {login}", user.account_id, by="provider")
     return token
 
 
@@ -154,6 +156,9 @@ async def confirm_password(work: UnitOfWork, signed_in: SignedIn, proof: str | N
     if user is None or user.disabled_at is not None or is_locked(user, now):
         return False
     if proof is None or proof != user.password_hash:
+        await trail.record(
+            work, "user.prove", f"user {user.login}", user.account_id, result="failed", reason="password"
+        )
         await _count_failure(work, user, now)
         return False
     user.failures = 0
@@ -200,7 +205,12 @@ async def disable_user(work: UnitOfWork, user_id: str, *, disabled: bool = True)
 
 async def sign_out(work: UnitOfWork, token: str) -> None:
     """End a session."""
-    await repository.delete_session(work.session, hash_token(token))
+    token_hash = hash_token(token)
+    found = await repository.signed_in(work.session, token_hash)
+    await repository.delete_session(work.session, token_hash)
+    if found is not None:
+        user = found[1]
+        await trail.record(work, "user.logout", f"user {user.login}", user.account_id)
 
 
 def hash_token(token: str) -> str:
@@ -220,6 +230,18 @@ async def _start_session(work: UnitOfWork, user: UserRow, now: datetime) -> str:
     )
     await add(work.session, row)
     return token
+
+
+def _by(work: UnitOfWork, user: UserRow) -> UnitOfWork:
+    """The work as that of the user who signs in by it."""
+    return replace(work, actor=f"console:{user.login}")
+
+
+async def _record_failed_login(work: UnitOfWork, user: UserRow | None, reason: str, **detail: Any) -> None:
+    """Record a failed sign-in. A login that nobody has is left out: people type passwords into the wrong field."""
+    subject = f"user {user.login}" if user else "unknown user"
+    account_id = user.account_id if user else None
+    await trail.record(work, "user.login", subject, account_id, result="failed", reason=reason, **detail)
 
 
 async def _count_failure(work: UnitOfWork, user: UserRow, now: datetime) -> None:

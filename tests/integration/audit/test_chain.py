@@ -1,4 +1,4 @@
-"""The chain of the audit trail: written by every transaction, found broken wherever it is touched; on both databases."""
+"""The chain of the audit trail: written by every transaction, found broken where it is touched; on both databases."""
 
 from __future__ import annotations
 
