@@ -29,6 +29,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "app.create": Action("新建应用", "app created", CHANGE),
         "app.delete": Action("删除应用", "app deleted", CHANGE),
         "app.extras": Action("切换扩展字段", "extensions switched", CHANGE),
+        "app.lift": Action("解除应用的暂停", "hold-off of an app ended", CHANGE),
         "app.open": Action("开通能力", "capability opened", CHANGE),
         "app.qps": Action("修改调用频率", "request rate changed", CHANGE),
         "app.reveal": Action("查看 AppSecret", "AppSecret shown", LOOK),

@@ -61,6 +61,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "findings": ("不符", "findings"),
         "format": ("格式", "format"),
         "further_omitted_seconds": ("之后若干秒内的同类记录略去", "further ones omitted for seconds"),
+        "held": ("曾被暂停", "was held off"),
         "imported": ("随导入", "by import"),
         "kind": ("种类", "kind"),
         "lines": ("行数", "lines"),

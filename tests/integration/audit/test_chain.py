@@ -25,7 +25,6 @@ from inkgate.service.settings import Audit
 from tests.audit_verifier import first_broken
 from tests.ledger_data import CustomerData
 
-
 HEADER = '{"format":"inkgate-audit","version":1,"keys":[],"whole":true,"contiguous":true,"last":null}\n'
 
 
