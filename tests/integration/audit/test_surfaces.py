@@ -6,6 +6,7 @@ Routes and commands are read off the applications: a new one fails here until it
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -435,11 +436,7 @@ def test_every_action_and_object_has_words() -> None:
                     for each in ast.walk(argument):
                         if isinstance(each, ast.Constant) and isinstance(each.value, str):
                             actions.add(each.value)
-    named = {
-        each
-        for each in actions
-        if each.count(".") == 1 and each[-1] != "." and each.replace(".", "").replace("_", "").islower() and " " not in each
-    }
+    named = {each for each in actions if re.fullmatch(r"[a-z_0-9]+\.[a-z_0-9]+", each)}
     assert named <= ACTIONS.keys()
     assert all(each.kind in KINDS and each.zh != each.en for each in ACTIONS.values())
     assert list(ACTIONS) == sorted(ACTIONS)
