@@ -1,7 +1,7 @@
 """Sends the trail to a receiver: from the database, by a cursor, each event at least once and in order.
 
 A lease on the cursor's row lets one process send at a time. The cursor advances after the receiver has the events;
-after a crash between the two they are sent again, and the sequence tells.
+after a crash between the two they are sent again, with the same sequences.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def target_of(settings: Audit) -> Target | None:
 
 
 class AuditStream:
-    """Sends events to `target` until it is closed; after an error again, with a growing pause."""
+    """Sends events to `target` until it is closed; after an error again, with back-off."""
 
     def __init__(
         self,

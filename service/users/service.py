@@ -238,7 +238,7 @@ def _by(work: UnitOfWork, user: UserRow) -> UnitOfWork:
 
 
 async def _record_failed_login(work: UnitOfWork, user: UserRow | None, reason: str, **detail: Any) -> None:
-    """Record a failed sign-in. A login that nobody has is left out: people type passwords into the wrong field."""
+    """Record a failed sign-in. An unknown login is left out: people type passwords into the wrong field."""
     subject = f"user {user.login}" if user else "unknown user"
     account_id = user.account_id if user else None
     await trail.record(work, "user.login", subject, account_id, result="failed", reason=reason, **detail)

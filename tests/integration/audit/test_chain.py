@@ -164,7 +164,7 @@ async def test_tampering_with_a_row_is_found(customer: CustomerData, tampering: 
         assert outcome.findings[0].kind == kind
 
 
-async def test_a_chain_computed_anew_does_not_match_its_checkpoint(customer: CustomerData) -> None:
+async def test_a_chain_computed_again_does_not_match_its_checkpoint(customer: CustomerData) -> None:
     """Someone who knows the rules changes a row and chains all later ones again, but cannot sign."""
     for number in range(4):
         await record(customer, number)
@@ -174,7 +174,7 @@ async def test_a_chain_computed_anew_does_not_match_its_checkpoint(customer: Cus
     async with intruder(customer.engine) as connection:
         head = chain.HeadRow(id=1, algorithm="sm3", sequence=2, hash=rows[1].hash)
         for row in rows[2:]:
-            row.actor = "console:nobody"
+            row.actor = "console:someone"
             chain.link(head, row)
             change = (
                 "UPDATE audit_event SET actor = :actor, previous_hash = :previous, hash = :hash WHERE sequence = :at"
@@ -282,7 +282,7 @@ async def test_old_events_go_as_a_signed_beginning_of_the_chain(customer: Custom
     assert (await verified(customer.engine)).findings[0].where == f"event {outcome.first}"
 
 
-async def test_an_archive_checkpoint_that_nobody_signed_covers_no_deletion(customer: CustomerData) -> None:
+async def test_an_archive_checkpoint_without_a_signature_covers_no_deletion(customer: CustomerData) -> None:
     await record(customer, 1)
     await keeper(customer).run_round()
     async with intruder(customer.engine) as connection:
