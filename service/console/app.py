@@ -132,7 +132,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
         request = Request({**request.scope, "method": "GET"})  # the form has been read and refused
     page_request = await any_request(request)
     if isinstance(error, Forbidden):
-        where = f"{method} {request.scope['path'].removeprefix(page_request.root)}"
+        route = request.scope.get("route")  # not the path: it may hold a key
+        where = f"{method} {getattr(route, 'path', 'unknown page')}"
         await page_request.record("access.refuse", where, result="refused")
     return render(page_request, "refused.html", status, clock=False)
 
