@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from inkgate.service.audit import chain, checkpoints, repository
 from inkgate.service.audit.canonical import ARCHIVE, MEMBERS, algorithm_of, checkpoint_text, event_hash
 from inkgate.service.audit.signing import key_id_of, valid
+from inkgate.service.db import work
 
 FORMAT, FORMAT_VERSION = "inkgate-audit", 1
 MAX_FINDINGS = 1000
@@ -143,6 +144,12 @@ class Verifier:
 
     def _found(self, kind: str, where: str, what: str) -> None:
         self.findings.append(Finding(kind, where, what))
+
+
+async def check(engine: AsyncEngine) -> list[Finding]:
+    """What does not hold in the recent part of the trail; cheap enough to be repeated. Raises SQLAlchemyError."""
+    async with work.snapshot_session(engine) as session:
+        return (await verify_database(session, recent=True)).findings
 
 
 async def verify_database(session: AsyncSession, *, recent: bool = False) -> Outcome:
