@@ -44,6 +44,24 @@ class TextEngine(Protocol):
         """Release sessions. The engine cannot be used afterwards."""
 
 
+class IdleCores(Protocol):
+    """Idle cores that one image may use besides its own. Thread-safe."""
+
+    @property
+    def most(self) -> int:
+        """The largest number that one image may borrow; 0 where each image has one core."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether others need a core that is lent: who has borrowed one gives it back at the next opportunity."""
+
+    def borrow(self, wanted: int) -> int:
+        """Borrow up to `wanted` idle cores. Returns how many, 0 when none is idle."""
+
+    def give_back(self, count: int) -> None:
+        """Return `count` borrowed cores."""
+
+
 class CapabilityReader(Protocol):
     """Reads images for one capability. May also have `warmup()`, called once before the first image; `close()`, after
     the last; and `models`, a mapping of its model files by role to their sha256.

@@ -96,11 +96,24 @@ class Licence:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryGrowth:
+    """Memory in MiB that an engine will still take in the background: resident, and private writable memory, of which
+    generated code leaves most untouched."""
+
+    resident_mib: int = 0
+    data_mib: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What an engine is: its name and version, the model files by role with their sha256, device and threads."""
+    """What an engine is: its name and version, the model files by role with their sha256, device and threads.
+
+    `growth` is the memory that it will still take, 0 once it has what it needs.
+    """
 
     name: str
     version: str
     device: str
     threads: int
     models: Mapping[str, str] = field(default_factory=dict)
+    growth: MemoryGrowth = field(default_factory=MemoryGrowth)

@@ -9,6 +9,7 @@ import inkgate.service.accounts.models
 import inkgate.service.admin.models
 import inkgate.service.audit.models
 import inkgate.service.metering.models
+import inkgate.service.notices.models
 import inkgate.service.orders.models
 import inkgate.service.takeover.models
 import inkgate.service.takeover.observation_models

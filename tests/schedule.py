@@ -44,6 +44,8 @@ SLOW: tuple[str, ...] = (
     "tests/unit/engines/documents/test_idcard.py",
     "tests/unit/engines/documents/test_licence.py",
     "tests/unit/engines/text/test_buckets.py",
+    "tests/unit/engines/text/test_cpu_detector.py",
+    "tests/unit/engines/text/test_page_threads.py::test_an_engine_reads_a_page_on_four_threads_as_on_one",
     "tests/unit/test_tables.py::test_a_program_imports_the_tables_of_all_foreign_keys",
     "tests/unit/test_supply_chain.py::test_the_parts_list_names_every_package_and_is_the_same_twice",
 )

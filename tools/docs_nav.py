@@ -44,6 +44,8 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "howto/upgrade.md",
             "howto/rotate-keys.md",
             "howto/tls.md",
+            "howto/gm-tls.md",
+            "howto/notices.md",
             "howto/tune.md",
             "howto/add-a-capability.md",
         ),
@@ -60,6 +62,7 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         (
             "explanation/architecture.md",
             "explanation/security.md",
+            "explanation/personal-data.md",
             "explanation/ledger.md",
             "explanation/scale-out.md",
             "explanation/performance.md",

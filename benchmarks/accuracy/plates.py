@@ -6,8 +6,9 @@ DIR holds labels.jsonl, one object a scene: {"file", "plates": [{"text", "type",
 "ignore": [quads], "tags": [..]}. A plate is detected when an answer overlaps it (IoU of bounding boxes >= 0.2); a
 missed plate counts as misread. Only blue, yellow and green plates are in scope. A false positive overlaps neither a
 labelled nor an ignored region. The readers are interleaved scene by scene; times are CPU time of one thread. With
---sandbox a server is started on this machine and the scenes are sent to it in signed requests as well. The gallery
-shows images of plates; --gallery must name a folder outside the repository.
+--sandbox a server is started on this machine and the scenes are sent to it in signed requests as well. --without names
+folders of images without plates, all of which are read: every answer is a false one. The gallery shows images of
+plates; --gallery must name a folder outside the repository.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCOPE = ("blue", "yellow", "green")
 PLATE_TYPES = ("蓝牌", "黄牌", "新能源绿牌")
 MAX_PIXELS = 25_100_000
+_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 COUNTS = ("plates", "found", "exact", "without_province", "type")
 Quad = list[list[float]]
 
@@ -155,6 +157,12 @@ def local(engine: str) -> Read:
         return reader.read(decode(file.read_bytes(), MAX_PIXELS)), time.process_time() - began
 
     return read
+
+
+def false_answers(read: Read, folders: Iterable[Path]) -> dict[str, int]:
+    """How many images the folders hold, which show no plate, and how many plates are answered for them."""
+    files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.suffix in _IMAGE_SUFFIXES]
+    return {"images": len(files), "answers": sum(len(read(file)[0]) for file in files)}
 
 
 def agentclpr(python: str) -> Read:
@@ -273,6 +281,7 @@ def main() -> None:
     parser.add_argument("--engine", choices=("networks", "lines"), nargs="+", default=["networks"])
     parser.add_argument("--agentclpr", metavar="PYTHON", help="interpreter of an environment with agentclpr")
     parser.add_argument("--sandbox", action="store_true", help="also read through a server started for this run")
+    parser.add_argument("--without", type=Path, nargs="+", help="folders of images that show no plate")
     parser.add_argument("--json", type=Path, help="write the result to this file")
     parser.add_argument("--gallery", type=Path)
     options = parser.parse_args()
@@ -283,7 +292,11 @@ def main() -> None:
         if options.agentclpr:
             reads["agentclpr"] = agentclpr(options.agentclpr)
         tallies = run(reads, options.data)
+        without = {name: false_answers(reads[name], options.without or []) for name in options.engine}
     result = {name: summary(tally) for name, tally in tallies.items()}
+    if options.without:
+        for name, counts in without.items():
+            result[name]["without_plates"] = counts
     for name, counts in result.items():
         print(f"== {name}\n{table(counts)}")
     if options.json:

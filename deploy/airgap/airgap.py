@@ -82,6 +82,8 @@ def bundle(folder: Path, with_images: bool) -> None:
     for part in (
         "compose.yaml",
         "compose.takeover.yaml",
+        "compose.notices.yaml",
+        "compose.alertmanager.yaml",
         "init.sh",
         "install.sh",
         "parts.py",

@@ -7,6 +7,7 @@ under the grammar.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,17 +104,20 @@ def forced_alignment(probabilities: Scores, text: str) -> Reading | None:
     )
 
 
-def ctc_log_likelihood(probabilities: Scores, text: str) -> float:
-    """Log probability of the text, summed over all its paths (CTC forward)."""
-    labels, can_skip_blank = _ctc_states(text)
-    logs = np.log(np.maximum(probabilities[_informative_steps(probabilities)][:, labels], _FLOOR)).astype(np.float64)
-    ends = np.full(len(labels), -np.inf)
-    ends[:2] = logs[0, :2]
+def ctc_log_likelihoods(probabilities: Scores, texts: Sequence[str]) -> NDArray[np.float64]:
+    """Log probabilities (n,) of texts of one length, each summed over all its paths (CTC forward)."""
+    states = [_ctc_states(text) for text in texts]
+    labels, can_skip_blank = np.stack([one[0] for one in states]), np.stack([one[1] for one in states])
+    logs = np.log(np.maximum(probabilities[_informative_steps(probabilities)], _FLOOR)).astype(np.float64)[:, labels]
+    blocked = np.where(can_skip_blank, 0.0, -np.inf)[:, 2:]
+    ends = np.full(labels.shape, -np.inf)
+    ends[:, :2] = logs[0, :, :2]
     for step in logs[1:]:
-        stayed = np.logaddexp(ends[1:], ends[:-1])
-        skipped = np.where(can_skip_blank[2:], ends[:-2], -np.inf)
-        ends = np.concatenate([ends[:1], stayed[:1], np.logaddexp(stayed[1:], skipped)]) + step
-    return float(np.logaddexp(ends[-1], ends[-2]))
+        after = ends.copy()
+        after[:, 1:] = np.logaddexp(after[:, 1:], ends[:, :-1])
+        after[:, 2:] = np.logaddexp(after[:, 2:], ends[:, :-2] + blocked)
+        ends = after + step
+    return np.asarray(np.logaddexp(ends[:, -1], ends[:, -2]), np.float64)
 
 
 def _ctc_states(text: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -14,6 +14,7 @@ from inkgate.engines.runtimes.interface import RunNetwork
 from inkgate.engines.types import Image
 
 STRIDE = 4  # pixels of the network's input per cell of its output
+_HALVE_ABOVE = 4  # times the wanted size from which on an image is halved before it is resized
 _SIDE = 32  # the network's sides are multiples of it
 _SUFFICIENT_WIDTH = 48.0  # pixels of plate width above which detection does not improve
 _MIN_REFINE_SCORE = 0.1  # minimum score of a refined candidate
@@ -40,6 +41,7 @@ class DetectorOptions:
     frame: int = 32  # least width of the frame
     threshold: float = 0.3
     tile_above_pixels: int = 2000  # longer side above which tiles replace the larger copies
+    small_above_pixels: int = 1000  # the same for an image in which nothing else was read
     tile_size: int = 1376  # longer side to which such an image is resized before it is cut
     tile: int = 736  # longest side of a tile
     overlap: int = 96
@@ -104,7 +106,7 @@ class PlateDetector:
         sizes = option.sizes[-1:] if tiled else option.sizes
         found = [one for size in sizes for one in self.detect_at_scale(image, min(size, _round_up(longest)))]
         if tiled:
-            found += self._detect_in_tiles(image)
+            found += self._detect_in_tiles(image, option.tile_size)
         return suppress_overlaps(found)[: option.max_candidates]
 
     def detect_at_scale(self, image: Image, longest: int, *, framed: bool = False) -> list[Candidate]:
@@ -122,6 +124,14 @@ class PlateDetector:
     def detect_close_up(self, image: Image) -> list[Candidate]:
         """Candidates that fill most of the image, or reach its border: in a small copy with a frame."""
         return suppress_overlaps(self.detect_at_scale(image, self.options.framed_size, framed=True))
+
+    def detect_small(self, image: Image) -> list[Candidate]:
+        """Candidates in tiles of an image that is larger than its copies and too small to have been cut into tiles at
+        first."""
+        option, longest = self.options, max(image.shape[:2])
+        if not option.small_above_pixels < longest <= option.tile_above_pixels:
+            return []
+        return suppress_overlaps(self._detect_in_tiles(image, longest))[: option.max_candidates]
 
     def detect_rotated(self, image: Image, longest: int, degrees: float) -> list[Candidate]:
         """Candidates in a framed copy whose longer side is `longest`, rotated clockwise about its middle. Of what the
@@ -167,9 +177,10 @@ class PlateDetector:
             return Candidate(candidate.corners, candidate.score / 2, candidate.detected_width)
         return max(near, key=lambda other: other.score)
 
-    def _detect_in_tiles(self, image: Image) -> list[Candidate]:
+    def _detect_in_tiles(self, image: Image, size: int) -> list[Candidate]:
+        """Candidates in tiles of a copy whose longer side is at most `size` pixels."""
         option = self.options
-        scale = min(option.tile_size / max(image.shape[:2]), 1.0)
+        scale = min(size / max(image.shape[:2]), 1.0)
         copy = _scaled(image, scale)
         found = []
         tops, tall = _tile_positions(copy.shape[0], option.tile, option.overlap)
@@ -219,13 +230,17 @@ def _round_up(side: int) -> int:
 
 
 def _scaled(image: Image, scale: float) -> Image:
+    """The image resized. It is halved first as long as it is more than four times too large: that is faster than the
+    exact mean of large areas, from which the result differs little."""
     height, width = image.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if size == (width, height):
+    while max(image.shape[:2]) > _HALVE_ABOVE * max(size) and not any(side % 2 for side in image.shape[:2]):
+        half = (image.shape[1] // 2, image.shape[0] // 2)
+        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
+    if size == image.shape[1::-1]:
         return image
-    return np.asarray(
-        cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), np.uint8
-    )
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
 
 
 def _framed(image: Image, frame: int) -> tuple[Image, NDArray[np.float32]]:

@@ -3,38 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from inkgate.engines.boxes import as_quad
-from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
+from inkgate.engines.plate.alphabet import COLOURS
 from inkgate.engines.plate.colour import decide_colour
-from inkgate.engines.plate.decode import GREEN_PATTERNS, Reading, Scores, decode, greedy_if_valid
-from inkgate.engines.plate.detect import Candidate, Corners, PlateDetector, suppress_overlaps, without_duplicates
-from inkgate.engines.plate.ensemble import combine, to_tensor
+from inkgate.engines.plate.cuts import crop_variants
+from inkgate.engines.plate.decode import GREEN_PATTERNS, Scores, decode, greedy_if_valid
+from inkgate.engines.plate.detect import Candidate, Corners, PlateDetector, suppress_overlaps
+from inkgate.engines.plate.ensemble import to_tensor
 from inkgate.engines.plate.order import left_to_right
+from inkgate.engines.plate.reading import (
+    CLASSES,
+    CandidateReading,
+    agree,
+    any_above,
+    combined,
+    confidence,
+    greenness,
+    suppress_readings,
+    to_reading,
+    vote,
+)
 from inkgate.engines.plate.rectify import rectified_strip
 from inkgate.engines.plate.refine import refine_corners
 from inkgate.engines.plate.syntax import IN_SCOPE, plate_kind
 from inkgate.engines.runtimes.interface import RunNetwork
 from inkgate.engines.types import Image, Plate
 
-_CLASSES = len(CHARACTERS) + 1
 _MAX_NO_PLATE_PROBABILITY = 0.2  # share of "no plate" from which on a candidate is dropped after one look
 _MIN_CONFIDENCE = 1e-3  # confidence below which a reading is none: such a candidate is dropped after one look,
 _KEEP_SCORE_FIRST = (
     0.6  # unless the detector is more confident of it than this, and after the close look by both readers,
 )
+_CERTAIN_SCORE = 0.8  # detector score from which on a candidate is hardly ever no plate
 _MIN_CONFIDENCE_ELSEWHERE = 0.05  # the same in the close-up and the tilted copies, whatever the detector's score
 _KEEP_SCORE_SECOND = 0.75  # unless it is more confident than this
 _MIN_ANSWER_CONFIDENCE = 0.2  # confidence below which nothing is answered, by ADR 0024 more often wrong than right
 _FIRST_READER_SUFFICES = (
     0.3  # confidence of the first reader from which on something is answered, however the second contradicts
 )
+_SECOND_READER_SUFFICES = 0.9  # the same of the second reader, where all looks have its text
 _REREAD_BELOW_CONFIDENCE = 0.9  # confidence below which the detector looks closely, and then other cuts are tried
+_AGREED_CONFIDENCE = 0.5  # the same where both readings of the first reader give the text of the ensemble
 _TILT_DEGREES = (-28.0, 28.0)  # the detector finds plates that are tilted by up to about 25 degrees to either side
 _TILTED_SIDE_PIXELS = 192  # longer side of the copies that are rotated by these
 _MIN_TILTED_SCORE = 0.5  # detector score below which a candidate in such a copy is dropped
@@ -44,22 +59,9 @@ _WHOLE_IMAGE_SHARES = (1.0, 0.9)  # share of its width and height that is taken 
 _WHOLE_IMAGE_SCORE = 0.3  # detector score given to it
 _PLATE_ASPECT = (1.6, 5.0)  # width over height of an image that may be one plate: two rows have 2, one row 3.1 or 3.4
 _MAX_ENSEMBLE_CUTS = 4  # most cuts of a low-confidence plate that the second reader sees as well
+_MIDDLE_SIDE_PIXELS = 384  # longer side at which an image without plates is looked at once more
 _ROTATED_SIDE_PIXELS = 448  # longer side at which an image without plates is looked at once more, lying on its side
 _MIN_KEPT_CONFIDENCE = 0.8  # share of its confidence that a plate may lose when its corners are corrected
-_TWO_ROW_ASPECT = 2.7  # width over height below which a plate may have two rows: one row has 3.1 or 3.4, two rows 2
-
-
-@dataclass(frozen=True, slots=True)
-class _CandidateReading:
-    """A recognised candidate: corners in source pixels in the order of the text, the reading, the probabilities it was
-    decoded from (time steps, classes), and those of the background colours."""
-
-    corners: Corners
-    reading: Reading
-    steps: Scores
-    background: NDArray[np.float32]
-    rows: int
-    confidence: float
 
 
 class NetworkPlateReader:
@@ -95,13 +97,13 @@ class NetworkPlateReader:
         """Plates of a BGR uint8 image, left to right, top to bottom; those out of scope only with `extras`."""
         seen = self._read_candidates(image, self._detector(image))
         wide = any(np.ptp(entry.corners[:, 0]) > _WIDE_SHARE * image.shape[1] for entry in seen)
-        if wide or not _any_above(seen, _REREAD_BELOW_CONFIDENCE):
-            seen = _suppress_overlaps(seen + self._read_close_up(image))
-        for fallback in (self._read_whole, self._read_tilted):
-            if not _any_above(seen, _MIN_ANSWER_CONFIDENCE):
-                seen = _suppress_overlaps(seen + fallback(image))
-        if not _any_above(seen, _REREAD_BELOW_CONFIDENCE):
-            seen = _suppress_overlaps(seen + self._read_on_its_side(image))
+        if wide or not any_above(seen, _REREAD_BELOW_CONFIDENCE):
+            seen = suppress_readings(seen + self._read_close_up(image))
+        for fallback in (self._read_whole, self._read_tilted, self._read_between, self._read_in_tiles):
+            if not any_above(seen, _MIN_ANSWER_CONFIDENCE):
+                seen = suppress_readings(seen + fallback(image))
+        if not any_above(seen, _REREAD_BELOW_CONFIDENCE):
+            seen = suppress_readings(seen + self._read_on_its_side(image))
         plates = [_to_plate(image, entry) for entry in seen if entry.confidence >= _MIN_ANSWER_CONFIDENCE]
         return left_to_right([plate for plate in plates if extras or plate.in_scope])
 
@@ -109,11 +111,11 @@ class NetworkPlateReader:
         """Release the networks. The reader cannot be used afterwards."""
         del self._detector, self._strips, self._second, self._corners
 
-    def _read_close_up(self, image: Image) -> list[_CandidateReading]:
+    def _read_close_up(self, image: Image) -> list[CandidateReading]:
         """Plates that fill most of the image, or reach its border."""
         return self._read_candidates(image, self._detector.detect_close_up(image), at_first=False)
 
-    def _read_whole(self, image: Image) -> list[_CandidateReading]:
+    def _read_whole(self, image: Image) -> list[CandidateReading]:
         """The whole image, and its inner part, read as one plate where the aspect allows it: the detector does not
         find a plate of which no border is in sight."""
         height, width = image.shape[:2]
@@ -127,7 +129,7 @@ class NetworkPlateReader:
         ]
         return self._read_fallback(image, whole)
 
-    def _read_tilted(self, image: Image) -> list[_CandidateReading]:
+    def _read_tilted(self, image: Image) -> list[CandidateReading]:
         """Plates found only after the image is rotated to either side: hand-held at a steep angle."""
         tilted = [
             candidate
@@ -137,7 +139,17 @@ class NetworkPlateReader:
         ]
         return self._read_fallback(image, suppress_overlaps(tilted), at_first=False)
 
-    def _read_on_its_side(self, image: Image) -> list[_CandidateReading]:
+    def _read_between(self, image: Image) -> list[CandidateReading]:
+        """Plates that the detector misses in both copies and finds in one of a size between them: dim ones."""
+        return self._read_candidates(
+            image, self._detector.detect_at_scale(image, min(_MIDDLE_SIDE_PIXELS, max(image.shape[:2])))
+        )
+
+    def _read_in_tiles(self, image: Image) -> list[CandidateReading]:
+        """Small plates of an image that was so far seen in reduced copies only."""
+        return self._read_fallback(image, self._detector.detect_small(image), certain_score=0.0)
+
+    def _read_on_its_side(self, image: Image) -> list[CandidateReading]:
         """Plates of an image rotated by 90 or 270 degrees: crops of low confidence are also read upside down."""
         height = image.shape[0]
         upright = np.asarray(cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE), np.uint8)
@@ -152,164 +164,165 @@ class NetworkPlateReader:
         return self._read_fallback(image, back)
 
     def _read_fallback(
-        self, image: Image, candidates: Sequence[Candidate], *, at_first: bool = True
-    ) -> list[_CandidateReading]:
+        self,
+        image: Image,
+        candidates: Sequence[Candidate],
+        *,
+        at_first: bool = True,
+        certain_score: float = _CERTAIN_SCORE,
+    ) -> list[CandidateReading]:
         """The readings of candidates that the detector did not find in the upright image, if confident."""
-        found = self._read_candidates(image, candidates, at_first=at_first)
+        found = self._read_candidates(image, candidates, at_first=at_first, certain_score=certain_score)
         return [entry for entry in found if entry.confidence >= _MIN_FALLBACK_CONFIDENCE]
 
     def _read_candidates(
-        self, image: Image, candidates: Sequence[Candidate], *, at_first: bool = True
-    ) -> list[_CandidateReading]:
-        """The readings of all candidates, each by its best crop. Candidates that are no plates are dropped, and those
-        that the first recogniser cannot read: all of them in other copies than the first, else those of low score."""
-        outputs = self._recognise_strips(image, [(entry.corners, 1) for entry in candidates])
-        kept = []
-        for candidate, raw in zip(candidates, outputs, strict=True):
+        self,
+        image: Image,
+        candidates: Sequence[Candidate],
+        *,
+        at_first: bool = True,
+        certain_score: float = _CERTAIN_SCORE,
+    ) -> list[CandidateReading]:
+        """The readings of all candidates, each by its best crop."""
+        kept = self._readable(image, candidates, at_first=at_first, certain_score=certain_score)
+        if not kept:
+            return []
+        steps = self._second_steps(image, [(refined, 1) for _, _, refined in kept])
+        return suppress_readings(
+            [self._best_cut(image, *entry, seen, may_vote=at_first) for entry, seen in zip(kept, steps, strict=True)]
+        )
+
+    def _readable(
+        self, image: Image, candidates: Sequence[Candidate], *, at_first: bool, certain_score: float
+    ) -> list[tuple[Candidate, CandidateReading, Corners]]:
+        """The candidates that may be plates, how the first recogniser reads them, and their refined corners. Left out
+        are those that are none, and those that it cannot read: all of them in other copies than the first, else those
+        of low score. Those from `certain_score` on are read at refined corners, others before any are refined."""
+        certain = [entry.score >= certain_score for entry in candidates]
+        corners = [entry.corners for entry in candidates]
+        self._refine_some(image, corners, certain)
+        outputs = self._recognise_strips(image, [(at, 1) for at in corners])
+        first: dict[int, CandidateReading] = {}
+        for at, (candidate, raw) in enumerate(zip(candidates, outputs, strict=True)):
             if raw[-1, 0] >= _MAX_NO_PLATE_PROBABILITY:
                 continue
-            first = _to_reading(candidate.corners, 1, raw)
+            entry = to_reading(corners[at], 1, raw)
             if at_first:
-                readable = first.confidence >= _MIN_CONFIDENCE or candidate.score >= _KEEP_SCORE_FIRST
+                readable = entry.confidence >= _MIN_CONFIDENCE or candidate.score >= _KEEP_SCORE_FIRST
             else:
-                readable = first.confidence >= _MIN_CONFIDENCE_ELSEWHERE
+                readable = entry.confidence >= _MIN_CONFIDENCE_ELSEWHERE
             if readable:
-                kept.append((candidate, first))
-        ensembled = self._ensemble(image, [first for _, first in kept])
-        return _suppress_overlaps(
-            [self._best_cut(image, *pair, both, vote=at_first) for pair, both in zip(kept, ensembled, strict=True)]
-        )
+                first[at] = entry
+        self._refine_some(image, corners, [at in first and not done for at, done in enumerate(certain)])
+        return [(candidates[at], entry, corners[at]) for at, entry in first.items()]
+
+    def _refine_some(self, image: Image, corners: list[Corners], which: Sequence[bool]) -> None:
+        """Replaces those of `corners` that `which` names by refined ones, in one batch."""
+        places = [at for at, wanted in enumerate(which) if wanted]
+        for at, better in zip(
+            places, refine_corners(self._corners, image, [corners[at] for at in places]), strict=True
+        ):
+            corners[at] = better
 
     def _best_cut(
-        self, image: Image, candidate: Candidate, first: _CandidateReading, both: _CandidateReading, *, vote: bool
-    ) -> _CandidateReading:
-        """The candidate if the ensemble `both` of `first` is confident; else the reading after refinement; else the
-        `vote` of several crops.
+        self,
+        image: Image,
+        candidate: Candidate,
+        first: CandidateReading,
+        refined: Corners,
+        steps: Scores,
+        *,
+        may_vote: bool,
+    ) -> CandidateReading:
+        """The ensemble of `first` and of `steps`, which the second recogniser read at the `refined` corners, if
+        confident; else the reading after a closer detection; else the vote of several crops. Where several looks have
+        one text, less confidence is needed.
         """
+        both = combined(replace(first, corners=refined), steps)
         if both.confidence >= _REREAD_BELOW_CONFIDENCE:
-            return self._with_refined_corners(image, both)
+            return both
+        elsewhere = candidate.corners if first.corners is refined else refined
+        reread = self._recognise_at(image, elsewhere)
+        looks = [both, combined(replace(reread, corners=refined), steps)]
+        best = max(looks, key=_confidence_of)
+        sure = _AGREED_CONFIDENCE if agree(looks) else _REREAD_BELOW_CONFIDENCE
+        if best.confidence >= sure or not self._worth(best, candidate):
+            return best
         closer = self._recognise_at(image, self._detector.refine_candidate(image, candidate).corners)
-        again = self._ensemble(image, [self._refine_and_reread(image, closer)])[0]
-        best = max(both, again, key=lambda entry: entry.confidence)
-        readable = best.confidence >= _MIN_CONFIDENCE or candidate.score >= _KEEP_SCORE_SECOND
-        if best.confidence >= _REREAD_BELOW_CONFIDENCE or not (vote and readable):
-            return self._with_refined_corners(image, best)
-        others = sorted([closer, *self._recognise_other_cuts(image, best)], key=lambda entry: -entry.confidence)
-        winner = _vote([both, again, *self._ensemble(image, others[:_MAX_ENSEMBLE_CUTS])])
-        winner = self._with_refined_corners(image, winner)
-        surest = max(first.confidence, closer.confidence)
-        least = _MIN_ANSWER_CONFIDENCE if surest >= _FIRST_READER_SUFFICES else 0.0
+        looks += self._ensemble(image, [self._refine_and_reread(image, closer)])
+        best = max(looks, key=_confidence_of)
+        sure = _MIN_ANSWER_CONFIDENCE if agree(looks) else _REREAD_BELOW_CONFIDENCE
+        if best.confidence >= sure or not (may_vote and self._worth(best, candidate)):
+            return best
+        cuts = sorted([closer, *self._recognise_other_cuts(image, best)], key=_confidence_of, reverse=True)
+        winner = vote([*looks[-2:], *self._ensemble(image, cuts[:_MAX_ENSEMBLE_CUTS])])
+        if winner.rows == 1:
+            winner = replace(winner, corners=refine_corners(self._corners, image, [winner.corners])[0])
+        surest = max(first.confidence, reread.confidence, closer.confidence)
+        answered = surest >= _FIRST_READER_SUFFICES or (agree([*looks, winner]) and _sure_of(steps, winner))
+        least = _MIN_ANSWER_CONFIDENCE if answered else 0.0
         return replace(winner, confidence=max(winner.confidence, least))
 
-    def _with_refined_corners(self, image: Image, seen: _CandidateReading) -> _CandidateReading:
-        """The same reading with refined corners."""
-        return replace(seen, corners=refine_corners(self._corners, image, seen.corners)) if seen.rows == 1 else seen
+    @staticmethod
+    def _worth(best: CandidateReading, candidate: Candidate) -> bool:
+        """Whether a candidate that was read like this deserves another look."""
+        return best.confidence >= _MIN_CONFIDENCE or candidate.score >= _KEEP_SCORE_SECOND
 
-    def _recognise_at(self, image: Image, corners: Corners) -> _CandidateReading:
-        """One row of characters at `corners`, as the first reader reads it."""
-        return _to_reading(corners, 1, self._recognise_strips(image, [(corners, 1)])[0])
+    def _recognise_at(self, image: Image, corners: Corners) -> CandidateReading:
+        """One row of characters at `corners`, as the first recogniser reads it."""
+        return to_reading(corners, 1, self._recognise_strips(image, [(corners, 1)])[0])
 
-    def _refine_and_reread(self, image: Image, seen: _CandidateReading) -> _CandidateReading:
-        """The plate recognised again at refined corners; unchanged when that lowers its confidence."""
-        again = self._recognise_at(image, refine_corners(self._corners, image, seen.corners))
-        return again if again.confidence >= _MIN_KEPT_CONFIDENCE * seen.confidence else seen
+    def _refine_and_reread(self, image: Image, seen: CandidateReading) -> CandidateReading:
+        """The plate recognised again at refined corners; where that costs confidence, the reading before."""
+        corners = refine_corners(self._corners, image, [seen.corners])[0]
+        again = self._recognise_at(image, corners)
+        return again if again.confidence >= _MIN_KEPT_CONFIDENCE * seen.confidence else replace(seen, corners=corners)
 
-    def _ensemble(self, image: Image, seen: Sequence[_CandidateReading]) -> list[_CandidateReading]:
+    def _ensemble(self, image: Image, seen: Sequence[CandidateReading]) -> list[CandidateReading]:
         """The same candidates with the readings of the ensemble."""
-        if not seen:
-            return []
-        ensembled = self._second(
-            to_tensor([rectified_strip(image, as_quad(entry.corners), entry.rows) for entry in seen])
-        )
-        both = []
-        for entry, steps in zip(seen, ensembled, strict=True):
-            reading = combine(entry.steps, entry.reading, steps, _greenness(entry.background))
-            both.append(replace(entry, reading=reading, confidence=confidence(reading, entry.background)))
-        return both
+        steps = self._second_steps(image, [(entry.corners, entry.rows) for entry in seen])
+        return [combined(entry, each) for entry, each in zip(seen, steps, strict=True)]
 
-    def _recognise_other_cuts(self, image: Image, first: _CandidateReading) -> list[_CandidateReading]:
+    def _second_steps(self, image: Image, cuts: Sequence[tuple[Corners, int]]) -> Sequence[Scores]:
+        """Time steps of the second recogniser for each (corners, rows)."""
+        if not cuts:
+            return []
+        return list(self._second(to_tensor([rectified_strip(image, as_quad(c), rows) for c, rows in cuts])))
+
+    def _recognise_other_cuts(self, image: Image, first: CandidateReading) -> list[CandidateReading]:
         """Readings of other crops of the plate: all valid greedy ones, or, if none, the most likely one."""
-        cuts = _crop_variants(first.corners)
+        cuts = crop_variants(first.corners)
         outputs = self._recognise_strips(image, cuts)
         readings = [
-            _to_reading(*crop, raw)
+            to_reading(*crop, raw)
             for crop, raw in zip(cuts, outputs, strict=True)
-            if greedy_if_valid(raw[:-1, :_CLASSES])
+            if greedy_if_valid(raw[:-1, :CLASSES])
         ]
         if not readings and first.reading.path_ratio < 1:
             likeliest = int(np.argmax([raw[:-1].max(1).mean() * (1 - raw[-1, 0]) for raw in outputs]))
-            readings = [_to_reading(*cuts[likeliest], outputs[likeliest])]
+            readings = [to_reading(*cuts[likeliest], outputs[likeliest])]
         return readings
 
     def _recognise_strips(self, image: Image, cuts: Sequence[tuple[Corners, int]]) -> NDArray[np.float32]:
         """Recogniser output of each (corners, rows): time steps, then a row of background colours."""
         if not cuts:
-            return np.zeros((0, 1, _CLASSES), np.float32)
+            return np.zeros((0, 1, CLASSES), np.float32)
         strips = [rectified_strip(image, as_quad(corners), rows) for corners, rows in cuts]
         batch = (np.stack(strips).astype(np.float32) / 127.5 - 1).transpose(0, 3, 1, 2)
         return self._strips(np.ascontiguousarray(batch))
 
 
-def _any_above(seen: Sequence[_CandidateReading], least: float) -> bool:
-    return any(entry.confidence >= least for entry in seen)
+def _sure_of(steps: Scores, seen: CandidateReading) -> bool:
+    """Whether the second recogniser alone is confident of the same text."""
+    alone = decode(steps, greenness(seen.background))
+    return alone.text == seen.reading.text and confidence(alone, seen.background) >= _SECOND_READER_SUFFICES
 
 
-def _vote(seen: Sequence[_CandidateReading]) -> _CandidateReading:
-    """The best reading of the text with the largest sum of confidences, its confidence times its share of that sum."""
-    votes: dict[str, float] = {}
-    for entry in seen:
-        votes[entry.reading.text] = votes.get(entry.reading.text, 0.0) + entry.confidence
-    text = max(votes, key=lambda name: votes[name])
-    winner = max((entry for entry in seen if entry.reading.text == text), key=lambda entry: entry.confidence)
-    return replace(winner, confidence=winner.confidence * votes[text] / max(sum(votes.values()), 1e-6))
+def _confidence_of(seen: CandidateReading) -> float:
+    return seen.confidence
 
 
-def _to_reading(corners: Corners, rows: int, raw: NDArray[np.float32]) -> _CandidateReading:
-    steps, background = raw[:-1, :_CLASSES], raw[-1, : len(COLOURS)]
-    reading = decode(steps, _greenness(background))
-    return _CandidateReading(corners, reading, steps, background, rows, confidence(reading, background))
-
-
-def _greenness(background: NDArray[np.float32]) -> float:
-    return float(background[COLOURS.index("green")] + background[COLOURS.index("green_yellow")])
-
-
-def confidence(reading: Reading, background: NDArray[np.float32]) -> float:
-    """Confidence of the whole plate: weakest character x grammar fit x probability of being a plate; lower where seven
-    characters were read on a probably green plate, which has eight."""
-    agreement = 1.0
-    if reading.pattern not in GREEN_PATTERNS:
-        agreement = min(1.0, 2 * (1 - _greenness(background)))
-    return float(min(reading.char_scores) * min(1.0, 4 * reading.path_ratio) * (1 - background[0]) * agreement)
-
-
-def _crop_variants(corners: Corners) -> list[tuple[Corners, int]]:
-    """The plate slightly scaled, shifted, sheared, upside down, and as two rows where its aspect allows."""
-    middle = corners.mean(0)
-    along, down = (
-        (corners[1] + corners[2] - corners[0] - corners[3]) / 2,
-        (corners[2] + corners[3] - corners[0] - corners[1]) / 2,
-    )
-    cuts = [(np.asarray(middle + (corners - middle) * grow, np.float32), 1) for grow in (0.94, 1.07, 1.15)]
-    cuts += [
-        (np.asarray(corners + shift, np.float32), 1)
-        for shift in (0.03 * along, -0.03 * along, 0.08 * down, -0.08 * down)
-    ]
-    for shear in (0.12 * down, -0.12 * down):
-        cuts.append((np.asarray(corners + np.stack([shear, -shear, -shear, shear]), np.float32), 1))
-    cuts.append((corners[[2, 3, 0, 1]], 1))
-    if np.hypot(*along) < _TWO_ROW_ASPECT * np.hypot(*down):
-        cuts.append((corners, 2))
-    return cuts
-
-
-def _suppress_overlaps(seen: list[_CandidateReading]) -> list[_CandidateReading]:
-    return [
-        seen[at] for at in without_duplicates([entry.corners for entry in seen], [entry.confidence for entry in seen])
-    ]
-
-
-def _to_plate(image: Image, seen: _CandidateReading) -> Plate:
+def _to_plate(image: Image, seen: CandidateReading) -> Plate:
     """The resulting plate. Its colour is the most likely one that the text allows."""
     if seen.reading.pattern in GREEN_PATTERNS:
         colour = COLOURS[1 + int(seen.background[1:].argmax())]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +17,21 @@ WIDTH, HEIGHT = 160, 64
 MARGIN_X, MARGIN_Y = 0.12, 0.22
 """Share of the view left around the plate on each side: corners may be wrong by this much and are still in sight."""
 _SECOND_PASS_OFFSET = 3.0  # mean offset in pixels of the view above which a second pass follows
+_MAX_PASSES = 2
 
 
-def refine_corners(network: RunNetwork, image: Image, corners: Corners) -> Corners:
-    """Better corners (4, 2) TL TR BR BL, in source pixels."""
-    offsets = network(normalise(rectified_view(image, corners)))[0]
-    better = apply_offsets(corners, offsets)
-    if float(np.hypot(*offsets.reshape(4, 2).T).mean()) > _SECOND_PASS_OFFSET:
-        better = apply_offsets(better, network(normalise(rectified_view(image, better)))[0])
+def refine_corners(network: RunNetwork, image: Image, corners: Sequence[Corners]) -> list[Corners]:
+    """Better corners of each (4, 2) TL TR BR BL, in source pixels; those that were far off are refined twice."""
+    better = list(corners)
+    where = list(range(len(better)))
+    for _ in range(_MAX_PASSES):
+        if not where:
+            break
+        offsets = network(np.concatenate([normalise(rectified_view(image, better[at])) for at in where]))
+        for at, offset in zip(where, offsets, strict=True):
+            better[at] = apply_offsets(better[at], offset)
+        far = np.hypot(*offsets.reshape(-1, 4, 2).transpose(2, 0, 1)).mean(1) > _SECOND_PASS_OFFSET
+        where = [at for at, again in zip(where, far, strict=True) if again]
     return better
 
 

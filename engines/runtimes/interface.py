@@ -6,13 +6,15 @@ row of `engines.runtimes.table`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inkgate.engines.types import MemoryGrowth
 
 Tensor = NDArray[np.float32]
 Shape = tuple[int, ...]
@@ -88,3 +90,33 @@ class Runtime(Protocol):
 
     def open_argmax(self, path: Path, execution: Execution) -> ArgmaxNetwork:
         """The line recogniser in the file with argmax on the device. Raises as `open` does."""
+
+    def compiled(self, path: Path, shapes: Sequence[Shape], fallback: RunNetwork) -> RunNetwork:
+        """The network in the file compiled for these input shapes, once `start` was called; `fallback`, which gives the
+        same outputs, runs all other shapes. A runtime that does not compile returns `fallback`."""
+
+    def start(self) -> None:
+        """Begin to compile, in the background. Calls may come meanwhile."""
+
+    def close(self) -> None:
+        """End what runs in the background."""
+
+    @property
+    def growth(self) -> MemoryGrowth:
+        """What compiling networks will still take at most; nothing once it has ended."""
+
+
+class NotCompiling:
+    """The part of a `Runtime` that runs network files as they are."""
+
+    growth = MemoryGrowth()
+
+    def compiled(self, path: Path, shapes: Sequence[Shape], fallback: RunNetwork) -> RunNetwork:
+        """`fallback`."""
+        return fallback
+
+    def start(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""

@@ -14,7 +14,7 @@ import onnxruntime as ort
 from inkgate.engines.errors import ModelError
 from inkgate.engines.runtimes import cpu, cuda
 from inkgate.engines.runtimes.argmax_head import CLASSES, SCORES, append_argmax_outputs
-from inkgate.engines.runtimes.interface import CPU, CUDA, Execution, GreedyPath, Tensor
+from inkgate.engines.runtimes.interface import CPU, CUDA, Execution, GreedyPath, NotCompiling, Tensor
 
 Opened = TypeVar("Opened", bound=Callable[[Tensor], object])
 
@@ -22,7 +22,7 @@ _CUDA_PROVIDER = "CUDAExecutionProvider"
 _DEFAULT_SEARCH = "HEURISTIC"  # of cuDNN, where nothing was timed
 
 
-class OnnxRuntime:
+class OnnxRuntime(NotCompiling):
     """The `Runtime` over ONNX Runtime: model files in the ONNX format, on CPUs and on CUDA."""
 
     name = "onnx"

@@ -12,10 +12,12 @@ from inkgate.engines.text.batched import BatchedRecogniser
 from inkgate.engines.text.bigrams import BigramModel
 from inkgate.engines.text.buckets import BUCKET_SHAPES
 from inkgate.engines.text.cascade import Cascade
+from inkgate.engines.text.compiled_shapes import NO_SHAPES
 from inkgate.engines.text.detect import Detector
 from inkgate.engines.text.direction import RecogniseCrops
 from inkgate.engines.text.engine import EngineComponents, LineEngine
 from inkgate.engines.text.orient import OrientationClassifier
+from inkgate.engines.text.page_threads import PageThreads
 from inkgate.engines.text.recognise import Recogniser, load_charset
 from inkgate.engines.text.scripts import ScriptAwareRecogniser, WholeLineRecogniser
 from inkgate.engines.types import EngineInfo
@@ -42,38 +44,46 @@ def open_line_engine(networks: NetworkFactory, profile: profiles.Profile) -> Lin
     build = build_gpu_components if networks.device == CUDA else build_cpu_components
     parts = build(networks, profile, orienter)
     runtime = networks.runtime
-    return LineEngine(
-        EngineInfo(runtime.name, runtime.version, networks.device, networks.threads, networks.digests), parts
-    )
+    info = EngineInfo(runtime.name, runtime.version, networks.device, networks.threads, networks.digests)
+    return LineEngine(info, parts, runtime.close, runtime.start, lambda: runtime.growth)
 
 
 def build_cpu_components(
     networks: NetworkFactory, profile: profiles.Profile, orienter: OrientationClassifier
 ) -> EngineComponents:
     """CPU: lines one by one, by the cascade of the profile."""
+    shapes = profile.compiled or NO_SHAPES
     bigrams = BigramModel(networks.file(profiles.BIGRAM_TABLE))
     int8 = profile.accurate_int8 if networks.runtime.int8_is_faster() else None
-    page_recogniser_name = int8 or profile.accurate_recogniser
-    pages = _with_charset(networks, page_recogniser_name, networks.network(page_recogniser_name), profiles.CHARSET)
-    fields = networks.on_demand(profile.accurate_recogniser) if int8 else pages[0]
-    accurate = ScriptAwareRecogniser(
-        Recogniser(*pages, fixes_confusions=True, bigrams=bigrams, marks=profiles.ACCURATE_MARKS)
+    whole = _with_charset(
+        networks,
+        int8 or profile.accurate_recogniser,
+        networks.network(int8 or profile.accurate_recogniser),
+        profiles.CHARSET,
     )
-    draft_pages = _with_charset(
+    fields = networks.on_demand(profile.accurate_recogniser) if int8 else whole[0]
+    lines = networks.compiled(profile.accurate_recogniser, shapes.accurate_lines, whole[0])
+    accurate = ScriptAwareRecogniser(
+        Recogniser(lines, whole[1], fixes_confusions=True, bigrams=bigrams, marks=profiles.ACCURATE_MARKS)
+    )
+    draft_network, draft_charset = _with_charset(
         networks, profiles.DRAFT_RECOGNISER, networks.network(profiles.DRAFT_RECOGNISER), profiles.DRAFT_CHARSET
     )
+    draft_lines = networks.compiled(profiles.DRAFT_RECOGNISER, shapes.draft_lines, draft_network)
+    page_detector = profile.cpu_detector or profile.detector
+    page = networks.compiled(page_detector, shapes.pages, networks.spread(page_detector))
     read: RecogniseCrops = WholeLineRecogniser(accurate)
     if profile.thresholds is not None:
-        draft = Recogniser(*draft_pages, fixes_confusions=True, marks=profiles.DRAFT_MARKS)
-        read = Cascade(draft, accurate, profile.thresholds, profile.horizontal_scale)
+        draft = Recogniser(draft_lines, draft_charset, fixes_confusions=True, marks=profiles.DRAFT_MARKS)
+        read = Cascade(draft, accurate, profile.thresholds, profile.horizontal_scale, PageThreads(networks.cores))
     return EngineComponents(
-        detector=Detector(networks.network(profile.detector), profile.page),
+        detector=Detector(page, profile.page),
         read=read,
-        orientation_probe=Recogniser(*draft_pages),
+        orientation_probe=Recogniser(draft_lines, draft_charset),
         accurate_detector=Detector(networks.network(profile.accurate_detector)),
-        accurate_recogniser=Recogniser(fields, pages[1]),
+        accurate_recogniser=Recogniser(fields, whole[1]),
         orienter=orienter,
-        candidates=Recogniser(fields, pages[1]).candidates,
+        candidates=Recogniser(fields, whole[1]).candidates,
         lazy_accurate_recogniser=bool(int8),
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkgate.engines.runtimes.interface import Tensor
+from inkgate.engines.text.page_threads import PageThreads
 from inkgate.engines.text.recognise import LINE_HEIGHT_PIXELS, STRIDE, Reading, Recogniser, to_tensor
 from inkgate.engines.text.scripts import ScriptAwareRecogniser, ScriptCounter, has_simplified
 from inkgate.engines.types import Image
@@ -46,12 +47,14 @@ class Cascade:
         accurate: ScriptAwareRecogniser,
         thresholds: ConfidenceThresholds,
         horizontal_scale: float = 1.0,
+        threads: PageThreads | None = None,
     ) -> None:
         """`horizontal_scale` is the share of its width at which a line is read that is not short."""
         self.draft = draft
         self._accurate = accurate
         self._thresholds = thresholds
         self._horizontal_scale = horizontal_scale
+        self._threads = threads or PageThreads()
 
     def __call__(self, crops: Sequence[Image]) -> list[tuple[str, float]]:
         """Text and mean character score of each crop (BGR uint8); ("", 0.0) where nothing was read.
@@ -62,12 +65,15 @@ class Cascade:
         readings: list[tuple[str, float]] = []
         script_counter = ScriptCounter()
         before_script_known: list[int] = []  # places of lines that were read before the script was known
-        for at, crop in enumerate(crops):
-            line = self._tensor(crop)
-            if script_counter.is_traditional:
-                readings.append(self._recognise_traditional(line))
-            else:
-                readings.append(self.read_line(line))
+
+        def read(at: int) -> tuple[bool, tuple[str, float]]:
+            traditional = script_counter.is_traditional  # a guess when lines before this one are still being read
+            return traditional, self._read(crops[at], traditional)
+
+        for at, (guess, reading) in enumerate(self._threads.in_order(read, len(crops))):
+            traditional = script_counter.is_traditional
+            readings.append(reading if guess == traditional else self._read(crops[at], traditional))
+            if not traditional:
                 before_script_known.append(at)
             script_counter.add(readings[at][0])
         if script_counter.is_traditional:
@@ -75,6 +81,10 @@ class Cascade:
                 if has_simplified(readings[at][0]):
                     readings[at] = self._recognise_whole(self._tensor(crops[at]))
         return readings
+
+    def _read(self, crop: Image, traditional: bool) -> tuple[str, float]:
+        line = self._tensor(crop)
+        return self._recognise_traditional(line) if traditional else self.read_line(line)
 
     def _tensor(self, crop: Image) -> Tensor:
         height, width = crop.shape[:2]

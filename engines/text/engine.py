@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from inkgate.engines.text.direction import RecogniseCrops, turn_upside_down_line
 from inkgate.engines.text.order import reading_order
 from inkgate.engines.text.orient import rotate, rotate_back
 from inkgate.engines.text.under_seals import merge, touches
-from inkgate.engines.types import CharacterCandidates, EngineInfo, Image, Line, Page, Quad
+from inkgate.engines.types import CharacterCandidates, EngineInfo, Image, Line, MemoryGrowth, Page, Quad
 
 _MIN_UPRIGHT_SCORE = (
     0.85  # mean score of lines that stand upright: they reach 0.9 and more, upside down they stay below 0.7
@@ -51,20 +51,30 @@ class EngineComponents:
 
 
 class LineEngine:
-    """The `TextEngine` over any runtime's networks. `release` is called once at the end.
+    """The `TextEngine` over any runtime's networks. `warm` is called after the warm-up, `release` once at the end;
+    `growth` is the memory that the networks will still take.
 
     It keeps no state between calls: threads may share it as far as the runtime's networks may be shared.
     """
 
-    def __init__(self, info: EngineInfo, parts: EngineComponents, release: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        info: EngineInfo,
+        parts: EngineComponents,
+        release: Callable[[], None] = lambda: None,
+        warm: Callable[[], None] = lambda: None,
+        growth: Callable[[], MemoryGrowth] = MemoryGrowth,
+    ) -> None:
         self._info = info
         self._parts = parts
         self._release = release
+        self._warm = warm
+        self._growth = growth
 
     @property
     def info(self) -> EngineInfo:
         """Runtime, device, threads and the sha256 of every model file."""
-        return self._info
+        return replace(self._info, growth=self._growth())
 
     def warmup(self) -> None:
         """Run each network on the commonest shapes, so that arenas are grown before the first call."""
@@ -76,6 +86,7 @@ class LineEngine:
             self._parts.read([page[:48, :width]])
             if not self._parts.lazy_accurate_recogniser:
                 self.recognise([page[:48, :width]])
+        self._warm()
 
     def detect(self, image: Image, *, limit_side: int | None = None) -> list[Quad]:
         """Quadrilaterals of lines in pixels of `image` (BGR uint8), by the accurate detector, unordered."""

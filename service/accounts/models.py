@@ -31,7 +31,7 @@ class AccessKeyRow(Base):
     __tablename__ = "access_key"
 
     ak: Mapped[str] = mapped_column(KEY_ID_TYPE, primary_key=True)
-    sealed_secret: Mapped[bytes]
+    sealed_secret: Mapped[bytes] = mapped_column(info={"sealed_context": "access_key.secret:{ak}"})
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -63,9 +63,9 @@ class AppRow(Base):
     name: Mapped[str] = mapped_column(String(15))
     description: Mapped[str] = mapped_column(Text, default="")
     appkey: Mapped[str] = mapped_column(KEY_ID_TYPE, unique=True)
-    sealed_secret: Mapped[bytes]
+    sealed_secret: Mapped[bytes] = mapped_column(info={"sealed_context": "app.secret:{id}"})
     sm2_public_key: Mapped[str] = mapped_column(String(128))  # EncKey: base64 of the X.509 SPKI
-    sealed_sm2_key: Mapped[bytes]
+    sealed_sm2_key: Mapped[bytes] = mapped_column(info={"sealed_context": "app.sm2:{id}"})
     extras: Mapped[bool] = mapped_column(default=False)
     imported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     seals: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -137,15 +137,6 @@ async def lock_apps(session: AsyncSession) -> list[AppRow]:
     return list(await session.scalars(select(AppRow).with_for_update()))
 
 
-async def sealed_parts(session: AsyncSession, start: int, length: int) -> set[bytes]:
-    """The distinct values of bytes `start` (from 0) to `start + length` of all sealed secrets."""
-    found: set[bytes] = set()
-    for column in (AccessKeyRow.sealed_secret, AppRow.sealed_secret, AppRow.sealed_sm2_key):
-        part = func.substr(column, start + 1, length)
-        found |= {bytes(each) for each in await session.scalars(select(part).distinct())}
-    return found
-
-
 async def count_apps(session: AsyncSession, account_ids: Sequence[str], *, search: str = "") -> int:
     query = select(func.count()).select_from(AppRow)
     query = query.where(AppRow.account_id.in_(account_ids), AppRow.deleted_at.is_(None))

@@ -1,47 +1,60 @@
-"""Check and rotation of the master key, in one transaction."""
+"""Check of the master keys, and the change to another key or cipher, of every column with secrets."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.accounts import repository
-from inkgate.service.accounts.service import key_context, secret_context, sm2_context
-from inkgate.service.accounts.vault import ID_BYTES, VALUE_SETTING, VERSION, Vault, key_id_of
-from inkgate.service.audit import repository as audit
+from inkgate.service.accounts.service import key_context
+from inkgate.service.accounts.vault import HEAD_BYTES, VALUE_SETTING, Vault, key_id_of
 from inkgate.service.audit import trail
-from inkgate.service.audit.signing import key_context as audit_key_context
+from inkgate.service.db.base import Base
+from inkgate.service.db.sealed_columns import SealedColumn, heads, lock_others, sealed_columns, write
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import ConfigurationError
 
+ROWS_PER_TRANSACTION = 500
 
-async def reseal(work: UnitOfWork, vault: Vault) -> int:
-    """Encrypt every secret with the vault's first key; returns how many used another one.
+Begin = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
 
-    The vault must have the keys in use now. Raises ConfigurationError when one is missing, with
-    nothing changed.
+
+async def reseal(begin: Begin, vault: Vault, *, rows: int = ROWS_PER_TRANSACTION) -> int:
+    """Encrypt every secret that has another key or cipher than the vault's current ones; returns how many.
+
+    Each transaction takes at most `rows` rows and leaves the others free for calls. A change that was broken off is
+    continued by the next one: what is converted is left alone, and everything opens all the time. The vault must have
+    all keys in use. Raises ConfigurationError when one is missing, with nothing changed.
     """
+    async with begin() as work:
+        missing = await _missing(work.session, vault)
+        if missing:
+            raise ConfigurationError(
+                VALUE_SETTING,
+                f"stored secrets are sealed under {', '.join(missing)}, which are not among the keys given",
+                "Give all keys in use, the new one first",
+            )
     changed = 0
-    for key in await repository.lock_access_keys(work.session):
-        if key_id_of(key.sealed_secret) != vault.current:
-            context = key_context(key.ak)
-            key.sealed_secret = vault.seal(vault.open(key.sealed_secret, context), context)
-            changed += 1
-    for app in await repository.lock_apps(work.session):
-        if key_id_of(app.sealed_secret) != vault.current:
-            context = secret_context(app.id)
-            app.sealed_secret = vault.seal(vault.open(app.sealed_secret, context), context)
-            changed += 1
-        if key_id_of(app.sealed_sm2_key) != vault.current:
-            context = sm2_context(app.id)
-            app.sealed_sm2_key = vault.seal(vault.open(app.sealed_sm2_key, context), context)
-            changed += 1
-    for signing in await audit.signing_keys(work.session, lock=True):
-        if key_id_of(signing.sealed_key) != vault.current:
-            context = audit_key_context(signing.id)
-            signing.sealed_key = vault.seal(vault.open(signing.sealed_key, context), context)
-            changed += 1
-    await trail.record(work, "master_key.reseal", f"master key {vault.current.hex()}", None, secrets=changed)
+    for column in sealed_columns(Base.metadata):
+        while done := await _reseal_some(begin, vault, column, rows):
+            changed += done
+    async with begin() as work:
+        await trail.record(work, "master_key.reseal", f"master key {vault.current.hex()}", None, secrets=changed)
     return changed
+
+
+async def _reseal_some(begin: Begin, vault: Vault, column: SealedColumn, rows: int) -> int:
+    """Convert some rows of a column in one transaction; returns how many, 0 when none is left."""
+    async with begin() as work:
+        found = await lock_others(work.session, column, vault.head, rows)
+        changed = []
+        for row in found:
+            context = column.context(row)
+            changed.append((row, vault.seal(vault.open(row[column.name], context), context)))
+        await write(work.session, column, changed)
+        return len(changed)
 
 
 async def missing_keys(session: AsyncSession, vault: Vault) -> tuple[str, ...]:
@@ -50,9 +63,8 @@ async def missing_keys(session: AsyncSession, vault: Vault) -> tuple[str, ...]:
     Raises ConfigurationError when it lacks all of them: the key belongs to another database. When only some are
     missing, the owners of the other secrets are served; the missing ones are logged and reported by the doctor.
     """
-    used = await repository.sealed_parts(session, len(VERSION), ID_BYTES)
-    used = {*used, *(key_id_of(row.sealed_key) for row in await audit.signing_keys(session))}
-    missing = tuple(sorted(each.hex() for each in used if not vault.has_key(each)))
+    used = await _used(session)
+    missing = await _missing(session, vault)
     if missing and len(missing) == len(used):
         raise ConfigurationError(
             VALUE_SETTING,
@@ -60,6 +72,18 @@ async def missing_keys(session: AsyncSession, vault: Vault) -> tuple[str, ...]:
             "Give the key that this database was made with, here or in its file",
         )
     return missing
+
+
+async def _missing(session: AsyncSession, vault: Vault) -> tuple[str, ...]:
+    return tuple(sorted(each.hex() for each in await _used(session) if not vault.has_key(each)))
+
+
+async def _used(session: AsyncSession) -> set[bytes]:
+    """Ids of the master keys of all stored secrets."""
+    found: set[bytes] = set()
+    for column in sealed_columns(Base.metadata):
+        found |= {key_id_of(head) for head in await heads(session, column, HEAD_BYTES)}
+    return found
 
 
 async def can_open_one(session: AsyncSession, vault: Vault) -> bool:

@@ -1,8 +1,9 @@
-"""Encryption of stored secrets: AES-256-GCM with a master key that is not stored in the database.
+"""Encryption of stored secrets with a master key that is not stored in the database.
 
-A sealed secret is `version (1) | key id (8) | nonce (12) | ciphertext and tag`. The context (row and column) is
-authenticated as associated data, so a sealed value cannot be moved to another row. The first master key encrypts; the
-others only decrypt, until `inkgate keys rotate` has encrypted everything again.
+A sealed secret is `version (1) | key id (8) | nonce (12) | ciphertext and tag (16)`; the version names the cipher:
+1 AES-256-GCM, 2 SM4-GCM (RFC 8998). The context (row and column) is authenticated as associated data, so a sealed value
+cannot be moved to another row; for SM4 version and key id are authenticated as well. The first master key encrypts; the
+others only decrypt, until `inkgate keys reseal` has encrypted everything again. Both ciphers open at any time.
 """
 
 from __future__ import annotations
@@ -13,60 +14,112 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.engine import make_url
 
+from inkgate.service.accounts import key_command
 from inkgate.service.errors import ConfigurationError
+from inkgate.service.sealed import sm3
 from inkgate.service.settings import Database, Security
 
-VERSION = b"\x01"
+AES, SM4 = b"\x01", b"\x02"
+VERSIONS: Mapping[str, bytes] = {"aes-256-gcm": AES, "sm4-gcm": SM4}
+"""Values of INKGATE_SECURITY__CIPHER → first byte of a sealed secret."""
+
 KEY_BYTES = 32
 ID_BYTES = 8
+HEAD_BYTES = 1 + ID_BYTES
 NONCE_BYTES = 12
+TAG_BYTES = 16
+SM4_KEY_BYTES = 16
+_SM4_LABEL = b"inkgate secrets at rest, SM4-GCM"
 VALUE_SETTING = "INKGATE_SECURITY__MASTER_KEY"
 FILE_SETTING = "INKGATE_SECURITY__MASTER_KEY_FILE"
+COMMAND_SETTING = "INKGATE_SECURITY__MASTER_KEY_COMMAND"
+
+
+class _Sm4Gcm:
+    """SM4-GCM with the interface of AESGCM. The key is derived from a master key with HMAC-SM3, so that one master key
+    serves both ciphers and neither learns the other's."""
+
+    def __init__(self, master: bytes) -> None:
+        self._algorithm = algorithms.SM4(sm3.hmac(master, _SM4_LABEL)[:SM4_KEY_BYTES])
+
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes:
+        state = Cipher(self._algorithm, modes.GCM(nonce)).encryptor()
+        state.authenticate_additional_data(associated_data)
+        return state.update(data) + state.finalize() + state.tag
+
+    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes:
+        """Raises InvalidTag."""
+        if len(data) < TAG_BYTES:
+            raise InvalidTag
+        state = Cipher(self._algorithm, modes.GCM(nonce, data[-TAG_BYTES:])).decryptor()
+        state.authenticate_additional_data(associated_data)
+        return state.update(data[:-TAG_BYTES]) + state.finalize()
 
 
 class Vault:
-    """Encrypts and decrypts secrets. `keys` are 32 bytes each; the first one encrypts."""
+    """Encrypts and decrypts secrets. `keys` are 32 bytes each; the first one encrypts, with `cipher`."""
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
+    def __init__(self, keys: Sequence[bytes], cipher: str = "aes-256-gcm") -> None:
         if not keys or any(len(key) != KEY_BYTES for key in keys):
             raise ValueError("a vault needs keys of 32 bytes")
-        self._ciphers = {key_id(key): AESGCM(key) for key in keys}
+        self._ciphers: dict[tuple[bytes, bytes], AESGCM | _Sm4Gcm] = {}
+        for key in keys:
+            self._ciphers[AES, key_id(key)] = AESGCM(key)
+            self._ciphers[SM4, key_id(key)] = _Sm4Gcm(key)
         self.current = key_id(keys[0])
+        self._version = VERSIONS[cipher]
+
+    @property
+    def head(self) -> bytes:
+        """The first HEAD_BYTES of every secret that is sealed now: cipher and key."""
+        return self._version + self.current
 
     def seal(self, secret: bytes, context: str) -> bytes:
         """Encrypt `secret` for `context`, for example "access_key.secret:<ak>"."""
         nonce = secrets.token_bytes(NONCE_BYTES)
-        sealed = self._ciphers[self.current].encrypt(nonce, secret, context.encode())
-        return VERSION + self.current + nonce + sealed
+        sealed = self._ciphers[self._version, self.current].encrypt(nonce, secret, _associated(self.head, context))
+        return self.head + nonce + sealed
 
     def has_key(self, identity: bytes) -> bool:
         """Whether the vault has the master key with this id."""
-        return identity in self._ciphers
+        return (AES, identity) in self._ciphers
 
     def open(self, sealed: bytes, context: str) -> bytes:
         """Decrypt a secret. Raises ConfigurationError when the key is missing or the data was altered."""
-        identity = key_id_of(sealed)
-        cipher = self._ciphers.get(identity)
-        if sealed[:1] != VERSION or cipher is None:
+        identity, version = key_id_of(sealed), sealed[:1]
+        if version not in (AES, SM4):
+            raise ConfigurationError(
+                FILE_SETTING,
+                f"a stored secret ({context}) was sealed by a newer release, or altered",
+                "Run the newer release, or restore the database from a backup",
+            )
+        cipher = self._ciphers.get((version, identity))
+        if cipher is None:
             raise ConfigurationError(
                 FILE_SETTING,
                 f"a stored secret is sealed under master key {identity.hex()}, which is not among the keys given",
                 "Give that key (in the file, one key a line, the current one first)",
             )
-        start = len(VERSION) + ID_BYTES
+        nonce, data = sealed[HEAD_BYTES : HEAD_BYTES + NONCE_BYTES], sealed[HEAD_BYTES + NONCE_BYTES :]
         try:
-            return cipher.decrypt(sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :], context.encode())
-        except InvalidTag:
+            return cipher.decrypt(nonce, data, _associated(sealed[:HEAD_BYTES], context))
+        except (InvalidTag, ValueError):  # ValueError: the nonce is cut short
             raise ConfigurationError(
                 FILE_SETTING, f"a stored secret ({context}) was altered or moved", "Restore the database from a backup"
             ) from None
+
+
+def _associated(head: bytes, context: str) -> bytes:
+    """What is authenticated besides the secret. Releases before SM4 authenticated the context alone."""
+    return context.encode() if head[:1] == AES else head + context.encode()
 
 
 def key_id(key: bytes) -> bytes:
@@ -76,29 +129,49 @@ def key_id(key: bytes) -> bytes:
 
 def key_id_of(sealed: bytes) -> bytes:
     """The id of the master key with which a secret was encrypted."""
-    return sealed[len(VERSION) : len(VERSION) + ID_BYTES]
+    return sealed[1:HEAD_BYTES]
 
 
 def load(security: Security, database: Database) -> Vault:
     """The vault that the settings describe.
 
-    With neither key nor file set, the embedded default stores its key beside the SQLite file and creates it on first
-    use. Raises ConfigurationError when a key is malformed, a key file is readable by other users, or Postgres runs
-    without a key.
+    With neither key, file nor command set, the embedded default stores its key beside the SQLite file and creates it on
+    first use. Raises ConfigurationError when a key is malformed, a key file is readable by other users, the command
+    fails, or Postgres runs without a key.
     """
+    return Vault(_keys(security, database), security.cipher)
+
+
+def _keys(security: Security, database: Database) -> list[bytes]:
+    given = [
+        name
+        for name, value in (
+            (VALUE_SETTING, security.master_key),
+            (FILE_SETTING, security.master_key_file),
+            (COMMAND_SETTING, security.master_key_command or None),
+        )
+        if value is not None
+    ]
+    if COMMAND_SETTING in given and len(given) > 1:
+        raise ConfigurationError(COMMAND_SETTING, f"is set beside {given[0]}", "Keep one of them: the key comes once.")
     if security.master_key is not None:
-        return Vault(parse(security.master_key.get_secret_value().replace(",", "\n"), VALUE_SETTING))
+        return parse(security.master_key.get_secret_value().replace(",", "\n"), VALUE_SETTING)
+    if security.master_key_command:
+        seconds = security.master_key_command_seconds
+        return parse(key_command.output(security.master_key_command, seconds, COMMAND_SETTING), COMMAND_SETTING)
     path = key_file(security, database)
     if path is None:
-        raise ConfigurationError(VALUE_SETTING, "not set", f"Set it or {FILE_SETTING}: base64 of 32 random bytes")
+        remedy = f"Set it, {FILE_SETTING} or {COMMAND_SETTING}: base64 of 32 random bytes"
+        raise ConfigurationError(VALUE_SETTING, "not set", remedy)
     if security.master_key_file is None and not path.exists():
         _create_on_first_use(path)
-    return Vault(read(path))
+    return read(path)
 
 
 def key_file(security: Security, database: Database) -> Path | None:
-    """Path of the key file; None when the keys are given as a value, or there is neither setting nor default."""
-    if security.master_key is not None:
+    """Path of the key file; None when the keys come from a value or a command, or there is neither setting nor
+    default."""
+    if security.master_key is not None or security.master_key_command:
         return None
     if security.master_key_file is not None:
         return security.master_key_file

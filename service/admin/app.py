@@ -15,7 +15,7 @@ from starlette.routing import Match, Route
 
 from inkgate.service import __version__
 from inkgate.service.accounts.vault import Vault
-from inkgate.service.admin import accounts, billing, importing, reports, takeover_report, takeover_routes
+from inkgate.service.admin import accounts, billing, importing, notices, reports, takeover_report, takeover_routes
 from inkgate.service.admin.access import AdminContext
 from inkgate.service.contract.headers import Surface
 from inkgate.service.db.clock import Clock, database_clock
@@ -33,6 +33,7 @@ ROUTERS = (
     importing.router,
     billing.router,
     reports.router,
+    notices.router,
     takeover_report.router,
     takeover_routes.router,
 )

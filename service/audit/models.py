@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, LargeBinary, SmallInteger, String
+from sqlalchemy import JSON, BigInteger, Index, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inkgate.service.db.base import Base, UtcDateTime, identifier
@@ -76,7 +76,7 @@ class SigningKeyRow(Base):
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
     public_key: Mapped[str] = mapped_column(String(128))
-    sealed_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed_key: Mapped[bytes] = mapped_column(info={"sealed_context": "audit_key:{id}"})
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -37,11 +37,10 @@ def add() -> None:
 def reseal(
     drop: bool = typer.Option(False, "--drop-old", help="Then remove the older keys from the key file."),
 ) -> None:
-    """Seal every stored secret under the first key."""
+    """Seal every stored secret under the first key, with INKGATE_SECURITY__CIPHER; may be repeated after a break."""
 
     async def action(context: CommandContext) -> int:
-        async with context.begin() as unit:
-            return await rotation.reseal(unit, await context.vault())
+        return await rotation.reseal(context.begin, await context.vault())
 
     typer.echo(f"{run(action)} secrets sealed again")
     if not drop:

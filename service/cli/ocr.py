@@ -25,6 +25,7 @@ _DEFAULT = CapabilityName(DEFAULT)
 class Profile(enum.StrEnum):
     FAST = "fast"
     BALANCED = "balanced"
+    BEST = "best"
     ACCURATE = "accurate"
 
 
@@ -65,6 +66,9 @@ def _read(
     engine, options = loaded.engine, {"plate_types": loaded.worker.plate_types}
     limit_decoder(engine.max_pixels)
     from inkgate.engines.registry import open_reader
+    from inkgate.service.worker import policy
+    from inkgate.service.worker.cores import Cores
+    from inkgate.service.worker.process import usable_cores
     from inkgate.service.worker.reading import without_reader
     from inkgate.service.worker.render import element
 
@@ -72,7 +76,12 @@ def _read(
         loading = progress.add_task("loading models", total=None)
         try:
             reader = open_reader(
-                engine.runtime, profile or engine.profile, engine.threads, engine.model_dir, engine.max_pixels
+                engine.runtime,
+                profile or engine.profile,
+                engine.threads,
+                engine.model_dir,
+                engine.max_pixels,
+                Cores.alone(usable_cores(), policy.page_cores(loaded)),
             )
         except (ModelError, ValueError) as error:
             raise ConfigurationError("INKGATE_ENGINE", str(error), "See `inkgate doctor`.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +17,7 @@ from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.worker import policy
 from inkgate.service.worker.config import WorkerConfig
 from inkgate.service.worker.control import Event
+from inkgate.service.worker.cores import open_shared_cells
 from inkgate.service.worker.observe import WorkerEventMetrics
 from inkgate.service.worker.supervisor import Supervisor
 from inkgate.service.worker.supervisor_registry import SupervisorRegistry
@@ -69,18 +71,21 @@ async def embedded_fleet(
         if metrics_sink:
             metrics_sink(slot, event)
 
+    cores_fd = open_shared_cells()
     broker.registry = SupervisorRegistry(policy.process_count(settings), settings.engine.profile)
     broker.supervisor = Supervisor(
         "inkgate.service.worker",
         policy.process_count(settings),
-        WorkerConfig.of(settings).as_dict(),
+        WorkerConfig.of(settings, cores_fd).as_dict(),
         on_spawn=sockets,
         on_event=receive,
         on_malformed=malformed,
         extra_env=native_threads(settings),
         background=background,
+        inherited=[cores_fd],
     )
     async with AsyncExitStack() as stack:
+        stack.callback(os.close, cores_fd)
         await start_component(stack, broker)
         stack.push_async_callback(broker.supervisor.stop, settings.worker.grace)
         broker.supervisor.start()

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from redis.asyncio import Redis
 
 from inkgate.service import __version__
 from inkgate.service.accounts import SqlDirectory
@@ -22,6 +23,7 @@ from inkgate.service.broker.streams.client import async_client
 from inkgate.service.composition.database import OpenDatabase, open_database
 from inkgate.service.composition.fleet import EmbeddedBroker
 from inkgate.service.composition.lifecycle import start_component
+from inkgate.service.composition.notices import notice_runner
 from inkgate.service.composition.samplers import gateway_samplers
 from inkgate.service.composition.settings_trail import record_settings
 from inkgate.service.composition.takeover import observation_recorder, with_takeover
@@ -34,7 +36,7 @@ from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.housekeeping import Housekeeper
 from inkgate.service.metering.reconciliation import ReconciliationState
 from inkgate.service.ratelimit import LocalLimiter, RedisLimiter
-from inkgate.service.replay import MemoryReplayStore, RedisReplayStore
+from inkgate.service.replay import MemoryReplayStore, NoReplayStore, RedisReplayStore, ReplayStore
 from inkgate.service.settings import Settings
 from inkgate.service.telemetry.health import Health
 from inkgate.service.telemetry.metrics import Metrics
@@ -96,11 +98,21 @@ def _services(
         ledger=SqlLedger(database.engine, metrics=metrics, clock=database.clock),
         broker=broker,
         limiter=RedisLimiter(redis, settings.redis.namespace) if redis else LocalLimiter(),
-        replays=RedisReplayStore(redis, settings.redis.namespace) if redis else MemoryReplayStore(),
+        replays=_replays(settings, database, redis),
         pool=pool,
         tracing=tracing,
         refusals=Refusals(),
     )
+
+
+def _replays(settings: Settings, database: OpenDatabase, redis: Redis | None) -> ReplayStore:
+    """Where charged answers are kept until their delivery."""
+    kept = settings.security.kept_answers
+    if kept == "none":
+        return NoReplayStore()
+    if redis is None:
+        return MemoryReplayStore()
+    return RedisReplayStore(redis, settings.redis.namespace, database.vault, seal=kept == "sealed")
 
 
 async def _start(
@@ -119,6 +131,8 @@ async def _start(
     report = partial(_report, metrics)
     await start_component(stack, Housekeeper(engine, settings.ledger, report, clock=clock, background=background))
     await _keep_trail(stack, settings, database, background)
+    if settings.notices.enabled:
+        await start_component(stack, notice_runner(settings, database, services.broker, metrics, background))
 
 
 async def _keep_trail(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -22,6 +23,7 @@ from inkgate.service.telemetry.metrics import Metrics
 from inkgate.service.worker import policy
 from inkgate.service.worker.config import WorkerConfig
 from inkgate.service.worker.control import Event
+from inkgate.service.worker.cores import open_shared_cells
 from inkgate.service.worker.observe import WorkerEventMetrics
 from inkgate.service.worker.supervisor import Supervisor
 from inkgate.service.worker.supervisor_registry import SupervisorRegistry
@@ -44,7 +46,8 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
     metrics = Metrics("worker", __version__, capabilities=CAPABILITIES)
     background = Background(metrics)
     registry = SupervisorRegistry(policy.process_count(settings), settings.engine.profile)
-    supervisor = _supervisor(settings, registry, metrics, background)
+    cores_fd = open_shared_cells()
+    supervisor = _supervisor(settings, registry, metrics, background, cores_fd)
     health = Health(
         {
             "redis": _redis_check(settings.redis.url),
@@ -53,6 +56,7 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
         }
     )
     async with AsyncExitStack() as stack:
+        stack.callback(os.close, cores_fd)
         stop = stack.enter_context(stop_event())
         url = serve_probes(stack, settings.worker, health, metrics, background)
         keys = Keys(settings.redis.namespace, settings.engine.profile)
@@ -72,7 +76,7 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
 
 
 def _supervisor(
-    settings: Settings, registry: SupervisorRegistry, metrics: Metrics, background: Background
+    settings: Settings, registry: SupervisorRegistry, metrics: Metrics, background: Background, cores_fd: int
 ) -> Supervisor:
     """The supervisor of the workers, not started; `registry` and `metrics` receive their events."""
     metrics_sink = WorkerEventMetrics(metrics)
@@ -84,12 +88,13 @@ def _supervisor(
     return Supervisor(
         "inkgate.service.worker",
         policy.process_count(settings),
-        WorkerConfig.of(settings).as_dict(),
+        WorkerConfig.of(settings, cores_fd).as_dict(),
         on_event=receive,
         on_malformed=metrics.malformed,
         extra_env=native_threads(settings),
         essential=True,
         background=background,
+        inherited=[cores_fd],
     )
 
 

@@ -24,7 +24,7 @@ def menu(page_request: PageRequest) -> list[tuple[str, list[MenuEntry]]]:
         return []
     _ = page_request.translate
     here = page_request.request.url.path.removeprefix(page_request.root)
-    groups = _operator(_) if page_request.operator else _customer(_)
+    groups = _operator(_) if page_request.operator else _customer(_, sub_account=_is_sub_account(page_request))
     return [
         (heading, [MenuEntry(path, icon, text, _is_under(here, path)) for path, icon, text in entries])
         for heading, entries in groups
@@ -35,7 +35,11 @@ def _is_under(here: str, path: str) -> bool:
     return here == path if path == "/" else here == path or here.startswith(path + "/")
 
 
-def _customer(_: Translator) -> list[tuple[str, list[tuple[str, str, str]]]]:
+def _is_sub_account(page_request: PageRequest) -> bool:
+    return page_request.account is not None and page_request.account.parent_id is not None
+
+
+def _customer(_: Translator, *, sub_account: bool) -> list[tuple[str, list[tuple[str, str, str]]]]:
     return [
         (
             _("AI能力开放平台"),
@@ -53,6 +57,7 @@ def _customer(_: Translator) -> list[tuple[str, list[tuple[str, str, str]]]]:
                 ("/orders", "list", _("订单管理")),
                 ("/refunds", "undo", _("退订管理")),
                 ("/bills", "bill", _("账单")),
+                *(() if sub_account else [("/notices", "bell", _("通知"))]),
             ],
         ),
         (
@@ -83,6 +88,7 @@ def _operator(_: Translator) -> list[tuple[str, list[tuple[str, str, str]]]]:
             [
                 ("/operator/ledger", "ledger", _("账本")),
                 ("/operator/workers", "cpu", _("识别进程")),
+                ("/operator/notices", "bell", _("通知")),
                 ("/operator/audit", "clock", _("操作审计")),
                 ("/operator/settings", "gear", _("当前设置")),
                 ("/reference", "book", _("API 文档")),

@@ -33,6 +33,10 @@ def notice(page_request: PageRequest) -> str:
         "granted": _("资源包已发放。"),
         "price-saved": _("产品已保存。"),
         "routed": _("路由已保存，几秒内生效。"),
+        "channel": _("通知通道已更新。"),
+        "channel-test": _("测试通知已排队，几秒后刷新查看结果。"),
+        "thresholds": _("阈值已保存。"),
+        "notice-retry": _("已重新排队。"),
         "overridden": _("总开关已改变，几秒内生效。"),
     }
     return known.get(page_request.request.query_params.get("done", ""), "")

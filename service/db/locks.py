@@ -16,6 +16,7 @@ class Lock(IntEnum):
     ROLLUP = 0x1A7E_DA75
     CHECK = 0x1A7E_C4EC
     IMPORT = 0x1A7E_16B0
+    NOTICES = 0x1A7E_4071
 
 
 async def acquire(connection: AsyncConnection, lock: Lock) -> None:

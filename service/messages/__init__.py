@@ -9,13 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from inkgate.service.messages import accounts, admin, command, importing, metering, orders, runtime, takeover, users
+from inkgate.service.messages import (
+    accounts,
+    admin,
+    command,
+    importing,
+    metering,
+    notices,
+    orders,
+    runtime,
+    takeover,
+    users,
+)
 from inkgate.service.messages.message import Kind, Message, Param
 
 __all__ = ["CHINESE", "ENGLISH", "MESSAGES", "Kind", "Message", "Param", "render"]
 
 ENGLISH, CHINESE = "en", "zh"
-PARTS = (accounts, importing, orders, metering, users, admin, takeover, command, runtime)
+PARTS = (accounts, importing, orders, metering, users, admin, takeover, notices, command, runtime)
 
 MESSAGES: Mapping[str, Message] = MappingProxyType(
     {code: each for part in PARTS for code, each in part.MESSAGES.items()}

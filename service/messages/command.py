@@ -109,12 +109,12 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "command.master_key_add_by_hand": Message(
         Kind.INVALID,
-        "the master key comes as a value: put a fresh one (`inkgate keys new`) and a comma before it",
-        "主密钥以值的形式给出：请在其前面加上新密钥（`inkgate keys new`）和一个逗号。",
+        "the master key comes as a value or from a program: put a fresh one (`inkgate keys new`) before it there",
+        "主密钥以值的形式给出或由程序提供：请在那里把新密钥（`inkgate keys new`）加在最前面。",
     ),
     "command.master_key_drop_by_hand": Message(
         Kind.INVALID,
-        "the master key comes as a value: remove the older ones from it yourself",
-        "主密钥以值的形式给出：请自行从中删除旧密钥。",
+        "the master key comes as a value or from a program: remove the older ones there yourself",
+        "主密钥以值的形式给出或由程序提供：请在那里自行删除旧密钥。",
     ),
 }

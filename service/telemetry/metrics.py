@@ -109,6 +109,7 @@ class Metrics:
         self._make_takeover()
         self._make_dependencies()
         self._make_background()
+        self._make_notices()
         self._make_observations()
         build = self._gauge("build_info", "What is running; always 1.", ("part", "version", "python"))
         build.labels(part, version, platform.python_version()).set(1)
@@ -411,6 +412,24 @@ class Metrics:
     def malformed(self, kind: str) -> None:
         """Count a malformed message: a "task" or "reply" of the broker, an "event" of a child process."""
         self._malformed.labels(self._reason(kind)).inc()
+
+    # --- notices (gateway) ----------------------------------------------------------------------------------------
+
+    def _make_notices(self) -> None:
+        self._notices = self._counter(
+            "notices_total",
+            "Attempts to send a notice, by outcome: sent, retried (it failed and is tried again), failed (given up).",
+            ("kind", "channel", "outcome"),
+        )
+        self._notice_age = self._gauge("notices_oldest_age_seconds", "Age of the notice that has waited longest.")
+
+    def notice(self, kind: str, channel: str, outcome: str) -> None:
+        """Count an attempt to send a notice."""
+        self._notices.labels(self._reason(kind), self._reason(channel), self._reason(outcome)).inc()
+
+    def notice_age(self, seconds: float) -> None:
+        """Set the age of the oldest waiting notice."""
+        self._notice_age.set(seconds)
 
     # --- comparison of mirrored calls (gateway) -----------------------------------------------------------------
 

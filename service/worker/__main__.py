@@ -40,9 +40,10 @@ from inkgate.service.worker.control import (
     WorkerReady,
     encode,
 )
+from inkgate.service.worker.cores import Cores
 from inkgate.service.worker.loop import PullLoop
 from inkgate.service.worker.process import die_with_parent, rss_mib, set_memory_limit
-from inkgate.service.worker.reading import open_reader
+from inkgate.service.worker.reading import open_cores, open_reader
 from inkgate.service.worker.render import line_count
 from inkgate.service.worker.watchdog import Watchdog
 
@@ -67,7 +68,8 @@ def main(argv: list[str]) -> int:
         return _UNUSABLE
     logs.configure(config.log_level, config.log_format, secrets=maskable_secrets(passwords(config.redis_url)))
     try:
-        reader = open_reader(config)
+        cores = open_cores(config)
+        reader = open_reader(config, cores)
         reader.warmup()
     except (InkGateError, ModelError, ValueError) as error:
         channel.send_event(Fatal(str(error)))
@@ -76,13 +78,18 @@ def main(argv: list[str]) -> int:
         log.exception("the engine did not start")
         channel.send_event(Fatal(f"the engine did not start: {error!r}"))
         return _BROKEN
-    set_memory_limit(config.image_mib, config.at_once)
-    _work(config, reader, tasks_fds, channel, stop)
+    set_memory_limit(config.image_mib, config.at_once, reader.info.growth.data_mib)
+    _work(config, reader, cores, tasks_fds, channel, stop)
     return 0
 
 
 def _work(
-    config: WorkerConfig, reader: Reader, tasks_fds: list[int], channel: _SupervisorChannel, stop: threading.Event
+    config: WorkerConfig,
+    reader: Reader,
+    cores: Cores,
+    tasks_fds: list[int],
+    channel: _SupervisorChannel,
+    stop: threading.Event,
 ) -> None:
     """Read images with a warm reader until the worker exits: at a shutdown signal, at a limit, or without a broker."""
     name = f"{socket.gethostname()}-{os.getpid()}"
@@ -92,7 +99,7 @@ def _work(
     channel.send_event(WorkerReady(name, engine, config.profile, rss_mib()))
     watchdog = Watchdog()
     tracing = Tracing.configured(config.traces_endpoint, "worker", __version__, config.traces_ratio)
-    loops = [PullLoop(port, reader, config, name, stop, channel.done, tracing, watchdog) for port in ports]
+    loops = [PullLoop(port, reader, config, name, stop, channel.done, tracing, watchdog, cores) for port in ports]
     with contextlib.suppress(BrokerUnavailable, frames.PeerClosed):  # without the gateway process there is no work
         channel.send_event(Leaving(run_loops(loops, stop)))
     # After any other error the process exits without closing its ports: a closed port returns its image as not started.

@@ -47,9 +47,15 @@ class WorkerConfig:
     killed_workers: int = 0
     killed_window: float = 0.0
     hold_off: float = 0.0
+    cores_fd: int = -1
+    total_cores: int = 1
+    page_cores: int = 1
+    bf16: str = "off"
+    processes: int = 1  # worker processes that share the machine
 
     @classmethod
-    def of(cls, settings: Settings) -> WorkerConfig:
+    def of(cls, settings: Settings, cores_fd: int = -1) -> WorkerConfig:
+        """`cores_fd` is an inherited descriptor from `cores.open_shared_cells`; without it no cores are borrowed."""
         engine, worker = settings.engine, settings.worker
         return cls(
             runtime=engine.runtime,
@@ -75,6 +81,11 @@ class WorkerConfig:
             killed_workers=settings.limits.killed_workers,
             killed_window=settings.limits.killed_window,
             hold_off=settings.limits.hold_off,
+            cores_fd=cores_fd,
+            total_cores=policy.total_cores(settings),
+            page_cores=policy.page_cores(settings),
+            bf16=engine.bf16,
+            processes=policy.process_count(settings),
         )
 
     @classmethod

@@ -46,7 +46,7 @@ def _read_isolated(task: Task, config: WorkerConfig, worker: str) -> Reply:
             child = spawn("inkgate.service.worker.isolate", [child_end])
         try:
             parent_end.settimeout(max(0.1, task.deadline - time.time()))
-            frames.send_frame(parent_end, replace(config, redis_url="").as_dict())
+            frames.send_frame(parent_end, replace(config, redis_url="", cores_fd=-1).as_dict())
             frames.send_frame(parent_end, encode_task(task), task.image)
             head, _ = frames.receive_frame(parent_end)
             started = isinstance(control.decode(head), Begun)

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from inkgate.engines.interfaces import Reader
+from inkgate.engines.types import MemoryGrowth
 from inkgate.service.broker.interface import Outcome, Reply, Task, WorkerPort
 from inkgate.service.telemetry.tracing import Tracing
 from inkgate.service.worker.config import WorkerConfig
+from inkgate.service.worker.cores import Cores
 from inkgate.service.worker.isolate import read_isolated
-from inkgate.service.worker.process import data_mib, memory_for_images, rss_mib
+from inkgate.service.worker.process import data_mib, memory_for_images, rss_mib, set_memory_limit
 from inkgate.service.worker.reading import log_fields, read_task
 from inkgate.service.worker.watchdog import Watchdog
 
@@ -42,9 +44,11 @@ class PullLoop:
         on_done: Callable[[Task, Reply, int], None] = lambda task, reply, in_progress: None,
         tracing: Tracing | None = None,
         watchdog: Watchdog | None = None,
+        cores: Cores | None = None,
     ) -> None:
         self._tracing = tracing or Tracing()
         self._watchdog = watchdog or Watchdog()
+        self._cores = cores or Cores.alone(1, 1)
         self._port = port
         self._reader = reader
         self._config = config
@@ -52,13 +56,8 @@ class PullLoop:
         self._stop = stop
         self._on_done = on_done
         self._overhead = 0.0  # seconds per image besides reading, moving average
-        # Some engines exceed the limit before they have read an image.
-        self._max_rss_mib = (
-            max(config.max_rss_mib, _MEMORY_GROWTH_FACTOR * rss_mib()) if config.max_rss_mib else math.inf
-        )
-        # Memory that is not released reduces what the next image may allocate (set_memory_limit): keep half of it free.
-        headroom = memory_for_images(config.image_mib, config.at_once)
-        self._max_data_mib = data_mib() + headroom / 2 if headroom else math.inf
+        self._growth = MemoryGrowth()
+        self._set_limits(reader.info.growth)
         # Spread, so that workers started together do not exit together. Each thread has its share of the image limit.
         share = config.max_images / config.at_once
         self._images_left = math.ceil(share * random.uniform(0.9, 1.1)) or None  # noqa: S311
@@ -72,7 +71,8 @@ class PullLoop:
             if task is None:
                 continue
             started = time.perf_counter()
-            with self._tracing.span("read", parent=task.trace, capability=task.capability, call=task.call_id):
+            span = self._tracing.span("read", parent=task.trace, capability=task.capability, call=task.call_id)
+            with span, self._cores.in_use():
                 reply, in_progress = self._answer(task)
             done = time.perf_counter()
             if task.delivery == 1:
@@ -85,9 +85,26 @@ class PullLoop:
                 self._images_left -= 1
                 if self._images_left <= 0:
                     return "images"
+            self._follow_growth()
             if rss_mib() > self._max_rss_mib or data_mib() > self._max_data_mib:
                 return "memory"
         return "stop"
+
+    def _set_limits(self, growth: MemoryGrowth) -> None:
+        """Set the limits of this loop above the present size of the process and what its engine will still take."""
+        self._growth = growth
+        # Some engines exceed the limit before they have read an image.
+        expected = _MEMORY_GROWTH_FACTOR * (rss_mib() + growth.resident_mib)
+        self._max_rss_mib = max(self._config.max_rss_mib, expected) if self._config.max_rss_mib else math.inf
+        # Memory that is not released reduces what the next image may allocate (set_memory_limit): keep half of it free.
+        headroom = memory_for_images(self._config.image_mib, self._config.at_once)
+        self._max_data_mib = data_mib() + growth.data_mib + headroom / 2 if headroom else math.inf
+
+    def _follow_growth(self) -> None:
+        """Once the engine has what it needs, limit this process by what it has instead of what was expected."""
+        if self._growth != MemoryGrowth() and self._reader.info.growth == MemoryGrowth():
+            set_memory_limit(self._config.image_mib, self._config.at_once)
+            self._set_limits(MemoryGrowth())
 
     def _answer(self, task: Task) -> tuple[Reply, int]:
         """The reply, and the number of tasks in progress, counted before any of them has ended."""

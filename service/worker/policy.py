@@ -40,5 +40,16 @@ def concurrency(settings: Settings) -> int:
     return settings.worker.at_once or (_GPU_CONCURRENCY if _on_gpu(settings) else 1)
 
 
+def total_cores(settings: Settings) -> int:
+    """Number of cores that the workers on this machine use together at most."""
+    return min(process_count(settings) * concurrency(settings), usable_cores())
+
+
+def page_cores(settings: Settings) -> int:
+    """Number of cores that one image may use while the others are idle; on a GPU, and with several threads for each
+    operator of a network, its own only."""
+    return 1 if _on_gpu(settings) or settings.engine.threads > 1 else settings.worker.page_cores
+
+
 def _on_gpu(settings: Settings) -> bool:
     return settings.engine.runtime == "onnx" and has_gpu()

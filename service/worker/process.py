@@ -24,11 +24,13 @@ def spawn(
     sockets: Sequence[socket.socket],
     arguments: Sequence[str] = (),
     extra_env: Mapping[str, str] | None = None,
+    inherited: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `python -m module PARENT_PID FD… ARGUMENT…` in a process group of its own.
 
     A new interpreter instead of fork, because the caller may run an event loop and threads. The child imports the same
-    package whatever the working directory holds (-P). Ctrl-C in a terminal reaches the parent only.
+    package whatever the working directory holds (-P). Ctrl-C in a terminal reaches the parent only. The descriptors
+    `inherited` keep their numbers and are no arguments.
     """
     fds = [sock.fileno() for sock in sockets]
     root = str(Path(inkgate.__file__).parents[1])
@@ -41,7 +43,7 @@ def spawn(
     }
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-P", "-m", module, str(os.getpid()), *map(str, fds), *arguments],
-        pass_fds=fds,
+        pass_fds=[*fds, *inherited],
         stdin=subprocess.DEVNULL,
         env=env,
         process_group=0,
@@ -84,9 +86,9 @@ def memory_for_images(image_mib: int, at_once: int) -> float:
     return image_mib * (1 + _EXTRA_IMAGE_SHARE * (at_once - 1))
 
 
-def set_memory_limit(image_mib: int, at_once: int) -> float:
-    """Limit this process to `memory_for_images` above its present size. A worker calls this after warm-up; a process
-    for isolated reading after loading its models, without a warm-up.
+def set_memory_limit(image_mib: int, at_once: int, growth_mib: int = 0) -> float:
+    """Limit this process to `memory_for_images` above its present size and what it will take in the background. A
+    worker calls this after warm-up; a process for isolated reading after loading its models, without a warm-up.
 
     Above the limit allocations fail, and with them the current image, not the process. RLIMIT_DATA counts private
     writable memory: neither libraries and mapped models nor the address space that CUDA reserves. Returns the limit in
@@ -95,7 +97,7 @@ def set_memory_limit(image_mib: int, at_once: int) -> float:
     memory_in_use = data_mib()
     if not image_mib or not memory_in_use:
         return math.inf
-    limit = int((memory_in_use + memory_for_images(image_mib, at_once)) * 2**20)
+    limit = int((memory_in_use + growth_mib + memory_for_images(image_mib, at_once)) * 2**20)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)

@@ -14,16 +14,24 @@ from inkgate.service.broker.interface import Outcome, Reply, Task
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.worker import render
 from inkgate.service.worker.config import WorkerConfig
+from inkgate.service.worker.cores import Cores
 
 log = logging.getLogger(__name__)
 
 
-def open_reader(config: WorkerConfig) -> Reader:
-    """The configured reader with its models loaded, not warmed up.
+def open_cores(config: WorkerConfig) -> Cores:
+    """The cores that this worker process may use."""
+    if config.cores_fd < 0:
+        return Cores.alone(1, 1)
+    return Cores.shared(config.cores_fd, config.total_cores, config.page_cores)
+
+
+def open_reader(config: WorkerConfig, cores: Cores | None = None) -> Reader:
+    """The configured reader with its models loaded, not warmed up. With `cores` a page borrows idle ones.
 
     Raises inkgate.engines.errors.ModelError, and ConfigurationError for a configured capability without a reader.
     """
-    reader = _open(config)
+    reader = _open(config, cores)
     missing = sorted(set(config.capabilities) - reader.names)
     if missing:
         raise without_reader(missing)
@@ -39,7 +47,7 @@ def without_reader(names: Sequence[str]) -> ConfigurationError:
     )
 
 
-def _open(config: WorkerConfig) -> Reader:
+def _open(config: WorkerConfig, cores: Cores | None) -> Reader:
     limit_decoder(config.max_pixels)
     if config.runtime == "stub":
         from inkgate.service.worker.stub import StubReader
@@ -48,7 +56,20 @@ def _open(config: WorkerConfig) -> Reader:
     from inkgate.engines import registry
 
     model_dir = None if config.model_dir is None else Path(config.model_dir)
-    return registry.open_reader(config.runtime, config.profile, config.threads, model_dir, config.max_pixels)
+    return registry.open_reader(
+        config.runtime, config.profile, config.threads, model_dir, config.max_pixels, cores, bf16=_bf16(config)
+    )
+
+
+def _bf16(config: WorkerConfig) -> bool:
+    """Whether to run networks in bfloat16. Raises ConfigurationError where the setting asks for what cannot be."""
+    from inkgate.engines.registry import bf16_choice
+
+    choice = bf16_choice(config.bf16, config.runtime, config.profile, config.processes)
+    if choice.remedy:
+        raise ConfigurationError("INKGATE_ENGINE__BF16", choice.reason, choice.remedy)
+    log.info("bfloat16 %s", choice.reason)
+    return choice.used
 
 
 def log_fields(task: Task) -> dict[str, object]:

@@ -33,7 +33,8 @@ class Supervisor:
     """Child processes that run one module. Each has a control socket: it receives `configuration` and sends events.
 
     `on_spawn(slot)` may return further sockets for the child; the parent's copies are closed once it has started.
-    `shared` sockets are inherited by every child and stay open.
+    `shared` sockets are inherited by every child and stay open, as are the descriptors `inherited`, which only the
+    configuration names.
     `on_event(slot, event)` receives the messages of the child (see `control.Message`), and Gone when it has exited. A
     message that cannot be decoded or handled, e.g. of another release, is logged and reported to `on_malformed`.
     Each slot is a background task of its own, `<name>-slot-<n>`. It is restarted when it cannot start its child (no
@@ -54,10 +55,12 @@ class Supervisor:
         name: str = "worker",
         essential: bool = False,
         background: Background | None = None,
+        inherited: Sequence[int] = (),
     ) -> None:
         self._module = module
         self._configuration = configuration
         self._shared = shared
+        self._inherited = inherited
         self._on_spawn = on_spawn
         self._on_event = on_event
         self._on_malformed = on_malformed
@@ -148,7 +151,9 @@ class Supervisor:
         passed: Sequence[socket.socket] = ()
         try:
             passed = self._on_spawn(slot)
-            return spawn(self._module, [child_end, *self._shared, *passed], extra_env=self._extra_env), parent_end
+            sockets = [child_end, *self._shared, *passed]
+            child = spawn(self._module, sockets, extra_env=self._extra_env, inherited=self._inherited)
+            return child, parent_end
         except BaseException:
             parent_end.close()
             raise

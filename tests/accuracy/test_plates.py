@@ -151,7 +151,7 @@ def test_images_without_plates(reader: PlateReader) -> None:
         assert reader.read(image) == []
 
 
-@pytest.mark.parametrize("kind", ["crop", "large", "bright", "tilt", "dirt", "several"])
+@pytest.mark.parametrize("kind", ["crop", "large", "bright", "tilt", "dirt", "several", "dim", "steep"])
 def test_kinds_that_reports_name(reader: PlateReader, kind: str) -> None:
     passed = {case.name: case.passed(reader.read(case.image)) for case in cases(kind, 10, seed=20)}
     assert sum(passed.values()) >= 9, passed

@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 def test_fast_reads_the_sample() -> None:
     texts, models = lines("fast")
     assert texts[0] == "图书馆开放通知" and len(texts) == 7
-    assert {"ppocrv6-tiny-det", "ppocrv6-tiny-rec"} <= models
+    assert {"ppocrv6-tiny-det-cpu", "ppocrv6-tiny-rec"} <= models
 
 
 @pytest.mark.parametrize("multiplies", [True, False])

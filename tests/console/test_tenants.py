@@ -21,6 +21,7 @@ from inkgate.service.db import ids, work
 from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.metering.service import grant_pack, packs_of
+from inkgate.service.notices import channels
 from inkgate.service.orders import refunds
 from inkgate.service.orders.service import place_order
 from inkgate.service.tables import metadata
@@ -31,7 +32,14 @@ from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixtur
 TEMPLATES = Path(inkgate.service.console.__file__).parent / "templates"
 # without sign-in
 PUBLIC = {"/setup", "/login", "/logout", "/preferences", "/wall", "/wall/{key}", "/oidc", "/oidc/back"}
-THEIRS = {"app_id", "ak", "number", "pack_id"}  # parameters that name an object of one customer
+THEIRS = {
+    "app_id",
+    "ak",
+    "number",
+    "pack_id",
+    "channel_id",
+    "notice_id",
+}  # parameters that name an object of one customer
 
 
 @dataclass
@@ -67,7 +75,17 @@ async def victim(console: ConsoleFixture) -> Victim:
     call = Settlement(ids.new(), mine, app.app_id, "plate", 2, 2, 0, 0, 1000, 30, "198.51.100.44", "request-of-lin")
     await ledger.settle(call)
     await ledger.close()
+    notices = console.parts.settings.notices
+    async with console.begin() as unit:
+        hook = channels.NewChannel(
+            channels.ChannelKind.DINGTALK, "值班群", url="https://oapi.dingtalk.com/robot?access_token=x"
+        )
+        channel = (await channels.create(unit, vault, notices, mine, hook)).row
+        notice_id = await channels.test(unit, channel.id, mine)
     path = {
+        "channel_id": channel.id,
+        "notice_id": notice_id,
+        "change": "remove",
         "app_id": app.app_id,
         "ak": keys.ak,
         "number": order.number,
@@ -91,6 +109,7 @@ async def victim(console: ConsoleFixture) -> Victim:
         app.app_id,
         "hidden_app",
         "藏起来的说明",
+        "值班群",
         "203.0.113.77",
         "198.51.100",
         "request-of-lin",

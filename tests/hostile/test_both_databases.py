@@ -23,6 +23,7 @@ from inkgate.service.admin import create_admin, tokens
 from inkgate.service.console.pages import PAGES
 from inkgate.service.db import engine as engines
 from inkgate.service.metering.service import packs_of
+from inkgate.service.notices import channels
 from inkgate.service.orders import refunds
 from inkgate.service.orders.service import place_order
 from inkgate.service.settings import Database
@@ -121,6 +122,10 @@ class World:
             await place_order(unit, console.account_id, {"idcard-100k": 1}, approval="immediate")
             pack = (await packs_of(unit.session, console.account_id))[0]
             refund = await refunds.request_refund(unit, pack.id)
+            notices = console.parts.settings.notices
+            hook = channels.NewChannel(channels.ChannelKind.WEBHOOK, "hook", url="https://hook.test/x")
+            channel = (await channels.create(unit, vault, notices, None, hook)).row
+            notice_id = await channels.test(unit, channel.id, None)
         app = create_admin(engine, vault, console.parts.settings)
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app, raise_app_exceptions=False),
@@ -149,6 +154,12 @@ class World:
             "disabled": False,
             "mode": "mirror",
             "override": "local",
+            "channel_id": channel.id,
+            "notice_id": notice_id,
+            "channel_kind": "webhook",
+            "low_percent": 10,
+            "low_days": 7,
+            "expiry_days": 14,
             "records": company("云上公司", "扫描前台"),
         }
         return cls(console, client, app, known)
@@ -319,7 +330,13 @@ class Walker:
 
     def path(self, route: APIRoute, **replaced: str) -> str:
         known = {name: str(value) for name, value in self.world.known.items()}
-        known |= {"name": "general", "key": "guess", "decision": "approve", "user_id": known["account_id"]}
+        known |= {
+            "name": "general",
+            "key": "guess",
+            "decision": "approve",
+            "change": "pause",
+            "user_id": known["account_id"],
+        }
         return route.path.format_map({name: quote(text, safe="") for name, text in known.items()} | replaced)
 
     def form(self, names: set[str]) -> dict[str, str]:

@@ -84,6 +84,7 @@ def test_before_the_first_start_only_the_schema_is_missing(doctor: Doctor) -> No
         ({"WORKER__PROCESSES": 500}, "limits"),
         ({"SECURITY__MASTER_KEY": "short"}, "master key"),
         ({"TZ": "Asia/Beijing"}, "time zone"),
+        ({"ENGINE__BF16": "on", "ENGINE__PROFILE": "fast"}, "bfloat16"),
     ],
 )
 def test_each_thing_that_is_wrong_has_a_remedy(settings: dict[str, object], named: str, doctor: Doctor) -> None:

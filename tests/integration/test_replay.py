@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
+from inkgate.service.accounts.vault import Vault, new_key
 from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.metering.interface import Settlement
-from inkgate.service.replay import KeptAnswer, MemoryReplayStore, RedisReplayStore, replay_key
+from inkgate.service.replay import KeptAnswer, MemoryReplayStore, NoReplayStore, RedisReplayStore, replay_key
 
 SETTLEMENT = Settlement("call-1", "account", "app", "general", 3, 3, 1, 0, 1234, 56, "10.0.0.1", "request-1")
 ANSWER = KeptAnswer(SETTLEMENT, 200, b'{"a": "\xe5\x9b\xbe"}\n\x00tail')
@@ -71,6 +72,36 @@ async def test_an_answer_that_the_next_release_kept_is_found(valkey_server):
         kept = await client.get(key)
         await client.set(key, kept.replace(b'"settlement":{', b'"settlement":{"colour":"red",'))
         assert await store.find("k") == ANSWER
+
+
+@pytest.mark.parametrize("cipher", ["aes-256-gcm", "sm4-gcm"])
+async def test_a_sealed_answer_is_found_by_every_gateway_with_the_key(valkey_server, cipher):
+    namespace, key = f"replay-{uuid.uuid4()}", new_key()
+    async with Redis.from_url(valkey_server) as client:
+        sealing = RedisReplayStore(client, namespace, Vault([key], cipher), seal=True)
+        plain = RedisReplayStore(client, namespace, Vault([key]))
+        other_key = RedisReplayStore(client, namespace, Vault([new_key()]))
+        assert await sealing.keep("k", ANSWER) == ANSWER
+        (name,) = await client.keys(f"{namespace}:*")
+        stored = await client.get(name)
+        assert stored.startswith(b"call-1\n") and b"tail" not in stored and b"10.0.0.1" not in stored
+        for store in (sealing, plain):
+            assert await store.find("k") == ANSWER
+            assert await store.keep("k", replace(ANSWER, body=b"other")) == ANSWER
+        assert await other_key.find("k") is None
+        await client.rename(name, name.replace(b":k", b":moved"))
+        assert await sealing.find("moved") is None, "it is bound to its request"
+        await plain.keep("k", ANSWER)
+        assert await sealing.find("k") == ANSWER, "answers of the time before the switch"
+        await sealing.discard("k", "call-1")
+        assert await sealing.find("k") is None
+
+
+async def test_no_answer_is_kept_where_the_operator_wants_none():
+    store = NoReplayStore()
+    assert await store.keep("k", ANSWER) == ANSWER
+    assert await store.find("k") is None
+    await store.discard("k", "call-1")
 
 
 async def test_without_redis_no_call_is_charged():

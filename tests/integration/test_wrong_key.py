@@ -6,6 +6,7 @@ import asyncio
 import base64
 import logging
 import uuid
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,8 +89,7 @@ async def test_every_step_of_a_rotation_starts(engine: AsyncEngine, caplog: pyte
         await open_vault(given(new), engine)
     for keys in ((old,), (new, old)):
         await open_vault(given(*keys), engine)
-    async with work.unit_of_work(engine, "test") as unit:
-        await rotation.reseal(unit, Vault([new, old]))
+    await rotation.reseal(partial(work.unit_of_work, engine, "test"), Vault([new, old]))
     await open_vault(given(new), engine)
     with pytest.raises(ConfigurationError, match="opens none"):
         await open_vault(given(old), engine)

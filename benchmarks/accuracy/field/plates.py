@@ -4,7 +4,8 @@
 
 Kinds: `crop` (the image is the plate alone), `large` (one plate that fills much of an ordinary image), `bright`
 (over-exposed), `tilt` (held at 20 to 40 degrees), `dirt`, `several` (three to ten plates), `none` (lettering and
-shapes, no plate). A case passes when the answers have exactly the expected texts and kinds.
+shapes, no plate), `dim` (at night, its left end in the dark), `steep` (seen from the side). A case passes when the
+answers have exactly the expected texts and kinds.
 """
 
 from __future__ import annotations
@@ -205,8 +206,39 @@ def none(rng: Rng, _: str) -> tuple[Image, list[tuple[str, str]]]:
     return _compressed(image, 90), []
 
 
+def dim(rng: Rng, kind: str) -> tuple[Image, list[tuple[str, str]]]:
+    """A large plate at night, whose left end fades into the dark."""
+    plate, text = plate_image(kind, rng)
+    width, height = 720, 1160
+    wide = rng.uniform(0.28, 0.45) * width
+    centre = (float(rng.uniform(280, 440)), float(rng.uniform(400, 800)))
+    corners = rotated_corners(centre, wide, plate.shape[1] / plate.shape[0], rng.uniform(-6, 6), rng)
+    image = _background(height, width, rng)
+    lay(plate, corners, image)
+    along = (np.arange(width) - corners[:, 0].min()) / (0.45 * wide)
+    light = rng.uniform(0.15, 0.3) * np.clip(0.35 + 0.65 * along, 0.3, 1)
+    dark = image * light[None, :, None] + rng.normal(0, 5, image.shape) + 6
+    blurred = cv2.GaussianBlur(dark, (0, 0), 1.2)
+    return _compressed(np.clip(blurred, 0, 255).astype(np.uint8), 70), [(text, kind)]
+
+
+def steep(rng: Rng, kind: str) -> tuple[Image, list[tuple[str, str]]]:
+    """A plate seen from the side: 50 to 65 % of its width, the far end smaller."""
+    plate, text = plate_image(kind, rng)
+    wide = rng.uniform(130, 240)
+    half, short = wide * rng.uniform(0.25, 0.325), wide * plate.shape[0] / plate.shape[1] / 2
+    far = short * rng.uniform(0.75, 0.85)
+    left, right = (short, far) if rng.random() < 0.5 else (far, short)
+    corners = np.array([(-half, -left), (half, -right), (half, right), (-half, left)])
+    corners[:, 1] += corners[:, 0] * rng.uniform(-0.25, 0.25)
+    corners += rng.uniform((300, 300), (660, 480))
+    image = _background(720, 960, rng)
+    lay(plate, corners, image)
+    return _compressed(np.asarray(cv2.GaussianBlur(image, (0, 0), 0.7), np.uint8), 90), [(text, kind)]
+
+
 GENERATORS: dict[str, Callable[[Rng, str], tuple[Image, list[tuple[str, str]]]]] = {
-    function.__name__: function for function in (crop, large, bright, tilt, dirt, several, none)
+    function.__name__: function for function in (crop, large, bright, tilt, dirt, several, none, dim, steep)
 }
 
 

@@ -43,6 +43,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- .Values.masterKey.existingSecret | default (printf "%s-master-key" (include "inkgate.fullname" .)) }}
 {{- end }}
 
+{{- /* Non-empty when a program prints the master key: then no Secret holds it. */}}
+{{- define "inkgate.masterKeyCommand" -}}
+{{- if dig "security" "master_key_command" "" .Values.config }}yes{{ end }}
+{{- end }}
+
 {{- define "inkgate.databaseSecret" -}}
 {{- if .Values.bundled.postgres.enabled }}{{ .Values.bundled.postgres.existingSecret | default (printf "%s-postgres" (include "inkgate.fullname" .)) }}
 {{- else }}{{ required "database.existingSecret: name the secret that holds the Postgres address, or set bundled.postgres.enabled to try InkGate out" .Values.database.existingSecret }}

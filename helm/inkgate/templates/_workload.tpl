@@ -132,7 +132,7 @@ affinity: {{- toYaml . | nindent 2 }}
       name: {{ include "inkgate.redisSecret" $root }}
       key: {{ if $root.Values.bundled.redis.enabled }}url{{ else }}{{ $root.Values.redis.key }}{{ end }}
 {{- end }}
-{{- if has "masterKey" .stores }}
+{{- if and (has "masterKey" .stores) (not (include "inkgate.masterKeyCommand" $root)) }}
 - name: INKGATE_SECURITY__MASTER_KEY
   valueFrom:
     secretKeyRef:

@@ -229,7 +229,7 @@ class StreamsBroker:
             for _, fields in entries:
                 self._handle_reply_entry(fields)
             last = entries[-1][0]
-            await self._reader.xtrim(self._reply_to, minid=last.decode(), approximate=False)
+            await self._reader.xtrim(self._reply_to, minid=_after(last), approximate=False)
         return last
 
     async def _resubmit_lost(self, last: bytes) -> bytes:
@@ -322,3 +322,9 @@ def _reraise_swallowed_cancellation() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+def _after(entry_id: bytes) -> str:
+    """The smallest id after an entry of a stream: trimming to it deletes that entry too, which has a result."""
+    milliseconds, _, number = entry_id.decode().partition("-")
+    return f"{milliseconds}-{int(number) + 1}"

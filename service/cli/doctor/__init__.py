@@ -55,6 +55,7 @@ def doctor(
         return
     checks: list[tuple[str, Check]] = [
         ("models", machine.models),
+        ("bfloat16", machine.bfloat16),
         ("database", stores.database),
         ("master key", stores.master_key),
         ("queue", stores.queue),

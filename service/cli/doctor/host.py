@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError
 
 from inkgate.service.cli.doctor.finding import Finding
 from inkgate.service.settings import Settings
+from inkgate.service.worker import policy
 
 _MIN_OPEN_FILES = 4096
 _CERTIFICATE_WARNING_DAYS = 14  # as in the certificate alert
@@ -54,6 +55,17 @@ def _load(settings: Settings) -> Finding:
     return Finding(
         "models", f"{engine.runtime}, {engine.profile}: {names} ({time.perf_counter() - start:.1f} s to load)"
     )
+
+
+async def bfloat16(settings: Settings) -> list[Finding]:
+    """Whether workers on this machine run networks in bfloat16, and why."""
+    engine = settings.engine
+    if engine.runtime == "stub" or importlib.util.find_spec("onnxruntime") is None:
+        return []  # reported by the check of the models
+    from inkgate.engines.registry import bf16_choice
+
+    choice = bf16_choice(engine.bf16, engine.runtime, engine.profile, policy.process_count(settings))
+    return [Finding("bfloat16", choice.reason, choice.remedy)]
 
 
 async def certificates(settings: Settings) -> list[Finding]:

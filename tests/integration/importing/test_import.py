@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_network
 
 import pytest
@@ -301,8 +302,8 @@ async def test_imported_secrets_follow_the_master_key(customer: CustomerData) ->
             if app.imported_at is None:
                 app.sealed_secret = customer.vault.seal(b"another", secret_context(app.id))
                 app.sealed_sm2_key = customer.vault.seal(b"another", sm2_context(app.id))
-    async with work.unit_of_work(customer.engine, "test") as unit:
-        assert await rotation.reseal(unit, Vault([fresh, old])) == 3 + 4
+    begin = partial(work.unit_of_work, customer.engine, "test")
+    assert await rotation.reseal(begin, Vault([fresh, old])) == 3 + 4
     directory = SqlDirectory(customer.engine, Vault([fresh]), ttl=0.0)
     found = await directory.access_key(records[2]["id"])
     assert found is not None and found.secret.decode() == records[2]["secret"]

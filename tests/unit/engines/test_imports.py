@@ -15,6 +15,7 @@ import inkgate.engines
 ROOT = Path(inkgate.engines.__file__).parent
 LIBRARIES = {
     "onnxruntime": {"runtimes/onnx.py", "runtimes/cuda.py", "runtimes/cpu.py"},
+    "openvino": {"runtimes/openvino.py"},
     "paddle": {"runtimes/paddle.py"},
     "paddleocr": {"runtimes/paddle.py"},
     "paddlex": {"runtimes/paddle.py"},
@@ -48,7 +49,7 @@ def test_only_its_runtime_imports_a_library(library: str) -> None:
 
 def test_the_libraries_are_imported_at_all() -> None:
     found = {one.split(".")[0] for _, names in modules() for one in names}
-    assert {"onnxruntime", "paddleocr"} <= found
+    assert {"onnxruntime", "openvino", "paddleocr"} <= found
 
 
 def test_readers_know_the_protocol_of_runtimes_and_no_runtime() -> None:

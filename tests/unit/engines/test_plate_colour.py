@@ -9,7 +9,7 @@ from benchmarks.accuracy.field.plates import over_exposed, plate_image
 from inkgate.engines.plate.alphabet import COLOURS
 from inkgate.engines.plate.colour import decide_colour, ink_contrast
 from inkgate.engines.plate.decode import Reading
-from inkgate.engines.plate.pipeline import confidence
+from inkgate.engines.plate.reading import confidence
 from inkgate.engines.plate.rectify import rectified_strip
 from inkgate.engines.types import Image
 

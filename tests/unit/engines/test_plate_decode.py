@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inkgate.engines.plate.alphabet import CHARACTERS, DIGITS, LETTERS, PROVINCES
-from inkgate.engines.plate.decode import constrained_decode, ctc_log_likelihood, decode, forced_alignment
+from inkgate.engines.plate.decode import constrained_decode, ctc_log_likelihoods, decode, forced_alignment
 from inkgate.engines.plate.syntax import pattern_of
 
 CLASSES = len(CHARACTERS) + 1
@@ -138,4 +138,4 @@ def test_the_likelihood_counts_every_path() -> None:
         spelled = [c for k, c in enumerate(path) if c and (k == 0 or path[k - 1] != c)]
         if spelled == classes:
             total += float(np.prod([few[t, c] for t, c in enumerate(path)]))
-    assert ctc_log_likelihood(few, text) == pytest.approx(np.log(total), rel=1e-4)
+    assert ctc_log_likelihoods(few, [text])[0] == pytest.approx(np.log(total), rel=1e-4)

@@ -37,3 +37,13 @@ def test_the_text_that_both_together_find_likelier_wins(first: float, second: fl
     both = combine(a, decode(a, 0.1), b, 0.1)
     assert both.text == "京A1234" + last
     assert min(both.char_scores) < 0.85, "and is believed only as far as both allow"
+
+
+def test_a_text_may_take_a_character_from_either() -> None:
+    a, b = steps("京E9H55学", sure=0.6), steps("苏E9H559", sure=0.6)
+    first, other = CHARACTERS.index("京") + 1, CHARACTERS.index("苏") + 1
+    nine, ending = CHARACTERS.index("9") + 1, CHARACTERS.index("学") + 1
+    a[:, first], a[:, other] = a[:, first] * 0.7, a[:, other] + 0.4 * a[:, first]  # the first is unsure of the province
+    b[:, nine] = np.where(np.arange(len(b)) > 28, b[:, nine] * 0.7, b[:, nine])
+    b[29:, ending] += 0.4 * b[29:, nine]  # and the second of the ending
+    assert combine(a, decode(a, 0.0), b, 0.0).text == "苏E9H55学"

@@ -10,6 +10,7 @@ import pytest
 from inkgate.engines.plate.alphabet import CHARACTERS, COLOURS
 from inkgate.engines.plate.detect import Candidate, PlateDetector
 from inkgate.engines.plate.pipeline import NetworkPlateReader
+from inkgate.engines.plate.reading import agree, to_reading
 
 Script = dict[str, tuple[str, str]]
 
@@ -38,6 +39,10 @@ class Places(PlateDetector):
     def detect_close_up(self, image: np.ndarray) -> list[Candidate]:
         self.asked.append("close-up")
         return self._near
+
+    def detect_small(self, image: np.ndarray) -> list[Candidate]:
+        self.asked.append("tiles")
+        return []
 
     def detect_rotated(self, image: np.ndarray, longest: int, degrees: float) -> list[Candidate]:
         self.asked.append(f"{degrees:+.0f}")
@@ -144,8 +149,58 @@ def test_two_readers_who_differ_are_answered_with_the_least_confidence(street: n
 
 
 def test_below_the_least_confidence_nothing_is_answered(street: np.ndarray) -> None:
-    first, other = {50: ("粤B12345", "blue", 0.25)}, {50: ("粤B12346", "blue", 0.97)}
+    first, other = {50: ("粤B12345", "blue", 0.25)}, {50: ("粤B12346", "blue", 0.8)}
     assert reader(Places([at(300, 50)]), first, other).read(street, extras=True) == []
+
+
+def test_the_second_reader_may_decide_alone_where_all_looks_have_its_text(street: np.ndarray) -> None:
+    first, other = {50: ("粤B12345", "blue", 0.25)}, {50: ("粤B12346", "blue", 0.97)}
+    (plate,) = reader(Places([at(300, 50)]), first, other).read(street)
+    assert (plate.text, plate.confidence) == ("粤B12346", pytest.approx(0.2))
+
+
+def test_looks_that_agree_are_not_put_to_the_vote(street: np.ndarray) -> None:
+    asked: list[int] = []
+    weak = reader(Places([at(300, 50)]), {50: ("粤B12345", "blue", 0.4)})
+    ask = weak._strips
+
+    def counted(batch: np.ndarray) -> np.ndarray:
+        asked.append(len(batch))
+        return ask(batch)
+
+    weak._strips = counted
+    assert [plate.text for plate in weak.read(street)] == ["粤B12345"]
+    assert sum(asked) == 2, "at the refined corners and at the candidate's own"
+
+
+def test_ten_plates_are_read_in_one_batch_by_each_network() -> None:
+    image = np.full((500, 700, 3), 50, np.uint8)
+    places = [at(40 + 130 * (k % 5), 60 + 200 * (k // 5)) for k in range(10)]
+    street = reader(Places(places), KNOWN)
+    shapes: list[tuple[str, int]] = []
+
+    def counting(name: str, network: Any) -> Any:
+        def run(batch: np.ndarray) -> np.ndarray:
+            shapes.append((name, len(batch)))
+            return network(batch)
+
+        return run
+
+    street._strips, street._second = counting("first", street._strips), counting("second", street._second)
+    street._corners = counting("corners", street._corners)
+    assert len(street.read(image)) == 10
+    assert shapes == [("corners", 10), ("first", 10), ("second", 10)]
+
+
+def test_seven_characters_on_a_green_plate_are_not_agreed_upon(street: np.ndarray) -> None:
+    raw = np.zeros((41, len(CHARACTERS) + 1), np.float32)
+    raw[:40] = standing("粤B12345", 0.9)
+    raw[40, COLOURS.index("green")], raw[40, COLOURS.index("blue")] = 0.4, 0.6
+    green = to_reading(at(300, 50).corners, 1, raw)
+    assert not agree([green, green]), "one character may be missing"
+    raw[40, COLOURS.index("green")], raw[40, COLOURS.index("blue")] = 0.1, 0.9
+    blue = to_reading(at(300, 50).corners, 1, raw)
+    assert agree([blue, blue])
 
 
 def test_what_is_no_plate_costs_one_look(street: np.ndarray) -> None:

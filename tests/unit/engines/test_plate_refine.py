@@ -58,7 +58,7 @@ def test_corners_that_were_far_off_are_looked_at_twice(way: float, looks: int) -
         asked.append(batch.shape)
         return np.full((1, 8), way if len(asked) == 1 else 0, np.float32)
 
-    refine_corners(network, scene(), TRUE.astype(np.float32))
+    refine_corners(network, scene(), [TRUE.astype(np.float32)])
     assert asked == [(1, 3, HEIGHT, WIDTH)] * looks
 
 
@@ -66,7 +66,7 @@ def test_corners_that_were_far_off_are_looked_at_twice(way: float, looks: int) -
 def test_the_shipped_network_sets_a_quadrilateral_right(off: tuple[int, int, int, int]) -> None:
     left, right, top, bottom = off
     rough = (TRUE + np.array([(left, top), (right, top), (right, bottom), (left, bottom)])).astype(np.float32)
-    better = refine_corners(OnnxNetwork(find_model_file("plate-corners", None)), scene(), rough)
+    better = refine_corners(OnnxNetwork(find_model_file("plate-corners", None)), scene(), [rough])[0]
     error = np.hypot(*(better - TRUE).T).mean() / 200
     assert error < 0.015
     assert error < 0.5 * np.hypot(*(rough - TRUE).T).mean() / 200

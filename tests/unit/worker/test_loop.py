@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
+from inkgate.engines.types import EngineInfo, MemoryGrowth
 from inkgate.service.broker.interface import Outcome, Reply, Task
 from inkgate.service.settings import Settings, Worker
 from inkgate.service.worker import isolate
@@ -59,6 +61,33 @@ def test_it_ends_when_too_little_memory_is_left_for_the_next_image(monkeypatch: 
     monkeypatch.setattr(module, "data_mib", lambda: next(sizes))
     reason, replies = run_loop(Worker(max_images=0, max_rss_mib=0, image_mib=200))
     assert (reason, len(replies)) == ("memory", 2)
+
+
+class GrowingReader(StubReader):
+    """Takes 900 MiB in the background after its warm-up, 3000 of private memory, until two images were asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    @property
+    def info(self) -> EngineInfo:
+        self.asked += 1
+        return replace(super().info, growth=MemoryGrowth(900, 3000) if self.asked < 3 else MemoryGrowth())
+
+
+def test_what_an_engine_takes_in_the_background_is_expected_and_then_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    # warm; after an image, and again while growing; settled at 1200 MiB, so that the limit becomes 1800; above it
+    resident = iter([300.0, 1100.0, 1150.0, 1200.0, 1700.0, 1801.0])
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(module, "rss_mib", lambda: next(resident))
+    monkeypatch.setattr(module, "data_mib", lambda: 500.0)
+    monkeypatch.setattr(module, "set_memory_limit", lambda image_mib, at_once: limits.append((image_mib, at_once)))
+    config = WorkerConfig.of(Settings(worker=Worker(max_images=0, max_rss_mib=200)))
+    port = Port()
+    assert PullLoop(port, GrowingReader(), config, "w", threading.Event()).run() == "memory"
+    assert len(port.replies) == 4
+    assert limits == [(config.image_mib, config.at_once)], "set once, when the engine has what it needs"
 
 
 def test_it_ends_at_the_image_limit_which_is_spread_between_workers() -> None:

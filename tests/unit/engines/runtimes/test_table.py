@@ -9,7 +9,7 @@ import pytest
 
 from inkgate.engines.registry import open_plate_reader, open_reader, open_text_engine
 from inkgate.engines.runtimes import onnx
-from inkgate.engines.runtimes.interface import CPU, CUDA, Execution, GreedyPath, Tensor
+from inkgate.engines.runtimes.interface import CPU, CUDA, Execution, GreedyPath, NotCompiling, Tensor
 from inkgate.engines.runtimes.table import RUNTIMES, RuntimeEntry
 
 IMAGE = np.full((480, 640, 3), 255, np.uint8)
@@ -38,7 +38,7 @@ class SilentArgmaxNetwork:
         return np.zeros(columns, np.int64), np.ones(columns, np.float32)
 
 
-class SilentRuntime:
+class SilentRuntime(NotCompiling):
     """Opens silent networks and remembers how. `loads` is the device that a network ends up on."""
 
     name, version = "silent", "1.0"
@@ -79,7 +79,7 @@ def test_every_network_of_a_worker_is_opened_by_the_registered_runtime(monkeypat
     runtime = registered(SilentRuntime(), monkeypatch)
     info = open_reader("silent", "balanced", 2, None, 10_000_000).info
     assert (info.name, info.version, info.device, info.threads) == ("silent", "1.0", CPU, 2)
-    assert {"plate-detect", "plate-read", "plate-second", "plate-corners", "ppocrv6-tiny-det"} <= set(info.models)
+    assert {"plate-detect", "plate-read", "plate-second", "plate-corners", "ppocrv6-tiny-det-cpu"} <= set(info.models)
     assert len(runtime.opened) == 9  # orientation, two detectors and two recognisers of text; four of plates
     assert {execution for _, execution in runtime.opened} == {Execution(2, CPU)}
 

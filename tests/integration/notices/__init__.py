@@ -1,0 +1,1 @@
+"""Tests of notices against real databases, mail and HTTP servers."""
