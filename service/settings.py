@@ -36,6 +36,8 @@ from inkgate.service.permissions.roles import Role
 
 MIB = 1024 * 1024
 MIN_SETUP_CODE, MAX_SETUP_CODE = 16, 256  # characters; anyone who guesses the code becomes operator
+MIN_AUDIT_DAYS = 180  # network logs are kept for six months (Cybersecurity Law of the PRC, article 21)
+SYSLOG_TLS_PORT = 6514
 MIN_MASKED_CHARACTERS = 8  # masking shorter secrets everywhere would garble ordinary words
 MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
 """An e-mail address in the form that every mail server accepts: no quotes, no blanks, ASCII."""
@@ -221,6 +223,48 @@ class Ledger(SettingsGroup):
     clock_jump_minutes: float = Field(
         5.0, gt=0, le=1440, description="Minutes a clock may be off before nothing is settled by it (ADR 0036)."
     )
+
+
+class Audit(SettingsGroup):
+    """The audit trail (docs/adr/0073-audit-chain.md)."""
+
+    hash: Literal["sm3", "sha256"] = Field("sm3", description="Hash that chains further events.")
+    retention_days: int = Field(
+        0, ge=0, description="Days for which events are kept, at least 180; 0 keeps them for ever."
+    )
+    checkpoint_minutes: float = Field(
+        15.0, gt=0, le=1440, description="Minutes between two signed checkpoints, as far as there are new events."
+    )
+    stream: Literal["off", "syslog", "file", "stdout"] = Field(
+        "off", description="Where gateways send each event: syslog over TLS, or JSON lines to a file or to stdout."
+    )
+    syslog: str = Field("", description="HOST[:PORT] of the syslog receiver (RFC 5424 over TLS, RFC 5425).")
+    syslog_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities for the receiver; empty: the system's."
+    )
+    syslog_cert_file: Path | None = Field(None, description="PEM file of our certificate, where it asks for one.")
+    syslog_key_file: Path | None = Field(None, description="PEM file of the certificate's key.")
+    file: Path | None = Field(None, description="File for JSON lines; it is appended to.")
+
+    @field_validator("retention_days")
+    @classmethod
+    def _long_enough(cls, days: int) -> int:
+        """Raises ValueError for a retention shorter than MIN_AUDIT_DAYS."""
+        if 0 < days < MIN_AUDIT_DAYS:
+            raise ValueError(f"is {days}, and events are kept for at least {MIN_AUDIT_DAYS} days, or for ever with 0")
+        return days
+
+    @field_validator("syslog")
+    @classmethod
+    def _host_and_port(cls, address: str) -> str:
+        """Raises ValueError for anything but host and port."""
+        return _checked_address(address)
+
+    @property
+    def syslog_address(self) -> tuple[str, int]:
+        """Host and port of the receiver."""
+        parts = _split(f"//{self.syslog}")
+        return parts.hostname or "", parts.port or SYSLOG_TLS_PORT
 
 
 class Console(SettingsGroup):
@@ -430,10 +474,7 @@ class Takeover(SettingsGroup):
     @classmethod
     def _host_and_port(cls, address: str) -> str:
         """Raises ValueError for anything but host and port."""
-        parts = _split(f"//{address}") if address else None
-        if parts is not None and (not parts.hostname or parts.netloc != address or parts.username is not None):
-            raise ValueError(f"{address!r} is not HOST[:PORT]")
-        return address
+        return _checked_address(address)
 
     @field_validator("proxy_url")
     @classmethod
@@ -448,6 +489,14 @@ class Takeover(SettingsGroup):
     def enabled(self) -> bool:
         """Whether calls may be sent to the cloud."""
         return bool(self.url)
+
+
+def _checked_address(address: str) -> str:
+    """`address`. Raises ValueError for anything but HOST[:PORT] and nothing."""
+    parts = _split(f"//{address}") if address else None
+    if parts is not None and (not parts.hostname or parts.netloc != address or parts.username is not None):
+        raise ValueError(f"{address!r} is not HOST[:PORT]")
+    return address
 
 
 def _split(url: str) -> SplitResult:
@@ -594,6 +643,7 @@ class Settings(BaseSettings):
     billing: Billing = Billing()
     orders: Orders = Orders()
     ledger: Ledger = Ledger()
+    audit: Audit = Audit()
     console: Console = Console()
     access: Access = Access()
     oidc: Oidc = Oidc()

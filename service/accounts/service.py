@@ -172,7 +172,9 @@ async def open_capability(work: UnitOfWork, app_id: str, capability: str, *, qps
         return
     row = OpenedRow(app_id=app_id, capability=capability, qps=qps, opened_at=await work.now())
     await add(work.session, row)
-    await trail.record(work, "app.open", f"app {app.name}", app.account_id, app_id=app_id, capability=capability)
+    await trail.record(
+        work, "app.open", f"app {app.name}", app.account_id, app_id=app_id, capability=capability, qps=qps
+    )
 
 
 async def set_qps(work: UnitOfWork, app_id: str, capability: str, qps: float | None) -> None:
@@ -181,8 +183,11 @@ async def set_qps(work: UnitOfWork, app_id: str, capability: str, qps: float | N
     opened = await repository.opened_capability(work.session, app_id, rules.capability(capability))
     if opened is None:
         raise Misuse("app.capability_not_opened", app=app.name, capability=capability)
-    opened.qps = rules.qps(qps)
-    await trail.record(work, "app.qps", f"app {app.name}", app.account_id, capability=capability, qps=qps)
+    before, opened.qps = opened.qps, rules.qps(qps)
+    await trail.record(
+        work, "app.qps", f"app {app.name}", app.account_id, capability=capability, app_id=app_id,
+        before={"qps": before}, after={"qps": qps},
+    )  # fmt: skip
 
 
 async def set_allowed(
@@ -192,18 +197,24 @@ async def set_allowed(
     app = await get_app(work, app_id, lock=True)
     wanted = rules.networks(networks)
     scope = rules.capability(capability) if capability else ""
+    rules_before = await repository.allow_list(work.session, app_id)
+    before = " ".join(each.network for each in rules_before if each.capability == scope)
     await repository.replace_allowed(work.session, app_id, scope, wanted)
     await trail.record(
-        work, "app.allow", f"app {app.name}", app.account_id, capability=scope, networks=" ".join(wanted)
-    )
+        work, "app.allow", f"app {app.name}", app.account_id, capability=scope, app_id=app_id,
+        before={"networks": before}, after={"networks": " ".join(wanted)},
+    )  # fmt: skip
     return wanted
 
 
 async def set_extras(work: UnitOfWork, app_id: str, extras: bool) -> None:
     """Switch on or off the extensions of the contract in the answers to this app."""
     app = await get_app(work, app_id, lock=True)
-    app.extras = extras
-    await trail.record(work, "app.extras", f"app {app.name}", app.account_id, extras=extras)
+    before, app.extras = app.extras, extras
+    await trail.record(
+        work, "app.extras", f"app {app.name}", app.account_id, app_id=app_id,
+        before={"extras": before}, after={"extras": extras},
+    )  # fmt: skip
 
 
 async def get_account(work: UnitOfWork, account_id: str, *, lock: bool = False) -> Account:

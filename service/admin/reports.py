@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
+from fastapi.responses import StreamingResponse
 
 from inkgate.service.admin import schemas
 from inkgate.service.admin.access import AuditRead, UsageRead
 from inkgate.service.admin.fields import Id, Instant, Limit, ShortText
+from inkgate.service.audit import export, trail, verify
 from inkgate.service.audit import repository as audit_repository
+from inkgate.service.audit.repository import Filter
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
 from inkgate.service.metering import ledger_reader
@@ -23,6 +27,10 @@ router = APIRouter(tags=["reports"])
 MAX_PROOF_LINES = 500_000  # about ten seconds of one core
 MAX_PROOF_SECONDS = 30.0
 MAX_PROOF_FINDINGS = 1000
+JSON_LINES = "application/x-ndjson"
+EXPORTED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The export, one JSON object a line.", "content": {JSON_LINES: {"schema": {"type": "string"}}}}
+}
 MAX_PERIOD = timedelta(days=800)  # of one request for statistics
 
 
@@ -69,12 +77,79 @@ async def audit(
     account_id: Id | None = None,
     since: Instant | None = None,
     until: Instant | None = None,
+    search: ShortText = "",
+    action: ShortText = "",
+    result: ShortText = "",
     limit: Limit = 100,
 ) -> list[schemas.EventOut]:
-    """The audit trail, latest first."""
+    """The audit trail, latest first. `search` is a part of actor, object, names or address, `action` a prefix such as
+    "order", `result` done, refused or failed."""
     async with admin_request.reading() as session:
-        found = await audit_repository.events(session, account_id=account_id, since=since, until=until, limit=limit)
+        found = await audit_repository.events(
+            session, account_id=account_id, search=search, action=action, result=result,
+            since=since, until=until, limit=limit,
+        )  # fmt: skip
         return [schemas.EventOut.model_validate(row) for row in found]
+
+
+@router.get("/audit/export", response_class=StreamingResponse, responses=EXPORTED)
+async def export_audit(
+    admin_request: AuditRead,
+    account_id: Id | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
+) -> StreamingResponse:
+    """The audit trail as JSON lines, which `inkgate audit verify FILE` verifies without a database."""
+    async with admin_request.begin() as unit:
+        await trail.record(unit, "export.audit", "audit trail", account_id, format="json")
+        now = await unit.now()
+    wanted = Filter(account_id, since=since, until=until)
+
+    async def lines() -> AsyncIterator[str]:
+        async with work.snapshot_session(admin_request.context.engine) as session:
+            async for line in export.json_lines(session, wanted, now):
+                yield line
+
+    return StreamingResponse(lines(), media_type=JSON_LINES)
+
+
+@router.get("/audit/keys")
+async def audit_keys(admin_request: AuditRead) -> list[schemas.AuditKeyOut]:
+    """The public keys that verify the checkpoints of the audit trail, newest first."""
+    async with admin_request.reading() as session:
+        found = await audit_repository.signing_keys(session)
+        return [schemas.AuditKeyOut.model_validate(row) for row in found]
+
+
+@router.get("/audit/proof")
+async def audit_proof(admin_request: AuditRead) -> schemas.AuditProof:
+    """Verify the chain of the audit trail and its signed checkpoints; the first finding is the first broken event.
+
+    At most 500,000 events and 30 seconds, one proof at a time (503 while another one runs). For more there is
+    `inkgate audit verify`.
+    """
+    lock = admin_request.context.verification_lock
+    if lock.locked():
+        raise HTTPException(503, "another proof is running", {"Retry-After": "30"})
+    async with lock:
+        try:
+            async with (
+                asyncio.timeout(MAX_PROOF_SECONDS),
+                work.snapshot_session(admin_request.context.engine) as session,
+            ):
+                events = (await audit_repository.head(session))[0]
+                archived = await audit_repository.last_archive(session)
+                if events - (archived.sequence if archived else 0) > MAX_PROOF_LINES:
+                    raise Misuse("proof.line_limit", lines=events, most=MAX_PROOF_LINES)
+                outcome = await verify.verify_database(session)
+        except TimeoutError:
+            raise Misuse("proof.time_limit", seconds=MAX_PROOF_SECONDS) from None
+    return schemas.AuditProof(
+        sound=outcome.sound,
+        events=outcome.events,
+        checkpoints=outcome.checkpoints,
+        findings=[schemas.FindingOut(**asdict(each)) for each in outcome.findings],
+    )
 
 
 @router.get("/ledger/proof")

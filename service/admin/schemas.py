@@ -200,12 +200,33 @@ class EventOut(AdminModel):
     subject: str
     account_id: str | None
     detail: dict[str, Any]
+    result: str | None = Field(description="done, refused or failed; null in events of a release before the chain.")
+    surface: str | None = Field(description="console, admin, cli or system.")
+    address: str | None
+    session: str | None
+    subject_name: str | None
+    account_name: str | None
+    sequence: int | None = Field(description="The place in the chain, without gaps.")
+    hash: str | None
+
+
+class AuditKeyOut(AdminModel):
+    id: str
+    public_key: str = Field(description="Base64 of an X.509 SubjectPublicKeyInfo for SM2.")
+    created_at: datetime
 
 
 class FindingOut(AdminModel):
     kind: str
     where: str
     what: str
+
+
+class AuditProof(AdminModel):
+    sound: bool
+    events: int
+    checkpoints: int
+    findings: list[FindingOut]
 
 
 class Proof(AdminModel):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -23,10 +25,11 @@ from inkgate.service.accounts import repository
 from inkgate.service.accounts.models import Account, AppRow
 from inkgate.service.accounts.opening import open_vault
 from inkgate.service.accounts.vault import Vault
+from inkgate.service.audit import trail
 from inkgate.service.db import engine as engines
 from inkgate.service.db import migrate, work
 from inkgate.service.db.clock import CheckedClock, Clock
-from inkgate.service.db.work import UnitOfWork
+from inkgate.service.db.work import Origin, UnitOfWork
 from inkgate.service.errors import DatabaseDown, InkGateError, Misuse
 from inkgate.service.settings import Settings
 
@@ -49,7 +52,22 @@ class CommandContext:
 
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work with the shell user as its actor."""
-        return work.unit_of_work(self.engine, f"cli:{getpass.getuser()}", self.clock)
+        return work.unit_of_work(self.engine, f"cli:{getpass.getuser()}", self.clock, shell_origin())
+
+    async def look(self, what: str, account_id: str | None = None) -> None:
+        """Record that data of customers are shown, once in a while."""
+        async with self.begin() as unit:
+            await trail.record_look(unit, "cli.view", what, account_id)
+
+
+def shell_origin() -> Origin:
+    """The host of the shell, or the client of its SSH session, and its terminal."""
+    client = os.environ.get("SSH_CONNECTION", "").partition(" ")[0]
+    try:
+        terminal = os.ttyname(0)
+    except OSError:
+        terminal = None
+    return Origin("cli", client or socket.gethostname(), terminal)
 
 
 @asynccontextmanager
@@ -87,6 +105,7 @@ async def find_account(unit: UnitOfWork, name: str) -> Account:
         found = await repository.account(unit.session, name)
     if found is None:
         raise Misuse("command.account_not_found", name=name)
+    await trail.record_look(unit, "cli.view", f"account {found.name}", found.id)
     return found
 
 
@@ -97,6 +116,7 @@ async def find_app(unit: UnitOfWork, name: str) -> AppRow:
         found = await repository.app(unit.session, name)
     if found is None or found.deleted_at is not None:
         raise Misuse("command.app_not_found", name=name)
+    await trail.record_look(unit, "cli.view", f"app {found.name}", found.account_id)
     return found
 
 

@@ -39,6 +39,7 @@ def list_(search: str = "", limit: int = LIMIT, as_json: bool = JSON) -> None:
     """List accounts."""
 
     async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        await context.look("accounts")
         async with work.read_session(context.engine) as session:
             found = await repository.accounts(session, search=search, limit=limit)
         return [(each.name, each.id, each.parent_id, each.created_at, each.suspended_at) for each in found]

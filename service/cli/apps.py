@@ -8,6 +8,7 @@ import typer
 
 from inkgate.service.accounts import repository
 from inkgate.service.accounts import service as accounts
+from inkgate.service.audit import trail
 from inkgate.service.broker.streams import holds
 from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.cli._common import CommandContext, find_account, find_app, print_fields, print_table, run
@@ -167,7 +168,9 @@ def lift(name: str) -> None:
         url, keys = _queue(context)
         async with context.begin() as unit:
             found = await find_app(unit, name)
-            return await holds.lift_hold_off(url, keys, found.appkey)
+            lifted = await holds.lift_hold_off(url, keys, found.appkey)
+            await trail.record(unit, "app.lift", f"app {found.name}", found.account_id, held=lifted)
+            return lifted
 
     typer.echo("lifted" if run(action) else "was not held off; its deaths are forgotten")
 

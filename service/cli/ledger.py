@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from inkgate.service.audit import trail
 from inkgate.service.cli._common import JSON, CommandContext, find_account, print_table, run
 from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING
@@ -40,6 +41,7 @@ def verify(
             async with context.begin() as unit:
                 found = await find_account(unit, account)
                 account_id = found.parent_id or found.id
+        await context.look("ledger", account_id)
         async with work.snapshot_session(context.engine) as session:
             return await ledger_reader.verify_database(
                 session, account_id, max_findings=MAX_FINDINGS, on_progress=_print_progress
@@ -78,6 +80,7 @@ def export_(
     async def action(context: CommandContext) -> None:
         async with context.begin() as unit:
             found = await find_account(unit, account)
+            await trail.record(unit, "export.ledger", f"ledger of {found.name}", found.id, format=form)
         payer = found.parent_id or found.id
         async with work.snapshot_session(context.engine) as session:
             if to is None:
@@ -100,6 +103,8 @@ def maintain(
     async def action(context: CommandContext) -> ReconciliationState:
         if from_start:
             await reconciliation.restart_from_first_line(context.engine)
+            async with context.begin() as unit:
+                await trail.record(unit, "ledger.recheck", "ledger", None)
         keeper = housekeeping.Housekeeper(
             context.engine, context.settings.ledger, lambda found: None, clock=context.clock
         )

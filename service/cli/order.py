@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from inkgate.service.audit import trail
 from inkgate.service.cli._common import (
     JSON,
     LIMIT,
@@ -91,6 +92,7 @@ def list_(account: str = "", state: str = "", limit: int = LIMIT, as_json: bool 
     async def action(context: CommandContext) -> list[tuple[object, ...]]:
         async with context.begin() as unit:
             owners = [(await find_account(unit, account)).id] if account else None
+            await trail.record_look(unit, "cli.view", "orders", owners[0] if owners else None)
             found = await repository.orders(unit.session, owners, state=state, limit=limit)
         return [
             (row.number, row.state, yuan(row.amount_fen - row.discount_fen), row.ordered_at, row.decided_by)
@@ -160,6 +162,7 @@ def refund_list(account: str = "", state: str = "", as_json: bool = JSON) -> Non
         async with context.begin() as unit:
             owner = (await find_account(unit, account)).id if account else None
             found = await repository.refunds(unit.session, owner, state=state)
+            await trail.record_look(unit, "cli.view", "refunds", owner)
         return [(row.id, row.pack_id, row.state, yuan(row.amount_fen), row.requested_at) for row in found]
 
     print_table(("id", "pack", "state", "yuan", "requested"), run(action), as_json=as_json)

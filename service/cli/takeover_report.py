@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from inkgate.service.audit import trail
 from inkgate.service.cli._common import CommandContext, find_account, find_app, run
 from inkgate.service.cli.ledger import Since, Until, beijing
 from inkgate.service.contract.capabilities import CAPABILITIES
@@ -44,6 +45,7 @@ def report(
             end: datetime = beijing(until) or await unit.now()
             app_id = (await find_app(unit, app)).id if app else None
             account_id = (await find_account(unit, account)).id if account else None
+            await trail.record_look(unit, "cli.view", "takeover report", account_id)
             start = beijing(since) or end - reports.DEFAULT_PERIOD
             return await reports.report(
                 unit.session, start, end, app_id=app_id, capability=capability or None, account_id=account_id

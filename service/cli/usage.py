@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from inkgate.service.audit import trail
 from inkgate.service.cli._common import JSON, CommandContext, find_account, print_table, run
 from inkgate.service.cli.ledger import Since, Until, beijing
 from inkgate.service.errors import Misuse
@@ -31,6 +32,7 @@ def usage(
             now = await unit.now()
             end: datetime = beijing(until) or now
             payer = None
+            await trail.record_look(unit, "cli.view", "usage statistics", None)
             if account:
                 found = await find_account(unit, account)
                 payer = found.parent_id or found.id

@@ -8,6 +8,7 @@ from datetime import timedelta
 import typer
 
 from inkgate.service.accounts import repository as accounts
+from inkgate.service.audit import trail
 from inkgate.service.cli._common import JSON, LIMIT, CommandContext, find_account, print_fields, print_table, run
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -35,6 +36,7 @@ def list_(
     async def action(context: CommandContext) -> list[tuple[object, ...]]:
         async with context.begin() as unit:
             now = await unit.now()
+            await trail.record_look(unit, "cli.view", "users", None)
             owner = (await find_account(unit, account)).id if account else None
             if operators:
                 rows = await repository.operators(unit.session, limit=limit)

@@ -12,6 +12,7 @@ from inkgate.service import __version__
 from inkgate.service.broker.streams.keys import Keys
 from inkgate.service.broker.streams.worker_registry import RedisWorkerRegistry
 from inkgate.service.composition.database import open_database
+from inkgate.service.composition.settings_trail import record_settings
 from inkgate.service.composition.web import build_server, listen, serve
 from inkgate.service.console import ConsoleDependencies, create_console
 from inkgate.service.errors import ConfigurationError
@@ -30,6 +31,7 @@ async def serve_console(settings: Settings, on_ready: Callable[[str], None]) -> 
         )
     async with AsyncExitStack() as stack:
         database = await open_database(stack, settings)
+        await record_settings(database, settings, "console")
         fleet = _fleet(stack, settings)
         health = Health({"database": database.check})
         parts = ConsoleDependencies.of(settings, database.engine, database.vault, fleet, database.clock)

@@ -14,6 +14,8 @@ from inkgate.service import __version__
 from inkgate.service.accounts import SqlDirectory
 from inkgate.service.admin import PATH as ADMIN_PATH
 from inkgate.service.admin import create_admin
+from inkgate.service.audit.keeper import AuditKeeper
+from inkgate.service.audit.stream import AuditStream, target_of
 from inkgate.service.background import Background
 from inkgate.service.broker.interface import Broker
 from inkgate.service.broker.streams import StreamsBroker
@@ -23,6 +25,7 @@ from inkgate.service.composition.fleet import EmbeddedBroker
 from inkgate.service.composition.lifecycle import start_component
 from inkgate.service.composition.notices import notice_runner
 from inkgate.service.composition.samplers import gateway_samplers
+from inkgate.service.composition.settings_trail import record_settings
 from inkgate.service.composition.takeover import observation_recorder, with_takeover
 from inkgate.service.console import ConsoleDependencies, create_console
 from inkgate.service.errors import Overloaded
@@ -139,8 +142,23 @@ async def _start(
     await start_component(stack, RefusalWriter(engine, services.refusals, clock=clock, background=background))
     report = partial(_report, metrics)
     await start_component(stack, Housekeeper(engine, settings.ledger, report, clock=clock, background=background))
+    await _keep_trail(stack, settings, database, background)
     if settings.notices.enabled:
         await start_component(stack, notice_runner(settings, database, services.broker, metrics, background))
+
+
+async def _keep_trail(
+    stack: AsyncExitStack, settings: Settings, database: OpenDatabase, background: Background
+) -> None:
+    """Keep and send the audit trail. Raises ConfigurationError."""
+    engine, clock = database.engine, database.clock
+    target = target_of(settings.audit)
+    await record_settings(database, settings, "gateway")
+    await start_component(
+        stack, AuditKeeper(engine, database.vault, settings.audit, clock=clock, background=background)
+    )
+    if target is not None:
+        await start_component(stack, AuditStream(engine, target, clock=clock, background=background))
 
 
 def _console_parts(settings: Settings, database: OpenDatabase, broker: Broker) -> ConsoleDependencies:

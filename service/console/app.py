@@ -131,6 +131,8 @@ async def _set_up_factor(request: Request, _error: Exception) -> Response:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
+    """An error page; a refused permission is recorded in the audit trail."""
+    method = request.method
     status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 404)
     if isinstance(error, Misuse) and error.kind is Kind.NOT_FOUND:
         status = 404
@@ -138,6 +140,11 @@ async def _refuse(request: Request, error: Exception) -> Response:
         request = Request({**request.scope, "method": "GET"})  # the form has been read and refused
     refused = error.permission if isinstance(error, Forbidden) else None
     page_request = await any_request(request)
+    if isinstance(error, Forbidden):
+        route = request.scope.get("route")  # not the path: it may hold a key
+        where = f"{method} {getattr(route, 'path', 'unknown page')}"
+        detail = {"permission": refused.value} if refused else {}
+        await page_request.record("access.refuse", where, page_request.signed_in_account, result="refused", **detail)
     missing = titles.permission(refused, page_request.translate.language) if refused else ""
     return render(page_request, "refused.html", status, clock=False, missing=missing)
 

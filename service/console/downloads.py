@@ -22,12 +22,12 @@ def csv_answer(name: str, head: Sequence[str], lines: Iterable[Iterable[object]]
     sheet = CsvWriter(text)
     for line in (head, *lines):
         sheet.row(line)
-    return Response(MARK + text.getvalue(), media_type=MEDIA_TYPE, headers=_saved_as(name))
+    return Response(MARK + text.getvalue(), media_type=MEDIA_TYPE, headers=saved_as(name))
 
 
 def csv_stream(name: str, head: Sequence[str], lines: AsyncGenerator[Iterable[object], None]) -> Response:
     """A CSV file of any size: the lines are read while the response is sent."""
-    return StreamingResponse(_pieces(head, lines), media_type=MEDIA_TYPE, headers=_saved_as(name))
+    return StreamingResponse(_pieces(head, lines), media_type=MEDIA_TYPE, headers=saved_as(name))
 
 
 async def _pieces(head: Sequence[str], lines: AsyncGenerator[Iterable[object], None]) -> AsyncIterator[str]:
@@ -46,5 +46,6 @@ async def _pieces(head: Sequence[str], lines: AsyncGenerator[Iterable[object], N
     yield text.getvalue()
 
 
-def _saved_as(name: str) -> dict[str, str]:
+def saved_as(name: str) -> dict[str, str]:
+    """The header that gives a download its name."""
     return {"content-disposition": f'attachment; filename="{name}"'}

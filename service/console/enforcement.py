@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from inkgate.service.audit import trail
 from inkgate.service.console.page_request import (
     Forbidden,
     PageRequest,
@@ -23,7 +22,7 @@ from inkgate.service.permissions.routes import CONSOLE
 async def enforce(request: Request, page_request: Annotated[PageRequest, Depends(any_request)]) -> None:
     """Raises SignInRequired, PasswordChangeRequired, SecondFactorRequired or Forbidden unless the user may go on.
 
-    A route that the table does not have is refused to everybody. A refused permission is written to the audit trail.
+    A route that the table does not have is refused to everybody. The handler of Forbidden writes it to the audit trail.
     """
     permission = CONSOLE.get((request.method, request.scope["route"].path))
     if permission is None:
@@ -39,18 +38,4 @@ async def enforce(request: Request, page_request: Annotated[PageRequest, Depends
     if page_request.must_set_up_factor:
         raise SecondFactorRequired
     if not page_request.may(permission):
-        await _record(request, page_request, permission)
         raise Forbidden(permission)
-
-
-async def _record(request: Request, page_request: PageRequest, permission: Permission) -> None:
-    """Write the refusal to the audit trail, unless this user has had many within the window."""
-    assert page_request.signed_in is not None
-    user = page_request.signed_in.user
-    if page_request.parts.refusals.register(user.id):
-        return
-    subject = f"{request.method} {request.scope['route'].path}"
-    async with page_request.begin() as unit:
-        await trail.record(
-            unit, "permission.refuse", subject, user.account_id, result="refused", permission=permission.value
-        )

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from operator import xor
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException
@@ -20,11 +20,12 @@ from starlette.requests import Request
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.accounts.rules import storable
+from inkgate.service.audit import looks, trail
 from inkgate.service.client_ip import client_ip
 from inkgate.service.console.parts import ConsoleDependencies
 from inkgate.service.console.translations import Translator
-from inkgate.service.db import work
-from inkgate.service.db.work import UnitOfWork
+from inkgate.service.db import ids, work
+from inkgate.service.db.work import Origin, UnitOfWork
 from inkgate.service.permissions import Permission, Role, permissions_of
 from inkgate.service.permissions.permission import OPEN
 from inkgate.service.users import service as users
@@ -39,6 +40,8 @@ THEME_COOKIE = "inkgate_theme"
 THEMES = ("auto", "light", "dark")
 FORM_BYTES = 64 * 1024  # of a form without its file; parsing takes at most 40 ms of the event loop
 _FIELDS, _FILES = 100, 1
+ANONYMOUS = "anonymous"  # the actor of requests without a session
+SESSION_DIGITS = 16  # of a token's hash, to tell sessions apart
 POLL_HEADER = "x-poll"
 """Header of automatic refreshes, which must not extend the session of an absent user."""
 
@@ -138,15 +141,43 @@ class PageRequest:
         """Whether the role may do anything at all; the all-in-one operator may not while duties are separate."""
         return bool(permissions_of(self.role, separate=self.parts.settings.access.separate_duties))
 
+    @property
+    def actor(self) -> str:
+        """Who acts, for the audit trail."""
+        return f"console:{self.login}" if self.login else ANONYMOUS
+
+    @property
+    def origin(self) -> Origin:
+        """Where the request came from. The session is named by a part of its hash, which opens nothing."""
+        session = self.signed_in.token_hash[:SESSION_DIGITS] if self.signed_in else None
+        return Origin("console", self.client_address or None, session)
+
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work with this user as its actor; commits at the end of the block."""
-        return work.unit_of_work(self.parts.engine, f"console:{self.login or '-'}", self.parts.clock)
+        return work.unit_of_work(self.parts.engine, self.actor, self.parts.clock, self.origin)
+
+    async def record(
+        self, action: str, subject: str, account_id: str | None = None, *, result: trail.Result = "done", **detail: Any
+    ) -> None:
+        """Record an event that changes nothing: an export, a refusal, a secret that is shown."""
+        async with self.begin() as unit:
+            await trail.record(unit, action, subject, account_id, result=result, **detail)
+
+    async def record_look(self, action: str, subject: str, account_id: str | None = None) -> None:
+        """Record that the user looks at data of others, once in a while."""
+        look = looks.Look(self.actor, self.origin, action, subject, account_id)
+        await looks.record(self.parts.engine, self.parts.clock, look)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[UnitOfWork]:
         """A read-only unit of work."""
         async with work.read_session(self.parts.engine) as session:
-            yield UnitOfWork(session, f"console:{self.login or '-'}", self.parts.clock)
+            yield UnitOfWork(session, self.actor, self.parts.clock, self.origin)
+
+    @property
+    def signed_in_account(self) -> str | None:
+        """The account of a customer's user."""
+        return self.account.id if self.account else None
 
     def text(self, name: str, limit: int = 500) -> str:
         """A form field, stripped and cut at `limit` characters."""
@@ -232,6 +263,14 @@ async def operator(page_request: Annotated[PageRequest, Depends(signed_in_with_o
     """The request of an operator. Raises Forbidden."""
     if not page_request.operator:
         raise Forbidden
+    request = page_request.request
+    if request.method == "GET" and POLL_HEADER not in request.headers:
+        values = {**request.query_params, **request.path_params}
+        account_id = values.get("account_id") or values.get("account") or ""
+        route = request.scope["route"].path.removeprefix("/operator/")
+        await page_request.record_look(
+            "operator.view", f"page {route}", account_id if ids.is_canonical_uuid(account_id) else None
+        )
     return page_request
 
 

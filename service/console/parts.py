@@ -20,7 +20,6 @@ from inkgate.service.users.attempts import Attempts
 from inkgate.service.users.passwords import Passwords
 
 NAMES_KEPT = 10_000  # logins whose failures are counted
-REFUSALS_RECORDED = 50  # per user and window of attempts; the trail is not for filling
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,3 @@ class ConsoleDependencies:
     attempts: Attempts = field(default_factory=Attempts)  # at the set-up code, of this process
     address_failures: Attempts = field(default_factory=lambda: Attempts(per_key=30, total=0))  # sign-ins by address
     name_failures: Attempts = field(default_factory=lambda: Attempts(per_key=20, total=0))  # sign-ins by login
-    refusals: Attempts = field(  # permissions refused to a user and recorded
-        default_factory=lambda: Attempts(per_key=REFUSALS_RECORDED, total=0)
-    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -17,15 +17,35 @@ from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.db.engine import consistent, retry_stale_plan
 
 V = TypeVar("V")
+Surface = Literal["console", "admin", "cli", "system"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an action came from. `address` is the client's IP address, or the host of a shell; `session` names the
+    session of the console or the terminal of the shell, and is no secret."""
+
+    surface: Surface = "system"
+    address: str | None = None
+    session: str | None = None
+
+
+SYSTEM = Origin()
+"""The origin of what the service does by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitOfWork:
-    """`actor` is recorded in the audit trail: "cli:root", "admin:<token>", "console:<login>", "sandbox"."""
+    """`actor` and `origin` are recorded in the audit trail: "cli:root", "admin:<token>", "console:<login>", "sandbox".
+
+    `closing` is what runs before the commit, in this order: work that must take its locks last.
+    """
 
     session: AsyncSession
     actor: str
     clock: Clock = database_clock
+    origin: Origin = SYSTEM
+    closing: list[Callable[[UnitOfWork], Awaitable[None]]] = field(default_factory=list, repr=False)
 
     async def now(self) -> datetime:
         """The database's time, without a plausibility check."""
@@ -37,14 +57,19 @@ class UnitOfWork:
 
 
 @asynccontextmanager
-async def unit_of_work(engine: AsyncEngine, actor: str, clock: Clock = database_clock) -> AsyncIterator[UnitOfWork]:
+async def unit_of_work(
+    engine: AsyncEngine, actor: str, clock: Clock = database_clock, origin: Origin = SYSTEM
+) -> AsyncIterator[UnitOfWork]:
     """Open a unit of work; it commits when the block ends and performs a rollback when the block raises.
 
     Raises Misuse for an invalid value, or a conflict with a concurrent transaction.
     """
     try:
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-            yield UnitOfWork(session, actor, clock)
+            unit = UnitOfWork(session, actor, clock, origin)
+            yield unit
+            for step in unit.closing:
+                await step(unit)
     except (StatementError, OverflowError, UnicodeEncodeError) as error:
         raise changes.refusal_of(error) or error from error
 

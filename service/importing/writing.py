@@ -10,6 +10,7 @@ from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, A
 from inkgate.service.accounts.service import key_context, secret_context, sm2_context
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.audit import trail
+from inkgate.service.audit.canonical import Value
 from inkgate.service.db import ids
 from inkgate.service.db.changes import add
 from inkgate.service.db.work import UnitOfWork
@@ -61,7 +62,7 @@ class Writer:
         await self._write_capabilities(plan)
         await self._write_packs(plan)
 
-    def _record(self, action: str, subject: str, account_id: str | None, **detail: trail.Value) -> None:
+    def _record(self, action: str, subject: str, account_id: str | None, **detail: Value) -> None:
         trail.record_at(self._now, self._work, action, subject, account_id, imported=True, **detail)
 
     async def _write_accounts(self, records: Sequence[AccountRecord]) -> None:

@@ -27,6 +27,16 @@ MESSAGES: Mapping[str, Message] = {
         "no such file: {paths}",
         "没有文件：{paths}",
     ),
+    "command.audit_result_unknown": Message(
+        Kind.INVALID,
+        "a result is done, refused or failed",
+        "结果可选：done、refused、failed。",
+    ),
+    "command.audit_key_invalid": Message(
+        Kind.INVALID,
+        "this is no public key, nor a file that holds one; `inkgate audit key` prints it",
+        "既不是公钥，也不是含有公钥的文件；公钥可由 `inkgate audit key` 打印。",
+    ),
     "command.capability_unknown": Message(
         Kind.INVALID,
         "no capability {capability!r}; there are {choices}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from inkgate.service.csv_export import CsvWriter
 from inkgate.service.db import ids
 from inkgate.service.errors import Misuse
+from inkgate.service.metering.chain import ChainVerifier
 from inkgate.service.metering.models import MeterRow, PackRow
 from inkgate.service.metering.verify import Finding, LineFact, MeterFact, PackFact, Verifier, verify
 from inkgate.service.usage.models import RecordRow
@@ -42,6 +43,7 @@ LINE_COLUMNS = (
     "duration_ms",
     "client_ip",
     "request_id",
+    "chain",
 )
 
 
@@ -56,10 +58,15 @@ async def packs(session: AsyncSession, account_id: str | None = None) -> list[Pa
 
 async def meters(session: AsyncSession, account_id: str | None = None) -> list[MeterFact]:
     """All meters, or those of one main account."""
-    query = select(MeterRow.account_id, MeterRow.capability, MeterRow.seq, MeterRow.archived_lines)
+    columns = (MeterRow.account_id, MeterRow.capability, MeterRow.seq, MeterRow.archived_lines)
+    query = select(*columns, MeterRow.chain, MeterRow.chain_seq)
     if account_id is not None:
         query = query.where(MeterRow.account_id == account_id)
-    return [MeterFact(*row) for row in await session.execute(query)]
+    return [MeterFact(*row[:4], _hex(row[4]), row[5]) for row in await session.execute(query)]
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
 
 
 async def lines(
@@ -71,7 +78,9 @@ async def lines(
     while True:
         page = (await session.execute(query.where(RecordRow.seq > last).limit(PAGE))).all()
         for row in page:
-            yield dict(zip(LINE_COLUMNS, row, strict=True))
+            line = dict(zip(LINE_COLUMNS, row, strict=True))
+            line["chain"] = _hex(line["chain"])
+            yield line
         if len(page) < PAGE:
             return
         last = page[-1][LINE_COLUMNS.index("seq")]
@@ -123,15 +132,16 @@ async def _verification_findings(
     for meter in selected:
         # The primary key excludes duplicate calls, so the verifier need not remember call ids.
         verifier = Verifier(own_packs.pop((meter.account_id, meter.capability)), [meter], unique=True)
+        chained = ChainVerifier(meter)
         async for row in lines(session, meter):
-            for finding in verifier.line(to_line_fact(row)):
+            for finding in (*verifier.line(to_line_fact(row)), *chained.line(row)):
                 yield finding
             count += 1
             if count % YIELD_EVERY_LINES == 0:
                 await asyncio.sleep(0)  # lets a gateway serve calls meanwhile
             if on_progress is not None and count % PROGRESS_EVERY_LINES == 0:
                 on_progress(count)
-        for finding in verifier.finish():
+        for finding in (*verifier.finish(), *chained.finish()):
             yield finding
     for finding in verify([pack for packs_ in own_packs.values() for pack in packs_], [], []):
         yield finding
@@ -200,13 +210,24 @@ def verify_file(path: Path) -> list[Finding]:
             head: dict[str, Any] = next(rows, {})
             if head.get("kind") != "ledger":
                 raise Misuse("export.invalid", path=str(path))
-            found_packs, found_meters, found_lines = _parse_rows(rows)
+            found_packs, found_meters, found_rows = _parse_rows(rows)
+            chained = list(_chain_findings(found_meters, found_rows, whole=bool(head["whole"])))
+            found_lines = [to_line_fact(row) for row in found_rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Misuse("export.unreadable", path=str(path), reason=str(error)) from None
-    return list(verify(found_packs, found_meters, found_lines, whole=bool(head["whole"])))
+    return [*verify(found_packs, found_meters, found_lines, whole=bool(head["whole"])), *chained]
 
 
-def _parse_rows(rows: Iterator[dict[str, Any]]) -> tuple[list[PackFact], list[MeterFact], Iterable[LineFact]]:
+def _chain_findings(found_meters: list[MeterFact], rows: list[dict[str, Any]], *, whole: bool) -> Iterator[Finding]:
+    for meter in found_meters:
+        chained = ChainVerifier(meter, whole)
+        for row in rows:
+            if (row["account_id"], row["capability"]) == (meter.account_id, meter.capability):
+                yield from chained.line(row)
+        yield from chained.finish()
+
+
+def _parse_rows(rows: Iterator[dict[str, Any]]) -> tuple[list[PackFact], list[MeterFact], list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {"pack": [], "meter": [], "line": []}
     for row in rows:
         found[row.pop("kind")].append(row)
@@ -215,8 +236,7 @@ def _parse_rows(rows: Iterator[dict[str, Any]]) -> tuple[list[PackFact], list[Me
         PackFact(**row | {name: datetime.fromisoformat(row[name]) for name in moments}) for row in found["pack"]
     ]
     all_lines = [
-        to_line_fact(row["facts"] | {"settled_at": datetime.fromisoformat(row["facts"]["settled_at"])})
-        for row in found["line"]
+        row["facts"] | {"settled_at": datetime.fromisoformat(row["facts"]["settled_at"])} for row in found["line"]
     ]
     return all_packs, [MeterFact(**row) for row in found["meter"]], all_lines
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, String, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inkgate.service.db.base import Base, UtcDateTime, identifier
@@ -28,6 +28,8 @@ class MeterRow(Base):
     seq: Mapped[int] = mapped_column(BigInteger, default=0)
     settled_at: Mapped[datetime] = mapped_column(UtcDateTime)
     archived_lines: Mapped[int] = mapped_column(BigInteger, default=0)
+    chain: Mapped[bytes | None] = mapped_column(LargeBinary)  # hash of the last chained entry
+    chain_seq: Mapped[int | None] = mapped_column(BigInteger)  # and its seq
 
 
 class PackRow(Base):

@@ -64,8 +64,16 @@ async def grant_pack(
         price_fen=price_fen,
     )
     await add(work.session, pack)
-    await trail.record(work, "pack.grant", f"pack {pack.id}", payer, capability=capability, units=units, app_id=app_id)
+    await trail.record(
+        work, "pack.grant", f"pack {pack.id}", payer, name=pack_name(pack), capability=capability, units=units,
+        app_id=app_id,
+    )  # fmt: skip
     return pack
+
+
+def pack_name(pack: PackRow) -> str:
+    """What the audit trail calls a pack."""
+    return f"{pack.capability} {pack.total:,}"
 
 
 def pack_row(

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from inkgate.service.db import clock as clocks
 from inkgate.service.db.clock import Clock, hour_of
-from inkgate.service.metering import statements
+from inkgate.service.metering import chain, statements
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.metering.packs import FREE_CAPABILITIES, INSUFFICIENT, Deduction, Pack, deduct, refusal_code
 from inkgate.service.usage import latency
@@ -35,12 +35,15 @@ class SettleOutcome(Enum):
 
 @dataclass(slots=True)
 class Meter:
-    """A locked meter: the number of entries written so far, and the settlement time of this transaction."""
+    """A locked meter: the number of entries written so far, the settlement time of this transaction, and the end of
+    the chain."""
 
     account_id: str
     capability: str
     seq: int
     now: datetime
+    chain: bytes | None = None
+    chain_seq: int | None = None
 
 
 @dataclass(slots=True)
@@ -63,7 +66,8 @@ async def lock_meter(connection: AsyncConnection, account_id: str, capability: s
         first["settled_at"] = await clocks.now(connection, clock)
         await connection.execute(statements.insert_meter(dialect), first)
         row = (await connection.execute(statements.lock_meter(dialect), key)).one()
-    return Meter(account_id, capability, row[0], clocks.monotonic_now(clock(clocks.parse(row[2])), row[1], clock))
+    now = clocks.monotonic_now(clock(clocks.parse(row[2])), row[1], clock)
+    return Meter(account_id, capability, row[0], now, row[3], row[4])
 
 
 async def admission_meter(connection: AsyncConnection, account_id: str, capability: str, clock: Clock) -> Meter:
@@ -167,6 +171,7 @@ def _lines(
 async def _write_lines(
     connection: AsyncConnection, meter: Meter, lines: list[dict[str, Any]], changed: list[Pack], before: dict[str, int]
 ) -> None:
+    head, head_seq = chain.extend(meter.chain, meter.chain_seq, lines)
     await connection.execute(statements.INSERT_LINES, lines)
     for pack in changed:
         exhausted_at = meter.now if pack.used == pack.total else None
@@ -175,7 +180,7 @@ async def _write_lines(
         if result.rowcount != 1:  # changed without the meter's lock: the batch must not be committed
             raise RuntimeError(f"pack {pack.id} was changed without its meter")
     key = {"b_account": meter.account_id, "b_capability": meter.capability}
-    advance = {"seq": meter.seq + len(lines), "settled_at": meter.now}
+    advance = {"seq": meter.seq + len(lines), "settled_at": meter.now, "chain": head, "chain_seq": head_seq}
     await connection.execute(statements.ADVANCE_METER, key | advance)
     await connection.execute(statements.add_hours(connection.dialect.name), hours(lines))
 

@@ -54,14 +54,20 @@ USE_PACK = (
 ADVANCE_METER = (
     update(MeterRow.__table__)  # type: ignore[arg-type]
     .where(*_this_meter)
-    .values(seq=bindparam("seq"), settled_at=bindparam("settled_at"))
+    .values(
+        seq=bindparam("seq"),
+        settled_at=bindparam("settled_at"),
+        chain=bindparam("chain"),
+        chain_seq=bindparam("chain_seq"),
+    )
 )
 
 
 @cache
 def read_meter(dialect: str) -> Select[Any]:
-    """The meter's row: seq, time of the last settlement, and the database's time."""
-    return select(_meter.seq, _meter.settled_at, clocks.now_column(dialect)).where(*_this_meter)
+    """The meter's row: seq, time of the last settlement, the database's time, and the end of the chain."""
+    columns = (_meter.seq, _meter.settled_at, clocks.now_column(dialect), _meter.chain, _meter.chain_seq)
+    return select(*columns).where(*_this_meter)
 
 
 @cache

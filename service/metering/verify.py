@@ -6,6 +6,7 @@ Kinds of findings:
     tiling    entries of a pack overlap or leave a gap
     duplicate a call has an entry twice, or its entries are not numbered 0, 1, …
     sequence  a meter's entries are not numbered without gaps
+    chain     an entry is not what its hash covers, or does not follow the one before it (chain.py)
     order     an entry uses a pack while an earlier one had units for it
     validity  an entry lies outside its pack's validity period
     pack      an entry names a pack that is unknown, of another account or capability, bound to another app, or refunded
@@ -44,6 +45,8 @@ class MeterFact:
     capability: str
     seq: int
     archived_lines: int
+    chain: str | None = None  # hash of the last chained entry, in hexadecimal
+    chain_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from inkgate.service.db.changes import add
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.models import REFUNDED, PackRow
+from inkgate.service.metering.service import pack_name
 from inkgate.service.metering.settle import Meter, lock_meter
 from inkgate.service.orders import repository
 from inkgate.service.orders.models import RefundRow
@@ -56,7 +57,9 @@ async def request_refund(work: UnitOfWork, pack_id: str, reason: str = "", *, de
         requested_at=now,
     )
     await add(work.session, refund)
-    await trail.record(work, "refund.request", f"pack {pack_id}", pack.account_id, fen=refund.amount_fen)
+    await trail.record(
+        work, "refund.request", f"pack {pack_id}", pack.account_id, name=pack_name(pack), fen=refund.amount_fen
+    )
     if decision == "automatic":
         return await approve_refund(work, refund.id)
     return refund
@@ -85,7 +88,11 @@ async def _decide(work: UnitOfWork, refund: RefundRow, state: str) -> RefundRow:
     await work.session.refresh(refund)
     if not decided:  # decided by another transaction since it was read
         raise Misuse("refund.decided", state=refund.state)
-    await trail.record(work, f"refund.{state}", f"pack {refund.pack_id}", refund.account_id, fen=refund.amount_fen)
+    pack = await repository.pack(work.session, refund.pack_id)
+    await trail.record(
+        work, f"refund.{state}", f"pack {refund.pack_id}", refund.account_id,
+        name=pack_name(pack) if pack else None, fen=refund.amount_fen,
+    )  # fmt: skip
     return refund
 
 

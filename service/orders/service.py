@@ -45,11 +45,13 @@ async def set_product(
         row = ProductRow(id=product_id, capability=capability, units=units)
     elif (row.capability, row.units) != (capability, units):
         raise Misuse("product.size_fixed", product_id=product_id, units=row.units, capability=row.capability)
+    before = None if row.price_fen is None else {"price_fen": row.price_fen, "on_sale": row.on_sale}
     row.price_fen, row.on_sale = price_fen, on_sale
     await add(work.session, row)
     await trail.record(
-        work, "product.set", f"product {product_id}", None, units=units, price_fen=price_fen, on_sale=on_sale
-    )
+        work, "product.set", f"product {product_id}", None, capability=capability, units=units,
+        before=before, after={"price_fen": price_fen, "on_sale": on_sale},
+    )  # fmt: skip
     return row
 
 
@@ -95,7 +97,7 @@ async def place_order(
         account_id,
         amount_fen=order.amount_fen,
         discount_fen=order.discount_fen,
-        **{line.product_id: line.quantity for line in lines},
+        products=" ".join(f"{line.product_id}={line.quantity}" for line in lines),
     )
     if approval == "voucher" and order.discount_fen < order.amount_fen:
         raise Misuse("order.voucher_required")
@@ -153,7 +155,8 @@ async def _decide(work: UnitOfWork, order: OrderRow, state: str) -> None:
     await work.session.refresh(order)
     if not decided:
         raise Misuse("order.decided", number=order.number, state=order.state)
-    await trail.record(work, f"order.{state}", f"order {order.number}", order.account_id)
+    pays = order.amount_fen - order.discount_fen
+    await trail.record(work, f"order.{state}", f"order {order.number}", order.account_id, pays_fen=pays)
 
 
 async def _get_pending_order(work: UnitOfWork, number: str) -> OrderRow:

@@ -206,11 +206,11 @@ async def set_route(
     old = await repository.route(work.session, app_id, capability)
     if old is None and await repository.count(work.session) >= MAX_ROUTES:
         raise Misuse("takeover.limit", most=MAX_ROUTES)
-    before = "none" if old is None else f"{old.mode} {old.percent}"
+    before: trail.Values | None = None if old is None else {"mode": old.mode, "percent": old.percent}
     await repository.replace(work.session, app_id, capability, mode.value, share, now)
     await trail.record(
         work, "takeover.route", f"app {app.name}", app.account_id, app_id=app_id, capability=capability,
-        before=before, after=f"{mode.value} {share}",
+        before=before, after={"mode": mode.value, "percent": share},
     )  # fmt: skip
 
 
@@ -234,7 +234,7 @@ async def remove_route(work: UnitOfWork, app_id: str, capability: str) -> None:
     await repository.remove(work.session, app_id, capability)
     await trail.record(
         work, "takeover.forget", f"app {app.name}", app.account_id, app_id=app_id, capability=capability,
-        before=f"{old.mode} {old.percent}",
+        before={"mode": old.mode, "percent": old.percent},
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, SmallInteger, String
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inkgate.service.db.base import Base, UtcDateTime, identifier
@@ -43,6 +43,7 @@ class RecordRow(Base):
     duration_ms: Mapped[int]
     client_ip: Mapped[str] = mapped_column(String(45))
     request_id: Mapped[str] = mapped_column(String(128))
+    chain: Mapped[bytes | None] = mapped_column(LargeBinary)  # hash over this entry and the one before (ADR 0074)
 
 
 class HourRow(Base):

@@ -6,8 +6,9 @@ import hashlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -148,16 +149,19 @@ async def sign_in(
     user = await repository.user_named(work.session, login, lock=True)
     now = await work.now()
     if user is None or user.disabled_at is not None or is_locked(user, now):
+        await _record_failed_login(work, user, "unknown" if user is None else state_of(user, now))
         return None
     if proof is None or proof != user.password_hash:
+        await _record_failed_login(work, user, "password")
         await _count_failure(work, user, now, lock)
         return None
     if not await _second_factor_fits(work, user, second, now, lock):
+        await _record_failed_login(work, user, "second factor")
         return None
     user.failures, user.locked_until, user.last_login_at = 0, None, now
     await repository.delete_expired_sessions(work.session, now - lifetime.idle, now - lifetime.absolute)
     token = await _start_session(work, user, now, PASSWORD, visit)
-    await trail.record(work, "user.login", f"user {user.login}", user.account_id)
+    await trail.record(_by(work, user), "user.login", f"user {user.login}", user.account_id)
     return token
 
 
@@ -176,17 +180,19 @@ async def sign_in_by_provider(
     no such user, or it is disabled, or (of a directory) locked or without the right code. An initial password that was
     never changed becomes invalid. `grant`: what the groups of the user give; without a fitting role the user is
     refused."""
-    if LOGIN.fullmatch(login) is None:
-        return None
-    user = await repository.user_named(work.session, login, lock=True)
-    if user is None and grant is not None and grant.create and grant.role_for(OPERATOR):
+    by = "provider" if method == OIDC else method
+    user = await repository.user_named(work.session, login, lock=True) if LOGIN.fullmatch(login) else None
+    if user is None and LOGIN.fullmatch(login) and grant is not None and grant.create and grant.role_for(OPERATOR):
         user = await create_user(work, login, NO_PASSWORD, role=grant.role_for(OPERATOR))
     if user is None or user.disabled_at is not None or (grant is not None and grant.role_for(user.role) is None):
+        reason = "unknown" if user is None else "disabled" if user.disabled_at is not None else "no role"
+        await _record_failed_login(work, user, reason, by=by)
         return None
     now = await work.now()
     if method != OIDC and (
         is_locked(user, now) or not await _second_factor_fits(work, user, second, now, lock)
     ):  # a provider asks for its own second factor
+        await _record_failed_login(work, user, "second factor", by=by)
         return None
     if user.must_change:
         user.must_change, user.password_hash = False, NO_PASSWORD
@@ -195,9 +201,7 @@ async def sign_in_by_provider(
     user.failures, user.locked_until, user.last_login_at = 0, None, now
     await repository.delete_expired_sessions(work.session, now - lifetime.idle, now - lifetime.absolute)
     token = await _start_session(work, user, now, method, visit)
-    await trail.record(
-        work, "user.login", f"user {user.login}", user.account_id, by="provider" if method == OIDC else method
-    )
+    await trail.record(_by(work, user), "user.login", f"user {user.login}", user.account_id, by=by)
     return token
 
 
@@ -257,9 +261,11 @@ async def confirm_password(
     if user is None or user.disabled_at is not None or is_locked(user, now):
         return False
     if proof is None or proof != user.password_hash:
+        await _record_failed_proof(work, user, "password")
         await _count_failure(work, user, now, lock)
         return False
     if not await _second_factor_fits(work, user, second, now, lock):
+        await _record_failed_proof(work, user, "second factor")
         return False
     user.failures = 0
     return await repository.mark_password_proved(work.session, signed_in.token_hash, now)
@@ -307,7 +313,12 @@ async def disable_user(work: UnitOfWork, user_id: str, *, disabled: bool = True,
 
 async def sign_out(work: UnitOfWork, token: str) -> None:
     """End a session."""
-    await repository.delete_session(work.session, hash_token(token))
+    token_hash = hash_token(token)
+    found = await repository.signed_in(work.session, token_hash)
+    await repository.delete_session(work.session, token_hash)
+    if found is not None:
+        user = found[1]
+        await trail.record(work, "user.logout", f"user {user.login}", user.account_id)
 
 
 def hash_token(token: str) -> str:
@@ -330,6 +341,23 @@ async def _start_session(work: UnitOfWork, user: UserRow, now: datetime, method:
     )
     await add(work.session, row)
     return token
+
+
+def _by(work: UnitOfWork, user: UserRow) -> UnitOfWork:
+    """The work as that of the user who signs in by it."""
+    return replace(work, actor=f"console:{user.login}")
+
+
+async def _record_failed_login(work: UnitOfWork, user: UserRow | None, reason: str, **detail: Any) -> None:
+    """Record a failed sign-in. An unknown login is left out: people type passwords into the wrong field."""
+    subject = f"user {user.login}" if user else "unknown user"
+    account_id = user.account_id if user else None
+    await trail.record(work, "user.login", subject, account_id, result="failed", reason=reason, **detail)
+
+
+async def _record_failed_proof(work: UnitOfWork, user: UserRow, reason: str) -> None:
+    """Record that a password or code that was asked for again was wrong."""
+    await trail.record(work, "user.prove", f"user {user.login}", user.account_id, result="failed", reason=reason)
 
 
 async def _count_failure(work: UnitOfWork, user: UserRow, now: datetime, lock: Lock) -> None:

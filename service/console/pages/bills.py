@@ -159,4 +159,5 @@ async def as_csv(page_request: Customer, month: str = "") -> Response:
         for each in model.charges or ()
     ]
     head = ("kind", "when", "account", "capability", "calls", "images", "units", "order", "yuan")
+    await page_request.record("export.bill", f"bill {model.month}", page_request.signed_in_account)
     return csv_answer(f"bill-{model.month}.csv", head, lines)

@@ -165,6 +165,7 @@ async def as_csv(page_request: Customer, days: str = "7", app: str = "", capabil
         "mean_ms",
         *(f"{name}_ms" for name in SHARES),
     )
+    await page_request.record("export.usage", "usage statistics", page_request.signed_in_account)
     return csv_answer("monitor.csv", head, lines)
 
 
@@ -184,6 +185,7 @@ async def errors_as_csv(page_request: Customer, days: str = "7", app: str = "", 
         for row in rows
         if row.key[2]
     ]
+    await page_request.record("export.usage", "codes of requests", page_request.signed_in_account)
     return csv_answer("errors.csv", ("time", "capability", "code", "message", "requests", "refused"), lines)
 
 

@@ -18,7 +18,7 @@ from inkgate.service.audit.models import EventRow
 from inkgate.service.console import repository
 from inkgate.service.console.downloads import csv_stream
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
-from inkgate.service.console.pages.operator_system import day_of
+from inkgate.service.console.pages.operator_audit import day_of
 from inkgate.service.console.render import render
 from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT
 from inkgate.service.db import work
@@ -128,6 +128,9 @@ async def as_csv(page_request: Operator, account: str = "", since: str = "", unt
         raise NotFound
     end = (day_of(until) or now) + timedelta(days=1)
     begin = max(day_of(since) or end - timedelta(days=32), end - MAX_EXPORT_SPAN)
+    await page_request.record(
+        "export.ledger", f"ledger of {found.name}", found.id, since=begin.isoformat(), until=end.isoformat()
+    )
     lines = _line_rows(page_request, found.parent_id or found.id, begin, end)
     return csv_stream("ledger.csv", ledger_reader.LINE_COLUMNS, lines)
 

@@ -107,6 +107,7 @@ async def report_csv(page_request: Operator, days: str = "") -> Response:
     async with page_request.reading() as unit:
         now = await unit.now()
         found = await reports.report(unit.session, now - timedelta(days=_days(days) - 1), now)
+    await page_request.record("export.takeover", "takeover report")
     return csv_answer("takeover.csv", CSV_COLUMNS, csv_rows(found))
 
 

@@ -101,6 +101,8 @@ def moment(seconds: float) -> datetime:
 
 @router.get("/operator/workers")
 async def workers_page(page_request: Operator) -> Response:
+    if page_request.parts.settings.console.wall_key is not None:
+        await page_request.record_look("secret.view", "wall key")  # in the link to the status screen
     return render(
         page_request,
         "operator_workers.html",
@@ -131,7 +133,9 @@ async def open_wall(page_request: AnyRequest) -> Response:
     if not secrets.compare_digest(
         page_request.text("key", MAX_KEY_CHARACTERS).encode(), key.strip()[:MAX_KEY_CHARACTERS].encode()
     ):
+        await page_request.record("wall.open", "status screen", result="failed")
         return render(page_request, "wall_key.html", 422, problem=page_request.translate("大屏密钥不正确。"))
+    await page_request.record("wall.open", "status screen")
     answer = go(page_request, "/wall")
     set_cookie(page_request, answer, WALL_COOKIE, _proof(key), days=WALL_DAYS)
     return answer

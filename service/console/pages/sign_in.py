@@ -70,6 +70,7 @@ async def setup(page_request: AnyRequest) -> Response:
             late.headers["retry-after"] = str(wait)
             return late
         if not _code_fits(page_request):
+            await page_request.record("setup.code", "set-up code", result="failed")
             return again(page_request.translate("初始化口令不正确。它是设置 INKGATE_CONSOLE__SETUP_CODE 的值。"))
     try:
         hashed = await page_request.parts.passwords.new(password, login, password_rules(page_request.parts))

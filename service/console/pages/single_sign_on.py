@@ -57,9 +57,11 @@ async def back(page_request: AnyRequest, code: str = "", state: str = "", error:
             raise OidcError(f"the provider refused ({error[:64]!r}), or the browser brought another attempt")
         identity = await provider.finish(attempt, _redirect(page_request), code)
     except OidcError as problem:
+        await _record_failed(page_request, "provider")
         return _failed(page_request, problem)
     login, oidc = identity.login, page_request.parts.settings.oidc
     if attempt.again and login != page_request.login:
+        await _record_failed(page_request, "another user")
         return _failed(page_request, OidcError("another user authenticated"))
     async with page_request.begin() as unit:
         token = await users.sign_in_by_provider(
@@ -99,6 +101,10 @@ def _redirect(page_request: PageRequest) -> str:
     url = page_request.request.url
     scheme = page_request.request.headers.get("x-forwarded-proto", url.scheme)
     return f"{'https' if scheme == 'https' else 'http'}://{url.netloc}{page_request.root}/oidc/back"
+
+
+async def _record_failed(page_request: PageRequest, reason: str) -> None:
+    await page_request.record("user.login", "unknown user", result="failed", reason=reason, by="provider")
 
 
 def _failed(page_request: PageRequest, error: OidcError, *, known: bool = False) -> Response:

@@ -179,7 +179,8 @@ async def test_random_files_are_imported_whole_or_not_at_all(customer: CustomerD
             assert after == before
             continue
         applied += 1
-        grown = {name: len(after[name]) - len(before[name]) for name in after if after[name] != before[name]}
+        changed = {name for name in after if after[name] != before[name]} - {"audit_head"}
+        grown = {name: len(after[name]) - len(before[name]) for name in changed}
         assert grown == {
             "account": 2, "access_key": 2, "app": 1, "app_capability": 2, "app_allowed": 3, "pack": 2, "meter": 2,
             "audit_event": grown["audit_event"],

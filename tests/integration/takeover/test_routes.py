@@ -147,10 +147,10 @@ async def test_every_change_is_in_the_audit_trail(customer: CustomerData) -> Non
     async with work.read_session(customer.engine) as session:
         found = await audit.events(session, action="takeover")
     assert [(each.action, each.detail.get("before"), each.detail.get("after")) for each in reversed(found)] == [
-        ("takeover.route", "none", "mirror 0"),
-        ("takeover.route", "mirror 0", "split 10"),
+        ("takeover.route", None, {"mode": "mirror", "percent": 0}),
+        ("takeover.route", {"mode": "mirror", "percent": 0}, {"mode": "split", "percent": 10}),
         ("takeover.off", None, None),
-        ("takeover.forget", "split 10", None),
+        ("takeover.forget", {"mode": "split", "percent": 10}, None),
     ]
 
 

@@ -1,0 +1,173 @@
+"""Objects and values of events in words, for pages: `app main` is 应用 main, `price_fen` is a price in yuan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+SUBJECTS: Mapping[str, str] = MappingProxyType(
+    {
+        "access key": "访问密钥",
+        "account": "账号",
+        "accounts": "账号列表",
+        "admin token": "管理令牌",
+        "all routes": "全部接管路由",
+        "app": "应用",
+        "audit trail": "操作审计",
+        "bill": "账单",
+        "codes of requests": "调用错误码",
+        "import of": "导入",
+        "ledger": "账本",
+        "ledger of": "账本：",
+        "master key": "主密钥",
+        "channel": "通知渠道",
+        "meter": "计量表",
+        "notice": "通知",
+        "order": "订单",
+        "orders": "订单列表",
+        "pack": "资源包",
+        "page": "页面",
+        "product": "商品",
+        "refunds": "退订列表",
+        "refused calls": "被拒绝的调用",
+        "set-up code": "初始化口令",
+        "settings of the": "设置：",
+        "status screen": "大屏",
+        "takeover report": "接管报告",
+        "unknown user": "未知用户",
+        "usage statistics": "用量统计",
+        "user": "用户",
+        "users": "用户列表",
+        "voucher": "卡券",
+        "wall key": "大屏密钥",
+    }
+)
+"""The kind of object with which a subject begins → its Chinese name."""
+
+FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "amount_fen": ("金额", "amount"),
+        "app_id": ("应用编号", "app id"),
+        "appkey": ("AppKey", "AppKey"),
+        "becomes": ("更正为", "becomes"),
+        "before_day": ("早于", "older than"),
+        "by": ("方式", "by"),
+        "calls": ("调用次数", "calls"),
+        "capability": ("能力", "capability"),
+        "count": ("数量", "count"),
+        "discount_fen": ("优惠", "discount"),
+        "extras": ("扩展字段", "extensions"),
+        "fen": ("金额", "amount"),
+        "findings": ("不符", "findings"),
+        "format": ("格式", "format"),
+        "further_omitted_seconds": ("之后若干秒内的同类记录略去", "further ones omitted for seconds"),
+        "held": ("曾被暂停", "was held off"),
+        "imported": ("随导入", "by import"),
+        "kind": ("种类", "kind"),
+        "lines": ("行数", "lines"),
+        "mode": ("方式", "mode"),
+        "networks": ("白名单", "networks"),
+        "on_sale": ("在售", "on sale"),
+        "order": ("订单", "order"),
+        "override": ("总开关", "switch"),
+        "packs": ("资源包数", "packs"),
+        "parent_id": ("主账号编号", "main account id"),
+        "pays_fen": ("应付", "to pay"),
+        "percent": ("比例", "percent"),
+        "price_fen": ("价格", "price"),
+        "product": ("商品", "product"),
+        "products": ("商品", "products"),
+        "qps": ("每秒请求数", "requests per second"),
+        "reason": ("原因", "reason"),
+        "role": ("角色", "role"),
+        "rows": ("行数", "rows"),
+        "scopes": ("权限", "scopes"),
+        "seconds": ("用时（秒）", "seconds"),
+        "secrets": ("密钥数", "secrets"),
+        "seq": ("序号", "sequence"),
+        "sequence": ("序号", "sequence"),
+        "since": ("从", "from"),
+        "successor": ("继任密钥", "successor"),
+        "units": ("次数", "units"),
+        "until": ("到", "until"),
+        "value": ("面值", "value"),
+        "was": ("原为", "was"),
+    }
+)
+"""Names in the detail of an event → what they are called, in Chinese and English."""
+
+VALUES: Mapping[str, str] = MappingProxyType(
+    {
+        "password": "密码不正确",
+        "unknown": "没有此用户",
+        "disabled": "用户已停用",
+        "locked": "用户已锁定",
+        "provider": "身份提供方",
+        "another user": "登录的是另一用户",
+        "operator": "运营",
+        "customer": "客户",
+        "no valid token": "令牌无效",
+        "none": "无",
+    }
+)
+"""Values that are words → in Chinese."""
+
+_BY_LENGTH = sorted(SUBJECTS, key=len, reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A value of an event: what it is called, what it was (None: not said) and what it is."""
+
+    label: str
+    before: str | None
+    value: str
+
+
+def subject_words(subject: str, name: str | None, language: str) -> str:
+    """An object in words; its name instead of its id where it has one."""
+    kind = next((each for each in _BY_LENGTH if subject == each or subject.startswith(each + " ")), None)
+    rest = subject[len(kind) :].strip() if kind else subject
+    shown = name or rest
+    if language == "en" or kind is None:
+        return f"{kind} {shown}".strip() if kind else subject
+    return f"{SUBJECTS[kind]} {shown}".strip().replace("： ", "：")
+
+
+def parts(detail: Mapping[str, Any], language: str) -> Iterator[Part]:
+    """What an event says: first what changed, then the other values; nothing for what is empty."""
+    before, after = _mapping(detail.get("before")), _mapping(detail.get("after"))
+    names = [name for name in after if not before or name in before or before.get(name) != after[name]]
+    for name in [*names, *(each for each in before if each not in after)]:
+        if before and before.get(name) == after.get(name):
+            continue
+        old = _value(name, before[name], language) if name in before else ("–" if before else None)
+        yield Part(_label(name, language), old, _value(name, after.get(name), language))
+    for name, value in detail.items():
+        if name not in ("before", "after") and value is not None and value != "":
+            yield Part(_label(name, language), None, _value(name, value, language))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    """`value` where it is a mapping; a former release wrote texts under these names."""
+    return value if isinstance(value, dict) else {} if value is None else {"": value}
+
+
+def _label(name: str, language: str) -> str:
+    chinese, english = FIELDS.get(name, (name, name))
+    return english if language == "en" else chinese
+
+
+def _value(name: str, value: object, language: str) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return {True: "是", False: "否"}[value] if language != "en" else {True: "yes", False: "no"}[value]
+    if isinstance(value, int) and (name == "fen" or name.endswith("_fen")):
+        return f"¥{value / 100:,.2f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    text = str(value)
+    return text if language == "en" else VALUES.get(text, text)
