@@ -12,6 +12,7 @@ from inkgate.engines.seals import find_seals, remove_seals
 from inkgate.engines.text.crop import crop_line, extend_ends, quad_size
 from inkgate.engines.text.detect import is_field
 from inkgate.engines.text.direction import RecogniseCrops, turn_upside_down_lines
+from inkgate.engines.text.machine_zone import correct_zones
 from inkgate.engines.text.order import reading_order
 from inkgate.engines.text.orient import rotate, rotate_back
 from inkgate.engines.text.under_seals import merge, touches
@@ -112,7 +113,7 @@ class LineEngine:
             improved, quads = self._retry_orientations(image, _mean_score(lines), timer)
             if improved:
                 angle, lines = improved, self._recognise_lines(rotate(image, improved), quads, timer)
-        lines = reading_order(self._read_under_seals(rotate(image, angle), lines, timer))
+        lines = correct_zones(reading_order(self._read_under_seals(rotate(image, angle), lines, timer)))
         if angle:
             lines = [Line(rotate_back(line.quad, angle, width, height), line.text, line.score) for line in lines]
         return Page(tuple(lines), width, height, angle, timer.stages)
