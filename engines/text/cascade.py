@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkgate.engines.runtimes.interface import Tensor
+from inkgate.engines.text.codes import code_spans
 from inkgate.engines.text.recognise import LINE_HEIGHT_PIXELS, STRIDE, Reading, Recogniser, to_tensor
 from inkgate.engines.text.scripts import ScriptAwareRecogniser, ScriptCounter, has_simplified
 from inkgate.engines.types import Image
@@ -100,6 +101,8 @@ class Cascade:
         low_confidence = _dilate(
             draft.scores < (self._thresholds.short_line if short_line else self._thresholds.long_line)
         )
+        for start, end in code_spans(draft.characters):  # a code is decided as a whole
+            low_confidence[start:end] |= low_confidence[start:end].any()
         low_confidence = _extend_to_word_boundaries(low_confidence, draft.characters)
         if draft.characters and not low_confidence.any():
             return draft.text, draft.score

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from inkgate.engines.runtimes.interface import RunNetwork, Tensor
 from inkgate.engines.text.bigrams import BigramModel, is_low_confidence
+from inkgate.engines.text.blanks import dropped_blanks
+from inkgate.engines.text.codes import CodeDecoder
 from inkgate.engines.text.marks import MarkDecoder, MarkThresholds, per_mille_places
 from inkgate.engines.types import CharacterCandidates, Image
 
@@ -63,8 +65,8 @@ class Recogniser:
     """Recognises upright line crops one at a time: on a CPU a batch costs more than single lines.
 
     With `fixes_confusions` it corrects 1 to l and middle dots to full stops by their context; cards need both as they
-    are, for numbers and names. With `bigrams` it rescores lines of low confidence. With `marks` it inserts marks that
-    the network sees and drops.
+    are, for numbers and names; likewise 0 to O and 1 to I in codes. With `bigrams` it rescores lines of low confidence.
+    With `marks` it inserts marks and blanks that the network sees and drops.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Recogniser:
         self.charset = charset
         self._bigrams = bigrams
         self._marks = MarkDecoder(charset, marks) if marks is not None else None
+        self._codes_decoder = CodeDecoder(charset, STRIDE) if fixes_confusions else None
         self._codes = np.array(
             [ord(character) if len(character) == 1 else 0 for character in (charset if bigrams else [])], np.int64
         )
@@ -105,10 +108,13 @@ class Recogniser:
 
     def recognise_line(self, line: Tensor) -> Reading:
         """The reading of one line of (3, 48, width)."""
-        return self.decode(self.network(pad_to_min_width(line)[None])[0])
+        return self.decode(self.network(pad_to_min_width(line)[None])[0], line)
 
-    def decode(self, scores: NDArray[np.float32]) -> Reading:
-        """Greedy CTC decoding of (columns, classes) probabilities, then the corrections of the constructor."""
+    def decode(self, scores: NDArray[np.float32], line: Tensor | None = None) -> Reading:
+        """Greedy CTC decoding of (columns, classes) probabilities, then the corrections of the constructor.
+
+        Codes are corrected where the `line` is given that the probabilities belong to.
+        """
         best = scores.argmax(axis=1)
         reading = ctc_collapse(best, scores[np.arange(len(best)), best], self.charset)
         if self._bigrams is not None and is_low_confidence(reading.scores):
@@ -119,6 +125,8 @@ class Recogniser:
             l_scores, *stops = self._confusable_classes
             _resolve_one_or_l(reading, scores[:, l_scores])
             _resolve_dot_or_stop(reading, scores[:, stops])
+        if self._codes_decoder is not None and line is not None:
+            self._codes_decoder.correct(reading.characters, reading.columns, scores, line)
         return _with_marks(reading, scores, self._marks) if self._marks is not None else reading
 
 
@@ -131,8 +139,11 @@ def ctc_collapse(best: NDArray[np.int64], scores: NDArray[np.float32], charset: 
 
 
 def _with_marks(reading: Reading, scores: NDArray[np.float32], marks: MarkDecoder) -> Reading:
-    """The reading with dropped marks inserted and ‰ put together."""
-    dropped = marks.dropped(scores, reading.characters, reading.columns)
+    """The reading with dropped marks and blanks inserted and ‰ put together."""
+    dropped = [
+        *marks.dropped(scores, reading.characters, reading.columns),
+        *dropped_blanks(scores[:, -1], reading.characters, reading.columns, reading.scores),
+    ]
     per_mille = per_mille_places(reading.text)
     if not dropped and not per_mille:
         return reading
