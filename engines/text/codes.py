@@ -8,27 +8,23 @@ of one width draw O as narrow as 0: there the digit stays.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from inkgate.engines.runtimes.interface import Tensor
+from inkgate.engines.text.outlines import Outline, outline_at, outlines
 
 _CONFUSABLE = "0O1Il"
+_ROUND = {"0", "O"}
 _TOKEN = re.compile("[0-9A-Za-z]+(?:[-_/][0-9A-Za-z]+)*")
 _IS_CODE = re.compile("(?=.{4})(?=.*[0-9])(?=.*[A-Za-z])")
 _MIN_WIDE, _MAX_WIDE = 0.77, 1.2  # width of the outline of O, in its heights
 _MAX_NARROW = 0.74  # the same of 0
-_MIN_HEIGHT_SHARE = 0.4  # of the line, that a letter or a digit has at least
-_REACH = 1.5  # columns from a character's own to the middle of its outline
-_MARGIN_COLUMNS = 3  # either side of a code: half an O at the networks' scale
 _MIN_CAPITAL_I, _MIN_SMALL_L = 0.02, 0.2  # probability from which a 1 is one of these
 _MIN_BAR = 0.001  # probability of the other of I and l, which only the letters around a bar tell apart
-_INK = 0.5  # share of the range of grey levels in a code that parts ink from paper
 
 
 def code_spans(characters: Sequence[str]) -> list[tuple[int, int]]:
@@ -59,38 +55,27 @@ class CodeDecoder:
             return
         for start, end in code_spans(characters):
             code = "".join(characters[start:end])
-            outlines = self._outlines(line, columns[start:end]) if "0" in code or "O" in code else []
+            found = outlines(line, int(columns[start]), int(columns[end - 1]), self._stride) if _ROUND & {*code} else []
             for at in range(start, end):
                 if characters[at] in "1Il":
                     likely = {each: float(probabilities[columns[at], k]) for each, k in self._classes.items()}
                     characters[at] = _bar(characters[at], likely, code)
                 elif characters[at] in "0O":
-                    characters[at] = _round(characters[at], float(columns[at]), outlines)
-
-    def _outlines(self, line: Tensor, columns: NDArray[np.intp]) -> list[tuple[float, float]]:
-        """Middle, in columns, and width by height of each outline as high as a letter from the first column on."""
-        left = max((int(columns[0]) - _MARGIN_COLUMNS) * self._stride, 0)
-        window = line[0, :, left : (int(columns[-1]) + _MARGIN_COLUMNS + 1) * self._stride]
-        low, high = float(window.min()), float(window.max())
-        dark = window < low + _INK * (high - low)
-        ink = dark if dark.mean() < 0.5 else ~dark  # light print on dark ground
-        _, _, found, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
-        return [
-            ((left + x + width / 2) / self._stride - 0.5, width / height)
-            for x, _, width, height, _ in found[1:].tolist()
-            if height >= _MIN_HEIGHT_SHARE * len(window) and x > 0 and x + width < window.shape[1]
-        ]
+                    characters[at] = _round(characters[at], float(columns[at]), found)
 
 
-def _round(read: str, column: float, outlines: Sequence[tuple[float, float]]) -> str:
+def _round(read: str, column: float, found: list[Outline]) -> str:
     """0 or O by its outline; as read where it has none of its own, or where all characters are narrow."""
-    middle, aspect = min(outlines, key=lambda each: abs(each[0] - column), default=(math.inf, 0.0))
-    if abs(middle - column) > _REACH:
+    outline = outline_at(found, column)
+    if outline is None:
         return read
     if read == "0":
-        return "O" if _MIN_WIDE <= aspect <= _MAX_WIDE else read
-    wide = any(_MIN_WIDE <= each <= _MAX_WIDE for _, each in outlines)
-    return "0" if wide and aspect <= _MAX_NARROW else read
+        return "O" if _is_wide(outline) else read
+    return "0" if outline.aspect <= _MAX_NARROW and any(map(_is_wide, found)) else read
+
+
+def _is_wide(outline: Outline) -> bool:
+    return _MIN_WIDE <= outline.aspect <= _MAX_WIDE
 
 
 def _bar(read: str, likely: Mapping[str, float], code: str) -> str:
