@@ -8,8 +8,6 @@ accuracy/field`). The networks prefer the CTC blank to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,22 +15,17 @@ _MIN_PROBABILITY = 0.05
 _BESIDE_CHINESE = frozenset("0123456789%ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
-def dropped_blanks(
-    blanks: NDArray[np.float32], characters: Sequence[str], columns: NDArray[np.intp], scores: NDArray[np.float32]
-) -> list[tuple[int, str, float]]:
-    """Column, character and score of each dropped blank.
+def append_blanks(characters: list[str], columns: NDArray[np.intp], blanks: NDArray[np.float32]) -> None:
+    """Append each dropped blank to the character before it, in place.
 
-    `blanks` (columns,) are the probabilities of the ASCII blank; the others describe the reading. An inserted blank has
-    the lower score of its neighbours: it is no reason to read them again.
+    `blanks` (columns,) are the probabilities of the ASCII blank. Characters, their scores and columns stay as many as
+    they were: a blank is no reason to read its neighbours again, and none to cut a line elsewhere.
     """
-    found: list[tuple[int, str, float]] = []
     for at in range(len(characters) - 1):
         if _is_boundary(characters[at], characters[at + 1]):
             gap = blanks[columns[at] + 1 : columns[at + 1]]
             if len(gap) and gap.max() >= _MIN_PROBABILITY:
-                score = float(min(scores[at], scores[at + 1]))
-                found.append((int(columns[at]) + 1 + int(gap.argmax()), " ", score))
-    return found
+                characters[at] += " "
 
 
 def _is_boundary(before: str, after: str) -> bool:

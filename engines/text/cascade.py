@@ -151,7 +151,10 @@ def _recognise_span(line: Tensor, draft: Reading, first: int, last: int, accurat
     if start is None or stop is None or stop < start:
         return None
     span = slice(start, stop + 1)
-    return Reading(again.characters[span], again.scores[span], again.columns[span])
+    characters = again.characters[span]
+    if draft.characters[last].endswith(" ") and not characters[-1].endswith(" "):
+        characters[-1] += " "  # a blank behind it, which only the draft has seen
+    return Reading(characters, again.scores[span], again.columns[span])
 
 
 def _match_span_end(again: Reading, places: tuple[int, int], character: str, column: float) -> int | None:
@@ -161,7 +164,7 @@ def _match_span_end(again: Reading, places: tuple[int, int], character: str, col
     places the one counts that holds `character`, nearest to `column`.
     """
     size = len(again.characters)
-    same = [at % size for at in places[:size] if again.characters[at] == character]
+    same = [at % size for at in places[:size] if again.characters[at].rstrip() == character.rstrip()]
     return min(same, key=lambda at: abs(float(again.columns[at]) - column), default=None)
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +22,19 @@ from inkgate.engines.text.outlines import Outline, outline_at, outlines
 _CONFUSABLE = "0O1Il"
 _ROUND = {"0", "O"}
 _TOKEN = re.compile("[0-9A-Za-z]+(?:[-_/][0-9A-Za-z]+)*")
-_IS_CODE = re.compile("(?=.{4})(?=.*[0-9])(?=.*[A-Za-z])")
+_IS_CODE = re.compile("(?=.{4})(?=.*[0-9])(?=.*[A-Za-z])(?=.*[0O1Il])")
 _MIN_WIDE, _MAX_WIDE = 0.77, 1.2  # width of the outline of O, in its heights
 _MAX_NARROW = 0.74  # the same of 0
+_MIN_WIDER = 1.15  # times the width of other digits that O has
+_MIN_OTHER = 0.0005  # probability of the other of 0 and O from which the outline counts
+_MIN_OTHER_ALONE = 0.005  # the same in a code without other digits to compare
 _MIN_CAPITAL_I, _MIN_SMALL_L = 0.02, 0.2  # probability from which a 1 is one of these
 _MIN_BAR = 0.001  # probability of the other of I and l, which only the letters around a bar tell apart
 
 
 def code_spans(characters: Sequence[str]) -> list[tuple[int, int]]:
-    """Start and end of each token with both letters and digits."""
-    text = "".join(characters)
-    if len(text) != len(characters):
-        return []
+    """Start and end of each token of letters and digits that has one of 0, O, 1, I and l."""
+    text = "".join(character[:1] or " " for character in characters)
     return [token.span() for token in _TOKEN.finditer(text) if _IS_CODE.match(token.group())]
 
 
@@ -55,27 +58,43 @@ class CodeDecoder:
             return
         for start, end in code_spans(characters):
             code = "".join(characters[start:end])
-            found = outlines(line, int(columns[start]), int(columns[end - 1]), self._stride) if _ROUND & {*code} else []
+            shapes = _Shapes.of(code, columns[start:end], line, self._stride) if _ROUND & {*code} else None
             for at in range(start, end):
-                if characters[at] in "1Il":
+                if characters[at] in _CONFUSABLE:
                     likely = {each: float(probabilities[columns[at], k]) for each, k in self._classes.items()}
-                    characters[at] = _bar(characters[at], likely, code)
-                elif characters[at] in "0O":
-                    characters[at] = _round(characters[at], float(columns[at]), found)
+                    if shapes is not None and characters[at] in _ROUND:
+                        characters[at] = shapes.decide(characters[at], likely, float(columns[at]))
+                    else:
+                        characters[at] = _bar(characters[at], likely, code)
 
 
-def _round(read: str, column: float, found: list[Outline]) -> str:
-    """0 or O by its outline; as read where it has none of its own, or where all characters are narrow."""
-    outline = outline_at(found, column)
-    if outline is None:
-        return read
-    if read == "0":
-        return "O" if _is_wide(outline) else read
-    return "0" if outline.aspect <= _MAX_NARROW and any(map(_is_wide, found)) else read
+@dataclass(frozen=True, slots=True)
+class _Shapes:
+    """The outlines of a code, and the median width by height of its digits 2 to 9, None where it has none.
 
+    Digits of one typeface are about as wide as each other, however the image stretches them.
+    """
 
-def _is_wide(outline: Outline) -> bool:
-    return _MIN_WIDE <= outline.aspect <= _MAX_WIDE
+    found: list[Outline]
+    digit: float | None
+
+    @classmethod
+    def of(cls, code: str, columns: NDArray[np.intp], line: Tensor, stride: int) -> _Shapes:
+        found = outlines(line, int(columns[0]), int(columns[-1]), stride)
+        known = [outline_at(found, float(at)) for at, each in zip(columns, code, strict=True) if "2" <= each <= "9"]
+        return cls(found, median(each.aspect for each in known if each) if any(known) else None)
+
+    def decide(self, read: str, likely: Mapping[str, float], column: float) -> str:
+        """0 or O by the outline; as read where it has none of its own, or where the network is certain."""
+        outline = outline_at(self.found, column)
+        least = _MIN_OTHER if self.digit is not None else _MIN_OTHER_ALONE
+        if outline is None or likely["O" if read == "0" else "0"] < least:
+            return read
+        if read == "0":
+            is_wide = max(_MIN_WIDE, _MIN_WIDER * (self.digit or 0)) <= outline.aspect <= _MAX_WIDE
+            return "O" if is_wide else read
+        proportional = any(_MIN_WIDE <= each.aspect <= _MAX_WIDE for each in self.found)
+        return "0" if proportional and outline.aspect <= _MAX_NARROW else read
 
 
 def _bar(read: str, likely: Mapping[str, float], code: str) -> str:

@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 BULLETS = "●○■□◆◇★☆▲△"
+_BULLET_FORMS = {"█": "■", "☐": "□"}  # other characters that are drawn the same
+_BULLET_PARTS = frozenset("<>〈〉《》")  # what one half of a diamond is read as
 _STOP, _DEGREE = "。", "°"  # a stop that stands high is taken for °
 _COMMA, _APOSTROPHE = "，", "’"  # a comma that stands high is taken for ’
 ROMAN = "ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩⅪⅫ"
+_NUMERALS, _MARKS = frozenset(ROMAN), frozenset(BULLETS)
 _ROMAN_PARTS = frozenset(f"{ROMAN}IVXl1|川二三")  # what else the strokes of one are read as
 _MAX_PART_COLUMNS = 2  # between two characters that are parts of one
 _MIN_COLUMNS_APART = 2  # from the columns of other characters: nearer ones are parts of them
@@ -26,6 +29,8 @@ _PER_MILLE = re.compile(r"(?<=\d)%[0oO](?![0-9A-Za-z.%])")
 _ENDS = {_STOP: _STOP, _DEGREE: _STOP, _COMMA: _COMMA, _APOSTROPHE: _COMMA}
 _VERTICAL_FORMS = str.maketrans({"’": "，", "'": "，", "°": "。"})  # as marks of vertical writing are read
 
+Part = tuple[int, str, float]  # column, character and score
+
 
 @dataclass(frozen=True, slots=True)
 class MarkThresholds:
@@ -33,7 +38,7 @@ class MarkThresholds:
 
     stop: float = 0.03
     comma: float = 0.2
-    bullet: float = 0.2
+    bullet: float = 0.03
 
 
 class MarkDecoder:
@@ -42,7 +47,8 @@ class MarkDecoder:
     def __init__(self, charset: Sequence[str], thresholds: MarkThresholds) -> None:
         self._thresholds = thresholds
         places = {character: at for at, character in enumerate(charset)}
-        self._bullets = [places[mark] for mark in BULLETS if mark in places]
+        forms = {mark: [mark, *(form for form, same in _BULLET_FORMS.items() if same == mark)] for mark in BULLETS}
+        self._bullets = {mark: [places[each] for each in forms[mark] if each in places] for mark in BULLETS}
         self._ends = [
             (mark, [places[form] for form in forms if form in places], limit)
             for mark, forms, limit in (
@@ -50,23 +56,18 @@ class MarkDecoder:
                 (_COMMA, (_COMMA, _APOSTROPHE), thresholds.comma),
             )
         ]
-        self._charset = charset
 
-    def dropped(
-        self, scores: NDArray[np.float32], characters: Sequence[str], columns: NDArray[np.intp]
-    ) -> list[tuple[int, str, float]]:
-        """Column, character and score of each dropped mark, given (columns, classes) probabilities and the reading."""
+    def dropped(self, scores: NDArray[np.float32], characters: Sequence[str], columns: NDArray[np.intp]) -> list[Part]:
+        """Each dropped mark, given (columns, classes) probabilities and the reading."""
         free = np.ones(len(scores), bool)
         for column in columns:
             free[max(column - _MIN_COLUMNS_APART + 1, 0) : column + _MIN_COLUMNS_APART] = False
-        found = self._dropped_bullets(scores, free) if self._bullets else []
+        found = self._dropped_bullets(scores, free)
         if characters and _is_chinese(characters[-1]):
             found += self._dropped_end(scores, free, int(columns[-1]))
         return [(column, mark, max(score, _INSERTED_SCORE)) for column, mark, score in found]
 
-    def _dropped_end(
-        self, scores: NDArray[np.float32], free: NDArray[np.bool_], last: int
-    ) -> list[tuple[int, str, float]]:
+    def _dropped_end(self, scores: NDArray[np.float32], free: NDArray[np.bool_], last: int) -> list[Part]:
         """The stop or comma behind the last character, of which at most one was dropped."""
         for mark, classes, limit in self._ends:
             tail = np.where(free, scores[:, classes].sum(axis=1), 0)[last + 1 :]
@@ -74,12 +75,14 @@ class MarkDecoder:
                 return [(last + 1 + int(tail.argmax()), mark, float(tail.max()))]
         return []
 
-    def _dropped_bullets(self, scores: NDArray[np.float32], free: NDArray[np.bool_]) -> list[tuple[int, str, float]]:
-        likely = np.where(free[:, None], scores[:, self._bullets], 0)
+    def _dropped_bullets(self, scores: NDArray[np.float32], free: NDArray[np.bool_]) -> list[Part]:
+        likely = (
+            np.stack([scores[:, classes].sum(axis=1) for classes in self._bullets.values()], axis=1) * free[:, None]
+        )
         best = likely.max(axis=1)
-        found: list[tuple[int, str, float]] = []
+        found: list[Part] = []
         for column in np.flatnonzero(best >= self._thresholds.bullet):
-            mark = self._charset[self._bullets[int(likely[column].argmax())]]
+            mark = BULLETS[int(likely[column].argmax())]
             if found and column - found[-1][0] <= _MIN_COLUMNS_APART:  # one mark over several columns
                 if best[column] > found[-1][2]:
                     found[-1] = (int(column), mark, float(best[column]))
@@ -93,20 +96,29 @@ def per_mille_places(text: str) -> list[int]:
     return [match.start() for match in _PER_MILLE.finditer(text)][::-1]
 
 
-def without_parts(parts: Sequence[tuple[int, str, float]]) -> list[tuple[int, str, float]]:
-    """Characters (column, character, score) with each Roman numeral that was read as two or three in its place once."""
-    kept: list[tuple[int, str, float]] = []
-    for part in parts:
-        if kept and _is_same_numeral(kept[-1], part):
-            kept[-1] = max(kept[-1], part, key=lambda each: (each[1] in ROMAN, each[2]))
-        else:
+def without_parts(parts: Sequence[Part]) -> list[Part]:
+    """The characters of a line, each mark or numeral that was read as two or three characters in its place once."""
+    kept: list[Part] = []
+    for column, character, score in parts:
+        part = (column, _BULLET_FORMS.get(character, character), score)
+        whole = _whole(kept[-1], part) if kept else None
+        if whole is None:
             kept.append(part)
+        else:
+            kept[-1] = whole
     return kept
 
 
-def _is_same_numeral(left: tuple[int, str, float], right: tuple[int, str, float]) -> bool:
+def _whole(left: Part, right: Part) -> Part | None:
+    """The mark or numeral of which both are parts, None where they are two characters."""
     pair = {left[1], right[1]}
-    return right[0] - left[0] <= _MAX_PART_COLUMNS and pair <= _ROMAN_PARTS and any(each in ROMAN for each in pair)
+    if right[0] - left[0] > _MAX_PART_COLUMNS:
+        return None
+    if pair <= _ROMAN_PARTS and pair & _NUMERALS:
+        return max(left, right, key=lambda each: (each[1] in _NUMERALS, each[2]))
+    if pair & _BULLET_PARTS and pair & _MARKS:
+        return left if left[1] in _MARKS else right
+    return None
 
 
 def with_end_mark(text: str, draft: str) -> str:

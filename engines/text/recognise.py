@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from inkgate.engines.runtimes.interface import RunNetwork, Tensor
 from inkgate.engines.text.bigrams import BigramModel, is_low_confidence
-from inkgate.engines.text.blanks import dropped_blanks
+from inkgate.engines.text.blanks import append_blanks
 from inkgate.engines.text.codes import CodeDecoder
 from inkgate.engines.text.marks import ROMAN, MarkDecoder, MarkThresholds, per_mille_places, without_parts
 from inkgate.engines.text.outlines import outline_at, outlines
@@ -46,7 +46,10 @@ def load_charset(path: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Characters of a line with the column (time step) where each begins and its probability there."""
+    """Characters of a line with the column (time step) where each begins and its probability there.
+
+    A character may have a blank behind it (`blanks.append_blanks`).
+    """
 
     characters: list[str]
     scores: NDArray[np.float32]
@@ -146,10 +149,7 @@ def ctc_collapse(best: NDArray[np.int64], scores: NDArray[np.float32], charset: 
 
 def _with_marks(reading: Reading, scores: NDArray[np.float32], marks: MarkDecoder, line: Tensor | None) -> Reading:
     """The reading with dropped marks and blanks inserted, and numerals and ‰ put together."""
-    dropped = [
-        *marks.dropped(scores, reading.characters, reading.columns),
-        *dropped_blanks(scores[:, -1], reading.characters, reading.columns, reading.scores),
-    ]
+    dropped = marks.dropped(scores, reading.characters, reading.columns)
     parts = list(zip(reading.columns.tolist(), reading.characters, reading.scores.tolist(), strict=True))
     if len(reading.text) == len(parts):
         for at in per_mille_places(reading.text):
@@ -159,7 +159,9 @@ def _with_marks(reading: Reading, scores: NDArray[np.float32], marks: MarkDecode
     if not parts:
         return reading
     columns, characters, values = zip(*parts, strict=True)
-    return Reading(list(characters), np.array(values, np.float32), np.array(columns, np.intp))
+    restored = Reading(list(characters), np.array(values, np.float32), np.array(columns, np.intp))
+    append_blanks(restored.characters, restored.columns, scores[:, -1])
+    return restored
 
 
 def _is_digit_high(line: Tensor, columns: NDArray[np.intp], at: int) -> bool:
