@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from inkgate.engines.runtimes.interface import Tensor
 from inkgate.engines.text.codes import code_spans
-from inkgate.engines.text.marks import with_end_mark
+from inkgate.engines.text.marks import with_draft_marks
 from inkgate.engines.text.recognise import LINE_HEIGHT_PIXELS, STRIDE, Reading, Recogniser, to_tensor
 from inkgate.engines.text.scripts import ScriptAwareRecogniser, ScriptCounter, has_simplified
 from inkgate.engines.types import Image
@@ -110,9 +110,9 @@ class Cascade:
         if not short_line and 0 < low_confidence.sum() <= _MAX_SPAN_SHARE * len(low_confidence):
             merged = _merge_spans(line, draft, low_confidence, self._accurate.recogniser)
             if merged is not None:
-                return with_end_mark(merged[0], draft.text), merged[1]
+                return with_draft_marks(merged[0], draft.text), merged[1]
         whole = self._accurate.recogniser.recognise_line(line)
-        return with_end_mark(whole.text, draft.text), whole.score
+        return with_draft_marks(whole.text, draft.text), whole.score
 
 
 def _merge_spans(

@@ -15,10 +15,13 @@ from itertools import combinations
 from inkgate.engines.types import Line
 
 FILLER = "<"
-_AS_FILLERS = str.maketrans({"く": "<", "＜": "<", "〈": "<", "‹": "<", "«": "<<", "《": "<<", "≪": "<<", " ": None})
+_FORMS = str.maketrans(
+    {**dict.fromkeys("く＜〈‹", "<"), **dict.fromkeys("«《≪", "<<"), **dict.fromkeys("|l", "I"), " ": None}
+)
 _TO_LETTER = str.maketrans("015826", "OISBZG")
 _TO_DIGIT = str.maketrans("OQDISBZG", "00015826")
 _SWAPS = {**dict(zip("01OI", "OI01", strict=True)), **dict(zip("58SB", "SB58", strict=True)), "2": "Z", "Z": "2"}
+_NUMBER = re.compile("[A-Z]*[0-9]+<*")
 _ZONE = re.compile("[A-Z0-9<]+")
 _WEIGHTS = (7, 3, 1)
 _MIN_FILLERS = 5  # in a line that is written as one of a zone
@@ -93,7 +96,7 @@ def is_zone_line(text: str) -> bool:
 def correct_zones(lines: Sequence[Line]) -> list[Line]:
     """The lines of a page in reading order, those of machine-readable zones corrected by their format."""
     corrected = list(lines)
-    if not any(FILLER in line.text.translate(_AS_FILLERS) for line in lines):
+    if not any(FILLER in line.text.translate(_FORMS) for line in lines):
         return corrected
     texts = [_normalised(line.text) for line in lines]
     at = 0
@@ -114,7 +117,7 @@ def check_digit(field: str) -> int:
 
 
 def _normalised(text: str) -> str:
-    return text.translate(_AS_FILLERS).upper()
+    return text.translate(_FORMS).upper()
 
 
 def _zone_at(texts: Sequence[str]) -> list[str] | None:
@@ -136,9 +139,18 @@ def _as_zone(texts: Sequence[str], form: _Format) -> list[str] | None:
             return None
         rows.append(fitted)
     right = [checked for checked in _with_checks(rows, form) if form.total is None or _is_total_right(checked, form)]
+    if len(right) > 1:  # letters of a number come first
+        right = [each for each in right if _NUMBER.fullmatch(_number(each, form))] or right
     if len(right) > 1:  # the numbers are open, all else is certain
         return rows
     return right[0] if right else None
+
+
+def _number(rows: Sequence[str], form: _Format) -> str:
+    """The document number: the first field with a check digit."""
+    at, row = next((at, row) for at, row in enumerate(form.rows) if row.checks)
+    (start, end), _ = row.checks[0]
+    return rows[at][start:end]
 
 
 def _fitted(text: str, row: _Row, length: int) -> str | None:

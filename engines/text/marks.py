@@ -121,13 +121,16 @@ def _whole(left: Part, right: Part) -> Part | None:
     return None
 
 
-def with_end_mark(text: str, draft: str) -> str:
-    """`text` with the stop or comma at the end of another reading of the line that differs in nothing else.
+def with_draft_marks(text: str, draft: str) -> str:
+    """`text` with the bullet at the beginning and the stop or comma at the end that only a draft reading of it has.
 
-    An accurate network drops the stop of vertical writing, of which it has seen less, where a draft one reads it.
+    An accurate network drops these more often than a draft one: marks of vertical writing, which it has seen less, and
+    bullets at the beginning of a span of few characters.
     """
-    if draft[:-1] == text and text and _is_chinese(text[-1]) and draft[-1] in _ENDS:
-        return text + _ENDS[draft[-1]]
+    if len(draft) > 2 and draft[0] in _MARKS and text.startswith(draft[1:3].rstrip()):
+        text = draft[0] + text
+    if len(draft) > 1 and text and _is_chinese(text[-1]) and draft[-2:-1] == text[-1] and draft[-1] in _ENDS:
+        text += _ENDS[draft[-1]]
     return text
 
 
