@@ -96,7 +96,7 @@ def per_mille_places(text: str) -> list[int]:
     return [match.start() for match in _PER_MILLE.finditer(text)][::-1]
 
 
-def without_parts(parts: Sequence[Part]) -> list[Part]:
+def merge_parts(parts: Sequence[Part]) -> list[Part]:
     """The characters of a line, each mark or numeral that was read as two or three characters in its place once."""
     kept: list[Part] = []
     for column, character, score in parts:

@@ -19,7 +19,7 @@ from inkgate.engines.runtimes.interface import RunNetwork, Tensor
 from inkgate.engines.text.bigrams import BigramModel, is_low_confidence
 from inkgate.engines.text.blanks import append_blanks
 from inkgate.engines.text.codes import CodeDecoder
-from inkgate.engines.text.marks import ROMAN, MarkDecoder, MarkThresholds, per_mille_places, without_parts
+from inkgate.engines.text.marks import ROMAN, MarkDecoder, MarkThresholds, per_mille_places, merge_parts
 from inkgate.engines.text.outlines import outline_at, outlines
 from inkgate.engines.types import CharacterCandidates, Image
 
@@ -155,7 +155,7 @@ def _with_marks(reading: Reading, scores: NDArray[np.float32], marks: MarkDecode
         for at in per_mille_places(reading.text):
             if line is None or not _is_digit_high(line, reading.columns, at + 1):
                 parts[at : at + 2] = [(parts[at][0], "‰", min(parts[at][2], parts[at + 1][2]))]
-    parts = without_parts(sorted([*parts, *dropped]))
+    parts = merge_parts(sorted([*parts, *dropped]))
     if not parts:
         return reading
     columns, characters, values = zip(*parts, strict=True)

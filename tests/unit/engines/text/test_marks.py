@@ -10,7 +10,7 @@ from inkgate.engines.text.marks import (
     per_mille_places,
     vertical_marks,
     with_draft_marks,
-    without_parts,
+    merge_parts,
 )
 from inkgate.engines.text.recognise import Recogniser
 
@@ -66,13 +66,13 @@ def test_vertical_forms_are_for_chinese_lines_only() -> None:
 
 
 def test_two_characters_in_the_place_of_one_numeral_are_that_numeral() -> None:
-    assert without_parts([(3, "第", 1.0), (6, "二", 0.8), (8, "Ⅲ", 0.4), (13, "类", 1.0)]) == [
+    assert merge_parts([(3, "第", 1.0), (6, "二", 0.8), (8, "Ⅲ", 0.4), (13, "类", 1.0)]) == [
         (3, "第", 1.0),
         (8, "Ⅲ", 0.4),
         (13, "类", 1.0),
     ]
-    assert without_parts([(6, "Ⅲ", 0.4), (8, "Ⅲ", 0.5)]) == [(8, "Ⅲ", 0.5)]
-    assert without_parts([(4, "I", 0.4), (6, "Ⅲ", 0.4), (8, "川", 0.5)]) == [(6, "Ⅲ", 0.4)]
+    assert merge_parts([(6, "Ⅲ", 0.4), (8, "Ⅲ", 0.5)]) == [(8, "Ⅲ", 0.5)]
+    assert merge_parts([(4, "I", 0.4), (6, "Ⅲ", 0.4), (8, "川", 0.5)]) == [(6, "Ⅲ", 0.4)]
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ def test_two_characters_in_the_place_of_one_numeral_are_that_numeral() -> None:
     ],
 )
 def test_characters_apart_or_of_other_kinds_stay_two(parts: list[tuple[int, str, float]]) -> None:
-    assert without_parts(parts) == parts
+    assert merge_parts(parts) == parts
 
 
 def test_half_a_diamond_and_other_forms_of_squares_are_bullets() -> None:
-    assert without_parts([(4, "◇", 0.3), (6, ">", 0.9), (12, "█", 0.9), (20, "☐", 0.9)]) == [
+    assert merge_parts([(4, "◇", 0.3), (6, ">", 0.9), (12, "█", 0.9), (20, "☐", 0.9)]) == [
         (4, "◇", 0.3),
         (12, "■", 0.9),
         (20, "□", 0.9),
