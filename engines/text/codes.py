@@ -98,7 +98,7 @@ class _Shapes:
 
 
 def _bar(read: str, likely: Mapping[str, float], code: str) -> str:
-    """1, I or l by their probabilities, and where the image leaves doubt by the other letters of the code."""
+    """1, I or l by their probabilities, and where both are likely by the other letters of the code."""
     if read == "1":
         bar = max("Il", key=likely.__getitem__)
         read = bar if likely[bar] >= (_MIN_CAPITAL_I if bar == "I" else _MIN_SMALL_L) else read

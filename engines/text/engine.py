@@ -12,10 +12,10 @@ from inkgate.engines.seals import find_seals, remove_seals
 from inkgate.engines.text.crop import crop_line, extend_ends, quad_size
 from inkgate.engines.text.detect import is_field
 from inkgate.engines.text.direction import RecogniseCrops, turn_upside_down_lines
+from inkgate.engines.text.leading_bullets import extend_to_bullets
 from inkgate.engines.text.machine_zone import correct_zones
 from inkgate.engines.text.order import reading_order
 from inkgate.engines.text.orient import rotate, rotate_back
-from inkgate.engines.text.signs import extend_to_signs
 from inkgate.engines.text.under_seals import merge, touches
 from inkgate.engines.types import CharacterCandidates, EngineInfo, Image, Line, Page, Quad
 
@@ -159,7 +159,7 @@ class LineEngine:
 
     def _recognise_lines(self, image: Image, quads: Sequence[Quad], timer: _StageTimer) -> list[Line]:
         """Lines of an upright image, unordered."""
-        quads = extend_to_signs(image, quads)
+        quads = extend_to_bullets(image, quads)
         crops = [crop_line(image, extend_ends(quad) if self._parts.extend_line_ends else quad) for quad in quads]
         parts = self._parts
         lines = turn_upside_down_lines(quads, crops, parts.read(crops), parts.orientation_probe, parts.read)

@@ -196,7 +196,7 @@ def _with_checks(rows: Sequence[str], form: _Format) -> list[list[str]]:
 
 
 def _fields(field: str, digit: str, *, swappable: bool) -> list[str]:
-    """The field, or the fields nearest to it by characters that look alike, whose check digit is `digit`.
+    """The field, or the fields nearest to it by similar characters, whose check digit is `digit`.
 
     A filler in the place of the check digit belongs to an empty field, or to a number that continues elsewhere.
     """

@@ -37,7 +37,7 @@ def outlines(line: Tensor, first: int, last: int, stride: int) -> list[Outline]:
         return []
     low, high = float(window.min()), float(window.max())
     dark = window < low + _INK_SHARE * (high - low)
-    ink = dark if dark.mean() < 0.5 else ~dark  # light print on dark ground
+    ink = dark if dark.mean() < 0.5 else ~dark  # light print on a dark background
     _, _, found, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
     return [
         Outline((left + x + width / 2) / stride - 0.5, width, height)

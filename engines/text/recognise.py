@@ -19,7 +19,7 @@ from inkgate.engines.runtimes.interface import RunNetwork, Tensor
 from inkgate.engines.text.bigrams import BigramModel, is_low_confidence
 from inkgate.engines.text.blanks import append_blanks
 from inkgate.engines.text.codes import CodeDecoder
-from inkgate.engines.text.marks import ROMAN, MarkDecoder, MarkThresholds, per_mille_places, merge_parts
+from inkgate.engines.text.marks import ROMAN, MarkDecoder, MarkThresholds, merge_parts, per_mille_places
 from inkgate.engines.text.outlines import outline_at, outlines
 from inkgate.engines.types import CharacterCandidates, Image
 

@@ -7,10 +7,10 @@ import pytest
 
 from inkgate.engines.text.marks import (
     MarkThresholds,
+    merge_parts,
     per_mille_places,
     vertical_marks,
     with_draft_marks,
-    merge_parts,
 )
 from inkgate.engines.text.recognise import Recogniser
 

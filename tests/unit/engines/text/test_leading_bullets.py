@@ -1,4 +1,4 @@
-"""Lines are extended to a sign that stands alone before them."""
+"""Lines are extended to a bullet that stands alone before them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inkgate.engines.text.signs import extend_to_signs
+from inkgate.engines.text.leading_bullets import extend_to_bullets
 from inkgate.engines.types import Image, Quad
 
 LINE: Quad = ((200.0, 50.0), (500.0, 50.0), (500.0, 90.0), (200.0, 90.0))
@@ -21,7 +21,7 @@ def page(*centres: tuple[int, int], radius: int = 10, paper: int = 250, ink: int
 
 
 def left(image: Image, quads: list[Quad]) -> float:
-    return extend_to_signs(image, quads)[0][0][0]
+    return extend_to_bullets(image, quads)[0][0][0]
 
 
 @pytest.mark.parametrize(("paper", "ink"), [(250, 20), (20, 250)])
@@ -47,15 +47,15 @@ def test_a_ring_counts_as_well() -> None:
     ],
 )
 def test_other_ink_before_a_line_changes_nothing(centres: tuple[tuple[int, int], ...], radius: int) -> None:
-    assert extend_to_signs(page(*centres, radius=radius), [LINE]) == [LINE]
+    assert extend_to_bullets(page(*centres, radius=radius), [LINE]) == [LINE]
 
 
 def test_a_sign_that_is_a_line_of_its_own_stays_so() -> None:
     other: Quad = ((160.0, 55.0), (190.0, 55.0), (190.0, 85.0), (160.0, 85.0))
-    assert extend_to_signs(page((175, 70)), [LINE, other]) == [LINE, other]
+    assert extend_to_bullets(page((175, 70)), [LINE, other]) == [LINE, other]
 
 
 def test_a_line_at_the_edge_of_the_image_and_a_tall_one_stay() -> None:
     edge: Quad = ((0.0, 50.0), (300.0, 50.0), (300.0, 90.0), (0.0, 90.0))
     tall: Quad = ((200.0, 0.0), (230.0, 0.0), (230.0, 130.0), (200.0, 130.0))
-    assert extend_to_signs(page(), [edge, tall]) == [edge, tall]
+    assert extend_to_bullets(page(), [edge, tall]) == [edge, tall]
