@@ -64,7 +64,7 @@ def _before(quad: Quad, start: float, end: float) -> Quad:
 
 
 def _bullet_start(strip: Image) -> float | None:
-    """How far before the line the crop of its bullet begins, None where no bullet stands alone in the strip before it."""
+    """How far before the line the crop of its bullet begins, None where none stands alone in the strip before it."""
     height = strip.shape[0]
     grey = cv2.cvtColor(strip, cv2.COLOR_BGR2GRAY)
     low, high = int(grey.min()), int(grey.max())
