@@ -20,7 +20,7 @@ def codes(random: Random) -> Case:
     face = random.choice((drawing.SANS, drawing.SERIF, drawing.SANS_BOLD))
     some = _some(random)
     lines = [
-        f"编号：{some('ABCDEFGO0', 8)}",
+        f"编号：{some('ABCDEFGO', 3)}{some('O0', 1)}{some('23456789', 4)}",
         f"SN {some(_LETTERS, 2)}{some(_DIGITS, 5)}{some('O08', 3)}",
         f"箱号 {some(_LETTERS, 3)}-{some('10', 4)}-{some('8IO', 3)}",
     ]
