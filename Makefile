@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' service/__init__.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TEST_PROCESSES ?= 2
 # Files of tests lie in memory where there is room: a commit waits for the disk, SQLite's on each test's own database.
@@ -16,7 +17,7 @@ PYTEST := TMPDIR=$(TEST_FOLDER) $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE :=
 # One worker of xdist runs all tests of a group (tests/schedule.py), so that expensive fixtures are made once.
 PARALLEL := -n $(TEST_PROCESSES) --dist loadgroup
-ORDINARY := not ops and not browser
+ORDINARY := not ops and not browser and not compose
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -149,8 +150,19 @@ tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, b
 failover-test: $(VENV)/.test ## Postgres and Redis fail over to a replica under traffic: every call answered, charged once
 	@$(BIN)/python -m pytest -m ops tests/operations/test_failover.py
 
-image-test: $(VENV)/.test ## The Dockerfile's lines in a Debian root without an engine; gateway and worker read pictures (root)
-	@unshare --mount $(BIN)/python -m pytest -m ops -s tests/image
+images: ## Build the images of gateway and worker (PYTHON_IMAGE=… names another base with Python 3.11 or newer)
+	@for target in gateway worker; do \
+	  docker build --network host --file deploy/docker/Dockerfile --target $$target $(if $(PYTHON_IMAGE),--build-arg PYTHON=$(PYTHON_IMAGE)) \
+	    --tag inkgate/$$target:$(VERSION) . || exit; \
+	  docker image inspect --format "inkgate/$$target:$(VERSION) {{.Size}} bytes" inkgate/$$target:$(VERSION); \
+	done
+
+compose-test: $(VENV)/.chart ## The compose deployment in real containers: calls, console, kills, upgrade, restore (root, Docker)
+	@tests/compose/with_engine.sh $(MAKE) --no-print-directory compose-test-engine
+
+compose-test-engine: # an engine runs, on a machine without a registry
+	@$(MAKE) --no-print-directory images PYTHON_IMAGE=$$($(BIN)/python -m tests.compose.base_images python)
+	@$(BIN)/python -m pytest -m compose -s tests/compose
 
 walk: $(VENV)/.test ## The one-host page performed by its commands on a fresh Debian with systemd, no network (root)
 	@$(BIN)/python -m pytest -m ops -s tests/walk
@@ -206,4 +218,4 @@ clean: ## Remove .venv and caches
 
 .PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
   bench-metering exact-units console-test console-shots lint conformance takeover-test \
-  chart chart-tools chart-files chart-live tls-test failover-test airgap-test image-test walk reference docs fuzz fuzz-long rude audit sbom lock clean
+  chart chart-tools chart-files chart-live tls-test failover-test airgap-test images compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit sbom lock clean

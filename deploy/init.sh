@@ -6,7 +6,8 @@
 set -eu
 umask 077
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-host=${1:-localhost}
+kept_host=$([ ! -f "$here/.env" ] || sed -n 's/^PUBLIC_HOST=//p' "$here/.env")
+host=${1:-${kept_host:-localhost}}
 
 if [ -f "$here/.env" ]; then
   echo "kept $here/.env"
@@ -16,7 +17,10 @@ else
     echo "POSTGRES_PASSWORD=$(openssl rand -hex 24)"
     echo "REDIS_PASSWORD=$(openssl rand -hex 24)"
     echo "INKGATE_MASTER_KEY=$(openssl rand -base64 32)"
+    echo "# Asked for when the first operator of the console is created."
+    echo "CONSOLE_SETUP_CODE=$(openssl rand -hex 12)"
     echo "INKGATE_VERSION=0.1.0"
+    echo "PUBLIC_HOST=$host"
     echo "HTTPS_PORT=443"
     echo "# Worker processes; 0 means one per core."
     echo "WORKER_PROCESSES=0"
@@ -44,3 +48,10 @@ if [ "$(id -u)" = 0 ]; then
 else
   echo "one step is left for root: chown 101:101 $here/tls/tls.key"
 fi
+
+code=$(sed -n 's/^CONSOLE_SETUP_CODE=//p' "$here/.env")
+port=$(sed -n 's/^HTTPS_PORT=//p' "$here/.env")
+[ "${port:-443}" = 443 ] && port='' || port=":$port"
+echo
+echo "After the start, create the first operator at https://$host$port/console/"
+[ -z "$code" ] || echo "set-up code: $code"

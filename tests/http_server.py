@@ -43,9 +43,11 @@ def nginx(folder: Path, gateway_port: int) -> Iterator[int]:
     text = (NGINX / "nginx.conf").read_text()
     for old, new in (
         ("/tmp/", f"{folder}/"),
-        ("gateway:8080", f"127.0.0.1:{gateway_port}"),
+        ("gateway:8080 resolve", f"127.0.0.1:{gateway_port}"),
         ("listen 8443 ssl", f"listen 127.0.0.1:{port}"),
+        ("console:8090 resolve", f"127.0.0.1:{gateway_port}"),
         ("/etc/nginx/calls.conf", str(NGINX / "calls.conf")),
+        ("/etc/nginx/console.conf", str(NGINX / "console.conf")),
         ("worker_processes auto", "worker_processes 1"),
         ("        http2 on;\n", ""),  # of nginx 1.25, and only over TLS
     ):

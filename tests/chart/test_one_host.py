@@ -91,7 +91,7 @@ def test_without_secrets_compose_names_the_command() -> None:
 
 
 def test_the_service_accepts_the_environment_of_compose(services: dict[str, Any]) -> None:
-    for name in ("gateway", "worker", "migrate"):
+    for name in ("gateway", "console", "worker", "migrate"):
         code = "from inkgate.service.settings import load; s = load(); "
         code += "print(s.limits.deadline, s.database.url, s.redis.url)"
         done = subprocess.run(
@@ -103,10 +103,12 @@ def test_the_service_accepts_the_environment_of_compose(services: dict[str, Any]
 
 
 def test_a_service_gets_the_secrets_that_its_part_needs(services: dict[str, Any]) -> None:
-    for name in ("gateway", "worker", "migrate"):
+    for name in ("gateway", "console", "worker", "migrate"):
         given = set(services[name]["environment"])
         for each in secret_settings():
-            assert (each.variable in given) == (name in each.parts), f"{name}: {each.variable}"
+            needed = name in each.parts
+            optional = each.group in ("console", "oidc")  # .env may have them, but for the set-up code
+            assert (each.variable in given) == needed or (needed and optional), f"{name}: {each.variable}"
 
 
 def test_the_queues_password_is_in_a_file_for_its_owner_alone(services: dict[str, Any], tmp_path: Path) -> None:
@@ -129,7 +131,7 @@ def test_only_nginx_is_reachable_from_outside(services: dict[str, Any]) -> None:
     published = {name: port for name, item in services.items() for port in item.get("ports", [])}
     assert set(published) == {"nginx", "prometheus"}
     assert published["prometheus"]["host_ip"] == "127.0.0.1"
-    assert list(services["gateway"]["networks"]) == ["back"]
+    assert list(services["gateway"]["networks"]) == list(services["console"]["networks"]) == ["back"]
 
 
 def test_in_a_takeover_the_gateway_alone_gets_a_way_out(services: dict[str, Any]) -> None:
@@ -143,7 +145,7 @@ def test_in_a_takeover_the_gateway_alone_gets_a_way_out(services: dict[str, Any]
 
 
 def test_our_containers_have_minimal_privileges(services: dict[str, Any]) -> None:
-    for name in ("gateway", "worker", "migrate", "redis", "nginx"):
+    for name in ("gateway", "console", "worker", "migrate", "redis", "nginx"):
         assert services[name]["read_only"] is True, name
         assert services[name]["cap_drop"] == ["ALL"], name
         assert services[name]["security_opt"] == ["no-new-privileges:true"], name
@@ -182,6 +184,7 @@ def test_init_makes_secrets_once_and_keeps_them_private(prepared: Path) -> None:
     done = subprocess.run(["sh", str(prepared / "init.sh")], check=True, capture_output=True, text=True)
     assert "kept" in done.stdout
     assert (prepared / ".env").read_text() == before
+    assert "https://ocr.example/console/" in done.stdout
     for secret in (prepared / ".env", prepared / "tls" / "tls.key"):
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     values = dict(line.split("=", 1) for line in before.splitlines() if not line.startswith("#"))
@@ -224,10 +227,12 @@ def front(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     text = (DEPLOY / "nginx" / "nginx.conf").read_text()
     for old, new in (
         ("/tmp/", f"{folder}/"),
-        ("gateway:8080", f"127.0.0.1:{gateway.server_address[1]}"),
+        ("gateway:8080 resolve", f"127.0.0.1:{gateway.server_address[1]}"),
+        ("console:8090 resolve", f"127.0.0.1:{gateway.server_address[1]}"),
         ("listen 8443", f"listen 127.0.0.1:{port}"),
         ("/etc/nginx/tls", str(prepared / "tls")),
         ("/etc/nginx/calls.conf", str(DEPLOY / "nginx" / "calls.conf")),
+        ("/etc/nginx/console.conf", str(DEPLOY / "nginx" / "console.conf")),
         ("worker_processes auto", "worker_processes 1"),
         # `http2 on` came with nginx 1.25; older ones on a developer's machine do without.
         ("        http2 on;\n", ""),
@@ -253,12 +258,20 @@ def front(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     gateway.shutdown()
 
 
-def send(url: str, body: bytes, **headers: str) -> tuple[int, bytes]:
+def unverified() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def tls(plain: socket.socket) -> ssl.SSLSocket:
+    return unverified().wrap_socket(plain)
+
+
+def send(url: str, body: bytes, **headers: str) -> tuple[int, bytes]:
     request = urllib.request.Request(url, data=body, headers=headers, method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=60, context=context) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=unverified()) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -280,5 +293,17 @@ def test_nginx_forwards_bodies_of_any_size(front: str) -> None:
 
 
 def test_health_and_metrics_are_not_public(front: str) -> None:
-    for path in ("/metrics", "/readyz", "/docs", "/"):
+    for path in ("/metrics", "/readyz", "/docs", "/consoles", "/admin/v1/accounts"):
         assert send(front + path, b"")[0] == 404
+
+
+def test_the_console_is_served_beside_the_calls(front: str) -> None:
+    status, body = send(f"{front}/console/login", b"a=b", Host="ocr.example:8443")
+    assert status == 200
+    assert json.loads(body) == {"host": "ocr.example:8443", "from": "127.0.0.1", "path": "/console/login"}
+    for path in ("/", "/console"):
+        with socket.create_connection(("127.0.0.1", int(front.rpartition(":")[2]))) as plain, tls(plain) as stream:
+            stream.sendall(f"GET {path} HTTP/1.1\r\nHost: ocr.example:8443\r\nConnection: close\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: stream.recv(65536), b"")).decode()
+        assert " 302 " in answer.splitlines()[0]
+        assert "\r\nLocation: /console/\r\n" in answer, "a mapped port must not be lost"

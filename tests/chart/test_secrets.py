@@ -111,7 +111,7 @@ def test_a_secret_in_extra_env_reaches_only_the_parts_that_need_it(tmp_path: Pat
         {"name": "INKGATE_OIDC__CLIENT_SECRET", "valueFrom": reference},
         {"name": "HTTPS_PROXY", "value": "http://p:3128"},
     ]
-    given.write_text(yaml.safe_dump({"extraEnv": extra, "console": {"enabled": True}}))
+    given.write_text(yaml.safe_dump({"extraEnv": extra}))
     pods = [
         (name, env(pod))
         for name, pod in render_chart(CHART, *values("default"), "--values", str(given)).pods()
@@ -216,12 +216,12 @@ def test_values_of_a_chart_that_did_not_know_these_names_still_render() -> None:
     """`helm upgrade --reuse-values` brings none of the new chart's defaults."""
     names = ("secrets", "generateSecrets", "networkPolicy.identityProvider", "networkPolicy.takeover")
     gone = ",".join(f"{name}=null" for name in (*names, "bundled.redis.existingSecret"))
-    render_chart(CHART, *values("default"), "--set", gone, "--set", "console.enabled=true")
+    render_chart(CHART, *values("default"), "--set", gone)
 
 
 # The console's way to its identity provider.
 
-OIDC = ("--set", "console.enabled=true", "--set", "config.oidc.issuer=https://login.example.com")
+OIDC = ("--set", "config.oidc.issuer=https://login.example.com")
 PEER = "networkPolicy.identityProvider.peers[0].ipBlock.cidr=203.0.113.10/32"
 
 
@@ -233,7 +233,7 @@ def ways_out(rendered: Rendered, name: str) -> list[Object]:
 def test_single_sign_on_requires_an_egress_rule() -> None:
     line = refusal(*values("default"), *OIDC)
     assert "networkPolicy.identityProvider.peers: config.oidc.issuer is set" in line
-    more = ("--set", "console.enabled=true,extraEnv[0].name=INKGATE_OIDC__ISSUER,extraEnv[0].value=https://x")
+    more = ("--set", "extraEnv[0].name=INKGATE_OIDC__ISSUER,extraEnv[0].value=https://x")
     assert "networkPolicy.identityProvider.peers" in refusal(*values("default"), *more)
     render_chart(CHART, *values("default"), *OIDC, "--set", "networkPolicy.enabled=false")
     render_chart(CHART, *values("default"), *OIDC, "--set", "console.enabled=false")
@@ -261,7 +261,7 @@ def test_the_console_alone_reaches_its_identity_provider(issuer: str, more: tupl
 
 
 def test_without_single_sign_on_egress_stays_closed() -> None:
-    rendered = render_chart(CHART, *values("default"), "--set", "console.enabled=true", "--set", PEER)
+    rendered = render_chart(CHART, *values("default"), "--set", PEER)
     assert "203.0.113.10" not in json.dumps(ways_out(rendered, "console"))
 
 
@@ -281,9 +281,7 @@ def test_a_takeover_requires_an_egress_rule() -> None:
 
 @pytest.mark.parametrize(("more", "ports"), [((), [443]), (("--set", "networkPolicy.takeover.ports={3128}"), [3128])])
 def test_the_gateways_alone_reach_the_public_endpoint(more: tuple[str, ...], ports: list[int]) -> None:
-    rendered = render_chart(
-        CHART, *values("default"), *TAKEOVER, "--set", "console.enabled=true", "--set", CLOUD, *more
-    )
+    rendered = render_chart(CHART, *values("default"), *TAKEOVER, "--set", CLOUD, *more)
     wanted = {
         "ports": [{"port": port, "protocol": "TCP"} for port in ports],
         "to": [{"ipBlock": {"cidr": "203.0.113.20/32"}}],

@@ -72,7 +72,6 @@ def test_config_takes_exactly_the_settings_of_the_service() -> None:
         ("image.digest=latest", "digest"),
         ("podSecurityContext.runAsUser=0", "runAsUser"),
         ("workers.cpu.autoscaling.mode=keda", "monitoring.prometheusAddress"),
-        ("ingress.enabled=true,ingress.console.enabled=true", "console.enabled"),
     ],
 )
 def test_invalid_values_are_refused_by_name(wrong: str, named: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.chart.conftest import CHART, VALUES, Object, Rendered, helm
+from tests.chart.conftest import CHART, VALUES, Object, Rendered, helm, render_chart
 
 pytestmark = pytest.mark.ops
 Render = Callable[..., Rendered]
@@ -148,6 +148,23 @@ def test_the_ingress_keeps_host_and_accepts_large_bodies(render: Render) -> None
     console = render("ingress-hpa").one("Ingress", "ink-inkgate-console")
     assert console["metadata"]["annotations"]["nginx.ingress.kubernetes.io/enable-access-log"] == "false"
     assert console["spec"]["rules"][0]["host"] == "console.example.com"
+
+
+def test_the_console_shares_the_gateways_host_name_by_default() -> None:
+    site = ("--set", "ingress.enabled=true,ingress.host=ocr.example.com,ingress.tlsSecret=ocr-tls")
+    rendered = render_chart(CHART, "--values", str(CHART / "ci" / "default-values.yaml"), *site)
+    spec = rendered.one("Ingress", "ink-inkgate-console")["spec"]
+    (rule,) = spec["rules"]
+    assert rule["host"] == "ocr.example.com" and [path["path"] for path in rule["http"]["paths"]] == ["/console"]
+    assert spec["tls"] == [{"secretName": "ocr-tls", "hosts": ["ocr.example.com"]}]
+    for off in ("console.enabled=false", "ingress.console.enabled=false"):
+        names = [
+            each["metadata"]["name"]
+            for each in render_chart(
+                CHART, "--values", str(CHART / "ci" / "default-values.yaml"), *site, "--set", off
+            ).all("Ingress")
+        ]
+        assert names == ["ink-inkgate-gateway"], off
 
 
 def test_a_migration_runs_first_with_an_existing_database(render: Render) -> None:

@@ -22,11 +22,11 @@ from tests.crash.chaos.proxy import Proxy
 from tests.crash.chaos.stack import Gateway
 from tests.crash.processes import WorkerHost
 from tests.http_client import local_client
+from tests.operations import releases
 from tests.operations.page import ROOT, commands, perform
 from tests.postgres import Postgres
 from tests.valkey import Valkey, free_port
 
-SCHEMA_OF_THE_FIRST_RELEASE = "0004"
 STRICT_READERS = "3c61baa2f90a7422bff501268018cc6e0ae5a672"
 """The last commit whose gateways fail on a reply with an unknown field, and whose workers on an odd stream entry."""
 TODAY = "inkgate.service"
@@ -48,16 +48,6 @@ print(json.dumps(dataclasses.asdict(keys)))
 """
 
 
-def git(*arguments: str) -> bytes:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
-
-
-def unpacked(commit: str, folder: Path) -> Path:
-    """The code of a commit, in `folder`."""
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=git("archive", commit), check=True)
-    return folder
-
-
 # This migration changed the type of two columns. A gateway of a release before it answers 50000, uncharged, when a
 # connection prepared its statement before the migration; since then such statements are repeated.
 WIDER_KEYS = "0007"
@@ -67,27 +57,13 @@ MAX_STALE_PLANS = 10  # two statements, at most five connections of the pool
 @pytest.fixture(scope="module")
 def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code before the newest migration, in a folder of its own."""
-    if migrate.head() <= SCHEMA_OF_THE_FIRST_RELEASE:
-        pytest.skip("there is no release with an older schema yet")
-    (newest,) = (migrate.MIGRATIONS / "versions").glob(f"{migrate.head()}_*.py")
-    try:
-        came = (
-            git("log", "-1", "--diff-filter=A", "--format=%H", "--", str(newest.resolve().relative_to(ROOT)))
-            .decode()
-            .strip()
-        )
-        return unpacked(f"{came}^", tmp_path_factory.mktemp("before"))
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"the release before is not in this copy's history: {error.stderr.decode().strip()}")
+    return releases.release_before(tmp_path_factory.mktemp("before"))
 
 
 @pytest.fixture(scope="module")
 def strict_readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code of STRICT_READERS, in a folder of its own."""
-    try:
-        return unpacked(STRICT_READERS, tmp_path_factory.mktemp("strict"))
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"{STRICT_READERS} is not in this copy's history: {error.stderr.decode().strip()}")
+    return releases.unpacked(STRICT_READERS, tmp_path_factory.mktemp("strict"))
 
 
 class Before:

@@ -83,9 +83,9 @@ def own_hosts_file(folder: Path) -> Iterator[None]:
 
 def nginx_config(folder: Path) -> Path:
     """The published files, with the folder in place of /etc."""
-    for name in ("host.conf", "takeover.conf", "calls.conf"):
+    for name in ("host.conf", "takeover.conf", "calls.conf", "console.conf"):
         text = (ROOT / "deploy" / "nginx" / name).read_text()
-        text = text.replace("/etc/inkgate/tls/", f"{folder}/").replace("/etc/nginx/calls.conf", f"{folder}/calls.conf")
+        text = text.replace("/etc/inkgate/tls/", f"{folder}/").replace("/etc/nginx/", f"{folder}/")
         (folder / name).write_text(text)
     temporary = "".join(
         f"  {kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

@@ -16,7 +16,7 @@ from typing import IO
 import pytest
 
 from inkgate.service.samples import sample
-from tests.image.builder import debian
+from tests.debian import debian
 from tests.walk.machine import Machine, Shell
 
 pytestmark = [pytest.mark.ops, pytest.mark.timeout(1200)]
@@ -66,15 +66,16 @@ def transcript() -> Iterator[IO[str]]:
 @pytest.fixture
 def machine(tmp_path: Path, transcript: IO[str]) -> Iterator[Machine]:
     """A host with the packages that the page requires, the release folder of its first step, and an image."""
-    (_, packages), (_, outside), *_ = PAGE
+    (_, install), (_, outside), *_ = PAGE
     tree = source_tree(tmp_path / "source")
     builder = Shell("$", ["/bin/bash", "--norc"], transcript, cwd=tree)
     for command in commands(outside):
         builder.type(command)
     builder.close()
 
-    needed = packages.removeprefix("apt-get install ").split()
-    root = debian(tmp_path / "machine", "systemd", "systemd-sysv", "dbus", *needed)
+    needed = install.removeprefix("apt-get install ").split()
+    packages = ("python3", "python3-venv", "ca-certificates", "systemd", "systemd-sysv", "dbus", *needed)
+    root = debian(tmp_path / "machine", "bookworm", packages)
     for folder in ("inkgate-release", "inkgate-next"):  # the next release, as far as an upgrade's commands can tell
         shutil.copytree(tree / "inkgate-release", root / "root" / folder)
     (root / "root" / "image.jpg").write_bytes(sample("general"))
