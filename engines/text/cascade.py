@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkgate.engines.runtimes.interface import Tensor
+from inkgate.engines.text.codes import code_spans
+from inkgate.engines.text.marks import with_draft_marks
 from inkgate.engines.text.page_threads import PageThreads
 from inkgate.engines.text.recognise import LINE_HEIGHT_PIXELS, STRIDE, Reading, Recogniser, to_tensor
 from inkgate.engines.text.scripts import ScriptAwareRecogniser, ScriptCounter, has_simplified
@@ -110,15 +112,17 @@ class Cascade:
         low_confidence = _dilate(
             draft.scores < (self._thresholds.short_line if short_line else self._thresholds.long_line)
         )
+        for start, end in code_spans(draft.characters):  # a code is decided as a whole
+            low_confidence[start:end] |= low_confidence[start:end].any()
         low_confidence = _extend_to_word_boundaries(low_confidence, draft.characters)
         if draft.characters and not low_confidence.any():
             return draft.text, draft.score
         if not short_line and 0 < low_confidence.sum() <= _MAX_SPAN_SHARE * len(low_confidence):
             merged = _merge_spans(line, draft, low_confidence, self._accurate.recogniser)
             if merged is not None:
-                return merged
+                return with_draft_marks(merged[0], draft.text), merged[1]
         whole = self._accurate.recogniser.recognise_line(line)
-        return whole.text, whole.score
+        return with_draft_marks(whole.text, draft.text), whole.score
 
 
 def _merge_spans(
@@ -157,7 +161,10 @@ def _recognise_span(line: Tensor, draft: Reading, first: int, last: int, accurat
     if start is None or stop is None or stop < start:
         return None
     span = slice(start, stop + 1)
-    return Reading(again.characters[span], again.scores[span], again.columns[span])
+    characters = again.characters[span]
+    if draft.characters[last].endswith(" ") and not characters[-1].endswith(" "):
+        characters[-1] += " "  # a blank behind it, which only the draft has seen
+    return Reading(characters, again.scores[span], again.columns[span])
 
 
 def _match_span_end(again: Reading, places: tuple[int, int], character: str, column: float) -> int | None:
@@ -167,7 +174,7 @@ def _match_span_end(again: Reading, places: tuple[int, int], character: str, col
     places the one counts that holds `character`, nearest to `column`.
     """
     size = len(again.characters)
-    same = [at % size for at in places[:size] if again.characters[at] == character]
+    same = [at % size for at in places[:size] if again.characters[at].rstrip() == character.rstrip()]
     return min(same, key=lambda at: abs(float(again.columns[at]) - column), default=None)
 
 

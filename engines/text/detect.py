@@ -30,6 +30,7 @@ _FIELD_MARGIN_SHARE = 0.5  # of its shorter side, added to a field on all sides
 MAX_ENLARGEMENT = 3.5  # times; lines of a field enlarged further exceed the text heights of the training data
 _MIN_CONTAINED_SHARE = 0.6  # share of a box's area inside a larger one from which it may be a part of the same line
 _MIN_HEIGHT_RATIO = 0.4  # of the larger box's height that a part of the same line has at least
+_LINE_ASPECT = 3  # longer than this times its other side, a box is a line, and that side its height
 _STRIDE = 32  # the network halves the image five times
 
 
@@ -118,7 +119,9 @@ def _suppress_contained(boxes: list[NDArray[np.float32]]) -> list[NDArray[np.flo
     part = np.zeros((len(boxes), len(boxes)), bool)
     near = (shared_bounds(corners) > _MIN_CONTAINED_SHARE * area[:, None]) & (area[:, None] < area)
     for small, large in np.argwhere(near):
-        if sides[small].max() >= _MIN_HEIGHT_RATIO * sides[large].min():
+        short, long = sorted(sides[small])
+        height = short if long >= _LINE_ASPECT * short else long
+        if height >= _MIN_HEIGHT_RATIO * sides[large].min():
             shared, _ = cv2.intersectConvexConvex(corners[small], corners[large])
             part[small, large] = shared >= _MIN_CONTAINED_SHARE * area[small]
     return [boxes[at] for at in sorted(suppress(area, part, chained=True))]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from inkgate.engines.text.crop import is_tall
+from inkgate.engines.text.machine_zone import is_zone_line
 from inkgate.engines.text.marks import vertical_marks
 from inkgate.engines.types import Image, Line, Quad
 
@@ -43,7 +44,7 @@ def turn_upside_down_lines(
     suspects = [
         at
         for at, (line, crop) in enumerate(zip(lines, crops, strict=True))
-        if line.score < _MAX_SUSPECT_SCORE or _is_sparse(line.text, crop)
+        if (line.score < _MAX_SUSPECT_SCORE or _is_sparse(line.text, crop)) and not is_zone_line(line.text)
     ]
     turned = [np.ascontiguousarray(crops[at][::-1, ::-1]) for at in suspects]
     likely = [

@@ -12,6 +12,8 @@ from inkgate.engines.seals import find_seals, remove_seals
 from inkgate.engines.text.crop import crop_line, extend_ends, quad_size
 from inkgate.engines.text.detect import is_field
 from inkgate.engines.text.direction import RecogniseCrops, turn_upside_down_lines
+from inkgate.engines.text.leading_bullets import extend_to_bullets
+from inkgate.engines.text.machine_zone import correct_zones
 from inkgate.engines.text.order import reading_order
 from inkgate.engines.text.orient import rotate, rotate_back
 from inkgate.engines.text.under_seals import merge, touches
@@ -123,7 +125,7 @@ class LineEngine:
             improved, quads = self._retry_orientations(image, _mean_score(lines), timer)
             if improved:
                 angle, lines = improved, self._recognise_lines(rotate(image, improved), quads, timer)
-        lines = reading_order(self._read_under_seals(rotate(image, angle), lines, timer))
+        lines = correct_zones(reading_order(self._read_under_seals(rotate(image, angle), lines, timer)))
         if angle:
             lines = [Line(rotate_back(line.quad, angle, width, height), line.text, line.score) for line in lines]
         return Page(tuple(lines), width, height, angle, timer.stages)
@@ -168,6 +170,7 @@ class LineEngine:
 
     def _recognise_lines(self, image: Image, quads: Sequence[Quad], timer: _StageTimer) -> list[Line]:
         """Lines of an upright image, unordered."""
+        quads = extend_to_bullets(image, quads)
         crops = [crop_line(image, extend_ends(quad) if self._parts.extend_line_ends else quad) for quad in quads]
         parts = self._parts
         lines = turn_upside_down_lines(quads, crops, parts.read(crops), parts.orientation_probe, parts.read)

@@ -80,7 +80,7 @@ PROFILES = MappingProxyType(
 )
 
 ACCURATE_MARKS = MarkThresholds()
-DRAFT_MARKS = MarkThresholds(bullet=0.05)  # an inserted mark has low confidence: the accurate recogniser decides
+DRAFT_MARKS = MarkThresholds()  # an inserted mark has low confidence: the accurate recogniser decides
 DRAFT_RECOGNISER = "ppocrv6-tiny-rec"
 DRAFT_CHARSET = "ppocrv6-tiny-charset"
 CHARSET = "ppocrv6-charset"

@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 
 from inkgate.engines.runtimes.interface import RunNetwork, Tensor
 from inkgate.engines.text.bigrams import BigramModel, is_low_confidence
-from inkgate.engines.text.marks import MarkDecoder, MarkThresholds, per_mille_places
+from inkgate.engines.text.blanks import append_blanks
+from inkgate.engines.text.codes import CodeDecoder
+from inkgate.engines.text.marks import ROMAN, MarkDecoder, MarkThresholds, merge_parts, per_mille_places
+from inkgate.engines.text.outlines import outline_at, outlines
 from inkgate.engines.types import CharacterCandidates, Image
 
 LINE_HEIGHT_PIXELS = 48  # pixels, fixed by the network
@@ -30,6 +33,7 @@ _WORD_IN_L = re.compile("[aeiou][a-z]{2}")
 _FULL_STOPS = "，。"
 _MIN_STOP_PROBABILITY = 0.002  # from which a middle dot is a full stop: nine real dots in ten are below it
 _CORRECTED_SCORE = 0.25  # below all confidence thresholds, so that a corrected character is read again
+_MIN_DIGIT_HEIGHT = 0.8  # of the digit before it that a 0 behind % has at least
 _MAX_CANDIDATES = 16  # per character
 STRIDE = 8  # pixels of a crop per column of scores
 
@@ -42,7 +46,10 @@ def load_charset(path: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Characters of a line with the column (time step) where each begins and its probability there."""
+    """Characters of a line with the column (time step) where each begins and its probability there.
+
+    A character may have a blank behind it (`blanks.append_blanks`).
+    """
 
     characters: list[str]
     scores: NDArray[np.float32]
@@ -63,8 +70,8 @@ class Recogniser:
     """Recognises upright line crops one at a time: on a CPU a batch costs more than single lines.
 
     With `fixes_confusions` it corrects 1 to l and middle dots to full stops by their context; cards need both as they
-    are, for numbers and names. With `bigrams` it rescores lines of low confidence. With `marks` it inserts marks that
-    the network sees and drops.
+    are, for numbers and names; likewise 0 to O and 1 to I in codes. With `bigrams` it rescores lines of low confidence.
+    With `marks` it inserts marks and blanks that the network sees and drops.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class Recogniser:
         self.charset = charset
         self._bigrams = bigrams
         self._marks = MarkDecoder(charset, marks) if marks is not None else None
+        self._codes_decoder = CodeDecoder(charset, STRIDE) if fixes_confusions else None
         self._codes = np.array(
             [ord(character) if len(character) == 1 else 0 for character in (charset if bigrams else [])], np.int64
         )
@@ -105,21 +113,30 @@ class Recogniser:
 
     def recognise_line(self, line: Tensor) -> Reading:
         """The reading of one line of (3, 48, width)."""
-        return self.decode(self.network(pad_to_min_width(line)[None])[0])
+        return self.decode(self.network(pad_to_min_width(line)[None])[0], line)
 
-    def decode(self, scores: NDArray[np.float32]) -> Reading:
-        """Greedy CTC decoding of (columns, classes) probabilities, then the corrections of the constructor."""
+    def decode(self, scores: NDArray[np.float32], line: Tensor | None = None) -> Reading:
+        """Greedy CTC decoding of (columns, classes) probabilities, then the corrections of the constructor.
+
+        Codes are corrected where the `line` is given that the probabilities belong to.
+        """
         best = scores.argmax(axis=1)
         reading = ctc_collapse(best, scores[np.arange(len(best)), best], self.charset)
         if self._bigrams is not None and is_low_confidence(reading.scores):
             candidate_scores = scores[reading.columns]
             candidate_scores[:, 0] = 0  # the blank is no candidate
-            reading.characters[:] = [self.charset[k] for k in self._bigrams.rescore(candidate_scores, self._codes)]
+            rescored = (self.charset[k] for k in self._bigrams.rescore(candidate_scores, self._codes))
+            reading.characters[:] = [
+                read if read in ROMAN else character  # 第二 is commoner than 第Ⅲ
+                for read, character in zip(reading.characters, rescored, strict=True)
+            ]
         if self._confusable_classes:
             l_scores, *stops = self._confusable_classes
             _resolve_one_or_l(reading, scores[:, l_scores])
             _resolve_dot_or_stop(reading, scores[:, stops])
-        return _with_marks(reading, scores, self._marks) if self._marks is not None else reading
+        if self._codes_decoder is not None and line is not None:
+            self._codes_decoder.correct(reading.characters, reading.columns, scores, line)
+        return _with_marks(reading, scores, self._marks, line) if self._marks is not None else reading
 
 
 def ctc_collapse(best: NDArray[np.int64], scores: NDArray[np.float32], charset: Sequence[str]) -> Reading:
@@ -130,18 +147,28 @@ def ctc_collapse(best: NDArray[np.int64], scores: NDArray[np.float32], charset: 
     return Reading([charset[k] for k in best[columns]], scores[columns], columns)
 
 
-def _with_marks(reading: Reading, scores: NDArray[np.float32], marks: MarkDecoder) -> Reading:
-    """The reading with dropped marks inserted and ‰ put together."""
+def _with_marks(reading: Reading, scores: NDArray[np.float32], marks: MarkDecoder, line: Tensor | None) -> Reading:
+    """The reading with dropped marks and blanks inserted, and numerals and ‰ put together."""
     dropped = marks.dropped(scores, reading.characters, reading.columns)
-    per_mille = per_mille_places(reading.text)
-    if not dropped and not per_mille:
-        return reading
     parts = list(zip(reading.columns.tolist(), reading.characters, reading.scores.tolist(), strict=True))
     if len(reading.text) == len(parts):
-        for at in per_mille:
-            parts[at : at + 2] = [(parts[at][0], "‰", min(parts[at][2], parts[at + 1][2]))]
-    columns, characters, values = zip(*sorted([*parts, *dropped]), strict=True)
-    return Reading(list(characters), np.array(values, np.float32), np.array(columns, np.intp))
+        for at in per_mille_places(reading.text):
+            if line is None or not _is_digit_high(line, reading.columns, at + 1):
+                parts[at : at + 2] = [(parts[at][0], "‰", min(parts[at][2], parts[at + 1][2]))]
+    parts = merge_parts(sorted([*parts, *dropped]))
+    if not parts:
+        return reading
+    columns, characters, values = zip(*parts, strict=True)
+    restored = Reading(list(characters), np.array(values, np.float32), np.array(columns, np.intp))
+    append_blanks(restored.characters, restored.columns, scores[:, -1])
+    return restored
+
+
+def _is_digit_high(line: Tensor, columns: NDArray[np.intp], at: int) -> bool:
+    """Whether the 0 behind a % is as high as the digit before it, and not the last circle of ‰."""
+    found = outlines(line, int(columns[at - 2]), int(columns[at]), STRIDE)
+    zero, digit = outline_at(found, float(columns[at])), outline_at(found, float(columns[at - 2]))
+    return zero is not None and digit is not None and zero.height >= _MIN_DIGIT_HEIGHT * digit.height
 
 
 def _resolve_one_or_l(reading: Reading, l_scores: NDArray[np.float32]) -> None:

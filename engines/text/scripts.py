@@ -79,9 +79,9 @@ class ScriptAwareRecogniser:
         A header may be in simplified script on such a page; within a line the two are hardly ever mixed.
         """
         scores = self.recogniser.network(pad_to_min_width(line)[None])[0]
-        reading = self.recogniser.decode(scores * self._page)
+        reading = self.recogniser.decode(scores * self._page, line)
         if any(map(is_traditional_only, reading.characters)):
-            reading = self.recogniser.decode(scores * self._line)
+            reading = self.recogniser.decode(scores * self._line, line)
         return reading
 
 

@@ -17,7 +17,8 @@ NOTO = Path("/usr/share/fonts/opentype/noto")  # Debian's fonts-noto-cjk
 SANS, SANS_BOLD, SERIF, SERIF_BOLD = (
     f"Noto{family}CJK-{weight}.ttc" for family in ("Sans", "Serif") for weight in ("Regular", "Bold")
 )
-_SIMPLIFIED_FACE = 2  # of the collections: JP, KR, SC, TC, HK
+MONO = "Noto Sans Mono CJK SC"
+_SIMPLIFIED_FACE, _MONO_FACE = 2, 7  # of the collections: JP, KR, SC, TC, HK, and the same in one width
 INK, PAPER = (28, 28, 30), (252, 252, 250)
 
 Pixels = NDArray[np.uint8]
@@ -32,7 +33,8 @@ def fonts_installed() -> bool:
 @cache
 def font(size: int, name: str = SANS) -> ImageFont.FreeTypeFont:
     """A face of `size` pixels. Raises OSError when the package fonts-noto-cjk is not installed."""
-    return ImageFont.truetype(NOTO / name, size, index=_SIMPLIFIED_FACE)
+    file, face = (SANS, _MONO_FACE) if name == MONO else (name, _SIMPLIFIED_FACE)
+    return ImageFont.truetype(NOTO / file, size, index=face)
 
 
 def text_width(text: str, size: int, name: str = SANS) -> int:

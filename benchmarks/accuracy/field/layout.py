@@ -138,5 +138,5 @@ KINDS = (
     Kind("table in perspective", table_in_perspective, variants=5),
     Kind("receipt", receipt, variants=5),
     Kind("form of two columns", two_column_form, variants=5),
-    Kind("vertical writing with stops", vertical_with_stops, floor=0.7),
+    Kind("vertical writing with stops", vertical_with_stops, floor=0.85),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from benchmarks.accuracy.field import drawing
+from benchmarks.accuracy.field import drawing, wording
 from benchmarks.accuracy.field.cases import Case, Kind, in_order, page_case
 
 
@@ -36,6 +36,18 @@ def bullets(random: Random) -> Case:
     return _page([f"{marks[0]} {first} {marks[1]} {second}"], random)
 
 
+def not_per_mille(random: Random) -> Case:
+    """A % before a full 0, which is no ‰."""
+    return _page([f"折扣{random.randint(2, 9)}%0", f"占比 {random.randint(11, 99)}%0"], random)
+
+
+def leading_bullets(random: Random) -> Case:
+    """A list with a bullet a full character before each line."""
+    mark = random.choice("●■◆○")
+    lines = [f"{mark}　{line[:-1]}" for line in drawing.pick(random, wording.SENTENCES, 3)]
+    return _page([line[:12] for line in lines], random)
+
+
 def currency(random: Random) -> Case:
     amount = f"{random.randint(100, 9999)}.{random.randint(10, 99)}"
     return _page([f"¥{amount}", f"合计：¥{amount}元"], random)
@@ -49,6 +61,8 @@ KINDS = (
     Kind("per mille", per_mille, floor=0.85),
     Kind("plus or minus", plus_minus),
     Kind("bullets", bullets),
+    Kind("% before 0", not_per_mille),
+    Kind("bullets before lines", leading_bullets, floor=0.75),
     Kind("currency", currency),
-    Kind("brackets and numerals", brackets_and_numerals, floor=0.6),
+    Kind("brackets and numerals", brackets_and_numerals),
 )

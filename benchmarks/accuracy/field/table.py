@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from benchmarks.accuracy.field import documents, fields, files, layout, orientation, seals, symbols
+from benchmarks.accuracy.field import codes, documents, fields, files, layout, orientation, seals, symbols
 from benchmarks.accuracy.field.cases import Kind
 
-MODULES: tuple[ModuleType, ...] = (fields, orientation, layout, files, seals, symbols, documents)
+MODULES: tuple[ModuleType, ...] = (fields, orientation, layout, files, seals, symbols, codes, documents)
 
 
 def kinds() -> list[Kind]:

@@ -179,3 +179,11 @@ def test_once_a_page_is_known_to_be_traditional_simplified_lines_are_read_again(
     texts = [text for text, _ in Cascade(draft, Both(plain, traditional), THRESHOLDS)(crops)]
     assert texts == ["人戶", "戶裝軟來參級預宮", "戶", "人", "页"]
     assert plain.read == [1] and sorted(traditional.read) == [0, 2, 4]  # none twice
+
+
+def test_a_blank_that_only_the_draft_has_seen_behind_a_span_stays() -> None:
+    blank = chr(0x4E00 + 17) + " "
+    draft, accurate = Fake([15], {15: "错", 17: blank}), Fake()
+    read, _ = Cascade(draft, ScriptAwareRecogniser(accurate), THRESHOLDS).read_line(line(30))
+    assert read == text(30)[:17] + blank + text(30)[18:]
+    assert max(accurate.widths) < line(30).shape[2]

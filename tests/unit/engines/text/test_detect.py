@@ -26,6 +26,11 @@ def test_two_parts_of_one_line_are_one_box() -> None:
     assert boxes((76, 103, 92, 137), line) == boxes(line)
 
 
+def test_a_line_within_a_large_frame_is_no_part_of_it() -> None:
+    frame = ((30, 30, 600, 90), (30, 230, 600, 290), (30, 30, 90, 290), (540, 30, 600, 290))
+    assert len(boxes(*frame, (120, 150, 480, 170))) == 2
+
+
 @pytest.mark.parametrize(
     "other",
     [

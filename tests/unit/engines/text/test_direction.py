@@ -73,3 +73,9 @@ def test_marks_of_vertical_writing() -> None:
     none, readings = Recogniser(("", 0.0)), [("灯下有书°", 0.95), ("北纬30°", 0.95)]
     tall, wide = turn_upside_down_lines([TALL, WIDE], [crop(False)] * 2, readings, none, none)
     assert (tall.text, wide.text) == ("灯下有书。", "北纬30°")
+
+
+def test_a_line_of_a_machine_readable_zone_is_not_turned_into_its_mirror_image() -> None:
+    draft, read = Recogniser((">>>>>>>>>>IM", 0.95)), Recogniser((">>>>>>>>>>IM", 0.99))
+    (line,) = turn_upside_down_lines([WIDE], [crop(True)], [("WI<<<<<<<<<<", 0.6)], draft, read)
+    assert (line.text, line.quad, draft.crops) == ("WI<<<<<<<<<<", WIDE, 0)
