@@ -124,6 +124,7 @@ VALUES: Mapping[str, str] = MappingProxyType(
         "operator": "运营",
         "customer": "客户",
         "no valid token": "令牌无效",
+        "several duties": "令牌同时具有几个管理员的权限",
         "none": "无",
     }
 )

@@ -280,7 +280,7 @@ async def test_every_change_by_the_admin_api(console: ConsoleFixture) -> None:
     assert (await client.get("/accounts", headers={"authorization": "Bearer x"})).status_code == 401
     refused = await recorder.new()
     assert [(each.actor, each.result, each.detail) for each in refused] == [
-        ("admin:reader", "refused", {"reason": "scope accounts:read"}),
+        ("admin:reader", "refused", {"permission": "accounts.see"}),
         ("anonymous", "refused", {"reason": "no valid token"}),
     ]
     lines = (await client.get("/audit/export")).text.splitlines(keepends=True)
