@@ -52,16 +52,17 @@ class AdminRequest:
     async def require(self, permission: Permission, scope: str) -> None:
         """Raise Misuse, and record it, unless the token has this permission, part of `scope`, as well."""
         if permission not in self.permissions:
-            await self.refuse(permission=permission.value)
+            await self.refuse(permission=permission)
             raise Misuse("token.scope_missing", scope=scope)
 
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work with the token as its actor."""
         return work.unit_of_work(self.context.engine, self.actor, self.context.clock, self.origin)
 
-    async def refuse(self, **detail: str) -> None:
-        """Record a refused request: the `permission` that it lacks, or the `reason`."""
+    async def refuse(self, *, permission: Permission | None = None, reason: str = "") -> None:
+        """Record a refused request: the permission that it lacks, or another reason."""
         async with self.begin() as unit:
+            detail: dict[str, Any] = {"permission": permission.value} if permission else {"reason": reason}
             await trail.record(unit, "access.refuse", self.where, None, result="refused", **detail)
 
     async def record_look(self, request: Request) -> None:
@@ -99,7 +100,7 @@ class RequireScope:
         admin_request = AdminRequest(context, f"admin:{found.name}", found.permissions, origin, where)
         permission = ADMIN.get((request.method, request.scope["route"].path))
         if permission is None or permission not in found.permissions:
-            await admin_request.refuse(permission=(permission or Permission.HOST).value)
+            await admin_request.refuse(permission=permission or Permission.HOST)
             raise Misuse("token.scope_missing", scope=self._scope)
         if context.settings.access.separate_duties and has_several_duties(found.permissions):
             await admin_request.refuse(reason="several duties")

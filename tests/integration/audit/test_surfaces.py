@@ -419,6 +419,7 @@ def test_every_action_and_object_has_words() -> None:
     from inkgate import service
 
     actions: set[str] = set()
+    fields: set[str] = set()
     for path in Path(service.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in (
@@ -428,6 +429,13 @@ def test_every_action_and_object_has_words() -> None:
                     for each in ast.walk(argument):
                         if isinstance(each, ast.Constant) and isinstance(each.value, str):
                             actions.add(each.value)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("trail.record", "trail.record_at"):
+                fields |= {each.arg for each in node.keywords if each.arg}
+                changes = [each.value for each in node.keywords if each.arg in ("before", "after")]
+                for change in changes:
+                    keys = change.keys if isinstance(change, ast.Dict) else []
+                    fields |= {each.value for each in keys if isinstance(each, ast.Constant)}
+    assert len(fields) > 20 and fields - {"name", "result", "before", "after"} <= words.FIELDS.keys()
     named = {each for each in actions if re.fullmatch(r"[a-z_0-9]+\.[a-z_0-9]+", each)}
     assert named <= ACTIONS.keys()
     assert all(each.kind in KINDS and each.zh != each.en for each in ACTIONS.values())
