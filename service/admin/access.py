@@ -52,17 +52,18 @@ class AdminRequest:
     async def require(self, permission: Permission, scope: str) -> None:
         """Raise Misuse, and record it, unless the token has this permission, part of `scope`, as well."""
         if permission not in self.permissions:
-            await self.refuse(f"permission {permission.value}")
+            await self.refuse(permission=permission)
             raise Misuse("token.scope_missing", scope=scope)
 
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A unit of work with the token as its actor."""
         return work.unit_of_work(self.context.engine, self.actor, self.context.clock, self.origin)
 
-    async def refuse(self, reason: str) -> None:
-        """Record a refused permission."""
+    async def refuse(self, *, permission: Permission | None = None, reason: str = "") -> None:
+        """Record a refused request: the permission that it lacks, or another reason."""
         async with self.begin() as unit:
-            await trail.record(unit, "access.refuse", self.where, None, result="refused", reason=reason)
+            detail: dict[str, Any] = {"permission": permission.value} if permission else {"reason": reason}
+            await trail.record(unit, "access.refuse", self.where, None, result="refused", **detail)
 
     async def record_look(self, request: Request) -> None:
         """Record that data of customers are read, once in a while."""
@@ -94,15 +95,15 @@ class RequireScope:
                 found = await bearer(session, credentials.credentials)
         origin, where = _origin(context, request), f"{request.method} {request.scope['route'].path}"
         if found is None:
-            await AdminRequest(context, "anonymous", origin=origin, where=where).refuse("no valid token")
+            await AdminRequest(context, "anonymous", origin=origin, where=where).refuse(reason="no valid token")
             raise HTTPException(401, "a valid token is needed", {"WWW-Authenticate": "Bearer"})
         admin_request = AdminRequest(context, f"admin:{found.name}", found.permissions, origin, where)
         permission = ADMIN.get((request.method, request.scope["route"].path))
         if permission is None or permission not in found.permissions:
-            await admin_request.refuse(f"permission {(permission or Permission.HOST).value}")
+            await admin_request.refuse(permission=permission or Permission.HOST)
             raise Misuse("token.scope_missing", scope=self._scope)
         if context.settings.access.separate_duties and has_several_duties(found.permissions):
-            await admin_request.refuse("several duties")
+            await admin_request.refuse(reason="several duties")
             raise Misuse("token.duties_mixed")
         if request.method == "GET" and self._scope != AUDIT_SCOPE:
             await admin_request.record_look(request)

@@ -205,12 +205,22 @@ async def delete_up_to(session: AsyncSession, sequence: int, limit: int) -> int:
     return last - first + 1
 
 
-async def checkpoints(session: AsyncSession, *, kind: str = "", since: int = 0) -> list[CheckpointRow]:
-    """Checkpoints from a sequence on, oldest first."""
+async def checkpoints(
+    session: AsyncSession, *, kind: str = "", since: int = 0, last: int | None = None
+) -> list[CheckpointRow]:
+    """Checkpoints from a sequence on, up to `last` if it is given, oldest first."""
     query = select(CheckpointRow).where(CheckpointRow.sequence >= since)
+    if last is not None:
+        query = query.where(CheckpointRow.sequence <= last)
     if kind:
         query = query.where(CheckpointRow.kind == kind)
     return list(await session.scalars(query.order_by(CheckpointRow.sequence, CheckpointRow.id)))
+
+
+async def newest_checkpoints(session: AsyncSession, limit: int) -> list[CheckpointRow]:
+    """The checkpoints of the largest sequences, newest first."""
+    query = select(CheckpointRow).order_by(CheckpointRow.sequence.desc(), CheckpointRow.id.desc()).limit(limit)
+    return list(await session.scalars(query))
 
 
 async def last_checkpoint(session: AsyncSession, kind: str = "") -> CheckpointRow | None:

@@ -6,16 +6,16 @@ The chain is followed from its first event. Every finding names the event: the f
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.audit import chain, checkpoints, repository
 from inkgate.service.audit.canonical import ARCHIVE, MEMBERS, algorithm_of, checkpoint_text, event_hash
 from inkgate.service.audit.signing import key_id_of, valid
-from inkgate.service.db import work
 
 FORMAT, FORMAT_VERSION = "inkgate-audit", 1
 MAX_FINDINGS = 1000
@@ -29,6 +29,12 @@ class Finding:
     kind: str
     where: str
     what: str
+
+    @property
+    def sequence(self) -> int | None:
+        """The event it is about; None for a fault of the format."""
+        found = re.fullmatch(r"(?:checkpoint of )?event (\d+)", self.where)
+        return int(found[1]) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,26 +152,17 @@ class Verifier:
         self.findings.append(Finding(kind, where, what))
 
 
-async def check(engine: AsyncEngine) -> list[Finding]:
-    """What does not hold in the recent part of the trail; cheap enough to be repeated. Raises SQLAlchemyError."""
-    async with work.snapshot_session(engine) as session:
-        return (await verify_database(session, recent=True)).findings
-
-
 async def verify_database(session: AsyncSession, *, recent: bool = False) -> Outcome:
     """Verify the trail in a session with one snapshot; `recent`: only from the last checkpoint but one on, which reads
     little and is meant to be repeated."""
-    signed = await repository.checkpoints(session)
-    begin = signed[-2].sequence if recent and len(signed) > 1 else 0
-    archived = [each for each in signed if each.kind == ARCHIVE][-1:]
-    begin = max(begin, archived[0].sequence if archived and recent else 0)
-    public = {row.id: row.public_key for row in await repository.signing_keys(session)}
-    verifier = Verifier(public, whole=not begin)
-    for row in signed:
-        if row.sequence >= begin:
-            verifier.take_checkpoint(checkpoints.members(row))
+    archived = await _archived(session)
+    begin = 0
+    if recent:
+        newest = await repository.newest_checkpoints(session, 2)
+        begin = max(newest[1].sequence if len(newest) == 2 else 0, archived)
+    verifier = await _verifier(session, begin, whole=not begin)
     head = await repository.head(session)
-    leftover = 0 if recent or not archived else archived[0].sequence
+    leftover = 0 if recent else archived
     first = begin + 1
     while first <= head[0] and not verifier.full:
         rows = await repository.chained(session, first, head[0])
@@ -177,6 +174,39 @@ async def verify_database(session: AsyncSession, *, recent: bool = False) -> Out
             break
         first = (rows[-1].sequence or 0) + 1
     return verifier.finish(head)
+
+
+async def verify_piece(session: AsyncSession, first: int, last: int) -> list[Finding]:
+    """What does not hold from one event to another, and between the first one and the event before it; to verify a long
+    trail piece by piece. The events are read at once. The session has one snapshot."""
+    archived, (end, _) = await _archived(session), await repository.head(session)
+    begin, end = max(first - 1, archived + 1, 1), min(last, end)
+    if begin > end:
+        return []
+    verifier = await _verifier(session, begin - 1, last=end, whole=False)
+    rows = await repository.chained(session, begin, end, limit=end - begin + 1)
+    if not rows or rows[0].sequence != begin:
+        return [Finding("missing", f"event {begin}", "is missing")]
+    for event in rows:
+        verifier.take(chain.members(event))
+    if (verifier.last or 0) < end:
+        verifier.expect(end)
+    return verifier.findings
+
+
+async def _archived(session: AsyncSession) -> int:
+    """The last event that was signed for deletion; 0 without one."""
+    row = await repository.last_archive(session)
+    return row.sequence if row is not None else 0
+
+
+async def _verifier(session: AsyncSession, since: int, *, whole: bool, last: int | None = None) -> Verifier:
+    """A verifier that has taken the checkpoints from `since` to `last`."""
+    public = {row.id: row.public_key for row in await repository.signing_keys(session)}
+    verifier = Verifier(public, whole=whole)
+    for row in await repository.checkpoints(session, since=since, last=last):
+        verifier.take_checkpoint(checkpoints.members(row))
+    return verifier
 
 
 def verify_export(lines: TextIO, trusted: str = "") -> Outcome:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from inkgate.service.permissions import permission, roles
+
 SUBJECTS: Mapping[str, str] = MappingProxyType(
     {
         "access key": "访问密钥",
@@ -32,6 +34,7 @@ SUBJECTS: Mapping[str, str] = MappingProxyType(
         "product": "商品",
         "refunds": "退订列表",
         "refused calls": "被拒绝的调用",
+        "sessions": "登录情况",
         "set-up code": "初始化口令",
         "settings of the": "设置：",
         "status screen": "大屏",
@@ -58,6 +61,9 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "capability": ("能力", "capability"),
         "count": ("数量", "count"),
         "discount_fen": ("优惠", "discount"),
+        "ends": ("到期", "ends"),
+        "events": ("记录数", "events"),
+        "expiry_days": ("到期前天数", "days before the end"),
         "extras": ("扩展字段", "extensions"),
         "fen": ("金额", "amount"),
         "findings": ("不符", "findings"),
@@ -67,6 +73,8 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "imported": ("随导入", "by import"),
         "kind": ("种类", "kind"),
         "lines": ("行数", "lines"),
+        "low_days": ("剩余天数不足", "fewer days left than"),
+        "low_percent": ("剩余比例不足（%）", "smaller share left than (%)"),
         "mode": ("方式", "mode"),
         "networks": ("白名单", "networks"),
         "on_sale": ("在售", "on sale"),
@@ -76,6 +84,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "parent_id": ("主账号编号", "main account id"),
         "pays_fen": ("应付", "to pay"),
         "percent": ("比例", "percent"),
+        "permission": ("所需权限", "permission"),
         "price_fen": ("价格", "price"),
         "product": ("商品", "product"),
         "products": ("商品", "products"),
@@ -88,7 +97,9 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "secrets": ("密钥数", "secrets"),
         "seq": ("序号", "sequence"),
         "sequence": ("序号", "sequence"),
+        "session": ("登录会话", "session"),
         "since": ("从", "from"),
+        "sm2_imported": ("SM2 密钥由客户提供", "SM2 key of the customer"),
         "successor": ("继任密钥", "successor"),
         "units": ("次数", "units"),
         "until": ("到", "until"),
@@ -105,14 +116,27 @@ VALUES: Mapping[str, str] = MappingProxyType(
         "disabled": "用户已停用",
         "locked": "用户已锁定",
         "provider": "身份提供方",
+        "ldap": "LDAP 目录",
+        "second factor": "验证码不正确",
+        "no role": "没有对应的角色",
+        "others": "其他全部会话",
         "another user": "登录的是另一用户",
         "operator": "运营",
         "customer": "客户",
         "no valid token": "令牌无效",
+        "several duties": "令牌同时具有几个管理员的权限",
         "none": "无",
     }
 )
 """Values that are words → in Chinese."""
+
+NAMED: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "role": {each.value: title for each, title in roles.TITLES.items()},
+        "permission": {each.value: title for each, title in permission.TITLES.items()},
+    }
+)
+"""Field whose values have names in both languages → value → its names."""
 
 _BY_LENGTH = sorted(SUBJECTS, key=len, reverse=True)
 
@@ -170,4 +194,6 @@ def _value(name: str, value: object, language: str) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     text = str(value)
+    if text in NAMED.get(name, {}):
+        return NAMED[name][text][language == "en"]
     return text if language == "en" else VALUES.get(text, text)

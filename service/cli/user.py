@@ -101,6 +101,7 @@ def list_sessions(
         console = context.settings.console
         async with context.begin() as unit:
             now = await unit.now()
+            await trail.record_look(unit, "cli.view", "sessions", None)
             rows = await administration.sessions(
                 unit,
                 current="",

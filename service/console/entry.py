@@ -91,7 +91,7 @@ async def _enter_by_directory(
         return render(page_request, "login.html", 503, login=login, next=where, problem=said)
     if person is None:
         async with page_request.begin() as unit:
-            await users.record_failure(unit, login, lock_of(parts))
+            await users.record_failure(unit, login, lock_of(parts), by=users.LDAP)
         return render(page_request, "login.html", 422, login=login, next=where, problem=_wrong(page_request))
     grant = grant_of(person.groups, parts.settings.ldap.roles, create=parts.settings.ldap.create)
     if user is not None and user.factor_at is not None:

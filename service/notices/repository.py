@@ -142,6 +142,11 @@ async def open_conditions(session: AsyncSession) -> list[ConditionRow]:
     return list(await session.scalars(query.execution_options(populate_existing=True)))
 
 
+async def open_condition(session: AsyncSession, key: str) -> ConditionRow | None:
+    """The condition with this key, if it holds."""
+    return await session.scalar(select(ConditionRow).where(ConditionRow.key == key, ConditionRow.ended_at.is_(None)))
+
+
 async def begin_conditions(session: AsyncSession, conditions: Sequence[Condition], at: datetime) -> None:
     """Write conditions that begin to hold."""
     columns = ["kind", "account_id", "params", "began_at", "ended_at"]

@@ -1,4 +1,4 @@
-"""Checks of conditions that are not in the database: live workers, certificates."""
+"""Checks of conditions that no query finds: live workers, certificates, the audit trail."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from inkgate.service.audit import repository as trail
+from inkgate.service.audit import verify
+from inkgate.service.audit.verify import Finding
+from inkgate.service.db import work
+from inkgate.service.notices import repository
 from inkgate.service.notices.kinds import Condition, Kind, Value
 
 HOST_TIMEOUT_SECONDS = 5.0
 MAX_HOSTS = 50
+AUDIT_KEY = "audit_failed"
 MAX_GAP_SECONDS = 7200.0  # twice the longest interval between two rounds
 
 
@@ -45,6 +52,43 @@ class FleetWatch:
         if seconds < self.grace:
             return None  # a notice that was sent is not ended by the restart of a gateway
         return [Condition("workers_down", Kind.WORKERS_DOWN, None, {"seconds": round(seconds)})]
+
+
+@dataclass(slots=True)
+class AuditWatch:
+    """Whether the audit trail verifies: its end in each round, and the whole of it piece by piece, again and again.
+
+    An event that was found broken is looked at again while the condition holds, by whichever gateway runs the round:
+    the end of the trail moves on, and the condition would end without a cure.
+    """
+
+    engine: AsyncEngine
+    piece: int = 500  # events per round: some 20 ms of CPU time
+    _next: int = field(default=1)
+
+    async def check(self) -> Sequence[Condition] | None:
+        """See inkgate.service.notices.conditions.Check. Raises SQLAlchemyError."""
+        async with work.snapshot_session(self.engine) as session:
+            found = (await verify.verify_database(session, recent=True)).findings
+            found = found or await self._known(session) or await self._piece(session)
+        if not found:
+            return []
+        problem, sequence = f"{found[0].where}: {found[0].what}", found[0].sequence
+        return [Condition(AUDIT_KEY, Kind.AUDIT_FAILED, None, {"problem": problem, "sequence": sequence})]
+
+    async def _known(self, session: AsyncSession) -> list[Finding]:
+        """What is still wrong with the event of the condition that holds."""
+        held = await repository.open_condition(session, AUDIT_KEY)
+        sequence = held.params.get("sequence") if held is not None else None
+        return await verify.verify_piece(session, sequence, sequence + 1) if isinstance(sequence, int) else []
+
+    async def _piece(self, session: AsyncSession) -> list[Finding]:
+        """What is wrong with the next piece; after the last one the first follows."""
+        first, (head, _) = self._next, await trail.head(session)
+        if first > head:
+            first = 1
+        self._next = first + self.piece
+        return await verify.verify_piece(session, first, first + self.piece - 1)
 
 
 @dataclass(frozen=True, slots=True)

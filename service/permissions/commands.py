@@ -82,4 +82,8 @@ COMMANDS: Mapping[str, P] = {
     "ledger maintain": P.HOST,
     "ledger repair-clock": P.HOST,
     "audit": P.AUDIT_SEE,
+    "audit export": P.AUDIT_SEE,
+    "audit verify": P.AUDIT_SEE,
+    "audit key": P.AUDIT_SEE,
+    "audit checkpoint": P.HOST,
 }

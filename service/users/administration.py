@@ -66,8 +66,8 @@ async def grant_role(work: UnitOfWork, user: UserRow, wanted: Role | None) -> No
         "user.role",
         f"user {user.login}",
         user.account_id,
-        role_before=before.value if before else None,
-        role_after=wanted.value,
+        before={"role": before.value if before else None},
+        after={"role": wanted.value},
     )
 
 

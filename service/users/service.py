@@ -189,10 +189,11 @@ async def sign_in_by_provider(
         await _record_failed_login(work, user, reason, by=by)
         return None
     now = await work.now()
-    if method != OIDC and (
-        is_locked(user, now) or not await _second_factor_fits(work, user, second, now, lock)
-    ):  # a provider asks for its own second factor
-        await _record_failed_login(work, user, "second factor", by=by)
+    if method != OIDC and is_locked(user, now):
+        await _record_failed_login(work, user, "locked", by=by)
+        return None
+    if method != OIDC and not await _second_factor_fits(work, user, second, now, lock):
+        await _record_failed_login(work, user, "second factor", by=by)  # a provider asks for its own
         return None
     if user.must_change:
         user.must_change, user.password_hash = False, NO_PASSWORD
@@ -205,11 +206,14 @@ async def sign_in_by_provider(
     return token
 
 
-async def record_failure(work: UnitOfWork, login: str, lock: Lock) -> None:
-    """Count a wrong password that was checked elsewhere, as by a directory, towards the lock."""
+async def record_failure(work: UnitOfWork, login: str, lock: Lock, *, by: str) -> None:
+    """Record a sign-in that failed elsewhere, as at a directory; a wrong password counts towards the lock."""
     user = await repository.user_named(work.session, login, lock=True)
     now = await work.now()
-    if user is not None and user.disabled_at is None and not is_locked(user, now):
+    may_try = user is not None and user.disabled_at is None and not is_locked(user, now)
+    reason = "unknown" if user is None else "password" if may_try else state_of(user, now)
+    await _record_failed_login(work, user, reason, by=by)
+    if user is not None and may_try:
         await _count_failure(work, user, now, lock)
 
 
@@ -258,7 +262,10 @@ async def confirm_password(
     is the result of `password_proof`. False for a wrong one, which counts towards the lock."""
     user = await repository.user_named(work.session, signed_in.user.login, lock=True)
     now = await work.now()
-    if user is None or user.disabled_at is not None or is_locked(user, now):
+    if user is None:
+        return False
+    if user.disabled_at is not None or is_locked(user, now):
+        await _record_failed_proof(work, user, state_of(user, now))
         return False
     if proof is None or proof != user.password_hash:
         await _record_failed_proof(work, user, "password")

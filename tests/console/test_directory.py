@@ -163,7 +163,7 @@ async def test_groups_give_roles_at_each_sign_in(engine: AsyncEngine, directory:
     await lin.see("/orders")
     async with work.read_session(console.engine) as session:
         (event,) = await audit.events(session, action="user.role")
-    assert event.detail["role_after"] == "finance"
+    assert event.detail["after"] == {"role": "finance"}
 
 
 async def test_a_user_without_a_group_is_refused(engine: AsyncEngine, directory: LdapServer) -> None:
@@ -188,6 +188,15 @@ async def test_wrong_passwords_lock_the_user_here(engine: AsyncEngine, directory
     for _ in range(5):
         await console.visitor().submit("/login", login="lin", password="wrong")
     assert (await console.visitor().submit("/login", login="lin", password=SECRET)).status_code == 422
+    await console.visitor().submit("/login", login="my password", password=SECRET)
+    async with work.read_session(console.engine) as session:
+        events = (await audit.events(session, action="user.login"))[::-1]
+        (lock,) = await audit.events(session, action="user.lock")
+    assert [(each.subject, each.detail["reason"]) for each in events] == [
+        *[("user lin", "password")] * 5, ("user lin", "locked"), ("unknown user", "unknown"),
+    ]  # fmt: skip
+    assert all((each.result, each.address, each.detail["by"]) == ("failed", "127.0.0.1", "ldap") for each in events)
+    assert lock.subject == "user lin"
     console.clock.advance(minutes=16)
     assert (await console.visitor().submit("/login", login="lin", password=SECRET)).status_code == 303
 

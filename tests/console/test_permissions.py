@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import repository as audit
+from inkgate.service.audit.chain import MAX_UNSUCCESSFUL_OF_ADDRESS
 from inkgate.service.db import ids, work
 from inkgate.service.permissions import CUSTOMER_ROLES, OPERATOR_ROLES, ROLES, SEPARATE_ROLES, Permission, Role
 from inkgate.service.permissions.permission import OPEN
@@ -84,17 +85,20 @@ async def test_a_refused_permission_is_said_in_words_and_recorded(console: Conso
     assert answer.status_code == 403
     assert "您的角色是“只读”，没有“查看 AccessKey”的权限" in answer.text
     async with work.read_session(console.engine) as session:
-        events = await audit.events(session, action="permission")
-    assert [(each.actor, each.subject) for each in events] == [("console:the-viewer", "GET /keys")]
+        (event,) = await audit.events(session, action="access.refuse")
+    assert (event.actor, event.subject, event.result) == ("console:the-viewer", "GET /keys", "refused")
+    assert (event.account_id, event.detail) == (console.account_id, {"permission": "keys.see"})
 
 
-async def test_recorded_refusals_of_a_user_are_bounded(console: ConsoleFixture) -> None:
+async def test_recorded_refusals_are_bounded(console: ConsoleFixture) -> None:
     await with_roles(console)
     viewer = await console.signed_in("the-viewer")
-    for _ in range(60):
+    for _ in range(MAX_UNSUCCESSFUL_OF_ADDRESS + 10):
         assert (await viewer.get("/keys")).status_code == 403
     async with work.read_session(console.engine) as session:
-        assert len(await audit.events(session, action="permission", limit=1000)) == 50
+        events = await audit.events(session, action="access.refuse", limit=1000)
+    assert len(events) == MAX_UNSUCCESSFUL_OF_ADDRESS
+    assert "further_omitted_seconds" in events[0].detail, "the last one says that there are more"
 
 
 async def test_the_menu_has_only_pages_that_the_role_may_see(console: ConsoleFixture) -> None:
@@ -151,7 +155,7 @@ async def test_a_role_is_changed_counts_at_once_and_is_recorded(console: Console
     async with work.read_session(console.engine) as session:
         (event,) = await audit.events(session, action="user.role")
     assert (event.actor, event.subject) == ("console:chief", "user the-viewer")
-    assert (event.detail["role_before"], event.detail["role_after"]) == ("viewer", "developer")
+    assert event.detail == {"before": {"role": "viewer"}, "after": {"role": "developer"}}
 
 
 @pytest.mark.parametrize("role", ["operator", "auditor", "root", "", "OWNER"])

@@ -15,6 +15,7 @@ from inkgate.service.accounts import rotation
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.accounts.vault import HEAD_BYTES, Vault, key_id, new_key
+from inkgate.service.audit.signing import signing_key
 from inkgate.service.db import work
 from inkgate.service.db.sealed_columns import CONTEXT, heads, sealed_columns
 from inkgate.service.db.work import UnitOfWork
@@ -85,6 +86,7 @@ async def stored(engine: AsyncEngine) -> Stored:
             await channels.create(unit, vault, Notices(), None, hook)
             user = await users.create_user(unit, f"user-{number}", users.NO_PASSWORD)
             await factor.begin(unit, vault, user.id)
+        await signing_key(unit, vault)
     return Stored(engine, old)
 
 
@@ -93,7 +95,7 @@ async def test_every_secret_is_converted_both_ways(stored: Stored) -> None:
     before = await stored.opened(Vault([stored.old]))
     assert {(table, column) for table, column, _ in before} == {(c.table.name, c.name) for c in COLUMNS}
     both = Vault([fresh, stored.old], "sm4-gcm")
-    assert await rotation.reseal(stored.begin, both, rows=2) == len(before) == 15
+    assert await rotation.reseal(stored.begin, both, rows=2) == len(before) == 16
     assert await stored.heads() == {both.head} == {b"\x02" + key_id(fresh)}
     assert await stored.opened(Vault([fresh])) == before, "the cipher that is set matters for new secrets alone"
     assert await rotation.reseal(stored.begin, both) == 0

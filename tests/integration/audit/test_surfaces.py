@@ -5,11 +5,11 @@ Routes and commands are read off the applications: a new one fails here until it
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from inkgate.service.accounts.vault import Vault, new_key
 from inkgate.service.admin import app as admin_app
 from inkgate.service.admin import tokens
 from inkgate.service.audit import repository, words
@@ -26,18 +27,22 @@ from inkgate.service.audit.actions import ACTIONS, KINDS
 from inkgate.service.audit.models import EventRow
 from inkgate.service.cli import COMMANDS, Commands
 from inkgate.service.console.pages import PAGES
+from inkgate.service.db import engine as engines
 from inkgate.service.db import work
 from inkgate.service.metering.service import packs_of
 from inkgate.service.orders import repository as order_rows
 from inkgate.service.orders import service as orders
+from inkgate.service.settings import Database
+from inkgate.service.users import factor, totp
 from inkgate.service.users import repository as user_rows
+from inkgate.service.users import service as users
+from inkgate.service.users.administration import SESSION_NAME_LENGTH
 from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture
+from tests.integration.audit.surfaces import NOTICE_FORMS, ON_SQLITE, PEER, USER_FORMS, Recorder, Steps
 from tests.unit.cli.test_money_commands import Shell, inkgate  # noqa: F401 - the fixture
 from tests.unit.importing.files import as_json, company
 
 WALL_KEY = "a-key-for-the-wall-screen"
-PEER = "127.0.0.1"
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 OF_NOTICES = "notice"  # routes and commands of notices, whose events their own tests see
 CHANGES_NOTHING = {
@@ -54,52 +59,10 @@ READ_ONLY_COMMANDS = {
 }
 
 
-@dataclass
-class Recorder:
-    """Reads the events that one step added."""
-
-    engine: AsyncEngine
-    seen: int = 0
-    tried: set[str] = field(default_factory=set)
-
-    async def new(self) -> list[EventRow]:
-        async with work.read_session(self.engine) as session:
-            last = (await repository.head(session))[0]
-            rows = await repository.chained(session, self.seen + 1, last)
-        self.seen = last
-        return rows
-
-
 @pytest.fixture
 async def console(engine: AsyncEngine) -> ConsoleFixture:
     takeover = {"url": "https://cloud.example"}
     return await ConsoleFixture.build(engine, takeover=takeover, console={"wall_key": WALL_KEY})
-
-
-@dataclass
-class Steps:
-    """Posts forms, and checks the events of each."""
-
-    console: ConsoleFixture
-    recorder: Recorder
-    visitors: dict[str, BrowserClient]
-    tokens: dict[str, str] = field(default_factory=dict)
-
-    async def form(self, login: str, route: str, action: str, result: str = "done", /, **fields: Any) -> EventRow:
-        path = route.format_map({name: str(value) for name, value in fields.items()})
-        visitor = self.visitors[login]
-        csrf = await visitor.token("/reference" if login else "/login")
-        await self.recorder.new()
-        files = {"file": ("import.json", fields.pop("upload"))} if "upload" in fields else None
-        answer = await visitor.post(path, data={"csrf": csrf, **fields}, files=files)
-        assert answer.status_code in (200, 303, 422), f"{route}: {answer.status_code} {answer.text[:300]}"
-        self.recorder.tried.add(route)
-        events = [each for each in await self.recorder.new() if not each.action.endswith(".view")]
-        found = next((each for each in events if each.action == action), None)
-        assert found is not None, f"{route}: {[each.action for each in events]} {answer.text[-600:]}"
-        assert (found.result, found.surface, found.address) == (result, "console", PEER), route
-        assert found.actor != "console:-" and found.hash is not None
-        return found
 
 
 @ON_SQLITE
@@ -194,7 +157,7 @@ def _leave_out(tried: set[str], others: set[str]) -> None:
         route.path for router in PAGES for route in router.routes
         if isinstance(route, APIRoute) and "POST" in route.methods
     }  # fmt: skip
-    assert {each for each in forms if OF_NOTICES not in each} == tried | others | CHANGES_NOTHING.keys()
+    assert forms == tried | others | CHANGES_NOTHING.keys() | USER_FORMS | NOTICE_FORMS
 
 
 @ON_SQLITE
@@ -317,7 +280,7 @@ async def test_every_change_by_the_admin_api(console: ConsoleFixture) -> None:
     assert (await client.get("/accounts", headers={"authorization": "Bearer x"})).status_code == 401
     refused = await recorder.new()
     assert [(each.actor, each.result, each.detail) for each in refused] == [
-        ("admin:reader", "refused", {"reason": "scope accounts:read"}),
+        ("admin:reader", "refused", {"permission": "accounts.see"}),
         ("anonymous", "refused", {"reason": "no valid token"}),
     ]
     lines = (await client.get("/audit/export")).text.splitlines(keepends=True)
@@ -348,6 +311,7 @@ def _verbs() -> Iterator[str]:
         command = group.get_command(None, name)
         if isinstance(command, typer.core.TyperGroup):
             yield from (f"{name} {verb}" for verb in command.commands)
+            yield from [name] * command.invoke_without_command
         else:
             yield name
 
@@ -405,6 +369,16 @@ def test_every_command_leaves_its_event(inkgate: Shell, tmp_path: Any) -> None: 
     run("ledger maintain", "ledger.recheck", "--from-start")
     run("keys reseal", "master_key.reseal")
     run("user list", "cli.view")
+    run("user create", "user.create", "deputy", "--role", "auditor")
+    run("user role", "user.role", "deputy", "system")
+    run("user reset", "user.reset", "deputy")
+    session = asyncio.run(_signed_in_with_factor(tmp_path / "inkgate.db", "deputy"))
+    assert session in run("user sessions", "cli.view")
+    run("user session-end", "session.end", session)
+    run("user second-factor-reset", "factor.reset", "deputy")
+    run("user create", "user.create", "chief")
+    run("user disable", "user.disable", "deputy")
+    run("audit", "cli.view")
     run("audit export", "export.audit", "--to", str(tmp_path / "audit.jsonl"))
     run("app delete", "app.delete", "demo_app", "--yes")
     assert "hold" in inkgate("audit", "verify", str(tmp_path / "audit.jsonl"))
@@ -412,12 +386,29 @@ def test_every_command_leaves_its_event(inkgate: Shell, tmp_path: Any) -> None: 
     assert {each for each in untried if OF_NOTICES not in each} == UNTRIED
 
 
+async def _signed_in_with_factor(path: Any, login: str) -> str:
+    """Give a user a second factor and a session; the name of the session."""
+    engine, vault = engines.create(Database(url=f"sqlite+aiosqlite:///{path}")), Vault([new_key()])
+    async with work.unit_of_work(engine, "test") as unit:
+        user = await user_rows.user_named(unit.session, login)
+        assert user is not None
+        lifetime = users.Lifetime(users.Lock().duration, users.Lock().duration)
+        token = await users.sign_in(unit, login, user.password_hash, lifetime)
+        await factor.begin(unit, vault, user.id)
+        await unit.session.refresh(user)
+        key = factor.pending_key(vault, user)
+        assert token is not None and key is not None
+        await factor.confirm(unit, vault, login, totp.code_of(key, totp.step_of(await unit.now())))
+    await engine.dispose()
+    return users.hash_token(token)[:SESSION_NAME_LENGTH]
+
+
 UNTRIED = {
     *("account key-list", "app list", "pack list", "audit key", "audit verify", "audit checkpoint"),
-    *("account import", "app import", "app sm2-import", "user disable", "user reset", "ledger repair-clock"),
+    *("account import", "app import", "app sm2-import", "ledger repair-clock"),
     *("takeover route", "takeover forget", "takeover off", "takeover status", "takeover report", "app lift"),
 }
-"""Commands whose events other tests see: of the import, of users, of the clock, of the takeover; or that are looks."""
+"""Commands whose events other tests see: of the import, of the clock, of the takeover; or that are looks."""
 
 
 def test_every_action_and_object_has_words() -> None:
@@ -428,6 +419,7 @@ def test_every_action_and_object_has_words() -> None:
     from inkgate import service
 
     actions: set[str] = set()
+    fields: set[str] = set()
     for path in Path(service.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in (
@@ -437,6 +429,13 @@ def test_every_action_and_object_has_words() -> None:
                     for each in ast.walk(argument):
                         if isinstance(each, ast.Constant) and isinstance(each.value, str):
                             actions.add(each.value)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("trail.record", "trail.record_at"):
+                fields |= {each.arg for each in node.keywords if each.arg}
+                changes = [each.value for each in node.keywords if each.arg in ("before", "after")]
+                for change in changes:
+                    keys = change.keys if isinstance(change, ast.Dict) else []
+                    fields |= {each.value for each in keys if isinstance(each, ast.Constant)}
+    assert len(fields) > 20 and fields - {"name", "result", "before", "after"} <= words.FIELDS.keys()
     named = {each for each in actions if re.fullmatch(r"[a-z_0-9]+\.[a-z_0-9]+", each)}
     assert named <= ACTIONS.keys()
     assert all(each.kind in KINDS and each.zh != each.en for each in ACTIONS.values())

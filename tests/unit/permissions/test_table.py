@@ -42,6 +42,8 @@ def commands_of(command: object, path: tuple[str, ...] = ()) -> Iterator[str]:
     if not hasattr(command, "list_commands"):
         yield " ".join(path)
         return
+    if path and getattr(command, "invoke_without_command", False):  # a group that is a command by itself, as `audit`
+        yield " ".join(path)
     context = click.Context(click.Command("inkgate"))
     for name in command.list_commands(context):
         yield from commands_of(command.get_command(context, name), (*path, name))
