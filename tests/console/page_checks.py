@@ -15,7 +15,7 @@ from tests.console.browser import BrowserUser
 
 LOOKS = Path(__file__).with_name("looks.js").read_text("utf-8")
 NO_PAGES = {"/samples/{name}.jpg", "/apps/name", "/callers", "/oidc", "/oidc/back", "/wall/{key}"}
-"""Images, fragments and redirects. Downloads (.csv, .json) are excluded as well."""
+"""Images, fragments and redirects. Downloads (.csv, .json, .jsonl) are excluded as well."""
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
 COLD_BYTES, WARM_BYTES = 1_000_000, 60_000
 
@@ -26,7 +26,7 @@ def pages(examples: Mapping[str, str]) -> list[str]:
     for router in PAGES:
         for route in router.routes:
             path, methods = route.path, route.methods  # type: ignore[attr-defined]
-            if "GET" in methods and path not in NO_PAGES and not path.endswith((".csv", ".json")):
+            if "GET" in methods and path not in NO_PAGES and not path.endswith((".csv", ".json", ".jsonl")):
                 found.append(re.sub(r"\{(\w+)\}", lambda name: examples[name[1]], path))
     assert len(found) > 15
     return found
