@@ -43,7 +43,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "export.ledger": Action("导出账本", "ledger exported", LOOK),
         "export.takeover": Action("导出接管报告", "takeover report exported", LOOK),
         "export.usage": Action("导出用量统计", "usage statistics exported", LOOK),
-        "factor.codes": Action("重新生成恢复码", "recovery codes made anew", ACCESS),
+        "factor.codes": Action("重新生成恢复码", "new recovery codes made", ACCESS),
         "factor.recovery": Action("使用恢复码", "recovery code used", ACCESS),
         "factor.remove": Action("关闭两步验证", "second factor turned off", ACCESS),
         "factor.reset": Action("重置他人的两步验证", "second factor of a user reset", ACCESS),

@@ -72,7 +72,7 @@ class Offers(HTMLParser):
 
 
 def route_of(method: str, path: str) -> Route | None:
-    """The entry of the table for a request; one without parameters comes first. None: nobody may send it."""
+    """The entry of the table for a request; one without parameters comes first. None: no role may send it."""
     for known, pattern in sorted(CONSOLE, key=lambda each: each[1].count("{")):
         literal = map(re.escape, re.split(r"\{\w+\}", pattern))
         if known == method and re.fullmatch("[^/]+".join(literal), path):
@@ -139,7 +139,7 @@ async def walked(client: BrowserClient) -> dict[str, Offers]:
 
 
 def not_allowed(pages: dict[str, Offers], held: frozenset[Permission]) -> set[str]:
-    """What the pages offer and these permissions do not allow, or nobody may send."""
+    """What the pages offer and these permissions do not allow, or no role may send."""
     found = set()
     for path, page in pages.items():
         for method, target in page.requests:
