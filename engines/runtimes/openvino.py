@@ -13,7 +13,6 @@ import ctypes
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import metadata
@@ -35,7 +34,6 @@ _TRIALS = 3
 _CLOSE_SECONDS = 20.0  # for the shape in hand, half a second on an idle core
 _SHAPE_RESIDENT_MIB = 40  # of a compiled shape: 33 measured, activations and the library included
 _SHAPE_DATA_MIB = 128  # 110 measured: buffers for generated code are large, and hardly touched
-_RESIDENT_MAPS = 2  # shapes of a page detector that keep their activations (60 MiB for a page of 1600 pixels)
 
 
 class CompiledNetwork(Protocol):
@@ -154,8 +152,6 @@ class PaddedNetwork:
         self.shapes = tuple(shapes)
         self._fallback = fallback
         self._table: tuple[CompiledNetwork, ...] = ()  # replaced, never changed: calls run meanwhile
-        self._recent: deque[CompiledNetwork] = deque()
-        self._recent_lock = threading.Lock()
 
     @property
     def compiled_shapes(self) -> tuple[Shape, ...]:
@@ -167,9 +163,7 @@ class PaddedNetwork:
         entry = smallest_that_holds(self._table, batch.shape)
         if entry is None:
             return self._fallback(batch)
-        output = entry(batch)
-        self._bound_activations(entry)
-        return output
+        return entry(batch)
 
     def add(self, entry: CompiledNetwork) -> bool:
         """Use a compiled shape from now on. The first one must be faster than the fallback, or none is used: False.
@@ -182,22 +176,6 @@ class PaddedNetwork:
         entry.release_activations()
         self._table = (*self._table, entry)
         return True
-
-    def _bound_activations(self, entry: CompiledNetwork) -> None:
-        """Free the activations of the shapes that were used least recently; those of lines are small, and stay."""
-        if entry.shape[2] < 2 * _LINE_HEIGHT:
-            return
-        with self._recent_lock:
-            if entry in self._recent:
-                self._recent.remove(entry)
-            self._recent.append(entry)
-            idle = self._recent.popleft() if len(self._recent) > _RESIDENT_MAPS else None
-        if idle is not None:
-            idle.release_activations()
-            release_free_memory()
-
-
-_LINE_HEIGHT = 48  # pixels
 
 
 def smallest_that_holds(table: Sequence[CompiledNetwork], wanted: Shape) -> CompiledNetwork | None:

@@ -71,7 +71,7 @@ def build_cpu_components(
     )
     draft_lines = networks.compiled(profiles.DRAFT_RECOGNISER, shapes.draft_lines, draft_network)
     page_detector = profile.cpu_detector or profile.detector
-    page = networks.compiled(page_detector, shapes.pages, networks.spread(page_detector))
+    page = networks.spread(page_detector)
     read: RecogniseCrops = WholeLineRecogniser(accurate)
     if profile.thresholds is not None:
         draft = Recogniser(draft_lines, draft_charset, fixes_confusions=True, marks=profiles.DRAFT_MARKS)

@@ -221,24 +221,6 @@ def test_closing_ends_the_thread_after_the_shape_in_hand() -> None:
     OpenVinoRuntime(compiler=compiler).close()  # without a start there is nothing to end
 
 
-def test_only_the_pages_used_last_keep_their_activations() -> None:
-    compiler = FakeCompiler()
-    runtime = OpenVinoRuntime(compiler=compiler)
-    pages = runtime.compiled(FILE, PAGES, Fallback())
-    lines = runtime.compiled(FILE, SHAPES, Fallback())
-    runtime.start()
-    assert runtime.wait(10)
-    releases = [entry.releases for entry in compiler.compiled]
-    for shape in (PAGES[0], PAGES[1], PAGES[0], PAGES[2], *SHAPES):
-        (pages if shape[2] > 48 else lines)(np.zeros(shape, np.float32))
-    assert [entry.releases - before for entry, before in zip(compiler.compiled, releases, strict=True)] == [
-        0,
-        1,  # the page that was used least recently, when a third one came
-        0,
-        *[0] * len(SHAPES),
-    ]
-
-
 def test_memory_grows_with_the_named_shapes() -> None:
     runtime = OpenVinoRuntime(compiler=FakeCompiler())
     assert runtime.growth == MemoryGrowth()
@@ -302,8 +284,10 @@ def test_a_process_may_end_while_networks_are_compiled() -> None:
     code = """
 import time
 from inkgate.engines.manifest import find_model_file
+from inkgate.engines.runtimes import openvino
 from inkgate.engines.runtimes.interface import Execution
 from inkgate.engines.runtimes.openvino import F32, OpenVinoRuntime
+openvino._is_faster = lambda entry, fallback: True  # in float32 that is not sure
 runtime, path = OpenVinoRuntime(F32), find_model_file("ppocrv6-tiny-rec", None)
 network = runtime.compiled(path, [(1, 3, 48, width) for width in range(160, 1600, 32)], runtime.open(path, Execution()))
 runtime.start()
