@@ -130,7 +130,7 @@ def test_users_roles_and_sessions_are_managed(stub: Walkthrough) -> None:
         assert list(page_problems(chief, path)) == []
     page = chief.go("/operator/sessions")
     page.set_viewport_size({"width": 1440, "height": 900})
-    assert page.evaluate("document.querySelector('.scroll').scrollWidth <= document.querySelector('.scroll').clientWidth")
+    assert page.locator(".scroll").evaluate("each => each.scrollWidth <= each.clientWidth")
     page.click("tr:has-text('inspector') form[action$='/end'] button")
     page.wait_for_url("**done=session-ended")
     page = inspector.go("/operator/audit")
