@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.schedule import SERIAL, SLOW, group_of, listed
 
 pytest_plugins = ["tests.postgres", "tests.sandbox", "tests.valkey"]
+
+# Every worker that the tests start would spend seconds of CPU time on compiling where the CPU has AMX.
+os.environ.setdefault("INKGATE_ENGINE__BF16", "off")
 
 # Hypothesis judges the time of an example and of its input by the clock, which on a loaded machine says nothing of us.
 settings.register_profile("inkgate", deadline=None, suppress_health_check=[HealthCheck.too_slow])

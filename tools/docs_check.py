@@ -52,6 +52,8 @@ _METRIC = re.compile(r"(?<!as: )\binkgate_[a-z0-9]+_[a-z0-9_]*[a-z0-9]\b(?![.\w]
 _COMMAND = re.compile(r"(?<!-g )(?<!user )(?:\b|^)inkgate ([a-z][a-z-]*)(?: ([a-z][a-z0-9-]*))?", re.MULTILINE)
 _TARGET = re.compile(r"(?:^|`)make ([a-z][a-z-]*)", re.MULTILINE)
 _SETTING = re.compile(r"\bINKGATE_([A-Z]+)__([A-Z0-9_]+)\b")
+_GENERATED_FILES = {"deploy/.env": "deploy/init.sh"}
+"""Files that a page may name although the repository must not have them, and the script that writes each."""
 
 
 def bilingual(page: Page) -> Iterator[str]:
@@ -169,7 +171,7 @@ def names(page: Page, root: Path, known: Known) -> Iterator[str]:
     """Files, settings, metrics, commands and make targets that the page names and that do not exist."""
     for section in page.sections:
         for span in section.code_spans:
-            if _FILE.fullmatch(span) and not (root / span).exists():
+            if _FILE.fullmatch(span) and not (root / _GENERATED_FILES.get(span, span)).exists():
                 yield f"there is no {span}"
     for name in sorted(set(_RESULT.findall(page.text))):
         if not (root / name).exists():

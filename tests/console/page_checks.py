@@ -15,7 +15,7 @@ from tests.console.browser import BrowserUser
 
 LOOKS = Path(__file__).with_name("looks.js").read_text("utf-8")
 NO_PAGES = {"/samples/{name}.jpg", "/apps/name", "/callers", "/oidc", "/oidc/back", "/wall/{key}"}
-"""Images, fragments and redirects. Downloads (.csv, .json) are excluded as well."""
+"""Images, fragments and redirects. Downloads (.csv, .json, .jsonl) are excluded as well."""
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
 COLD_BYTES, WARM_BYTES = 1_000_000, 60_000
 
@@ -26,7 +26,7 @@ def pages(examples: Mapping[str, str]) -> list[str]:
     for router in PAGES:
         for route in router.routes:
             path, methods = route.path, route.methods  # type: ignore[attr-defined]
-            if "GET" in methods and path not in NO_PAGES and not path.endswith((".csv", ".json")):
+            if "GET" in methods and path not in NO_PAGES and not path.endswith((".csv", ".json", ".jsonl")):
                 found.append(re.sub(r"\{(\w+)\}", lambda name: examples[name[1]], path))
     assert len(found) > 15
     return found
@@ -53,6 +53,11 @@ def page_problems(person: BrowserUser, path: str, *, thorough: bool = True) -> I
     expect(page.locator(".waiting")).to_have_count(0)
     if taken > COLD_BYTES:
         yield f"{path}: {taken:,} bytes on a first visit"
+    yield from (f"{path} {each}" for each in shown_problems(page, thorough=thorough))
+
+
+def shown_problems(page: Page, *, thorough: bool = True) -> Iterator[str]:
+    """Problems of the page as it is now, which may be the answer to a form, at both widths and in both schemes."""
     rounds = (
         ("1440 light", WIDE, "light", thorough),
         ("1440 dark", WIDE, "dark", False),
@@ -62,8 +67,8 @@ def page_problems(person: BrowserUser, path: str, *, thorough: bool = True) -> I
     for name, size, theme, judged in rounds:
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        yield from (f"{path} {name}: {each}" for each in page.evaluate(LOOKS))
-        yield from (f"{path} {name}: {each}" for each in axe(page, None if judged else ["color-contrast"]))
+        yield from (f"{name}: {each}" for each in page.evaluate(LOOKS))
+        yield from (f"{name}: {each}" for each in axe(page, None if judged else ["color-contrast"]))
 
 
 def warm_page_problems(person: BrowserUser, path: str) -> Iterator[str]:

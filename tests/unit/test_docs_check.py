@@ -188,6 +188,14 @@ def test_names_of_files_results_and_settings_that_do_not_exist_are_found(tmp_pat
     ]
 
 
+def test_a_generated_file_may_be_named_as_long_as_the_script_that_writes_it_exists(tmp_path: Path) -> None:
+    page = parse("a.md", "`deploy/.env`")
+    assert list(docs_check.names(page, tmp_path, KNOWN)) == ["there is no deploy/.env"]
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "init.sh").write_text("")
+    assert list(docs_check.names(page, tmp_path, KNOWN)) == []
+
+
 @pytest.mark.parametrize(
     ("text", "missing"),
     [

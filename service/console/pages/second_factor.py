@@ -16,7 +16,6 @@ from inkgate.service.users import factor, repository, totp
 
 router = APIRouter()
 ISSUER = "InkGate"
-QR_SCALE = 4  # pixels per module
 
 
 @router.get("/second-factor")
@@ -105,6 +104,7 @@ async def _render(page_request: PageRequest, *, problem: str = "", codes: list[s
 
 
 def _qr_code(address: str) -> Markup:
-    """The QR code as an SVG element without styles, which the content security policy would refuse."""
-    drawn = segno.make(address, error="m").svg_inline(scale=QR_SCALE, svgclass="qr", lineclass=None, light="#fff")
+    """The QR code as an SVG element without styles, which the content security policy would refuse. Its size is
+    that of the style sheet: one of its own would be cut off on a phone."""
+    drawn = segno.make(address, error="m").svg_inline(svgclass="qr", lineclass=None, light="#fff", omitsize=True)
     return Markup(drawn)  # noqa: S704 - drawn by the library from text that it encodes as modules

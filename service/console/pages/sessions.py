@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from inkgate.service.console import repository
+from inkgate.service.console.browsers import browser_name
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest, SignedInRequest, lifetime
 from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
@@ -52,7 +53,7 @@ async def view(page_request: PageRequest, user_id: str | None, page: int) -> Ses
 async def own_page(page_request: SignedInRequest, page: int = 1) -> Response:
     assert page_request.signed_in is not None
     model = await view(page_request, page_request.signed_in.user.id, page)
-    return render(page_request, "sessions.html", model=model, own=True)
+    return render(page_request, "sessions.html", model=model, own=True, browser_name=browser_name)
 
 
 @router.post("/sessions/end")
@@ -70,7 +71,8 @@ async def end_own(page_request: SignedInRequest) -> Response:
 
 @router.get("/operator/sessions")
 async def operator_page(page_request: Operator, page: int = 1) -> Response:
-    return render(page_request, "sessions.html", model=await view(page_request, None, page), own=False)
+    model = await view(page_request, None, page)
+    return render(page_request, "sessions.html", model=model, own=False, browser_name=browser_name)
 
 
 @router.post("/operator/sessions/{session}/end")
