@@ -29,9 +29,9 @@ from inkgate.service.db.work import Origin, UnitOfWork
 from inkgate.service.permissions import Permission, Role, permissions_of
 from inkgate.service.permissions.permission import OPEN
 from inkgate.service.users import service as users
+from inkgate.service.users.administration import SESSION_NAME_LENGTH
 from inkgate.service.users.models import OPERATOR
 from inkgate.service.users.passwords import PasswordRules
-from inkgate.service.users.administration import SESSION_NAME_LENGTH
 from inkgate.service.users.service import OIDC, PROVIDER_METHODS, Lifetime, Lock, SignedIn, Visit
 
 SESSION_COOKIE = "inkgate_session"
