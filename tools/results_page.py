@@ -50,12 +50,14 @@ the implementation, see [documents](documents.md), [plates](plates.md), [the led
 The other systems do not detect the orientation of a page, so rotated pages count against them.
 """
 _LATER = """
-此后的改进在同一批图片上把 `balanced` 的字符准确率提高到 .9857，整行 .9275（见[附录](../appendix/text-engine-log.md)）；上表尚未重跑。印刷品照片
-低于目标 .95：六张中有一张又小又模糊。
+### 本版本 · This release
 
-Later changes raised the characters of `balanced` to .9857 and its whole lines to .9275 on the same images (see the
-[appendix](../appendix/text-engine-log.md)); the tables above were not run again. Photographs of print miss their target of .95: one of the
-six images is small and blurred.
+上面的表包括其他系统，不随每个版本重跑；本版本在同一批图片上的结果，其中 bfloat16 用于带 AMX 的 CPU（见[ADR 0068](../adr/0068-bf16-on-amx.md)）。
+CPU 为与第一行交替运行的比值。印刷品照片低于目标 .95：六张中有一张又小又模糊。
+
+The tables above include other systems and are not run again for every release. This release on the same images; bfloat16 is for CPUs with AMX
+([ADR 0068](../adr/0068-bf16-on-amx.md)). CPU is the ratio to the first row of the same interleaved run. Photographs of print miss their target
+of .95: one of the six images is small and blurred.
 """
 _DOCUMENTS = """
 ## 身份证与营业执照 · Identity cards and licences
@@ -171,6 +173,23 @@ def categories(table: Table) -> str:
     return f"{table(head, rows)}\n{source('throughput-dev', result['machine'])}"
 
 
+def release(table: Table) -> str:
+    """Accuracy of this release, and CPU time and memory with bfloat16."""
+    general, amx = read("general"), read("amx")
+    found = [("InkGate balanced", general["accuracy"]["ALL"], "", "")]
+    found += [
+        (f"InkGate {name}", row["accuracy"], f"{row['cpu_ratio']:.2f}", row["memory"]["most_mib"])
+        for name, row in amx["engines"].items()
+    ]
+    rows: list[tuple[object, ...]] = [
+        (name, *(share(rates[each]) for each in ("char", "line", "strict")), ratio, memory)
+        for name, rates, ratio, memory in found
+    ]
+    head = ("", "字符 / characters", "整行 / whole lines", "严格 / strict", "CPU", "MiB")
+    sources = source("general", general["machine"]) + "\n" + source("amx", amx["machine"])
+    return f"{table(head, rows)}\n{sources}"
+
+
 def documents(table: Table) -> str:
     """Fields, whole images and CPU time of cards and licences."""
     result = read("documents")
@@ -270,6 +289,7 @@ def results_page(note: str, table: Table) -> str:
             categories(table),
             engines("throughput", table),
             _LATER.strip() + "\n",
+            release(table),
             _DOCUMENTS.strip() + "\n",
             documents(table),
             _PLATES.strip() + "\n",

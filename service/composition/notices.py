@@ -32,4 +32,3 @@ def notice_runner(
     evaluator = Evaluator(database.engine, notices, checks, clock=database.clock)
     sender = Sender(database.engine, database.vault, notices, metrics.notice)
     return NoticeRunner(evaluator, sender, notices.interval, metrics.notice_age, background)
-

@@ -29,6 +29,7 @@ from inkgate.service.db.work import Origin, UnitOfWork
 from inkgate.service.permissions import Permission, Role, permissions_of
 from inkgate.service.permissions.permission import OPEN
 from inkgate.service.users import service as users
+from inkgate.service.users.administration import SESSION_NAME_LENGTH
 from inkgate.service.users.models import OPERATOR
 from inkgate.service.users.passwords import PasswordRules
 from inkgate.service.users.service import OIDC, PROVIDER_METHODS, Lifetime, Lock, SignedIn, Visit
@@ -41,7 +42,6 @@ THEMES = ("auto", "light", "dark")
 FORM_BYTES = 64 * 1024  # of a form without its file; parsing takes at most 40 ms of the event loop
 _FIELDS, _FILES = 100, 1
 ANONYMOUS = "anonymous"  # the actor of requests without a session
-SESSION_DIGITS = 16  # of a token's hash, to tell sessions apart
 POLL_HEADER = "x-poll"
 """Header of automatic refreshes, which must not extend the session of an absent user."""
 
@@ -149,7 +149,7 @@ class PageRequest:
     @property
     def origin(self) -> Origin:
         """Where the request came from. The session is named by a part of its hash, which opens nothing."""
-        session = self.signed_in.token_hash[:SESSION_DIGITS] if self.signed_in else None
+        session = self.signed_in.token_hash[:SESSION_NAME_LENGTH] if self.signed_in else None
         return Origin("console", self.client_address or None, session)
 
     def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
