@@ -50,11 +50,16 @@ def list_(
 @app.command()
 def create(
     login: str,
-    account: str = typer.Option("", help="The account it works for; without one it is an operator."),
+    account: str = typer.Option("", help="The account it works for."),
+    operator: bool = typer.Option(False, "--operator", help="An operator, who works for no account."),
     role: str = typer.Option("", help=ROLES_HELP),
     as_json: bool = JSON,
 ) -> None:
-    """Create a user with an initial password, shown this once."""
+    """Create a user with an initial password, shown this once. The role of an operator stands for --operator."""
+    if account and operator:
+        raise Misuse("command.operator_has_no_account")
+    if not account and not operator and role not in OPERATOR_ROLES:
+        raise Misuse("command.user_kind_missing")
 
     async def action(context: CommandContext) -> dict[str, object]:
         password = secrets.token_urlsafe(12)

@@ -82,10 +82,15 @@ MESSAGES: Mapping[str, Message] = {
         "{text!r} is neither a number nor `default`",
         "“{text}”既不是数字，也不是 `default`。",
     ),
+    "command.user_kind_missing": Message(
+        Kind.INVALID,
+        "name the account with --account, or create an operator with --operator",
+        "请用 --account 指定账号，或用 --operator 创建运营人员。",
+    ),
     "command.operator_has_no_account": Message(
         Kind.INVALID,
-        "an operator belongs to no account: choose one of --account and --operators",
-        "运营人员不属于任何账号：--account 与 --operators 只能选一个。",
+        "an operator belongs to no account: leave out --account",
+        "运营人员不属于任何账号，请去掉 --account。",
     ),
     "command.export_format_unknown": Message(
         Kind.INVALID,

@@ -376,7 +376,7 @@ def test_every_command_leaves_its_event(inkgate: Shell, tmp_path: Any) -> None: 
     assert session in run("user sessions", "cli.view")
     run("user session-end", "session.end", session)
     run("user second-factor-reset", "factor.reset", "deputy")
-    run("user create", "user.create", "chief")
+    run("user create", "user.create", "chief", "--operator")
     run("user disable", "user.disable", "deputy")
     run("audit", "cli.view")
     run("audit export", "export.audit", "--to", str(tmp_path / "audit.jsonl"))

@@ -106,3 +106,14 @@ def test_an_unknown_user_is_misuse(inkgate: Shell, people: People) -> None:
     for words in (("disable", "unknown"), ("reset", "unknown")):
         inkgate("user", *words, status=2)
         assert "inkgate user list" in inkgate.error
+
+
+def test_a_user_belongs_to_an_account_or_is_an_operator(inkgate: Shell) -> None:
+    inkgate("account", "create", "main")
+    for wrong in ((), ("--operator", "--account", "main"), ("--role", "finance")):
+        inkgate("user", "create", "chief", *wrong, status=2)
+    assert "PASSWORD=" in inkgate("user", "create", "chief", "--operator")
+    assert "PASSWORD=" in inkgate("user", "create", "warden", "--role", "security")
+    assert "PASSWORD=" in inkgate("user", "create", "lin", "--account", "main", "--role", "finance")
+    listed = {each["login"]: each for each in json.loads(inkgate("user", "list", "--json"))}
+    assert [listed[name]["account"] for name in ("chief", "warden", "lin")] == [None, None, "main"]
