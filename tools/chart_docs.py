@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,9 @@ def settings_schema() -> dict[str, Any]:
         names = {
             name: {"description": f"Rejected because it is a secret; use {secret_paths[group, name]}."}
             if (group, name) in secret_paths
-            else {key: value for key, value in schema.items() if key not in ("title", "default")}
+            else {
+                key: _inlined(value, model["$defs"]) for key, value in schema.items() if key not in ("title", "default")
+            }
             for name, schema in definition["properties"].items()
             if name not in hidden
         }
@@ -91,6 +93,18 @@ def settings_schema() -> dict[str, Any]:
             "description": definition.get("description", ""),
         }
     return {"type": "object", "additionalProperties": False, "properties": groups}
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """The schema with what its references name in their place: the chart's schema has other definitions."""
+    if isinstance(schema, list):
+        return [_inlined(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        named = definitions[schema["$ref"].rsplit("/", 1)[1]]
+        return {key: value for key, value in named.items() if key in ("type", "enum")}
+    return {key: _inlined(value, definitions) for key, value in schema.items()}
 
 
 def value_path(secret: SecretSetting) -> str:

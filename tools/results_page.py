@@ -233,7 +233,9 @@ def plates(table: Table) -> str:
     head = ("", "找到 / found", "一致 / exact", "误报 / false answers", "CPU ms，中位数 / median")
     own = "InkGate " + source("plates", result["machine_of_networks"])
     other = "agentclpr " + source("plates", result["machine"])
-    apart = "两行测于不同的机器，CPU 不可相比。 / The rows are from different machines: their CPU times do not compare.\n"
+    apart = (
+        "两行测于不同的机器，CPU 不可相比。 / The rows are from different machines: their CPU times do not compare.\n"
+    )
     return f"{table(head, rows)}\n{apart}\n{own}\n{other}"
 
 
