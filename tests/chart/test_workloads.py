@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable
 
 import pytest
+import yaml
 
-from tests.chart.conftest import CHART, VALUES, Object, Rendered, helm, render_chart
+from tests.chart.conftest import CHART, ROOT, VALUES, Object, Rendered, helm, render_chart
 
 pytestmark = pytest.mark.ops
 Render = Callable[..., Rendered]
@@ -263,7 +264,8 @@ def test_dashboards_and_rules_are_packaged_unchanged(render: Render) -> None:
         ((_, text),) = board["data"].items()
         assert json.loads(text)["panels"]
     (rule,) = rendered.all("PrometheusRule")
-    assert len(rule["spec"]["groups"]) == 4
+    shipped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "inkgate.rules.yml").read_text(encoding="utf-8"))
+    assert [each["name"] for each in rule["spec"]["groups"]] == [each["name"] for each in shipped["groups"]]
 
 
 def test_runbook_links_begin_with_the_configured_site(render: Render) -> None:
