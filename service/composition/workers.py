@@ -46,17 +46,17 @@ async def serve_workers(settings: Settings, on_ready: Callable[[str], None] = la
     metrics = Metrics("worker", __version__, capabilities=CAPABILITIES)
     background = Background(metrics)
     registry = SupervisorRegistry(policy.process_count(settings), settings.engine.profile)
-    cores_fd = open_shared_cells()
-    supervisor = _supervisor(settings, registry, metrics, background, cores_fd)
-    health = Health(
-        {
-            "redis": _redis_check(settings.redis.url),
-            "workers": readiness_check(supervisor, "no worker is warm"),
-            "tasks": background.check,
-        }
-    )
     async with AsyncExitStack() as stack:
+        cores_fd = open_shared_cells()
         stack.callback(os.close, cores_fd)
+        supervisor = _supervisor(settings, registry, metrics, background, cores_fd)
+        health = Health(
+            {
+                "redis": _redis_check(settings.redis.url),
+                "workers": readiness_check(supervisor, "no worker is warm"),
+                "tasks": background.check,
+            }
+        )
         stop = stack.enter_context(stop_event())
         url = serve_probes(stack, settings.worker, health, metrics, background)
         keys = Keys(settings.redis.namespace, settings.engine.profile)

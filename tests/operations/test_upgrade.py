@@ -74,7 +74,8 @@ class Before:
         self._code = code
         self._package = TODAY if source.is_dir() else "service"
         path = source if source.is_dir() else code
-        self._env = {**os.environ, "PYTHONPATH": str(path), **{f"INKGATE_{k}": v for k, v in settings.items()}}
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("INKGATE_")}
+        self._env = {**plain, "PYTHONPATH": str(path), **{f"INKGATE_{k}": v for k, v in settings.items()}}
 
     def start(self, *command: str, **settings: object) -> subprocess.Popen[bytes]:
         """`inkgate COMMAND…` of that release."""
