@@ -71,21 +71,21 @@ async def embedded_fleet(
         if metrics_sink:
             metrics_sink(slot, event)
 
-    cores_fd = open_shared_cells()
-    broker.registry = SupervisorRegistry(policy.process_count(settings), settings.engine.profile)
-    broker.supervisor = Supervisor(
-        "inkgate.service.worker",
-        policy.process_count(settings),
-        WorkerConfig.of(settings, cores_fd).as_dict(),
-        on_spawn=sockets,
-        on_event=receive,
-        on_malformed=malformed,
-        extra_env=native_threads(settings),
-        background=background,
-        inherited=[cores_fd],
-    )
     async with AsyncExitStack() as stack:
+        cores_fd = open_shared_cells()
         stack.callback(os.close, cores_fd)
+        broker.registry = SupervisorRegistry(policy.process_count(settings), settings.engine.profile)
+        broker.supervisor = Supervisor(
+            "inkgate.service.worker",
+            policy.process_count(settings),
+            WorkerConfig.of(settings, cores_fd).as_dict(),
+            on_spawn=sockets,
+            on_event=receive,
+            on_malformed=malformed,
+            extra_env=native_threads(settings),
+            background=background,
+            inherited=[cores_fd],
+        )
         await start_component(stack, broker)
         stack.push_async_callback(broker.supervisor.stop, settings.worker.grace)
         broker.supervisor.start()
