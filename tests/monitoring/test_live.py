@@ -96,7 +96,8 @@ def test_metrics_of_the_reference_are_all_scraped(deployment: Deployment) -> Non
     missing = {doc.name for doc in Metrics("gateway", "1").catalogue if not {doc.name, f"{doc.name}_count"} & scraped}
     certificates = {"inkgate_certificate_expiry_timestamp_seconds"}  # none is configured here
     takeover = {name for name in missing if name.startswith("inkgate_takeover_")}  # no cloud is configured here
-    assert missing <= ONLY_AFTER_A_FAULT | certificates | takeover
+    notices = {"inkgate_notices_total"}  # no channel is configured here
+    assert missing <= ONLY_AFTER_A_FAULT | certificates | takeover | notices
 
 
 def test_promtool_finds_nothing_to_say_about_a_live_gateway_and_its_workers(deployment: Deployment) -> None:
@@ -136,11 +137,12 @@ def test_the_charts_notes_lead_to_a_first_call(deployment: Deployment, tmp_path:
         DATABASE__URL=deployment.database_url,
         SECURITY__MASTER_KEY=MASTER_KEY,
     )
-    wait, provide, call = steps()
+    wait, provide, call, console = steps()
     operator.paste(wait)
     keys = dict(re.findall(r"(?m)^(AK|SK|APPKEY)=(\S+)$", operator.paste(provide)))
     answer = json.loads(operator.paste(call, BASE_URL=f"http://127.0.0.1:{deployment.port}", **keys))
     assert (answer["statusCode"], answer["message"]["success"]) == (0, 1)
+    assert "LOGIN=admin\nPASSWORD=" in operator.paste(console)
 
 
 def fires(deployment: Deployment, *alerts: str) -> None:
