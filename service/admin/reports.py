@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.admin import schemas
-from inkgate.service.admin.access import AuditRead, UsageRead
+from inkgate.service.admin.access import AdminRequest, AuditRead, UsageRead
 from inkgate.service.admin.fields import Id, Instant, Limit, ShortText
 from inkgate.service.audit import export, trail, verify
 from inkgate.service.audit import repository as audit_repository
@@ -121,12 +123,11 @@ async def audit_keys(admin_request: AuditRead) -> list[schemas.AuditKeyOut]:
         return [schemas.AuditKeyOut.model_validate(row) for row in found]
 
 
-@router.get("/audit/proof")
-async def audit_proof(admin_request: AuditRead) -> schemas.AuditProof:
-    """Verify the chain of the audit trail and its signed checkpoints; the first finding is the first broken event.
+@asynccontextmanager
+async def _proof_session(admin_request: AdminRequest) -> AsyncIterator[AsyncSession]:
+    """A session with one snapshot for a proof, of which one runs at a time, within its time limit.
 
-    At most 500,000 events and 30 seconds, one proof at a time (503 while another one runs). For more there is
-    `inkgate audit verify`.
+    Raises HTTPException 503 while another one runs, and Misuse when the time is over.
     """
     lock = admin_request.context.verification_lock
     if lock.locked():
@@ -137,13 +138,24 @@ async def audit_proof(admin_request: AuditRead) -> schemas.AuditProof:
                 asyncio.timeout(MAX_PROOF_SECONDS),
                 work.snapshot_session(admin_request.context.engine) as session,
             ):
-                events = (await audit_repository.head(session))[0]
-                archived = await audit_repository.last_archive(session)
-                if events - (archived.sequence if archived else 0) > MAX_PROOF_LINES:
-                    raise Misuse("proof.line_limit", lines=events, most=MAX_PROOF_LINES)
-                outcome = await verify.verify_database(session)
+                yield session
         except TimeoutError:
             raise Misuse("proof.time_limit", seconds=MAX_PROOF_SECONDS) from None
+
+
+@router.get("/audit/proof")
+async def audit_proof(admin_request: AuditRead) -> schemas.AuditProof:
+    """Verify the chain of the audit trail and its signed checkpoints; the first finding is the first broken event.
+
+    At most 500,000 events and 30 seconds, one proof at a time (503 while another one runs). For more there is
+    `inkgate audit verify`.
+    """
+    async with _proof_session(admin_request) as session:
+        events = (await audit_repository.head(session))[0]
+        archived = await audit_repository.last_archive(session)
+        if events - (archived.sequence if archived else 0) > MAX_PROOF_LINES:
+            raise Misuse("proof.line_limit", lines=events, most=MAX_PROOF_LINES)
+        outcome = await verify.verify_database(session)
     return schemas.AuditProof(
         sound=outcome.sound,
         events=outcome.events,
@@ -161,24 +173,12 @@ async def proof(
     At most 500,000 lines, 30 seconds and 1,000 findings, one proof at a time (503 while another one runs). For more
     there is `inkgate ledger verify`.
     """
-    lock = admin_request.context.verification_lock
-    if lock.locked():
-        raise HTTPException(503, "another proof is running", {"Retry-After": "30"})
-    async with lock:
-        try:
-            async with (
-                asyncio.timeout(MAX_PROOF_SECONDS),
-                work.snapshot_session(admin_request.context.engine) as session,
-            ):
-                meters = await ledger_reader.meters(session, account_id)
-                lines = sum(each.seq - each.archived_lines for each in meters if capability in (None, each.capability))
-                if lines > MAX_PROOF_LINES:
-                    raise Misuse("proof.line_limit", lines=lines, most=MAX_PROOF_LINES)
-                findings = await ledger_reader.verify_database(
-                    session, account_id, capability, max_findings=MAX_PROOF_FINDINGS
-                )
-        except TimeoutError:
-            raise Misuse("proof.time_limit", seconds=MAX_PROOF_SECONDS) from None
+    async with _proof_session(admin_request) as session:
+        meters = await ledger_reader.meters(session, account_id)
+        lines = sum(each.seq - each.archived_lines for each in meters if capability in (None, each.capability))
+        if lines > MAX_PROOF_LINES:
+            raise Misuse("proof.line_limit", lines=lines, most=MAX_PROOF_LINES)
+        findings = await ledger_reader.verify_database(session, account_id, capability, max_findings=MAX_PROOF_FINDINGS)
     return schemas.Proof(
         sound=not findings, lines=lines, findings=[schemas.FindingOut(**asdict(each)) for each in findings]
     )
