@@ -165,10 +165,10 @@ compose-test: $(VENV)/.chart ## The compose deployment in real containers: calls
 
 compose-test-engine: # an engine runs, on a machine without a registry
 	@$(MAKE) --no-print-directory images PYTHON_IMAGE=$$($(BIN)/python -m tests.compose.base_images python)
-	@$(BIN)/python -m pytest -m compose -s tests/compose
+	@$(BIN)/python -m pytest -m compose -o faulthandler_timeout=1000 -s tests/compose
 
 walk: $(VENV)/.test ## The one-host page performed by its commands on a fresh Debian with systemd, no network (root)
-	@$(BIN)/python -m pytest -m ops -s tests/walk
+	@$(BIN)/python -m pytest -m ops -o faulthandler_timeout=1300 -s tests/walk
 
 $(VENV)/.docs: $(VENV)/.run
 	@echo "Installing what the site needs …"
