@@ -2,7 +2,8 @@
 
 python -m tools.reference           write docs/reference/{settings,metrics,cli,permissions,alerts,api,sizing,cost,
                                     rude-clients}.md,
-                                    docs/explanation/performance.md, docs/adr/index.md, chart files, dashboards
+                                    docs/explanation/performance.md, docs/adr/index.md, the figures of the READMEs,
+                                    chart files, dashboards
 python -m tools.reference --check   exit status 1 when a page is not up to date
 """
 
@@ -26,11 +27,13 @@ from tools.decisions import FOLDER as DECISIONS
 from tools.decisions import decisions_page
 from tools.hostile_clients_page import hostile_clients_page
 from tools.permissions_page import permissions_page
+from tools.readme_figures import with_figures
 from tools.results_page import results_page
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
 EXPLANATION = ROOT / "docs" / "explanation"
+READMES = {ROOT / "README.md": "zh", ROOT / "README.en.md": "en"}  # only the figures in them are generated
 TABLES_IN_ENGLISH = (
     "---\nlanguage: mixed\nlanguage_note: 说明为两种语言，表格内容为英文。 "
     "The introduction is in both languages, the descriptions in the tables are in English.\n---\n"
@@ -202,6 +205,7 @@ def pages() -> dict[Path, str]:
         PAGES / "rude-clients.md": hostile_clients_page(GENERATED_NOTE, table),
         EXPLANATION / "performance.md": results_page(GENERATED_NOTE, table),
         DECISIONS / "index.md": decisions_page(GENERATED_NOTE),
+        **{path: with_figures(path.read_text(), language, table) for path, language in READMES.items()},
     }
 
 
