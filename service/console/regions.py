@@ -16,6 +16,7 @@ from inkgate.service.errors import ConfigurationError
 SETTING = "INKGATE_CONSOLE__REGIONS"
 MAX_LINES = 1_000_000
 LEVELS = 5
+PRIVATE = "内网"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,15 @@ class RegionTable:
             found = self._by_width[parsed.version, shift].get(number >> shift)
             if found is not None:
                 return found
+        return ""
+
+
+def region_without_table(address: str) -> str:
+    """What an address tells by itself: PRIVATE for one of a private network, else "". No public address names its
+    province, and registries give networks to carriers, not to provinces."""
+    try:
+        return PRIVATE if ip_address(address).is_private else ""
+    except ValueError:
         return ""
 
 
