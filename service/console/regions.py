@@ -17,6 +17,11 @@ SETTING = "INKGATE_CONSOLE__REGIONS"
 MAX_LINES = 1_000_000
 LEVELS = 5
 PRIVATE = "内网"
+PRIVATE_NETWORKS = (
+    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16"),
+    *("fc00::/7", "fe80::/10", "::1/128"),
+)
+"""Networks of RFC 1918, RFC 4193, loopback and link-local."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +115,7 @@ class RegionTable:
 def region_without_table(address: str) -> str:
     """What an address tells by itself: PRIVATE for one of a private network, else "". No public address names its
     province, and registries give networks to carriers, not to provinces."""
-    try:
-        return PRIVATE if ip_address(address).is_private else ""
-    except ValueError:
-        return ""
+    return _PRIVATE_TABLE.region(address)
 
 
 def load(path: Path | None) -> RegionTable | None:
@@ -161,3 +163,6 @@ def tiles(calls: Mapping[str, int]) -> Sequence[Tile]:
         Tile(each, calls.get(each.name, 0), -(-LEVELS * calls.get(each.name, 0) // most) if most else 0)
         for each in PROVINCES
     ]
+
+
+_PRIVATE_TABLE = RegionTable((network, PRIVATE) for network in PRIVATE_NETWORKS)

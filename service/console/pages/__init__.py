@@ -32,6 +32,7 @@ from inkgate.service.console.pages import (
     sign_in,
     single_sign_on,
     try_it,
+    wall,
 )
 
 PAGES: tuple[APIRouter, ...] = tuple(
@@ -63,6 +64,7 @@ PAGES: tuple[APIRouter, ...] = tuple(
         operator_audit,
         operator_system,
         operator_workers,
+        wall,
         operator_takeover,
     )
 )
