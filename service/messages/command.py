@@ -124,7 +124,7 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "command.regions_line": Message(
         Kind.INVALID,
-        "line {line} of {path} is not a network and a region: {text!r}; write lines like 192.0.2.0/24,浙江",
+        "line {line} of {path} is not a network and a region: {text!r}; write lines like 192.0.2.0/24,CN-ZJ",
         "{path} 第 {line} 行不是“网段,地区”：“{text}”，请写成 192.0.2.0/24,浙江。",
     ),
     "command.regions_conflict": Message(
