@@ -34,7 +34,10 @@ NETWORKS_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Remaining units of a capability in valid packs, and the first end among these (None without a valid pack)."""
+    """Remaining units of a capability in valid packs, and the first end among these (None without a valid pack).
+
+    Without a valid pack `total` is that of the packs that are used up, so that a full bar tells it from no pack.
+    """
 
     capability: str
     left: int
@@ -196,11 +199,13 @@ async def _balances(unit: UnitOfWork, scope: VisibleAccounts, now: datetime) -> 
     for name in CAPABILITIES:
         if name in FREE_CAPABILITIES:
             continue
-        valid = [each for each in packs if each.capability == name and pack_state(each, now) == "valid"]
+        states = [(each, pack_state(each, now)) for each in packs if each.capability == name]
+        valid = [each for each, state in states if state == "valid"]
+        counted = valid or [each for each, state in states if state == "exhausted"]
         ends = min((each.ends_at for each in valid), default=None)
         left = sum(each.total - each.used for each in valid)
         soon = ends is not None and ends - now < SOON
-        found.append(Balance(name, left, sum(each.total for each in valid), ends, soon))
+        found.append(Balance(name, left, sum(each.total for each in counted), ends, soon))
     return found
 
 
