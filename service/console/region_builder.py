@@ -42,7 +42,9 @@ def build(path: Path) -> BuiltTable:
                 for each in networks:
                     held, line = found.setdefault(each, (region, number))
                     if held != region:
-                        raise Misuse("command.regions_conflict", network=_text(each), line=number, other=line, path=str(path))
+                        raise Misuse(
+                            "command.regions_conflict", network=_text(each), line=number, other=line, path=str(path)
+                        )
                 if len(found) > MAX_LINES:
                     raise Misuse("command.regions_too_many", path=str(path), most=MAX_LINES)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -64,7 +66,9 @@ def _read(file: TextIO, path: Path) -> Iterator[tuple[int, list[Prefix], str]]:
         try:
             yield reader.line_num, list(_networks(cells[0].strip())), region
         except (ValueError, TypeError):
-            raise Misuse("command.regions_line", line=reader.line_num, path=str(path), text=",".join(cells)[:60]) from None
+            raise Misuse(
+                "command.regions_line", line=reader.line_num, path=str(path), text=",".join(cells)[:60]
+            ) from None
 
 
 def _networks(text: str) -> Iterator[Prefix]:

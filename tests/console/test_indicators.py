@@ -48,8 +48,17 @@ def test_a_sparkline_fits_its_box_and_keeps_the_last_value_over_a_gap() -> None:
 
 
 def test_a_top_list_sums_the_rest() -> None:
-    rows = indicators.bars([(name, value) for name, value in zip("abcdefg", (1, 2, 3, 4, 5, 85, 0), strict=True)], "其他")
-    assert [(each.name, each.value) for each in rows] == [("f", 85), ("e", 5), ("d", 4), ("c", 3), ("b", 2), ("其他", 1)]
+    rows = indicators.bars(
+        [(name, value) for name, value in zip("abcdefg", (1, 2, 3, 4, 5, 85, 0), strict=True)], "其他"
+    )
+    assert [(each.name, each.value) for each in rows] == [
+        ("f", 85),
+        ("e", 5),
+        ("d", 4),
+        ("c", 3),
+        ("b", 2),
+        ("其他", 1),
+    ]
     assert rows[0] == Bar("f", 85, 0.85, 100.0) and sum(each.share for each in rows) == pytest.approx(1)
     assert indicators.bars([], "其他") == [] == indicators.bars([("a", 0)], "其他")
 

@@ -244,9 +244,7 @@ async def use_and_callers_say_what_was_called(driven: RecordedTraffic) -> None:
     }
     assert sources.whole == len(settled)
     assert dict(sources.networks) == counted(settled, lambda made: made.peer.rsplit(".", 1)[0] + ".0/24")
-    assert dict(sources.regions) == counted(
-        settled, lambda made: {"192": "浙江", "198": "北京"}.get(made.peer[:3], "")
-    )
+    assert dict(sources.regions) == counted(settled, lambda made: {"192": "浙江", "198": "北京"}.get(made.peer[:3], ""))
     # Another customer sees its own, a sub-account its own; both refusals too.
     for model, owner in zip(seen, (console.other_id, driven.owners["branch"][1]), strict=True):
         wanted = [each for each in driven.made if each.owner == owner]

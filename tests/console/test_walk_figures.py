@@ -164,7 +164,8 @@ def test_the_wall_shows_a_day_the_fleet_and_no_alert(busy: Walkthrough) -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "path"), [(LIN, "/"), (LIN, "/monitor?days=90"), (CHIEF, "/operator/workers"), (CHIEF, "/operator/accounts")]
+    ("who", "path"),
+    [(LIN, "/"), (LIN, "/monitor?days=90"), (CHIEF, "/operator/workers"), (CHIEF, "/operator/accounts")],
 )
 def test_busy_pages_fit_and_axe_finds_nothing_serious(busy: Walkthrough, who: tuple[str, str], path: str) -> None:
     from tests.console.page_checks import page_problems, warm_page_problems
