@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 import tempfile
 from collections import Counter
@@ -16,6 +15,9 @@ from rich.console import Console
 from inkgate.service.console.region_builder import BuiltTable, build
 from inkgate.service.console.regions import PROVINCES, SETTING
 from inkgate.service.errors import Misuse
+
+FILE_MODE = 0o644  # the table is no secret, and the console may run as another user
+MAX_OTHERS_NAMED = 20
 
 app = typer.Typer(help="Regions 省份 of callers: build the table.", no_args_is_help=True)
 
@@ -53,8 +55,8 @@ def _replace(table: BuiltTable, path: Path) -> None:
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
             _write(table, file)
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
+        Path(file.name).chmod(FILE_MODE)
+        Path(file.name).replace(path)
     except OSError as error:
         raise Misuse("command.file_unwritable", path=str(path), reason=error.strerror or str(error)) from None
 
@@ -67,6 +69,6 @@ def _report(table: BuiltTable, to: Path | None) -> None:
     others = [f"{region} ({count})" for region, count in counts.most_common() if region not in known]
     console.print(f"{table.lines:,} lines, {len(table.rows):,} networks, {len(counts.keys() & known)} provinces")
     if others:
-        console.print(f"no province, so listed and not drawn: {', '.join(others[:20])}")
+        console.print(f"no province, so listed and not drawn: {', '.join(others[:MAX_OTHERS_NAMED])}")
     if to is not None:
         console.print(f"set {SETTING}={to.absolute()} and restart the console")

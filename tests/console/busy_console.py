@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import uvicorn
 from sqlalchemy import insert, update
@@ -18,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.accounts import service as accounts
 from inkgate.service.db import engine as engines
-from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.metering.models import PackRow
 from inkgate.service.metering.service import grant_pack

@@ -98,10 +98,10 @@ def test_a_wrong_line_is_named_and_nothing_is_written(tmp_path: Path, text: str,
 
 
 def test_unreadable_files_long_lists_and_targets_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Misuse, match="cannot read .*none.csv"):
+    with pytest.raises(Misuse, match=r"cannot read .*none\.csv"):
         build(tmp_path / "none.csv")
     (tmp_path / "own.csv").write_bytes(b"192.0.2.0/24,\xff\n")
-    with pytest.raises(Misuse, match="cannot read .*own.csv"):
+    with pytest.raises(Misuse, match=r"cannot read .*own\.csv"):
         build(tmp_path / "own.csv")
     good = source(tmp_path, OWN)
     refused = CliRunner().invoke(app, ["regions", "build", str(good), "--to", str(tmp_path / "none" / "regions.csv")])

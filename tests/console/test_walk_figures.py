@@ -1,4 +1,4 @@
-"""Charts, key figures, usage bars, palette, toasts and the screen on a wall, in a browser over half a year of traffic."""
+"""Charts, key figures, usage bars, palette, toasts and the status screen, in a browser over half a year of traffic."""
 
 from __future__ import annotations
 
