@@ -113,7 +113,7 @@ class RegionTable:
 
 
 def region_without_table(address: str) -> str:
-    """What an address tells by itself: PRIVATE for one of a private network, else "". No public address names its
+    """The region that an address has by itself: PRIVATE in a private network, else "". No public address names its
     province, and registries give networks to carriers, not to provinces."""
     return _PRIVATE_TABLE.region(address)
 

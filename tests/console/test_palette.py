@@ -46,7 +46,7 @@ async def test_a_customer_finds_pages_apps_and_orders(console: ConsoleFixture, n
     assert "没有找到" in await lin.see("/palette?q=%25_nothing")
 
 
-async def test_nobody_finds_what_belongs_to_others(console: ConsoleFixture, number: str) -> None:
+async def test_no_user_finds_what_belongs_to_others(console: ConsoleFixture, number: str) -> None:
     east = await console.signed_in("east")
     for text in ("portal", number, "青禾", "operator", "%", "_"):
         assert not [path for path in await found(east, text) if path not in ("/try", "/")], text

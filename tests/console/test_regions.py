@@ -51,7 +51,7 @@ def test_the_longest_matching_prefix_determines_the_region() -> None:
     assert found == ["内网", "浙江", "北京", "上海", "", ""]
 
 
-def test_an_address_alone_tells_a_private_network_only() -> None:
+def test_an_address_alone_has_a_region_in_a_private_network_only() -> None:
     private = ("10.1.2.3", "172.31.0.1", "192.168.1.1", "127.0.0.1", "fd00::1", "::1")
     assert {regions.region_without_table(each) for each in private} == {"内网"}
     assert {regions.region_without_table(each) for each in ("172.32.0.1", "114.114.114.114", "2400::1", "odd")} == {""}

@@ -137,7 +137,7 @@ def test_the_palette_is_opened_searched_and_left_with_the_keyboard(busy: Walkthr
     lin.leave()
 
 
-def test_a_result_is_told_once_and_can_be_closed(busy: Walkthrough) -> None:
+def test_a_result_is_shown_once_and_can_be_closed(busy: Walkthrough) -> None:
     from playwright.sync_api import expect
 
     lin = busy.person(LIN)

@@ -31,7 +31,7 @@ class Callers:
 
 
 async def view(unit: UnitOfWork, scope: VisibleAccounts, days: str, table: RegionTable | None) -> Callers:
-    """The latest calls of a span by network and region. Without a table a region is what the address itself tells."""
+    """The latest calls of a span by network and region. Without a table only private networks have a region."""
     part = scope.usage_scope(span_of(days, await unit.now()))
     found = await usage.callers(unit.session, part)
     region_of = table.region if table is not None else region_without_table

@@ -36,7 +36,7 @@ NETWORKS_SHOWN = 10
 class Balance:
     """Remaining units of a capability in valid packs, and the first end among these (None without a valid pack).
 
-    Without a valid pack `total` is that of the packs that are used up, so that a full bar tells it from no pack.
+    Without a valid pack `total` is that of the packs that are used up, and the bar is full.
     """
 
     capability: str

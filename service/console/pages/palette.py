@@ -25,7 +25,7 @@ MAX_FOUND = 6  # of each kind
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One result: where it leads, and a `hint` that tells results of the same name apart."""
+    """One result: where it leads, and a `hint` for results of the same name."""
 
     path: str
     icon: str

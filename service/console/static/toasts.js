@@ -13,7 +13,7 @@
     const leave = () => toast.remove();
     const wait = () => { clearTimeout(timer); timer = setTimeout(leave, SHOWN_MS); };
     toast.querySelector("button").addEventListener("click", leave);
-    // Nobody has to hurry: a toast stays while the pointer or the focus is on it.
+    // A toast stays while the pointer or the focus is on it.
     for (const kind of ["pointerenter", "focusin"]) toast.addEventListener(kind, () => clearTimeout(timer));
     for (const kind of ["pointerleave", "focusout"]) toast.addEventListener(kind, wait);
     place.append(toast);
@@ -26,7 +26,7 @@
     const place = document.getElementById("toast");
     if (!place?.dataset.notice) return;
     show(place.dataset.notice);
-    // A reload or a bookmark must not tell the result again.
+    // A reload or a bookmark must not show the result again.
     addEventListener("load", () => {
       const address = new URL(location.href);
       address.searchParams.delete("done");
