@@ -143,9 +143,9 @@ def test_a_result_is_shown_once_and_can_be_closed(busy: Walkthrough) -> None:
     lin = busy.person(LIN)
     page = lin.go("/apps?page=1&done=app-deleted")
     expect(page.locator(".toast")).to_contain_text("应用已删除")
-    expect(page).to_have_url(f"{busy.base}/console/apps?page=1")
     page.click(".toast button")
     expect(page.locator(".toast")).to_have_count(0)
+    expect(page).to_have_url(f"{busy.base}/console/apps?page=1")
     page.reload()
     assert page.locator(".toast").count() == 0
     lin.leave()

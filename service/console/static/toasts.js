@@ -4,13 +4,24 @@
   const SHOWN_MS = 6000;
   const MOST = 3;
 
-  function show(text) {
+  // A reload or a bookmark must not show the result again.
+  function forget() {
+    const address = new URL(location.href);
+    address.searchParams.delete("done");
+    history.replaceState(history.state, "", address);
+  }
+
+  function show(text, after = () => {}) {
     const place = document.getElementById("toast");
     if (!place || !text) return;
     const toast = document.getElementById("toast-shape").content.firstElementChild.cloneNode(true);
     toast.querySelector("[data-text]").textContent = text;
     let timer;
-    const leave = () => toast.remove();
+    const leave = () => {
+      clearTimeout(timer);
+      toast.remove();
+      after();
+    };
     const wait = () => { clearTimeout(timer); timer = setTimeout(leave, SHOWN_MS); };
     toast.querySelector("button").addEventListener("click", leave);
     // A toast stays while the pointer or the focus is on it.
@@ -22,15 +33,5 @@
   }
 
   document.addEventListener("toast", (event) => show(event.detail));
-  document.addEventListener("DOMContentLoaded", () => {
-    const place = document.getElementById("toast");
-    if (!place?.dataset.notice) return;
-    show(place.dataset.notice);
-    // A reload or a bookmark must not show the result again.
-    addEventListener("load", () => {
-      const address = new URL(location.href);
-      address.searchParams.delete("done");
-      history.replaceState(history.state, "", address);
-    });
-  });
+  document.addEventListener("DOMContentLoaded", () => show(document.getElementById("toast")?.dataset.notice, forget));
 })();
