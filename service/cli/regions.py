@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import IO, Annotated
 
 import typer
 from rich.console import Console
@@ -44,7 +44,7 @@ def build_table(
     _report(table, to)
 
 
-def _write(table: BuiltTable, file: TextIO) -> None:
+def _write(table: BuiltTable, file: IO[str]) -> None:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(("network", "region"))
     writer.writerows(table.rows)
@@ -54,7 +54,7 @@ def _replace(table: BuiltTable, path: Path) -> None:
     """Writes the file beside the old one and replaces it, so that a reader never sees half a table. Raises Misuse."""
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-            _write(table, file)
+            _write(table, file.file)
         Path(file.name).chmod(FILE_MODE)
         Path(file.name).replace(path)
     except OSError as error:

@@ -76,7 +76,7 @@ def _networks(text: str) -> Iterator[Prefix]:
     first, dash, last = text.partition("-")
     if dash:
         ends: tuple[IPv4Address | IPv6Address, ...] = ip_address(first.strip()), ip_address(last.strip())
-        parsed: Iterable = summarize_address_range(*ends)  # type: ignore[type-arg, type-var]
+        parsed: Iterable = summarize_address_range(*ends)  # type: ignore[type-arg]
     else:
         parsed = [ip_network(text, strict=False)]
     for each in parsed:
