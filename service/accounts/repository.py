@@ -78,6 +78,13 @@ async def usable_key(session: AsyncSession, ak: str) -> AccessKeyRow | None:
     return found
 
 
+async def last_signed_call(session: AsyncSession, account_ids: Collection[str]) -> datetime | None:
+    """When a key of these accounts was last used; it is written at most once per minute."""
+    query = select(func.max(AccessKeyRow.last_used_at)).where(AccessKeyRow.account_id.in_(account_ids))
+    found: datetime | None = await session.scalar(query)
+    return found
+
+
 async def any_key(session: AsyncSession) -> AccessKeyRow | None:
     """Any access key; None when there is none."""
     found: AccessKeyRow | None = await session.scalar(select(AccessKeyRow).limit(1))

@@ -46,6 +46,7 @@ COMMANDS = {
     "keys": ("inkgate.service.cli.keys:app", "The master key that seals stored secrets."),
     "migrate": ("inkgate.service.cli.migrate:migrate", "Bring the database to the schema of this release."),
     "models": ("inkgate.service.cli.models:app", "Models 模型 of the engines: list, verify, fetch."),
+    "regions": ("inkgate.service.cli.regions:app", "Regions 省份 of callers: build the table of networks."),
     "doctor": ("inkgate.service.cli.doctor:doctor", "Check a service and say what to do about what is wrong."),
 }
 """Name → (module:attribute, summary in the list of commands)."""

@@ -1,9 +1,9 @@
-"""Chart data of the pages. `console.js` draws it; a table below each chart shows the same values."""
+"""Chart data of the pages. `charts.js` draws it; a table in the next tab shows the same values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from inkgate.service.console.scope import Period
@@ -57,14 +57,19 @@ def _leading(rows: Iterable[UsageTotals], name: Callable[[Any], str], other_labe
     return {key: name(key) if place < kept else other_label for place, key in enumerate(ranked)}
 
 
-def measured(span: Period, rows: Iterable[UsageTotals], values: Mapping[str, Value], unit: str) -> Chart:
+def measured(span: Period, rows: Sequence[UsageTotals], values: Mapping[str, Value], unit: str) -> Chart:
     """One line per measure of the same calls (`rows` grouped by step)."""
+    sums = [total(cell) for cell in per_step(span, rows)]
+    series = [{"name": name, "data": [_rounded(value(each)) for each in sums]} for name, value in values.items()]
+    return _chart(span, series if rows else [], unit, kind="line")
+
+
+def per_step(span: Period, rows: Iterable[UsageTotals]) -> list[list[UsageTotals]]:
+    """The rows of each step of the period, in order; the first key of `rows` is an hour or a day."""
     found: dict[datetime, list[UsageTotals]] = {}
     for row in rows:
         found.setdefault(span.step_of(row.key[0]), []).append(row)
-    sums = [total(found.get(step, ())) for step in span.steps()]
-    series = [{"name": name, "data": [_rounded(value(each)) for each in sums]} for name, value in values.items()]
-    return _chart(span, series if found else [], unit, kind="line")
+    return [found.get(step, []) for step in span.steps()]
 
 
 def _chart(
@@ -78,30 +83,12 @@ def _chart(
         "unit": unit,
         "stack": "all" if stack else None,
         "whole": whole,
+        "unfinished": len(names) - 1,  # a period ends with the current hour or day
     }
 
 
 def _rounded(value: float | None) -> float | None:
     return round(value, 1) if value is not None else None
-
-
-def pie(parts: Mapping[str, int]) -> Chart:
-    """Pie chart, largest share first."""
-    data = [{"name": name, "value": value} for name, value in sorted(parts.items(), key=lambda each: -each[1])]
-    return {"kind": "pie", "data": data}
-
-
-def ranking(parts: Sequence[tuple[str, int]], unit: str, limit: int = 10) -> Chart:
-    """Horizontal bars, largest first."""
-    top = sorted(parts, key=lambda each: -each[1])[:limit]
-    return {
-        "kind": "ranking",
-        "names": [name for name, _ in top],
-        "unit": unit,
-        "whole": True,
-        "stack": None,
-        "series": [{"name": unit, "data": [value for _, value in top]}],
-    }
 
 
 def by_step(span: Period, rows: Iterable[UsageTotals]) -> list[tuple[datetime, UsageTotals]]:
@@ -110,3 +97,11 @@ def by_step(span: Period, rows: Iterable[UsageTotals]) -> list[tuple[datetime, U
     for row in rows:
         found.setdefault(span.step_of(row.key[0]), []).append(row)
     return [(step, total(cell)) for step, cell in sorted(found.items(), reverse=True)]
+
+
+def by_week(steps: Iterable[tuple[datetime, UsageTotals]]) -> list[tuple[datetime, UsageTotals]]:
+    """The rows of `by_step` for days, summed by calendar week; the key is its Monday."""
+    found: dict[datetime, list[UsageTotals]] = {}
+    for day, row in steps:
+        found.setdefault(day - timedelta(days=day.weekday()), []).append(row)
+    return [(week, total(cell)) for week, cell in sorted(found.items(), reverse=True)]

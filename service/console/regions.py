@@ -16,6 +16,12 @@ from inkgate.service.errors import ConfigurationError
 SETTING = "INKGATE_CONSOLE__REGIONS"
 MAX_LINES = 1_000_000
 LEVELS = 5
+PRIVATE = "内网"
+PRIVATE_NETWORKS = (
+    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16"),
+    *("fc00::/7", "fe80::/10", "::1/128"),
+)
+"""Networks of RFC 1918, RFC 4193, loopback and link-local."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,12 @@ class RegionTable:
         return ""
 
 
+def region_without_table(address: str) -> str:
+    """The region that an address has by itself: PRIVATE in a private network, else "". No public address names its
+    province, and registries give networks to carriers, not to provinces."""
+    return _PRIVATE_TABLE.region(address)
+
+
 def load(path: Path | None) -> RegionTable | None:
     """Reads a CSV file with a network and a region per line; lines that start with # are comments.
 
@@ -151,3 +163,6 @@ def tiles(calls: Mapping[str, int]) -> Sequence[Tile]:
         Tile(each, calls.get(each.name, 0), -(-LEVELS * calls.get(each.name, 0) // most) if most else 0)
         for each in PROVINCES
     ]
+
+
+_PRIVATE_TABLE = RegionTable((network, PRIVATE) for network in PRIVATE_NETWORKS)

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from inkgate.service import __version__
 from inkgate.service.console.assets import Assets
+from inkgate.service.console.indicators import usage_state
 from inkgate.service.console.menu import menu
 from inkgate.service.console.notices import notice
 from inkgate.service.console.page_request import FORM_COOKIE, THEMES, PageRequest, masked_token
@@ -42,6 +43,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     filters = (number, ms, yuan, instant, day, size, attr_json)
+    made.globals["usage_state"] = usage_state
     made.filters |= {each.__name__: each for each in filters}
     return made
 

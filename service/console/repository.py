@@ -97,3 +97,23 @@ async def packs_by_id(session: AsyncSession, pack_ids: Sequence[str]) -> dict[st
 async def account_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
     query = select(Account.id, Account.name).where(Account.id.in_(account_ids))
     return {str(account_id): str(name) for account_id, name in await session.execute(query)}
+
+
+async def orders_matching(
+    session: AsyncSession, text: str, account_ids: Sequence[str] | None, limit: int
+) -> list[tuple[str, Account]]:
+    """Orders whose number contains the text, newest first, each with its account; `account_ids` None: of all."""
+    query = select(OrderRow.number, Account).join(Account, Account.id == OrderRow.account_id)
+    query = query.where(OrderRow.number.contains(text.upper(), autoescape=True))
+    if account_ids is not None:
+        query = query.where(OrderRow.account_id.in_(account_ids))
+    rows = await session.execute(query.order_by(OrderRow.ordered_at.desc(), OrderRow.id).limit(limit))
+    return [(str(number), account) for number, account in rows]
+
+
+async def apps_matching(session: AsyncSession, text: str, limit: int) -> list[tuple[str, Account]]:
+    """Live apps of all accounts whose name contains the text, newest first, each with its account."""
+    query = select(AppRow.name, Account).join(Account, Account.id == AppRow.account_id)
+    query = query.where(AppRow.deleted_at.is_(None), AppRow.name.contains(text, autoescape=True))
+    rows = await session.execute(query.order_by(AppRow.created_at.desc(), AppRow.id).limit(limit))
+    return [(str(name), account) for name, account in rows]

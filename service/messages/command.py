@@ -122,4 +122,29 @@ MESSAGES: Mapping[str, Message] = {
         "the master key comes as a value or from a program: remove the older ones there yourself",
         "主密钥以值的形式给出或由程序提供：请在那里自行删除旧密钥。",
     ),
+    "command.regions_line": Message(
+        Kind.INVALID,
+        "line {line} of {path} is not a network and a region: {text!r}; write lines like 192.0.2.0/24,CN-ZJ",
+        "{path} 第 {line} 行不是“网段,地区”：“{text}”，请写成 192.0.2.0/24,浙江。",
+    ),
+    "command.regions_conflict": Message(
+        Kind.CONFLICT,
+        "{path} gives {network} two regions, in lines {other} and {line}",
+        "{path} 第 {other} 行与第 {line} 行为 {network} 写了两个地区。",
+    ),
+    "command.regions_too_many": Message(
+        Kind.LIMIT,
+        "{path} has more than {most:,} networks",
+        "{path} 超过 {most:,} 个网段。",
+    ),
+    "command.file_unreadable": Message(
+        Kind.INVALID,
+        "cannot read {path} ({reason})",
+        "无法读取 {path}（{reason}）。",
+    ),
+    "command.file_unwritable": Message(
+        Kind.INVALID,
+        "cannot write {path} ({reason})",
+        "无法写入 {path}（{reason}）。",
+    ),
 }

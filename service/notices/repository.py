@@ -142,6 +142,13 @@ async def open_conditions(session: AsyncSession) -> list[ConditionRow]:
     return list(await session.scalars(query.execution_options(populate_existing=True)))
 
 
+async def open_kinds(session: AsyncSession) -> list[tuple[str, int, datetime]]:
+    """Of the conditions that hold, for each kind: their number, and since when the first one holds."""
+    query = select(ConditionRow.kind, func.count(), func.min(ConditionRow.began_at))
+    rows = await session.execute(query.where(ConditionRow.ended_at.is_(None)).group_by(ConditionRow.kind))
+    return [(str(kind), int(count), since) for kind, count, since in rows]
+
+
 async def open_condition(session: AsyncSession, key: str) -> ConditionRow | None:
     """The condition with this key, if it holds."""
     return await session.scalar(select(ConditionRow).where(ConditionRow.key == key, ConditionRow.ended_at.is_(None)))

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, P] = {
     "sign": P.HOST,
     "migrate": P.HOST,
     "doctor": P.HOST,
+    "regions build": P.HOST,
     "models list": P.HOST,
     "models verify": P.HOST,
     "models fetch": P.HOST,

@@ -35,6 +35,7 @@ CONSOLE: Mapping[Route, P] = {
     ("POST", "/wall"): P.ANYONE,
     ("GET", "/wall/{key}"): P.ANYONE,
     ("GET", "/"): P.SIGNED_IN,
+    ("GET", "/palette"): P.SIGNED_IN,
     ("GET", "/reference"): P.SIGNED_IN,
     ("GET", "/reference/{capability}"): P.SIGNED_IN,
     ("GET", "/callers"): P.USAGE_SEE,

@@ -14,7 +14,7 @@ from inkgate.service.console.pages import PAGES
 from tests.console.browser import BrowserUser
 
 LOOKS = Path(__file__).with_name("looks.js").read_text("utf-8")
-NO_PAGES = {"/samples/{name}.jpg", "/apps/name", "/callers", "/oidc", "/oidc/back", "/wall/{key}"}
+NO_PAGES = {"/samples/{name}.jpg", "/apps/name", "/callers", "/palette", "/oidc", "/oidc/back", "/wall/{key}"}
 """Images, fragments and redirects. Downloads (.csv, .json, .jsonl) are excluded as well."""
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
 COLD_BYTES, WARM_BYTES = 1_000_000, 60_000

@@ -87,11 +87,9 @@ async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleF
         other = await overview.view(unit, await scope(unit, console.other_id), ZH, "30")
     assert (seen.total.calls, seen.total.images, seen.total.failed_images) == (4, 5, 1)
     assert seen.total.mean_ms == pytest.approx((30 + 70 + 20 + 30) / 4)
-    assert list(zip(seen.ranking["names"], seen.ranking["series"][0]["data"], strict=True)) == [
-        ("通用型OCR", 4),
-        ("营业执照识别", 1),
-    ]
-    errors = {each["name"]: each["value"] for each in seen.errors["data"]}
+    assert [(each.name, each.value) for each in seen.ranking] == [("通用型OCR", 4), ("营业执照识别", 1)]
+    assert seen.error_share == pytest.approx(1 / 4)
+    errors = {each.name: each.value for each in seen.errors}
     assert errors == {"400018 超过个数限制": 1, "单张图片识别失败": 1}
     assert {each["name"]: sum(each["data"]) for each in seen.calls["series"]} == {"通用型OCR": 4, "营业执照识别": 1}
     assert len(seen.calls["names"]) == 24 and seen.calls["names"][-1] == "16:00"  # 08:30 UTC is 16:30 in Beijing
@@ -361,5 +359,5 @@ async def test_static_files_are_compressed_and_immutable(console: ConsoleFixture
             answer = await plain.get(path, headers={"accept-encoding": "gzip"})
         assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
         whole += int(answer.headers["content-length"])
-    assert len(paths) == 5 and whole < 400_000  # the largest page, cold, without its HTML
+    assert len(paths) == 8 and whole < 400_000  # the largest page, cold, without its HTML
     assert len(page.encode()) < 60_000

@@ -51,6 +51,12 @@ def test_the_longest_matching_prefix_determines_the_region() -> None:
     assert found == ["内网", "浙江", "北京", "上海", "", ""]
 
 
+def test_an_address_alone_has_a_region_in_a_private_network_only() -> None:
+    private = ("10.1.2.3", "172.31.0.1", "192.168.1.1", "127.0.0.1", "fd00::1", "::1")
+    assert {regions.region_without_table(each) for each in private} == {"内网"}
+    assert {regions.region_without_table(each) for each in ("172.32.0.1", "114.114.114.114", "2400::1", "odd")} == {""}
+
+
 def test_the_darkest_tile_is_the_province_with_most_calls() -> None:
     calls = {"浙江": 100, "北京": 41, "云南": 1, "内网": 900}
     level = {each.province.name: each.level for each in regions.tiles(calls)}
@@ -83,9 +89,13 @@ async def test_the_overview_fetches_its_callers_by_network_and_province(engine: 
     assert 'hx-get="/console/callers?days=7"' in await lin.see("/")
     plain = await lin.see("/callers?days=7")
     assert "192.0.2.0/24" in plain and "75.0%" in plain and '<svg class="map"' not in plain
+    assert "来源地址看不出省份" in plain and "inkgate regions build" in plain and "<td>未知</td>" in plain
     table = RegionTable([("192.0.2.0/24", "浙江省")])
     console.app.routes[-1].app.state.parts = replace(console.parts, regions=table)  # type: ignore[attr-defined]
     drawn = await lin.see("/callers?days=7")
     assert re.search(r'<g class="level-5"><title>浙江 ZJ · 3 次 · 75\.0%', drawn) and "<td>未知</td>" in drawn
+    elsewhere = RegionTable([("203.0.113.0/24", "浙江省")])
+    console.app.routes[-1].app.state.parts = replace(console.parts, regions=elsewhere)  # type: ignore[attr-defined]
+    assert "运营方的网段表中没有这些来源网段" in await lin.see("/callers?days=7")
     assert "没有数据" in await (await console.signed_in("east")).see("/callers")
     assert (await (await console.signed_in("chief")).get("/callers")).status_code == 403

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import select
 
 from inkgate.service.accounts import repository as queries
+from inkgate.service.console import indicators
 from inkgate.service.console.charts import Chart
 from inkgate.service.console.pages import callers, capabilities, monitor, overview
 from inkgate.service.console.regions import RegionTable
@@ -112,16 +113,19 @@ async def the_overview_says_what_was_called(driven: RecordedTraffic) -> None:
     )
     by_capability = counted(settled, lambda made: TITLES[made.capability], lambda made: made.images)
     assert drawn(week.calls) == by_capability
-    assert dict(zip(week.ranking["names"], week.ranking["series"][0]["data"], strict=True)) == by_capability
-    assert week.ranking["series"][0]["data"] == sorted(by_capability.values(), reverse=True)
-    assert dict(zip(week.apps["names"], week.apps["series"][0]["data"], strict=True)) == counted(
+    assert {each.name: each.value for each in week.ranking} == by_capability
+    assert [each.value for each in week.ranking] == sorted(by_capability.values(), reverse=True)
+    assert {each.name: each.value for each in week.apps} == counted(
         settled, lambda made: names[made.app], lambda made: made.images
     )
     codes = counted((each for each in everything if each.code), lambda made: made.code)
-    pie = {each["name"]: each["value"] for each in week.errors["data"]}
-    single = pie.pop("单张图片识别失败")
-    assert counted(pie, lambda name: int(name.split()[0]), lambda name: pie[name]) == codes
-    assert single == sum(each.failed for each in settled if not each.code)
+    assert week.error_share == pytest.approx(sum(codes.values()) / len(everything))
+    counts = sorted([*codes.values(), sum(each.failed for each in settled if not each.code)], reverse=True)
+    *largest, rest = week.errors
+    assert [each.value for each in largest] == counts[: indicators.TOP]
+    assert (rest.name, rest.value) == ("其他", sum(counts[indicators.TOP :]))
+    named = {int(each.name.split()[0]): each.value for each in largest if each.name[0].isdigit()}
+    assert named == {code: codes[code] for code in named} and len(named) >= indicators.TOP - 1
     assert day.total.requests == (len(everything) + 5) // 2  # the second day has five calls more
     opened = {"general": 4 + 1, "idcard": 1, "plate": 1, "licence": 3}
     assert dict(week.opened) | {"general": 5} == opened  # the app of the fixture has opened nothing
@@ -240,9 +244,7 @@ async def use_and_callers_say_what_was_called(driven: RecordedTraffic) -> None:
     }
     assert sources.whole == len(settled)
     assert dict(sources.networks) == counted(settled, lambda made: made.peer.rsplit(".", 1)[0] + ".0/24")
-    assert dict(sources.regions or []) == counted(
-        settled, lambda made: {"192": "浙江", "198": "北京"}.get(made.peer[:3], "")
-    )
+    assert dict(sources.regions) == counted(settled, lambda made: {"192": "浙江", "198": "北京"}.get(made.peer[:3], ""))
     # Another customer sees its own, a sub-account its own; both refusals too.
     for model, owner in zip(seen, (console.other_id, driven.owners["branch"][1]), strict=True):
         wanted = [each for each in driven.made if each.owner == owner]
@@ -256,7 +258,7 @@ async def the_pages_and_sheets_show_these_numbers(driven: RecordedTraffic) -> No
     page = await visitor.see("/monitor?days=7")
     assert f"共 {len(everything)} 次" in page
     assert f"含被拒绝 {sum(1 for each in everything if not each.settled)}" in page
-    assert page.count('<details class="numbers">') == 4
+    assert page.count('class="numbers" role="tabpanel"') == 4
     sheet = csv.DictReader(StringIO((await visitor.get("/monitor.csv?days=7")).text.removeprefix("\ufeff")))
     rows = list(sheet)
     assert sum(int(row["requests"]) for row in rows) == len(everything)

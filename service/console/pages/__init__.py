@@ -23,6 +23,7 @@ from inkgate.service.console.pages import (
     operator_users,
     operator_workers,
     overview,
+    palette,
     purchase,
     reference,
     refunds,
@@ -31,6 +32,7 @@ from inkgate.service.console.pages import (
     sign_in,
     single_sign_on,
     try_it,
+    wall,
 )
 
 PAGES: tuple[APIRouter, ...] = tuple(
@@ -43,6 +45,7 @@ PAGES: tuple[APIRouter, ...] = tuple(
         members,
         overview,
         callers,
+        palette,
         capabilities,
         apps,
         monitor,
@@ -61,6 +64,7 @@ PAGES: tuple[APIRouter, ...] = tuple(
         operator_audit,
         operator_system,
         operator_workers,
+        wall,
         operator_takeover,
     )
 )

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from inkgate.service.console.page_request import Customer
 from inkgate.service.console.pages.overview import networks
-from inkgate.service.console.regions import RegionTable, Tile, tiles
+from inkgate.service.console.regions import PRIVATE, PROVINCES, RegionTable, Tile, region_without_table, tiles
 from inkgate.service.console.render import render
 from inkgate.service.console.scope import VisibleAccounts, scope_of, span_of
 from inkgate.service.db.work import UnitOfWork
@@ -20,27 +20,28 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """Calls by source, most calls first. `regions` is None without a table; "" is an unknown region."""
+    """Calls by source, most calls first; the region "" is unknown. `tiles` is empty when no call has a province, and
+    `has_table` says whether the operator supplied a table of networks."""
 
     whole: int
     networks: list[tuple[str, int]]
-    regions: list[tuple[str, int]] | None
+    regions: list[tuple[str, int]]
     tiles: list[Tile]
+    has_table: bool
 
 
 async def view(unit: UnitOfWork, scope: VisibleAccounts, days: str, table: RegionTable | None) -> Callers:
-    """The latest calls of a span by network and region."""
+    """The latest calls of a span by network and region. Without a table only private networks have a region."""
     part = scope.usage_scope(span_of(days, await unit.now()))
     found = await usage.callers(unit.session, part)
-    whole = sum(calls for _, calls in found)
-    if table is None or not whole:
-        return Callers(whole, networks(found), None, [])
+    region_of = table.region if table is not None else region_without_table
     by_region: dict[str, int] = {}
     for address, calls in found:
-        region = table.region(address)
+        region = region_of(address)
         by_region[region] = by_region.get(region, 0) + calls
     regions = sorted(by_region.items(), key=lambda each: -each[1])
-    return Callers(whole, networks(found), regions, list(tiles(by_region)))
+    drawn = list(tiles(by_region)) if any(each.name in by_region for each in PROVINCES) else []
+    return Callers(sum(by_region.values()), networks(found), regions, drawn, table is not None)
 
 
 @router.get("/callers")
@@ -49,4 +50,4 @@ async def fragment(page_request: Customer, days: str = "7") -> Response:
     assert page_request.account is not None
     async with page_request.reading() as unit:
         model = await view(unit, await scope_of(unit, page_request.account), days, page_request.parts.regions)
-    return render(page_request, "callers.html", model=model)
+    return render(page_request, "callers.html", model=model, private=PRIVATE)

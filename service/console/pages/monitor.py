@@ -26,6 +26,8 @@ from inkgate.service.usage.repository import UsageTotals, total
 router = APIRouter()
 MIB = 1024 * 1024
 REQUESTS = ("calls", "refused")
+MOST_DAYS_LISTED = 31
+"""A longer period is listed by weeks: on a phone a table of 90 days is many screens long."""
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -52,6 +54,11 @@ class Monitor:
     apps: list[tuple[str, str, UsageTotals]]
     errors: list[Error]
 
+    @property
+    def weekly(self) -> bool:
+        """Whether a row of `steps` is a week."""
+        return self.span.days > MOST_DAYS_LISTED
+
 
 async def view(
     unit: UnitOfWork, scope: VisibleAccounts, translate: Translator, days: str, app_id: str = "", capability: str = ""
@@ -65,6 +72,7 @@ async def view(
     coded = await repository.totals(unit.session, part, ["code", "capability"], only=REQUESTS)
     faults = await repository.totals(unit.session, part, [span.step, "code"], only=REQUESTS)
     faults = [row for row in faults if row.key[1]]
+    listed = charts.by_step(span, steps)
 
     def named(key: str) -> str:
         return app_name(scope, translate, key)
@@ -91,7 +99,7 @@ async def view(
             stack=True,
             whole=True,
         ),
-        steps=charts.by_step(span, steps),
+        steps=charts.by_week(listed) if span.days > MOST_DAYS_LISTED else listed,
         apps=[(named(row.key[0]), row.key[1], row) for row in by_app],
         errors=[
             Error(row.key[1], row.key[0], code_name(row.key[1], row.key[0]), row.requests, row.refused)

@@ -57,6 +57,8 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class AccountDetail:
+    """`last_call` is when a key of the account or its sub-accounts was last used, to the minute."""
+
     account: Account
     parent: Account | None
     family: list[Account]
@@ -66,6 +68,22 @@ class AccountDetail:
     default_qps: float
     allowed: dict[str, dict[str, list[str]]]
     clock_refused: bool
+    last_call: datetime | None
+
+    @property
+    def valid_packs(self) -> list[PackRow]:
+        """The packs that can be used now."""
+        return [each.pack for each in self.packs if each.state == "valid"]
+
+    @property
+    def left(self) -> int:
+        """Units left in them."""
+        return sum(each.total - each.used for each in self.valid_packs)
+
+    @property
+    def total(self) -> int:
+        """Units of them, used or not."""
+        return sum(each.total for each in self.valid_packs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +130,8 @@ async def detail(unit: UnitOfWork, account_id: str, default_qps: float) -> Accou
     ]
     allowed = {each.id: await repository.allowed_of(unit.session, each.id) for each in rows}
     people = await user_lines(unit, await user_queries.users(unit.session, account.id))
-    return AccountDetail(account, parent, family, people, apps, lines, default_qps, allowed, now is None)
+    last_call = await queries.last_signed_call(unit.session, [account.id, *(each.id for each in family)])
+    return AccountDetail(account, parent, family, people, apps, lines, default_qps, allowed, now is None, last_call)
 
 
 async def _checked_now(unit: UnitOfWork) -> datetime | None:

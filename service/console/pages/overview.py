@@ -10,9 +10,10 @@ from ipaddress import ip_address, ip_network
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from inkgate.service.console import charts, repository
+from inkgate.service.console import charts, indicators, repository
 from inkgate.service.console.charts import Chart
 from inkgate.service.console.codes import code_name
+from inkgate.service.console.indicators import Bar, Change
 from inkgate.service.console.menu import first_page
 from inkgate.service.console.page_request import Forbidden, SignedInRequest
 from inkgate.service.console.render import go, render, title
@@ -33,7 +34,10 @@ NETWORKS_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Remaining units of a capability in valid packs, and the first end among these (None without a valid pack)."""
+    """Remaining units of a capability in valid packs, and the first end among these (None without a valid pack).
+
+    Without a valid pack `total` is that of the packs that are used up, and the bar is full.
+    """
 
     capability: str
     left: int
@@ -43,15 +47,30 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
+class Trends:
+    """Of each key figure the change against the period before, and the points of its sparkline."""
+
+    images: Change
+    requests: Change
+    errors: Change
+    mean_ms: Change
+    lines: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
+    """`error_share` is the share of requests refused or answered with a code; None without requests."""
+
     span: Period
     total: UsageTotals
+    error_share: float | None
+    trends: Trends
     opened: list[tuple[str, int]]
     balances: list[Balance]
     calls: Chart
-    ranking: Chart
-    apps: Chart
-    errors: Chart
+    ranking: list[Bar]
+    apps: list[Bar]
+    errors: list[Bar]
     response: Chart
 
 
@@ -67,7 +86,9 @@ async def view(
         return title(name, translate.language)
 
     steps = await usage.totals(unit.session, part, [span.step, "capability"], times=True)
-    by_code = await usage.totals(unit.session, part, ["code", "capability"], only=("calls", "refused", "failed_images"))
+    by_code = await usage.totals(
+        unit.session, part, [span.step, "code", "capability"], only=("calls", "refused", "failed_images")
+    )
     by_app = await usage.totals(unit.session, part, ["app"], only=("calls", "images"))
     timed = steps
     if app_id or capability:
@@ -77,6 +98,8 @@ async def view(
     return Overview(
         span=span,
         total=total(steps),
+        error_share=indicators.error_share(by_code, 1),
+        trends=await _trends(unit, scope, span, now, steps, by_code, translate),
         opened=[(name, opened.get(name, 0)) for name in CAPABILITIES],
         balances=await _balances(unit, scope, now),
         calls=charts.over_time(
@@ -92,7 +115,7 @@ async def view(
         ),
         ranking=_ranking(((named(row.key[1]), row) for row in steps), translate),
         apps=_ranking(((scope.name(row.key[0]), row) for row in by_app), translate),
-        errors=charts.pie(_errors(by_code, translate)),
+        errors=indicators.bars(_errors(by_code, translate).items(), translate("其他")),
         response=charts.over_time(
             span, _called(timed), lambda row: row.mean_ms, name=named, other_label=translate("其他"), unit="ms"
         ),
@@ -104,20 +127,50 @@ def _called(rows: list[UsageTotals]) -> list[UsageTotals]:
     return [row for row in rows if row.calls]
 
 
-def _ranking(rows: Iterable[tuple[str, UsageTotals]], translate: Translator) -> Chart:
+async def _trends(
+    unit: UnitOfWork,
+    scope: VisibleAccounts,
+    span: Period,
+    now: datetime,
+    steps: list[UsageTotals],
+    by_code: list[UsageTotals],
+    translate: Translator,
+) -> Trends:
+    """The key figures of `steps` (by step first) and `by_code` (by step and code) against the period before."""
+    part = scope.usage_scope(indicators.period_before(span, now))
+    measured = ("calls", "images", "refused", "duration_ms")
+    earlier = await usage.totals(unit.session, part, ["code"], only=measured)
+    before, whole = total(earlier), total(steps)
+    failed = indicators.error_share(by_code, 1), indicators.error_share(earlier, 0)
+    sums, coded = charts.per_step(span, steps), charts.per_step(span, by_code)
+    return Trends(
+        images=indicators.change(whole.images, before.images),
+        requests=indicators.change(whole.requests, before.requests),
+        errors=indicators.point_change(*failed, translate("个百分点")),
+        mean_ms=indicators.change(whole.mean_ms, before.mean_ms, less_is_better=True),
+        lines={
+            "images": indicators.sparkline([total(cell).images for cell in sums]),
+            "requests": indicators.sparkline([total(cell).requests for cell in sums]),
+            "errors": indicators.sparkline([indicators.error_share(cell, 1) for cell in coded]),
+            "mean_ms": indicators.sparkline([total(cell).mean_ms for cell in sums]),
+        },
+    )
+
+
+def _ranking(rows: Iterable[tuple[str, UsageTotals]], translate: Translator) -> list[Bar]:
     """Images per name; one image counts as one call, as everywhere."""
     images: dict[str, int] = {}
     for name, row in rows:
         if row.calls:
             images[name] = images.get(name, 0) + row.images
-    return charts.ranking(list(images.items()), translate("次"))
+    return indicators.bars(images.items(), translate("其他"))
 
 
 def _errors(rows: list[UsageTotals], translate: Translator) -> dict[str, int]:
     """Errors by code: of requests, including refused ones, and of single images that failed in answered calls."""
     found: dict[str, int] = {}
     for row in rows:
-        code, capability = row.key
+        _step, code, capability = row.key
         if code:
             name = f"{code} {code_name(capability, code)}".strip()
             found[name] = found.get(name, 0) + row.requests
@@ -146,11 +199,13 @@ async def _balances(unit: UnitOfWork, scope: VisibleAccounts, now: datetime) -> 
     for name in CAPABILITIES:
         if name in FREE_CAPABILITIES:
             continue
-        valid = [each for each in packs if each.capability == name and pack_state(each, now) == "valid"]
+        states = [(each, pack_state(each, now)) for each in packs if each.capability == name]
+        valid = [each for each, state in states if state == "valid"]
+        counted = valid or [each for each, state in states if state == "exhausted"]
         ends = min((each.ends_at for each in valid), default=None)
         left = sum(each.total - each.used for each in valid)
         soon = ends is not None and ends - now < SOON
-        found.append(Balance(name, left, sum(each.total for each in valid), ends, soon))
+        found.append(Balance(name, left, sum(each.total for each in counted), ends, soon))
     return found
 
 

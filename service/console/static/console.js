@@ -1,4 +1,4 @@
-// Behaviour beyond links and forms: menu, dialogs, copying, toasts, charts, labels of narrow tables.
+// Behaviour beyond links and forms: menu, dialogs, copying, tabs, labels of narrow tables.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -91,13 +91,8 @@
     if (sender) sender.form.requestSubmit();
   });
 
-  function toast(text) {
-    const place = document.getElementById("toast");
-    place.textContent = text;
-    place.hidden = false;
-    clearTimeout(toast.timer);
-    toast.timer = setTimeout(() => { place.hidden = true; }, 4000);
-  }
+  // Shown by toasts.js.
+  const toast = (text) => document.dispatchEvent(new CustomEvent("toast", { detail: text }));
 
   function label(scope) {
     for (const table of scope.querySelectorAll("table.stack")) {
@@ -109,61 +104,6 @@
       }
     }
   }
-
-  const probe = (index) => getComputedStyle(document.querySelector(`.probe-${index}`)).color;
-  const PALETTE = ["#3b7ddd", "#2fa37c", "#d9902f", "#8a63d2", "#d1577a", "#3aa6b9", "#8d8f3c", "#b8673e"];
-
-  function draw(place) {
-    const wanted = JSON.parse(place.dataset.chart);
-    const [muted, line, surface, text] = [probe(2), probe(3), probe(4), probe(6)];
-    const chart = echarts.init(place, null, { renderer: "canvas" });
-    const base = {
-      color: PALETTE,
-      animation: !matchMedia("(prefers-reduced-motion: reduce)").matches && !navigator.webdriver,
-      textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
-      aria: { enabled: true },
-      // Drawn on the canvas: an HTML tooltip needs inline styles, which the content security policy forbids.
-      tooltip: { trigger: wanted.kind === "pie" ? "item" : "axis", renderMode: "richText", confine: true,
-        backgroundColor: surface, borderColor: line, textStyle: { color: text, fontSize: 12 } },
-    };
-    chart.setOption({ ...base, ...(wanted.kind === "pie" ? pie(wanted, muted, surface) : axes(wanted, muted, line)) });
-    new ResizeObserver(() => chart.resize()).observe(place);
-    return chart;
-  }
-
-  function pie(wanted, muted, surface) {
-    return {
-      legend: { bottom: 0, type: "scroll", textStyle: { color: muted }, pageTextStyle: { color: muted } },
-      series: [{ type: "pie", radius: ["48%", "72%"], center: ["50%", "44%"], data: wanted.data,
-        itemStyle: { borderColor: surface, borderWidth: 2 }, label: { color: muted, formatter: "{d}%" } }],
-    };
-  }
-
-  function axes(wanted, muted, line) {
-    const names = { type: "category", data: wanted.names, axisLabel: { color: muted, hideOverlap: true },
-      axisLine: { lineStyle: { color: line } }, axisTick: { show: false } };
-    const values = { type: "value", name: wanted.kind === "ranking" ? "" : wanted.unit, nameTextStyle: { color: muted }, axisLabel: { color: muted },
-      splitLine: { lineStyle: { color: line } }, minInterval: wanted.whole ? 1 : 0 };
-    const lying = wanted.kind === "ranking";
-    return {
-      grid: { left: 8, right: 20, top: 34, bottom: wanted.series.length > 1 ? 34 : 8, containLabel: true },
-      legend: wanted.series.length > 1 ? { bottom: 0, type: "scroll", textStyle: { color: muted } } : undefined,
-      xAxis: lying ? values : names,
-      yAxis: lying ? { ...names, inverse: true } : values,
-      series: wanted.series.map((each) => ({
-        name: each.name, data: each.data, type: wanted.kind === "line" ? "line" : "bar", stack: wanted.stack,
-        smooth: false, symbol: "circle", symbolSize: 5, showSymbol: each.data.length < 50, barMaxWidth: 22, connectNulls: true,
-        areaStyle: wanted.kind === "line" && wanted.series.length === 1 ? { opacity: 0.08 } : undefined,
-      })),
-    };
-  }
-
-  let charts = [];
-  function drawAll() {
-    charts.forEach((each) => each.dispose());
-    charts = typeof echarts === "undefined" ? [] : [...document.querySelectorAll("[data-chart]")].map(draw);
-  }
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 
   // Moves a key from the fragment, which is never sent to a server, into the form.
   function takeFragment() {
@@ -181,9 +121,6 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     label(document);
-    drawAll();
-    const done = document.body.dataset.notice;
-    if (done) toast(done);
     document.querySelector("dialog[data-open]")?.showModal();
     takeFragment();
   });
@@ -192,5 +129,4 @@
     for (const button of event.target.querySelectorAll?.("button:disabled") ?? []) button.disabled = false;
   });
   document.addEventListener("htmx:afterSwap", (event) => label(event.target));
-  document.addEventListener("htmx:afterSettle", drawAll);
 })();

@@ -55,7 +55,7 @@ CHANGES_NOTHING = {
 READ_ONLY_COMMANDS = {
     *("serve", "gateway", "console", "worker", "demo", "sandbox", "ocr", "sign", "doctor", "migrate"),
     *("models list", "models verify", "models fetch", "models path", "keys new", "keys add", "app held"),
-    *("admin token-list", "order catalogue", "account template", "app template"),
+    *("admin token-list", "order catalogue", "account template", "app template", "regions build"),
 }
 
 
