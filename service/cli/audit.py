@@ -19,6 +19,7 @@ from inkgate.service.cli.ledger import Since, Until, beijing
 from inkgate.service.csv_export import CsvWriter
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
+from inkgate.service.metering.anchors import anchor
 
 app = typer.Typer(help="The audit trail 操作审计: show, export, verify.", invoke_without_command=True)
 Account = Annotated[str, typer.Option(help="Only this account.")]
@@ -126,7 +127,9 @@ def checkpoint() -> None:
     """Sign the end of the trail now, and apply the retention, as gateways do by themselves."""
 
     async def keep(context: CommandContext) -> str:
-        keeper = AuditKeeper(context.engine, await context.vault(), context.settings.audit, clock=context.clock)
+        keeper = AuditKeeper(
+            context.engine, await context.vault(), context.settings.audit, clock=context.clock, before_signing=[anchor]
+        )
         await keeper.run_round()
         async with work.read_session(context.engine) as session:
             last = await repository.last_checkpoint(session)
