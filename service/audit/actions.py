@@ -34,6 +34,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "app.qps": Action("修改调用频率", "request rate changed", CHANGE),
         "app.reveal": Action("查看 AppSecret", "AppSecret shown", LOOK),
         "app.sm2_import": Action("导入应用的 SM2 密钥", "SM2 key of an app imported", CHANGE),
+        "attest.make": Action("制作证据包", "evidence pack made", LOOK),
         "audit.adopt": Action("旧版本的记录纳入校验链", "events of an older release chained", SYSTEM),
         "audit.archive": Action("过期记录签名归档", "old events signed for deletion", SYSTEM),
         "audit.verify": Action("校验审计记录", "audit trail verified", LOOK),

@@ -20,6 +20,7 @@ SUBJECTS: Mapping[str, str] = MappingProxyType(
         "audit trail": "操作审计",
         "bill": "账单",
         "codes of requests": "调用错误码",
+        "evidence pack": "证据包",
         "import of": "导入",
         "ledger": "账本",
         "ledger of": "账本：",

@@ -97,7 +97,7 @@ def verify_(
         if not file.is_file():
             raise Misuse("command.file_not_found", paths=(str(file),))
         with file.open(encoding="utf-8", errors="replace") as lines:
-            outcome = verify.verify_export(lines, _public_key(key))
+            outcome = verify.verify_export(lines, public_key_of(key))
     if as_json:
         print(json.dumps(_document(outcome), ensure_ascii=False))
     elif outcome.sound:
@@ -164,8 +164,8 @@ async def _verify_database(context: CommandContext) -> Outcome:
         return await verify.verify_database(session)
 
 
-def _public_key(text: str) -> str:
-    """The key of the option. Raises Misuse."""
+def public_key_of(text: str) -> str:
+    """The key of an option: the key itself, or a file that holds it; "" for none. Raises Misuse."""
     if not text:
         return ""
     try:

@@ -50,8 +50,9 @@ class Head:
         return leaf_hash(head_text(self.account_id, self.capability, self.chain_seq, self.chain))
 
 
-async def anchor(work: UnitOfWork, interval: timedelta = timedelta(0)) -> bool:
+async def anchor(work: UnitOfWork, interval: timedelta = timedelta(0), *, always: bool = False) -> bool:
     """Record the heads that have moved, unless that was done within `interval`; returns whether an event was written.
+    With `always` it is written though nothing has moved.
 
     The lock on the end of the audit trail lets one process at a time do it.
     """
@@ -71,7 +72,7 @@ async def anchor(work: UnitOfWork, interval: timedelta = timedelta(0)) -> bool:
     if findings:
         log.error("the ledger is not the one that the audit trail has recorded: %s", findings[0].what)
         detail |= {"findings": len(findings), "first": findings[0].where}
-    if not count or (last is not None and last.detail == detail):
+    if not count or (last is not None and last.detail == detail and not always):
         return False
     await trail.record(work, ACTION, SUBJECT, None, result="failed" if findings else "done", **detail)
     return True
