@@ -35,14 +35,18 @@ def point(public_key: str) -> bytes:
 
 
 def signed_by(public_key: str, checkpoint: dict[str, Any]) -> bool:
-    raw = bytes.fromhex(checkpoint["signature"])
-    numbers = b"".join(integer(part) for part in (raw[:32], raw[32:]))
     text = jcs({"version": 1, **{name: checkpoint[name] for name in CHECKPOINT}})
-    return bool(gmssl_pyx.sm2_verify(point(public_key), text.encode(), bytes([0x30, len(numbers)]) + numbers))
+    return signature_fits(public_key, text.encode(), checkpoint["signature"])
+
+
+def signature_fits(public_key: str, message: bytes, signature: str) -> bool:
+    raw = bytes.fromhex(signature)
+    numbers = b"".join(integer(part) for part in (raw[:32], raw[32:]))
+    return bool(gmssl_pyx.sm2_verify(point(public_key), message, bytes([0x30, len(numbers)]) + numbers))
 
 
 def integer(part: bytes) -> bytes:
-    bare = part.lstrip(b"\0")
+    bare = part.lstrip(b"\0") or b"\0"
     bare = b"\0" + bare if bare[0] & 0x80 else bare
     return bytes([2, len(bare)]) + bare
 
@@ -95,9 +99,10 @@ def tree(leaves: list[bytes]) -> bytes:
     return sm3_of(b"\x01" + tree(leaves[:split]) + tree(leaves[split:]))
 
 
-def root_of_heads(heads: list[list[Any]]) -> str:
-    """The root over heads, each of account, capability, sequence and hash."""
-    texts = [json.dumps(head, ensure_ascii=False, separators=(",", ":")) for head in sorted(heads)]
+def root_of_heads(heads: list[list[Any]], *, in_order: bool = False) -> str:
+    """The root over heads, each of account, capability, sequence and hash; `in_order`: as they are given."""
+    listed = heads if in_order else sorted(heads)
+    texts = [json.dumps(head, ensure_ascii=False, separators=(",", ":")) for head in listed]
     return "sm3:" + tree([sm3_of(b"\x00" + text.encode()) for text in texts]).hex()
 
 

@@ -56,7 +56,7 @@ class Case:
 
 
 def cases(keys: Keys, policy: Policy, clock_window: int) -> Iterator[Case]:
-    """All cases, the refusals first. `clock_window`: seconds that a date may be off; 0 leaves the case of an old one out."""
+    """All cases, the refusals first. `clock_window`: seconds that a date may be off; with 0 no date is too old."""
     yield from _refusals(keys, clock_window)
     for rule in CAPABILITIES.values():
         yield from _of_capability(rule, keys, policy)
@@ -93,12 +93,11 @@ def _refusals(keys: Keys, clock_window: int) -> Iterator[Case]:
         return call_headers(ak, sk.encode(), appkey, body)
 
     def case(
-        code: int, kind: str, zh: str, en: str, headers: Mapping[str, str], method: str = "POST", at: str = path,
-        sent: bytes = body,
+        code: int, kind: str, zh: str, en: str, headers: Mapping[str, str], at: str = path, sent: bytes = body
     ) -> Case:  # fmt: skip
         row = GATEWAY_CODES[code]
         wanted = f"CTAPI_{code}" if row.eop else code
-        return Case(f"gateway.{kind}", zh, en, method, at, sent, headers, _has_status(wanted), http=None)
+        return Case(f"gateway.{kind}", zh, en, "POST", at, sent, headers, _has_status(wanted), http=None)
 
     stale = {
         "appkey": keys.appkey,
@@ -116,7 +115,9 @@ def _refusals(keys: Keys, clock_window: int) -> Iterator[Case]:
         yield case(10020, "date", "日期过旧", "date of two days ago", stale)
     yield case(40002, "no-appkey", "没有 AppKey", "no AppKey", signed(appkey=""))
     yield case(40006, "appkey", "未知的 AppKey", "unknown AppKey", signed(appkey=UNKNOWN_APPKEY))
-    yield case(40008, "method", "GET 请求", "a GET request", no_body, "GET", sent=b"")
+    own = rule.faults.get("method")  # some capabilities have a code of their own
+    check = _has_status(own.code if own else 40008)
+    yield Case("gateway.method", "GET 请求", "a GET request", "GET", path, b"", no_body, check, http=None)
     yield case(50001, "service", "未知的服务", "unknown service", signed(), at=f"{PREFIX}no-such-service/x")
 
 

@@ -64,7 +64,8 @@ class Outcome:
 
     @property
     def request_ids(self) -> list[str]:
-        return [each.case.headers["ctyun-eop-request-id"] for each in self.results if each.case.capability]
+        found = [each.case.headers.get("ctyun-eop-request-id", "") for each in self.results]
+        return [each for each in found if each]
 
 
 def run(base_url: str, keys: Keys, policy: Policy, clock_window: int, ca: Path | None = None) -> Outcome:

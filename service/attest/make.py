@@ -1,4 +1,4 @@
-"""Makes a pack: records that in the audit trail, has the ends of the chains signed, reads the proofs, signs the pack."""
+"""Makes a pack: records that in the audit trail, signs the ends of the chains, reads the proofs, signs the pack."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ async def make(
     vault: Sealer,
     given: Sequence[Part],
 ) -> Made:
-    """The pack with the `given` parts and those of the database. `begin` opens a unit of work, `snapshot` a session that
-    sees one state. Raises ConfigurationError when the signing key cannot be opened, and PackInvalid."""
+    """The pack with the `given` parts and those of the database. `begin` opens a unit of work, `snapshot` a session
+    that sees one state. Raises ConfigurationError when the signing key cannot be opened, and PackInvalid."""
     before = await _sign(begin, vault)
     async with begin() as unit:
         states = {part.name: part.state for part in given}
