@@ -61,6 +61,8 @@ def broken_proof(members: dict[str, bytes], public_key: str) -> str | None:
         if audit_verifier.first_broken(lines, public_key) is not None:
             return "audit-events.jsonl"
         documents = [json.loads(line) for line in lines]
+        if [set(each) & {"checkpoint", "event"} for each in documents[1:-1]].count(set()):
+            return "audit-events.jsonl"
         recorded = [each["event"] for each in documents if each.get("event", {}).get("action") == "ledger.heads"][-1]
         signed = max(each["checkpoint"]["sequence"] for each in documents if "checkpoint" in each)
     except (KeyError, ValueError, IndexError):

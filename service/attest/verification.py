@@ -63,7 +63,10 @@ def _ledger(pack: Pack) -> Iterator[str]:
     yield from (f"{proofs.EVENTS_FILE}: {each.where} {each.what}" for each in outcome.findings)
     entries = [json.loads(line) for line in text.splitlines()]
     events = [each["event"] for each in entries if "event" in each]
-    signed = max((each["checkpoint"]["sequence"] for each in entries if "checkpoint" in each), default=0)
+    sequences = {each["checkpoint"]["sequence"] for each in entries if "checkpoint" in each}
+    signed = max(sequences, default=0)
+    if events and events[0]["sequence"] > 1 and events[0]["sequence"] - 1 not in sequences:
+        yield f"{proofs.EVENTS_FILE}: no checkpoint signs what event {events[0]['sequence']} follows"
     heads = proofs.read_heads(pack.files[proofs.HEADS_FILE])
     recorded = [each for each in events if each["action"] == anchors.ACTION]
     if not recorded:

@@ -126,6 +126,8 @@ def changes(files: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
             for members_of_row in altered_rows(json.loads(line)):
                 yield name, joined([*lines[:index], json.dumps(members_of_row), *lines[index + 1 :]])
             yield name, joined([*lines[:index], *lines[index + 1 :]])
+            if "checkpoint" in line:
+                continue  # a second copy, or another order, of signatures says nothing else
             yield name, joined([*lines[: index + 1], *lines[index:]])
             if index + 1 < len(lines):
                 yield name, joined([*lines[:index], lines[index + 1], line, *lines[index + 2 :]])
@@ -229,5 +231,5 @@ async def test_a_new_installation_has_a_pack_too(customer: CustomerData) -> None
 async def test_no_secret_is_in_a_pack(customer: CustomerData) -> None:
     found = await filled(customer)
     private = (await key_of(customer)).private
-    for secret in (customer.keys.sk.encode(), customer.app.appsecret.encode(), private, private.hex().encode()):
+    for secret in (customer.keys.sk.encode(), customer.app.secret.encode(), private, private.hex().encode()):
         assert secret not in found.packed
