@@ -97,6 +97,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "user.prove": Action("再次验证密码", "password entered again", ACCESS),
         "user.reset": Action("重置密码", "password reset", ACCESS),
         "user.role": Action("修改角色", "role changed", ACCESS),
+        "user.throttle": Action("登录过于频繁，已拒绝", "sign-ins refused for their number", ACCESS),
         "voucher.issue": Action("发放卡券", "voucher issued", MONEY),
         "voucher.use": Action("使用卡券", "voucher used", MONEY),
         "wall.open": Action("打开大屏", "status screen opened", ACCESS),

@@ -37,6 +37,7 @@ SUBJECTS: Mapping[str, str] = MappingProxyType(
         "refused calls": "被拒绝的调用",
         "sessions": "登录情况",
         "set-up code": "初始化口令",
+        "sign-ins": "登录",
         "settings of the": "设置：",
         "status screen": "大屏",
         "takeover report": "接管报告",
@@ -108,6 +109,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "units": ("次数", "units"),
         "until": ("到", "until"),
         "value": ("面值", "value"),
+        "wait_seconds": ("须等待（秒）", "seconds to wait"),
         "was": ("原为", "was"),
     }
 )
@@ -115,6 +117,8 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 VALUES: Mapping[str, str] = MappingProxyType(
     {
+        "address": "来源地址",
+        "login": "登录名",
         "password": "密码不正确",
         "unknown": "没有此用户",
         "disabled": "用户已停用",

@@ -1,6 +1,6 @@
-"""Ends of the meters' chains that the signed audit trail covers.
+"""Ends of the meters' chains that the signed audit trail covers; attempts to sign in, counted for all processes.
 
-It only adds: a release without the table ignores it.
+It only adds: a release without the tables ignores them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,17 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "capability", name=op.f("pk_ledger_anchor")),
     )
+    op.create_table(
+        "console_attempt",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_console_attempt")),
+    )
+    op.create_index("ix_console_attempt_begun_at", "console_attempt", ["begun_at"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_table("console_attempt")
     op.drop_table("ledger_anchor")
