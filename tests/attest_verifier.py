@@ -50,7 +50,7 @@ def broken(packed: bytes, public_key: str) -> str | None:
 
 
 def broken_proof(members: dict[str, bytes], public_key: str) -> str | None:
-    """The file whose proof does not hold, whoever signed the manifest."""
+    """The file whose proof does not hold, with any signature of the manifest."""
     audit = json.loads(members["audit.json"])
     if public_key not in audit["keys"]:
         return "audit.json"

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -46,7 +47,7 @@ async def make(
     that sees one state. Raises ConfigurationError when the signing key cannot be opened, and PackInvalid."""
     before = await _sign(begin, vault)
     async with begin() as unit:
-        states = {part.name: part.state for part in given}
+        states: dict[str, Any] = {part.name: part.state for part in given}
         await trail.record(unit, ACTION, SUBJECT, None, **states)
         await anchors.anchor(unit, always=True)
     await _sign(begin, vault)

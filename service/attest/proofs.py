@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.attest.evidence import Part, failed, json_file
 from inkgate.service.audit import checkpoints, export, repository
 from inkgate.service.audit import verify as trail_verify
-from inkgate.service.db import ids
 from inkgate.service.metering import anchors, ledger_reader
 from inkgate.service.metering.merkle import head_text
-from inkgate.service.usage.models import RecordRow
 
 AUDIT, LEDGER = "audit", "ledger"
 AUDIT_FILE, EVENTS_FILE, LEDGER_FILE, HEADS_FILE = (
@@ -60,7 +55,7 @@ async def ledger_part(session: AsyncSession, since: int) -> Part:
     found = await anchors.verify(session)
     found += await ledger_reader.verify_database(session, max_findings=MAX_FINDINGS)
     event = await anchors.last_event(session)
-    heads = []
+    heads: list[str] = []
     async for head in anchors.heads(session):
         if len(heads) == MAX_HEADS:
             return failed(LEDGER, f"there are more than {MAX_HEADS:,} meters")
@@ -84,17 +79,6 @@ async def ledger_part(session: AsyncSession, since: int) -> Part:
     }
     reason = f"{found[0].where}: {found[0].what}" if found else ""
     return Part(LEDGER, "failed" if found else "passed", reason, facts, files)
-
-
-async def units_used(session: AsyncSession, request_ids: Sequence[str], begin: datetime) -> int:
-    """The units that the calls with these request ids used from packs, as the ledger has them since the day before
-    `begin`."""
-    query = select(func.coalesce(func.sum(RecordRow.units), 0)).where(
-        RecordRow.call_id >= ids.first_id_of_day((begin - timedelta(days=1)).date()),
-        RecordRow.request_id.in_(list(request_ids)),
-        RecordRow.pack_id.is_not(None),
-    )
-    return int(await session.scalar(query) or 0)
 
 
 def read_heads(data: bytes) -> list[tuple[str, str, int, str]]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from inkgate.service.attest import accuracy, archive, contract_check, proofs, verification
+from inkgate.service.attest import accuracy, archive, contract_check, verification
 from inkgate.service.attest import make as packs
 from inkgate.service.attest.contract_cases import Keys
 from inkgate.service.attest.evidence import Part, collect, json_file
@@ -21,6 +21,7 @@ from inkgate.service.cli._common import JSON, CommandContext, run
 from inkgate.service.cli.audit import public_key_of
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
+from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.policy import Policy
 from inkgate.service.settings import Settings, mask, secret_values
 
@@ -126,7 +127,7 @@ async def _service_parts(
         return [first, Part(accuracy.NAME, "failed", "the service could not be called")]
     outcome = outcomes[0]
     async with work.read_session(context.engine) as session:
-        used = await proofs.units_used(session, outcome.request_ids, begin)
+        used = await ledger_reader.units_used(session, outcome.request_ids, begin)
     return [
         collect(contract_check.NAME, lambda: contract_check.part(outcome, base_url, used), masked),
         collect(accuracy.NAME, lambda: accuracy.part(outcome.elements, base_url), masked),

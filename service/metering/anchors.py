@@ -8,12 +8,12 @@ the head names: a ledger that was rewritten is found at the next round, and the 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.audit import repository as trail_rows
@@ -68,7 +68,7 @@ async def anchor(work: UnitOfWork, interval: timedelta = timedelta(0), *, always
     findings += [_rewritten(*key) for key in sorted(broken)]
     await _replace(session, [row for row in moved if (row.account_id, row.capability) not in broken], now)
     count, root = await _root(session)
-    detail: dict[str, str | int] = {"meters": count, "root": root}
+    detail: dict[str, Any] = {"meters": count, "root": root}
     if findings:
         log.error("the ledger is not the one that the audit trail has recorded: %s", findings[0].what)
         detail |= {"findings": len(findings), "first": findings[0].where}
@@ -107,7 +107,7 @@ async def _root(session: AsyncSession) -> tuple[int, str]:
     return builder.count, f"sm3:{builder.root().hex()}"
 
 
-async def _replace(session: AsyncSession, moved: list[Row[Any]], now: datetime) -> None:
+async def _replace(session: AsyncSession, moved: list[Any], now: datetime) -> None:
     rows = [
         {"account_id": row.account_id, "capability": row.capability, "chain_seq": row.chain_seq, "chain": row.chain}
         for row in moved
@@ -136,7 +136,8 @@ async def heads(session: AsyncSession) -> AsyncIterator[Head]:
 async def proofs(session: AsyncSession, account_id: str) -> list[dict[str, Any]]:
     """The recorded heads of an account, each with the path that leads to the root in the event `event` of the trail."""
     event = await last_event(session)
-    own, leaves = [], []
+    own: list[tuple[int, Head]] = []
+    leaves: list[bytes] = []
     async for head in heads(session):
         if head.account_id == account_id:
             own.append((len(leaves), head))
@@ -176,7 +177,7 @@ def _beyond(name: Any, account_id: str, capability: str) -> ColumnElement[bool]:
     return or_(AnchorRow.account_id > account_id, same)
 
 
-async def _moved(session: AsyncSession, limit: int | None = MAX_CHANGED) -> list[Row[Any]]:
+async def _moved(session: AsyncSession, limit: int | None = MAX_CHANGED) -> Sequence[Any]:
     """Meters whose head is not the recorded one, with the recorded one: `old_seq` and `old`."""
     query = (
         select(
@@ -197,10 +198,10 @@ async def _moved(session: AsyncSession, limit: int | None = MAX_CHANGED) -> list
         .order_by(AnchorRow.at.nulls_first(), MeterRow.account_id, MeterRow.capability)
         .limit(limit)
     )  # fmt: skip
-    return [*(await session.execute(query)).all()]
+    return (await session.execute(query)).all()
 
 
-async def _broken(session: AsyncSession, moved: list[Row[Any]]) -> set[tuple[str, str]]:
+async def _broken(session: AsyncSession, moved: Sequence[Any]) -> set[tuple[str, str]]:
     """Meters whose ledger no longer has the entry of their recorded head, and has not deleted it by retention."""
     known = [row for row in moved if row.old_seq is not None]
     found: set[tuple[str, str]] = {

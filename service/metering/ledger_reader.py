@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
@@ -162,6 +162,17 @@ async def _unmetered_lines(session: AsyncSession) -> int:
         count += int(await session.scalar(day.where(~metered)) or 0)
         call_id = await session.scalar(first.where(RecordRow.call_id >= end))
     return count
+
+
+async def units_used(session: AsyncSession, request_ids: Sequence[str], begin: datetime) -> int:
+    """The units that the calls with these request ids used from packs, as the ledger has them since the day before
+    `begin`."""
+    query = select(func.coalesce(func.sum(RecordRow.units), 0)).where(
+        RecordRow.call_id >= ids.first_id_of_day((begin - timedelta(days=1)).date()),
+        RecordRow.request_id.in_(list(request_ids)),
+        RecordRow.pack_id.is_not(None),
+    )
+    return int(await session.scalar(query) or 0)
 
 
 def to_line_fact(row: dict[str, Any]) -> LineFact:

@@ -212,7 +212,7 @@ async def delete_expired_sessions(session: AsyncSession, seen_before: datetime, 
 
 
 async def attempt(session: AsyncSession, key: str, now: datetime, expired: datetime) -> AttemptRow:
-    """The attempts of a key, locked until the transaction ends; a window that began by `expired` begins anew."""
+    """The attempts of a key, locked until the transaction ends; a window that began by `expired` begins again."""
     first = {"key": key, "begun_at": now, "count": 0, "refused": 0}
     await session.execute(upsert.insert_or_ignore(session.get_bind().dialect.name, AttemptRow), first)
     query = select(AttemptRow).where(AttemptRow.key == key).with_for_update()

@@ -220,7 +220,7 @@ async def refusals(console: ConsoleFixture) -> list[EventRow]:
         return list(reversed(await audit.events(session, action="user.throttle")))
 
 
-async def test_attempts_count_anew_after_the_window_and_old_ones_are_deleted(console: ConsoleFixture) -> None:
+async def test_attempts_count_again_after_the_window_and_old_ones_are_deleted(console: ConsoleFixture) -> None:
     for _ in range(2):
         for number in range(20):
             await console.visitor(f"198.51.100.{number}").submit("/login", login="unknown", password="wrong")

@@ -407,6 +407,7 @@ async def _signed_in_with_factor(path: Any, login: str) -> str:
 
 UNTRIED = {
     *("account key-list", "app list", "pack list", "audit key", "audit verify", "audit checkpoint"),
+    "attest verify",
     *("account import", "app import", "app sm2-import", "ledger repair-clock"),
     *("takeover route", "takeover forget", "takeover off", "takeover status", "takeover report", "app lift"),
 }

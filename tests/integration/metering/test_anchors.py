@@ -58,7 +58,7 @@ async def verified(customer: CustomerData) -> list[str]:
 
 
 async def rewrite(customer: CustomerData, seq: int) -> None:
-    """Change an entry, and compute every hash after it anew, as someone who knows the format can."""
+    """Change an entry, and compute every hash after it again, as someone who knows the format can."""
     async with work.read_session(customer.engine) as session:
         meter = next(each for each in await meters(session) if each.capability == "general")
         rows: list[dict[str, Any]] = [row async for row in lines(session, meter)]
