@@ -1,7 +1,7 @@
 """Generate the pages of docs/ that have a source elsewhere, the chart's schema, and the dashboards.
 
 python -m tools.reference           write docs/reference/{settings,metrics,cli,permissions,alerts,api,sizing,cost,
-                                    rude-clients}.md,
+                                    compliance,rude-clients}.md,
                                     docs/explanation/performance.md, docs/adr/index.md, the figures of the READMEs,
                                     chart files, dashboards
 python -m tools.reference --check   exit status 1 when a page is not up to date
@@ -22,6 +22,7 @@ from inkgate.service.settings import Settings
 from inkgate.service.telemetry.metrics import Metrics
 from tools import sizing
 from tools.api_page import api_page
+from tools.compliance_page import compliance_page
 from tools.cost_page import cost_page
 from tools.decisions import FOLDER as DECISIONS
 from tools.decisions import decisions_page
@@ -202,6 +203,7 @@ def pages() -> dict[Path, str]:
         PAGES / "api.md": api_page(GENERATED_NOTE, table),
         PAGES / "sizing.md": sizing.page(),
         PAGES / "cost.md": cost_page(GENERATED_NOTE, table),
+        PAGES / "compliance.md": compliance_page(GENERATED_NOTE, table),
         PAGES / "rude-clients.md": hostile_clients_page(GENERATED_NOTE, table),
         EXPLANATION / "performance.md": results_page(GENERATED_NOTE, table),
         DECISIONS / "index.md": decisions_page(GENERATED_NOTE),

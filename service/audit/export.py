@@ -51,6 +51,27 @@ async def json_lines(session: AsyncSession, wanted: Filter, at: datetime) -> Asy
     yield _line({"end": count})
 
 
+async def range_lines(session: AsyncSession, first: int, last: int) -> AsyncIterator[str]:
+    """The lines of an export of the events from `first` to `last`, with the checkpoint before them that they follow."""
+    header = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "first": first,
+        "last": last if first <= last else None,
+        "whole": False,
+        "contiguous": True,
+        "keys": [row.public_key for row in await repository.signing_keys(session)],
+    }
+    yield _line(header)
+    for row in await repository.checkpoints(session, since=first - 1, last=last):
+        yield _line({"checkpoint": checkpoints.members(row)})
+    count = 0
+    async for event in repository.matching(session, Filter(), first, last):
+        count += 1
+        yield _line({"event": chain.members(event)})
+    yield _line({"end": count})
+
+
 async def csv_rows(session: AsyncSession, wanted: Filter) -> AsyncIterator[list[object]]:
     """The values of COLUMNS of each event, in the order of the chain."""
     bounds = await repository.sequences(session, wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -40,7 +40,10 @@ class AuditKeeper:
         *,
         clock: Clock = database_clock,
         background: Background | None = None,
+        before_signing: Sequence[Callable[[UnitOfWork], Awaitable[object]]] = (),
     ) -> None:
+        """`before_signing`: steps of packages above, each in a unit of work of its own, whose events are signed too."""
+        self._before_signing = before_signing
         self._engine, self._vault, self._settings, self._clock = engine, vault, settings, clock
         self._task = (background or Background()).task("audit-keeper", self._run)
 
@@ -69,6 +72,8 @@ class AuditKeeper:
         if self._settings.retention_days:
             await self._in_unit(self._sign_archive)
             await self._repeat(checkpoints.delete_archived)
+        for step in self._before_signing:
+            await self._in_unit(step)
         await self._in_unit(lambda unit: checkpoints.sign_head(unit, self._vault))
 
     async def _sign_archive(self, unit: UnitOfWork) -> None:

@@ -20,6 +20,7 @@ SUBJECTS: Mapping[str, str] = MappingProxyType(
         "audit trail": "操作审计",
         "bill": "账单",
         "codes of requests": "调用错误码",
+        "evidence pack": "证据包",
         "import of": "导入",
         "ledger": "账本",
         "ledger of": "账本：",
@@ -36,6 +37,7 @@ SUBJECTS: Mapping[str, str] = MappingProxyType(
         "refused calls": "被拒绝的调用",
         "sessions": "登录情况",
         "set-up code": "初始化口令",
+        "sign-ins": "登录",
         "settings of the": "设置：",
         "status screen": "大屏",
         "takeover report": "接管报告",
@@ -67,6 +69,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "extras": ("扩展字段", "extensions"),
         "fen": ("金额", "amount"),
         "findings": ("不符", "findings"),
+        "first": ("首个", "first"),
         "format": ("格式", "format"),
         "further_omitted_seconds": ("之后若干秒内的同类记录略去", "further ones omitted for seconds"),
         "held": ("曾被暂停", "was held off"),
@@ -75,6 +78,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "lines": ("行数", "lines"),
         "low_days": ("剩余天数不足", "fewer days left than"),
         "low_percent": ("剩余比例不足（%）", "smaller share left than (%)"),
+        "meters": ("计量表数", "meters"),
         "mode": ("方式", "mode"),
         "networks": ("白名单", "networks"),
         "on_sale": ("在售", "on sale"),
@@ -91,6 +95,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "qps": ("每秒请求数", "requests per second"),
         "reason": ("原因", "reason"),
         "role": ("角色", "role"),
+        "root": ("哈希树的根", "root of the hash tree"),
         "rows": ("行数", "rows"),
         "scopes": ("权限", "scopes"),
         "seconds": ("用时（秒）", "seconds"),
@@ -104,6 +109,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "units": ("次数", "units"),
         "until": ("到", "until"),
         "value": ("面值", "value"),
+        "wait_seconds": ("须等待（秒）", "seconds to wait"),
         "was": ("原为", "was"),
     }
 )
@@ -111,6 +117,8 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 VALUES: Mapping[str, str] = MappingProxyType(
     {
+        "address": "来源地址",
+        "login": "登录名",
         "password": "密码不正确",
         "unknown": "没有此用户",
         "disabled": "用户已停用",

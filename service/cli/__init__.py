@@ -42,6 +42,7 @@ COMMANDS = {
     "usage": ("inkgate.service.cli.usage:usage", "Calls by app, capability and outcome."),
     "ledger": ("inkgate.service.cli.ledger:app", "The ledger 账本: verify, export, housekeeping."),
     "audit": ("inkgate.service.cli.audit:app", "The audit trail 操作审计: show, export, verify."),
+    "attest": ("inkgate.service.cli.attest:app", "Evidence pack 证据包: make one, verify one."),
     "admin": ("inkgate.service.cli.admin:app", "Tokens of the admin API."),
     "keys": ("inkgate.service.cli.keys:app", "The master key that seals stored secrets."),
     "migrate": ("inkgate.service.cli.migrate:migrate", "Bring the database to the schema of this release."),

@@ -19,6 +19,7 @@ from inkgate.service.cli.ledger import Since, Until, beijing
 from inkgate.service.csv_export import CsvWriter
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
+from inkgate.service.metering.anchors import anchor
 
 app = typer.Typer(help="The audit trail 操作审计: show, export, verify.", invoke_without_command=True)
 Account = Annotated[str, typer.Option(help="Only this account.")]
@@ -96,7 +97,7 @@ def verify_(
         if not file.is_file():
             raise Misuse("command.file_not_found", paths=(str(file),))
         with file.open(encoding="utf-8", errors="replace") as lines:
-            outcome = verify.verify_export(lines, _public_key(key))
+            outcome = verify.verify_export(lines, public_key_of(key))
     if as_json:
         print(json.dumps(_document(outcome), ensure_ascii=False))
     elif outcome.sound:
@@ -126,7 +127,9 @@ def checkpoint() -> None:
     """Sign the end of the trail now, and apply the retention, as gateways do by themselves."""
 
     async def keep(context: CommandContext) -> str:
-        keeper = AuditKeeper(context.engine, await context.vault(), context.settings.audit, clock=context.clock)
+        keeper = AuditKeeper(
+            context.engine, await context.vault(), context.settings.audit, clock=context.clock, before_signing=[anchor]
+        )
         await keeper.run_round()
         async with work.read_session(context.engine) as session:
             last = await repository.last_checkpoint(session)
@@ -161,8 +164,8 @@ async def _verify_database(context: CommandContext) -> Outcome:
         return await verify.verify_database(session)
 
 
-def _public_key(text: str) -> str:
-    """The key of the option. Raises Misuse."""
+def public_key_of(text: str) -> str:
+    """The key of an option: the key itself, or a file that holds it; "" for none. Raises Misuse."""
     if not text:
         return ""
     try:

@@ -14,7 +14,7 @@ from inkgate.service.cli._common import JSON, CommandContext, find_account, prin
 from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.errors import Misuse
-from inkgate.service.metering import clock_repair, housekeeping, ledger_reader, reconciliation
+from inkgate.service.metering import anchors, clock_repair, housekeeping, ledger_reader, reconciliation
 from inkgate.service.metering.clock_repair import FutureMeter
 from inkgate.service.metering.reconciliation import ReconciliationState
 from inkgate.service.metering.verify import Finding
@@ -43,8 +43,9 @@ def verify(
                 account_id = found.parent_id or found.id
         await context.look("ledger", account_id)
         async with work.snapshot_session(context.engine) as session:
-            return await ledger_reader.verify_database(
-                session, account_id, max_findings=MAX_FINDINGS, on_progress=_print_progress
+            recorded = [] if account_id else await anchors.verify(session)
+            return recorded + await ledger_reader.verify_database(
+                session, account_id, max_findings=MAX_FINDINGS - len(recorded), on_progress=_print_progress
             )
 
     findings = ledger_reader.verify_file(export) if export is not None else run(action)

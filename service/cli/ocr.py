@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from inkgate.service.contract.answers import failed_element
 from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT, Capability
 from inkgate.service.contract.images import ImageFault, check_image
 from inkgate.service.errors import ConfigurationError, Misuse
+from inkgate.service.settings import Settings
 
 CapabilityName = enum.StrEnum("CapabilityName", {name.upper(): name for name in CAPABILITIES})  # type: ignore[misc]
 _DEFAULT = CapabilityName(DEFAULT)
@@ -56,35 +57,61 @@ def ocr(
         raise typer.Exit(1)
 
 
-def _read(
-    images: list[Path], rule: Capability, profile: Profile | None, extras: bool, screen: Console
-) -> Iterator[tuple[Path, dict[str, Any]]]:
-    from inkgate.engines.decoder_limits import limit_decoder
-    from inkgate.engines.errors import DecodeError, ImageTooLarge, ModelError
+def elements_of(images: Mapping[str, bytes], loaded: Settings) -> dict[str, dict[str, Any]]:
+    """The element of one image of each capability, read in this process. Raises ConfigurationError, and ImageFault,
+    DecodeError or ImageTooLarge for an image that cannot be read."""
+    reader = _open(loaded, None)
+    from inkgate.service.worker.reading import without_reader
+    from inkgate.service.worker.render import element
 
-    loaded = settings.load()
-    engine, options = loaded.engine, {"plate_types": loaded.worker.plate_types}
+    try:
+        if missing := [name for name in images if name not in reader.names]:
+            raise without_reader(missing)
+        for name, data in images.items():
+            check_image(data, CAPABILITIES[name])
+        options = {"plate_types": loaded.worker.plate_types}
+        return {name: element(reader, name, data, False, options) for name, data in images.items()}
+    finally:
+        reader.close()
+
+
+def _open(loaded: Settings, profile: Profile | None) -> Any:
+    """The engines of the settings. Raises ConfigurationError."""
+    from inkgate.engines.decoder_limits import limit_decoder
+    from inkgate.engines.errors import ModelError
+
+    engine = loaded.engine
     limit_decoder(engine.max_pixels)
     from inkgate.engines.registry import open_reader
     from inkgate.service.worker import policy
     from inkgate.service.worker.cores import Cores
     from inkgate.service.worker.process import usable_cores
-    from inkgate.service.worker.reading import without_reader
-    from inkgate.service.worker.render import element
 
+    try:
+        return open_reader(
+            engine.runtime,
+            profile or engine.profile,
+            engine.threads,
+            engine.model_dir,
+            engine.max_pixels,
+            Cores.alone(usable_cores(), policy.page_cores(loaded)),
+        )
+    except (ModelError, ValueError) as error:
+        raise ConfigurationError("INKGATE_ENGINE", str(error), "See `inkgate doctor`.") from None
+
+
+def _read(
+    images: list[Path], rule: Capability, profile: Profile | None, extras: bool, screen: Console
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    loaded = settings.load()
+    options = {"plate_types": loaded.worker.plate_types}
     with Progress(console=screen, transient=True) as progress:
         loading = progress.add_task("loading models", total=None)
-        try:
-            reader = open_reader(
-                engine.runtime,
-                profile or engine.profile,
-                engine.threads,
-                engine.model_dir,
-                engine.max_pixels,
-                Cores.alone(usable_cores(), policy.page_cores(loaded)),
-            )
-        except (ModelError, ValueError) as error:
-            raise ConfigurationError("INKGATE_ENGINE", str(error), "See `inkgate doctor`.") from None
+        reader = _open(loaded, profile)
+        from inkgate.engines.errors import DecodeError, ImageTooLarge
+        from inkgate.service.worker.reading import without_reader
+        from inkgate.service.worker.render import element
+
         if rule.name not in reader.names:
             raise without_reader([rule.name])
         progress.remove_task(loading)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 from fastapi import FastAPI
@@ -33,6 +34,7 @@ from inkgate.service.gateway.app import create_app
 from inkgate.service.gateway.memory import limit_malloc_arenas
 from inkgate.service.gateway.services import Services
 from inkgate.service.metering import SqlLedger
+from inkgate.service.metering.anchors import anchor
 from inkgate.service.metering.housekeeping import Housekeeper
 from inkgate.service.metering.reconciliation import ReconciliationState
 from inkgate.service.ratelimit import LocalLimiter, RedisLimiter
@@ -154,9 +156,12 @@ async def _keep_trail(
     engine, clock = database.engine, database.clock
     target = target_of(settings.audit)
     await record_settings(database, settings, "gateway")
-    await start_component(
-        stack, AuditKeeper(engine, database.vault, settings.audit, clock=clock, background=background)
+    interval = timedelta(minutes=settings.audit.checkpoint_minutes)
+    anchoring = partial(anchor, interval=interval)
+    keeper = AuditKeeper(
+        engine, database.vault, settings.audit, clock=clock, background=background, before_signing=[anchoring]
     )
+    await start_component(stack, keeper)
     if target is not None:
         await start_component(stack, AuditStream(engine, target, clock=clock, background=background))
 

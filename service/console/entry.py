@@ -19,7 +19,7 @@ from inkgate.service.console.page_request import FORM_COOKIE, SESSION_COOKIE, Pa
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.permissions import Role
-from inkgate.service.users import factor, repository
+from inkgate.service.users import factor, repository, throttle
 from inkgate.service.users import service as users
 from inkgate.service.users.attempts import network_of
 from inkgate.service.users.grants import Grant, grant_of
@@ -49,7 +49,7 @@ class Step:
 
 async def enter(page_request: PageRequest, login: str, password: str, where: str) -> Response:
     """Sign in with a password: start a session, ask for the code of the second factor, or show the form again."""
-    wait = _register(page_request, login)
+    wait = await _register(page_request, login)
     if wait:
         return _too_many(page_request, login, where, wait)
     parts = page_request.parts
@@ -117,7 +117,7 @@ async def enter_code(page_request: PageRequest, code: str) -> Response:
     step = _step(page_request)
     if step is None:
         return go(page_request, "/login")
-    wait = _register(page_request, step.login)
+    wait = await _register(page_request, step.login)
     if wait:
         return _too_many(page_request, step.login, step.next, wait)
     parts = page_request.parts
@@ -155,7 +155,7 @@ async def enter_code(page_request: PageRequest, code: str) -> Response:
 
 async def begin_session(page_request: PageRequest, login: str, token: str, where: str) -> Response:
     """The answer that sets the session cookie; the previous session of this browser ends."""
-    _forgive(page_request, login)
+    await _forgive(page_request, login)
     if page_request.signed_in:
         async with page_request.begin() as unit:
             await users.sign_out(unit, page_request.request.cookies[SESSION_COOKIE])
@@ -192,19 +192,22 @@ def _fingerprint(user: UserRow) -> str:
     return hashlib.sha256(f"{user.id}:{user.password_hash}".encode()).hexdigest()
 
 
-def _register(page_request: PageRequest, login: str) -> int:
+async def _register(page_request: PageRequest, login: str) -> int:
     """Count an attempt of the address and the login. Returns the seconds to wait, 0 if it may proceed."""
-    parts = page_request.parts
-    wait = parts.address_failures.register(network_of(page_request.client_address))
-    return wait or parts.name_failures.register(repository.login_key(login))
+    access = page_request.parts.settings.access
+    limits = (access.address_attempts, access.name_attempts)
+    async with page_request.begin() as unit:
+        network = network_of(page_request.client_address)
+        refusal = await throttle.register(unit, network, repository.login_key(login), limits)
+    return refusal.seconds if refusal is not None else 0
 
 
-def _forgive(page_request: PageRequest, login: str) -> None:
+async def _forgive(page_request: PageRequest, login: str) -> None:
     """A sign-in that succeeded was no failure; with a second factor both of its steps were counted."""
-    parts = page_request.parts
-    for _ in range(2 if STEP_COOKIE in page_request.request.cookies else 1):
-        parts.address_failures.forgive(network_of(page_request.client_address))
-        parts.name_failures.forgive(repository.login_key(login))
+    steps = 2 if STEP_COOKIE in page_request.request.cookies else 1
+    async with page_request.begin() as unit:
+        network = network_of(page_request.client_address)
+        await throttle.forgive(unit, network, repository.login_key(login), steps)
 
 
 def _too_many(page_request: PageRequest, login: str, where: str, wait: int) -> Response:

@@ -19,8 +19,6 @@ from inkgate.service.settings import Settings
 from inkgate.service.users.attempts import Attempts
 from inkgate.service.users.passwords import Passwords
 
-NAMES_KEPT = 10_000  # logins whose failures are counted
-
 
 @dataclass(frozen=True, slots=True)
 class ConsoleDependencies:
@@ -45,13 +43,10 @@ class ConsoleDependencies:
         directory = Directory(settings.ldap) if settings.ldap.url else None
         regions = load(settings.console.regions)
         trusted_proxies = parse_networks(settings.server.trusted_proxies)
-        access = settings.access
         return cls(
             settings,
             engine,
             vault,
-            address_failures=Attempts(per_key=access.address_attempts, total=0),
-            name_failures=Attempts(per_key=access.name_attempts, total=0, keys=NAMES_KEPT),
             clock=clock,
             fleet=fleet,
             regions=regions,
@@ -72,5 +67,3 @@ class ConsoleDependencies:
     trusted_proxies: tuple[Network, ...] = ()
     verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
     attempts: Attempts = field(default_factory=Attempts)  # at the set-up code, of this process
-    address_failures: Attempts = field(default_factory=lambda: Attempts(per_key=30, total=0))  # sign-ins by address
-    name_failures: Attempts = field(default_factory=lambda: Attempts(per_key=20, total=0))  # sign-ins by login

@@ -37,6 +37,26 @@ MESSAGES: Mapping[str, Message] = {
         "this is no public key, nor a file that holds one; `inkgate audit key` prints it",
         "既不是公钥，也不是含有公钥的文件；公钥可由 `inkgate audit key` 打印。",
     ),
+    "command.attest_no_file": Message(
+        Kind.INVALID,
+        "name the file to write: inkgate attest --out pack.zip",
+        "请给出要写的文件：inkgate attest --out pack.zip",
+    ),
+    "command.attest_keys_incomplete": Message(
+        Kind.INVALID,
+        "the self-check of the contract needs all of --base-url, --ak, --sk and --appkey",
+        "合同自检需要全部四项：--base-url、--ak、--sk、--appkey。",
+    ),
+    "command.file_exists": Message(
+        Kind.INVALID,
+        "{path} exists; name another file",
+        "{path} 已存在，请换一个文件名。",
+    ),
+    "command.folder_not_writable": Message(
+        Kind.INVALID,
+        "{path} is no folder that can be written to",
+        "{path} 不是可写的目录。",
+    ),
     "command.capability_unknown": Message(
         Kind.INVALID,
         "no capability {capability!r}; there are {choices}",

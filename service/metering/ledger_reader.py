@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from inkgate.service.csv_export import CsvWriter
 from inkgate.service.db import ids
 from inkgate.service.errors import Misuse
+from inkgate.service.metering import anchors
 from inkgate.service.metering.chain import ChainVerifier
 from inkgate.service.metering.models import MeterRow, PackRow
 from inkgate.service.metering.verify import Finding, LineFact, MeterFact, PackFact, Verifier, verify
@@ -163,6 +164,17 @@ async def _unmetered_lines(session: AsyncSession) -> int:
     return count
 
 
+async def units_used(session: AsyncSession, request_ids: Sequence[str], begin: datetime) -> int:
+    """The units that the calls with these request ids used from packs, as the ledger has them since the day before
+    `begin`."""
+    query = select(func.coalesce(func.sum(RecordRow.units), 0)).where(
+        RecordRow.call_id >= ids.first_id_of_day((begin - timedelta(days=1)).date()),
+        RecordRow.request_id.in_(list(request_ids)),
+        RecordRow.pack_id.is_not(None),
+    )
+    return int(await session.scalar(query) or 0)
+
+
 def to_line_fact(row: dict[str, Any]) -> LineFact:
     """The columns of a ledger entry that verification uses."""
     return LineFact(**{each.name: row[each.name] for each in fields(LineFact)})
@@ -180,6 +192,8 @@ async def export_json(
     all_meters = await meters(session, account_id)
     for meter in all_meters:
         _write_json_line(out, {"kind": "meter"} | asdict(meter))
+    for proof in await anchors.proofs(session, account_id):
+        _write_json_line(out, {"kind": "head"} | proof)
     count = 0
     for meter in all_meters:
         async for row in lines(session, meter, since=since, until=until):
@@ -210,8 +224,9 @@ def verify_file(path: Path) -> list[Finding]:
             head: dict[str, Any] = next(rows, {})
             if head.get("kind") != "ledger":
                 raise Misuse("export.invalid", path=str(path))
-            found_packs, found_meters, found_rows = _parse_rows(rows)
-            chained = list(_chain_findings(found_meters, found_rows, whole=bool(head["whole"])))
+            found_packs, found_meters, found_rows, proofs = _parse_rows(rows)
+            chained = list(_head_findings(proofs, found_rows))
+            chained += list(_chain_findings(found_meters, found_rows, whole=bool(head["whole"])))
             found_lines = [to_line_fact(row) for row in found_rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Misuse("export.unreadable", path=str(path), reason=str(error)) from None
@@ -227,8 +242,19 @@ def _chain_findings(found_meters: list[MeterFact], rows: list[dict[str, Any]], *
         yield from chained.finish()
 
 
-def _parse_rows(rows: Iterator[dict[str, Any]]) -> tuple[list[PackFact], list[MeterFact], list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {"pack": [], "meter": [], "line": []}
+def _head_findings(proofs: list[dict[str, Any]], rows: list[dict[str, Any]]) -> Iterator[Finding]:
+    stored = {(row["account_id"], row["capability"], row["seq"]): row.get("chain") for row in rows}
+    for proof in proofs:
+        key = (proof["account_id"], proof["capability"], proof["chain_seq"])
+        yield from anchors.check_proof(proof)
+        if stored.get(key, proof["chain"]) != proof["chain"]:
+            yield Finding("heads", f"meter {key[0]} {key[1]}", f"entry {key[2]} is not the recorded head")
+
+
+def _parse_rows(
+    rows: Iterator[dict[str, Any]],
+) -> tuple[list[PackFact], list[MeterFact], list[dict[str, Any]], list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {"pack": [], "meter": [], "line": [], "head": []}
     for row in rows:
         found[row.pop("kind")].append(row)
     moments = ("ordered_at", "starts_at", "ends_at")
@@ -238,7 +264,7 @@ def _parse_rows(rows: Iterator[dict[str, Any]]) -> tuple[list[PackFact], list[Me
     all_lines = [
         row["facts"] | {"settled_at": datetime.fromisoformat(row["facts"]["settled_at"])} for row in found["line"]
     ]
-    return all_packs, [MeterFact(**row) for row in found["meter"]], all_lines
+    return all_packs, [MeterFact(**row) for row in found["meter"]], all_lines, found["head"]
 
 
 def _write_json_line(out: TextIO, row: dict[str, Any]) -> None:

@@ -116,3 +116,15 @@ class CheckedRow(Base):
     drift: Mapped[int] = mapped_column(BigInteger)
     backlog: Mapped[int] = mapped_column(BigInteger)
     checked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AnchorRow(Base):
+    """The end of a meter's chain as the signed audit trail has it last (anchors.py): one row per meter that has one."""
+
+    __tablename__ = "ledger_anchor"
+
+    account_id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    capability: Mapped[str] = mapped_column(String(16), primary_key=True)
+    chain_seq: Mapped[int] = mapped_column(BigInteger)
+    chain: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -7,6 +7,7 @@ Kinds of findings:
     duplicate a call has an entry twice, or its entries are not numbered 0, 1, …
     sequence  a meter's entries are not numbered without gaps
     chain     an entry is not what its hash covers, or does not follow the one before it (chain.py)
+    heads     an entry is gone, or changed, that the signed audit trail names as the last one of its meter (anchors.py)
     order     an entry uses a pack while an earlier one had units for it
     validity  an entry lies outside its pack's validity period
     pack      an entry names a pack that is unknown, of another account or capability, bound to another app, or refunded

@@ -87,4 +87,6 @@ COMMANDS: Mapping[str, P] = {
     "audit verify": P.AUDIT_SEE,
     "audit key": P.AUDIT_SEE,
     "audit checkpoint": P.HOST,
+    "attest": P.HOST,
+    "attest verify": P.AUDIT_SEE,
 }

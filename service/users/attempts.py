@@ -47,15 +47,6 @@ class Attempts:
             self._by_key.popitem(last=False)
         return 0
 
-    def forgive(self, key: str) -> None:
-        """Take back one counted attempt, which was a good one."""
-        count = self._by_key.get(key, 0)
-        if count > 1:
-            self._by_key[key] = count - 1
-        elif count:
-            del self._by_key[key]
-        self._total = max(0, self._total - (1 if count else 0))
-
 
 def network_of(client: str) -> str:
     """The key of an address: the IPv4 address, or the /64 network of an IPv6 address, since one customer owns it."""

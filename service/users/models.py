@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inkgate.service.db.base import Base, UtcDateTime, identifier
@@ -90,3 +90,15 @@ class OldPasswordRow(Base):
     user_id: Mapped[str] = mapped_column(ForeignKey("console_user.id"), primary_key=True)
     ended_at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
     password_hash: Mapped[str] = mapped_column(String(128))
+
+
+class AttemptRow(Base):
+    """Attempts to sign in of an address or a login, in a window of time that began with the first of them. `key` is a
+    SHA-256: what was typed as a login may be a password."""
+
+    __tablename__ = "console_attempt"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    begun_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    count: Mapped[int] = mapped_column(Integer)
+    refused: Mapped[int] = mapped_column(Integer)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import CursorResult, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inkgate.service.db import ids
+from inkgate.service.db import ids, upsert
 from inkgate.service.db.changes import guarded_update, set_or_clear
-from inkgate.service.users.models import OPERATOR, OldPasswordRow, RecoveryCodeRow, SessionRow, UserRow
+from inkgate.service.users.models import OPERATOR, AttemptRow, OldPasswordRow, RecoveryCodeRow, SessionRow, UserRow
 
 
 async def has_users(session: AsyncSession) -> bool:
@@ -208,3 +209,38 @@ async def delete_session(session: AsyncSession, token_hash: str) -> None:
 async def delete_expired_sessions(session: AsyncSession, seen_before: datetime, begun_before: datetime) -> None:
     expired = or_(SessionRow.seen_at < seen_before, SessionRow.created_at < begun_before)
     await session.execute(delete(SessionRow).where(expired))
+
+
+async def attempt(session: AsyncSession, key: str, now: datetime, expired: datetime) -> AttemptRow:
+    """The attempts of a key, locked until the transaction ends; a window that began by `expired` begins again."""
+    first = {"key": key, "begun_at": now, "count": 0, "refused": 0}
+    await session.execute(upsert.insert_or_ignore(session.get_bind().dialect.name, AttemptRow), first)
+    query = select(AttemptRow).where(AttemptRow.key == key).with_for_update()
+    row = (await session.scalars(query.execution_options(populate_existing=True))).one()
+    if expired < row.begun_at <= now:
+        return row
+    change = update(AttemptRow).where(AttemptRow.key == key).values(begun_at=now, count=0, refused=0)
+    await session.execute(change.execution_options(synchronize_session=False))
+    return (await session.scalars(query.execution_options(populate_existing=True))).one()
+
+
+async def count_attempt(session: AsyncSession, key: str, *, allowed: bool) -> None:
+    """Count an attempt of a key, as one that may proceed or as a refused one."""
+    column = AttemptRow.count if allowed else AttemptRow.refused
+    change = update(AttemptRow).where(AttemptRow.key == key).values({column: column + 1})
+    await session.execute(change.execution_options(synchronize_session=False))
+
+
+async def take_back_attempts(session: AsyncSession, keys: Sequence[str], attempts: int) -> None:
+    """Subtract attempts of some keys, in the order of keys, so that two transactions cannot wait for each other."""
+    for key in keys:
+        change = update(AttemptRow).where(AttemptRow.key == key, AttemptRow.count >= attempts)
+        change = change.values(count=AttemptRow.count - attempts)
+        await session.execute(change.execution_options(synchronize_session=False))
+
+
+async def delete_old_attempts(session: AsyncSession, expired: datetime) -> None:
+    """Delete the rows whose window began by `expired`, those in use by another transaction left out."""
+    old = select(AttemptRow.key).where(AttemptRow.begun_at <= expired).with_for_update(skip_locked=True)
+    change = delete(AttemptRow).where(AttemptRow.key.in_(old))
+    await session.execute(change.execution_options(synchronize_session=False))

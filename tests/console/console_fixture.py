@@ -18,7 +18,6 @@ from inkgate.service.console import ConsoleDependencies, create_console
 from inkgate.service.db import work
 from inkgate.service.settings import Settings
 from inkgate.service.users import service as users
-from inkgate.service.users.attempts import Attempts
 from inkgate.service.users.passwords import Passwords
 from tests.ledger_data import ManualClock
 
@@ -56,8 +55,6 @@ class ConsoleFixture:
             cheap_passwords(),
             clock,
             trusted_proxies=trusted,
-            address_failures=Attempts(per_key=read.access.address_attempts, total=0),
-            name_failures=Attempts(per_key=read.access.name_attempts, total=0),
         )
         root = FastAPI()
         root.mount("/console", create_console(parts))

@@ -11,11 +11,12 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import repository as audit
+from inkgate.service.audit.models import EventRow
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
 from inkgate.service.users import attempts
 from inkgate.service.users import service as users
-from inkgate.service.users.models import OldPasswordRow, UserRow
+from inkgate.service.users.models import AttemptRow, OldPasswordRow, UserRow
 from inkgate.service.users.passwords import PasswordRules, validate_password
 from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture
 
@@ -194,6 +195,12 @@ async def test_failed_sign_ins_are_limited_per_address(console: ConsoleFixture) 
     late = await console.visitor("192.0.2.9").submit("/login", login="lin", password=PASSWORD)
     assert late.status_code == 429 and 0 < int(late.headers["retry-after"]) <= attempts.WINDOW_SECONDS
     assert "过于频繁" in late.text
+    for _ in range(11):
+        await console.visitor("192.0.2.9").submit("/login", login="lin", password=PASSWORD)
+    found = await refusals(console)
+    assert [(each.subject, each.address, each.detail["by"], each.detail["count"]) for each in found] == [
+        ("sign-ins", "192.0.2.9", "address", 1), ("sign-ins", "192.0.2.9", "address", 10)
+    ]  # fmt: skip
     await browser(console, "elsewhere", "192.0.2.10")
 
 
@@ -202,6 +209,28 @@ async def test_failed_sign_ins_are_limited_per_login_also_of_unknown_ones(consol
         await console.visitor(f"198.51.100.{number}").submit("/login", login="Unknown", password="wrong")
     late = await console.visitor("203.0.113.1").submit("/login", login="unknown", password="wrong")
     assert late.status_code == 429
+    (found,) = await refusals(console)
+    assert (found.subject, found.result, found.detail["by"]) == ("unknown user", "refused", "login")
+    assert 0 < found.detail["wait_seconds"] <= attempts.WINDOW_SECONDS
+
+
+async def refusals(console: ConsoleFixture) -> list[EventRow]:
+    """The events of refused sign-ins, oldest first."""
+    async with work.read_session(console.engine) as session:
+        return list(reversed(await audit.events(session, action="user.throttle")))
+
+
+async def test_attempts_count_again_after_the_window_and_old_ones_are_deleted(console: ConsoleFixture) -> None:
+    for _ in range(2):
+        for number in range(20):
+            await console.visitor(f"198.51.100.{number}").submit("/login", login="unknown", password="wrong")
+        answer = await console.visitor("203.0.113.1").submit("/login", login="unknown", password="wrong")
+        assert answer.status_code == 429
+        console.clock.advance(minutes=15)
+    await console.signed_in("lin")
+    async with work.read_session(console.engine) as session:
+        rows = list(await session.scalars(select(AttemptRow)))
+    assert [each.count for each in rows] == [0, 0]  # of the good sign-in, taken back
 
 
 async def test_good_sign_ins_are_not_limited(console: ConsoleFixture) -> None:

@@ -380,6 +380,8 @@ def test_every_command_leaves_its_event(inkgate: Shell, tmp_path: Any) -> None: 
     run("user disable", "user.disable", "deputy")
     run("audit", "cli.view")
     run("audit export", "export.audit", "--to", str(tmp_path / "audit.jsonl"))
+    run("attest", "attest.make", "--out", str(tmp_path / "pack.zip"))
+    assert "the pack holds" in inkgate("attest", "verify", str(tmp_path / "pack.zip"))
     run("app delete", "app.delete", "demo_app", "--yes")
     assert "hold" in inkgate("audit", "verify", str(tmp_path / "audit.jsonl"))
     untried = set(_verbs()) - tried - READ_ONLY_COMMANDS
@@ -405,6 +407,7 @@ async def _signed_in_with_factor(path: Any, login: str) -> str:
 
 UNTRIED = {
     *("account key-list", "app list", "pack list", "audit key", "audit verify", "audit checkpoint"),
+    "attest verify",
     *("account import", "app import", "app sm2-import", "ledger repair-clock"),
     *("takeover route", "takeover forget", "takeover off", "takeover status", "takeover report", "app lift"),
 }
