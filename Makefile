@@ -209,9 +209,9 @@ sbom: $(VENV)/.run ## The parts list of what is installed, CycloneDX, into build
 lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into constraints*.txt and requirements.txt
 	@$(PIP) install --quiet 'uv>=0.5,<1'
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-	  --extra otel --extra cuda --group test --group lint --output-file constraints.txt pyproject.toml
+	  --extra otel --extra amx --extra cuda --group test --group lint --output-file constraints.txt pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-	  --generate-hashes --constraint constraints.txt --extra otel --output-file requirements.txt pyproject.toml
+	  --generate-hashes --constraint constraints.txt --extra otel --extra amx --output-file requirements.txt pyproject.toml
 	@cp constraints.txt constraints-paddle.txt # the same versions wherever PaddleOCR allows them
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 	  --extra otel --extra paddle --group test --output-file constraints-paddle.txt pyproject.toml
