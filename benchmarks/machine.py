@@ -33,3 +33,9 @@ def _cpuinfo(key: str) -> str:
         if name.strip() == key:
             return value.strip()
     return ""
+
+
+def peak_mib() -> float:
+    """Highest resident size of this process. (ru_maxrss begins with that of the process that started it.)"""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from tools import results_throughput
+from tools.results_files import Table, read, share, source
 
-RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
 PICTURES = "pictures"  # key of the throughput results
-Table = Callable[[tuple[str, ...], list[tuple[object, ...]]], str]
 
 _CATEGORIES = {
     "doc_screen": "屏幕截图 / screens",
@@ -50,13 +46,12 @@ the implementation, see [documents](documents.md), [plates](plates.md), [the led
 The other systems do not detect the orientation of a page, so rotated pages count against them.
 """
 _LATER = """
-### 本版本 · This release
+### 带 AMX 的 CPU · A CPU with AMX
 
-上面的表包括其他系统，不随每个版本重跑；本版本在同一批图片上的结果，其中 bfloat16 用于带 AMX 的 CPU（见[ADR 0068](../adr/0068-bf16-on-amx.md)）。
-CPU 为与第一行交替运行的比值。印刷品照片低于目标 .95：六张中有一张又小又模糊。
+本版本在同一批图片上，带 AMX 的 CPU 上测得，bfloat16 见 [ADR 0068](../adr/0068-bf16-on-amx.md)。CPU 为与 ONNX Runtime 一行交替运行的比值。印刷品照片低于目标 .95：六张中有一张又小又模糊。
 
-The tables above include other systems and are not run again for every release. This release on the same images; bfloat16 is for CPUs with AMX
-([ADR 0068](../adr/0068-bf16-on-amx.md)). CPU is the ratio to the first row of the same interleaved run. Photographs of print miss their target
+The same images on a CPU with AMX; for bfloat16 see [ADR 0068](../adr/0068-bf16-on-amx.md). CPU is the ratio to the row of ONNX Runtime in the same
+interleaved run. Photographs of print miss their target
 of .95: one of the six images is small and blurred.
 """
 _DOCUMENTS = """
@@ -93,6 +88,13 @@ _LEDGER = """
 
 {source}
 
+每条记录的哈希链：{pairs} 对交替运行，有链与无链之比，网关与 Postgres 的 CPU 合计，中位数 {ratio:.3f}（{low:.3f} 至 {high:.3f}）。
+
+The hash chain of the entries: {pairs} interleaved pairs, with the chain by without it, CPU time of gateways and Postgres together: median {ratio:.3f}
+({low:.3f} to {high:.3f}).
+
+{chain_source}
+
 15,000 次的资源包上，四个网关处理 20,000 个调用：多一次、少一次都算错。“扣减”为记下的次数，“重复”为同一调用记了两次。
 
 20,000 calls through four gateways on packs of 15,000 units; one unit too many or too few is a fault. “Used” are the units recorded,
@@ -110,28 +112,17 @@ ARM64: see [domestic platforms](../reference/xinchuang.md).
 
 ```bash
 python -m benchmarks.throughput IMAGES                      # 速度，与其他系统交替运行 / speed, interleaved with other systems
+python -m benchmarks.throughput --served IMAGES             # 服务与引擎 / service and engine
+python -m benchmarks.throughput.isa IMAGES                  # 指令集 / instruction sets
+python -m benchmarks.throughput.roofline IMAGES             # 网络与峰值 / networks and peaks
+python -m benchmarks.throughput.capabilities --help         # 四种能力 / capabilities
+python -m benchmarks.memory IMAGES                          # 内存 / memory
 python -m benchmarks.accuracy.general DIR --score PROGRAM   # 文字 / text
 python -m benchmarks.accuracy.documents --set DIR           # 证件、执照 / cards and licences
 python -m benchmarks.accuracy.plates --data DIR             # 车牌 / plates
 make bench-metering exact-units                             # 账本 / the ledger
 ```
 """
-
-
-def read(name: str) -> Any:
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def source(name: str, machine: dict[str, Any]) -> str:
-    """The line below a table: file, machine and date."""
-    vector = "VNNI" if "avx512_vnni" in machine["vector"] else "AVX2"
-    where = f"{machine['processor']} ({vector}), {machine['cores']} 核 cores, Python {machine['python']}"
-    return f"<small>`benchmarks/results/{name}.json` · {where} · {machine['measured_at'][:10]}</small>\n"
-
-
-def share(value: float) -> str:
-    """A share in 0..1 as in the rest of the documentation: .9812."""
-    return f"{value:.4f}".removeprefix("0")
 
 
 def engines(name: str, table: Table) -> str:
@@ -259,7 +250,7 @@ def load(table: Table) -> str:
 
 def ledger(table: Table) -> str:
     """Settlement beside the naive method, and exact units under faults."""
-    metering, exact = read("metering"), read("exact-units")
+    metering, chain, exact = read("metering"), read("metering-chain"), read("exact-units")
     mine, naive = metering["ledger_closed_loop"], metering["naive_closed_loop"]
     figures = {
         "mine": mine["calls_per_second"],
@@ -268,6 +259,11 @@ def ledger(table: Table) -> str:
         "naive_p99": naive["p99_ms"],
         "mine_cpu": mine["gateway_cpu_us_per_call"],
         "naive_cpu": naive["gateway_cpu_us_per_call"],
+        "pairs": len(chain["pairs"]),
+        "ratio": chain["cpu_ratio_median"],
+        "low": chain["cpu_ratio_range"][0],
+        "high": chain["cpu_ratio_range"][1],
+        "chain_source": source("metering-chain", chain["machine"]).strip(),
     }
     rows: list[tuple[object, ...]] = [
         (
@@ -292,13 +288,14 @@ def results_page(note: str, table: Table) -> str:
             _ABOUT.lstrip(),
             engines("throughput-dev", table),
             categories(table),
-            engines("throughput", table),
             _LATER.strip() + "\n",
             release(table),
+            *results_throughput.sections(table),
             _DOCUMENTS.strip() + "\n",
             documents(table),
             _PLATES.strip() + "\n",
             plates(table),
+            *results_throughput.later_sections(table),
             _LOAD.strip() + "\n",
             load(table),
             ledger(table),

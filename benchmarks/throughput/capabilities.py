@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, median, quantiles
 from typing import Any
 
-from benchmarks.machine import facts
+from benchmarks.machine import facts, peak_mib
 from inkgate.engines.imaging import decode
 from inkgate.engines.interfaces import Reader
 from inkgate.engines.registry import open_reader
@@ -89,7 +88,7 @@ def main() -> None:
         "machine": facts("onnxruntime", "numpy", "opencv-python-headless"),
         "conditions": {"profile": args.profile, "rounds": args.rounds},
         "capabilities": {name: row(paths, seconds[name]) for name, paths in chosen.items()},
-        "peak_rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_rss_mib": round(peak_mib()),
     }
     print(json.dumps(result["capabilities"], indent=1))
     args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -88,11 +88,15 @@ async def run(targets: list[Target], images: Sequence[Path], rounds: int) -> dic
 async def summary(target: Target, rounds: list[Round]) -> dict[str, Any]:
     """Medians over rounds, final memory and stage times, and the rounds themselves."""
     row: dict[str, Any] = {name: median(figures[name] for figures in rounds) for name in rounds[0]}
-    memory = sum(process.memory_full_info().pss for process in tree(target.pids)) / 2**20
+    memory = {
+        name: round(sum(process.memory_full_info().pss for process in tree(roots)) / 2**20)
+        for name, roots in target.parts.items()
+    }
     return {
         "workers": target.workers,
         **row,
-        "pss_mib": round(memory),
+        "pss_mib": sum(memory.values()),
+        "pss_mib_by_part": memory,
         "stages_ms": await target.stages(),
         "rounds": rounds,
     }

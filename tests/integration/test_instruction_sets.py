@@ -29,7 +29,7 @@ def test_a_patched_library_sees_fewer_instructions(tmp_path: Path) -> None:
     listing = subprocess.check_output(["objdump", "-d", "-w", str(library)], text=True)
     headers = subprocess.check_output(["objdump", "-p", str(library)], text=True)
     patched = tmp_path / "patched.so"
-    found = masking.sites(listing)
+    found = masking.sites(listing.splitlines())
     changed, count = masking.patch(library.read_bytes(), found, masking.segments(headers))
     patched.write_bytes(changed)
     level = masking.LEVELS["AVX2"]

@@ -12,14 +12,14 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnxruntime
 
 _CPUID, _UNDEFINED = b"\x0f\xa2", b"\x0f\xb9"  # UD1
-_SITE = re.compile(r"^\s*([0-9a-f]+):\s+0f a2\s+cpuid\s*$", re.MULTILINE)
+_SITE = re.compile(r"\s*([0-9a-f]+):\s+0f a2\s+cpuid\s*$")
 _LOAD = re.compile(r"^\s*LOAD\s+off\s+(0x[0-9a-f]+)\s+vaddr\s+(0x[0-9a-f]+).*\n\s+filesz\s+(0x[0-9a-f]+)", re.MULTILINE)
 
 
@@ -117,15 +117,15 @@ def prepare(folder: Path) -> int:
     (library,) = (folder / "onnxruntime" / "capi").glob("onnxruntime_pybind11_state*.so")
     code = Path(__file__).with_name("cpuid.c")
     subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", str(folder / "cpuid.so"), str(code)], check=True)
-    listing = _objdump("-d", "-w", str(library))
-    patched, replaced = patch(library.read_bytes(), sites(listing), segments(_objdump("-p", str(library))))
+    found, loaded = sites(_objdump("-d", "-w", str(library))), segments("".join(_objdump("-p", str(library))))
+    patched, replaced = patch(library.read_bytes(), found, loaded)
     library.write_bytes(patched)
     return replaced
 
 
-def sites(disassembly: str) -> list[int]:
-    """The addresses of the CPUID instructions in the output of `objdump -d -w`."""
-    return [int(address, 16) for address in _SITE.findall(disassembly)]
+def sites(disassembly: Iterable[str]) -> list[int]:
+    """The addresses of the CPUID instructions in the lines of `objdump -d -w`."""
+    return [int(found[1], 16) for found in map(_SITE.match, disassembly) if found]
 
 
 def segments(headers: str) -> list[tuple[int, int, int]]:
@@ -149,5 +149,10 @@ def patch(library: bytes, addresses: Sequence[int], loaded: Sequence[tuple[int, 
     return bytes(changed), len(addresses)
 
 
-def _objdump(*arguments: str) -> str:
-    return subprocess.run(["objdump", *arguments], capture_output=True, text=True, check=True).stdout
+def _objdump(*arguments: str) -> Iterator[str]:
+    """The lines that `objdump` writes, one by one: a disassembly is a gigabyte. Raises CalledProcessError."""
+    with subprocess.Popen(["objdump", *arguments], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield from process.stdout
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, "objdump")

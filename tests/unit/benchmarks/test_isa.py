@@ -21,7 +21,7 @@ Program Header:
 
 
 def test_the_instructions_are_found_in_the_disassembly() -> None:
-    assert masking.sites(DISASSEMBLY) == [0x12150B2, 0x1215101]
+    assert masking.sites(DISASSEMBLY.splitlines()) == [0x12150B2, 0x1215101]
 
 
 def test_an_address_is_translated_to_its_place_in_the_file() -> None:

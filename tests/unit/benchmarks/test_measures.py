@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.memory import trend
 from benchmarks.metering.chain import summary as chain_summary
 from benchmarks.metering.gateway import leave_unchained
 from benchmarks.throughput.__main__ import plot
@@ -15,7 +16,7 @@ from benchmarks.throughput.interleaved import Engine, image_files, run, summary
 from benchmarks.throughput.isa.__main__ import ratio
 
 
-class Told(Engine):
+class Scripted(Engine):
     """An engine whose process is not started: each image costs what its name says times the engine's factor."""
 
     log: list[str]
@@ -31,15 +32,15 @@ class Told(Engine):
         return {"cpu": float(image.stem) * int(self.name), "wall": 1.0, "rss_mib": 10.0, "lines": [{}] * 4}
 
 
-def told(name: str, log: list[str]) -> Told:
-    engine = Told(name, [])
+def scripted(name: str, log: list[str]) -> Scripted:
+    engine = Scripted(name, [])
     engine.log = log
     return engine
 
 
 def test_engines_take_turns_at_each_image_and_rotate() -> None:
     log: list[str] = []
-    engines = [told("1", log), told("2", log)]
+    engines = [scripted("1", log), scripted("2", log)]
     rounds = list(run(engines, [Path("3.png"), Path("5.png")], 2))
     assert rounds == [1, 2]
     assert log == [
@@ -115,3 +116,10 @@ def test_figures_from_the_machine_with_amx_are_scaled_to_this_run() -> None:
     svg = plot({"inkgate balanced": row})
     assert "inkgate best, bfloat16 (elsewhere)" in svg
     assert "elsewhere" not in plot({"other": row})
+
+
+@pytest.mark.parametrize(("step", "rise"), [(0.0, 0.0), (0.5, 80.0)])
+def test_memory_rises_by_the_trend_of_the_late_samples(step: float, rise: float) -> None:
+    samples = {1: 240.0, **{number: 300.0 + step * number for number in range(20, 261, 20)}}
+    assert trend(samples) == {"rise_mib": rise, "scatter_mib": 0.0}
+    assert trend({1: 240.0, 20: 300.0}) == {}
