@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-_WIDTH, _HEIGHT, _MARGIN = 640, 400, 60
-_LABEL_HEIGHT = 13  # pixels between two labels
+_WIDTH, _HEIGHT, _MARGIN, _RADIUS = 640, 400, 60, 5
+_LABEL_HEIGHT, _LETTER_WIDTH = 13, 6.5  # pixels of a label
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+Place = tuple[float, float, str, float]  # x, baseline, anchor, left edge
 
 
 class Axes:
@@ -57,30 +59,53 @@ def frontier(rows: Mapping[str, Mapping[str, Any]], elsewhere: Mapping[str, tupl
         if "accuracy" in row
     }
     points |= {f"{name} (elsewhere)": (*figures, False) for name, figures in (elsewhere or {}).items()}
-    axes = Axes((0.2, 0.5, 1, 2, 5), (1, 2, 5, 10, 20, 50))
+    axes = Axes((0.2, 0.5, 1, 2, 5), (0.5, 1, 2, 5, 10, 20, 50))
     parts = [axes.start("CPU seconds per image", "errors per 100 characters")]
-    labels: list[float] = []
-    for name, (cost, share, here) in sorted(points.items(), key=lambda item: item[1][1]):
-        x, y = axes.x(cost), axes.y(max(100 * (1 - share), 0.1))
+    placed = {
+        name: (axes.x(cost), axes.y(max(100 * (1 - share), 0.1)), here) for name, (cost, share, here) in points.items()
+    }
+    labels = Labels(axes, [(x, y, _RADIUS) for x, y, _ in placed.values()])
+    for name, (x, y, here) in placed.items():
         colour = "#0a7" if name.startswith("inkgate") else "#888"
         fill = colour if here else "#fff"
-        parts.append(f'<circle cx="{x}" cy="{y}" r="5" fill="{fill}" stroke="{colour}" stroke-width="1.5"/>')
-        at = free_height(y + 4, labels)
-        right = x < axes.width - 3 * _MARGIN
-        parts.append(
-            f'<text x="{x + 9 if right else x - 9}" y="{at}" text-anchor="{"start" if right else "end"}">'
-            f"{escape(name)}</text>"
-        )
+        parts.append(f'<circle cx="{x}" cy="{y}" r="{_RADIUS}" fill="{fill}" stroke="{colour}" stroke-width="1.5"/>')
+        parts.append(labels.text(x, y, _RADIUS, name))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def free_height(wanted: float, taken: list[float]) -> float:
-    """The height nearest above `wanted` at which a label meets none of those at `taken`, which gets it added."""
-    at = wanted
-    while any(abs(at - other) < _LABEL_HEIGHT for other in taken):
-        at = round(at - 1, 1)
-    taken.append(at)
-    return at
+class Labels:
+    """Places the labels of dots so that they meet neither each other nor a dot, as far as there is room."""
+
+    def __init__(self, axes: Axes, dots: Sequence[tuple[float, float, float]]) -> None:
+        """`dots` are x, y and radius of every dot, in pixels."""
+        self._axes = axes
+        self._taken: list[Box] = [(x - r, y - r, x + r, y + r) for x, y, r in dots]
+
+    def text(self, x: float, y: float, radius: float, label: str) -> str:
+        """The element of the label of one dot: right of it, left, above, below, or further down."""
+        width, gap = len(label) * _LETTER_WIDTH, radius + 4
+        places = [
+            (x + gap, y + 4, "start", x + gap),
+            (x - gap, y + 4, "end", x - gap - width),
+            (x, y - gap, "middle", x - width / 2),
+            (x, y + gap + _LABEL_HEIGHT - 4, "middle", x - width / 2),
+        ]
+        places += [(x + gap, y + 4 + step * _LABEL_HEIGHT, "start", x + gap) for step in range(1, 6)]
+        at = next((place for place in places if self._is_free(place, width)), places[0])
+        self._taken.append(_box(at, width))
+        return f'<text x="{round(at[0], 1)}" y="{round(at[1], 1)}" text-anchor="{at[2]}">{escape(label)}</text>'
+
+    def _is_free(self, place: Place, width: float) -> bool:
+        left, top, right, bottom = _box(place, width)
+        inside = left >= _MARGIN and right <= self._axes.width and bottom <= self._axes.height - _MARGIN
+        return inside and not any(
+            left < x2 and x1 < right and top < y2 and y1 < bottom for x1, y1, x2, y2 in self._taken
+        )
+
+
+def _box(place: Place, width: float) -> Box:
+    _, baseline, _, left = place
+    return left, baseline - _LABEL_HEIGHT + 3, left + width, baseline + 3
 
 
 def bars(rows: Mapping[str, float], title: str = "images per second") -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
-from benchmarks.throughput.plot import Axes
+from benchmarks.throughput.plot import Axes, Labels
 
 _X_TICKS, _Y_TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500), (5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 _COLOURS = {"float32": "#05a", "int8": "#a50", "bfloat16": "#70a"}
@@ -33,14 +33,18 @@ def roofline(peaks: Mapping[str, float], networks: Mapping[str, Mapping[str, Any
             f'<text x="{axes.x(_X_TICKS[-1])}" y="{axes.y(peak) - 6}" text-anchor="end" fill="{_COLOURS[name]}">'
             f"{escape(label)}</text>"
         )
-    for name, row in networks.items():
-        x, y = axes.x(row["flop_per_byte"]), axes.y(row["gflop_per_second"])
-        radius = round(3 + 2.5 * row["gflop_per_image"] ** 0.5, 1)
-        text = f"{name}: {row['gflop_per_image']:.2f} GFLOP an image, {row['share_of_peak']:.0%} of its peak"
-        parts.append(f'<circle cx="{x}" cy="{y}" r="{radius}" fill="{_COLOURS[row["precision"]]}" fill-opacity=".7"/>')
-        right = x < axes.width / 2
-        parts.append(
-            f'<text x="{x + radius + 5 if right else x - radius - 5}" y="{y + 4}" '
-            f'text-anchor="{"start" if right else "end"}">{escape(text)}</text>'
+    dots = {
+        name: (
+            axes.x(row["flop_per_byte"]),
+            axes.y(row["gflop_per_second"]),
+            round(3 + 2 * row["gflop_per_image"] ** 0.5, 1),
         )
+        for name, row in networks.items()
+    }
+    labels = Labels(axes, list(dots.values()))
+    for name, (x, y, radius) in dots.items():
+        row = networks[name]
+        text = f"{name}: {row['gflop_per_image']:.2f} GFLOP, {row['share_of_peak']:.0%} of peak"
+        parts.append(f'<circle cx="{x}" cy="{y}" r="{radius}" fill="{_COLOURS[row["precision"]]}" fill-opacity=".7"/>')
+        parts.append(labels.text(x, y, radius, text))
     return "\n".join([*parts, "</svg>"]) + "\n"
