@@ -17,9 +17,10 @@ def read(name: str) -> Any:
 
 
 def source(name: str, machine: dict[str, Any]) -> str:
-    """The line below a table: file, machine and date."""
+    """The line below a table: file, machine, its load (processes that wanted to run) and date."""
     vector = "VNNI" if "avx512_vnni" in machine["vector"] else "AVX2"
     where = f"{machine['processor']} ({vector}), {machine['cores']} 核 cores, Python {machine['python']}"
+    where += f", 负载 load {machine['load_average'][0]:.0f}"
     return f"<small>`benchmarks/results/{name}.json` · {where} · {machine['measured_at'][:10]}</small>\n"
 
 

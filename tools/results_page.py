@@ -29,21 +29,23 @@ language: zh en
 # 结果：多快、多准 · Results: speed and accuracy
 """
 _ABOUT = """
-本页的每个数字都取自 `benchmarks/results`，由 `make reference` 写成；表下写明机器、日期与文件。CPU 秒按一个线程计，比值可以搬到别的机器，
-绝对值不可以。准确率在标注的开发集上测得，部分参数也由同一批图片选定，你的图片会不同：请按本页末尾的命令自行测量。各项改进的过程见[附录](../appendix/text-engine-log.md)，
+本页的每个数字都取自 `benchmarks/results`，由 `make reference` 写成；表下写明文件、机器、当时的负载与日期。CPU 秒按一个线程计，比值可以搬到别的机器，
+绝对值不可以；负载高于核数时，绝对值也偏高。准确率在标注的开发集上测得，部分参数也由同一批图片选定，你的图片会不同：请按本页末尾的命令自行测量。各项改进的过程见[附录](../appendix/text-engine-log.md)，
 实现见[证件](documents.md)、[车牌](plates.md)、[账本](ledger.md)、[横向扩展](scale-out.md)。
 
-Every figure on this page is taken from `benchmarks/results` by `make reference`; machine, date and file stand below each table. CPU seconds
-are of one thread: ratios carry over to other machines, absolute values do not. Accuracy was measured on labelled development images, from
+Every figure on this page is taken from `benchmarks/results` by `make reference`; file, machine, its load at that time and date stand below each table.
+CPU seconds are of one thread: ratios carry over to other machines, absolute values do not, and they are higher where the load exceeds the cores. Accuracy was measured on labelled development images, from
 which some parameters were chosen as well; it will differ on yours, and the commands at the end of the page measure it. The [appendix](../appendix/text-engine-log.md) records the single steps; for
 the implementation, see [documents](documents.md), [plates](plates.md), [the ledger](ledger.md) and [scaling out](scale-out.en.md).
 
 ## 通用文字 · General text
 
-“字符”为识别正确的字符占比，端到端；“整行”为一字不错的行；“找到”为检测到的行。其他系统不判断整页的方向，所以旋转的页对它们不利。
+所有系统在同一次运行中逐张交替，每个一个线程。“字符”为识别正确的字符占比，端到端；“整行”为一字不错的行；“找到”为检测到的行。其他系统不判断整页的方向，
+所以旋转的页对它们不利。图：`benchmarks/results/throughput-dev.svg`。
 
-“Characters” is the share of characters read correctly, end to end; “whole lines” are lines without any error; “found” are lines detected.
-The other systems do not detect the orientation of a page, so rotated pages count against them.
+All systems are interleaved image by image in one run, on one thread each. “Characters” is the share of characters read correctly, end to end; “whole
+lines” are lines without any error; “found” are lines detected. The other systems do not detect the orientation of a page, so rotated pages count against
+them. Plot: `benchmarks/results/throughput-dev.svg`.
 """
 _LATER = """
 ### 带 AMX 的 CPU · A CPU with AMX
@@ -80,18 +82,18 @@ overload the completed rate does not fall; calls above it get 50300 with `Retry-
 _LEDGER = """
 ## 账本 · Ledger
 
-| | InkGate | 逐次提交 / one commit per call |
-|---|---|---|
-| 每秒扣减 / calls settled per second | {mine:,.0f} | {naive:,.0f} |
-| p99 ms | {mine_p99:.1f} | {naive_p99:.1f} |
-| 网关 CPU µs / gateway CPU µs per call | {mine_cpu:.0f} | {naive_cpu:.0f} |
+| | InkGate | 逐次提交 / one commit per call | 比 / ratio |
+|---|---|---|---|
+| 每秒扣减 / calls settled per second | {mine:,.0f} | {naive:,.0f} | {rate:.1f} |
+| p99 ms | {mine_p99:.1f} | {naive_p99:.1f} | {p99:.2f} |
+| 网关 CPU µs / gateway CPU µs per call | {mine_cpu:.0f} | {naive_cpu:.0f} | {cpu:.2f} |
 
 {source}
 
-每条记录的哈希链：{pairs} 对交替运行，有链与无链之比，网关与 Postgres 的 CPU 合计，中位数 {ratio:.3f}（{low:.3f} 至 {high:.3f}）。
+每条记录的哈希链：{pairs} 对交替运行，有链与无链之比，网关与 Postgres 的 CPU 合计，中位数 {ratio:.3f}（四分位 {low:.3f} 至 {high:.3f}）。
 
 The hash chain of the entries: {pairs} interleaved pairs, with the chain by without it, CPU time of gateways and Postgres together: median {ratio:.3f}
-({low:.3f} to {high:.3f}).
+(quartiles {low:.3f} to {high:.3f}).
 
 {chain_source}
 
@@ -140,7 +142,7 @@ def engines(name: str, table: Table) -> str:
         for engine, row in result["engines"].items()
     ]
     head = (
-        f"{result[PICTURES]} 张 / images",
+        f"{result[PICTURES]} 张 × {result['rounds']} 轮 / images × rounds",
         "CPU s",
         "比 / of faster-paddle small",
         "MiB",
@@ -259,10 +261,13 @@ def ledger(table: Table) -> str:
         "naive_p99": naive["p99_ms"],
         "mine_cpu": mine["gateway_cpu_us_per_call"],
         "naive_cpu": naive["gateway_cpu_us_per_call"],
+        "rate": mine["calls_per_second"] / naive["calls_per_second"],
+        "p99": mine["p99_ms"] / naive["p99_ms"],
+        "cpu": mine["gateway_cpu_us_per_call"] / naive["gateway_cpu_us_per_call"],
         "pairs": len(chain["pairs"]),
         "ratio": chain["cpu_ratio_median"],
-        "low": chain["cpu_ratio_range"][0],
-        "high": chain["cpu_ratio_range"][1],
+        "low": chain["cpu_ratio_quartiles"][0],
+        "high": chain["cpu_ratio_quartiles"][1],
         "chain_source": source("metering-chain", chain["machine"]).strip(),
     }
     rows: list[tuple[object, ...]] = [

@@ -68,7 +68,7 @@ async def customer(url: str, name: str) -> Customer:
 
 
 def run(method: str, who: Customer, args: argparse.Namespace, *, rate: float = 0.0) -> dict[str, Any]:
-    """One run of all gateways together. `method` as in `benchmarks.metering.gateway`; `rate` 0 is a closed loop."""
+    """One run of all gateways together. `method` is "ledger" or "naive"; `rate` 0 is a closed loop."""
     clients = (NAIVE_CLIENTS if method == "naive" else args.in_flight) // args.gateways
     command = [sys.executable, "-m", "benchmarks.metering.gateway", who.url, method, who.account, who.app]
     command += [str(rate / args.gateways), str(args.seconds), str(clients)]

@@ -2,9 +2,9 @@
 
 python -m benchmarks.metering.gateway URL METHOD ACCOUNT APP RATE SECONDS CLIENTS
 
-METHOD is `ledger`, `unchained` (the ledger without the chain of entries) or `naive`. RATE 0 is a closed loop of CLIENTS
-callers; otherwise RATE calls per second start on a fixed schedule (an open loop), and latency is measured from the
-scheduled start. Prints one JSON object: calls, seconds, CPU seconds, and every latency in milliseconds.
+METHOD is `ledger` or `naive`. RATE 0 is a closed loop of CLIENTS callers; otherwise RATE calls per second start on a
+fixed schedule (an open loop), and latency is measured from the scheduled start. Prints one JSON object: calls, seconds,
+CPU seconds, and every latency in milliseconds.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from benchmarks.metering.naive import NaiveLedger
 from inkgate.service import tables  # noqa: F401 - foreign keys need every table
 from inkgate.service.db import engine as engines
 from inkgate.service.db import ids
-from inkgate.service.metering import SqlLedger, chain
+from inkgate.service.metering import SqlLedger
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.settings import Database
 
@@ -62,18 +61,8 @@ async def open_loop(settle: Settle, rate: float, seconds: float) -> list[float]:
     return latencies
 
 
-def leave_unchained(head: object, head_seq: object, lines: Sequence[dict[str, Any]]) -> tuple[None, None]:
-    """In place of `chain.extend`: entries without a hash, as those of the release before the chain."""
-    for line in lines:
-        line["chain"] = None
-    return None, None
-
-
-async def main(url: str, method: str, account: str, app: str, rate: float, seconds: float, clients: int) -> None:
-    engine = engines.create(Database(url=url))
-    if method == "unchained":
-        chain.extend = leave_unchained
-    ledger = await NaiveLedger.connect(url, clients) if method == "naive" else SqlLedger(engine)
+def one_call(ledger: SqlLedger | NaiveLedger, account: str, app: str) -> Settle:
+    """Settles one call of one image on each call of the result."""
 
     async def settle() -> object:
         call_id = ids.new()
@@ -81,6 +70,13 @@ async def main(url: str, method: str, account: str, app: str, rate: float, secon
             Settlement(call_id, account, app, "general", 1, 1, 0, 0, 100_000, 50, "192.0.2.1", call_id)
         )
 
+    return settle
+
+
+async def main(url: str, method: str, account: str, app: str, rate: float, seconds: float, clients: int) -> None:
+    engine = engines.create(Database(url=url))
+    ledger = SqlLedger(engine) if method == "ledger" else await NaiveLedger.connect(url, clients)
+    settle = one_call(ledger, account, app)
     await settle()  # warm-up: connections and prepared statements
     cpu, begun = time.process_time(), time.perf_counter()
     if rate:

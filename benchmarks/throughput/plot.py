@@ -82,7 +82,7 @@ class Labels:
         self._taken: list[Box] = [(x - r, y - r, x + r, y + r) for x, y, r in dots]
 
     def text(self, x: float, y: float, radius: float, label: str) -> str:
-        """The element of the label of one dot: right of it, left, above, below, or further down."""
+        """The label of one dot: right of it, left, above, below, or further down at the end of a line."""
         width, gap = len(label) * _LETTER_WIDTH, radius + 4
         places = [
             (x + gap, y + 4, "start", x + gap),
@@ -93,7 +93,10 @@ class Labels:
         places += [(x + gap, y + 4 + step * _LABEL_HEIGHT, "start", x + gap) for step in range(1, 6)]
         at = next((place for place in places if self._is_free(place, width)), places[0])
         self._taken.append(_box(at, width))
-        return f'<text x="{round(at[0], 1)}" y="{round(at[1], 1)}" text-anchor="{at[2]}">{escape(label)}</text>'
+        line = ""
+        if at in places[4:]:
+            line = f'<path d="M{x} {y + radius}L{round(at[3] - 2, 1)} {round(at[1] - 4, 1)}" stroke="#999"/>'
+        return f'{line}<text x="{round(at[0], 1)}" y="{round(at[1], 1)}" text-anchor="{at[2]}">{escape(label)}</text>'
 
     def _is_free(self, place: Place, width: float) -> bool:
         left, top, right, bottom = _box(place, width)

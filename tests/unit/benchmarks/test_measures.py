@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.memory import trend
+from benchmarks.metering.chain import leave_unchained
 from benchmarks.metering.chain import summary as chain_summary
-from benchmarks.metering.gateway import leave_unchained
 from benchmarks.throughput.__main__ import plot
 from benchmarks.throughput.capabilities import files, measure, spread
 from benchmarks.throughput.interleaved import Engine, image_files, run, summary
@@ -100,9 +100,13 @@ def test_capabilities_are_read_in_turn(tmp_path: Path) -> None:
 
 
 def test_the_cost_of_the_chain_is_the_median_of_the_pairs() -> None:
-    pairs = [{"ledger": {"cpu_us": with_chain}, "unchained": {"cpu_us": 100.0}} for with_chain in (103.0, 101.0, 110.0)]
+    def turn(us: float) -> dict[str, float]:
+        return {"calls": 1000, "gateway_cpu": 0.6 * us / 1000, "postgres_cpu": 0.4 * us / 1000}
+
+    pairs = [{"chained": turn(with_chain), "unchained": turn(100.0)} for with_chain in (103.0, 101.0, 110.0)]
     found = chain_summary(pairs)
-    assert (found["cpu_ratio_median"], found["cpu_ratio_range"]) == (1.03, [1.01, 1.1])
+    assert (found["cpu_ratio_median"], found["cpu_ratio_quartiles"]) == (1.03, [1.02, 1.065])
+    assert (found["cpu_ratio_of_all"], found["cpu_us_per_call"]["unchained"]) == (1.047, 100.0)
 
 
 def test_entries_without_the_chain_have_no_hash() -> None:

@@ -50,7 +50,7 @@ def test_labels_of_near_points_do_not_overlap() -> None:
     labels = Labels(Axes((1, 10), (1, 10)), [(300, 200, 5), (304, 200, 5)])
     heights = set()
     for x, name in ((300, "a"), (304, "b"), (304, "c"), (304, "d")):
-        element = ElementTree.fromstring(labels.text(x, 200, 5, name * 20))
+        (element,) = ElementTree.fromstring(f"<g>{labels.text(x, 200, 5, name * 20)}</g>").iter("text")
         heights.add((element.get("text-anchor"), element.get("y")))
     assert len(heights) == 4
 
