@@ -38,11 +38,14 @@ _SERVED = """
 ## 服务与引擎 · Service and engine
 
 同样的图片，交替运行：只有引擎；`inkgate serve` 的单机形态，账本在 SQLite；网关与 worker 经 Valkey，账本在
-Postgres。每次调用签名、计费，一张图。CPU 为所有进程之和，比值为各轮比值的中位数。bfloat16 在三者中都关闭。
+Postgres。每次调用签名、计费，一张图。CPU 为所有进程之和，比值为各轮比值的中位数。心跳等后台工作按时间计，机器越
+忙、一张图越久，摊到每张图就越多。bfloat16 在三者中都关闭。图：`benchmarks/results/served.svg`。
 
 The same images, interleaved: the engine alone; the embedded layout with its ledger in SQLite; gateway and
 worker over Valkey with the ledger in Postgres. Calls are signed and metered, with one image each. CPU time is
-that of all processes; the ratio is the median over the rounds. bfloat16 is off in all three.
+that of all processes; the ratio is the median over the rounds. Background work such as heartbeats is by time, so
+its part of an image grows with the load of the machine. bfloat16 is off in all three. Plot:
+`benchmarks/results/served.svg`.
 """
 _MEMORY = """
 ## 内存 · Memory

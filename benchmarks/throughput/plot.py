@@ -111,7 +111,7 @@ def _box(place: Place, width: float) -> Box:
     return left, baseline - _LABEL_HEIGHT + 3, left + width, baseline + 3
 
 
-def bars(rows: Mapping[str, float], title: str = "images per second") -> str:
+def bars(rows: Mapping[str, float], title: str) -> str:
     """A bar chart of one figure by system; `title` says which."""
     longest, height = max(rows.values()), 28 * len(rows) + 40
     parts = [

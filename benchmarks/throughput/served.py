@@ -176,5 +176,5 @@ def main() -> None:
     }
     print(table(result))
     args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    speeds = {name: row["pictures_per_second"] for name, row in rows.items()}
-    args.out.with_suffix(".svg").write_text(bars(speeds), encoding="utf-8")
+    costs = {name: row["cpu_seconds_per_picture"] for name, row in rows.items()}
+    args.out.with_suffix(".svg").write_text(bars(costs, "CPU seconds per image, all processes"), encoding="utf-8")
