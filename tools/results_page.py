@@ -50,11 +50,10 @@ them. Plot: `benchmarks/results/throughput-dev.svg`.
 _LATER = """
 ### 带 AMX 的 CPU · A CPU with AMX
 
-本版本在同一批图片上，带 AMX 的 CPU 上测得，bfloat16 见 [ADR 0068](../adr/0068-bf16-on-amx.md)。CPU 为与 ONNX Runtime 一行交替运行的比值。印刷品照片低于目标 .95：六张中有一张又小又模糊。
+本版本在同一批图片上，带 AMX 的 CPU 上测得，bfloat16 见 [ADR 0068](../adr/0068-bf16-on-amx.md)。CPU 为与 ONNX Runtime 一行交替运行的比值。
 
 The same images on a CPU with AMX; for bfloat16 see [ADR 0068](../adr/0068-bf16-on-amx.md). CPU is the ratio to the row of ONNX Runtime in the same
-interleaved run. Photographs of print miss their target
-of .95: one of the six images is small and blurred.
+interleaved run.
 """
 _DOCUMENTS = """
 ## 身份证与营业执照 · Identity cards and licences
@@ -90,9 +89,9 @@ _LEDGER = """
 
 {source}
 
-每条记录的哈希链：{pairs} 对交替运行，有链与无链之比，网关与 Postgres 的 CPU 合计，中位数 {ratio:.3f}（四分位 {low:.3f} 至 {high:.3f}）。
+上表测于记录有哈希链之前。哈希链的开销：{pairs} 对交替运行，有链与无链之比，网关与 Postgres 的 CPU 合计，中位数 {ratio:.3f}（四分位 {low:.3f} 至 {high:.3f}）。
 
-The hash chain of the entries: {pairs} interleaved pairs, with the chain by without it, CPU time of gateways and Postgres together: median {ratio:.3f}
+The table was measured before entries had a hash chain. Its cost: {pairs} interleaved pairs, with the chain by without it, CPU time of gateways and Postgres together: median {ratio:.3f}
 (quartiles {low:.3f} to {high:.3f}).
 
 {chain_source}
