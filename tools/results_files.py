@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
+PICTURES = "pictures"  # key of the throughput results
 Table = Callable[[tuple[str, ...], list[tuple[object, ...]]], str]
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from tools import results_throughput
-from tools.results_files import Table, read, share, source
-
-PICTURES = "pictures"  # key of the throughput results
+from tools.results_files import PICTURES, Table, read, share, source
 
 _CATEGORIES = {
     "doc_screen": "屏幕截图 / screens",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.results_files import Table, read, share, source
+from tools.results_files import PICTURES, Table, read, share, source
 
 _LEVELS = """
 ### 指令集 · Instruction sets
@@ -55,6 +55,7 @@ _MEMORY = """
 Resident memory of one engine process that reads images at random, in MiB: warm, at the end, and at its peak.
 `:bf16` stands for networks in bfloat16.
 """
+_CPU = "cpu_seconds_per_picture"  # key of the served results
 Rows = list[tuple[object, ...]]
 
 
@@ -74,7 +75,7 @@ def levels(table: Table) -> str:
         for name, row in result["levels"].items()
     ]
     head = (
-        f"{result['conditions']['pictures']} 张 / images",
+        f"{result['conditions'][PICTURES]} 张 / images",
         f"CPU，比 / of {result['conditions']['base']}",
         "CPU s",
         "字符 / characters",
@@ -123,7 +124,7 @@ def capabilities(table: Table) -> str:
     rows: Rows = [
         (
             f"`{name}`",
-            row["pictures"],
+            row[PICTURES],
             f"{row['megapixels_median']:.1f}",
             *(f"{row[key]:.2f}" for key in ("cpu_seconds_mean", "cpu_seconds_median", "cpu_seconds_90%")),
         )
@@ -147,12 +148,10 @@ def served(table: Table) -> str:
     for name, row in result["targets"].items():
         bare = f"bare engine x{row['workers']}"
         ratio = result["ratios"].get(f"{name} / {bare}, CPU", 1.0)
-        parts = (
-            _ms(row.get(f"cpu_seconds_per_picture, {each}")) for each in ("gateway", "workers", "redis", "postgres")
-        )
-        rows.append((name, f"{ratio:.2f}", f"{1000 * row['cpu_seconds_per_picture']:.0f}", *parts, row["pss_mib"]))
+        parts = (_ms(row.get(f"{_CPU}, {each}")) for each in ("gateway", "workers", "redis", "postgres"))
+        rows.append((name, f"{ratio:.2f}", f"{1000 * row[_CPU]:.0f}", *parts, row["pss_mib"]))
     head = (
-        f"{result['conditions']['pictures']} 张 × {result['conditions']['rounds']} 轮 / images × rounds",
+        f"{result['conditions'][PICTURES]} 张 × {result['conditions']['rounds']} 轮 / images × rounds",
         "CPU，比 / of the engine",
         "CPU ms",
         "网关 / gateway",

@@ -94,7 +94,7 @@ def main() -> None:
     print(json.dumps(result, ensure_ascii=False, indent=1))
     if options.json:
         machine = facts("onnxruntime", "numpy", "opencv-python-headless")
-        result = {"machine": machine, "pictures_of_each_size": options.count, **result}
+        result = {"machine": machine, "images_of_each_size": options.count, **result}
         options.json.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", "utf8")
 
 
