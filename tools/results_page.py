@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
-PICTURES = "pictures"  # key of the throughput results
-Table = Callable[[tuple[str, ...], list[tuple[object, ...]]], str]
+from tools import results_throughput
+from tools.results_files import PICTURES, Table, read, share, source
 
 _CATEGORIES = {
     "doc_screen": "屏幕截图 / screens",
@@ -33,31 +27,31 @@ language: zh en
 # 结果：多快、多准 · Results: speed and accuracy
 """
 _ABOUT = """
-本页的每个数字都取自 `benchmarks/results`，由 `make reference` 写成；表下写明机器、日期与文件。CPU 秒按一个线程计，比值可以搬到别的机器，
-绝对值不可以。准确率在标注的开发集上测得，部分参数也由同一批图片选定，你的图片会不同：请按本页末尾的命令自行测量。各项改进的过程见[附录](../appendix/text-engine-log.md)，
+本页的每个数字都取自 `benchmarks/results`，由 `make reference` 写成；表下写明文件、机器、当时的负载与日期。CPU 秒按一个线程计，比值可以搬到别的机器，
+绝对值不可以；负载高于核数时，绝对值也偏高。准确率在标注的开发集上测得，部分参数也由同一批图片选定，你的图片会不同：请按本页末尾的命令自行测量。各项改进的过程见[附录](../appendix/text-engine-log.md)，
 实现见[证件](documents.md)、[车牌](plates.md)、[账本](ledger.md)、[横向扩展](scale-out.md)。
 
-Every figure on this page is taken from `benchmarks/results` by `make reference`; machine, date and file stand below each table. CPU seconds
-are of one thread: ratios carry over to other machines, absolute values do not. Accuracy was measured on labelled development images, from
+Every figure on this page is taken from `benchmarks/results` by `make reference`; file, machine, its load at that time and date stand below each table.
+CPU seconds are of one thread: ratios carry over to other machines, absolute values do not, and they are higher where the load exceeds the cores. Accuracy was measured on labelled development images, from
 which some parameters were chosen as well; it will differ on yours, and the commands at the end of the page measure it. The [appendix](../appendix/text-engine-log.md) records the single steps; for
 the implementation, see [documents](documents.md), [plates](plates.md), [the ledger](ledger.md) and [scaling out](scale-out.en.md).
 
 ## 通用文字 · General text
 
-“字符”为识别正确的字符占比，端到端；“整行”为一字不错的行；“找到”为检测到的行。其他系统不判断整页的方向，所以旋转的页对它们不利。
+所有系统在同一次运行中逐张交替，每个一个线程。“字符”为识别正确的字符占比，端到端；“整行”为一字不错的行；“找到”为检测到的行。其他系统不判断整页的方向，
+所以旋转的页对它们不利。图：`benchmarks/results/throughput-dev.svg`。
 
-“Characters” is the share of characters read correctly, end to end; “whole lines” are lines without any error; “found” are lines detected.
-The other systems do not detect the orientation of a page, so rotated pages count against them.
+All systems are interleaved image by image in one run, on one thread each. “Characters” is the share of characters read correctly, end to end; “whole
+lines” are lines without any error; “found” are lines detected. The other systems do not detect the orientation of a page, so rotated pages count against
+them. Plot: `benchmarks/results/throughput-dev.svg`.
 """
 _LATER = """
-### 本版本 · This release
+### 带 AMX 的 CPU · A CPU with AMX
 
-上面的表包括其他系统，不随每个版本重跑；本版本在同一批图片上的结果，其中 bfloat16 用于带 AMX 的 CPU（见[ADR 0068](../adr/0068-bf16-on-amx.md)）。
-CPU 为与第一行交替运行的比值。印刷品照片低于目标 .95：六张中有一张又小又模糊。
+本版本在同一批图片上，带 AMX 的 CPU 上测得，bfloat16 见 [ADR 0068](../adr/0068-bf16-on-amx.md)。CPU 为与 ONNX Runtime 一行交替运行的比值。
 
-The tables above include other systems and are not run again for every release. This release on the same images; bfloat16 is for CPUs with AMX
-([ADR 0068](../adr/0068-bf16-on-amx.md)). CPU is the ratio to the first row of the same interleaved run. Photographs of print miss their target
-of .95: one of the six images is small and blurred.
+The same images on a CPU with AMX; for bfloat16 see [ADR 0068](../adr/0068-bf16-on-amx.md). CPU is the ratio to the row of ONNX Runtime in the same
+interleaved run.
 """
 _DOCUMENTS = """
 ## 身份证与营业执照 · Identity cards and licences
@@ -85,13 +79,20 @@ overload the completed rate does not fall; calls above it get 50300 with `Retry-
 _LEDGER = """
 ## 账本 · Ledger
 
-| | InkGate | 逐次提交 / one commit per call |
-|---|---|---|
-| 每秒扣减 / calls settled per second | {mine:,.0f} | {naive:,.0f} |
-| p99 ms | {mine_p99:.1f} | {naive_p99:.1f} |
-| 网关 CPU µs / gateway CPU µs per call | {mine_cpu:.0f} | {naive_cpu:.0f} |
+| | InkGate | 逐次提交 / one commit per call | 比 / ratio |
+|---|---|---|---|
+| 每秒扣减 / calls settled per second | {mine:,.0f} | {naive:,.0f} | {rate:.1f} |
+| p99 ms | {mine_p99:.1f} | {naive_p99:.1f} | {p99:.2f} |
+| 网关 CPU µs / gateway CPU µs per call | {mine_cpu:.0f} | {naive_cpu:.0f} | {cpu:.2f} |
 
 {source}
+
+上表测于记录有哈希链之前。哈希链的开销：{pairs} 对交替运行，有链与无链之比，网关与 Postgres 的 CPU 合计，中位数 {ratio:.3f}（四分位 {low:.3f} 至 {high:.3f}）。
+
+The table was measured before entries had a hash chain. Its cost: {pairs} interleaved pairs, with the chain by without it, CPU time of gateways and Postgres together: median {ratio:.3f}
+(quartiles {low:.3f} to {high:.3f}).
+
+{chain_source}
 
 15,000 次的资源包上，四个网关处理 20,000 个调用：多一次、少一次都算错。“扣减”为记下的次数，“重复”为同一调用记了两次。
 
@@ -110,28 +111,17 @@ ARM64: see [domestic platforms](../reference/xinchuang.md).
 
 ```bash
 python -m benchmarks.throughput IMAGES                      # 速度，与其他系统交替运行 / speed, interleaved with other systems
+python -m benchmarks.throughput --served IMAGES             # 服务与引擎 / service and engine
+python -m benchmarks.throughput.isa IMAGES                  # 指令集 / instruction sets
+python -m benchmarks.throughput.roofline IMAGES             # 网络与峰值 / networks and peaks
+python -m benchmarks.throughput.capabilities --help         # 四种能力 / capabilities
+python -m benchmarks.memory IMAGES                          # 内存 / memory
 python -m benchmarks.accuracy.general DIR --score PROGRAM   # 文字 / text
 python -m benchmarks.accuracy.documents --set DIR           # 证件、执照 / cards and licences
 python -m benchmarks.accuracy.plates --data DIR             # 车牌 / plates
 make bench-metering exact-units                             # 账本 / the ledger
 ```
 """
-
-
-def read(name: str) -> Any:
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def source(name: str, machine: dict[str, Any]) -> str:
-    """The line below a table: file, machine and date."""
-    vector = "VNNI" if "avx512_vnni" in machine["vector"] else "AVX2"
-    where = f"{machine['processor']} ({vector}), {machine['cores']} 核 cores, Python {machine['python']}"
-    return f"<small>`benchmarks/results/{name}.json` · {where} · {machine['measured_at'][:10]}</small>\n"
-
-
-def share(value: float) -> str:
-    """A share in 0..1 as in the rest of the documentation: .9812."""
-    return f"{value:.4f}".removeprefix("0")
 
 
 def engines(name: str, table: Table) -> str:
@@ -149,7 +139,7 @@ def engines(name: str, table: Table) -> str:
         for engine, row in result["engines"].items()
     ]
     head = (
-        f"{result[PICTURES]} 张 / images",
+        f"{result[PICTURES]} 张 × {result['rounds']} 轮 / images × rounds",
         "CPU s",
         "比 / of faster-paddle small",
         "MiB",
@@ -259,7 +249,7 @@ def load(table: Table) -> str:
 
 def ledger(table: Table) -> str:
     """Settlement beside the naive method, and exact units under faults."""
-    metering, exact = read("metering"), read("exact-units")
+    metering, chain, exact = read("metering"), read("metering-chain"), read("exact-units")
     mine, naive = metering["ledger_closed_loop"], metering["naive_closed_loop"]
     figures = {
         "mine": mine["calls_per_second"],
@@ -268,6 +258,14 @@ def ledger(table: Table) -> str:
         "naive_p99": naive["p99_ms"],
         "mine_cpu": mine["gateway_cpu_us_per_call"],
         "naive_cpu": naive["gateway_cpu_us_per_call"],
+        "rate": mine["calls_per_second"] / naive["calls_per_second"],
+        "p99": mine["p99_ms"] / naive["p99_ms"],
+        "cpu": mine["gateway_cpu_us_per_call"] / naive["gateway_cpu_us_per_call"],
+        "pairs": len(chain["pairs"]),
+        "ratio": chain["cpu_ratio_median"],
+        "low": chain["cpu_ratio_quartiles"][0],
+        "high": chain["cpu_ratio_quartiles"][1],
+        "chain_source": source("metering-chain", chain["machine"]).strip(),
     }
     rows: list[tuple[object, ...]] = [
         (
@@ -292,13 +290,14 @@ def results_page(note: str, table: Table) -> str:
             _ABOUT.lstrip(),
             engines("throughput-dev", table),
             categories(table),
-            engines("throughput", table),
             _LATER.strip() + "\n",
             release(table),
+            *results_throughput.sections(table),
             _DOCUMENTS.strip() + "\n",
             documents(table),
             _PLATES.strip() + "\n",
             plates(table),
+            *results_throughput.later_sections(table),
             _LOAD.strip() + "\n",
             load(table),
             ledger(table),

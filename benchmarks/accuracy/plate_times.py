@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy.plates import MAX_PIXELS, SCOPE, bounds
+from benchmarks.machine import facts
 from inkgate.engines.imaging import decode
 from inkgate.engines.registry import open_plate_reader
 from inkgate.engines.types import Image
@@ -82,7 +83,7 @@ def main() -> None:
             began = time.process_time()
             plates[name] += len(reader.read(images[k]))
             times[name].append(1000 * (time.process_time() - began))
-    result = {
+    result: dict[str, Any] = {
         name: {
             "cpu_ms_median": round(float(np.median(spent))),
             "cpu_ms_90%": round(float(np.quantile(spent, 0.9))),
@@ -92,6 +93,8 @@ def main() -> None:
     }
     print(json.dumps(result, ensure_ascii=False, indent=1))
     if options.json:
+        machine = facts("onnxruntime", "numpy", "opencv-python-headless")
+        result = {"machine": machine, "images_of_each_size": options.count, **result}
         options.json.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", "utf8")
 
 

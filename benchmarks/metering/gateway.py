@@ -61,9 +61,8 @@ async def open_loop(settle: Settle, rate: float, seconds: float) -> list[float]:
     return latencies
 
 
-async def main(url: str, method: str, account: str, app: str, rate: float, seconds: float, clients: int) -> None:
-    engine = engines.create(Database(url=url))
-    ledger = SqlLedger(engine) if method == "ledger" else await NaiveLedger.connect(url, clients)
+def one_call(ledger: SqlLedger | NaiveLedger, account: str, app: str) -> Settle:
+    """Settles one call of one image on each call of the result."""
 
     async def settle() -> object:
         call_id = ids.new()
@@ -71,6 +70,13 @@ async def main(url: str, method: str, account: str, app: str, rate: float, secon
             Settlement(call_id, account, app, "general", 1, 1, 0, 0, 100_000, 50, "192.0.2.1", call_id)
         )
 
+    return settle
+
+
+async def main(url: str, method: str, account: str, app: str, rate: float, seconds: float, clients: int) -> None:
+    engine = engines.create(Database(url=url))
+    ledger = SqlLedger(engine) if method == "ledger" else await NaiveLedger.connect(url, clients)
+    settle = one_call(ledger, account, app)
     await settle()  # warm-up: connections and prepared statements
     cpu, begun = time.process_time(), time.perf_counter()
     if rate:

@@ -12,23 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from benchmarks.machine import facts
 from benchmarks.throughput import served
-from benchmarks.throughput.child import ADAPTERS, Child
+from benchmarks.throughput.child import ADAPTERS
+from benchmarks.throughput.interleaved import Engine, image_files, run, summary
 from benchmarks.throughput.plot import frontier
 from benchmarks.throughput.scoring import accuracy
 
-
-@dataclass
-class Engine(Child):
-    """One engine and its answers: answers[image name] is a list with one entry per round."""
-
-    answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+AMX = Path(__file__).parents[1] / "results" / "amx.json"
 
 
 def engines(args: argparse.Namespace) -> list[Engine]:
@@ -48,39 +42,30 @@ def engines(args: argparse.Namespace) -> list[Engine]:
     return chosen
 
 
-def run(chosen: list[Engine], images: list[Path], rounds: int) -> None:
-    """Read all images with all engines and store the answers. The first image is also read once as warm-up."""
-    for engine in chosen:
-        engine.start()
-        engine.read(images[0])
-    for number in range(rounds):
-        for at, image in enumerate(images):
-            first = (number + at) % len(chosen)  # rotate the order
-            for engine in chosen[first:] + chosen[:first]:
-                engine.answers.setdefault(image.name, []).append(engine.read(image))
-        print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-    for engine in chosen:
-        engine.stop()
+def plot(engines: dict[str, Any]) -> str:
+    """The frontier of the run, with this release in bfloat16 as measured on a CPU with AMX (`benchmarks.bf16`).
 
-
-def summary(engine: Engine) -> dict[str, Any]:
-    """Means over images of the medians over rounds, in seconds; lines per CPU second; peak memory in MiB."""
-    cpu = [median(answer["cpu"] for answer in rounds) for rounds in engine.answers.values()]
-    wall = [median(answer["wall"] for answer in rounds) for rounds in engine.answers.values()]
-    lines = [len(rounds[-1]["lines"]) for rounds in engine.answers.values()]
-    return {
-        "cpu_seconds_per_image": sum(cpu) / len(cpu),
-        "wall_seconds_per_image": sum(wall) / len(wall),
-        "lines_per_cpu_second": sum(lines) / sum(cpu),
-        "peak_rss_mib": max(answer["rss_mib"] for rounds in engine.answers.values() for answer in rounds),
+    The latter's cost is its ratio to `balanced` there, times the cost of `balanced` here.
+    """
+    base = engines.get("inkgate balanced")
+    if base is None or not AMX.is_file():
+        return frontier(engines)
+    measured = json.loads(AMX.read_text(encoding="utf-8"))["engines"]
+    elsewhere = {
+        f"inkgate {name}": (row["cpu_ratio"] * base["cpu_seconds_per_image"], row["accuracy"]["char"])
+        for name, row in measured.items()
+        if "bfloat16" in name and "accuracy" in row
     }
+    return frontier(engines, elsewhere)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__.split("\n")[0])
-    parser.add_argument("images", type=Path, nargs="+", help="image files, or folders of them")
+    parser.add_argument("images", type=Path, nargs="*", help="image files, or folders of them")
+    parser.add_argument("--plot", type=Path, metavar="JSON", help="only draw the plot of an earlier result, beside it")
+    parser.add_argument("--every", type=int, default=1, help="read every so-many-th image")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--profiles", default="balanced,fast", help="InkGate profiles, comma-separated")
+    parser.add_argument("--profiles", default="balanced,fast,best", help="InkGate profiles, comma-separated")
     parser.add_argument("--rapidocr", metavar="PYTHON", help="the Python of an environment with rapidocr")
     parser.add_argument("--faster-paddle", metavar="PYTHON", help="the same for faster-paddle")
     parser.add_argument("--paddleocr", metavar="PYTHON", help="the same for PaddleOCR")
@@ -96,12 +81,26 @@ def main() -> None:
         sys.argv.remove("--served")
         return served.main()
     args = arguments()
-    images = sorted(file for path in args.images for file in (path.iterdir() if path.is_dir() else [path]))
+    if args.plot:
+        args.plot.with_suffix(".svg").write_text(plot(json.loads(args.plot.read_text())["engines"]), encoding="utf-8")
+        return None
+    if not args.images:
+        raise SystemExit("name images or folders of them")
+    images = image_files(args.images)[:: args.every]
     chosen = engines(args)
-    run(chosen, images, args.rounds)
+    for rounds in run(chosen, images, args.rounds):
+        result = report(chosen, images, rounds, args)
+        if args.out:  # after each round, so that a run that is stopped leaves its finished rounds
+            args.out.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            args.out.with_suffix(".svg").write_text(plot(result["engines"]), encoding="utf-8")
+    print(table(result["engines"]))
+
+
+def report(chosen: list[Engine], images: list[Path], rounds: int, args: argparse.Namespace) -> dict[str, Any]:
+    """Machine, conditions and the summary of each engine, with its accuracy where labels are given."""
     result: dict[str, Any] = {
         "machine": facts("onnxruntime", "numpy", "opencv-python-headless"),
-        "rounds": args.rounds,
+        "rounds": rounds,
         "pictures": len(images),
         "engines": {engine.name: summary(engine) for engine in chosen},
     }
@@ -109,10 +108,7 @@ def main() -> None:
         for engine in chosen:
             last = {name: rounds[-1]["lines"] for name, rounds in engine.answers.items()}
             result["engines"][engine.name]["accuracy"] = accuracy(args.score, args.labels, last)
-    print(table(result["engines"]))
-    if args.out:
-        args.out.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        args.out.with_suffix(".svg").write_text(frontier(result["engines"]), encoding="utf-8")
+    return result
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:

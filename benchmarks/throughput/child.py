@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,17 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 @dataclass
 class Child:
-    """The process of one engine."""
+    """The process of one engine. `environment` is added to that of this process."""
 
     name: str
     command: list[str]
     child: subprocess.Popen[str] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
+        environment = {**os.environ, **ONE_THREAD, **self.environment}
         self.child = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **ONE_THREAD}
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
 
     @property

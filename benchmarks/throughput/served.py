@@ -19,8 +19,10 @@ from statistics import median
 from typing import Any
 
 from benchmarks.machine import facts
+from benchmarks.throughput.interleaved import image_files
 from benchmarks.throughput.plot import bars
 from benchmarks.throughput.targets import (
+    BF16,
     Bare,
     Distributed,
     Embedded,
@@ -37,12 +39,15 @@ Round = dict[str, float]
 
 async def measure(target: Target, images: Sequence[Path]) -> Round:
     """The figures of one round of one system."""
-    cpu, own, begun = cpu_seconds(target.pids), time.process_time(), time.perf_counter()
+    before = {name: cpu_seconds(roots) for name, roots in target.parts.items()}
+    own, begun = time.process_time(), time.perf_counter()
     lines = await target.read(images)
     wall = time.perf_counter() - begun
+    spent = {name: (cpu_seconds(roots) - before[name]) / len(images) for name, roots in target.parts.items()}
     return {
         "pictures_per_second": len(images) / wall,
-        "cpu_seconds_per_picture": (cpu_seconds(target.pids) - cpu) / len(images),
+        "cpu_seconds_per_picture": sum(spent.values()),
+        **{f"cpu_seconds_per_picture, {name}": seconds for name, seconds in spent.items()},
         "caller_cpu_seconds_per_picture": (time.process_time() - own) / len(images),
         "lines": float(lines),
     }
@@ -83,11 +88,15 @@ async def run(targets: list[Target], images: Sequence[Path], rounds: int) -> dic
 async def summary(target: Target, rounds: list[Round]) -> dict[str, Any]:
     """Medians over rounds, final memory and stage times, and the rounds themselves."""
     row: dict[str, Any] = {name: median(figures[name] for figures in rounds) for name in rounds[0]}
-    memory = sum(process.memory_full_info().pss for process in tree(target.pids)) / 2**20
+    memory = {
+        name: round(sum(process.memory_full_info().pss for process in tree(roots)) / 2**20)
+        for name, roots in target.parts.items()
+    }
     return {
         "workers": target.workers,
         **row,
-        "pss_mib": round(memory),
+        "pss_mib": sum(memory.values()),
+        "pss_mib_by_part": memory,
         "stages_ms": await target.stages(),
         "rounds": rounds,
     }
@@ -126,6 +135,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput --served")
     parser.add_argument("images", type=Path, nargs="+", help="image files, or folders of them")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--every", type=int, default=1, help="read every so-many-th image")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="sizes of the systems")
     parser.add_argument("--profile", default="balanced")
     parser.add_argument("--rapidocr-api", metavar="PYTHON", help="the Python of an environment with rapidocr_api")
     parser.add_argument("--paddlex", metavar="PYTHON", help="the same for paddlex[ocr-core,serving]")
@@ -137,7 +148,7 @@ def arguments() -> argparse.Namespace:
 def chosen_targets(args: argparse.Namespace) -> list[Target]:
     """The systems chosen by the arguments. The bare engine is first because it determines the order of the images."""
     chosen: list[Target] = []
-    for workers in (1, 2):
+    for workers in args.workers:
         chosen += [kind(args.profile, workers) for kind in (Bare, Embedded, Distributed)]
     if args.rapidocr_api:
         chosen.append(RapidOcrApi(args.rapidocr_api, 2))
@@ -148,12 +159,13 @@ def chosen_targets(args: argparse.Namespace) -> list[Target]:
 
 def main() -> None:
     args = arguments()
-    images = sorted(file for path in args.images for file in (path.iterdir() if path.is_dir() else [path]))
+    images = image_files(args.images)[:: args.every]
     rows = asyncio.run(run(chosen_targets(args), images, args.rounds))
     result = {
         "machine": facts("onnxruntime", "numpy", "fastapi", "uvicorn", "redis", "asyncpg"),
         "conditions": {
             "profile": args.profile,
+            "bf16": BF16,
             "pictures": len(images),
             "rounds": args.rounds,
             "callers": "two a worker",
@@ -164,5 +176,5 @@ def main() -> None:
     }
     print(table(result))
     args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    speeds = {name: row["pictures_per_second"] for name, row in rows.items()}
-    args.out.with_suffix(".svg").write_text(bars(speeds), encoding="utf-8")
+    costs = {name: row["cpu_seconds_per_picture"] for name, row in rows.items()}
+    args.out.with_suffix(".svg").write_text(bars(costs, "CPU seconds per image, all processes"), encoding="utf-8")

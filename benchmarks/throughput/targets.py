@@ -29,6 +29,7 @@ from tests.valkey import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
+BF16 = "off"  # as in the bare engine; networks that are compiled in the background would also count as CPU time
 
 
 class Target(Protocol):
@@ -48,6 +49,10 @@ class Target(Protocol):
     @property
     def pids(self) -> list[int]:
         """The root processes of the system."""
+
+    @property
+    def parts(self) -> dict[str, list[int]]:
+        """The same root processes by what they are."""
 
     async def stages(self) -> dict[str, float]:
         """Mean milliseconds per stage; empty when the system does not report stages."""
@@ -103,6 +108,10 @@ class Bare:
     def pids(self) -> list[int]:
         return [child.pid for child in self._children]
 
+    @property
+    def parts(self) -> dict[str, list[int]]:
+        return {"engine": self.pids}
+
     async def stages(self) -> dict[str, float]:
         return {}
 
@@ -143,6 +152,10 @@ class _Http:
     @property
     def pids(self) -> list[int]:
         return [self._process.pid] if self._process else []
+
+    @property
+    def parts(self) -> dict[str, list[int]]:
+        return {"service": self.pids}
 
     async def stages(self) -> dict[str, float]:
         return {}
@@ -215,7 +228,8 @@ class Embedded(_Ours):
     async def start(self) -> None:
         keys = Path(self._folder.name) / "keys.env"
         command = [sys.executable, "-m", "inkgate.service.cli", "sandbox", "--qps", "10000", "--env-file", str(keys)]
-        self.spawn([*command, "--profile", self._profile], INKGATE_WORKER__PROCESSES=str(self.workers))
+        settings = {"INKGATE_WORKER__PROCESSES": str(self.workers), "INKGATE_ENGINE__BF16": BF16}
+        self.spawn([*command, "--profile", self._profile], **settings)
         await self.wait_until(keys.exists)
         values = dict(line.split("=", 1) for line in keys.read_text().splitlines())
         self.base, self.keys = values["BASE_URL"], Keys(values["AK"], values["SK"], values["APPKEY"])
@@ -236,7 +250,7 @@ class Distributed(_Ours):
     def __init__(self, profile: str, workers: int) -> None:
         super().__init__()
         self.name, self.workers = f"gateway + worker x{workers}", workers
-        engine = {"ENGINE__RUNTIME": "onnx", "ENGINE__PROFILE": profile, "LIMITS__DEADLINE": 60.0}
+        engine = {"ENGINE__RUNTIME": "onnx", "ENGINE__PROFILE": profile, "ENGINE__BF16": BF16, "LIMITS__DEADLINE": 60.0}
         self._stack = Stack(gateways=1, hosts=1, processes=workers, **engine)
 
     async def start(self) -> None:
@@ -246,6 +260,17 @@ class Distributed(_Ours):
     @property
     def pids(self) -> list[int]:
         return self._stack.pids
+
+    @property
+    def parts(self) -> dict[str, list[int]]:
+        stack = self._stack
+        assert stack.postgres.pid is not None
+        return {
+            "gateway": [each.process.pid for each in stack.gateways if each.process is not None],
+            "workers": [host.process.pid for host in stack.hosts],
+            "redis": [stack.valkey.process.pid] if stack.valkey.process is not None else [],
+            "postgres": [stack.postgres.pid],
+        }
 
     async def stop(self) -> None:
         await self.client.aclose()

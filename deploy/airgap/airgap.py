@@ -67,7 +67,7 @@ def bundle(folder: Path, with_images: bool) -> None:
         "--constraint",
         str(ROOT / "constraints.txt"),
         "--prefer-binary",
-        f"{ROOT}[otel]",
+        f"{ROOT}[otel,amx]",
     )
     for line in requirements():  # also what only another patch release of this Python needs (Debian 12 has 3.11.2)
         if re.search(r"python_full_version < '\d+\.\d+\.[1-9]", line):

@@ -8,9 +8,10 @@ import pytest
 
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.contract.refusals import GATEWAY_CODES
-from tools import api_page, cost_page, results_page, sizing
+from tools import api_page, cost_page, results_files, results_page, sizing
 from tools.reference import GENERATED_NOTE, table
 
+THROUGHPUT_RESULTS = ("isa", "roofline", "capabilities", "served", "memory", "metering-chain")
 MANUAL_PRICES = {  # yuan, manual 2.1
     "general": ("450", "3,200", "11,500", "22,000"),
     "idcard": ("1,350", "9,600", "39,000", "78,000"),
@@ -68,12 +69,25 @@ def test_every_capability_has_a_cost_per_image() -> None:
 
 def test_the_results_page_shows_the_figures_of_its_files() -> None:
     page = results_page.results_page(GENERATED_NOTE, table)
-    engines = json.loads((results_page.RESULTS / "throughput-dev.json").read_text())["engines"]
+    engines = json.loads((results_files.RESULTS / "throughput-dev.json").read_text())["engines"]
     for name, row in engines.items():
         shown = f"| {name.replace('inkgate', 'InkGate')} | {row['cpu_seconds_per_image']:.2f} |"
         assert shown in page
         assert f"{row['accuracy']['ALL']['char']:.4f}".removeprefix("0") in page
-    exact = json.loads((results_page.RESULTS / "exact-units.json").read_text())["runs"]
+    exact = json.loads((results_files.RESULTS / "exact-units.json").read_text())["runs"]
     assert page.count("| 20,000 | 15,000 | 0 |") == len(exact)
-    for file in ("documents", "plates", "scale-out-load", "metering"):
+    for file in ("documents", "plates", "scale-out-load", "metering", *THROUGHPUT_RESULTS):
         assert f"benchmarks/results/{file}.json" in page
+
+
+def test_the_results_page_has_a_row_for_each_level_network_capability_and_system() -> None:
+    page = results_page.results_page(GENERATED_NOTE, table)
+    for file, part, code in (
+        ("isa", "levels", False),
+        ("roofline", "networks", True),
+        ("capabilities", "capabilities", True),
+        ("served", "targets", False),
+        ("memory", "engines", True),
+    ):
+        for name in results_files.read(file)[part]:
+            assert f"| `{name}` |" in page if code else f"| {name} |" in page

