@@ -1,6 +1,6 @@
 """Addresses of the example callers, and the table that maps them to provinces.
 
-The addresses are of the network for benchmarks (RFC 2544), which nobody on the Internet has; each province has one /24.
+The addresses are of the network for benchmarks (RFC 2544), which no host of the Internet has; each province has a /24.
 """
 
 from __future__ import annotations

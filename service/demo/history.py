@@ -30,6 +30,7 @@ from inkgate.service.usage.models import UNKNOWN_ID
 
 HOUR = timedelta(hours=1)
 MAX_BATCH = 256
+SETTLED_FROM = 0.5  # of the hour: the calls of an hour have one time of settlement
 BAD_SIGNATURE = 10020  # its app is not known
 
 
@@ -76,7 +77,7 @@ async def settle(
         by_batch[each.hour, payer, each.capability] += _settlements(customers, payer, each, now, draw)
     count = 0
     for (hour, payer, capability), calls in by_batch.items():
-        at = min(hour + HOUR, now)
+        at = min(hour + HOUR * draw.uniform(SETTLED_FROM, 1), now)
         for first in range(0, len(calls), MAX_BATCH):
             batch = calls[first : first + MAX_BATCH]
             result = await settle_batch(connection, payer, capability, batch, _fixed(at))
@@ -130,7 +131,7 @@ def _use(packs: Sequence[PackRow], calls: HourTraffic, used: dict[str, int], exh
 def _settlements(
     customers: Customers, payer: str, each: HourTraffic, now: datetime, draw: random.Random
 ) -> list[Settlement]:
-    until = min(each.hour + HOUR, now)
+    until = min(each.hour + HOUR * SETTLED_FROM, now)
     images, failed = spread(each.images, each.calls), spread(each.failed_images, each.calls)
     sizes = spread(each.body_bytes, each.calls)
     made = []

@@ -19,7 +19,6 @@ from inkgate.service.demo.customers import ARCHIVE, CUSTOMER, LIBRARY, OPERATOR,
 from inkgate.service.demo.traffic import traffic
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.service import packs_of
-from inkgate.service.usage import rollup
 from inkgate.service.users.passwords import Passwords
 
 DAYS = 90
@@ -45,7 +44,8 @@ async def seed(
 ) -> Demo:
     """Fill the database with DAYS of example data up to `now`; `number` selects the random numbers.
 
-    The last RETENTION_DAYS days (UTC) have single ledger entries. Raises Misuse when there is an account or a user.
+    The last RETENTION_DAYS days (UTC) have single ledger entries. The days of `usage_day` are left to housekeeping.
+    Raises Misuse when there is an account or a user.
     """
     if not await work.read(engine, repository.is_empty):
         raise Misuse("demo.not_empty")
@@ -78,6 +78,5 @@ async def seed(
     async with engine.begin() as connection:
         await history.settle(connection, made, [x for x in settled if x.hour >= bought], last, draw)
     await customers.add_waiting(begin, made, now)
-    await rollup.roll_up(engine, lambda _database: now)
     app = made.apps[PORTAL.name]
     return Demo(made.keys.ak, made.keys.sk, app.appkey, app.enckey, logins)
