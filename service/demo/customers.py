@@ -74,7 +74,7 @@ async def create(
         long_ago = now - timedelta(days=395)
         ends = now - timedelta(days=30)
         await grant_pack(work, main.id, "idcard", EXPIRED_UNITS, ordered_at=long_ago, starts_at=long_ago, ends_at=ends)
-        low = round(plate_units / LOW_SHARE, -2)
+        low = round(plate_units / LOW_SHARE / 100) * 100
         await grant_pack(work, main.id, "plate", low, ends_at=one_year_later(start))
         await grant_pack(work, other.id, "general", GIFT_UNITS)
     await _order(begin, main.id, {"general-1m": 1, "idcard-100k": 1}, start + timedelta(hours=1))

@@ -6,9 +6,12 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.clock import BEIJING
+
+K = TypeVar("K")
 
 OFFICE = (0, 0, 0, 0, 0, 0, 1, 4, 18, 30, 34, 28, 10, 16, 30, 33, 29, 20, 8, 4, 3, 2, 1, 0)
 STREET = (2, 1, 1, 0, 1, 3, 9, 22, 26, 18, 14, 13, 14, 13, 12, 13, 16, 24, 27, 20, 14, 10, 7, 4)
@@ -17,11 +20,11 @@ NIGHT = (0, 40, 52, 48, 30, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 
 GROWTH = 0.45  # by which the calls grow over the whole period
 SAMPLES = 8  # response times drawn for the calls of an hour
-FAULTS = (("format", 6), ("decode", 3), ("base64", 3), ("dimensions", 2))
+FAULTS = {"format": 6, "decode": 3, "base64": 3, "dimensions": 2}
 """Faults of single images with their weights, as the code tables of the capabilities name them."""
 
 FAULT_SHARE = 0.012  # of the calls
-REFUSALS = ((42900, 30), (10020, 6), (50002, 3))
+REFUSALS = {42900: 30, 10020: 6, 50002: 3}
 """Codes of refused calls with their weights: the rate limit, a wrong signature, a capability that is not opened."""
 
 REFUSED_SHARE = 0.004
@@ -104,13 +107,10 @@ def _hour(
     if calls > failed:
         yield _settled(draw, app, capability, hour, 0, calls - failed)
     if failed:
-        names, weights = zip(*FAULTS, strict=True)
-        fault = CAPABILITIES[capability].faults[draw.choices(names, weights)[0]]
+        fault = CAPABILITIES[capability].faults[_choice(draw, FAULTS)]
         yield _settled(draw, app, capability, hour, fault.code, failed)
     if refused:
-        codes, weights = zip(*REFUSALS, strict=True)
-        code = draw.choices(codes, weights)[0]
-        yield HourTraffic(hour, app.name, capability, code, refused, refused=True)
+        yield HourTraffic(hour, app.name, capability, _choice(draw, REFUSALS), refused, refused=True)
 
 
 def _settled(
@@ -123,6 +123,10 @@ def _settled(
     failed = images if code else sum(draw.random() < FAULT_SHARE / 4 for _ in range(images))
     size = round(images * cost.size * draw.uniform(0.85, 1.15))
     return HourTraffic(hour, app.name, capability, code, calls, images, failed, size, durations)
+
+
+def _choice(draw: random.Random, weights: Mapping[K, int]) -> K:
+    return draw.choices(list(weights), list(weights.values()))[0]
 
 
 def spread(total: int, parts: int) -> list[int]:
