@@ -47,7 +47,7 @@ async def test_a_link_is_for_this_machine(
 
 async def test_unknown_links_and_users_are_not_found(demo: tuple[ConsoleFixture, DemoLinks, FastAPI]) -> None:
     _, links, app = demo
-    for path in ("/demo/", "/demo/guessed", links.issue("nobody-there")):
+    for path in ("/demo/", "/demo/guessed", links.issue("unknown-user")):
         assert (await BrowserClient(app, "127.0.0.1").get(path)).status_code == 404
 
 

@@ -20,6 +20,7 @@ from inkgate.service.cli.ocr.run import Run
 from inkgate.service.cli.ocr.sinks import Display, FileSink, Sink, Stream
 from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT, Capability
 from inkgate.service.errors import Misuse
+from inkgate.service.telemetry import logs
 
 CapabilityName = enum.StrEnum("CapabilityName", {name.upper(): name for name in CAPABILITIES})  # type: ignore[misc]
 _DEFAULT = CapabilityName(DEFAULT)
@@ -75,6 +76,7 @@ def ocr(
     files = collect(paths, recursive=recursive, leave_out=None if output is None else output.resolve())
     _require_pdf(files, form)
     settings = configuration.load()
+    logs.configure("error", "text")  # of this process; a worker that is started again is no news
     limits = PdfLimits(dpi, max_pages, rule.max_side, settings.engine.max_pixels)
     sink = _sink(form, output, resume, files, rule, limits)
     reading = Reading(rule, settings, profile or settings.engine.profile, extras, workers)

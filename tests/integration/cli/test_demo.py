@@ -64,7 +64,8 @@ def test_each_link_signs_in_once_and_the_pages_have_numbers(said):
             re.search(r"([\d,]{5,})", re.sub(r"<[^>]+>", " ", quarter.split("调用次数")[1]))[1].replace(",", "")
         )
         assert calls > 50_000
-        assert "浙江" in client.get(str(page.url)).text
+        callers = client.get(str(page.url.copy_with(path="/console/callers"))).text
+        assert "浙江" in callers and "198.18.33.0/24" in callers
     with httpx.Client(trust_env=False) as client:
         assert client.get(customer).status_code == 404
     with httpx.Client(follow_redirects=True, trust_env=False) as client:
