@@ -7,6 +7,7 @@ import csv
 import fcntl
 import io
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -174,7 +175,7 @@ class OutputFile:
     def __init__(self, path: Path, format: Format, *, resume: bool) -> None:
         """Open `path`; `progress` is what it holds. Raises Misuse when it exists (without `resume`), is in use by
         another run or holds something else, and for an error of the system."""
-        self._format, self.progress = format, Progress()
+        self._path, self._format, self.progress = path, format, Progress()
         flags = os.O_RDWR | os.O_CREAT | (0 if resume else os.O_EXCL)
         try:
             self._descriptor = os.open(path, flags, 0o666)
@@ -183,6 +184,8 @@ class OutputFile:
         except OSError as error:
             raise Misuse("command.ocr_output_failed", path=printable(path), reason=error.strerror or "") from None
         try:
+            if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):  # a pipe or a device
+                raise Misuse("command.ocr_output_other", path=printable(path))
             self._take_up(path)
         except BaseException:
             os.close(self._descriptor)
@@ -225,12 +228,16 @@ class OutputFile:
         return None if key in self.progress.complete else self.progress.last_pages.get(key, 0)
 
     def write(self, record: Record) -> None:
+        """Append a record. Raises Misuse for an error of the system, such as a full disk."""
         self._append(self._format.encode(record))
 
     def _append(self, data: bytes) -> None:
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise Misuse("command.ocr_output_failed", path=printable(self._path), reason=error.strerror or "") from None
 
     def close(self) -> None:
         os.fsync(self._descriptor)

@@ -148,6 +148,19 @@ def test_an_interrupted_run_ends_cleanly_and_leaves_whole_records(tmp_path, numb
     assert 0 < len(records(out)) < 40
 
 
+def test_a_full_disk_is_one_line_and_leaves_whole_records(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out.jsonl"
+    folder.mkdir()
+    for each in range(30):
+        (folder / f"{each:02}.png").write_bytes(image(each))
+    small = ["bash", "-c", 'ulimit -f 4; exec "$@"', "bash"]  # KiB of a file
+    result = run("-r", folder, "--out", "jsonl", "--output", out, before=small)
+    assert result.returncode == 2 and "cannot be written: File too large" in result.stderr
+    assert out.stat().st_size <= 4096
+    result = run("-r", folder, "--out", "jsonl", "--output", out, "--resume")
+    assert result.returncode == 0 and len(records(out)) == 30
+
+
 def test_failed_files_are_recorded_and_stop_nothing(folder, tmp_path):
     """An image that kills its worker, one that is none, a broken one, a broken link, an unreadable folder and file."""
     (folder / "c1_kills.png").write_bytes(image(20) + b"inkgate-stub:crash")
@@ -279,6 +292,7 @@ def test_text_of_a_searchable_pdf_is_found_again(tmp_path):
         (("{image}", "--out", "csv", "--output", "{image}", "--resume"), "stays as it is"),
         (("{image}", "--out", "txt", "--output", "{image}", "--resume"), "stays as it is"),
         (("{image}", "--output", "{folder}/nowhere/out"), "cannot be written"),
+        (("{image}", "--output", "/dev/null", "--resume"), "stays as it is"),
         (("{image}", "{image}.pdf", "--out", "pdf", "--output", "{new}"), "would both become"),
     ],
 )
