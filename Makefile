@@ -41,8 +41,8 @@ $(VENV)/.test: $(VENV)/.run
 
 install: $(VENV)/.run ## Make .venv and install InkGate into it
 
-demo: $(VENV)/.run ## Start a service on this machine, read four sample pictures, leave it running
-	@$(BIN)/inkgate demo
+demo: $(VENV)/.run ## Start a service with example data, read four sample images, print links to its console (OPEN=1 opens it)
+	@$(BIN)/inkgate demo $(if $(OPEN),--open)
 
 unit: $(VENV)/.test ## The quick tests: no server, no process of the product, under a minute (TEST_PROCESSES=2)
 	@$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial and not slow' tests/unit

@@ -40,6 +40,7 @@ SLOW: tuple[str, ...] = (
     "tests/unit/contract/test_bounded_json.py::test_unbounded_structures_are_refused_before_parsing",
     "tests/unit/contract/test_bounded_json.py::test_images_and_faults_equal_those_of_an_unbounded_parser",
     "tests/unit/broker/test_fair_queue.py::test_beside_a_flood_a_well_behaved_apps_p99_at_most_doubles",
+    "tests/unit/demo/test_seed.py",
     "tests/unit/engines/documents/test_extras.py",
     "tests/unit/engines/documents/test_idcard.py",
     "tests/unit/engines/documents/test_licence.py",

@@ -47,6 +47,7 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             "howto/gm-tls.md",
             "howto/notices.md",
             "howto/tune.md",
+            "howto/ocr-folders.md",
             "howto/add-a-capability.md",
         ),
     ),

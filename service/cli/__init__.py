@@ -28,7 +28,7 @@ COMMANDS = {
         "inkgate.service.cli.sandbox:sandbox",
         "Serve from a temporary folder, for client developers and tests.",
     ),
-    "ocr": ("inkgate.service.cli.ocr:ocr", "Read images offline and print the text."),
+    "ocr": ("inkgate.service.cli.ocr.command:ocr", "Read images offline and print the text."),
     "sign": ("inkgate.service.cli.sign:sign_body", "Print a curl command that sends a body, signed now."),
     "account": ("inkgate.service.cli.account:app", "Accounts 账号, sub-accounts and access keys."),
     "user": ("inkgate.service.cli.user:app", "Users 用户 of the console: roles, sessions, disable, reset."),

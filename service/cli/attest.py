@@ -136,7 +136,7 @@ async def _service_parts(
 
 def _read_here(settings: Settings) -> dict[str, Any]:
     """The elements of the samples, read by the engines in this process."""
-    from inkgate.service.cli.ocr import elements_of
+    from inkgate.service.cli.ocr.reading import elements_of
 
     wanted = accuracy.truth()
     return elements_of({name: accuracy.sample(name) for name in wanted}, settings)

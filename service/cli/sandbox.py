@@ -48,14 +48,14 @@ def run_sandbox(ready: Callable[[str, Keys], None], *, qps: float, refused: bool
     `given` are command-line options as for `settings_with_overrides`.
     """
     with tempfile.TemporaryDirectory(prefix="inkgate-") as name:
-        settings = _temporary(Path(name), settings_with_overrides(**given))
+        settings = temporary(Path(name), settings_with_overrides(**given))
         logs.configure("warning", "text")
         migrate.upgrade(settings.database.url)
         keys = asyncio.run(_provision(settings, qps, refused))
         event_loop.run(serve_embedded(settings, lambda base_url: ready(base_url, keys)))
 
 
-def _temporary(folder: Path, settings: Settings) -> Settings:
+def temporary(folder: Path, settings: Settings) -> Settings:
     """The settings with database and master key in `folder`, without Redis."""
     return configuration.load(
         **{

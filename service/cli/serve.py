@@ -8,7 +8,7 @@ import typer
 
 from inkgate.service import settings as configuration
 from inkgate.service.cli.announce import announce
-from inkgate.service.cli.ocr import Profile
+from inkgate.service.cli.ocr.command import Profile
 from inkgate.service.composition import event_loop
 from inkgate.service.composition.embedded import serve_embedded
 from inkgate.service.db import migrate

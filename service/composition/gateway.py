@@ -28,7 +28,7 @@ from inkgate.service.composition.notices import notice_runner
 from inkgate.service.composition.samplers import gateway_samplers
 from inkgate.service.composition.settings_trail import record_settings
 from inkgate.service.composition.takeover import observation_recorder, with_takeover
-from inkgate.service.console import ConsoleDependencies, create_console
+from inkgate.service.console import ConsoleDependencies, DemoLinks, create_console
 from inkgate.service.errors import Overloaded
 from inkgate.service.gateway.app import create_app
 from inkgate.service.gateway.memory import limit_malloc_arenas
@@ -52,12 +52,18 @@ _REDIS_CONNECTIONS = 8  # for rate limits and replays beside an embedded queue
 
 @asynccontextmanager
 async def gateway(
-    settings: Settings, broker: Broker, metrics: Metrics, background: Background, *, console: bool = False
+    settings: Settings,
+    broker: Broker,
+    metrics: Metrics,
+    background: Background,
+    *,
+    console: bool = False,
+    demo_links: DemoLinks | None = None,
 ) -> AsyncIterator[tuple[FastAPI, Health]]:
     """The gateway application on a started broker. Opens and closes the database, the ledger and the directory.
 
     `background` holds the tasks of the whole process, including those of the broker; readiness checks them.
-    With `console` the console is mounted under /console.
+    With `console` the console is mounted under /console, with `demo_links` for a demo.
     With a Redis URL all gateways share rate limits and replays.
     """
     limit_malloc_arenas()
@@ -79,7 +85,7 @@ async def gateway(
         if settings.server.admin:
             app.mount(ADMIN_PATH, create_admin(database.engine, database.vault, settings, database.clock))
         if console:
-            app.mount("/console", create_console(_console_parts(settings, database, broker)))
+            app.mount("/console", create_console(_console_parts(settings, database, broker), demo_links))
         yield app, health
 
 

@@ -4,6 +4,7 @@
 """
 
 from inkgate.service.console.app import create_console
+from inkgate.service.console.demo_links import DemoLinks
 from inkgate.service.console.parts import ConsoleDependencies
 
-__all__ = ["ConsoleDependencies", "create_console"]
+__all__ = ["ConsoleDependencies", "DemoLinks", "create_console"]

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inkgate.service import __version__
+from inkgate.service.console.demo_links import DemoLinks, routes
 from inkgate.service.console.enforcement import enforce
 from inkgate.service.console.page_request import (
     FORM_BYTES,
@@ -46,12 +47,15 @@ HEADERS = (
 )
 
 
-def create_console(parts: ConsoleDependencies) -> FastAPI:
-    """The application, to be mounted at /console or served alone. The caller closes `parts`."""
+def create_console(parts: ConsoleDependencies, demo_links: DemoLinks | None = None) -> FastAPI:
+    """The application, to be mounted at /console or served alone. The caller closes `parts`. `demo_links` sign in
+    without a password; only `inkgate demo` gives them."""
     app = FastAPI(title="InkGate console", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.parts = parts
     for router in PAGES:
         app.include_router(router, dependencies=[Depends(enforce)])
+    if demo_links is not None:
+        app.include_router(routes(demo_links))
     app.add_api_route("/static/{digest}/{name:path}", _static, include_in_schema=False)
     app.add_exception_handler(SignInRequired, _sign_in)
     app.add_exception_handler(PasswordChangeRequired, _change_password)

@@ -22,6 +22,11 @@ def new() -> str:
     return _compose(time.time_ns() // 1_000_000, secrets.randbits(74))
 
 
+def new_at(moment: datetime, noise: int) -> str:
+    """A UUIDv7 of a given time; `noise` is its 74 random bits."""
+    return _compose(int(moment.timestamp() * 1000), noise)
+
+
 def first_id_of_day(day: date) -> str:
     """The smallest UUIDv7 of `day` (UTC)."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -27,6 +27,66 @@ MESSAGES: Mapping[str, Message] = {
         "no such file: {paths}",
         "没有文件：{paths}",
     ),
+    "command.ocr_folder": Message(
+        Kind.INVALID,
+        "{paths}: a folder is read with -r (--recursive)",
+        "{paths}：读取文件夹请加 -r（--recursive）。",
+    ),
+    "command.ocr_too_many_files": Message(
+        Kind.LIMIT,
+        "more than {most} files; read them in several runs",
+        "文件多于 {most} 个，请分几次读取。",
+    ),
+    "command.ocr_pdf_extra": Message(
+        Kind.INVALID,
+        "PDF needs the extra pdf: pip install 'inkgate[pdf]'",
+        "PDF 需要附加组件 pdf：pip install 'inkgate[pdf]'",
+    ),
+    "command.ocr_resume_needs_output": Message(
+        Kind.INVALID,
+        "--resume continues a file: name it with --output",
+        "--resume 用于续写文件，请用 --output 指定。",
+    ),
+    "command.ocr_pdf_needs_output": Message(
+        Kind.INVALID,
+        "--out pdf writes files: name the folder for them with --output",
+        "--out pdf 写出文件，请用 --output 指定其文件夹。",
+    ),
+    "command.ocr_no_places": Message(
+        Kind.INVALID,
+        "--out pdf needs the places of the text, which {capability} does not give; read with --capability general",
+        "--out pdf 需要文字的位置，{capability} 不提供，请用 --capability general。",
+    ),
+    "command.ocr_formats_differ": Message(
+        Kind.INVALID,
+        "--json is --out jsonl; leave one of them out",
+        "--json 即 --out jsonl，两者只用其一。",
+    ),
+    "command.ocr_output_exists": Message(
+        Kind.CONFLICT,
+        "{path} exists; continue it with --resume, or name another file",
+        "{path} 已存在，请用 --resume 续写，或另指定文件。",
+    ),
+    "command.ocr_output_in_use": Message(
+        Kind.CONFLICT,
+        "{path} is in use by another run",
+        "{path} 正由另一次运行使用。",
+    ),
+    "command.ocr_output_other": Message(
+        Kind.CONFLICT,
+        "{path} is no output of this command in this format, and stays as it is",
+        "{path} 不是本命令此格式的输出，未作改动。",
+    ),
+    "command.ocr_output_failed": Message(
+        Kind.INVALID,
+        "{path} cannot be written: {reason}",
+        "{path} 无法写入：{reason}",
+    ),
+    "command.ocr_same_name": Message(
+        Kind.CONFLICT,
+        "{first} and {second} would both become {target}; read them in two runs",
+        "{first} 与 {second} 会写成同一个 {target}，请分两次读取。",
+    ),
     "command.audit_result_unknown": Message(
         Kind.INVALID,
         "a result is done, refused or failed",

@@ -17,6 +17,11 @@ MESSAGES: Mapping[str, Message] = {
         "a value is too long, out of range, or has characters that cannot be stored",
         "有内容过长、超出范围或含无法保存的字符。",
     ),
+    "demo.not_empty": Message(
+        Kind.CONFLICT,
+        "the database has accounts or users; example data goes only into an empty one",
+        "数据库中已有账号或用户，示例数据只能写入空的数据库。",
+    ),
     "worker.cannot_start": Message(
         Kind.CONFLICT,
         "{reason}",

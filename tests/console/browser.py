@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -11,9 +12,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+from inkgate.service import tables  # noqa: F401 - foreign keys need every table
+from inkgate.service.accounts import vault as vaults
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate
+from inkgate.service.demo import Demo, customers, seed
+from inkgate.service.demo.callers import regions
+from inkgate.service.demo.seed import RETENTION_DAYS
+from inkgate.service.settings import Database, Security
+from tests.console.walkthrough import CUSTOMER, OPERATOR
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
@@ -47,6 +59,30 @@ def service(folder: Path, **settings: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+@contextmanager
+def example_service(folder: Path) -> Iterator[tuple[str, dict[tuple[str, str], tuple[str, str]]]]:
+    """`service` on a database with the example data; yields its base URL, and the users of it for those of a walk."""
+    database = Database(url=f"sqlite+aiosqlite:///{folder}/inkgate.db")
+
+    async def fill() -> Demo:
+        await migrate.upgrade_async(database.url)
+        engine = databases.create(database)
+        try:
+            return await seed(engine, vaults.load(Security(), database), datetime.now(UTC))
+        finally:
+            await engine.dispose()
+
+    passwords = asyncio.run(fill()).passwords
+    (folder / "example").mkdir()
+    table = str(regions(folder / "example"))
+    users = {
+        OPERATOR: (customers.OPERATOR, passwords[customers.OPERATOR]),
+        CUSTOMER: (customers.CUSTOMER, passwords[customers.CUSTOMER]),
+    }
+    with service(folder, CONSOLE__REGIONS=table, LEDGER__RETENTION_DAYS=str(RETENTION_DAYS)) as base:
+        yield base, users
 
 
 @contextmanager

@@ -24,3 +24,12 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walkthrough]:
 
     with service(tmp_path_factory.mktemp("service")) as base, chromium() as browser:
         yield Walkthrough(base, browser)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walkthrough]:
+    """A running service with the data of `inkgate demo` and a browser; for the screenshots."""
+    from tests.console.browser import chromium, example_service
+
+    with example_service(tmp_path_factory.mktemp("demo")) as (base, users), chromium() as browser:
+        yield Walkthrough(base, browser, users)

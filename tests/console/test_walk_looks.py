@@ -95,18 +95,18 @@ def test_no_page_is_left_out(walk: Walkthrough, paths: list[str]) -> None:
 
 
 @pytest.mark.skipif(not os.environ.get("CONSOLE_SHOTS"), reason="make console-shots takes the screenshots")
-def test_screenshots_for_the_documentation(walk: Walkthrough) -> None:
+def test_screenshots_for_the_documentation(demo: Walkthrough) -> None:
     from tests.console.browser import WALL_KEY
     from tests.console.page_checks import NARROW
 
     for who, path, name, part in SHOWN:
-        person = walk.person(who)
+        person = demo.person(who)
         page = person.go(path)
         if part:
             page.locator(part).scroll_into_view_if_needed()
         keep(page, name)
         person.leave()
-    screen, phone = walk.person(), walk.person(CUSTOMER)
+    screen, phone = demo.person(), demo.person(CUSTOMER)
     screen.page.emulate_media(color_scheme="dark")
     screen.go(f"/wall#{WALL_KEY}").wait_for_selector("main.wall")
     keep(screen.page, "wall")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,22 +15,25 @@ if TYPE_CHECKING:
 
     from tests.console.browser import BrowserUser
 
+User = tuple[str, str]  # login and password
 OPERATOR, CUSTOMER, OTHER = ("chief", "operators know it"), ("lin", "customers know it"), ("east", "a library knows it")
 SHOTS = Path(__file__).parents[2] / "docs" / "img" / "console"
 
 
 class Walkthrough:
-    """One service and one browser for all browser tests, which run in order and build on each other."""
+    """One service and one browser for all browser tests, which run in order and build on each other.
 
-    def __init__(self, base: str, browser: Browser) -> None:
-        self.base, self.browser = base, browser
+    `users` are login and password of OPERATOR and CUSTOMER, where they are others than here."""
+
+    def __init__(self, base: str, browser: Browser, users: Mapping[User, User] | None = None) -> None:
+        self.base, self.browser, self.users = base, browser, users or {}
 
     def person(self, who: tuple[str, str] | None = None, width: int = 1440) -> BrowserUser:
         from tests.console.browser import BrowserUser
 
         person = BrowserUser(self.browser, self.base, width)
         if who:
-            person.sign_in(*who)
+            person.sign_in(*self.users.get(who, who))
             person.page.wait_for_selector("main h1")
         return person
 

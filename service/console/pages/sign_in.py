@@ -46,7 +46,7 @@ PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-
 async def setup_page(page_request: AnyRequest) -> Response:
     """The form that creates the first operator. 404 once there is a user."""
     await _require_no_users(page_request)
-    needed, rules = not _from_this_machine(page_request), password_rules(page_request.parts)
+    needed, rules = not from_this_machine(page_request), password_rules(page_request.parts)
     return render(page_request, "setup.html", login="", code_needed=needed, rules=rules)
 
 
@@ -54,7 +54,7 @@ async def setup_page(page_request: AnyRequest) -> Response:
 async def setup(page_request: AnyRequest) -> Response:
     await _require_no_users(page_request)
     login, password = page_request.text("login", 64), _password(page_request, "password")
-    needed = not _from_this_machine(page_request)
+    needed = not from_this_machine(page_request)
 
     def again(problem: str, status: int = 422) -> Response:
         rules = password_rules(page_request.parts)
@@ -220,7 +220,7 @@ async def _require_no_users(page_request: PageRequest) -> None:
             raise NotFound
 
 
-def _from_this_machine(page_request: PageRequest) -> bool:
+def from_this_machine(page_request: PageRequest) -> bool:
     """Whether the browser runs on this machine: a loopback peer and no proxy header."""
     if any(name in page_request.request.headers for name in PROXY_HEADERS):
         return False
