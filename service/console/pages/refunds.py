@@ -31,7 +31,6 @@ router = APIRouter()
 PER_PAGE = 20
 MAX_BATCH = 50  # packs of one request
 ORDER_NUMBER = re.compile("[0-9]{20}")
-REASONS = ("买错规格或数量", "业务变化，不再需要", "与产品说明不符", "其他")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +201,8 @@ async def _request(page_request: PageRequest, pack: PackRow, reason: str) -> Res
 
 
 def _reason(page_request: PageRequest) -> str:
-    """The chosen reason and the words of the customer."""
-    chosen, words = page_request.text("why", 40), page_request.text("reason")
-    return " · ".join(each for each in (page_request.translate(chosen) if chosen in REASONS else "", words) if each)
+    """The chosen reason and the details."""
+    return " · ".join(each for each in (page_request.text("why", 60), page_request.text("reason", 300)) if each)
 
 
 def _buyer(page_request: PageRequest) -> str:
@@ -233,6 +231,5 @@ async def _render_page(
         model=model,
         search=search,
         results=results or [],
-        reasons=REASONS,
         problem=problem,
     )
