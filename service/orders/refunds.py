@@ -82,7 +82,7 @@ async def approve_refund(work: UnitOfWork, refund_id: str) -> RefundRow:
 
 
 async def reject_refund(work: UnitOfWork, refund_id: str, note: str = "") -> RefundRow:
-    """Reject the request; the pack stays valid. `note` tells the customer why."""
+    """Reject the request; the pack stays valid. `note` is the reason that the customer sees."""
     _check_reason(note)
     return await _decide(work, await _pending_refund(work, refund_id), REJECTED, note)
 
