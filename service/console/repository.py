@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, ColumnElement, and_, case, func, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
 from inkgate.service.metering.models import ACTIVE, PackRow
@@ -78,7 +79,7 @@ async def paid_orders(
     session: AsyncSession, account_ids: Sequence[str], since: datetime, until: datetime
 ) -> list[OrderRow]:
     """Orders that took effect between `since` and `until` (exclusive)."""
-    when = func.coalesce(OrderRow.decided_at, OrderRow.ordered_at)
+    when = OrderRow.decided_at
     query = select(OrderRow).where(
         OrderRow.account_id.in_(account_ids), OrderRow.state == "active", when >= since, when < until
     )
@@ -107,20 +108,27 @@ async def monthly_payments(
     session: AsyncSession, account_ids: Sequence[str], edges: Sequence[datetime]
 ) -> list[tuple[int, int]]:
     """Per month between two successive `edges`: fen of the orders that took effect, and fen of approved refunds."""
-    when = func.coalesce(OrderRow.decided_at, OrderRow.ordered_at)
-    found = []
-    for since, until in pairwise(edges):
-        paid = select(func.coalesce(func.sum(OrderRow.amount_fen - OrderRow.discount_fen), 0)).where(
-            OrderRow.account_id.in_(account_ids), OrderRow.state == "active", when >= since, when < until
-        )
-        back = select(func.coalesce(func.sum(RefundRow.amount_fen), 0)).where(
-            RefundRow.account_id.in_(account_ids),
-            RefundRow.state == "approved",
-            RefundRow.decided_at >= since,
-            RefundRow.decided_at < until,
-        )
-        found.append((int(await session.scalar(paid) or 0), int(await session.scalar(back) or 0)))
-    return found
+
+    def monthly(at: InstrumentedAttribute[datetime | None], fen: ColumnElement[int]) -> list[ColumnElement[int]]:
+        return [
+            func.coalesce(func.sum(case((and_(at >= since, at < until), fen), else_=0)), 0)
+            for since, until in pairwise(edges)
+        ]
+
+    paid = select(*monthly(OrderRow.decided_at, OrderRow.amount_fen - OrderRow.discount_fen)).where(
+        OrderRow.account_id.in_(account_ids),
+        OrderRow.state == "active",
+        OrderRow.decided_at >= edges[0],
+        OrderRow.decided_at < edges[-1],
+    )
+    back = select(*monthly(RefundRow.decided_at, type_coerce(RefundRow.amount_fen, BigInteger))).where(
+        RefundRow.account_id.in_(account_ids),
+        RefundRow.state == "approved",
+        RefundRow.decided_at >= edges[0],
+        RefundRow.decided_at < edges[-1],
+    )
+    rows = [(await session.execute(query)).one() for query in (paid, back)]
+    return [(int(each), int(other)) for each, other in zip(*rows, strict=True)]
 
 
 async def payments_by_capability(
@@ -181,13 +189,14 @@ async def bought_packs(
         query = query.where(PackRow.capability.in_(wanted.capabilities))
     if wanted.pack_id is not None:
         query = query.where(PackRow.id == wanted.pack_id)
-    if wanted.order_number is not None:
-        number = select(OrderRow.id).where(OrderRow.number == wanted.order_number).scalar_subquery()
-        query = query.where(PackRow.order_id == number)
     if wanted.ordered_since is not None:
         query = query.where(PackRow.ordered_at >= wanted.ordered_since, PackRow.used == 0)
-    query = query.order_by(PackRow.ordered_at.desc(), PackRow.id.desc()).limit(limit).offset(offset)
-    return list(await session.scalars(query))
+    if wanted.order_number is not None:
+        number = select(OrderRow.id).where(OrderRow.number == wanted.order_number).scalar_subquery()
+        query = query.where(PackRow.order_id == number).order_by(PackRow.id.desc())  # by the index of orders
+    else:
+        query = query.order_by(PackRow.ordered_at.desc(), PackRow.id.desc())
+    return list(await session.scalars(query.limit(limit).offset(offset)))
 
 
 async def packs_by_id(session: AsyncSession, pack_ids: Sequence[str]) -> dict[str, PackRow]:

@@ -51,6 +51,7 @@ class OrderRow(Base):
         CheckConstraint("0 <= discount_fen AND discount_fen <= amount_fen", name="discount"),
         Index("ix_pack_order_account", "account_id", "ordered_at"),
         Index("ix_pack_order_state", "state", "ordered_at"),
+        Index("ix_pack_order_decided", "account_id", "decided_at"),
     )
 
     id: Mapped[str] = mapped_column(identifier(), primary_key=True)

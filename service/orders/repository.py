@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, case, func, select, update
+from sqlalchemy import and_, case, func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.accounts.models import Account
@@ -21,6 +21,8 @@ from inkgate.service.orders.models import (
     RefundRow,
     VoucherRow,
 )
+
+MAX_UNITED = 50  # accounts whose orders are united; SQLite takes at most 500 parts
 
 
 async def products(session: AsyncSession, *, on_sale: bool = True) -> list[ProductRow]:
@@ -71,12 +73,22 @@ async def orders(
     offset: int = 0,
 ) -> list[OrderRow]:
     """Orders, newest first; `account_ids` None: of all accounts."""
-    query = select(OrderRow).order_by(OrderRow.ordered_at.desc(), OrderRow.id.desc()).limit(limit).offset(offset)
-    if account_ids is not None:
-        query = query.where(OrderRow.account_id.in_(account_ids))
+    if account_ids is not None and not account_ids:
+        return []
+    latest = (OrderRow.ordered_at.desc(), OrderRow.id.desc())
+    query = select(OrderRow)
     if state:
         query = query.where(OrderRow.state == state)
-    return list(await session.scalars(query))
+    if account_ids is not None and len(account_ids) > MAX_UNITED:
+        query = query.where(OrderRow.account_id.in_(account_ids))
+    elif account_ids is not None:  # the latest of each account by its index, instead of sorting all orders
+        ids_only = query.with_only_columns(OrderRow.id)
+        each = [
+            select(ids_only.where(OrderRow.account_id == account_id).order_by(*latest).limit(limit + offset).subquery())
+            for account_id in account_ids
+        ]
+        query = select(OrderRow).where(OrderRow.id.in_(union_all(*each)))
+    return list(await session.scalars(query.order_by(*latest).limit(limit).offset(offset)))
 
 
 async def orders_by_id(session: AsyncSession, order_ids: Sequence[str]) -> dict[str, OrderRow]:

@@ -15,6 +15,7 @@ depends_on = None
 
 INDEXES = (
     ("ix_pack_order_state", "pack_order", ["state", "ordered_at"]),
+    ("ix_pack_order_decided", "pack_order", ["account_id", "decided_at"]),
     ("ix_refund_state", "refund", ["state", "requested_at"]),
     ("ix_voucher_account", "voucher", ["account_id", "ends_at"]),
     ("ix_voucher_order", "voucher", ["order_id"]),
