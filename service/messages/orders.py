@@ -73,6 +73,11 @@ MESSAGES: Mapping[str, Message] = {
         "here an order needs a voucher that covers it whole",
         "本系统只接受卡券支付，且卡券须覆盖全部金额。",
     ),
+    "order.unpaid": Message(
+        Kind.CONFLICT,
+        "order {number} has not been paid",
+        "订单 {number} 尚未支付。",
+    ),
     "order.unpaid_limit": Message(
         Kind.LIMIT,
         "an account has at most {most} unpaid orders; pay or cancel one first",

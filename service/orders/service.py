@@ -187,6 +187,8 @@ async def _get_pending_order(work: UnitOfWork, number: str, *, or_unpaid: bool =
     order = await repository.order(work.session, number)
     if order is None:
         raise Misuse("order.not_found", number=number)
+    if order.state == UNPAID and not or_unpaid:
+        raise Misuse("order.unpaid", number=number)
     if order.state != PENDING and not (or_unpaid and order.state == UNPAID):
         raise Misuse("order.decided", number=number, state=order.state)
     return order

@@ -227,7 +227,7 @@ async def test_an_unpaid_order_is_paid_within_a_day_at_its_price(customer: Custo
 async def test_an_operator_cannot_decide_an_unpaid_order(customer: CustomerData) -> None:
     number = await placed(customer)
     for decide in (orders.approve_order, orders.reject_order):
-        with pytest.raises(Misuse, match="unpaid already"):
+        with pytest.raises(Misuse, match="has not been paid"):
             async with work.unit_of_work(customer.engine, "operator", customer.clock) as unit:
                 await decide(unit, number)
 
