@@ -268,7 +268,7 @@ async def test_expenses_are_by_month_and_product_with_reminders(console: Console
     assert (later.unpaid, later.renew) == (0, 2) and later.vouchers["soon"] == 0
 
 
-async def test_sub_accounts_are_told_who_buys(console: ConsoleFixture) -> None:
+async def test_sub_accounts_see_who_buys(console: ConsoleFixture) -> None:
     async with console.begin() as unit:
         sub = await accounts.create_account(unit, "二部", parent_id=console.account_id)
         lin = await unit.session.get(type(sub), console.account_id)
