@@ -210,6 +210,14 @@ class Orders(SettingsGroup):
     refunds: Literal["operator", "automatic"] = Field(
         "operator", description="Who decides a refund that the rules allow: an operator, or the rules alone (at once)."
     )
+    payments: tuple[Literal["balance", "voucher", "offline"], ...] = Field(
+        ("balance", "voucher", "offline"),
+        min_length=1,
+        description="How customers pay in the console: their balance, vouchers, or outside the service; see approval.",
+    )
+    agreement_file: Path | None = Field(
+        None, description="Text file of the service agreement that customers accept; empty: the built-in text."
+    )
 
 
 class Ledger(SettingsGroup):

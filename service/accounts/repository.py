@@ -43,6 +43,14 @@ async def accounts(session: AsyncSession, *, search: str = "", limit: int = 100,
     return list(await session.scalars(query))
 
 
+async def main_accounts(session: AsyncSession, search: str, *, limit: int, offset: int) -> list[Account]:
+    """Main accounts whose name contains `search`, by name."""
+    query = select(Account).where(Account.parent_id.is_(None)).order_by(Account.name).limit(limit).offset(offset)
+    if search:
+        query = query.where(Account.name.contains(search, autoescape=True))
+    return list(await session.scalars(query))
+
+
 async def account_with_subaccounts(session: AsyncSession, main_id: str) -> list[Account]:
     """A main account and its sub-accounts."""
     if not ids.is_canonical_uuid(main_id):

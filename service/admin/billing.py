@@ -12,9 +12,9 @@ from inkgate.service.admin.access import OrdersRead, OrdersWrite
 from inkgate.service.admin.fields import Id, Limit, OrderNumber, ProductId, ShortText
 from inkgate.service.metering import service as metering
 from inkgate.service.metering.models import PackRow
-from inkgate.service.orders import refunds, repository
+from inkgate.service.orders import balance, refunds, repository
 from inkgate.service.orders import service as orders
-from inkgate.service.orders.models import OrderRow
+from inkgate.service.orders.models import OrderRow, VoucherRow
 from inkgate.service.orders.vouchers import issue_voucher
 
 router = APIRouter(tags=["orders"])
@@ -95,9 +95,44 @@ async def reject_order(admin_request: OrdersWrite, number: OrderNumber) -> schem
 async def create_voucher(admin_request: OrdersWrite, body: schemas.NewVoucher) -> schemas.VoucherCode:
     async with admin_request.begin() as work:
         code = await issue_voucher(
-            work, body.kind, body.value, product_id=body.product_id, account_id=body.account_id, ends_at=body.ends_at
+            work,
+            body.kind,
+            body.value,
+            product_id=body.product_id,
+            account_id=body.account_id,
+            ends_at=body.ends_at,
+            name=body.name,
         )
         return schemas.VoucherCode(code=code)
+
+
+@router.get("/vouchers")
+async def list_vouchers(
+    admin_request: OrdersRead, account_id: Id | None = None, limit: Limit = 100
+) -> list[schemas.VoucherOut]:
+    """Vouchers without their codes, the one that ends last first."""
+    async with admin_request.reading() as session:
+        found = await repository.vouchers(session, account_id, limit=limit)
+        return [_voucher(row) for row in found]
+
+
+@router.get("/accounts/{account_id}/balance")
+async def get_balance(admin_request: OrdersRead, account_id: Id, limit: Limit = 100) -> schemas.BalanceOut:
+    async with admin_request.begin() as work:
+        account = await accounts.get_account(work, account_id)
+        found = await repository.entries(work.session, account.id, limit=limit)
+        entries = [schemas.BalanceEntryOut.model_validate(row) for row in found]
+        return schemas.BalanceOut(balance_fen=found[0].balance_fen if found else 0, entries=entries)
+
+
+@router.post("/accounts/{account_id}/balance", status_code=201)
+async def change_balance(
+    admin_request: OrdersWrite, account_id: Id, body: schemas.BalanceChange
+) -> schemas.BalanceEntryOut:
+    """Top up the balance of a main account, or withdraw from it."""
+    async with admin_request.begin() as work:
+        row = await balance.change_balance(work, account_id, body.amount_fen, body.note)
+        return schemas.BalanceEntryOut.model_validate(row)
 
 
 @router.get("/refunds")
@@ -126,9 +161,12 @@ async def approve_refund(admin_request: OrdersWrite, refund_id: Id) -> schemas.R
 
 
 @router.post("/refunds/{refund_id}/rejection")
-async def reject_refund(admin_request: OrdersWrite, refund_id: Id) -> schemas.RefundOut:
+async def reject_refund(
+    admin_request: OrdersWrite, refund_id: Id, body: schemas.Rejection | None = None
+) -> schemas.RefundOut:
     async with admin_request.begin() as work:
-        return schemas.RefundOut.model_validate(await refunds.reject_refund(work, refund_id))
+        note = body.note if body else ""
+        return schemas.RefundOut.model_validate(await refunds.reject_refund(work, refund_id, note))
 
 
 def _pack(row: PackRow, now: datetime) -> schemas.PackOut:
@@ -155,6 +193,23 @@ def _order(row: OrderRow) -> schemas.OrderOut:
         amount_fen=row.amount_fen,
         discount_fen=row.discount_fen,
         ordered_at=row.ordered_at,
+        payment=row.payment,
+        paid_at=row.paid_at,
+        voucher_number=row.voucher_number,
         decided_at=row.decided_at,
         decided_by=row.decided_by,
+    )
+
+
+def _voucher(row: VoucherRow) -> schemas.VoucherOut:
+    return schemas.VoucherOut(
+        number=row.number,
+        kind=row.kind,
+        value=row.value,
+        name=row.name,
+        product_id=row.product_id,
+        account_id=row.account_id,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        used=row.order_id is not None,
     )

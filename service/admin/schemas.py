@@ -146,6 +146,9 @@ class OrderOut(AdminModel):
     amount_fen: int
     discount_fen: int
     ordered_at: datetime
+    payment: str | None = Field(description="balance, voucher or offline; null before the payment.")
+    paid_at: datetime | None
+    voucher_number: str | None
     decided_at: datetime | None
     decided_by: str | None
 
@@ -156,10 +159,47 @@ class NewVoucher(AdminModel):
     product_id: ProductId | None = None
     account_id: Id | None = None
     ends_at: Instant | None = Field(None, description="Later than now; null: in a year.")
+    name: ShortText = Field("", description="Shown to the customer; at most 40 characters.")
 
 
 class VoucherCode(AdminModel):
     code: str = Field(description="Shown this once.")
+
+
+class VoucherOut(AdminModel):
+    number: str
+    kind: str
+    value: int
+    name: str
+    product_id: str | None
+    account_id: str | None
+    starts_at: datetime
+    ends_at: datetime
+    used: bool
+
+
+class BalanceChange(AdminModel):
+    amount_fen: Integer = Field(description="Above 0 a top-up, below 0 a withdrawal.")
+    note: LongText = Field("", description="At most 200 characters.")
+
+
+class BalanceEntryOut(AdminModel):
+    seq: int
+    kind: str
+    amount_fen: int
+    balance_fen: int
+    note: str
+    entered_at: datetime
+    entered_by: str
+
+
+class BalanceOut(AdminModel):
+    balance_fen: int
+    entries: list[BalanceEntryOut] = Field(description="The latest first.")
+
+
+class Rejection(AdminModel):
+    note: LongText = Field("", description="The reason, which the customer sees.")
 
 
 class NewRefund(AdminModel):
@@ -177,6 +217,7 @@ class RefundOut(AdminModel):
     requested_at: datetime
     decided_at: datetime | None
     decided_by: str | None
+    note: str
 
 
 class UsageOut(AdminModel):

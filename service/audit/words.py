@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from inkgate.service import money
 from inkgate.service.permissions import permission, roles
 
 SUBJECTS: Mapping[str, str] = MappingProxyType(
@@ -18,6 +19,7 @@ SUBJECTS: Mapping[str, str] = MappingProxyType(
         "all routes": "全部接管路由",
         "app": "应用",
         "audit trail": "操作审计",
+        "balance of": "账户余额：",
         "bill": "账单",
         "codes of requests": "调用错误码",
         "evidence pack": "证据包",
@@ -46,6 +48,7 @@ SUBJECTS: Mapping[str, str] = MappingProxyType(
         "user": "用户",
         "users": "用户列表",
         "voucher": "卡券",
+        "vouchers": "卡券列表",
         "wall key": "大屏密钥",
     }
 )
@@ -56,6 +59,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "amount_fen": ("金额", "amount"),
         "app_id": ("应用编号", "app id"),
         "appkey": ("AppKey", "AppKey"),
+        "balance_fen": ("余额", "balance"),
         "becomes": ("更正为", "becomes"),
         "before_day": ("早于", "older than"),
         "by": ("方式", "by"),
@@ -198,7 +202,7 @@ def _value(name: str, value: object, language: str) -> str:
     if isinstance(value, bool):
         return {True: "是", False: "否"}[value] if language != "en" else {True: "yes", False: "no"}[value]
     if isinstance(value, int) and (name == "fen" or name.endswith("_fen")):
-        return f"¥{value / 100:,.2f}"
+        return money.yuan(value)
     if isinstance(value, int):
         return f"{value:,}"
     text = str(value)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from inkgate.service import money
 from inkgate.service.audit import trail
 from inkgate.service.cli._common import (
     JSON,
@@ -20,7 +21,7 @@ from inkgate.service.cli._common import (
 )
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
-from inkgate.service.orders import refunds, repository
+from inkgate.service.orders import balance, refunds, repository
 from inkgate.service.orders import service as orders
 from inkgate.service.orders.vouchers import issue_voucher
 
@@ -130,6 +131,7 @@ def voucher(
     value: str = typer.Argument("1", help="Yuan of a credit, percent of a percentage."),
     product_id: str = typer.Option("", "--product", help="The product that a goods voucher is for."),
     account: str = typer.Option("", help="Only this account may use it."),
+    name: str = typer.Option("", help="Shown to the customer."),
 ) -> None:
     """Issue a voucher. Its code is shown this once."""
 
@@ -137,9 +139,62 @@ def voucher(
         async with context.begin() as unit:
             owner = (await find_account(unit, account)).id if account else None
             worth = fen(value) if kind == "credit" else _whole(value)
-            return await issue_voucher(unit, kind, worth, product_id=product_id or None, account_id=owner)
+            return await issue_voucher(unit, kind, worth, product_id=product_id or None, account_id=owner, name=name)
 
     typer.echo(run(action))
+
+
+@app.command("voucher-list")
+def voucher_list(account: str = "", limit: int = LIMIT, as_json: bool = JSON) -> None:
+    """List vouchers without their codes, the one that ends last first."""
+
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with context.begin() as unit:
+            owner = (await find_account(unit, account)).id if account else None
+            await trail.record_look(unit, "cli.view", "vouchers", owner)
+            found = await repository.vouchers(unit.session, owner, limit=limit)
+        return [
+            (row.number, row.kind, row.value, row.name, row.product_id, row.order_id is not None, row.ends_at)
+            for row in found
+        ]
+
+    print_table(("number", "kind", "value", "name", "product", "used", "ends"), run(action), as_json=as_json)
+
+
+@app.command("balance")
+def balance_(account: str, limit: int = LIMIT, as_json: bool = JSON) -> None:
+    """List the changes of an account's balance, newest first."""
+
+    async def action(context: CommandContext) -> list[tuple[object, ...]]:
+        async with context.begin() as unit:
+            owner = await find_account(unit, account)
+            await trail.record_look(unit, "cli.view", "balance of", owner.id)
+            found = await repository.entries(unit.session, owner.id, limit=limit)
+        return [
+            (row.seq, row.kind, yuan(row.amount_fen), yuan(row.balance_fen), row.note, row.entered_at, row.entered_by)
+            for row in found
+        ]
+
+    head = ("seq", "kind", "yuan", "balance", "note", "entered", "entered by")
+    print_table(head, run(action), as_json=as_json)
+
+
+@app.command("top-up")
+def top_up(
+    account: str,
+    amount: str = typer.Argument(..., help="Yuan, as in 1000 or 0.50."),
+    withdraw: bool = typer.Option(False, "--withdraw", help="Take the amount from the balance."),
+    note: str = typer.Option("", help="Such as the number of a bank transfer."),
+) -> None:
+    """Top up the balance of a main account. Prints the new balance in yuan."""
+
+    async def action(context: CommandContext) -> int:
+        async with context.begin() as unit:
+            owner = await find_account(unit, account)
+            entry = await balance.change_balance(unit, owner.id, -fen(amount) if withdraw else fen(amount), note)
+            return entry.balance_fen
+
+    typer.echo(yuan(run(action)))
 
 
 @app.command("refund-request")
@@ -181,27 +236,27 @@ def refund_approve(refund: str) -> None:
 
 
 @app.command("refund-reject")
-def refund_reject(refund: str) -> None:
+def refund_reject(refund: str, note: str = typer.Option("", help="The reason, which the customer sees.")) -> None:
     """Leave the pack with its owner."""
 
     async def action(context: CommandContext) -> None:
         async with context.begin() as unit:
-            await refunds.reject_refund(unit, refund)
+            await refunds.reject_refund(unit, refund, note)
 
     run(action)
 
 
 def yuan(amount: int) -> str:
     """Fen as yuan: 45000 is "450.00"."""
-    return f"{amount // 100}.{amount % 100:02d}"
+    return money.plain(amount)
 
 
 def fen(amount: str) -> int:
     """An amount in yuan as typed, converted to fen. Raises Misuse for an invalid amount."""
-    whole, _, part = amount.partition(".")
-    if re.fullmatch(r"[0-9]{1,13}(\.[0-9]{0,2})?", amount) is None:
+    found = None if "," in amount else money.parse(amount)
+    if found is None:
         raise Misuse("command.not_amount", text=amount)
-    return int(whole) * 100 + int((part + "00")[:2])
+    return found
 
 
 def _quantities(items: list[str]) -> dict[str, int]:

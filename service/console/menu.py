@@ -65,9 +65,11 @@ def _customer(_: Translator, *, sub_account: bool) -> list[tuple[str, list[tuple
         (
             _("费用中心"),
             [
+                *(() if sub_account else [("/expenses", "chart", _("费用总览"))]),
                 ("/orders", "list", _("订单管理")),
                 ("/refunds", "undo", _("退订管理")),
                 ("/bills", "bill", _("账单")),
+                *(() if sub_account else [("/vouchers", "tag", _("卡券管理"))]),
                 *(() if sub_account else [("/notices", "bell", _("通知"))]),
             ],
         ),
@@ -97,6 +99,8 @@ def _operator(_: Translator) -> list[tuple[str, list[tuple[str, str, str]]]]:
                 ("/operator/orders", "list", _("订单审批")),
                 ("/operator/refunds", "undo", _("退订审批")),
                 ("/operator/products", "tag", _("产品与价格")),
+                ("/operator/vouchers", "tag", _("卡券")),
+                ("/operator/balances", "bill", _("账户余额")),
                 ("/operator/takeover", "swap", _("接管云端")),
             ],
         ),

@@ -11,6 +11,7 @@ from inkgate.service.accounts.directory import Network
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.broker.worker_registry import WorkerRegistry
 from inkgate.service.client_ip import parse_networks
+from inkgate.service.console.agreement import load_agreement
 from inkgate.service.console.directory import Directory
 from inkgate.service.console.oidc import Provider
 from inkgate.service.console.regions import RegionTable, load
@@ -43,6 +44,7 @@ class ConsoleDependencies:
         directory = Directory(settings.ldap) if settings.ldap.url else None
         regions = load(settings.console.regions)
         trusted_proxies = parse_networks(settings.server.trusted_proxies)
+        agreement = load_agreement(settings.orders.agreement_file)
         return cls(
             settings,
             engine,
@@ -53,6 +55,7 @@ class ConsoleDependencies:
             identity_provider=identity_provider,
             directory=directory,
             trusted_proxies=trusted_proxies,
+            agreement=agreement,
         )
 
     settings: Settings
@@ -65,5 +68,6 @@ class ConsoleDependencies:
     identity_provider: Provider | None = None
     directory: Directory | None = None
     trusted_proxies: tuple[Network, ...] = ()
+    agreement: tuple[str, ...] = ()  # paragraphs of the operator's service agreement; empty: the built-in one
     verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
     attempts: Attempts = field(default_factory=Attempts)  # at the set-up code, of this process

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from inkgate.service import __version__
+from inkgate.service import __version__, money
 from inkgate.service.console.assets import Assets
 from inkgate.service.console.indicators import usage_state
 from inkgate.service.console.menu import menu
@@ -42,7 +43,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (number, ms, yuan, instant, day, size, attr_json)
+    filters = (number, ms, yuan, plain, per_thousand, units, instant, day, size, attr_json)
     made.globals["usage_state"] = usage_state
     made.filters |= {each.__name__: each for each in filters}
     return made
@@ -118,8 +119,27 @@ def ms(value: float | None) -> str:
 
 
 def yuan(fen: int) -> str:
-    """Money: ¥1,350.00."""
-    return f"¥{fen / 100:,.2f}"
+    """Money: ¥1,350.00, -¥450.00."""
+    return money.yuan(fen)
+
+
+def plain(fen: int) -> str:
+    """Money for a form: 1350.00."""
+    return money.plain(fen)
+
+
+def per_thousand(price_fen: int, count: int) -> str:
+    """The price of a thousand units, in yuan with two to four decimals: ¥4.50, ¥2.3333."""
+    amount = (Decimal(price_fen) * 10 / count).quantize(Decimal("0.0001"))
+    whole, _, part = f"{amount:,.4f}".partition(".")
+    return f"¥{whole}.{part[:2]}{part[2:].rstrip('0')}"
+
+
+def units(count: int, language: str) -> str:
+    """A number of units as the manual writes the sizes of packs: 10万次, 1,000万次; "100,000 calls" in English."""
+    if language == "en":
+        return f"{count:,} call" if count == 1 else f"{count:,} calls"
+    return f"{count // 10_000:,}万次" if count % 10_000 == 0 and count else f"{count:,}次"
 
 
 def instant(value: datetime | None) -> Markup | str:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, ColumnElement, and_, case, func, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
-from inkgate.service.accounts.models import Account, AllowedRow, AppRow, OpenedRow
-from inkgate.service.metering.models import PackRow
+from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
+from inkgate.service.metering.models import ACTIVE, PackRow
 from inkgate.service.orders.models import OrderRow, RefundRow
 
 
 async def app_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
     """App id → name, including deleted apps, which records still reference."""
     query = select(AppRow.id, AppRow.name).where(AppRow.account_id.in_(account_ids))
+    return {str(app_id): str(name) for app_id, name in await session.execute(query)}
+
+
+async def names_of_apps(session: AsyncSession, app_ids: Sequence[str]) -> dict[str, str]:
+    """App id → name of these apps."""
+    query = select(AppRow.id, AppRow.name).where(AppRow.id.in_(app_ids))
     return {str(app_id): str(name) for app_id, name in await session.execute(query)}
 
 
@@ -28,6 +37,18 @@ async def opened_counts(session: AsyncSession, account_ids: Sequence[str]) -> di
         .group_by(OpenedRow.capability)
     )
     return {str(capability): int(count) for capability, count in await session.execute(query)}
+
+
+async def has_pack(session: AsyncSession, account_id: str) -> bool:
+    """Whether a main account has ever had a pack that was not refunded."""
+    query = select(PackRow.id).where(PackRow.account_id == account_id, PackRow.state == ACTIVE).limit(1)
+    return await session.scalar(query) is not None
+
+
+async def has_key(session: AsyncSession, account_ids: Sequence[str]) -> bool:
+    """Whether these accounts have an access key that is not disabled."""
+    query = select(AccessKeyRow.ak).where(AccessKeyRow.account_id.in_(account_ids), AccessKeyRow.disabled_at.is_(None))
+    return await session.scalar(query.limit(1)) is not None
 
 
 async def opened_by(session: AsyncSession, app_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -58,7 +79,7 @@ async def paid_orders(
     session: AsyncSession, account_ids: Sequence[str], since: datetime, until: datetime
 ) -> list[OrderRow]:
     """Orders that took effect between `since` and `until` (exclusive)."""
-    when = func.coalesce(OrderRow.decided_at, OrderRow.ordered_at)
+    when = OrderRow.decided_at
     query = select(OrderRow).where(
         OrderRow.account_id.in_(account_ids), OrderRow.state == "active", when >= since, when < until
     )
@@ -83,10 +104,99 @@ async def paid_back(
     return [(row, str(number)) for row, number in await session.execute(query)]
 
 
+async def monthly_payments(
+    session: AsyncSession, account_ids: Sequence[str], edges: Sequence[datetime]
+) -> list[tuple[int, int]]:
+    """Per month between two successive `edges`: fen of the orders that took effect, and fen of approved refunds."""
+
+    def monthly(at: InstrumentedAttribute[datetime | None], fen: ColumnElement[int]) -> list[ColumnElement[int]]:
+        return [
+            func.coalesce(func.sum(case((and_(at >= since, at < until), fen), else_=0)), 0)
+            for since, until in pairwise(edges)
+        ]
+
+    paid = select(*monthly(OrderRow.decided_at, OrderRow.amount_fen - OrderRow.discount_fen)).where(
+        OrderRow.account_id.in_(account_ids),
+        OrderRow.state == "active",
+        OrderRow.decided_at >= edges[0],
+        OrderRow.decided_at < edges[-1],
+    )
+    back = select(*monthly(RefundRow.decided_at, type_coerce(RefundRow.amount_fen, BigInteger))).where(
+        RefundRow.account_id.in_(account_ids),
+        RefundRow.state == "approved",
+        RefundRow.decided_at >= edges[0],
+        RefundRow.decided_at < edges[-1],
+    )
+    rows = [(await session.execute(query)).one() for query in (paid, back)]
+    return [(int(each), int(other)) for each, other in zip(*rows, strict=True)]
+
+
+async def payments_by_capability(
+    session: AsyncSession, account_id: str, since: datetime, until: datetime
+) -> list[tuple[str, int, int]]:
+    """Capability, fen and units of the bought, not refunded packs of an account whose validity began in the period."""
+    query = (
+        select(PackRow.capability, func.sum(PackRow.price_fen), func.sum(PackRow.total))
+        .where(
+            PackRow.account_id == account_id,
+            PackRow.order_id.is_not(None),
+            PackRow.state == ACTIVE,
+            PackRow.starts_at >= since,
+            PackRow.starts_at < until,
+        )
+        .group_by(PackRow.capability)
+        .order_by(PackRow.capability)
+    )
+    return [(str(name), int(fen), int(units)) for name, fen, units in await session.execute(query)]
+
+
+async def ending_packs(session: AsyncSession, account_id: str, now: datetime, until: datetime) -> int:
+    """Packs with units left whose validity ends in the period: they are to be renewed."""
+    query = select(func.count()).where(
+        PackRow.account_id == account_id,
+        PackRow.exhausted_at.is_(None),
+        PackRow.state == ACTIVE,
+        PackRow.ends_at > now,
+        PackRow.ends_at <= until,
+    )
+    return int(await session.scalar(query) or 0)
+
+
 async def order_numbers(session: AsyncSession, order_ids: Sequence[str]) -> dict[str, str]:
     """Order id → order number."""
     query = select(OrderRow.id, OrderRow.number).where(OrderRow.id.in_(order_ids))
     return {str(order_id): str(number) for order_id, number in await session.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class PackFilter:
+    """Which bought packs to list; None: any. `ordered_since`: unused ones ordered since then."""
+
+    capabilities: Sequence[str] | None = None
+    pack_id: str | None = None
+    order_number: str | None = None
+    ordered_since: datetime | None = None
+
+
+async def bought_packs(
+    session: AsyncSession, account_id: str, wanted: PackFilter, *, limit: int, offset: int
+) -> list[PackRow]:
+    """Packs of an account that were bought and not refunded, latest order first."""
+    query = select(PackRow).where(
+        PackRow.account_id == account_id, PackRow.order_id.is_not(None), PackRow.state == ACTIVE
+    )
+    if wanted.capabilities is not None:
+        query = query.where(PackRow.capability.in_(wanted.capabilities))
+    if wanted.pack_id is not None:
+        query = query.where(PackRow.id == wanted.pack_id)
+    if wanted.ordered_since is not None:
+        query = query.where(PackRow.ordered_at >= wanted.ordered_since, PackRow.used == 0)
+    if wanted.order_number is not None:
+        number = select(OrderRow.id).where(OrderRow.number == wanted.order_number).scalar_subquery()
+        query = query.where(PackRow.order_id == number).order_by(PackRow.id.desc())  # by the index of orders
+    else:
+        query = query.order_by(PackRow.ordered_at.desc(), PackRow.id.desc())
+    return list(await session.scalars(query.limit(limit).offset(offset)))
 
 
 async def packs_by_id(session: AsyncSession, pack_ids: Sequence[str]) -> dict[str, PackRow]:

@@ -19,8 +19,18 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "product.invalid": Message(
         Kind.INVALID,
-        "a product has an id of 1 to 32 printable characters, at least one unit, and a price of 0 or more",
-        "产品价格须大于等于 0。",
+        "a product has an id of 1 to 32 printable characters, and at least one unit",
+        "产品编号为 1-32 个可打印字符，规格至少 1 次。",
+    ),
+    "product.price_out_of_range": Message(
+        Kind.INVALID,
+        "a price is 0 to {most} yuan, with at most two decimals",
+        "价格须为 0 至 {most} 元，最多两位小数。",
+    ),
+    "product.price_zero": Message(
+        Kind.INVALID,
+        "a price of 0 gives the product away; confirm it",
+        "价格为 0 时客户可免费购买，请勾选“确认免费”。",
     ),
     "product.free": Message(
         Kind.INVALID,
@@ -63,6 +73,71 @@ MESSAGES: Mapping[str, Message] = {
         "here an order needs a voucher that covers it whole",
         "本系统只接受卡券支付，且卡券须覆盖全部金额。",
     ),
+    "order.unpaid": Message(
+        Kind.CONFLICT,
+        "order {number} has not been paid",
+        "订单 {number} 尚未支付。",
+    ),
+    "order.unpaid_limit": Message(
+        Kind.LIMIT,
+        "an account has at most {most} unpaid orders; pay or cancel one first",
+        "待支付订单最多 {most} 个，请先支付或取消已有的订单。",
+    ),
+    "order.payment_late": Message(
+        Kind.CONFLICT,
+        "an order is paid within {hours} hours; place a new one",
+        "订单须在 {hours} 小时内支付，请重新下单。",
+    ),
+    "order.payment_unknown": Message(
+        Kind.INVALID,
+        "an order is paid by one of {choices}",
+        "支付方式须为：{choices}。",
+    ),
+    "order.not_covered": Message(
+        Kind.INVALID,
+        "the voucher does not cover the order: {rest} yuan are left to pay",
+        "卡券未覆盖全部金额，还须支付 {rest} 元。",
+    ),
+    "balance.insufficient": Message(
+        Kind.CONFLICT,
+        "the balance of {balance} yuan does not cover {needed} yuan",
+        "账户余额 {balance} 元，不足 {needed} 元。",
+    ),
+    "balance.amount_invalid": Message(
+        Kind.INVALID,
+        "an amount is not 0, and at most {most} yuan",
+        "金额不能为 0，且不超过 {most} 元。",
+    ),
+    "balance.too_large": Message(
+        Kind.LIMIT,
+        "a balance is at most {most} yuan",
+        "账户余额不超过 {most} 元。",
+    ),
+    "balance.sub_account": Message(
+        Kind.INVALID,
+        "a sub-account has no balance; its main account pays",
+        "子账号没有余额，费用由主账号支付。",
+    ),
+    "balance.note_too_long": Message(
+        Kind.INVALID,
+        "a note has at most {most} characters",
+        "备注不超过 {most} 个字符。",
+    ),
+    "balance.note_unstorable": Message(
+        Kind.INVALID,
+        "a note has characters that cannot be stored",
+        "备注含无法保存的字符。",
+    ),
+    "voucher.owned": Message(
+        Kind.CONFLICT,
+        "the voucher is yours already",
+        "卡券已在您的账号中。",
+    ),
+    "voucher.name_invalid": Message(
+        Kind.INVALID,
+        "a voucher's name has at most {most} characters that can be stored",
+        "卡券名称不超过 {most} 个字符，且不含无法保存的字符。",
+    ),
     "voucher.not_found": Message(
         Kind.NOT_FOUND,
         "no such voucher",
@@ -97,6 +172,11 @@ MESSAGES: Mapping[str, Message] = {
         Kind.INVALID,
         "a goods voucher names its product, the others none",
         "提货券须指定产品，其他卡券不得指定。",
+    ),
+    "voucher.end_invalid": Message(
+        Kind.INVALID,
+        "the end of a voucher is a date such as 2026-12-31",
+        "截止日期须为日期，如 2026-12-31。",
     ),
     "voucher.ends_too_early": Message(
         Kind.INVALID,
@@ -138,6 +218,21 @@ MESSAGES: Mapping[str, Message] = {
         Kind.CONFLICT,
         "a pack is refunded within {days} days of its order",
         "已超过 {days} 天，不支持退订。",
+    ),
+    "refund.note_required": Message(
+        Kind.INVALID,
+        "say why the refund is rejected",
+        "请填写驳回理由。",
+    ),
+    "refund.none_selected": Message(
+        Kind.INVALID,
+        "select the packs to refund",
+        "请选择要退订的资源包。",
+    ),
+    "refund.batch_limit": Message(
+        Kind.LIMIT,
+        "at most {most} packs are refunded at a time",
+        "每次最多退订 {most} 个资源包。",
     ),
     "refund.reason_too_long": Message(
         Kind.INVALID,

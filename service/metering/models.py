@@ -47,6 +47,8 @@ class PackRow(Base):
         CheckConstraint("(used = total) = (exhausted_at IS NOT NULL)", name="exhausted"),
         CheckConstraint("state = 'active' OR used = 0", name="refunded_unused"),
         Index("ix_pack_account", "account_id", "capability", "ordered_at", "id"),
+        Index("ix_pack_ordered", "account_id", "ordered_at", "id"),
+        Index("ix_pack_order", "order_id"),
         Index(
             "ix_pack_usable",
             "account_id",

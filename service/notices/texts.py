@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from inkgate.service import money
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.notices.kinds import Kind
@@ -86,7 +87,7 @@ def render(kind: Kind, params: Mapping[str, Any], language: str, began_at: datet
     chinese = language == CHINESE
     values = {name: _shown(name, value, chinese) for name, value in params.items()}
     if "fen" in params:
-        values["amount"] = f"¥{params['fen'] / 100:,.2f}"
+        values["amount"] = money.yuan(int(params["fen"]))
     if kind is Kind.LOW_BALANCE:
         values["forecast"] = _forecast(params, chinese)
     title = _TITLES[kind][0 if chinese else 1].format_map(values)

@@ -18,12 +18,13 @@ from inkgate.service.errors import Misuse
 from inkgate.service.metering.models import REFUNDED, PackRow
 from inkgate.service.metering.service import pack_name
 from inkgate.service.metering.settle import Meter, lock_meter
-from inkgate.service.orders import repository
+from inkgate.service.orders import balance, repository
 from inkgate.service.orders.models import RefundRow
 
 REFUND_WINDOW = timedelta(days=7)
 MAX_REASON_CHARACTERS = 500
 PENDING, APPROVED, REJECTED, FAILED = "pending", "approved", "rejected", "failed"
+WITHDRAWN = "withdrawn"
 
 
 async def request_refund(work: UnitOfWork, pack_id: str, reason: str = "", *, decision: str = "operator") -> RefundRow:
@@ -31,10 +32,7 @@ async def request_refund(work: UnitOfWork, pack_id: str, reason: str = "", *, de
 
     Raises Misuse when the pack is unknown, granted without an order, used, refunded, or ordered too long ago.
     """
-    if len(reason) > MAX_REASON_CHARACTERS:
-        raise Misuse("refund.reason_too_long", most=MAX_REASON_CHARACTERS)
-    if not storable(reason):
-        raise Misuse("refund.reason_unstorable")
+    _check_reason(reason)
     pack, _ = await _locked(work, pack_id)
     now = await work.checked_now()
     if pack.order_id is None:
@@ -66,7 +64,11 @@ async def request_refund(work: UnitOfWork, pack_id: str, reason: str = "", *, de
 
 
 async def approve_refund(work: UnitOfWork, refund_id: str) -> RefundRow:
-    """Refund the pack. If it was used meanwhile, the state of the returned refund is "failed"."""
+    """Refund the pack. If it was used meanwhile, the state of the returned refund is "failed".
+
+    What was paid with the balance returns to the balance; other payments are returned by the operator. The voucher of
+    the order may be used again once all packs of the order are refunded.
+    """
     refund = await _pending_refund(work, refund_id)
     pack, meter = await _locked(work, refund.pack_id)
     if pack.used:
@@ -75,16 +77,42 @@ async def approve_refund(work: UnitOfWork, refund_id: str) -> RefundRow:
     if not await repository.refund_pack(work.session, pack.id, meter.seq):
         raise Misuse("refund.pack_refunded")
     await work.session.refresh(pack)
+    await _pay_back(work, refund, pack)
     return decided
 
 
-async def reject_refund(work: UnitOfWork, refund_id: str) -> RefundRow:
-    """Reject the request; the pack stays valid."""
-    return await _decide(work, await _pending_refund(work, refund_id), REJECTED)
+async def reject_refund(work: UnitOfWork, refund_id: str, note: str = "") -> RefundRow:
+    """Reject the request; the pack stays valid. `note` is the reason that the customer sees."""
+    _check_reason(note)
+    return await _decide(work, await _pending_refund(work, refund_id), REJECTED, note)
 
 
-async def _decide(work: UnitOfWork, refund: RefundRow, state: str) -> RefundRow:
-    decided = await repository.decide_refund(work.session, refund.id, state, await work.checked_now(), work.actor[:64])
+async def withdraw_refund(work: UnitOfWork, refund_id: str) -> RefundRow:
+    """Withdraw the request, at the customer's wish; the pack stays valid."""
+    return await _decide(work, await _pending_refund(work, refund_id), WITHDRAWN)
+
+
+async def _pay_back(work: UnitOfWork, refund: RefundRow, pack: PackRow) -> None:
+    """Return a payment to the balance that it came from, and the voucher after the last pack of its order."""
+    assert pack.order_id is not None
+    order = await repository.lock_order(work.session, pack.order_id)
+    assert order is not None
+    if not await repository.has_active_packs(work.session, order.id):
+        await repository.release_voucher(work.session, order.id)
+    if order.payment == "balance":
+        await balance.pay_back(work, refund.account_id, refund.amount_fen, refund.id, order.number)
+
+
+def _check_reason(reason: str) -> None:
+    if len(reason) > MAX_REASON_CHARACTERS:
+        raise Misuse("refund.reason_too_long", most=MAX_REASON_CHARACTERS)
+    if not storable(reason):
+        raise Misuse("refund.reason_unstorable")
+
+
+async def _decide(work: UnitOfWork, refund: RefundRow, state: str, note: str = "") -> RefundRow:
+    now = await work.checked_now()
+    decided = await repository.decide_refund(work.session, refund.id, state, now, work.actor[:64], note=note)
     await work.session.refresh(refund)
     if not decided:  # decided by another transaction since it was read
         raise Misuse("refund.decided", state=refund.state)
@@ -92,6 +120,7 @@ async def _decide(work: UnitOfWork, refund: RefundRow, state: str) -> RefundRow:
     await trail.record(
         work, f"refund.{state}", f"pack {refund.pack_id}", refund.account_id,
         name=pack_name(pack) if pack else None, fen=refund.amount_fen,
+        reason=note,
     )  # fmt: skip
     return refund
 

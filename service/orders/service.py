@@ -19,9 +19,9 @@ from inkgate.service.metering.service import MAX_UNITS, grant_pack
 from inkgate.service.orders import repository
 from inkgate.service.orders.discounts import allocate_discount
 from inkgate.service.orders.models import OrderLineRow, OrderRow, ProductRow
-from inkgate.service.orders.vouchers import redeem
+from inkgate.service.orders.vouchers import redeem, voucher_for
 
-PENDING, ACTIVE, REJECTED, CANCELLED = "pending", "active", "rejected", "cancelled"
+UNPAID, PENDING, ACTIVE, REJECTED, CANCELLED = "unpaid", "pending", "active", "rejected", "cancelled"
 MAX_QUANTITY = 100
 MAX_LINES = 100
 MAX_PRICE_FEN = 10**12
@@ -38,8 +38,10 @@ async def set_product(
     if capability in FREE_CAPABILITIES:
         raise Misuse("product.free", capability=capability)
     fits = 0 < len(product_id) <= 32 and product_id.isprintable()
-    if not (0 < units <= MAX_UNITS and 0 <= price_fen <= MAX_PRICE_FEN and fits):
+    if not (0 < units <= MAX_UNITS and fits):
         raise Misuse("product.invalid")
+    if not 0 <= price_fen <= MAX_PRICE_FEN:
+        raise Misuse("product.price_out_of_range", most=MAX_PRICE_FEN // 100)
     row = await repository.product(work.session, product_id, lock=True)
     if row is None:
         row = ProductRow(id=product_id, capability=capability, units=units)
@@ -69,6 +71,27 @@ async def place_order(
 
     Raises Misuse for an unknown account, app, product or voucher, and for quantities out of range.
     """
+    order, lines = await insert_order(work, account_id, quantities, app_id=app_id)
+    if voucher:
+        used = await voucher_for(work, account_id, code=voucher)
+        order.discount_fen = await redeem(work, used, order, lines, order.ordered_at)
+        order.voucher_number = used.number
+    covered = order.discount_fen == order.amount_fen
+    order.payment = "voucher" if order.discount_fen and covered else "offline"
+    order.paid_at = order.ordered_at
+    await work.session.flush()
+    await record_placed(work, order, lines)
+    if approval == "voucher" and not covered:
+        raise Misuse("order.voucher_required")
+    if approval in ("immediate", "voucher"):
+        await create_packs(work, order)
+    return order
+
+
+async def insert_order(
+    work: UnitOfWork, account_id: str, quantities: Mapping[str, int], *, app_id: str | None, state: str = PENDING
+) -> tuple[OrderRow, list[OrderLineRow]]:
+    """A new order and its lines at the prices of now, without discount. Raises Misuse as `place_order`."""
     account = await accounts.get_account(work, account_id)
     if app_id is not None:
         await accounts.check_app_of(work, app_id, account)
@@ -78,7 +101,7 @@ async def place_order(
         number=_new_order_number(now),
         account_id=account_id,
         app_id=app_id,
-        state=PENDING,
+        state=state,
         amount_fen=0,
         discount_fen=0,
         ordered_at=now,
@@ -87,41 +110,40 @@ async def place_order(
     order.amount_fen = sum(line.quantity * line.price_fen for line in lines)
     await add(work.session, order)
     await add(work.session, *lines)
-    if voucher:
-        order.discount_fen = await redeem(work, voucher, order, lines)
-        await work.session.flush()
+    return order, lines
+
+
+async def record_placed(work: UnitOfWork, order: OrderRow, lines: Sequence[OrderLineRow]) -> None:
+    """Record a new order in the audit trail."""
     await trail.record(
         work,
         "order.place",
         f"order {order.number}",
-        account_id,
+        order.account_id,
         amount_fen=order.amount_fen,
         discount_fen=order.discount_fen,
         products=" ".join(f"{line.product_id}={line.quantity}" for line in lines),
     )
-    if approval == "voucher" and order.discount_fen < order.amount_fen:
-        raise Misuse("order.voucher_required")
-    if approval in ("immediate", "voucher"):
-        await _create_packs(work, order)
-    return order
 
 
 async def approve_order(work: UnitOfWork, number: str) -> OrderRow:
     """Create the packs of a pending order. They are used in order of the order time; their validity begins now."""
     order = await _get_pending_order(work, number)
-    await _create_packs(work, order)
+    await create_packs(work, order)
     return order
 
 
 async def reject_order(work: UnitOfWork, number: str, *, cancelled: bool = False) -> OrderRow:
-    """Close a pending order without packs (`cancelled`: by the customer); its voucher may be used again."""
-    order = await _get_pending_order(work, number)
-    await _decide(work, order, CANCELLED if cancelled else REJECTED)
+    """Close an order without packs (`cancelled`: by the customer, who may also close an unpaid one); its voucher may
+    be used again."""
+    order = await _get_pending_order(work, number, or_unpaid=cancelled)
+    await _decide(work, order, CANCELLED if cancelled else REJECTED, before=order.state)
     await repository.release_voucher(work.session, order.id)
     return order
 
 
-async def _create_packs(work: UnitOfWork, order: OrderRow) -> None:
+async def create_packs(work: UnitOfWork, order: OrderRow) -> None:
+    """Make a pending order active, and its packs. Raises Misuse when it is no longer pending."""
     await _decide(work, order, ACTIVE)
     lines = await repository.lines(work.session, order.id)
     lines.sort(key=lambda each: each.capability)  # one global order of locking meters avoids deadlocks
@@ -150,8 +172,9 @@ async def _goods_pack_index(work: UnitOfWork, order: OrderRow, pack_lines: Seque
     return next((index for index, each in enumerate(pack_lines) if each.product_id == voucher.product_id), None)
 
 
-async def _decide(work: UnitOfWork, order: OrderRow, state: str) -> None:
-    decided = await repository.decide_order(work.session, order.id, state, await work.checked_now(), work.actor[:64])
+async def _decide(work: UnitOfWork, order: OrderRow, state: str, *, before: str = PENDING) -> None:
+    now = await work.checked_now()
+    decided = await repository.decide_order(work.session, order.id, state, now, work.actor[:64], before=before)
     await work.session.refresh(order)
     if not decided:
         raise Misuse("order.decided", number=order.number, state=order.state)
@@ -159,12 +182,14 @@ async def _decide(work: UnitOfWork, order: OrderRow, state: str) -> None:
     await trail.record(work, f"order.{state}", f"order {order.number}", order.account_id, pays_fen=pays)
 
 
-async def _get_pending_order(work: UnitOfWork, number: str) -> OrderRow:
-    """An order that was pending when it was read; `_decide` checks again."""
+async def _get_pending_order(work: UnitOfWork, number: str, *, or_unpaid: bool = False) -> OrderRow:
+    """An order that was pending (or unpaid) when it was read; `_decide` checks again."""
     order = await repository.order(work.session, number)
     if order is None:
         raise Misuse("order.not_found", number=number)
-    if order.state != PENDING:
+    if order.state == UNPAID and not or_unpaid:
+        raise Misuse("order.unpaid", number=number)
+    if order.state != PENDING and not (or_unpaid and order.state == UNPAID):
         raise Misuse("order.decided", number=number, state=order.state)
     return order
 

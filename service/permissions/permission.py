@@ -36,6 +36,7 @@ class Permission(StrEnum):
     CATALOGUE_CHANGE = "catalogue.change"
     PACKS_GRANT = "packs.grant"
     VOUCHERS_ISSUE = "vouchers.issue"
+    BALANCES_CHANGE = "balances.change"
     STATISTICS_SEE = "statistics.see"
     TAKEOVER_SEE = "takeover.see"
     TAKEOVER_CHANGE = "takeover.change"
@@ -84,6 +85,7 @@ TITLES: Mapping[Permission, tuple[str, str]] = {
     Permission.CATALOGUE_CHANGE: ("管理产品与价格", "change products and prices"),
     Permission.PACKS_GRANT: ("发放资源包", "grant packs"),
     Permission.VOUCHERS_ISSUE: ("发放卡券", "issue vouchers"),
+    Permission.BALANCES_CHANGE: ("变更账户余额", "change the balances of accounts"),
     Permission.STATISTICS_SEE: ("查看全部用量统计", "see the statistics of all accounts"),
     Permission.TAKEOVER_SEE: ("查看接管云端", "see the takeover"),
     Permission.TAKEOVER_CHANGE: ("管理接管云端", "change the takeover"),

@@ -45,6 +45,7 @@ _SYSTEM = frozenset(
         P.CATALOGUE_CHANGE,
         P.PACKS_GRANT,
         P.VOUCHERS_ISSUE,
+        P.BALANCES_CHANGE,
         P.STATISTICS_SEE,
         P.TAKEOVER_SEE,
         P.TAKEOVER_CHANGE,

@@ -40,6 +40,14 @@ MAX_LINES_SCANNED = 5_000
 REFUSAL_KEY = ("account_id", "hour", "app_id", "capability", "code")
 
 
+async def any_call(session: AsyncSession, account_id: str, sub_id: str | None = None) -> bool:
+    """Whether a main account, or the apps of one of its sub-accounts, have calls in the ledger."""
+    query = select(HourRow.hour).where(HourRow.account_id == account_id)
+    if sub_id is not None:
+        query = query.where(HourRow.app_id.in_(select(AppRow.id).where(AppRow.account_id == sub_id)))
+    return await session.scalar(query.limit(1)) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class UsageTotals:
     """Totals of a period. `key` has the values of the requested dimensions, in their order.

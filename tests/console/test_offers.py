@@ -18,6 +18,7 @@ from inkgate.service.notices.channels import NewChannel
 from inkgate.service.notices.delivery import Sender
 from inkgate.service.notices.evaluation import Evaluator
 from inkgate.service.notices.kinds import ChannelKind
+from inkgate.service.orders.payments import place_unpaid
 from inkgate.service.orders.refunds import request_refund
 from inkgate.service.orders.service import approve_order, place_order
 from inkgate.service.permissions import CUSTOMER_ROLES, OPERATOR_ROLES, ROLES, Role
@@ -102,6 +103,7 @@ async def populate(console: ConsoleFixture) -> None:
             order = await place_order(unit, console.account_id, {"general-100k": 1}, approval="operator")
             if decided:
                 await approve_order(unit, order.number)
+        await place_unpaid(unit, console.account_id, {"plate-100k": 1})
         await request_refund(unit, (await packs_of(unit.session, console.account_id))[0].id)
         await grant_pack(unit, console.account_id, "plate", 700, ends_at=console.clock.time + timedelta(days=5))
         for login, account_id in (("lost-phone", console.account_id), ("lost-key", None)):

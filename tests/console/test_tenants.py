@@ -23,7 +23,9 @@ from inkgate.service.metering.interface import Settlement
 from inkgate.service.metering.service import grant_pack, packs_of
 from inkgate.service.notices import channels
 from inkgate.service.orders import refunds
+from inkgate.service.orders.balance import change_balance
 from inkgate.service.orders.service import place_order
+from inkgate.service.orders.vouchers import issue_voucher
 from inkgate.service.tables import metadata
 from inkgate.service.users import service as users
 from inkgate.service.users.administration import SESSION_NAME_LENGTH
@@ -37,7 +39,7 @@ THEIRS = {
     "app_id",
     "ak",
     "number",
-    "pack_id",
+    "refund_id",
     "channel_id",
     "notice_id",
     "user_id",
@@ -68,6 +70,8 @@ async def victim(console: ConsoleFixture) -> Victim:
         await grant_pack(unit, mine, "plate", 987_654_321)
         bought = (await packs_of(unit.session, mine, "idcard"))[0]
         refund = await refunds.request_refund(unit, bought.id, "退订的缘由")
+        await issue_voucher(unit, "credit", 77, account_id=mine, name="青禾专用券")
+        await change_balance(unit, mine, 7_654_300, "青禾的转账")
         sub = await accounts.create_account(unit, "青禾二部", parent_id=mine)
         await users.create_user(unit, "branch", hashed, account_id=sub.id)
         lin = await unit.session.scalar(select(UserRow).where(UserRow.login == "lin"))
@@ -94,7 +98,8 @@ async def victim(console: ConsoleFixture) -> Victim:
         "app_id": app.app_id,
         "ak": keys.ak,
         "number": order.number,
-        "pack_id": bought.id,
+        "pack": bought.id,
+        "only": bought.id,
         "refund_id": refund.id,
         "account_id": mine,
         "user_id": lin.id,
@@ -118,6 +123,9 @@ async def victim(console: ConsoleFixture) -> Victim:
         "203.0.113.77",
         "198.51.100",
         "request-of-lin",
+        "青禾专用券",
+        "青禾的转账",
+        "76,543.00",
         console.app_id,
         "portal_app",
     }

@@ -59,7 +59,9 @@ def test_first_run_account_and_purchase(walk: Walkthrough) -> None:
         page.click("main .main-action")
         page.check("[name=agreed]")
         page.click("main .main-action")
-        assert "等待运营人员审批" in page.inner_text("[role=status]:not(#toast)")
+        page.wait_for_url("**/pay")
+        page.click("main .main-action")
+        assert "运营人员确认收款后" in page.inner_text("[role=status]:not(#toast)")
     page = chief.go("/operator/orders")
     # Not wait_for_function: it evaluates a string, which the console's own policy forbids.
     for left in (2, 1, 0):
@@ -149,7 +151,7 @@ def test_a_used_pack_stays_and_an_unused_one_goes_back(walk: Walkthrough) -> Non
     lin, chief = walk.person(CUSTOMER), walk.person(OPERATOR)
     page = lin.go("/refunds")
     assert page.inner_text("tbody >> nth=0").count("已使用，不可退订") == 3
-    page.click("form[action*='/refunds/'] button")
+    page.click("tbody button[name=only]")
     lin.sure()
     page.wait_for_selector("text=退订审批中")
     operator = chief.go("/operator/refunds")

@@ -160,6 +160,7 @@ class World:
             "low_percent": 10,
             "low_days": 7,
             "expiry_days": 14,
+            "amount_fen": 100,
             "records": company("云上公司", "扫描前台"),
         }
         return cls(console, client, app, known)

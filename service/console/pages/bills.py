@@ -137,16 +137,24 @@ async def as_csv(page_request: Customer, month: str = "") -> Response:
     async with page_request.reading() as unit:
         model = await view(unit, page_request.account, month)
 
-    def named(capability: str) -> str:
-        return title(capability, page_request.translate.language)
-
+    _ = page_request.translate
     lines: list[tuple[object, ...]] = [
-        ("use", model.month, each.account, named(each.capability), each.calls, each.images, each.units, "", "")
+        (
+            _("用量"),
+            model.month,
+            each.account,
+            title(each.capability, _.language),
+            each.calls,
+            each.images,
+            each.units,
+            "",
+            "",
+        )
         for each in model.uses
     ]
     lines += [
         (
-            "refund" if each.refund else "order",
+            _("退订") if each.refund else _("订购"),
             each.at.astimezone(BEIJING).isoformat(),
             each.account,
             "",
@@ -158,6 +166,16 @@ async def as_csv(page_request: Customer, month: str = "") -> Response:
         )
         for each in model.charges or ()
     ]
-    head = ("kind", "when", "account", "capability", "calls", "images", "units", "order", "yuan")
+    head = (
+        _("类型"),
+        _("时间"),
+        _("所属账号"),
+        _("能力"),
+        _("请求数"),
+        _("调用次数"),
+        _("抵扣次数"),
+        _("订单号"),
+        _("金额（元）"),
+    )
     await page_request.record("export.bill", f"bill {model.month}", page_request.signed_in_account)
     return csv_answer(f"bill-{model.month}.csv", head, lines)

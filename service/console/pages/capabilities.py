@@ -26,7 +26,8 @@ YEAR = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One capability. `state`: free 限时免费, none 待购买, or the state of its best pack (see `pack_state`)."""
+    """One capability. `state`: free 限时免费, none 待购买, or the state of its best pack (see `pack_state`). `path` is
+    that of its calls; `apps` have opened it."""
 
     name: str
     free: bool
@@ -34,6 +35,7 @@ class Row:
     used: int
     total: int
     apps: int
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def _row(name: str, packs: list[PackRow], apps: int, now: datetime) -> Row:
         sum(each.used for each in valid),
         sum(each.total for each in valid),
         apps,
+        CAPABILITIES[name].paths[0],
     )
 
 

@@ -160,18 +160,19 @@ async def as_csv(page_request: Customer, days: str = "7", app: str = "", capabil
         )
         for row in rows
     ]
+    _ = page_request.translate
     head = (
-        "time",
-        "app",
-        "capability",
-        "requests",
-        "refused",
-        "images",
-        "failed_images",
-        "units",
-        "body_bytes",
-        "mean_ms",
-        *(f"{name}_ms" for name in SHARES),
+        _("时间"),
+        _("应用"),
+        _("能力"),
+        _("请求数"),
+        _("被拒绝"),
+        _("调用次数"),
+        _("失败图片"),
+        _("抵扣次数"),
+        _("请求字节"),
+        _("平均响应时间（毫秒）"),
+        *(_("{name} 响应时间（毫秒）", name=name.upper()) for name in SHARES),
     )
     await page_request.record("export.usage", "usage statistics", page_request.signed_in_account)
     return csv_answer("monitor.csv", head, lines)
@@ -194,7 +195,9 @@ async def errors_as_csv(page_request: Customer, days: str = "7", app: str = "", 
         if row.key[2]
     ]
     await page_request.record("export.usage", "codes of requests", page_request.signed_in_account)
-    return csv_answer("errors.csv", ("time", "capability", "code", "message", "requests", "refused"), lines)
+    _ = page_request.translate
+    head = (_("时间"), _("能力"), _("错误码"), _("错误信息"), _("请求数"), _("被拒绝"))
+    return csv_answer("errors.csv", head, lines)
 
 
 async def _rows(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from decimal import Decimal
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from inkgate.service import money
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
-from inkgate.service.console.pages.purchase import OrderView, order_view
+from inkgate.service.console.pages.purchase import OrderView, order_views
 from inkgate.service.console.render import go, render
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -20,29 +19,29 @@ from inkgate.service.metering.models import PackRow
 from inkgate.service.orders import refunds
 from inkgate.service.orders import repository as orders
 from inkgate.service.orders import service as ordering
-from inkgate.service.orders.models import ProductRow, RefundRow
+from inkgate.service.orders.models import OrderRow, ProductRow, RefundRow
 
 router = APIRouter(prefix="/operator")
-YUAN = re.compile(r"[0-9]{1,13}(\.[0-9]{1,6})?")
-STATES = ("pending", "active", "rejected", "cancelled")
-REFUND_STATES = ("pending", "approved", "rejected", "failed")
+STATES = ("unpaid", "pending", "active", "rejected", "cancelled")
+REFUND_STATES = ("pending", "approved", "rejected", "failed", "withdrawn")
 ORDER_DECISIONS = {"approve": ordering.approve_order, "reject": ordering.reject_order}
-REFUND_DECISIONS = {"approve": refunds.approve_refund, "reject": refunds.reject_refund}
 """Decision in the address → function; any other word is answered with 404."""
+REFUND_DECISIONS = ("approve", "reject")
 
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
-    """A refund with its pack and its account name."""
+    """A refund with its pack, its account name, and the order that the pack is of."""
 
     refund: RefundRow
     pack: PackRow
     account: str
+    order: OrderRow
 
 
 async def order_list(unit: UnitOfWork, state: str) -> list[OrderView]:
     """The latest hundred orders in a state."""
-    return [await order_view(unit, each) for each in await orders.orders(unit.session, state=state)]
+    return await order_views(unit, await orders.orders(unit.session, state=state))
 
 
 async def refund_list(unit: UnitOfWork, state: str) -> list[RefundView]:
@@ -50,7 +49,11 @@ async def refund_list(unit: UnitOfWork, state: str) -> list[RefundView]:
     rows = await orders.refunds(unit.session, state=state)
     packs = await repository.packs_by_id(unit.session, [each.pack_id for each in rows])
     names = await repository.account_names(unit.session, [each.account_id for each in rows])
-    return [RefundView(each, packs[each.pack_id], names[each.account_id]) for each in rows]
+    of_packs = await orders.orders_by_id(unit.session, [each.order_id for each in packs.values() if each.order_id])
+    return [
+        RefundView(each, packs[each.pack_id], names[each.account_id], of_packs[packs[each.pack_id].order_id or ""])
+        for each in rows
+    ]
 
 
 @router.get("/orders")
@@ -87,12 +90,17 @@ async def refund_page(page_request: Operator, state: str = "pending") -> Respons
 
 @router.post("/refunds/{refund_id}/{decision}")
 async def decide_refund(page_request: Operator, refund_id: str, decision: str) -> Response:
-    decide = REFUND_DECISIONS.get(decision)
-    if decide is None:
+    if decision not in REFUND_DECISIONS:
         raise NotFound
+    note = page_request.text("note")
     try:
+        if decision == "reject" and not note:
+            raise Misuse("refund.note_required")
         async with page_request.begin() as unit:
-            decided = await decide(unit, refund_id)
+            if decision == "approve":
+                decided = await refunds.approve_refund(unit, refund_id)
+            else:
+                decided = await refunds.reject_refund(unit, refund_id, note)
     except Misuse as problem:
         return await _refunds(page_request, "pending", 422, explain(page_request.translate, problem))
     done = {"approved": "approved", "failed": "refund-failed"}.get(decided.state, "rejected")
@@ -127,23 +135,28 @@ async def set_product(page_request: Operator, product_id: str) -> Response:
             row = await orders.product(unit.session, product_id)
             if row is None:
                 raise Misuse("product.not_on_sale", product_id=product_id)
-            price, on_sale = fen(page_request.text("price", 20)), page_request.flag("on_sale")
+            price, on_sale = _price(page_request.text("price", 24)), page_request.flag("on_sale")
+            if price == 0 and row.price_fen and not page_request.flag("free"):
+                raise Misuse("product.price_zero")
             await ordering.set_product(unit, row.id, row.capability, row.units, price, on_sale=on_sale)
     except Misuse as problem:
-        return await _products(page_request, 422, explain(page_request.translate, problem))
+        typed = page_request.text("price", 24)
+        return await _products(page_request, 422, explain(page_request.translate, problem), product_id, typed)
     return go(page_request, "/operator/products", "price-saved")
 
 
-def fen(yuan: str) -> int:
-    """A price in yuan as typed, converted to fen; -1, which the catalogue rejects, for an invalid price."""
-    typed = yuan.replace(",", "")
-    if YUAN.fullmatch(typed) is None:
-        return -1
-    amount = Decimal(typed) * 100
-    return int(amount) if amount == amount.to_integral_value() else -1
+def _price(text: str) -> int:
+    """A price in yuan as typed, converted to fen. Raises Misuse for an invalid one."""
+    found = money.parse(text)
+    if found is None:
+        raise Misuse("product.price_out_of_range", most=ordering.MAX_PRICE_FEN // 100)
+    return found
 
 
-async def _products(page_request: PageRequest, status: int = 200, problem: str = "") -> Response:
+async def _products(
+    page_request: PageRequest, status: int = 200, problem: str = "", asked: str = "", typed: str = ""
+) -> Response:
+    """The list; after a refusal, with the price `typed` for the product `asked`, where 0 can be confirmed."""
     async with page_request.reading() as unit:
         rows: list[ProductRow] = await orders.products(unit.session, on_sale=False)
-    return render(page_request, "operator_products.html", status, rows=rows, problem=problem)
+    return render(page_request, "operator_products.html", status, rows=rows, asked=asked, typed=typed, problem=problem)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from inkgate.service.console import charts, indicators, repository
 from inkgate.service.console.charts import Chart
 from inkgate.service.console.codes import code_name
+from inkgate.service.console.first_steps import first_steps
 from inkgate.service.console.indicators import Bar, Change
 from inkgate.service.console.menu import first_page
 from inkgate.service.console.page_request import Forbidden, SignedInRequest
@@ -220,6 +221,7 @@ async def page(page_request: SignedInRequest, days: str = "7", capability: str =
     async with page_request.reading() as unit:
         scope = await scope_of(unit, page_request.account)
         model = await view(unit, scope, page_request.translate, days, capability, app)
+        steps = await first_steps(unit, page_request.account, scope)
     return render(
         page_request,
         "overview.html",
@@ -229,4 +231,5 @@ async def page(page_request: SignedInRequest, days: str = "7", capability: str =
         app=app,
         scope=scope,
         capabilities=CAPABILITIES,
+        first_steps=steps,
     )

@@ -1,9 +1,11 @@
-"""购买 (manual 4.1): choose sizes and quantities → confirm with the agreement → order; then 订单管理."""
+"""购买 (manual 4.1): choose sizes and quantities → confirm with the agreement → order, whose payment is
+in `payment`; then 订单管理."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -20,12 +22,14 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.metering.packs import FREE_CAPABILITIES
+from inkgate.service.orders import payments
 from inkgate.service.orders import repository as orders
 from inkgate.service.orders import service as ordering
 from inkgate.service.orders.models import OrderLineRow, OrderRow, ProductRow
 
 router = APIRouter()
 PER_PAGE = 20
+STATES = (ordering.UNPAID, ordering.PENDING, ordering.ACTIVE, ordering.REJECTED, ordering.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +51,29 @@ class Cart:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order with its lines, the name of its account and of the app it is bound to ("" for all apps)."""
+    """An order with its lines, the name of its account and of the app it is bound to ("" for all apps).
+
+    `payable`: it is unpaid, and its time to pay has not ended.
+    """
 
     order: OrderRow
     lines: list[OrderLineRow]
     account: str
     app: str
+    payable: bool
 
     @property
     def to_pay(self) -> int:
         return self.order.amount_fen - self.order.discount_fen
+
+    @property
+    def state(self) -> str:
+        """The state of the order; "lapsed" for an unpaid one that cannot be paid any more."""
+        return "lapsed" if self.order.state == ordering.UNPAID and not self.payable else self.order.state
+
+    @property
+    def updated_at(self) -> datetime:
+        return self.order.decided_at or self.order.paid_at or self.order.ordered_at
 
 
 async def cart(unit: UnitOfWork, capability: str, given: Mapping[str, str]) -> Cart:
@@ -70,12 +87,27 @@ def _quantity(text: str) -> int:
     return min(int(text), ordering.MAX_QUANTITY) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
+async def order_views(unit: UnitOfWork, found: Sequence[OrderRow]) -> list[OrderView]:
+    """The view models of orders, with one query for each kind of row."""
+    now = await unit.now()
+    names = await repository.account_names(unit.session, list({each.account_id for each in found}))
+    apps = await repository.names_of_apps(unit.session, list({each.app_id for each in found if each.app_id}))
+    lines = await orders.lines_of(unit.session, [each.id for each in found])
+    return [
+        OrderView(
+            each,
+            lines.get(each.id, []),
+            names.get(each.account_id, ""),
+            apps.get(each.app_id, "") if each.app_id else "",
+            payments.payable(each, now),
+        )
+        for each in found
+    ]
+
+
 async def order_view(unit: UnitOfWork, order: OrderRow) -> OrderView:
     """The view model of one order."""
-    names = await repository.account_names(unit.session, [order.account_id])
-    app = await accounts.app(unit.session, order.app_id) if order.app_id else None
-    lines = await orders.lines(unit.session, order.id)
-    return OrderView(order, lines, names.get(order.account_id, ""), app.name if app else "")
+    return (await order_views(unit, [order]))[0]
 
 
 @router.get("/buy/{capability}")
@@ -86,14 +118,15 @@ async def choose(page_request: Customer, capability: str) -> Response:
     async with page_request.reading() as unit:
         model = await cart(unit, capability, given)
         again = next((each.id for each in model.products if str(each.units) == given.get("renew")), "")
-        if again:
+        if again or not model.lines:  # one pack of the smallest size at first, as in the manual
+            again = again or next((each.id for each in model.products), "")
             model = await cart(unit, capability, {again: "1"})
-    return render(page_request, "buy.html", model=model)
+    return render(page_request, "buy.html", model=model, most=ordering.MAX_QUANTITY)
 
 
 @router.post("/buy/{capability}")
 async def confirm(page_request: Customer, capability: str) -> Response:
-    """Step 2: summary, agreement, voucher and app."""
+    """Step 2: summary, agreement and app."""
     return await _confirm(page_request, capability)
 
 
@@ -106,7 +139,7 @@ async def _confirm(page_request: PageRequest, capability: str, problem: str = ""
         apps = await accounts.apps(unit.session, scope.account_ids)
     if not model.lines:
         nothing = page_request.translate("请至少选择一个资源包。")
-        return render(page_request, "buy.html", 422, model=model, problem=nothing)
+        return render(page_request, "buy.html", 422, model=model, most=ordering.MAX_QUANTITY, problem=nothing)
     return render(
         page_request,
         "buy_confirm.html",
@@ -114,13 +147,12 @@ async def _confirm(page_request: PageRequest, capability: str, problem: str = ""
         model=model,
         apps=apps,
         problem=problem,
-        approval=page_request.parts.settings.orders.approval,
     )
 
 
 @router.post("/buy/{capability}/order")
 async def order(page_request: Customer, capability: str) -> Response:
-    """Step 3: place the order."""
+    """Place the order; its payment is step 3."""
     account = _buyer(page_request, capability)
     if not page_request.flag("agreed"):
         return await _confirm(page_request, capability, page_request.translate("请先阅读并同意服务协议。"))
@@ -132,37 +164,41 @@ async def order(page_request: Customer, capability: str) -> Response:
             if app_id and app_id not in scope.names:
                 raise NotFound
             chosen = await cart(unit, capability, given)
-            placed = await ordering.place_order(
+            placed = await payments.place_unpaid(
                 unit,
                 account.id,
                 {product.id: quantity for product, quantity in chosen.lines},
-                approval=page_request.parts.settings.orders.approval,
                 app_id=app_id or None,
-                voucher=page_request.text("voucher", 64) or None,
             )
     except Misuse as problem:
         return await _confirm(page_request, capability, explain(page_request.translate, problem))
-    return go(page_request, f"/orders/{placed.number}?placed=1")
+    return go(page_request, f"/orders/{placed.number}/pay")
 
 
 @router.get("/orders")
-async def page(page_request: Customer, page: int = 1) -> Response:
+async def page(page_request: Customer, page: int = 1, state: str = "") -> Response:
     """订单管理: the orders of the account and its sub-accounts, latest first."""
     assert page_request.account is not None
     paging = Paging.of(page, PER_PAGE)
+    state = state if state in STATES else ""
     async with page_request.reading() as unit:
         scope = await scope_of(unit, page_request.account)
-        found = await orders.orders(unit.session, scope.account_ids, limit=paging.limit, offset=paging.offset)
+        found = await orders.orders(
+            unit.session, scope.account_ids, state=state, limit=paging.limit, offset=paging.offset
+        )
         rows, more = paging.cut(found)
-        models = [await order_view(unit, each) for each in rows]
-    return render(page_request, "orders.html", rows=models, page=paging.number, more=more)
+        models = await order_views(unit, rows)
+    return render(
+        page_request, "orders.html", rows=models, page=paging.number, more=more, state=state, states_known=STATES
+    )
 
 
 @router.get("/orders/{number}")
-async def order_page(page_request: Customer, number: str, placed: str = "") -> Response:
+async def order_page(page_request: Customer, number: str, paid: str = "") -> Response:
+    """An order; after its payment (`paid`), step 4."""
     async with page_request.reading() as unit:
-        model = await order_view(unit, await _own_order(unit, page_request, number))
-    return render(page_request, "order.html", model=model, placed=bool(placed))
+        model = await order_view(unit, await own_order(unit, page_request, number))
+    return render(page_request, "order.html", model=model, paid=bool(paid))
 
 
 @router.post("/orders/{number}/cancel")
@@ -170,18 +206,19 @@ async def cancel(page_request: Customer, number: str) -> Response:
     """Cancel an order that awaits approval."""
     try:
         async with page_request.begin() as unit:
-            await _own_order(unit, page_request, number)
+            await own_order(unit, page_request, number)
             await ordering.reject_order(unit, number, cancelled=True)
     except Misuse as problem:
         async with page_request.reading() as unit:
-            model = await order_view(unit, await _own_order(unit, page_request, number))
+            model = await order_view(unit, await own_order(unit, page_request, number))
         return render(
-            page_request, "order.html", 422, model=model, placed=False, problem=explain(page_request.translate, problem)
+            page_request, "order.html", 422, model=model, paid=False, problem=explain(page_request.translate, problem)
         )
     return go(page_request, f"/orders/{number}", "cancelled")
 
 
-async def _own_order(unit: UnitOfWork, page_request: PageRequest, number: str) -> OrderRow:
+async def own_order(unit: UnitOfWork, page_request: PageRequest, number: str) -> OrderRow:
+    """An order of the visible accounts. Raises NotFound."""
     assert page_request.account is not None
     scope = await scope_of(unit, page_request.account)
     found = await orders.order(unit.session, number)

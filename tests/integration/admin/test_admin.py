@@ -148,7 +148,15 @@ async def test_orders_packs_and_refunds(customer: CustomerData, admin: httpx.Asy
     assert granted["state"] == "valid"
     (pack,) = (await admin.get(f"{home}/packs", params={"capability": "plate"})).json()
     refund = (await admin.post("/refunds", json={"pack_id": pack["id"]})).json()
-    assert (await admin.post(f"/refunds/{refund['id']}/rejection")).json()["state"] == "rejected"
+    rejected = (await admin.post(f"/refunds/{refund['id']}/rejection", json={"note": "too late"})).json()
+    assert (rejected["state"], rejected["note"]) == ("rejected", "too late")
+    (used,) = (await admin.get("/vouchers")).json()
+    assert used["used"] and used["number"] == order["voucher_number"] and "code" not in used
+    topped = (await admin.post(f"{home}/balance", json={"amount_fen": 700, "note": "transfer"})).json()
+    assert (topped["kind"], topped["balance_fen"], topped["entered_by"]) == ("top-up", 700, "admin:olga")
+    assert (await admin.post(f"{home}/balance", json={"amount_fen": -701})).status_code == 409
+    held = (await admin.get(f"{home}/balance")).json()
+    assert held["balance_fen"] == 700 and [each["note"] for each in held["entries"]] == ["transfer"]
     refund = (await admin.post("/refunds", json={"pack_id": pack["id"]})).json()
     approved = (await admin.post(f"/refunds/{refund['id']}/approval")).json()
     assert (approved["state"], approved["amount_fen"], approved["decided_by"]) == ("approved", 121_500, "admin:olga")

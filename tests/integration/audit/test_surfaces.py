@@ -32,6 +32,7 @@ from inkgate.service.db import work
 from inkgate.service.metering.service import packs_of
 from inkgate.service.orders import repository as order_rows
 from inkgate.service.orders import service as orders
+from inkgate.service.orders.vouchers import issue_voucher
 from inkgate.service.settings import Database
 from inkgate.service.users import factor, totp
 from inkgate.service.users import repository as user_rows
@@ -100,6 +101,8 @@ async def test_every_form_of_the_console(console: ConsoleFixture) -> None:
     bought = {"capability": "general", "general-100k": "1", "agreed": "1"}
     placed = [await steps.form("lin", "/buy/{capability}/order", "order.place", **bought) for _ in range(3)]
     numbers = [each.subject.rpartition(" ")[2] for each in placed]
+    for number in numbers:
+        await steps.form("lin", "/orders/{number}/pay", "order.pay", number=number, method="offline")
     await steps.form("lin", "/orders/{number}/cancel", "order.cancelled", number=numbers[0])
     decide = "/operator/orders/{number}/{decision}"
     await steps.form("chief", decide, "order.rejected", number=numbers[1], decision="reject")
@@ -107,12 +110,25 @@ async def test_every_form_of_the_console(console: ConsoleFixture) -> None:
     assert paid.detail["pays_fen"] > 0
     async with console.begin() as unit:
         pack = (await packs_of(unit.session, console.account_id))[0]
-    asked = await steps.form("lin", "/refunds/{pack_id}", "refund.request", pack_id=pack.id)
+    asked = await steps.form("lin", "/refunds", "refund.request", pack=pack.id)
     assert asked.subject_name == f"general {pack.total:,}"
     async with work.read_session(console.engine) as session:
         refund = (await order_rows.refunds(session, None, state=""))[0]
+    await steps.form("lin", "/refunds/{refund_id}/withdraw", "refund.withdrawn", refund_id=refund.id)
+    await steps.form("lin", "/refunds", "refund.request", pack=pack.id)
+    async with work.read_session(console.engine) as session:
+        refund = (await order_rows.refunds(session, None, state="pending"))[0]
     refunding = "/operator/refunds/{refund_id}/{decision}"
     await steps.form("chief", refunding, "refund.approved", refund_id=refund.id, decision="approve")
+    await steps.form("chief", "/operator/vouchers", "voucher.issue", kind="credit", value="5")
+    async with console.begin() as unit:
+        code = await issue_voucher(unit, "percent", 10)
+    await steps.recorder.new()
+    await steps.form("lin", "/vouchers", "voucher.claim", code=code)
+    topped = await steps.form(
+        "chief", "/operator/balances", "balance.top-up", account="青禾", amount="12.50", note="transfer 7"
+    )
+    assert (topped.detail["fen"], topped.detail["balance_fen"]) == (1250, 1250)
     priced = await steps.form(
         "chief", "/operator/products/{product_id}", "product.set", product_id="general-100k", price="9"
     )
@@ -253,6 +269,7 @@ async def test_every_change_by_the_admin_api(console: ConsoleFixture) -> None:
     await ask("POST", "/orders/{number}/approval", "order.active", number=first["number"])
     await ask("POST", "/orders/{number}/rejection", "order.rejected", number=second["number"])
     await ask("POST", "/vouchers", "voucher.issue", {"kind": "credit", "value": 100})
+    await ask("POST", "/accounts/{account_id}/balance", "balance.top-up", {"amount_fen": 100}, account_id=account)
     async with console.begin() as unit:
         bought = [each for each in await packs_of(unit.session, account) if each.order_id]
         other = await orders.place_order(unit, account, {"general-100k": 1}, approval="immediate")
@@ -355,6 +372,9 @@ def test_every_command_leaves_its_event(inkgate: Shell, tmp_path: Any) -> None: 
     other = dict(line.split("=", 1) for line in inkgate("order", "place", "demo", "general-5").splitlines())
     run("order reject", "order.rejected", other["ORDER"])
     run("order voucher", "voucher.issue", "credit", "5")
+    run("order voucher-list", "cli.view")
+    run("order top-up", "balance.top-up", "demo", "10")
+    run("order balance", "cli.view", "demo")
     packs = [each["id"] for each in json.loads(inkgate("pack", "list", "demo", "--json")) if each["total"] == 5]
     asked = dict(line.split("=", 1) for line in run("order refund-request", "refund.request", packs[0]).splitlines())
     run("order refund-list", "cli.view")
