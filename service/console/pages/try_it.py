@@ -18,6 +18,7 @@ from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import AccessKeyRow, AppRow
 from inkgate.service.accounts.service import key_context
 from inkgate.service.console import app_choice, gateway_client, repository
+from inkgate.service.console.code_texts import in_language
 from inkgate.service.console.gateway_client import CallerKeys, GatewayCall
 from inkgate.service.console.once import AlreadyDone
 from inkgate.service.console.page_request import Customer, Malformed, NotFound, PageRequest
@@ -99,13 +100,14 @@ async def view(
 def result_view(capability: str, answer: Mapping[str, Any], language: str = "zh") -> ResultView:
     """The view of an answer of any capability; a refused call or a failed image has a fault only."""
     if answer.get("statusCode") != 0:
-        return ResultView([], [], f"{answer.get('statusCode')} {answer.get('details') or answer.get('message')}")
+        text = str(answer.get("details") or answer.get("message"))
+        return ResultView([], [], f"{answer.get('statusCode')} {in_language(text, language)}")
     returned = answer.get("returnObj")
     element = returned[0] if isinstance(returned, list) and returned else returned
     if not isinstance(element, dict):
         return ResultView([], [], "")
     if element.get("err_code"):
-        return ResultView([], [], f"{element['err_code']} {element.get('err_msg', '')}")
+        return ResultView([], [], f"{element['err_code']} {in_language(str(element.get('err_msg', '')), language)}")
     known = CAPABILITIES[capability]
     view = known.view(element)
     labelled = [each.name for each in known.fields]
