@@ -124,7 +124,7 @@ def test_filters_work_without_javascript(walk: Walkthrough, language: str) -> No
     for path, name, value in (("/monitor", "days", "90"), ("/", "capability", "plate")):
         page.goto(f"{walk.base}/console{path}")
         page.select_option(f"#{name}", value)
-        page.click(f"noscript >> text={_('筛选')}")
+        page.click(f"form:has(#{name}) button:has-text('{_('筛选')}')")
         page.wait_for_url(f"**{path}?*{name}={value}*")
         assert page.input_value(f"#{name}") == value
     context.close()
@@ -173,7 +173,7 @@ def test_an_update_that_fails_can_be_tried_again(walk: Walkthrough) -> None:
     page.select_option("#days", "30")
     page.wait_for_selector(".update-problem:has-text('没有更新成功')")
     page.unroute("**/monitor?*")
-    page.click(".update-problem >> text=重试")
+    page.click(".update-problem button:has-text('重试')")
     page.wait_for_url("**/monitor?days=30")
     assert page.locator(".update-problem").count() == 0
     lin.console_errors = [each for each in lin.console_errors if "ERR_FAILED" not in each]
