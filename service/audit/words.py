@@ -138,6 +138,11 @@ NAMED: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
 )
 """Field whose values have names in both languages → value → its names."""
 
+SURFACES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"console": ("控制台", "console"), "admin": ("管理接口", "admin API"), "cli": ("命令行", "command line")}
+)
+"""The first part of an actor → what it is called, in Chinese and English."""
+
 _BY_LENGTH = sorted(SUBJECTS, key=len, reverse=True)
 
 
@@ -148,6 +153,20 @@ class Part:
     label: str
     before: str | None
     value: str
+
+
+def actor_words(actor: str, language: str) -> tuple[str, str]:
+    """Where an actor came in ("" for the service itself) and its name: `console:lin` is 控制台 and lin.
+
+    Somebody without a name has not signed in; `console:` and `console:-` are of earlier releases.
+    """
+    english = language == "en"
+    surface, _, name = actor.partition(":")
+    if surface == "anonymous" or (surface in SURFACES and name in ("", "-")):
+        name = "not signed in" if english else "未登录"
+    elif surface not in SURFACES:
+        name = actor
+    return SURFACES.get(surface, ("", ""))[english], name
 
 
 def subject_words(subject: str, name: str | None, language: str) -> str:

@@ -26,9 +26,7 @@ def remembered(page_request: PageRequest) -> str:
     return app_id if page_request.signed_in is not None and user_id == page_request.signed_in.user.id else ""
 
 
-def preferred(
-    apps: Sequence[AppRow], opened: Mapping[str, Sequence[str]], capability: str, last: str
-) -> AppRow | None:
+def preferred(apps: Sequence[AppRow], opened: Mapping[str, Sequence[str]], capability: str, last: str) -> AppRow | None:
     """The first of `apps` in the order: opened and chosen last, opened, chosen last, any; None without apps."""
 
     def rank(app: AppRow) -> tuple[bool, bool]:

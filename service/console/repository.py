@@ -97,3 +97,14 @@ async def packs_by_id(session: AsyncSession, pack_ids: Sequence[str]) -> dict[st
 async def account_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
     query = select(Account.id, Account.name).where(Account.id.in_(account_ids))
     return {str(account_id): str(name) for account_id, name in await session.execute(query)}
+
+
+async def main_accounts(session: AsyncSession, search: str, first: Sequence[str], limit: int) -> list[Account]:
+    """At most `limit` main accounts whose names contain `search`, those with the ids `first` before the others."""
+    query = select(Account).where(Account.parent_id.is_(None))
+    if search:
+        query = query.where(Account.name.contains(search, autoescape=True))
+    order = (
+        (Account.id.in_(first).desc(), Account.created_at, Account.id) if first else (Account.created_at, Account.id)
+    )
+    return list(await session.scalars(query.order_by(*order).limit(limit)))

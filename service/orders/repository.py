@@ -115,10 +115,10 @@ async def pending_refund(session: AsyncSession, pack_id: str) -> RefundRow | Non
 
 
 async def refunds(
-    session: AsyncSession, account_id: str | None = None, *, state: str = "", limit: int = 100
+    session: AsyncSession, account_id: str | None = None, *, state: str = "", limit: int = 100, offset: int = 0
 ) -> list[RefundRow]:
     """Refunds, newest first; `account_id` None: of all accounts."""
-    query = select(RefundRow).order_by(RefundRow.requested_at.desc(), RefundRow.id.desc()).limit(limit)
+    query = select(RefundRow).order_by(RefundRow.requested_at.desc(), RefundRow.id.desc()).limit(limit).offset(offset)
     if account_id is not None:
         query = query.where(RefundRow.account_id == account_id)
     if state:

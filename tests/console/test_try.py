@@ -31,7 +31,10 @@ class Gateway:
         self.calls += 1
         number = self.calls
         await asyncio.sleep(0.02)  # two calls at the same moment overlap
-        text = {"statusCode": 0, "returnObj": [{"detail": [{"text": f"第 {number} 次", "box": [1, 1, 9, 1, 9, 9, 1, 9]}]}]}
+        text = {
+            "statusCode": 0,
+            "returnObj": [{"detail": [{"text": f"第 {number} 次", "box": [1, 1, 9, 1, 9, 9, 1, 9]}]}],
+        }
         return GatewayCall(GENERAL, {}, 200, self._answer or text, "", 5)
 
 
@@ -124,7 +127,9 @@ async def test_an_app_without_the_capability_makes_no_call_and_leads_to_opening_
     assert "应用“portal_app”未开通" in answer.text and f'href="/console/apps/{console.app_id}#open"' in answer.text
 
 
-@pytest.mark.parametrize(("code", "path"), [(50002, "/apps/{app}#open"), (51002, "/buy/general"), (51003, "/buy/general")])
+@pytest.mark.parametrize(
+    ("code", "path"), [(50002, "/apps/{app}#open"), (51002, "/buy/general"), (51003, "/buy/general")]
+)
 async def test_a_refusal_leads_to_the_page_that_solves_it(
     console: ConsoleFixture, lin: BrowserClient, monkeypatch: pytest.MonkeyPatch, code: int, path: str
 ) -> None:

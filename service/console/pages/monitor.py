@@ -94,7 +94,9 @@ async def view(
         steps=charts.by_step(span, steps),
         apps=[(named(row.key[0]), row.key[1], row) for row in by_app],
         errors=[
-            Error(row.key[1], row.key[0], code_name(row.key[1], row.key[0], translate.language), row.requests, row.refused)
+            Error(
+                row.key[1], row.key[0], code_name(row.key[1], row.key[0], translate.language), row.requests, row.refused
+            )
             for row in coded
             if row.key[0]
         ],

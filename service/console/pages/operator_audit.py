@@ -27,7 +27,6 @@ PER_PAGE = 50
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 MAX_VERIFIED_EVENTS = 500_000  # about twenty seconds of one core
 GROUPS = tuple(sorted({name.partition(".")[0] for name in ACTIONS}))
-SURFACES = {"console": ("控制台", "console"), "admin": ("管理接口", "admin API"), "cli": ("命令行", "command line")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +72,12 @@ def line_of(row: EventRow, language: str) -> EventLine:
     """The view model of an event."""
     result = row.result or "done"
     english = language == "en"
-    surface, _, name = row.actor.partition(":")
+    surface, name = words.actor_words(row.actor, language)
     return EventLine(
         at=row.at,
         actor=row.actor,
-        name=name or ("anonymous" if english else "未登录") if surface in (*SURFACES, "anonymous") else row.actor,
-        surface=SURFACES.get(row.surface or surface, ("", ""))[english],
+        name=name,
+        surface=words.SURFACES[row.surface][english] if row.surface in words.SURFACES else surface,
         address=row.address or "",
         action=action_name(row.action, language),
         result=result,

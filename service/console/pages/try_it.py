@@ -92,9 +92,7 @@ async def view(
     opened = await repository.opened_by(unit.session, [each.id for each in apps])
     apps.sort(key=lambda each: capability not in opened.get(each.id, ()))
     live = [row for row, state in await keys_view(unit, account_id) if state == "live"]
-    return TryForm(
-        apps, opened, app_choice.preferred(apps, opened, capability, last_app), live[0] if live else None
-    )
+    return TryForm(apps, opened, app_choice.preferred(apps, opened, capability, last_app), live[0] if live else None)
 
 
 def result_view(capability: str, answer: Mapping[str, Any], language: str = "zh") -> ResultView:
@@ -188,9 +186,7 @@ async def call(page_request: Customer, name: str) -> Response:
 
 
 def _problem(page_request: PageRequest, text: str, step: NextStep | None = None, *, status: int = 422) -> Response:
-    return render(
-        page_request, "try_result.html", status, problem=text, sent_call=None, step=step, once=_new_token()
-    )
+    return render(page_request, "try_result.html", status, problem=text, sent_call=None, step=step, once=_new_token())
 
 
 def _result(page_request: PageRequest, sent_call: GatewayCall, keys: CallerKeys, app_id: str) -> Response:
