@@ -73,7 +73,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "文件格式不合法": "the file has an unsupported format",
         "请求文件格式不合法": "the file has an unsupported format",
         "仅支持 jpeg/png/jpg/bmp 格式": "only jpeg, png, jpg and bmp are supported",
-        "请求文件格式不合法，仅支持 jpeg/png/jpg/bmp 格式": "unsupported format; only jpeg, png, jpg and bmp are supported",
+        "请求文件格式不合法，仅支持 jpeg/png/jpg/bmp 格式": "only jpeg, png, jpg and bmp files are supported",
         "文件大小不符合要求": "the file is too large",
         "图片文件大小不符合要求": "the file is too large",
         "单张图片大小超过10M": "an image is larger than 10 MB",

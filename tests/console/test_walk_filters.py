@@ -1,4 +1,4 @@
-"""Filters in a browser, after test_walk.py: by keyboard, in place, with history, without JavaScript, without a session."""
+"""Filters in a browser, after test_walk.py: by keyboard, in place, without JavaScript, without a session."""
 
 from __future__ import annotations
 

@@ -138,7 +138,8 @@
       say(texts.failed, [[texts.retry, () => exclusively(() => send(file, sample))]]);
       return;
     }
-    if (answer.headers.get("hx-redirect") || answer.status === 403) over(file, sample);
+    const left = answer.redirected || answer.headers.get("hx-redirect");
+    if (left || answer.status === 403) over(file, sample);
     else if (answer.status === 413) say(texts.tooLarge);
     else show(answer, text, file, sample);
   }
