@@ -158,7 +158,7 @@ class Part:
 def actor_words(actor: str, language: str) -> tuple[str, str]:
     """Where an actor came in ("" for the service itself) and its name: `console:lin` is 控制台 and lin.
 
-    Somebody without a name has not signed in; `console:` and `console:-` are of earlier releases.
+    A user without a name has not signed in; `console:` and `console:-` are of earlier releases.
     """
     english = language == "en"
     surface, _, name = actor.partition(":")

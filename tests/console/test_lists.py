@@ -94,7 +94,7 @@ async def test_the_ledger_begins_with_the_account_and_capability_of_most_entries
     ]
     found = await chief.see("/operator/ledger?q=%E9%9D%92%E7%A6%BE")
     assert "繁忙的账号" not in found and re.findall(r'<option value="([^"]+)" selected', found)[0] == console.account_id
-    assert "没有找到账号" in await chief.see("/operator/ledger?q=nobody")
+    assert "没有找到账号" in await chief.see("/operator/ledger?q=unknown")
     assert (await chief.get(f"/operator/ledger?account={ids.new()}")).status_code == 404
     assert (await chief.get("/operator/ledger?account=x")).status_code == 404
 
@@ -116,7 +116,7 @@ async def test_actors_money_and_failed_sign_ins_are_in_words(console: ConsoleFix
     chief = await console.signed_in("chief")
     visitor = console.visitor()
     await visitor.submit("/login", login="lin", password="wrong")
-    await visitor.submit("/login", login="nobody", password="wrong")
+    await visitor.submit("/login", login="unknown", password="wrong")
     async with console.begin() as unit:
         await place_order(unit, console.account_id, {"general-100k": 1}, approval="operator")
         for actor in ("console:-", "console:"):  # as earlier releases wrote them

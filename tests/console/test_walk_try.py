@@ -167,7 +167,7 @@ def test_a_converted_image_is_recognised(lin: BrowserUser) -> None:
 def test_two_clicks_and_a_lost_answer_are_charged_once(lin: BrowserUser) -> None:
     page, before, sent = lin.page, used(lin), []
     page.on("request", lambda request: sent.append(request.url) if "/try/" in request.url else None)
-    # Both clicks come before the page can draw: nobody clicks faster.
+    # Both clicks come before the page can draw: no user clicks faster.
     page.evaluate("[1, 2, 3].forEach(() => document.querySelector('[data-sample]').click())")
     answered(page)
     assert len(sent) == 1 and used(lin) == before + 1

@@ -138,7 +138,7 @@ async def _refunds(
 
 
 def _actor_name(page_request: PageRequest) -> Callable[[str | None], str]:
-    """The name of who decided, as in the audit trail; "" for nobody."""
+    """The name of who decided, as in the audit trail; "" for an order not yet decided."""
     return lambda actor: actor_words(actor, page_request.translate.language)[1] if actor else ""
 
 
