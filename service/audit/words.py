@@ -179,18 +179,27 @@ def subject_words(subject: str, name: str | None, language: str) -> str:
     return f"{SUBJECTS[kind]} {shown}".strip().replace("： ", "：")
 
 
-def parts(detail: Mapping[str, Any], language: str) -> Iterator[Part]:
-    """What an event says: first what changed, then the other values; nothing for what is empty."""
+def parts(detail: Mapping[str, Any], language: str, capabilities: Mapping[str, str] | None = None) -> Iterator[Part]:
+    """What an event says: first what changed, then the other values; nothing for what is empty.
+
+    `capabilities` are the titles of capabilities by name, in the language of the page.
+    """
+    titles = capabilities or {}
+
+    def worded(name: str, value: object) -> str:
+        named = titles.get(value) if name == "capability" and isinstance(value, str) else None
+        return named or _value(name, value, language)
+
     before, after = _mapping(detail.get("before")), _mapping(detail.get("after"))
     names = [name for name in after if not before or name in before or before.get(name) != after[name]]
     for name in [*names, *(each for each in before if each not in after)]:
         if before and before.get(name) == after.get(name):
             continue
-        old = _value(name, before[name], language) if name in before else ("–" if before else None)
-        yield Part(_label(name, language), old, _value(name, after.get(name), language))
+        old = worded(name, before[name]) if name in before else ("–" if before else None)
+        yield Part(_label(name, language), old, worded(name, after.get(name)))
     for name, value in detail.items():
         if name not in ("before", "after") and value is not None and value != "":
-            yield Part(_label(name, language), None, _value(name, value, language))
+            yield Part(_label(name, language), None, worded(name, value))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

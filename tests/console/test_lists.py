@@ -119,6 +119,7 @@ async def test_actors_money_and_failed_sign_ins_are_in_words(console: ConsoleFix
     await visitor.submit("/login", login="unknown", password="wrong")
     async with console.begin() as unit:
         await place_order(unit, console.account_id, {"general-100k": 1}, approval="operator")
+        await accounts.open_capability(unit, console.app_id, "plate")
         for actor in ("console:-", "console:"):  # as earlier releases wrote them
             what = {"action": "user.sign_in", "subject": "user lin", "detail": {}}
             audit.append(unit.session, [EventRow(id=ids.new(), at=console.clock.time, actor=actor, **what)])
@@ -126,6 +127,7 @@ async def test_actors_money_and_failed_sign_ins_are_in_words(console: ConsoleFix
     text = re.sub(r"<[^>]+>", " ", page)
     assert "console:" not in text and "anonymous" not in text and "_fen" not in text and "fen" not in text
     assert "未登录" in text and "密码不正确" in text and "没有此用户" in text and "¥" in text
+    assert "能力: 车牌识别" in text
     await chief.submit("/operator/ledger", page="/operator/ledger")
     ledger = re.sub(r"<[^>]+>", " ", await chief.see("/operator/ledger"))
     assert "console:" not in ledger and "chief" in ledger

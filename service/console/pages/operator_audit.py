@@ -18,7 +18,8 @@ from inkgate.service.audit.words import Part
 from inkgate.service.console.downloads import csv_stream, saved_as
 from inkgate.service.console.page_request import Operator, PageRequest
 from inkgate.service.console.paging import Paging
-from inkgate.service.console.render import render
+from inkgate.service.console.render import render, title
+from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING
 
@@ -84,7 +85,7 @@ def line_of(row: EventRow, language: str) -> EventLine:
         result_name=RESULTS.get(result, (result, result))[english],
         subject=words.subject_words(row.subject, row.subject_name, language),
         account=row.account_name or "",
-        parts=list(words.parts(row.detail, language)),
+        parts=list(words.parts(row.detail, language, {name: title(name, language) for name in CAPABILITIES})),
     )
 
 
