@@ -180,7 +180,7 @@ async def errors_as_csv(page_request: Customer, days: str = "7", app: str = "", 
             row.key[0].isoformat(),
             title(row.key[1], page_request.translate.language),
             row.key[2],
-            code_name(*row.key[1:], page_request.translate.language),
+            code_name(row.key[1], row.key[2], page_request.translate.language),
             row.requests,
             row.refused,
         )

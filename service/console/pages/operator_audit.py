@@ -78,7 +78,7 @@ def line_of(row: EventRow, language: str) -> EventLine:
         at=row.at,
         actor=row.actor,
         name=name,
-        surface=words.SURFACES[row.surface][english] if row.surface in words.SURFACES else surface,
+        surface=words.SURFACES.get(row.surface or "", (surface, surface))[english],
         address=row.address or "",
         action=action_name(row.action, language),
         result=result,
