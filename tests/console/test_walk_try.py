@@ -106,7 +106,7 @@ def test_a_photo_is_shown_as_it_was_taken_and_its_boxes_lie_on_the_text(lin: Bro
         seen[name] = ink_in_boxes(page.locator(".stage"))
         page.evaluate("document.getElementById('try-result').replaceChildren()")
     first, share = seen["1.jpg"]
-    assert share > 0.9
+    assert share > 0.8  # of a turned image it would be less than half
     for name, (grey, inside) in seen.items():
         assert grey.shape == first.shape, name
         assert np.abs(grey.astype(int) - first).mean() < 6, name
@@ -155,7 +155,7 @@ def test_a_large_photo_is_shrunk_with_consent(lin: BrowserUser) -> None:
     assert "图书馆开放通知" in answered(page)
     assert len(bodies) == 1 and bodies[0] < TWO_MB + 4096
     assert used(lin) == before + 1
-    assert ink_in_boxes(page.locator(".stage"))[1] > 0.85
+    assert ink_in_boxes(page.locator(".stage"))[1] > 0.8
 
 
 def test_a_converted_image_is_recognised(lin: BrowserUser) -> None:
