@@ -150,6 +150,11 @@ NAMED: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
 )
 """Field whose values have names in both languages → value → its names."""
 
+SURFACES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"console": ("控制台", "console"), "admin": ("管理接口", "admin API"), "cli": ("命令行", "command line")}
+)
+"""The first part of an actor → what it is called, in Chinese and English."""
+
 _BY_LENGTH = sorted(SUBJECTS, key=len, reverse=True)
 
 
@@ -162,6 +167,20 @@ class Part:
     value: str
 
 
+def actor_words(actor: str, language: str) -> tuple[str, str]:
+    """Where an actor came in ("" for the service itself) and its name: `console:lin` is 控制台 and lin.
+
+    A user without a name has not signed in; `console:` and `console:-` are of earlier releases.
+    """
+    english = language == "en"
+    surface, _, name = actor.partition(":")
+    if surface == "anonymous" or (surface in SURFACES and name in ("", "-")):
+        name = "not signed in" if english else "未登录"
+    elif surface not in SURFACES:
+        name = actor
+    return SURFACES.get(surface, ("", ""))[english], name
+
+
 def subject_words(subject: str, name: str | None, language: str) -> str:
     """An object in words; its name instead of its id where it has one."""
     kind = next((each for each in _BY_LENGTH if subject == each or subject.startswith(each + " ")), None)
@@ -172,18 +191,27 @@ def subject_words(subject: str, name: str | None, language: str) -> str:
     return f"{SUBJECTS[kind]} {shown}".strip().replace("： ", "：")
 
 
-def parts(detail: Mapping[str, Any], language: str) -> Iterator[Part]:
-    """What an event says: first what changed, then the other values; nothing for what is empty."""
+def parts(detail: Mapping[str, Any], language: str, capabilities: Mapping[str, str] | None = None) -> Iterator[Part]:
+    """What an event says: first what changed, then the other values; nothing for what is empty.
+
+    `capabilities` are the titles of capabilities by name, in the language of the page.
+    """
+    titles = capabilities or {}
+
+    def worded(name: str, value: object) -> str:
+        named = titles.get(value) if name == "capability" and isinstance(value, str) else None
+        return named or _value(name, value, language)
+
     before, after = _mapping(detail.get("before")), _mapping(detail.get("after"))
     names = [name for name in after if not before or name in before or before.get(name) != after[name]]
     for name in [*names, *(each for each in before if each not in after)]:
         if before and before.get(name) == after.get(name):
             continue
-        old = _value(name, before[name], language) if name in before else ("–" if before else None)
-        yield Part(_label(name, language), old, _value(name, after.get(name), language))
+        old = worded(name, before[name]) if name in before else ("–" if before else None)
+        yield Part(_label(name, language), old, worded(name, after.get(name)))
     for name, value in detail.items():
         if name not in ("before", "after") and value is not None and value != "":
-            yield Part(_label(name, language), None, _value(name, value, language))
+            yield Part(_label(name, language), None, worded(name, value))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

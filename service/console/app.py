@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.exceptions import RequestValidationError
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inkgate.service import __version__
@@ -22,10 +23,12 @@ from inkgate.service.console.page_request import (
     SecondFactorRequired,
     SignInRequired,
     any_request,
+    language_of,
 )
 from inkgate.service.console.pages import PAGES
 from inkgate.service.console.parts import ConsoleDependencies
 from inkgate.service.console.render import assets, render
+from inkgate.service.console.translations import Translator
 from inkgate.service.contract.headers import Surface
 from inkgate.service.errors import ClockSuspect, Misuse
 from inkgate.service.header_middleware import RepeatedHeaderMiddleware
@@ -64,7 +67,10 @@ def create_console(parts: ConsoleDependencies, demo_links: DemoLinks | None = No
     app.add_exception_handler(NotFound, _refuse)
     app.add_exception_handler(Malformed, _refuse)
     app.add_exception_handler(Misuse, _refuse)
+    app.add_exception_handler(RequestValidationError, _refuse)
     app.add_exception_handler(404, _refuse)
+    app.add_exception_handler(400, _refuse_briefly)
+    app.add_exception_handler(405, _refuse_briefly)
     app.add_exception_handler(ClockSuspect, _clock)
     app.add_middleware(GZipMiddleware, compresslevel=GZIP_LEVEL)
     app.add_middleware(RepeatedHeaderMiddleware, surface=Surface.CONSOLE)
@@ -72,7 +78,7 @@ def create_console(parts: ConsoleDependencies, demo_links: DemoLinks | None = No
     return app
 
 
-STATUSES = {Forbidden: 403, Malformed: 400, Misuse: 422}
+STATUSES = {Forbidden: 403, Malformed: 400, RequestValidationError: 400, Misuse: 422}
 """Status of a refused page; every other error is 404."""
 
 
@@ -102,9 +108,14 @@ class SecurityMiddleware:
         if scope["method"] not in ("GET", "HEAD"):
             length = dict(scope["headers"]).get(b"content-length", b"")
             if not length.isdigit() or int(length) > _max_body_bytes(scope):
-                await Response("", 413)(scope, receive, send_guarded)
+                await _too_large(scope)(scope, receive, send_guarded)
                 return
         await self._app(scope, receive, send_guarded)
+
+
+def _too_large(scope: Scope) -> Response:
+    _ = Translator(language_of(Request(scope)))
+    return PlainTextResponse(_("请求超过 {n} KiB，没有接收。", n=_max_body_bytes(scope) // 1024), 413)
 
 
 def _max_body_bytes(scope: Scope) -> int:
@@ -151,6 +162,14 @@ async def _refuse(request: Request, error: Exception) -> Response:
         await page_request.record("access.refuse", where, page_request.signed_in_account, result="refused", **detail)
     missing = titles.permission(refused, page_request.translate.language) if refused else ""
     return render(page_request, "refused.html", status, clock=False, missing=missing)
+
+
+async def _refuse_briefly(request: Request, error: Exception) -> Response:
+    """One line for a form that cannot be read, or a method that the address does not have: no page sends these."""
+    _ = Translator(language_of(request))
+    if isinstance(error, HTTPException) and error.status_code == 400:
+        return PlainTextResponse(_("表单无法读取：字段或文件过多、过大，或格式不正确。"), 400)
+    return PlainTextResponse(_("此地址不接受 {method} 请求。", method=request.method), 405)
 
 
 async def _clock(request: Request, _error: Exception) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from inkgate.service.console.code_texts import in_language
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.contract.refusals import GATEWAY_CODES
 
@@ -38,17 +39,21 @@ def _rows() -> Iterator[Code]:
                 yield Code(f"AI_OP_{fault.code}", capability.name, fault.message, fault.details, 200)
 
 
-def code_name(capability: str, code: int) -> str:
+def code_name(capability: str, code: int, language: str = "zh") -> str:
     """The text of a status code of the ledger; "" for an unknown code."""
     if code in GATEWAY_CODES:
-        return GATEWAY_CODES[code].text
+        return in_language(GATEWAY_CODES[code].text, language)
     known = CAPABILITIES.get(capability)
     faults = known.faults.values() if known else ()
-    return next((fault.message for fault in faults if fault.code == code), "")
+    return in_language(next((fault.message for fault in faults if fault.code == code), ""), language)
 
 
 def search(text: str) -> list[Code]:
-    """The rows that contain every word of `text`."""
+    """The rows that contain every word of `text`, in either language."""
     words = text.casefold().split()
-    texts = ((row, f"{row.code} {row.message} {row.details}".casefold()) for row in codes())
-    return [row for row, haystack in texts if all(word in haystack for word in words)]
+    return [row for row in codes() if all(word in _searched(row) for word in words)]
+
+
+def _searched(row: Code) -> str:
+    texts = (row.code, row.message, row.details, in_language(row.message, "en"), in_language(row.details, "en"))
+    return " ".join(texts).casefold()

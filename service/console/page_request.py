@@ -23,7 +23,7 @@ from inkgate.service.accounts.rules import storable
 from inkgate.service.audit import looks, trail
 from inkgate.service.client_ip import client_ip
 from inkgate.service.console.parts import ConsoleDependencies
-from inkgate.service.console.translations import Translator
+from inkgate.service.console.translations import LANGUAGES, Translator, preferred_language
 from inkgate.service.db import ids, work
 from inkgate.service.db.work import Origin, UnitOfWork
 from inkgate.service.permissions import Permission, Role, permissions_of
@@ -204,7 +204,7 @@ async def any_request(request: Request) -> PageRequest:
     cookies = request.cookies
     theme = cookies.get(THEME_COOKIE, "auto")
     theme = theme if theme in THEMES else "auto"
-    page_request = PageRequest(request, parts, Translator(cookies.get(LANGUAGE_COOKIE, "zh")), theme, form, "")
+    page_request = PageRequest(request, parts, Translator(language_of(request)), theme, form, "")
     token = cookies.get(SESSION_COOKIE)
     if token:
         async with page_request.reading() as unit:
@@ -216,6 +216,12 @@ async def any_request(request: Request) -> PageRequest:
         _check_form(page_request)
     await _touch(page_request)
     return page_request
+
+
+def language_of(request: Request) -> str:
+    """The language that the user chose, else the one that the browser prefers."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    return chosen if chosen in LANGUAGES else preferred_language(request.headers.get("accept-language", ""))
 
 
 class _InMemoryFormParser(MultiPartParser):

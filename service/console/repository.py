@@ -227,3 +227,14 @@ async def apps_matching(session: AsyncSession, text: str, limit: int) -> list[tu
     query = query.where(AppRow.deleted_at.is_(None), AppRow.name.contains(text, autoescape=True))
     rows = await session.execute(query.order_by(AppRow.created_at.desc(), AppRow.id).limit(limit))
     return [(str(name), account) for name, account in rows]
+
+
+async def main_accounts(session: AsyncSession, search: str, first: Sequence[str], limit: int) -> list[Account]:
+    """At most `limit` main accounts whose names contain `search`, those with the ids `first` before the others."""
+    query = select(Account).where(Account.parent_id.is_(None))
+    if search:
+        query = query.where(Account.name.contains(search, autoescape=True))
+    order = (
+        (Account.id.in_(first).desc(), Account.created_at, Account.id) if first else (Account.created_at, Account.id)
+    )
+    return list(await session.scalars(query.order_by(*order).limit(limit)))

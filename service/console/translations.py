@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
 """Language → `lang` attribute of the page. The first one is the default."""
+
+
+MAX_ACCEPTED = 500  # characters of an Accept-Language header that are read
+
+
+def preferred_language(header: str) -> str:
+    """The language that a browser prefers, by the q-values of its Accept-Language header; the first one for none.
+
+    Of equal weights the first counts. A language of the header that the console does not have is passed over.
+    """
+    best, weight = next(iter(LANGUAGES)), 0.0
+    for entry in header[:MAX_ACCEPTED].split(","):
+        tag, *parameters = (part.strip().lower() for part in entry.split(";"))
+        language, quality = tag.partition("-")[0], _quality(parameters)
+        if language in LANGUAGES and quality > weight:
+            best, weight = language, quality
+    return best
+
+
+def _quality(parameters: list[str]) -> float:
+    """The q-value, from 0 to 1; 0 for an invalid one."""
+    given = next((each.partition("=")[2].strip() for each in parameters if each.startswith("q")), "1")
+    if re.fullmatch(r"[01](\.[0-9]{0,3})?", given) is None:
+        return 0.0
+    return min(float(given), 1.0)
 
 
 class Translator:

@@ -72,11 +72,12 @@ TABLE: Mapping[str, HeaderRule] = {
     "content-type": HeaderRule(_L, (_ADMIN, _CONSOLE)),
     "accept": HeaderRule(_J, (_PAGES,)),
     "accept-encoding": HeaderRule(_J, (_CONSOLE,)),
+    "accept-language": HeaderRule(_J, (_CONSOLE,)),
     "cookie": HeaderRule(_J, (_CONSOLE,), b"; "),
-    "forwarded": HeaderRule(_J, (_CONSOLE,)),  # of this and the next three only the presence counts: a proxy exists
+    "forwarded": HeaderRule(_J, (_CONSOLE,)),  # of this and the next two only the presence counts: a proxy exists
     "via": HeaderRule(_J, (_CONSOLE,)),
     "x-real-ip": HeaderRule(_J, (_CONSOLE,)),
-    "x-forwarded-host": HeaderRule(_J, (_CONSOLE,)),
+    "x-forwarded-host": HeaderRule(_L, (_CONSOLE,)),
     "x-forwarded-proto": HeaderRule(_L, (_CONSOLE,)),
     "origin": HeaderRule(_R, (_CONSOLE,)),
     "sec-fetch-site": HeaderRule(_R, (_CONSOLE,)),

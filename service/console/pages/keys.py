@@ -11,11 +11,13 @@ from inkgate.service.accounts.models import AccessKeyRow
 from inkgate.service.accounts.service import KeyPair
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, NotFound, PageRequest
+from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 
 router = APIRouter()
+PER_PAGE = 20  # rotated and disabled keys stay in the list
 
 
 async def view(unit: UnitOfWork, account_id: str) -> list[tuple[AccessKeyRow, str]]:
@@ -34,8 +36,8 @@ def _state(row: AccessKeyRow, ended: bool) -> str:
 
 
 @router.get("/keys")
-async def page(page_request: Customer) -> Response:
-    return await _render_page(page_request)
+async def page(page_request: Customer, page: int = 1) -> Response:
+    return await _render_page(page_request, page=page)
 
 
 @router.post("/keys")
@@ -83,11 +85,21 @@ async def _require_own_key(unit: UnitOfWork, page_request: PageRequest, ak: str)
 
 
 async def _render_page(
-    page_request: PageRequest, *, status: int = 200, problem: str = "", pair: KeyPair | None = None
+    page_request: PageRequest, *, status: int = 200, problem: str = "", pair: KeyPair | None = None, page: int = 1
 ) -> Response:
     assert page_request.account is not None
+    paging = Paging.of(page, PER_PAGE)
     async with page_request.reading() as unit:
-        rows = await view(unit, page_request.account.id)
+        found = await view(unit, page_request.account.id)
+    rows, more = paging.cut(found[paging.offset :])
     return render(
-        page_request, "keys.html", status, rows=rows, problem=problem, pair=pair, most=accounts.KEYS_PER_ACCOUNT
+        page_request,
+        "keys.html",
+        status,
+        rows=rows,
+        more=more,
+        page=paging.number,
+        problem=problem,
+        pair=pair,
+        most=accounts.KEYS_PER_ACCOUNT,
     )

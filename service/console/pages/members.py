@@ -14,6 +14,7 @@ from inkgate.service.accounts.models import Account
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, NotFound, PageRequest
 from inkgate.service.console.pages.operator_accounts import PASSWORD_BYTES, NewLogin, UserLine, user_lines
+from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -24,26 +25,31 @@ from inkgate.service.users import service as users
 from inkgate.service.users.models import UserRow
 
 router = APIRouter(prefix="/members")
+ACCOUNTS_PER_PAGE = 20
 MAX_USERS = 200  # per account
 MAX_SUBACCOUNTS = 200  # per main account
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The accounts that the owner manages, the own one first, and their users."""
+    """The accounts that the owner manages, the own one first, and the users of those on this page."""
 
     accounts: list[Account]
     people: dict[str, list[UserLine]]
+    page: int
+    more: bool
 
 
-async def view(unit: UnitOfWork, account: Account) -> Members:
-    """The users of an account, and of its sub-accounts if it is a main account."""
+async def view(unit: UnitOfWork, account: Account, page: int = 1) -> Members:
+    """The users of an account, and of its sub-accounts if it is a main account; some accounts per page."""
     family = await managed(unit, account)
+    paging = Paging.of(page, ACCOUNTS_PER_PAGE)
+    shown, more = paging.cut(family[paging.offset :])
     people = {
         each.id: await user_lines(unit, await user_queries.users(unit.session, each.id, limit=MAX_USERS))
-        for each in family
+        for each in shown
     }
-    return Members(family, people)
+    return Members(family, people, paging.number, more)
 
 
 async def managed(unit: UnitOfWork, account: Account) -> list[Account]:
@@ -55,8 +61,8 @@ async def managed(unit: UnitOfWork, account: Account) -> list[Account]:
 
 
 @router.get("")
-async def page(page_request: Customer) -> Response:
-    return await _render(page_request)
+async def page(page_request: Customer, page: int = 1) -> Response:
+    return await _render(page_request, page=page)
 
 
 @router.post("")
@@ -158,9 +164,11 @@ async def _other(unit: UnitOfWork, page_request: PageRequest, user_id: str) -> U
     return user
 
 
-async def _render(page_request: PageRequest, *, problem: str = "", new: NewLogin | None = None) -> Response:
+async def _render(
+    page_request: PageRequest, *, problem: str = "", new: NewLogin | None = None, page: int = 1
+) -> Response:
     async with page_request.reading() as unit:
-        model = await view(unit, _account(page_request))
+        model = await view(unit, _account(page_request), page)
     return render(
         page_request,
         "members.html",

@@ -102,7 +102,9 @@ async def view(
         steps=charts.by_week(listed) if span.days > MOST_DAYS_LISTED else listed,
         apps=[(named(row.key[0]), row.key[1], row) for row in by_app],
         errors=[
-            Error(row.key[1], row.key[0], code_name(row.key[1], row.key[0]), row.requests, row.refused)
+            Error(
+                row.key[1], row.key[0], code_name(row.key[1], row.key[0], translate.language), row.requests, row.refused
+            )
             for row in coded
             if row.key[0]
         ],
@@ -187,7 +189,7 @@ async def errors_as_csv(page_request: Customer, days: str = "7", app: str = "", 
             row.key[0].isoformat(),
             title(row.key[1], page_request.translate.language),
             row.key[2],
-            code_name(*row.key[1:]),
+            code_name(row.key[1], row.key[2], page_request.translate.language),
             row.requests,
             row.refused,
         )

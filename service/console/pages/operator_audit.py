@@ -18,7 +18,8 @@ from inkgate.service.audit.words import Part
 from inkgate.service.console.downloads import csv_stream, saved_as
 from inkgate.service.console.page_request import Operator, PageRequest
 from inkgate.service.console.paging import Paging
-from inkgate.service.console.render import render
+from inkgate.service.console.render import render, title
+from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING
 
@@ -27,7 +28,6 @@ PER_PAGE = 50
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 MAX_VERIFIED_EVENTS = 500_000  # about twenty seconds of one core
 GROUPS = tuple(sorted({name.partition(".")[0] for name in ACTIONS}))
-SURFACES = {"console": ("控制台", "console"), "admin": ("管理接口", "admin API"), "cli": ("命令行", "command line")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +73,19 @@ def line_of(row: EventRow, language: str) -> EventLine:
     """The view model of an event."""
     result = row.result or "done"
     english = language == "en"
-    surface, _, name = row.actor.partition(":")
+    surface, name = words.actor_words(row.actor, language)
     return EventLine(
         at=row.at,
         actor=row.actor,
-        name=name or ("anonymous" if english else "未登录") if surface in (*SURFACES, "anonymous") else row.actor,
-        surface=SURFACES.get(row.surface or surface, ("", ""))[english],
+        name=name,
+        surface=words.SURFACES.get(row.surface or "", (surface, surface))[english],
         address=row.address or "",
         action=action_name(row.action, language),
         result=result,
         result_name=RESULTS.get(result, (result, result))[english],
         subject=words.subject_words(row.subject, row.subject_name, language),
         account=row.account_name or "",
-        parts=list(words.parts(row.detail, language)),
+        parts=list(words.parts(row.detail, language, {name: title(name, language) for name in CAPABILITIES})),
     )
 
 

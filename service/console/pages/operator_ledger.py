@@ -13,9 +13,10 @@ from starlette.responses import Response
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.audit import repository as audit
-from inkgate.service.audit import trail
+from inkgate.service.audit import trail, words
 from inkgate.service.audit.models import EventRow
 from inkgate.service.console import repository
+from inkgate.service.console.codes import code_name
 from inkgate.service.console.downloads import csv_stream
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
 from inkgate.service.console.pages.operator_audit import day_of
@@ -35,6 +36,7 @@ MAX_VERIFIED_LINES = 500_000  # for a page; `inkgate ledger verify` has no limit
 MAX_FINDINGS_SHOWN = 100
 MAX_FINDINGS = 1000
 MAX_EXPORT_SPAN = timedelta(days=400)
+MAX_ACCOUNTS = 200  # to choose from; a search finds the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,11 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The page. `lines` are of one account and capability, latest first; `older` is the number to continue from."""
+    """The page. `lines` are of one account and capability, latest first; `older` is the number to continue from.
 
+    `mains` are the main accounts to choose from, whose names contain `search`, those with most entries first."""
+
+    search: str
     mains: list[Account]
     account: Account | None
     capability: str
@@ -70,31 +75,55 @@ class Proof:
     busy: bool = False
 
 
-async def view(unit: UnitOfWork, account_id: str, capability: str, before: int | None = None) -> Ledger:
-    """The ledger of one account, by default the first. Raises NotFound for an unknown one."""
+async def view(
+    unit: UnitOfWork, account_id: str, capability: str, before: int | None = None, search: str = ""
+) -> Ledger:
+    """The ledger of one account and capability, by default those with most entries. Raises NotFound for an unknown
+    account."""
     session = unit.session
-    mains = [each for each in await accounts.accounts(session, limit=1000) if each.parent_id is None]
-    account = next((each for each in mains if each.id == account_id), None) if account_id else next(iter(mains), None)
-    if account_id and account is None:
-        raise NotFound
+    facts = await ledger_reader.meters(session)
+    mains = await _main_accounts(unit, facts, search)
+    account = await _chosen(unit, mains, account_id, search)
     verifications = await audit.events(session, action=VERIFY, limit=3)
     if account is None:
-        return Ledger(mains, None, capability, [], [], None, {}, verifications)
-    facts = {fact.capability: fact for fact in await ledger_reader.meters(session, account.id)}
-    meters = [_meter(name, facts.get(name)) for name in CAPABILITIES]
+        return Ledger(search, mains, None, capability or DEFAULT, [], [], None, {}, verifications)
+    own = {fact.capability: fact for fact in facts if fact.account_id == account.id}
+    capability = capability or max(CAPABILITIES, key=lambda name: own[name].seq if name in own else 0)
     rows = await usage.records(session, account.id, capability=capability, before_seq=before, limit=PER_PAGE + 1)
     family = [each.id for each in await accounts.account_with_subaccounts(session, account.id)]
-    older = rows[PER_PAGE - 1].seq if len(rows) > PER_PAGE else None
     return Ledger(
+        search,
         mains,
         account,
         capability,
-        meters,
+        [_meter(name, own.get(name)) for name in CAPABILITIES],
         rows[:PER_PAGE],
-        older,
+        rows[PER_PAGE - 1].seq if len(rows) > PER_PAGE else None,
         await repository.app_names(session, family),
         verifications,
     )
+
+
+async def _main_accounts(unit: UnitOfWork, facts: list[MeterFact], search: str) -> list[Account]:
+    """At most MAX_ACCOUNTS main accounts, those with most entries first."""
+    entries: dict[str, int] = {}
+    for fact in facts:
+        entries[fact.account_id] = entries.get(fact.account_id, 0) + fact.seq
+    busy = sorted(entries, key=lambda each: -entries[each])[:MAX_ACCOUNTS]
+    found = await repository.main_accounts(unit.session, search, busy, MAX_ACCOUNTS)
+    return sorted(found, key=lambda each: -entries.get(each.id, 0))
+
+
+async def _chosen(unit: UnitOfWork, mains: list[Account], account_id: str, search: str) -> Account | None:
+    """The account asked for, unless a search leads elsewhere; else the first."""
+    account = await accounts.account(unit.session, account_id) if account_id else None
+    if account_id and (account is None or account.parent_id is not None):
+        raise NotFound
+    if account is None or (search and account.id not in {each.id for each in mains}):
+        return next(iter(mains), None)
+    if account.id not in {each.id for each in mains}:
+        mains.append(account)
+    return account
 
 
 def _meter(capability: str, fact: MeterFact | None) -> Meter:
@@ -102,8 +131,10 @@ def _meter(capability: str, fact: MeterFact | None) -> Meter:
 
 
 @router.get("/ledger")
-async def page(page_request: Operator, account: str = "", capability: str = DEFAULT, before: str = "") -> Response:
-    return await _render_page(page_request, account, capability, before)
+async def page(
+    page_request: Operator, account: str = "", capability: str = "", before: str = "", q: str = ""
+) -> Response:
+    return await _render_page(page_request, account, capability, before, search=q[:64])
 
 
 @router.post("/ledger")
@@ -115,7 +146,7 @@ async def verify(page_request: Operator) -> Response:
             if await accounts.account(unit.session, account) is None:
                 raise NotFound
     proof = await _verify(page_request, account)
-    return await _render_page(page_request, account, page_request.text("capability") or DEFAULT, "", proof)
+    return await _render_page(page_request, account, page_request.text("capability"), "", proof)
 
 
 @router.get("/ledger.csv")
@@ -163,16 +194,20 @@ async def _verify(page_request: PageRequest, account_id: str) -> Proof:
 
 
 async def _render_page(
-    page_request: PageRequest, account: str, capability: str, before: str, proof: Proof | None = None
+    page_request: PageRequest, account: str, capability: str, before: str, proof: Proof | None = None, search: str = ""
 ) -> Response:
-    capability = capability if capability in CAPABILITIES else DEFAULT
+    capability = capability if capability in CAPABILITIES else ""
     start = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
     async with page_request.reading() as unit:
-        model = await view(unit, account, capability, start)
+        model = await view(unit, account, capability, start, search)
+    language = page_request.translate.language
     return render(
         page_request,
         "operator_ledger.html",
         model=model,
+        actor_name=lambda actor: words.actor_words(actor, language)[1],
+        subject_words=lambda subject, name: words.subject_words(subject, name, language),
+        code_name=lambda row: code_name(row.capability, row.code, language),
         proof=proof,
         capabilities=CAPABILITIES,
         shown=MAX_FINDINGS_SHOWN,

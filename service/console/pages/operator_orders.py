@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from inkgate.service import money
+from inkgate.service.audit.words import actor_words
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
 from inkgate.service.console.pages.purchase import OrderView, order_views
+from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -22,6 +25,7 @@ from inkgate.service.orders import service as ordering
 from inkgate.service.orders.models import OrderRow, ProductRow, RefundRow
 
 router = APIRouter(prefix="/operator")
+PER_PAGE = 25
 STATES = ("unpaid", "pending", "active", "rejected", "cancelled")
 REFUND_STATES = ("pending", "approved", "rejected", "failed", "withdrawn")
 ORDER_DECISIONS = {"approve": ordering.approve_order, "reject": ordering.reject_order}
@@ -39,26 +43,30 @@ class RefundView:
     order: OrderRow
 
 
-async def order_list(unit: UnitOfWork, state: str) -> list[OrderView]:
-    """The latest hundred orders in a state."""
-    return await order_views(unit, await orders.orders(unit.session, state=state))
+async def order_list(unit: UnitOfWork, state: str, paging: Paging) -> tuple[list[OrderView], bool]:
+    """A page of the orders in a state, latest first, and whether another page follows."""
+    found = await orders.orders(unit.session, state=state, limit=paging.limit, offset=paging.offset)
+    rows, more = paging.cut(found)
+    return await order_views(unit, rows), more
 
 
-async def refund_list(unit: UnitOfWork, state: str) -> list[RefundView]:
-    """The latest hundred refunds in a state."""
-    rows = await orders.refunds(unit.session, state=state)
+async def refund_list(unit: UnitOfWork, state: str, paging: Paging) -> tuple[list[RefundView], bool]:
+    """A page of the refunds in a state, latest first, and whether another page follows."""
+    found = await orders.refunds(unit.session, state=state, limit=paging.limit, offset=paging.offset)
+    rows, more = paging.cut(found)
     packs = await repository.packs_by_id(unit.session, [each.pack_id for each in rows])
     names = await repository.account_names(unit.session, [each.account_id for each in rows])
     of_packs = await orders.orders_by_id(unit.session, [each.order_id for each in packs.values() if each.order_id])
-    return [
+    views = [
         RefundView(each, packs[each.pack_id], names[each.account_id], of_packs[packs[each.pack_id].order_id or ""])
         for each in rows
     ]
+    return views, more
 
 
 @router.get("/orders")
-async def order_page(page_request: Operator, state: str = "pending") -> Response:
-    return await _orders(page_request, state)
+async def order_page(page_request: Operator, state: str = "pending", page: int = 1) -> Response:
+    return await _orders(page_request, state, page=page)
 
 
 @router.post("/orders/{number}/{decision}")
@@ -74,18 +82,29 @@ async def decide_order(page_request: Operator, number: str, decision: str) -> Re
     return go(page_request, "/operator/orders", "approved" if decision == "approve" else "rejected")
 
 
-async def _orders(page_request: PageRequest, state: str, status: int = 200, problem: str = "") -> Response:
-    state = state if state in STATES else "pending"
+async def _orders(
+    page_request: PageRequest, state: str, status: int = 200, problem: str = "", page: int = 1
+) -> Response:
+    state, paging = state if state in STATES else "pending", Paging.of(page, PER_PAGE)
     async with page_request.reading() as unit:
-        rows = await order_list(unit, state)
+        rows, more = await order_list(unit, state, paging)
     return render(
-        page_request, "operator_orders.html", status, rows=rows, state=state, states_known=STATES, problem=problem
+        page_request,
+        "operator_orders.html",
+        status,
+        rows=rows,
+        more=more,
+        page=paging.number,
+        state=state,
+        states_known=STATES,
+        problem=problem,
+        actor_name=_actor_name(page_request),
     )
 
 
 @router.get("/refunds")
-async def refund_page(page_request: Operator, state: str = "pending") -> Response:
-    return await _refunds(page_request, state)
+async def refund_page(page_request: Operator, state: str = "pending", page: int = 1) -> Response:
+    return await _refunds(page_request, state, page=page)
 
 
 @router.post("/refunds/{refund_id}/{decision}")
@@ -107,19 +126,29 @@ async def decide_refund(page_request: Operator, refund_id: str, decision: str) -
     return go(page_request, "/operator/refunds", done)
 
 
-async def _refunds(page_request: PageRequest, state: str, status: int = 200, problem: str = "") -> Response:
-    state = state if state in REFUND_STATES else "pending"
+async def _refunds(
+    page_request: PageRequest, state: str, status: int = 200, problem: str = "", page: int = 1
+) -> Response:
+    state, paging = state if state in REFUND_STATES else "pending", Paging.of(page, PER_PAGE)
     async with page_request.reading() as unit:
-        rows = await refund_list(unit, state)
+        rows, more = await refund_list(unit, state, paging)
     return render(
         page_request,
         "operator_refunds.html",
         status,
         rows=rows,
+        more=more,
+        page=paging.number,
         state=state,
         states_known=REFUND_STATES,
         problem=problem,
+        actor_name=_actor_name(page_request),
     )
+
+
+def _actor_name(page_request: PageRequest) -> Callable[[str | None], str]:
+    """The name of who decided, as in the audit trail; "" for an order not yet decided."""
+    return lambda actor: actor_words(actor, page_request.translate.language)[1] if actor else ""
 
 
 @router.get("/products")

@@ -173,7 +173,7 @@ def _errors(rows: list[UsageTotals], translate: Translator) -> dict[str, int]:
     for row in rows:
         _step, code, capability = row.key
         if code:
-            name = f"{code} {code_name(capability, code)}".strip()
+            name = f"{code} {code_name(capability, code, translate.language)}".strip()
             found[name] = found.get(name, 0) + row.requests
         elif row.failed_images:
             name = translate("单张图片识别失败")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -10,7 +11,9 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from inkgate.service.accounts import repository as accounts
-from inkgate.service.console import gateway_client
+from inkgate.service.client_ip import in_networks
+from inkgate.service.console import app_choice, gateway_client, repository
+from inkgate.service.console.code_texts import in_language
 from inkgate.service.console.codes import Code, codes, search
 from inkgate.service.console.gateway_client import CallerKeys
 from inkgate.service.console.page_request import NotFound, PageRequest, signed_in_with_own_password
@@ -19,8 +22,10 @@ from inkgate.service.console.render import render
 from inkgate.service.contract.capabilities import CAPABILITIES, Capability
 from inkgate.service.contract.openapi import document
 from inkgate.service.db.work import UnitOfWork
+from inkgate.service.permissions import Permission
 
 router = APIRouter()
+HOST = re.compile(r"[0-9A-Za-z.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 OwnPasswordRequest = Annotated[PageRequest, Depends(signed_in_with_own_password)]
 
 
@@ -37,13 +42,24 @@ class Guide:
 
 
 def endpoint(page_request: PageRequest) -> str:
-    """The URL of the gateway for customers."""
+    """The URL of the gateway for customers: the setting, else the address at which they see the console.
+
+    X-Forwarded-Host counts from a trusted proxy only, since it names a host that this service does not know.
+    """
     given = page_request.parts.settings.console.endpoint
     if given:
         return given.rstrip("/")
-    url = page_request.request.url
-    scheme = page_request.request.headers.get("x-forwarded-proto", url.scheme)
-    return f"{'https' if scheme == 'https' else 'http'}://{url.netloc}"
+    request = page_request.request
+    scheme = _first(request.headers.get("x-forwarded-proto", request.url.scheme))
+    peer = request.client.host if request.client else ""
+    forwarded = _first(request.headers.get("x-forwarded-host", ""))
+    trusted = in_networks(peer, page_request.parts.trusted_proxies) and HOST.fullmatch(forwarded)
+    return f"{'https' if scheme == 'https' else 'http'}://{forwarded if trusted else request.url.netloc}"
+
+
+def _first(header: str) -> str:
+    """The entry of the proxy nearest to the client."""
+    return header.partition(",")[0].strip()
 
 
 def guide(capability: Capability, keys: CallerKeys, where: str) -> Guide:
@@ -66,14 +82,18 @@ def _about(field: dict[str, Any]) -> str:
     return str(field.get("description") or field["items"]["description"])
 
 
-async def key_names(unit: UnitOfWork, page_request: PageRequest) -> CallerKeys:
-    """The newest live access key and the first app of the caller, without the secret; placeholders if there is none."""
+async def key_names(unit: UnitOfWork, page_request: PageRequest, capability: str) -> CallerKeys:
+    """The newest live access key and the preferred app of the caller, without the secret; placeholders for what there
+    is not, or the user may not see."""
     ak, appkey = "<AccessKey>", "<AppKey>"
-    if page_request.account is not None:
-        live = [row for row, state in await keys_view(unit, page_request.account.id) if state == "live"]
-        apps = await accounts.apps(unit.session, [page_request.account.id], limit=1)
-        ak = live[0].ak if live else ak
-        appkey = apps[0].appkey if apps else appkey
+    account = page_request.account
+    if account is not None and page_request.may(Permission.KEYS_SEE):
+        ak = next((row.ak for row, state in await keys_view(unit, account.id) if state == "live"), ak)
+    if account is not None and page_request.may(Permission.APPS_SEE):
+        apps = await accounts.apps(unit.session, [account.id])
+        opened = await repository.opened_by(unit.session, [each.id for each in apps])
+        chosen = app_choice.preferred(apps, opened, capability, app_choice.remembered(page_request))
+        appkey = chosen.appkey if chosen else appkey
     return CallerKeys(ak, b"", appkey)
 
 
@@ -81,7 +101,13 @@ async def key_names(unit: UnitOfWork, page_request: PageRequest) -> CallerKeys:
 async def page(page_request: OwnPasswordRequest, q: str = "") -> Response:
     found = search(q[:40]) if q.strip() else list(codes())
     return render(
-        page_request, "reference.html", rows=found, q=q[:40], capabilities=CAPABILITIES, endpoint=endpoint(page_request)
+        page_request,
+        "reference.html",
+        rows=found,
+        q=q[:40],
+        capabilities=CAPABILITIES,
+        endpoint=endpoint(page_request),
+        english=_english,
     )
 
 
@@ -90,6 +116,11 @@ async def guide_page(page_request: OwnPasswordRequest, capability: str) -> Respo
     if capability not in CAPABILITIES:
         raise NotFound
     async with page_request.reading() as unit:
-        keys = await key_names(unit, page_request)
+        keys = await key_names(unit, page_request, capability)
     where = endpoint(page_request)
-    return render(page_request, "guide.html", model=guide(CAPABILITIES[capability], keys, where), endpoint=where)
+    model = guide(CAPABILITIES[capability], keys, where)
+    return render(page_request, "guide.html", model=model, endpoint=where, english=_english)
+
+
+def _english(text: str) -> str:
+    return in_language(text, "en")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,35 +17,55 @@ from starlette.responses import Response
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import AccessKeyRow, AppRow
 from inkgate.service.accounts.service import key_context
-from inkgate.service.console import gateway_client, repository
+from inkgate.service.console import app_choice, gateway_client, repository
+from inkgate.service.console.code_texts import in_language
 from inkgate.service.console.gateway_client import CallerKeys, GatewayCall
-from inkgate.service.console.page_request import Customer, NotFound, PageRequest
+from inkgate.service.console.once import AlreadyDone
+from inkgate.service.console.page_request import Customer, Malformed, NotFound, PageRequest
 from inkgate.service.console.pages.keys import view as keys_view
 from inkgate.service.console.pages.reference import endpoint
-from inkgate.service.console.render import render
+from inkgate.service.console.render import render, title
 from inkgate.service.console.scope import VisibleAccounts, scope_of, visible_app
-from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT
-from inkgate.service.contract.images import ImageFault, image_dimensions, media_type
+from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT, Capability
+from inkgate.service.contract.images import ImageFault, check_image, image_dimensions, media_type
 from inkgate.service.contract.views import Mark
 from inkgate.service.db.work import UnitOfWork
+from inkgate.service.metering.packs import FREE_CAPABILITIES
+from inkgate.service.permissions import Permission
 from inkgate.service.samples import sample
 
 router = APIRouter()
 MAX_IMAGE_BYTES = 2 * 1024 * 1024  # manual 7.4
+MAX_APPS = 200  # of the list to choose from
+TOKEN_BYTES = 32
+TOKEN_LENGTH = 43  # of the base64 text of a token
+NOT_OPENED = 50002
+WITHOUT_UNITS = (51001, 51002, 51003)
 
 
 @dataclass(frozen=True, slots=True)
 class TryForm:
-    """The form: apps with their capabilities, and the access key to sign with (None: there is none)."""
+    """The form: apps with their capabilities, those that have opened the capability first, the app that is chosen, and
+    the access key to sign with (None: there is none)."""
 
     apps: list[AppRow]
     opened: dict[str, list[str]]
+    chosen: AppRow | None
     key: AccessKeyRow | None
 
 
 @dataclass(frozen=True, slots=True)
+class NextStep:
+    """The page on which a problem can be solved, and the text of the link to it."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlacedMark:
-    """A quadrilateral over the image: `points` in SVG syntax, in pixels of the stored image."""
+    """A quadrilateral over the image: `points` in SVG syntax, in pixels of the image as a viewer shows it, after its
+    EXIF turn."""
 
     points: str
     text: str
@@ -61,24 +84,28 @@ class ResultView:
     show_crops: bool = False
 
 
-async def view(unit: UnitOfWork, scope: VisibleAccounts, account_id: str) -> TryForm:
-    """The apps and the access key of the caller."""
-    apps = await accounts.apps(unit.session, scope.account_ids)
+async def view(
+    unit: UnitOfWork, scope: VisibleAccounts, account_id: str, capability: str, last_app: str = ""
+) -> TryForm:
+    """The apps and the access key of the caller; `last_app` is the app that the user chose last."""
+    apps = await accounts.apps(unit.session, scope.account_ids, limit=MAX_APPS)
     opened = await repository.opened_by(unit.session, [each.id for each in apps])
+    apps.sort(key=lambda each: capability not in opened.get(each.id, ()))
     live = [row for row, state in await keys_view(unit, account_id) if state == "live"]
-    return TryForm(apps, opened, live[0] if live else None)
+    return TryForm(apps, opened, app_choice.preferred(apps, opened, capability, last_app), live[0] if live else None)
 
 
 def result_view(capability: str, answer: Mapping[str, Any], language: str = "zh") -> ResultView:
     """The view of an answer of any capability; a refused call or a failed image has a fault only."""
     if answer.get("statusCode") != 0:
-        return ResultView([], [], f"{answer.get('statusCode')} {answer.get('details') or answer.get('message')}")
+        text = str(answer.get("details") or answer.get("message"))
+        return ResultView([], [], f"{answer.get('statusCode')} {in_language(text, language)}")
     returned = answer.get("returnObj")
     element = returned[0] if isinstance(returned, list) and returned else returned
     if not isinstance(element, dict):
         return ResultView([], [], "")
     if element.get("err_code"):
-        return ResultView([], [], f"{element['err_code']} {element.get('err_msg', '')}")
+        return ResultView([], [], f"{element['err_code']} {in_language(str(element.get('err_msg', '')), language)}")
     known = CAPABILITIES[capability]
     view = known.view(element)
     labelled = [each.name for each in known.fields]
@@ -100,10 +127,20 @@ def _placed(mark: Mark) -> PlacedMark:
 @router.get("/try")
 async def page(page_request: Customer, capability: str = DEFAULT) -> Response:
     assert page_request.account is not None
-    async with page_request.reading() as unit:
-        model = await view(unit, await scope_of(unit, page_request.account), page_request.account.id)
     name = capability if capability in CAPABILITIES else DEFAULT
-    return render(page_request, "try.html", model=model, name=name, capabilities=CAPABILITIES)
+    async with page_request.reading() as unit:
+        scope = await scope_of(unit, page_request.account)
+        model = await view(unit, scope, page_request.account.id, name, app_choice.remembered(page_request))
+    return render(
+        page_request,
+        "try.html",
+        model=model,
+        name=name,
+        capabilities=CAPABILITIES,
+        known=CAPABILITIES[name],
+        max_bytes=_max_bytes(CAPABILITIES[name]),
+        once=_new_token(),
+    )
 
 
 @router.get("/samples/{name}.jpg")
@@ -116,29 +153,43 @@ async def sample_image(page_request: Customer, name: str) -> Response:
 
 @router.post("/try/{name}")
 async def call(page_request: Customer, name: str) -> Response:
-    """Fragment: send the call and show its result and request."""
+    """Fragment: send the call and show its result and request. The same form sent again gets the same result."""
     if name not in CAPABILITIES:
         raise NotFound
+    known = CAPABILITIES[name]
     image = await _image(page_request, name)
-    problem = _image_problem(page_request, image)
+    problem = _image_problem(page_request, known, image)
     if problem:
-        return render(page_request, "try_result.html", problem=problem, sent_call=None)
-    keys = await _caller_keys(page_request)
-    if keys is None:
-        return render(
-            page_request,
-            "try_result.html",
-            problem=page_request.translate("没有可用的 AccessKey，请先新建。"),
-            sent_call=None,
+        return _problem(page_request, problem)
+    once = page_request.text("once", TOKEN_LENGTH + 1)
+    if len(once) != TOKEN_LENGTH:
+        raise Malformed
+    app, is_open, keys = await _caller(page_request, known)
+    if not is_open:
+        text = page_request.translate(
+            "应用“{app}”未开通{capability}，没有发出调用。", app=app.name, capability=_title(page_request, known)
         )
-    sent_call = await gateway_client.call(
-        gateway_url(page_request), CAPABILITIES[name], keys, image, page_request.parts.settings.limits.deadline + 10
-    )
-    width, height = image_dimensions(image)
-    return _result(page_request, sent_call, keys, width, height)
+        return _problem(page_request, text, _open_app(page_request, app.id))
+    if keys is None:
+        return _problem(page_request, page_request.translate("没有可用的 AccessKey，请先新建。"))
+    session = page_request.signed_in.token_hash if page_request.signed_in else ""
+    about = hashlib.sha256(image + f"{session}:{once}:{app.id}:{name}".encode()).hexdigest()
+    seconds = page_request.parts.settings.limits.deadline + 10
+    work = partial(gateway_client.call, gateway_url(page_request), known, keys, image, seconds)
+    try:
+        sent_call = await page_request.parts.try_calls.run(about, work)
+    except AlreadyDone:
+        return _problem(page_request, page_request.translate("这次调用已经完成，没有再次发出。"), status=409)
+    answer = _result(page_request, sent_call, keys, app.id)
+    app_choice.remember(page_request, answer, app.id)
+    return answer
 
 
-def _result(page_request: PageRequest, sent_call: GatewayCall, keys: CallerKeys, width: int, height: int) -> Response:
+def _problem(page_request: PageRequest, text: str, step: NextStep | None = None, *, status: int = 422) -> Response:
+    return render(page_request, "try_result.html", status, problem=text, sent_call=None, step=step, once=_new_token())
+
+
+def _result(page_request: PageRequest, sent_call: GatewayCall, keys: CallerKeys, app_id: str) -> Response:
     where = endpoint(page_request)
     problem = page_request.translate("网关没有应答：{why}", why=sent_call.failure) if sent_call.answer is None else ""
     model = (
@@ -152,8 +203,8 @@ def _result(page_request: PageRequest, sent_call: GatewayCall, keys: CallerKeys,
         problem=problem,
         sent_call=sent_call,
         model=model,
-        width=width,
-        height=height,
+        step=_next_step(page_request, sent_call, app_id),
+        once=_new_token(),
         answer=json.dumps(sent_call.answer, ensure_ascii=False, indent=2),
         requests=[
             ("curl", gateway_client.as_curl(sent_call, where)),
@@ -161,6 +212,37 @@ def _result(page_request: PageRequest, sent_call: GatewayCall, keys: CallerKeys,
             ("Java", gateway_client.as_java(sent_call.capability, keys, where)),
         ],
     )
+
+
+def _next_step(page_request: PageRequest, sent_call: GatewayCall, app_id: str) -> NextStep | None:
+    """Where the user can do something about a refused call."""
+    code = (sent_call.answer or {}).get("statusCode")
+    if code == NOT_OPENED:
+        return _open_app(page_request, app_id)
+    name = sent_call.capability.name
+    may_buy = page_request.may(Permission.PURCHASES_CHANGE) and name not in FREE_CAPABILITIES
+    if code in WITHOUT_UNITS and may_buy and page_request.account and not page_request.account.parent_id:
+        return NextStep(f"/buy/{name}", page_request.translate("购买资源包"))
+    return None
+
+
+def _open_app(page_request: PageRequest, app_id: str) -> NextStep | None:
+    if not page_request.may(Permission.APPS_CHANGE):
+        return None
+    return NextStep(f"/apps/{app_id}#open", page_request.translate("去开通"))
+
+
+def _title(page_request: PageRequest, capability: Capability) -> str:
+    return title(capability.name, page_request.translate.language)
+
+
+def _new_token() -> str:
+    """The token of one use of the form."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def _max_bytes(capability: Capability) -> int:
+    return min(MAX_IMAGE_BYTES, capability.max_image_bytes)
 
 
 def gateway_url(page_request: PageRequest) -> str:
@@ -179,27 +261,40 @@ async def _image(page_request: PageRequest, name: str) -> bytes:
     return await upload.read(MAX_IMAGE_BYTES + 1) if isinstance(upload, UploadFile) else b""
 
 
-def _image_problem(page_request: PageRequest, image: bytes) -> str:
+def _image_problem(page_request: PageRequest, capability: Capability, image: bytes) -> str:
     """Why an image is not sent (manual 7.4), or "". The gateway accepts larger images than this page."""
     _ = page_request.translate
     if not image:
         return _("请选择一张图片。")
-    if len(image) > MAX_IMAGE_BYTES:
+    if len(image) > _max_bytes(capability):
         return _("图片不能超过 2 MB。API 接口可接受更大的图片。")
     try:
-        image_dimensions(image)
-    except ImageFault:
-        return _("只支持 jpg、png、bmp 图片。")
+        check_image(image, capability)
+    except ImageFault as problem:
+        if problem.fault == "dimensions":
+            width, height = image_dimensions(image)
+            return _(
+                "图片为 {width} × {height} 像素；每边须为 {low}-{high} 像素。",
+                width=width,
+                height=height,
+                low=capability.min_side,
+                high=capability.max_side,
+            )
+        return _("图片已损坏。") if problem.fault == "decode" else _("只支持 jpg、png、bmp 图片。")
     return ""
 
 
-async def _caller_keys(page_request: PageRequest) -> CallerKeys | None:
-    """The newest live access key of the caller and the selected app; None without a key."""
+async def _caller(page_request: PageRequest, capability: Capability) -> tuple[AppRow, bool, CallerKeys | None]:
+    """The selected app, whether it has opened the capability, and the keys: the caller's newest live access key with
+    the app's; None without an access key. Raises NotFound for an app that is not visible."""
     assert page_request.account is not None
     async with page_request.reading() as unit:
         scope = await scope_of(unit, page_request.account)
         app = await visible_app(unit, scope, page_request.text("app"))
-        key = (await view(unit, scope, page_request.account.id)).key
-    if key is None:
-        return None
-    return CallerKeys(key.ak, page_request.parts.vault.open(key.sealed_secret, key_context(key.ak)), app.appkey)
+        opened = await repository.opened_by(unit.session, [app.id])
+        live = [row for row, state in await keys_view(unit, page_request.account.id) if state == "live"]
+    is_open = capability.name in opened.get(app.id, ())
+    if not live:
+        return app, is_open, None
+    secret = page_request.parts.vault.open(live[0].sealed_secret, key_context(live[0].ak))
+    return app, is_open, CallerKeys(live[0].ak, secret, app.appkey)
