@@ -53,6 +53,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "key.disable": Action("停用访问密钥", "access key disabled", CHANGE),
         "key.enable": Action("启用访问密钥", "access key enabled", CHANGE),
         "key.import": Action("导入访问密钥", "access key imported", CHANGE),
+        "key.reveal": Action("查看 SecurityKey", "SecurityKey shown", LOOK),
         "key.rotate": Action("轮换访问密钥", "access key rotated", CHANGE),
         "ledger.recheck": Action("账本从头复核", "ledger checked from its beginning", MONEY),
         "ledger.repair_clock": Action("更正时钟错误", "clock error corrected", MONEY),

@@ -67,9 +67,12 @@ async def place_order(
     """Place an order. `quantities`: product id → number of packs. `approval` is the setting: "operator" leaves
     it pending, "immediate" creates its packs at once, "voucher" requires a voucher that covers the whole amount.
 
-    Raises Misuse for an unknown account, app, product or voucher, and for quantities out of range.
+    Raises Misuse for an unknown or suspended account, an unknown app, product or voucher, and for quantities out of
+    range.
     """
     account = await accounts.get_account(work, account_id)
+    if account.suspended_at is not None:
+        raise Misuse("account.suspended", name=account.name)
     if app_id is not None:
         await accounts.check_app_of(work, app_id, account)
     now = await work.checked_now()

@@ -9,7 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.db import ids
 from inkgate.service.db.changes import guarded_update, set_or_clear
-from inkgate.service.users.models import OPERATOR, OldPasswordRow, RecoveryCodeRow, SessionRow, UserRow
+from inkgate.service.db.upsert import insert_or_ignore
+from inkgate.service.users.models import (
+    OPERATOR,
+    FormUseRow,
+    OldPasswordRow,
+    RecoveryCodeRow,
+    SessionRow,
+    ShownSecretRow,
+    UserRow,
+)
 
 
 async def has_users(session: AsyncSession) -> bool:
@@ -208,3 +217,63 @@ async def delete_session(session: AsyncSession, token_hash: str) -> None:
 async def delete_expired_sessions(session: AsyncSession, seen_before: datetime, begun_before: datetime) -> None:
     expired = or_(SessionRow.seen_at < seen_before, SessionRow.created_at < begun_before)
     await session.execute(delete(SessionRow).where(expired))
+
+
+async def claim_form(session: AsyncSession, key: str, of_session: str, at: datetime) -> bool:
+    """Insert the use of a form; False when there is one with this key."""
+    values = {"key": key, "session": of_session, "created_at": at}
+    result = await session.execute(insert_or_ignore(session.get_bind().dialect.name, FormUseRow), values)
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
+
+
+async def form_use(session: AsyncSession, key: str) -> FormUseRow | None:
+    """The use of a form as it is now."""
+    return await session.get(FormUseRow, key, populate_existing=True)
+
+
+async def answer_form(session: AsyncSession, key: str, location: str) -> None:
+    await session.execute(update(FormUseRow).where(FormUseRow.key == key).values(location=location))
+
+
+async def release_form(session: AsyncSession, key: str) -> None:
+    await session.execute(delete(FormUseRow).where(FormUseRow.key == key))
+
+
+async def forget_old_forms(session: AsyncSession, of_session: str, keep: int) -> None:
+    """Delete the uses of a session but for the latest `keep`."""
+    latest = select(FormUseRow.created_at).where(FormUseRow.session == of_session)
+    oldest = latest.order_by(FormUseRow.created_at.desc()).offset(keep).limit(1).scalar_subquery()
+    await session.execute(delete(FormUseRow).where(FormUseRow.session == of_session, FormUseRow.created_at <= oldest))
+
+
+async def add_shown_secret(session: AsyncSession, row: ShownSecretRow, keep: int) -> None:
+    """Store a secret, and delete the secrets of its session but for the latest `keep`."""
+    session.add(row)
+    await session.flush()
+    kept = select(ShownSecretRow.id).where(ShownSecretRow.session == row.session)
+    ids_kept = list(await session.scalars(kept.order_by(ShownSecretRow.created_at.desc()).limit(keep)))
+    await session.execute(
+        delete(ShownSecretRow).where(ShownSecretRow.session == row.session, ShownSecretRow.id.not_in(ids_kept))
+    )
+
+
+async def shown_secrets(session: AsyncSession, of_session: str, page: str, now: datetime) -> list[ShownSecretRow]:
+    """The secrets that a session may see on a page, latest first."""
+    query = select(ShownSecretRow).where(
+        ShownSecretRow.session == of_session, ShownSecretRow.page == page, ShownSecretRow.expires_at > now
+    )
+    return list(await session.scalars(query.order_by(ShownSecretRow.created_at.desc(), ShownSecretRow.id)))
+
+
+async def forget_shown_secret(session: AsyncSession, of_session: str, secret_id: str) -> str | None:
+    """Delete a secret of a session; the page it was on, None when there is no such secret."""
+    row = await session.get(ShownSecretRow, secret_id) if ids.is_canonical_uuid(secret_id) else None
+    if row is None or row.session != of_session:
+        return None
+    await session.delete(row)
+    return row.page
+
+
+async def delete_expired_secrets(session: AsyncSession, now: datetime) -> None:
+    await session.execute(delete(ShownSecretRow).where(ShownSecretRow.expires_at <= now))

@@ -210,7 +210,7 @@ async def test_a_secret_is_shown_after_the_password_and_audited(console: Console
     assert wrong.status_code == 422 and secret not in wrong.text
     from tests.console.console_fixture import PASSWORD
 
-    assert secret in (await lin.submit(f"{path}/secret", page=path, password=PASSWORD)).text
+    assert secret in (await lin.submitted(f"{path}/secret", page=path, password=PASSWORD)).text
     chief = await console.signed_in("chief")
     assert "console:lin" in await chief.see("/operator/audit?action=app")
 

@@ -57,7 +57,7 @@ class Steps:
     console: ConsoleFixture
     recorder: Recorder
     visitors: dict[str, BrowserClient]
-    answer: str = ""  # the last one
+    answer: str = ""  # the last one, or the page that it led to
 
     async def form(self, login: str, route: str, action: str, result: str = "done", /, **fields: Any) -> EventRow:
         path = route.format_map({name: str(value) for name, value in fields.items()})
@@ -68,10 +68,12 @@ class Steps:
         answer = await visitor.post(path, data={"csrf": csrf, **fields}, files=files)
         assert answer.status_code in (200, 303, 422), f"{route}: {answer.status_code} {answer.text[:300]}"
         self.recorder.tried.add(route)
-        self.answer = answer.text
         events = [each for each in await self.recorder.new() if not each.action.endswith(".view")]
         found = next((each for each in events if each.action == action), None)
         assert found is not None, f"{route}: {[each.action for each in events]} {answer.text[-600:]}"
         assert (found.result, found.surface, found.address) == (result, "console", PEER), route
         assert found.actor != "console:-" and found.hash is not None
+        if answer.status_code == 303:
+            answer = await visitor.get(answer.headers["location"].removeprefix("/console"))
+        self.answer = answer.text
         return found

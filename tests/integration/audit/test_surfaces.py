@@ -47,6 +47,7 @@ WALL_KEY = "a-key-for-the-wall-screen"
 OF_NOTICES = "notice"  # routes and commands of notices, whose events their own tests see
 CHANGES_NOTHING = {
     "/preferences": "sets cookies of the browser",
+    "/secrets/{secret_id}/forget": "hides a secret that the session was shown",
     "/buy/{capability}": "shows the order before it is placed",
     "/try/{name}": "a call of the customer's own app, which the ledger records",
 }
@@ -94,6 +95,8 @@ async def test_every_form_of_the_console(console: ConsoleFixture) -> None:
     await steps.form("lin", "/apps", "app.create", name="another_app")
     created = await steps.form("lin", "/keys", "key.create")
     ak = created.subject.rpartition(" ")[2]
+    revealed = await steps.form("lin", "/keys/{ak}/secret", "key.reveal", ak=ak, password=PASSWORD)
+    assert revealed.subject == f"access key {ak}" and not revealed.detail
     await steps.form("lin", "/keys/{ak}/rotate", "key.rotate", ak=ak)
     await steps.form("lin", "/keys/{ak}/disable", "key.disable", ak=ak)
     await steps.form("lin", "/keys/{ak}/enable", "key.enable", ak=ak)

@@ -57,7 +57,7 @@ async def user(console: ConsoleFixture, login: str) -> UserRow:
 async def set_up_factor(steps: Steps, login: str, secrets: set[str]) -> tuple[bytes, list[str]]:
     """Set a second factor up by the pages; what they show is added to the secrets."""
     visitor, console = steps.visitors[login], steps.console
-    begun = await visitor.submit("/second-factor", page="/second-factor")
+    begun = await visitor.submitted("/second-factor", page="/second-factor")
     shown = re.search(r"<code>([A-Z2-7]{32})</code>", begun.text)
     assert shown, begun.text[-600:]
     key = base64.b32decode(shown[1])
