@@ -63,6 +63,7 @@ CONSOLE: Mapping[Route, P] = {
     ("POST", "/try/{name}"): P.CALLS_TRY,
     ("GET", "/buy/{capability}"): P.PURCHASES_CHANGE,
     ("POST", "/buy/{capability}"): P.PURCHASES_CHANGE,
+    ("GET", "/buy/{capability}/confirm"): P.PURCHASES_CHANGE,
     ("POST", "/buy/{capability}/order"): P.PURCHASES_CHANGE,
     ("GET", "/orders"): P.PURCHASES_SEE,
     ("GET", "/orders/{number}"): P.PURCHASES_SEE,

@@ -39,12 +39,12 @@ def key_of(session: str, token: str, path: str, fields: Iterable[tuple[str, str]
     return hashlib.sha256(named.encode()).hexdigest()
 
 
-async def claim(database: Database, key: str, session: str, *, wait_seconds: float = WAIT_SECONDS) -> str | None:
+async def claim(database: Database, key: str, session: str) -> str | None:
     """Claim a form. None: it is the caller's to process. Else the location that answered the same form before.
 
-    Raises Unanswered when there is no answer within `wait_seconds`.
+    Raises Unanswered when there is no answer within WAIT_SECONDS.
     """
-    pause, give_up = FIRST_PAUSE_SECONDS, asyncio.get_running_loop().time() + wait_seconds
+    pause, give_up = FIRST_PAUSE_SECONDS, asyncio.get_running_loop().time() + WAIT_SECONDS
     while True:
         async with database.reading() as unit:
             use = await repository.form_use(unit.session, key)

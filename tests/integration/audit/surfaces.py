@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import repository
 from inkgate.service.audit.models import EventRow
+from inkgate.service.console.forms import ANSWERS_IN_PLACE
 from inkgate.service.db import work
 from tests.console.console_fixture import BrowserClient, ConsoleFixture
 
@@ -67,6 +68,8 @@ class Steps:
         files = {"file": ("import.json", fields.pop("upload"))} if "upload" in fields else None
         answer = await visitor.post(path, data={"csrf": csrf, **fields}, files=files)
         assert answer.status_code in (200, 303, 422), f"{route}: {answer.status_code} {answer.text[:300]}"
+        good = 303 if route not in ANSWERS_IN_PLACE else 200
+        assert result != "done" or answer.status_code == good, f"{route}: {answer.status_code}, not {good}"
         self.recorder.tried.add(route)
         events = [each for each in await self.recorder.new() if not each.action.endswith(".view")]
         found = next((each for each in events if each.action == action), None)

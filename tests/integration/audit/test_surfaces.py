@@ -48,7 +48,7 @@ OF_NOTICES = "notice"  # routes and commands of notices, whose events their own 
 CHANGES_NOTHING = {
     "/preferences": "sets cookies of the browser",
     "/secrets/{secret_id}/forget": "hides a secret that the session was shown",
-    "/buy/{capability}": "shows the order before it is placed",
+    "/buy/{capability}": "leads to the order before it is placed",
     "/try/{name}": "a call of the customer's own app, which the ledger records",
 }
 """Forms of the console without an event, and why."""
