@@ -116,6 +116,7 @@ async def test_forms_that_change_nothing_answer_with_a_redirect_too(console: Con
     assert chosen.headers["location"] == "/console/buy/general/confirm?general-100k=2"
     assert 'name="general-100k" value="2"' in await lin.see("/buy/general/confirm?general-100k=2")
     assert (await lin.submit("/buy/general", page="/buy/general")).status_code == 422
+    assert (await lin.get("/buy/general/confirm")).headers["location"] == "/console/buy/general"
     place_kept = await lin.submit("/preferences", page="/apps", language="en", next="/apps?q=portal&page=1")
     assert place_kept.headers["location"] == "/console/apps?q=portal&page=1"
 
@@ -287,7 +288,7 @@ async def test_a_field_above_its_limit_is_said(console: ConsoleFixture) -> None:
     assert long.status_code == 422 and str(MAX_PASSWORD_CHARACTERS) in long.text
 
 
-async def test_a_suspended_account_is_told_everywhere_and_cannot_order(engine: AsyncEngine) -> None:
+async def test_a_suspended_account_sees_so_everywhere_and_cannot_order(engine: AsyncEngine) -> None:
     console = await ConsoleFixture.build(engine, console={"contact": "平台值班 010-0000"})
     hashed = await console.parts.passwords.hash(PASSWORD)
     async with console.begin() as unit:

@@ -230,7 +230,7 @@ def test_a_change_of_language_keeps_the_cart_and_the_dialog(lin: BrowserUser) ->
     expect(page.locator("[name=agreed]")).to_be_checked()
 
 
-def test_a_suspended_customer_is_told(stub: Walkthrough) -> None:
+def test_a_suspended_customer_sees_why(stub: Walkthrough) -> None:
     from playwright.sync_api import expect
 
     from tests.console.page_checks import shown_problems

@@ -106,7 +106,12 @@ async def confirm(page_request: Customer, capability: str) -> Response:
 
 @router.get("/buy/{capability}/confirm")
 async def confirm_page(page_request: Customer, capability: str) -> Response:
-    """Step 2: summary, agreement, voucher and app."""
+    """Step 2: summary, agreement, voucher and app. Without quantities back to step 1."""
+    _buyer(page_request, capability)
+    async with page_request.reading() as unit:
+        model = await cart(unit, capability, _given(page_request))
+    if not model.lines:
+        return go(page_request, f"/buy/{capability}")
     return await _confirm(page_request, capability)
 
 

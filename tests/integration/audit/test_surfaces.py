@@ -235,7 +235,9 @@ async def test_every_change_by_the_admin_api(console: ConsoleFixture) -> None:
         return answer.json() if answer.content else None
 
     await ask("POST", "/accounts", "account.create", {"name": "acme"})
-    await ask("PUT", "/accounts/{account_id}/suspension", "account.suspend", {"suspended": True}, account_id=account)
+    suspension = "/accounts/{account_id}/suspension"
+    await ask("PUT", suspension, "account.suspend", {"suspended": True}, account_id=account)
+    await ask("PUT", suspension, "account.resume", {"suspended": False}, account_id=account)
     key = await ask("POST", "/accounts/{account_id}/keys", "key.create", account_id=account)
     await ask("POST", "/keys/{ak}/rotation", "key.rotate", {}, ak=key["ak"])
     await ask("PUT", "/keys/{ak}/disabling", "key.disable", {"disabled": True}, ak=key["ak"])
@@ -340,6 +342,7 @@ def test_every_command_leaves_its_event(inkgate: Shell, tmp_path: Any) -> None: 
     key = dict(line.split("=", 1) for line in run("account create", "account.create", "demo").splitlines())
     run("account list", "cli.view")
     run("account suspend", "account.suspend", "demo")
+    run("account suspend", "account.resume", "demo", "--resume")
     run("account key-create", "key.create", "demo")
     run("account key-rotate", "key.rotate", key["AK"])
     run("account key-disable", "key.disable", key["AK"])
