@@ -252,7 +252,9 @@ async def add_shown_secret(session: AsyncSession, row: ShownSecretRow, keep: int
     session.add(row)
     await session.flush()
     kept = select(ShownSecretRow.id).where(ShownSecretRow.session == row.session)
-    ids_kept = list(await session.scalars(kept.order_by(ShownSecretRow.created_at.desc()).limit(keep)))
+    ids_kept = list(
+        await session.scalars(kept.order_by(ShownSecretRow.created_at.desc(), ShownSecretRow.id.desc()).limit(keep))
+    )
     await session.execute(
         delete(ShownSecretRow).where(ShownSecretRow.session == row.session, ShownSecretRow.id.not_in(ids_kept))
     )
@@ -263,7 +265,7 @@ async def shown_secrets(session: AsyncSession, of_session: str, page: str, now: 
     query = select(ShownSecretRow).where(
         ShownSecretRow.session == of_session, ShownSecretRow.page == page, ShownSecretRow.expires_at > now
     )
-    return list(await session.scalars(query.order_by(ShownSecretRow.created_at.desc(), ShownSecretRow.id)))
+    return list(await session.scalars(query.order_by(ShownSecretRow.created_at.desc(), ShownSecretRow.id.desc())))
 
 
 async def forget_shown_secret(session: AsyncSession, of_session: str, secret_id: str) -> str | None:

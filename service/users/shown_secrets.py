@@ -51,10 +51,21 @@ async def keep(
 
 
 async def on_page(work: UnitOfWork, vault: Vault, session: str, page: str) -> list[ShownSecret]:
-    """The secrets that a session may see on a page now, latest first."""
+    """The secrets that a session may see on a page now, latest first. New recovery codes, and a new password of a user,
+    replace the ones before."""
     now = await work.now()
-    rows = await repository.shown_secrets(work.session, session, page, now)
-    return [_opened(vault, row, now) for row in rows]
+    found: dict[tuple[str, ...], ShownSecret] = {}
+    for row in await repository.shown_secrets(work.session, session, page, now):
+        secret = _opened(vault, row, now)
+        found.setdefault(_replaced_by(secret), secret)
+    return list(found.values())
+
+
+def _replaced_by(secret: ShownSecret) -> tuple[str, ...]:
+    """Of secrets with the same value here, the latest one is valid."""
+    if secret.kind == "codes":
+        return ("codes",)
+    return ("login", secret.values["login"]) if secret.kind == "login" else (secret.id,)
 
 
 async def forget(work: UnitOfWork, session: str, secret_id: str) -> str | None:

@@ -168,6 +168,22 @@ async def test_a_saved_secret_is_forgotten_at_once(console: ConsoleFixture) -> N
     assert await count(console, ShownSecretRow) == 0
 
 
+async def test_a_secret_that_was_replaced_is_not_shown(console: ConsoleFixture) -> None:
+    lin = await console.signed_in("lin")
+    async with console.begin() as unit:
+        for kind, values in (
+            ("codes", {"codes": "old-codes"}),
+            ("login", {"login": "clerk", "password": "old-password"}),
+            ("login", {"login": "other", "password": "other-password"}),
+            ("codes", {"codes": "new-codes"}),
+            ("login", {"login": "clerk", "password": "new-password"}),
+        ):
+            await shown_secrets.keep(unit, console.parts.vault, session_of(lin), "/members", kind, values)
+    page = await lin.see("/members")
+    assert "new-password" in page and "other-password" in page and "new-codes" in page
+    assert "old-password" not in page and "old-codes" not in page
+
+
 async def test_secrets_of_one_session_are_bounded(console: ConsoleFixture) -> None:
     lin = await console.signed_in("lin")
     for number in range(shown_secrets.MAX_SECRETS + 3):

@@ -84,7 +84,7 @@ async def _render(page_request: PageRequest, *, problem: str = "") -> Response:
         user = await repository.user(unit.session, page_request.signed_in.user.id)
         assert user is not None
         left = await repository.count_recovery_codes(unit.session, user.id)
-        secrets = await secrets_on(unit, page_request, PAGE)
+        secrets = await secrets_on(unit, page_request, PAGE) if user.factor_at is not None else []
     key = factor.pending_key(page_request.parts.vault, user)
     fresh = await recently_proved(page_request)
     return render(
