@@ -287,6 +287,16 @@ class Console(SettingsGroup):
     endpoint: str = Field("", description="The gateway's address as customers see it; empty: as they see the console.")
     idle_minutes: float = Field(30.0, gt=0, description="Minutes without a request after which a session ends.")
     session_hours: float = Field(12.0, gt=0, description="Hours after which a session ends whatever happens.")
+    contact: str = Field(
+        "",
+        max_length=200,
+        description="Whom customers ask, shown where something is refused or suspended: a name, a number, an address.",
+    )
+    reveal_keys: bool = Field(
+        True,
+        description="Let users see the SecurityKey of an access key again, after their password (manual 6.2.3); "
+        "off: it is shown when the key is made, and never again.",
+    )
     regions: Path | None = Field(
         None, description="CSV of networks and their provinces (192.0.2.0/24,浙江) for the map of callers."
     )

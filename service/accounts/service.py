@@ -24,7 +24,7 @@ DEFAULT_KEY_OVERLAP = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A new access key; its secret cannot be retrieved later."""
+    """A new access key."""
 
     ak: str
     sk: str = field(repr=False)
@@ -112,6 +112,13 @@ async def disable_access_key(work: UnitOfWork, ak: str, *, disabled: bool = True
     if await repository.disable_key(work.session, ak, await work.now() if disabled else None):
         await work.session.refresh(key)
         await trail.record(work, "key.disable" if disabled else "key.enable", f"access key {ak}", key.account_id)
+
+
+async def access_key_secret(work: UnitOfWork, vault: Vault, ak: str) -> str:
+    """The secret of an access key in clear (manual 6.2.3). The access is written to the audit trail."""
+    key = await _access_key(work, ak, lock=True)
+    await trail.record(work, "key.reveal", f"access key {ak}", key.account_id)
+    return vault.open(key.sealed_secret, key_context(ak)).decode()
 
 
 async def create_app(work: UnitOfWork, vault: Vault, account_id: str, name: str, *, description: str = "") -> NewApp:

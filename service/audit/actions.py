@@ -58,6 +58,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "key.disable": Action("停用访问密钥", "access key disabled", CHANGE),
         "key.enable": Action("启用访问密钥", "access key enabled", CHANGE),
         "key.import": Action("导入访问密钥", "access key imported", CHANGE),
+        "key.reveal": Action("查看 SecurityKey", "SecurityKey shown", LOOK),
         "key.rotate": Action("轮换访问密钥", "access key rotated", CHANGE),
         "ledger.heads": Action("账本链尾记入审计", "ends of the ledger's chains recorded", SYSTEM),
         "ledger.recheck": Action("账本从头复核", "ledger checked from its beginning", MONEY),

@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from inkgate.service import __version__
 from inkgate.service.console.demo_links import DemoLinks, routes
 from inkgate.service.console.enforcement import enforce
+from inkgate.service.console.forms import FormAnswered, FormMiddleware
+from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import (
     FORM_BYTES,
     Forbidden,
@@ -22,18 +24,22 @@ from inkgate.service.console.page_request import (
     PasswordChangeRequired,
     SecondFactorRequired,
     SignInRequired,
+    StaleForm,
     any_request,
     language_of,
 )
 from inkgate.service.console.pages import PAGES
 from inkgate.service.console.parts import ConsoleDependencies
+from inkgate.service.console.places import KEPT, nearest_page, page_behind, place
 from inkgate.service.console.render import assets, render
 from inkgate.service.console.translations import Translator
 from inkgate.service.contract.headers import Surface
 from inkgate.service.errors import ClockSuspect, Misuse
 from inkgate.service.header_middleware import RepeatedHeaderMiddleware
 from inkgate.service.messages import Kind
-from inkgate.service.permissions import titles
+from inkgate.service.permissions import Permission, titles
+from inkgate.service.permissions.routes import CONSOLE
+from inkgate.service.users.forms import Unanswered
 
 MAX_UPLOAD_BYTES = 3 * 1024 * 1024  # an image of 2 MB (manual 7.4) and its form
 GZIP_LEVEL = 5  # of 1 to 9
@@ -61,6 +67,9 @@ def create_console(parts: ConsoleDependencies, demo_links: DemoLinks | None = No
         app.include_router(routes(demo_links))
     app.add_api_route("/static/{digest}/{name:path}", _static, include_in_schema=False)
     app.add_exception_handler(SignInRequired, _sign_in)
+    app.add_exception_handler(StaleForm, _sign_in_again)
+    app.add_exception_handler(FormAnswered, _repeat_answer)
+    app.add_exception_handler(Unanswered, _refuse)
     app.add_exception_handler(PasswordChangeRequired, _change_password)
     app.add_exception_handler(SecondFactorRequired, _set_up_factor)
     app.add_exception_handler(Forbidden, _refuse)
@@ -72,13 +81,14 @@ def create_console(parts: ConsoleDependencies, demo_links: DemoLinks | None = No
     app.add_exception_handler(400, _refuse_briefly)
     app.add_exception_handler(405, _refuse_briefly)
     app.add_exception_handler(ClockSuspect, _clock)
+    app.add_middleware(FormMiddleware)
     app.add_middleware(GZipMiddleware, compresslevel=GZIP_LEVEL)
     app.add_middleware(RepeatedHeaderMiddleware, surface=Surface.CONSOLE)
     app.add_middleware(SecurityMiddleware)
     return app
 
 
-STATUSES = {Forbidden: 403, Malformed: 400, RequestValidationError: 400, Misuse: 422}
+STATUSES = {Forbidden: 403, Malformed: 400, RequestValidationError: 400, Misuse: 422, Unanswered: 409}
 """Status of a refused page; every other error is 404."""
 
 
@@ -131,10 +141,37 @@ async def _static(request: Request, digest: str, name: str) -> Response:
 async def _sign_in(request: Request, _error: Exception) -> Response:
     root = request.scope.get("root_path", "")
     here = request.url.path.removeprefix(root)
-    wanted = f"?next={quote(here)}" if request.method == "GET" and here != "/" else ""
-    if "hx-request" in request.headers:  # a fragment cannot show the login page; htmx loads the full page
-        return Response(status_code=204, headers={"hx-redirect": f"{root}/login"})
-    return RedirectResponse(f"{root}/login{wanted}", 303)
+    if request.method != "GET":
+        here = page_behind(request, done=KEPT)
+    elif "hx-request" in request.headers:
+        here = page_behind(request)
+    elif nearest_page(here) == here:
+        here = place(here, request.url.query)
+    wanted = f"?next={quote(here)}" if here not in ("", "/") else ""
+    return _load(request, f"{root}/login{wanted}")
+
+
+async def _sign_in_again(request: Request, error: Exception) -> Response:
+    """To the page of the form, over the sign-in where there is no session; its script puts back what was typed."""
+    assert isinstance(error, StaleForm)
+    root = request.scope.get("root_path", "")
+    page = nearest_page(error.page.partition("?")[0])
+    public = CONSOLE.get(("GET", page)) is Permission.ANYONE
+    if error.signed_in or public:
+        return _load(request, f"{root}{error.page}")
+    return _load(request, f"{root}/login?next={quote(error.page)}")
+
+
+def _load(request: Request, location: str) -> Response:
+    """The answer that loads a page. A fragment cannot show it; htmx loads the full page."""
+    if "hx-request" in request.headers:
+        return Response(status_code=204, headers={"hx-redirect": location})
+    return RedirectResponse(location, 303)
+
+
+async def _repeat_answer(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, FormAnswered)
+    return RedirectResponse(error.location, 303)
 
 
 async def _change_password(request: Request, _error: Exception) -> Response:
@@ -161,7 +198,12 @@ async def _refuse(request: Request, error: Exception) -> Response:
         detail = {"permission": refused.value} if refused else {}
         await page_request.record("access.refuse", where, page_request.signed_in_account, result="refused", **detail)
     missing = titles.permission(refused, page_request.translate.language) if refused else ""
-    return render(page_request, "refused.html", status, clock=False, missing=missing)
+    said = ""
+    if isinstance(error, Misuse) and status != 404:
+        said = explain(page_request.translate, error)
+    elif isinstance(error, Unanswered):
+        said = page_request.translate("同样的表单已提交，尚无结果。请先查看结果，不要重复提交。")
+    return render(page_request, "refused.html", status, clock=False, missing=missing, said=said)
 
 
 async def _refuse_briefly(request: Request, error: Exception) -> Response:
@@ -176,4 +218,4 @@ async def _clock(request: Request, _error: Exception) -> Response:
     """503 for pages that depend on a trusted time, such as the state of a pack, while the clock is suspect."""
     if request.method == "POST":
         request = Request({**request.scope, "method": "GET"})  # the form has been read
-    return render(await any_request(request), "refused.html", 503, clock=True, missing="")
+    return render(await any_request(request), "refused.html", 503, clock=True, missing="", said="")

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from inkgate.service.console import forms
 from inkgate.service.console.page_request import (
     Forbidden,
     PageRequest,
@@ -20,6 +21,13 @@ from inkgate.service.permissions.routes import CONSOLE
 
 
 async def enforce(request: Request, page_request: Annotated[PageRequest, Depends(any_request)]) -> None:
+    """Check the permission, then claim the form, so that a repeat gets the answer of the first one."""
+    _check(request, page_request)
+    if request.method == "POST":
+        await forms.claim(page_request)
+
+
+def _check(request: Request, page_request: PageRequest) -> None:
     """Raises SignInRequired, PasswordChangeRequired, SecondFactorRequired or Forbidden unless the user may go on.
 
     A route that the table does not have is refused to everybody. The handler of Forbidden writes it to the audit trail.

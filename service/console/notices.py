@@ -12,6 +12,11 @@ def notice(page_request: PageRequest) -> str:
     """The message named by `?done=…`; "" for an unknown name."""
     _ = page_request.translate
     known = {
+        "kept": _("登录已更新，刚才的内容没有提交。已保留您填写的内容，请检查后重新提交。"),
+        "key-created": _("AccessKey 已创建。"),
+        "user-created": _("用户已创建。"),
+        "password-reset": _("密码已重置。"),
+        "codes-made": _("恢复码已生成。"),
         "welcome": _("安装完成，欢迎使用。"),
         "password": _("密码已修改，其他设备上的登录已退出。"),
         "app-deleted": _("应用已删除。"),

@@ -23,12 +23,15 @@ from inkgate.service.accounts.rules import storable
 from inkgate.service.audit import looks, trail
 from inkgate.service.client_ip import client_ip
 from inkgate.service.console.parts import ConsoleDependencies
+from inkgate.service.console.places import KEPT, page_behind, place
 from inkgate.service.console.translations import LANGUAGES, Translator, preferred_language
 from inkgate.service.db import ids, work
 from inkgate.service.db.work import Origin, UnitOfWork
+from inkgate.service.errors import Misuse
 from inkgate.service.permissions import Permission, Role, permissions_of
 from inkgate.service.permissions.permission import OPEN
 from inkgate.service.users import service as users
+from inkgate.service.users import shown_secrets
 from inkgate.service.users.administration import SESSION_NAME_LENGTH
 from inkgate.service.users.models import OPERATOR
 from inkgate.service.users.passwords import PasswordRules
@@ -41,6 +44,7 @@ THEME_COOKIE = "inkgate_theme"
 THEMES = ("auto", "light", "dark")
 FORM_BYTES = 64 * 1024  # of a form without its file; parsing takes at most 40 ms of the event loop
 _FIELDS, _FILES = 100, 1
+TOKEN_CHARACTERS = 43  # of a form token: 32 bytes in base64
 ANONYMOUS = "anonymous"  # the actor of requests without a session
 POLL_HEADER = "x-poll"
 """Header of automatic refreshes, which must not extend the session of an absent user."""
@@ -66,6 +70,17 @@ class Forbidden(Exception):
         self.permission = permission
 
 
+class StaleForm(Exception):
+    """The form is of an earlier session of this browser: it expired, or another tab signed in.
+
+    `page` is where the form was. Nothing is executed; the browser keeps what was typed.
+    """
+
+    def __init__(self, page: str, *, signed_in: bool) -> None:
+        super().__init__()
+        self.page, self.signed_in = page, signed_in
+
+
 class NotFound(Exception):
     """The object does not exist or belongs to another account; the answer does not distinguish the two."""
 
@@ -86,12 +101,20 @@ class PageRequest:
     csrf: str
     signed_in: SignedIn | None = None
     account: Account | None = None
+    suspended: bool = False  # the account, or the main account that pays for it
+    form_token: str = field(default="", repr=False)  # as the form carried it, different for each page shown
     fresh_form_cookie: str | None = field(default=None, repr=False)
 
     @property
     def root(self) -> str:
         """The path under which the console is mounted, "/console" or ""."""
         return str(self.request.scope.get("root_path", "")).rstrip("/")
+
+    @property
+    def place(self) -> str:
+        """The page that is shown, with its query: where to return after a form that belongs to no page."""
+        url = self.request.url
+        return place(url.path.removeprefix(self.root), url.query)
 
     @property
     def login(self) -> str:
@@ -180,9 +203,14 @@ class PageRequest:
         return self.account.id if self.account else None
 
     def text(self, name: str, limit: int = 500) -> str:
-        """A form field, stripped and cut at `limit` characters."""
+        """A form field, stripped. Raises Misuse above `limit` characters: what was typed is never cut."""
         value = self.form.get(name, "")
-        return value.strip()[:limit] if isinstance(value, str) else ""
+        if not isinstance(value, str):
+            return ""
+        value = value.strip()
+        if len(value.replace("\r\n", "\n")) > limit:
+            raise Misuse("form.too_long", most=limit)
+        return value
 
     def flag(self, name: str) -> bool:
         """Whether a form switch is set. Raises Malformed for a value other than "" and "1"."""
@@ -211,6 +239,7 @@ async def any_request(request: Request) -> PageRequest:
             page_request.signed_in = await users.session_of_token(unit, token, lifetime(parts))
             if page_request.signed_in and page_request.signed_in.user.account_id:
                 page_request.account = await accounts.account(unit.session, page_request.signed_in.user.account_id)
+                page_request.suspended = await _is_suspended(unit, page_request.account)
     _form_token(page_request)
     if request.method == "POST":
         _check_form(page_request)
@@ -222,6 +251,14 @@ def language_of(request: Request) -> str:
     """The language that the user chose, else the one that the browser prefers."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
     return chosen if chosen in LANGUAGES else preferred_language(request.headers.get("accept-language", ""))
+
+
+async def _is_suspended(unit: UnitOfWork, account: Account | None) -> bool:
+    """Whether the calls of an account are stopped: its own or those of its main account."""
+    if account is None or account.suspended_at is not None or account.parent_id is None:
+        return account is not None and account.suspended_at is not None
+    main = await accounts.account(unit.session, account.parent_id)
+    return main is not None and main.suspended_at is not None
 
 
 class _InMemoryFormParser(MultiPartParser):
@@ -315,7 +352,7 @@ def _form_token(page_request: PageRequest) -> None:
         page_request.csrf = page_request.signed_in.csrf
         return
     held = page_request.request.cookies.get(FORM_COOKIE, "")
-    if len(held) == 43:
+    if len(held) == TOKEN_CHARACTERS:
         page_request.csrf = held
     else:
         page_request.csrf = page_request.fresh_form_cookie = secrets.token_urlsafe(32)
@@ -329,8 +366,19 @@ def _check_form(page_request: PageRequest) -> None:
     if origin is not None and urlsplit(origin).netloc != headers.get("host"):
         raise Forbidden
     given = page_request.form.get("csrf") or headers.get("x-csrf-token") or ""
-    if not isinstance(given, str) or not secrets.compare_digest(_unmask_token(given), page_request.csrf.encode()):
+    token = _unmask_token(given) if isinstance(given, str) else b""
+    if not secrets.compare_digest(token, page_request.csrf.encode()):
+        page = page_behind(page_request.request, done=KEPT)
+        if page and len(token) == TOKEN_CHARACTERS and _is_same_origin(page_request.request):
+            raise StaleForm(page, signed_in=page_request.signed_in is not None)
         raise Forbidden
+    page_request.form_token = str(given)
+
+
+def _is_same_origin(request: Request) -> bool:
+    """Whether the browser says that a page of this console sent the form; of a browser that says nothing, False."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    return site == "same-origin" or (origin is not None and urlsplit(origin).netloc == request.headers.get("host"))
 
 
 def masked_token(token: str) -> str:
@@ -361,3 +409,4 @@ async def _touch(page_request: PageRequest) -> None:
     if stale:
         async with page_request.begin() as unit:
             await users.touch(unit, signed.token_hash)
+            await shown_secrets.delete_expired(unit)

@@ -19,6 +19,7 @@ from inkgate.service.console.indicators import usage_state
 from inkgate.service.console.menu import menu
 from inkgate.service.console.notices import notice
 from inkgate.service.console.page_request import FORM_COOKIE, THEMES, PageRequest, masked_token
+from inkgate.service.console.places import FLASH, KEPT
 from inkgate.service.console.translations import LANGUAGES
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.clock import BEIJING
@@ -73,6 +74,7 @@ def render(page_request: PageRequest, template: str, status: int = 200, **model:
             title_of=lambda name: title(name, page_request.translate.language),
             asset=lambda name: f"{root}/{assets().path(name)}",
             notice=notice(page_request),
+            form_state=_form_state(page_request, status),
             **({"problem": ""} | model),
         )
     )
@@ -82,9 +84,16 @@ def render(page_request: PageRequest, template: str, status: int = 200, **model:
     return answer
 
 
+def _form_state(page_request: PageRequest, status: int) -> str:
+    """What the script does with a form that was sent before: "refused" and "kept" put back what was typed."""
+    if page_request.request.method == "POST" and status >= 400:
+        return "refused"
+    return KEPT if page_request.request.query_params.get(FLASH) == KEPT else ""
+
+
 def go(page_request: PageRequest, path: str, done: str = "") -> Response:
     """Redirect to another page of the console after a form; `done` names the notice to show there."""
-    query = ("&" if "?" in path else "?") + f"done={done}" if done else ""
+    query = ("&" if "?" in path else "?") + f"{FLASH}={done}" if done else ""
     return RedirectResponse(f"{page_request.root}{path}{query}", 303)
 
 

@@ -27,6 +27,11 @@ MESSAGES: Mapping[str, Message] = {
         "a sub-account belongs to an existing main account",
         "子账号须属于一个主账号。",
     ),
+    "account.suspended": Message(
+        Kind.CONFLICT,
+        "account {name!r} is suspended; it cannot order until the operator resumes it",
+        "账号“{name}”已停用，恢复之前不能下单，请联系运营人员。",
+    ),
     "key.not_found": Message(
         Kind.NOT_FOUND,
         "no access key {ak}",

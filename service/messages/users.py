@@ -107,4 +107,9 @@ MESSAGES: Mapping[str, Message] = {
         "the password was changed meanwhile; sign in again",
         "密码已被他人修改，请重新登录。",
     ),
+    "form.too_long": Message(
+        Kind.INVALID,
+        "a field has more than {most} characters; nothing was saved",
+        "有一项超过 {most} 个字符，没有保存。",
+    ),
 }

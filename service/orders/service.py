@@ -69,7 +69,8 @@ async def place_order(
     """Place an order. `quantities`: product id → number of packs. `approval` is the setting: "operator" leaves
     it pending, "immediate" creates its packs at once, "voucher" requires a voucher that covers the whole amount.
 
-    Raises Misuse for an unknown account, app, product or voucher, and for quantities out of range.
+    Raises Misuse for an unknown or suspended account, an unknown app, product or voucher, and for quantities out of
+    range.
     """
     order, lines = await insert_order(work, account_id, quantities, app_id=app_id)
     if voucher:
@@ -93,6 +94,8 @@ async def insert_order(
 ) -> tuple[OrderRow, list[OrderLineRow]]:
     """A new order and its lines at the prices of now, without discount. Raises Misuse as `place_order`."""
     account = await accounts.get_account(work, account_id)
+    if account.suspended_at is not None:
+        raise Misuse("account.suspended", name=account.name)
     if app_id is not None:
         await accounts.check_app_of(work, app_id, account)
     now = await work.checked_now()

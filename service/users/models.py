@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inkgate.service.db.base import Base, UtcDateTime, identifier
@@ -102,3 +102,33 @@ class AttemptRow(Base):
     begun_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     count: Mapped[int] = mapped_column(Integer)
     refused: Mapped[int] = mapped_column(Integer)
+
+
+class FormUseRow(Base):
+    """A form that a session has sent. `location` is the page that its answer named, None until it has been answered.
+
+    `key` is the SHA-256 of session, form token, path and fields, see `forms.key_of`. The row ends with its session.
+    """
+
+    __tablename__ = "console_form_use"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    session: Mapped[str] = mapped_column(ForeignKey("console_session.token_hash", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    location: Mapped[str | None] = mapped_column(Text)
+
+
+class ShownSecretRow(Base):
+    """A secret that a session may see on one page until `expires_at`. The row ends with its session.
+
+    `page` is the path below the console; `sealed_secret` is JSON, see `shown_secrets`.
+    """
+
+    __tablename__ = "console_shown_secret"
+
+    id: Mapped[str] = mapped_column(identifier(), primary_key=True)
+    session: Mapped[str] = mapped_column(ForeignKey("console_session.token_hash", ondelete="CASCADE"), index=True)
+    page: Mapped[str] = mapped_column(String(200))
+    sealed_secret: Mapped[bytes] = mapped_column(LargeBinary, info={"sealed_context": "console_shown_secret:{id}"})
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -10,7 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.db import ids, upsert
 from inkgate.service.db.changes import guarded_update, set_or_clear
-from inkgate.service.users.models import OPERATOR, AttemptRow, OldPasswordRow, RecoveryCodeRow, SessionRow, UserRow
+from inkgate.service.users.models import (
+    OPERATOR,
+    AttemptRow,
+    FormUseRow,
+    OldPasswordRow,
+    RecoveryCodeRow,
+    SessionRow,
+    ShownSecretRow,
+    UserRow,
+)
 
 
 async def has_users(session: AsyncSession) -> bool:
@@ -244,3 +253,65 @@ async def delete_old_attempts(session: AsyncSession, expired: datetime) -> None:
     old = select(AttemptRow.key).where(AttemptRow.begun_at <= expired).with_for_update(skip_locked=True)
     change = delete(AttemptRow).where(AttemptRow.key.in_(old))
     await session.execute(change.execution_options(synchronize_session=False))
+
+
+async def claim_form(session: AsyncSession, key: str, of_session: str, at: datetime) -> bool:
+    """Insert the use of a form; False when there is one with this key."""
+    values = {"key": key, "session": of_session, "created_at": at}
+    result = await session.execute(upsert.insert_or_ignore(session.get_bind().dialect.name, FormUseRow), values)
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
+
+
+async def form_use(session: AsyncSession, key: str) -> FormUseRow | None:
+    """The use of a form as it is now."""
+    return await session.get(FormUseRow, key, populate_existing=True)
+
+
+async def answer_form(session: AsyncSession, key: str, location: str) -> None:
+    await session.execute(update(FormUseRow).where(FormUseRow.key == key).values(location=location))
+
+
+async def release_form(session: AsyncSession, key: str) -> None:
+    await session.execute(delete(FormUseRow).where(FormUseRow.key == key))
+
+
+async def forget_old_forms(session: AsyncSession, of_session: str, keep: int) -> None:
+    """Delete the uses of a session but for the latest `keep`."""
+    latest = select(FormUseRow.created_at).where(FormUseRow.session == of_session)
+    oldest = latest.order_by(FormUseRow.created_at.desc()).offset(keep).limit(1).scalar_subquery()
+    await session.execute(delete(FormUseRow).where(FormUseRow.session == of_session, FormUseRow.created_at <= oldest))
+
+
+async def add_shown_secret(session: AsyncSession, row: ShownSecretRow, keep: int) -> None:
+    """Store a secret, and delete the secrets of its session but for the latest `keep`."""
+    session.add(row)
+    await session.flush()
+    kept = select(ShownSecretRow.id).where(ShownSecretRow.session == row.session)
+    ids_kept = list(
+        await session.scalars(kept.order_by(ShownSecretRow.created_at.desc(), ShownSecretRow.id.desc()).limit(keep))
+    )
+    await session.execute(
+        delete(ShownSecretRow).where(ShownSecretRow.session == row.session, ShownSecretRow.id.not_in(ids_kept))
+    )
+
+
+async def shown_secrets(session: AsyncSession, of_session: str, page: str, now: datetime) -> list[ShownSecretRow]:
+    """The secrets that a session may see on a page, latest first."""
+    query = select(ShownSecretRow).where(
+        ShownSecretRow.session == of_session, ShownSecretRow.page == page, ShownSecretRow.expires_at > now
+    )
+    return list(await session.scalars(query.order_by(ShownSecretRow.created_at.desc(), ShownSecretRow.id.desc())))
+
+
+async def forget_shown_secret(session: AsyncSession, of_session: str, secret_id: str) -> str | None:
+    """Delete a secret of a session; the page it was on, None when there is no such secret."""
+    row = await session.get(ShownSecretRow, secret_id) if ids.is_canonical_uuid(secret_id) else None
+    if row is None or row.session != of_session:
+        return None
+    await session.delete(row)
+    return row.page
+
+
+async def delete_expired_secrets(session: AsyncSession, now: datetime) -> None:
+    await session.execute(delete(ShownSecretRow).where(ShownSecretRow.expires_at <= now))

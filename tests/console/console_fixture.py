@@ -109,3 +109,9 @@ class BrowserClient(httpx.AsyncClient):
     async def submit(self, path: str, *, page: str = "/login", **fields: str) -> httpx.Response:
         """Post a form with the form token of `page`."""
         return await self.post(path, data={"csrf": await self.token(page), **fields})
+
+    async def submitted(self, path: str, *, page: str = "/login", **fields: str) -> httpx.Response:
+        """The page that a form leads to. Fails unless the form was answered with a redirect."""
+        answer = await self.submit(path, page=page, **fields)
+        assert answer.status_code == 303, answer.text
+        return await self.get(answer.headers["location"].removeprefix("/console"))

@@ -16,6 +16,8 @@ from tests.console.browser import BrowserUser
 LOOKS = Path(__file__).with_name("looks.js").read_text("utf-8")
 NO_PAGES = {"/samples/{name}.jpg", "/apps/name", "/callers", "/palette", "/oidc", "/oidc/back", "/wall/{key}"}
 """Images, fragments and redirects. Downloads (.csv, .json, .jsonl) are excluded as well."""
+QUERIES = {"/buy/{capability}/confirm": "?general-100k=1"}
+"""What a page needs besides its path."""
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
 COLD_BYTES, WARM_BYTES = 1_000_000, 60_000
 
@@ -27,7 +29,7 @@ def pages(examples: Mapping[str, str]) -> list[str]:
         for route in router.routes:
             path, methods = route.path, route.methods  # type: ignore[attr-defined]
             if "GET" in methods and path not in NO_PAGES and not path.endswith((".csv", ".json", ".jsonl")):
-                found.append(re.sub(r"\{(\w+)\}", lambda name: examples[name[1]], path))
+                found.append(re.sub(r"\{(\w+)\}", lambda name: examples[name[1]], path) + QUERIES.get(path, ""))
     assert len(found) > 15
     return found
 

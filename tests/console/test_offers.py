@@ -32,7 +32,7 @@ from tests.console.test_pages import call, traffic
 
 ROOT = "/console"
 MOST_PAGES = 100
-NOT_ON_A_PAGE = {("POST", "/buy/{capability}/order")}
+NOT_ON_A_PAGE = {("GET", "/buy/{capability}/confirm"), ("POST", "/buy/{capability}/order")}
 """Offered by the answer to a form."""
 LINKED = re.compile(r"^/console(?!/static/)")
 SETTINGS = {

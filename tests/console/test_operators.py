@@ -70,7 +70,7 @@ async def test_the_last_operator_who_may_sign_in_stays(console: ConsoleFixture, 
 
 async def test_an_operators_password_is_reset(console: ConsoleFixture, deputy: str) -> None:
     chief, second = await console.signed_in("chief"), await console.signed_in("deputy")
-    shown = await chief.submit(f"{PAGE}/operators/{deputy}/reset", page=PAGE)
+    shown = await chief.submitted(f"{PAGE}/operators/{deputy}/reset", page=PAGE)
     assert shown.status_code == 200 and "初始密码" in shown.text
     assert (await second.get(PAGE)).status_code == 303
     assert (await console.visitor().submit("/login", login="deputy", password=PASSWORD)).status_code == 422

@@ -209,7 +209,7 @@ async def test_a_secret_is_shown_after_the_password_and_audited(console: Console
     assert wrong.status_code == 422 and secret not in wrong.text
     from tests.console.console_fixture import PASSWORD
 
-    assert secret in (await lin.submit(f"{path}/secret", page=path, password=PASSWORD)).text
+    assert secret in (await lin.submitted(f"{path}/secret", page=path, password=PASSWORD)).text
     chief = await console.signed_in("chief")
     assert "console:lin" in await chief.see("/operator/audit?action=app")
 
@@ -356,5 +356,5 @@ async def test_static_files_are_compressed_and_immutable(console: ConsoleFixture
             answer = await plain.get(path, headers={"accept-encoding": "gzip"})
         assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
         whole += int(answer.headers["content-length"])
-    assert len(paths) == 8 and whole < 400_000  # the largest page, cold, without its HTML
+    assert len(paths) == 9 and whole < 400_000  # the largest page, cold, without its HTML
     assert len(page.encode()) < 60_000

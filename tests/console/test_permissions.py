@@ -127,7 +127,7 @@ async def test_the_first_operator_with_separate_duties_is_a_security_administrat
     await visitor.submit("/setup", page="/setup", login="first", password=PASSWORD)
     page = await visitor.see("/operator/accounts")
     assert "安全管理员" in page
-    made = await visitor.submit(
+    made = await visitor.submitted(
         "/operator/accounts/operators", page="/operator/accounts", login="second", role="auditor"
     )
     assert made.status_code == 200 and "初始密码" in made.text
@@ -197,7 +197,7 @@ async def test_an_operator_who_can_change_users_remains(console: ConsoleFixture)
 
 async def test_an_owner_invites_users_and_makes_sub_accounts(console: ConsoleFixture) -> None:
     lin = await console.signed_in("lin")
-    made = await lin.submit("/members", page="/members", login="clerk", role="finance")
+    made = await lin.submitted("/members", page="/members", login="clerk", role="finance")
     assert made.status_code == 200 and "初始密码" in made.text
     user_id, role = await held(console, "clerk")
     assert role is Role.FINANCE

@@ -43,6 +43,7 @@ THEIRS = {
     "channel_id",
     "notice_id",
     "user_id",
+    "secret_id",
 }  # parameters that name an object of one customer
 
 
@@ -89,6 +90,9 @@ async def victim(console: ConsoleFixture) -> Victim:
         channel = (await channels.create(unit, vault, notices, mine, hook)).row
         notice_id = await channels.test(unit, channel.id, mine)
     browser = await console.signed_in("lin")
+    created = await browser.submitted("/keys", page="/keys")
+    shown_sk = re.findall(r'data-copy="([0-9a-f]{32})"', created.text)[1]
+    secret_id = re.findall(r"/secrets/([0-9a-f-]{36})/forget", created.text)[0]
     session = users.hash_token(browser.cookies["inkgate_session"])[:SESSION_NAME_LENGTH]
     path = {
         "channel_id": channel.id,
@@ -108,11 +112,13 @@ async def victim(console: ConsoleFixture) -> Victim:
         "capability": "general",
         "decision": "approve",
         "key": "guess",
+        "secret_id": secret_id,
     }
     shared = {order.number, order.id, bought.id, refund.id, "退订的缘由", "987,654,321", mine, "青禾", lin.id}
     secret = {
         keys.ak,
         keys.sk,
+        shown_sk,
         app.appkey,
         app.secret,
         app.enckey,

@@ -73,6 +73,8 @@ def test_first_run_account_and_purchase(walk: Walkthrough) -> None:
 
 
 def test_app_keys_and_opening(walk: Walkthrough) -> None:
+    from playwright.sync_api import expect
+
     lin = walk.person(CUSTOMER)
     page = lin.go("/apps")
     page.click(".head [data-opens=new-app]")
@@ -82,8 +84,11 @@ def test_app_keys_and_opening(walk: Walkthrough) -> None:
     page.type("#name", "门户网站")
     page.wait_for_selector("#name-check .good")
     page.click("#new-app .main-action")
+    page.wait_for_selector("#created[open]")
     secret = page.locator(".secret code").inner_text()
     assert re.fullmatch("[0-9a-f]{32}", secret)
+    page.click("#created .main-action")
+    expect(page.locator("#created")).to_have_count(0)
     page.click("header [data-opens=open-more]")
     for name in ("general", "idcard", "plate", "licence"):
         page.check(f"[value={name}]")

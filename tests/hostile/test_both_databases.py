@@ -338,6 +338,7 @@ class Walker:
             "change": "pause",
             "user_id": known["account_id"],
             "session": "0" * 16,
+            "secret_id": known["account_id"],
         }
         return route.path.format_map({name: quote(text, safe="") for name, text in known.items()} | replaced)
 

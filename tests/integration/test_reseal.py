@@ -23,7 +23,7 @@ from inkgate.service.errors import ConfigurationError
 from inkgate.service.notices import channels
 from inkgate.service.settings import Notices
 from inkgate.service.tables import metadata
-from inkgate.service.users import factor
+from inkgate.service.users import factor, shown_secrets
 from inkgate.service.users import service as users
 
 COLUMNS = sealed_columns(metadata)
@@ -86,6 +86,11 @@ async def stored(engine: AsyncEngine) -> Stored:
             await channels.create(unit, vault, Notices(), None, hook)
             user = await users.create_user(unit, f"user-{number}", users.NO_PASSWORD)
             await factor.begin(unit, vault, user.id)
+            lifetime = users.Lifetime(users.Lock().duration, users.Lock().duration)
+            token = await users.sign_in_by_provider(unit, user.login, lifetime)
+            assert token is not None
+            session = users.hash_token(token)
+            await shown_secrets.keep(unit, vault, session, "/keys", "key", {"ak": "a", "sk": "b"})
         await signing_key(unit, vault)
     return Stored(engine, old)
 
@@ -95,7 +100,7 @@ async def test_every_secret_is_converted_both_ways(stored: Stored) -> None:
     before = await stored.opened(Vault([stored.old]))
     assert {(table, column) for table, column, _ in before} == {(c.table.name, c.name) for c in COLUMNS}
     both = Vault([fresh, stored.old], "sm4-gcm")
-    assert await rotation.reseal(stored.begin, both, rows=2) == len(before) == 16
+    assert await rotation.reseal(stored.begin, both, rows=2) == len(before) == 19
     assert await stored.heads() == {both.head} == {b"\x02" + key_id(fresh)}
     assert await stored.opened(Vault([fresh])) == before, "the cipher that is set matters for new secrets alone"
     assert await rotation.reseal(stored.begin, both) == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -12,17 +14,20 @@ from inkgate.service.accounts import rules
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import Account, AppRow, OpenedRow
 from inkgate.service.console import repository
+from inkgate.service.console.forms import keep_secret, secrets_on
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, NotFound, PageRequest
-from inkgate.service.console.pages.sign_in import not_proved, prove
+from inkgate.service.console.pages.sign_in import not_proved, password_of, prove
 from inkgate.service.console.render import go, render
 from inkgate.service.console.scope import VisibleAccounts, scope_of, visible_app
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
+from inkgate.service.users.shown_secrets import REVEALED_VISIBLE
 
 router = APIRouter()
 PER_PAGE = 10
+MAX_LIST_CHARACTERS = 10_000  # of an allow-list as it is typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +104,15 @@ async def check_name(page_request: Customer, name: str = "") -> Response:
 
 @router.post("/apps")
 async def create(page_request: Customer) -> Response:
-    """Create an app and show its secret once."""
-    name, description = page_request.text("name", 64), page_request.text("description")
+    """Create an app; its page shows the secret for some minutes."""
+    name, description = page_request.text("name"), page_request.text("description", MAX_LIST_CHARACTERS)
     try:
         async with page_request.begin() as unit:
             new = await accounts.create_app(
                 unit, page_request.parts.vault, _account(page_request).id, name, description=description
             )
+            where = f"/apps/{new.app_id}"
+            await keep_secret(unit, page_request, where, "app", appkey=new.appkey, secret=new.secret)
     except Misuse as problem:
         return await _list(
             page_request,
@@ -114,7 +121,7 @@ async def create(page_request: Customer) -> Response:
             name=name,
             description=description,
         )
-    return await _render_detail(page_request, new.app_id, secret=new.secret, fresh=True)
+    return go(page_request, where)
 
 
 @router.get("/apps/{app_id}")
@@ -124,15 +131,15 @@ async def detail_page(page_request: Customer, app_id: str) -> Response:
 
 @router.post("/apps/{app_id}/secret")
 async def secret(page_request: Customer, app_id: str) -> Response:
-    """Show the AppSecret after the password has been verified."""
-    password = page_request.form.get("password", "")
+    """Show the AppSecret for a minute, after the password has been verified."""
     async with page_request.reading() as unit:
         await visible_app(unit, await scope_of(unit, _account(page_request)), app_id)
-    if not await prove(page_request, password[:1024] if isinstance(password, str) else ""):
+    if not await prove(page_request, password_of(page_request)):
         return await _render_detail(page_request, app_id, status=422, problem=not_proved(page_request))
     async with page_request.begin() as unit:
         found = await accounts.app_secret(unit, page_request.parts.vault, app_id)
-    return await _render_detail(page_request, app_id, secret=found)
+        await keep_secret(unit, page_request, f"/apps/{app_id}", "app-revealed", REVEALED_VISIBLE, secret=found)
+    return go(page_request, f"/apps/{app_id}")
 
 
 @router.post("/apps/{app_id}/open")
@@ -151,14 +158,16 @@ async def open_capabilities(page_request: Customer, app_id: str) -> Response:
 
 @router.post("/apps/{app_id}/allow")
 async def set_allow_list(page_request: Customer, app_id: str) -> Response:
-    networks = page_request.text("networks", 10_000).replace(",", "\n").split()
+    networks = page_request.text("networks", MAX_LIST_CHARACTERS).replace(",", "\n").split()
     capability = page_request.text("capability")
     try:
         async with page_request.begin() as unit:
             await visible_app(unit, await scope_of(unit, _account(page_request)), app_id)
             await accounts.set_allowed(unit, app_id, networks, capability=capability or None)
     except Misuse as problem:
-        return await _render_detail(page_request, app_id, status=422, problem=explain(page_request.translate, problem))
+        said = explain(page_request.translate, problem)
+        typed = {capability: page_request.text("networks", MAX_LIST_CHARACTERS)}
+        return await _render_detail(page_request, app_id, status=422, problem=said, typed=typed)
     return go(page_request, f"/apps/{app_id}", "allowed")
 
 
@@ -176,13 +185,14 @@ async def _render_detail(
     *,
     status: int = 200,
     problem: str = "",
-    secret: str = "",
-    fresh: bool = False,
+    typed: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
+    """`typed`: capability ("" for the whole app) → the allow-list that was refused."""
     async with page_request.reading() as unit:
         app = await visible_app(unit, await scope_of(unit, _account(page_request)), app_id)
         model = await detail(unit, app, page_request.parts.settings.limits.qps)
-    return render(page_request, "app.html", status, model=model, problem=problem, secret=secret, fresh=fresh)
+        secrets = await secrets_on(unit, page_request, f"/apps/{app_id}")
+    return render(page_request, "app.html", status, model=model, problem=problem, secrets=secrets, typed=typed)
 
 
 def _account(page_request: PageRequest) -> Account:

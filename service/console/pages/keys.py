@@ -1,4 +1,4 @@
-"""AccessKey 管理: create (shown once), rotate with an overlap, disable, time of last use."""
+"""AccessKey 管理: create, rotate with an overlap, see the secret again after the password, disable, last use."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from starlette.responses import Response
 from inkgate.service.accounts import repository as queries
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import AccessKeyRow
-from inkgate.service.accounts.service import KeyPair
+from inkgate.service.console.forms import keep_secret, secrets_on
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, NotFound, PageRequest
+from inkgate.service.console.pages.sign_in import not_proved, password_of, prove
 from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
+from inkgate.service.users.shown_secrets import REVEALED_VISIBLE
 
 router = APIRouter()
 PER_PAGE = 20  # rotated and disabled keys stay in the list
@@ -46,9 +48,10 @@ async def create(page_request: Customer) -> Response:
     try:
         async with page_request.begin() as unit:
             pair = await accounts.create_access_key(unit, page_request.parts.vault, page_request.account.id)
+            await keep_secret(unit, page_request, "/keys", "key", ak=pair.ak, sk=pair.sk)
     except Misuse as problem:
         return await _render_page(page_request, status=422, problem=explain(page_request.translate, problem))
-    return await _render_page(page_request, pair=pair)
+    return go(page_request, "/keys", "key-created")
 
 
 @router.post("/keys/{ak}/rotate")
@@ -57,9 +60,25 @@ async def rotate(page_request: Customer, ak: str) -> Response:
         async with page_request.begin() as unit:
             await _require_own_key(unit, page_request, ak)
             pair = await accounts.rotate_access_key(unit, page_request.parts.vault, ak)
+            await keep_secret(unit, page_request, "/keys", "key", ak=pair.ak, sk=pair.sk)
     except Misuse as problem:
         return await _render_page(page_request, status=422, problem=explain(page_request.translate, problem))
-    return await _render_page(page_request, pair=pair)
+    return go(page_request, "/keys", "key-created")
+
+
+@router.post("/keys/{ak}/secret")
+async def secret(page_request: Customer, ak: str) -> Response:
+    """Show the SecurityKey for a minute, after the password has been verified. 404 where the setting forbids it."""
+    if not page_request.parts.settings.console.reveal_keys:
+        raise NotFound
+    async with page_request.reading() as unit:
+        await _require_own_key(unit, page_request, ak)
+    if not await prove(page_request, password_of(page_request)):
+        return await _render_page(page_request, status=422, problem=not_proved(page_request))
+    async with page_request.begin() as unit:
+        sk = await accounts.access_key_secret(unit, page_request.parts.vault, ak)
+        await keep_secret(unit, page_request, "/keys", "key-revealed", REVEALED_VISIBLE, ak=ak, sk=sk)
+    return go(page_request, "/keys")
 
 
 @router.post("/keys/{ak}/disable")
@@ -84,13 +103,12 @@ async def _require_own_key(unit: UnitOfWork, page_request: PageRequest, ak: str)
         raise NotFound
 
 
-async def _render_page(
-    page_request: PageRequest, *, status: int = 200, problem: str = "", pair: KeyPair | None = None, page: int = 1
-) -> Response:
+async def _render_page(page_request: PageRequest, *, status: int = 200, problem: str = "", page: int = 1) -> Response:
     assert page_request.account is not None
     paging = Paging.of(page, PER_PAGE)
     async with page_request.reading() as unit:
         found = await view(unit, page_request.account.id)
+        secrets = await secrets_on(unit, page_request, "/keys")
     rows, more = paging.cut(found[paging.offset :])
     return render(
         page_request,
@@ -100,6 +118,7 @@ async def _render_page(
         more=more,
         page=paging.number,
         problem=problem,
-        pair=pair,
+        secrets=secrets,
         most=accounts.KEYS_PER_ACCOUNT,
+        may_reveal=page_request.parts.settings.console.reveal_keys and page_request.may("keys.change"),
     )

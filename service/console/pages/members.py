@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
+from secrets import token_urlsafe
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -11,9 +11,10 @@ from starlette.responses import Response
 from inkgate.service.accounts import repository as queries
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import Account
+from inkgate.service.console.forms import keep_secret, secrets_on
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, NotFound, PageRequest
-from inkgate.service.console.pages.operator_accounts import PASSWORD_BYTES, NewLogin, UserLine, user_lines
+from inkgate.service.console.pages.operator_accounts import PASSWORD_BYTES, UserLine, user_lines
 from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.db.work import UnitOfWork
@@ -67,8 +68,8 @@ async def page(page_request: Customer, page: int = 1) -> Response:
 
 @router.post("")
 async def create(page_request: Customer) -> Response:
-    """Create a user of the own account or of a sub-account, with a role; its initial password is shown once."""
-    login, password = page_request.text("login", 64), secrets.token_urlsafe(PASSWORD_BYTES)
+    """Create a user of the own account or of a sub-account, with a role, and an initial password."""
+    login, password = page_request.text("login"), token_urlsafe(PASSWORD_BYTES)
     account_id = page_request.text("account", 36) or _account(page_request).id
     hashed = await page_request.parts.passwords.hash(password)
     try:
@@ -79,9 +80,10 @@ async def create(page_request: Customer) -> Response:
                 raise Misuse("user.too_many", most=MAX_USERS)
             role = page_request.text("role", 16)
             await users.create_user(unit, login, hashed, account_id=account_id, must_change=True, role=role)
+            await keep_secret(unit, page_request, "/members", "login", login=login, password=password)
     except Misuse as problem:
         return await _render(page_request, problem=explain(page_request.translate, problem))
-    return await _render(page_request, new=NewLogin(login, password))
+    return go(page_request, "/members", "user-created")
 
 
 @router.post("/accounts")
@@ -92,7 +94,7 @@ async def create_subaccount(page_request: Customer) -> Response:
         async with page_request.begin() as unit:
             if len(await queries.account_with_subaccounts(unit.session, owner.id)) > MAX_SUBACCOUNTS:
                 raise Misuse("account.too_many_subaccounts", most=MAX_SUBACCOUNTS)
-            await accounts.create_account(unit, page_request.text("name", 80), parent_id=owner.id)
+            await accounts.create_account(unit, page_request.text("name"), parent_id=owner.id)
     except Misuse as problem:
         return await _render(page_request, problem=explain(page_request.translate, problem))
     return go(page_request, "/members", "account-created")
@@ -112,16 +114,17 @@ async def set_role(page_request: Customer, user_id: str) -> Response:
 
 @router.post("/{user_id}/reset")
 async def reset(page_request: Customer, user_id: str) -> Response:
-    """A new initial password, shown once; the user's sessions end."""
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    """A new initial password; the user's sessions end."""
+    password = token_urlsafe(PASSWORD_BYTES)
     hashed = await page_request.parts.passwords.hash(password)
     try:
         async with page_request.begin() as unit:
             user = await _other(unit, page_request, user_id)
             await users.reset_password(unit, user.id, hashed)
+            await keep_secret(unit, page_request, "/members", "login", login=user.login, password=password)
     except Misuse as problem:
         return await _render(page_request, problem=explain(page_request.translate, problem))
-    return await _render(page_request, new=NewLogin(user.login, password))
+    return go(page_request, "/members", "password-reset")
 
 
 @router.post("/{user_id}/disable")
@@ -164,17 +167,16 @@ async def _other(unit: UnitOfWork, page_request: PageRequest, user_id: str) -> U
     return user
 
 
-async def _render(
-    page_request: PageRequest, *, problem: str = "", new: NewLogin | None = None, page: int = 1
-) -> Response:
+async def _render(page_request: PageRequest, *, problem: str = "", page: int = 1) -> Response:
     async with page_request.reading() as unit:
         model = await view(unit, _account(page_request), page)
+        secrets = await secrets_on(unit, page_request, "/members")
     return render(
         page_request,
         "members.html",
         422 if problem else 200,
         model=model,
         problem=problem,
-        new=new,
+        secrets=secrets,
         roles=CUSTOMER_ROLES,
     )

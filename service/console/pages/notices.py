@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from inkgate.service.console.forms import keep_secret, secrets_on
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, Forbidden, Malformed, Operator, PageRequest
 from inkgate.service.console.paging import Paging
@@ -127,7 +128,7 @@ def _own_account(page_request: PageRequest) -> str:
 
 
 async def _create(page_request: PageRequest, owner_id: str | None) -> Response:
-    """Make a channel; a secret made for it is shown once."""
+    """Make a channel; a secret made for it is shown for some minutes."""
     kind, algorithm = page_request.text("kind", 16), page_request.text("algorithm", 8) or "sha256"
     if kind not in set(ChannelKind) or algorithm not in ("sha256", "sm3"):
         raise Malformed
@@ -145,10 +146,10 @@ async def _create(page_request: PageRequest, owner_id: str | None) -> Response:
     try:
         async with page_request.begin() as unit:
             made = await channels.create(unit, parts.vault, parts.settings.notices, owner_id, new)
+            if made.secret:
+                await keep_secret(unit, page_request, _path(owner_id), "channel", secret=made.secret)
     except Misuse as problem:
         return await _page(page_request, owner_id, 1, 422, explain(page_request.translate, problem))
-    if made.secret:
-        return await _page(page_request, owner_id, 1, secret=made.secret)
     return go(page_request, _path(owner_id), "channel")
 
 
@@ -178,12 +179,13 @@ async def _retry(page_request: PageRequest, owner_id: str | None, notice_id: str
 
 
 async def _page(
-    page_request: PageRequest, owner_id: str | None, page: int, status: int = 200, problem: str = "", secret: str = ""
+    page_request: PageRequest, owner_id: str | None, page: int, status: int = 200, problem: str = ""
 ) -> Response:
     paging = Paging.of(page, PER_PAGE)
     settings = page_request.parts.settings.notices
     async with page_request.reading() as unit:
         model = await view(unit, settings, owner_id, paging, page_request.translate.language)
+        secrets = await secrets_on(unit, page_request, _path(owner_id))
     return render(
         page_request,
         "notices.html",
@@ -198,7 +200,7 @@ async def _page(
         mail=bool(settings.smtp_host),
         enabled=settings.enabled,
         hosts=settings.customer_hosts if owner_id is not None else (),
-        secret=secret,
+        secrets=secrets,
         problem=problem,
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -12,6 +14,7 @@ from inkgate.service.accounts import repository as queries
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import Account, AppRow, OpenedRow
 from inkgate.service.console import repository
+from inkgate.service.console.forms import secrets_on
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
 from inkgate.service.console.pages.capabilities import PackLine
@@ -30,6 +33,7 @@ from inkgate.service.users.models import UserRow
 
 router = APIRouter(prefix="/operator/accounts")
 PER_PAGE = 50
+MAX_LIST_CHARACTERS = 10_000  # of an allow-list as it is typed
 PASSWORD_BYTES = 12  # of an initial password, before base64
 MAX_OPERATORS_LISTED = 1000  # on one page
 
@@ -84,14 +88,6 @@ class AccountDetail:
     def total(self) -> int:
         """Units of them, used or not."""
         return sum(each.total for each in self.valid_packs)
-
-
-@dataclass(frozen=True, slots=True)
-class NewLogin:
-    """A user with a generated password, which is shown once."""
-
-    login: str
-    password: str
 
 
 async def view(unit: UnitOfWork, search: str, page: int) -> Accounts:
@@ -171,20 +167,21 @@ async def render_list(
 ) -> Response:
     async with page_request.reading() as unit:
         model = await view(unit, search, page)
+        secrets = await secrets_on(unit, page_request, "/operator/accounts")
     roles = SEPARATE_ROLES if separate_duties(page_request) else OPERATOR_ROLES
-    return render(
-        page_request, "operator_accounts.html", status, model=model, roles=roles, **({"name": "", "new": None} | more)
-    )
+    named = {"name": "", "parent": ""} | more
+    return render(page_request, "operator_accounts.html", status, model=model, roles=roles, secrets=secrets, **named)
 
 
 @router.post("")
 async def create(page_request: Operator) -> Response:
-    name, parent = page_request.text("name", 80), page_request.text("parent")
+    name, parent = page_request.text("name"), page_request.text("parent")
     try:
         async with page_request.begin() as unit:
             account = await accounts.create_account(unit, name, parent_id=parent or None)
     except Misuse as problem:
-        return await render_list(page_request, status=422, problem=explain(page_request.translate, problem), name=name)
+        said = explain(page_request.translate, problem)
+        return await render_list(page_request, status=422, problem=said, name=name, parent=parent)
     return go(page_request, f"/operator/accounts/{account.id}", "account-created")
 
 
@@ -243,24 +240,32 @@ async def qps(page_request: Operator, account_id: str, app_id: str) -> Response:
 
 
 @router.post("/{account_id}/apps/{app_id}/allow")
-async def set_allowrender_list(page_request: Operator, account_id: str, app_id: str) -> Response:
+async def set_allow_list(page_request: Operator, account_id: str, app_id: str) -> Response:
     """Set the allow-list of an app or of one of its capabilities; an empty field removes it."""
-    networks = page_request.text("networks", 10_000).replace(",", "\n").split()
+    networks = page_request.text("networks", MAX_LIST_CHARACTERS).replace(",", "\n").split()
+    capability = page_request.text("capability")
     try:
         async with page_request.begin() as unit:
-            await accounts.set_allowed(unit, app_id, networks, capability=page_request.text("capability") or None)
+            await accounts.set_allowed(unit, app_id, networks, capability=capability or None)
     except Misuse as problem:
-        return await render_detail(
-            page_request, account_id, status=422, problem=explain(page_request.translate, problem)
-        )
+        said = explain(page_request.translate, problem)
+        typed = {(app_id, capability): page_request.text("networks", MAX_LIST_CHARACTERS)}
+        return await render_detail(page_request, account_id, status=422, problem=said, typed=typed)
     return go(page_request, f"/operator/accounts/{account_id}", "allowed")
 
 
 async def render_detail(
-    page_request: PageRequest, account_id: str, *, status: int = 200, problem: str = "", new: NewLogin | None = None
+    page_request: PageRequest,
+    account_id: str,
+    *,
+    status: int = 200,
+    problem: str = "",
+    typed: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> Response:
+    """`typed`: (app id, capability or "") → the allow-list that was refused."""
     async with page_request.reading() as unit:
         model = await detail(unit, account_id, page_request.parts.settings.limits.qps)
+        secrets = await secrets_on(unit, page_request, f"/operator/accounts/{account_id}")
     sold = [name for name in CAPABILITIES if name not in FREE_CAPABILITIES]
     return render(
         page_request,
@@ -268,7 +273,8 @@ async def render_detail(
         status,
         model=model,
         problem=problem,
-        new=new,
+        secrets=secrets,
+        typed=typed,
         sold=sold,
         roles=CUSTOMER_ROLES,
     )

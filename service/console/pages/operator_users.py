@@ -7,11 +7,11 @@ import secrets
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from inkgate.service.console.forms import keep_secret
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
 from inkgate.service.console.pages.operator_accounts import (
     PASSWORD_BYTES,
-    NewLogin,
     render_detail,
     render_list,
     separate_duties,
@@ -29,46 +29,46 @@ from inkgate.service.users.models import UserRow
 router = APIRouter(prefix="/operator/accounts")
 
 
-async def _create_login(page_request: PageRequest, account_id: str | None) -> NewLogin:
+async def _create_login(page_request: PageRequest, account_id: str | None) -> None:
     """Create a user of an account, or an operator (None), with the login of the form. Raises Misuse."""
-    login, password = page_request.text("login", 64), secrets.token_urlsafe(PASSWORD_BYTES)
+    login, password = page_request.text("login"), secrets.token_urlsafe(PASSWORD_BYTES)
     hashed = await page_request.parts.passwords.hash(password)
     async with page_request.begin() as unit:
         role = page_request.text("role", 16) or None
         if account_id is None and separate_duties(page_request) and role in (None, Role.OPERATOR):
             raise Misuse("user.duties_separate")
         await users.create_user(unit, login, hashed, account_id=account_id, must_change=True, role=role)
-    return NewLogin(login, password)
+        await keep_secret(unit, page_request, _page_of(account_id), "login", login=login, password=password)
 
 
-async def _reset_login(page_request: PageRequest, account_id: str | None, user_id: str) -> NewLogin:
+async def _reset_login(page_request: PageRequest, account_id: str | None, user_id: str) -> None:
     """Set a new initial password for a user of an account, or an operator (None). Raises NotFound and Misuse."""
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     hashed = await page_request.parts.passwords.hash(password)
     async with page_request.begin() as unit:
         user = await _other_user(unit, page_request, account_id, user_id)
         await users.reset_password(unit, user.id, hashed)
-    return NewLogin(user.login, password)
+        await keep_secret(unit, page_request, _page_of(account_id), "login", login=user.login, password=password)
 
 
 @router.post("/operators")
 async def create_operator(page_request: Operator) -> Response:
     """Create an operator."""
     try:
-        new = await _create_login(page_request, None)
+        await _create_login(page_request, None)
     except Misuse as problem:
-        return await render_list(page_request, status=422, problem=explain(page_request.translate, problem))
-    return await render_list(page_request, new=new)
+        return await _refused(page_request, None, problem)
+    return go(page_request, _page_of(None), "user-created")
 
 
 @router.post("/operators/{user_id}/reset")
 async def reset_operator(page_request: Operator, user_id: str) -> Response:
-    """Set a new initial password for an operator, shown once. The operator's sessions end."""
+    """Set a new initial password for an operator. The operator's sessions end."""
     try:
-        new = await _reset_login(page_request, None, user_id)
+        await _reset_login(page_request, None, user_id)
     except Misuse as problem:
         return await _refused(page_request, None, problem)
-    return await render_list(page_request, new=new)
+    return go(page_request, _page_of(None), "password-reset")
 
 
 @router.post("/operators/{user_id}/disable")
@@ -99,17 +99,16 @@ async def reset_operator_factor(page_request: Operator, user_id: str) -> Respons
 @router.post("/{account_id}/users")
 async def create_user(page_request: Operator, account_id: str) -> Response:
     try:
-        new = await _create_login(page_request, account_id)
+        await _create_login(page_request, account_id)
     except Misuse as problem:
-        return await render_detail(
-            page_request, account_id, status=422, problem=explain(page_request.translate, problem)
-        )
-    return await render_detail(page_request, account_id, new=new)
+        return await _refused(page_request, account_id, problem)
+    return go(page_request, _page_of(account_id), "user-created")
 
 
 @router.post("/{account_id}/users/{user_id}/reset")
 async def reset(page_request: Operator, account_id: str, user_id: str) -> Response:
-    return await render_detail(page_request, account_id, new=await _reset_login(page_request, account_id, user_id))
+    await _reset_login(page_request, account_id, user_id)
+    return go(page_request, _page_of(account_id), "password-reset")
 
 
 @router.post("/{account_id}/users/{user_id}/disable")

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -126,15 +127,37 @@ async def choose(page_request: Customer, capability: str) -> Response:
 
 @router.post("/buy/{capability}")
 async def confirm(page_request: Customer, capability: str) -> Response:
-    """Step 2: summary, agreement and app."""
+    """To step 2 with the quantities in its address, so that a reload or a change of language keeps them."""
+    _buyer(page_request, capability)
+    async with page_request.reading() as unit:
+        model = await cart(unit, capability, _given(page_request))
+    if not model.lines:
+        return await _confirm(page_request, capability)
+    chosen = urlencode([(product.id, quantity) for product, quantity in model.lines])
+    return go(page_request, f"/buy/{capability}/confirm?{chosen}")
+
+
+@router.get("/buy/{capability}/confirm")
+async def confirm_page(page_request: Customer, capability: str) -> Response:
+    """Step 2: summary, agreement and app. Without quantities back to step 1."""
+    _buyer(page_request, capability)
+    async with page_request.reading() as unit:
+        model = await cart(unit, capability, _given(page_request))
+    if not model.lines:
+        return go(page_request, f"/buy/{capability}")
     return await _confirm(page_request, capability)
+
+
+def _given(page_request: PageRequest) -> dict[str, str]:
+    """The quantities of the form, or of the address."""
+    form = {name: value for name, value in page_request.form.items() if isinstance(value, str)}
+    return form or dict(page_request.request.query_params)
 
 
 async def _confirm(page_request: PageRequest, capability: str, problem: str = "") -> Response:
     account = _buyer(page_request, capability)
-    given = {name: value for name, value in page_request.form.items() if isinstance(value, str)}
     async with page_request.reading() as unit:
-        model = await cart(unit, capability, given)
+        model = await cart(unit, capability, _given(page_request))
         scope = await scope_of(unit, account)
         apps = await accounts.apps(unit.session, scope.account_ids)
     if not model.lines:

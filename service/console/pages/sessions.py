@@ -1,4 +1,5 @@
-"""登录情况: the sessions of a user, and for administrators those of all users; each can be ended."""
+"""登录情况: the sessions of a user, and for administrators those of all users; each can be ended. What a session was
+shown can be forgotten."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from inkgate.service.console.browsers import browser_name
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest, SignedInRequest, lifetime
 from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
-from inkgate.service.users import administration
+from inkgate.service.users import administration, shown_secrets
 from inkgate.service.users.administration import SessionLine
 
 router = APIRouter()
@@ -67,6 +68,17 @@ async def end_own(page_request: SignedInRequest) -> Response:
         elif not await administration.end_session(unit, page_request.text("session", 64), user_id=user.id):
             raise NotFound
     return go(page_request, "/sessions", "session-ended")
+
+
+@router.post("/secrets/{secret_id}/forget")
+async def forget_secret(page_request: SignedInRequest, secret_id: str) -> Response:
+    """Show a secret of this session no longer: the user has saved it."""
+    assert page_request.signed_in is not None
+    async with page_request.begin() as unit:
+        page = await shown_secrets.forget(unit, page_request.signed_in.token_hash, secret_id)
+    if page is None:
+        raise NotFound
+    return go(page_request, page)
 
 
 @router.get("/operator/sessions")

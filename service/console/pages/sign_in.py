@@ -26,6 +26,7 @@ from inkgate.service.console.page_request import (
     lock_of,
     password_rules,
 )
+from inkgate.service.console.places import MAX_PLACE, next_of
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.console.translations import LANGUAGES
 from inkgate.service.errors import Misuse
@@ -37,6 +38,7 @@ from inkgate.service.users.passwords import PasswordRules
 
 router = APIRouter()
 log = logging.getLogger(__name__)
+MAX_PASSWORD_CHARACTERS = 1024  # hashing takes longer with each
 PROOF_VALIDITY = timedelta(minutes=5)
 PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "forwarded", "via")
 """Headers of a proxy: the client is not the peer of the connection."""
@@ -53,7 +55,7 @@ async def setup_page(page_request: AnyRequest) -> Response:
 @router.post("/setup")
 async def setup(page_request: AnyRequest) -> Response:
     await _require_no_users(page_request)
-    login, password = page_request.text("login", 64), _password(page_request, "password")
+    login, password = page_request.text("login", 64), password_of(page_request, "password")
     needed = not from_this_machine(page_request)
 
     def again(problem: str, status: int = 422) -> Response:
@@ -104,8 +106,8 @@ async def login(page_request: AnyRequest) -> Response:
     return await enter(
         page_request,
         page_request.text("login", 64),
-        _password(page_request, "password"),
-        next_of(page_request.text("next")),
+        password_of(page_request, "password"),
+        next_of(page_request.text("next", MAX_PLACE)),
     )
 
 
@@ -132,10 +134,10 @@ async def password_page(page_request: SignedInRequest) -> Response:
 @router.post("/password")
 async def change_password(page_request: SignedInRequest) -> Response:
     assert page_request.signed_in is not None
-    new, rules = _password(page_request, "new"), password_rules(page_request.parts)
-    if new != _password(page_request, "again"):
+    new, rules = password_of(page_request, "new"), password_rules(page_request.parts)
+    if new != password_of(page_request, "again"):
         return _render_password(page_request, page_request.translate("两次输入的新密码不一致。"))
-    if not await prove(page_request, _password(page_request, "password")):
+    if not await prove(page_request, password_of(page_request, "password")):
         return _render_password(page_request, not_proved(page_request))
     try:
         before = await _passwords_before(page_request, rules)
@@ -165,7 +167,7 @@ def _render_password(page_request: PageRequest, problem: str = "") -> Response:
 @router.post("/preferences")
 async def preferences(page_request: AnyRequest) -> Response:
     """Set language and theme in cookies for a year."""
-    answer = go(page_request, next_of(page_request.text("next")) or "/")
+    answer = go(page_request, next_of(page_request.text("next", MAX_PLACE)) or "/")
     language, theme = page_request.text("language"), page_request.text("theme")
     if language in LANGUAGES:
         set_cookie(page_request, answer, LANGUAGE_COOKIE, language, days=365)
@@ -236,12 +238,11 @@ def _peer(page_request: PageRequest) -> str:
     return client.host if client is not None else ""
 
 
-def _password(page_request: PageRequest, name: str) -> str:
-    """A password field, not stripped, cut at 1024 characters."""
+def password_of(page_request: PageRequest, name: str = "password") -> str:
+    """A password field, not stripped. Raises Misuse above MAX_PASSWORD_CHARACTERS."""
     value = page_request.form.get(name, "")
-    return value[:1024] if isinstance(value, str) else ""
-
-
-def next_of(path: str) -> str:
-    """A path of this console to redirect to; "" for another site or scheme."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and len(path) < 200 else ""
+    if not isinstance(value, str):
+        return ""
+    if len(value) > MAX_PASSWORD_CHARACTERS:
+        raise Misuse("form.too_long", most=MAX_PASSWORD_CHARACTERS)
+    return value

@@ -20,7 +20,7 @@ from inkgate.service.console.page_request import (
     lifetime,
     visit_of,
 )
-from inkgate.service.console.pages.sign_in import next_of
+from inkgate.service.console.places import next_of
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.users import service as users

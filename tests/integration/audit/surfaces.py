@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import repository
 from inkgate.service.audit.models import EventRow
+from inkgate.service.console.forms import ANSWERS_IN_PLACE
 from inkgate.service.db import work
 from tests.console.console_fixture import BrowserClient, ConsoleFixture
 
@@ -57,7 +58,7 @@ class Steps:
     console: ConsoleFixture
     recorder: Recorder
     visitors: dict[str, BrowserClient]
-    answer: str = ""  # the last one
+    answer: str = ""  # the last one, or the page that it led to
 
     async def form(self, login: str, route: str, action: str, result: str = "done", /, **fields: Any) -> EventRow:
         path = route.format_map({name: str(value) for name, value in fields.items()})
@@ -67,11 +68,15 @@ class Steps:
         files = {"file": ("import.json", fields.pop("upload"))} if "upload" in fields else None
         answer = await visitor.post(path, data={"csrf": csrf, **fields}, files=files)
         assert answer.status_code in (200, 303, 422), f"{route}: {answer.status_code} {answer.text[:300]}"
+        good = 303 if route not in ANSWERS_IN_PLACE else 200
+        assert result != "done" or answer.status_code == good, f"{route}: {answer.status_code}, not {good}"
         self.recorder.tried.add(route)
-        self.answer = answer.text
         events = [each for each in await self.recorder.new() if not each.action.endswith(".view")]
         found = next((each for each in events if each.action == action), None)
         assert found is not None, f"{route}: {[each.action for each in events]} {answer.text[-600:]}"
         assert (found.result, found.surface, found.address) == (result, "console", PEER), route
         assert found.actor != "console:-" and found.hash is not None
+        if answer.status_code == 303:
+            answer = await visitor.get(answer.headers["location"].removeprefix("/console"))
+        self.answer = answer.text
         return found

@@ -48,7 +48,8 @@ WALL_KEY = "a-key-for-the-wall-screen"
 OF_NOTICES = "notice"  # routes and commands of notices, whose events their own tests see
 CHANGES_NOTHING = {
     "/preferences": "sets cookies of the browser",
-    "/buy/{capability}": "shows the order before it is placed",
+    "/secrets/{secret_id}/forget": "hides a secret that the session was shown",
+    "/buy/{capability}": "leads to the order before it is placed",
     "/try/{name}": "a call of the customer's own app, which the ledger records",
 }
 """Forms of the console without an event, and why."""
@@ -95,6 +96,8 @@ async def test_every_form_of_the_console(console: ConsoleFixture) -> None:
     await steps.form("lin", "/apps", "app.create", name="another_app")
     created = await steps.form("lin", "/keys", "key.create")
     ak = created.subject.rpartition(" ")[2]
+    revealed = await steps.form("lin", "/keys/{ak}/secret", "key.reveal", ak=ak, password=PASSWORD)
+    assert revealed.subject == f"access key {ak}" and not revealed.detail
     await steps.form("lin", "/keys/{ak}/rotate", "key.rotate", ak=ak)
     await steps.form("lin", "/keys/{ak}/disable", "key.disable", ak=ak)
     await steps.form("lin", "/keys/{ak}/enable", "key.enable", ak=ak)
@@ -248,7 +251,9 @@ async def test_every_change_by_the_admin_api(console: ConsoleFixture) -> None:
         return answer.json() if answer.content else None
 
     await ask("POST", "/accounts", "account.create", {"name": "acme"})
-    await ask("PUT", "/accounts/{account_id}/suspension", "account.suspend", {"suspended": True}, account_id=account)
+    suspension = "/accounts/{account_id}/suspension"
+    await ask("PUT", suspension, "account.suspend", {"suspended": True}, account_id=account)
+    await ask("PUT", suspension, "account.resume", {"suspended": False}, account_id=account)
     key = await ask("POST", "/accounts/{account_id}/keys", "key.create", account_id=account)
     await ask("POST", "/keys/{ak}/rotation", "key.rotate", {}, ak=key["ak"])
     await ask("PUT", "/keys/{ak}/disabling", "key.disable", {"disabled": True}, ak=key["ak"])
@@ -354,6 +359,7 @@ def test_every_command_leaves_its_event(inkgate: Shell, tmp_path: Any) -> None: 
     key = dict(line.split("=", 1) for line in run("account create", "account.create", "demo").splitlines())
     run("account list", "cli.view")
     run("account suspend", "account.suspend", "demo")
+    run("account suspend", "account.resume", "demo", "--resume")
     run("account key-create", "key.create", "demo")
     run("account key-rotate", "key.rotate", key["AK"])
     run("account key-disable", "key.disable", key["AK"])

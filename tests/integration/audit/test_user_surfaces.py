@@ -57,7 +57,7 @@ async def user(console: ConsoleFixture, login: str) -> UserRow:
 async def set_up_factor(steps: Steps, login: str, secrets: set[str]) -> tuple[bytes, list[str]]:
     """Set a second factor up by the pages; what they show is added to the secrets."""
     visitor, console = steps.visitors[login], steps.console
-    begun = await visitor.submit("/second-factor", page="/second-factor")
+    begun = await visitor.submitted("/second-factor", page="/second-factor")
     shown = re.search(r"<code>([A-Z2-7]{32})</code>", begun.text)
     assert shown, begun.text[-600:]
     key = base64.b32decode(shown[1])
@@ -102,14 +102,14 @@ async def walk_the_members(steps: Steps, secrets: set[str]) -> None:
     console = steps.console
     made = await steps.form("lin", "/members", "user.create", login="member", role="viewer")
     assert (made.subject, made.account_id, made.detail) == ("user member", console.account_id, {"role": "viewer"})
-    secrets |= initial_passwords(steps)
+    secrets |= {*initial_passwords(steps)}
     created = await steps.form("lin", "/members/accounts", "account.create", name="青禾分公司")
     assert created.detail["parent_id"] == console.account_id
     member = await user(console, "member")
     changed = await steps.form("lin", "/members/{user_id}/role", "user.role", user_id=member.id, role="developer")
     assert changed.detail == {"before": {"role": "viewer"}, "after": {"role": "developer"}}
     await steps.form("lin", "/members/{user_id}/reset", "user.reset", user_id=member.id)
-    (initial,) = initial_passwords(steps)
+    initial = initial_passwords(steps)[0]  # the latest first
     secrets.add(initial)
     await steps.form("lin", "/members/{user_id}/disable", "user.disable", user_id=member.id)
     await steps.form("lin", "/members/{user_id}/disable", "user.enable", user_id=member.id, enable="1")
@@ -145,7 +145,7 @@ async def walk_the_operators(steps: Steps, secrets: set[str]) -> None:
     await steps.form("chief", f"{operators}/role", "user.role", user_id=deputy.id, role="auditor")
     await steps.form("chief", f"{operators}/reset", "user.reset", user_id=deputy.id)
     steps.visitors["deputy"] = console.visitor()
-    (initial,) = initial_passwords(steps)
+    initial = initial_passwords(steps)[0]  # the latest first
     secrets.add(initial)
     await steps.visitors["deputy"].submit("/login", login="deputy", password=initial)
     await set_up_factor(steps, "deputy", secrets)
@@ -184,9 +184,9 @@ async def walk_the_notices(steps: Steps, secrets: set[str]) -> None:
     assert limits.detail == {"low_percent": 20, "low_days": 3, "expiry_days": 5}
 
 
-def initial_passwords(steps: Steps) -> set[str]:
-    """The initial password that the last answer shows."""
-    found = set(re.findall(r'data-copy="([A-Za-z0-9_-]{12,})"', steps.answer))
+def initial_passwords(steps: Steps) -> list[str]:
+    """The initial passwords that the last page shows, latest first."""
+    found = list(dict.fromkeys(re.findall(r'data-copy="([A-Za-z0-9_-]{12,})"', steps.answer)))
     assert found
     return found
 
