@@ -116,12 +116,13 @@ console-shots: $(VENV)/.console ## The same walk, and the pictures of docs/howto
 	  tests/console/test_walk_takeover.py tests/console/test_walk_notices.py tests/console/test_walk_looks.py \
 	  -k 'not every and not english and not left_out'
 
-lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the rooms
+lint: $(VENV)/.test ## Formatting, lint rules, types, the rules between the rooms, licence notices
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.retired_words
+	@$(BIN)/python -m tools.third_party_notices --check
 
 conformance: $(VENV)/.test ## Judge a sandbox by a conformance suite: make conformance SUITE=/path/to/suite
 	@test -d "$(SUITE)" || { echo "name the suite: make conformance SUITE=/path/to/suite" >&2; exit 2; }
@@ -204,7 +205,10 @@ rude: $(VENV)/.test ## Hostile clients against a gateway, and what a well-behave
 audit: $(VENV)/.fuzz ## Known vulnerabilities of the pinned packages, where the public database can be reached
 	@$(BIN)/python -m tools.audit constraints.txt $(LOCKS)/*.txt
 
-sbom: $(VENV)/.fuzz ## The parts list of what is installed, CycloneDX, into build/
+notices: $(VENV)/.test ## Make THIRD-PARTY-NOTICES from the installed packages' licence files and the manifest of models
+	@$(BIN)/python -m tools.third_party_notices
+
+sbom: $(VENV)/.test ## The parts list of what is installed, CycloneDX, into build/
 	@mkdir -p build
 	@$(BIN)/python deploy/parts.py >build/inkgate.cdx.json
 	@echo "build/inkgate.cdx.json"
@@ -230,4 +234,4 @@ clean: ## Remove .venv and caches
 
 .PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
   bench-metering bench-gateway exact-units console-test console-shots lint conformance takeover-test \
-  chart chart-tools chart-files chart-live tls-test failover-test airgap-test images compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit sbom lock clean
+  chart chart-tools chart-files chart-live tls-test failover-test airgap-test images compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit notices sbom lock clean

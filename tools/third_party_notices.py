@@ -111,7 +111,9 @@ def scripts() -> Iterator[Work]:
         name, version, file, _ = line.split()
         texts = [(each.name, each.read_text()) for each in sorted(VENDOR.glob(f"{file.split('.')[0]}.[LN]*"))]
         licence = "Apache-2.0" if "Apache License" in texts[0][1] else texts[0][1].splitlines()[0]
-        yield Work(f"{name} {version} (console, {file})", licence, f"https://www.npmjs.com/package/{name}", tuple(texts))
+        yield Work(
+            f"{name} {version} (console, {file})", licence, f"https://www.npmjs.com/package/{name}", tuple(texts)
+        )
 
 
 def document() -> str:
