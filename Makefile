@@ -157,12 +157,17 @@ tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, b
 failover-test: $(VENV)/.test ## Postgres and Redis fail over to a replica under traffic: every call answered, charged once
 	@$(BIN)/python -m pytest -m ops tests/operations/test_failover.py
 
-images: ## Build the images of gateway and worker (PYTHON_IMAGE=… names another base with Python 3.11 or newer)
+images: ## Build the images of gateway and worker (PYTHON_IMAGE=python@sha256:… names the base, for a release by digest)
+	@[[ "$(PYTHON_IMAGE)" == *@sha256:* ]] || echo "note: no digest names the base image; make bundle refuses such images" >&2
 	@for target in gateway worker; do \
 	  docker build --network host --file deploy/docker/Dockerfile --target $$target $(if $(PYTHON_IMAGE),--build-arg PYTHON=$(PYTHON_IMAGE)) \
 	    --tag inkgate/$$target:$(VERSION) . || exit; \
 	  docker image inspect --format "inkgate/$$target:$(VERSION) {{.Size}} bytes" inkgate/$$target:$(VERSION); \
 	done
+
+bundle: docs ## A release for closed networks in BUNDLE=inkgate-release, from the built images (BUNDLE_KEY=private.pem signs)
+	@$(BIN)/python deploy/airgap/airgap.py bundle $(or $(BUNDLE),inkgate-release) --images --site site \
+	  $(if $(BUNDLE_KEY),--key $(BUNDLE_KEY)) $(BUNDLE_OPTIONS)
 
 compose-test: $(VENV)/.chart ## The compose deployment in real containers: calls, console, kills, upgrade, restore (root, Docker)
 	@tests/compose/with_engine.sh $(MAKE) --no-print-directory compose-test-engine
@@ -234,4 +239,4 @@ clean: ## Remove .venv and caches
 
 .PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
   bench-metering bench-gateway exact-units console-test console-shots lint conformance takeover-test \
-  chart chart-tools chart-files chart-live tls-test failover-test airgap-test images compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit notices sbom lock clean
+  chart chart-tools chart-files chart-live tls-test failover-test airgap-test images bundle compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit notices sbom lock clean

@@ -77,7 +77,7 @@ if [ "$part" = worker-cuda ]; then $pip "$@" --force-reinstall --no-deps onnxrun
 # What writes the parts list is no part: it is installed aside and removed.
 aside=$(mktemp -d)
 trap 'rm -rf "$aside"' EXIT
-set -- install --quiet --no-compile --require-hashes --target "$aside" --requirement "$source/tools/locks/parts.txt"
+set -- install --quiet --no-compile --no-warn-conflicts --require-hashes --target "$aside" --requirement "$source/tools/locks/parts.txt"
 if [ -n "$wheels" ]; then set -- "$@" --no-index --find-links "$wheels"; else set -- "$@" --no-cache-dir; fi
 $pip "$@"
 PYTHONPATH=$aside PYTHONDONTWRITEBYTECODE=1 "$target/bin/python" "$source/deploy/parts.py" >"$target/parts.cdx.json"
