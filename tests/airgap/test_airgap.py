@@ -133,7 +133,7 @@ def test_a_tampered_bundle_is_refused_with_one_line(copy: Path, change: Callable
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"verify.sh: refused: {said}\n")
 
 
-def test_checksums_made_anew_are_refused_by_the_signature(copy: Path, key: Key) -> None:
+def test_new_checksums_are_refused_by_the_signature(copy: Path, key: Key) -> None:
     replace(copy / "deploy" / "install.sh", b"#!/bin/sh\n")
     listed = [line for line in (copy / "SHA256SUMS").read_text().splitlines() if not line.endswith("/install.sh")]
     digest = hashlib.sha256(b"#!/bin/sh\n").hexdigest()
