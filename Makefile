@@ -172,8 +172,8 @@ bundle: docs ## A release for closed networks in BUNDLE=inkgate-release, from th
 compose-test: $(VENV)/.chart ## The compose deployment in real containers: calls, console, kills, upgrade, restore (root, Docker)
 	@tests/compose/with_engine.sh $(MAKE) --no-print-directory compose-test-engine
 
-arm64-test: $(VENV)/.test ## On emulated ARM64: install by hash, read the samples, unit tests (root, qemu; half an hour, not in CI)
-	@tests/operations/arm64.sh $(or $(ARM64_ROOT),/var/tmp/inkgate-arm64)
+arm-test: $(VENV)/.test ## On emulated ARM64: install by hash, read the samples, unit tests (root, qemu; half an hour, not in CI)
+	@tests/operations/arm64.sh $(or $(ARM_ROOT),/var/tmp/inkgate-arm64)
 
 compose-test-engine: # an engine runs, on a machine without a registry
 	@$(MAKE) --no-print-directory images PYTHON_IMAGE=$$($(BIN)/python -m tests.compose.base_images python)
@@ -242,4 +242,4 @@ clean: ## Remove .venv and caches
 
 .PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
   bench-metering bench-gateway exact-units console-test console-shots lint conformance takeover-test \
-  chart chart-tools chart-files chart-live tls-test failover-test arm64-test airgap-test images bundle compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit notices sbom lock clean
+  chart chart-tools chart-files chart-live tls-test failover-test arm-test airgap-test images bundle compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit notices sbom lock clean

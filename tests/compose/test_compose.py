@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
 
 # Above the base image, in MB: the gateway's largest parts are numpy, cryptography and SQLAlchemy, the worker's the
 # weights, OpenCV and ONNX Runtime.
-SIZE_LIMITS_MB = {"gateway": 360, "worker": 760}
+SIZE_LIMITS_MB = {"gateway": 310, "worker": 600}
 BEFORE = "before"
 UNITS = 1_000
 KILLED = ("worker", "gateway", "redis", "postgres")
