@@ -49,7 +49,9 @@ inside uname -m
 inside sh /src/deploy/install.sh all /opt/inkgate
 inside python -c 'from inkgate.service.sealed.sm2.provider import select_provider; print("SM2:", select_provider().name)'
 inside inkgate models verify
-inside inkgate demo --once --port 0
+for capability in general idcard plate licence; do
+  inside inkgate ocr --capability "$capability" "/src/service/samples/$capability.jpg"
+done
 [ "$tests" != none ] || exit 0
 inside python -m pip install --quiet --no-deps --require-hashes --requirement /wheels/test.txt
 # shellcheck disable=SC2086 # several tests

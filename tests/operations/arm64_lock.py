@@ -1,4 +1,6 @@
-"""Prints a lock file as Linux on ARM64 with Debian 12's Python takes it: python -m tests.operations.arm64_lock LOCK ABSENT
+"""Prints a lock file as Linux on ARM64 with Debian 12's Python takes it.
+
+python -m tests.operations.arm64_lock LOCK ABSENT
 
 Entries whose marker is false there are left out, and those that the regular expression ABSENT matches.
 """

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from packaging.requirements import Requirement
 
 from inkgate.engines.manifest import catalogue
+from tests.operations import arm64_lock
 from tools import audit, third_party_notices
 
 ROOT = Path(__file__).parents[2]
@@ -166,3 +168,18 @@ def test_the_audit_asks_once_for_each_pin_of_all_locks(tmp_path: Path, monkeypat
     monkeypatch.setattr(sys, "argv", ["audit", str(tmp_path / "a.txt"), str(tmp_path / "b.txt")])
     assert audit.main() == 0
     assert asked == [["a==1.0"], ["a==1.0", "b==2.0 ; python_version < '3.12'", "c==3.0 ; sys_platform == 'x'"]]
+
+
+def test_the_service_needs_nothing_on_arm64_that_has_no_wheel_there():
+    """The lock as ARM64 takes it: SM2 comes from libcrypto there, since gmssl-pyx has wheels for x86_64 alone."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (line,) = [each for each in project["dependencies"] if each.startswith("gmssl-pyx")]
+    marker = Requirement(line).marker
+    assert [marker.evaluate({"platform_machine": each}) for each in ("x86_64", "AMD64", "aarch64")] == [
+        True,
+        True,
+        False,
+    ]
+    entries = ("a==1.0 ; platform_machine == 'x86_64'", "b==2.0 ; sys_platform == 'linux'", "c==3.0")
+    lock = "".join(f"{entry} \\\n    --hash=sha256:0\n" for entry in entries)
+    assert arm64_lock.entries(lock, "c") == ["b==2.0 \\\n    --hash=sha256:0"]
