@@ -83,6 +83,8 @@ def bundle(folder: Path, chosen: list[str], wheels: bool, site: Path | None, key
         raise Refused(f"{folder} is not empty; name a new folder")
     if key is not None and not key.is_file():
         raise Refused(f"no private key at {key}")
+    if chosen and not shutil.which("zstd"):
+        raise Refused("zstd is not on PATH; on Debian: apt-get install zstd")
     if chosen:
         _require_pinned_bases(chosen)
     for part in ("chart", "deploy/airgap"):
@@ -216,8 +218,6 @@ def _save_images(folder: Path, chosen: list[str]) -> None:
     }
     (folder / CONTENTS).write_text(json.dumps(contents, indent=1) + "\n")
     print(f"{len(chosen)} images …")
-    if not shutil.which("zstd"):
-        raise Refused("zstd is not on PATH; on Debian: apt-get install zstd")
     with subprocess.Popen(["docker", "save", *chosen], stdout=subprocess.PIPE) as saving:
         _run(["zstd", "-q", "-T0", "-3", "-o", str(folder / ARCHIVE)], saving.stdout)
     if saving.returncode:

@@ -39,8 +39,9 @@ rm -rf "$root/src" "$root/opt/inkgate"
 mkdir -p "$root/src"
 git -C "$source" ls-files -z --cached --others --exclude-standard | tar -C "$source" --null --files-from=- --create | tar -x -C "$root/src"
 mount --bind /dev "$root/dev"
+mount --bind /sys "$root/sys" # ONNX Runtime asks for the number of processors there
 mount -t proc proc "$root/proc"
-trap 'umount "$root/dev" "$root/proc"' EXIT
+trap 'umount "$root/dev" "$root/sys" "$root/proc"' EXIT
 inside() {
   chroot "$root" /usr/bin/env -i PATH=/opt/inkgate/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
     PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels PIP_DISABLE_PIP_VERSION_CHECK=1 "$@"
