@@ -195,7 +195,7 @@ def test_images_are_saved_with_the_bundle_and_pushed_into_the_mirror(tmp_path: P
     script["_save_images"](folder / "images", images)
     digests = script["_digests"](folder)
     (folder / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()))
-    assert {name for name in digests if name.startswith("images/")} == {"images/images.tar.zst", "images/IMAGES.json"}
+    assert {name for name in digests if name.startswith("images/")} == {"images/images.tar.gz", "images/IMAGES.json"}
 
     done = airgap("load", str(folder), "mirror.internal:5000/")
     assert done.returncode == 0, done.stderr

@@ -49,7 +49,7 @@ def main() -> None:
     with engine(work):
         assert docker("images", "--quiet") == "", "the engine is not empty"
         subprocess.run(["sh", str(bundle / "verify.sh"), str(key)], check=True)
-        docker("load", "--input", str(bundle / "images" / "images.tar.zst"))
+        docker("load", "--input", str(bundle / "images" / "images.tar.gz"))
         stack, _ = Stack.prepare(work, "", 443, bundle)
         try:
             stack.up()

@@ -72,14 +72,14 @@ def test_a_new_engine_without_network_loads_it_starts_compose_and_answers_a_call
 
 
 def test_an_altered_image_is_refused_before_it_is_loaded(bundle: Path, key: Key, tmp_path: Path) -> None:
-    archive = bundle / "images" / "images.tar.zst"
+    archive = bundle / "images" / "images.tar.gz"
     with archive.open("r+b") as file:
         file.seek(1000)
         (byte,) = file.read(1)
         file.seek(1000)
         file.write(bytes([byte ^ 1]))
     done = verify(bundle, str(key.public))
-    assert (done.returncode, done.stderr) == (1, "verify.sh: refused: changed: images/images.tar.zst\n")
+    assert (done.returncode, done.stderr) == (1, "verify.sh: refused: changed: images/images.tar.gz\n")
     engine = tmp_path / "docker"
     engine.write_text('#!/bin/sh\ntouch "$0.called"\n')
     engine.chmod(0o755)
@@ -89,5 +89,5 @@ def test_an_altered_image_is_refused_before_it_is_loaded(bundle: Path, key: Key,
         text=True,
         env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
     )
-    assert (loading.returncode, loading.stderr) == (1, "airgap.py: changed: images/images.tar.zst\n")
+    assert (loading.returncode, loading.stderr) == (1, "airgap.py: changed: images/images.tar.gz\n")
     assert not Path(f"{engine}.called").exists()
