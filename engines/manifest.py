@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 from inkgate.engines.errors import ModelError
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
+# Where deploy/trim.py puts the files of a wheel before it removes the wheel's other files.
+INSTALLED = Path(sys.prefix) / "share" / "inkgate" / "models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def catalogue() -> Mapping[str, Model]:
 
 
 def find_model_file(name: str, model_dir: Path | None = None) -> Path:
-    """The model's file: the operator's directory first, then what carries it.
+    """The model's file: the operator's directory first, then what carries it, or its copy in the installation.
 
     Raises ModelError when neither holds it; the bytes are not looked at (see `verify_model_file`).
     """
@@ -57,6 +60,8 @@ def find_model_file(name: str, model_dir: Path | None = None) -> Path:
     if model.own is not None:
         return MANIFEST.parent / model.own
     if model.wheel is not None:
+        if (copy := INSTALLED / f"{name}{model.suffix}").is_file():
+            return copy
         distribution, inside = model.wheel
         try:
             path = Path(str(metadata.distribution(distribution).locate_file(inside)))

@@ -48,6 +48,9 @@ SLOW: tuple[str, ...] = (
     "tests/unit/engines/text/test_cpu_detector.py",
     "tests/unit/engines/text/test_page_threads.py::test_an_engine_reads_a_page_on_four_threads_as_on_one",
     "tests/unit/test_tables.py::test_a_program_imports_the_tables_of_all_foreign_keys",
+    "tests/unit/test_supply_chain.py::test_the_notices_are_up_to_date_and_hold_each_licence_text",
+    "tests/unit/test_supply_chain.py::test_the_parts_list_follows_the_schema_of_cyclonedx",
+    "tests/unit/test_supply_chain.py::test_the_parts_list_names_every_model_with_hash_and_licence",
     "tests/unit/test_supply_chain.py::test_the_parts_list_names_every_package_and_is_the_same_twice",
 )
 

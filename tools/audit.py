@@ -1,4 +1,6 @@
-"""Check the pinned packages for known vulnerabilities with pip-audit: python -m tools.audit constraints.txt
+"""Check the pinned packages for known vulnerabilities with pip-audit.
+
+python -m tools.audit constraints.txt tools/locks/*.txt
 
 Exit status 1 when a vulnerability is known. The database is public; when it cannot be reached, for example from a
 closed network, a message is printed and the exit status is 0, or 1 with `--must`.
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -33,10 +36,13 @@ def query_vulnerabilities(pins: list[str]) -> list[dict[str, Any]] | None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("constraints", type=Path)
+    parser.add_argument(
+        "locks", type=Path, nargs="+", help="files with NAME==VERSION lines; each pin is asked for once"
+    )
     parser.add_argument("--must", action="store_true", help="fail when the database cannot be reached")
     options = parser.parse_args()
-    pins = [line for line in options.constraints.read_text().splitlines() if "==" in line]
+    lines = [line for path in options.locks for line in path.read_text().splitlines()]
+    pins = sorted({line.rstrip(" \\") for line in lines if re.match(r"[^\s#].*==", line)})
     first = query_vulnerabilities(pins[:1])  # fail fast without network access
     found = query_vulnerabilities(pins) if first and "vulns" in first[0] else None
     if found is None:

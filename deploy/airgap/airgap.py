@@ -1,30 +1,55 @@
 #!/usr/bin/env python3
-"""Transfer InkGate into a network without internet access. Needs Python 3.11 and, for container images, docker.
+"""Transfer InkGate into a network without internet access. Needs Python 3.11 and, for container images, an engine.
 
-    deploy/airgap/airgap.py list                          images and wheels of this release
-    deploy/airgap/airgap.py bundle FOLDER [--images]      everything in one folder, with checksums
-    deploy/airgap/airgap.py verify FOLDER                 no file is missing, changed or additional
-    deploy/airgap/airgap.py load FOLDER REGISTRY          verify, then push the images to your registry
+    deploy/airgap/airgap.py list                      images and wheels of this release
+    deploy/airgap/airgap.py bundle FOLDER [--images]  everything in one folder, with checksums
+    deploy/airgap/airgap.py verify FOLDER             no file is missing, changed or additional
+    deploy/airgap/airgap.py load FOLDER [REGISTRY]    verify, load the images, push them to your registry
 
 `bundle` runs with network access, with the same minor version of Python and the same platform as the target. The folder
-then contains wheels, chart, compose files, this script and, with --images, the images as docker saves them. `verify`
-and `load` run in the closed network, with the script in the folder.
+then contains wheels, chart, compose files, runbooks, licences, this script and, with --images, the images in one
+archive. --key signs the checksums with a private key (PEM, EC or RSA). `verify` and `load` run in the closed network,
+with the script in the folder; verify.sh beside it does the former without Python.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SUMS = "SHA256SUMS"
+SIGNATURE = "SHA256SUMS.sig"  # over SUMS, by openssl dgst -sha256
+ARCHIVE = "images.tar.gz"
+CONTENTS = "IMAGES.json"  # id, digests and base of each image in ARCHIVE
+BASE_LABEL = "org.opencontainers.image.base.name"  # set by the Dockerfile
+ALLOW_UNPINNED = "ALLOW_UNPINNED_BASE"
+
+
+DEPLOYMENT = (
+    "compose.yaml",
+    "compose.takeover.yaml",
+    "compose.notices.yaml",
+    "compose.alertmanager.yaml",
+    "init.sh",
+    "install.sh",
+    "trim.py",
+    "parts.py",
+    "nginx",
+    "prometheus",
+    "grafana",
+    "systemd",
+)
 
 
 class Refused(Exception):
@@ -38,73 +63,65 @@ def images(folder: Path = HERE) -> list[str]:
 
 
 def requirements() -> list[str]:
-    """The wheels of this release as name==version, from constraints.txt."""
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith(("#", " "))]
+    """The wheels of this release as name==version, from requirements.txt and the lock of what lists the parts."""
+    files = (ROOT / "requirements.txt", ROOT / "tools" / "locks" / "parts.txt")
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    return sorted({line.rstrip(" \\") for line in lines if line and not line.startswith(("#", " "))})
 
 
 def list_all() -> None:
     """Print the content of a bundle."""
     print("# images")
     print("\n".join(images()))
-    print("# wheels (constraints of every image)")
+    print("# wheels")
     print("\n".join(requirements()))
 
 
-def bundle(folder: Path, with_images: bool) -> None:
-    """Fill an empty folder. Raises Refused when it is not empty or a program is missing."""
+def bundle(folder: Path, chosen: list[str], wheels: bool, site: Path | None, key: Path | None) -> None:
+    """Fill an empty folder; `chosen` are the images. Raises Refused when it is not empty or a program is missing."""
     if folder.exists() and any(folder.iterdir()):
         raise Refused(f"{folder} is not empty; name a new folder")
-    for part in ("wheels", "chart", "deploy/airgap"):
+    if key is not None and not key.is_file():
+        raise Refused(f"no private key at {key}")
+    if chosen:
+        _require_pinned_bases(chosen)
+    for part in ("chart", "deploy/airgap"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    print("wheels …")
-    _pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "wheels"), str(ROOT))
-    _pip(
-        "download",
-        "--quiet",
-        "--dest",
-        str(folder / "wheels"),
-        "--constraint",
-        str(ROOT / "constraints.txt"),
-        "--prefer-binary",
-        f"{ROOT}[otel,amx]",
-    )
-    for line in requirements():  # also what only another patch release of this Python needs (Debian 12 has 3.11.2)
-        if re.search(r"python_full_version < '\d+\.\d+\.[1-9]", line):
-            _pip("download", "--quiet", "--no-deps", "--dest", str(folder / "wheels"), line.split(";")[0].strip())
-    for archive in (folder / "wheels").glob("*.tar.gz"):  # sdists are built here, not in the closed network
-        _pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "wheels"), str(archive))
-        archive.unlink()
-    for stray in (folder / "wheels").glob("inkgate-*.zip"):
-        stray.unlink()
-    print("chart and compose files …")
+    if wheels:
+        print("wheels …")
+        _pack_wheels(folder / "wheels")
+    _pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "client"), str(ROOT / "clients" / "python"))
+    print("chart, compose files and documents …")
     _pack_chart(folder / "chart")
-    for part in (
-        "compose.yaml",
-        "compose.takeover.yaml",
-        "compose.notices.yaml",
-        "compose.alertmanager.yaml",
-        "init.sh",
-        "install.sh",
-        "parts.py",
-        "nginx",
-        "prometheus",
-        "grafana",
-        "systemd",
-    ):
+    for part in DEPLOYMENT:
         _copy(ROOT / "deploy" / part, folder / "deploy" / part)
     for name in ("airgap.py", "images.txt"):
         _copy(HERE / name, folder / "deploy" / "airgap" / name)
-    _copy(ROOT / "constraints.txt", folder / "constraints.txt")
-    if with_images:
-        _save_images(folder / "images")
+    _copy(HERE / "verify.sh", folder / "verify.sh")
+    for name in ("constraints.txt", "tools/locks/parts.txt", "LICENSE", "THIRD-PARTY-NOTICES", "CHANGELOG.md"):
+        _copy(ROOT / name, folder / name)
+    _copy(ROOT / "docs" / "runbooks", folder / "runbooks")
+    if site is not None:
+        _copy(site, folder / "site")
+    if chosen:
+        _save_images(folder / "images", chosen)
     (folder / SUMS).write_text("".join(f"{digest}  {name}\n" for name, digest in _digests(folder).items()))
+    if key is not None:
+        _run(["openssl", "dgst", "-sha256", "-sign", str(key), "-out", str(folder / SIGNATURE), str(folder / SUMS)])
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    print(f"{folder}: {len(sizes)} files, {sum(sizes) / 1e6:.0f} MB{'' if with_images else ', without images'}")
+    print(
+        f"{folder}: {len(sizes)} files, {sum(sizes) / 1e6:.0f} MB, "
+        f"{f'{len(chosen)} images' if chosen else 'without images'}, {'signed' if key else 'not signed'}"
+    )
 
 
-def verify(folder: Path) -> None:
-    """Check a bundle. Raises Refused with the files that are missing, changed or not listed."""
+def verify(folder: Path, key: Path | None = None) -> None:
+    """Check a bundle, and its signature when the public key is named.
+
+    Raises Refused with the files that are missing, changed or not listed.
+    """
+    if key is not None:
+        _check_signature(folder, key)
     try:
         listed = dict(line.split("  ", 1)[::-1] for line in (folder / SUMS).read_text().splitlines())
     except FileNotFoundError:
@@ -115,22 +132,50 @@ def verify(folder: Path) -> None:
     wrong += [f"changed: {name}" for name in listed if name in found and found[name] != listed[name]]
     if wrong:
         raise Refused("\n".join(wrong))
-    print(f"{folder}: {len(listed)} files are whole")
+    state = "signature verified" if key else "signature not checked" if (folder / SIGNATURE).exists() else "not signed"
+    print(f"{folder}: {len(listed)} files are whole, {state}")
 
 
-def load(folder: Path, registry: str) -> None:
-    """Verify, then load, tag and push every image. Raises Refused."""
-    verify(folder)
-    archives = sorted((folder / "images").glob("*.tar"))
-    if not archives:
+def load(folder: Path, registry: str, engine: str, key: Path | None = None) -> None:
+    """Verify, load the images into an engine, and tag and push each when a registry is named. Raises Refused."""
+    verify(folder, key)
+    archive = folder / "images" / ARCHIVE
+    if not archive.exists():
         raise Refused("this bundle has no images; make it with: bundle --images")
-    for archive in archives:
-        _docker("load", "--input", str(archive))
-    for image in images(folder / "deploy" / "airgap"):
-        target = f"{registry.rstrip('/')}/{image}"
-        _docker("tag", image, target)
-        _docker("push", target)
-    print(f"now: helm install … {folder / 'chart'}/*.tgz --set global.imageRegistry={registry}")
+    if not shutil.which(engine):
+        raise Refused(f"{engine} is not on PATH; name another engine: --engine docker or --engine podman")
+    _run([engine, "load", "--input", str(archive)])
+    names = list(json.loads((folder / "images" / CONTENTS).read_text()))
+    print("\n".join(f"loaded {image}" for image in names))
+    if registry:
+        for image in names:
+            target = f"{registry.rstrip('/')}/{image}"
+            _run([engine, "tag", image, target])
+            _run([engine, "push", target])
+        print(f"now: helm install … {folder / 'chart'}/*.tgz --set global.imageRegistry={registry}")
+
+
+def _check_signature(folder: Path, key: Path) -> None:
+    if not key.is_file():
+        raise Refused(f"no public key at {key}")
+    if not (folder / SIGNATURE).exists():
+        raise Refused("the bundle is not signed")
+    files = ["-signature", str(folder / SIGNATURE), str(folder / SUMS)]
+    done = subprocess.run(["openssl", "dgst", "-sha256", "-verify", str(key), *files], capture_output=True)
+    if done.returncode:
+        raise Refused(f"{SIGNATURE} is no signature of {SUMS} by this key")
+
+
+def _pack_wheels(folder: Path) -> None:
+    _pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
+    for lock in (ROOT / "requirements.txt", ROOT / "tools" / "locks" / "parts.txt"):
+        _pip("download", "--quiet", "--require-hashes", "--dest", str(folder), "--prefer-binary", "-r", str(lock))
+    for line in requirements():  # also what only another patch release of this Python needs (Debian 12 has 3.11.2)
+        if re.search(r"python_full_version < '\d+\.\d+\.[1-9]", line):
+            _pip("download", "--quiet", "--no-deps", "--dest", str(folder), line.split(";")[0].strip())
+    for archive in folder.glob("*.tar.gz"):  # sdists are built here, not in the closed network
+        _pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(archive))
+        archive.unlink()
 
 
 def _pack_chart(folder: Path) -> None:
@@ -143,13 +188,46 @@ def _pack_chart(folder: Path) -> None:
         tar.add(chart, "inkgate", filter=lambda item: None if item.name.startswith("inkgate/ci") else item)
 
 
-def _save_images(folder: Path) -> None:
+def _require_pinned_bases(chosen: list[str]) -> None:
+    """Our images were built on a base that a digest names, which a tag does not. Raises Refused."""
+    if os.environ.get(ALLOW_UNPINNED) == "1":
+        return
+    for image in chosen:
+        if image.startswith("inkgate/"):
+            base = (_inspect(image)["Config"]["Labels"] or {}).get(BASE_LABEL, "")
+            if "@sha256:" not in base:
+                raise Refused(
+                    f"{image} was built on {base or 'an unknown base'}, which no digest names; build it with "
+                    f"PYTHON_IMAGE=NAME@sha256:…, or allow it with {ALLOW_UNPINNED}=1"
+                )
+
+
+def _save_images(folder: Path, chosen: list[str]) -> None:
+    """All images in one archive, so that a layer they share is in it once. Raises Refused."""
     folder.mkdir()
-    for image in images():
-        print(f"image {image} …")
-        if not image.startswith("inkgate/"):
-            _docker("pull", image)
-        _docker("save", "--output", str(folder / f"{re.sub(r'[/:]', '_', image)}.tar"), image)
+    found = {image: _inspect(image) for image in chosen}
+    contents = {
+        image: {
+            "id": each["Id"],
+            "digests": each["RepoDigests"],
+            "base": (each["Config"]["Labels"] or {}).get(BASE_LABEL, ""),
+        }
+        for image, each in found.items()
+    }
+    (folder / CONTENTS).write_text(json.dumps(contents, indent=1) + "\n")
+    print(f"{len(chosen)} images …")
+    with (
+        (folder / ARCHIVE).open("wb") as archive,
+        subprocess.Popen(["docker", "save", *chosen], stdout=subprocess.PIPE) as saving,
+    ):
+        packed = subprocess.run(["gzip", "-1", "-n"], stdin=saving.stdout, stdout=archive)
+    if saving.returncode or packed.returncode:
+        raise Refused("docker save failed; is there room on the disk?")
+
+
+def _inspect(image: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = json.loads(_docker("image", "inspect", image))
+    return found[0]
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -163,7 +241,7 @@ def _copy(source: Path, target: Path) -> None:
 def _digests(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != SUMS:
+        if path.is_file() and path.relative_to(folder).as_posix() not in (SUMS, SIGNATURE):
             with path.open("rb") as file:
                 found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
@@ -173,16 +251,33 @@ def _pip(*arguments: str) -> None:
     _run([sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments])
 
 
-def _docker(*arguments: str) -> None:
+def _docker(*arguments: str) -> str:
     if not shutil.which("docker"):
         raise Refused("docker is not on PATH, and images cannot be handled without it")
-    _run(["docker", *arguments])
+    return _run(["docker", *arguments])
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise Refused(f"{' '.join(command[:4])} … failed:\n{(done.stderr or done.stdout).strip()[-2000:]}")
+    return done.stdout
+
+
+def _chosen(given: argparse.Namespace) -> list[str]:
+    """The images that the options name; pulled, unless they are ours or --local says that the engine has them."""
+    if not given.images:
+        return []
+    known = images()
+    unknown = set(given.without) - set(known)
+    if unknown:
+        raise Refused(f"--without {' '.join(sorted(unknown))}: not in images.txt")
+    chosen = [image for image in known if image not in given.without]
+    for image in chosen:
+        if not given.local and not image.startswith("inkgate/"):
+            print(f"image {image} …")
+            _docker("pull", image)
+    return chosen
 
 
 def main() -> None:
@@ -192,21 +287,32 @@ def main() -> None:
     making = commands.add_parser("bundle", help="fill an empty folder")
     making.add_argument("folder", type=Path)
     making.add_argument("--images", action="store_true", help="pull and save the images, too")
-    commands.add_parser("verify", help="check every file").add_argument("folder", type=Path)
-    loading = commands.add_parser("load", help="put the images into a registry")
+    making.add_argument("--local", action="store_true", help="take every image as this engine has it, pull none")
+    making.add_argument(
+        "--without", action="append", default=[], metavar="IMAGE", help="leave an image out; repeatable"
+    )
+    making.add_argument("--no-wheels", action="store_true", help="for containers only: leave the packages out")
+    making.add_argument("--site", type=Path, help="the folder of the documentation site (make docs)")
+    making.add_argument("--key", type=Path, help="sign with this private key (PEM)")
+    checking = commands.add_parser("verify", help="check every file")
+    checking.add_argument("folder", type=Path)
+    loading = commands.add_parser("load", help="load the images, and push them into a registry")
     loading.add_argument("folder", type=Path)
-    loading.add_argument("registry")
+    loading.add_argument("registry", nargs="?", default="")
+    loading.add_argument("--engine", choices=("docker", "podman"), default="docker")
+    for each in (checking, loading):
+        each.add_argument("--key", type=Path, help="check the signature with this public key (PEM)")
     given = parser.parse_args()
     try:
         match given.command:
             case "list":
                 list_all()
             case "bundle":
-                bundle(given.folder, given.images)
+                bundle(given.folder, _chosen(given), not given.no_wheels, given.site, given.key)
             case "verify":
-                verify(given.folder)
+                verify(given.folder, given.key)
             case _:
-                load(given.folder, given.registry)
+                load(given.folder, given.registry, given.engine, given.key)
     except Refused as refused:
         sys.exit(f"airgap.py: {refused}")
 

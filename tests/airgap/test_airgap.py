@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
+import hashlib
 import os
 import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.airgap.signing import Key
 from tests.chart.conftest import CHART, VALUES, render_chart
 
 pytestmark = pytest.mark.ops
@@ -23,13 +27,38 @@ def airgap(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=600)
 
 
+def verify(folder: Path, *key: str) -> subprocess.CompletedProcess[str]:
+    """What verify.sh of a bundle says, in an environment with the system's programs alone."""
+    clean = {"PATH": "/usr/bin:/bin"}
+    return subprocess.run(["sh", str(folder / "verify.sh"), *key], capture_output=True, text=True, env=clean)
+
+
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def key(tmp_path_factory: pytest.TempPathFactory) -> Key:
+    return Key.make(tmp_path_factory.mktemp("key"))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory, key: Key) -> Path:
     folder = tmp_path_factory.mktemp("airgap") / "bundle"
-    done = airgap("bundle", str(folder))
+    site = tmp_path_factory.mktemp("site")
+    (site / "index.html").write_text("<p>the documentation")
+    done = airgap("bundle", str(folder), "--site", str(site), "--key", str(key.private))
     assert done.returncode == 0, done.stderr
-    print(done.stdout)
+    assert "without images, signed" in done.stdout
     return folder
+
+
+@pytest.fixture
+def copy(bundle: Path, tmp_path: Path) -> Path:
+    """A bundle to change, made of links: a file is replaced, not written to."""
+    shutil.copytree(bundle, tmp_path / "bundle", copy_function=os.link)
+    return tmp_path / "bundle"
+
+
+def replace(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)
 
 
 def namespace() -> list[str]:
@@ -61,9 +90,60 @@ def test_the_image_list_is_what_chart_and_compose_ask_for() -> None:
     assert set(listed) == wanted
 
 
-def test_verify_names_each_file_that_is_not_as_it_was(bundle: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "bundle"
-    shutil.copytree(bundle, copy, copy_function=os.link)
+def test_the_bundle_holds_what_an_operator_reads_and_what_the_licences_ask_for(bundle: Path) -> None:
+    for name in ("site/index.html", "runbooks/no-live-worker.md", "LICENSE", "THIRD-PARTY-NOTICES", "CHANGELOG.md"):
+        assert (bundle / name).is_file(), name
+    assert len(list(bundle.glob("client/inkgate_client-*.whl"))) == 1
+    assert not list(bundle.glob("wheels/*.tar.gz"))
+
+
+def test_verify_needs_no_python_and_checks_the_signature(bundle: Path, key: Key, tmp_path: Path) -> None:
+    other = Key.make(tmp_path)
+    named = verify(bundle, str(key.public))
+    assert (named.returncode, named.stderr) == (0, ""), named.stderr
+    assert "files are whole; signature verified" in named.stdout
+    assert "signature not checked: name the public key" in verify(bundle).stdout
+    for program in (verify(bundle, str(other.public)), airgap("verify", str(bundle), "--key", str(other.public))):
+        assert program.returncode == 1
+        assert program.stderr.endswith("SHA256SUMS.sig is no signature of SHA256SUMS by this key\n")
+    assert "signature verified" in airgap("verify", str(bundle), "--key", str(key.public)).stdout
+
+
+def test_a_bundle_without_signature_says_so(copy: Path, key: Key) -> None:
+    (copy / "SHA256SUMS.sig").unlink()
+    assert "the bundle is not signed" in verify(copy).stdout
+    assert "not signed" in airgap("verify", str(copy)).stdout
+    assert verify(copy, str(key.public)).stderr == "verify.sh: refused: the bundle is not signed\n"
+    assert airgap("verify", str(copy), "--key", str(key.public)).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda copy: replace(copy / "deploy" / "install.sh", b"#!/bin/sh\n"), "changed: deploy/install.sh"),
+        (lambda copy: (copy / "constraints.txt").unlink(), "missing or not listed: constraints.txt"),
+        (lambda copy: (copy / "extra.sh").write_text("echo"), "missing or not listed: extra.sh"),
+        (lambda copy: (copy / "link").symlink_to("/etc"), "missing or not listed: link"),
+    ],
+    ids=["changed", "missing", "additional", "link"],
+)
+def test_a_tampered_bundle_is_refused_with_one_line(copy: Path, change: Callable[[Path], object], said: str) -> None:
+    change(copy)
+    done = verify(copy)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"verify.sh: refused: {said}\n")
+
+
+def test_new_checksums_are_refused_by_the_signature(copy: Path, key: Key) -> None:
+    replace(copy / "deploy" / "install.sh", b"#!/bin/sh\n")
+    listed = [line for line in (copy / "SHA256SUMS").read_text().splitlines() if not line.endswith("/install.sh")]
+    digest = hashlib.sha256(b"#!/bin/sh\n").hexdigest()
+    replace(copy / "SHA256SUMS", "\n".join([*listed, f"{digest}  deploy/install.sh", ""]).encode())
+    assert verify(copy).returncode == 0
+    done = verify(copy, str(key.public))
+    assert done.stderr == "verify.sh: refused: SHA256SUMS.sig is no signature of SHA256SUMS by this key\n"
+
+
+def test_verify_names_each_file_that_is_not_as_it_was(copy: Path) -> None:
     assert airgap("verify", str(copy)).returncode == 0
     wheel = next(iter(copy.glob("wheels/inkgate-*.whl")))
     changed = bytearray(wheel.read_bytes())
@@ -87,32 +167,73 @@ def test_load_without_images_says_how_to_get_them(bundle: Path) -> None:
 
 DOCKER = """#!/bin/sh
 echo "$@" >> "$0.log"
-[ "$1" != save ] || echo "layers of $4" > "$3"
+case $1 in
+  save) echo "layers of $*" ;;
+  image) printf '[{"Id": "sha256:1", "RepoDigests": [], "Config": {"Labels": {"%s": "%s"}}}]' \
+    org.opencontainers.image.base.name "$BASE" ;;
+esac
 """
+PINNED = "python@sha256:" + "0" * 64
 
 
-def test_images_are_saved_with_the_bundle_and_pushed_into_the_mirror(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The commands that an engine is given, by one that writes them down: there is none where this runs."""
+@pytest.fixture
+def docker_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The commands that an engine is given, by one that writes them down; tests/compose has a real one."""
     (tmp_path / "docker").write_text(DOCKER)
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("BASE", PINNED)
+    return tmp_path / "docker.log"
+
+
+def test_images_are_saved_with_the_bundle_and_pushed_into_the_mirror(tmp_path: Path, docker_log: Path) -> None:
     script = runpy.run_path(str(SCRIPT))
-    folder, images = tmp_path / "bundle", script["images"]()
+    folder, images = tmp_path / "bundle", script["images"]()[1:]
+    options = argparse.Namespace(images=True, local=False, without=script["images"]()[:1])
+    assert script["_chosen"](options) == images
     shutil.copytree(SCRIPT.parent, folder / "deploy" / "airgap")
-    script["_save_images"](folder / "images")
+    script["_save_images"](folder / "images", images)
     digests = script["_digests"](folder)
     (folder / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()))
-    assert len([name for name in digests if name.startswith("images/")]) == len(images)
+    assert {name for name in digests if name.startswith("images/")} == {"images/images.tar.gz", "images/IMAGES.json"}
 
     done = airgap("load", str(folder), "mirror.internal:5000/")
     assert done.returncode == 0, done.stderr
-    log = (tmp_path / "docker.log").read_text()
+    log = docker_log.read_text()
+    assert f"save {' '.join(images)}\n" in log
     for image in images:
         assert (f"pull {image}\n" in log) == (not image.startswith("inkgate/"))
         pushed = f"mirror.internal:5000/{image}"
         assert log.index(f"load --input {folder}/images/") < log.index(f"tag {image} {pushed}\npush {pushed}\n")
+
+
+def test_an_image_on_a_base_without_digest_is_in_no_bundle(
+    docker_log: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    require = runpy.run_path(str(SCRIPT))["_require_pinned_bases"]
+    require(["inkgate/gateway:0.1.0"])
+    monkeypatch.setenv("BASE", "python:3.11-slim-bookworm")
+    done = airgap("bundle", str(tmp_path / "bundle"), "--images", "--local")
+    assert done.returncode == 1
+    assert "inkgate/gateway:0.1.0 was built on python:3.11-slim-bookworm, which no digest names" in done.stderr
+    assert not (tmp_path / "bundle").exists()
+    monkeypatch.setenv("ALLOW_UNPINNED_BASE", "1")
+    require(["inkgate/gateway:0.1.0"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--images", "--without", "inkgate/x:1"), "--without inkgate/x:1: not in images.txt"),
+        (("--key", "/nowhere.pem"), "no private key at /nowhere.pem"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_made(
+    options: tuple[str, ...], said: str, tmp_path: Path, docker_log: Path
+) -> None:
+    done = airgap("bundle", str(tmp_path / "bundle"), *options)
+    assert (done.returncode, done.stderr) == (1, f"airgap.py: {said}\n")
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_the_chart_in_the_bundle_renders(bundle: Path) -> None:

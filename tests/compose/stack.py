@@ -25,6 +25,11 @@ ROOT = Path(__file__).resolve().parents[2]
 UP_SECONDS = 300
 
 
+def _engine() -> dict[str, str]:
+    """Which container engine, where it is not the usual one."""
+    return {name: value for name, value in os.environ.items() if name == "DOCKER_HOST"}
+
+
 @dataclass(frozen=True)
 class Stack:
     """A copy of deploy/ in `folder` with secrets and certificate of its own; `registry` prefixes every image."""
@@ -34,9 +39,11 @@ class Stack:
     port: int
 
     @classmethod
-    def prepare(cls, folder: Path, registry: str, port: int) -> tuple[Stack, str]:
-        """The stack, not started, and what deploy/init.sh printed."""
-        shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("__pycache__", ".env", "tls"))
+    def prepare(cls, folder: Path, registry: str, port: int, release: Path = ROOT) -> tuple[Stack, str]:
+        """The stack of a source tree or bundle, not started, and what deploy/init.sh printed."""
+        shutil.copytree(
+            release / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("__pycache__", ".env", "tls")
+        )
         made = subprocess.run(["sh", "deploy/init.sh", "localhost"], cwd=folder, capture_output=True, text=True)
         assert made.returncode == 0, made.stderr
         stack = cls(folder, registry, port)
@@ -60,7 +67,7 @@ class Stack:
         done = subprocess.run(
             [*command, "-f", "deploy/compose.yaml", *arguments],
             cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "REGISTRY": self.registry},
+            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "REGISTRY": self.registry, **_engine()},
             input=text,
             capture_output=True,
             timeout=UP_SECONDS,

@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
 
 # Above the base image, in MB: the gateway's largest parts are numpy, cryptography and SQLAlchemy, the worker's the
 # weights, OpenCV, ONNX Runtime and OpenVINO (190 MB).
-SIZE_LIMITS_MB = {"gateway": 360, "worker": 950}
+SIZE_LIMITS_MB = {"gateway": 310, "worker": 790}
 BEFORE = "before"
 UNITS = 1_000
 KILLED = ("worker", "gateway", "redis", "postgres")

@@ -1,7 +1,7 @@
 """SM2 decryption (GB/T 32918.4) behind one interface, with three providers.
 
 libcrypto   OpenSSL 3 through ctypes: first choice, where the system has it with SM2
-gmssl-pyx   GmSSL's C code, as a wheel: second choice, always installed
+gmssl-pyx   GmSSL's C code, as a wheel: second choice, installed on x86_64
 gmssl       pure Python: slow, not constant-time; only when selected by name
 """
 

@@ -79,7 +79,7 @@ def select_provider(name: str = "auto") -> Provider:
     raise ConfigurationError(
         "INKGATE_SECURITY__SM2",
         f"no SM2 library is usable: {', '.join(reasons)}",
-        f"Choose one of {', '.join(NAMES)}; gmssl-pyx comes with a full installation.",
+        f"Choose one of {', '.join(NAMES)}; gmssl-pyx comes with an installation on x86_64.",
     )
 
 
