@@ -91,7 +91,7 @@ def document() -> Bom:
     models = [part for part in map(model, catalogue().values()) if part]
     listed = [*(part for name, part in packages.items() if name != SERVICE), *models]
     bom = Bom(components=listed)
-    bom.metadata.timestamp = None
+    bom.metadata.timestamp = None  # type: ignore[assignment]  # the same list at every run
     bom.metadata.component = packages[SERVICE]
     for name, found in distributions.items():
         needed = [packages[each] for each in requirements(found) if each in packages and each != name]
@@ -101,5 +101,10 @@ def document() -> Bom:
     return bom
 
 
+def text() -> str:
+    """The list as JSON."""
+    return JsonV1Dot6(document()).output_as_string(indent=1) + "\n"
+
+
 if __name__ == "__main__":
-    sys.stdout.write(JsonV1Dot6(document()).output_as_string(indent=1) + "\n")
+    sys.stdout.write(text())

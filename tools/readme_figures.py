@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tools.results_page import read, share
+from tools.results_page import PICTURES, read, share
 
 BEGIN = "<!-- figures: made by tools/readme_figures.py; run: make reference -->"
 END = "<!-- end of figures -->"
@@ -55,7 +55,7 @@ _WORDS: dict[str, dict[str, str]] = {
 
 
 def with_figures(text: str, language: str, table: Table) -> str:
-    """A README with its figures made anew. Raises ValueError when it has no markers, or not in their order."""
+    """A README with its figures of now. Raises ValueError when it has no markers, or not in their order."""
     before, _, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
@@ -86,7 +86,7 @@ def _engines(result: dict[str, Any], words: dict[str, str]) -> tuple[tuple[str, 
         )
         for name, row in result["engines"].items()
     ]
-    head = (words["engine"].format(result["pictures"]), *(words[each] for each in ("cpu", "char", "line", "memory")))
+    head = (words["engine"].format(result[PICTURES]), *(words[each] for each in ("cpu", "char", "line", "memory")))
     return head, rows
 
 

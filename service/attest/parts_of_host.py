@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import json
+import re
+import sys
 from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from inkgate.service.attest import parts
 from inkgate.service.attest.evidence import Part, json_file
 from inkgate.service.settings import Settings, secret_settings, secret_values, without_passwords
 from inkgate.service.settings import mask as masked
 
 SBOM, SETTINGS = "sbom", "settings"
 SBOM_FILE, SETTINGS_FILE = "sbom.cdx.json", "settings.json"
+RECORDED = "parts.cdx.json"  # written by deploy/install.sh
+MAX_RECORDED_BYTES = 4 * 1024 * 1024
 MAX_VALUE = 2000  # characters of one setting
 
 
-def sbom_part() -> Part:
-    """The installed packages as CycloneDX, by the script that makes the list of a release too."""
-    document: Any = parts.document()
-    facts = {"components": len(document["components"]), "spec": document["specVersion"]}
-    return Part(SBOM, "passed", "", facts, {SBOM_FILE: json_file(document)})
+def sbom_part(prefix: Path = Path(sys.prefix)) -> Part:
+    """The installed packages and models as CycloneDX: the list that the installation wrote below `prefix`, compared
+    with the packages that are there now; without one a new list. Raises ImportError where neither can be had."""
+    recorded = prefix / RECORDED
+    if not recorded.is_file():
+        from inkgate.service.attest import parts  # its library is no part of an installation
+
+        return _sbom(json.loads(parts.text()), "made now")
+    if recorded.stat().st_size > MAX_RECORDED_BYTES:
+        return Part(SBOM, "failed", f"{recorded} is larger than {MAX_RECORDED_BYTES} bytes", {}, {})
+    return _sbom(json.loads(recorded.read_bytes()), "written at the installation")
+
+
+def _sbom(document: Any, origin: str) -> Part:
+    listed = {each["name"]: each["version"] for each in document["components"] if each["type"] == "library"}
+    there = {_normalised(each.metadata["Name"]): each.version for each in metadata.distributions()}
+    differing = sorted(name for name, version in listed.items() if there.get(name) != version)
+    facts = {"components": len(document["components"]), "spec": document["specVersion"], "origin": origin}
+    reason = f"not installed as listed: {', '.join(differing)}" if differing else ""
+    return Part(SBOM, "failed" if differing else "passed", reason[:MAX_VALUE], facts, {SBOM_FILE: json_file(document)})
+
+
+def _normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def settings_part(settings: Settings) -> Part:

@@ -19,7 +19,7 @@ def text(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_every_link_and_picture_exists(name: str) -> None:
+def test_every_link_and_image_exists(name: str) -> None:
     targets = [target for target, _ in LINK.findall(text(name))]
     assert len(targets) > 20
     assert [target for target in targets if not (ROOT / target).exists()] == []
@@ -31,7 +31,7 @@ def test_both_languages_have_the_same_structure() -> None:
 
 
 @pytest.mark.parametrize(("name", "language"), [*zip(READMES, ("zh", "en"), strict=True)])
-def test_figures_are_made_between_the_markers_only(name: str, language: str) -> None:
+def test_figures_are_written_between_the_markers_only(name: str, language: str) -> None:
     def table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
         return f"{head[0]}: {len(rows)}\n"
 

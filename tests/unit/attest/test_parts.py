@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,21 @@ def test_the_parts_list_has_the_dependencies() -> None:
     part = sbom_part()
     names = {each["name"] for each in json.loads(part.files["sbom.cdx.json"])["components"]}
     assert {"fastapi", "sqlalchemy", "cryptography"} <= names
+
+
+def test_the_list_of_the_installation_is_taken_and_compared(tmp_path: Path) -> None:
+    document = json.loads(sbom_part(tmp_path).files["sbom.cdx.json"])
+    recorded = tmp_path / "parts.cdx.json"
+    recorded.write_text(json.dumps(document))
+    part = sbom_part(tmp_path)
+    assert (part.state, part.facts["origin"]) == ("passed", "written at the installation")
+    fastapi = next(each for each in document["components"] if each["name"] == "fastapi")
+    fastapi["version"] = "0.1"
+    recorded.write_text(json.dumps(document))
+    part = sbom_part(tmp_path)
+    assert (part.state, part.reason) == ("failed", "not installed as listed: fastapi")
+    recorded.write_bytes(b" " * (4 * 1024 * 1024 + 1))
+    assert sbom_part(tmp_path).state == "failed"
 
 
 def test_a_fault_is_the_result_of_its_part() -> None:
