@@ -3,6 +3,7 @@
 InkGateError                    the base class
 ├── ConfigurationError          invalid setting: one line with its name and the remedy, exit status 2
 ├── Misuse                      invalid command or admin request: one line, exit status 2 / HTTP 4xx
+├── PackInvalid                 a file is no evidence pack, or was changed: one line, exit status 1
 └── WireError                   ends a call, which is not charged; the class defines answer and metrics
     ├── Refused                 a gateway code (manual 6.1.3): 10002 … 51003
     │   ├── RateLimited         42900, HTTP 429 (CONTRACT D6)

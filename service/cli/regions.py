@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console
 
 from inkgate.service.console.region_builder import BuiltTable, build
 from inkgate.service.console.regions import PROVINCES, SETTING
+from inkgate.service.csv_export import CsvWriter
 from inkgate.service.errors import Misuse
 
 FILE_MODE = 0o644  # the table is no secret, and the console may run as another user
@@ -44,16 +44,16 @@ def build_table(
     _report(table, to)
 
 
-def _write(table: BuiltTable, file: IO[str]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(("network", "region"))
-    writer.writerows(table.rows)
+def _write(table: BuiltTable, file: TextIO) -> None:
+    writer = CsvWriter(file)
+    for row in (("network", "region"), *table.rows):
+        writer.row(row)
 
 
 def _replace(table: BuiltTable, path: Path) -> None:
     """Writes the file beside the old one and replaces it, so that a reader never sees half a table. Raises Misuse."""
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=path.parent, delete=False) as file:
             _write(table, file.file)
         Path(file.name).chmod(FILE_MODE)
         Path(file.name).replace(path)

@@ -225,11 +225,12 @@ def test_a_thread_that_ends_is_restarted() -> None:
 SHORT_LIVED = {
     ("accounts/sql_directory.py", "_record_use"): "one write, at most one a minute and key",
     ("broker/local.py", "attach"): "as long as one worker process; a new one brings a new one",
-    ("cli/demo.py", "ready"): "the demo's own four calls",
+    ("cli/demo.py", "start"): "the demo's own four calls",
     (
         "composition/gateway.py",
         "_services",
     ): "a pool for parsing; a job's error is in its future",
+    ("cli/ocr/reading.py", "in_workers"): "one page each, awaited in order or cancelled at the end",
     ("composition/lifecycle.py", "run_until_stopped"): "waits for the start and for the end, awaited by the caller",
     ("composition/web.py", "serve"): "the web server and the announcement, awaited by the caller",
     ("db/cache.py", "get"): "one query, awaited by its callers",

@@ -152,11 +152,20 @@ HOMES = {
     *(f"service/contract/capabilities/{name}.py" for name in NAMES),
     "service/db/migrations/versions/0002_orders.py",  # history: the catalogue as it was when the table was made
     "engines/reader.py",  # the engines' side: each name once, with the factory of its reader
+    "service/demo/customers.py",  # what the example customers of `inkgate demo` bought and opened
+    "service/demo/seed.py",
+    "service/demo/traffic.py",
+    "tools/draw_call.py",  # the call that is drawn
     "tools/draw_samples.py",  # one function for each image
     "tools/results_page.py",  # the benchmarks of the built-in readers, as they were measured
     "tools/sizing.py",  # the same
 }
-OTHER_MEANINGS = {"service/cli/models.py", "engines/manifest.py"}  # the licence of a model
+OTHER_MEANINGS = {  # the licence of a model, of a package
+    "service/cli/models.py",
+    "service/cli/attest.py",
+    "engines/manifest.py",
+    "tools/third_party_notices.py",
+}
 
 
 def _sources() -> list[Path]:
