@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from math import isfinite
-from typing import TextIO
+from typing import IO
 
 FORMULA_STARTS = "=+\\-@＝＋－＠﹦﹢﹣﹫⁼⁺⁻₌₊₋−"
 IGNORED_PREFIX = "\\s\\x00-\\x1f\\x7f\"'`´‘’“”＂＇\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
@@ -28,7 +28,7 @@ NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 class CsvWriter:
     """Writes rows of CSV to a text file; open it with newline=""."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: IO[str]) -> None:
         self._writer = csv.writer(out)
 
     def row(self, cells: Iterable[object]) -> None:

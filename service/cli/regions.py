@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import IO, Annotated
 
 import typer
 from rich.console import Console
@@ -44,7 +44,7 @@ def build_table(
     _report(table, to)
 
 
-def _write(table: BuiltTable, file: TextIO) -> None:
+def _write(table: BuiltTable, file: IO[str]) -> None:
     writer = CsvWriter(file)
     for row in (("network", "region"), *table.rows):
         writer.row(row)
