@@ -22,6 +22,7 @@ from inkgate.service.metering.service import packs_of
 from inkgate.service.orders import balance, payments, repository
 from inkgate.service.orders.refunds import reject_refund, request_refund
 from inkgate.service.orders.vouchers import hash_code, issue_voucher
+from inkgate.service.users.shown_secrets import NEW_VISIBLE
 from tests.console.console_fixture import BrowserClient, ConsoleFixture
 from tests.console.test_pages import bought, call, traffic
 
@@ -100,8 +101,11 @@ async def test_an_issued_voucher_is_added_chosen_and_listed_by_state(console: Co
     answer = await chief.submit(
         "/operator/vouchers", page="/operator/vouchers", kind="credit", value="450.00", name="开业"
     )
-    code = re.search(r'data-copy="([\w-]{20})"', answer.text)
-    assert code and answer.status_code == 200
+    assert answer.status_code == 303 and answer.headers["location"] == "/console/operator/vouchers"
+    code = re.search(r'data-copy="([\w-]{20})"', await chief.see("/operator/vouchers"))
+    assert code
+    assert code[1] not in await (await console.signed_in("chief")).see("/operator/vouchers")  # another session
+    console.clock.advance(seconds=NEW_VISIBLE.total_seconds() + 1)
     assert code[1] not in await chief.see("/operator/vouchers")
     assert (await lin.submit("/vouchers", page="/vouchers", code="guess")).status_code == 422
     assert (await lin.submit("/vouchers", page="/vouchers", code=code[1])).status_code == 303

@@ -11,6 +11,7 @@ from inkgate.service import money
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.console import repository
+from inkgate.service.console.forms import keep_secret, secrets_on
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Operator, PageRequest
 from inkgate.service.console.paging import Paging
@@ -24,6 +25,7 @@ from inkgate.service.orders import vouchers as rules
 
 router = APIRouter(prefix="/operator")
 PER_PAGE = 20
+VOUCHERS = "/operator/vouchers"
 
 
 async def _account(unit: UnitOfWork, name: str) -> Account:
@@ -41,7 +43,7 @@ async def voucher_page(page_request: Operator, page: int = 1) -> Response:
 
 @router.post("/vouchers")
 async def issue(page_request: Operator) -> Response:
-    """Issue a voucher; the page shows its code this once."""
+    """Issue a voucher; the page that follows shows its code."""
     text = page_request.text
     try:
         async with page_request.begin() as unit:
@@ -56,9 +58,10 @@ async def issue(page_request: Operator) -> Response:
                 ends_at=_end(text("ends", 10)),
                 name=text("name", 64),
             )
+            await keep_secret(unit, page_request, VOUCHERS, "voucher", code=code)
     except Misuse as problem:
         return await _vouchers(page_request, problem=explain(page_request.translate, problem))
-    return await _vouchers(page_request, code=code)
+    return go(page_request, VOUCHERS)
 
 
 def _value(kind: str, typed: str) -> int:
@@ -81,7 +84,7 @@ def _end(typed: str) -> datetime | None:
         raise Misuse("voucher.end_invalid") from None
 
 
-async def _vouchers(page_request: PageRequest, page: int = 1, problem: str = "", code: str = "") -> Response:
+async def _vouchers(page_request: PageRequest, page: int = 1, problem: str = "") -> Response:
     paging = Paging.of(page, PER_PAGE)
     async with page_request.reading() as unit:
         now = await unit.now()
@@ -89,6 +92,7 @@ async def _vouchers(page_request: PageRequest, page: int = 1, problem: str = "",
         rows, more = paging.cut(found)
         names = await repository.account_names(unit.session, [each.account_id for each in rows if each.account_id])
         products = {each.id: each for each in await orders.products(unit.session, on_sale=False)}
+        secrets = await secrets_on(unit, page_request, VOUCHERS)
     return render(
         page_request,
         "operator_vouchers.html",
@@ -98,7 +102,7 @@ async def _vouchers(page_request: PageRequest, page: int = 1, problem: str = "",
         kinds=rules.KINDS,
         page=paging.number,
         more=more,
-        code=code,
+        secrets=secrets,
         problem=problem,
     )
 
