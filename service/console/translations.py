@@ -56,17 +56,24 @@ def translations() -> Mapping[str, str]:
 
 
 def parse(source: str) -> Iterator[tuple[str, str]]:
-    """The (msgid, msgstr) entries of a .po file; each string may span several lines."""
+    """The (msgid, msgstr) entries of a .po file; each string may span several lines.
+
+    As in gettext, `msgid` starts an entry: blank lines between entries are for readers."""
     entry: dict[str, str] = {}
     field = ""
-    for line in [*source.splitlines(), ""]:
-        if line.startswith("#"):
-            continue
-        if not line.strip():
-            if entry.get("msgid"):
-                yield entry["msgid"], entry["msgstr"]
-            entry = {}
+    for line in source.splitlines():
+        if not line.strip() or line.startswith("#"):
             continue
         if not line.startswith('"'):
             field, _, line = line.partition(" ")
+            if field == "msgid":
+                yield from _whole(entry)
+                entry = {}
         entry[field] = entry.get(field, "") + str(ast.literal_eval(line))
+    yield from _whole(entry)
+
+
+def _whole(entry: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The entry, without the header, whose msgid is empty."""
+    if entry.get("msgid"):
+        yield entry["msgid"], entry["msgstr"]

@@ -78,6 +78,7 @@ async def examples(console: ConsoleFixture) -> dict[str, str]:
         "capability": "general",
         "decision": "approve",
         "session": "0" * 12,
+        "secret_id": console.app_id,
         "channel_id": console.app_id,
         "notice_id": console.app_id,
         "change": "test",

@@ -47,7 +47,7 @@ async def test_the_first_page_of_a_purchase_has_one_pack_and_its_cost(console: C
     assert page.count('value="1"') == 1 and ">¥450.00</strong>" in page
     assert "10万次" in page and "1,000万次" in page and "参考价格，具体扣费请以账单为准。" in page
     assert 'href="/console/pricing"' in page and "了解计费详情" in page
-    confirmed = (await lin.submit("/buy/general", page="/buy/general", **{"general-100k": "2"})).text
+    confirmed = (await lin.submitted("/buy/general", page="/buy/general", **{"general-100k": "2"})).text
     assert ">¥900.00</strong>" in confirmed and 'href="/console/agreement"' in confirmed and "包周期" in confirmed
 
 

@@ -261,11 +261,11 @@ async def the_pages_and_sheets_show_these_numbers(driven: RecordedTraffic) -> No
     assert page.count('class="numbers" role="tabpanel"') == 4
     sheet = csv.DictReader(StringIO((await visitor.get("/monitor.csv?days=7")).text.removeprefix("\ufeff")))
     rows = list(sheet)
-    assert sum(int(row["requests"]) for row in rows) == len(everything)
-    assert sum(int(row["units"]) for row in rows) == sum(each.units for each in everything)
-    assert all(row["p95_ms"] for row in rows if row["requests"] != row["refused"])
+    assert sum(int(row["请求数"]) for row in rows) == len(everything)
+    assert sum(int(row["抵扣次数"]) for row in rows) == sum(each.units for each in everything)
+    assert all(row["P95 响应时间（毫秒）"] for row in rows if row["请求数"] != row["被拒绝"])
     sheet = csv.DictReader(StringIO((await visitor.get("/monitor-errors.csv?days=7")).text.removeprefix("\ufeff")))
-    assert counted(list(sheet), lambda row: int(row["code"]), lambda row: int(row["requests"])) == counted(
+    assert counted(list(sheet), lambda row: int(row["错误码"]), lambda row: int(row["请求数"])) == counted(
         (each for each in everything if each.code), lambda made: made.code
     )
 

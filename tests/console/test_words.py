@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import string
+from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from inkgate.service.console.notices import explain
-from inkgate.service.console.translations import Translator, translations
+from inkgate.service.console.translations import Translator, parse, translations
 from inkgate.service.errors import Misuse
 
 ROOT = Path(str(files("inkgate.service.console")))
@@ -30,6 +31,16 @@ def used() -> set[str]:
 def test_every_text_is_translated_and_no_translation_is_unused() -> None:
     assert used() == set(translations())
     assert len(translations()) > 400
+
+
+def test_each_text_is_translated_once() -> None:
+    times = Counter(text for text, _ in parse((ROOT / "locale" / "en.po").read_text("utf-8")))
+    assert [text for text, count in times.items() if count > 1] == []
+
+
+def test_an_entry_needs_no_blank_line_before_it() -> None:
+    source = 'msgid ""\nmsgstr "header"\n\n# one\nmsgid "甲"\nmsgstr ""\n"a"\n" b"\nmsgid "乙"\nmsgstr "c"'
+    assert list(parse(source)) == [("甲", "a b"), ("乙", "c")]
 
 
 def test_both_languages_have_the_same_placeholders() -> None:
