@@ -105,8 +105,8 @@ class FormMiddleware:
 
         async def send_settled(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = dict(message["headers"])
-                await _settle(held, headers[b"location"].decode() if message["status"] == 303 else "")
+                sent = dict(message["headers"])
+                await _settle(held, sent[b"location"].decode() if message["status"] == 303 else "")
             await send(message)
 
         try:

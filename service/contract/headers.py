@@ -85,6 +85,7 @@ TABLE: Mapping[str, HeaderRule] = {
     "hx-request": HeaderRule(_L, (_CONSOLE,)),
     "x-poll": HeaderRule(_L, (_CONSOLE,)),
     "user-agent": HeaderRule(_L, (_CONSOLE,)),  # shown with the session
+    "referer": HeaderRule(_L, (_CONSOLE,)),  # where to go on after a form, on this console alone
 }
 
 

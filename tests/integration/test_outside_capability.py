@@ -210,16 +210,17 @@ async def test_it_is_in_the_console(outside: Installation) -> None:
         login = {"csrf": await token("/login"), "login": "customer", "password": PASSWORD}
         assert (await browser.post("/login", data=login)).status_code == 200
         assert TITLE in await see("/capabilities") and TITLE in await see("/reference")
-        assert TITLE in await see("/capabilities/qr") and "10,000" in await see("/buy/qr")
+        assert TITLE in await see("/capabilities/qr") and "1万次" in await see("/buy/qr")
         assert "¥690.00" in await see("/buy/qr")
         guide = await see("/reference/qr")
         assert PATH in guide and "AI_OP_4009" in guide
         form = await see("/try?capability=qr")
-        app = re.search(r'<option value="([0-9a-f-]+)">scanner</option>', form)
-        assert app and TITLE in form
+        app = re.search(r'<option value="([0-9a-f-]+)" selected>scanner</option>', form)
+        once = re.search(r'name="once" value="([^"]+)"', form)
+        assert app and once and TITLE in form
         sample = await browser.get("/samples/qr.jpg")
         assert (sample.headers["content-type"], sample.content) == ("image/png", SAMPLE.read_bytes())
-        call = {"csrf": await token("/try?capability=qr"), "app": app[1], "sample": "1"}
+        call = {"csrf": await token("/try?capability=qr"), "app": app[1], "sample": "1", "once": once[1]}
         tried = (await browser.post("/try/qr", data=call)).text
         assert tried.count(TEXT) >= 2 and "<polygon" in tried
         english = {"csrf": await token("/try"), "language": "en", "next": "/capabilities"}
