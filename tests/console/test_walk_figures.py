@@ -128,7 +128,7 @@ def test_the_palette_is_opened_searched_and_left_with_the_keyboard(busy: Walkthr
     page.wait_for_url("**/apps/*")
     assert page.inner_text("h1") == "mobile_app"
     page.keyboard.press("Meta+k")
-    expect(options.first).to_be_visible()
+    expect(options.first).to_have_attribute("aria-selected", "true")
     page.keyboard.press("ArrowUp")
     expect(options.last).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Escape")
