@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,7 +75,8 @@ def example_service(folder: Path) -> Iterator[tuple[str, dict[tuple[str, str], t
         finally:
             await engine.dispose()
 
-    passwords = asyncio.run(fill()).passwords
+    with ThreadPoolExecutor(1) as thread:  # Playwright's event loop runs in this one
+        passwords = thread.submit(asyncio.run, fill()).result().passwords
     (folder / "example").mkdir()
     table = str(regions(folder / "example"))
     users = {

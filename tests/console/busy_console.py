@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.accounts import service as accounts
 from inkgate.service.db import engine as engines
+from inkgate.service.db import migrate
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.metering.models import PackRow
 from inkgate.service.metering.service import grant_pack
@@ -34,9 +36,10 @@ USED = {"general": 400_000, "idcard": 810_000, "plate": 1_000_000}
 
 @contextmanager
 def busy_console(database_url: str) -> Iterator[str]:
-    """Yields the base URL; the users are those of ConsoleFixture. The time is that of the machine."""
+    """Fills a new database and yields the base URL; the users are those of ConsoleFixture, the time the machine's."""
     engine = engines.create(Database(url=database_url))
-    console = asyncio.run(_filled(engine))
+    with ThreadPoolExecutor(1) as other:  # Playwright's event loop may run in this thread
+        console = other.submit(asyncio.run, _filled(database_url, engine)).result()
     server = uvicorn.Server(uvicorn.Config(console.app, port=0, log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -51,7 +54,8 @@ def busy_console(database_url: str) -> Iterator[str]:
         thread.join(10)
 
 
-async def _filled(engine: AsyncEngine) -> ConsoleFixture:
+async def _filled(database_url: str, engine: AsyncEngine) -> ConsoleFixture:
+    await migrate.upgrade_async(database_url)
     console = await ConsoleFixture.build(engine, console={"wall_key": KEY})
     console.clock.time = datetime.now(UTC)
     console.app.routes[-1].app.state.parts = console.parts = replace(console.parts, fleet=Watched(BUSY))  # type: ignore[attr-defined]

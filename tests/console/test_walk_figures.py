@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.console.console_fixture import PASSWORD
 from tests.console.test_live import KEY
 from tests.console.walkthrough import Walkthrough
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
 LABELS = Path(__file__).with_name("chart_labels.js").read_text("utf-8")
@@ -21,14 +24,12 @@ RED_OF_DANGER, AMBER = "rgb(176, 42, 35)", "rgb(217, 138, 0)"
 
 
 @pytest.fixture(scope="module")
-def busy(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walkthrough]:
+def busy(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walkthrough]:
     """A console with traffic, and a browser."""
-    from tests.console.browser import chromium
     from tests.console.busy_console import busy_console
 
     file = tmp_path_factory.mktemp("busy") / "inkgate.db"
-    shutil.copy(sqlite_template, file)
-    with busy_console(f"sqlite+aiosqlite:///{file}") as base, chromium() as browser:
+    with busy_console(f"sqlite+aiosqlite:///{file}") as base:
         yield Walkthrough(base, browser)
 
 
@@ -127,7 +128,7 @@ def test_the_palette_is_opened_searched_and_left_with_the_keyboard(busy: Walkthr
     page.wait_for_url("**/apps/*")
     assert page.inner_text("h1") == "mobile_app"
     page.keyboard.press("Meta+k")
-    expect(options.first).to_be_visible()
+    expect(options.first).to_have_attribute("aria-selected", "true")
     page.keyboard.press("ArrowUp")
     expect(options.last).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Escape")

@@ -105,7 +105,8 @@
   const near = (event) => (event.target instanceof Element && event.target.closest(`#${ROOT} section`)) || document.getElementById(ROOT);
 
   document.addEventListener("htmx:beforeOnLoad", (event) => {
-    if (!(event.detail.xhr.getResponseHeader("HX-Redirect") ?? "").endsWith("/login")) return;
+    const leads = event.detail.xhr.getResponseHeader("HX-Redirect");
+    if (!leads || new URL(leads, location.href).pathname !== `${texts().root}/login`) return;
     event.preventDefault();
     for (const polled of document.querySelectorAll("[hx-trigger*=every]")) { // a copy without attributes stops asking
       const still = polled.cloneNode(true);

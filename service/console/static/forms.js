@@ -69,7 +69,8 @@
   }
 
   function restore() {
-    const { form: state, user, notice } = document.body.dataset;
+    const { form: state, user } = document.body.dataset;
+    const notice = document.getElementById("toast")?.dataset.notice;
     if (!user) return; // the sign-in: what was typed waits for the page behind it
     const record = take();
     if (!record || (record.page ? record.page !== location.pathname : !state)) return;
