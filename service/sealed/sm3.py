@@ -13,15 +13,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import hmac as _crypto_hmac
 
 IN_PYTHON = "sm3" in hashlib.algorithms_available
+_NEW = hashlib.new("sm3") if IN_PYTHON else None  # looking the algorithm up by name costs as much as a short hash
 
 
 def digest(data: bytes) -> bytes:
     """The SM3 hash of `data`, 32 bytes."""
-    if IN_PYTHON:
-        return hashlib.new("sm3", data).digest()
-    state = hashes.Hash(hashes.SM3())
-    state.update(data)
-    return state.finalize()
+    if _NEW is not None:
+        state = _NEW.copy()
+        state.update(data)
+        return state.digest()
+    other = hashes.Hash(hashes.SM3())
+    other.update(data)
+    return other.finalize()
 
 
 def hmac(key: bytes, data: bytes) -> bytes:
