@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 import httpx
@@ -177,7 +177,8 @@ def body_fields(route: APIRoute) -> dict[str, Any]:
     """Field → whether it is required."""
     if route.body_field is None:
         return {}
-    model = route.body_field.field_info.annotation
+    annotation = route.body_field.field_info.annotation
+    (model,) = [each for each in get_args(annotation) or (annotation,) if each is not type(None)]  # one may be left out
     return {name: each.is_required() for name, each in model.model_fields.items()}
 
 
@@ -254,6 +255,7 @@ def both_urls(postgres: Postgres, sqlite_template: Any, tmp_path: Any) -> dict[s
     return {"sqlite": f"sqlite+aiosqlite:///{tmp_path}/inkgate.db", "postgres": postgres.wiped()}
 
 
+@pytest.mark.timeout(900)  # thousands of requests, twice
 async def test_the_admin_api_refuses_the_same_on_both(both_urls: dict[str, str]) -> None:
     found = {}
     for kind, url in both_urls.items():

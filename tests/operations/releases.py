@@ -26,7 +26,11 @@ def unpacked(commit: str, folder: Path) -> Path:
 
 
 def release_before(folder: Path) -> Path:
-    """The code before the newest migration, in `folder`."""
+    """The code before the newest migration came to this line of history, in `folder`.
+
+    Side branches are left out: a migration is renumbered when they are merged, and has another revision there.
+    """
     (newest,) = (migrate.MIGRATIONS / "versions").glob(f"{migrate.head()}_*.py")
-    added = git("log", "-1", "--diff-filter=A", "--format=%H", "--", str(newest.resolve().relative_to(ROOT)))
+    path = str(newest.resolve().relative_to(ROOT))
+    added = git("log", "-1", "--first-parent", "-m", "--diff-filter=A", "--format=%H", "--", path)
     return unpacked(f"{added.decode().strip()}^", folder)
