@@ -61,7 +61,7 @@ def test_first_run_account_and_purchase(walk: Walkthrough) -> None:
         page.click("main .main-action")
         page.wait_for_url("**/pay")
         page.click("main .main-action")
-        assert "运营人员确认收款后" in page.inner_text("[role=status]:not(#toast)")
+        assert "运营人员确认收款后" in page.inner_text("main [role=status]")
     page = chief.go("/operator/orders")
     # Not wait_for_function: it evaluates a string, which the console's own policy forbids.
     for left in (2, 1, 0):

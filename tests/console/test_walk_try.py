@@ -279,7 +279,8 @@ def test_an_app_that_has_not_opened_the_capability_says_so_at_once(lin: BrowserU
     page.click(".head [data-opens=new-app]")
     page.fill("#name", "尚未开通")
     page.click("#new-app .main-action")
-    page.wait_for_selector("h1:has-text('尚未开通')")
+    page.click("#created .main-action")
+    page.wait_for_selector("#created", state="detached")
     page = lin.go("/try?capability=general")
     assert page.locator("#app option:checked").inner_text() == "门户网站"
     assert not page.locator("#not-opened").is_visible()
