@@ -55,7 +55,10 @@ def images() -> str:
 
 @pytest.fixture(scope="module")
 def before(images: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The version of the release before the newest migration: its code, on today's packages."""
+    """The version of the release before the newest migration: its code, on today's packages.
+
+    It may look for the weights in a package that today's image has no more: their folder is named as an operator's.
+    """
     source = release_before(tmp_path_factory.mktemp("before"))
     context = tmp_path_factory.mktemp("context")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(context), str(source)]
@@ -67,6 +70,7 @@ def before(images: str, tmp_path_factory: pytest.TempPathFactory) -> str:
             USER 0:0
             COPY {wheel.name} /tmp/
             RUN python -m pip install --quiet --no-deps --no-index --force-reinstall /tmp/{wheel.name}
+            ENV INKGATE_ENGINE__MODEL_DIR=/opt/inkgate/share/inkgate/models
             USER 10001:10001
         """
         tag = f"{images}inkgate/{name}:{BEFORE}"
