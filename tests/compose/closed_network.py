@@ -54,9 +54,9 @@ def main() -> None:
         try:
             stack.up()
             printed = stack.inkgate("account", "create", "我的公司") + stack.inkgate(
-                "app", "create", "我的公司", "前台"
+                "app", "create", "我的公司", "扫描前台"
             )
-            stack.inkgate("app", "open", "前台")
+            stack.inkgate("app", "open", "扫描前台")
             stack.inkgate("pack", "grant", "我的公司", "general", "10")
             keys = dict(re.findall(r"^(\w+)=(.+)$", printed, re.MULTILINE))
             status, answer = stack.call(keys, CAPABILITIES["general"], sample("general"))
