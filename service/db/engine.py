@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +27,7 @@ REMEDY = f"Use {DRIVERS[0]}:///FILE or {DRIVERS[1]}://USER:PASSWORD@HOST/DB"
 BUSY_TIMEOUT_SECONDS = 5  # wait of a SQLite writer for another one; the ledger retries until its time-out
 CONNECT_TIMEOUT_SECONDS = 5
 COMMAND_TIMEOUT_SECONDS = 30
+CLOSE_SECONDS = 5
 TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 TLS_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 IDLE_TRANSACTION_TIMEOUT_SECONDS = 15  # a process frozen inside a transaction must not keep its locks
@@ -57,6 +60,16 @@ def create(database: Database) -> AsyncEngine:
             },
         },
     )
+
+
+async def close(engine: AsyncEngine) -> None:
+    """Close all connections. A session whose work was cancelled gives its connection back in a task of its own: such
+    connections are waited for, at most CLOSE_SECONDS, since one given back later would stay open."""
+    in_use = getattr(engine.sync_engine.pool, "checkedout", lambda: 0)
+    deadline = time.monotonic() + CLOSE_SECONDS
+    while in_use() and time.monotonic() < deadline:  # noqa: ASYNC110 - the pool tells nobody
+        await asyncio.sleep(0.01)
+    await engine.dispose()
 
 
 @asynccontextmanager
