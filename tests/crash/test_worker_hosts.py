@@ -148,14 +148,18 @@ async def test_an_app_whose_images_crash_workers_is_held_off_and_its_queue_harms
 
 
 async def test_hanging_images_count_when_their_workers_held_them_throughout(stage: Stage) -> None:
-    host = stage.host(2, LIMITS__KILLED_WORKERS=1, WORKER__OVERRUN=1)
-    await host.ready(2)
+    # Heartbeats, every 0.37 s here, count an overrun in the second half of the grace: 1 s of it, 2.5 s by default.
+    host = stage.host(2, LIMITS__KILLED_WORKERS=1, WORKER__OVERRUN=2)
     for n in range(OVERRUNS_PER_DEATH):
-        assert not stage.broker.held("killer")
         await host.ready(2)
+        workers = set(host.children)
+        assert not stage.broker.held("killer")
         (hangs,) = call(f"h{n}", [b"inkgate-stub:hang"], seconds=1.0)
         with pytest.raises(DeadlineMissed):
             await stage.broker.submit([replace(hangs, app="killer")])
+        async with asyncio.timeout(20):  # with both workers hanging, the next image would begin late and not count
+            while workers <= set(host.children):
+                await asyncio.sleep(0.05)
     async with asyncio.timeout(15):
         while not stage.broker.held("killer"):
             await asyncio.sleep(0.05)
