@@ -67,7 +67,7 @@ async def close(engine: AsyncEngine) -> None:
     connections are waited for, at most CLOSE_SECONDS, since one given back later would stay open."""
     in_use = getattr(engine.sync_engine.pool, "checkedout", lambda: 0)
     deadline = time.monotonic() + CLOSE_SECONDS
-    while in_use() and time.monotonic() < deadline:  # noqa: ASYNC110 - the pool tells nobody
+    while in_use() and time.monotonic() < deadline:  # noqa: ASYNC110 - a pool has no event for it
         await asyncio.sleep(0.01)
     await engine.dispose()
 

@@ -27,7 +27,7 @@ async def test_a_connection_given_back_later_is_closed_as_well(tmp_path: Path) -
         assert task.done()
 
 
-async def test_a_connection_that_nobody_gives_back_does_not_stop_the_end(
+async def test_a_connection_never_given_back_does_not_stop_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(databases, "CLOSE_SECONDS", 0.2)
