@@ -1,7 +1,7 @@
 """Request bodies of many shapes: `python -m benchmarks.bodies [--mib 95] [--only NAME] [--speed]`.
 
 Sends the bodies one by one to a gateway with the stub engine and an in-memory database, and records the peak memory of
-the gateway process and the slowest answer of /livez. Exit status 1 when memory exceeds 3 bodies plus 150 MiB or /livez
+the gateway process and the slowest answer of /livez. Exit status 1 when memory exceeds 3 bodies plus 170 MiB or /livez
 exceeds 200 ms. `--speed` also compares, in this process, the gateway's parser with plain orjson on ordinary bodies of
 one image.
 """

@@ -20,7 +20,7 @@ from inkgate.service.contract.capabilities import Capability
 from inkgate.service.eop.signing import call_headers
 
 MIB = 1 << 20
-MAX_BODIES, BASE_MIB = 3, 150  # memory bound: this many times the body, plus a constant in MiB
+MAX_BODIES, BASE_MIB = 3, 170  # memory bound: this many times the body, plus a constant (an idle process: 150 MiB)
 MAX_LIVEZ_MS = 200
 _LIVEZ_INTERVAL = 0.01  # seconds
 _CHUNK_BYTES = 1 << 20
