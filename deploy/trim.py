@@ -16,17 +16,13 @@ from collections.abc import Iterable, Set
 from importlib import metadata
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from inkgate.engines.manifest import INSTALLED, catalogue, find_model_file, verify_model_file
 
 SERVICE = "inkgate"
 _INSTALLERS = {"pip", "setuptools", "wheel"}
 _LICENCE_FILE = re.compile(r"(licen[cs]e|notice|copying)[^/]*$", re.IGNORECASE)
-
-
-def normalised(name: str) -> str:
-    """A package's name as indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def copy_weights() -> None:
@@ -58,7 +54,7 @@ def required(extras: Iterable[str], without: Set[str]) -> set[str]:
         name, wanted = package
         for line in metadata.distribution(name).requires or []:
             requirement = Requirement(line)
-            needed = (normalised(requirement.name), frozenset(requirement.extras))
+            needed = (canonicalize_name(requirement.name), frozenset(requirement.extras))
             if needed not in seen and needed[0] not in without and _applies(requirement, wanted):
                 pending.append(needed)
     return {name for name, _ in seen}
@@ -78,7 +74,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.weights:
         copy_weights()
-    installed = {normalised(each.metadata["Name"]) for each in metadata.distributions(path=[_site_packages()])}
+    installed = {canonicalize_name(each.metadata["Name"]) for each in metadata.distributions(path=[_site_packages()])}
     kept = required(filter(None, given.extras.split(",")), set(given.packages)) | _INSTALLERS
     if superfluous := sorted(installed - kept):
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "uninstall", "--yes", "--quiet"]

@@ -226,6 +226,8 @@ async def test_an_order_waits_for_the_operator_and_then_counts(console: ConsoleF
     assert "有效</span>" not in await lin.see("/capabilities/general")
     done = await chief.submit(f"/operator/orders/{number}/approve", page="/operator/orders")
     assert done.headers["location"].endswith("done=approved")
+    row = (await chief.see("/operator/orders?state=active")).split(number, 1)[1]
+    assert "chief" in row and "console:" not in row  # who approved it, by name
     assert (await lin.see("/capabilities/general")).count("0 / 100,000") == 2
     again = await chief.submit(f"/operator/orders/{number}/approve", page="/operator/orders")
     assert again.status_code == 422 and "已处理" in again.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -85,18 +85,32 @@ async def decide_order(page_request: Operator, number: str, decision: str) -> Re
 async def _orders(
     page_request: PageRequest, state: str, status: int = 200, problem: str = "", page: int = 1
 ) -> Response:
-    state, paging = state if state in STATES else "pending", Paging.of(page, PER_PAGE)
+    return await _list(page_request, "operator_orders.html", order_list, STATES, state, status, problem, page)
+
+
+async def _list(
+    page_request: PageRequest,
+    template: str,
+    rows_of: Callable[[UnitOfWork, str, Paging], Awaitable[tuple[Sequence[object], bool]]],
+    known: tuple[str, ...],
+    state: str,
+    status: int,
+    problem: str,
+    page: int,
+) -> Response:
+    """A page of what waits for a decision or had one, by state; an unknown state is taken for pending."""
+    state, paging = state if state in known else "pending", Paging.of(page, PER_PAGE)
     async with page_request.reading() as unit:
-        rows, more = await order_list(unit, state, paging)
+        rows, more = await rows_of(unit, state, paging)
     return render(
         page_request,
-        "operator_orders.html",
+        template,
         status,
         rows=rows,
         more=more,
         page=paging.number,
         state=state,
-        states_known=STATES,
+        states_known=known,
         problem=problem,
         actor_name=_actor_name(page_request),
     )
@@ -129,21 +143,7 @@ async def decide_refund(page_request: Operator, refund_id: str, decision: str) -
 async def _refunds(
     page_request: PageRequest, state: str, status: int = 200, problem: str = "", page: int = 1
 ) -> Response:
-    state, paging = state if state in REFUND_STATES else "pending", Paging.of(page, PER_PAGE)
-    async with page_request.reading() as unit:
-        rows, more = await refund_list(unit, state, paging)
-    return render(
-        page_request,
-        "operator_refunds.html",
-        status,
-        rows=rows,
-        more=more,
-        page=paging.number,
-        state=state,
-        states_known=REFUND_STATES,
-        problem=problem,
-        actor_name=_actor_name(page_request),
-    )
+    return await _list(page_request, "operator_refunds.html", refund_list, REFUND_STATES, state, status, problem, page)
 
 
 def _actor_name(page_request: PageRequest) -> Callable[[str | None], str]:
