@@ -208,7 +208,7 @@ fuzz: $(VENV)/.fuzz ## Throw hostile input at every parser for about a minute
 fuzz-long: $(VENV)/.fuzz ## Two million hostile inputs (about half an hour)
 	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.fuzz.run --inputs 2000000
 
-rude: $(VENV)/.test ## Hostile clients against a gateway, and what a well-behaved one sees beside them
+hostile-clients: $(VENV)/.test ## Hostile clients against a gateway, and what a well-behaved one sees beside them
 	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.hostile.hostile_clients
 
 audit: $(VENV)/.fuzz ## Known vulnerabilities of the pinned packages, where the public database can be reached
@@ -243,4 +243,4 @@ clean: ## Remove .venv and caches
 
 .PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
   bench-metering bench-gateway exact-units console-test console-shots lint conformance takeover-test \
-  chart chart-tools chart-files chart-live tls-test failover-test arm-test airgap-test images bundle compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit notices sbom lock clean
+  chart chart-tools chart-files chart-live tls-test failover-test arm-test airgap-test images bundle compose-test compose-test-engine walk reference docs fuzz fuzz-long hostile-clients audit notices sbom lock clean

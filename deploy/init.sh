@@ -19,7 +19,7 @@ else
     echo "INKGATE_MASTER_KEY=$(openssl rand -base64 32)"
     echo "# Asked for when the first operator of the console is created."
     echo "CONSOLE_SETUP_CODE=$(openssl rand -hex 12)"
-    echo "INKGATE_VERSION=0.1.0"
+    echo "INKGATE_VERSION=1.0.0"
     echo "PUBLIC_HOST=$host"
     echo "HTTPS_PORT=443"
     echo "# Worker processes; 0 means one per core."

@@ -1,3 +1,3 @@
 """InkGate: a self-hosted OCR service. Start reading at `inkgate.service.gateway.pipeline`: the steps of one call."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -1,4 +1,4 @@
-"""Builds docs/reference/rude-clients.md from benchmarks/results/rude.json, the results of `make rude`."""
+"""Builds docs/reference/hostile-clients.md from benchmarks/results/hostile-clients.json, the results of `make hostile-clients`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "rude.json"
+RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "hostile-clients.json"
 HEAD = (
     "试了什么 / Tried",
     "得到的答复 / Answered",
@@ -19,17 +19,17 @@ HEAD = (
     "MiB",
 )
 ABOUT = """
-`make rude` 启动一个网关，让表中的恶意客户端（合计每秒至多 {rate} 个新连接）与一个正常客户端同时访问，后者一次接一次地调用。每行 {rounds} 轮，每轮先由正常客户端
+`make hostile-clients` 启动一个网关，让表中的恶意客户端（合计每秒至多 {rate} 个新连接）与一个正常客户端同时访问，后者一次接一次地调用。每行 {rounds} 轮，每轮先由正常客户端
 单独运行 {seconds:g} 秒，再同时运行 {seconds:g} 秒；「→」左边是单独，右边是同时。引擎是替身，数据库在内存里，所以用时只属于网关；恶意客户端以最低优先级运行，
 因为它们实际上不在这台机器上。正常客户端有一次调用失败，或哪一行的 p99 超过 2 倍，命令的退出状态为 1。
 
-`make rude` starts one gateway. The hostile clients of the table (together at most {rate} new connections a second) and a well-behaved client, which calls one
+`make hostile-clients` starts one gateway. The hostile clients of the table (together at most {rate} new connections a second) and a well-behaved client, which calls one
 after the other, use it at the same time. Each row has {rounds} rounds; in each, the well-behaved client runs alone for {seconds:g} s, then beside the hostile ones for
 {seconds:g} s: left and right of the arrow. The engine is a stub and the database is in memory, so the times are those of the gateway alone. Hostile clients run at
 the lowest priority, since in reality they are not on this machine. A failed call of the well-behaved client, or a p99 of more than twice, gives exit status 1.
 """
 END = """
-来源 / Source: `benchmarks/results/rude.json`; {processor}, {cores} 核 cores, Python {python}, 开始时的负载 / load average at the start: {load}. 各项限制见
+来源 / Source: `benchmarks/results/hostile-clients.json`; {processor}, {cores} 核 cores, Python {python}, 开始时的负载 / load average at the start: {load}. 各项限制见
 [ADR 0051](../adr/0051-connection-limits.md)，`tests/hostile/test_protocol.py` 以较短的时限测试它们。 / The limits are in that record; that test checks them with
 short times.
 """

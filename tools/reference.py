@@ -1,9 +1,9 @@
-"""Generate the pages of docs/ that have a source elsewhere, the chart's schema, and the dashboards.
+"""Generate the pages of docs/ that have a source elsewhere, the chart's schema, the dashboards, and the version in files.
 
 python -m tools.reference           write docs/reference/{settings,metrics,cli,permissions,alerts,api,sizing,cost,
-                                    compliance,rude-clients}.md,
+                                    compliance,hostile-clients}.md,
                                     docs/explanation/performance.md, docs/adr/index.md, the figures of the READMEs,
-                                    chart files, dashboards
+                                    the files of tools/versions.py, chart files, dashboards
 python -m tools.reference --check   exit status 1 when a page is not up to date
 """
 
@@ -30,6 +30,7 @@ from tools.hostile_clients_page import hostile_clients_page
 from tools.permissions_page import permissions_page
 from tools.readme_figures import with_figures
 from tools.results_page import results_page
+from tools.versions import versioned_files
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
@@ -204,9 +205,10 @@ def pages() -> dict[Path, str]:
         PAGES / "sizing.md": sizing.page(),
         PAGES / "cost.md": cost_page(GENERATED_NOTE, table),
         PAGES / "compliance.md": compliance_page(GENERATED_NOTE, table),
-        PAGES / "rude-clients.md": hostile_clients_page(GENERATED_NOTE, table),
+        PAGES / "hostile-clients.md": hostile_clients_page(GENERATED_NOTE, table),
         EXPLANATION / "performance.md": results_page(GENERATED_NOTE, table),
         DECISIONS / "index.md": decisions_page(GENERATED_NOTE),
+        **versioned_files(),
         **{path: with_figures(path.read_text(), language, table) for path, language in READMES.items()},
     }
 

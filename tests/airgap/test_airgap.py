@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from inkgate.service import __version__
 from tests.airgap.signing import Key
 from tests.chart.conftest import CHART, VALUES, render_chart
 
@@ -85,7 +87,7 @@ def test_the_image_list_is_what_chart_and_compose_ask_for() -> None:
         for service in yaml.safe_load(file.read_text())["services"].values():
             if "image" in service:  # else it changes one of another file
                 image = service["image"].replace("${REGISTRY:-}", "")
-                wanted.add(image.replace("${INKGATE_VERSION:-0.1.0}", "0.1.0"))
+                wanted.add(re.sub(r"\$\{INKGATE_VERSION:-(.+)\}", r"\1", image))
     listed = airgap("list").stdout.split("# wheels")[0].split()[2:]
     assert set(listed) == wanted
 
@@ -211,14 +213,14 @@ def test_an_image_on_a_base_without_digest_is_in_no_bundle(
     docker_log: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     require = runpy.run_path(str(SCRIPT))["_require_pinned_bases"]
-    require(["inkgate/gateway:0.1.0"])
+    require([f"inkgate/gateway:{__version__}"])
     monkeypatch.setenv("BASE", "python:3.11-slim-bookworm")
     done = airgap("bundle", str(tmp_path / "bundle"), "--images", "--local")
     assert done.returncode == 1
-    assert "inkgate/gateway:0.1.0 was built on python:3.11-slim-bookworm, which no digest names" in done.stderr
+    assert f"inkgate/gateway:{__version__} was built on python:3.11-slim-bookworm, which no digest names" in done.stderr
     assert not (tmp_path / "bundle").exists()
     monkeypatch.setenv("ALLOW_UNPINNED_BASE", "1")
-    require(["inkgate/gateway:0.1.0"])
+    require([f"inkgate/gateway:{__version__}"])
 
 
 @pytest.mark.parametrize(

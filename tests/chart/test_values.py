@@ -90,4 +90,5 @@ def test_without_a_store_the_error_names_the_remedy(given: tuple[str, str], name
 def test_chart_and_service_have_one_version() -> None:
     from inkgate.service import __version__
 
-    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == __version__
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (__version__, __version__)

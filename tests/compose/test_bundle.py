@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from inkgate.service import __version__
 from tests.airgap.signing import Key
 from tests.airgap.test_airgap import airgap, namespace, verify
 from tests.compose import base_images
@@ -22,7 +23,7 @@ from tests.compose.base_images import docker
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
 # Not built or imported by make compose-test.
-ABSENT = ("inkgate/worker-cuda:0.1.0", "prom/alertmanager:v0.28.1")
+ABSENT = (f"inkgate/worker-cuda:{__version__}", "prom/alertmanager:v0.28.1")
 
 
 @pytest.fixture(scope="module")

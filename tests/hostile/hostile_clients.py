@@ -9,7 +9,7 @@ database, so that the gateway is tested. The attackers run at the lowest priorit
 share the machine.
 
 The well-behaved client calls sequentially, alternately alone and during the attack. With `--keep` the table is written
-to benchmarks/results/rude.json, from which tools/reference.py generates docs/reference/rude-clients.md.
+to benchmarks/results/hostile-clients.json, from which tools/reference.py generates docs/reference/hostile-clients.md.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from benchmarks.machine import facts
 from benchmarks.sandbox import stub_service
 from tests.hostile.attacks import ATTACKS, ENGINE_MS, MIB, PREPARED, RATE, Target
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "rude.json"
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "hostile-clients.json"
 MAX_SLOWDOWN = 2.0  # of the well-behaved client's p99 during an attack
 
 
