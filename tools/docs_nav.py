@@ -16,20 +16,38 @@ from tools.docs_pages import DOCS, parse
 
 SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
-        "安装 Install",
+        "概览 Overview",
         "",
         (
-            "howto/install-one-host.md",
-            "howto/install-kubernetes.md",
-            "howto/install-airgap.md",
+            "explanation/architecture.md",
+            "explanation/performance.md",
             "reference/sizing.md",
+            "reference/cost.md",
             "reference/xinchuang.md",
+            "reference/support.md",
         ),
+    ),
+    (
+        "安全与合规 Security",
+        "",
+        (
+            "explanation/security.md",
+            "explanation/personal-data.md",
+            "reference/compliance.md",
+            "reference/evidence-pack.md",
+            "reference/audit-chain.md",
+            "reference/permissions.md",
+        ),
+    ),
+    (
+        "安装 Install",
+        "",
+        ("howto/install-one-host.md", "howto/install-kubernetes.md", "howto/install-airgap.md"),
     ),
     (
         "接入 Clients",
         "",
-        ("howto/migrate.md", "howto/clients.md", "reference/api.md", "reference/wire-contract.md", "reference/cost.md"),
+        ("howto/migrate.md", "howto/clients.md", "reference/api.md", "reference/wire-contract.md"),
     ),
     (
         "运行 Operate",
@@ -55,24 +73,14 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "查阅 Reference",
         "reference",
-        (
-            "reference/settings.md",
-            "reference/cli.md",
-            "reference/permissions.md",
-            "reference/metrics.md",
-            "reference/alerts.md",
-        ),
+        ("reference/settings.md", "reference/cli.md", "reference/metrics.md", "reference/alerts.md"),
     ),
     (
         "原理 Explanation",
         "explanation",
         (
-            "explanation/architecture.md",
-            "explanation/security.md",
-            "explanation/personal-data.md",
             "explanation/ledger.md",
             "explanation/scale-out.md",
-            "explanation/performance.md",
             "explanation/documents.md",
             "explanation/plates.md",
             "explanation/glossary.md",

@@ -20,7 +20,7 @@ HEAD = (
 )
 ABOUT = """
 `make hostile-clients` 启动一个网关，让表中的恶意客户端（合计每秒至多 {rate} 个新连接）与一个正常客户端同时访问，后者一次接一次地调用。每行 {rounds} 轮，每轮先由正常客户端
-单独运行 {seconds:g} 秒，再同时运行 {seconds:g} 秒；「→」左边是单独，右边是同时。引擎是替身，数据库在内存里，所以用时只属于网关；恶意客户端以最低优先级运行，
+单独运行 {seconds:g} 秒，再同时运行 {seconds:g} 秒；「→」左边是单独，右边是同时。引擎是模拟的，数据库在内存里，所以用时只属于网关；恶意客户端以最低优先级运行，
 因为它们实际上不在这台机器上。正常客户端有一次调用失败，或哪一行的 p99 超过 2 倍，命令的退出状态为 1。
 
 `make hostile-clients` starts one gateway. The hostile clients of the table (together at most {rate} new connections a second) and a well-behaved client, which calls one

@@ -70,7 +70,7 @@ _PLATES = """
 _LOAD = """
 ## 负载 · Load
 
-经两个网关、Postgres 与 Valkey 的签名调用，worker 为每图 500 ms 的替身，泊松到达，截止时间 10 秒。过载时完成的量不下降，多余的调用立即
+经两个网关、Postgres 与 Valkey 的签名调用，worker 为每图 500 ms 的模拟引擎，泊松到达，截止时间 10 秒。过载时完成的量不下降，多余的调用立即
 得到 50300 与 `Retry-After`。
 
 Signed calls through two gateways, Postgres and Valkey to stub workers of 500 ms per image; Poisson arrivals, a deadline of 10 s. Under
@@ -102,10 +102,10 @@ The table was measured before entries had a hash chain. Its cost: {pairs} interl
 _MEASURE = """
 ## 未测量 · Not measured
 
-GPU 路径（[ADR 0014](../adr/0014-gpu-micro-batching.md)）只在 CPU 上测试过正确性，没有测过速度。ARM64 没有运行过，见[信创环境](../reference/xinchuang.md)。
+GPU 路径（[ADR 0014](../adr/0014-gpu-micro-batching.md)）只在 CPU 上测试过正确性，没有测过速度。ARM64 只在模拟的处理器上运行过，见[信创环境](../reference/xinchuang.md)。
 
-The GPU path ([ADR 0014](../adr/0014-gpu-micro-batching.md)) was tested for correctness on CPUs; its speed was not measured. Nothing was run on
-ARM64: see [domestic platforms](../reference/xinchuang.md).
+The GPU path ([ADR 0014](../adr/0014-gpu-micro-batching.md)) was tested for correctness on CPUs; its speed was not measured. ARM64 was run
+on an emulated processor only: see [domestic platforms](../reference/xinchuang.md).
 
 ## 自行测量 · Measure it yourself
 
@@ -226,7 +226,20 @@ def plates(table: Table) -> str:
     apart = (
         "两行测于不同的机器，CPU 不可相比。 / The rows are from different machines: their CPU times do not compare.\n"
     )
-    return f"{table(head, rows)}\n{apart}\n{own}\n{other}"
+    return f"{table(head, rows)}\n{apart}\n{own}\n{other}\n{_plate_times(table)}"
+
+
+def _plate_times(table: Table) -> str:
+    """CPU time by the size of an image, on one thread."""
+    result = read("plate-times")
+    sizes = ("1280x960", "4000x3000", "street of ten plates, 1920x1080")
+    labels = ("1280×960", "4000×3000", "十块车牌的街景，1920×1080 / a street of ten plates")
+    rows: list[tuple[object, ...]] = [
+        (label, result[size]["cpu_ms_median"], result[size]["cpu_ms_90%"])
+        for size, label in zip(sizes, labels, strict=True)
+    ]
+    head = ("InkGate，图片尺寸 / size of the image", "CPU ms，中位数 / median", "90 %")
+    return f"{table(head, rows)}\n{source('plate-times', result['machine'])}"
 
 
 def load(table: Table) -> str:

@@ -145,8 +145,8 @@ takes about a third more. Run `python -m benchmarks.throughput` on your own mach
 
 - 按 {TARGET_UTILISATION:.0%} 利用率。通用文字为 63 张各类图片的平均，证件与执照为平均，车牌为 1280×960 的中位数。 / At {TARGET_UTILISATION:.0%}
   utilisation. General text is the mean of 63 images of all kinds, cards and licences are means, plates the median at 1280×960.
-- 用时随内容变化：通用文字随行数与字数，车牌随图片尺寸与车牌数（4000×3000 约 0.35 秒）。 / The time depends on the content: for general
-  text on lines and characters, for plates on the size of the image and the number of plates (0.35 s at 4000×3000).
+- 用时随内容变化：通用文字随行数与字数，车牌随图片尺寸与车牌数（[结果](../explanation/performance.md)）。 / The time depends on the content: for general
+  text on lines and characters, for plates on the size of the image and the number of plates ([results](../explanation/performance.md)).
 - 一个 worker 进程同时只读一张，占一个核；内存按下表。加密请求体（10 MB）在网关另加 0.24 秒。 / A worker process reads one image at a time and uses one
   core; the table below has its memory. A sealed body of 10 MB takes 0.24 s more in the gateway.
 - 延迟：空闲时等于上表的 CPU 秒加几毫秒；要保持 p99，每种能力至少五个 worker，或利用率更低（[负载](../explanation/scale-out.md)）。 / Latency: on an

@@ -162,14 +162,14 @@ async def half_closed(target: Target) -> None:
     await target.many(50, post("content-length: 1000", body=b"{"), eof=True)
 
 
-@attack("gone as soon as the request is sent")
+@attack("disconnect as soon as the request is sent")
 async def gone(target: Target) -> None:
     async def one() -> None:
         while target.on:
             _, writer = await target.open()
             writer.write(post("content-length: 2", body=b"{}"))
             writer.transport.abort()
-            target.tally["gone"] += 1
+            target.tally["disconnected"] += 1
 
     await asyncio.gather(*(one() for _ in range(50)))
 
@@ -196,7 +196,7 @@ async def lengths(target: Target) -> None:
         await target.once(post("content-length: 2", body=b"{}GARBAGE AFTER THE END\r\n\r\n"))
 
 
-@attack("smuggling shapes: both lengths, odd encodings, folded lines")
+@attack("request smuggling: both lengths, unusual encodings, folded lines")
 async def smuggling(target: Target) -> None:
     hidden = b"0\r\n\r\nGET /livez HTTP/1.1\r\nhost: x\r\n\r\n"
     while target.on:
@@ -206,7 +206,7 @@ async def smuggling(target: Target) -> None:
         await target.once(post("transfer-encoding : chunked", body=hidden))
 
 
-@attack("HTTP/1.0, HTTP/0.9, HTTP/2, TLS and noise")
+@attack("HTTP/1.0, HTTP/0.9, HTTP/2, TLS and random bytes")
 async def versions(target: Target) -> None:
     while target.on:
         await target.once(f"POST {PATH} HTTP/1.0\r\ncontent-length: 2\r\n\r\n{{}}".encode())

@@ -121,6 +121,6 @@ def test_install_signed_call_and_upgrade(machine: Machine) -> None:
     machine.shell.type("cd /root/inkgate-next")
     ((_, upgrade),) = [found for found in blocks("upgrade", "一台主机", "compose") if found[0]]
     operator.type(upgrade)
-    assert machine.run("readlink", "/opt/inkgate").stdout == "/opt/inkgate-0.2.0\n"
+    assert machine.run("readlink", "/opt/inkgate").stdout == "/opt/inkgate-1.1.0\n"
     assert "图书馆开放通知" in operator.type(PAGE[-3][1].split("\n", 1)[1])
     assert machine.run("systemctl", "is-enabled", "inkgate").stdout == "enabled\n"
