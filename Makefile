@@ -50,7 +50,7 @@ demo: $(VENV)/.run ## Start a service with example data, read four sample images
 unit: $(VENV)/.test ## The quick tests: no server, no process of the product, under a minute (TEST_PROCESSES=2)
 	@$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial and not slow' tests/unit
 
-test: $(VENV)/.test ## The whole test suite: in TEST_PROCESSES=2 processes, then quietly what is judged by time or memory
+test: $(VENV)/.test ## The whole test suite: in TEST_PROCESSES=2 processes, then alone those that measure time or memory
 	@status=0; \
 	$(MAKE) --no-print-directory test-parallel || status=$$?; \
 	$(MAKE) --no-print-directory test-serial || status=$$?; \
@@ -85,7 +85,7 @@ coverage-all: $(VENV)/.test ## The same with the integration tests, without floo
 test-paddle: .venv-paddle/.test ## The engines' suite over PaddleOCR: PP-OCRv6 on ONNX Runtime, PP-OCRv4 on PaddlePaddle
 	@INKGATE_TEST_RUNTIMES=paddle,paddle_static .venv-paddle/bin/python -m pytest tests/accuracy/test_text_engine.py
 
-chaos: $(VENV)/.test ## Break every part of a production layout once, under traffic, and judge (2 minutes)
+chaos: $(VENV)/.test ## Stop every part of a production layout once, under traffic, and check the guarantees (2 minutes)
 	@$(BIN)/python -m tests.crash.chaos
 
 chaos-long: $(VENV)/.test ## The same for ten minutes and more, another part of each kind in every round
@@ -107,17 +107,17 @@ $(VENV)/.console: $(VENV)/.test $(LOCKS)/console.txt
 	@$(INSTALL_LOCKED) --requirement $(LOCKS)/console.txt
 	@touch $@
 
-console-test: $(VENV)/.console ## Walk through the console in the system's Chromium, against a real service
+console-test: $(VENV)/.console ## Browser tests of the console in the system's Chromium, against a real service
 	@command -v "$${CHROMIUM:-chromium}" >/dev/null || \
 	  { echo "Chromium is missing; on Debian: apt-get install chromium fonts-noto-cjk (or name it: CHROMIUM=/path/to/it)" >&2; exit 2; }
 	@$(BIN)/python -m pytest -m browser tests/console
 
-console-shots: $(VENV)/.console ## The same walk, and the pictures of docs/howto/console.md made anew on the way
+console-shots: $(VENV)/.console ## The same tests, which write the images of docs/howto/console.md
 	@CONSOLE_SHOTS=1 $(BIN)/python -m pytest -m browser tests/console/test_walk.py tests/console/test_walk_import.py \
 	  tests/console/test_walk_takeover.py tests/console/test_walk_notices.py tests/console/test_walk_looks.py \
 	  -k 'not every and not english and not left_out'
 
-lint: $(VENV)/.test ## Formatting, lint rules, types, the rules between the rooms, licence notices
+lint: $(VENV)/.test ## Formatting, lint rules, types, import rules, words, licence notices
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -125,7 +125,7 @@ lint: $(VENV)/.test ## Formatting, lint rules, types, the rules between the room
 	@$(BIN)/python -m tools.retired_words
 	@$(BIN)/python -m tools.third_party_notices --check
 
-conformance: $(VENV)/.test ## Judge a sandbox by a conformance suite: make conformance SUITE=/path/to/suite
+conformance: $(VENV)/.test ## Test a sandbox with a conformance suite: make conformance SUITE=/path/to/suite
 	@test -d "$(SUITE)" || { echo "name the suite: make conformance SUITE=/path/to/suite" >&2; exit 2; }
 	@PYTHON=$(BIN)/python tools/conformance.sh "$(SUITE)"
 
@@ -146,10 +146,10 @@ chart-files: chart-tools # side by side with the live service, which mostly wait
 chart-live: chart-tools
 	@$(BIN)/python -m pytest -m ops tests/monitoring
 
-airgap-test: chart-tools ## Bundle, then install and read pictures in a namespace without network (root)
+airgap-test: chart-tools ## Bundle, then install and read images in a namespace without network (root)
 	@$(BIN)/python -m pytest -m ops tests/airgap
 
-takeover-test: $(VENV)/.test ## From the cloud to here by degrees and back: a second installation plays the cloud, with faults (3 minutes)
+takeover-test: $(VENV)/.test ## Takeover of the cloud in steps, and back: a second installation stands in for it, with faults (3 minutes)
 	@$(PYTEST) -m 'not browser' tests/takeover
 
 tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, by a Redis user of few rights
@@ -180,7 +180,7 @@ compose-test-engine: # an engine runs, on a machine without a registry
 	@$(MAKE) --no-print-directory images PYTHON_IMAGE=$$($(BIN)/python -m tests.compose.base_images python)
 	@$(BIN)/python -m pytest -m compose -o faulthandler_timeout=1000 -s tests/compose
 
-walk: $(VENV)/.test ## The one-host page performed by its commands on a fresh Debian with systemd, no network (root)
+walk: $(VENV)/.test ## Run the commands of the one-host page on a fresh Debian with systemd, no network (root)
 	@$(BIN)/python -m pytest -m ops -o faulthandler_timeout=1300 -s tests/walk
 
 $(VENV)/.docs: $(VENV)/.run $(LOCKS)/docs.txt
@@ -202,10 +202,10 @@ $(VENV)/.fuzz: $(VENV)/.test $(LOCKS)/security.txt
 	@$(INSTALL_LOCKED) --requirement $(LOCKS)/security.txt
 	@touch $@
 
-fuzz: $(VENV)/.fuzz ## Throw hostile input at every parser for about a minute
+fuzz: $(VENV)/.fuzz ## Fuzz every parser for about a minute
 	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.fuzz.run --seconds 60
 
-fuzz-long: $(VENV)/.fuzz ## Two million hostile inputs (about half an hour)
+fuzz-long: $(VENV)/.fuzz ## The same with two million inputs (about half an hour)
 	@PYTHONPATH=.:clients/python/src $(BIN)/python -m tests.fuzz.run --inputs 2000000
 
 hostile-clients: $(VENV)/.test ## Hostile clients against a gateway, and what a well-behaved one sees beside them

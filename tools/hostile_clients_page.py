@@ -30,8 +30,8 @@ the lowest priority, since in reality they are not on this machine. A failed cal
 """
 END = """
 来源 / Source: `benchmarks/results/hostile-clients.json`; {processor}, {cores} 核 cores, Python {python}, 开始时的负载 / load average at the start: {load}. 各项限制见
-[ADR 0051](../adr/0051-connection-limits.md)，`tests/hostile/test_protocol.py` 以较短的时限测试它们。 / The limits are in that record; that test checks them with
-short times.
+[ADR 0051](../adr/0051-connection-limits.md)，`tests/hostile/test_protocol.py` 以较短的时限测试它们。 / The limits are in ADR 0051;
+`tests/hostile/test_protocol.py` checks them with short times.
 """
 FRONT_MATTER = """---
 language: mixed

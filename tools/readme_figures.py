@@ -46,7 +46,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "plates_value": "of {plates}, {found} found and {exact} exact; {false} false",
         "settled": "ledger, calls settled a second (before the hash chain, which adds {chain:.0%} CPU)",
         "settled_value": "{rate:,.0f} (a commit for each call: {naive:,.0f})",
-        "exact": "4 × 20,000 calls: undisturbed, a gateway killed, the database restarted, clients that disconnect and repeat",
+        "exact": "4 × 20,000 calls: undisturbed, gateway killed, database restarted, clients that repeat",
         "exact_value": "{used:,} of {units:,} units used, {twice} charged twice",
         "source": "Machines and dates",
         "join": ", ",

@@ -1,4 +1,4 @@
-"""Generate the pages of docs/ that have a source elsewhere, the chart's schema, the dashboards, and the version in files.
+"""Generate the pages of docs/ that have a source elsewhere, the chart's schema, dashboards, and versions in files.
 
 python -m tools.reference           write docs/reference/{settings,metrics,cli,permissions,alerts,api,sizing,cost,
                                     compliance,hostile-clients}.md,

@@ -1,7 +1,8 @@
 """The version of the product in files that cannot read it: the one in service/__init__.py decides.
 
-`make reference` writes it into these files, and `python -m tools.reference --check` (part of `make docs`) fails where one
-differs. A new release changes `__version__`, runs `make reference`, and records its chart: `python -m tests.chart.test_upgrade`.
+`make reference` writes it into these files, and `python -m tools.reference --check` (part of `make docs`) fails where
+one differs. A new release changes `__version__`, runs `make reference`, and records its chart with
+`python -m tests.chart.test_upgrade`.
 """
 
 from __future__ import annotations
