@@ -9,6 +9,7 @@ What is checked:
 - Every image has alternative text and one entry in docs/img/sources.toml that states where it comes from.
 - Every table of measured figures stands in a section that names its source: a file of benchmarks/results, or a command.
 - Files, settings, metrics, commands and make targets that a page names exist.
+- No text waits to be written, and no address of the example domain stands where a reader would use it.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ _METRIC = re.compile(r"(?<!as: )\binkgate_[a-z0-9]+_[a-z0-9_]*[a-z0-9]\b(?![.\w]
 _COMMAND = re.compile(r"(?<!-g )(?<!user )(?:\b|^)inkgate ([a-z][a-z-]*)(?: ([a-z][a-z0-9-]*))?", re.MULTILINE)
 _TARGET = re.compile(r"(?:^|`)make ([a-z][a-z-]*)", re.MULTILINE)
 _SETTING = re.compile(r"\bINKGATE_([A-Z]+)__([A-Z0-9_]+)\b")
+_UNFINISHED = re.compile(r"\b(?:TODO|TBD|FIXME|to be defined|lorem ipsum)\b|待定|待补|占位", re.IGNORECASE)
+_EXAMPLE_ADDRESS = re.compile(r"[\w.]+@inkgate\.example|\]\(https?://[\w.]*inkgate\.example")
 _GENERATED_FILES = {"deploy/.env": "deploy/init.sh"}
 """Files that a page may name although the repository must not have them, and the script that writes each."""
 
@@ -157,6 +160,12 @@ def figures(page: Page) -> Iterator[str]:
             yield f"the table in section {section.title!r} has figures without their source"
 
 
+def unfinished(page: Page) -> Iterator[str]:
+    """Text that waits to be written, and addresses of the example domain that look like real ones."""
+    for found in (*_UNFINISHED.findall(page.text), *_EXAMPLE_ADDRESS.findall(page.text)):
+        yield f"{found!r} is a placeholder"
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What pages may name: settings as GROUP__NAME, metrics, commands as `app` and `app open`, make targets."""
@@ -235,7 +244,7 @@ def problems(docs: Path = DOCS, root: Path = ROOT) -> list[str]:
     for page in pages.values():
         about = list(languages(page, pages))
         if not page.name.startswith("adr/"):  # records describe the time of their decision
-            about += [*figures(page), *names(page, root, known)]
+            about += [*figures(page), *names(page, root, known), *unfinished(page)]
         found += [f"docs/{page.name}: {problem}" for problem in about]
     return found
 

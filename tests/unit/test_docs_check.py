@@ -216,6 +216,20 @@ def test_metrics_commands_and_targets_that_do_not_exist_are_found(
     assert found == ([f"there is no {missing}"] if missing else [])
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["时间：待定", "Hours: to be defined", "write to security@inkgate.example", "[docs](https://docs.inkgate.example/a)"],
+)
+def test_placeholders_are_found(text: str) -> None:
+    (fault,) = docs_check.unfinished(parse("a.md", f"{BOTH}\n{text}\n"))
+    assert "placeholder" in fault
+
+
+def test_an_example_domain_in_a_command_is_no_placeholder() -> None:
+    page = parse("a.md", f"{BOTH}\n`sed -i 's#https://docs.inkgate.example#https://docs.internal#' rules.yml`\n")
+    assert list(docs_check.unfinished(page)) == []
+
+
 def test_headings_in_code_blocks_are_no_sections() -> None:
     page = Page("a.md", {}, "# A\n\n```bash\n# a comment\n```\n\n## B\n")
     assert [(section.level, section.title) for section in page.sections] == [(0, ""), (1, "A"), (2, "B")]
