@@ -218,7 +218,12 @@ def test_metrics_commands_and_targets_that_do_not_exist_are_found(
 
 @pytest.mark.parametrize(
     "text",
-    ["时间：待定", "Hours: to be defined", "write to security@inkgate.example", "[docs](https://docs.inkgate.example/a)"],
+    [
+        "时间：待定",
+        "Hours: to be defined",
+        "write to security@inkgate.example",
+        "[docs](https://docs.inkgate.example/a)",
+    ],
 )
 def test_placeholders_are_found(text: str) -> None:
     (fault,) = docs_check.unfinished(parse("a.md", f"{BOTH}\n{text}\n"))
