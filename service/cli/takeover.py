@@ -13,7 +13,7 @@ from inkgate.service.errors import Misuse
 from inkgate.service.takeover import routes
 from inkgate.service.takeover.routes import Mode, Override, Overview
 
-app = typer.Typer(help="Takeover 接管: mirror, switch by degrees, compare.", no_args_is_help=True)
+app = typer.Typer(help="Takeover 接管: mirror, switch gradually, compare.", no_args_is_help=True)
 app.command()(report)
 JSON = typer.Option(False, "--json", help="Print JSON.")
 ALL = "all"

@@ -235,7 +235,7 @@ async def flood(target: Target) -> None:
     await asyncio.wait(sent, timeout=1)
     for task in sent:
         if not task.done():
-            target.tally["hung up on"] += 1
+            target.tally["cancelled by the client"] += 1
             task.cancel()
 
 

@@ -1,4 +1,4 @@
-"""From the cloud to this installation by degrees and back, under traffic, through real processes."""
+"""From the cloud to this installation in steps, and back, under traffic, through real processes."""
 
 from __future__ import annotations
 
