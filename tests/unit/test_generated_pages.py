@@ -8,7 +8,8 @@ import pytest
 
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.contract.refusals import GATEWAY_CODES
-from tools import api_page, cost_page, results_files, results_page, sizing
+from tests.hostile.attacks import ATTACKS
+from tools import api_page, cost_page, hostile_clients_page, results_files, results_page, sizing
 from tools.reference import GENERATED_NOTE, table
 
 THROUGHPUT_RESULTS = ("isa", "roofline", "capabilities", "served", "memory", "metering-chain")
@@ -91,3 +92,7 @@ def test_the_results_page_has_a_row_for_each_level_network_capability_and_system
     ):
         for name in results_files.read(file)[part]:
             assert f"| `{name}` |" in page if code else f"| {name} |" in page
+
+
+def test_every_attack_of_hostile_clients_has_its_text_in_both_languages() -> None:
+    assert set(hostile_clients_page.TRIED) == set(ATTACKS)
