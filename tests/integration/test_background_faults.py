@@ -19,7 +19,7 @@ from inkgate.service import background as background_module
 from inkgate.service.background import Background
 from inkgate.service.broker import frames
 from inkgate.service.broker.streams import StreamsBroker, StreamsPort
-from inkgate.service.broker.streams import broker as broker_module
+from inkgate.service.broker.streams import state as state_module
 from inkgate.service.broker.streams.worker_registry import RedisWorkerRegistry, WorkerRegistryPublisher
 from inkgate.service.broker.worker_registry import STARTING, WorkerRecord
 from inkgate.service.composition import gateway_process
@@ -112,7 +112,7 @@ async def test_the_reply_listener(table: StreamsTable, monkeypatch: pytest.Monke
 
 async def test_the_watch_of_the_queue(table: StreamsTable, monkeypatch: pytest.MonkeyPatch) -> None:
     process = Process()
-    monkeypatch.setattr(broker_module, "read_state", Fault(broker_module.read_state, 2))
+    monkeypatch.setattr(state_module, "read_state", Fault(state_module.read_state, 2))
     broker = StreamsBroker(table.url, table.keys, max_tasks=99, max_bytes=1 << 30, background=process.background)
     table.brokers.append(broker)
     await broker.start()
