@@ -20,6 +20,7 @@ import contextlib
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol
 
@@ -171,6 +172,32 @@ class BackgroundTask:
         finally:
             settled.cancel()
         return None
+
+
+class Rounds(ABC):
+    """A round at once and then one every `pause_seconds`, from `start` to `close`, in a task called `name`. Every
+    gateway runs them, so each step of a round is a short transaction that continues where another gateway stopped."""
+
+    def __init__(self, name: str, pause_seconds: float, background: Background | None = None) -> None:
+        self._pause_seconds = pause_seconds
+        self._task = (background or Background()).task(name, self._run)
+
+    async def start(self) -> None:
+        """Start the background task; its first round starts immediately."""
+        self._task.start()
+
+    async def close(self) -> None:
+        """Cancel the task; a round may be interrupted at any statement."""
+        await self._task.close()
+
+    @abstractmethod
+    async def try_round(self) -> None:
+        """Run one round. Logs the errors that the next round may get over; any other restarts the task."""
+
+    async def _run(self) -> None:
+        while True:
+            await self.try_round()
+            await asyncio.sleep(self._pause_seconds)
 
 
 class BackgroundThread:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from inkgate.service import background as module
-from inkgate.service.background import Background, TaskDown
+from inkgate.service.background import Background, Rounds, TaskDown
 from inkgate.service.telemetry.health import Health
 from tests.waiting import wait_until
 
@@ -288,3 +288,24 @@ def test_the_list_of_short_lived_tasks_is_current() -> None:
     files = {file for file, _ in places}
     stale = [place for place in SHORT_LIVED if place not in places and not (place[1] == "*" and place[0] in files)]
     assert not stale
+
+
+async def test_rounds_go_on_after_an_error_and_end_when_closed() -> None:
+    """One that a round does not get over restarts the task; its name is that of the metric."""
+    begun = 0
+
+    class Counting(Rounds):
+        async def try_round(self) -> None:
+            nonlocal begun
+            begun += 1
+            if begun == 2:
+                raise ZeroDivisionError
+
+    notes = Notes()
+    rounds = Counting("counting", 0.01, Background(notes))
+    await rounds.start()
+    await wait_until(lambda: begun >= 4)
+    await rounds.close()
+    ended = begun
+    await asyncio.sleep(0.05)
+    assert begun == ended and notes.restarts == {"counting": 1}
