@@ -32,7 +32,13 @@ UP_AFTER_SECONDS = 1.0
 BACKOFF_RESET_SECONDS = 30.0
 """After this run time a failure resets the back-off."""
 
+_MAX_DOUBLINGS = 32  # a power of some thousand is no float
 _CANCEL_AGAIN_SECONDS = 2.0  # long enough for a cancelled task to give its database connection back
+
+
+def backoff_seconds(failures: int, least: float, most: float) -> float:
+    """The wait after `failures` in a row: `least` after the first, doubled by each further one, at most `most`."""
+    return min(most, least * 2.0 ** min(failures - 1, _MAX_DOUBLINGS))
 
 
 class TaskDown(Exception):
@@ -106,8 +112,8 @@ class _TaskState:
         """Log and report a failure (None: the task returned); returns the seconds to wait before the restart."""
         if time.monotonic() - self._begun > BACKOFF_RESET_SECONDS:
             self._failures = 0
-        pause = min(MAX_BACKOFF_SECONDS, MIN_BACKOFF_SECONDS * 2.0 ** min(self._failures, 32))
         self._failures += 1
+        pause = backoff_seconds(self._failures, MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS)
         self.up = False
         facts = {"task": self.name, "cause": "returned" if cause is None else type(cause).__name__, "pause": pause}
         log.error("background task failed and starts again", exc_info=cause, extra=facts)

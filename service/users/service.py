@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inkgate.service.audit import trail
+from inkgate.service.db.hashes import hash_token
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.users import repository
@@ -18,7 +19,6 @@ from inkgate.service.users.sessions import (
     Lifetime,
     SignedIn,
     Visit,
-    hash_token,
     session_of_token,
     sign_out,
     touch,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from inkgate.service.audit import trail
 from inkgate.service.db.changes import add
+from inkgate.service.db.hashes import hash_token
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.users import repository
 from inkgate.service.users.models import SessionRow, UserRow
@@ -95,8 +95,3 @@ async def sign_out(work: UnitOfWork, token: str) -> None:
     if found is not None:
         user = found[1]
         await trail.record(work, "user.logout", f"user {user.login}", user.account_id)
-
-
-def hash_token(token: str) -> str:
-    """SHA-256 of a session token. Without salt: a token has 256 random bits."""
-    return hashlib.sha256(token.encode()).hexdigest()

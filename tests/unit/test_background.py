@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from inkgate.service import background as module
-from inkgate.service.background import Background, Rounds, TaskDown
+from inkgate.service.background import Background, Rounds, TaskDown, backoff_seconds
 from inkgate.service.telemetry.health import Health
 from tests.waiting import wait_until
 
@@ -309,3 +309,7 @@ async def test_rounds_go_on_after_an_error_and_end_when_closed() -> None:
     ended = begun
     await asyncio.sleep(0.05)
     assert begun == ended and notes.restarts == {"counting": 1}
+
+
+def test_the_backoff_doubles_up_to_its_limit_for_any_number_of_failures() -> None:
+    assert [backoff_seconds(failures, 0.5, 10.0) for failures in (1, 2, 3, 6, 10_000)] == [0.5, 1.0, 2.0, 10.0, 10.0]

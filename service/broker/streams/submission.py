@@ -13,7 +13,7 @@ from redis.exceptions import RedisError, ResponseError
 from inkgate.service.broker.calls import PendingCall
 from inkgate.service.broker.fair_queue import BURST_IMAGES
 from inkgate.service.broker.interface import Task
-from inkgate.service.broker.shares import DEFAULT_WEIGHT
+from inkgate.service.broker.shares import cost_of_image
 from inkgate.service.broker.streams import client
 from inkgate.service.broker.streams.keys import GROUP, Keys, encode_entry, queue_member
 from inkgate.service.broker.streams.scripts import script_source
@@ -111,7 +111,7 @@ class TaskSender:
         self._view.add(first.capability, first.app, len(chunk))
 
     def _cost(self, task: Task) -> float:
-        return 1 / self._weights.get(task.app, DEFAULT_WEIGHT)
+        return cost_of_image(self._weights, task.app)
 
     async def give_up(self, call: PendingCall) -> None:
         """Forget the tasks of a call that ends, and withdraw those without a reply."""
