@@ -272,3 +272,23 @@ async def test_the_report_of_a_gateways_metrics(monkeypatch: pytest.MonkeyPatch)
     await report.close()
     ours.close()
     theirs.close()
+
+
+async def test_a_supervisor_that_does_not_read_stops_no_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its socket is full after some reports; the event loop goes on, and so do the calls."""
+    process = Process()
+    monkeypatch.setattr(gateway_process, "REPORT_SECONDS", 0.0)
+    ours, theirs = socket.socketpair()
+    unblock = threading.Timer(20.0, ours.shutdown, (socket.SHUT_RDWR,))  # a loop that is blocked shall fail, not hang
+    unblock.daemon = True
+    unblock.start()
+    turns, begun = 0, time.monotonic()
+    report = asyncio.create_task(gateway_process.report_metrics(process.metrics, theirs))
+    while turns < 2000 and not report.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns == 2000 and time.monotonic() - begun < 20
+    report.cancel()
+    unblock.cancel()
+    ours.close()
+    theirs.close()
