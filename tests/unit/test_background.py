@@ -230,7 +230,7 @@ SHORT_LIVED = {
         "composition/gateway.py",
         "_services",
     ): "a pool for parsing; a job's error is in its future",
-    ("cli/ocr/reading.py", "in_workers"): "one page each, awaited in order or cancelled at the end",
+    ("cli/ocr/reading.py", "_submit_in_order"): "one page each, awaited in order or cancelled at the end",
     ("composition/lifecycle.py", "run_until_stopped"): "waits for the start and for the end, awaited by the caller",
     ("composition/web.py", "serve"): "the web server and the announcement, awaited by the caller",
     ("db/cache.py", "get"): "one query, awaited by its callers",
