@@ -23,15 +23,11 @@ from packageurl import PackageURL
 
 from inkgate.engines.errors import ModelError
 from inkgate.engines.manifest import Model, catalogue, find_model_file, verify_model_file
+from inkgate.service.attest.package_names import normalised
 
 NAMESPACE = uuid.UUID("6f2e2a8e-1d5c-5c0e-9f0b-0d5f4a8f7c11")
 SERVICE = "inkgate"
 _MAX_LICENCE_NAME = 80  # characters; some packages put the whole text into the field
-
-
-def normalised(name: str) -> str:
-    """A package's name as indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def installed() -> dict[str, metadata.Distribution]:

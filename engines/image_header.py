@@ -19,7 +19,7 @@ JPEG = b"\xff\xd8\xff"  # the start of image and the next marker's first byte, a
 BMP = b"BM"
 
 SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers that open a frame: SOF0..15 without DHT, JPG, DAC
-SOI, EOI, SOS, DNL = 0xD8, 0xD9, 0xDA, 0xDC
+EOI, SOS, DNL = 0xD9, 0xDA, 0xDC
 _TEM = 0x01  # the only marker without a length besides RST0..7, SOI and EOI
 # Markers that libjpeg reads or skips by their length; any other ends the decoding with an error.
 _WITH_LENGTH = SOF | {0xC4, 0xCC, SOS, 0xDB, DNL, 0xDD, 0xFE} | frozenset(range(0xE0, 0xF0))

@@ -20,6 +20,7 @@ import contextlib
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol
 
@@ -31,7 +32,13 @@ UP_AFTER_SECONDS = 1.0
 BACKOFF_RESET_SECONDS = 30.0
 """After this run time a failure resets the back-off."""
 
+_MAX_DOUBLINGS = 32  # a power of some thousand is no float
 _CANCEL_AGAIN_SECONDS = 2.0  # long enough for a cancelled task to give its database connection back
+
+
+def backoff_seconds(failures: int, least: float, most: float) -> float:
+    """The wait after `failures` in a row: `least` after the first, doubled by each further one, at most `most`."""
+    return min(most, least * 2.0 ** min(failures - 1, _MAX_DOUBLINGS))
 
 
 class TaskDown(Exception):
@@ -105,8 +112,8 @@ class _TaskState:
         """Log and report a failure (None: the task returned); returns the seconds to wait before the restart."""
         if time.monotonic() - self._begun > BACKOFF_RESET_SECONDS:
             self._failures = 0
-        pause = min(MAX_BACKOFF_SECONDS, MIN_BACKOFF_SECONDS * 2.0 ** min(self._failures, 32))
         self._failures += 1
+        pause = backoff_seconds(self._failures, MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS)
         self.up = False
         facts = {"task": self.name, "cause": "returned" if cause is None else type(cause).__name__, "pause": pause}
         log.error("background task failed and starts again", exc_info=cause, extra=facts)
@@ -171,6 +178,32 @@ class BackgroundTask:
         finally:
             settled.cancel()
         return None
+
+
+class Rounds(ABC):
+    """A round at once and then one every `pause_seconds`, from `start` to `close`, in a task called `name`. Every
+    gateway runs them, so each step of a round is a short transaction that continues where another gateway stopped."""
+
+    def __init__(self, name: str, pause_seconds: float, background: Background | None = None) -> None:
+        self._pause_seconds = pause_seconds
+        self._task = (background or Background()).task(name, self._run)
+
+    async def start(self) -> None:
+        """Start the background task; its first round starts immediately."""
+        self._task.start()
+
+    async def close(self) -> None:
+        """Cancel the task; a round may be interrupted at any statement."""
+        await self._task.close()
+
+    @abstractmethod
+    async def try_round(self) -> None:
+        """Run one round. Logs the errors that the next round may get over; any other restarts the task."""
+
+    async def _run(self) -> None:
+        while True:
+            await self.try_round()
+            await asyncio.sleep(self._pause_seconds)
 
 
 class BackgroundThread:

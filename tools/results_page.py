@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools import results_throughput
-from tools.results_files import PICTURES, Table, read, share, source
+from tools.results_files import PICTURES, Table, read, share, source, sourced
 
 _CATEGORIES = {
     "doc_screen": "屏幕截图 / screens",
@@ -147,7 +147,7 @@ def engines(name: str, table: Table) -> str:
         "整行 / whole lines",
         "找到 / found",
     )
-    return f"{table(head, rows)}\n{source(name, result['machine'])}"
+    return sourced(table, name, head, rows)
 
 
 def categories(table: Table) -> str:
@@ -160,7 +160,7 @@ def categories(table: Table) -> str:
         for category, label in _CATEGORIES.items()
     ]
     head = ("字符 / characters", "张 / images", *(name.replace("inkgate", "InkGate") for name in names))
-    return f"{table(head, rows)}\n{source('throughput-dev', result['machine'])}"
+    return sourced(table, "throughput-dev", head, rows)
 
 
 def release(table: Table) -> str:
@@ -199,7 +199,7 @@ def documents(table: Table) -> str:
     others = result["fields"]["negatives"]
     rows.append(("其他图片 / other images", "–", f"{others['right']} / {others['of']}", "–"))
     head = ("", "字段 / fields", "整张 / whole", "CPU s，中位数 / median")
-    return f"{table(head, rows)}\n{source('documents', result['machine'])}"
+    return sourced(table, "documents", head, rows)
 
 
 def plates(table: Table) -> str:
@@ -257,7 +257,7 @@ def load(table: Table) -> str:
         for key, label in (("unloaded", "5 %"), ("at_70", "70 %"), ("at_100", "100 %"), ("at_300", "300 %"))
     ]
     head = ("负载 / load", "调用 / calls", "完成 / answered per second", "p50 ms", "p99 ms")
-    return f"{table(head, rows)}\n{source('scale-out-load', result['machine'])}"
+    return sourced(table, "scale-out-load", head, rows)
 
 
 def ledger(table: Table) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tools.results_files import PICTURES, Table, read, share, source
+from typing import Any
+
+from tools.results_files import PICTURES, Column, Table, columns, read, share
 
 _LEVELS = """
 ### 指令集 · Instruction sets
@@ -56,111 +58,77 @@ Resident memory of one engine process that reads images at random, in MiB: warm,
 `:bf16` stands for networks in bfloat16.
 """
 _CPU = "cpu_seconds_per_picture"  # key of the served results
-Rows = list[tuple[object, ...]]
 
 
 def levels(table: Table) -> str:
     """The text engine at each instruction set level."""
     result = read("isa")
-    rows: Rows = [
-        (
-            name,
-            f"{row['cpu_ratio']:.2f}",
-            f"{row['cpu_seconds_per_image']:.2f}",
-            share(row["accuracy"]["char"]),
-            f"{row['peaks']['float32']:.0f}",
-            f"{row['peaks']['int8']:.0f}",
-            row["nchwc_block"],
-        )
-        for name, row in result["levels"].items()
+    shown: list[Column] = [
+        (f"{result['conditions'][PICTURES]} 张 / images", lambda name, _: name),
+        (f"CPU，比 / of {result['conditions']['base']}", lambda _, row: f"{row['cpu_ratio']:.2f}"),
+        ("CPU s", lambda _, row: f"{row['cpu_seconds_per_image']:.2f}"),
+        ("字符 / characters", lambda _, row: share(row["accuracy"]["char"])),
+        ("FP32 10⁹/s", lambda _, row: f"{row['peaks']['float32']:.0f}"),
+        ("INT8 10⁹/s", lambda _, row: f"{row['peaks']['int8']:.0f}"),
+        ("卷积块 / block", lambda _, row: row["nchwc_block"]),
     ]
-    head = (
-        f"{result['conditions'][PICTURES]} 张 / images",
-        f"CPU，比 / of {result['conditions']['base']}",
-        "CPU s",
-        "字符 / characters",
-        "FP32 10⁹/s",
-        "INT8 10⁹/s",
-        "卷积块 / block",
-    )
-    return f"{table(head, rows)}\n{source('isa', result['machine'])}"
+    return columns(table, "isa", result["levels"], shown)
 
 
 def roofline(table: Table) -> str:
     """The networks of a page and what they reach."""
     result = read("roofline")
-    rows: Rows = [
-        (
-            f"`{name}`",
-            row["precision"],
-            row["runs_per_image"],
-            f"{row['gflop_per_image']:.2f}",
-            f"{row['cpu_ms_per_image']:.0f}",
-            f"{row['flop_per_byte']:.0f}",
-            f"{row['gflop_per_second']:.0f}",
-            f"{row['share_of_peak']:.0%}",
-        )
-        for name, row in result["networks"].items()
+    shown: list[Column] = [
+        ("网络 / network", lambda name, _: f"`{name}`"),
+        ("精度 / precision", lambda _, row: row["precision"]),
+        ("次 / runs", lambda _, row: row["runs_per_image"]),
+        ("GFLOP", lambda _, row: f"{row['gflop_per_image']:.2f}"),
+        ("CPU ms", lambda _, row: f"{row['cpu_ms_per_image']:.0f}"),
+        ("FLOP/B", lambda _, row: f"{row['flop_per_byte']:.0f}"),
+        ("GFLOP/s", lambda _, row: f"{row['gflop_per_second']:.0f}"),
+        ("峰值的 / of peak", lambda _, row: f"{row['share_of_peak']:.0%}"),
     ]
-    head = (
-        "网络 / network",
-        "精度 / precision",
-        "次 / runs",
-        "GFLOP",
-        "CPU ms",
-        "FLOP/B",
-        "GFLOP/s",
-        "峰值的 / of peak",
-    )
     found = result["peaks"]
     peaks = "、".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in found.items() if name != "copied")
-    line = f"峰值 / peaks：{peaks}；内存 / memory {found['copied']:.0f} GB/s"
-    return f"{table(head, rows)}\n{line}\n\n{source('roofline', result['machine'])}"
+    note = f"峰值 / peaks：{peaks}；内存 / memory {found['copied']:.0f} GB/s\n\n"
+    return columns(table, "roofline", result["networks"], shown, note)
 
 
 def capabilities(table: Table) -> str:
     """CPU seconds an image by capability."""
-    result = read("capabilities")
-    rows: Rows = [
-        (
-            f"`{name}`",
-            row[PICTURES],
-            f"{row['megapixels_median']:.1f}",
-            *(f"{row[key]:.2f}" for key in ("cpu_seconds_mean", "cpu_seconds_median", "cpu_seconds_90%")),
-        )
-        for name, row in result["capabilities"].items()
+    shown: list[Column] = [
+        ("能力 / capability", lambda name, _: f"`{name}`"),
+        ("张 / images", lambda _, row: row[PICTURES]),
+        ("百万像素 / megapixels", lambda _, row: f"{row['megapixels_median']:.1f}"),
+        ("CPU s，均值 / mean", lambda _, row: f"{row['cpu_seconds_mean']:.2f}"),
+        ("中位数 / median", lambda _, row: f"{row['cpu_seconds_median']:.2f}"),
+        ("90 %", lambda _, row: f"{row['cpu_seconds_90%']:.2f}"),
     ]
-    head = (
-        "能力 / capability",
-        "张 / images",
-        "百万像素 / megapixels",
-        "CPU s，均值 / mean",
-        "中位数 / median",
-        "90 %",
-    )
-    return f"{table(head, rows)}\n{source('capabilities', result['machine'])}"
+    return columns(table, "capabilities", read("capabilities")["capabilities"], shown)
 
 
 def served(table: Table) -> str:
     """Whole services beside the bare engine, by process."""
     result = read("served")
-    rows: Rows = []
-    for name, row in result["targets"].items():
+
+    def ratio(name: str, row: Any) -> str:
         bare = f"bare engine x{row['workers']}"
-        ratio = result["ratios"].get(f"{name} / {bare}, CPU", 1.0)
-        parts = (_ms(row.get(f"{_CPU}, {each}")) for each in ("gateway", "workers", "redis", "postgres"))
-        rows.append((name, f"{ratio:.2f}", f"{1000 * row[_CPU]:.0f}", *parts, row["pss_mib"]))
-    head = (
-        f"{result['conditions'][PICTURES]} 张 × {result['conditions']['rounds']} 轮 / images × rounds",
-        "CPU，比 / of the engine",
-        "CPU ms",
-        "网关 / gateway",
-        "worker",
-        "Valkey",
-        "Postgres",
-        "MiB",
-    )
-    return f"{table(head, rows)}\n{source('served', result['machine'])}"
+        return f"{result['ratios'].get(f'{name} / {bare}, CPU', 1.0):.2f}"
+
+    shown: list[Column] = [
+        (
+            f"{result['conditions'][PICTURES]} 张 × {result['conditions']['rounds']} 轮 / images × rounds",
+            lambda name, _: name,
+        ),
+        ("CPU，比 / of the engine", ratio),
+        ("CPU ms", lambda _, row: f"{1000 * row[_CPU]:.0f}"),
+        ("网关 / gateway", lambda _, row: _ms(row.get(f"{_CPU}, gateway"))),
+        ("worker", lambda _, row: _ms(row.get(f"{_CPU}, workers"))),
+        ("Valkey", lambda _, row: _ms(row.get(f"{_CPU}, redis"))),
+        ("Postgres", lambda _, row: _ms(row.get(f"{_CPU}, postgres"))),
+        ("MiB", lambda _, row: row["pss_mib"]),
+    ]
+    return columns(table, "served", result["targets"], shown)
 
 
 def _ms(seconds: float | None) -> str:
@@ -170,17 +138,13 @@ def _ms(seconds: float | None) -> str:
 def memory(table: Table) -> str:
     """Resident memory of each engine."""
     result = read("memory")
-    rows: Rows = [
-        (f"`{name}`", *(f"{value:.0f}" for value in (row["warm_mib"], list(row["mib"].values())[-1], row["peak_mib"])))
-        for name, row in result["engines"].items()
+    shown: list[Column] = [
+        (f"{result['conditions']['count']} 张 / images", lambda name, _: f"`{name}`"),
+        ("预热后 / warm", lambda _, row: f"{row['warm_mib']:.0f}"),
+        ("读完后 / at the end", lambda _, row: f"{list(row['mib'].values())[-1]:.0f}"),
+        ("最高 / peak", lambda _, row: f"{row['peak_mib']:.0f}"),
     ]
-    head = (
-        f"{result['conditions']['count']} 张 / images",
-        "预热后 / warm",
-        "读完后 / at the end",
-        "最高 / peak",
-    )
-    return f"{table(head, rows)}\n{source('memory', result['machine'])}"
+    return columns(table, "memory", result["engines"], shown)
 
 
 def sections(table: Table) -> list[str]:

@@ -35,11 +35,3 @@ def edit_distance(a: str, b: str, limit: int = 99) -> int:
 def printed_width_em(text: str) -> float:
     """Printed width in em: Chinese characters 1, others 0.56 (measured over the proportional faces of the forms)."""
     return sum(0.56 if ord(c) < 0x2E80 else 1.0 for c in text)
-
-
-def to_digits(text: str) -> str:
-    """The digits of a text; letters that digits are misread as count as those digits."""
-    return "".join(c for c in text.translate(_DIGIT_CONFUSIONS) if c.isdigit())
-
-
-_DIGIT_CONFUSIONS = str.maketrans("OoQDIlSZB", "000011528")

@@ -17,6 +17,7 @@ from inkgate.engines.types import CharacterCandidates, Image, Quad
 
 MAX_TILT_DEGREES = 9.0  # between a strip and the rows
 MAX_STRIPS = 300  # limits the time for a background full of text
+UPRIGHT = 1.5  # height over length from which a strip is no row of text
 _LONG = 1.5  # heights: a strip longer than this shows its direction
 
 # Rectification by the rows of one document.

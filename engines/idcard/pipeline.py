@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from inkgate.engines.document import geometry, names
 from inkgate.engines.document.extras import border_warnings, field_extras, image_warnings
 from inkgate.engines.document.labels import TextSegment
-from inkgate.engines.document.scan import DocumentScan, Strip
+from inkgate.engines.document.scan import UPRIGHT, DocumentScan, Strip
 from inkgate.engines.idcard.assemble import assemble
 from inkgate.engines.idcard.fields import FieldValues, assign_fields
 from inkgate.engines.idcard.labels import TITLE, cut
@@ -23,7 +23,6 @@ DETECT_SIDE = 960  # pixels of the longer side as detection sees it
 CROWDED = 40  # strips: above this the background has text of its own
 SHORT = 7.5  # heights: strips up to this length are recognised before the card is located
 MIN_REGION_SCORE = 0.6  # least score of text in a region without a detection
-_UPRIGHT = 1.5  # height over length from which a strip is no row of text
 _MAX_ROUNDS = 4  # each round recognises the strips around the labels found before
 _MIN_PERSON_LABELS = 3  # on a portrait side on which the label of the number was not read
 _FEW_LABELS = 2  # with fewer, all strips are recognised
@@ -109,7 +108,7 @@ def _refine(scan: DocumentScan, segments: list[TextSegment], sides: list[CardSid
 def _recognise_card_strips(scan: DocumentScan) -> None:
     """Recognise the strips of the card; in a crowded image short strips first, then those near the labels."""
     crowded = len(scan.strips) > CROWDED
-    scan.recognise(lambda s: s.h < _UPRIGHT * s.length and (not crowded or s.length < SHORT * s.h))
+    scan.recognise(lambda s: s.h < UPRIGHT * s.length and (not crowded or s.length < SHORT * s.h))
     for _ in range(_MAX_ROUNDS):
         segments = _segments(scan)
         sides = find_sides(segments)
@@ -121,7 +120,7 @@ def _recognise_card_strips(scan: DocumentScan) -> None:
         if not scan.recognise(_near(anchors)):
             break
     if len({p.key for p in _segments(scan) if p.key}) < _FEW_LABELS:
-        scan.recognise(lambda s: s.h < _UPRIGHT * s.length)
+        scan.recognise(lambda s: s.h < UPRIGHT * s.length)
 
 
 def _near(anchors: Sequence[Strip]) -> Callable[[Strip], bool]:

@@ -12,21 +12,18 @@ from inkgate.engines.boxes import as_quad
 from inkgate.engines.document import checks, geometry, names
 from inkgate.engines.document.extras import border_warnings, field_extras, image_warnings
 from inkgate.engines.document.labels import TextSegment
-from inkgate.engines.document.scan import DocumentScan
+from inkgate.engines.document.scan import UPRIGHT, DocumentScan
 from inkgate.engines.document.seal import remove_red_ink
 from inkgate.engines.interfaces import TextEngine
 from inkgate.engines.licence.assemble import assemble
-from inkgate.engines.licence.labels import ORDER
 from inkgate.engines.licence.layout import Layout, lay_out
-from inkgate.engines.licence.recognition import TITLE, field_labels, recognise_fields
+from inkgate.engines.licence.recognition import FIELDS, TITLE, field_labels, recognise_fields
 from inkgate.engines.types import Image, Licence
 
 DETECT_SIDE = 1280  # pixels of the longer side as detection sees it
 ENLARGED_SIDE = 1600  # pixels of the longer side when the licence is detected again, enlarged
 MIN_TEXT_HEIGHT = 14.0  # pixels at the scale of detection
 MIN_REGION_SCORE = 0.75  # least score of text in a region without a detection
-_FIELDS = frozenset(ORDER)
-_UPRIGHT = 1.5  # height over length from which a strip is no row of text
 # The close read_region: the licence around the middle of its title, in widths of a title of five characters.
 _TITLE_CHARACTERS = (4, 5)  # a title has at least so many; the unit is so many wide
 _BESIDE_TITLE, _OVER_TITLE, _BELOW_TITLE = 2.6, 1.4, 5.0
@@ -60,7 +57,7 @@ def _read_at_angle(engine: TextEngine, image: Image, angle: int, extras: bool) -
     quads = engine.detect(upright, limit_side=DETECT_SIDE)
     scan = DocumentScan(engine, remove_red_ink(upright), quads)
     if extras:
-        scan.recognise(lambda s: s.h < _UPRIGHT * s.length)  # the scope of business too
+        scan.recognise(lambda s: s.h < UPRIGHT * s.length)  # the scope of business too
     found = recognise_fields(scan)
     if (not found or _has_small_text(scan)) and (closer := _enlarged_scan(engine, scan)) and recognise_fields(closer):
         scan, found = closer, True
@@ -140,7 +137,7 @@ def _read_region(scan: DocumentScan, u0: float, u1: float, v: float, h: float) -
 
 def _is_licence(scan: DocumentScan, layout: Layout) -> bool:
     """Whether there is the title of a licence, or enough labels of fields and no other title."""
-    labels = layout.keys & _FIELDS
+    labels = layout.keys & FIELDS
     usual = float(np.median([c.h for c in layout.columns])) if layout.columns else 0.0
     # Oblique text such as 仅供合同使用 is a watermark, not a title.
     titles = [s.text or "" for s in scan.strips if s.h > _TITLE_HEIGHT * usual and not s.is_oblique]
@@ -150,5 +147,5 @@ def _is_licence(scan: DocumentScan, layout: Layout) -> bool:
 
 
 def _two_columns(layout: Layout) -> bool:
-    full = [c for c in layout.columns if len(layout.keys & {p.key for p in c.labels} & _FIELDS) >= _LABELS_OF_COLUMN]
+    full = [c for c in layout.columns if len(layout.keys & {p.key for p in c.labels} & FIELDS) >= _LABELS_OF_COLUMN]
     return len(full) > 1 or "real_capital" in layout.keys

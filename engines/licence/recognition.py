@@ -12,19 +12,18 @@ import numpy as np
 
 from inkgate.engines.document.chars import printed_width_em
 from inkgate.engines.document.labels import TextSegment
-from inkgate.engines.document.scan import DocumentScan, Strip
+from inkgate.engines.document.scan import UPRIGHT, DocumentScan, Strip
 from inkgate.engines.licence.columns import LabelColumn, find_columns, next_column_left, split_strips
 from inkgate.engines.licence.labels import LABELS, ORDER
 
 TITLE = "营业执照"
 _KNOWN_WORDS = frozenset(LABELS.fragments()) | {TITLE}
-_FIELDS = frozenset(ORDER)
+FIELDS = frozenset(ORDER)
 _CLEAR_SCORE = 0.9  # draft score above which a label is not recognised again
 _LEAST_LABELS = 2  # of fields: an image with fewer has no licence
 _FEW_LABELS = 3  # of fields: with a title and fewer labels, all strips are recognised
 
 _SHORT_STRIP_HEIGHTS = 7.5  # labels, titles, dates and parts of labels are shorter
-_UPRIGHT = 1.5  # height over length from which a strip is no row of text
 _SPECK = 0.5  # height of a label over the median text height, at least
 
 # Prefixes of long strips.
@@ -53,7 +52,7 @@ def recognise_fields(scan: DocumentScan) -> bool:
     """Recognise labels and values and rectify the scan by the labels; False when there are fewer than two labels."""
     median_height = _median_height(scan.strips)
     scan.recognise_draft(
-        lambda s: s.length < _SHORT_STRIP_HEIGHTS * s.h and s.h < _UPRIGHT * s.length and s.h > _SPECK * median_height
+        lambda s: s.length < _SHORT_STRIP_HEIGHTS * s.h and s.h < UPRIGHT * s.length and s.h > _SPECK * median_height
     )
     scan.accept_drafts(lambda s: s.text in _KNOWN_WORDS and s.score > _CLEAR_SCORE)
     labels = field_labels(scan)
@@ -62,7 +61,7 @@ def recognise_fields(scan: DocumentScan) -> bool:
     _recognise_prefixes(scan, labels, median_height)
     labels = field_labels(scan)
     if len(labels) < _FEW_LABELS and any(TITLE in (s.text or "") for s in scan.strips):
-        scan.recognise(lambda s: s.h < _UPRIGHT * s.length and not s.is_oblique)
+        scan.recognise(lambda s: s.h < UPRIGHT * s.length and not s.is_oblique)
         labels = field_labels(scan)
     if len(labels) < _LEAST_LABELS:
         return False
@@ -75,7 +74,7 @@ def recognise_fields(scan: DocumentScan) -> bool:
 
 def field_labels(scan: DocumentScan) -> list[TextSegment]:
     """The labels of fields recognised so far."""
-    return [p for p in split_strips([s for s in scan.strips if s.text]) if p.key in _FIELDS]
+    return [p for p in split_strips([s for s in scan.strips if s.text]) if p.key in FIELDS]
 
 
 def _median_height(strips: Sequence[Strip]) -> float:

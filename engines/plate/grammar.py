@@ -13,14 +13,13 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from inkgate.engines.plate.alphabet import BLANK, CHARACTERS, DIGITS, LETTERS, PROVINCES
+from inkgate.engines.plate.alphabet import BLANK, CHARACTERS, DIGITS, ENDINGS, LETTERS, PROVINCES
 
 Scores = NDArray[np.float32]
 Path = tuple[list[int], list[tuple[int, int]]]
 """Classes, and the time steps (first, last + 1) of each."""
 
 _NEW_ENERGY = "ABCDEFGHJK"
-_ENDINGS = "学挂警港澳领使"
 _SECOND_LETTER_LOG_PRIOR = float(np.log(0.05))  # green plates with a second letter are rare
 _MAX_SERIAL_LETTERS = 2  # of a serial
 LOG_ZERO = np.float32(-1e9)
@@ -82,7 +81,7 @@ class _AutomatonBuilder:
         for place in range(5):
             if place == 4:
                 for pair in zip(digit, letter, strict=True):
-                    self.end("seven", self.add(_ENDINGS, *pair))
+                    self.end("seven", self.add(ENDINGS, *pair))
             after = list(zip(digit, letter, strict=True))
             digit = [self.add(DIGITS, *pair) for pair in after]
             letter = [None, *[self.add(LETTERS, *pair) for pair in after[:-1]]]

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from inkgate.engines.text.marks import is_chinese
+
 _MIN_PROBABILITY = 0.05
 _BESIDE_CHINESE = frozenset("0123456789%ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
@@ -29,8 +31,4 @@ def append_blanks(characters: list[str], columns: NDArray[np.intp], blanks: NDAr
 
 
 def _is_boundary(before: str, after: str) -> bool:
-    return (before in _BESIDE_CHINESE and _is_chinese(after)) or (_is_chinese(before) and after in _BESIDE_CHINESE)
-
-
-def _is_chinese(character: str) -> bool:
-    return len(character) == 1 and "㐀" <= character <= "鿿"
+    return (before in _BESIDE_CHINESE and is_chinese(after)) or (is_chinese(before) and after in _BESIDE_CHINESE)

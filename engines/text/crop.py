@@ -7,7 +7,7 @@ import numpy as np
 
 from inkgate.engines.types import Image, Point, Quad
 
-_VERTICAL_ASPECT = 1.5  # taller than this times its width: a vertical line, or a line rotated by 90 degrees
+VERTICAL_ASPECT = 1.5  # taller than this times its width: a vertical line, or a line rotated by 90 degrees
 _MIN_EXTENDED_ASPECT = 2  # wider than this times its height: a line whose ends are known
 _START_MARGIN, _END_MARGIN = 0.1, 0.25  # in line heights, added to a quadrilateral
 _TALL_START_MARGIN, _TALL_END_MARGIN = 0.1, 0.5  # in widths: a stop of vertical writing stands in a cell of its own
@@ -25,7 +25,7 @@ def quad_size(quad: Quad) -> tuple[float, float]:
 def is_tall(quad: Quad) -> bool:
     """Whether a quadrilateral holds vertical writing, or a line on its side."""
     width, height = (max(round(side), 1) for side in quad_size(quad))
-    return height >= _VERTICAL_ASPECT * width
+    return height >= VERTICAL_ASPECT * width
 
 
 def extend_ends(quad: Quad) -> Quad:

@@ -63,7 +63,7 @@ class MarkDecoder:
         for column in columns:
             free[max(column - _MIN_COLUMNS_APART + 1, 0) : column + _MIN_COLUMNS_APART] = False
         found = self._dropped_bullets(scores, free)
-        if characters and _is_chinese(characters[-1]):
+        if characters and is_chinese(characters[-1]):
             found += self._dropped_end(scores, free, int(columns[-1]))
         return [(column, mark, max(score, _INSERTED_SCORE)) for column, mark, score in found]
 
@@ -129,17 +129,18 @@ def with_draft_marks(text: str, draft: str) -> str:
     """
     if len(draft) > 2 and draft[0] in _MARKS and text.startswith(draft[1:3].rstrip()):
         text = draft[0] + text
-    if len(draft) > 1 and text and _is_chinese(text[-1]) and draft[-2:-1] == text[-1] and draft[-1] in _ENDS:
+    if len(draft) > 1 and text and is_chinese(text[-1]) and draft[-2:-1] == text[-1] and draft[-1] in _ENDS:
         text += _ENDS[draft[-1]]
     return text
 
 
 def vertical_marks(text: str) -> str:
     """The text of a line of vertical writing with its commas and stops, which are read as apostrophes and degrees."""
-    if sum(map(_is_chinese, text)) * 2 < len(text):
+    if sum(map(is_chinese, text)) * 2 < len(text):
         return text
     return text.translate(_VERTICAL_FORMS)
 
 
-def _is_chinese(character: str) -> bool:
+def is_chinese(character: str) -> bool:
+    """Whether a text is one Chinese character of the Basic Multilingual Plane."""
     return len(character) == 1 and "㐀" <= character <= "鿿"

@@ -15,9 +15,9 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from inkgate.engines.text.crop import VERTICAL_ASPECT
 from inkgate.engines.types import Line, Point
 
-_VERTICAL_ASPECT = 1.5  # a line taller than this times its width is written downwards
 _MIN_SLOPE_ASPECT = 1.5  # shorter lines, in their heights, show no direction
 _LONG_ASPECT = 4  # from here on a line alone shows the tilt of the page
 _MIN_LINES = 8  # lines with a direction from which the convergence of rows is estimated
@@ -87,7 +87,7 @@ def direction(line: Line) -> float:
 def is_vertical(line: Line) -> bool:
     """Whether the quadrilateral is tall: vertical writing, or a line that reads downwards."""
     (ax, ay), (bx, by), _, (dx, dy) = line.quad
-    return math.hypot(dx - ax, dy - ay) >= _VERTICAL_ASPECT * math.hypot(bx - ax, by - ay)
+    return math.hypot(dx - ax, dy - ay) >= VERTICAL_ASPECT * math.hypot(bx - ax, by - ay)
 
 
 def boxes_of(lines: Sequence[Line], *, level: bool = False) -> list[Box]:

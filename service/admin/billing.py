@@ -14,7 +14,6 @@ from inkgate.service.metering import service as metering
 from inkgate.service.metering.models import PackRow
 from inkgate.service.orders import balance, refunds, repository
 from inkgate.service.orders import service as orders
-from inkgate.service.orders.models import OrderRow, VoucherRow
 from inkgate.service.orders.vouchers import issue_voucher
 
 router = APIRouter(tags=["orders"])
@@ -62,7 +61,7 @@ async def list_orders(
     async with admin_request.reading() as session:
         owners = None if account_id is None else [account_id]
         found = await repository.orders(session, owners, state=state, limit=limit)
-        return [_order(row) for row in found]
+        return [schemas.OrderOut.model_validate(row) for row in found]
 
 
 @router.post("/accounts/{account_id}/orders", status_code=201)
@@ -76,19 +75,19 @@ async def place_order(admin_request: OrdersWrite, account_id: Id, body: schemas.
             app_id=body.app_id,
             voucher=body.voucher,
         )
-        return _order(row)
+        return schemas.OrderOut.model_validate(row)
 
 
 @router.post("/orders/{number}/approval")
 async def approve_order(admin_request: OrdersWrite, number: OrderNumber) -> schemas.OrderOut:
     async with admin_request.begin() as work:
-        return _order(await orders.approve_order(work, number))
+        return schemas.OrderOut.model_validate(await orders.approve_order(work, number))
 
 
 @router.post("/orders/{number}/rejection")
 async def reject_order(admin_request: OrdersWrite, number: OrderNumber) -> schemas.OrderOut:
     async with admin_request.begin() as work:
-        return _order(await orders.reject_order(work, number))
+        return schemas.OrderOut.model_validate(await orders.reject_order(work, number))
 
 
 @router.post("/vouchers", status_code=201)
@@ -113,7 +112,7 @@ async def list_vouchers(
     """Vouchers without their codes, the one that ends last first."""
     async with admin_request.reading() as session:
         found = await repository.vouchers(session, account_id, limit=limit)
-        return [_voucher(row) for row in found]
+        return [schemas.VoucherOut.model_validate(row) for row in found]
 
 
 @router.get("/accounts/{account_id}/balance")
@@ -170,46 +169,5 @@ async def reject_refund(
 
 
 def _pack(row: PackRow, now: datetime) -> schemas.PackOut:
-    return schemas.PackOut(
-        id=row.id,
-        capability=row.capability,
-        app_id=row.app_id,
-        total=row.total,
-        used=row.used,
-        state=metering.pack_state(row, now),
-        ordered_at=row.ordered_at,
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        order_id=row.order_id,
-    )
-
-
-def _order(row: OrderRow) -> schemas.OrderOut:
-    return schemas.OrderOut(
-        number=row.number,
-        account_id=row.account_id,
-        app_id=row.app_id,
-        state=row.state,
-        amount_fen=row.amount_fen,
-        discount_fen=row.discount_fen,
-        ordered_at=row.ordered_at,
-        payment=row.payment,
-        paid_at=row.paid_at,
-        voucher_number=row.voucher_number,
-        decided_at=row.decided_at,
-        decided_by=row.decided_by,
-    )
-
-
-def _voucher(row: VoucherRow) -> schemas.VoucherOut:
-    return schemas.VoucherOut(
-        number=row.number,
-        kind=row.kind,
-        value=row.value,
-        name=row.name,
-        product_id=row.product_id,
-        account_id=row.account_id,
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        used=row.order_id is not None,
-    )
+    """The row, with the state that it has `now`."""
+    return schemas.PackOut.model_validate(row).model_copy(update={"state": metering.pack_state(row, now)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from inkgate.service.admin.models import TokenRow
 from inkgate.service.audit import trail
 from inkgate.service.db import clock as clocks
 from inkgate.service.db.changes import add
+from inkgate.service.db.hashes import hash_token
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.permissions import Permission
@@ -70,7 +70,7 @@ async def create_token(
     now = await work.now()
     token = PREFIX + secrets.token_urlsafe(32)
     row = TokenRow(
-        token_hash=_token_hash(token),
+        token_hash=hash_token(token),
         name=name,
         scopes=" ".join(wanted),
         created_at=now,
@@ -92,7 +92,7 @@ async def disable_token(work: UnitOfWork, name: str) -> None:
 async def bearer(session: AsyncSession, token: str) -> TokenHolder | None:
     """The holder of this token; None if it is unknown, disabled or expired."""
     now = await clocks.now(session)
-    row = await repository.valid_token(session, _token_hash(token), now)
+    row = await repository.valid_token(session, hash_token(token), now)
     return None if row is None else TokenHolder(row.name, frozenset(row.scopes.split()))
 
 
@@ -103,7 +103,3 @@ def has_several_duties(permissions: frozenset[Permission]) -> bool:
     if Permission.AUDIT_SEE in permissions:
         duties.add("auditor")
     return len(duties) > 1
-
-
-def _token_hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

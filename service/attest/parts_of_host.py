@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -13,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from inkgate.service.attest.evidence import Part, json_file
+from inkgate.service.attest.package_names import normalised
 from inkgate.service.settings import Settings, secret_settings, secret_values, without_passwords
 from inkgate.service.settings import mask as masked
 
@@ -38,15 +38,11 @@ def sbom_part(prefix: Path = Path(sys.prefix)) -> Part:
 
 def _sbom(document: Any, origin: str) -> Part:
     listed = {each["name"]: each["version"] for each in document["components"] if each["type"] == "library"}
-    there = {_normalised(each.metadata["Name"]): each.version for each in metadata.distributions()}
+    there = {normalised(each.metadata["Name"]): each.version for each in metadata.distributions()}
     differing = sorted(name for name, version in listed.items() if there.get(name) != version)
     facts = {"components": len(document["components"]), "spec": document["specVersion"], "origin": origin}
     reason = f"not installed as listed: {', '.join(differing)}" if differing else ""
     return Part(SBOM, "failed" if differing else "passed", reason[:MAX_VALUE], facts, {SBOM_FILE: json_file(document)})
-
-
-def _normalised(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def settings_part(settings: Settings) -> Part:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -13,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import chain, checkpoints, repository
 from inkgate.service.audit.signing import Sealer
-from inkgate.service.background import Background
+from inkgate.service.background import Background, Rounds
 from inkgate.service.db import work
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.db.work import UnitOfWork
@@ -28,9 +27,8 @@ CURSOR = "stream"
 log = logging.getLogger(__name__)
 
 
-class AuditKeeper:
-    """Runs a round every `checkpoint_minutes` until it is closed. Every gateway runs rounds; each step is one short
-    transaction that takes the lock on the end of the chain and continues where another gateway stopped."""
+class AuditKeeper(Rounds):
+    """Runs a round every `checkpoint_minutes`. Each step takes the lock on the end of the chain."""
 
     def __init__(
         self,
@@ -43,27 +41,18 @@ class AuditKeeper:
         before_signing: Sequence[Callable[[UnitOfWork], Awaitable[object]]] = (),
     ) -> None:
         """`before_signing`: steps of packages above, each in a unit of work of its own, whose events are signed too."""
+        super().__init__("audit-keeper", settings.checkpoint_minutes * 60, background)
         self._before_signing = before_signing
         self._engine, self._vault, self._settings, self._clock = engine, vault, settings, clock
-        self._task = (background or Background()).task("audit-keeper", self._run)
 
-    async def start(self) -> None:
-        """Start the background task; its first round starts immediately."""
-        self._task.start()
-
-    async def close(self) -> None:
-        """Cancel the task; a round may be interrupted at any statement."""
-        await self._task.close()
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.run_round()
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("keeping the audit trail failed and will be tried again: %s", error)
-            except ConfigurationError as error:
-                log.error("the audit trail gets no signed checkpoints: %s", error)
-            await asyncio.sleep(self._settings.checkpoint_minutes * 60)
+    async def try_round(self) -> None:
+        """See Rounds.try_round."""
+        try:
+            await self.run_round()
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("keeping the audit trail failed and will be tried again: %s", error)
+        except ConfigurationError as error:
+            log.error("the audit trail gets no signed checkpoints: %s", error)
 
     async def run_round(self) -> None:
         """Run one round. Raises SQLAlchemyError, and ConfigurationError when the signing key cannot be opened."""

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import chain, repository, syslog
 from inkgate.service.audit.keeper import CURSOR
-from inkgate.service.background import Background
+from inkgate.service.background import Background, backoff_seconds
 from inkgate.service.db import ids, work
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.errors import ConfigurationError
@@ -135,7 +135,7 @@ class AuditStream:
                 sent, failures = 0, failures + 1
                 log.error("audit events wait for their receiver: %s", error, extra={"attempt": failures})
             if sent < BATCH:
-                await asyncio.sleep(min(MAX_BACKOFF_SECONDS, self._poll * 2.0 ** min(failures, 10)))
+                await asyncio.sleep(backoff_seconds(failures + 1, self._poll, MAX_BACKOFF_SECONDS))
 
     async def send_batch(self) -> int:
         """Send the next events, at most BATCH; returns how many. Raises OSError, SQLAlchemyError."""

@@ -18,14 +18,14 @@ WaitingCounts = Mapping[str, Mapping[str, int]]
 _EWMA_WEIGHT = 0.1  # weight of the newest sample in the exponentially weighted mean of service times
 _FORECAST_MARGIN = 0.85  # fraction of the remaining time that the forecast may use: service times vary
 _MAX_RETRY_AFTER_SECONDS = 30
-_MAX_IMAGES_PER_CALL = 50  # images
+MAX_IMAGES_PER_CALL = 50  # CONTRACT section 4; such a call fits within the share of an app
 
 
 class QueueAdmission:
     """Counts tasks in progress and forecasts when a new call would be finished. `weights` by app, default 1.0."""
 
     def __init__(self, *, max_tasks: int, max_bytes: int, weights: Mapping[str, float] | None = None) -> None:
-        self._tasks = FairShares(max_tasks, weights, largest=_MAX_IMAGES_PER_CALL)
+        self._tasks = FairShares(max_tasks, weights, largest=MAX_IMAGES_PER_CALL)
         self._bytes = FairShares(max_bytes, weights)
         self._service: dict[str, float] = {}
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from inkgate.service.broker.interface import Task
-from inkgate.service.broker.shares import DEFAULT_WEIGHT
+from inkgate.service.broker.shares import cost_of_image
 
 BURST_IMAGES = 8.0  # images of weight 1 by which an app below its share may be ahead of the others
 _MAX_TOMBSTONES = 64  # removed tasks in the heap above the number of live ones, before it is rebuilt
@@ -107,4 +107,4 @@ class FairQueue:
             del apps[entry.task.app]
 
     def _cost(self, task: Task) -> float:
-        return 1 / self._weights.get(task.app, DEFAULT_WEIGHT)
+        return cost_of_image(self._weights, task.app)

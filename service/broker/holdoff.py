@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
+from inkgate.service.background import backoff_seconds
+
 MAX_HOLD_OFF_SECONDS = 3600.0  # each hold-off within HOLD_OFF_MEMORY_SECONDS of the previous one doubles, up to this
 HOLD_OFF_MEMORY_SECONDS = 86_400.0  # for which a hold-off lengthens the next one
 OVERRUNS_PER_DEATH = 5  # overruns that weigh as much as one death
@@ -73,7 +75,7 @@ class HoldOffs:
             return 0.0
         record.points.clear()
         record.times = record.times + 1 if now < record.until + HOLD_OFF_MEMORY_SECONDS else 1
-        seconds = max(self._rule.seconds, min(MAX_HOLD_OFF_SECONDS, self._rule.seconds * 2.0 ** (record.times - 1)))
+        seconds = max(self._rule.seconds, backoff_seconds(record.times, self._rule.seconds, MAX_HOLD_OFF_SECONDS))
         record.until = now + seconds
         return seconds
 

@@ -61,15 +61,7 @@ def encode_reply(reply: Reply, *, embedded: bool = False) -> dict[str, Any]:
     An `embedded` broker, which always has the worker's release, also gets `killed`, since it counts deaths itself; over
     Redis the worker does.
     """
-    header = {
-        "call_id": reply.call_id,
-        "number": reply.number,
-        "outcome": reply.outcome,
-        "element": reply.element,
-        "worker": reply.worker,
-        "stages": dict(reply.stages),
-        "busy": reply.busy,
-    }
+    header = {name: getattr(reply, name) for name in REPLY_FIELDS} | {"stages": dict(reply.stages)}
     return {**header, "killed": reply.killed} if embedded else header
 
 

@@ -12,6 +12,11 @@ _NEW_APP_WEIGHT = 1.0  # weight of a potential further app, so that a single app
 DEFAULT_WEIGHT = 1.0
 
 
+def cost_of_image(weights: Mapping[str, float], app: str) -> float:
+    """What an image of an app adds to its share of the fair queue; `weights` are those other than DEFAULT_WEIGHT."""
+    return 1 / weights.get(app, DEFAULT_WEIGHT)
+
+
 class FairShares:
     """Counts the amount of `limit` that each app has acquired.
 

@@ -73,12 +73,9 @@ def shell_origin() -> Origin:
 @asynccontextmanager
 async def _open_context() -> AsyncIterator[CommandContext]:
     settings = configuration.load()
-    engine = engines.create(settings.database)
-    try:
+    async with engines.opened(settings.database) as engine:
         await migrate.check(engine)
         yield CommandContext(engine, settings, CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes)))
-    finally:
-        await engine.dispose()
 
 
 def run(action: Callable[[CommandContext], Awaitable[T]]) -> T:

@@ -88,11 +88,8 @@ def _settings(folder: Path, port: int) -> Settings:
 
 
 async def _fill(settings: Settings) -> example.Demo:
-    engine = databases.create(settings.database)
-    try:
+    async with databases.opened(settings.database) as engine:
         return await example.seed(engine, vaults.load(settings.security, settings.database), datetime.now(UTC))
-    finally:
-        await engine.dispose()
 
 
 @dataclass(slots=True)

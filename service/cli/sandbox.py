@@ -68,9 +68,6 @@ def temporary(folder: Path, settings: Settings) -> Settings:
 
 
 async def _provision(settings: Settings, qps: float, refused: bool) -> Keys:
-    engine = databases.create(settings.database)
-    try:
+    async with databases.opened(settings.database) as engine:
         vault = vaults.load(settings.security, settings.database)
         return await provision(engine, vault, qps, refused=refused, second=refused)
-    finally:
-        await engine.dispose()

@@ -38,8 +38,7 @@ async def open_database(stack: AsyncExitStack, settings: Settings) -> OpenDataba
 
     Raises ConfigurationError for a wrong URL or master key, or a schema of another release.
     """
-    engine = databases.create(settings.database)
-    stack.push_async_callback(databases.close, engine)
+    engine = await stack.enter_async_context(databases.opened(settings.database))
     await migrate.check(engine)
     clock = clocks.CheckedClock(timedelta(minutes=settings.ledger.clock_jump_minutes))
     return OpenDatabase(engine, await open_vault(settings, engine), clock)

@@ -33,11 +33,6 @@ class EmbeddedBroker(LocalBroker):
         """See inkgate.service.broker.worker_registry.WorkerRegistry."""
         return WorkerRegistryState(await self.state(), self.registry.records())
 
-    @property
-    def ready_workers(self) -> int:
-        """Number of workers that are ready."""
-        return self.supervisor.ready
-
     async def wait_ready(self, count: int = 1) -> None:
         """Wait until `count` workers are ready. Raises errors.Misuse with the error of the engine if none can start."""
         await self.supervisor.wait_ready(count)

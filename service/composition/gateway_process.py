@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import sys
 from contextlib import AsyncExitStack
@@ -56,9 +57,13 @@ async def _serve(settings: Settings, listener: socket.socket, control: socket.so
 
 
 async def report_metrics(metrics: Metrics, control: socket.socket) -> None:
-    """Send the metrics to the supervisor every REPORT_SECONDS, so that one scrape covers all gateway processes."""
+    """Send the metrics to the supervisor every REPORT_SECONDS, so that one scrape covers all gateway processes.
+    None is sent while the supervisor does not read: once the socket is full, sending would block the event loop."""
+    room = select.poll()
+    room.register(control, select.POLLOUT)
     while True:
-        frames.send_frame(control, encode(MetricsReport(os.getpid(), metrics.snapshot())))
+        if room.poll(0):
+            frames.send_frame(control, encode(MetricsReport(os.getpid(), metrics.snapshot())))
         await asyncio.sleep(REPORT_SECONDS)
 
 

@@ -62,6 +62,16 @@ def create(database: Database) -> AsyncEngine:
     )
 
 
+@asynccontextmanager
+async def opened(database: Database) -> AsyncIterator[AsyncEngine]:
+    """An engine that is closed at the end. Raises ConfigurationError for an unsupported URL."""
+    engine = create(database)
+    try:
+        yield engine
+    finally:
+        await close(engine)
+
+
 async def close(engine: AsyncEngine) -> None:
     """Close all connections. A session whose work was cancelled gives its connection back in a task of its own: such
     connections are waited for, at most CLOSE_SECONDS, since one given back later would stay open."""

@@ -34,13 +34,9 @@ def upgrade(url: str) -> None:
 async def upgrade_async(url: str) -> None:
     """Migrate the database at `url` to the newest schema, and add the products of capabilities that have none, in one
     transaction, one migrator at a time."""
-    engine = engines.create(Database(url=url))
-    try:
-        async with engine.begin() as connection:
-            await locks.acquire(connection, Lock.MIGRATION)
-            await connection.run_sync(_upgrade)
-    finally:
-        await engine.dispose()
+    async with engines.opened(Database(url=url)) as engine, engine.begin() as connection:
+        await locks.acquire(connection, Lock.MIGRATION)
+        await connection.run_sync(_upgrade)
 
 
 def _upgrade(connection: Connection) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import math
 import time
 
+from inkgate.service.broker.admission import MAX_IMAGES_PER_CALL
 from inkgate.service.contract.refusals import GATEWAY_CODES
 from inkgate.service.db import ids
 from inkgate.service.errors import (
@@ -56,7 +57,6 @@ from inkgate.service.settings import Settings
 from inkgate.service.takeover.upstream import UpstreamAnswer
 from inkgate.service.usage.refusals import RefusedCall
 
-_MAX_IMAGES_PER_CALL = 50  # images (CONTRACT section 4)
 _OK = 200  # HTTP status of every answer that is settled
 
 
@@ -71,7 +71,7 @@ class Pipeline:
         self._policy = Policy(settings.billing.model_dump())
         limits, weights = settings.limits, settings.limits.weights
         self.bytes_in_flight = Budget(limits.inflight_bytes, "body bytes", weights=weights, largest=limits.body_bytes)
-        self.tasks_in_flight = Budget(limits.inflight_tasks, "images", weights=weights, largest=_MAX_IMAGES_PER_CALL)
+        self.tasks_in_flight = Budget(limits.inflight_tasks, "images", weights=weights, largest=MAX_IMAGES_PER_CALL)
         self._codec = BodyCodec(services.pool, sm2.select_provider(settings.security.sm2))
         self._recognition = ImageRecognition(services.broker, self.tasks_in_flight, services.tracing)
 

@@ -6,7 +6,6 @@ Calls never wait for it: without a partition of their day, entries stay in the d
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +15,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from inkgate.service.background import Background
+from inkgate.service.background import Background, Rounds
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import ids, locks
 from inkgate.service.db.clock import Clock, database_clock
@@ -37,8 +36,8 @@ LOCK_NOT_AVAILABLE = "55P03"
 log = logging.getLogger(__name__)
 
 
-class Housekeeper:
-    """Runs a round every `housekeeping_minutes` until it is closed. `report` is called after each round with the
+class Housekeeper(Rounds):
+    """Runs a round every `housekeeping_minutes`. `report` is called after each round with the
     reconciliation state, also when another gateway determined it."""
 
     def __init__(
@@ -50,24 +49,15 @@ class Housekeeper:
         clock: Clock = database_clock,
         background: Background | None = None,
     ) -> None:
+        super().__init__("housekeeping", settings.housekeeping_minutes * 60, background)
         self._engine, self._settings, self._report, self._clock = engine, settings, report, clock
-        self._task = (background or Background()).task("housekeeping", self._run)
 
-    async def start(self) -> None:
-        """Start the background task; its first round starts immediately."""
-        self._task.start()
-
-    async def close(self) -> None:
-        """Cancel the task; a round may be interrupted at any statement."""
-        await self._task.close()
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.run_round()
-            except (SQLAlchemyError, OSError, ClockSuspect) as error:
-                log.warning("housekeeping of the ledger failed and will be tried again: %s", error)
-            await asyncio.sleep(self._settings.housekeeping_minutes * 60)
+    async def try_round(self) -> None:
+        """See Rounds.try_round."""
+        try:
+            await self.run_round()
+        except (SQLAlchemyError, OSError, ClockSuspect) as error:
+            log.warning("housekeeping of the ledger failed and will be tried again: %s", error)
 
     async def run_round(self) -> ReconciliationState:
         """Run one round and return the reconciliation state. Raises ClockSuspect and SQLAlchemyError."""

@@ -112,6 +112,11 @@ class VoucherRow(Base):
         """The number 券号 that pages and the audit trail show; it does not redeem the voucher."""
         return self.code_hash[:NUMBER_CHARACTERS]
 
+    @property
+    def used(self) -> bool:
+        """Whether an order used it."""
+        return self.order_id is not None
+
 
 class RefundRow(Base):
     """A request to refund a whole, unused pack.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.rules import storable
 from inkgate.service.audit import trail
 from inkgate.service.db.changes import add
+from inkgate.service.db.hashes import hash_token
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.orders import repository
@@ -56,7 +56,7 @@ async def issue_voucher(
     if end <= now:
         raise Misuse("voucher.ends_too_early")
     voucher = VoucherRow(
-        code_hash=hash_code(code),
+        code_hash=hash_token(code),
         kind=kind,
         value=value,
         product_id=product_id,
@@ -78,7 +78,7 @@ async def voucher_for(work: UnitOfWork, account_id: str, *, code: str = "", numb
     Raises Misuse when there is none.
     """
     if code:
-        voucher = await repository.voucher(work.session, hash_code(code))
+        voucher = await repository.voucher(work.session, hash_token(code))
     else:
         voucher = await repository.own_voucher(work.session, account_id, number)
     if voucher is None or voucher.account_id not in (None, account_id):
@@ -144,8 +144,3 @@ def _discount(voucher: VoucherRow, order: OrderRow, lines: Sequence[OrderLineRow
     if not prices:
         raise Misuse("voucher.other_product")
     return prices[0]
-
-
-def hash_code(code: str) -> str:
-    """SHA-256 of a code. Without salt: a code has 120 random bits."""
-    return hashlib.sha256(code.encode()).hexdigest()

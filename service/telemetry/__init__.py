@@ -2,7 +2,7 @@
 
 The objects are created once per process by the composition and passed in; importing has no side effects.
 
-    metrics.py       Metrics: every counter, gauge and histogram, behind typed methods
+    metrics/         Metrics: every counter, gauge and histogram, behind typed methods
     merge.py         MetricsFold: merges the metrics of child processes into their parent's
     logs.py          one JSON object per line, with request id and trace id; secrets and images are never logged
     tracing.py       Tracing: W3C trace ids always, spans over OpenTelemetry when configured

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.audit import trail
+from inkgate.service.db.hashes import hash_token
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.users import repository, totp
@@ -65,7 +65,7 @@ async def accept(work: UnitOfWork, user: UserRow, *, vault: Vault, code: str) ->
     written = code.casefold().replace("-", "").replace(" ", "")
     if _RECOVERY_CODE.fullmatch(written) is None:
         return False
-    if not await repository.use_recovery_code(work.session, user.id, _hash(written)):
+    if not await repository.use_recovery_code(work.session, user.id, hash_token(written)):
         return False
     await trail.record(work, "factor.recovery", f"user {user.login}", user.account_id)
     return True
@@ -107,7 +107,7 @@ async def _clear(work: UnitOfWork, user: UserRow) -> None:
 async def _new_recovery_codes(work: UnitOfWork, user: UserRow) -> list[str]:
     codes = ["".join(secrets.choice(_ALPHABET) for _ in range(_GROUPS * _GROUP_LENGTH)) for _ in range(RECOVERY_CODES)]
     await repository.delete_recovery_codes(work.session, user.id)
-    await repository.add_recovery_codes(work.session, user.id, [_hash(code) for code in codes])
+    await repository.add_recovery_codes(work.session, user.id, [hash_token(code) for code in codes])
     return ["-".join(code[at : at + _GROUP_LENGTH] for at in range(0, len(code), _GROUP_LENGTH)) for code in codes]
 
 
@@ -120,8 +120,3 @@ async def _locked(work: UnitOfWork, login: str) -> UserRow:
 
 def _digits(code: str) -> str:
     return code.replace(" ", "")
-
-
-def _hash(code: str) -> str:
-    """SHA-256 without salt: a code has 80 random bits."""
-    return hashlib.sha256(code.encode()).hexdigest()

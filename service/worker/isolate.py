@@ -25,6 +25,7 @@ from inkgate.service.worker.reading import log_fields, open_reader, read_task
 
 log = logging.getLogger(__name__)
 
+_MIN_WAIT_SECONDS = 0.1
 _EXIT_GRACE_SECONDS = 1.0  # from the end of file on the sockets of a process to its exit
 
 
@@ -45,13 +46,14 @@ def _read_isolated(task: Task, config: WorkerConfig, worker: str) -> Reply:
         with child_end:
             child = spawn("inkgate.service.worker.isolate", [child_end])
         try:
-            parent_end.settimeout(max(0.1, task.deadline - time.time()))
+            _limit_wait(parent_end, task.deadline)
             frames.send_frame(parent_end, replace(config, redis_url="", cores_fd=-1).as_dict())
             frames.send_frame(parent_end, encode_task(task), task.image)
             head, _ = frames.receive_frame(parent_end)
             started = isinstance(control.decode(head), Begun)
             if not started:
                 raise MessageError("an answer of a process that has not started")
+            _limit_wait(parent_end, task.deadline)  # a time-out counts from the call: the child has used part of it
             head, _ = frames.receive_frame(parent_end)
             reply = replace(decode_reply({**head, "call_id": task.call_id, "number": task.number}), worker=worker)
         except (frames.PeerClosed, MessageError) as error:
@@ -64,6 +66,11 @@ def _read_isolated(task: Task, config: WorkerConfig, worker: str) -> Reply:
             child.kill()
             child.wait()
     return reply
+
+
+def _limit_wait(sock: socket.socket, deadline: float) -> None:
+    """Let the next call on a socket wait until the deadline (Unix time in seconds) at most."""
+    sock.settimeout(max(_MIN_WAIT_SECONDS, deadline - time.time()))
 
 
 def _exited_by_itself(child: subprocess.Popen[bytes]) -> bool:

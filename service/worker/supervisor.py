@@ -13,7 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from inkgate.service.background import Background, BackgroundTask
+from inkgate.service.background import (
+    BACKOFF_RESET_SECONDS,
+    MAX_BACKOFF_SECONDS,
+    MIN_BACKOFF_SECONDS,
+    Background,
+    BackgroundTask,
+    backoff_seconds,
+)
 from inkgate.service.broker import frames
 from inkgate.service.broker.messages import MessageError
 from inkgate.service.errors import Misuse
@@ -23,9 +30,6 @@ from inkgate.service.worker.process import spawn
 
 log = logging.getLogger(__name__)
 
-_MIN_BACKOFF_SECONDS = 0.1
-_MAX_BACKOFF_SECONDS = 10.0
-_BACKOFF_RESET_SECONDS = 30.0  # a child that has run longer restarts without a growing back-off
 _KILL_WAIT_SECONDS = 5.0  # for a killed child to exit
 
 
@@ -124,9 +128,8 @@ class Supervisor:
             if status == 0:
                 failures = 0
                 continue
-            failures = 0 if time.monotonic() - started > _BACKOFF_RESET_SECONDS else failures
-            backoff = min(_MAX_BACKOFF_SECONDS, _MIN_BACKOFF_SECONDS * 2**failures)
-            failures += 1
+            failures = 1 if time.monotonic() - started > BACKOFF_RESET_SECONDS else failures + 1
+            backoff = backoff_seconds(failures, MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS)
             log.warning("%s %d ended with status %s; next start in %.1f s", self._module, slot, status, backoff)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), backoff)

@@ -16,12 +16,13 @@ from inkgate.service.console.pages import expenses, refunds
 from inkgate.service.console.render import environment, per_thousand, units
 from inkgate.service.console.scope import scope_of
 from inkgate.service.db import work
+from inkgate.service.db.hashes import hash_token
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.metering.service import packs_of
 from inkgate.service.orders import balance, payments, repository
 from inkgate.service.orders.refunds import reject_refund, request_refund
-from inkgate.service.orders.vouchers import hash_code, issue_voucher
+from inkgate.service.orders.vouchers import issue_voucher
 from inkgate.service.users.shown_secrets import NEW_VISIBLE
 from tests.console.console_fixture import BrowserClient, ConsoleFixture
 from tests.console.test_pages import bought, call, traffic
@@ -109,7 +110,7 @@ async def test_an_issued_voucher_is_added_chosen_and_listed_by_state(console: Co
     assert code[1] not in await chief.see("/operator/vouchers")
     assert (await lin.submit("/vouchers", page="/vouchers", code="guess")).status_code == 422
     assert (await lin.submit("/vouchers", page="/vouchers", code=code[1])).status_code == 303
-    number = hash_code(code[1])[:12]
+    number = hash_token(code[1])[:12]
     assert number in await lin.see("/vouchers?state=valid") and number not in await lin.see("/vouchers?state=used")
     order = await ordered(lin, general_100k="1")
     page = f"/orders/{order}/pay"

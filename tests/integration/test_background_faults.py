@@ -19,7 +19,7 @@ from inkgate.service import background as background_module
 from inkgate.service.background import Background
 from inkgate.service.broker import frames
 from inkgate.service.broker.streams import StreamsBroker, StreamsPort
-from inkgate.service.broker.streams import broker as broker_module
+from inkgate.service.broker.streams import state as state_module
 from inkgate.service.broker.streams.worker_registry import RedisWorkerRegistry, WorkerRegistryPublisher
 from inkgate.service.broker.worker_registry import STARTING, WorkerRecord
 from inkgate.service.composition import gateway_process
@@ -112,7 +112,7 @@ async def test_the_reply_listener(table: StreamsTable, monkeypatch: pytest.Monke
 
 async def test_the_watch_of_the_queue(table: StreamsTable, monkeypatch: pytest.MonkeyPatch) -> None:
     process = Process()
-    monkeypatch.setattr(broker_module, "read_state", Fault(broker_module.read_state, 2))
+    monkeypatch.setattr(state_module, "read_state", Fault(state_module.read_state, 2))
     broker = StreamsBroker(table.url, table.keys, max_tasks=99, max_bytes=1 << 30, background=process.background)
     table.brokers.append(broker)
     await broker.start()
@@ -270,5 +270,25 @@ async def test_the_report_of_a_gateways_metrics(monkeypatch: pytest.MonkeyPatch)
     await wait_until(lambda: bool(received))
     assert received[0]["kind"] == "metrics" and received[0]["families"]
     await report.close()
+    ours.close()
+    theirs.close()
+
+
+async def test_a_supervisor_that_does_not_read_stops_no_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its socket is full after some reports; the event loop goes on, and so do the calls."""
+    process = Process()
+    monkeypatch.setattr(gateway_process, "REPORT_SECONDS", 0.0)
+    ours, theirs = socket.socketpair()
+    unblock = threading.Timer(20.0, ours.shutdown, (socket.SHUT_RDWR,))  # a loop that is blocked shall fail, not hang
+    unblock.daemon = True
+    unblock.start()
+    turns, begun = 0, time.monotonic()
+    report = asyncio.create_task(gateway_process.report_metrics(process.metrics, theirs))
+    while turns < 2000 and not report.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns == 2000 and time.monotonic() - begun < 20
+    report.cancel()
+    unblock.cancel()
     ours.close()
     theirs.close()

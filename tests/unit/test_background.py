@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from inkgate.service import background as module
-from inkgate.service.background import Background, TaskDown
+from inkgate.service.background import Background, Rounds, TaskDown, backoff_seconds
 from inkgate.service.telemetry.health import Health
 from tests.waiting import wait_until
 
@@ -230,7 +230,7 @@ SHORT_LIVED = {
         "composition/gateway.py",
         "_services",
     ): "a pool for parsing; a job's error is in its future",
-    ("cli/ocr/reading.py", "in_workers"): "one page each, awaited in order or cancelled at the end",
+    ("cli/ocr/reading.py", "_submit_in_order"): "one page each, awaited in order or cancelled at the end",
     ("composition/lifecycle.py", "run_until_stopped"): "waits for the start and for the end, awaited by the caller",
     ("composition/web.py", "serve"): "the web server and the announcement, awaited by the caller",
     ("db/cache.py", "get"): "one query, awaited by its callers",
@@ -288,3 +288,28 @@ def test_the_list_of_short_lived_tasks_is_current() -> None:
     files = {file for file, _ in places}
     stale = [place for place in SHORT_LIVED if place not in places and not (place[1] == "*" and place[0] in files)]
     assert not stale
+
+
+async def test_rounds_go_on_after_an_error_and_end_when_closed() -> None:
+    """One that a round does not get over restarts the task; its name is that of the metric."""
+    begun = 0
+
+    class Counting(Rounds):
+        async def try_round(self) -> None:
+            nonlocal begun
+            begun += 1
+            if begun == 2:
+                raise ZeroDivisionError
+
+    notes = Notes()
+    rounds = Counting("counting", 0.01, Background(notes))
+    await rounds.start()
+    await wait_until(lambda: begun >= 4)
+    await rounds.close()
+    ended = begun
+    await asyncio.sleep(0.05)
+    assert begun == ended and notes.restarts == {"counting": 1}
+
+
+def test_the_backoff_doubles_up_to_its_limit_for_any_number_of_failures() -> None:
+    assert [backoff_seconds(failures, 0.5, 10.0) for failures in (1, 2, 3, 6, 10_000)] == [0.5, 1.0, 2.0, 10.0, 10.0]

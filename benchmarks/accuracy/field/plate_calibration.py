@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from benchmarks.accuracy.field.plates import GENERATORS, cases
-from inkgate.engines.plate import pipeline
+from inkgate.engines.plate import candidates, pipeline
 from inkgate.engines.registry import open_plate_reader
 from inkgate.engines.types import Image
 
@@ -39,7 +39,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    pipeline._MIN_ANSWER_CONFIDENCE = 0.0  # measured without the threshold that is to be found
+    for module in (candidates, pipeline):  # measured without the threshold that is to be found
+        module.MIN_ANSWER_CONFIDENCE = 0.0
     reader = open_plate_reader()
     rng = np.random.default_rng(options.seed)
     answers: list[tuple[float, bool]] = []

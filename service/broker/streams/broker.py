@@ -7,8 +7,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -16,16 +15,14 @@ from redis.exceptions import RedisError, ResponseError
 
 from inkgate.service.background import Background, BackgroundTask
 from inkgate.service.broker.admission import QueueAdmission
-from inkgate.service.broker.calls import PendingCall, PendingCalls
-from inkgate.service.broker.fair_queue import BURST_IMAGES
+from inkgate.service.broker.calls import PendingCalls
 from inkgate.service.broker.interface import QueueState, Reply, Task
 from inkgate.service.broker.messages import MessageError, decode_reply
-from inkgate.service.broker.shares import DEFAULT_WEIGHT
 from inkgate.service.broker.streams import client
-from inkgate.service.broker.streams.keys import GROUP, Keys, encode_entry, queue_member
-from inkgate.service.broker.streams.scripts import script_source
-from inkgate.service.broker.streams.state import QueueSnapshot, read_state, script
-from inkgate.service.errors import BrokerUnavailable, Overloaded
+from inkgate.service.broker.streams.keys import Keys
+from inkgate.service.broker.streams.state import QueueView
+from inkgate.service.broker.streams.submission import MAX_BACKOFF_SECONDS, MIN_BACKOFF_SECONDS, TaskSender, chunks
+from inkgate.service.errors import BrokerUnavailable
 from inkgate.service.redis_batches import CommandBatches, RoundTrips, packed_command
 
 log = logging.getLogger(__name__)
@@ -33,15 +30,8 @@ log = logging.getLogger(__name__)
 _CONNECTIONS = 16
 _READ_COUNT = 256  # replies
 _READ_BLOCK_MS = 1000
-_CHUNK_BYTES = 8 * 2**20
-_CHUNK_TASKS = 16
-_SMALL_BYTES = 64 * 1024  # larger payloads are not passed to a script, which would copy them
-_PAYLOAD_GRACE_MS = 30_000  # a payload outlives its deadline, for a worker that has just started it
 _RECONNECT_WAIT_SECONDS = 5.0  # how long a call waits for an unreachable server
 _STATE_INTERVAL_SECONDS = 0.5
-_STATE_STALE_SECONDS = 3.0
-_MIN_BACKOFF_SECONDS = 0.1
-_MAX_BACKOFF_SECONDS = 1.0
 
 
 class StreamsBroker:
@@ -68,20 +58,12 @@ class StreamsBroker:
         self.commands = CommandBatches(self._redis)
         self._reader = client.async_client(url, 1)
         self._reading = RoundTrips(self._reader)
-        self._state = script(self._redis)
-        # A withdrawal follows its submission in the same batches, so that it never overtakes it.
-        self._submit = self.commands.script(script_source("submit"))
-        self._withdrawal = self.commands.script(script_source("withdraw"))
         self._keys = keys
         self._reply_to = keys.replies(gateway or uuid.uuid4().hex)
         self._admission = QueueAdmission(max_tasks=max_tasks, max_bytes=max_bytes, weights=weights)
-        self._weights = weights or {}
         self._calls = PendingCalls()
-        self._submitted: dict[tuple[str, int], Task] = {}  # submitted tasks without a reply
-        self._submitting: set[tuple[str, int]] = set()  # sent to the server, which has not answered yet
-        self._snapshot = QueueSnapshot()
-        self._state_at = time.monotonic()
-        self._waiting: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._view = QueueView(self._redis, keys)
+        self._sender = TaskSender(self._redis, self.commands, keys, self._reply_to, self._view, weights or {})
         background = background or Background()
         self._loops: list[BackgroundTask] = [
             background.task("reply-listener", self._listen, essential=True),
@@ -114,134 +96,47 @@ class StreamsBroker:
         """See Broker.submit."""
         now = time.time()
         deadline = min(task.deadline for task in tasks)
-        self._admission.acquire(tasks, self._waiting, self._snapshot.state.workers, now)
+        self._admission.acquire(tasks, self._view.waiting, self._view.workers, now)
         call = None
         try:
             call = self._calls.open(tasks)
-            await self._queue(tasks, min(deadline, now + _RECONNECT_WAIT_SECONDS))
+            await self._sender.submit(tasks, min(deadline, now + _RECONNECT_WAIT_SECONDS))
             _reraise_swallowed_cancellation()
             return await call.replies(deadline, time.time())
         finally:
             self._admission.release(tasks)
             if call is not None:
-                await self._close_call(call)
+                self._calls.close(call)
+                await self._sender.give_up(call)
 
     async def state(self) -> QueueState:
         """The state of the whole queue (all gateways), about half a second old.
 
-        Raises BrokerUnavailable when the last state is older than _STATE_STALE_SECONDS.
+        Raises BrokerUnavailable when the last state is older than three seconds.
         """
-        if time.monotonic() - self._state_at > _STATE_STALE_SECONDS:
-            raise BrokerUnavailable("the queue has not been seen for a while")
-        return self._snapshot.state
+        return self._view.state()
 
     def held(self, app: str) -> float:
         """See Broker.held; a new hold-off is known after half a second."""
-        return max(0.0, self._snapshot.held.get(app, 0.0) - (time.monotonic() - self._state_at))
-
-    async def _queue(self, tasks: Sequence[Task], until: float) -> None:
-        """Submit tasks; retry an unreachable server until `until` (Unix time in seconds)."""
-        backoff = _MIN_BACKOFF_SECONDS
-        for chunk in _chunks(tasks):
-            while True:
-                try:
-                    await self._add(chunk)
-                    self._submitted.update(((task.call_id, task.number), task) for task in chunk)
-                    break
-                except ResponseError as error:
-                    if client.is_out_of_memory(error):
-                        raise Overloaded("the queue's server is out of memory") from error
-                    raise BrokerUnavailable(str(error)) from error
-                except client.TRANSIENT_ERRORS as error:
-                    if time.time() + backoff > until:
-                        raise BrokerUnavailable(str(error)) from error
-                await asyncio.sleep(backoff)
-                backoff = min(_MAX_BACKOFF_SECONDS, backoff * 2)
-
-    async def _add(self, chunk: Sequence[Task]) -> None:
-        """Submit tasks to the fair queue, one capability and one app at a time."""
-        first = chunk[0]
-        if any(task.app != first.app or task.capability != first.capability for task in chunk):
-            for task in chunk:
-                await self._add([task])
-            return
-        keys = (self._keys.stream(first.capability), self._keys.held)
-        small = sum(len(task.image) for task in chunk) <= _SMALL_BYTES  # one command: half the CPU
-        arguments: list[str | bytes | float] = [
-            GROUP,
-            self._keys.images,
-            first.app,
-            self._cost(first),
-            BURST_IMAGES,
-            self._snapshot.legacy_workers,
-            int(small),
-        ]
-        payloads = self._redis.pipeline(transaction=False)
-        for task in chunk:
-            ttl = max(1, int((task.deadline - time.time()) * 1000))
-            ttl_ms = ttl + _PAYLOAD_GRACE_MS
-            arguments += (
-                queue_member(task),
-                encode_entry(task, ttl, self._reply_to),
-                ttl_ms,
-                task.image if small else b"",
-            )
-            if not small:
-                payloads.set(self._keys.image(task), task.image, px=ttl_ms)
-        await payloads.execute()
-        names = {(task.call_id, task.number) for task in chunk}
-        self._submitting |= names  # until it is answered: it is executed even if the call is cancelled meanwhile
-        try:
-            await self._submit(keys=keys, args=arguments)  # after the payloads
-        except Exception:
-            self._submitting -= names
-            raise
-        self._submitting -= names
-        self._waiting[first.capability][first.app] += len(chunk)
-
-    def _cost(self, task: Task) -> float:
-        return 1 / self._weights.get(task.app, DEFAULT_WEIGHT)
-
-    async def _close_call(self, call: PendingCall) -> None:
-        """Close a call and withdraw its unanswered tasks."""
-        self._calls.close(call)
-        submitted = set()
-        for number in call.tasks:
-            name = (call.call_id, number)
-            if self._submitted.pop(name, None) is not None or name in self._submitting:
-                self._submitting.discard(name)
-                submitted.add(number)
-        if call.unanswered:
-            await self._withdraw(call.unanswered, submitted)
-
-    async def _withdraw(self, tasks: Sequence[Task], submitted: Container[int]) -> None:
-        """Remove the tasks of one call from the queue and delete the payloads of those that no worker has started.
-        `submitted` are the numbers of the tasks that the server has queued: the others cannot have been started."""
-        first = tasks[0]
-        names = [queue_member(task) for task in tasks if task.number in submitted]
-        others = [queue_member(task) for task in tasks if task.number not in submitted]
-        arguments: list[str | float] = [self._keys.images, first.app, self._cost(first), len(names), *names, *others]
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(2):
-                await self._withdrawal(keys=[self._keys.stream(first.capability)], args=arguments)
+        return self._view.held(app)
 
     async def _listen(self) -> None:
         """Read replies in a loop. A stream, not a list: replies lost with a connection are read again."""
         self._up, last = False, b"0"
-        backoff = _MIN_BACKOFF_SECONDS
+        backoff = MIN_BACKOFF_SECONDS
         while True:
             try:
                 last = await self._read(last)
                 if not self._up:
                     last = await self._resubmit_lost(last)
                     self._up = True
-                backoff = _MIN_BACKOFF_SECONDS
+                backoff = MIN_BACKOFF_SECONDS
             except (RedisError, OSError) as error:
                 if self._up:
                     log.warning("the queue's server is out of reach: %s", error)
                 self._up, last = False, b"0"
                 await asyncio.sleep(backoff)
-                backoff = min(_MAX_BACKOFF_SECONDS, backoff * 2)
+                backoff = min(MAX_BACKOFF_SECONDS, backoff * 2)
 
     async def _read(self, last: bytes) -> bytes:
         """Handle the replies after `last`; returns the id of the last one. Those up to `last` are deleted on the server
@@ -267,7 +162,9 @@ class StreamsBroker:
         """
         now = time.time()
         waiting = [
-            task for key, task in self._submitted.items() if self._calls.is_waiting_for(*key) and task.deadline > now
+            task
+            for key, task in self._sender.unanswered.items()
+            if self._calls.is_waiting_for(*key) and task.deadline > now
         ]
         if not waiting:
             return last
@@ -279,8 +176,8 @@ class StreamsBroker:
             lost = [task for task in lost if self._calls.is_waiting_for(task.call_id, task.number)]
         if lost:
             log.warning("%d images were lost with the server's memory: queued again", len(lost))
-            for chunk in _chunks(lost):
-                await self._add(chunk)
+            for chunk in chunks(lost):
+                await self._sender.add(chunk)
         return last
 
     def _handle_reply_entry(self, fields: Mapping[bytes, bytes]) -> None:
@@ -306,40 +203,10 @@ class StreamsBroker:
         """Refresh the state of the queue twice a second; own submissions are added in between."""
         while True:
             with contextlib.suppress(RedisError, OSError):
-                self._snapshot = await read_state(self._state, self._keys)
-                self._state_at = time.monotonic()
-                self._waiting = defaultdict(Counter, self._snapshot.waiting)
-                if self._snapshot.legacy_workers and self._snapshot.state.depth:
-                    await self._feed_old_workers()
+                await self._view.refresh()
+                if self._view.legacy_workers and self._view.depth:
+                    await self._sender.feed_old_workers()
             await asyncio.sleep(_STATE_INTERVAL_SECONDS)
-
-    async def _feed_old_workers(self) -> None:
-        """Keep a stream entry for each worker of an older release, which reads only the streams."""
-        for stream in self._keys.streams():
-            arguments: list[str | float] = [
-                GROUP,
-                self._keys.images,
-                "",
-                1.0,
-                BURST_IMAGES,
-                self._snapshot.legacy_workers,
-                0,
-            ]
-            await self._submit(keys=[stream, self._keys.held], args=arguments)
-
-
-def _chunks(tasks: Sequence[Task]) -> Iterator[list[Task]]:
-    """Split tasks into chunks for one transaction each: large images must not block the server or fill its buffers."""
-    chunk: list[Task] = []
-    size = 0
-    for task in tasks:
-        if chunk and (len(chunk) >= _CHUNK_TASKS or size + len(task.image) > _CHUNK_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(task)
-        size += len(task.image)
-    if chunk:
-        yield chunk
 
 
 def _raise_first_error(answers: Iterable[Any]) -> None:

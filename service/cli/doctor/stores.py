@@ -18,7 +18,7 @@ from inkgate.service.cli.doctor.finding import Finding, clock_finding, redacted_
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate, work
-from inkgate.service.errors import InkGateError
+from inkgate.service.errors import ConfigurationError, InkGateError
 from inkgate.service.metering import clock_repair
 from inkgate.service.settings import Database, Settings
 
@@ -31,28 +31,23 @@ async def database(settings: Settings) -> list[Finding]:
     if _is_worker_environment(settings):
         return [Finding("database", "none given; a worker needs none")]
     try:
-        engine = databases.create(settings.database)
-    except InkGateError as error:
-        return [Finding("database", str(error), "Set INKGATE_DATABASE__URL.")]
-    where = redacted_location(settings.database.url)
-    try:
-        async with engine.connect() as connection:
+        async with databases.opened(settings.database) as engine, engine.connect() as connection:
             version = await connection.run_sync(migrate.current)
             now = await clocks.now(connection)
             skew = now.timestamp() - time.time()
             ahead = await clock_repair.count_future_meters(connection, now) if version is not None else 0
+    except ConfigurationError as error:
+        return [Finding("database", str(error), "Set INKGATE_DATABASE__URL.")]
     except Exception as error:  # drivers raise many kinds of errors
         return [
             Finding(
                 "database",
-                f"{where}: {type(error).__name__}",
+                f"{redacted_location(settings.database.url)}: {type(error).__name__}",
                 "Is it running and reachable from here, and INKGATE_DATABASE__URL right?",
             )
         ]
-    finally:
-        await engine.dispose()
     return [
-        Finding("database", where),
+        Finding("database", redacted_location(settings.database.url)),
         _schema(version),
         clock_finding("database clock", skew, _MAX_SKEW_SECONDS),
         *_meters(ahead),
@@ -98,17 +93,15 @@ async def master_key(settings: Settings) -> list[Finding]:
         vault = load(settings.security, settings.database)
     except InkGateError as error:
         return [Finding("master key", str(error), "Give the key that this database was made with.")]
-    engine = databases.create(settings.database)
-    try:
-        async with work.read_session(engine) as session:
-            missing = await rotation.missing_keys(session, vault)
-            opened = not missing and await rotation.can_open_one(session, vault)
-    except InkGateError as error:
-        return [Finding("master key", str(error), "Give the key that this database was made with.")]
-    except Exception:  # reported by the database check
-        return []
-    finally:
-        await engine.dispose()
+    async with databases.opened(settings.database) as engine:
+        try:
+            async with work.read_session(engine) as session:
+                missing = await rotation.missing_keys(session, vault)
+                opened = not missing and await rotation.can_open_one(session, vault)
+        except InkGateError as error:
+            return [Finding("master key", str(error), "Give the key that this database was made with.")]
+        except Exception:  # reported by the database check
+            return []
     if missing:
         return [
             Finding(

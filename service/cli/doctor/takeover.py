@@ -200,32 +200,28 @@ def _unverified(target: Target) -> str:
 
 async def _imported(settings: Settings) -> Imported:
     """Read the imported apps. Raises errors of the database and of the master key."""
-    engine = databases.create(settings.database)
-    try:
-        async with work.read_session(engine) as session:
-            apps = await repository.imported_apps(session, _LISTED_APPS)
-            owners = await repository.accounts_by_id(session, {each.account_id for each in apps})
-            keys = await repository.usable_imported_keys(session, set(owners))
-            family = {owner.id: owner.parent_id or owner.id for owner in owners.values()}
-            without_key = [each.name for each in apps if each.account_id not in keys]
-            sent_on = routes_to_the_cloud(await routes.overview(session, enabled=settings.takeover.enabled))
-            probe = None
-            for app in apps:
-                key = await accounts.usable_key(session, keys.get(app.account_id, ""))
-                if key is None:  # none, or the account is suspended
-                    continue
-                opened = [each.capability for each in await accounts.opened_capabilities(session, app.id)]
-                opened.sort(key=lambda name: ((app.id, name) in sent_on, name not in FREE_CAPABILITIES))
-                if not opened:
-                    continue
-                secret = load(settings.security, settings.database).open(key.sealed_secret, key_context(key.ak))
-                is_sent_on = (app.id, opened[0]) in sent_on
-                if probe is None or not is_sent_on:
-                    probe = Probe(key.ak, secret, app, family[app.account_id], opened[0], is_sent_on)
-                if not is_sent_on:
-                    break
-    finally:
-        await engine.dispose()
+    async with databases.opened(settings.database) as engine, work.read_session(engine) as session:
+        apps = await repository.imported_apps(session, _LISTED_APPS)
+        owners = await repository.accounts_by_id(session, {each.account_id for each in apps})
+        keys = await repository.usable_imported_keys(session, set(owners))
+        family = {owner.id: owner.parent_id or owner.id for owner in owners.values()}
+        without_key = [each.name for each in apps if each.account_id not in keys]
+        sent_on = routes_to_the_cloud(await routes.overview(session, enabled=settings.takeover.enabled))
+        probe = None
+        for app in apps:
+            key = await accounts.usable_key(session, keys.get(app.account_id, ""))
+            if key is None:  # none, or the account is suspended
+                continue
+            opened = [each.capability for each in await accounts.opened_capabilities(session, app.id)]
+            opened.sort(key=lambda name: ((app.id, name) in sent_on, name not in FREE_CAPABILITIES))
+            if not opened:
+                continue
+            secret = load(settings.security, settings.database).open(key.sealed_secret, key_context(key.ak))
+            is_sent_on = (app.id, opened[0]) in sent_on
+            if probe is None or not is_sent_on:
+                probe = Probe(key.ak, secret, app, family[app.account_id], opened[0], is_sent_on)
+            if not is_sent_on:
+                break
     return Imported(apps, without_key, probe)
 
 
@@ -281,14 +277,10 @@ def _verdict(probe: Probe, code: int, recorded: bool) -> Finding:
 
 async def _recorded(settings: Settings, probe: Probe, request_id: str) -> bool:
     """Whether this installation's ledger has the call."""
-    engine = databases.create(settings.database)
-    try:
-        async with work.read_session(engine) as session:
-            lines = await usage.records(
-                session, probe.payer_id, app_id=probe.app.id, capability=probe.capability, limit=_LINES_SEARCHED
-            )
-    finally:
-        await engine.dispose()
+    async with databases.opened(settings.database) as engine, work.read_session(engine) as session:
+        lines = await usage.records(
+            session, probe.payer_id, app_id=probe.app.id, capability=probe.capability, limit=_LINES_SEARCHED
+        )
     return any(line.request_id == request_id for line in lines)
 
 

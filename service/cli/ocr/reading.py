@@ -66,22 +66,30 @@ class Reading:
 
         settings = self._worker_settings()
         window = max(1, policy.process_count(settings) * policy.concurrency(settings)) * PAGES_PER_WORKER
-        waiting: deque[asyncio.Task[Record]] = deque()
         async with embedded_fleet(settings) as broker:
             await broker.wait_ready()
             on_ready()
-            try:
-                async with aclosing(pages):
-                    async for page in pages:
-                        waiting.append(asyncio.create_task(self._submit(broker, page)))
-                        if len(waiting) >= window:
-                            yield await waiting.popleft()
-                while waiting:
-                    yield await waiting.popleft()
-            finally:
-                for task in waiting:
-                    task.cancel()
-                await asyncio.gather(*waiting, return_exceptions=True)
+            async with aclosing(self._submit_in_order(broker, pages, window)) as records:
+                async for record in records:
+                    yield record
+
+    async def _submit_in_order(
+        self, broker: Broker, pages: AsyncGenerator[Page], window: int
+    ) -> AsyncGenerator[Record]:
+        """Submit pages, at most `window` at once; yields the records in the order of the pages."""
+        waiting: deque[asyncio.Task[Record]] = deque()
+        try:
+            async with aclosing(pages):
+                async for page in pages:
+                    waiting.append(asyncio.create_task(self._submit(broker, page)))
+                    if len(waiting) >= window:
+                        yield await waiting.popleft()
+            while waiting:
+                yield await waiting.popleft()
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _submit(self, broker: Broker, page: Page) -> Record:
         refused = _refused(page, self.rule)

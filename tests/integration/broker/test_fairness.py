@@ -15,7 +15,7 @@ from inkgate.service.broker.holdoff import HoldOffRule
 from inkgate.service.broker.interface import Outcome, Task
 from inkgate.service.broker.streams import StreamsBroker, holds
 from inkgate.service.broker.streams.keys import GROUP
-from inkgate.service.broker.streams.state import read_state
+from inkgate.service.broker.streams.state import read_state, script
 from inkgate.service.errors import DeadlineMissed
 from tests.integration.broker.conftest import RULE, StreamsTable, answer, pull, serve, tasks
 
@@ -32,7 +32,7 @@ async def queued(broker: Any, name: str, count: int, app: str, **options: Any) -
 
 async def depth(broker: Any) -> int:
     """The number of images waiting now."""
-    state = (await read_state(broker._state, broker._keys)).state if isinstance(broker, StreamsBroker) else None
+    state = (await read_state(script(broker._redis), broker._keys)).state if isinstance(broker, StreamsBroker) else None
     return (state or await broker.state()).depth
 
 

@@ -10,13 +10,14 @@ from sqlalchemy.exc import IntegrityError
 
 from inkgate.service.accounts import service as accounts
 from inkgate.service.db import work
+from inkgate.service.db.hashes import hash_token
 from inkgate.service.errors import Misuse
 from inkgate.service.metering import service as metering
 from inkgate.service.orders import balance, payments, refunds, repository
 from inkgate.service.orders import service as orders
 from inkgate.service.orders.models import BalanceEntryRow, OrderRow, RefundRow, VoucherRow
 from inkgate.service.orders.payments import Terms
-from inkgate.service.orders.vouchers import claim_voucher, hash_code, issue_voucher
+from inkgate.service.orders.vouchers import claim_voucher, issue_voucher
 from tests.ledger_data import CustomerData
 
 OPERATOR = Terms("operator", payments.METHODS)
@@ -142,7 +143,7 @@ async def test_a_voucher_that_covers_an_order_pays_it_and_comes_back_with_the_la
 ) -> None:
     code = await issued(customer, "credit", 2 * PRICE)
     order = await paid(customer, await placed(customer, 2), "voucher", code=code)
-    assert (order.state, order.payment, order.voucher_number) == ("active", "voucher", hash_code(code)[:12])
+    assert (order.state, order.payment, order.voucher_number) == ("active", "voucher", hash_token(code)[:12])
     first, second = await packs(customer)
     assert (await refunded(customer, first)).amount_fen == 0
     with pytest.raises(Misuse, match="been used"):
@@ -166,7 +167,7 @@ async def test_the_rest_after_a_voucher_is_paid_with_the_balance_and_returns_the
 
 async def test_a_voucher_of_the_account_is_chosen_by_its_number(customer: CustomerData) -> None:
     code = await issued(customer, "goods", product_id="general-100k")
-    number = hash_code(code)[:12]
+    number = hash_token(code)[:12]
     with pytest.raises(Misuse, match="no such voucher"):
         await paid(customer, order := await placed(customer), "voucher", own=number)  # it belongs to no one yet
     async with work.unit_of_work(customer.engine, "customer", customer.clock) as unit:

@@ -90,6 +90,24 @@ async def test_a_start_that_fails_leaves_no_file_descriptor_open(monkeypatch: py
     assert len(os.listdir("/proc/self/fd")) <= before + 1
 
 
+async def test_a_child_that_has_failed_for_hours_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two to the number of failures is no float after a thousand of them: the slot's task would fail itself."""
+    monkeypatch.setattr(module, "MAX_BACKOFF_SECONDS", 0.0)
+    metrics, starts = Metrics("worker", "1"), 0
+    supervisor = Supervisor(CHILD, 1, {}, background=Background(metrics))
+
+    async def failing(slot: int) -> int:
+        nonlocal starts
+        starts += 1
+        return 1
+
+    monkeypatch.setattr(supervisor, "_run_child", failing)
+    supervisor.start()
+    await wait_until(lambda: starts > 1100)
+    await supervisor.stop(20)
+    assert value(metrics, "inkgate_background_task_restarts_total", task="worker-slot-0") == 0
+
+
 async def test_events_of_another_release_cost_no_child() -> None:
     metrics, received, known = Metrics("worker", "1"), Counter[str](), Counter[type]()
     registry, counted = SupervisorRegistry(1, "balanced"), WorkerEventMetrics(metrics)

@@ -51,6 +51,13 @@ def test_repeated_hold_offs_within_a_day_are_longer() -> None:
     assert max(held.record_fault("a", 200_000.0 + n) for n in range(3)) == 50
 
 
+def test_an_app_that_is_held_off_for_months_stays_held_off() -> None:
+    """Two to the number of hold-offs is no float after a thousand of them."""
+    held = HoldOffs(RULE)
+    lasted = [max(held.record_fault("a", 4000.0 * turn + n) for n in range(3)) for turn in range(1100)]
+    assert set(lasted[7:]) == {MAX_HOLD_OFF_SECONDS}
+
+
 def test_no_hold_off_when_disabled_or_for_an_unknown_app() -> None:
     off, on = HoldOffs(HoldOffRule(deaths=0)), HoldOffs(RULE)
     assert not any(off.record_fault("a", 0) for _ in range(50))

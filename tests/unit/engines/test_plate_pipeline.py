@@ -162,13 +162,13 @@ def test_the_second_reader_may_decide_alone_where_all_looks_have_its_text(street
 def test_looks_that_agree_are_not_put_to_the_vote(street: np.ndarray) -> None:
     asked: list[int] = []
     weak = reader(Places([at(300, 50)]), {50: ("粤B12345", "blue", 0.4)})
-    ask = weak._strips
+    ask = weak._candidates._strips
 
     def counted(batch: np.ndarray) -> np.ndarray:
         asked.append(len(batch))
         return ask(batch)
 
-    weak._strips = counted
+    weak._candidates._strips = counted
     assert [plate.text for plate in weak.read(street)] == ["粤B12345"]
     assert sum(asked) == 2, "at the refined corners and at the candidate's own"
 
@@ -186,8 +186,11 @@ def test_ten_plates_are_read_in_one_batch_by_each_network() -> None:
 
         return run
 
-    street._strips, street._second = counting("first", street._strips), counting("second", street._second)
-    street._corners = counting("corners", street._corners)
+    street._candidates._strips, street._candidates._second = (
+        counting("first", street._candidates._strips),
+        counting("second", street._candidates._second),
+    )
+    street._candidates._corners = counting("corners", street._candidates._corners)
     assert len(street.read(image)) == 10
     assert shapes == [("corners", 10), ("first", 10), ("second", 10)]
 
@@ -217,13 +220,13 @@ def test_what_is_no_plate_costs_one_look(street: np.ndarray) -> None:
 def test_unreadable_candidates_are_not_cropped_again(street: np.ndarray) -> None:
     asked: list[int] = []
     dull = reader(Places([at(300, 50, score=0.7)]), {50: ("00000000", "blue", 0.98)})
-    ask = dull._strips
+    ask = dull._candidates._strips
 
     def counted(batch: np.ndarray) -> np.ndarray:
         asked.append(len(batch))
         return ask(batch)
 
-    dull._strips = counted
+    dull._candidates._strips = counted
     assert dull.read(street) == []
     assert sum(asked) <= 3
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import socket
+import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -10,9 +13,10 @@ from dataclasses import replace
 import pytest
 
 from inkgate.engines.types import EngineInfo, MemoryGrowth
+from inkgate.service.broker import frames
 from inkgate.service.broker.interface import Outcome, Reply, Task
 from inkgate.service.settings import Settings, Worker
-from inkgate.service.worker import isolate
+from inkgate.service.worker import control, isolate
 from inkgate.service.worker import loop as module
 from inkgate.service.worker.config import WorkerConfig
 from inkgate.service.worker.loop import PullLoop
@@ -105,3 +109,44 @@ def test_without_a_free_process_an_isolated_read_fails_and_not_its_worker(
     task = Task("call", 0, "general", time.time() + 60, b"image", delivery=2)
     reply = isolate.read_isolated(task, WorkerConfig.of(Settings()), "w")
     assert (reply.outcome, reply.call_id, reply.number) == (Outcome.FAILED, "call", 0)
+
+
+class SlowChild:
+    """A process that is ready late, and sends no reply."""
+
+    def __init__(self, sock: socket.socket, ready_after: float) -> None:
+        self._sock, self._ready_after = socket.socket(fileno=os.dup(sock.fileno())), ready_after
+        self.killed = False
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        frames.receive_frame(self._sock)
+        frames.receive_frame(self._sock)
+        time.sleep(self._ready_after)
+        frames.send_frame(self._sock, control.encode(control.Begun()))
+
+    def kill(self) -> None:
+        self.killed = True
+
+    def wait(self, timeout: float | None = None) -> int:
+        if timeout is not None:
+            raise subprocess.TimeoutExpired("child", timeout)
+        self._sock.close()
+        return 0
+
+
+def test_an_isolated_read_ends_at_the_deadline_though_its_process_was_ready_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds, children = 3.0, list[SlowChild]()
+
+    def slow(module: str, sockets: list[socket.socket]) -> SlowChild:
+        children.append(SlowChild(sockets[0], 0.8 * seconds))
+        return children[0]
+
+    monkeypatch.setattr(isolate, "spawn", slow)
+    begun = time.time()
+    task = Task("call", 0, "general", begun + seconds, b"image", delivery=2)
+    reply = isolate.read_isolated(task, WorkerConfig.of(Settings()), "w")
+    assert reply.outcome is Outcome.FAILED and children[0].killed
+    assert time.time() - begun < 1.5 * seconds, "each wait had the whole time"
