@@ -68,6 +68,9 @@ test-others: $(VENV)/.test
 test-serial: $(VENV)/.test
 	@$(PYTEST) -n 2 --dist loadgroup -m '$(ORDINARY) and serial'
 
+test-long: $(VENV)/.test ## For a nightly run: random searches instead of fixed examples, and cases that others cover (10 minutes)
+	@INKGATE_LONG_TESTS=1 $(PYTEST) $(PARALLEL) tests/crash/test_ledger.py tests/integration/metering/test_model.py
+
 coverage: $(VENV)/.test ## Lines that the unit tests run, by package, against their floors (COVERAGE_OPTIONS=--raise lifts them)
 	@mkdir -p build
 	@$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial' --cov --cov-report= --cov-report=json:build/coverage.json tests/unit
@@ -116,7 +119,7 @@ $(VENV)/.console: $(VENV)/.test $(LOCKS)/console.txt
 console-test: $(VENV)/.console ## Walk through the console in the system's Chromium, against a real service
 	@command -v "$${CHROMIUM:-chromium}" >/dev/null || \
 	  { echo "Chromium is missing; on Debian: apt-get install chromium fonts-noto-cjk (or name it: CHROMIUM=/path/to/it)" >&2; exit 2; }
-	@$(BIN)/python -m pytest -m browser tests/console
+	@$(PYTEST) -m browser tests/console
 
 console-shots: $(VENV)/.console ## The same walk, and the pictures of docs/howto/console.md made anew on the way
 	@CONSOLE_SHOTS=1 $(BIN)/python -m pytest -m browser tests/console/test_walk.py tests/console/test_walk_import.py \
@@ -252,6 +255,6 @@ lock: $(VENV)/.python ## Resolve what the ranges allow into constraints*.txt, re
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo unit test test-parallel test-others test-serial coverage coverage-all test-paddle chaos chaos-long \
+.PHONY: help install demo unit test test-parallel test-others test-serial test-long coverage coverage-all test-paddle chaos chaos-long \
   bench-metering bench-gateway exact-units console-test console-shots lint conformance takeover-test takeover-test-parallel takeover-test-serial \
   chart chart-tools chart-files chart-live tls-test failover-test arm-test airgap-test images bundle compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit notices sbom lock clean
