@@ -20,6 +20,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # One worker of xdist runs all tests of a group (tests/schedule.py), so that expensive fixtures are made once.
 PARALLEL := -n $(TEST_PROCESSES) --dist loadgroup
 ORDINARY := not ops and not browser and not compose
+OTHER_TESTS := $(addprefix tests/,operations crash accuracy hostile integration console fuzz)
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,11 +57,19 @@ test: $(VENV)/.test ## The whole test suite: in TEST_PROCESSES=2 processes, then
 	$(MAKE) --no-print-directory test-serial || status=$$?; \
 	exit $$status
 
-test-parallel: $(VENV)/.test # TEST_OPTIONS=--ignore=tests/unit leaves out what `make coverage` runs
-	@$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial' $(TEST_OPTIONS)
+test-parallel: $(VENV)/.test
+	@$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial'
+
+# What `make coverage` does not run. The folders are named: pytest's --ignore does not leave out a folder of `testpaths`.
+# Those with long tests come first, so that no process is left with one at the end.
+test-others: $(VENV)/.test
+	@$(PYTEST) $(PARALLEL) -m '$(ORDINARY) and not serial' $(OTHER_TESTS)
 
 test-serial: $(VENV)/.test
 	@$(PYTEST) -n 2 --dist loadgroup -m '$(ORDINARY) and serial'
+
+test-long: $(VENV)/.test ## For a nightly run: random searches instead of fixed examples, and cases that others cover
+	@INKGATE_LONG_TESTS=1 $(PYTEST) $(PARALLEL) tests/crash/test_ledger.py tests/integration/metering/test_model.py
 
 coverage: $(VENV)/.test ## Lines that the unit tests run, by package, against their floors (COVERAGE_OPTIONS=--raise lifts them)
 	@mkdir -p build
@@ -110,7 +119,7 @@ $(VENV)/.console: $(VENV)/.test $(LOCKS)/console.txt
 console-test: $(VENV)/.console ## Browser tests of the console in the system's Chromium, against a real service
 	@command -v "$${CHROMIUM:-chromium}" >/dev/null || \
 	  { echo "Chromium is missing; on Debian: apt-get install chromium fonts-noto-cjk (or name it: CHROMIUM=/path/to/it)" >&2; exit 2; }
-	@$(BIN)/python -m pytest -m browser tests/console
+	@$(PYTEST) -m browser tests/console
 
 console-shots: $(VENV)/.console ## The same tests, which write the images of docs/howto/console.md
 	@CONSOLE_SHOTS=1 $(BIN)/python -m pytest -m browser tests/console/test_walk.py tests/console/test_walk_import.py \
@@ -149,8 +158,13 @@ chart-live: chart-tools
 airgap-test: chart-tools ## Bundle, then install and read images in a namespace without network (root)
 	@$(BIN)/python -m pytest -m ops tests/airgap
 
-takeover-test: $(VENV)/.test ## Takeover of the cloud in steps, and back: a second installation stands in for it, with faults (3 minutes)
-	@$(PYTEST) -m 'not browser' tests/takeover
+takeover-test: takeover-test-parallel takeover-test-serial ## Takeover of the cloud in steps, and back: a second installation stands in for it, with faults (3 minutes)
+
+takeover-test-parallel: $(VENV)/.test
+	@$(PYTEST) -m 'not browser and not serial' tests/takeover
+
+takeover-test-serial: $(VENV)/.test # judged by the clock
+	@$(PYTEST) -m 'not browser and serial' tests/takeover
 
 tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, by a Redis user of few rights
 	@$(BIN)/python -m pytest -m ops tests/tls
@@ -241,6 +255,6 @@ lock: $(VENV)/.python ## Resolve what the ranges allow into constraints*.txt, re
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
-  bench-metering bench-gateway exact-units console-test console-shots lint conformance takeover-test \
+.PHONY: help install demo unit test test-parallel test-others test-serial test-long coverage coverage-all test-paddle chaos chaos-long \
+  bench-metering bench-gateway exact-units console-test console-shots lint conformance takeover-test takeover-test-parallel takeover-test-serial \
   chart chart-tools chart-files chart-live tls-test failover-test arm-test airgap-test images bundle compose-test compose-test-engine walk reference docs fuzz fuzz-long hostile-clients audit notices sbom lock clean

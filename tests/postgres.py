@@ -172,6 +172,10 @@ def sqlite_file(sqlite_template: Path) -> Path:
     return sqlite_template.with_name("inkgate.db")
 
 
+# For a test that asks for `database_url` and judges what no database changes, such as texts of pages.
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """A migrated, empty database, on each kind."""

@@ -20,6 +20,8 @@ SERIAL: dict[str, str] = {
     "tests/integration/broker/test_streams.py": "lease times, by the clock",
     "tests/integration/ratelimit/test_limiters.py": "rates, by the clock",
     "tests/operations/test_backup.py": "calls answered while a backup is made, by the clock",
+    "tests/takeover/test_latency.py": "milliseconds that the mirror adds, CPU time",
+    "tests/takeover/test_overload.py::test_mirrored_calls_do_not_wait_for_the_reading": "waiting times, by the clock",
     "tests/unit/contract/test_hostile_headers.py": "CPU seconds",
     "tests/unit/engines/test_file_sanitiser.py": "CPU seconds",
 }

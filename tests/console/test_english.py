@@ -22,6 +22,7 @@ from inkgate.service.users import repository as user_queries
 from tests.console.console_fixture import BrowserClient, ConsoleFixture
 from tests.console.test_pages import call, traffic
 from tests.console.test_tenants import TEMPLATES, routes
+from tests.postgres import ON_SQLITE
 
 CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uff60]+")
 OF_THE_MANUAL = re.compile(r'<(\w+)[^>]*\blang="zh-CN"[^>]*>.*?</\1>', re.S)
@@ -91,6 +92,7 @@ def english(client: BrowserClient) -> BrowserClient:
     return client
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("who", ["lin", "chief", ""])
 async def test_every_page_and_every_refusal_is_in_english(
     console: ConsoleFixture, examples: dict[str, str], who: str, monkeypatch: pytest.MonkeyPatch
@@ -123,6 +125,7 @@ async def test_every_page_and_every_refusal_is_in_english(
     assert wrong == {}
 
 
+@ON_SQLITE
 async def test_every_error_page_and_short_message_is_in_english(
     console: ConsoleFixture, examples: dict[str, str]
 ) -> None:
@@ -156,6 +159,7 @@ async def test_every_error_page_and_short_message_is_in_english(
         assert said and said[1] and not chinese(said[1]), name
 
 
+@ON_SQLITE
 async def test_a_chosen_language_outweighs_the_browser(console: ConsoleFixture) -> None:
     visitor = english(console.visitor())
     assert 'lang="en"' in await visitor.see("/login")

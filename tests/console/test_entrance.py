@@ -22,6 +22,7 @@ from inkgate.service.telemetry.health import Health
 from inkgate.service.users import attempts, repository
 from inkgate.service.users.models import SessionRow, UserRow
 from tests.console.console_fixture import PASSWORD, ConsoleFixture
+from tests.postgres import ON_SQLITE
 
 CODE = "open sesame, 芝麻开门"
 
@@ -230,6 +231,7 @@ def posts() -> list[str]:
     return found
 
 
+@ON_SQLITE
 async def test_a_form_without_its_token_is_rejected(console: ConsoleFixture) -> None:
     for login in ("lin", "chief"):
         visitor = await console.signed_in(login)

@@ -12,7 +12,8 @@ from pathlib import Path
 import uvicorn
 
 from inkgate.service.accounts.vault import Vault
-from inkgate.service.admin import create_admin, tokens
+from inkgate.service.admin import tokens
+from inkgate.service.admin.app import create_admin
 from inkgate.service.db import engine as databases
 from inkgate.service.db import migrate, work
 from inkgate.service.settings import Database, Settings

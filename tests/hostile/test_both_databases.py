@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.datastructures import FormData
 
 from inkgate.service.accounts import service as accounts
-from inkgate.service.admin import create_admin, tokens
+from inkgate.service.admin import tokens
+from inkgate.service.admin.app import create_admin
 from inkgate.service.console.pages import PAGES
 from inkgate.service.db import engine as engines
 from inkgate.service.metering.service import packs_of

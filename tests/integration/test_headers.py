@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from inkgate.service.admin import create_admin
+from inkgate.service.admin.app import create_admin
 from inkgate.service.composition.web import build_server
 from inkgate.service.console.app import create_console
 from inkgate.service.contract.capabilities import CAPABILITIES

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.schedule import ONE_WORKER, SERIAL, SLOW, WAITING, group_of, listed
+from tests.valkey import port_range
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,3 +44,28 @@ def test_an_expensive_fixture_is_made_by_one_worker() -> None:
     assert group_of("tests/accuracy/test_plates.py::test_x", ["sandbox"]) == "tests/accuracy/test_plates.py"
     assert group_of("tests/a/test_b.py::test_c", ["tmp_path", "sandbox"]) == "sandbox"
     assert group_of("tests/a/test_b.py::test_c") is None
+
+
+def test_what_ci_runs_without_the_unit_tests_is_every_other_folder() -> None:
+    """A new folder of `testpaths` has to be named in the Makefile too."""
+    folders = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["testpaths"]
+    named = re.search(r"^OTHER_TESTS := \$\(addprefix tests/,([\w ]+)\)$", (ROOT / "Makefile").read_text(), re.M)
+    assert named is not None
+    assert sorted({"tests/unit", *(f"tests/{each}" for each in named[1].split())}) == sorted(folders)
+
+
+def test_every_test_target_of_ci_is_run_once() -> None:
+    """As a step, or side by side with others, with a limit; `chart` and `takeover-test` are run in their parts."""
+    script = (ROOT / ".ci" / "run").read_text()
+    named = re.findall(r"(?:limited \d+ make |\d+:)([a-z-]+)", script)
+    assert len(named) == len(set(named))
+    wanted = {"lint", "docs", "sbom", "audit", "coverage", "test-others", "test-serial", "test-paddle", "fuzz"}
+    wanted |= {"console-test", "chaos", "conformance", "takeover-test-parallel", "takeover-test-serial", "compose-test"}
+    wanted |= {"chart-live", "chart-files", "airgap-test", "tls-test", "failover-test"}
+    assert set(named) == wanted
+
+
+def test_runs_side_by_side_try_different_ports() -> None:
+    taken = [port for share in range(0, 24, 2) for worker in ("gw0", "gw1") for port in port_range(worker, share)]
+    assert len(taken) == len(set(taken)) and min(taken) >= 20_000 and max(taken) < 32_000
+    assert port_range("", 4) == port_range("gw0", 4)

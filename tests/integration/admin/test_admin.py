@@ -11,18 +11,19 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from inkgate.service.admin import create_admin, reports, tokens
-from inkgate.service.admin.app import MAX_BODY_BYTES
+from inkgate.service.admin import reports, tokens
+from inkgate.service.admin.app import MAX_BODY_BYTES, create_admin
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
 from inkgate.service.messages import MESSAGES
 from inkgate.service.settings import Settings
+from tests.built_routes import with_built_routes
 from tests.ledger_data import CustomerData
 
 
 @pytest.fixture
 async def anonymous(customer: CustomerData) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_admin(customer.engine, customer.vault, Settings())
+    app = with_built_routes(create_admin(customer.engine, customer.vault, Settings()))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://admin") as client:
         yield client
 
@@ -233,7 +234,7 @@ async def _endless() -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("mounted", [False, True])
 async def test_the_body_limit_applies_before_the_token_is_checked(customer: CustomerData, mounted: bool) -> None:
-    app = create_admin(customer.engine, customer.vault, Settings())
+    app = with_built_routes(create_admin(customer.engine, customer.vault, Settings()))
     if mounted:
         outer = FastAPI()
         outer.mount("/admin/v1", app)

@@ -8,16 +8,18 @@ import httpx
 import pytest
 
 from inkgate.service.accounts import SqlDirectory
-from inkgate.service.admin import create_admin, tokens
+from inkgate.service.admin import tokens
+from inkgate.service.admin.app import create_admin
 from inkgate.service.db import work
 from inkgate.service.settings import Settings
+from tests.built_routes import with_built_routes
 from tests.ledger_data import CustomerData
 from tests.unit.importing.files import company
 
 
 @pytest.fixture
 async def client(customer: CustomerData) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_admin(customer.engine, customer.vault, Settings(), customer.clock)
+    app = with_built_routes(create_admin(customer.engine, customer.vault, Settings(), customer.clock))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://admin") as client:
         yield client
 

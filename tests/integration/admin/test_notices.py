@@ -8,9 +8,11 @@ import httpx
 import pytest
 
 from inkgate.service.accounts import service as accounts
-from inkgate.service.admin import create_admin, tokens
+from inkgate.service.admin import tokens
+from inkgate.service.admin.app import create_admin
 from inkgate.service.db import work
 from inkgate.service.settings import Notices, Settings
+from tests.built_routes import with_built_routes
 from tests.ledger_data import CustomerData
 
 HOOK = {"channel_kind": "webhook", "name": "ops", "url": "https://hook.example/x?key=secret-in-the-url"}
@@ -18,7 +20,8 @@ HOOK = {"channel_kind": "webhook", "name": "ops", "url": "https://hook.example/x
 
 @pytest.fixture
 async def admin(customer: CustomerData) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_admin(customer.engine, customer.vault, Settings(notices=Notices(customer_hosts=("hook.example",))))
+    settings = Settings(notices=Notices(customer_hosts=("hook.example",)))
+    app = with_built_routes(create_admin(customer.engine, customer.vault, settings))
     async with work.unit_of_work(customer.engine, "test") as unit:
         token = await tokens.create_token(unit, "olga", tokens.SCOPES)
     headers = {"Authorization": f"Bearer {token}"}

@@ -22,9 +22,9 @@ from inkgate.service.audit.signing import SigningKey, key_id_of, signing_key
 from inkgate.service.db import work
 from inkgate.service.sealed import keys
 from tests import attest_verifier
-from tests.integration.audit.surfaces import ON_SQLITE
 from tests.integration.metering.test_anchors import funded, rewrite, settled
 from tests.ledger_data import CustomerData
+from tests.postgres import ON_SQLITE
 
 GIVEN = [
     Part("settings", "passed", "", {"settings": 1}, {"settings.json": b"[]\n"}),

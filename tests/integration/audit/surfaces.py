@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import repository
@@ -15,7 +14,6 @@ from inkgate.service.db import work
 from tests.console.console_fixture import BrowserClient, ConsoleFixture
 
 PEER = "127.0.0.1"
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 USER_FORMS = {
     *("/second-factor", "/second-factor/codes", "/second-factor/remove", "/login/code", "/sessions/end"),

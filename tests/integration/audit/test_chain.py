@@ -24,6 +24,7 @@ from inkgate.service.db import ids, work
 from inkgate.service.settings import Audit
 from tests.audit_verifier import first_broken
 from tests.ledger_data import CustomerData
+from tests.postgres import ON_SQLITE
 
 HEADER = '{"format":"inkgate-audit","version":1,"keys":[],"whole":true,"contiguous":true,"last":null}\n'
 
@@ -86,6 +87,7 @@ async def test_each_transaction_extends_the_chain(customer: CustomerData) -> Non
     assert (event["account_name"], event["surface"], event["result"]) == ("main", "system", "done")
 
 
+@ON_SQLITE
 async def test_any_change_of_an_export_is_found_where_it_was_made(customer: CustomerData) -> None:
     """Seeded: each member of events and checkpoints, each line left out, doubled or moved; by two verifiers."""
     for number in range(12):

@@ -39,7 +39,8 @@ from inkgate.service.users import repository as user_rows
 from inkgate.service.users import service as users
 from inkgate.service.users.administration import SESSION_NAME_LENGTH
 from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture
-from tests.integration.audit.surfaces import NOTICE_FORMS, ON_SQLITE, PEER, USER_FORMS, Recorder, Steps
+from tests.integration.audit.surfaces import NOTICE_FORMS, PEER, USER_FORMS, Recorder, Steps
+from tests.postgres import ON_SQLITE
 from tests.unit.cli.test_money_commands import Shell, inkgate  # noqa: F401 - the fixture
 from tests.unit.importing.files import as_json, company
 

@@ -27,7 +27,8 @@ from inkgate.service.users.administration import SESSION_NAME_LENGTH
 from inkgate.service.users.models import SessionRow, UserRow
 from tests.console.console_fixture import PASSWORD, ConsoleFixture
 from tests.console.test_second_factor import code_at, next_step
-from tests.integration.audit.surfaces import NOTICE_FORMS, ON_SQLITE, USER_FORMS, Recorder, Steps
+from tests.integration.audit.surfaces import NOTICE_FORMS, USER_FORMS, Recorder, Steps
+from tests.postgres import ON_SQLITE
 
 CHANNEL_SECRET = "the-secret-of-a-robot"
 URL_SECRET = "secret-in-the-url"

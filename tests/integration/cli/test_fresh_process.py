@@ -27,3 +27,13 @@ def test_from_nothing_to_a_paid_app(tmp_path: Path) -> None:
     inkgate(tmp_path, "pack", "grant", "我的公司", "general", "100000")
     assert "100,000" in inkgate(tmp_path, "pack", "list", "我的公司")
     assert "sound" in inkgate(tmp_path, "ledger", "verify")
+
+
+def test_commands_on_the_database_do_not_import_the_web_framework() -> None:
+    """It takes two thirds of the CPU time of a short command."""
+    program = (
+        "import sys; from inkgate.service.cli import account, admin, apps, migrate, pack, usage;"
+        "print(sorted({'fastapi', 'starlette', 'httpx'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

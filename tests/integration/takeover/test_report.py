@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inkgate.service.admin import create_admin, tokens
+from inkgate.service.admin import tokens
+from inkgate.service.admin.app import create_admin
 from inkgate.service.db import engine as engines
 from inkgate.service.db import work
 from inkgate.service.orders import repository as orders

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.accounts import service as accounts
-from inkgate.service.admin import create_admin, tokens
+from inkgate.service.admin import tokens
+from inkgate.service.admin.app import create_admin
 from inkgate.service.audit import repository as audit
 from inkgate.service.db import work
 from inkgate.service.errors import DatabaseDown, Misuse
