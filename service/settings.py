@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from inkgate.service.contract.app_names import APP_NAME
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.contract.capabilities.plate import PLATE_TYPES
 from inkgate.service.contract.registry import NAME
@@ -188,6 +189,23 @@ class Engine(SettingsGroup):
     )
     max_pixels: int = Field(25_100_000, gt=0, description="Largest image that is decoded, in pixels.")
     stub_ms: float = Field(0.0, ge=0, description="Load tests only: milliseconds the stub runtime takes per image.")
+
+
+class Accounts(SettingsGroup):
+    """What a new account begins with (ADR 0090)."""
+
+    default_app: str = Field(
+        "默认应用",
+        description="Name of the app that a new account or sub-account gets (manual 4.2); empty: none. Imported "
+        "accounts have the apps of their file.",
+    )
+
+    @field_validator("default_app")
+    @classmethod
+    def _app_name(cls, name: str) -> str:
+        if name and APP_NAME.fullmatch(name) is None:
+            raise ValueError("must be 4 to 15 characters: 汉字, letters, digits, underscores; a letter or 汉字 first")
+        return name
 
 
 class Billing(SettingsGroup):
@@ -658,6 +676,7 @@ class Settings(BaseSettings):
     redis: Redis = Redis()
     worker: Worker = Worker()
     engine: Engine = Engine()
+    accounts: Accounts = Accounts()
     billing: Billing = Billing()
     orders: Orders = Orders()
     ledger: Ledger = Ledger()

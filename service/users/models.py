@@ -107,7 +107,8 @@ class AttemptRow(Base):
 class FormUseRow(Base):
     """A form that a session has sent. `location` is the page that its answer named, None until it has been answered.
 
-    `key` is the SHA-256 of session, form token, path and fields, see `forms.key_of`. The row ends with its session.
+    `sealed_answer` is that of a form which is answered in place, as long as it is kept. `key` is the SHA-256 of
+    session, form token, path and fields, see `forms.key_of`. The row ends with its session.
     """
 
     __tablename__ = "console_form_use"
@@ -116,6 +117,9 @@ class FormUseRow(Base):
     session: Mapped[str] = mapped_column(ForeignKey("console_session.token_hash", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     location: Mapped[str | None] = mapped_column(Text)
+    sealed_answer: Mapped[bytes | None] = mapped_column(
+        LargeBinary, info={"sealed_context": "console_form_use.answer:{key}"}
+    )
 
 
 class ShownSecretRow(Base):

@@ -135,6 +135,7 @@ async def page(page_request: Customer, capability: str = DEFAULT) -> Response:
         page_request,
         "try.html",
         model=model,
+        scope=scope,
         name=name,
         capabilities=CAPABILITIES,
         known=CAPABILITIES[name],
