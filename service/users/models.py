@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inkgate.service.db.base import Base, UtcDateTime, identifier
@@ -112,6 +112,14 @@ class FormUseRow(Base):
     """
 
     __tablename__ = "console_form_use"
+    __table_args__ = (
+        Index(
+            "ix_console_form_use_answered",
+            "created_at",
+            sqlite_where=text("sealed_answer IS NOT NULL"),
+            postgresql_where=text("sealed_answer IS NOT NULL"),
+        ),
+    )
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     session: Mapped[str] = mapped_column(ForeignKey("console_session.token_hash", ondelete="CASCADE"), index=True)
