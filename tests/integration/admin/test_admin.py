@@ -71,6 +71,9 @@ async def test_every_route_requires_a_token_with_one_scope(
 
 async def test_accounts_keys_and_apps(customer: CustomerData, admin: httpx.AsyncClient) -> None:
     account = (await admin.post("/accounts", json={"name": "acme"})).json()
+    default = account["default_app"]
+    assert default["name"] == "默认应用" and len(default["secret"]) == 32
+    assert (await admin.get(f"/apps/{default['app_id']}")).json()["opened"] == []
     child = await admin.post("/accounts", json={"name": "acme child", "parent_id": account["id"]})
     assert child.status_code == 201
     assert (await admin.post("/accounts", json={"name": "acme"})).status_code == 409

@@ -108,7 +108,9 @@ def test_nothing_imported_and_nothing_listening(inkgate: Shell) -> None:  # noqa
 )
 def test_which_calls_the_cloud_may_answer(enabled: bool, override: Override, expected: set[str]) -> None:
     modes = {"general": Mode.MIRROR, "plate": Mode.SPLIT, "idcard": Mode.LOCAL}
-    lines = tuple(RouteLine("1", "扫描前台", "k", "2", name, mode, 0, START) for name, mode in modes.items())
+    lines = tuple(
+        RouteLine("1", "扫描前台", "k", "2", "我的公司", name, mode, 0, START) for name, mode in modes.items()
+    )
     found = takeover.routes_to_the_cloud(Overview(enabled, override, 1, lines))
     assert found == {("1", name) for name in expected}
 
