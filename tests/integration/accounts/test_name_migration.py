@@ -60,7 +60,10 @@ async def test_names_survive_the_way_forth_and_back_unless_they_repeat(fresh_url
             owner = await accounts.create_account(unit, account)
             await accounts.create_app(unit, vault, owner.id, f"app_{len(account)}_{account}")
             made = await accounts.create_app(unit, vault, owner.id, "默认应用")
-    with pytest.raises(ConfigurationError, match="^INKGATE_DATABASE__URL: 1 app names are used in several accounts"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^INKGATE_DATABASE__URL: 1 app names are used in several accounts, .*Delete all apps but one",
+    ):
         await move(command.downgrade, BEFORE)
     async with engine.begin() as connection:
         new, columns = await connection.run_sync(schema)
