@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-ID_DIGITS = 8  # of the random end of an id, which tells deleted apps apart
+ID_DIGITS = 8  # of the random end of an id, which distinguishes deleted apps
 
 
 @dataclass(frozen=True, slots=True)
