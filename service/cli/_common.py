@@ -121,7 +121,8 @@ async def find_app(unit: UnitOfWork, name: str, account: str = "") -> AppRow:
     except Misuse as problem:
         if problem.code != "app.name_ambiguous":
             raise
-        raise Misuse("command.app_name_ambiguous", **problem.params) from None
+        count, apps = problem.params["count"], problem.params["apps"]
+        raise Misuse("command.app_name_ambiguous", name=name, count=count, apps=apps) from None
     if found is None:
         if owner is not None:
             raise Misuse("command.app_not_in_account", name=name, account=owner.name)
