@@ -69,7 +69,8 @@ def _print(found: Sequence[RouteReport], language: str) -> None:
         screen.print("No mirrored calls in these days. Send some: inkgate takeover route APP CAPABILITY mirror")
     for each in found:
         title = each.capability.title_en if language == "en" else each.capability.title
-        screen.print(f"{each.app_name or each.app_id} ({each.account_name}) · {title}", style="bold", markup=False)
+        owner = f" ({each.account_name})" if each.account_name else ""
+        screen.print(f"{each.app_name or each.app_id}{owner} · {title}", style="bold", markup=False)
         screen.print(judge(each).text(language), markup=False)
         screen.print(_figures(each), markup=False)
         if each.fields:
