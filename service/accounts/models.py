@@ -43,6 +43,7 @@ class AccessKeyRow(Base):
 class AppRow(Base):
     """An app 应用. Deleting keeps the row, because ledger entries reference it; its name may be used again.
 
+    The name of a live app is unique within its account, not in the installation (ADR 0090).
     `imported_at` is set for an app whose keys another service issued; `seals` when its clients are known to send sealed
     bodies; `sm2_imported` when the SM2 key pair is the one that those clients use already.
     """
@@ -50,8 +51,9 @@ class AppRow(Base):
     __tablename__ = "app"
     __table_args__ = (
         Index(
-            "uq_app_name_live",
+            "uq_app_name_account_live",
             "name",
+            "account_id",
             unique=True,
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),

@@ -130,10 +130,31 @@ async def app_by_key(session: AsyncSession, appkey: str) -> AppRow | None:
     return found
 
 
-async def live_app_named(session: AsyncSession, name: str) -> AppRow | None:
-    query = select(AppRow).where(AppRow.name == name, AppRow.deleted_at.is_(None))
+async def live_app_named(session: AsyncSession, account_id: str, name: str) -> AppRow | None:
+    """The live app of an account with this name."""
+    query = select(AppRow).where(AppRow.account_id == account_id, AppRow.name == name, AppRow.deleted_at.is_(None))
     found: AppRow | None = await session.scalar(query)
     return found
+
+
+async def live_apps_named(
+    session: AsyncSession, name: str, account_ids: Collection[str] | None, limit: int
+) -> list[tuple[AppRow, str]]:
+    """At most `limit` live apps with this name, of these accounts (None: of all), each with the name of its account, in
+    the order of those."""
+    query = select(AppRow, Account.name).join(Account, Account.id == AppRow.account_id)
+    query = query.where(AppRow.name == name, AppRow.deleted_at.is_(None)).order_by(Account.name).limit(limit)
+    if account_ids is not None:
+        query = query.where(AppRow.account_id.in_(account_ids))
+    return [(row[0], str(row[1])) for row in await session.execute(query)]
+
+
+async def count_live_apps_named(session: AsyncSession, name: str, account_ids: Collection[str] | None) -> int:
+    """The number of live apps with this name, of these accounts (None: of all)."""
+    query = select(func.count()).select_from(AppRow).where(AppRow.name == name, AppRow.deleted_at.is_(None))
+    if account_ids is not None:
+        query = query.where(AppRow.account_id.in_(account_ids))
+    return await session.scalar(query) or 0
 
 
 async def apps(
@@ -145,6 +166,13 @@ async def apps(
         query = query.where(AppRow.name.contains(search, autoescape=True))
     query = query.order_by(AppRow.created_at.desc(), AppRow.id).limit(limit).offset(offset)
     return list(await session.scalars(query))
+
+
+async def oldest_app(session: AsyncSession, account_id: str) -> AppRow | None:
+    """The live app that an account has had for longest."""
+    query = select(AppRow).where(AppRow.account_id == account_id, AppRow.deleted_at.is_(None))
+    found: AppRow | None = await session.scalar(query.order_by(AppRow.created_at, AppRow.id).limit(1))
+    return found
 
 
 async def lock_apps(session: AsyncSession) -> list[AppRow]:

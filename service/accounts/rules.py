@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable
 from ipaddress import ip_network
 
+from inkgate.service.contract.app_names import APP_NAME
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import Misuse
 
-CJK_RANGES = "\u3400-\u4dbf\u4e00-\u9fff"
-APP_NAME = re.compile(rf"[A-Za-z{CJK_RANGES}][A-Za-z0-9_{CJK_RANGES}]{{3,14}}")
 KEY_ID = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{15,63}")
 """An AK or AppKey: ours have 32 hex digits, those of other issuers 16 to 64 characters."""
 

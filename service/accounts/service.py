@@ -59,6 +59,17 @@ async def create_account(work: UnitOfWork, name: str, *, parent_id: str | None =
     return account
 
 
+async def create_account_with_app(
+    work: UnitOfWork, vault: Vault, name: str, *, parent_id: str | None = None, default_app: str
+) -> tuple[Account, NewApp | None]:
+    """A new account with its default app 默认应用, which has opened nothing; none when `default_app` is "".
+
+    Raises Misuse as `create_account` and `create_app` do.
+    """
+    account = await create_account(work, name, parent_id=parent_id)
+    return account, await create_app(work, vault, account.id, default_app) if default_app else None
+
+
 async def suspend_account(work: UnitOfWork, account_id: str, *, suspended: bool = True) -> Account:
     """Stop (or allow again) every call of an account and, for a main account, of its sub-accounts.
 
@@ -124,7 +135,7 @@ async def access_key_secret(work: UnitOfWork, vault: Vault, ak: str) -> str:
 async def create_app(work: UnitOfWork, vault: Vault, account_id: str, name: str, *, description: str = "") -> NewApp:
     """A new app with AppKey, AppSecret (32 hex digits each) and SM2 key pair.
 
-    Raises Misuse when the name breaks the manual's rule (4.2) or a live app has it.
+    Raises Misuse when the name breaks the manual's rule (4.2) or a live app of the account has it.
     """
     account = await get_account(work, account_id, lock=True)  # so that concurrent calls cannot exceed the limit
     rules.app_name(name)
@@ -132,7 +143,7 @@ async def create_app(work: UnitOfWork, vault: Vault, account_id: str, name: str,
         raise Misuse("app.description_too_long", most=rules.DESCRIPTION_LENGTH)
     if not rules.storable(description):
         raise Misuse("app.description_unstorable")
-    if await repository.live_app_named(work.session, name):
+    if await repository.live_app_named(work.session, account_id, name):
         raise Misuse("app.name_taken", name=name)
     if await repository.count_apps(work.session, [account_id]) >= APPS_PER_ACCOUNT:
         raise Misuse("app.limit", most=APPS_PER_ACCOUNT)

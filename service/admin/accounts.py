@@ -30,11 +30,20 @@ async def list_accounts(
 
 
 @router.post("/accounts", status_code=201)
-async def create_account(admin_request: AccountsWrite, body: schemas.NewAccount) -> schemas.AccountOut:
+async def create_account(admin_request: AccountsWrite, body: schemas.NewAccount) -> schemas.CreatedAccount:
+    """Create an account, with its default app unless INKGATE_ACCOUNTS__DEFAULT_APP is empty."""
+    context = admin_request.context
     async with admin_request.begin() as work:
-        return schemas.AccountOut.model_validate(
-            await accounts.create_account(work, body.name, parent_id=body.parent_id)
+        row, made = await accounts.create_account_with_app(
+            work,
+            context.vault,
+            body.name,
+            parent_id=body.parent_id,
+            default_app=context.settings.accounts.default_app,
         )
+        account = schemas.AccountOut.model_validate(row)
+        default_app = schemas.CreatedApp(**asdict(made)) if made else None
+        return schemas.CreatedAccount(**account.model_dump(), default_app=default_app)
 
 
 @router.put("/accounts/{account_id}/suspension")

@@ -32,7 +32,8 @@ async def import_records(admin_request: AccountsWrite, body: schemas.Import) -> 
     if report.problems:
         return _refusal(report)
     sealing = [
-        schemas.SealingAppOut(app=each.name, own_key=each.own_key, enckey=each.enckey) for each in report.sealing
+        schemas.SealingAppOut(app=each.name, account=each.account, own_key=each.own_key, enckey=each.enckey)
+        for each in report.sealing
     ]
     return schemas.ImportOut(applied=report.applied, counts=dict(report.counts), sealing=sealing)
 

@@ -31,6 +31,18 @@ class AccountOut(AdminModel):
     created_at: datetime
 
 
+class CreatedApp(AdminModel):
+    app_id: str
+    name: str
+    appkey: str
+    secret: str = Field(description="AppSecret, shown this once.")
+    enckey: str = Field(description="SM2 public key: base64 of its X.509 SPKI.")
+
+
+class CreatedAccount(AccountOut):
+    default_app: CreatedApp | None = Field(description="The app made with the account, with its secret; null: none.")
+
+
 class Suspension(AdminModel):
     suspended: StrictBool
 
@@ -58,17 +70,10 @@ class Disabling(AdminModel):
 
 class NewApp(AdminModel):
     name: LongText = Field(
-        description="4-15 characters: 汉字, letters, digits, underscores; begins with a letter or 汉字."
+        description="Unique within the account; 4-15 characters: 汉字, letters, digits, underscores; begins with a "
+        "letter or 汉字."
     )
     description: LongText = ""
-
-
-class CreatedApp(AdminModel):
-    app_id: str
-    name: str
-    appkey: str
-    secret: str = Field(description="AppSecret, shown this once.")
-    enckey: str = Field(description="SM2 public key: base64 of its X.509 SPKI.")
 
 
 class Opened(AdminModel):
@@ -294,6 +299,7 @@ class ImportProblem(AdminModel):
 
 class SealingAppOut(AdminModel):
     app: str
+    account: str
     own_key: bool = Field(description="Whether its SM2 key pair came along.")
     enckey: str = Field(description="The public key that its clients need; empty in a dry run.")
 

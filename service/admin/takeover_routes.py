@@ -24,6 +24,7 @@ class TakeoverRoute(AdminModel):
     app_name: str
     appkey: str
     account_id: str
+    account_name: str
     capability: str
     mode: Mode = Field(description="mirror: the cloud answers, a copy is read here; split: a share here; local: here.")
     percent: int = Field(description="The share answered here.")

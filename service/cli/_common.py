@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service import settings as configuration
 from inkgate.service import tables  # noqa: F401 - foreign keys need every table
-from inkgate.service.accounts import repository
+from inkgate.service.accounts import lookup, repository
 from inkgate.service.accounts.models import Account, AppRow
 from inkgate.service.accounts.opening import open_vault
 from inkgate.service.accounts.vault import Vault
@@ -36,6 +36,7 @@ from inkgate.service.settings import Settings
 T = TypeVar("T")
 JSON = typer.Option(False, "--json", help="Print JSON.")
 LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
+OWNER = typer.Option("", "--account", help="The account that has the app, for a name that several use.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +107,36 @@ async def find_account(unit: UnitOfWork, name: str) -> Account:
     return found
 
 
-async def find_app(unit: UnitOfWork, name: str) -> AppRow:
-    """The live app with this name, AppKey or id. Raises Misuse."""
-    found = await repository.live_app_named(unit.session, name) or await repository.app_by_key(unit.session, name)
+async def find_app(unit: UnitOfWork, name: str, account: str = "") -> AppRow:
+    """The live app with this id, AppKey or name; with `account` the one that this account itself has.
+
+    Raises Misuse, also when a name fits several.
+    """
+    owner = await find_account(unit, account) if account else None
+    try:
+        found = await lookup.find_app(unit, name, [owner.id] if owner else None)
+    except Misuse as problem:
+        if problem.code != "app.name_ambiguous":
+            raise
+        count, apps = problem.params["count"], problem.params["apps"]
+        raise Misuse("command.app_name_ambiguous", name=name, count=count, apps=apps) from None
     if found is None:
-        found = await repository.app(unit.session, name)
-    if found is None or found.deleted_at is not None:
+        if owner is not None:
+            raise Misuse("command.app_not_in_account", name=name, account=owner.name)
         raise Misuse("command.app_not_found", name=name)
+    await trail.record_look(unit, "cli.view", f"app {found.name}", found.account_id)
+    return found
+
+
+async def find_app_paid_by(unit: UnitOfWork, name: str, account: Account) -> AppRow:
+    """The live app with this id, AppKey or name, of the main account that pays for `account` or of its sub-accounts.
+
+    Raises Misuse, also when a name fits several.
+    """
+    family = await repository.account_with_subaccounts(unit.session, account.parent_id or account.id)
+    found = await lookup.find_app(unit, name, [each.id for each in family])
+    if found is None:
+        raise Misuse("command.app_not_in_account", name=name, account=account.name)
     await trail.record_look(unit, "cli.view", f"app {found.name}", found.account_id)
     return found
 

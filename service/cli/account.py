@@ -22,14 +22,21 @@ def create(
     parent: str = typer.Option("", help="Main account; makes this a sub-account, whose usage the main one pays."),
     as_json: bool = JSON,
 ) -> None:
-    """Create an account with a first access key. Its secret is shown this once."""
+    """Create an account with a first access key and its default app. Their secrets are shown this once."""
 
     async def action(context: CommandContext) -> dict[str, object]:
         async with context.begin() as unit:
             parent_id = (await find_account(unit, parent)).id if parent else None
-            account = await accounts.create_account(unit, name, parent_id=parent_id)
-            pair = await accounts.create_access_key(unit, await context.vault(), account.id)
-            return {"ACCOUNT": account.id, "AK": pair.ak, "SK": pair.sk}
+            vault, default_app = await context.vault(), context.settings.accounts.default_app
+            account, made = await accounts.create_account_with_app(
+                unit, vault, name, parent_id=parent_id, default_app=default_app
+            )
+            pair = await accounts.create_access_key(unit, vault, account.id)
+            rows: dict[str, object] = {"ACCOUNT": account.id, "AK": pair.ak, "SK": pair.sk}
+            if made is not None:
+                rows |= {"APP": made.app_id, "NAME": made.name, "APPKEY": made.appkey}
+                rows |= {"APPSECRET": made.secret, "ENCKEY": made.enckey}
+            return rows
 
     print_fields(run(action), as_json=as_json)
 

@@ -11,7 +11,17 @@ from inkgate.service.accounts import service as accounts
 from inkgate.service.audit import trail
 from inkgate.service.broker.streams import holds
 from inkgate.service.broker.streams.keys import Keys
-from inkgate.service.cli._common import CommandContext, find_account, find_app, print_fields, print_table, run
+from inkgate.service.cli._common import (
+    JSON,
+    LIMIT,
+    OWNER,
+    CommandContext,
+    find_account,
+    find_app,
+    print_fields,
+    print_table,
+    run,
+)
 from inkgate.service.cli.importing import import_apps, import_key_pair
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import Misuse
@@ -19,8 +29,6 @@ from inkgate.service.errors import Misuse
 app = typer.Typer(help="Apps 应用: keys, opened capabilities, allow-lists, rates.", no_args_is_help=True)
 app.command("import")(import_apps)
 app.command("sm2-import")(import_key_pair)
-JSON = typer.Option(False, "--json", help="Print JSON.")
-LIMIT = typer.Option(100, min=1, max=10_000, help="At most so many.")
 
 
 @app.command()
@@ -41,12 +49,13 @@ def open_(
     name: str,
     capabilities: Annotated[list[str], typer.Argument(help=f"{', '.join(CAPABILITIES)}; none: all.")] = [],  # noqa: B006
     qps: float = typer.Option(None, help="Requests per second; without it the installation's default."),
+    account: str = OWNER,
 ) -> None:
     """Open capabilities for an app (name, AppKey or id). They cannot be closed again."""
 
     async def action(context: CommandContext) -> None:
         async with context.begin() as unit:
-            found = await find_app(unit, name)
+            found = await find_app(unit, name, account)
             for capability in capabilities or CAPABILITIES:
                 await accounts.open_capability(unit, found.id, capability, qps=qps)
 
@@ -60,24 +69,27 @@ def list_(account: str, search: str = "", limit: int = LIMIT, as_json: bool = JS
     async def action(context: CommandContext) -> list[tuple[object, ...]]:
         async with context.begin() as unit:
             owner = await find_account(unit, account)
-            members = [each.id for each in await repository.account_with_subaccounts(unit.session, owner.id)]
+            family = await repository.account_with_subaccounts(unit.session, owner.id)
+            names = {each.id: each.name for each in family}
             rows: list[tuple[object, ...]] = []
-            for each in await repository.apps(unit.session, members, search=search, limit=limit):
+            for each in await repository.apps(unit.session, list(names), search=search, limit=limit):
                 opened = ",".join(row.capability for row in await repository.opened_capabilities(unit.session, each.id))
-                rows.append((each.name, each.appkey, opened, each.created_at, each.id))
+                rows.append((each.name, names[each.account_id], each.appkey, opened, each.created_at, each.id))
             return rows
 
-    print_table(("name", "appkey", "opened", "created", "id"), run(action), as_json=as_json)
+    print_table(("name", "account", "appkey", "opened", "created", "id"), run(action), as_json=as_json)
 
 
 @app.command()
-def show(name: str, as_json: bool = JSON) -> None:
-    """Show an app without its secrets."""
+def show(name: str, account: str = OWNER, as_json: bool = JSON) -> None:
+    """Show an app (name, AppKey or id) without its secrets."""
 
     async def action(context: CommandContext) -> dict[str, object]:
         async with context.begin() as unit:
-            found = await find_app(unit, name)
+            found = await find_app(unit, name, account)
+            owner = await accounts.get_account(unit, found.account_id)
             rows: dict[str, object] = {"APP": found.id, "NAME": found.name, "APPKEY": found.appkey}
+            rows["ACCOUNT"] = owner.name
             rows["ENCKEY"] = found.sm2_public_key
             if found.imported_at is not None:
                 rows["IMPORTED"] = found.imported_at.isoformat(timespec="seconds")
@@ -96,12 +108,12 @@ def show(name: str, as_json: bool = JSON) -> None:
 
 
 @app.command()
-def reveal(name: str) -> None:
+def reveal(name: str, account: str = OWNER) -> None:
     """Print an app's AppSecret; the audit trail notes it."""
 
     async def action(context: CommandContext) -> str:
         async with context.begin() as unit:
-            found = await find_app(unit, name)
+            found = await find_app(unit, name, account)
             return await accounts.app_secret(unit, await context.vault(), found.id)
 
     typer.echo(run(action))
@@ -112,12 +124,13 @@ def allow(
     name: str,
     networks: Annotated[list[str], typer.Argument(help="Addresses and networks; none: every address.")] = [],  # noqa: B006
     capability: str = typer.Option("", help="Only for this capability (40010); else for the app (40009)."),
+    account: str = OWNER,
 ) -> None:
     """Replace the allow-list of an app, or of one capability of it."""
 
     async def action(context: CommandContext) -> None:
         async with context.begin() as unit:
-            found = await find_app(unit, name)
+            found = await find_app(unit, name, account)
             await accounts.set_allowed(unit, found.id, networks or [], capability=capability or None)
 
     run(action)
@@ -128,6 +141,7 @@ def qps(
     name: str,
     capability: str,
     rate: str = typer.Argument(..., help="Requests per second, or `default`."),
+    account: str = OWNER,
 ) -> None:
     """Change the request rate of an opened capability."""
     try:
@@ -137,7 +151,7 @@ def qps(
 
     async def action(context: CommandContext) -> None:
         async with context.begin() as unit:
-            found = await find_app(unit, name)
+            found = await find_app(unit, name, account)
             await accounts.set_qps(unit, found.id, capability, value)
 
     run(action)
@@ -154,22 +168,23 @@ def held(as_json: bool = JSON) -> None:
         async with context.begin() as unit:
             for appkey, seconds in found.items():
                 row = await repository.app_by_key(unit.session, appkey)
-                rows.append((row.name if row else "", appkey, f"{seconds:.0f}"))
+                owner = await accounts.get_account(unit, row.account_id) if row else None
+                rows.append((row.name if row else "", owner.name if owner else "", appkey, f"{seconds:.0f}"))
         return rows
 
-    print_table(("name", "appkey", "seconds"), run(action), as_json=as_json)
+    print_table(("name", "account", "appkey", "seconds"), run(action), as_json=as_json)
 
 
 @app.command()
-def lift(name: str) -> None:
+def lift(name: str, account: str = OWNER) -> None:
     """End the hold-off of an app whose images killed workers (over Redis); gateways know within a second."""
 
     async def action(context: CommandContext) -> bool:
         url, keys = _queue(context)
         async with context.begin() as unit:
-            found = await find_app(unit, name)
+            found = await find_app(unit, name, account)
             lifted = await holds.lift_hold_off(url, keys, found.appkey)
-            await trail.record(unit, "app.lift", f"app {found.name}", found.account_id, held=lifted)
+            await trail.record(unit, "app.lift", f"app {found.name}", found.account_id, app_id=found.id, held=lifted)
             return lifted
 
     typer.echo("lifted" if run(action) else "was not held off; its deaths are forgotten")
@@ -183,14 +198,14 @@ def _queue(context: CommandContext) -> tuple[str, Keys]:
 
 
 @app.command()
-def delete(name: str, yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None:
+def delete(name: str, account: str = OWNER, yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None:
     """Delete an app: its key stops working, packs bound to it are lost to it; records remain."""
     if not yes:
         typer.confirm(f"Delete the app {name}?", abort=True)
 
     async def action(context: CommandContext) -> None:
         async with context.begin() as unit:
-            found = await find_app(unit, name)
+            found = await find_app(unit, name, account)
             await accounts.delete_app(unit, found.id)
 
     run(action)

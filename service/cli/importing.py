@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from inkgate.service.cli._common import JSON, CommandContext, find_app, print_fields, run
+from inkgate.service.cli._common import JSON, OWNER, CommandContext, find_app, print_fields, run
 from inkgate.service.errors import Misuse
 from inkgate.service.importing.reading import MAX_FILE_BYTES
 from inkgate.service.importing.records import APP_RECORDS, FIELDS, Report
@@ -42,13 +42,14 @@ def import_apps(file: Path = FILE, apply: bool = APPLY, show_template: bool = TE
 def import_key_pair(
     name: str,
     file: Path = KEY_FILE,
+    account: str = OWNER,
 ) -> None:
     """Replace the SM2 key pair of an app (name, AppKey or id) by one that its clients use already."""
     text = _read(file, MAX_TEXT_LENGTH).decode("utf-8", "replace")
 
     async def action(context: CommandContext) -> dict[str, object]:
         async with context.begin() as unit:
-            found = await find_app(unit, name)
+            found = await find_app(unit, name, account)
             row = await import_sm2_key(unit, await context.vault(), found.id, text)
             return {"APP": row.id, "ENCKEY": row.sm2_public_key}
 
@@ -96,7 +97,10 @@ def as_object(report: Report) -> dict[str, object]:
             for each in report.problems
         ],
         "more_problems": report.more_problems,
-        "sealing": [{"app": each.name, "own_key": each.own_key, "enckey": each.enckey} for each in report.sealing],
+        "sealing": [
+            {"app": each.name, "account": each.account, "own_key": each.own_key, "enckey": each.enckey}
+            for each in report.sealing
+        ],
     }
 
 
@@ -110,7 +114,7 @@ def _print(report: Report) -> None:
     counts = ", ".join(f"{count} {kind}" for kind, count in report.counts.items() if count)
     print(f"{'imported' if report.applied else 'can be imported'}: {counts}")
     for each in report.sealing:
-        print(_sealing_line(each.name, each.own_key, each.enckey))
+        print(_sealing_line(f"{each.name} ({each.account})", each.own_key, each.enckey))
     if not report.applied:
         print("nothing was changed; run it again with --apply to write it")
 

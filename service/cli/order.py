@@ -14,7 +14,7 @@ from inkgate.service.cli._common import (
     LIMIT,
     CommandContext,
     find_account,
-    find_app,
+    find_app_paid_by,
     print_fields,
     print_table,
     run,
@@ -63,7 +63,7 @@ def product(
 def place(
     account: str,
     items: Items,
-    only_app: str = typer.Option("", "--app", help="Bind the packs to one app."),
+    only_app: str = typer.Option("", "--app", help="Bind the packs to one app (name, AppKey or id)."),
     voucher: str = typer.Option("", help="The code of a voucher."),
     as_json: bool = JSON,
 ) -> None:
@@ -77,7 +77,7 @@ def place(
                 owner.id,
                 _quantities(items),
                 approval=context.settings.orders.approval,
-                app_id=(await find_app(unit, only_app)).id if only_app else None,
+                app_id=(await find_app_paid_by(unit, only_app, owner)).id if only_app else None,
                 voucher=voucher or None,
             )
             pays = order.amount_fen - order.discount_fen

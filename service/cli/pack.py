@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from inkgate.service.cli._common import CommandContext, find_account, find_app, one_of, print_fields, print_table, run
+from inkgate.service.cli._common import (
+    CommandContext,
+    find_account,
+    find_app_paid_by,
+    one_of,
+    print_fields,
+    print_table,
+    run,
+)
 from inkgate.service.metering import service as metering
 from inkgate.service.metering.packs import COMMERCIAL
 
@@ -25,7 +33,7 @@ def grant(
     async def action(context: CommandContext) -> dict[str, object]:
         async with context.begin() as unit:
             owner = await find_account(unit, account)
-            app_id = (await find_app(unit, only_app)).id if only_app else None
+            app_id = (await find_app_paid_by(unit, only_app, owner)).id if only_app else None
             pack = await metering.grant_pack(unit, owner.id, capability, units, app_id=app_id)
             return {"PACK": pack.id, "UNITS": pack.total, "STARTS": pack.starts_at, "ENDS": pack.ends_at}
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from inkgate.service.cli._common import CommandContext, find_app, format_value, print_fields, print_table, run
+from inkgate.service.cli._common import OWNER, CommandContext, find_app, format_value, print_fields, print_table, run
 from inkgate.service.cli.takeover_report import report
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import Misuse
@@ -17,7 +17,7 @@ app = typer.Typer(help="Takeover 接管: mirror, switch gradually, compare.", no
 app.command()(report)
 JSON = typer.Option(False, "--json", help="Print JSON.")
 ALL = "all"
-COLUMNS = ("app", "appkey", "capability", "mode", "here", "changed")
+COLUMNS = ("app", "account", "appkey", "capability", "mode", "here", "changed")
 
 AppName = Annotated[str, typer.Argument(help="App (name, AppKey or id).")]
 CapabilityName = Annotated[str, typer.Argument(help=f"{', '.join(CAPABILITIES)}; `{ALL}`: all it has opened.")]
@@ -32,13 +32,14 @@ def route(
         typer.Argument(help="mirror: the cloud answers, a copy is read here; split: a share here; local: here."),
     ],
     percent: Annotated[str, typer.Argument(help="Of a split: the share answered here, 0 to 100.")] = "",
+    account: str = OWNER,
 ) -> None:
     """Say where the calls of an app are answered. Every gateway follows within seconds."""
     chosen, share = _mode(mode), _percent(percent)
 
     async def action(context: CommandContext) -> list[str]:
         async with context.begin() as unit:
-            found = await find_app(unit, name)
+            found = await find_app(unit, name, account)
             names = await routes.opened(unit, found.id) if capability == ALL else [capability]
             for each in names:
                 enabled = context.settings.takeover.enabled
@@ -50,12 +51,12 @@ def route(
 
 
 @app.command()
-def forget(name: AppName, capability: CapabilityName) -> None:
+def forget(name: AppName, capability: CapabilityName, account: str = OWNER) -> None:
     """Remove a route: the app's calls are answered here, whatever `off` says. For apps that never were in the cloud."""
 
     async def action(context: CommandContext) -> None:
         async with context.begin() as unit:
-            found = await find_app(unit, name)
+            found = await find_app(unit, name, account)
             names = await routes.routed(unit, found.id) if capability == ALL else [capability]
             for each in names:
                 await routes.remove_route(unit, found.id, each)
@@ -73,7 +74,7 @@ def status(as_json: bool = JSON) -> None:
 
     found = run(action)
     rows = [
-        (each.app_name, each.appkey, each.capability, each.mode.value, each.percent, each.changed_at)
+        (each.app_name, each.account_name, each.appkey, each.capability, each.mode.value, each.percent, each.changed_at)
         for each in found.routes
     ]
     if as_json:
@@ -85,7 +86,7 @@ def status(as_json: bool = JSON) -> None:
         typer.echo("INKGATE_TAKEOVER__URL is empty here: gateways with these settings answer every call themselves.")
     if found.override is not Override.NONE:
         typer.echo(f"OFF: all routes below are overridden, every call of these apps goes to: {found.override.value}")
-    print_table(COLUMNS, [(*row[:4], f"{row[4]}%", format_value(row[5])) for row in rows], as_json=False)
+    print_table(COLUMNS, [(*row[:5], f"{row[5]}%", format_value(row[6])) for row in rows], as_json=False)
 
 
 @app.command()

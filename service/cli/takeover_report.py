@@ -43,7 +43,7 @@ def report(
     async def action(context: CommandContext) -> list[RouteReport]:
         async with context.begin() as unit:
             end: datetime = beijing(until) or await unit.now()
-            app_id = (await find_app(unit, app)).id if app else None
+            app_id = (await find_app(unit, app, account)).id if app else None
             account_id = (await find_account(unit, account)).id if account else None
             await trail.record_look(unit, "cli.view", "takeover report", account_id)
             start = beijing(since) or end - reports.DEFAULT_PERIOD
@@ -69,7 +69,8 @@ def _print(found: Sequence[RouteReport], language: str) -> None:
         screen.print("No mirrored calls in these days. Send some: inkgate takeover route APP CAPABILITY mirror")
     for each in found:
         title = each.capability.title_en if language == "en" else each.capability.title
-        screen.print(f"{each.app_name or each.app_id} · {title}", style="bold", markup=False)
+        owner = f" ({each.account_name})" if each.account_name else ""
+        screen.print(f"{each.app_name or each.app_id}{owner} · {title}", style="bold", markup=False)
         screen.print(judge(each).text(language), markup=False)
         screen.print(_figures(each), markup=False)
         if each.fields:

@@ -30,7 +30,7 @@ REPEATABLE: Mapping[str, str] = {
     "/logout": "ends the session",
     "/preferences": "sets cookies of the browser",
     "/wall": "sets a cookie of the browser",
-    "/try/{name}": "answers in place: each sending is a call",
+    "/try/{name}": "answers in place, and claims a token of its own: see try_calls",
     "/operator/ledger": "shows a verification, which changes nothing",
     "/operator/audit": "shows a verification, which changes nothing",
 }

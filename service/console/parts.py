@@ -13,9 +13,7 @@ from inkgate.service.broker.worker_registry import WorkerRegistry
 from inkgate.service.client_ip import parse_networks
 from inkgate.service.console.agreement import load_agreement
 from inkgate.service.console.directory import Directory
-from inkgate.service.console.gateway_client import GatewayCall
 from inkgate.service.console.oidc import Provider
-from inkgate.service.console.once import Once
 from inkgate.service.console.regions import RegionTable, load
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.settings import Settings
@@ -72,5 +70,4 @@ class ConsoleDependencies:
     trusted_proxies: tuple[Network, ...] = ()
     agreement: tuple[str, ...] = ()  # paragraphs of the operator's service agreement; empty: the built-in one
     verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
-    try_calls: Once[GatewayCall] = field(default_factory=Once)  # of the try page, by form token
     attempts: Attempts = field(default_factory=Attempts)  # at the set-up code, of this process

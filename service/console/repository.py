@@ -12,20 +12,28 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
+from inkgate.service.console.app_labels import NamedApp
 from inkgate.service.metering.models import ACTIVE, PackRow
 from inkgate.service.orders.models import OrderRow, RefundRow
 
 
-async def app_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
-    """App id → name, including deleted apps, which records still reference."""
-    query = select(AppRow.id, AppRow.name).where(AppRow.account_id.in_(account_ids))
-    return {str(app_id): str(name) for app_id, name in await session.execute(query)}
+async def apps_of(session: AsyncSession, account_ids: Sequence[str]) -> list[NamedApp]:
+    """The apps of these accounts, including deleted ones, which records still reference."""
+    return await _named_apps(session, AppRow.account_id.in_(account_ids))
 
 
-async def names_of_apps(session: AsyncSession, app_ids: Sequence[str]) -> dict[str, str]:
-    """App id → name of these apps."""
-    query = select(AppRow.id, AppRow.name).where(AppRow.id.in_(app_ids))
-    return {str(app_id): str(name) for app_id, name in await session.execute(query)}
+async def apps_by_id(session: AsyncSession, app_ids: Sequence[str]) -> dict[str, NamedApp]:
+    """App id → app, including deleted ones."""
+    return {each.app_id: each for each in await _named_apps(session, AppRow.id.in_(app_ids))}
+
+
+async def _named_apps(session: AsyncSession, wanted: ColumnElement[bool]) -> list[NamedApp]:
+    query = select(AppRow.id, AppRow.name, Account.id, Account.name, AppRow.deleted_at)
+    query = query.join(Account, Account.id == AppRow.account_id).where(wanted)
+    return [
+        NamedApp(str(app_id), str(name), str(account_id), str(account), deleted_at is not None)
+        for app_id, name, account_id, account, deleted_at in await session.execute(query)
+    ]
 
 
 async def opened_counts(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, int]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account, AppRow
 from inkgate.service.console import repository
+from inkgate.service.console.app_labels import labels
 from inkgate.service.console.page_request import NotFound
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import UnitOfWork
@@ -19,12 +20,14 @@ PERIODS = (1, 7, 30, 90)
 
 @dataclass(frozen=True, slots=True)
 class VisibleAccounts:
-    """`main_id` pays and owns the packs; `account_ids` own the apps that are visible; `names` are those of the apps."""
+    """`main_id` pays and owns the packs; `account_ids` own the apps that are visible; `names` maps the id of an app to
+    the text that names it, different for each; `account_names` are by id."""
 
     main_id: str
     account_ids: tuple[str, ...]
     sub_id: str | None
     names: dict[str, str]
+    account_names: dict[str, str]
 
     def usage_scope(self, span: Period, *, app_id: str = "", capability: str = "") -> usage.Scope:
         """The scope of a statistics query for a span. An app that is not visible gives an empty scope."""
@@ -69,12 +72,13 @@ class Period:
 
 async def scope_of(unit: UnitOfWork, account: Account) -> VisibleAccounts:
     """The accounts and apps visible to the users of this account."""
-    if account.parent_id:
-        members: tuple[str, ...] = (account.id,)
-    else:
-        members = tuple(each.id for each in await accounts.account_with_subaccounts(unit.session, account.id))
-    names = await repository.app_names(unit.session, members)
-    return VisibleAccounts(account.parent_id or account.id, members, account.id if account.parent_id else None, names)
+    family = [account] if account.parent_id else await accounts.account_with_subaccounts(unit.session, account.id)
+    members = tuple(each.id for each in family)
+    names = labels(await repository.apps_of(unit.session, members), account.id)
+    sub_id = account.id if account.parent_id else None
+    return VisibleAccounts(
+        account.parent_id or account.id, members, sub_id, names, {each.id: each.name for each in family}
+    )
 
 
 def span_of(days: str, now: datetime) -> Period:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TypeVar
 
 from inkgate.service.accounts import rules
+from inkgate.service.accounts.rules import KEY_ID
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import Misuse
 from inkgate.service.importing import key_rules
@@ -120,7 +121,8 @@ def _app(parser: RowParser, number: int) -> AppRecord:
 def _capability(parser: RowParser, number: int) -> CapabilityRecord:
     return CapabilityRecord(
         number,
-        app=parser.read("app", _app_name, ""),
+        account=parser.read("account", _account_name, ""),
+        app=parser.read("app", _app_reference, ""),
         capability=parser.read("capability", _capability_name, ""),
         qps=parser.read("qps", _qps, None),
         allowed=parser.read("allowed", _networks, ()),
@@ -128,7 +130,7 @@ def _capability(parser: RowParser, number: int) -> CapabilityRecord:
 
 
 def _pack(parser: RowParser, number: int) -> PackRecord:
-    if bool(parser.text("account")) == bool(parser.text("app")):
+    if not parser.text("account") and not parser.text("app"):
         parser.refuse("account", Misuse("import.pack_owner"))
     capability = parser.read("capability", _capability_name, "")
     if capability in FREE_CAPABILITIES:
@@ -136,7 +138,7 @@ def _pack(parser: RowParser, number: int) -> PackRecord:
     return PackRecord(
         number,
         account=parser.read("account", _account_name, ""),
-        app=parser.read("app", _app_name, ""),
+        app=parser.read("app", _app_reference, ""),
         capability=capability,
         units=parser.read("units", _units, 0),
         ends=parser.read("ends", _ends, LATEST),
@@ -167,6 +169,11 @@ def _app_name(text: str) -> str:
         return rules.app_name(text)
     except Misuse:
         raise Misuse("import.app_name_invalid") from None
+
+
+def _app_reference(text: str) -> str:
+    """The name or AppKey of an app, in the file or here."""
+    return text if KEY_ID.fullmatch(text) else _app_name(text)
 
 
 def _capability_name(text: str) -> str:

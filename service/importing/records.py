@@ -15,7 +15,7 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType
         "account": (("account",), ("parent",)),
         "key": (("account", "id", "secret"), ()),
         "app": (("account", "app", "id", "secret"), ("description", "allowed", "seals", "sm2_private_key")),
-        "capability": (("app", "capability"), ("qps", "allowed")),
+        "capability": (("app", "capability"), ("account", "qps", "allowed")),
         "pack": (("capability", "units", "ends"), ("account", "app")),
     }
 )
@@ -75,7 +75,10 @@ class AppRecord:
 
 @dataclass(frozen=True, slots=True)
 class CapabilityRecord:
+    """`app` is a name or an AppKey; `account`, "" for any, is that of the app."""
+
     row: int
+    account: str
     app: str
     capability: str
     qps: float | None
@@ -84,7 +87,8 @@ class CapabilityRecord:
 
 @dataclass(frozen=True, slots=True)
 class PackRecord:
-    """`units` that remain, until `ends`; for `app`, or with "" for every app of `account`."""
+    """`units` that remain, until `ends`; for `app` (name or AppKey, with `account` "" of any account), or with "" for
+    every app of `account`."""
 
     row: int
     account: str
@@ -123,6 +127,7 @@ class SealingApp:
     public key: `enckey`, "" in a dry run."""
 
     name: str
+    account: str
     own_key: bool
     enckey: str = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from sqlalchemy import String, cast, func, literal, or_, select, update
+from sqlalchemy import Select, String, cast, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.accounts.models import AccessKeyRow, Account, AppRow, OpenedRow
@@ -35,14 +35,41 @@ async def accounts_by_id(session: AsyncSession, account_ids: Collection[str]) ->
     return found
 
 
-async def live_apps(session: AsyncSession, names: Collection[str]) -> dict[str, AppRow]:
-    """The live apps with these names, by name, locked."""
+async def apps_of_accounts(
+    session: AsyncSession, names: Collection[str], account_ids: Collection[str]
+) -> dict[str, AppRow]:
+    """App id → live app with one of these names, of these accounts, locked."""
     found: dict[str, AppRow] = {}
     for part in _parts(names):
-        query = select(AppRow).where(AppRow.name.in_(part), AppRow.deleted_at.is_(None))
-        query = query.order_by(AppRow.id).with_for_update(key_share=True)
-        found |= {each.name: each for each in await session.scalars(query)}
+        for owners in _parts(account_ids):
+            query = select(AppRow).where(AppRow.name.in_(part), AppRow.account_id.in_(owners))
+            found |= await _locked(session, query)
     return found
+
+
+async def apps_of_any_account(session: AsyncSession, names: Collection[str], most: int) -> dict[str, AppRow]:
+    """App id → live app with one of these names, locked; at most `most` for each name."""
+    found: dict[str, AppRow] = {}
+    for part in _parts(names):
+        place = func.row_number().over(partition_by=AppRow.name, order_by=AppRow.id).label("place")
+        first = select(AppRow.id, place).where(AppRow.name.in_(part), AppRow.deleted_at.is_(None)).subquery()
+        query = select(AppRow).join(first, first.c.id == AppRow.id).where(first.c.place <= most)
+        found |= await _locked(session, query)
+    return found
+
+
+async def apps_with_appkeys(session: AsyncSession, appkeys: Collection[str]) -> dict[str, AppRow]:
+    """App id → live app with one of these AppKeys, locked."""
+    found: dict[str, AppRow] = {}
+    for part in _parts(appkeys):
+        found |= await _locked(session, select(AppRow).where(AppRow.appkey.in_(part)))
+    return found
+
+
+async def _locked(session: AsyncSession, query: Select[AppRow]) -> dict[str, AppRow]:
+    query = query.where(AppRow.deleted_at.is_(None)).order_by(AppRow.id)
+    rows = await session.scalars(query.with_for_update(key_share=True, of=AppRow))
+    return {row.id: row for row in rows}
 
 
 async def known_access_keys(session: AsyncSession, aks: Collection[str]) -> set[str]:

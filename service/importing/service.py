@@ -61,7 +61,7 @@ async def import_file(
             pass
     applied = apply and not problems
     sealing = [
-        SealingApp(each.name, bool(each.private), prepared.pairs[each.row].enckey if applied else "")
+        SealingApp(each.name, each.account, bool(each.private), prepared.pairs[each.row].enckey if applied else "")
         for each in plan.apps
         if each.seals and not problems
     ]

@@ -15,6 +15,7 @@ from inkgate.service.db import ids
 from inkgate.service.db.changes import add
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.importing import repository
+from inkgate.service.importing.apps import References
 from inkgate.service.importing.checks import Existing, Plan
 from inkgate.service.importing.records import AccountRecord, AppRecord
 from inkgate.service.metering import service as metering
@@ -51,6 +52,7 @@ class Writer:
         self._apps = dict(existing.apps)
         self._owners = dict(existing.owners)
         self._deleted_appkeys = existing.appkeys
+        self._existing_apps = existing.apps
         self._created: set[str] = set()  # ids of accounts
 
     async def write(self, plan: Plan, pairs: Mapping[int, SealedKeys]) -> None:
@@ -59,8 +61,9 @@ class Writer:
         await self._write_accounts([each for each in plan.accounts if each.parent])
         await self._write_keys(plan)
         await self._write_apps(plan, pairs)
-        await self._write_capabilities(plan)
-        await self._write_packs(plan)
+        references = References(plan.apps, self._existing_apps)
+        await self._write_capabilities(plan, references)
+        await self._write_packs(plan, references)
 
     def _record(self, action: str, subject: str, account_id: str | None, **detail: Value) -> None:
         trail.record_at(self._now, self._work, action, subject, account_id, imported=True, **detail)
@@ -96,7 +99,7 @@ class Writer:
                 await repository.release_appkey(self._work.session, each.appkey)
             app_id, pair = ids.new(), pairs[each.row]
             account = self._accounts[each.account]
-            self._apps[each.name] = AppRow(
+            self._apps[each.account, each.name] = AppRow(
                 id=app_id,
                 account_id=account.id,
                 name=each.name,
@@ -111,7 +114,7 @@ class Writer:
                 created_at=self._now,
             )
             self._owners[account.id] = account
-        rows = [self._apps[each.name] for each in plan.apps]
+        rows = [self._apps[each.account, each.name] for each in plan.apps]
         await add(self._work.session, *rows)
         for row in rows:
             self._record(
@@ -123,16 +126,16 @@ class Writer:
                 sm2_imported=row.sm2_imported,
             )
         for each in plan.apps:
-            await self._allow(self._apps[each.name], "", each.allowed)
+            await self._allow(self._apps[each.account, each.name], "", each.allowed)
 
-    async def _write_capabilities(self, plan: Plan) -> None:
+    async def _write_capabilities(self, plan: Plan, references: References) -> None:
+        pairs = [(each, self._apps[references.key(each)]) for each in plan.capabilities]
         rows = [
-            OpenedRow(app_id=self._apps[each.app].id, capability=each.capability, qps=each.qps, opened_at=self._now)
-            for each in plan.capabilities
+            OpenedRow(app_id=app.id, capability=each.capability, qps=each.qps, opened_at=self._now)
+            for each, app in pairs
         ]
         await add(self._work.session, *rows)
-        for each in plan.capabilities:
-            app = self._apps[each.app]
+        for each, app in pairs:
             self._record(
                 "app.open", f"app {app.name}", app.account_id, app_id=app.id, capability=each.capability, qps=each.qps
             )
@@ -146,12 +149,14 @@ class Writer:
         await add(self._work.session, *rows)
         listed = " ".join(networks[:MAX_AUDITED_NETWORKS])
         self._record(
-            "app.allow", f"app {app.name}", app.account_id, capability=capability, networks=listed, count=len(networks)
-        )
+            "app.allow", f"app {app.name}", app.account_id, app_id=app.id, capability=capability, networks=listed,
+            count=len(networks),
+        )  # fmt: skip
 
-    async def _write_packs(self, plan: Plan) -> None:
+    async def _write_packs(self, plan: Plan, references: References) -> None:
         """Write the packs. The order of the file is their order of purchase, in which units are used (manual 7.1)."""
-        owners = {each.row: self._payer(each.account, each.app) for each in plan.packs}
+        apps = {each.row: self._apps[references.key(each)] for each in plan.packs if each.app}
+        owners = {each.row: self._payer(each.account, apps.get(each.row)) for each in plan.packs}
         entered = await self._lock_meters({(owners[each.row], each.capability) for each in plan.packs})
         rows = []
         for place, each in enumerate(plan.packs):
@@ -160,7 +165,7 @@ class Writer:
                 payer,
                 each.capability,
                 each.units,
-                app_id=self._apps[each.app].id if each.app else None,
+                app_id=apps[each.row].id if each.app else None,
                 ordered_at=self._now - timedelta(microseconds=len(plan.packs) - place),
                 starts_at=self._now,
                 ends_at=each.ends,
@@ -195,11 +200,7 @@ class Writer:
             found[payer, name] = (await lock_meter(connection, payer, name, self._work.clock)).seq
         return found
 
-    def _payer(self, account: str, app: str) -> str:
-        """Id of the main account that pays, for an account or an app of it."""
-        if app:
-            row = self._apps[app]
-            owner = self._owners[row.account_id]
-        else:
-            owner = self._accounts[account]
+    def _payer(self, account: str, app: AppRow | None) -> str:
+        """Id of the main account that pays, for an app or for an account."""
+        owner = self._accounts[account] if app is None else self._owners[app.account_id]
         return owner.parent_id or owner.id

@@ -54,8 +54,13 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "app.name_taken": Message(
         Kind.CONFLICT,
-        "there is an app {name!r} already; names are unique",
-        "应用名称“{name}”已被使用，名称全局唯一。",
+        "the account has an app {name!r} already; names are unique within an account",
+        "账号中已有应用“{name}”，同一账号内名称不能重复。",
+    ),
+    "app.name_ambiguous": Message(
+        Kind.CONFLICT,
+        "{count} apps are named {name!r}; give the AppKey of one: {apps}",
+        "有 {count} 个应用名为“{name}”，请改用其中一个的 AppKey：{apps}",
     ),
     "app.name_invalid": Message(
         Kind.INVALID,

@@ -17,6 +17,16 @@ MESSAGES: Mapping[str, Message] = {
         "no app {name!r}; see: inkgate app list",
         "没有应用“{name}”，请查看：inkgate app list",
     ),
+    "command.app_name_ambiguous": Message(
+        Kind.CONFLICT,
+        "{count} apps are named {name!r}; name the account with --account, or give the AppKey of one: {apps}",
+        "有 {count} 个应用名为“{name}”，请用 --account 指明账号，或改用其中一个的 AppKey：{apps}",
+    ),
+    "command.app_not_in_account": Message(
+        Kind.NOT_FOUND,
+        "no app {name!r} in account {account!r}; see: inkgate app list {account}",
+        "账号“{account}”没有应用“{name}”，请查看：inkgate app list {account}",
+    ),
     "command.user_not_found": Message(
         Kind.NOT_FOUND,
         "no user {login!r}; see: inkgate user list",

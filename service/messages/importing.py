@@ -188,8 +188,8 @@ FIELD: Mapping[str, Message] = {
     ),
     "import.pack_owner": Message(
         Kind.INVALID,
-        "a pack belongs to an app or to an account: give exactly one of the two",
-        "资源包属于一个应用或一个账号，须且只能填一项。",
+        "a pack belongs to an app or to an account: give one of the two, or both for an app of that account",
+        "资源包属于一个应用或一个账号，须填其中一项；两项都填时，指该账号的应用。",
     ),
 }
 
@@ -226,8 +226,13 @@ REFERENCE: Mapping[str, Message] = {
     ),
     "import.app_exists": Message(
         Kind.CONFLICT,
-        "is the name of an app here already; names are unique",
-        "应用名称已被使用，名称全局唯一。",
+        "is the name of an app of this account already",
+        "账号中已有这个名称的应用。",
+    ),
+    "import.app_ambiguous": Message(
+        Kind.CONFLICT,
+        "fits an app of each of these accounts: {accounts}; name the account in this row, or give the AppKey",
+        "这些账号各有一个同名的应用：{accounts}；请在这一行填写账号，或改用 AppKey。",
     ),
     "import.app_missing": Message(
         Kind.NOT_FOUND,

@@ -4,7 +4,7 @@ Environment variables are INKGATE_<GROUP>__<NAME>, for example INKGATE_DATABASE_
 file, by the setting with the suffix `_FILE` where there is one. Each group stands in a module of this package.
 """
 
-from inkgate.service.settings.accounting import Billing, Ledger, Orders
+from inkgate.service.settings.accounting import Accounts, Billing, Ledger, Orders
 from inkgate.service.settings.audit import Audit
 from inkgate.service.settings.console import MAX_SETUP_CODE, Console
 from inkgate.service.settings.gateway import Limits, Server
@@ -22,6 +22,7 @@ __all__ = [
     "MAIL_ADDRESS",
     "MAX_SETUP_CODE",
     "Access",
+    "Accounts",
     "Audit",
     "Billing",
     "Console",

@@ -1,13 +1,31 @@
-"""What is charged, ordered and kept in the ledger."""
+"""What an account begins with; what is charged, ordered and kept in the ledger."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from inkgate.service.contract.app_names import APP_NAME
 from inkgate.service.settings._group import SettingsGroup
+
+
+class Accounts(SettingsGroup):
+    """What a new account begins with (ADR 0090)."""
+
+    default_app: str = Field(
+        "默认应用",
+        description="Name of the app that a new account or sub-account gets (manual 4.2); empty: none. Imported "
+        "accounts have the apps of their file.",
+    )
+
+    @field_validator("default_app")
+    @classmethod
+    def _app_name(cls, name: str) -> str:
+        if name and APP_NAME.fullmatch(name) is None:
+            raise ValueError("must be 4 to 15 characters: 汉字, letters, digits, underscores; a letter or 汉字 first")
+        return name
 
 
 class Billing(SettingsGroup):

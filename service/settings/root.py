@@ -8,7 +8,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from inkgate.service.errors import ConfigurationError
-from inkgate.service.settings.accounting import Billing, Ledger, Orders
+from inkgate.service.settings.accounting import Accounts, Billing, Ledger, Orders
 from inkgate.service.settings.audit import Audit
 from inkgate.service.settings.console import Console
 from inkgate.service.settings.gateway import Limits, Server
@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     redis: Redis = Redis()
     worker: Worker = Worker()
     engine: Engine = Engine()
+    accounts: Accounts = Accounts()
     billing: Billing = Billing()
     orders: Orders = Orders()
     ledger: Ledger = Ledger()

@@ -10,7 +10,7 @@ from inkgate.service.takeover.report import CodePair, FieldFigures, Latency, Rou
 from inkgate.service.takeover.statistics import Share
 from inkgate.service.takeover.verdict import judge
 
-CSV_COLUMNS = ("account", "app", "capability", "section", "name", "measure", "value")
+CSV_COLUMNS = ("account", "app", "capability", "section", "name", "measure", "value", "app_id")
 SHARE_DIGITS = 6
 
 
@@ -47,7 +47,7 @@ def csv_rows(reports: Iterable[RouteReport]) -> Iterator[tuple[object, ...]]:
     """Rows of CSV_COLUMNS, one per figure."""
     for report in reports:
         head = (report.account_name, report.app_name or report.app_id, report.capability.name)
-        yield from ((*head, *row) for row in _figures(document(report)))
+        yield from ((*head, *row, report.app_id) for row in _figures(document(report)))
 
 
 def _figures(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str, object]]:

@@ -158,6 +158,7 @@ class RouteLine:
     app_name: str
     appkey: str
     account_id: str
+    account_name: str
     capability: str
     mode: Mode
     percent: int
@@ -179,10 +180,10 @@ async def overview(session: AsyncSession, *, enabled: bool, limit: int = MAX_ROU
     row = await repository.switch(session)
     lines = tuple(
         RouteLine(
-            app.id, app.name, app.appkey, app.account_id, route.capability, Mode(route.mode), route.percent,
+            app.id, app.name, app.appkey, app.account_id, account, route.capability, Mode(route.mode), route.percent,
             route.changed_at,
         )
-        for route, app in await repository.with_apps(session, limit=limit)
+        for route, app, account in await repository.with_apps(session, limit=limit)
     )  # fmt: skip
     return Overview(enabled, Override.NONE if row is None else Override(row.override), row.version if row else 0, lines)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inkgate.service.accounts.models import AppRow
+from inkgate.service.accounts.models import Account, AppRow
 from inkgate.service.db.changes import guarded_update
 from inkgate.service.db.upsert import insert_or_add, insert_or_replace
 from inkgate.service.takeover.models import RouteRow, SwitchRow
@@ -64,11 +64,12 @@ async def remove(session: AsyncSession, app_id: str, capability: str) -> None:
     await session.execute(delete(RouteRow).where(RouteRow.app_id == app_id, RouteRow.capability == capability))
 
 
-async def with_apps(session: AsyncSession, *, limit: int) -> list[tuple[RouteRow, AppRow]]:
-    """Routes with their live apps, by name and capability."""
-    query = select(RouteRow, AppRow).join(AppRow, AppRow.id == RouteRow.app_id).where(AppRow.deleted_at.is_(None))
-    found = await session.execute(query.order_by(AppRow.name, RouteRow.capability).limit(limit))
-    return [(row[0], row[1]) for row in found]
+async def with_apps(session: AsyncSession, *, limit: int) -> list[tuple[RouteRow, AppRow, str]]:
+    """Routes with their live apps and the names of those's accounts, by app, account and capability."""
+    query = select(RouteRow, AppRow, Account.name).join(AppRow, AppRow.id == RouteRow.app_id)
+    query = query.join(Account, Account.id == AppRow.account_id).where(AppRow.deleted_at.is_(None))
+    found = await session.execute(query.order_by(AppRow.name, Account.name, RouteRow.capability).limit(limit))
+    return [(row[0], row[1], str(row[2])) for row in found]
 
 
 def _dialect(session: AsyncSession) -> str:

@@ -30,7 +30,8 @@ OF_THE_MANUAL = re.compile(r'<(\w+)[^>]*\blang="zh-CN"[^>]*>.*?</\1>', re.S)
 AN_ERROR = 400018  # of the capability `general`
 
 
-DATA = re.compile("青禾|城东")  # names that the accounts had when they were made, in the audit trail
+DATA = re.compile("青禾|城东|默认应用")
+"""Names that the accounts had when they were made, in the audit trail, and that of default apps, which is a setting."""
 NO_PAGES = {
     "/samples/{name}.jpg",
     "/operator/import/template.csv",

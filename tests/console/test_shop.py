@@ -297,14 +297,18 @@ async def test_the_first_steps_follow_the_account(console: ConsoleFixture) -> No
             account = await accounts_repository.account(session, console.account_id)
             assert account is not None
             found = await first_steps(unit, account, await scope_of(unit, account))
+            links[:] = [(each.path, each.app) for each in found or () if each.name == "app"]
             return None if found is None else {each.name: each.done for each in found}
 
+    links: list[tuple[str, str]] = []
     assert await steps() == {"buy": False, "app": False, "key": False, "try": False}
+    assert links == [(f"/apps/{console.app_id}#open", "portal_app")]  # it is there: what is left is to open something
     await bought(console, general_100k=1)
     async with console.begin() as unit:
         await accounts.open_capability(unit, console.app_id, "general")
         await accounts.create_access_key(unit, console.parts.vault, console.account_id)
     assert await steps() == {"buy": True, "app": True, "key": True, "try": False}
+    assert links == [("/apps", "")]
     await traffic(console, call(console))
     assert await steps() is None
 
@@ -326,6 +330,8 @@ def test_the_first_steps_are_drawn_with_what_is_left_to_do() -> None:
     )
     assert shown.count("<li") == 4 and shown.count("Done") == 1
     assert re.findall(r'href="([^"]+)"', shown) == ["/console/apps", "/console/try"]
+    with_app = template.render(first_steps=[Step("app", "/apps/1#open", False, "默认应用")], **values)
+    assert 'href="/console/apps/1#open"' in with_app and "There is an app “默认应用”" in with_app
     assert template.render(first_steps=None, **values).strip() == ""
 
 

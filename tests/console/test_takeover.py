@@ -174,6 +174,7 @@ async def test_the_export_has_every_figure(console: ConsoleFixture) -> None:
     assert {row["capability"] for row in rows} == {"idcard", "general", "plate"}
     (cell,) = [row["value"] for row in rows if (row["name"], row["measure"]) == ("name", "differs")]
     assert cell == str(planted.OTHER_NAMES) and rows[0]["account"] == "青禾"
+    assert {row["app_id"] for row in rows} == {console.app_id}
 
 
 def test_periods_are_those_of_the_page() -> None:

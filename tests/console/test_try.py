@@ -5,18 +5,27 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Awaitable, Callable
 
 import pytest
+from fastapi import FastAPI
+from sqlalchemy import select
 
 from inkgate.service.accounts import service as accounts
-from inkgate.service.console import gateway_client, once
+from inkgate.service.console import ConsoleDependencies, create_console, gateway_client
 from inkgate.service.console.gateway_client import GatewayCall
-from inkgate.service.console.once import AlreadyDone, Once
+from inkgate.service.console.pages import try_it
 from inkgate.service.contract.capabilities import GENERAL
+from inkgate.service.db import engine as engines
+from inkgate.service.db import ids
+from inkgate.service.metering import SqlLedger
+from inkgate.service.metering.interface import Settlement
+from inkgate.service.metering.service import grant_pack, packs_of
 from inkgate.service.samples import sample
+from inkgate.service.settings import Database, Settings
+from inkgate.service.users import forms
 from inkgate.service.users import service as users
-from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture
+from inkgate.service.users.models import FormUseRow
+from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture, cheap_passwords
 from tests.image_files import Image, saved
 
 
@@ -73,6 +82,110 @@ async def test_a_form_that_is_sent_many_times_makes_one_call(
     assert len(tokens) == len(answers) and fields["once"] not in tokens
     again = await lin.post("/try/general", data={**fields, "once": tokens.pop()})
     assert gateway.calls == 2 and "第 2 次" in again.text
+
+
+async def second_console(
+    console: ConsoleFixture, lin: BrowserClient, database_url: str, **settings: object
+) -> BrowserClient:
+    """The browser of `lin` at another process of the console: of its own are engine, settings and all state."""
+    parts = ConsoleDependencies(
+        Settings(**settings),  # type: ignore[arg-type]
+        engines.create(Database(url=database_url)),
+        console.parts.vault,
+        cheap_passwords(),
+        console.clock,
+    )
+    root = FastAPI()
+    root.mount("/console", create_console(parts))
+    other = BrowserClient(root, "127.0.0.1")
+    other.cookies = lin.cookies
+    return other
+
+
+async def used(console: ConsoleFixture) -> int:
+    async with console.begin() as unit:
+        return sum(each.used for each in await packs_of(unit.session, console.account_id))
+
+
+async def test_two_processes_make_one_call_of_one_form(
+    console: ConsoleFixture, lin: BrowserClient, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    """A call is charged in the real ledger; the repeat, at the same time or later, shows its result."""
+    async with console.begin() as unit:
+        await grant_pack(unit, console.account_id, "general", 100)
+    ledger = SqlLedger(console.engine, clock=console.clock)
+    await ledger.start()
+    gateway = Gateway()
+
+    async def charged(*about: object) -> GatewayCall:
+        found = await gateway(*about)
+        call_id = ids.new()
+        await ledger.settle(
+            Settlement(call_id, console.account_id, console.app_id, "general", 1, 1, 0, 0, 9, 5, "192.0.2.1", call_id)
+        )
+        return found
+
+    monkeypatch.setattr(gateway_client, "call", charged)
+    elsewhere = await second_console(console, lin, database_url)
+    fields = await form(lin, console.app_id, sample="1")
+    both = await asyncio.gather(*(each.post("/try/general", data=fields) for each in (lin, elsewhere) * 5))
+    both += [await elsewhere.post("/try/general", data=fields), await lin.post("/try/general", data=fields)]
+    assert [(answer.status_code, "第 1 次" in answer.text) for answer in both] == [(200, True)] * 12
+    assert (gateway.calls, await used(console)) == (1, 1)
+    again = re.search(r'name="once" value="([^"]+)"', both[-1].text)
+    assert again and "第 2 次" in (await elsewhere.post("/try/general", data={**fields, "once": again[1]})).text
+    assert await used(console) == 2
+    await ledger.close()
+
+
+async def test_a_result_is_sealed_kept_for_minutes_and_never_made_again(
+    console: ConsoleFixture, lin: BrowserClient, gateway: Gateway
+) -> None:
+    fields = await form(lin, console.app_id, sample="1")
+    await lin.post("/try/general", data=fields)
+    async with console.begin() as unit:
+        (row,) = await unit.session.scalars(select(FormUseRow).where(FormUseRow.sealed_answer.is_not(None)))
+    assert row.sealed_answer and "第".encode() not in row.sealed_answer and b"returnObj" not in row.sealed_answer
+    assert "第 1 次" in console.parts.vault.open(row.sealed_answer, forms.answer_context(row.key)).decode()
+    console.clock.time += forms.ANSWER_KEPT
+    answer = await lin.post("/try/general", data=fields)
+    assert answer.status_code == 409 and "已经完成" in answer.text and gateway.calls == 1
+    async with console.begin() as unit:
+        assert (
+            list(await unit.session.scalars(select(FormUseRow.key).where(FormUseRow.sealed_answer.is_not(None)))) == []
+        )
+
+
+async def test_no_result_is_kept_where_answers_are_not(
+    console: ConsoleFixture, lin: BrowserClient, gateway: Gateway, database_url: str
+) -> None:
+    elsewhere = await second_console(console, lin, database_url, security={"kept_answers": "none"})
+    fields = await form(lin, console.app_id, sample="1")
+    answers = [await each.post("/try/general", data=fields) for each in (elsewhere, lin, elsewhere)]
+    assert [answer.status_code for answer in answers] == [200, 409, 409] and gateway.calls == 1
+
+
+async def test_a_call_that_fails_frees_its_form_and_one_that_is_cut_does_not(
+    console: ConsoleFixture, lin: BrowserClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was cut may have been charged: its repeat waits, and is never sent."""
+    gateway = Gateway()
+    failing: list[type[BaseException]] = [OSError, asyncio.CancelledError]
+
+    async def call(*about: object) -> GatewayCall:
+        if failing:
+            raise failing.pop(0)
+        return await gateway(*about)
+
+    monkeypatch.setattr(gateway_client, "call", call)
+    fields = await form(lin, console.app_id, sample="1")
+    with pytest.raises(OSError):
+        await lin.post("/try/general", data=fields)
+    with pytest.raises(asyncio.CancelledError):
+        await lin.post("/try/general", data=fields)
+    monkeypatch.setattr(try_it, "CALL_OVERHEAD_SECONDS", 0.2 - console.parts.settings.limits.deadline)
+    answer = await lin.post("/try/general", data=fields)
+    assert answer.status_code == 409 and "没有得到结果" in answer.text and gateway.calls == 0
 
 
 async def test_a_token_of_another_image_or_session_is_another_call(
@@ -164,60 +277,3 @@ async def test_the_page_begins_with_an_opened_app_and_then_with_the_last_one(
     assert chosen(await mei.see("/try")) == newer
     lin.cookies.set("inkgate_app", secrets.token_hex(500), domain="console.test", path="/console")
     assert chosen(await lin.see("/try")) == newer
-
-
-async def test_work_runs_once_and_its_answer_is_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
-    kept: Once[int] = Once(lambda: now)
-    ran = 0
-
-    async def work() -> int:
-        nonlocal ran
-        ran += 1
-        return ran
-
-    assert [await kept.run("a", work), await kept.run("a", work), await kept.run("b", work)] == [1, 1, 2]
-    now = once.ANSWER_SECONDS + 1
-    with pytest.raises(AlreadyDone):
-        await kept.run("a", work)
-    now = once.KEY_SECONDS + 1
-    assert await kept.run("a", work) == 3
-    monkeypatch.setattr(once, "MAX_ANSWERS", 2)
-    monkeypatch.setattr(once, "MAX_KEYS", 4)
-    for key in "cdef":
-        await kept.run(key, work)
-    with pytest.raises(AlreadyDone):
-        await kept.run("c", work)
-    assert await kept.run("f", work) == 7
-    await kept.run("g", work)
-    assert await kept.run("c", work) == 9  # forgotten: there is room for four
-
-
-async def test_work_that_fails_can_be_tried_again_and_fails_for_those_who_wait() -> None:
-    kept: Once[int] = Once()
-    started, go_on = asyncio.Event(), asyncio.Event()
-
-    async def fail() -> int:
-        started.set()
-        await go_on.wait()
-        raise OSError("no route")
-
-    async def succeed() -> int:
-        return 1
-
-    async def waits(work: Callable[[], Awaitable[int]]) -> int:
-        return await kept.run("a", work)
-
-    first = asyncio.create_task(waits(fail))
-    await started.wait()
-    second = asyncio.create_task(waits(succeed))
-    await asyncio.sleep(0)
-    go_on.set()
-    outcomes = await asyncio.gather(first, second, return_exceptions=True)
-    assert [type(each) for each in outcomes] == [OSError, OSError]
-    assert await kept.run("a", succeed) == 1
-    cancelled = asyncio.create_task(kept.run("b", asyncio.Event().wait))  # type: ignore[arg-type]
-    await asyncio.sleep(0)
-    cancelled.cancel()
-    assert await asyncio.gather(cancelled, return_exceptions=True)
-    assert await kept.run("b", succeed) == 1

@@ -67,8 +67,8 @@ def test_placeholders_are_filled_in_both_languages() -> None:
     [
         (
             Misuse("app.name_taken", name="portal_app"),
-            "应用名称“portal_app”已被使用，名称全局唯一。",
-            "There is an app 'portal_app' already; names are unique",
+            "账号中已有应用“portal_app”，同一账号内名称不能重复。",
+            "The account has an app 'portal_app' already; names are unique within an account",
         ),
         (
             Misuse("refund.pack_used"),

@@ -11,7 +11,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,9 +90,13 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The imported apps, the names of those whose account has no imported key, and a probe if one can be made."""
+    """The imported apps, the names of those whose account has no imported key, and a probe if one can be made.
+
+    `accounts` maps the id of an app to the name of its account.
+    """
 
     apps: Sequence[AppRow]
+    accounts: Mapping[str, str]
     without_key: Sequence[str]
     probe: Probe | None
 
@@ -205,7 +209,8 @@ async def _imported(settings: Settings) -> Imported:
         owners = await repository.accounts_by_id(session, {each.account_id for each in apps})
         keys = await repository.usable_imported_keys(session, set(owners))
         family = {owner.id: owner.parent_id or owner.id for owner in owners.values()}
-        without_key = [each.name for each in apps if each.account_id not in keys]
+        account_of = {each.id: owners[each.account_id].name for each in apps}
+        without_key = [_named(each, account_of) for each in apps if each.account_id not in keys]
         sent_on = routes_to_the_cloud(await routes.overview(session, enabled=settings.takeover.enabled))
         probe = None
         for app in apps:
@@ -222,7 +227,7 @@ async def _imported(settings: Settings) -> Imported:
                 probe = Probe(key.ak, secret, app, family[app.account_id], opened[0], is_sent_on)
             if not is_sent_on:
                 break
-    return Imported(apps, without_key, probe)
+    return Imported(apps, account_of, without_key, probe)
 
 
 def routes_to_the_cloud(found: Overview) -> set[tuple[str, str]]:
@@ -292,19 +297,24 @@ def _apps(imported: Imported) -> list[Finding]:
     if imported.without_key:
         found = [Finding("imported apps", f"{count}; no imported access key for {_names(imported.without_key)}",
                          "Import the access keys of their accounts: `inkgate account import`.")]  # fmt: skip
-    sealing = [each.name for each in imported.apps if each.seals and not each.sm2_imported]
-    carried = [each.name for each in imported.apps if each.seals and each.sm2_imported]
+    sealed = [(_named(each, imported.accounts), each.sm2_imported) for each in imported.apps if each.seals]
+    sealing, carried = ([name for name, came_along in sealed if came_along is each] for each in (False, True))
     if sealing:
         found.append(
             Finding(
                 "sealing apps",
                 f"{_names(sealing)}: the cloud keeps their private keys, so their clients need the public key that "
-                "`inkgate app show NAME` prints",
+                "`inkgate app show APPKEY` prints",
             )
         )
     if carried:
         found.append(Finding("sealing apps", f"{_names(carried)}: their key pairs came along"))
     return found
+
+
+def _named(app: AppRow, account_of: Mapping[str, str]) -> str:
+    """An app with its account, since several accounts may use its name."""
+    return f"{app.name} ({account_of[app.id]})"
 
 
 def _names(names: Sequence[str]) -> str:

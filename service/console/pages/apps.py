@@ -44,9 +44,12 @@ class Apps:
 
 @dataclass(frozen=True, slots=True)
 class AppDetail:
-    """One app with its capabilities. `allowed` maps a capability ("" for the whole app) to its networks."""
+    """One app with its capabilities. `label` names it among all visible apps, `account` is the name of its account;
+    `allowed` maps a capability ("" for the whole app) to its networks."""
 
     app: AppRow
+    label: str
+    account: str
     opened: list[OpenedRow]
     closed: list[str]
     allowed: dict[str, list[str]]
@@ -65,12 +68,14 @@ async def view(unit: UnitOfWork, scope: VisibleAccounts, search: str, page: int)
     return Apps(rows, opened, count, page, pages, search)
 
 
-async def detail(unit: UnitOfWork, app: AppRow, default_qps: float) -> AppDetail:
+async def detail(unit: UnitOfWork, scope: VisibleAccounts, app: AppRow, default_qps: float) -> AppDetail:
     """The details of one app, without its secret."""
     opened = await queries.opened_capabilities(unit.session, app.id)
     held = {each.capability for each in opened}
     closed = [name for name in CAPABILITIES if name not in held]
-    return AppDetail(app, opened, closed, await repository.allowed_of(unit.session, app.id), default_qps)
+    allowed = await repository.allowed_of(unit.session, app.id)
+    owner = scope.account_names[app.account_id]
+    return AppDetail(app, scope.name(app.id), owner, opened, closed, allowed, default_qps)
 
 
 @router.get("/apps")
@@ -82,9 +87,11 @@ async def _list(
     page_request: PageRequest, search: str = "", page: int = 1, *, status: int = 200, **more: str
 ) -> Response:
     async with page_request.reading() as unit:
-        model = await view(unit, await scope_of(unit, _account(page_request)), search, page)
+        scope = await scope_of(unit, _account(page_request))
+        model = await view(unit, scope, search, page)
     typed = {"name": "", "description": ""} | more
-    return render(page_request, "apps.html", status, model=model, most=accounts.APPS_PER_ACCOUNT, **typed)
+    most = accounts.APPS_PER_ACCOUNT
+    return render(page_request, "apps.html", status, model=model, scope=scope, most=most, **typed)
 
 
 @router.get("/apps/name")
@@ -95,7 +102,7 @@ async def check_name(page_request: Customer, name: str = "") -> Response:
         try:
             rules.app_name(name)
             async with page_request.reading() as unit:
-                if await queries.live_app_named(unit.session, name):
+                if await queries.live_app_named(unit.session, _account(page_request).id, name):
                     raise Misuse("app.name_taken", name=name)
         except Misuse as error:
             problem = explain(page_request.translate, error)
@@ -189,8 +196,9 @@ async def _render_detail(
 ) -> Response:
     """`typed`: capability ("" for the whole app) → the allow-list that was refused."""
     async with page_request.reading() as unit:
-        app = await visible_app(unit, await scope_of(unit, _account(page_request)), app_id)
-        model = await detail(unit, app, page_request.parts.settings.limits.qps)
+        scope = await scope_of(unit, _account(page_request))
+        app = await visible_app(unit, scope, app_id)
+        model = await detail(unit, scope, app, page_request.parts.settings.limits.qps)
         secrets = await secrets_on(unit, page_request, f"/apps/{app_id}")
     return render(page_request, "app.html", status, model=model, problem=problem, secrets=secrets, typed=typed)
 

@@ -94,7 +94,13 @@ async def create_subaccount(page_request: Customer) -> Response:
         async with page_request.begin() as unit:
             if len(await queries.account_with_subaccounts(unit.session, owner.id)) > MAX_SUBACCOUNTS:
                 raise Misuse("account.too_many_subaccounts", most=MAX_SUBACCOUNTS)
-            await accounts.create_account(unit, page_request.text("name"), parent_id=owner.id)
+            await accounts.create_account_with_app(
+                unit,
+                page_request.parts.vault,
+                page_request.text("name"),
+                parent_id=owner.id,
+                default_app=page_request.parts.settings.accounts.default_app,
+            )
     except Misuse as problem:
         return await _render(page_request, problem=explain(page_request.translate, problem))
     return go(page_request, "/members", "account-created")

@@ -14,6 +14,7 @@ from inkgate.service.accounts import repository as queries
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import Account, AppRow, OpenedRow
 from inkgate.service.console import repository
+from inkgate.service.console.app_labels import labels
 from inkgate.service.console.forms import secrets_on
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
@@ -119,7 +120,8 @@ async def detail(unit: UnitOfWork, account_id: str, default_qps: float) -> Accou
     apps = [(each, await queries.opened_capabilities(unit.session, each.id)) for each in rows]
     packs = await packs_of(unit.session, account.id)
     numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
-    names = {app.id: app.name for app in rows}
+    owner_ids = [each.id for each in (account, *family)]
+    names = labels(await repository.apps_of(unit.session, owner_ids), account.id)
     lines = [
         PackLine(each, _pack_state(each, now), numbers.get(each.order_id or "", ""), names.get(each.app_id or "", ""))
         for each in packs
@@ -178,7 +180,13 @@ async def create(page_request: Operator) -> Response:
     name, parent = page_request.text("name"), page_request.text("parent")
     try:
         async with page_request.begin() as unit:
-            account = await accounts.create_account(unit, name, parent_id=parent or None)
+            account, _made = await accounts.create_account_with_app(
+                unit,
+                page_request.parts.vault,
+                name,
+                parent_id=parent or None,
+                default_app=page_request.parts.settings.accounts.default_app,
+            )
     except Misuse as problem:
         said = explain(page_request.translate, problem)
         return await render_list(page_request, status=422, problem=said, name=name, parent=parent)

@@ -16,6 +16,7 @@ from inkgate.service.audit import repository as audit
 from inkgate.service.audit import trail, words
 from inkgate.service.audit.models import EventRow
 from inkgate.service.console import repository
+from inkgate.service.console.app_labels import labels
 from inkgate.service.console.codes import code_name
 from inkgate.service.console.downloads import csv_stream
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
@@ -99,7 +100,7 @@ async def view(
         [_meter(name, own.get(name)) for name in CAPABILITIES],
         rows[:PER_PAGE],
         rows[PER_PAGE - 1].seq if len(rows) > PER_PAGE else None,
-        await repository.app_names(session, family),
+        labels(await repository.apps_of(session, family), account.id),
         verifications,
     )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from inkgate.service.accounts import repository as accounts
+from inkgate.service.accounts.lookup import find_app
 from inkgate.service.accounts.models import AppRow
 from inkgate.service.console.downloads import csv_answer
 from inkgate.service.console.notices import explain
@@ -45,6 +46,7 @@ class TakeoverLine:
 
     app_id: str
     app_name: str
+    account_name: str
     capability: str
     route: RouteLine | None
     report: RouteReport | None
@@ -86,14 +88,16 @@ async def detail_view(
     found = await reports.report(unit.session, since, now, app_id=app_id, capability=capability)
     wanted = reports.selection(since, now, app_id, capability)
     values = await observations.differences(unit.session, wanted, field=field or None, limit=SHOWN_VALUES)
-    return TakeoverDetail(app, _line((app_id, capability), route, found[0] if found else None, app), overview, values)
+    line = _line((app_id, capability), route, found[0] if found else None)
+    owner = await accounts.account(unit.session, app.account_id)
+    line = replace(line, app_name=app.name, account_name=owner.name if owner else "")
+    return TakeoverDetail(app, line, overview, values)
 
 
-def _line(
-    key: tuple[str, str], route: RouteLine | None, report: RouteReport | None, app: AppRow | None = None
-) -> TakeoverLine:
-    name = route.app_name if route else (report.app_name if report else (app.name if app else ""))
-    return TakeoverLine(key[0], name or key[0][:8], key[1], route, report, judge(report) if report else None)
+def _line(key: tuple[str, str], route: RouteLine | None, report: RouteReport | None) -> TakeoverLine:
+    known = route or report
+    name, owner = (known.app_name, known.account_name) if known else ("", "")
+    return TakeoverLine(key[0], name or key[0][:8], owner, key[1], route, report, judge(report) if report else None)
 
 
 @router.get("")
@@ -189,11 +193,9 @@ async def _lines_page(page_request: PageRequest, days: int, status: int = 200, p
 
 
 async def _app_id(unit: UnitOfWork, name: str) -> str:
-    """The id of the live app with this name, AppKey or id. Raises Misuse."""
-    found = await accounts.live_app_named(unit.session, name) or await accounts.app_by_key(unit.session, name)
-    if found is None and ids.CANONICAL.fullmatch(name):
-        found = await accounts.app(unit.session, name)
-    if found is None or found.deleted_at is not None:
+    """The id of the live app with this id, AppKey or name. Raises Misuse, also when a name fits several."""
+    found = await find_app(unit, name)
+    if found is None:
         raise Misuse("command.app_not_found", name=name)
     return found.id
 

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.console import repository
+from inkgate.service.console.app_labels import label
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, Forbidden, NotFound, PageRequest
 from inkgate.service.console.paging import Paging
@@ -92,14 +93,14 @@ async def order_views(unit: UnitOfWork, found: Sequence[OrderRow]) -> list[Order
     """The view models of orders, with one query for each kind of row."""
     now = await unit.now()
     names = await repository.account_names(unit.session, list({each.account_id for each in found}))
-    apps = await repository.names_of_apps(unit.session, list({each.app_id for each in found if each.app_id}))
+    apps = await repository.apps_by_id(unit.session, list({each.app_id for each in found if each.app_id}))
     lines = await orders.lines_of(unit.session, [each.id for each in found])
     return [
         OrderView(
             each,
             lines.get(each.id, []),
             names.get(each.account_id, ""),
-            apps.get(each.app_id, "") if each.app_id else "",
+            label(apps[each.app_id], each.account_id) if each.app_id in apps else "",
             payments.payable(each, now),
         )
         for each in found
@@ -169,6 +170,7 @@ async def _confirm(page_request: PageRequest, capability: str, problem: str = ""
         422 if problem else 200,
         model=model,
         apps=apps,
+        scope=scope,
         problem=problem,
     )
 

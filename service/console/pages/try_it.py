@@ -20,12 +20,12 @@ from inkgate.service.accounts.service import key_context
 from inkgate.service.console import app_choice, gateway_client, repository
 from inkgate.service.console.code_texts import in_language
 from inkgate.service.console.gateway_client import CallerKeys, GatewayCall
-from inkgate.service.console.once import AlreadyDone
 from inkgate.service.console.page_request import Customer, Malformed, NotFound, PageRequest
 from inkgate.service.console.pages.keys import view as keys_view
 from inkgate.service.console.pages.reference import endpoint
 from inkgate.service.console.render import render, title
 from inkgate.service.console.scope import VisibleAccounts, scope_of, visible_app
+from inkgate.service.console.try_calls import call_once
 from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT, Capability
 from inkgate.service.contract.images import ImageFault, check_image, image_dimensions, media_type
 from inkgate.service.contract.views import Mark
@@ -33,12 +33,14 @@ from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering.packs import FREE_CAPABILITIES
 from inkgate.service.permissions import Permission
 from inkgate.service.samples import sample
+from inkgate.service.users import forms
 
 router = APIRouter()
 MAX_IMAGE_BYTES = 2 * 1024 * 1024  # manual 7.4
 MAX_APPS = 200  # of the list to choose from
 TOKEN_BYTES = 32
 TOKEN_LENGTH = 43  # of the base64 text of a token
+CALL_OVERHEAD_SECONDS = 10.0  # beyond the deadline of the gateway
 NOT_OPENED = 50002
 WITHOUT_UNITS = (51001, 51002, 51003)
 
@@ -135,6 +137,7 @@ async def page(page_request: Customer, capability: str = DEFAULT) -> Response:
         page_request,
         "try.html",
         model=model,
+        scope=scope,
         name=name,
         capabilities=CAPABILITIES,
         known=CAPABILITIES[name],
@@ -172,14 +175,18 @@ async def call(page_request: Customer, name: str) -> Response:
         return _problem(page_request, text, _open_app(page_request, app.id))
     if keys is None:
         return _problem(page_request, page_request.translate("没有可用的 AccessKey，请先新建。"))
-    session = page_request.signed_in.token_hash if page_request.signed_in else ""
-    about = hashlib.sha256(image + f"{session}:{once}:{app.id}:{name}".encode()).hexdigest()
-    seconds = page_request.parts.settings.limits.deadline + 10
+    assert page_request.signed_in is not None
+    fields = [("app", app.id), ("image", hashlib.sha256(image).hexdigest())]
+    key = forms.key_of(page_request.signed_in.token_hash, once, f"/try/{name}", fields)
+    seconds = page_request.parts.settings.limits.deadline + CALL_OVERHEAD_SECONDS
     work = partial(gateway_client.call, gateway_url(page_request), known, keys, image, seconds)
     try:
-        sent_call = await page_request.parts.try_calls.run(about, work)
-    except AlreadyDone:
+        sent_call = await call_once(page_request, key, work, seconds)
+    except forms.AnswerGone:
         return _problem(page_request, page_request.translate("这次调用已经完成，没有再次发出。"), status=409)
+    except forms.Unanswered:
+        text = page_request.translate("这次调用已经发出，但没有得到结果，没有再次发出。")
+        return _problem(page_request, text, status=409)
     answer = _result(page_request, sent_call, keys, app.id)
     app_choice.remember(page_request, answer, app.id)
     return answer

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from inkgate.service.accounts import repository
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import AccessKeyRow
+from inkgate.service.accounts.service import NewApp
 from inkgate.service.admin import tokens
 from inkgate.service.audit.models import EventRow
 from inkgate.service.db import work
@@ -149,14 +150,31 @@ async def test_a_name_is_assigned_once(customer: CustomerData, what: str) -> Non
         if what == "account":
             return await accounts.create_account(unit, "the same")
         if what == "app":
-            other = await accounts.create_account(unit, unit.actor)
-            return await accounts.create_app(unit, customer.vault, other.id, "the_same")
+            return await accounts.create_app(unit, customer.vault, customer.account_id, "the_same")
         if what == "token":
             return await tokens.create_token(unit, "the same", ["usage:read"])
         return await users.create_user(unit, "the.same", "!")
 
     outcome = await overlapping(customer.engine, make, make, customer.clock)
-    assert isinstance(outcome.second, Misuse) and "at the same time" in str(outcome.second)
+    refusal = "has an app 'the_same' already" if what == "app" else "at the same time"  # apps wait for their account
+    assert isinstance(outcome.second, Misuse) and refusal in str(outcome.second)
+
+
+async def test_two_accounts_may_use_a_name_at_the_same_time(customer: CustomerData) -> None:
+    async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
+        owners = [(await accounts.create_account(unit, name)).id for name in ("left", "right")]
+    given = iter(owners)
+
+    async def make(unit: UnitOfWork) -> NewApp:
+        return await accounts.create_app(unit, customer.vault, next(given), "the_same")
+
+    outcome = await overlapping(customer.engine, make, make, customer.clock)
+    async with work.read_session(customer.engine) as session:
+        made = await repository.live_apps_named(session, "the_same", None, 10)
+    assert [(app.id, app.account_id, account) for app, account in made] == [
+        (outcome.first.app_id, owners[0], "left"),
+        (outcome.second.app_id, owners[1], "right"),
+    ]
 
 
 async def test_the_first_operator_is_made_once(engine: AsyncEngine) -> None:

@@ -72,6 +72,9 @@ async def test_every_route_requires_a_token_with_one_scope(
 
 async def test_accounts_keys_and_apps(customer: CustomerData, admin: httpx.AsyncClient) -> None:
     account = (await admin.post("/accounts", json={"name": "acme"})).json()
+    default = account["default_app"]
+    assert default["name"] == "默认应用" and len(default["secret"]) == 32
+    assert (await admin.get(f"/apps/{default['app_id']}")).json()["opened"] == []
     child = await admin.post("/accounts", json={"name": "acme child", "parent_id": account["id"]})
     assert child.status_code == 201
     assert (await admin.post("/accounts", json={"name": "acme"})).status_code == 409
@@ -86,7 +89,10 @@ async def test_accounts_keys_and_apps(customer: CustomerData, admin: httpx.Async
     shown = (await admin.get(f"/apps/{app['app_id']}")).json()
     assert shown["opened"] == [{"capability": "plate", "qps": 3.0, "allowed": []}]
     assert shown["allowed"] == ["192.0.2.1/32"] and "secret" not in shown
-    assert [each["name"] for each in (await admin.get(f"/accounts/{account['id']}/apps")).json()] == ["acme_app"]
+    listed = (await admin.get(f"/accounts/{account['id']}/apps")).json()
+    assert sorted((each["name"], each["account_id"]) for each in listed) == sorted(
+        [("acme_app", account["id"]), ("默认应用", account["id"]), ("默认应用", child.json()["id"])]
+    )
     suspended = await admin.put(f"/accounts/{account['id']}/suspension", json={"suspended": True})
     assert suspended.json()["suspended_at"]
     assert (await admin.delete(f"/apps/{app['app_id']}")).status_code == 204
@@ -213,8 +219,11 @@ async def test_one_verification_runs_at_a_time(customer: CustomerData, admin: ht
 
 async def test_the_audit_trail_names_the_token(customer: CustomerData, admin: httpx.AsyncClient) -> None:
     await admin.post("/accounts", json={"name": "acme"})
-    (event,) = (await admin.get("/audit", params={"limit": 1})).json()
-    assert (event["actor"], event["action"]) == ("admin:olga", "account.create")
+    events = (await admin.get("/audit", params={"limit": 2})).json()
+    assert [(each["actor"], each["action"]) for each in events] == [
+        ("admin:olga", "app.create"),
+        ("admin:olga", "account.create"),
+    ]
 
 
 async def test_invalid_tokens_are_rejected(customer: CustomerData) -> None:

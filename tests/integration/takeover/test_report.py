@@ -111,9 +111,9 @@ async def test_only_the_wanted_days_apps_and_capabilities(customer: CustomerData
 
 
 async def seed(file: Path) -> None:
-    """Write the figures of today for the only app of a database."""
+    """Write the figures of today for the app of a database."""
     with sqlite3.connect(file) as base:
-        ((app_id, account_id),) = base.execute("SELECT id, account_id FROM app").fetchall()
+        ((app_id, account_id),) = base.execute("SELECT id, account_id FROM app WHERE name = 'demo_app'").fetchall()
     engine = engines.create(Database(url=f"sqlite+aiosqlite:///{file}"))
     await planted.write_figures(engine, account_id, app_id, datetime.now(UTC), personal=False)
     await engine.dispose()
@@ -122,7 +122,9 @@ async def seed(file: Path) -> None:
 def test_the_command_prints_tables_csv_and_json(shell: Shell, tmp_path: Path) -> None:
     asyncio.run(seed(tmp_path / "inkgate.db"))
     text = shell("takeover", "report")
-    assert "demo_app · Identity card" in text and "Lowest agreement of a field: 92.0 % ± 2.7 of 500 values" in text
+    assert (
+        "demo_app (demo) · Identity card" in text and "Lowest agreement of a field: 92.0 % ± 2.7 of 500 values" in text
+    )
     assert "other codes (cloud/here) http_502/0 6" in text
     assert "可以切换。" in shell("takeover", "report", "--capability", "general", "--zh")
     (cards,) = json.loads(shell("takeover", "report", "--app", "demo_app", "--capability", "idcard", "--json"))

@@ -126,7 +126,7 @@ def test_the_master_key_is_changed_without_losing_a_secret(inkgate: Shell, tmp_p
     before = key_file.read_text()
     inkgate("keys", "add")
     assert key_file.read_text().endswith(before)
-    assert "3 secrets" in inkgate("keys", "reseal", "--drop-old")
+    assert "5 secrets" in inkgate("keys", "reseal", "--drop-old")
     assert before.strip() not in key_file.read_text()
     assert inkgate("app", "reveal", "demo_app").strip() == app["APPSECRET"]
     assert "0 secrets" in inkgate("keys", "reseal")
@@ -135,7 +135,7 @@ def test_the_master_key_is_changed_without_losing_a_secret(inkgate: Shell, tmp_p
 def test_the_audit_trail_is_shown(inkgate: Shell) -> None:
     inkgate("account", "create", "demo")
     events = json.loads(inkgate("audit", "--account", "demo", "--json"))
-    assert [event["action"] for event in events] == ["key.create", "account.create"]
+    assert [event["action"] for event in events] == ["key.create", "app.create", "account.create"]
     assert all(event["actor"].startswith("cli:") for event in events)
 
 

@@ -67,12 +67,13 @@ def test_an_answer_of_another_installation_is_not_taken_for_ours() -> None:
 
 def test_apps_that_seal_are_listed() -> None:
     apps = [app("一号应用"), app("二号应用", seals=True), app("三号应用", seals=True, sm2_imported=True)]
-    found = takeover._apps(Imported(apps, ["一号应用"], None))
+    owners = {"1": "我的公司"}
+    found = takeover._apps(Imported(apps, owners, ["一号应用 (我的公司)"], None))
     assert [each.what for each in found] == ["imported apps", "sealing apps", "sealing apps"]
     assert "一号应用" in found[0].found and found[0].remedy
-    assert "二号应用" in found[1].found and "public key" in found[1].found
+    assert "二号应用 (我的公司)" in found[1].found and "public key" in found[1].found
     assert "三号应用" in found[2].found
-    many = takeover._apps(Imported([app(f"应用_{n:03d}", seals=True) for n in range(30)], [], None))
+    many = takeover._apps(Imported([app(f"应用_{n:03d}", seals=True) for n in range(30)], owners, [], None))
     assert "and 20 more" in many[1].found
 
 
@@ -108,7 +109,9 @@ def test_nothing_imported_and_nothing_listening(inkgate: Shell) -> None:  # noqa
 )
 def test_which_calls_the_cloud_may_answer(enabled: bool, override: Override, expected: set[str]) -> None:
     modes = {"general": Mode.MIRROR, "plate": Mode.SPLIT, "idcard": Mode.LOCAL}
-    lines = tuple(RouteLine("1", "扫描前台", "k", "2", name, mode, 0, START) for name, mode in modes.items())
+    lines = tuple(
+        RouteLine("1", "扫描前台", "k", "2", "我的公司", name, mode, 0, START) for name, mode in modes.items()
+    )
     found = takeover.routes_to_the_cloud(Overview(enabled, override, 1, lines))
     assert found == {("1", name) for name in expected}
 

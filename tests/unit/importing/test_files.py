@@ -128,7 +128,6 @@ def change(place: int, **fields: str) -> bytes:
         (7, {"ends": "soon"}, "ends", "import.ends_invalid"),
         (7, {"ends": "2027-02-30"}, "ends", "import.ends_invalid"),
         (7, {"ends": "9999-12-31"}, "ends", "import.ends_invalid"),
-        (7, {"account": "云上公司"}, "account", "import.pack_owner"),
         (7, {"app": ""}, "account", "import.pack_owner"),
         (7, {"capability": "licence"}, "capability", "import.capability_free"),
     ],

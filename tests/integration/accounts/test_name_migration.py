@@ -1,0 +1,79 @@
+"""The migration of app names goes forth and back on both databases; back it refuses names that repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, inspect
+
+from inkgate.service.accounts import repository
+from inkgate.service.accounts import service as accounts
+from inkgate.service.accounts.vault import Vault, new_key
+from inkgate.service.db import engine as engines
+from inkgate.service.db import migrate, work
+from inkgate.service.errors import ConfigurationError
+from inkgate.service.settings import Database
+from tests.postgres import Postgres
+
+BEFORE, AFTER = "0017", "0018"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        return server.empty()
+    return f"sqlite+aiosqlite:///{tmp_path}/fresh.db"
+
+
+def moved(connection: Connection, change: Callable[[Config, str], None], revision: str) -> None:
+    config = migrate._config()
+    config.attributes["connection"] = connection
+    change(config, revision)
+
+
+def schema(connection: Connection) -> tuple[dict[str, list[str | None]], set[str]]:
+    """Unique indexes of apps with their columns, and the columns of used forms."""
+    found = inspect(connection)
+    unique = {str(each["name"]): each["column_names"] for each in found.get_indexes("app") if each["unique"]}
+    return unique, {each["name"] for each in found.get_columns("console_form_use")}
+
+
+async def test_names_survive_the_way_forth_and_back_unless_they_repeat(fresh_url: str) -> None:
+    engine, vault = engines.create(Database(url=fresh_url)), Vault([new_key()])
+
+    async def move(
+        change: Callable[[Config, str], None], revision: str
+    ) -> tuple[dict[str, list[str | None]], set[str]]:
+        async with engine.begin() as connection:
+            await connection.run_sync(moved, change, revision)
+            return await connection.run_sync(schema)
+
+    await move(command.upgrade, "head")
+    async with work.unit_of_work(engine, "test") as unit:
+        for account in ("青禾", "城东"):
+            owner = await accounts.create_account(unit, account)
+            await accounts.create_app(unit, vault, owner.id, f"app_{len(account)}_{account}")
+            made = await accounts.create_app(unit, vault, owner.id, "默认应用")
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^INKGATE_DATABASE__URL: 1 app names are used in several accounts, .*Delete all apps but one",
+    ):
+        await move(command.downgrade, BEFORE)
+    async with engine.begin() as connection:
+        new, columns = await connection.run_sync(schema)
+    assert new["uq_app_name_account_live"] == ["name", "account_id"] and "uq_app_name_live" not in new
+    async with work.unit_of_work(engine, "test") as unit:
+        await accounts.delete_app(unit, made.app_id)
+    old, old_columns = await move(command.downgrade, BEFORE)
+    assert old["uq_app_name_live"] == ["name"] and "uq_app_name_account_live" not in old
+    assert columns - old_columns == {"sealed_answer"}
+    assert await move(command.upgrade, AFTER) == (new, columns)
+    async with work.read_session(engine) as session:
+        assert len(await repository.live_apps_named(session, "默认应用", None, 5)) == 1
+    await engine.dispose()
