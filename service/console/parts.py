@@ -19,7 +19,6 @@ from inkgate.service.console.once import Once
 from inkgate.service.console.regions import RegionTable, load
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.settings import Settings
-from inkgate.service.users.attempts import Attempts
 from inkgate.service.users.passwords import Passwords
 
 
@@ -73,4 +72,3 @@ class ConsoleDependencies:
     agreement: tuple[str, ...] = ()  # paragraphs of the operator's service agreement; empty: the built-in one
     verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
     try_calls: Once[GatewayCall] = field(default_factory=Once)  # of the try page, by form token
-    attempts: Attempts = field(default_factory=Attempts)  # at the set-up code, of this process

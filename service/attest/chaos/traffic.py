@@ -142,14 +142,14 @@ class Traffic:
 
 
 def texts(value: Any, path: str = "") -> Texts:
-    """The texts of an element, each with its place. Numbers are left out: scores and corners may differ in their last
-    digits, since an image of a killed worker is read again by itself."""
+    """The texts of an element without their blanks, each with its place. Numbers and blanks are left out: they may
+    differ from one reading of an image to the next, since lines are read in batches of other sizes."""
     return tuple(_texts(value, path))
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
-        yield path, value
+        yield path, "".join(value.split())
     elif isinstance(value, dict):
         for name, each in value.items():
             yield from _texts(each, f"{path}.{name}")
