@@ -73,6 +73,19 @@ KILLED: Mapping[str, tuple[str, str]] = {
 """What a chaos run kills → Chinese and English name."""
 
 
+PROMISES: Mapping[str, str] = {
+    "no wrong or crossed answer": "没有错误或串号的应答",
+    "every call was answered in the end": "每个调用最终得到应答",
+    "nothing charged twice or undelivered": "没有重复计费，没有未送达而计费",
+    "delivered answers cost what they hold": "送达的应答按其内容计费",
+    "the ledger verifies": "账本与审计校验通过",
+    "units charged are those of the answers": "计费总数等于应答的总数",
+    "processes were killed while calls were in work": "终止进程时有调用在处理中",
+    "at least 20 calls were made": "至少有 20 个调用",
+}
+"""What must hold of a chaos run → its Chinese name."""
+
+
 def clause_rows(table: Table, files: frozenset[str]) -> list[dict[str, Any]]:
     """The table of clauses for `clauses.json`; evidence in the pack says whether it is there."""
     return [
@@ -104,7 +117,7 @@ def page(parts: Sequence[Part], table: Table, facts: Mapping[str, str], key_id: 
         facts=facts, key_id=key_id, parts=parts, table=table, titles=TITLES, states=STATE_TITLES, names=FACTS,
         by=STATES, kinds=EVIDENCE, files=files, cases=_cases(by_name.get("contract")),
         accuracy=_accuracy(by_name.get("accuracy")), chain=_chain(by_name, key_id), shown=_shown,
-        chaos=_chaos(by_name.get("chaos")), time_line=_time_line(by_name.get("chaos")), kills=KILLED,
+        chaos=_chaos(by_name.get("chaos")), time_line=_time_line(by_name.get("chaos")), kills=KILLED, promises=PROMISES,
     )  # fmt: skip
 
 

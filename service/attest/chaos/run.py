@@ -139,7 +139,7 @@ def _own_promises(observed: Observed, price: Callable[[Call], int], excused: Col
         Promise(
             "processes were killed while calls were in work",
             len(interrupted) == len(KILLS) and all(interrupted.values()),
-            f"{len(observed.kills)} kills, calls in work at the last of each kind: {interrupted}",
+            "calls in work at the last kill: " + ", ".join(f"{what} {count}" for what, count in interrupted.items()),
         ),
         Promise(
             f"at least {LEAST_CALLS} calls were made",

@@ -76,7 +76,11 @@ def judge(
     ]
     note = f"; {len(unpaired) - len(twice)} whose answer ended with a killed process" if excused else ""
     return [
-        Promise("no wrong or crossed answer", not wrong, f"{len(wrong)} of {len(attempts)} attempts {wrong[:3]}"),
+        Promise(
+            "no wrong or crossed answer",
+            not wrong,
+            f"{len(wrong)} of {len(attempts)} attempts" + "".join(f"; {each}" for each in wrong[:3]),
+        ),
         Promise("every call was answered in the end", not lost, f"{len(lost)} of {len(calls)} without an answer"),
         Promise(
             "nothing charged twice or undelivered",

@@ -196,7 +196,12 @@ async def test_a_chaos_run_is_in_the_pack_and_its_calls_are_counted_again(custom
     assert attest_verifier.broken(found.packed, found.public_key) is None
     files = {name: data for name, data in members(found.packed).items() if not name.startswith("manifest.")}
     page = files["index.html"].decode()
-    assert page.count('class="call"') == 25 and page.count('class="kill"') == 3 and "网关进程" in page
+    assert (
+        page.count('class="call"') == 25
+        and page.count('class="kill"') == 3
+        and "网关进程" in page
+        and "没有重复计费" in page
+    )
     for document in alterations(json.loads(files["chaos.json"])):
         altered = {**files, "chaos.json": json.dumps(document).encode()}
         packed = archive.write(altered, {"product": "x", "made_at": "y"}, key.public_key, key.sign)
