@@ -6,21 +6,22 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
-from inkgate.service import settings as configuration
 from inkgate.service.accounts import repository
 from inkgate.service.attest import accuracy, archive, contract_check, verification
 from inkgate.service.attest import make as packs
 from inkgate.service.attest.chaos.record import NAME as CHAOS
 from inkgate.service.attest.chaos.run import LEAST_SECONDS, MOST_SECONDS, SECONDS
 from inkgate.service.attest.contract_cases import Keys
-from inkgate.service.attest.evidence import Part, collect, json_file
+from inkgate.service.attest.evidence import Part, collect, failed, json_file
 from inkgate.service.attest.parts_of_host import sbom_part, settings_part
 from inkgate.service.cli._common import JSON, CommandContext, run
 from inkgate.service.cli.attest_chaos import Wanted, chaos_part
@@ -82,8 +83,7 @@ def attest(
     wanted = Wanted(chaos_seconds, chaos_postgres, chaos_redis) if chaos else None
     if wanted is None and (chaos_postgres or chaos_redis):
         raise Misuse("command.attest_chaos_not_asked")
-    after = _chaos(wanted)
-    made = run(lambda context: _make(context, base_url, Keys(ak, sk, appkey), ca, after))
+    made = run(lambda context: _make(context, base_url, Keys(ak, sk, appkey), ca, wanted))
     _write(out, made.packed)
     for part in made.parts:
         print(f"{part.name:<9} {part.state.replace('_', ' '):<9} {part.reason}".rstrip())
@@ -120,25 +120,28 @@ def verify_(
         sys.exit(1)
 
 
-def _chaos(wanted: Wanted | None) -> Part:
-    """The part of the chaos run, made before the others: it takes longest, and a pack is signed after it."""
+async def _chaos(settings: Settings, wanted: Wanted | None, masked: Callable[[str], str]) -> Part:
+    """The part of the chaos run, made before the others: a pack is signed after it."""
     if wanted is None:
         return NO_CHAOS
-    settings = configuration.load()
-    hidden = [*secret_values(settings), wanted.postgres, wanted.redis]
     print(f"chaos run of {wanted.seconds:g} s on a temporary service …", file=sys.stderr)
-    return collect(
-        CHAOS, lambda: chaos_part(settings, wanted), lambda text: mask(text, [each for each in hidden if each])
-    )
+    try:
+        return await chaos_part(settings, wanted)
+    except Exception as error:  # any fault of a part is its result
+        return failed(CHAOS, masked(f"{type(error).__name__}: {error}"))
 
 
-async def _make(context: CommandContext, base_url: str, keys: Keys, ca: Path | None, chaos: Part) -> packs.Made:
+async def _make(
+    context: CommandContext, base_url: str, keys: Keys, ca: Path | None, wanted: Wanted | None
+) -> packs.Made:
     settings, vault = context.settings, await context.vault()
-    hidden = (*secret_values(settings), keys.sk)
+    urls = (wanted.postgres, wanted.redis) if wanted is not None else ()
+    hidden = (*secret_values(settings), keys.sk, *urls, *(urlsplit(url).password for url in urls))
 
     def masked(text: str) -> str:
         return mask(text, [each for each in hidden if each])
 
+    chaos = await _chaos(settings, wanted, masked)
     parts = [collect("settings", lambda: settings_part(settings), masked), collect("sbom", sbom_part, masked)]
     parts.append(collect(MODELS, lambda: _models(settings), masked))
     parts += await _service_parts(context, base_url, keys, ca, masked)

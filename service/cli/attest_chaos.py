@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -47,13 +46,13 @@ class Wanted:
     redis: str = ""
 
 
-def chaos_part(settings: Settings, wanted: Wanted) -> Part:
+async def chaos_part(settings: Settings, wanted: Wanted) -> Part:
     """Make the part. What it starts or writes is gone afterwards; keys in a Redis expire within minutes.
 
     Raises what `run` raises, and SQLAlchemyError and OSError for a database that cannot be used.
     """
     with tempfile.TemporaryDirectory(prefix="inkgate-chaos-") as name:
-        return asyncio.run(_in_folder(settings, wanted, Path(name)))
+        return await _in_folder(settings, wanted, Path(name))
 
 
 async def _in_folder(settings: Settings, wanted: Wanted, folder: Path) -> Part:

@@ -50,7 +50,7 @@ def test_a_temporary_service_is_killed_and_keeps_its_promises(tmp_path: Path, mo
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     before = own_children()
-    part = chaos_part(settings(), Wanted(SECONDS))
+    part = asyncio.run(chaos_part(settings(), Wanted(SECONDS)))
     check(part.files[FILE], part.state, part.reason)
     assert part.facts["units_in_ledger"] == part.facts["units_expected"] > 0
     assert own_children() <= before and list(tmp_path.iterdir()) == []
@@ -58,7 +58,7 @@ def test_a_temporary_service_is_killed_and_keeps_its_promises(tmp_path: Path, mo
 
 def test_on_servers_of_the_operator_its_database_is_gone_afterwards(postgres: Postgres, valkey_server: str) -> None:
     url = postgres.wiped()
-    part = chaos_part(settings(), Wanted(SECONDS, url, valkey_server))
+    part = asyncio.run(chaos_part(settings(), Wanted(SECONDS, url, valkey_server)))
     check(part.files[FILE], part.state, part.reason)
     assert json.loads(part.files[FILE])["answers_outlive_the_gateway"] is True
 
