@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -21,10 +22,9 @@ from inkgate.service.attest.chaos.verdict import Accounts, Call
 from inkgate.service.attest.contract_cases import Keys
 from inkgate.service.attest.evidence import Part
 from inkgate.service.audit import verify as trail_verify
-from inkgate.service.cli import scratch
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import engine as databases
-from inkgate.service.db import migrate, work
+from inkgate.service.db import migrate, scratch, work
 from inkgate.service.metering import ledger_reader
 from inkgate.service.metering.policy import Event, Policy
 from inkgate.service.provision import provision
@@ -95,7 +95,7 @@ def _environment(settings: Settings, url: str, key_file: Path, redis: str) -> di
         "INKGATE_DATABASE__URL": url,
         "INKGATE_SECURITY__MASTER_KEY_FILE": str(key_file),
         "INKGATE_REDIS__URL": redis,
-        "INKGATE_REDIS__NAMESPACE": scratch.redis_namespace(),
+        "INKGATE_REDIS__NAMESPACE": f"{scratch.PREFIX}{secrets.token_hex(6)}",
         "INKGATE_WORKER__PROCESSES": str(WORKERS),
         "INKGATE_WORKER__PAGE_CORES": "1",
         "INKGATE_LIMITS__DEADLINE": str(DEADLINE_SECONDS),

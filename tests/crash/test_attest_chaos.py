@@ -16,8 +16,8 @@ from sqlalchemy import text
 
 from inkgate.service.attest.chaos.record import FILE, contradictions
 from inkgate.service.cli.attest_chaos import Wanted, chaos_part
-from inkgate.service.cli.scratch import PREFIX
 from inkgate.service.db import engine as engines
+from inkgate.service.db.scratch import PREFIX
 from inkgate.service.settings import Database, Settings
 from tests.postgres import Postgres
 

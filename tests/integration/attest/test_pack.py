@@ -189,8 +189,9 @@ async def test_a_changed_row_is_found_though_the_pack_is_signed_again(customer: 
 
 @ON_SQLITE
 async def test_a_chaos_run_is_in_the_pack_and_its_calls_are_counted_again(customer: CustomerData) -> None:
-    chaos = part_of(*good_run())
-    found, key = await made(customer, [*GIVEN[:2], chaos]), await key_of(customer)
+    await funded(customer)
+    await settled(customer)
+    found, key = await made(customer, [*GIVEN[:2], part_of(*good_run())]), await key_of(customer)
     assert states(found)["chaos"] == "passed"
     assert verification.verify(found.packed, found.public_key).findings == []
     assert attest_verifier.broken(found.packed, found.public_key) is None

@@ -1,4 +1,4 @@
-"""Stores for a temporary service on servers of the operator, apart from what is there."""
+"""Databases for temporary services on a Postgres server of the operator, apart from what is there."""
 
 from __future__ import annotations
 
@@ -37,8 +37,3 @@ async def _execute(server: str, statement: str) -> None:
             await connection.execute(text(statement))
     finally:
         await engine.dispose()
-
-
-def redis_namespace() -> str:
-    """A prefix of keys that no other process uses. The keys that a service leaves under it expire by themselves."""
-    return f"{PREFIX}{secrets.token_hex(6)}"
