@@ -17,7 +17,6 @@ from inkgate.service.console.oidc import Provider
 from inkgate.service.console.regions import RegionTable, load
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.settings import Settings
-from inkgate.service.users.attempts import Attempts
 from inkgate.service.users.passwords import Passwords
 
 
@@ -70,4 +69,3 @@ class ConsoleDependencies:
     trusted_proxies: tuple[Network, ...] = ()
     agreement: tuple[str, ...] = ()  # paragraphs of the operator's service agreement; empty: the built-in one
     verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
-    attempts: Attempts = field(default_factory=Attempts)  # at the set-up code, of this process
