@@ -172,7 +172,7 @@ bundle: docs ## A release for closed networks in BUNDLE=inkgate-release, from th
 compose-test: $(VENV)/.chart ## The compose deployment in real containers: calls, console, kills, upgrade, restore (root, Docker)
 	@tests/compose/with_engine.sh $(MAKE) --no-print-directory compose-test-engine
 
-arm-test: $(VENV)/.test ## On emulated ARM64: install by hash, read the samples, unit tests (root, qemu; an hour, not in CI; STEPS="samples tests")
+arm-test: $(VENV)/.test ## On emulated ARM64: install by hash, read the samples, unit tests (root, qemu; an hour or more, not in CI; STEPS="samples tests")
 	@tests/operations/arm64.sh $(or $(ARM_ROOT),/var/tmp/inkgate-arm64) $(STEPS)
 
 compose-test-engine: # an engine runs, on a machine without a registry

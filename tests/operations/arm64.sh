@@ -8,7 +8,7 @@
 #            install   deploy/install.sh all, without an index
 #            samples   the four samples, their text compared with that of this machine
 #            tests     unit tests of TESTS, without those that need a package which ARM64 does not have
-#            all five by default: about an hour on two cores, so not part of CI; each alone can be repeated
+#            all five by default: an hour or more on two cores, so not part of CI; each alone can be repeated
 #   TESTS    (environment) files or folders of tests
 set -eu
 root=${1:?folder of the root filesystem}
