@@ -47,8 +47,10 @@ def notices(
     """Show what was sent and what waits, newest first."""
     if context.invoked_subcommand is not None:
         return
-    _check(state, [each.value for each in State], "notice.state_unknown")
-    _check(kind, [each.value for each in Kind], "notice.kind_unknown")
+    if state and state not in set(State):
+        raise Misuse("notice.state_unknown", state=state[:24], choices=tuple(each.value for each in State))
+    if kind and kind not in set(Kind):
+        raise Misuse("notice.kind_unknown", kind=kind[:24], choices=tuple(each.value for each in Kind))
 
     async def action(context: CommandContext) -> list[tuple[object, ...]]:
         async with context.begin() as unit:
@@ -172,12 +174,6 @@ def _changing(
             await change(unit, await _channel(unit, name))
 
     return action
-
-
-def _check(value: str, choices: list[str], code: str) -> None:
-    """Raises Misuse for a value that is not one of the choices."""
-    if value and value not in choices:
-        raise Misuse(code, kind=value[:24], choices=tuple(choices))
 
 
 async def _owner(unit: UnitOfWork, account: str, *, operators: bool) -> str | None:

@@ -24,8 +24,8 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "notice.state_unknown": Message(
         Kind.INVALID,
-        "no state {kind!r}; there are {choices}",
-        "没有状态“{kind}”，可选：{choices}。",
+        "no state {state!r}; there are {choices}",
+        "没有状态“{state}”，可选：{choices}。",
     ),
     "notice.channel_ambiguous": Message(
         Kind.INVALID,
