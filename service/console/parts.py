@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,7 +21,8 @@ from inkgate.service.console.regions import RegionTable, load
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.settings import Settings
 from inkgate.service.users.attempts import Attempts
-from inkgate.service.users.passwords import Passwords
+from inkgate.service.users.passwords import PasswordRules, Passwords
+from inkgate.service.users.service import Lifetime, Lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +76,21 @@ class ConsoleDependencies:
     verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
     try_calls: Once[GatewayCall] = field(default_factory=Once)  # of the try page, by form token
     attempts: Attempts = field(default_factory=Attempts)  # at the set-up code, of this process
+
+
+def lifetime(parts: ConsoleDependencies) -> Lifetime:
+    """Session lifetime of the settings."""
+    console = parts.settings.console
+    return Lifetime(timedelta(minutes=console.idle_minutes), timedelta(hours=console.session_hours))
+
+
+def lock_of(parts: ConsoleDependencies) -> Lock:
+    """When failures lock a user, by the settings."""
+    access = parts.settings.access
+    return Lock(access.lock_after, timedelta(minutes=access.lock_minutes))
+
+
+def password_rules(parts: ConsoleDependencies) -> PasswordRules:
+    """The rules for passwords of the settings."""
+    access = parts.settings.access
+    return PasswordRules(access.password_characters, access.password_classes, access.password_history)

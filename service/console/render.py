@@ -15,10 +15,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from inkgate.service import __version__, money
 from inkgate.service.console.assets import Assets
+from inkgate.service.console.form_reading import masked_token
 from inkgate.service.console.indicators import usage_state
 from inkgate.service.console.menu import menu
 from inkgate.service.console.notices import notice
-from inkgate.service.console.page_request import FORM_COOKIE, THEMES, PageRequest, masked_token
+from inkgate.service.console.page_request import FORM_COOKIE, THEMES, PageRequest
 from inkgate.service.console.places import FLASH, KEPT
 from inkgate.service.console.translations import LANGUAGES
 from inkgate.service.contract.capabilities import CAPABILITIES
