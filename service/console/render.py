@@ -71,7 +71,7 @@ def render(page_request: PageRequest, template: str, status: int = 200, **model:
             version=__version__,
             zone=ZONE,
             may=page_request.may,
-            role_title=lambda role: titles.role(role, page_request.translate.language),
+            role_title=lambda role: _capitalised(titles.role(role, page_request.translate.language)),
             title_of=lambda name: title(name, page_request.translate.language),
             asset=lambda name: f"{root}/{assets().path(name)}",
             notice=notice(page_request),
@@ -83,6 +83,10 @@ def render(page_request: PageRequest, template: str, status: int = 200, **model:
     if page_request.fresh_form_cookie:
         set_cookie(page_request, answer, FORM_COOKIE, page_request.fresh_form_cookie)
     return answer
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _form_state(page_request: PageRequest, status: int) -> str:
