@@ -117,6 +117,9 @@ console-shots: $(VENV)/.console ## The same walk, and the pictures of docs/howto
 	  tests/console/test_walk_takeover.py tests/console/test_walk_notices.py tests/console/test_walk_looks.py \
 	  -k 'not every and not english and not left_out'
 
+console-looks: $(VENV)/.console ## Contact sheets of every page in each language, colour scheme and width, into build/console-looks
+	@$(BIN)/python -m tests.console.contact_sheets $(LOOKS_OPTIONS)
+
 lint: $(VENV)/.test ## Formatting, lint rules, types, the rules between the rooms, licence notices
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -242,5 +245,5 @@ clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: help install demo unit test test-parallel test-serial coverage coverage-all test-paddle chaos chaos-long \
-  bench-metering bench-gateway exact-units console-test console-shots lint conformance takeover-test \
+  bench-metering bench-gateway exact-units console-test console-shots console-looks lint conformance takeover-test \
   chart chart-tools chart-files chart-live tls-test failover-test arm-test airgap-test images bundle compose-test compose-test-engine walk reference docs fuzz fuzz-long rude audit notices sbom lock clean

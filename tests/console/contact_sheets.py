@@ -25,7 +25,7 @@ from sqlalchemy import select
 from inkgate.service.accounts.models import AppRow
 from inkgate.service.db import engine as engines
 from inkgate.service.db import work
-from inkgate.service.demo.customers import PORTAL
+from inkgate.service.demo.customers import LIBRARY
 from inkgate.service.settings import Database
 from inkgate.service.takeover import routes
 from tests import takeover_data
@@ -245,10 +245,10 @@ class Missing(dict[str, str]):
 
 
 async def _takeover(database: Path) -> str:
-    """The app of the example data with the most calls is mirrored, with three days of figures; returns its id."""
+    """An app of another customer than the one shown is mirrored, with three days of figures; returns its id."""
     engine = engines.create(Database(url=f"sqlite+aiosqlite:///{database}"))
     async with work.unit_of_work(engine, "test") as unit:
-        found = await unit.session.execute(select(AppRow.id, AppRow.account_id).where(AppRow.name == PORTAL.name))
+        found = await unit.session.execute(select(AppRow.id, AppRow.account_id).where(AppRow.name == LIBRARY.name))
         app_id, account_id = found.one()
         for capability in ("general", "idcard"):
             await routes.set_route(unit, app_id, capability, routes.Mode.MIRROR, enabled=True)
