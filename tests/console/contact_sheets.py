@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page
 from sqlalchemy import select
 
+from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import AppRow
 from inkgate.service.db import engine as engines
 from inkgate.service.db import work
@@ -251,6 +252,7 @@ async def _takeover(database: Path) -> str:
         found = await unit.session.execute(select(AppRow.id, AppRow.account_id).where(AppRow.name == LIBRARY.name))
         app_id, account_id = found.one()
         for capability in ("general", "idcard"):
+            await accounts.open_capability(unit, app_id, capability)
             await routes.set_route(unit, app_id, capability, routes.Mode.MIRROR, enabled=True)
     await takeover_data.write_figures(engine, account_id, app_id, datetime.now(UTC), personal=True)
     await engine.dispose()
