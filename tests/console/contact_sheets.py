@@ -1,9 +1,9 @@
-"""Pictures of every page of the example data in every language, colour scheme and width, joined into contact sheets.
+"""Images of every page of the example data in every language, colour scheme and width, joined into contact sheets.
 
     python -m tests.console.contact_sheets [--only TEXT] [FOLDER]
 
 For people who judge the look of the console by eye; the checks that need no eye are in test_walk_looks.py. Writes PNG
-to FOLDER (build/console-looks by default): one file a picture, and sheets that join them.
+to FOLDER (build/console-looks by default): one file an image, and sheets that join them.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ HEIGHTS = {1440: 900, 375: 812, 1920: 1080}  # of the window, in CSS pixels
 SHOT_HEIGHT = 3600  # of a page in CSS pixels; the rest of a longer one is cut
 DIALOGS = 4  # of a page
 SHEET_WIDTH, SHEET_HEIGHT = 1560, 1700  # pixels
-GAP, LABEL = 8, 16  # pixels between pictures, and above each for its name
+GAP, LABEL = 8, 16  # pixels between images, and above each for its name
 FOLDER = Path("build/console-looks")
 
 
 @dataclass
 class Album:
-    """The pictures of a run, by name, language, theme and width."""
+    """The images of a run, by name, language, theme and width."""
 
     folder: Path
     only: str = ""
@@ -58,7 +58,7 @@ class Album:
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
-                page.wait_for_timeout(60)  # charts draw themselves anew
+                page.wait_for_timeout(60)  # charts draw themselves again
                 path = self.folder / "pages" / f"{name}-{language}-{theme}-{width}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 clip = {"x": 0, "y": 0, "width": width, "height": min(_height(page), SHOT_HEIGHT)}
@@ -68,7 +68,7 @@ class Album:
         page.set_viewport_size({"width": 1440, "height": 900})
 
     def join(self) -> int:
-        """Write the sheets; returns their number. A desktop sheet has two pictures a row, a phone sheet four."""
+        """Write the sheets; returns their number. A desktop sheet has two images a row, a phone sheet four."""
         names = list(dict.fromkeys(name for name, *_ in self.taken))
         every = [(language, theme) for language in LANGUAGES for theme in THEMES]
         count = 0
@@ -168,7 +168,7 @@ def states(album: Album, walk: Walkthrough) -> None:
         page.wait_for_load_state()
 
     def refused_login(page: Page) -> None:
-        page.fill("#login", "nobody")
+        page.fill("#login", "unknown")
         page.fill("#password", "nothing of this kind")
         page.click("form.form button")
         page.wait_for_load_state()
@@ -233,7 +233,7 @@ def first_run(album: Album, browser: Browser) -> None:
         initial = new_customer(chief, "青禾软件", CUSTOMER)
         lin.sign_in(CUSTOMER[0], initial)
         photograph(album, lin, "first", ["/password"])
-        lin.speak("zh")
+        lin.context.clear_cookies()  # the next step signs in again
         choose_own_password(lin, initial, CUSTOMER)
         photograph(album, lin, "empty", [path for path in shown_to(lin, without) if path != "/password"])
 
@@ -286,13 +286,13 @@ def with_data(album: Album, browser: Browser) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
-    parser.add_argument("--only", default="", help="only pictures whose name has this text")
+    parser.add_argument("--only", default="", help="only images whose name has this text")
     given = parser.parse_args()
     album = Album(given.folder, given.only)
     with chromium() as browser:
         with_data(album, browser)
         first_run(album, browser)
-    print(f"{len(album.taken)} pictures, {album.join()} sheets in {album.folder}")
+    print(f"{len(album.taken)} images, {album.join()} sheets in {album.folder}")
 
 
 if __name__ == "__main__":
