@@ -126,6 +126,9 @@ console-shots: $(VENV)/.console ## The same tests, which write the images of doc
 	  tests/console/test_walk_takeover.py tests/console/test_walk_notices.py tests/console/test_walk_looks.py \
 	  -k 'not every and not english and not left_out'
 
+console-looks: $(VENV)/.console ## Contact sheets of every page in each language, colour scheme and width, into build/console-looks
+	@$(BIN)/python -m tests.console.contact_sheets $(LOOKS_OPTIONS)
+
 lint: $(VENV)/.test ## Formatting, lint rules, types, import rules, words, licence notices
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -255,5 +258,5 @@ clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: help install demo unit test test-parallel test-others test-serial test-long coverage coverage-all test-paddle chaos chaos-long \
-  bench-metering bench-gateway exact-units console-test console-shots lint conformance takeover-test takeover-test-parallel takeover-test-serial \
+  bench-metering bench-gateway exact-units console-test console-shots console-looks lint conformance takeover-test takeover-test-parallel takeover-test-serial \
   chart chart-tools chart-files chart-live tls-test failover-test arm-test airgap-test images images-push bundle compose-test compose-test-engine walk reference docs fuzz fuzz-long hostile-clients audit notices sbom lock clean

@@ -15,7 +15,8 @@ from functools import partial
 from starlette.responses import Response
 
 from inkgate.service.console.directory import Directory, DirectoryError
-from inkgate.service.console.page_request import FORM_COOKIE, SESSION_COOKIE, PageRequest, lifetime, lock_of, visit_of
+from inkgate.service.console.page_request import FORM_COOKIE, SESSION_COOKIE, PageRequest, visit_of
+from inkgate.service.console.parts import lifetime, lock_of
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.permissions import Role

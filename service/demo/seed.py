@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING
@@ -90,6 +91,7 @@ async def seed(
     await customers.buy_unused_pack(begin, made, bought)
     async with engine.begin() as connection:
         await history.settle(connection, made, [x for x in settled if x.hour >= bought], last, draw)
+        await accounts.touch_key(connection, made.keys.ak, last)
     await customers.add_waiting(begin, made, now)
     app = made.apps[PORTAL.name]
     return Demo(made.keys.ak, made.keys.sk, app.appkey, app.enckey, logins)

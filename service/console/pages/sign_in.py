@@ -23,9 +23,8 @@ from inkgate.service.console.page_request import (
     NotFound,
     PageRequest,
     SignedInRequest,
-    lock_of,
-    password_rules,
 )
+from inkgate.service.console.parts import lock_of, password_rules
 from inkgate.service.console.places import MAX_PLACE, next_of
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.console.translations import LANGUAGES
