@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, func, literal, select, type_coerce, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
+from inkgate.service.accounts.repository import IDS_PER_QUERY
 from inkgate.service.metering.models import ACTIVE, PackRow
 from inkgate.service.orders.models import OrderRow, RefundRow
 
 
-async def app_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
-    """App id → name, including deleted apps, which records still reference."""
+async def newest_apps(session: AsyncSession, account_ids: Sequence[str], limit: int) -> dict[str, str]:
+    """App id → name of the newest apps of these accounts, deleted ones after the others: records reference them."""
     query = select(AppRow.id, AppRow.name).where(AppRow.account_id.in_(account_ids))
+    query = query.order_by(AppRow.deleted_at.is_not(None), AppRow.created_at.desc(), AppRow.id).limit(limit)
     return {str(app_id): str(name) for app_id, name in await session.execute(query)}
 
 
-async def names_of_apps(session: AsyncSession, app_ids: Sequence[str]) -> dict[str, str]:
-    """App id → name of these apps."""
-    query = select(AppRow.id, AppRow.name).where(AppRow.id.in_(app_ids))
-    return {str(app_id): str(name) for app_id, name in await session.execute(query)}
+async def names_of_apps(
+    session: AsyncSession, app_ids: Sequence[str], account_ids: Sequence[str] | None = None
+) -> dict[str, str]:
+    """App id → name of these apps, deleted ones too; only of these accounts if they are given."""
+    found: dict[str, str] = {}
+    for start in range(0, len(app_ids), IDS_PER_QUERY):
+        query = select(AppRow.id, AppRow.name).where(AppRow.id.in_(app_ids[start : start + IDS_PER_QUERY]))
+        if account_ids is not None:
+            query = query.where(AppRow.account_id.in_(account_ids))
+        found |= {str(app_id): str(name) for app_id, name in await session.execute(query)}
+    return found
 
 
 async def opened_counts(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, int]:
@@ -69,39 +79,75 @@ async def allowed_of(session: AsyncSession, app_id: str) -> dict[str, list[str]]
     return found
 
 
-async def app_owners(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
-    """App id → id of its account, including deleted apps."""
-    query = select(AppRow.id, AppRow.account_id).where(AppRow.account_id.in_(account_ids))
-    return {str(app_id): str(account_id) for app_id, account_id in await session.execute(query)}
+async def owners_of_apps(session: AsyncSession, app_ids: Sequence[str], account_ids: Sequence[str]) -> dict[str, str]:
+    """App id → id of its account, of those apps that these accounts own; deleted ones too."""
+    found: dict[str, str] = {}
+    for start in range(0, len(app_ids), IDS_PER_QUERY):
+        query = select(AppRow.id, AppRow.account_id).where(AppRow.id.in_(app_ids[start : start + IDS_PER_QUERY]))
+        rows = await session.execute(query.where(AppRow.account_id.in_(account_ids)))
+        found |= {str(app_id): str(account_id) for app_id, account_id in rows}
+    return found
 
 
-async def paid_orders(
-    session: AsyncSession, account_ids: Sequence[str], since: datetime, until: datetime
-) -> list[OrderRow]:
-    """Orders that took effect between `since` and `until` (exclusive)."""
-    when = OrderRow.decided_at
-    query = select(OrderRow).where(
-        OrderRow.account_id.in_(account_ids), OrderRow.state == "active", when >= since, when < until
-    )
-    return list(await session.scalars(query.order_by(when)))
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A payment (an order, `fen` above 0) or a repayment (a refund, `fen` below 0)."""
+
+    at: datetime
+    order: str
+    account: str
+    refund: bool
+    fen: int
 
 
-async def paid_back(
-    session: AsyncSession, account_ids: Sequence[str], since: datetime, until: datetime
-) -> list[tuple[RefundRow, str]]:
-    """Refunds approved between `since` and `until` (exclusive), each with its order number."""
-    query = (
-        select(RefundRow, OrderRow.number)
+def charges_query(
+    account_ids: Sequence[str], since: datetime, until: datetime, limit: int | None = None, offset: int = 0
+) -> Select[Any]:
+    """Orders that took effect, and approved refunds, between `since` and `until` (exclusive), oldest first."""
+    paid = select(
+        OrderRow.decided_at.label("at"),
+        OrderRow.number.label("number"),
+        OrderRow.account_id.label("account_id"),
+        literal(0).label("refund"),
+        (OrderRow.amount_fen - OrderRow.discount_fen).label("fen"),
+    ).where(OrderRow.account_id.in_(account_ids), OrderRow.state == "active")
+    back = (
+        select(
+            RefundRow.decided_at.label("at"),
+            OrderRow.number.label("number"),
+            RefundRow.account_id.label("account_id"),
+            literal(1).label("refund"),
+            (-RefundRow.amount_fen).label("fen"),
+        )
         .join(PackRow, PackRow.id == RefundRow.pack_id)
         .join(OrderRow, OrderRow.id == PackRow.order_id)
-        .where(
-            RefundRow.account_id.in_(account_ids),
-            RefundRow.state == "approved",
-            RefundRow.decided_at >= since,
-            RefundRow.decided_at < until,
-        )
+        .where(RefundRow.account_id.in_(account_ids), RefundRow.state == "approved")
     )
-    return [(row, str(number)) for row, number in await session.execute(query)]
+    most = None if limit is None else limit + offset
+    parts = [
+        select(query.where(at >= since, at < until).order_by(at, OrderRow.number).limit(most).subquery())
+        for query, at in ((paid, OrderRow.decided_at), (back, RefundRow.decided_at))
+    ]
+    both = union_all(*parts).subquery()
+    query = select(both.c.at, both.c.number, Account.name, both.c.refund, both.c.fen)
+    query = query.join(Account, Account.id == both.c.account_id)
+    return query.order_by(both.c.at, both.c.number, both.c.refund).limit(limit).offset(offset)
+
+
+async def charges(session: AsyncSession, query: Select[Any]) -> list[Charge]:
+    """The charges of `charges_query`."""
+    return [_charge(row) for row in await session.execute(query)]
+
+
+async def stream_charges(session: AsyncSession, query: Select[Any]) -> AsyncGenerator[Charge, None]:
+    """The charges of `charges_query`, a few at a time."""
+    async for row in await session.stream(query):
+        yield _charge(row)
+
+
+def _charge(row: Any) -> Charge:
+    at, number, account, refund, fen = row
+    return Charge(at, str(number), str(account), bool(refund), int(fen))
 
 
 async def monthly_payments(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account, AppRow
 from inkgate.service.console import repository
 from inkgate.service.console.page_request import NotFound
+from inkgate.service.db import ids
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.usage import repository as usage
@@ -16,23 +18,27 @@ from inkgate.service.usage import repository as usage
 PERIODS = (1, 7, 30, 90)
 """Periods of the statistics, in days."""
 
+MAX_CHOICES = 200  # apps in a field to choose from; the tables lead to the others
+
 
 @dataclass(frozen=True, slots=True)
 class VisibleAccounts:
-    """`main_id` pays and owns the packs; `account_ids` own the apps that are visible; `names` are those of the apps."""
+    """`main_id` pays and owns the packs; `account_ids` own the apps that are visible; `choices` maps the ids of apps to
+    choose from to their names: the newest ones, and the chosen one."""
 
     main_id: str
     account_ids: tuple[str, ...]
     sub_id: str | None
-    names: dict[str, str]
+    choices: dict[str, str]
 
-    def usage_scope(self, span: Period, *, app_id: str = "", capability: str = "") -> usage.Scope:
-        """The scope of a statistics query for a span. An app that is not visible gives an empty scope."""
-        wanted = None if not app_id else [app_id] if app_id in self.names else []
-        return usage.Scope(span.since, span.until, self.main_id, wanted, capability or None, self.sub_id)
-
-    def name(self, app_id: str) -> str:
-        return self.names.get(app_id, app_id[:8])
+    def usage_scope(
+        self, span: Period, *, app_id: str = "", capability: str = "", app_ids: Sequence[str] | None = None
+    ) -> usage.Scope:
+        """The scope of a statistics query for a span, of `app_ids` or of one app. An app that is no choice gives an
+        empty scope."""
+        if app_id:
+            app_ids = [app_id] if app_id in self.choices else []
+        return usage.Scope(span.since, span.until, self.main_id, app_ids, capability or None, self.sub_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +73,25 @@ class Period:
         return step.strftime("%H:%M") if self.hourly else step.strftime("%m-%d")
 
 
-async def scope_of(unit: UnitOfWork, account: Account) -> VisibleAccounts:
-    """The accounts and apps visible to the users of this account."""
+async def scope_of(unit: UnitOfWork, account: Account, chosen: str = "") -> VisibleAccounts:
+    """The accounts and apps visible to the users of this account. `chosen`: the id of an app that a filter names."""
     if account.parent_id:
         members: tuple[str, ...] = (account.id,)
     else:
-        members = tuple(each.id for each in await accounts.account_with_subaccounts(unit.session, account.id))
-    names = await repository.app_names(unit.session, members)
-    return VisibleAccounts(account.parent_id or account.id, members, account.id if account.parent_id else None, names)
+        members = tuple(await accounts.family_ids(unit.session, account.id))
+    choices = await repository.newest_apps(unit.session, members, MAX_CHOICES)
+    if chosen not in choices and ids.is_canonical_uuid(chosen):
+        choices |= await repository.names_of_apps(unit.session, [chosen], members)
+    return VisibleAccounts(account.parent_id or account.id, members, account.id if account.parent_id else None, choices)
+
+
+async def app_names(
+    unit: UnitOfWork, app_ids: Iterable[str], account_ids: Sequence[str] | None = None
+) -> Callable[[str], str]:
+    """The name of each of these apps, deleted ones too, if it is of these accounts (None: of any); of another one the
+    start of its id."""
+    names = await repository.names_of_apps(unit.session, sorted(set(app_ids)), account_ids)
+    return lambda app_id: names.get(app_id, app_id[:8])
 
 
 def span_of(days: str, now: datetime) -> Period:

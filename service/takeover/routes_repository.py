@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, func, select, update
@@ -64,10 +65,21 @@ async def remove(session: AsyncSession, app_id: str, capability: str) -> None:
     await session.execute(delete(RouteRow).where(RouteRow.app_id == app_id, RouteRow.capability == capability))
 
 
-async def with_apps(session: AsyncSession, *, limit: int) -> list[tuple[RouteRow, AppRow]]:
-    """Routes with their live apps, by name and capability."""
+async def keys(session: AsyncSession, limit: int) -> list[tuple[str, str]]:
+    """(app id, capability) of the routes of live apps, by name and capability."""
+    query = select(RouteRow.app_id, RouteRow.capability).join(AppRow, AppRow.id == RouteRow.app_id)
+    query = query.where(AppRow.deleted_at.is_(None)).order_by(AppRow.name, RouteRow.capability).limit(limit)
+    return [(str(app_id), capability) for app_id, capability in await session.execute(query)]
+
+
+async def with_apps(
+    session: AsyncSession, *, limit: int, offset: int = 0, app_ids: Sequence[str] | None = None
+) -> list[tuple[RouteRow, AppRow]]:
+    """Routes with their live apps, by name and capability; only of these apps if they are given."""
     query = select(RouteRow, AppRow).join(AppRow, AppRow.id == RouteRow.app_id).where(AppRow.deleted_at.is_(None))
-    found = await session.execute(query.order_by(AppRow.name, RouteRow.capability).limit(limit))
+    if app_ids is not None:
+        query = query.where(RouteRow.app_id.in_(app_ids))
+    found = await session.execute(query.order_by(AppRow.name, RouteRow.capability).limit(limit).offset(offset))
     return [(row[0], row[1]) for row in found]
 
 

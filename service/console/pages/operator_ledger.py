@@ -81,16 +81,14 @@ async def view(
     """The ledger of one account and capability, by default those with most entries. Raises NotFound for an unknown
     account."""
     session = unit.session
-    facts = await ledger_reader.meters(session)
-    mains = await _main_accounts(unit, facts, search)
+    mains = await _main_accounts(unit, search)
     account = await _chosen(unit, mains, account_id, search)
     verifications = await audit.events(session, action=VERIFY, limit=3)
     if account is None:
         return Ledger(search, mains, None, capability or DEFAULT, [], [], None, {}, verifications)
-    own = {fact.capability: fact for fact in facts if fact.account_id == account.id}
+    own = {fact.capability: fact for fact in await ledger_reader.meters(session, account.id)}
     capability = capability or max(CAPABILITIES, key=lambda name: own[name].seq if name in own else 0)
     rows = await usage.records(session, account.id, capability=capability, before_seq=before, limit=PER_PAGE + 1)
-    family = [each.id for each in await accounts.account_with_subaccounts(session, account.id)]
     return Ledger(
         search,
         mains,
@@ -99,18 +97,15 @@ async def view(
         [_meter(name, own.get(name)) for name in CAPABILITIES],
         rows[:PER_PAGE],
         rows[PER_PAGE - 1].seq if len(rows) > PER_PAGE else None,
-        await repository.app_names(session, family),
+        await repository.names_of_apps(session, list({each.app_id for each in rows})),
         verifications,
     )
 
 
-async def _main_accounts(unit: UnitOfWork, facts: list[MeterFact], search: str) -> list[Account]:
+async def _main_accounts(unit: UnitOfWork, search: str) -> list[Account]:
     """At most MAX_ACCOUNTS main accounts, those with most entries first."""
-    entries: dict[str, int] = {}
-    for fact in facts:
-        entries[fact.account_id] = entries.get(fact.account_id, 0) + fact.seq
-    busy = sorted(entries, key=lambda each: -entries[each])[:MAX_ACCOUNTS]
-    found = await repository.main_accounts(unit.session, search, busy, MAX_ACCOUNTS)
+    entries = await ledger_reader.busiest(unit.session, MAX_ACCOUNTS)
+    found = await repository.main_accounts(unit.session, search, list(entries), MAX_ACCOUNTS)
     return sorted(found, key=lambda each: -entries.get(each.id, 0))
 
 

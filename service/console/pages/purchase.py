@@ -18,7 +18,7 @@ from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, Forbidden, NotFound, PageRequest
 from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
-from inkgate.service.console.scope import scope_of
+from inkgate.service.console.scope import scope_of, visible_app
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -184,8 +184,8 @@ async def order(page_request: Customer, capability: str) -> Response:
         async with page_request.begin() as unit:
             scope = await scope_of(unit, account)
             app_id = page_request.text("app")
-            if app_id and app_id not in scope.names:
-                raise NotFound
+            if app_id:
+                await visible_app(unit, scope, app_id)
             chosen = await cart(unit, capability, given)
             placed = await payments.place_unpaid(
                 unit,
@@ -209,11 +209,9 @@ async def page(page_request: Customer, page: int = 1, state: str = "") -> Respon
         found = await orders.orders(
             unit.session, scope.account_ids, state=state, limit=paging.limit, offset=paging.offset
         )
-        rows, more = paging.cut(found)
-        models = await order_views(unit, rows)
-    return render(
-        page_request, "orders.html", rows=models, page=paging.number, more=more, state=state, states_known=STATES
-    )
+        shown = paging.page(found)
+        models = await order_views(unit, shown.rows)
+    return render(page_request, "orders.html", rows=models, page=shown, state=state, states_known=STATES)
 
 
 @router.get("/orders/{number}")

@@ -22,7 +22,6 @@ from inkgate.service.console.code_texts import in_language
 from inkgate.service.console.gateway_client import CallerKeys, GatewayCall
 from inkgate.service.console.once import AlreadyDone
 from inkgate.service.console.page_request import Customer, Malformed, NotFound, PageRequest
-from inkgate.service.console.pages.keys import view as keys_view
 from inkgate.service.console.pages.reference import endpoint
 from inkgate.service.console.render import render, title
 from inkgate.service.console.scope import VisibleAccounts, scope_of, visible_app
@@ -91,8 +90,8 @@ async def view(
     apps = await accounts.apps(unit.session, scope.account_ids, limit=MAX_APPS)
     opened = await repository.opened_by(unit.session, [each.id for each in apps])
     apps.sort(key=lambda each: capability not in opened.get(each.id, ()))
-    live = [row for row, state in await keys_view(unit, account_id) if state == "live"]
-    return TryForm(apps, opened, app_choice.preferred(apps, opened, capability, last_app), live[0] if live else None)
+    key = await accounts.newest_live_key(unit.session, account_id)
+    return TryForm(apps, opened, app_choice.preferred(apps, opened, capability, last_app), key)
 
 
 def result_view(capability: str, answer: Mapping[str, Any], language: str = "zh") -> ResultView:
@@ -292,9 +291,9 @@ async def _caller(page_request: PageRequest, capability: Capability) -> tuple[Ap
         scope = await scope_of(unit, page_request.account)
         app = await visible_app(unit, scope, page_request.text("app"))
         opened = await repository.opened_by(unit.session, [app.id])
-        live = [row for row, state in await keys_view(unit, page_request.account.id) if state == "live"]
+        key = await accounts.newest_live_key(unit.session, page_request.account.id)
     is_open = capability.name in opened.get(app.id, ())
-    if not live:
+    if key is None:
         return app, is_open, None
-    secret = page_request.parts.vault.open(live[0].sealed_secret, key_context(live[0].ak))
-    return app, is_open, CallerKeys(live[0].ak, secret, app.appkey)
+    secret = page_request.parts.vault.open(key.sealed_secret, key_context(key.ak))
+    return app, is_open, CallerKeys(key.ak, secret, app.appkey)
