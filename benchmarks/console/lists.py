@@ -23,7 +23,8 @@ from inkgate.service.users.models import SessionRow, UserRow
 
 ROWS_PER_STATEMENT = 5000
 ORDER_STATES = ("active", "active", "active", "pending", "unpaid", "rejected")
-REFUND_STATES = ("approved", "pending", "rejected", "withdrawn")
+REFUND_STATES = ("approved", "rejected", "withdrawn")  # but for the latest, which are pending
+PENDING_REFUNDS = 200
 ACTIONS = (("pack.grant", "done"), ("order.place", "done"), ("user.sign_in", "failed"), ("operator.view", "done"))
 PRODUCT, PRODUCT_CAPABILITY = "general-100k", "general"
 Make = Callable[[int], Mapping[str, Any]]
@@ -159,8 +160,16 @@ async def _sales(connection: AsyncConnection, account_id: str, now: datetime, am
     def state(n: int) -> str:
         return "active" if n < amounts.refunds else ORDER_STATES[n % len(ORDER_STATES)]
 
-    def refunded(n: int) -> bool:
-        return n < amounts.refunds and REFUND_STATES[n % len(REFUND_STATES)] == "approved"
+    def refund_state(n: int) -> str:
+        """The state of the refund of pack `n`; "" without one."""
+        if n >= amounts.refunds:
+            return ""
+        return "pending" if n >= amounts.refunds - PENDING_REFUNDS else REFUND_STATES[n % len(REFUND_STATES)]
+
+    def used_units(n: int) -> int:
+        if refund_state(n) in ("approved", "pending"):
+            return 0
+        return 5000 if n % 100 == 0 else 100_000
 
     await _insert(connection, OrderRow, amounts.orders, lambda n: {
         "id": _id(4, n),
@@ -179,20 +188,19 @@ async def _sales(connection: AsyncConnection, account_id: str, now: datetime, am
         "order_id": _id(4, n), "line": 0, "product_id": PRODUCT, "capability": PRODUCT_CAPABILITY,
         "units": 100_000, "quantity": 1, "price_fen": 1000,
     })  # fmt: skip
-    used = [0 if n < amounts.refunds else 100_000 if n % 10 else 5000 for n in range(amounts.orders)]
     await _insert(connection, PackRow, amounts.orders, lambda n: {
         "id": _id(5, n),
         "account_id": account_id,
         "app_id": None,
         "capability": COMMERCIAL[n % len(COMMERCIAL)],
         "total": 100_000,
-        "used": used[n],
+        "used": used_units(n),
         "archived": 0,
-        "state": REFUNDED if refunded(n) else ACTIVE,
+        "state": REFUNDED if refund_state(n) == "approved" else ACTIVE,
         "ordered_at": at(n),
         "starts_at": at(n),
         "ends_at": at(n) + timedelta(days=365),
-        "exhausted_at": now if used[n] == 100_000 else None,
+        "exhausted_at": now if used_units(n) == 100_000 else None,
         "entered_seq": 0,
         "order_id": _id(4, n),
         "price_fen": 1000,
@@ -201,11 +209,11 @@ async def _sales(connection: AsyncConnection, account_id: str, now: datetime, am
         "id": _id(6, n),
         "pack_id": _id(5, n),
         "account_id": account_id,
-        "state": REFUND_STATES[n % len(REFUND_STATES)],
+        "state": refund_state(n),
         "amount_fen": 1000,
         "reason": "",
         "requested_at": at(n),
-        "decided_at": at(n) if REFUND_STATES[n % len(REFUND_STATES)] != "pending" else None,
+        "decided_at": at(n) if refund_state(n) != "pending" else None,
         "note": "",
     })  # fmt: skip
     await _insert(connection, VoucherRow, amounts.vouchers, lambda n: {

@@ -134,11 +134,18 @@ async def lock_access_keys(session: AsyncSession) -> list[AccessKeyRow]:
     return list(await session.scalars(select(AccessKeyRow).with_for_update()))
 
 
-async def access_keys(session: AsyncSession, account_id: str) -> list[AccessKeyRow]:
+async def access_keys(
+    session: AsyncSession, account_id: str, *, limit: int | None = None, offset: int = 0
+) -> list[AccessKeyRow]:
+    """The access keys of an account, oldest first; all of them, where no page is asked for."""
     if not ids.is_canonical_uuid(account_id):
         return []
-    query = select(AccessKeyRow).where(AccessKeyRow.account_id == account_id).order_by(AccessKeyRow.created_at)
-    return list(await session.scalars(query))
+    query = (
+        select(AccessKeyRow)
+        .where(AccessKeyRow.account_id == account_id)
+        .order_by(AccessKeyRow.created_at, AccessKeyRow.ak)
+    )
+    return list(await session.scalars(query.limit(limit).offset(offset)))
 
 
 async def newest_access_keys(

@@ -8,13 +8,14 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, func, literal, select, type_coerce, union_all
+from sqlalchemy import BigInteger, ColumnElement, Select, func, literal, select, type_coerce, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
 from inkgate.service.accounts.repository import IDS_PER_QUERY
 from inkgate.service.metering.models import ACTIVE, PackRow
+from inkgate.service.metering.pack_totals import active, usable
 from inkgate.service.orders.models import OrderRow, RefundRow
 
 
@@ -154,27 +155,31 @@ async def monthly_payments(
     session: AsyncSession, account_ids: Sequence[str], edges: Sequence[datetime]
 ) -> list[tuple[int, int]]:
     """Per month between two successive `edges`: fen of the orders that took effect, and fen of approved refunds."""
+    paid = [
+        _sum(OrderRow.amount_fen - OrderRow.discount_fen).where(
+            OrderRow.account_id.in_(account_ids),
+            OrderRow.state == "active",
+            OrderRow.decided_at >= since,
+            OrderRow.decided_at < until,
+        )
+        for since, until in pairwise(edges)
+    ]
+    back = [
+        _sum(RefundRow.amount_fen).where(
+            RefundRow.account_id.in_(account_ids),
+            RefundRow.state == "approved",
+            RefundRow.decided_at >= since,
+            RefundRow.decided_at < until,
+        )
+        for since, until in pairwise(edges)
+    ]
+    query = select(*(each.scalar_subquery() for each in (*paid, *back)))  # one range of an index each
+    sums = [int(each) for each in (await session.execute(query)).one()]
+    return list(zip(sums[: len(paid)], sums[len(paid) :], strict=True))
 
-    def monthly(at: InstrumentedAttribute[datetime | None], fen: ColumnElement[int]) -> list[ColumnElement[int]]:
-        return [
-            func.coalesce(func.sum(case((and_(at >= since, at < until), fen), else_=0)), 0)
-            for since, until in pairwise(edges)
-        ]
 
-    paid = select(*monthly(OrderRow.decided_at, OrderRow.amount_fen - OrderRow.discount_fen)).where(
-        OrderRow.account_id.in_(account_ids),
-        OrderRow.state == "active",
-        OrderRow.decided_at >= edges[0],
-        OrderRow.decided_at < edges[-1],
-    )
-    back = select(*monthly(RefundRow.decided_at, type_coerce(RefundRow.amount_fen, BigInteger))).where(
-        RefundRow.account_id.in_(account_ids),
-        RefundRow.state == "approved",
-        RefundRow.decided_at >= edges[0],
-        RefundRow.decided_at < edges[-1],
-    )
-    rows = [(await session.execute(query)).one() for query in (paid, back)]
-    return [(int(each), int(other)) for each, other in zip(*rows, strict=True)]
+def _sum(fen: ColumnElement[int] | InstrumentedAttribute[int]) -> Select[Any]:
+    return select(func.coalesce(func.sum(type_coerce(fen, BigInteger)), 0))
 
 
 async def payments_by_capability(
@@ -186,7 +191,7 @@ async def payments_by_capability(
         .where(
             PackRow.account_id == account_id,
             PackRow.order_id.is_not(None),
-            PackRow.state == ACTIVE,
+            active(),
             PackRow.starts_at >= since,
             PackRow.starts_at < until,
         )
@@ -200,8 +205,7 @@ async def ending_packs(session: AsyncSession, account_id: str, now: datetime, un
     """Packs with units left whose validity ends in the period: they are to be renewed."""
     query = select(func.count()).where(
         PackRow.account_id == account_id,
-        PackRow.exhausted_at.is_(None),
-        PackRow.state == ACTIVE,
+        *usable(),
         PackRow.ends_at > now,
         PackRow.ends_at <= until,
     )
@@ -259,8 +263,10 @@ async def orders_matching(
     session: AsyncSession, text: str, account_ids: Sequence[str] | None, limit: int
 ) -> list[tuple[str, Account]]:
     """Orders whose number contains the text, newest first, each with its account; `account_ids` None: of all."""
+    if not (text.isascii() and text.isdigit()):  # numbers are digits only
+        return []
     query = select(OrderRow.number, Account).join(Account, Account.id == OrderRow.account_id)
-    query = query.where(OrderRow.number.contains(text.upper(), autoescape=True))
+    query = query.where(OrderRow.number.contains(text))
     if account_ids is not None:
         query = query.where(OrderRow.account_id.in_(account_ids))
     rows = await session.execute(query.order_by(OrderRow.ordered_at.desc(), OrderRow.id).limit(limit))

@@ -99,7 +99,7 @@ async def busiest(session: AsyncSession, selection: Selection, measure: str) -> 
 
 
 async def differences(
-    session: AsyncSession, selection: Selection, *, field: str | None = None, limit: int = 100
+    session: AsyncSession, selection: Selection, *, field: str | None = None, limit: int = 100, offset: int = 0
 ) -> list[ValuePair]:
     """Pairs of differing values with their counts over all days, the most frequent ones first."""
     key = tuple(getattr(DifferenceRow, name) for name in ("app_id", "capability", "field", "cloud", "local"))
@@ -107,7 +107,7 @@ async def differences(
     query = _selected(select(*key, count, last_at), DifferenceRow, selection).group_by(*key)
     if field is not None:
         query = query.where(DifferenceRow.field == field)
-    rows = await session.execute(query.order_by(count.desc(), last_at.desc(), *key).limit(limit))
+    rows = await session.execute(query.order_by(count.desc(), last_at.desc(), *key).limit(limit).offset(offset))
     return [
         ValuePair(str(app_id), capability, name, cloud, local, int(number), last)
         for app_id, capability, name, cloud, local, number, last in rows

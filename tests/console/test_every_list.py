@@ -3,10 +3,12 @@ the database stay within bounds, and every list can be paged to its end."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -148,3 +150,41 @@ async def test_every_page_is_bounded(many: ConsoleFixture) -> None:
         if found:
             wrong[address] = found
     assert wrong == {}
+
+
+LISTS = {
+    "/operator/accounts?q=%E5%AE%A2&operators=2": ("page", r'href="/console/operator/accounts/([0-9a-f-]{36})"'),
+    "/operator/accounts?q=x": ("operators", r"<td class=\"break\">(user\d{6})"),
+    "/operator/accounts/{account}?apps=2": ("packs", r'<td class="mono">(\d{20})'),
+    "/operator/accounts/{account}?packs=2": ("users", r"<td class=\"break\">(user\d{6})"),
+    "/operator/accounts/{account}?users=2": ("family", r">(客户 \d{6})</a>"),
+    "/operator/accounts/{account}?family=2": ("apps", r'<button[^>]*data-opens="allow-([0-9a-f-]{36})"'),
+    "/bills?month=2026-03&uses=1": ("charges", r"badge[^>]*>(\w+</span></td><td><a[^>]*/orders/\d{20})"),
+    "/capabilities/general?apps=2": ("packs", r'class="mono" href="/console/orders/(\d{20})"'),
+    "/capabilities/general?packs=2": ("apps", r"<td>(app_\d{7})</td>"),
+    "/members?account={account}": ("users", r"<td class=\"break\">(user\d{6})"),
+    "/refunds?q=general": ("records", r'action="/console/refunds/([0-9a-f-]{36})/withdraw"'),
+    "/monitor?days=7": ("apps", r"app=[0-9a-f-]{36}\">(app_\d{7})</a>"),
+    "/operator/workers": ("page", r"<strong>(host-\d{4} #\d)</strong>"),
+    "/operator/takeover?days=7": ("page", r"days=7\">(app_\d{7})</a>"),
+    "/operator/balances?account=%E9%9D%92%E7%A6%BE": ("entries", r'<td class="right">(¥[\d.]+)</td></tr>'),
+}  # fmt: skip
+FEWER = {"/bills?month=2026-03&uses=1", "/capabilities/general?apps=2", "/refunds?q=general"}
+"""Lists that show a part of the objects: those of a month, of a capability, or of a state."""
+
+
+async def test_every_list_can_be_paged_to_its_end_with_its_filters(many: ConsoleFixture) -> None:
+    clients = {True: await many.signed_in("chief"), False: await many.signed_in("lin")}
+    for template, (name, row) in LISTS.items():
+        address: str | None = template.format(account=many.account_id)
+        kept, found, pages = template.partition("?")[2].format(account=many.account_id), [], 0
+        while address is not None:
+            page = await clients[address.startswith("/operator")].see(address)
+            found += re.findall(row, page, re.DOTALL)
+            pages += 1
+            links = re.findall(r'rel="next" href="/console([^"]*)"', page)
+            address = next((each for each in map(unescape, links) if f"{name}={pages + 1}" in each), None)
+            assert address is None or kept in address, (template, address)
+        assert len(found) == len(set(found)), template
+        assert pages > 1, template
+        assert len(found) >= (20 if template in FEWER else COUNT), (template, len(found))

@@ -25,7 +25,7 @@ from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import ids
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import ClockSuspect, Misuse
-from inkgate.service.metering.pack_totals import StateTotals, Totals, pack_totals
+from inkgate.service.metering.pack_totals import StateTotals, Totals, count_packs, pack_totals
 from inkgate.service.metering.packs import FREE_CAPABILITIES
 from inkgate.service.metering.service import grant_pack
 from inkgate.service.permissions import CUSTOMER_ROLES, OPERATOR_ROLES, SEPARATE_ROLES
@@ -61,10 +61,11 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Users and sub-accounts of an account, on all pages."""
+    """Users, sub-accounts and packs of an account, on all pages."""
 
     users: int
     family: int
+    packs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +114,6 @@ class AccountDetail:
     def valid_packs(self) -> int:
         return sum(each.packs for each in self.valid)
 
-    @property
-    def all_packs(self) -> int:
-        return sum(each.packs for each in self.totals.values())
-
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
@@ -163,7 +160,9 @@ async def detail(unit: UnitOfWork, account_id: str, default_qps: float, numbers:
         packs=await pack_lines(unit, account.id, now, numbers.packs),
         totals=await pack_totals(session, account.id, now) if now else {},
         counts=Counts(
-            await user_queries.count_users(session, account.id), await queries.count_subaccounts(session, account.id)
+            await user_queries.count_users(session, account.id),
+            await queries.count_subaccounts(session, account.id),
+            await count_packs(session, account.id),
         ),
         choices=await repository.newest_apps(session, [account.id], MAX_CHOICES),
         default_qps=default_qps,

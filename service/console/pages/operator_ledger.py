@@ -15,6 +15,7 @@ from inkgate.service.accounts.models import Account
 from inkgate.service.audit import repository as audit
 from inkgate.service.audit import trail, words
 from inkgate.service.audit.models import EventRow
+from inkgate.service.audit.repository import Filter
 from inkgate.service.console import repository
 from inkgate.service.console.codes import code_name
 from inkgate.service.console.downloads import csv_stream
@@ -83,7 +84,7 @@ async def view(
     session = unit.session
     mains = await _main_accounts(unit, search)
     account = await _chosen(unit, mains, account_id, search)
-    verifications = await audit.events(session, action=VERIFY, limit=3)
+    verifications = await audit.matching_latest(session, Filter(actions=(VERIFY,)), limit=3)
     if account is None:
         return Ledger(search, mains, None, capability or DEFAULT, [], [], None, {}, verifications)
     own = {fact.capability: fact for fact in await ledger_reader.meters(session, account.id)}
