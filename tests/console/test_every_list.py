@@ -167,7 +167,7 @@ LISTS = {
     "/monitor?days=7": ("apps", r"app=[0-9a-f-]{36}\">(app_\d{7})</a>"),
     "/operator/workers": ("page", r"<strong>(host-\d{4} #\d)</strong>"),
     "/operator/takeover?days=7": ("page", r"days=7\">(app_\d{7})</a>"),
-    "/operator/balances?account=%E9%9D%92%E7%A6%BE": ("entries", r'<td class="right">(¥[\d.]+)</td></tr>'),
+    "/operator/balances?account=%E9%9D%92%E7%A6%BE": ("entries", r'¥0\.01</td><td class="right">(¥[\d.]+)</td></tr>'),
 }  # fmt: skip
 FEWER = {"/bills?month=2026-03&uses=1", "/capabilities/general?apps=2", "/refunds?q=general"}
 """Lists that show a part of the objects: those of a month, of a capability, or of a state."""

@@ -1,5 +1,5 @@
-"""How much of the large tables the pages read: on SQLite no large table is scanned, on Postgres the rows that a statement
-reads are bounded. Plans and counts do not change on a busy machine, as times do."""
+"""How much of the large tables the pages read: on SQLite none is scanned, on Postgres the rows that a statement reads
+are bounded. Plans and counts do not change on a busy machine, as times do."""
 
 from __future__ import annotations
 
