@@ -31,14 +31,10 @@ class VisibleAccounts:
     sub_id: str | None
     choices: dict[str, str]
 
-    def usage_scope(
-        self, span: Period, *, app_id: str = "", capability: str = "", app_ids: Sequence[str] | None = None
-    ) -> usage.Scope:
-        """The scope of a statistics query for a span, of `app_ids` or of one app. An app that is no choice gives an
-        empty scope."""
-        if app_id:
-            app_ids = [app_id] if app_id in self.choices else []
-        return usage.Scope(span.since, span.until, self.main_id, app_ids, capability or None, self.sub_id)
+    def usage_scope(self, span: Period, *, app_id: str = "", capability: str = "") -> usage.Scope:
+        """The scope of a statistics query for a span. An app that is no choice gives an empty scope."""
+        wanted = None if not app_id else [app_id] if app_id in self.choices else []
+        return usage.Scope(span.since, span.until, self.main_id, wanted, capability or None, self.sub_id)
 
 
 @dataclass(frozen=True, slots=True)

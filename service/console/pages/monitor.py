@@ -194,6 +194,7 @@ async def page(page_request: Customer, days: str = "7", app: str = "", capabilit
         app=app,
         capability=capability,
         shares=SHARES,
+        by_app=apps > 1,
     )
 
 
