@@ -23,7 +23,7 @@ from inkgate.service.accounts.rules import storable
 from inkgate.service.audit import looks, trail
 from inkgate.service.client_ip import client_ip
 from inkgate.service.console.parts import ConsoleDependencies
-from inkgate.service.console.places import KEPT, page_behind, place
+from inkgate.service.console.places import KEPT, numbered, page_behind, place
 from inkgate.service.console.translations import LANGUAGES, Translator, preferred_language
 from inkgate.service.db import ids, work
 from inkgate.service.db.work import Origin, UnitOfWork
@@ -115,6 +115,10 @@ class PageRequest:
         """The page that is shown, with its query: where to return after a form that belongs to no page."""
         url = self.request.url
         return place(url.path.removeprefix(self.root), url.query)
+
+    def list_address(self, name: str, number: int) -> str:
+        """The address of another page of a list: this page with its filters, and the list's parameter `name`."""
+        return f"{self.root}{numbered(self.place, name, number)}"
 
     @property
     def login(self) -> str:
